@@ -1,0 +1,97 @@
+#include "common/error.h"
+
+#include "common/text.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#undef error_set
+#undef error_wrap
+
+/* Keeps the promise that a message is valid UTF-8, whatever was printed into it: a character that the
+ * end of the buffer cut in two is dropped, any other malformed byte becomes '?'. */
+static void repair(char *message, bool cut)
+{
+    size_t length = strlen(message);
+    size_t at = 0;
+
+    while (at < length) {
+        size_t offset;
+
+        if (utf8_valid(message + at, length - at, &offset))
+            return;
+        at += offset;
+        if (cut && length - at < 4 && (unsigned char)message[at] >= 0xc0) {
+            message[at] = '\0';
+            return;
+        }
+        message[at++] = '?';
+    }
+}
+
+/* Prints into a buffer of its own first, since the arguments may point into the error. */
+static void __attribute__((format(printf, 2, 0)))
+print(struct error *error, const char *format, va_list arguments)
+{
+    char message[sizeof(error->message)];
+    int length = vsnprintf(message, sizeof(message), format, arguments);
+
+    if (length < 0)
+        message[0] = '\0';
+    repair(message, length >= (int)sizeof(message));
+    memcpy(error->message, message, sizeof(message));
+}
+
+int error_set(struct error *error, enum error_kind kind, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    print(error, format, arguments);
+    va_end(arguments);
+    error->kind = kind;
+    return -1;
+}
+
+int error_wrap(struct error *error, const char *format, ...)
+{
+    struct error context;
+    va_list arguments;
+
+    va_start(arguments, format);
+    print(&context, format, arguments);
+    va_end(arguments);
+    return error_set(error, error->kind, "%s: %s", context.message, error->message);
+}
+
+const char *error_kind_name(enum error_kind kind)
+{
+    switch (kind) {
+    case ERROR_NONE:
+        return "none";
+    case ERROR_TRANSIENT:
+        return "transient";
+    case ERROR_PERMANENT:
+        return "permanent";
+    case ERROR_BUG:
+        return "bug";
+    }
+    return "unknown";
+}
+
+enum error_kind error_kind_of_shortage(int code)
+{
+    switch (code) {
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOSPC:
+    case EDQUOT:
+    case EAGAIN:
+        return ERROR_TRANSIENT;
+    default:
+        return ERROR_PERMANENT;
+    }
+}

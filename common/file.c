@@ -1,0 +1,375 @@
+#include "common/file.h"
+
+#include "common/memory.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void close_descriptor(int *descriptor)
+{
+    if (*descriptor >= 0)
+        close(*descriptor);
+}
+#define CLEANUP_DESCRIPTOR CLEANUP(close_descriptor)
+
+static void close_listing(DIR **listing)
+{
+    if (*listing)
+        closedir(*listing);
+}
+#define CLEANUP_LISTING CLEANUP(close_listing)
+
+/* Whether the same call would give the same answer as long as nobody changes the path itself. */
+static enum error_kind kind_of(int code)
+{
+    switch (code) {
+    case ENOENT:
+    case ENOTDIR:
+    case EISDIR:
+    case ELOOP:
+    case EACCES:
+    case EPERM:
+    case ENAMETOOLONG:
+    case EEXIST:
+    case EINVAL:
+    case ENXIO:
+    case EXDEV:
+        return ERROR_PERMANENT;
+    default:
+        return ERROR_TRANSIENT;
+    }
+}
+
+static int fail(struct error *error, const char *doing, const char *path)
+{
+    int code = errno;
+
+    return error_set(error, kind_of(code), "cannot %s %s: %s", doing, path, strerror(code));
+}
+
+static int refuse_type(struct error *error, const char *path, mode_t mode)
+{
+    const char *type = S_ISLNK(mode)    ? "a symbolic link"
+                       : S_ISDIR(mode)  ? "a directory"
+                       : S_ISFIFO(mode) ? "a FIFO"
+                       : S_ISSOCK(mode) ? "a socket"
+                                        : "a device";
+
+    return error_set(error, ERROR_PERMANENT, "%s is %s, not a regular file", path, type);
+}
+
+static int refuse_size(struct error *error, const char *path, size_t limit)
+{
+    return error_set(error, ERROR_PERMANENT, "%s is larger than %zu bytes", path, limit);
+}
+
+/* Opens only what is a regular file already before the open: opening a FIFO would wake its writer.
+ * What was opened is looked at again, since the name may have changed hands in between. */
+static int open_regular(int *descriptor, off_t *size, int directory, const char *path,
+                        struct error *error)
+{
+    struct stat status;
+
+    if (fstatat(directory, path, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return fail(error, "read", path);
+    if (!S_ISREG(status.st_mode))
+        return refuse_type(error, path, status.st_mode);
+    *descriptor = openat(directory, path,
+                         O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (*descriptor < 0 || fstat(*descriptor, &status) < 0)
+        return fail(error, "open", path);
+    if (!S_ISREG(status.st_mode))
+        return refuse_type(error, path, status.st_mode);
+    *size = status.st_size;
+    return 0;
+}
+
+int file_read(char **bytes, size_t *length, int directory, const char *path, size_t limit,
+              struct error *error)
+{
+    CLEANUP_DESCRIPTOR int descriptor = -1;
+    CLEANUP_FREE char *buffer = NULL;
+    size_t capacity, filled = 0;
+    off_t size = 0;
+
+    if (open_regular(&descriptor, &size, directory, path, error) < 0)
+        return -1;
+    if ((uintmax_t)size > limit)
+        return refuse_size(error, path, limit);
+    /* One byte more than the size, so that the end is seen without growing. */
+    capacity = (size_t)size + 1;
+    buffer = memory_resize(NULL, capacity + 1);
+    for (;;) {
+        ssize_t count = read(descriptor, buffer + filled, capacity - filled);
+
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0)
+            return fail(error, "read", path);
+        if (count == 0)
+            break;
+        filled += (size_t)count;
+        if (filled > limit)
+            return refuse_size(error, path, limit);
+        if (filled == capacity) {
+            capacity = capacity > limit / 2 ? limit + 1 : capacity * 2;
+            buffer = memory_resize(buffer, capacity + 1);
+        }
+    }
+    buffer[filled] = '\0';
+    *length = filled;
+    *bytes = TAKE(buffer);
+    return 0;
+}
+
+static int write_all(int descriptor, const char *bytes, size_t length)
+{
+    while (length > 0) {
+        ssize_t count = write(descriptor, bytes, length);
+
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0)
+            return -1;
+        bytes += count;
+        length -= (size_t)count;
+    }
+    return 0;
+}
+
+static int write_file(int directory, const char *path, const void *bytes, size_t length,
+                      unsigned mode, bool durable, struct error *error)
+{
+    CLEANUP_FREE char *temporary = memory_format("%s.tmp", path);
+    CLEANUP_DESCRIPTOR int descriptor = -1;
+
+    /* What an earlier crash left there goes first, so that the new file is ours, whatever it was. */
+    if (unlinkat(directory, temporary, 0) < 0 && errno != ENOENT)
+        return fail(error, "replace", temporary);
+    descriptor = openat(directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                        (mode_t)mode);
+    if (descriptor < 0)
+        return fail(error, "create", temporary);
+    if (write_all(descriptor, bytes, length) < 0 || (durable && fsync(descriptor) < 0)) {
+        fail(error, "write", temporary);
+        unlinkat(directory, temporary, 0);
+        return -1;
+    }
+    if (renameat(directory, temporary, directory, path) < 0) {
+        fail(error, "replace", path);
+        unlinkat(directory, temporary, 0);
+        return -1;
+    }
+    return 0;
+}
+
+int file_write(int directory, const char *path, const void *bytes, size_t length, unsigned mode,
+               struct error *error)
+{
+    return write_file(directory, path, bytes, length, mode, true, error);
+}
+
+int file_replace(int directory, const char *path, const void *bytes, size_t length, unsigned mode,
+                 struct error *error)
+{
+    return write_file(directory, path, bytes, length, mode, false, error);
+}
+
+int file_make_directories(const char *path, unsigned mode, struct error *error)
+{
+    CLEANUP_FREE char *part = memory_copy(path);
+    struct stat status;
+
+    for (char *at = part; *at != '\0';) {
+        at += strspn(at, "/");
+        at += strcspn(at, "/");
+
+        char separator = *at;
+
+        *at = '\0';
+        if (*part != '\0' && mkdir(part, (mode_t)mode) < 0 && errno != EEXIST)
+            return fail(error, "make directory", part);
+        *at = separator;
+    }
+    if (stat(path, &status) < 0)
+        return fail(error, "make directory", path);
+    if (!S_ISDIR(status.st_mode))
+        return error_set(error, ERROR_PERMANENT, "%s is not a directory", path);
+    return 0;
+}
+
+char *file_join(const char *path, const char *name)
+{
+    size_t length = strlen(path);
+
+    return memory_format("%s%s%s", path, length > 0 && path[length - 1] != '/' ? "/" : "", name);
+}
+
+/*
+ * Removing a tree.
+ *
+ * What is removed was written by experiments, so it may be nested deeper than there are descriptors
+ * or stack. There is no recursion: a directory below the first level that is not empty is moved up
+ * to the top of the tree, under a name that is free, and its turn comes there.
+ */
+
+struct removal {
+    int top;
+    dev_t device;
+    unsigned long long moved; /* number of the last directory that was moved up */
+};
+
+/* glibc does this through a descriptor of the entry itself, so no link is followed. Where it fails,
+ * the call that needs it says why. */
+static void make_accessible(int parent, const char *name)
+{
+    if (fchmodat(parent, name, S_IRWXU, AT_SYMLINK_NOFOLLOW) < 0)
+        errno = 0;
+}
+
+/* Opens a directory for reading, after making that possible. A mount point is refused, a bind mount
+ * of the same file system as well, where the kernel tells. */
+static DIR *open_directory(const struct removal *removal, const char *name)
+{
+    struct stat status;
+    struct statx more = {0};
+
+    make_accessible(removal->top, name);
+
+    CLEANUP_DESCRIPTOR int descriptor = openat(removal->top, name,
+                                               O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (descriptor < 0 || fstat(descriptor, &status) < 0)
+        return NULL;
+    (void)statx(descriptor, "", AT_EMPTY_PATH, STATX_TYPE, &more);
+    if (status.st_dev != removal->device || (more.stx_attributes & STATX_ATTR_MOUNT_ROOT)) {
+        errno = EXDEV;
+        return NULL;
+    }
+
+    DIR *listing = fdopendir(descriptor);
+
+    if (listing)
+        descriptor = -1;
+    return listing;
+}
+
+/* `*entry` is NULL at the end. */
+static int next_entry(DIR *listing, struct dirent **entry)
+{
+    do {
+        errno = 0;
+        *entry = readdir(listing);
+        if (!*entry)
+            return errno == 0 ? 0 : -1;
+    } while (strcmp((*entry)->d_name, ".") == 0 || strcmp((*entry)->d_name, "..") == 0);
+    return 0;
+}
+
+/* Removes a file, a link, an empty directory. Returns 1 for a directory that is not empty, -1 with
+ * errno for what cannot be removed. */
+static int remove_entry(int parent, const char *name)
+{
+    if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
+        return 0;
+    if (errno != EISDIR)
+        return -1;
+    if (unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+        return 0;
+    return errno == ENOTEMPTY || errno == EEXIST ? 1 : -1;
+}
+
+/* An empty directory that has the name already is replaced by rename(): as good as removed. */
+static int move_up(struct removal *removal, int parent, const char *name)
+{
+    char target[32];
+
+    /* Writing to the directory itself must be allowed, since its ".." changes. */
+    make_accessible(parent, name);
+    do {
+        snprintf(target, sizeof(target), "%llu", ++removal->moved);
+        if (renameat(parent, name, removal->top, target) == 0)
+            return 0;
+    } while (errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR);
+    return -1;
+}
+
+/* Removes a directory of the first level, or at least all that a first look at it shows. */
+static int empty_directory(struct removal *removal, const char *name)
+{
+    CLEANUP_LISTING DIR *listing = open_directory(removal, name);
+    struct dirent *entry;
+
+    if (!listing)
+        return errno == ENOENT ? 0 : -1;
+    for (;;) {
+        if (next_entry(listing, &entry) < 0)
+            return -1;
+        if (!entry)
+            break;
+
+        int left = remove_entry(dirfd(listing), entry->d_name);
+
+        if (left < 0 || (left > 0 && move_up(removal, dirfd(listing), entry->d_name) < 0))
+            return -1;
+    }
+    return remove_entry(removal->top, name) < 0 ? -1 : 0;
+}
+
+/* A listing may pass over what is added or removed meanwhile, so one that shows nothing is the end. */
+static int empty_top(struct removal *removal, DIR *listing)
+{
+    struct dirent *entry;
+    bool seen;
+
+    do {
+        seen = false;
+        rewinddir(listing);
+        for (;;) {
+            if (next_entry(listing, &entry) < 0)
+                return -1;
+            if (!entry)
+                break;
+            seen = true;
+
+            int left = remove_entry(removal->top, entry->d_name);
+
+            if (left < 0 || (left > 0 && empty_directory(removal, entry->d_name) < 0))
+                return -1;
+        }
+    } while (seen);
+    return 0;
+}
+
+int file_remove_tree(const char *path, struct error *error)
+{
+    CLEANUP_LISTING DIR *listing = NULL;
+    struct stat status;
+    int left = remove_entry(AT_FDCWD, path);
+
+    if (left == 0)
+        return 0;
+    if (left < 0)
+        return fail(error, "remove", path);
+    make_accessible(AT_FDCWD, path);
+
+    CLEANUP_DESCRIPTOR int descriptor = openat(AT_FDCWD, path,
+                                               O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (descriptor < 0 || fstat(descriptor, &status) < 0 || !(listing = fdopendir(descriptor)))
+        return fail(error, "remove", path);
+
+    struct removal removal = {.top = descriptor, .device = status.st_dev};
+
+    descriptor = -1; /* the listing's from here on */
+    if (empty_top(&removal, listing) < 0 || rmdir(path) < 0)
+        return fail(error, "remove", path);
+    return 0;
+}

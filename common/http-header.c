@@ -1,0 +1,155 @@
+#include "common/http-header.h"
+
+#include "common/memory.h"
+#include "common/text.h"
+
+#include <ctype.h>
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define DAY_MS ((int64_t)24 * 60 * 60 * 1000)
+
+void http_headers_reset(struct http_headers *headers)
+{
+    free(headers->location);
+    *headers = (struct http_headers){.retry_after_ms = -1, .total_count = -1};
+}
+
+/* Digits only, and no more than fit; else -1. */
+static int64_t count_parse(const char *value)
+{
+    int64_t count = 0;
+
+    if (*value == '\0')
+        return -1;
+    for (; *value; value++) {
+        if (!isdigit((unsigned char)*value) || count > (INT64_MAX - 9) / 10)
+            return -1;
+        count = count * 10 + (*value - '0');
+    }
+    return count;
+}
+
+/* A number of seconds or a date (RFC 9110, 10.2.3). A number too large for us is a day as well. */
+static int64_t retry_after_parse(const char *value, int64_t now)
+{
+    int64_t seconds;
+
+    if (*value && value[strspn(value, "0123456789")] == '\0') {
+        seconds = count_parse(value);
+        if (seconds < 0)
+            return DAY_MS;
+    } else {
+        seconds = curl_getdate(value, NULL);
+        if (seconds < 0)
+            return -1;
+        seconds = seconds > now ? seconds - now : 0;
+    }
+    return seconds < DAY_MS / 1000 ? seconds * 1000 : DAY_MS;
+}
+
+static const char *skip_blanks(const char *at)
+{
+    return at + strspn(at, " \t");
+}
+
+/* Reads the value of a parameter, a token or a quoted string, into `value` (cut to its size), and
+ * returns what stands behind it. */
+static const char *parameter_value(const char *at, char *value, size_t size)
+{
+    size_t length = 0;
+    bool quoted = *at == '"';
+
+    if (quoted)
+        at++;
+    for (; *at && (quoted ? *at != '"' : !strchr(";, \t", *at)); at++) {
+        if (quoted && *at == '\\' && at[1])
+            at++;
+        if (length + 1 < size)
+            value[length++] = *at;
+    }
+    value[length] = '\0';
+    return quoted && *at ? at + 1 : at;
+}
+
+/* Whether `word` is one of the words in `list`, which are separated by blanks. */
+static bool names(const char *list, const char *word)
+{
+    size_t length;
+
+    for (list = skip_blanks(list); *list; list = skip_blanks(list + length)) {
+        length = strcspn(list, " \t");
+        if (length == strlen(word) && strncasecmp(list, word, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Reads the parameters behind one <target> and returns what stands behind them; `*next` becomes true
+ * if a rel of theirs is "next". */
+static const char *link_parameters(const char *at, bool *next)
+{
+    char value[128];
+
+    for (at = skip_blanks(at); *at == ';'; at = skip_blanks(at)) {
+        size_t length;
+        bool rel;
+
+        at = skip_blanks(at + 1);
+        length = strcspn(at, "=;, \t");
+        rel = length == 3 && strncasecmp(at, "rel", 3) == 0;
+        at = skip_blanks(at + length);
+        if (*at != '=')
+            continue;
+        at = parameter_value(skip_blanks(at + 1), value, sizeof(value));
+        if (rel && names(value, "next"))
+            *next = true;
+    }
+    return at;
+}
+
+bool http_link_has_next(const char *value)
+{
+    bool next = false;
+
+    while (!next && (value = strchr(value, '<')) && (value = strchr(value, '>')))
+        value = link_parameters(value + 1, &next);
+    return next;
+}
+
+/* The value of a line, without the blanks and line end around it, as valid UTF-8. */
+static char *line_value(const char *value, const char *end)
+{
+    struct text text = {0};
+
+    while (value < end && strchr(" \t", *value))
+        value++;
+    while (end > value && strchr(" \t\r\n", end[-1]))
+        end--;
+    text_append_repaired(&text, value, (size_t)(end - value));
+    return text_take(&text);
+}
+
+void http_headers_add(struct http_headers *headers, const char *line, size_t length, int64_t now)
+{
+    const char *colon = memchr(line, ':', length);
+    CLEANUP_FREE char *name = NULL;
+    CLEANUP_FREE char *value = NULL;
+
+    if (!colon)
+        return;
+    name = memory_copy_bytes(line, (size_t)(colon - line));
+    value = line_value(colon + 1, line + length);
+    if (strcasecmp(name, "Retry-After") == 0) {
+        headers->retry_after_ms = retry_after_parse(value, now);
+    } else if (strcasecmp(name, "X-Total-Count") == 0) {
+        headers->total_count = count_parse(value);
+    } else if (strcasecmp(name, "Link") == 0) {
+        headers->has_next = headers->has_next || http_link_has_next(value);
+    } else if (strcasecmp(name, "Location") == 0) {
+        free(headers->location);
+        headers->location = TAKE(value);
+    }
+}

@@ -1,0 +1,577 @@
+/*
+ * A recursive descent over RFC 8259, one pass, as deep as the limit allows. It makes the json-c
+ * objects itself: json-c's own parser would lose what stood there of a number beyond 64 bits, and
+ * would read everything a second time.
+ */
+
+#include "common/json.h"
+
+#include "common/memory.h"
+#include "common/text.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SHOWN_MAX   60   /* code points of foreign text in an error */
+#define SHOWN_BYTES 1024 /* how much of the document is looked at for them */
+
+/* A key of an object that is not closed yet. */
+struct key {
+    const char *string; /* unescaped, not terminated */
+    size_t length;
+    const char *at; /* where it stands in the document */
+    char *copy;     /* what `string` points to, where it had escapes; else NULL */
+};
+
+struct parser {
+    const char *bytes;
+    const char *at;
+    const char *end;
+    const struct json_limits *limits;
+    struct error *error;
+    bool build; /* or only check */
+    unsigned depth;
+    unsigned values;
+    struct key *keys; /* of all open objects, the innermost last; never more than values */
+    size_t key_count;
+    size_t key_capacity;
+    struct text scratch; /* a string with its escapes resolved, or a number with a NUL behind it */
+};
+
+static int parse_value(struct parser *parser, struct json_object **value);
+
+static void free_parser(struct parser *parser)
+{
+    for (size_t i = 0; i < parser->key_count; i++)
+        free(parser->keys[i].copy);
+    free(parser->keys);
+    text_free(&parser->scratch);
+}
+
+static void put_object(struct json_object **object)
+{
+    json_object_put(*object);
+}
+#define CLEANUP_JSON CLEANUP(put_object)
+
+static int __attribute__((format(printf, 3, 4)))
+fail_at(struct parser *parser, const char *at, const char *format, ...)
+{
+    unsigned long line = 1;
+    const char *begin = parser->bytes;
+    va_list arguments;
+    char message[512];
+
+    for (const char *c = parser->bytes; c < at; c++) {
+        if (*c == '\n') {
+            line++;
+            begin = c + 1;
+        }
+    }
+    va_start(arguments, format);
+    vsnprintf(message, sizeof(message), format, arguments);
+    va_end(arguments);
+    return error_set(parser->error, ERROR_PERMANENT, "line %lu, column %zu: %s", line,
+                     (size_t)(at - begin) + 1, message);
+}
+
+/* The analyzer does not look into functions like this one: see error.h. */
+#ifdef __clang_analyzer__
+#define fail_at(...) (fail_at(__VA_ARGS__), -1)
+#endif
+
+/* A piece of the document, made fit for an error. */
+static const char *show(struct text *shown, const char *piece, size_t length)
+{
+    CLEANUP_TEXT struct text repaired = {0};
+    CLEANUP_TEXT struct text line = {0};
+
+    text_append_repaired(&repaired, piece, length < SHOWN_BYTES ? length : SHOWN_BYTES);
+    text_append_line(&line, repaired.data, SHOWN_MAX);
+    text_append_visible(shown, line.data, NULL);
+    return text_string(shown);
+}
+
+/* json-c says by NULL that there is no memory. */
+static struct json_object *made(struct json_object *object)
+{
+    if (!object)
+        abort();
+    return object;
+}
+
+static void skip_space(struct parser *parser)
+{
+    while (parser->at < parser->end && (*parser->at == ' ' || *parser->at == '\t' ||
+                                        *parser->at == '\n' || *parser->at == '\r'))
+        parser->at++;
+}
+
+/* The next character that is no white space; at the end of the document, -1 with the error. */
+static int next(struct parser *parser, char *character)
+{
+    skip_space(parser);
+    if (parser->at == parser->end)
+        return fail_at(parser, parser->at, "the document ends too early");
+    *character = *parser->at;
+    return 0;
+}
+
+/* Says what stands here and should not: a word as a whole, else one character. */
+static int fail_unexpected(struct parser *parser, const char *wanted)
+{
+    size_t length = 0;
+    size_t left = (size_t)(parser->end - parser->at);
+    uint32_t code_point;
+    CLEANUP_TEXT struct text shown = {0};
+
+    while (length < left && ((parser->at[length] >= 'a' && parser->at[length] <= 'z') ||
+                             (parser->at[length] >= 'A' && parser->at[length] <= 'Z')))
+        length++;
+    if (length == 0)
+        length = utf8_decode(parser->at, &code_point);
+    return fail_at(parser, parser->at, "expected %s, found '%s'", wanted,
+                   show(&shown, parser->at, length));
+}
+
+/*
+ * Strings.
+ */
+
+/* Reads four hex digits at `at`. */
+static int read_hex(const struct parser *parser, const char *at, uint32_t *unit)
+{
+    *unit = 0;
+    if (parser->end - at < 4)
+        return -1;
+    for (int i = 0; i < 4; i++) {
+        char c = at[i];
+        uint32_t digit;
+
+        if (c >= '0' && c <= '9')
+            digit = (uint32_t)(c - '0');
+        else if (c >= 'a' && c <= 'f')
+            digit = (uint32_t)(c - 'a') + 10;
+        else if (c >= 'A' && c <= 'F')
+            digit = (uint32_t)(c - 'A') + 10;
+        else
+            return -1;
+        *unit = *unit << 4 | digit;
+    }
+    return 0;
+}
+
+/* Stands at the backslash of a \u. */
+static int parse_unicode_escape(struct parser *parser)
+{
+    const char *begin = parser->at;
+    uint32_t unit, low;
+
+    if (read_hex(parser, begin + 2, &unit) < 0)
+        return fail_at(parser, begin, "\\u without four hex digits");
+    parser->at += 6;
+    if (unit == 0)
+        return fail_at(parser, begin, "\\u0000 is not taken");
+    if (unit >= 0xdc00 && unit <= 0xdfff)
+        return fail_at(parser, begin, "half of a surrogate pair");
+    if (unit >= 0xd800 && unit <= 0xdbff) {
+        if (parser->end - parser->at < 6 || parser->at[0] != '\\' || parser->at[1] != 'u' ||
+            read_hex(parser, parser->at + 2, &low) < 0 || low < 0xdc00 || low > 0xdfff)
+            return fail_at(parser, begin, "half of a surrogate pair");
+        parser->at += 6;
+        unit = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
+    }
+    text_append_code_point(&parser->scratch, unit);
+    return 0;
+}
+
+/* Stands at a backslash inside a string. */
+static int parse_escape(struct parser *parser)
+{
+    static const char letters[] = "\"\\/bfnrt";
+    static const char meanings[] = "\"\\/\b\f\n\r\t";
+    const char *letter;
+
+    if (parser->end - parser->at < 2)
+        return fail_at(parser, parser->end, "the document ends too early");
+    if (parser->at[1] == 'u')
+        return parse_unicode_escape(parser);
+    letter = memchr(letters, parser->at[1], sizeof(letters) - 1);
+    if (!letter)
+        return fail_at(parser, parser->at, "an unknown escape in a string");
+    text_append_bytes(&parser->scratch, &meanings[letter - letters], 1);
+    parser->at += 2;
+    return 0;
+}
+
+/* Stands at the opening quote, ends behind the closing one. The string is a piece of the document
+ * where it has no escapes, else it is the scratch text; it is not terminated. */
+static int parse_string(struct parser *parser, const char **string, size_t *length)
+{
+    const char *opening = parser->at++;
+    const char *plain = parser->at; /* what was passed over since the last escape */
+    bool escaped = false;
+
+    text_reset(&parser->scratch);
+    while (parser->at < parser->end && *parser->at != '"') {
+        if ((unsigned char)*parser->at < 0x20)
+            return fail_at(parser, parser->at, "a control character in a string");
+        if (*parser->at != '\\') {
+            parser->at++;
+            continue;
+        }
+        text_append_bytes(&parser->scratch, plain, (size_t)(parser->at - plain));
+        if (parse_escape(parser) < 0)
+            return -1;
+        plain = parser->at;
+        escaped = true;
+    }
+    if (parser->at == parser->end)
+        return fail_at(parser, opening, "a string without its end");
+    *string = opening + 1;
+    *length = (size_t)(parser->at - plain);
+    if (escaped) {
+        text_append_bytes(&parser->scratch, plain, (size_t)(parser->at - plain));
+        *string = parser->scratch.data;
+        *length = parser->scratch.length;
+    }
+    parser->at++;
+    return 0;
+}
+
+static int parse_string_value(struct parser *parser, struct json_object **value)
+{
+    const char *string;
+    size_t length;
+
+    if (parse_string(parser, &string, &length) < 0)
+        return -1;
+    if (parser->build)
+        *value = made(json_object_new_string_len(string, (int)length));
+    return 0;
+}
+
+/*
+ * Numbers and words.
+ */
+
+/* A number that json-c can hold as an integer becomes one, any other a double that remembers how it
+ * was written. "-0" is a double too, or its sign would be lost. */
+static struct json_object *make_number(const char *written, double number)
+{
+    char *end;
+    bool integer = strpbrk(written, ".eE") == NULL && strcmp(written, "-0") != 0;
+
+    errno = 0;
+    long long whole = strtoll(written, &end, 10);
+    if (integer && errno == 0)
+        return made(json_object_new_int64(whole));
+    return made(json_object_new_double_s(number, written));
+}
+
+static int parse_number(struct parser *parser, struct json_object **value)
+{
+    static const char characters[] = "+-.0123456789eE";
+    const char *begin = parser->at;
+    CLEANUP_TEXT struct text shown = {0};
+    double number;
+
+    while (parser->at < parser->end &&
+           memchr(characters, *parser->at, sizeof(characters) - 1) != NULL)
+        parser->at++;
+    text_reset(&parser->scratch);
+    text_append_bytes(&parser->scratch, begin, (size_t)(parser->at - begin));
+    if (number_parse(parser->scratch.data, &number) < 0)
+        return fail_at(parser, begin, "'%s' is not a finite number as JSON writes it",
+                       show(&shown, begin, parser->scratch.length));
+    if (parser->build)
+        *value = make_number(parser->scratch.data, number);
+    return 0;
+}
+
+/* Takes `word` and nothing longer. */
+static bool accept_word(struct parser *parser, const char *word)
+{
+    size_t length = strlen(word);
+    size_t left = (size_t)(parser->end - parser->at);
+
+    if (left < length || memcmp(parser->at, word, length) != 0)
+        return false;
+    if (left > length && ((parser->at[length] >= 'a' && parser->at[length] <= 'z') ||
+                          (parser->at[length] >= 'A' && parser->at[length] <= 'Z')))
+        return false;
+    parser->at += length;
+    return true;
+}
+
+static int parse_word(struct parser *parser, struct json_object **value)
+{
+    bool truth = accept_word(parser, "true");
+
+    if (truth || accept_word(parser, "false")) {
+        if (parser->build)
+            *value = made(json_object_new_boolean(truth));
+        return 0;
+    }
+    return accept_word(parser, "null") ? 0 : fail_unexpected(parser, "a value");
+}
+
+/*
+ * Arrays and objects.
+ */
+
+static int enter(struct parser *parser)
+{
+    if (++parser->depth > parser->limits->depth)
+        return fail_at(parser, parser->at, "nested deeper than %u", parser->limits->depth);
+    parser->at++;
+    return 0;
+}
+
+/* Behind an element: takes a comma, or the closing bracket and then says so. */
+static int parse_separator(struct parser *parser, char closing, bool *closed)
+{
+    char character;
+    char wanted[] = "',' or '?'";
+
+    if (next(parser, &character) < 0)
+        return -1;
+    *closed = character == closing;
+    if (!*closed && character != ',') {
+        wanted[8] = closing;
+        return fail_unexpected(parser, wanted);
+    }
+    parser->at++;
+    if (*closed)
+        parser->depth--;
+    return 0;
+}
+
+/* Whether the container that was just entered ends at once. */
+static int parse_empty(struct parser *parser, char closing, bool *closed)
+{
+    char character;
+
+    if (next(parser, &character) < 0)
+        return -1;
+    *closed = character == closing;
+    if (*closed) {
+        parser->at++;
+        parser->depth--;
+    }
+    return 0;
+}
+
+static int parse_array(struct parser *parser, struct json_object **value)
+{
+    CLEANUP_JSON struct json_object *array = NULL;
+    bool closed;
+
+    if (enter(parser) < 0 || parse_empty(parser, ']', &closed) < 0)
+        return -1;
+    if (parser->build)
+        array = made(json_object_new_array());
+    while (!closed) {
+        struct json_object *element = NULL;
+
+        if (parse_value(parser, &element) < 0)
+            return -1;
+        if (parser->build && json_object_array_add(array, element) < 0)
+            abort();
+        if (parse_separator(parser, ']', &closed) < 0)
+            return -1;
+    }
+    *value = TAKE(array);
+    return 0;
+}
+
+static void push_key(struct parser *parser, const char *at, const char *string, size_t length)
+{
+    struct key *key;
+
+    if (parser->key_count == parser->key_capacity) {
+        parser->key_capacity = parser->key_capacity > 0 ? parser->key_capacity * 2 : 16;
+        parser->keys = memory_resize(parser->keys, parser->key_capacity * sizeof(*parser->keys));
+    }
+    key = &parser->keys[parser->key_count++];
+    *key = (struct key){.string = string, .length = length, .at = at};
+    if (string == parser->scratch.data)
+        key->string = key->copy = memory_copy_bytes(string, length);
+}
+
+static int compare_names(const struct key *left, const struct key *right)
+{
+    if (left->length != right->length)
+        return left->length < right->length ? -1 : 1;
+    return memcmp(left->string, right->string, left->length);
+}
+
+static int compare_keys(const void *one, const void *other)
+{
+    const struct key *left = one;
+    const struct key *right = other;
+    int order = compare_names(left, right);
+
+    return order != 0 ? order : (left->at > right->at) - (left->at < right->at);
+}
+
+/* Looks for duplicates among the keys from `first` on, and forgets them. Sorted, so that ten thousand
+ * keys cost ten thousand steps and not their square. */
+static int pop_keys(struct parser *parser, size_t first)
+{
+    const struct key *duplicate = NULL;
+    size_t count = parser->key_count - first;
+    struct key *keys = count > 0 ? parser->keys + first : NULL;
+    CLEANUP_TEXT struct text shown = {0};
+    int result = 0;
+
+    if (count > 1)
+        qsort(keys, count, sizeof(*keys), compare_keys);
+    for (size_t i = 1; i < count; i++) {
+        if (compare_names(&keys[i - 1], &keys[i]) == 0 &&
+            (!duplicate || keys[i].at < duplicate->at))
+            duplicate = &keys[i];
+    }
+    if (duplicate)
+        result = fail_at(parser, duplicate->at, "duplicate key '%s'",
+                         show(&shown, duplicate->string, duplicate->length));
+    for (size_t i = 0; i < count; i++)
+        free(keys[i].copy);
+    parser->key_count = first;
+    return result;
+}
+
+static int parse_member(struct parser *parser, struct json_object *object)
+{
+    struct json_object *value = NULL;
+    CLEANUP_FREE char *name = NULL;
+    const char *string, *at;
+    size_t length;
+    char character;
+
+    if (next(parser, &character) < 0)
+        return -1;
+    if (character != '"')
+        return fail_unexpected(parser, "a key in double quotes");
+    at = parser->at;
+    if (parse_string(parser, &string, &length) < 0)
+        return -1;
+    push_key(parser, at, string, length);
+    if (parser->build)
+        name = memory_copy_bytes(string, length);
+    if (next(parser, &character) < 0)
+        return -1;
+    if (character != ':')
+        return fail_unexpected(parser, "':'");
+    parser->at++;
+    if (parse_value(parser, &value) < 0)
+        return -1;
+    /* Duplicates are looked for when the object is complete, so json-c need not. */
+    if (object && json_object_object_add_ex(object, name, value, JSON_C_OBJECT_ADD_KEY_IS_NEW) < 0)
+        abort();
+    return 0;
+}
+
+static int parse_object(struct parser *parser, struct json_object **value)
+{
+    CLEANUP_JSON struct json_object *object = NULL;
+    size_t first_key = parser->key_count;
+    bool closed;
+
+    if (enter(parser) < 0 || parse_empty(parser, '}', &closed) < 0)
+        return -1;
+    if (parser->build)
+        object = made(json_object_new_object());
+    while (!closed) {
+        if (parse_member(parser, object) < 0 || parse_separator(parser, '}', &closed) < 0)
+            return -1;
+    }
+    if (pop_keys(parser, first_key) < 0)
+        return -1;
+    *value = TAKE(object);
+    return 0;
+}
+
+static int parse_value(struct parser *parser, struct json_object **value)
+{
+    char character;
+
+    if (next(parser, &character) < 0)
+        return -1;
+    if (++parser->values > parser->limits->values)
+        return fail_at(parser, parser->at, "more than %u values", parser->limits->values);
+    switch (character) {
+    case '{':
+        return parse_object(parser, value);
+    case '[':
+        return parse_array(parser, value);
+    case '"':
+        return parse_string_value(parser, value);
+    default:
+        if (character == '-' || (character >= '0' && character <= '9'))
+            return parse_number(parser, value);
+        return parse_word(parser, value);
+    }
+}
+
+/*
+ * The document.
+ */
+
+static int check_bytes(struct parser *parser)
+{
+    size_t length = (size_t)(parser->end - parser->bytes);
+    size_t offset;
+
+    if (length > parser->limits->bytes || length > INT_MAX)
+        return error_set(parser->error, ERROR_PERMANENT, "larger than %zu bytes",
+                         parser->limits->bytes);
+    if (length >= 3 && memcmp(parser->bytes, "\xef\xbb\xbf", 3) == 0)
+        return fail_at(parser, parser->bytes, "a byte order mark is not taken");
+    if (!utf8_valid(parser->bytes, length, &offset))
+        return fail_at(parser, parser->bytes + offset,
+                       parser->bytes[offset] == '\0' ? "a NUL byte" : "not valid UTF-8");
+    return 0;
+}
+
+static int parse(struct json_object **json, bool build, const char *bytes, size_t length,
+                 const struct json_limits *limits, struct error *error)
+{
+    CLEANUP(free_parser)
+    struct parser parser = {
+        .bytes = bytes,
+        .at = bytes,
+        .end = bytes + length,
+        .limits = limits,
+        .error = error,
+        .build = build,
+    };
+    CLEANUP_JSON struct json_object *value = NULL;
+
+    if (check_bytes(&parser) < 0 || parse_value(&parser, &value) < 0)
+        return -1;
+    skip_space(&parser);
+    if (parser.at != parser.end)
+        return fail_at(&parser, parser.at, "something behind the end of the document");
+    *json = TAKE(value);
+    return 0;
+}
+
+int json_parse(struct json_object **json, const char *bytes, size_t length,
+               const struct json_limits *limits, struct error *error)
+{
+    return parse(json, true, bytes, length, limits, error);
+}
+
+int json_check(const char *bytes, size_t length, const struct json_limits *limits,
+               struct error *error)
+{
+    struct json_object *none;
+
+    return parse(&none, false, bytes, length, limits, error);
+}

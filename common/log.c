@@ -1,0 +1,376 @@
+#include "common/log.h"
+
+#include "common/loop.h"
+#include "common/memory.h"
+#include "common/secret.h"
+#include "common/text.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifdef HAVE_SYSTEMD
+#define SD_JOURNAL_SUPPRESS_LOCATION /* it would always be this file */
+#include <systemd/sd-journal.h>
+#endif
+
+#define VALUE_LIMIT   8192        /* bytes of a field's value */
+#define SUMMARY_LIMIT 160         /* bytes of it in the journal's MESSAGE */
+#define LINE_LIMIT    (64 * 1024) /* bytes of a line */
+#define ESCAPED_MAX   6           /* bytes that one byte can become: \u0001 */
+
+enum output { OUTPUT_UNKNOWN, OUTPUT_JOURNAL, OUTPUT_LOGFMT, OUTPUT_COLOURS, OUTPUT_JSON };
+
+static enum log_level chosen_level = LOG_LEVEL_INFO;
+static enum output output = OUTPUT_UNKNOWN;
+static uint64_t dropped; /* events that could not be written since the last one that could */
+static bool line_open;   /* the last line was written in part only: it has no end yet */
+
+static const struct {
+    const char *word;
+    const char *colour;
+    const char *priority; /* syslog's */
+} levels[] = {
+    [LOG_LEVEL_ERROR] = {"error", "\033[1;31m", "PRIORITY=3"},
+    [LOG_LEVEL_WARNING] = {"warning", "\033[1;33m", "PRIORITY=4"},
+    [LOG_LEVEL_INFO] = {"info", "\033[32m", "PRIORITY=6"},
+    [LOG_LEVEL_DEBUG] = {"debug", "\033[2m", "PRIORITY=7"},
+};
+
+static const char *const formats[] = {
+    [LOG_FORMAT_AUTO] = "auto",
+    [LOG_FORMAT_JOURNAL] = "journal",
+    [LOG_FORMAT_LOGFMT] = "logfmt",
+    [LOG_FORMAT_JSON] = "json",
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+bool log_level_parse(const char *word, enum log_level *level)
+{
+    for (size_t i = 0; i < COUNT(levels); i++) {
+        if (strcmp(word, levels[i].word) == 0) {
+            *level = (enum log_level)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool log_format_parse(const char *word, enum log_format *format)
+{
+    for (size_t i = 0; i < COUNT(formats); i++) {
+        if (strcmp(word, formats[i]) == 0) {
+            *format = (enum log_format)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+#ifdef HAVE_SYSTEMD
+/* The service manager names the device and inode of the stream it connected; they differ from those
+ * of stderr where that was redirected since. */
+static bool stderr_is_journal(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    unsigned long long device, inode;
+    struct stat status;
+    int end = 0;
+
+    if (!stream || sscanf(stream, "%llu:%llu%n", &device, &inode, &end) != 2 || stream[end] != '\0')
+        return false;
+    return fstat(STDERR_FILENO, &status) == 0 && status.st_dev == device && status.st_ino == inode;
+}
+#endif
+
+static bool stderr_takes_colours(void)
+{
+    const char *terminal = getenv("TERM");
+    const char *refused = getenv("NO_COLOR");
+
+    return isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0 &&
+           !(refused && *refused != '\0');
+}
+
+static enum output choose_output(enum log_format format)
+{
+#ifdef HAVE_SYSTEMD
+    if (format == LOG_FORMAT_JOURNAL || (format == LOG_FORMAT_AUTO && stderr_is_journal()))
+        return OUTPUT_JOURNAL;
+#endif
+    if (format == LOG_FORMAT_JSON)
+        return OUTPUT_JSON;
+    return format == LOG_FORMAT_AUTO && stderr_takes_colours() ? OUTPUT_COLOURS : OUTPUT_LOGFMT;
+}
+
+void log_configure(enum log_level level, enum log_format format)
+{
+    chosen_level = level;
+    output = choose_output(format);
+}
+
+bool log_enabled(enum log_level level)
+{
+    return level <= chosen_level;
+}
+
+/* Appends a value as valid UTF-8 of about `limit` bytes at most, without the secrets in it. They are
+ * looked for before the cut, so that no half of one is left over. */
+static void append_clean(struct text *text, const char *value, size_t limit)
+{
+    size_t length = strnlen(value, (size_t)2 * VALUE_LIMIT);
+    CLEANUP_FREE char *copy = memory_copy_bytes(value, length);
+    bool cut = length > limit;
+
+    secret_scrub_bytes(copy, length);
+    if (cut) {
+        length = limit;
+        while (length > 0 && ((unsigned char)copy[length] & 0xc0) == 0x80)
+            length--;
+    }
+    text_append_repaired(text, copy, length);
+    if (cut)
+        text_append(text, "\xe2\x80\xa6");
+}
+
+/* The escapes of JSON; logfmt uses the same ones. */
+static void append_escaped(struct text *line, const char *value)
+{
+    while (*value != '\0') {
+        uint32_t code_point;
+        size_t length = utf8_decode(value, &code_point);
+
+        if (code_point == '"' || code_point == '\\')
+            text_append_format(line, "\\%c", (int)code_point);
+        else if (code_point == '\n')
+            text_append(line, "\\n");
+        else if (code_point == '\t')
+            text_append(line, "\\t");
+        else if (code_point == '\r')
+            text_append(line, "\\r");
+        else if (!code_point_hidden(code_point))
+            text_append_bytes(line, value, length);
+        else if (code_point < 0x10000)
+            text_append_format(line, "\\u%04x", (unsigned)code_point);
+        else
+            text_append_format(line, "\\u%04x\\u%04x",
+                               (unsigned)(0xd800 + ((code_point - 0x10000) >> 10)),
+                               (unsigned)(0xdc00 + ((code_point - 0x10000) & 0x3ff)));
+        value += length;
+    }
+}
+
+static bool needs_quotes(const char *value)
+{
+    if (*value == '\0')
+        return true;
+    while (*value != '\0') {
+        uint32_t code_point;
+
+        value += utf8_decode(value, &code_point);
+        if (code_point == ' ' || code_point == '"' || code_point == '=' ||
+            code_point_hidden(code_point))
+            return true;
+    }
+    return false;
+}
+
+static void append_quoted(struct text *line, const char *value)
+{
+    text_append(line, "\"");
+    append_escaped(line, value);
+    text_append(line, "\"");
+}
+
+/* The value of a field as text of at most `limit` bytes, or false if the field is to be left out. */
+static bool append_value(struct text *text, const struct log_field *field, size_t limit)
+{
+    switch (field->type) {
+    case LOG_FIELD_TEXT:
+        if (!field->text)
+            return false;
+        append_clean(text, field->text, limit);
+        return true;
+    case LOG_FIELD_INTEGER:
+        text_append_format(text, "%lld", (long long)field->integer);
+        return true;
+    case LOG_FIELD_NUMBER:
+        if (isnan(field->number))
+            return false;
+        text_append_number(text, field->number);
+        return true;
+    }
+    return false;
+}
+
+static void append_field(struct text *line, const struct log_field *field, size_t limit)
+{
+    CLEANUP_TEXT struct text value = {0};
+    size_t room = line->length < LINE_LIMIT ? (LINE_LIMIT - line->length) / ESCAPED_MAX : 0;
+
+    if (room < 32 || !append_value(&value, field, room < limit ? room : limit))
+        return;
+    if (output == OUTPUT_JSON) {
+        bool bare = field->type == LOG_FIELD_INTEGER ||
+                    (field->type == LOG_FIELD_NUMBER && isfinite(field->number));
+
+        text_append_format(line, "%s\"%s\":", line->length > 1 ? "," : "", field->name);
+        if (bare)
+            text_append(line, value.data);
+        else
+            append_quoted(line, value.data);
+        return;
+    }
+    text_append_format(line, "%s%s=", line->length > 0 ? " " : "", field->name);
+    if (needs_quotes(value.data))
+        append_quoted(line, value.data);
+    else
+        text_append(line, value.data);
+}
+
+static void append_fields(struct text *line, const struct log_field *fields, size_t limit)
+{
+    for (const struct log_field *field = fields + 1; field->name; field++)
+        append_field(line, field, limit);
+    if (dropped > 0)
+        append_field(line, &(struct log_field)LOG_INTEGER("dropped", (int64_t)dropped), limit);
+}
+
+static void format_time(char *buffer, size_t size)
+{
+    int64_t now = clock_now_ms();
+    time_t seconds = (time_t)(now / 1000);
+    struct tm fields;
+    size_t length;
+
+    gmtime_r(&seconds, &fields);
+    length = strftime(buffer, size, "%Y-%m-%dT%H:%M:%S", &fields);
+    snprintf(buffer + length, size - length, ".%03dZ", (int)(now % 1000));
+}
+
+static void build_line(struct text *line, const struct log_event *event,
+                       const struct log_field *fields)
+{
+    const char *level = levels[event->level].word;
+    char when[64];
+
+    format_time(when, sizeof(when));
+    if (output == OUTPUT_JSON)
+        text_append(line, "{");
+    append_field(line, &(struct log_field)LOG_TEXT("time", when), VALUE_LIMIT);
+    if (output == OUTPUT_COLOURS)
+        text_append_format(line, " level=%s%s\033[0m", levels[event->level].colour, level);
+    else
+        append_field(line, &(struct log_field)LOG_TEXT("level", level), VALUE_LIMIT);
+    append_field(line, &(struct log_field)LOG_TEXT("msg", event->message), VALUE_LIMIT);
+    append_fields(line, fields, VALUE_LIMIT);
+    text_append(line, output == OUTPUT_JSON ? "}\n" : "\n");
+}
+
+/* One write, so that lines of several writers do not mix. A line that was cut short gets its end
+ * with the next one, which then stands alone. */
+static bool write_line(const struct text *line)
+{
+    CLEANUP_TEXT struct text whole = {0};
+    ssize_t written;
+
+    if (line_open)
+        text_append(&whole, "\n");
+    text_append_bytes(&whole, line->data, line->length);
+    do {
+        written = write(STDERR_FILENO, whole.data, whole.length);
+    } while (written < 0 && errno == EINTR);
+    if (written > 0)
+        line_open = whole.data[written - 1] != '\n';
+    return written == (ssize_t)whole.length;
+}
+
+#ifdef HAVE_SYSTEMD
+#define JOURNAL_FIELDS_MAX 64
+
+struct journal_entry {
+    struct iovec parts[JOURNAL_FIELDS_MAX];
+    int count;
+};
+
+/* Takes what `part` holds: "NAME=value". */
+static void add_part(struct journal_entry *entry, struct text *part)
+{
+    size_t length = part->length;
+
+    entry->parts[entry->count++] = (struct iovec){.iov_base = text_take(part), .iov_len = length};
+}
+
+static void free_parts(struct journal_entry *entry)
+{
+    for (int i = 0; i < entry->count; i++)
+        free(entry->parts[i].iov_base);
+}
+
+static void add_journal_field(struct journal_entry *entry, const struct log_field *field)
+{
+    CLEANUP_TEXT struct text part = {0};
+
+    text_append(&part, "WINNOWD_");
+    for (const char *at = field->name; *at != '\0'; at++) {
+        char upper = *at >= 'a' && *at <= 'z' ? (char)(*at - 'a' + 'A') : *at;
+
+        text_append_bytes(&part, &upper, 1);
+    }
+    text_append(&part, "=");
+    if (append_value(&part, field, VALUE_LIMIT))
+        add_part(entry, &part);
+}
+
+static bool send_to_journal(const struct log_event *event, const struct log_field *fields)
+{
+    CLEANUP(free_parts) struct journal_entry entry = {0};
+    CLEANUP_TEXT struct text part = {0};
+
+    text_append_format(&part, "MESSAGE=%s", event->message);
+    append_fields(&part, fields, SUMMARY_LIMIT);
+    add_part(&entry, &part);
+    text_append(&part, levels[event->level].priority);
+    add_part(&entry, &part);
+    if (event->id) {
+        text_append_format(&part, "MESSAGE_ID=%s", event->id);
+        add_part(&entry, &part);
+    }
+    for (const struct log_field *field = fields + 1; field->name; field++) {
+        if (entry.count < JOURNAL_FIELDS_MAX - 1)
+            add_journal_field(&entry, field);
+    }
+    if (dropped > 0)
+        add_journal_field(&entry, &(struct log_field)LOG_INTEGER("dropped", (int64_t)dropped));
+    return sd_journal_sendv(entry.parts, entry.count) >= 0;
+}
+#endif
+
+void log_write(const struct log_event *event, const struct log_field *fields)
+{
+    CLEANUP_TEXT struct text line = {0};
+    int code = errno;
+    bool written;
+
+    if (!log_enabled(event->level))
+        return;
+    if (output == OUTPUT_UNKNOWN)
+        output = choose_output(LOG_FORMAT_AUTO);
+#ifdef HAVE_SYSTEMD
+    if (output == OUTPUT_JOURNAL) {
+        written = send_to_journal(event, fields);
+    } else
+#endif
+    {
+        build_line(&line, event, fields);
+        written = write_line(&line);
+    }
+    dropped = written ? 0 : dropped + 1;
+    errno = code;
+}

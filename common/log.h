@@ -1,0 +1,68 @@
+#pragma once
+
+/*
+ * The log: events with fields, one line each, to the journal, as logfmt or as JSON lines on stderr.
+ *
+ * An event is a constant (what happened, its level, its journal MESSAGE_ID); what varies stands in
+ * fields. Field values may hold anything: they are quoted, repaired to valid UTF-8, bounded in
+ * length and scrubbed of secrets here. Logging returns nothing and never fails the work: what
+ * cannot be written is counted, and the count is told with the next line that can.
+ *
+ * logfmt: `time=2026-01-31T04:05:06.789Z level=info msg="step ended" experiment=exp-042 step=push`.
+ * A value is quoted when it is empty or holds a space, '"', '=', a control character or anything
+ * not printable; inside quotes '"' and '\' are escaped with '\', controls as \n, \t, \r or \u00XX,
+ * and hidden characters (bidi, zero width) as \uXXXX.
+ * json: one object a line with the same keys; numbers as numbers.
+ * journal: MESSAGE (the event's message and its fields in short), PRIORITY, MESSAGE_ID, and each
+ * field as WINNOWD_<NAME IN CAPITALS>.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum log_format { LOG_FORMAT_AUTO, LOG_FORMAT_JOURNAL, LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON };
+
+struct log_event {
+    const char *message; /* the value of `msg`: constant, a few words */
+    enum log_level level;
+    const char *id; /* 32 hex digits, the journal's MESSAGE_ID; NULL for events without one */
+};
+
+struct log_field {
+    const char *name; /* lower case, [a-z_]+ */
+    enum { LOG_FIELD_TEXT, LOG_FIELD_INTEGER, LOG_FIELD_NUMBER } type;
+    const char *text; /* NULL: the field is left out */
+    int64_t integer;
+    double number; /* NaN: the field is left out */
+};
+
+#define LOG_TEXT(name_, text_)                                                                     \
+    {                                                                                              \
+        .name = (name_), .type = LOG_FIELD_TEXT, .text = (text_)                                   \
+    }
+#define LOG_INTEGER(name_, integer_)                                                               \
+    {                                                                                              \
+        .name = (name_), .type = LOG_FIELD_INTEGER, .integer = (integer_)                          \
+    }
+#define LOG_NUMBER(name_, number_)                                                                 \
+    {                                                                                              \
+        .name = (name_), .type = LOG_FIELD_NUMBER, .number = (number_)                             \
+    }
+
+/* log_event(&event_decided, LOG_TEXT("experiment", id), LOG_INTEGER("pull", n)); */
+#define log_event(event, ...)                                                                      \
+    log_write((event), (const struct log_field[]){{.name = ""}, ##__VA_ARGS__, {.name = NULL}})
+
+/* Chooses level and format; AUTO is the journal where stderr is the journal ($JOURNAL_STREAM), else
+ * logfmt, with colours if stderr is a terminal. Before the first call: info, AUTO. */
+void log_configure(enum log_level level, enum log_format format);
+
+/* Whether an event of this level would be written; to spare the work of making its fields. */
+bool log_enabled(enum log_level level);
+
+/* Writes one event. The array begins with one placeholder and ends with a NULL name. */
+void log_write(const struct log_event *event, const struct log_field *fields);
+
+bool log_level_parse(const char *word, enum log_level *level);
+bool log_format_parse(const char *word, enum log_format *format);

@@ -1,0 +1,508 @@
+/*
+ * The life of a child:
+ *
+ *     running ──▶ exited, its group killed ──▶ pipes at their end ──▶ callback
+ *        │ deadline                 │ 500 ms
+ *        ▼                          ▼
+ *     SIGTERM, grace, SIGKILL    pipes dropped
+ *
+ * One timer serves all of it, since only one of these waits is ever under way. The memory lives until
+ * libuv gave back the last handle; after a discard the process handle stays open until the child was
+ * reaped, so that no zombie is left.
+ *
+ * The output comes through pipes, not through the socket pairs that libuv would make: a script that
+ * opens /dev/stderr could not do so on a socket.
+ *
+ * Two small windows are known and accepted. The parent-death signal is set by setpriv, after the
+ * fork: a daemon killed between the two leaves the child behind. And it belongs to the thread that
+ * forked, so children are started from the main thread, which runs the loop, and from no other.
+ */
+
+#include "common/process.h"
+
+#include "common/capture.h"
+#include "common/memory.h"
+#include "common/program.h"
+#include "common/text.h"
+
+#include <linux/close_range.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ERRORS_KEPT ((size_t)8192)
+#define DRAIN_MS    500
+#define CHUNK       65536
+
+struct process {
+    struct operation operation; /* first */
+    process_callback callback;  /* NULL once discarded */
+    void *data;
+
+    uv_process_t child;
+    uv_pipe_t input;
+    uv_pipe_t output;
+    uv_pipe_t errors;
+    uv_timer_t timer;
+    unsigned handles; /* that libuv still knows */
+    unsigned readers; /* output pipes that have not ended */
+
+    int pid;      /* 0: never started */
+    bool running; /* not reaped yet */
+    bool ending;  /* was told to end */
+    enum process_manner manner;
+    uint64_t began;
+    uint64_t deadline_ms;
+    uint64_t grace_ms;
+    size_t output_limit;
+    uv_write_t write;
+    char *input_bytes;
+    struct text output_bytes;
+    struct text errors_bytes;
+    struct capture *capture; /* NULL: output and errors are kept apart, in memory */
+    struct error error;      /* why it was not started */
+    struct process_result result;
+};
+
+static void process_free(struct process *process)
+{
+    capture_free(process->capture);
+    text_free(&process->output_bytes);
+    text_free(&process->errors_bytes);
+    free(process->input_bytes);
+    free(process);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct process *process = handle->data;
+
+    if (--process->handles == 0)
+        process_free(process);
+}
+
+static void close_handle(void *handle)
+{
+    if (!uv_is_closing(handle))
+        uv_close(handle, on_closed);
+}
+
+static void close_all_but_child(struct process *process)
+{
+    close_handle(&process->input);
+    close_handle(&process->output);
+    close_handle(&process->errors);
+    close_handle(&process->timer);
+}
+
+static uint64_t elapsed_ms(const struct process *process)
+{
+    return (uv_hrtime() - process->began) / 1000000;
+}
+
+/* The loop's idea of now may be old where a callback took long; a deadline must not come early. */
+static void start_timer(struct process *process, uv_timer_cb callback, uint64_t delay_ms)
+{
+    uv_update_time(process->timer.loop);
+    uv_timer_start(&process->timer, callback, delay_ms, 0);
+}
+
+/* What was kept of stderr, from the first whole character. */
+static void append_errors(struct text *shown, const struct text *errors)
+{
+    const char *bytes = text_string(errors);
+    size_t length = errors->length;
+
+    if (length > ERRORS_KEPT) {
+        bytes += length - ERRORS_KEPT;
+        length = ERRORS_KEPT;
+        for (int i = 0; i < 3 && ((unsigned char)*bytes & 0xc0) == 0x80; i++) {
+            bytes++;
+            length--;
+        }
+    }
+    text_append_repaired(shown, bytes, length);
+}
+
+/* Handles close later than the callback runs, so all that the result points to is there for it. */
+static void complete(struct process *process)
+{
+    struct process_result *result = &process->result;
+    CLEANUP_TEXT struct text errors = {0};
+    CLEANUP_FREE char *tail = NULL;
+
+    append_errors(&errors, &process->errors_bytes);
+    result->errors = text_string(&errors);
+    result->output = text_string(&process->output_bytes);
+    result->output_length = process->output_bytes.length;
+    result->tail = "";
+    if (process->capture) {
+        result->tail = tail = capture_tail(process->capture);
+        result->log_bytes = capture_bytes(process->capture);
+        result->problem = capture_problem(process->capture);
+    }
+    if (result->end == PROCESS_NOT_STARTED)
+        result->problem = process->error.message;
+    close_all_but_child(process);
+    process->callback(process->data, result);
+}
+
+static void on_complete(uv_timer_t *timer)
+{
+    complete(timer->data);
+}
+
+/* The group's number stays taken while any member lives, also after its leader was reaped. With all
+ * of them gone it would be another's only if the system had gone round all process numbers since. */
+static void signal_group(const struct process *process, int number)
+{
+    kill(-process->pid, number);
+}
+
+static void on_grace_over(uv_timer_t *timer)
+{
+    signal_group(timer->data, SIGKILL);
+}
+
+static void tell_to_end(struct process *process, uint64_t allowed_ms)
+{
+    process->ending = true;
+    process->result.end = PROCESS_TIMED_OUT;
+    process->result.allowed_ms = allowed_ms;
+    if (process->grace_ms == 0) {
+        signal_group(process, SIGKILL);
+        return;
+    }
+    signal_group(process, SIGTERM);
+    signal_group(process, SIGCONT); /* a stopped one would not hear the first */
+    start_timer(process, on_grace_over, process->grace_ms);
+}
+
+static void on_deadline(uv_timer_t *timer)
+{
+    struct process *process = timer->data;
+
+    if (!process->ending)
+        tell_to_end(process, process->deadline_ms);
+}
+
+static void on_exit_status(uv_process_t *child, int64_t status, int number)
+{
+    struct process *process = child->data;
+
+    process->running = false;
+    if (process->manner == PROCESS_KILLED || process->ending)
+        signal_group(process, SIGKILL);
+    close_handle(child);
+    if (!process->callback)
+        return;
+    process->result.duration_ms = elapsed_ms(process);
+    process->result.status = (int)status;
+    process->result.signal = number;
+    if (number && process->result.end == PROCESS_EXITED)
+        process->result.end = PROCESS_SIGNALLED;
+    if (process->readers == 0)
+        complete(process);
+    else
+        start_timer(process, on_complete, DRAIN_MS);
+}
+
+static void keep_output(struct process *process, const char *bytes, size_t length)
+{
+    size_t room = process->output_limit - process->output_bytes.length;
+
+    if (length <= room) {
+        text_append_bytes(&process->output_bytes, bytes, length);
+        return;
+    }
+    text_append_bytes(&process->output_bytes, bytes, room);
+    if (process->result.end != PROCESS_TIMED_OUT)
+        process->result.end = PROCESS_OVERFLOWED;
+    process->ending = true;
+    if (process->running)
+        signal_group(process, SIGKILL);
+}
+
+/* Holds up to two times what is kept and one read, so that bytes are seldom moved. */
+static void keep_errors(struct text *errors, const char *bytes, size_t length)
+{
+    if (errors->length > 2 * ERRORS_KEPT) {
+        memmove(errors->data, errors->data + errors->length - ERRORS_KEPT, ERRORS_KEPT);
+        errors->length = ERRORS_KEPT;
+    }
+    text_append_bytes(errors, bytes, length);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer)
+{
+    struct process *process = stream->data;
+
+    if (length < 0) {
+        uv_read_stop(stream);
+        if (--process->readers == 0 && !process->running)
+            complete(process);
+    } else if (process->capture) {
+        capture_append(process->capture, buffer->base, (size_t)length);
+    } else if (stream == (uv_stream_t *)&process->output) {
+        keep_output(process, buffer->base, (size_t)length);
+    } else {
+        keep_errors(&process->errors_bytes, buffer->base, (size_t)length);
+    }
+}
+
+/* One buffer for all children: libuv asks for it right before each read and hands it to on_read()
+ * right after, and there is one thread. */
+static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
+{
+    static char chunk[CHUNK];
+
+    *buffer = uv_buf_init(chunk, sizeof(chunk));
+}
+
+static void read_output(struct process *process, uv_pipe_t *pipe)
+{
+    if (uv_read_start((uv_stream_t *)pipe, on_allocate, on_read) == 0)
+        process->readers++;
+}
+
+/* Fed or not (the child may have closed its end), this is all there was. */
+static void on_fed(uv_write_t *write, int status)
+{
+    close_handle(write->handle);
+}
+
+static void feed_input(struct process *process, size_t length)
+{
+    uv_buf_t buffer = uv_buf_init(process->input_bytes, (unsigned)length);
+
+    if (length == 0 ||
+        uv_write(&process->write, (uv_stream_t *)&process->input, &buffer, 1, on_fed))
+        close_handle(&process->input);
+}
+
+/* Makes a pipe, keeps the end that is ours and returns the child's, or a libuv error. `reading`:
+ * whether we read from it. */
+static int open_pipe(uv_pipe_t *pipe, bool reading)
+{
+    uv_file ends[2];
+    int status = uv_pipe(ends, reading ? UV_NONBLOCK_PIPE : 0, reading ? 0 : UV_NONBLOCK_PIPE);
+
+    if (status < 0)
+        return status;
+    status = uv_pipe_open(pipe, ends[reading ? 0 : 1]);
+    if (status < 0) {
+        close(ends[0]);
+        close(ends[1]);
+        return status;
+    }
+    return ends[reading ? 1 : 0];
+}
+
+/* What the child gets as 0, 1 and 2; -1 for /dev/null. */
+static int open_pipes(struct process *process, int descriptors[static 3])
+{
+    if (process->input_bytes && (descriptors[0] = open_pipe(&process->input, false)) < 0)
+        return descriptors[0];
+    if ((descriptors[1] = open_pipe(&process->output, true)) < 0)
+        return descriptors[1];
+    if (!process->capture && (descriptors[2] = open_pipe(&process->errors, true)) < 0)
+        return descriptors[2];
+    return 0;
+}
+
+/* The path of setpriv, looked for once; NULL where it is missing: then a child outlives a daemon that
+ * is killed, which is all that is lost. */
+static const char *death_signal_program(void)
+{
+    static const char *const usual[] = {"PATH=/usr/bin", NULL};
+    static char *path;
+    static bool looked;
+    struct error error;
+
+    if (!looked) {
+        looked = true;
+        if (program_find(&path, "setpriv", usual, NULL, &error) < 0)
+            program_find(&path, "setpriv", (const char *const *)environ, NULL, &error);
+    }
+    return path;
+}
+
+/* Free the array only; the strings are borrowed. */
+static char **make_arguments(const char *path, const struct process_options *options)
+{
+    const char *const prefix[] = {death_signal_program(), "--pdeathsig",
+                                  options->manner == PROCESS_ASKED ? "TERM" : "KILL", "--"};
+    const char *const *argv = options->argv;
+    size_t prefixed = prefix[0] && options->manner != PROCESS_LEFT ? 4 : 0;
+    size_t count = 0;
+    const char **arguments;
+
+    while (argv[count])
+        count++;
+    arguments = memory_new_array(prefixed + count + 1, sizeof(*arguments));
+    memcpy(arguments, prefix, prefixed * sizeof(*prefix));
+    memcpy(arguments + prefixed, argv, count * sizeof(*argv));
+    arguments[prefixed] = path;
+    return (char **)arguments;
+}
+
+static int spawn(struct process *process, const struct process_options *options, const char *path,
+                 const int descriptors[static 3])
+{
+    static const char *const nothing[] = {NULL};
+    CLEANUP_FREE char **arguments = make_arguments(path, options);
+    int errors = process->capture ? descriptors[1] : descriptors[2];
+    uv_stdio_container_t stdio[3] = {
+        {.flags = process->input_bytes ? UV_INHERIT_FD : UV_IGNORE, .data.fd = descriptors[0]},
+        {.flags = UV_INHERIT_FD, .data.fd = descriptors[1]},
+        {.flags = UV_INHERIT_FD, .data.fd = errors},
+    };
+    uv_process_options_t spawning = {
+        .exit_cb = on_exit_status,
+        .file = arguments[0],
+        .args = arguments,
+        .env = (char **)(options->environment ? options->environment : nothing),
+        .cwd = options->directory,
+        .flags = UV_PROCESS_DETACHED, /* setsid(): a session and a group of its own */
+        .stdio_count = 3,
+        .stdio = stdio,
+    };
+
+    /* Ours are all close-on-exec; this is for what the daemon's own starter left open. */
+    close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+    process->child.data = process;
+    process->handles++;
+    return uv_spawn(process->timer.loop, &process->child, &spawning);
+}
+
+static int start(struct process *process, const struct process_options *options)
+{
+    int descriptors[3] = {-1, -1, -1};
+    CLEANUP_FREE char *path = NULL;
+    const char *name = options->argv[0] ? options->argv[0] : "";
+    int status;
+
+    if (program_find(&path, name, options->environment, options->directory, &process->error) < 0)
+        return -1;
+    status = open_pipes(process, descriptors);
+    if (status == 0) {
+        status = spawn(process, options, path, descriptors);
+        if (status < 0)
+            close_handle(&process->child);
+    }
+    for (int i = 0; i < 3; i++)
+        if (descriptors[i] >= 0)
+            close(descriptors[i]);
+    if (status < 0)
+        return error_set(&process->error, ERROR_TRANSIENT, "%s: %s", name, uv_strerror(status));
+    return 0;
+}
+
+static void run(struct process *process, const struct process_options *options)
+{
+    process->pid = uv_process_get_pid(&process->child);
+    process->running = true;
+    read_output(process, &process->output);
+    if (!process->capture)
+        read_output(process, &process->errors);
+    if (process->input_bytes)
+        feed_input(process, options->input_length);
+    if (process->deadline_ms > 0)
+        start_timer(process, on_deadline, process->deadline_ms);
+}
+
+static void process_discard(struct operation *operation)
+{
+    struct process *process = (struct process *)operation;
+
+    process->callback = NULL;
+    if (process->running && process->manner == PROCESS_KILLED)
+        signal_group(process, SIGKILL);
+    if (process->running && process->manner == PROCESS_ASKED)
+        kill(process->pid, SIGTERM);
+    close_all_but_child(process);
+}
+
+static struct process *process_new(uv_loop_t *loop, const struct process_options *options)
+{
+    struct process *process = memory_new(sizeof(*process));
+    uv_pipe_t *pipes[] = {&process->input, &process->output, &process->errors};
+
+    process->operation.discard = process_discard;
+    process->deadline_ms = options->deadline_ms;
+    process->grace_ms = options->grace_ms;
+    process->manner = options->manner;
+    process->output_limit = options->output_limit;
+    for (size_t i = 0; i < 3; i++) {
+        uv_pipe_init(loop, pipes[i], 0);
+        pipes[i]->data = process;
+    }
+    uv_timer_init(loop, &process->timer);
+    process->timer.data = process;
+    process->handles = 4;
+    if (options->input)
+        process->input_bytes = memory_copy_bytes(options->input, options->input_length);
+    if (options->log_path)
+        capture_new(&process->capture, &(struct capture_options){
+                                           .path = options->log_path,
+                                           .limit = options->log_limit,
+                                           .lines = options->tail_lines,
+                                           .line_limit = options->tail_line_limit,
+                                       });
+    return process;
+}
+
+struct operation *process_start(uv_loop_t *loop, const struct process_options *options,
+                                process_callback callback, void *data)
+{
+    struct process *process = process_new(loop, options);
+
+    process->callback = callback;
+    process->data = data;
+    process->began = uv_hrtime();
+    if (start(process, options) == 0) {
+        run(process, options);
+    } else {
+        process->result.end = PROCESS_NOT_STARTED;
+        start_timer(process, on_complete, 0);
+    }
+    return &process->operation;
+}
+
+void process_end_now(struct operation *operation)
+{
+    struct process *process = (struct process *)operation;
+
+    if (process->running && !process->ending)
+        tell_to_end(process, elapsed_ms(process));
+}
+
+int process_id(const struct operation *operation)
+{
+    return ((const struct process *)operation)->pid;
+}
+
+void process_describe(char *buffer, size_t size, const struct process_result *result)
+{
+    switch (result->end) {
+    case PROCESS_EXITED:
+        snprintf(buffer, size, "exited with status %d", result->status);
+        break;
+    case PROCESS_SIGNALLED:
+        snprintf(buffer, size, "was killed by signal %d (%s)", result->signal,
+                 strsignal(result->signal));
+        break;
+    case PROCESS_TIMED_OUT:
+        snprintf(buffer, size, "did not end within %.10g s", (double)result->allowed_ms / 1000);
+        break;
+    case PROCESS_OVERFLOWED:
+        snprintf(buffer, size, "was killed because it printed more than %zu bytes",
+                 result->output_length);
+        break;
+    case PROCESS_NOT_STARTED:
+        snprintf(buffer, size, "could not be started: %s", result->problem);
+        break;
+    }
+}

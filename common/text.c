@@ -1,0 +1,379 @@
+#include "common/text.h"
+
+#include "common/memory.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
+#define ELLIPSIS    "\xe2\x80\xa6" /* U+2026 */
+
+void text_free(struct text *text)
+{
+    if (!text)
+        return;
+    free(text->data);
+    *text = (struct text){0};
+}
+
+const char *text_string(const struct text *text)
+{
+    return text->data ? text->data : "";
+}
+
+char *text_take(struct text *text)
+{
+    char *string = text->data ? text->data : memory_copy("");
+
+    *text = (struct text){0};
+    return string;
+}
+
+/* Makes room for `more` bytes and a NUL. */
+static void reserve(struct text *text, size_t more)
+{
+    if (text->data && more < text->capacity - text->length)
+        return;
+
+    size_t capacity = text->capacity > 0 ? text->capacity : 64;
+
+    while (capacity - text->length <= more) {
+        if (capacity > SIZE_MAX / 2) {
+            capacity = SIZE_MAX; /* cannot be had: memory_resize() ends the process */
+            break;
+        }
+        capacity *= 2;
+    }
+    text->data = memory_resize(text->data, capacity);
+    text->capacity = capacity;
+}
+
+void text_append_bytes(struct text *text, const void *bytes, size_t length)
+{
+    reserve(text, length);
+    if (length > 0)
+        memcpy(text->data + text->length, bytes, length);
+    text->length += length;
+    text->data[text->length] = '\0';
+}
+
+void text_append(struct text *text, const char *string)
+{
+    text_append_bytes(text, string, strlen(string));
+}
+
+void text_append_format(struct text *text, const char *format, ...)
+{
+    va_list arguments;
+
+    reserve(text, 64);
+    for (;;) {
+        size_t room = text->capacity - text->length;
+
+        va_start(arguments, format);
+        int length = vsnprintf(text->data + text->length, room, format, arguments);
+        va_end(arguments);
+        if (length < 0) { /* glibc: only for output beyond INT_MAX or a bad wide character */
+            text->data[text->length] = '\0';
+            return;
+        }
+        if ((size_t)length < room) {
+            text->length += (size_t)length;
+            return;
+        }
+        reserve(text, (size_t)length);
+    }
+}
+
+void text_reset(struct text *text)
+{
+    text->length = 0;
+    if (text->data)
+        text->data[0] = '\0';
+}
+
+void number_format(char *buffer, size_t size, double number)
+{
+    if (isnan(number)) {
+        snprintf(buffer, size, "nan");
+        return;
+    }
+
+    /* Any decimal of 15 digits survives the way through a double, so fewer need not be tried; only
+     * numbers below the normal range have less than that. */
+    int digits = fpclassify(number) == FP_SUBNORMAL ? 1 : 15;
+
+    do {
+        snprintf(buffer, size, "%.*g", digits, number);
+    } while (digits++ < 17 && strtod(buffer, NULL) != number);
+}
+
+void text_append_number(struct text *text, double number)
+{
+    char buffer[32];
+
+    number_format(buffer, sizeof(buffer), number);
+    text_append(text, buffer);
+}
+
+static const char *skip_digits(const char *string)
+{
+    while (*string >= '0' && *string <= '9')
+        string++;
+    return string;
+}
+
+int number_parse(const char *string, double *number)
+{
+    const char *at = string + (*string == '-');
+    const char *end = skip_digits(at);
+
+    if (end == at || (*at == '0' && end - at > 1))
+        return -1;
+    if (*end == '.') {
+        at = end + 1;
+        end = skip_digits(at);
+        if (end == at)
+            return -1;
+    }
+    if (*end == 'e' || *end == 'E') {
+        at = end + 1 + (end[1] == '+' || end[1] == '-');
+        end = skip_digits(at);
+        if (end == at)
+            return -1;
+    }
+    if (*end != '\0')
+        return -1;
+
+    double value = strtod(string, NULL);
+
+    if (!isfinite(value))
+        return -1;
+    *number = value;
+    return 0;
+}
+
+/* Looks at one sequence of `left` > 0 bytes. Returns its length if it is well-formed, else 0; `*seen`
+ * is then how many bytes belong to the malformed beginning (Unicode's maximal subpart). The first
+ * continuation byte has narrower bounds after E0, ED, F0 and F4: they hold overlong forms,
+ * surrogates and what lies beyond U+10FFFF away. */
+static size_t sequence(const unsigned char *bytes, size_t left, size_t *seen)
+{
+    unsigned char lead = bytes[0];
+    unsigned char low = 0x80;
+    unsigned char high = 0xbf;
+    size_t length;
+
+    *seen = 1;
+    if (lead < 0x80)
+        return lead != 0 ? 1 : 0;
+    if (lead < 0xc2 || lead > 0xf4)
+        return 0;
+    length = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    if (lead == 0xe0)
+        low = 0xa0;
+    else if (lead == 0xf0)
+        low = 0x90;
+    else if (lead == 0xed)
+        high = 0x9f;
+    else if (lead == 0xf4)
+        high = 0x8f;
+    for (; *seen < length; ++*seen) {
+        if (*seen >= left || bytes[*seen] < low || bytes[*seen] > high)
+            return 0;
+        low = 0x80;
+        high = 0xbf;
+    }
+    return length;
+}
+
+bool utf8_valid(const void *bytes, size_t length, size_t *offset)
+{
+    const unsigned char *at = bytes;
+    size_t left = length;
+
+    while (left > 0) {
+        size_t seen;
+        size_t step = sequence(at, left, &seen);
+
+        if (step == 0) {
+            if (offset)
+                *offset = length - left;
+            return false;
+        }
+        at += step;
+        left -= step;
+    }
+    return true;
+}
+
+size_t utf8_decode(const char *string, uint32_t *code_point)
+{
+    const unsigned char *at = (const unsigned char *)string;
+
+    if (at[0] < 0x80) {
+        *code_point = at[0];
+        return 1;
+    }
+    if (at[0] < 0xe0) {
+        *code_point = (at[0] & 0x1fu) << 6 | (at[1] & 0x3fu);
+        return 2;
+    }
+    if (at[0] < 0xf0) {
+        *code_point = (at[0] & 0x0fu) << 12 | (at[1] & 0x3fu) << 6 | (at[2] & 0x3fu);
+        return 3;
+    }
+    *code_point = (at[0] & 0x07u) << 18 | (at[1] & 0x3fu) << 12 | (at[2] & 0x3fu) << 6 |
+                  (at[3] & 0x3fu);
+    return 4;
+}
+
+void text_append_code_point(struct text *text, uint32_t code_point)
+{
+    char bytes[4];
+    size_t length = 0;
+
+    if (code_point < 0x80) {
+        bytes[length++] = (char)code_point;
+    } else if (code_point < 0x800) {
+        bytes[length++] = (char)(0xc0 | code_point >> 6);
+        bytes[length++] = (char)(0x80 | (code_point & 0x3f));
+    } else if (code_point < 0x10000) {
+        bytes[length++] = (char)(0xe0 | code_point >> 12);
+        bytes[length++] = (char)(0x80 | (code_point >> 6 & 0x3f));
+        bytes[length++] = (char)(0x80 | (code_point & 0x3f));
+    } else {
+        bytes[length++] = (char)(0xf0 | code_point >> 18);
+        bytes[length++] = (char)(0x80 | (code_point >> 12 & 0x3f));
+        bytes[length++] = (char)(0x80 | (code_point >> 6 & 0x3f));
+        bytes[length++] = (char)(0x80 | (code_point & 0x3f));
+    }
+    text_append_bytes(text, bytes, length);
+}
+
+size_t utf8_count(const char *string)
+{
+    size_t count = 0;
+
+    for (; *string != '\0'; string++)
+        count += ((unsigned char)*string & 0xc0) != 0x80;
+    return count;
+}
+
+/* Unicode's Default_Ignorable_Code_Point, the controls, the two separators, the annotation marks and
+ * the noncharacters of the Arabic block; sorted. */
+static const struct {
+    uint32_t first;
+    uint32_t last;
+} hidden_ranges[] = {
+    {0x0000, 0x001f}, {0x007f, 0x009f}, {0x00ad, 0x00ad},   {0x034f, 0x034f},   {0x061c, 0x061c},
+    {0x115f, 0x1160}, {0x17b4, 0x17b5}, {0x180b, 0x180f},   {0x200b, 0x200f},   {0x2028, 0x202e},
+    {0x2060, 0x206f}, {0x3164, 0x3164}, {0xfdd0, 0xfdef},   {0xfe00, 0xfe0f},   {0xfeff, 0xfeff},
+    {0xffa0, 0xffa0}, {0xfff0, 0xfffb}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
+};
+
+bool code_point_hidden(uint32_t code_point)
+{
+    if (code_point > 0x10ffff || (code_point & 0xfffe) == 0xfffe)
+        return true;
+    for (size_t i = 0; i < sizeof(hidden_ranges) / sizeof(hidden_ranges[0]); i++) {
+        if (code_point < hidden_ranges[i].first)
+            return false;
+        if (code_point <= hidden_ranges[i].last)
+            return true;
+    }
+    return false;
+}
+
+static bool kept(uint32_t code_point, const char *keep)
+{
+    while (keep && *keep != '\0') {
+        uint32_t other;
+
+        keep += utf8_decode(keep, &other);
+        if (other == code_point)
+            return true;
+    }
+    return false;
+}
+
+void text_append_visible(struct text *text, const char *string, const char *keep)
+{
+    const char *plain = string; /* what was looked at and not yet appended */
+
+    while (*string != '\0') {
+        uint32_t code_point;
+        size_t length = utf8_decode(string, &code_point);
+
+        if (code_point_hidden(code_point) && !kept(code_point, keep)) {
+            text_append_bytes(text, plain, (size_t)(string - plain));
+            text_append_format(text, "U+%04X", (unsigned)code_point);
+            plain = string + length;
+        }
+        string += length;
+    }
+    text_append_bytes(text, plain, (size_t)(string - plain));
+}
+
+void text_append_repaired(struct text *text, const void *bytes, size_t length)
+{
+    const unsigned char *at = bytes;
+
+    for (;;) {
+        size_t good = length;
+        size_t seen;
+        bool valid = utf8_valid(at, length, &good);
+
+        text_append_bytes(text, at, good);
+        if (valid)
+            return;
+        at += good;
+        length -= good;
+        sequence(at, length, &seen);
+        text_append(text, REPLACEMENT);
+        at += seen;
+        length -= seen;
+    }
+}
+
+static bool blank(uint32_t code_point)
+{
+    return code_point <= 0x20 || (code_point >= 0x7f && code_point <= 0x9f) ||
+           code_point == 0x2028 || code_point == 0x2029;
+}
+
+void text_append_line(struct text *text, const char *string, size_t limit)
+{
+    size_t cut = text->length; /* where to cut if one code point too many follows */
+    size_t count = 0;
+    bool space = false; /* a run of blanks was passed, to be written before the next character */
+
+    text_append_bytes(text, "", 0);
+    while (*string != '\0') {
+        uint32_t code_point;
+        size_t length = utf8_decode(string, &code_point);
+
+        if (blank(code_point)) {
+            space = count > 0;
+        } else {
+            if (count + space + 1 > limit) {
+                text->length = cut;
+                text->data[cut] = '\0';
+                text_append(text, limit > 0 ? ELLIPSIS : "");
+                return;
+            }
+            if (space)
+                text_append_bytes(text, " ", 1);
+            text_append_bytes(text, string, length);
+            count += space + 1u;
+            space = false;
+            if (count < limit)
+                cut = text->length;
+        }
+        string += length;
+    }
+}
