@@ -1,0 +1,439 @@
+#include "config/config.h"
+
+#include "common/file.h"
+#include "common/memory.h"
+#include "common/text.h"
+#include "common/yaml.h"
+#include "config/schema.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FILE_LIMIT        (1024 * 1024)
+#define METRIC_LIMIT      1000
+#define SUGGESTION_LENGTH 64
+
+static const struct json_limits limits = {.bytes = FILE_LIMIT, .depth = 8, .values = 10000};
+
+/* The node of a dotted key, or NULL; `at` becomes the closest place there is to point at. */
+static struct json_object *find(struct json_object *root, const char *name,
+                                struct yaml_position *at)
+{
+    struct json_object *node = root;
+    char part[64];
+
+    *at = (struct yaml_position){0};
+    for (;;) {
+        size_t length = strcspn(name, ".");
+        struct json_object *member;
+
+        snprintf(part, sizeof part, "%.*s", (int)length, name);
+        if (!json_object_object_get_ex(node, part, &member))
+            return NULL;
+        *at = yaml_key_position(node, part);
+        if (!name[length]) {
+            if (member)
+                *at = yaml_position(member);
+            return member;
+        }
+        if (!json_object_is_type(member, json_type_object))
+            return NULL;
+        node = member;
+        name += length + 1;
+    }
+}
+
+/* How many letters must be added, dropped, changed or swapped with their neighbour. */
+static unsigned distance(const char *a, const char *b)
+{
+    unsigned rows[3][SUGGESTION_LENGTH + 1];
+    unsigned *two_back = rows[0], *before = rows[1], *now = rows[2];
+    size_t a_length = strlen(a), b_length = strlen(b);
+
+    if (a_length > SUGGESTION_LENGTH || b_length > SUGGESTION_LENGTH)
+        return SUGGESTION_LENGTH;
+    for (size_t j = 0; j <= b_length; j++)
+        before[j] = two_back[j] = (unsigned)j;
+    for (size_t i = 1; i <= a_length; i++) {
+        unsigned *oldest = two_back;
+
+        now[0] = (unsigned)i;
+        for (size_t j = 1; j <= b_length; j++) {
+            unsigned least = before[j - 1] + (a[i - 1] != b[j - 1]);
+
+            least = before[j] + 1 < least ? before[j] + 1 : least;
+            least = now[j - 1] + 1 < least ? now[j - 1] + 1 : least;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                two_back[j - 2] + 1 < least)
+                least = two_back[j - 2] + 1;
+            now[j] = least;
+        }
+        two_back = before;
+        before = now;
+        now = oldest;
+    }
+    return before[b_length];
+}
+
+/* Copies the word that a row's name has directly below `prefix`; false if it is not below it. */
+static bool word_below(const struct config_key *key, const char *prefix, char *word, size_t size)
+{
+    size_t length = strlen(prefix);
+
+    if (strncmp(key->name, prefix, length) != 0)
+        return false;
+    snprintf(word, size, "%.*s", (int)strcspn(key->name + length, "."), key->name + length);
+    return true;
+}
+
+/* Says that a key is unknown and what may have been meant: a near miss in the same group, the same
+ * word in another one, or else every key that the group has. */
+static void report_unknown(struct config_reader *reader, const struct config_key *keys,
+                           struct yaml_position at, const char *above, const char *prefix,
+                           const char *word)
+{
+    CLEANUP_FREE char *name = memory_format("%s%s%s", above, prefix, word);
+    CLEANUP_TEXT struct text known = {0};
+    unsigned least = 1 + (unsigned)strlen(word) / 3;
+    char near[64] = "", other[64], last[64] = "";
+    const char *elsewhere = NULL;
+
+    for (; keys->name; keys++) {
+        const char *leaf = strrchr(keys->name, '.');
+        bool below = word_below(keys, prefix, other, sizeof other);
+
+        if (below && strcmp(other, last) != 0) {
+            text_append_format(&known, "%s%s", known.length ? ", " : "", other);
+            snprintf(last, sizeof last, "%s", other);
+        }
+        if (below && distance(word, other) <= least && strcmp(word, other) != 0) {
+            least = distance(word, other) - 1;
+            snprintf(near, sizeof near, "%s%s", prefix, other);
+        } else if (!elsewhere && leaf && !strcmp(leaf + 1, word)) {
+            elsewhere = keys->name;
+        }
+    }
+    if (!*prefix && !*above)
+        text_append(&known, ", metrics");
+    if (!*prefix && !*above && distance(word, "metrics") <= least)
+        snprintf(near, sizeof near, "metrics");
+    if (*near || elsewhere)
+        config_problem(reader, at, name, "unknown key, did you mean %s%s?", above,
+                       *near ? near : elsewhere);
+    else
+        config_problem(reader, at, name, "unknown key, one of %s would do", text_string(&known));
+}
+
+static bool is_key(const struct config_key *keys, const char *name)
+{
+    for (; keys->name; keys++)
+        if (!strcmp(keys->name, name))
+            return true;
+    return false;
+}
+
+static bool is_group(const struct config_key *keys, const char *name)
+{
+    size_t length = strlen(name);
+
+    for (; keys->name; keys++)
+        if (!strncmp(keys->name, name, length) && keys->name[length] == '.')
+            return true;
+    return false;
+}
+
+/* Reports what a group of the tree holds beside known keys. `above` stands before `prefix` in
+ * messages: "metrics.NAME." for a metric, else nothing. Groups are at most one deep. */
+static void report_strangers(struct config_reader *reader, const struct config_key *keys,
+                             struct json_object *node, const char *above, const char *prefix)
+{
+    json_object_object_foreach(node, word, member)
+    {
+        CLEANUP_FREE char *name = memory_format("%s%s", prefix, word);
+        CLEANUP_FREE char *whole = memory_format("%s%s", above, name);
+        CLEANUP_FREE char *below = memory_format("%s.", name);
+        struct yaml_position at = yaml_key_position(node, word);
+        bool dotted = strchr(word, '.') != NULL;
+
+        if (!dotted && (is_key(keys, name) || (keys == config_keys && !strcmp(name, "metrics"))))
+            continue;
+        if (dotted || !is_group(keys, name))
+            report_unknown(reader, keys, at, above, prefix, word);
+        else if (json_object_is_type(member, json_type_object))
+            report_strangers(reader, keys, member, above, below);
+        else if (member)
+            config_problem(reader, yaml_position(member), whole,
+                           "found no keys, a group of keys with values would do");
+    }
+}
+
+/* Reads every row of a table from a group of the tree, or from environment or default. */
+static void read_table(struct config_reader *reader, const struct config_key *keys, void *base,
+                       struct json_object *node, const char *above, struct yaml_position parent)
+{
+    for (; keys->name; keys++) {
+        CLEANUP_FREE char *name = memory_format("%s%s", above, keys->name);
+        const char *variable = keys->environment ? getenv(keys->environment) : NULL;
+        struct yaml_position at;
+        struct json_object *value = find(node, keys->name, &at);
+
+        /* The default first: what is wrong in the file is an error, but leaves nothing unset. */
+        if (keys->fallback || keys->shape == CONFIG_LIST || keys->shape == CONFIG_VARIABLES)
+            config_read_string(reader, keys, name, base, keys->fallback ? keys->fallback : "");
+        config_read(reader, keys, name, base, value);
+        if (variable && *variable) {
+            reader->variable = keys->environment;
+            config_read_string(reader, keys, name, base, variable);
+            reader->variable = NULL;
+        }
+        if (!value && (keys->flags & CONFIG_REQUIRED)) {
+            CLEANUP_TEXT struct text words = {0};
+
+            for (size_t i = 0; keys->words && keys->words[i]; i++)
+                text_append_format(&words, "%s%s", i ? " or " : "", keys->words[i]);
+            config_problem(reader, at.line ? at : parent, name, "found nothing, %s would do",
+                           text_string(&words));
+        }
+    }
+}
+
+static void read_metric(struct config_reader *reader, struct config_metric *metric,
+                        struct json_object *metrics, const char *name, struct json_object *node)
+{
+    struct yaml_position at = yaml_key_position(metrics, name);
+    CLEANUP_FREE char *whole = memory_format("metrics.%s", name);
+    CLEANUP_FREE char *above = memory_format("metrics.%s.", name);
+    const char *wanted = config_check_metric(name);
+
+    metric->name = memory_copy(name);
+    if (wanted) {
+        CLEANUP_TEXT struct text shown = {0};
+
+        config_show(&shown, name);
+        config_problem(reader, at, "metrics", "found %s, %s would do", text_string(&shown), wanted);
+    } else if (node && !json_object_is_type(node, json_type_object)) {
+        config_problem(reader, yaml_position(node), whole,
+                       "found no keys, such as {direction: minimize} would do");
+    } else {
+        if (node)
+            report_strangers(reader, config_metric_keys, node, above, "");
+        read_table(reader, config_metric_keys, metric, node, above, at);
+    }
+}
+
+static void read_metrics(struct config_reader *reader, struct config *config,
+                         struct json_object *root)
+{
+    static const char wanted[] = "at least one metric, such as {val_bpb: {direction: minimize}},";
+    struct yaml_position at;
+    struct json_object *node = find(root, "metrics", &at);
+    size_t count = 0;
+
+    if (!json_object_is_type(node, json_type_object) || !json_object_object_length(node)) {
+        config_problem(reader, at, "metrics", "found %s, %s would do",
+                       node && !json_object_is_type(node, json_type_object) ? "no keys" : "nothing",
+                       wanted);
+        return;
+    }
+    if (json_object_object_length(node) > METRIC_LIMIT) {
+        config_problem(reader, at, "metrics", "found %d metrics, at most %d would do",
+                       json_object_object_length(node), METRIC_LIMIT);
+        return;
+    }
+    config->metrics = memory_new_array((size_t)json_object_object_length(node),
+                                       sizeof *config->metrics);
+    json_object_object_foreach(node, name, member)
+    {
+        read_metric(reader, &config->metrics[count++], node, name, member);
+    }
+    config->metric_count = count;
+}
+
+/* Whether something was found wrong with a key already: no second sentence about it then. */
+static bool blamed(const struct config_reader *reader, const char *name)
+{
+    for (size_t i = 0; i < reader->problems->count; i++)
+        if (!strcmp(reader->problems->items[i].key, name))
+            return true;
+    return false;
+}
+
+static void require(struct config_reader *reader, struct json_object *root, const char *name,
+                    const char *value, const char *wanted)
+{
+    struct yaml_position at;
+
+    if (value || blamed(reader, name))
+        return;
+    find(root, name, &at);
+    config_problem(reader, at, name, "found nothing, %s would do", wanted);
+}
+
+/* The branch may neither lie below the prefix, where the daemon deletes, nor be a component of it,
+ * since git cannot hold both `experiment` and `experiment/x`. */
+static void check_prefix(struct config_reader *reader, const struct config *config,
+                         struct json_object *root)
+{
+    const char *base = config->forge.base, *prefix = config->forge.branch_prefix;
+    size_t length = strlen(base);
+    struct yaml_position at;
+
+    if (blamed(reader, "forge.base") || blamed(reader, "forge.branch_prefix"))
+        return;
+    find(root, "forge.branch_prefix", &at);
+    if (!strncmp(base, prefix, strlen(prefix)))
+        config_problem(
+            reader, at, "forge.branch_prefix",
+            "found \"%s\", a prefix that forge.base (\"%s\") does not begin with would do", prefix,
+            base);
+    else if (!strncmp(prefix, base, length) && prefix[length] == '/')
+        config_problem(reader, at, "forge.branch_prefix",
+                       "found \"%s\", a prefix that is not below forge.base (\"%s\") would do: git "
+                       "cannot hold both branches",
+                       prefix, base);
+}
+
+/* What no key can say alone. */
+static void check_together(struct config_reader *reader, struct config *config,
+                           struct json_object *root)
+{
+    struct yaml_position at;
+
+    if (!blamed(reader, "forge.kind") && config->forge.kind == FORGE_GITEA) {
+        require(reader, root, "forge.owner", config->forge.owner,
+                "the repository's owner (or GITEA_OWNER in the environment)");
+        require(reader, root, "forge.repo", config->forge.repo,
+                "the repository's name (or GITEA_REPO in the environment)");
+    }
+    if (!blamed(reader, "forge.kind") && config->forge.kind == FORGE_LOCAL)
+        require(reader, root, "forge.path", config->forge.path, "the bare repository's path");
+    check_prefix(reader, config, root);
+
+    find(root, "state", &at);
+    if (!strcmp(config->spool, config->state) && !blamed(reader, "spool"))
+        config_problem(reader, at, "state",
+                       "found \"%s\", which is the spool, a directory of its own would do",
+                       config->state);
+
+    find(root, "queue.max_open_pulls", &at);
+    if (config->queue.max_open_pulls && !config->forge.poll_ms && !blamed(reader, "forge.poll"))
+        config_problem(reader, at, "queue.max_open_pulls",
+                       "found %u with forge.poll 0, 0 would do, or a forge.poll that notices when "
+                       "a pull request is closed",
+                       config->queue.max_open_pulls);
+}
+
+static int compare_problems(const void *a, const void *b)
+{
+    const struct config_problem *left = a, *right = b;
+    unsigned left_line = left->line - 1, right_line = right->line - 1; /* those without: last */
+
+    if (left_line != right_line)
+        return left_line < right_line ? -1 : 1;
+    if (left->column != right->column)
+        return left->column < right->column ? -1 : 1;
+    return strcmp(left->message, right->message);
+}
+
+/* A sentence of the YAML reader begins with its place; ours have it in front of everything. */
+static void report_yaml(struct config_reader *reader, const struct error *error)
+{
+    struct yaml_position at = {0};
+    int length = 0;
+
+    if (sscanf(error->message, "line %u, column %u: %n", &at.line, &at.column, &length) < 2)
+        length = 0;
+    config_problem(reader, at, "", "%s", error->message + length);
+}
+
+int config_parse(struct config **configp, const char *name, const char *bytes, size_t length,
+                 struct config_problems *problems)
+{
+    CLEANUP(config_freep) struct config *config = memory_new(sizeof *config);
+    struct config_reader reader = {.file = name, .problems = problems};
+    struct json_object *root = NULL;
+    struct error error;
+
+    *problems = (struct config_problems){0};
+    if (yaml_parse(&root, bytes, length, &limits, &error)) {
+        report_yaml(&reader, &error);
+        return -1;
+    }
+    if (!json_object_is_type(root, json_type_object)) {
+        config_problem(&reader, yaml_position(root), "",
+                       "found no keys, keys with values would do");
+        json_object_put(root);
+        return -1;
+    }
+    report_strangers(&reader, config_keys, root, "", "");
+    read_table(&reader, config_keys, config, root, "", (struct yaml_position){0});
+    read_metrics(&reader, config, root);
+    check_together(&reader, config, root);
+    json_object_put(root);
+    if (problems->count) {
+        qsort(problems->items, problems->count, sizeof *problems->items, compare_problems);
+        return -1;
+    }
+    config->file = memory_copy(name);
+    if (!config->forge.outbox)
+        config->forge.outbox = memory_format("%s/outbox", config->state);
+    *configp = TAKE(config);
+    return 0;
+}
+
+int config_load(struct config **config, const char *path, struct config_problems *problems)
+{
+    struct config_reader reader = {.file = path, .problems = problems};
+    CLEANUP_FREE char *real = realpath(path, NULL); /* the administrator's own links are fine */
+    CLEANUP_FREE char *bytes = NULL;
+    size_t length;
+    struct error error;
+
+    *problems = (struct config_problems){0};
+    if (file_read(&bytes, &length, AT_FDCWD, real ? real : path, FILE_LIMIT, &error)) {
+        config_problem(&reader, (struct yaml_position){0}, "", "%s", error.message);
+        return -1;
+    }
+    return config_parse(config, path, bytes, length, problems);
+}
+
+void config_free(struct config *config)
+{
+    if (!config)
+        return;
+    for (const struct config_key *key = config_keys; key->name; key++)
+        config_release(key, config);
+    for (size_t i = 0; i < config->metric_count; i++) {
+        for (const struct config_key *key = config_metric_keys; key->name; key++)
+            config_release(key, &config->metrics[i]);
+        free(config->metrics[i].name);
+    }
+    free(config->metrics);
+    free(config->file);
+    free(config);
+}
+
+void config_freep(struct config **config)
+{
+    config_free(*config);
+}
+
+void config_problems_free(struct config_problems *problems)
+{
+    for (size_t i = 0; i < problems->count; i++) {
+        free(problems->items[i].key);
+        free(problems->items[i].message);
+    }
+    free(problems->items);
+    *problems = (struct config_problems){0};
+}
+
+const struct config_metric *config_metric(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->metric_count; i++)
+        if (!strcmp(config->metrics[i].name, name))
+            return &config->metrics[i];
+    return NULL;
+}

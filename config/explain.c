@@ -1,0 +1,102 @@
+#include "config/schema.h"
+
+#include "common/memory.h"
+#include "common/text.h"
+
+#include <string.h>
+
+/* What the row's value would be if nothing were configured. */
+static bool is_default(const struct config_key *key, const char *value)
+{
+    CLEANUP_TEXT struct text fallback = {0};
+    struct config_problems problems = {0};
+    struct config_reader reader = {.file = "", .problems = &problems};
+    /* Large enough for a row of either struct; the default is read as a file's value would be. */
+    CLEANUP_FREE char *base = memory_new(sizeof(struct config) + sizeof(struct config_metric));
+
+    if (!key->fallback)
+        return !*value;
+    config_read_string(&reader, key, key->name, base, key->fallback);
+    config_render(key, base, &fallback);
+    config_release(key, base);
+    config_problems_free(&problems);
+    return !strcmp(text_string(&fallback), value);
+}
+
+static void explain_key(const struct config_key *key, const char *above, const void *base,
+                        struct text *text)
+{
+    CLEANUP_TEXT struct text value = {0};
+    CLEANUP_TEXT struct text line = {0};
+
+    config_render(key, base, &value);
+    text_append_format(&line, "%s%s: %s", above, key->name, text_string(&value));
+    text_append_format(text, "  %-58s  # %s%s\n", text_string(&line), key->help,
+                       is_default(key, text_string(&value)) ? " (default)" : "");
+}
+
+static void explain_metric(const struct config_metric *metric, struct text *text)
+{
+    CLEANUP_FREE char *above = memory_format("metrics.%s.", metric->name);
+
+    for (const struct config_key *key = config_metric_keys; key->name; key++)
+        explain_key(key, above, metric, text);
+}
+
+static void explain_forge(const struct config *config, struct text *text)
+{
+    if (config->forge.kind == FORGE_LOCAL)
+        text_append_format(text, "the bare repository %s, with files in %s", config->forge.path,
+                           config->forge.outbox);
+    else
+        text_append_format(text, "%s/%s at %s", config->forge.owner, config->forge.repo,
+                           config->forge.url);
+}
+
+static void explain_command(const struct config *config, struct text *text)
+{
+    const struct config_list *parts[] = {&config->validation.launcher, &config->validation.command};
+
+    for (size_t part = 0; part < 2; part++)
+        for (size_t i = 0; i < parts[part]->count; i++) {
+            text_append(text, part || i ? " " : "");
+            text_append_visible(text, parts[part]->items[i], NULL);
+        }
+}
+
+void config_explain(const struct config *config, struct text *text)
+{
+    text_append_format(text, "Results that are dropped into %s are judged", config->spool);
+    for (size_t i = 0; i < config->metric_count; i++)
+        text_append_format(text, "%s %s (%s)", i ? "," : " by", config->metrics[i].name,
+                           config->metrics[i].direction == METRIC_MINIMIZE ? "lower is better"
+                                                                           : "higher is better");
+    text_append_format(text, ".\nThose that improve are validated with:");
+    explain_command(config, text);
+    text_append_format(text,
+                       "\nand become branches %s<experiment_id> with a pull request onto %s of\n",
+                       config->forge.branch_prefix, config->forge.base);
+    explain_forge(config, text);
+    text_append(text, ".\n\nEvery key, as it is in force:\n\n");
+    for (const struct config_key *key = config_keys; key->name; key++)
+        explain_key(key, "", config, text);
+    for (size_t i = 0; i < config->metric_count; i++)
+        explain_metric(&config->metrics[i], text);
+}
+
+void config_restart_needed(const struct config *old, const struct config *new, struct text *text)
+{
+    size_t before = text->length;
+
+    for (const struct config_key *key = config_keys; key->name; key++) {
+        CLEANUP_TEXT struct text was = {0};
+        CLEANUP_TEXT struct text is = {0};
+
+        if (!(key->flags & CONFIG_RESTART))
+            continue;
+        config_render(key, old, &was);
+        config_render(key, new, &is);
+        if (strcmp(text_string(&was), text_string(&is)) != 0)
+            text_append_format(text, "%s%s", text->length > before ? ", " : "", key->name);
+    }
+}

@@ -1,0 +1,143 @@
+#include "config/schema.h"
+
+#define AT(member)           .offset = offsetof(struct config, member)
+#define OTHER(member)        .other = offsetof(struct config, member)
+#define METRIC_AT(member)    .offset = offsetof(struct config_metric, member)
+#define METRIC_OTHER(member) .other = offsetof(struct config_metric, member)
+
+#define SECOND 1000.0
+#define MINUTE (60 * SECOND)
+#define HOUR   (60 * MINUTE)
+#define DAY    (24 * HOUR)
+
+#define MEBIBYTE (1024.0 * 1024.0)
+#define TEBIBYTE (1024.0 * 1024.0 * MEBIBYTE)
+
+static const char *const forge_kinds[] = {"gitea", "local", NULL};
+static const char *const directions[] = {"minimize", "maximize", NULL};
+static const char *const references[] = {"best", "frontier", "before", NULL};
+static const char *const sandboxes[] = {"auto", "bubblewrap", "none", NULL};
+static const char *const orders[] = {"arrival", "best", NULL};
+static const char *const levels[] = {"error", "warning", "info", "debug", NULL};
+static const char *const formats[] = {"auto", "journal", "logfmt", "json", NULL};
+
+/* In the order in which --check-config explains them, keys of one group together. */
+const struct config_key config_keys[] = {
+    {"spool", CONFIG_TEXT, CONFIG_RESTART | CONFIG_STRIP_SLASH, AT(spool),
+     .fallback = "/var/spool/winnowd", .check = config_check_path,
+     .help = "the directory that is watched"},
+    {"state", CONFIG_TEXT, CONFIG_RESTART | CONFIG_STRIP_SLASH, AT(state),
+     .fallback = "/var/lib/winnowd", .check = config_check_path,
+     .help = "where the daemon keeps what it must not forget"},
+
+    {"forge.kind", CONFIG_WORD, CONFIG_RESTART, AT(forge.kind), .fallback = "gitea",
+     .words = forge_kinds, .help = "where branches and pull requests live"},
+    {"forge.url", CONFIG_TEXT, CONFIG_RESTART | CONFIG_STRIP_SLASH, AT(forge.url),
+     .fallback = "http://127.0.0.1:3000", .check = config_check_server, .environment = "GITEA_URL",
+     .help = "of the Gitea or Forgejo server"},
+    {"forge.owner", CONFIG_TEXT, CONFIG_RESTART, AT(forge.owner), .check = config_check_name,
+     .environment = "GITEA_OWNER", .help = "whose repository it is"},
+    {"forge.repo", CONFIG_TEXT, CONFIG_RESTART, AT(forge.repo), .check = config_check_name,
+     .environment = "GITEA_REPO", .help = "the repository's name"},
+    {"forge.token_file", CONFIG_TEXT, CONFIG_RESTART, AT(forge.token_file),
+     .check = config_check_path, .help = "where the token is read from"},
+    {"forge.ca_file", CONFIG_TEXT, CONFIG_RESTART, AT(forge.ca_file), .check = config_check_path,
+     .help = "a private certificate authority"},
+    {"forge.git_url", CONFIG_TEXT, CONFIG_RESTART, AT(forge.git_url), .check = config_check_git_url,
+     .help = "what git fetches from and pushes to"},
+    {"forge.path", CONFIG_TEXT, CONFIG_RESTART | CONFIG_STRIP_SLASH, AT(forge.path),
+     .check = config_check_path, .help = "the bare repository of a local forge"},
+    {"forge.outbox", CONFIG_TEXT, CONFIG_RESTART | CONFIG_STRIP_SLASH, AT(forge.outbox),
+     .check = config_check_path, .help = "where a local forge writes its pull requests"},
+    {"forge.base", CONFIG_TEXT, CONFIG_RESTART, AT(forge.base), .fallback = "main",
+     .check = config_check_branch, .help = "the branch that pull requests are for"},
+    {"forge.branch_prefix", CONFIG_TEXT, CONFIG_RESTART, AT(forge.branch_prefix),
+     .fallback = "experiment/", .check = config_check_prefix,
+     .help = "what the names of its branches begin with"},
+    {"forge.labels", CONFIG_LIST, 0, AT(forge.labels), .fallback = "experiment",
+     .check = config_check_label, .help = "put on every pull request"},
+    {"forge.create_labels", CONFIG_BOOL, 0, AT(forge.create_labels), .fallback = "true",
+     .help = "whether missing labels are created"},
+    {"forge.reviewers", CONFIG_LIST, 0, AT(forge.reviewers), .fallback = "",
+     .check = config_check_name, .help = "asked to review every pull request"},
+    {"forge.timeout", CONFIG_DURATION, 0, AT(forge.timeout_ms), .fallback = "30s", .minimum = 1,
+     .maximum = HOUR, .help = "for one request"},
+    {"forge.poll", CONFIG_DURATION, CONFIG_ZERO, AT(forge.poll_ms), .fallback = "5m", .minimum = 1,
+     .maximum = 30 * DAY, .help = "how often open pull requests are looked at; 0: never"},
+
+    {"sources", CONFIG_LIST, CONFIG_RESTART | CONFIG_STRIP_SLASH, AT(sources), .fallback = "",
+     .check = config_check_path, .help = "git repositories whose commits a result may name"},
+
+    {"change.protect", CONFIG_LIST, 0, AT(change.protect),
+     .fallback = "tox.ini .gitea/** .forgejo/** .github/**", .check = config_check_glob,
+     .help = "files that no change may touch"},
+    {"change.exclude", CONFIG_LIST, 0, AT(change.exclude),
+     .fallback = "results.tsv autoresearch.jsonl .auto/**", .check = config_check_glob,
+     .help = "files that stay as they are on the base"},
+    {"change.author", CONFIG_AUTHOR, 0, AT(change.author_name), OTHER(change.author_email),
+     .fallback = "winnowd <winnowd@localhost>", .help = "of the composed commit"},
+
+    {"validation.command", CONFIG_LIST, CONFIG_NOT_EMPTY, AT(validation.command),
+     .fallback = "tox -e unit", .check = config_check_argument, .help = "the tests"},
+    {"validation.launcher", CONFIG_LIST, 0, AT(validation.launcher), .fallback = "",
+     .check = config_check_argument, .help = "put before the command"},
+    {"validation.timeout", CONFIG_DURATION, 0, AT(validation.timeout_ms), .fallback = "30m",
+     .minimum = 1, .maximum = 30 * DAY, .help = "for one run of the command"},
+    {"validation.output_lines", CONFIG_COUNT, 0, AT(validation.output_lines), .fallback = "50",
+     .minimum = 0, .maximum = 10000, .help = "of the output's end that are kept and shown"},
+    {"validation.environment", CONFIG_VARIABLES, CONFIG_HIDE_VALUES, AT(validation.environment),
+     .fallback = "", .check = config_check_variable, .help = "given to the tests"},
+    {"validation.pass_environment", CONFIG_LIST, 0, AT(validation.pass_environment), .fallback = "",
+     .check = config_check_variable, .help = "passed on to the tests from the daemon's own"},
+    {"validation.sandbox", CONFIG_WORD, CONFIG_RESTART, AT(validation.sandbox), .fallback = "auto",
+     .words = sandboxes, .help = "what keeps the tests apart from the machine"},
+    {"validation.requires", CONFIG_LIST, 0, AT(validation.requires), .fallback = "",
+     .check = config_check_url, .help = "URLs that must answer before a validation starts"},
+    {"validation.limits.memory", CONFIG_SIZE, CONFIG_ZERO, AT(validation.limits.memory),
+     .fallback = "0", .minimum = 16 * MEBIBYTE, .maximum = 1024 * TEBIBYTE,
+     .help = "address space of a process; 0: no limit"},
+    {"validation.limits.processes", CONFIG_COUNT, 0, AT(validation.limits.processes),
+     .fallback = "4096", .minimum = 0, .maximum = 4194304,
+     .help = "at a time, threads included; 0: no limit"},
+    {"validation.limits.file_size", CONFIG_SIZE, CONFIG_ZERO, AT(validation.limits.file_size),
+     .fallback = "16G", .minimum = MEBIBYTE, .maximum = 1024 * TEBIBYTE,
+     .help = "of one file; 0: no limit"},
+    {"validation.limits.cpu_time", CONFIG_DURATION, CONFIG_ZERO, AT(validation.limits.cpu_time_ms),
+     .fallback = "0", .minimum = SECOND, .maximum = 365 * DAY,
+     .help = "of one process; 0: no limit"},
+
+    {"queue.parallel", CONFIG_COUNT, 0, AT(queue.parallel), .fallback = "1", .minimum = 1,
+     .maximum = 64, .help = "jobs that run side by side"},
+    {"queue.max_open_pulls", CONFIG_COUNT, 0, AT(queue.max_open_pulls), .fallback = "0",
+     .minimum = 0, .maximum = 1000000, .help = "at which jobs wait; 0: no limit"},
+    {"queue.order", CONFIG_WORD, 0, AT(queue.order), .fallback = "arrival", .words = orders,
+     .help = "whose turn is next"},
+    {"queue.retry_for", CONFIG_DURATION, CONFIG_ZERO, AT(queue.retry_for_ms), .fallback = "24h",
+     .minimum = 1, .maximum = 365 * DAY, .help = "how long transient faults are retried"},
+
+    {"log.level", CONFIG_WORD, 0, AT(log.level), .fallback = "info", .words = levels,
+     .help = "the least that is logged"},
+    {"log.format", CONFIG_WORD, 0, AT(log.format), .fallback = "auto", .words = formats,
+     .help = "what a line looks like"},
+    {"log.status_every", CONFIG_DURATION, CONFIG_ZERO, AT(log.status_every_ms), .fallback = "15m",
+     .minimum = 1, .maximum = 365 * DAY, .help = "between two summaries; 0: never"},
+
+    {"status.textfile", CONFIG_TEXT, 0, AT(status.textfile), .check = config_check_path,
+     .help = "figures for Prometheus' node_exporter"},
+    {NULL},
+};
+
+const struct config_key config_metric_keys[] = {
+    {"direction", CONFIG_WORD, CONFIG_REQUIRED, METRIC_AT(direction), .words = directions,
+     .help = "which way is better"},
+    {"min_delta", CONFIG_NUMBER, 0, METRIC_AT(min_delta), .fallback = "0", .minimum = 0,
+     .maximum = 1e300, .help = "must be exceeded"},
+    {"min_relative", CONFIG_NUMBER, 0, METRIC_AT(min_relative), .fallback = "0", .minimum = 0,
+     .maximum = 1e300, .help = "fraction of the reference, must be exceeded"},
+    {"baseline", CONFIG_NUMBER, 0, METRIC_AT(baseline), METRIC_OTHER(has_baseline),
+     .minimum = -1.7976931348623157e308, .maximum = 1.7976931348623157e308,
+     .help = "a first reference"},
+    {"reference", CONFIG_WORD, 0, METRIC_AT(reference), .fallback = "best", .words = references,
+     .help = "what a result must beat"},
+    {NULL},
+};

@@ -1,0 +1,103 @@
+#pragma once
+
+/*
+ * The table of the configuration: one row for every key, and nothing about a key anywhere else.
+ *
+ * A row says where in the struct the value lives, its shape, its default (written as in a file, the
+ * items of a list between blanks), its bounds, what overrides it and the words that explain it. A
+ * new key is a member of struct config and a row here. Private to config/.
+ */
+
+#include "config/config.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum config_shape {
+    CONFIG_TEXT,      /* char *; NULL if not given and without a default */
+    CONFIG_WORD,      /* an enum, by its word in `words` */
+    CONFIG_BOOL,      /* bool */
+    CONFIG_COUNT,     /* unsigned */
+    CONFIG_NUMBER,    /* double, and a bool at `other` (if not 0) that says whether it was given */
+    CONFIG_DURATION,  /* uint64_t, milliseconds */
+    CONFIG_SIZE,      /* uint64_t, bytes */
+    CONFIG_AUTHOR,    /* char * at `offset` for the name and at `other` for the address */
+    CONFIG_LIST,      /* struct config_list */
+    CONFIG_VARIABLES, /* struct config_list of NAME=value, from an object */
+};
+
+enum config_flag {
+    CONFIG_REQUIRED = 1 << 0,    /* there is no default */
+    CONFIG_RESTART = 1 << 1,     /* a running daemon cannot change it */
+    CONFIG_STRIP_SLASH = 1 << 2, /* slashes at the end are dropped */
+    CONFIG_NOT_EMPTY = 1 << 3,   /* a list of at least one item */
+    CONFIG_ZERO = 1 << 4,        /* a duration or size may be 0, whatever its minimum */
+    CONFIG_HIDE_VALUES = 1 << 5, /* explained by the names alone: values may be secret */
+};
+
+struct config_key {
+    const char *name; /* dotted; of a metric's key without "metrics.NAME." */
+    enum config_shape shape;
+    unsigned flags;
+    size_t offset;
+    size_t other;
+    const char *fallback;                   /* NULL: none */
+    const char *(*check)(const char *text); /* of a text or each item: NULL, or what would do */
+    double minimum, maximum;                /* of a count, number, duration (ms) or size */
+    const char *const *words;               /* NULL-terminated, in the order of the enum */
+    const char *environment;                /* the variable that overrides it, or NULL */
+    const char *help;                       /* a few words for --check-config */
+};
+
+extern const struct config_key config_keys[];        /* of struct config; ends with a NULL name */
+extern const struct config_key config_metric_keys[]; /* of struct config_metric; likewise */
+
+/* What the text of a row has to be; config/check.c. NULL: it is; else what would do. */
+const char *config_check_path(const char *text);
+const char *config_check_url(const char *text);
+const char *config_check_server(const char *text);
+const char *config_check_git_url(const char *text);
+const char *config_check_name(const char *text);
+const char *config_check_label(const char *text);
+const char *config_check_branch(const char *text);
+const char *config_check_prefix(const char *text);
+const char *config_check_glob(const char *text);
+const char *config_check_argument(const char *text);
+const char *config_check_variable(const char *text);
+const char *config_check_metric(const char *text);
+
+/* "Name <email>" into two strings that the caller frees. False if it is something else. */
+bool config_split_author(const char *text, char **name, char **email);
+
+/* Reads values of rows and collects what is wrong with them; config/value.c. */
+struct config_reader {
+    const char *file;     /* its name, for messages */
+    const char *variable; /* while a value of the environment is read: its name; else NULL */
+    struct config_problems *problems;
+};
+
+struct json_object;
+struct text;
+struct yaml_position;
+
+/* Reads a node of the tree, which may be anything, into the row's place in the struct at `base`.
+ * `name` is the whole dotted key. A null node leaves it alone. */
+void config_read(struct config_reader *reader, const struct config_key *key, const char *name,
+                 void *base, struct json_object *node);
+
+/* The same from one string: a default, or a variable of the environment. */
+void config_read_string(struct config_reader *reader, const struct config_key *key,
+                        const char *name, void *base, const char *string);
+
+/* Adds a problem. `key` is the whole dotted key, "" for the file as a whole. */
+void config_problem(struct config_reader *reader, struct yaml_position at, const char *key,
+                    const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* The value of a row in the struct at `base`, as it would stand in a file; appended to `text`. */
+void config_render(const struct config_key *key, const void *base, struct text *text);
+
+/* `text` in quotes as it can be shown in a message: cut, and without a password; appended. */
+void config_show(struct text *text, const char *string);
+
+/* Frees what a row owns in the struct at `base`. */
+void config_release(const struct config_key *key, void *base);
