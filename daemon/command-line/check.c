@@ -1,0 +1,401 @@
+#include "daemon/command-line/check.h"
+
+#include "common/caret.h"
+#include "common/file.h"
+#include "common/memory.h"
+#include "daemon/command-line/patch-files.h"
+#include "daemon/command-line/place.h"
+#include "daemon/repository/glob.h"
+#include "daemon/ruling.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FILE_LIMIT 20 /* files of a change that are named */
+
+/* What the sentences are about. */
+struct check {
+    struct text *text;
+    const struct config *config;
+    struct store *store; /* NULL: there is none yet */
+    const struct spool_file *file;
+    const char *path;
+    struct ruling ruling;
+};
+
+static void append_number(struct check *check, const char *before, double number, const char *after)
+{
+    text_append(check->text, before);
+    text_append_number(check->text, number);
+    text_append(check->text, after);
+}
+
+/* Six digits are enough for what was computed; what was written is shown as it is. */
+static void append_rounded(struct check *check, const char *before, double number,
+                           const char *after)
+{
+    text_append_format(check->text, "%s%.6g%s", before, number, after);
+}
+
+/* ---- the measurement ---------------------------------------------------------------------------- */
+
+struct spread {
+    double low, high, deviation; /* deviation: of the sample */
+};
+
+static struct spread spread_of(const struct measurement *measurement)
+{
+    struct spread spread = {measurement->runs[0], measurement->runs[0], 0};
+    double sum = 0;
+
+    for (size_t i = 0; i < measurement->count; i++) {
+        double run = measurement->runs[i];
+
+        spread.low = fmin(spread.low, run);
+        spread.high = fmax(spread.high, run);
+        sum += (run - measurement->mean) * (run - measurement->mean);
+    }
+    if (measurement->count > 1)
+        spread.deviation = sqrt(sum / (double)(measurement->count - 1));
+    return spread;
+}
+
+static void explain_measurement(struct check *check)
+{
+    const struct measurement *after = &check->ruling.result->after;
+    const struct config_metric *metric = check->ruling.metric;
+    struct spread spread;
+
+    text_append_format(check->text, "\nMeasured: %s ", metric->name);
+    append_number(check, "", after->mean, "");
+    if (after->count > 1) {
+        spread = spread_of(after);
+        text_append_format(check->text, ", the mean of %zu runs", after->count);
+        append_number(check, " from ", spread.low, "");
+        append_number(check, " to ", spread.high, "");
+    }
+    text_append_format(check->text, "; %s is better.\n",
+                       metric->direction == METRIC_MINIMIZE ? "lower" : "higher");
+}
+
+/* ---- the reference ------------------------------------------------------------------------------ */
+
+/* Whose value the frontier is: ", which exp-039 set". */
+static int append_owner(struct check *check, struct error *error)
+{
+    CLEANUP(store_result_freep) struct store_result *row = NULL;
+    int64_t id = check->ruling.frontier.result;
+
+    if (id && store_load(check->store, id, &row, error) < 0)
+        return -1;
+    if (row)
+        text_append_format(check->text, ", set by %s", row->experiment_id);
+    else
+        text_append_format(check->text, ", configured as metrics.%s.baseline",
+                           check->ruling.metric->name);
+    return 0;
+}
+
+static int explain_reference(struct check *check, struct error *error)
+{
+    const struct ruling *ruling = &check->ruling;
+    const struct measurement *before = &ruling->result->before;
+    bool by_frontier = ruling->answer.source == GATE_SOURCE_FRONTIER;
+
+    append_number(check, "Reference: ", ruling->answer.reference, "");
+    text_append(check->text,
+                by_frontier ? ", the frontier" : ", measured by the experimenter (metric_before)");
+    if (by_frontier && append_owner(check, error) < 0)
+        return -1;
+    if (ruling->metric->reference != METRIC_REFERENCE_BEST) {
+        text_append_format(check->text, "; metrics.%s.reference asks for this one only",
+                           ruling->metric->name);
+    } else if (by_frontier && before->count) {
+        append_number(check, "; metric_before is ", before->mean, ", which is not better");
+    } else if (!by_frontier && ruling->frontier.known) {
+        append_number(check, "; the frontier is ", ruling->frontier.value, "");
+        if (append_owner(check, error) < 0)
+            return -1;
+        text_append(check->text, ", and not better");
+    } else if (!by_frontier) {
+        text_append(check->text, "; there is no frontier yet");
+    }
+    text_append(check->text, ".\n");
+    return 0;
+}
+
+static void explain_threshold(struct check *check)
+{
+    const struct config_metric *metric = check->ruling.metric;
+    const struct gate_answer *answer = &check->ruling.answer;
+
+    append_rounded(check, "Threshold: it must be better by more than ", answer->threshold, "");
+    if (answer->threshold > 0) {
+        append_number(check, " (min_delta ", metric->min_delta, "");
+        append_number(check, ", min_relative ", metric->min_relative, "");
+        append_rounded(check, " of the reference: ", metric->min_relative * fabs(answer->reference),
+                       ")");
+    }
+    append_rounded(check, answer->improvement < 0 ? "; it is worse by " : "; it is better by ",
+                   fabs(answer->improvement), "");
+    if (answer->reference != 0)
+        text_append_format(check->text, " (%.3g %%)",
+                           100 * fabs(answer->improvement / answer->reference));
+    text_append(check->text, ".\n");
+}
+
+static void explain_noise(struct check *check)
+{
+    const struct measurement *after = &check->ruling.result->after;
+    double improvement = check->ruling.answer.improvement;
+    struct spread spread = spread_of(after);
+    double error = spread.deviation / sqrt((double)after->count);
+
+    if (after->count == 1) {
+        text_append(check->text, "Noise: it was measured once, so nothing is known of how much the "
+                                 "metric varies from run to run.\n");
+        return;
+    }
+    append_rounded(check, "Noise: the runs lie ", spread.high - spread.low, " apart");
+    append_rounded(check, " (standard deviation ", spread.deviation, ")");
+    if (error > 0 && improvement > 0) {
+        text_append_format(
+            check->text, "; the improvement is %.2g times the standard error of their mean%s",
+            improvement / error, improvement < 2 * error ? ": that may well be chance" : "");
+    }
+    text_append(check->text, ".\n");
+}
+
+static int explain_judgement(struct check *check, struct error *error)
+{
+    const struct ruling *ruling = &check->ruling;
+    bool counted = ruling->result->after.count > 0 && (ruling->result->status == RESULT_OK ||
+                                                       ruling->result->status == RESULT_BASELINE);
+
+    if (!counted)
+        return 0;
+    explain_measurement(check);
+    if (ruling->answer.source == GATE_SOURCE_NONE)
+        return 0;
+    if (explain_reference(check, error) < 0)
+        return -1;
+    explain_threshold(check);
+    explain_noise(check);
+    return 0;
+}
+
+/* ---- the change --------------------------------------------------------------------------------- */
+
+static void append_file(struct check *check, const struct patch_file *file)
+{
+    text_append(check->text, "  ");
+    text_append_visible(check->text, file->path, NULL);
+    if (file->added < 0)
+        text_append(check->text, " (binary)");
+    else
+        text_append_format(check->text, " (+%ld -%ld)", file->added, file->removed);
+    if (glob_match_any(check->config->change.protect.items, file->path))
+        text_append(check->text, ": protected (change.protect), so that the job would fail at "
+                                 "compose");
+    else if (glob_match_any(check->config->change.exclude.items, file->path))
+        text_append(check->text, ": left out, it stays as it is on the base (change.exclude)");
+    text_append(check->text, "\n");
+}
+
+static void explain_files(struct check *check, const char *patch, size_t length)
+{
+    struct patch_files files = {0};
+    struct error error;
+
+    if (patch_files_read(&files, patch, length, &error) < 0) {
+        text_append(check->text,
+                    "Change: git cannot read it, so that the job would fail at compose: ");
+        text_append_visible(check->text, error.message, NULL);
+        text_append(check->text, "\n");
+    } else {
+        text_append_format(check->text, "Change: it touches %zu file%s:\n", files.count,
+                           files.count == 1 ? "" : "s");
+    }
+    for (size_t i = 0; i < files.count && i < FILE_LIMIT; i++)
+        append_file(check, &files.items[i]);
+    if (files.count > FILE_LIMIT)
+        text_append_format(check->text, "  and %zu more\n", files.count - FILE_LIMIT);
+    patch_files_free(&files);
+}
+
+static void explain_change(struct check *check)
+{
+    const struct ruling *ruling = &check->ruling;
+    const struct result *result = ruling->result;
+
+    switch (result->change) {
+    case RESULT_CHANGE_NONE:
+        text_append(check->text, "Change: there is none; commit, patch or diff would be one.\n");
+        break;
+    case RESULT_CHANGE_COMMIT:
+        text_append_format(check->text,
+                           "Change: that of commit %s, which is looked for in %s when "
+                           "its turn comes.\n",
+                           result->commit,
+                           check->config->sources.count
+                               ? "the configured sources"
+                               : "`sources`; none are configured, so that the job would fail");
+        break;
+    case RESULT_CHANGE_PATCH:
+        explain_files(check, ruling->patch, ruling->patch_length);
+        break;
+    case RESULT_CHANGE_DIFF:
+        explain_files(check, result->diff, strlen(result->diff));
+        break;
+    }
+}
+
+/* ---- the job ------------------------------------------------------------------------------------ */
+
+static void append_list(struct check *check, const struct config_list *list, const char *between)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        text_append(check->text, i ? between : "");
+        text_append_visible(check->text, list->items[i], NULL);
+    }
+}
+
+static int explain_job(struct check *check, struct error *error)
+{
+    const struct config *config = check->config;
+    unsigned waiting = 0;
+
+    text_append_format(check->text,
+                       "Job: it would create the branch %s%s from %s, make one commit of "
+                       "the change on it, run",
+                       config->forge.branch_prefix, check->ruling.experiment_id,
+                       config->forge.base);
+    text_append(check->text, config->validation.launcher.count ? " " : "");
+    append_list(check, &config->validation.launcher, " ");
+    text_append(check->text, " ");
+    append_list(check, &config->validation.command, " ");
+    text_append_format(check->text,
+                       " for at most %" PRIu64 " s, push the commit and open a pull request",
+                       config->validation.timeout_ms / 1000);
+    if (config->forge.labels.count) {
+        text_append(check->text, ", label it ");
+        append_list(check, &config->forge.labels, ", ");
+    }
+    if (config->forge.reviewers.count) {
+        text_append(check->text, ", ask for review by ");
+        append_list(check, &config->forge.reviewers, ", ");
+    }
+    text_append(check->text, ". If a step fails, all of it is undone.\n");
+    if (check->store && store_count_waiting(check->store, &waiting, error) < 0)
+        return -1;
+    if (waiting)
+        text_append_format(check->text,
+                           "Queue: %u result%s wait%s; it is judged again when its turn "
+                           "comes, by the frontier as it stands then.\n",
+                           waiting, waiting == 1 ? "" : "s", waiting == 1 ? "s" : "");
+    return 0;
+}
+
+/* ---- all of it ---------------------------------------------------------------------------------- */
+
+/* What the result would become if nothing else were under way. */
+static const char *word_of(const struct ruling *ruling)
+{
+    if (ruling->decision != DECISION_QUEUED)
+        return decision_name(ruling->decision);
+    if (ruling->answer.verdict == GATE_BASELINE)
+        return "queued, would be baseline";
+    return ruling->result->change != RESULT_CHANGE_NONE ? "queued, would be promoted"
+                                                        : "queued, would be rejected";
+}
+
+static void append_decision(struct check *check)
+{
+    const struct ruling *ruling = &check->ruling;
+
+    text_append(check->text, ruling->experiment_id ? ruling->experiment_id : "(no experiment_id)");
+    text_append_format(check->text, ": %s", word_of(ruling));
+    if (*ruling->reason) {
+        text_append(check->text, ": ");
+        text_append_visible(check->text, ruling->reason, NULL);
+    }
+    text_append(check->text, "\n");
+}
+
+static void append_place(struct check *check)
+{
+    const struct spool_file *file = check->file;
+    struct place place;
+
+    if (!file->bytes)
+        return;
+    place = place_of(file->name, file->bytes, file->length, check->ruling.reason);
+    if (!place.line)
+        return;
+    text_append_visible(check->text, check->path, NULL);
+    text_append_format(check->text, ":%u:%u\n", place.line, place.column);
+    caret_append(check->text, file->bytes, file->length, place.line, place.column, place.in_bytes);
+}
+
+static int explain(struct check *check, struct error *error)
+{
+    const struct ruling *ruling = &check->ruling;
+
+    append_decision(check);
+    if (ruling->decision == DECISION_REJECTED)
+        append_place(check);
+    if (!ruling->result || !ruling->metric || ruling->decision == DECISION_DUPLICATE)
+        return 0;
+    if (explain_judgement(check, error) < 0)
+        return -1;
+    if (ruling->decision != DECISION_QUEUED)
+        return 0;
+    if (ruling->answer.verdict == GATE_BASELINE) {
+        text_append(check->text, "Job: none; later results are measured against this one.\n");
+        return 0;
+    }
+    explain_change(check);
+    return ruling->result->change == RESULT_CHANGE_NONE ? 0 : explain_job(check, error);
+}
+
+static int read_beside(void *data, const char *name, size_t limit, char **bytes, size_t *length,
+                       struct error *error)
+{
+    CLEANUP_FREE char *path = file_join(data, name);
+
+    return file_read(bytes, length, AT_FDCWD, path, limit, error);
+}
+
+int check_result(struct text *text, bool *rejected, const struct config *config,
+                 struct store *store, const char *path, struct error *error)
+{
+    CLEANUP_FREE char *for_name = memory_copy(path);
+    CLEANUP_FREE char *for_directory = memory_copy(path);
+    struct spool_file file = {.name = basename(for_name)};
+    struct check check = {
+        .text = text,
+        .config = config,
+        .store = store,
+        .file = &file,
+        .path = path,
+    };
+    struct error unreadable = {0};
+    int made;
+
+    if (file_read(&file.bytes, &file.length, AT_FDCWD, path, RESULT_SIZE_LIMIT, &unreadable) < 0)
+        file.problem = unreadable.message;
+    made = ruling_make(&check.ruling, config, store, &file, read_beside, dirname(for_directory),
+                       error);
+    if (made == 0) {
+        made = explain(&check, error);
+        *rejected = check.ruling.decision == DECISION_REJECTED;
+    }
+    ruling_clear(&check.ruling);
+    free(file.bytes);
+    return made;
+}

@@ -1,0 +1,19 @@
+#pragma once
+
+/*
+ * --check-result: what would be decided on a result file, and why, in sentences.
+ *
+ * By the same way as intake (ruling.h), with the store as it is now. Touches nothing.
+ */
+
+#include "common/error.h"
+#include "common/text.h"
+#include "config/config.h"
+#include "daemon/store.h"
+
+#include <stdbool.h>
+
+/* Appends the explanation; its first line is "ID: DECISION: REASON". `*rejected` says whether the
+ * file would be rejected. `store` NULL stands for an empty one. Fails only if the store does. */
+int check_result(struct text *text, bool *rejected, const struct config *config,
+                 struct store *store, const char *path, struct error *error);

@@ -1,0 +1,25 @@
+#pragma once
+
+/*
+ * The command line into what is to be done. The options stand in options.def.
+ */
+
+#include <stdbool.h>
+
+enum command {
+    COMMAND_RUN,
+    COMMAND_ONCE,
+    COMMAND_CHECK_CONFIG,
+    COMMAND_CHECK_RESULT,
+    COMMAND_STATUS,
+};
+
+struct arguments {
+    enum command command;
+    const char *config; /* the file */
+    const char *result; /* the file of --check-result */
+    bool json;
+};
+
+/* Returns -1 to go on, or the exit status where that was all: --help, --version, wrong usage. */
+int command_line_parse(struct arguments *arguments, int argc, char **argv);

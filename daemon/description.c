@@ -1,0 +1,493 @@
+#include "daemon/description.h"
+
+#include "common/memory.h"
+#include "common/text.h"
+#include "daemon/description/chart.h"
+#include "daemon/description/facts.h"
+#include "daemon/description/inert.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* All but the output of the validation is bounded by itself; the output gets what is left. */
+#define BODY_LIMIT       60000
+#define HYPOTHESIS_LIMIT 10000
+#define FILES_LIMIT      8000
+#define DETAILS_LIMIT    6000
+#define OUTPUT_LIMIT     30000
+#define CELL_LIMIT       300
+#define VALUE_LIMIT      1200
+#define RUNS_SHOWN       20
+#define FILES_SHOWN      100
+#define CONTAINED_SHOWN  20
+#define HYPOTHESIS_OPEN  600  /* longer ones begin with so much, and are folded */
+#define LEAD_LIMIT       200  /* characters */
+#define HYPOTHESIS_LINES 8    /* so are those of more lines */
+#define ROWS_OPEN        8    /* longer tables and outputs are folded */
+#define LINKED_LIMIT     4000 /* of the table of files: beyond, names stand without a link */
+#define ADDRESS_LIMIT    1000
+#define HASH_SHOWN       10
+#define TITLE_LIMIT      255
+#define SUMMARY_LIMIT    100
+#define SUBJECT_LIMIT    72
+#define WRAP_COLUMN      72
+#define INDENT           "    "
+#define NOT_KNOWN        "\xe2\x80\x93"
+
+/* ---- title and commit message ----------------------------------------------------------------- */
+
+/* "experiment: " and what the title is, at most `limit` characters. */
+static void append_subject(struct text *text, const struct result *result, size_t limit)
+{
+    CLEANUP_TEXT struct text summary = {0};
+    CLEANUP_TEXT struct text subject = {0};
+
+    if (result->title)
+        text_append(&summary, result->title);
+    else
+        text_append_line(&summary, result->hypothesis, SUMMARY_LIMIT);
+    text_append(&subject, "experiment: ");
+    inert_append_plain(&subject, text_string(&summary));
+    text_append_line(text, text_string(&subject), limit);
+}
+
+char *description_title(const struct description *description)
+{
+    struct text title = {0};
+
+    append_subject(&title, description->result, TITLE_LIMIT);
+    return text_take(&title);
+}
+
+/* One line of foreign text, wrapped and indented: an indented line is neither a trailer nor a comment. */
+static void append_wrapped(struct text *text, const char *line)
+{
+    size_t column = 0;
+
+    while (*line) {
+        size_t length = strcspn(line, " ");
+        CLEANUP_FREE char *word = memory_copy_bytes(line, length);
+        size_t width = utf8_count(word);
+
+        if (column == 0 || column + 1 + width > WRAP_COLUMN) {
+            text_append(text, column == 0 ? INDENT : "\n" INDENT);
+            column = strlen(INDENT) + width;
+        } else {
+            text_append(text, " ");
+            column += 1 + width;
+        }
+        text_append_bytes(text, line, length);
+        line += length;
+        line += strspn(line, " ");
+    }
+    text_append(text, "\n");
+}
+
+static void append_message_body(struct text *text, const char *hypothesis)
+{
+    const char *line = hypothesis;
+
+    while (*line) {
+        size_t length = strcspn(line, "\n");
+        CLEANUP_FREE char *foreign = memory_copy_bytes(line, length);
+        CLEANUP_TEXT struct text plain = {0};
+
+        inert_append_plain(&plain, foreign);
+        append_wrapped(text, text_string(&plain));
+        line += length + (line[length] == '\n' ? 1 : 0);
+    }
+}
+
+char *description_commit_message(const struct description *description)
+{
+    const struct result *result = description->result;
+    CLEANUP_TEXT struct text metric = {0};
+    struct text message = {0};
+
+    append_subject(&message, result, SUBJECT_LIMIT);
+    text_append(&message, "\n\n");
+    append_message_body(&message, result->hypothesis);
+    inert_append_plain(&metric, result->metric);
+    text_append_format(&message, "\nExperiment-Id: %s\nMetric: %s ", result->experiment_id,
+                       text_string(&metric));
+    if (!isnan(description->answer.reference)) {
+        text_append_number(&message, description->answer.reference);
+        text_append(&message, " -> ");
+    }
+    text_append_number(&message, result->after.mean);
+    if (description->measured && *description->measured)
+        text_append_format(&message, "\nMeasured-On: %s", description->measured);
+    text_append_format(&message, "\nResult-Sha256: %s\n", description->digest);
+    return text_take(&message);
+}
+
+/* ---- folds and links -------------------------------------------------------------------------- */
+
+static size_t count_lines(const char *string)
+{
+    size_t lines = 0;
+
+    while (*string) {
+        string += strcspn(string, "\n");
+        string += *string == '\n' ? 1 : 0;
+        lines++;
+    }
+    return lines;
+}
+
+/* What is long opens by a touch. The summary is HTML, so nothing foreign may stand in it. */
+static void open_fold(struct text *text, const char *summary)
+{
+    text_append_format(text, "<details>\n<summary>%s</summary>\n\n", summary);
+}
+
+static void close_fold(struct text *text)
+{
+    text_append(text, "\n</details>\n");
+}
+
+/* A path as it can stand in an address, whatever bytes are in it. */
+static char *address_of(const char *path)
+{
+    struct text address = {0};
+
+    for (const char *at = path; *at; at++) {
+        if (isalnum((unsigned char)*at) || strchr("._-/", *at))
+            text_append_bytes(&address, at, 1);
+        else
+            text_append_format(&address, "%%%02X", (unsigned char)*at);
+    }
+    return text_take(&address);
+}
+
+/* A link of our own to a page of the repository; code alone where there are no pages. A hash is
+ * shortened where the link has all of it. */
+static void append_link(struct text *text, const struct description *description, const char *shown,
+                        const char *kind, const char *name)
+{
+    CLEANUP_FREE char *address = address_of(name);
+    CLEANUP_FREE char *brief = memory_copy(shown);
+
+    if (!description->web_url || strlen(address) > ADDRESS_LIMIT) {
+        inert_append_code(text, shown, CELL_LIMIT);
+        return;
+    }
+    if (forge_hash_valid(shown))
+        brief[HASH_SHOWN] = '\0';
+    text_append(text, "[");
+    inert_append_code(text, brief, CELL_LIMIT);
+    text_append_format(text, "](<%s/%s/%s>)", description->web_url, kind, address);
+}
+
+/* ---- hypothesis ------------------------------------------------------------------------------- */
+
+/* A long one begins with its first words in one line, in front of the fold. */
+static void append_hypothesis(struct text *text, const struct description *description)
+{
+    const char *hypothesis = description->result->hypothesis;
+    CLEANUP_TEXT struct text lead = {0};
+    char summary[64];
+
+    text_append(text, "### Hypothesis\n\n");
+    if (strlen(hypothesis) <= HYPOTHESIS_OPEN && count_lines(hypothesis) <= HYPOTHESIS_LINES) {
+        inert_append_quote(text, hypothesis, HYPOTHESIS_LIMIT);
+        return;
+    }
+    text_append_line(&lead, hypothesis, LEAD_LIMIT);
+    inert_append_quote(text, text_string(&lead), 4 * LEAD_LIMIT);
+    text_append(text, "\n");
+    snprintf(summary, sizeof(summary), "All of it: %zu characters", utf8_count(hypothesis));
+    open_fold(text, summary);
+    inert_append_quote(text, hypothesis, HYPOTHESIS_LIMIT);
+    close_fold(text);
+}
+
+/* ---- metric ----------------------------------------------------------------------------------- */
+
+static void append_number(struct text *text, double number)
+{
+    if (isnan(number)) {
+        text_append(text, NOT_KNOWN);
+        return;
+    }
+    text_append(text, "`");
+    text_append_number(text, number);
+    text_append(text, "`");
+}
+
+/* A difference, whose last digits are but rounding. */
+static void append_difference(struct text *text, double difference, int digits, const char *unit)
+{
+    if (isfinite(difference))
+        text_append_format(text, "`%+.*g%s`", digits, difference, unit);
+    else
+        text_append(text, NOT_KNOWN);
+}
+
+static void append_runs(struct text *text, const char *which, const struct measurement *measurement)
+{
+    double lowest = INFINITY;
+    double highest = -INFINITY;
+
+    if (measurement->count == 0)
+        return;
+    text_append_format(text, "| Runs %s | %zu: ", which, measurement->count);
+    for (size_t i = 0; i < measurement->count; i++) {
+        lowest = fmin(lowest, measurement->runs[i]);
+        highest = fmax(highest, measurement->runs[i]);
+        if (i < RUNS_SHOWN) {
+            text_append(text, i > 0 ? ", " : "");
+            append_number(text, measurement->runs[i]);
+        }
+    }
+    if (measurement->count > RUNS_SHOWN)
+        text_append_format(text, " and %zu more", measurement->count - RUNS_SHOWN);
+    if (measurement->count > 1) {
+        text_append(text, "; spread ");
+        append_difference(text, highest - lowest, 6, "");
+    }
+    text_append(text, " |\n");
+}
+
+static const char *source_name(enum gate_source source)
+{
+    switch (source) {
+    case GATE_SOURCE_BEFORE:
+        return " (measured before by the experimenter)";
+    case GATE_SOURCE_FRONTIER:
+        return " (the best so far)";
+    case GATE_SOURCE_NONE:
+        break;
+    }
+    return "";
+}
+
+static void append_metric(struct text *text, const struct description *description)
+{
+    const struct result *result = description->result;
+    const struct gate_answer *answer = &description->answer;
+    double change = result->after.mean - answer->reference;
+
+    text_append(text, "\n### Metric\n\n| Metric | ");
+    inert_append_code(text, result->metric, CELL_LIMIT);
+    text_append(text, " |\n| --- | --- |\n| Direction | ");
+    text_append(text, description->metric->direction == METRIC_MINIMIZE
+                          ? "minimize (lower is better)"
+                          : "maximize (higher is better)");
+    text_append(text, " |\n| Before | ");
+    append_number(text, answer->reference);
+    text_append(text, source_name(answer->source));
+    text_append(text, " |\n| After | ");
+    append_number(text, result->after.mean);
+    text_append(text, " |\n| Change | ");
+    append_difference(text, change, 6, "");
+    text_append(text, " |\n| Relative change | ");
+    append_difference(text, 100 * change / fabs(answer->reference), 3, " %");
+    text_append(text, " |\n| Threshold | ");
+    append_number(text, answer->threshold);
+    text_append(text, " had to be exceeded |\n");
+    append_runs(text, "after", &result->after);
+    append_runs(text, "before", &result->before);
+}
+
+/* ---- validation, files, details --------------------------------------------------------------- */
+
+static void append_validation(struct text *text, const struct description *description, size_t left)
+{
+    text_append(text, "\n### Validation\n\n");
+    inert_append_code(text, description->command, VALUE_LIMIT);
+    text_append_format(text, " passed in %.1f s.\n", (double)description->duration_ms / 1000);
+    left = left > VALUE_LIMIT + 200 ? left - VALUE_LIMIT - 200 : 0;
+    if (!description->output || !*description->output) {
+        text_append(text, "It printed nothing.\n");
+        return;
+    }
+    left = left < OUTPUT_LIMIT ? left : OUTPUT_LIMIT;
+    if (count_lines(description->output) <= ROWS_OPEN) {
+        text_append(text, "The last lines of its output:\n\n");
+        inert_append_block(text, description->output, left);
+        return;
+    }
+    text_append(text, "\n");
+    open_fold(text, "The last lines of its output");
+    inert_append_block(text, description->output, left);
+    close_fold(text);
+}
+
+/* Links lead to where the file surely is: with added lines it is in the commit, with removed lines
+ * it was in the base. Without either it may be new, gone or of another mode. */
+static void append_file(struct text *text, const struct description *description,
+                        const struct repository_file *file, bool linked)
+{
+    const char *where = file->added > 0     ? description->commit
+                        : file->removed > 0 ? description->base
+                                            : NULL;
+    CLEANUP_FREE char *kind = memory_format("src/commit/%s", where ? where : "");
+
+    text_append(text, "| ");
+    if (where && linked)
+        append_link(text, description, file->path, kind, file->path);
+    else
+        inert_append_code(text, file->path, CELL_LIMIT);
+    if (file->added < 0)
+        text_append(text, " | binary | binary |\n");
+    else
+        text_append_format(text, " | %" PRId64 " | %" PRId64 " |\n", file->added, file->removed);
+}
+
+static void append_files(struct text *text, const struct description *description)
+{
+    bool folded = description->file_count > ROWS_OPEN;
+    size_t begin = text->length;
+    size_t shown = 0;
+    char summary[64];
+
+    text_append(text, "\n### Files changed\n\n");
+    if (folded) {
+        snprintf(summary, sizeof(summary), "%zu files", description->file_count);
+        open_fold(text, summary);
+    }
+    text_append(text, "| File | Added | Removed |\n| --- | ---: | ---: |\n");
+    while (shown < description->file_count && shown < FILES_SHOWN &&
+           text->length - begin < FILES_LIMIT) {
+        append_file(text, description, &description->files[shown++],
+                    text->length - begin < LINKED_LIMIT);
+    }
+    if (shown < description->file_count)
+        text_append_format(text, "\nand %zu more files.\n", description->file_count - shown);
+    if (folded)
+        close_fold(text);
+}
+
+static size_t append_details_of(struct text *text, struct json_object *object, size_t end)
+{
+    size_t left_out = 0;
+
+    if (!object)
+        return 0;
+    json_object_object_foreach(object, name, value)
+    {
+        if (text->length >= end) {
+            left_out++;
+            continue;
+        }
+        text_append(text, "| ");
+        inert_append_code(text, name, CELL_LIMIT);
+        text_append(text, " | ");
+        inert_append_code(text, description_value(value), VALUE_LIMIT);
+        text_append(text, " |\n");
+    }
+    return left_out;
+}
+
+static void append_details(struct text *text, const struct description *description)
+{
+    const struct result *result = description->result;
+    CLEANUP_TEXT struct text rows = {0};
+    size_t left_out;
+    bool folded;
+
+    if (!result->details && !result->unknown)
+        return;
+    left_out = append_details_of(&rows, result->details, DETAILS_LIMIT);
+    left_out += append_details_of(&rows, result->unknown, DETAILS_LIMIT);
+    folded = count_lines(text_string(&rows)) > ROWS_OPEN;
+    text_append(text, "\n### Details\n\n");
+    if (folded)
+        open_fold(text, "What the experimenter noted");
+    text_append_format(text, "| Name | Value |\n| --- | --- |\n%s", text_string(&rows));
+    if (left_out > 0)
+        text_append_format(text, "\nand %zu more details.\n", left_out);
+    if (folded)
+        close_fold(text);
+}
+
+/* ---- provenance ------------------------------------------------------------------------------- */
+
+static void append_measured(struct text *text, const struct description *description)
+{
+    if (!description->measured || !*description->measured) {
+        text_append(text, "- Measured commit: none, the change came as a diff\n");
+        return;
+    }
+    text_append(text, "- Measured commit: ");
+    /* It may never have been pushed anywhere. A bare hash is what forges make a link of where they
+     * have the commit, and leave alone where they do not. */
+    if (description->web_url && forge_hash_valid(description->measured))
+        text_append(text, description->measured);
+    else
+        inert_append_code(text, description->measured, CELL_LIMIT);
+    text_append(text, description->tree_is_measured
+                          ? ", and the tree of this pull request is the measured one\n"
+                          : ", applied to a base that has moved or without excluded files: the "
+                            "tree of this pull request is not the measured one\n");
+}
+
+static void append_contained(struct text *text, const struct description *description)
+{
+    if (description->contained_count == 0 && description->contained_more == 0)
+        return;
+    text_append(text, "- Contains what is not merged yet:");
+    for (size_t i = 0; i < description->contained_count && i < CONTAINED_SHOWN; i++) {
+        const struct description_contained *contained = &description->contained[i];
+        char number[32];
+
+        text_append(text, i > 0 ? ", " : " ");
+        snprintf(number, sizeof(number), "%" PRId64, contained->pull);
+        if (contained->pull > 0)
+            append_link(text, description, contained->experiment_id, "pulls", number);
+        else
+            inert_append_code(text, contained->experiment_id, CELL_LIMIT);
+    }
+    if (description->contained_count > CONTAINED_SHOWN)
+        text_append_format(text, " and %zu more experiments",
+                           description->contained_count - CONTAINED_SHOWN);
+    if (description->contained_more > 0)
+        text_append_format(text, "%s %zu commits of no known experiment",
+                           description->contained_count > 0 ? " and" : "",
+                           description->contained_more);
+    text_append(text, "\n");
+}
+
+static void append_provenance(struct text *text, const struct description *description)
+{
+    text_append(text, "\n### Provenance\n\n- Experiment: ");
+    inert_append_code(text, description->result->experiment_id, CELL_LIMIT);
+    text_append(text, "\n- Base: ");
+    inert_append_code(text, description->base_branch, CELL_LIMIT);
+    text_append(text, " at ");
+    append_link(text, description, description->base, "commit", description->base);
+    text_append(text, "\n- Validated commit: ");
+    append_link(text, description, description->commit, "commit", description->commit);
+    text_append(text, "\n");
+    append_measured(text, description);
+    append_contained(text, description);
+    text_append(text, "- Host: ");
+    inert_append_code(text, description->host, CELL_LIMIT);
+    text_append(text, ", winnowd `" WINNOWD_VERSION "`\n- Result file: SHA-256 ");
+    inert_append_code(text, description->digest, CELL_LIMIT);
+    text_append(text, "\n");
+}
+
+char *description_body(const struct description *description)
+{
+    CLEANUP_TEXT struct text rest = {0};
+    struct text body = {0};
+    size_t used;
+
+    append_hypothesis(&body, description);
+    append_metric(&body, description);
+    description_append_chart(&body, description);
+    append_files(&rest, description);
+    append_details(&rest, description);
+    append_provenance(&rest, description);
+    description_append_facts(&rest, description);
+    used = body.length + rest.length;
+    append_validation(&body, description, used < BODY_LIMIT ? BODY_LIMIT - used : 0);
+    text_append(&body, text_string(&rest));
+    return text_take(&body);
+}

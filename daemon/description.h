@@ -1,0 +1,74 @@
+#pragma once
+
+/*
+ * The pull request's title and body, and the commit's message. Pure.
+ *
+ * Every text from outside is inert: whatever is in it, the page shows its letters and does nothing
+ * else. No mention, reference, link, HTML, Markdown or closing keyword in it takes effect, no fence
+ * can be closed, no trailer forged; bidi and zero-width characters are shown as U+202E.
+ */
+
+#include "config/config.h"
+#include "daemon/gate.h"
+#include "daemon/repository.h"
+#include "daemon/result.h"
+#include "daemon/validation.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct description_point {
+    const char *experiment_id;
+    double value;
+    bool baseline;
+};
+
+struct description_contained {
+    const char *experiment_id; /* an earlier experiment whose measured commit this one contains */
+    int64_t pull;              /* its pull request; 0: none */
+};
+
+struct description {
+    const struct result *result;
+    const struct config_metric *metric;
+    struct gate_answer
+        answer; /* as judged when the job's turn came: the reference is the "before" */
+
+    /* The metric's frontier, oldest first, this experiment left out; the last 49 are drawn. */
+    const struct description_point *frontier;
+    size_t frontier_count;
+
+    const char *command; /* of the validation; so are the next two */
+    uint64_t duration_ms;
+    const char *output; /* the last lines */
+
+    const struct repository_file *files;
+    size_t file_count;
+
+    const char *base_branch;
+    const char *base; /* full hashes; measured is "" for a patch or a diff */
+    const char *measured;
+    bool tree_is_measured;
+    const char *commit;
+    const struct description_contained *contained;
+    size_t contained_count;
+    size_t contained_more; /* how many commits stand between that belong to no known experiment */
+
+    const char *host;
+    const char *digest;  /* of the result file and its patch */
+    const char *web_url; /* of the repository at the forge, for links; NULL: no links */
+};
+
+/* "experiment: <title>", one line, at most 255 characters; caller frees. */
+char *description_title(const struct description *description);
+
+/* The body, Markdown as Gitea renders it, at most 60,000 bytes; caller frees. */
+char *description_body(const struct description *description);
+
+/* The commit's message with its trailers. `metric`, `answer`, `result`, `digest` and `tree`-less
+ * fields are used; `measured` "%M" if it is not known yet. Caller frees. */
+char *description_commit_message(const struct description *description);
+
+/* The HTML comment's marker that tells our own pull requests from others: appears in the body of
+ * every pull request of this experiment, and cannot come from foreign text. Caller frees. */
+char *description_marker(const char *experiment_id, const char *digest);

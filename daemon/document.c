@@ -1,0 +1,144 @@
+#include "daemon/document.h"
+
+#include "common/memory.h"
+#include "common/secret.h"
+#include "daemon/description.h"
+#include "daemon/job.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define POINT_LIMIT 49 /* this experiment is the fiftieth of the chart */
+
+int document_load(struct job *job, struct error *error)
+{
+    CLEANUP_FREE char *bytes = NULL;
+    CLEANUP_FREE char *experiment_id = NULL;
+    size_t length;
+
+    if (job->result)
+        return 0;
+    free(job->patch);
+    if (store_load_content(job->workshop->store, job->row->id, &bytes, &length, &job->patch,
+                           &job->patch_length, error) < 0)
+        return -1;
+    return result_parse(&job->result, &experiment_id, job->row->file_name, bytes, length, error);
+}
+
+static struct description describe(const struct job *job)
+{
+    return (struct description){
+        .result = job->result,
+        .metric = job->metric,
+        .answer = job->answer,
+        .command = job->command,
+        .duration_ms = job->duration_ms,
+        .output = job->output,
+        .files = job->change.files,
+        .file_count = job->change.file_count,
+        .base_branch = job->workshop->config->forge.base,
+        .base = job->record.base,
+        .measured = job->record.measured,
+        .tree_is_measured = job->change.tree_is_measured,
+        .commit = job->record.commit,
+        .host = job->workshop->host,
+        .digest = job->row->digest,
+        .web_url = job->workshop->forge->web_url,
+    };
+}
+
+/* What experimenters and their tests wrote may hold a secret that they should not have known. */
+char *document_message(const struct job *job)
+{
+    struct description description = describe(job);
+    char *message;
+
+    description.measured = job->result->change == RESULT_CHANGE_COMMIT ? "%M" : "";
+    message = description_commit_message(&description);
+    secret_scrub(message);
+    return message;
+}
+
+struct points {
+    struct description_point items[POINT_LIMIT];
+    size_t count;
+};
+
+static void add_point(void *data, const struct store_point *point)
+{
+    struct points *points = data;
+
+    points->items[points->count++] = (struct description_point){
+        .experiment_id = memory_copy(point->experiment_id),
+        .value = point->value,
+        .baseline = point->baseline,
+    };
+}
+
+static void points_clear(struct points *points)
+{
+    for (size_t i = 0; i < points->count; i++)
+        free((char *)points->items[i].experiment_id);
+}
+
+struct contained {
+    struct description_contained *items;
+    size_t count;
+    size_t more;
+};
+
+static void contained_clear(struct contained *contained)
+{
+    for (size_t i = 0; i < contained->count; i++)
+        free((char *)contained->items[i].experiment_id);
+    free(contained->items);
+}
+
+/* Which of the commits below the measured one belong to experiments that wait to be merged. */
+static int find_contained(const struct job *job, struct contained *contained, struct error *error)
+{
+    const struct repository_change *change = &job->change;
+
+    contained->items = memory_new_array(change->contained_count, sizeof(*contained->items));
+    for (size_t i = 0; i < change->contained_count; i++) {
+        char *experiment_id;
+        int64_t pull;
+
+        if (store_find_measured(job->workshop->store, change->contained[i], &experiment_id, &pull,
+                                error) < 0)
+            return -1;
+        if (experiment_id)
+            contained->items[contained->count++] = (struct description_contained){
+                .experiment_id = experiment_id, .pull = pull};
+        else
+            contained->more++;
+    }
+    return 0;
+}
+
+int document_write(struct job *job, struct error *error)
+{
+    CLEANUP(points_clear) struct points points = {0};
+    CLEANUP(contained_clear) struct contained contained = {0};
+    CLEANUP_FREE char *title = NULL;
+    CLEANUP_FREE char *body = NULL;
+    struct description description = describe(job);
+
+    if (store_frontier_history(job->workshop->store, job->row->metric, job->row->scope, POINT_LIMIT,
+                               add_point, &points, error) < 0 ||
+        find_contained(job, &contained, error) < 0)
+        return -1;
+    description.frontier = points.items;
+    description.frontier_count = points.count;
+    description.contained = contained.items;
+    description.contained_count = contained.count;
+    description.contained_more = contained.more;
+    title = description_title(&description);
+    body = description_body(&description);
+    secret_scrub(title);
+    secret_scrub(body);
+    if (store_set_document(job->workshop->store, job->record.id, title, body, error) < 0)
+        return -1;
+    job->documented = true;
+    return 0;
+}

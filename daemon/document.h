@@ -1,0 +1,19 @@
+#pragma once
+
+/*
+ * What a job writes for people: the commit's message, the pull request's title and body, made from
+ * the job and the store by description.h.
+ */
+
+#include "common/error.h"
+
+struct job;
+
+/* Loads and parses the job's content into job->result and job->patch, once. */
+int document_load(struct job *job, struct error *error);
+
+/* The commit's message, with "%M" for the measured commit; caller frees. The content was loaded. */
+char *document_message(const struct job *job);
+
+/* Makes title and body and puts them into the store. After compose and validation. */
+int document_write(struct job *job, struct error *error);

@@ -1,0 +1,59 @@
+#pragma once
+
+/*
+ * Everything the daemon says in its log, in one table: name, message, level, the journal's
+ * MESSAGE_ID. The identifiers are part of the outside: an event keeps its own for good.
+ */
+
+#include "common/log.h"
+
+/* clang-format off */
+#define EVENTS(EVENT) \
+    EVENT(started, "winnowd started", INFO, "3ceaaf308142c8ea91d93080f9b439fc") \
+    EVENT(start_failed, "winnowd could not start", ERROR, "0c52b7b6e6f14d0f9a6a33ad1c7a51c8") \
+    EVENT(stopping, "winnowd stopping", INFO, "9dfb369bab13dfae627655daa05f1119") \
+    EVENT(stopped, "winnowd stopped", INFO, "6301bbfca0c5154e0ff9bb510944fe0c") \
+    EVENT(running_as_root, "running as root: the code under test would run as root, too; use the winnowd user", WARNING, "6fced11d2bd8a1e6047a8387cdde8d51") \
+    EVENT(sandbox, "sandbox", INFO, "3a124c647e02ff05b7c1dce27f7695f5") \
+    EVENT(no_sandbox, "no sandbox", WARNING, "66080f174c96d8e25cbd0ba3a1a6bcde") \
+    EVENT(configuration_reloaded, "configuration reloaded", INFO, "b120a366f0bbe9cf42f2dc05873f9bd0") \
+    EVENT(configuration_refused, "configuration refused, the old one stays", WARNING, "78b7d0ac84773ce0ce4cda11b43c589b") \
+    EVENT(restart_needed, "configuration changed where only a restart applies it", WARNING, "2330fcf1562ae4b848668d77e827062c") \
+    EVENT(result_queued, "result queued", INFO, "c1acc9906424550ae36bf9b3ddcb369d") \
+    EVENT(result_decided, "result decided", INFO, "9ad9b9a25e78454df065a1c284cc4549") \
+    EVENT(unknown_keys, "result has keys that are not known; they are shown among its details", WARNING, "993565976fbaf662f6a730b7b12e9eed") \
+    EVENT(intake_failed, "results could not be taken in; trying again", ERROR, "8df08078a22ea180c5c2c2af3977a654") \
+    EVENT(move_failed, "file could not be moved; trying again", WARNING, "f3194a3b381e53e7952c466e473a1797") \
+    EVENT(spool_failed, "spool could not be watched", ERROR, "c498b6e73648245edafa3a387f006745") \
+    EVENT(step_started, "step started", INFO, "ab57f9854332c3da675a2e199b58ba8d") \
+    EVENT(step_ended, "step ended", INFO, "c1b87f1a7323691b19f9cbef0f69a4d0") \
+    EVENT(step_failed, "step failed", INFO, "2eb737282fea875e75365e1458294a90") \
+    EVENT(validation_output, "validation says", DEBUG, "27f1a7ac71494f4289b2a54bbd2a7a4b") \
+    EVENT(step_waits, "step could not be done now; trying again", WARNING, "ac3e0b5bc29177094c1e26038dabf68e") \
+    EVENT(undo_started, "undo started", INFO, "2f314fdb43c48bc764ccdcf9ea5ee53c") \
+    EVENT(undo_ended, "undo ended", INFO, "bafe9bd120c5d1529127c47089bf36a2") \
+    EVENT(undo_waits, "undo could not be done now; trying again", WARNING, "fe0143729313badffba3fec76ca387b5") \
+    EVENT(job_resumed, "job resumed", INFO, "9280ba2e153453fd735771b237d047c9") \
+    EVENT(job_rewound, "job composes again, as its reference changed", INFO, "6800e67e527f5da656ec4c60da8f3fe2") \
+    EVENT(branch_kept, "branch kept: it does not point where this job left it", WARNING, "98daa4bf75592f89b3fb95ee22432045") \
+    EVENT(pull_kept, "pull request kept: somebody else moved its branch", WARNING, "b6d9f6f45cdc78b9da6400c790010259") \
+    EVENT(pull_duplicate_closed, "second pull request of the same experiment closed", WARNING, "6a015b665e4a329cdbe7df00cba497dd") \
+    EVENT(checkout_left, "checkout could not be removed; the next start does it", WARNING, "5d0a6d0a0c9fd5c8a2a11ce0c1b46c1f") \
+    EVENT(store_failed, "store could not be written; trying again", ERROR, "365bf63a6659b55404103017ead492d2") \
+    EVENT(forge_well, "forge answers", INFO, "23961c522970e819ae6f8f356f02bfb4") \
+    EVENT(forge_down, "forge cannot be used now; jobs wait", WARNING, "48018f5e186391da6bca5daa475d779c") \
+    EVENT(forge_refused, "forge refuses; jobs wait until this is mended", ERROR, "614d292e1f1eabfaa3003324c470d28b") \
+    EVENT(pull_merged, "pull request merged", INFO, "e9a5642c7d0753e5f6e5c77a2ee05f69") \
+    EVENT(pull_closed, "pull request closed unmerged; its value leaves the frontier", INFO, "df219833d97b001b3581437a489229e0") \
+    EVENT(pull_unknown, "pull request could not be looked at", WARNING, "f054e0b83ce3094db3947d9c777a5bbb") \
+    EVENT(queue_held, "jobs wait: queue.max_open_pulls is reached", INFO, "27f82f946709b347bf0283a32bc318aa") \
+    EVENT(queue_idle, "nothing left to do", INFO, "90237de7232aa9defed432292ed99a49") \
+    EVENT(gave_up, "gave up: a minute without progress", ERROR, "521b55ada989d8e5d645f8997a98714f") \
+    EVENT(status, "status", INFO, "9e450909a8d12dea1ddfc65e144b2080") \
+    EVENT(report_failed, "status could not be written; trying again", WARNING, "44451bc05a7941a1ab206648de7657ab") \
+    EVENT(loop_blocked, "the loop was blocked", WARNING, "13d38b6347e37c09f70c349f6dcb6633")
+/* clang-format on */
+
+#define DECLARE_EVENT(name, message, level, id) extern const struct log_event event_##name;
+EVENTS(DECLARE_EVENT)
+#undef DECLARE_EVENT

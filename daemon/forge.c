@@ -1,0 +1,38 @@
+#include "daemon/forge.h"
+
+#include "common/memory.h"
+#include "common/secret.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool forge_hash_valid(const char *string)
+{
+    size_t length = string ? strspn(string, "0123456789abcdef") : 0;
+
+    return (length == 40 || length == 64) && !string[length];
+}
+
+int forge_new(struct forge **forge, uv_loop_t *loop, const struct config *config, struct http *http,
+              const char *token, struct error *error)
+{
+    switch (config->forge.kind) {
+    case FORGE_GITEA:
+        return forge_gitea_new(forge, loop, config, http, token, error);
+    case FORGE_LOCAL:
+        return forge_local_new(forge, loop, config, error);
+    }
+    return error_set(error, ERROR_BUG, "forge.kind: unknown kind %d", (int)config->forge.kind);
+}
+
+void forge_free(struct forge *forge)
+{
+    if (!forge)
+        return;
+    free(forge->git_url);
+    free(forge->web_url);
+    if (forge->token)
+        secret_wipe(forge->token, strlen(forge->token));
+    free(forge->token);
+    forge->functions->free(forge);
+}

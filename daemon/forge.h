@@ -1,0 +1,117 @@
+#pragma once
+
+/*
+ * Where branches and pull requests live, as the job sees it: a struct of functions.
+ *
+ * forge/gitea.c fills it for Gitea and Forgejo over HTTP, forge/local.c for a bare repository with an
+ * outbox of files. What git can do on both alike (looking at branches, pushing, the leased delete)
+ * is not here but in repository.h, with `git_url` and the credential below.
+ *
+ * Nothing but these calls exists: no call creates an issue, writes to the base, or forces a push.
+ *
+ * Every call starts an operation (common/operation.h) and ends in one callback, with an answer or an
+ * error. A transient error says that the call may have arrived or not (a POST whose answer was lost);
+ * the caller looks before it repeats. A permanent error says that it was refused and did nothing.
+ * Strings in an answer are valid inside the callback only.
+ */
+
+#include "common/error.h"
+#include "common/operation.h"
+#include "config/config.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#define FORGE_HASH_SIZE 65 /* room for a SHA-256 object name */
+
+/* Whether the string is a whole object name: 40 or 64 lower-case hex digits. NULL is none. */
+bool forge_hash_valid(const char *string);
+
+enum pull_state { PULL_OPEN, PULL_CLOSED, PULL_MERGED };
+
+struct forge_pull {
+    int64_t number;
+    enum pull_state state;
+    const char *sha;  /* of its head, as the forge shows it just now */
+    const char *head; /* branch name, or refs/pull/N/head once the branch is gone */
+    const char *base;
+    const char *body;
+    const char *url; /* for a human; NULL on the local forge */
+};
+
+struct forge_answer {
+    const char *sha; /* create_branch: the commit the new branch points at */
+    const struct forge_pull
+        *pulls; /* open_pull, look_pull: one; list_pulls: as many as there are */
+    size_t pull_count;
+    int64_t retry_after_ms; /* with a transient error: what the forge asked for; else -1 */
+    bool conflict;          /* with a permanent error: the thing exists already (409) */
+    bool unauthorized;     /* with a permanent error: every other call would fail as well: the token
+                               is not (or no longer) good, the repository moved, archived or gone */
+    int64_t conflict_pull; /* with `conflict` of open_pull: its number, 0 if not told */
+};
+
+/* `error` is NULL on success; `answer` is never NULL. */
+typedef void (*forge_callback)(void *data, const struct forge_answer *answer,
+                               const struct error *error);
+
+struct forge;
+
+struct forge_functions {
+    /* Whether the forge is there, whether the token may do what is needed, whether repository and
+     * base exist, the reviewers exist and are not the token's own user. Permanent errors name the
+     * configuration key to mend. */
+    struct operation *(*check)(struct forge *forge, forge_callback callback, void *data);
+
+    /* Creates `branch` from the tip of the base. */
+    struct operation *(*create_branch)(struct forge *forge, const char *branch,
+                                       forge_callback callback, void *data);
+
+    /* Opens a pull request of `branch` (at `sha`) onto the base. */
+    struct operation *(*open_pull)(struct forge *forge, const char *branch, const char *sha,
+                                   const char *title, const char *body, forge_callback callback,
+                                   void *data);
+
+    /* All open pull requests whose head is `branch` of this repository, lowest number first. */
+    struct operation *(*list_pulls)(struct forge *forge, const char *branch,
+                                    forge_callback callback, void *data);
+
+    /* One pull request, whatever its state. Permanent error if there is none of that number. */
+    struct operation *(*look_pull)(struct forge *forge, int64_t number, forge_callback callback,
+                                   void *data);
+
+    /* Closes a pull request; one that is closed or gone already is success. */
+    struct operation *(*close_pull)(struct forge *forge, int64_t number, forge_callback callback,
+                                    void *data);
+
+    /* Puts the configured labels on it, looking their ids up (cached) and creating those that are
+     * missing if forge.create_labels allows. No labels configured: success without a call. */
+    struct operation *(*label_pull)(struct forge *forge, int64_t number, forge_callback callback,
+                                    void *data);
+
+    /* Asks the configured reviewers. None configured: success without a call. */
+    struct operation *(*review_pull)(struct forge *forge, int64_t number, forge_callback callback,
+                                     void *data);
+
+    void (*free)(struct forge *forge);
+};
+
+struct forge {
+    const struct forge_functions *functions;
+    char *git_url; /* what git fetches from and pushes to, without credentials */
+    char *web_url; /* of the repository, for links in a pull request; NULL on the local forge */
+    char *token;   /* for git over HTTP; NULL if none is needed */
+};
+
+struct http;
+
+/* Makes the forge that the configuration names. `token` is copied. `config` and `http` must outlive
+ * it. On 0 `*forge` is the caller's (forge_free). */
+int forge_new(struct forge **forge, uv_loop_t *loop, const struct config *config, struct http *http,
+              const char *token, struct error *error);
+int forge_gitea_new(struct forge **forge, uv_loop_t *loop, const struct config *config,
+                    struct http *http, const char *token, struct error *error);
+int forge_local_new(struct forge **forge, uv_loop_t *loop, const struct config *config,
+                    struct error *error);
+void forge_free(struct forge *forge); /* NULL-safe; operations under way must have been discarded */

@@ -1,0 +1,389 @@
+#include "daemon/forge/gitea-answer.h"
+
+#include "common/json.h"
+#include "common/memory.h"
+#include "common/secret.h"
+#include "common/text.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define MESSAGE_CODE_POINTS 240
+
+static const struct json_limits limits = {
+    .bytes = ANSWER_SIZE_LIMIT,
+    .depth = 32,
+    .values = 1000000,
+};
+
+static bool is_blank(const char *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (!strchr(" \t\r\n", bytes[i]) || !bytes[i])
+            return false;
+    return true;
+}
+
+/* Our parser takes no NUL, but a title or body that somebody wrote with one must not hide a whole
+ * page: it becomes U+FFFD. In valid JSON a backslash stands nowhere but in strings. */
+static void replace_nul_escapes(char *bytes, size_t length)
+{
+    for (size_t i = 0; i + 1 < length; i++) {
+        if (bytes[i] != '\\')
+            continue;
+        if (length - i >= 6 && memcmp(bytes + i, "\\u0000", 6) == 0)
+            memcpy(bytes + i, "\\ufffd", 6);
+        i++;
+    }
+}
+
+static int parse(struct json_object **json, const char *body, size_t length, struct error *error)
+{
+    CLEANUP_FREE char *copy = memory_copy_bytes(body, length);
+
+    replace_nul_escapes(copy, length);
+    return json_parse(json, copy, length, &limits, error);
+}
+
+int answer_parse(struct json_object **json, const struct answer *answer, struct error *error)
+{
+    struct error problem;
+
+    *json = NULL;
+    if (is_blank(answer->body, answer->body_length))
+        return 0;
+    if (parse(json, answer->body, answer->body_length, &problem) == 0)
+        return 0;
+    secret_scrub(problem.message);
+    return error_set(error, ERROR_TRANSIENT, "%s %s was answered %ld with what is no JSON: %s",
+                     answer->method, answer->path, answer->status, problem.message);
+}
+
+int answer_malformed(struct error *error, const struct answer *answer, const char *what)
+{
+    return error_set(error, ERROR_TRANSIENT, "%s %s was answered %ld with %s", answer->method,
+                     answer->path, answer->status, what);
+}
+
+/* How long the first object in the bytes is; 0 if they begin with none or it does not end. */
+static size_t first_document(const char *bytes, size_t length)
+{
+    bool quoted = false;
+    size_t depth = 0;
+
+    for (size_t i = 0; i < length; i++) {
+        char c = bytes[i];
+
+        if (quoted) {
+            if (c == '\\')
+                i++;
+            else if (c == '"')
+                quoted = false;
+        } else if (c == '"') {
+            quoted = true;
+        } else if (c == '{') {
+            depth++;
+        } else if (c == '}') {
+            if (depth <= 1)
+                return depth ? i + 1 : 0;
+            depth--;
+        } else if (depth == 0 && !is_blank(&c, 1)) {
+            return 0;
+        }
+    }
+    return 0;
+}
+
+static void append_words(struct text *text, const char *words)
+{
+    CLEANUP_FREE char *clean = memory_copy(words);
+    CLEANUP_TEXT struct text line = {0};
+    const char *shown;
+
+    secret_scrub(clean);
+    text_append_line(&line, clean, MESSAGE_CODE_POINTS);
+    shown = text_string(&line);
+    text_append_visible(text, shown, NULL);
+}
+
+void answer_message(struct text *text, const char *body, size_t length)
+{
+    struct json_object *json = NULL, *errors;
+    struct error error;
+    const char *message, *detail = NULL;
+    size_t document = first_document(body, length);
+
+    if (!document || parse(&json, body, document, &error) < 0)
+        return;
+    message = answer_string(json, "message");
+    if (json_object_object_get_ex(json, "errors", &errors) &&
+        json_object_is_type(errors, json_type_array) && json_object_array_length(errors) > 0) {
+        struct json_object *first = json_object_array_get_idx(errors, 0);
+
+        if (json_object_is_type(first, json_type_string))
+            detail = json_object_get_string(first);
+    }
+    if (message)
+        append_words(text, message);
+    if (detail && *detail && (!message || !strstr(message, detail))) {
+        text_append(text, message && *message ? " (" : "(");
+        append_words(text, detail);
+        text_append(text, ")");
+    }
+    json_object_put(json);
+}
+
+bool answer_status_transient(long status)
+{
+    return status == 408 || status == 425 || status == 429 || status >= 500;
+}
+
+/* What a human can do about a status, as the beginning of a sentence. */
+static const char *remedy(long status)
+{
+    switch (status) {
+    case 401:
+        return "the forge does not accept the token (mend forge.token_file or the credential "
+               "gitea-token): ";
+    case 403:
+        return "the token may not do this (its scopes, or the rights of its user; mend "
+               "forge.token_file): ";
+    case 423:
+        return "the repository is archived (forge.owner, forge.repo): ";
+    case 429:
+        return "the forge asks to slow down: ";
+    default:
+        return "";
+    }
+}
+
+bool answer_refusal(struct error *error, const struct answer *answer)
+{
+    CLEANUP_TEXT struct text words = {0};
+    bool transient = answer_status_transient(answer->status);
+    size_t length;
+
+    answer_message(&words, answer->body, answer->body_length);
+    length = words.length;
+    if (length > 0 && words.data[length - 1] == '.')
+        words.data[length - 1] = '\0';
+    if (answer->status >= 300 && answer->status < 400) {
+        CLEANUP_TEXT struct text location = {0}, repaired = {0};
+
+        text_append_repaired(&repaired, answer->location ? answer->location : "",
+                             answer->location ? strlen(answer->location) : 0);
+        append_words(&location, text_string(&repaired));
+        error_set(error, ERROR_PERMANENT,
+                  "%s %s was answered %ld: it has moved to %s (mend forge.url, forge.owner or "
+                  "forge.repo)",
+                  answer->method, answer->path, answer->status,
+                  location.length ? text_string(&location) : "a place it does not name");
+        return true;
+    }
+    error_set(error, transient ? ERROR_TRANSIENT : ERROR_PERMANENT, "%s%s %s was answered %ld%s%s",
+              remedy(answer->status), answer->method, answer->path, answer->status,
+              length ? ": " : "", text_string(&words));
+    return answer->status == 401 || answer->status == 403 || answer->status == 423;
+}
+
+int64_t answer_conflict_pull(const char *body, size_t length)
+{
+    CLEANUP_TEXT struct text words = {0};
+    const char *found;
+    long long number;
+    char *end;
+
+    answer_message(&words, body, length);
+    found = strstr(text_string(&words), "issue_id:");
+    if (!found)
+        return 0;
+    found += strlen("issue_id:");
+    number = strtoll(found, &end, 10);
+    return end != found && number > 0 ? number : 0;
+}
+
+static struct json_object *member(struct json_object *object, const char *key)
+{
+    struct json_object *value = NULL;
+
+    if (!json_object_is_type(object, json_type_object))
+        return NULL;
+    json_object_object_get_ex(object, key, &value);
+    return value;
+}
+
+const char *answer_string(struct json_object *object, const char *key)
+{
+    struct json_object *value = member(object, key);
+
+    return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
+}
+
+int64_t answer_integer(struct json_object *object, const char *key)
+{
+    struct json_object *value = member(object, key);
+
+    return json_object_is_type(value, json_type_int) ? json_object_get_int64(value) : -1;
+}
+
+bool answer_is(struct json_object *object, const char *key, bool value)
+{
+    struct json_object *found = member(object, key);
+
+    return json_object_is_type(found, json_type_boolean) &&
+           (json_object_get_boolean(found) != 0) == value;
+}
+
+const char *answer_commit(struct json_object *branch)
+{
+    const char *hash = answer_string(member(branch, "commit"), "id");
+
+    return forge_hash_valid(hash) ? hash : NULL;
+}
+
+static int pull_state(enum pull_state *state, struct json_object *json)
+{
+    const char *word = answer_string(json, "state");
+
+    if (answer_is(json, "merged", true))
+        *state = PULL_MERGED;
+    else if (word && strcmp(word, "open") == 0)
+        *state = PULL_OPEN;
+    else if (word && strcmp(word, "closed") == 0)
+        *state = PULL_CLOSED;
+    else
+        return -1;
+    return 0;
+}
+
+int answer_pull(struct forge_pull *pull, struct json_object *json)
+{
+    struct json_object *head = member(json, "head"), *base = member(json, "base");
+    const char *sha = answer_string(head, "sha");
+    const char *body = answer_string(json, "body");
+    struct forge_pull made = {
+        .number = answer_integer(json, "number"),
+        .sha = forge_hash_valid(sha) ? sha : "",
+        .head = answer_string(head, "ref"),
+        .base = answer_string(base, "ref"),
+        .body = body ? body : "",
+        .url = answer_string(json, "html_url"),
+    };
+
+    if (made.number <= 0 || !made.head || !made.base || pull_state(&made.state, json) < 0)
+        return -1;
+    *pull = made;
+    return 0;
+}
+
+bool answer_pull_is_of(struct json_object *json, const char *branch)
+{
+    struct json_object *head = member(json, "head"), *base = member(json, "base");
+    int64_t head_id = answer_integer(head, "repo_id"), base_id = answer_integer(base, "repo_id");
+    const char *ref = answer_string(head, "ref");
+    const char *head_name = answer_string(member(head, "repo"), "full_name");
+    const char *base_name = answer_string(member(base, "repo"), "full_name");
+
+    if (!ref || strcmp(ref, branch) != 0)
+        return false;
+    if (head_id > 0 && base_id > 0)
+        return head_id == base_id;
+    return head_name && base_name && strcasecmp(head_name, base_name) == 0;
+}
+
+static bool holds_number(struct json_object *kept, int64_t number)
+{
+    for (size_t i = 0; i < json_object_array_length(kept); i++)
+        if (answer_integer(json_object_array_get_idx(kept, i), "number") == number)
+            return true;
+    return false;
+}
+
+int answer_keep_pulls(struct json_object *kept, struct json_object *page, const char *branch)
+{
+    if (!json_object_is_type(page, json_type_array))
+        return -1;
+    for (size_t i = 0; i < json_object_array_length(page); i++) {
+        struct json_object *json = json_object_array_get_idx(page, i);
+        struct forge_pull pull;
+
+        if (!json)
+            continue;
+        if (answer_pull(&pull, json) < 0)
+            return -1;
+        if (!answer_pull_is_of(json, branch) || pull.state != PULL_OPEN)
+            continue;
+        /* A pull request opened meanwhile moves the others to the next page: they come twice. */
+        if (!holds_number(kept, pull.number))
+            json_object_array_add(kept, json_object_get(json));
+    }
+    return 0;
+}
+
+static int compare_pulls(const void *a, const void *b)
+{
+    const struct forge_pull *left = a, *right = b;
+
+    return (left->number > right->number) - (left->number < right->number);
+}
+
+struct forge_pull *answer_pulls(struct json_object *kept, size_t *count)
+{
+    size_t length = json_object_array_length(kept);
+    struct forge_pull *pulls = memory_new_array(length + 1, sizeof(*pulls));
+
+    *count = 0;
+    for (size_t i = 0; i < length; i++)
+        if (answer_pull(&pulls[*count], json_object_array_get_idx(kept, i)) == 0)
+            (*count)++;
+    qsort(pulls, *count, sizeof(*pulls), compare_pulls);
+    return pulls;
+}
+
+bool answer_more(const struct answer_page *page)
+{
+    if (page->count == 0)
+        return false;
+    if (page->has_next)
+        return true;
+    if (page->total_count >= 0)
+        return page->seen < (size_t)page->total_count;
+    /* Neither header came through. A server may cap a page below what was asked for, so a short page
+     * need not be the last one: an empty page is. */
+    return true;
+}
+
+int64_t answer_label(struct json_object *labels, const char *name)
+{
+    if (!json_object_is_type(labels, json_type_array))
+        return -1;
+    for (size_t i = 0; i < json_object_array_length(labels); i++) {
+        struct json_object *label = json_object_array_get_idx(labels, i);
+        const char *found = answer_string(label, "name");
+        int64_t id = answer_integer(label, "id");
+
+        if (found && id > 0 && strcmp(found, name) == 0)
+            return id;
+    }
+    return -1;
+}
+
+static bool has_label(struct json_object *labels, int64_t id)
+{
+    for (size_t i = 0; i < json_object_array_length(labels); i++)
+        if (answer_integer(json_object_array_get_idx(labels, i), "id") == id)
+            return true;
+    return false;
+}
+
+bool answer_has_labels(struct json_object *labels, const int64_t *ids, size_t count)
+{
+    if (!json_object_is_type(labels, json_type_array))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!has_label(labels, ids[i]))
+            return false;
+    return true;
+}

@@ -1,0 +1,278 @@
+#include "daemon/forge/gitea.h"
+
+#include "common/loop.h"
+#include "common/memory.h"
+#include "common/secret.h"
+#include "common/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void release(struct gitea_call *call)
+{
+    json_object_put(call->kept);
+    free(call->path);
+    free(call->branch);
+    free(call->sha);
+    free(call->body);
+    free(call->login);
+    free(call);
+}
+
+static void discard(struct operation *operation)
+{
+    struct gitea_call *call = (struct gitea_call *)operation;
+
+    operation_clear(&call->under_way);
+    gitea_label_leave(call);
+    release(call);
+}
+
+struct gitea_call *gitea_call_new(struct forge *forge, forge_callback callback, void *data)
+{
+    struct gitea_call *call = memory_new(sizeof(*call));
+
+    call->operation.discard = discard;
+    call->gitea = (struct gitea *)forge;
+    call->callback = callback;
+    call->data = data;
+    return call;
+}
+
+/* The callback comes last but for our own memory: it may discard other calls or free the forge. */
+static void end(struct gitea_call *call, const struct forge_answer *answer,
+                const struct error *error)
+{
+    static const struct forge_answer nothing = {.retry_after_ms = -1};
+
+    gitea_label_leave(call);
+    call->callback(call->data, answer ? answer : &nothing, error);
+    release(call);
+}
+
+void gitea_succeed(struct gitea_call *call, const struct forge_answer *answer)
+{
+    end(call, answer, NULL);
+}
+
+void gitea_fail(struct gitea_call *call, const struct forge_answer *answer,
+                const struct error *error)
+{
+    struct error clean = *error;
+
+    secret_scrub(clean.message);
+    end(call, answer, &clean);
+}
+
+/* A permanent error says that nothing was done, which is not known of an uncertain call. */
+static void fail_unless_uncertain(struct gitea_call *call, struct forge_answer *answer,
+                                  struct error *error)
+{
+    if (call->uncertain && error->kind == ERROR_PERMANENT) {
+        error->kind = ERROR_TRANSIENT;
+        answer->unauthorized = false;
+    }
+    gitea_fail(call, answer, error);
+}
+
+void gitea_refuse(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    struct error error;
+    struct forge_answer answer = {.retry_after_ms = -1};
+
+    answer.unauthorized = answer_refusal(&error, &reply->answer);
+    if (error.kind == ERROR_TRANSIENT)
+        answer.retry_after_ms = reply->response->retry_after_ms;
+    fail_unless_uncertain(call, &answer, &error);
+}
+
+void gitea_malformed(struct gitea_call *call, const struct gitea_reply *reply, const char *what)
+{
+    struct error error;
+
+    answer_malformed(&error, &reply->answer, what);
+    gitea_fail(call, NULL, &error);
+}
+
+static void on_response(void *data, const struct http_response *response, const struct error *error)
+{
+    struct gitea_call *call = data;
+    CLEANUP_FREE char *path = TAKE(call->path);
+    struct gitea_reply reply = {.response = response};
+    struct error problem;
+
+    call->under_way = NULL;
+    if (error) {
+        /* Whatever it was, the request may have arrived. */
+        problem = *error;
+        problem.kind = ERROR_TRANSIENT;
+        gitea_fail(call, NULL, &problem);
+        return;
+    }
+    reply.answer = (struct answer){
+        .method = call->method,
+        .path = path,
+        .status = response->status,
+        .body = response->body,
+        .body_length = response->body_length,
+        .location = response->location,
+    };
+    if (response->status >= 200 && response->status < 300 &&
+        answer_parse(&reply.json, &reply.answer, &problem) < 0) {
+        gitea_fail(call, NULL, &problem);
+        return;
+    }
+    call->next(call, &reply);
+    json_object_put(reply.json);
+}
+
+void gitea_send(struct gitea_call *call, const char *method, const char *path, const char *query,
+                const char *body, gitea_next next)
+{
+    struct gitea *gitea = call->gitea;
+    CLEANUP_FREE char *url = memory_format("%s%s%s", gitea->api, path, query ? query : "");
+    const char *const headers[] = {
+        gitea->authorization,
+        "Accept: application/json",
+        NULL,
+    };
+    struct http_request request = {
+        .method = method,
+        .url = url,
+        .headers = headers,
+        .body = body,
+        .timeout_ms = gitea->config->forge.timeout_ms,
+        .body_limit = ANSWER_SIZE_LIMIT,
+    };
+
+    free(call->path);
+    call->path = memory_copy(path);
+    call->method = method;
+    call->next = next;
+    call->under_way = http_send(gitea->http, &request, on_response, call);
+}
+
+void gitea_send_repository(struct gitea_call *call, const char *method, const char *path,
+                           const char *query, const char *body, gitea_next next)
+{
+    CLEANUP_FREE char *whole = memory_format("%s%s", call->gitea->repository, path);
+
+    gitea_send(call, method, whole, query, body, next);
+}
+
+/* The slashes of a branch stay as they are: Gitea takes both forms, but proxies in front of it stumble
+ * over an encoded one. */
+void gitea_send_branch(struct gitea_call *call, const char *branch, gitea_next next)
+{
+    CLEANUP_TEXT struct text path = {0};
+
+    text_append(&path, "/branches");
+    while (branch) {
+        const char *slash = strchr(branch, '/');
+        CLEANUP_FREE char *part = memory_copy_bytes(branch, slash ? (size_t)(slash - branch)
+                                                                  : strlen(branch));
+
+        text_append(&path, "/");
+        http_append_encoded(&path, part);
+        branch = slash ? slash + 1 : NULL;
+    }
+    gitea_send_repository(call, "GET", text_string(&path), NULL, NULL, next);
+}
+
+void gitea_send_page(struct gitea_call *call, const char *path, const char *query, gitea_next next)
+{
+    CLEANUP_FREE char *whole = memory_format("?%s%slimit=%d&page=%u", query, *query ? "&" : "",
+                                             GITEA_PAGE_SIZE, call->page);
+
+    gitea_send(call, "GET", path, whole, NULL, next);
+}
+
+bool gitea_page_more(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    struct answer_page page = {
+        .count = json_object_array_length(reply->json),
+        .total_count = reply->response->total_count,
+        .has_next = reply->response->has_next,
+    };
+
+    call->seen += page.count;
+    page.seen = call->seen;
+    if (!answer_more(&page))
+        return false;
+    call->page++;
+    return true;
+}
+
+static void on_pause_over(void *data)
+{
+    struct gitea_call *call = data;
+
+    call->under_way = NULL;
+    call->pause_over(call);
+}
+
+void gitea_pause(struct gitea_call *call, uint64_t ms, void (*over)(struct gitea_call *call))
+{
+    call->pause_over = over;
+    call->under_way = loop_after(call->gitea->loop, ms, on_pause_over, call);
+}
+
+bool gitea_again(struct gitea_call *call, void (*over)(struct gitea_call *call))
+{
+    static const uint64_t pauses_ms[] = {250, 750, 1500, 2500, 5000};
+
+    if (call->attempt >= sizeof(pauses_ms) / sizeof(pauses_ms[0]))
+        return false;
+    gitea_pause(call, pauses_ms[call->attempt++], over);
+    return true;
+}
+
+static void on_judged_user(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    const struct config *config = call->gitea->config;
+    struct forge_answer answer = {.unauthorized = true, .retry_after_ms = -1};
+    struct error error;
+
+    /* A token without the scope for /user is a good one all the same. */
+    if (reply->answer.status != 200 && reply->answer.status != 403) {
+        gitea_refuse(call, reply);
+        return;
+    }
+    error_set(&error, ERROR_PERMANENT,
+              "the repository %s/%s does not exist, or the token may not see it (mend forge.owner, "
+              "forge.repo or forge.token_file)",
+              config->forge.owner, config->forge.repo);
+    fail_unless_uncertain(call, &answer, &error);
+}
+
+static void on_judged_repository(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    const struct config *config = call->gitea->config;
+    struct forge_answer answer = {.unauthorized = true, .retry_after_ms = -1};
+    struct error error;
+
+    if (reply->answer.status == 404) {
+        gitea_send(call, "GET", "/user", NULL, NULL, on_judged_user);
+    } else if (reply->answer.status != 200) {
+        gitea_refuse(call, reply);
+    } else if (!answer_string(reply->json, "full_name")) {
+        gitea_malformed(call, reply, "no repository");
+    } else if (call->failure_is_answer) {
+        gitea_succeed(call, NULL);
+    } else if (answer_is(reply->json, "archived", true)) {
+        error_set(&error, ERROR_PERMANENT,
+                  "the repository %s/%s is archived (forge.owner, forge.repo): %s",
+                  config->forge.owner, config->forge.repo, call->failure.message);
+        fail_unless_uncertain(call, &answer, &error);
+    } else {
+        gitea_fail(call, NULL, &call->failure);
+    }
+}
+
+void gitea_judge(struct gitea_call *call, const struct error *gone)
+{
+    call->failure_is_answer = gone == NULL;
+    if (gone)
+        call->failure = *gone;
+    gitea_send_repository(call, "GET", "", NULL, NULL, on_judged_repository);
+}

@@ -1,0 +1,267 @@
+#include "daemon/forge/gitea.h"
+
+#include "common/memory.h"
+#include "common/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/*
+ * Whether everything is there that a job will need: one pass of reading requests, which ends at the
+ * first thing that is wrong. It writes nothing, so what a token may write is seen only as far as the
+ * forge tells of it.
+ */
+
+#define BASE_LOOKS 3 /* a repository that was pushed to a moment ago may still show as empty */
+
+static void fail(struct gitea_call *call, bool unauthorized, const struct error *error)
+{
+    gitea_fail(call, &(struct forge_answer){.unauthorized = unauthorized, .retry_after_ms = -1},
+               error);
+}
+
+/* The reviewers: each exists, and is not the one who will have opened the pull request. */
+
+static void check_reviewer(struct gitea_call *call);
+
+static void on_reviewer(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    const char *name = call->gitea->config->forge.reviewers.items[call->index];
+    const char *login = answer_string(reply->json, "login");
+    struct error error;
+
+    if (reply->answer.status == 404) {
+        error_set(&error, ERROR_PERMANENT, "forge.reviewers: there is no user %s at the forge",
+                  name);
+        fail(call, false, &error);
+    } else if (reply->answer.status != 200) {
+        gitea_refuse(call, reply);
+    } else if (!login || strcasecmp(login, name) != 0) {
+        gitea_malformed(call, reply, "another user or none");
+    } else {
+        call->index++;
+        check_reviewer(call);
+    }
+}
+
+static void check_reviewer(struct gitea_call *call)
+{
+    const struct config_list *reviewers = &call->gitea->config->forge.reviewers;
+    CLEANUP_TEXT struct text path = {0};
+    struct error error;
+    const char *name;
+
+    if (call->index == reviewers->count) {
+        gitea_succeed(call, NULL);
+        return;
+    }
+    name = reviewers->items[call->index];
+    if (call->login && strcasecmp(call->login, name) == 0) {
+        error_set(&error, ERROR_PERMANENT,
+                  "forge.reviewers: %s is the token's own user, who cannot review what it opened",
+                  name);
+        fail(call, false, &error);
+        return;
+    }
+    text_append(&path, "/users/");
+    http_append_encoded(&path, name);
+    gitea_send(call, "GET", text_string(&path), NULL, NULL, on_reviewer);
+}
+
+/* The prefix: a branch named like one of its directories leaves no room below it. */
+
+static void check_prefix(struct gitea_call *call);
+
+static void on_prefix(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    struct error error;
+
+    if (reply->answer.status == 404) {
+        check_prefix(call);
+    } else if (reply->answer.status != 200) {
+        gitea_refuse(call, reply);
+    } else if (!answer_commit(reply->json)) {
+        gitea_malformed(call, reply, "no branch");
+    } else {
+        error_set(&error, ERROR_PERMANENT,
+                  "forge.branch_prefix: a branch %s exists, so that there can be none below %s",
+                  call->branch, call->gitea->config->forge.branch_prefix);
+        fail(call, false, &error);
+    }
+}
+
+/* `index` is how much of the prefix was looked at. */
+static void check_prefix(struct gitea_call *call)
+{
+    const char *prefix = call->gitea->config->forge.branch_prefix;
+    const char *slash = strchr(prefix + call->index, '/');
+
+    if (!slash) {
+        call->index = 0;
+        check_reviewer(call);
+        return;
+    }
+    free(call->branch);
+    call->branch = memory_copy_bytes(prefix, (size_t)(slash - prefix));
+    call->index = (size_t)(slash - prefix) + 1;
+    gitea_send_branch(call, call->branch, on_prefix);
+}
+
+/* The base. */
+
+static void check_base(struct gitea_call *call);
+
+static void on_base(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    const struct config *config = call->gitea->config;
+    const char *name = answer_string(reply->json, "name");
+    struct error error;
+
+    if (reply->answer.status == 404 && call->attempt < BASE_LOOKS) {
+        gitea_again(call, check_base);
+    } else if (reply->answer.status == 404) {
+        error_set(&error, ERROR_PERMANENT,
+                  call->base_empty
+                      ? "forge.base: the repository %s/%s is empty, there is no branch "
+                        "%s in it"
+                      : "forge.base: the repository %s/%s has no branch %s",
+                  config->forge.owner, config->forge.repo, config->forge.base);
+        fail(call, false, &error);
+    } else if (reply->answer.status != 200) {
+        gitea_refuse(call, reply);
+    } else if (!answer_commit(reply->json) || !name || strcmp(name, config->forge.base) != 0) {
+        gitea_malformed(call, reply, "no branch");
+    } else {
+        call->index = 0;
+        check_prefix(call);
+    }
+}
+
+static void check_base(struct gitea_call *call)
+{
+    gitea_send_branch(call, call->gitea->config->forge.base, on_base);
+}
+
+/* The repository. */
+
+/* What keeps jobs out of a repository that is there, or NULL. */
+static const char *obstacle(struct json_object *repository)
+{
+    struct json_object *permissions = NULL;
+
+    json_object_object_get_ex(repository, "permissions", &permissions);
+    if (answer_is(repository, "archived", true))
+        return "is archived (forge.owner, forge.repo)";
+    if (answer_is(repository, "mirror", true))
+        return "is a mirror, which nobody can push to (forge.owner, forge.repo)";
+    if (answer_is(repository, "has_pull_requests", false))
+        return "has its pull requests turned off (forge.owner, forge.repo)";
+    if (answer_is(permissions, "push", false))
+        return "may not be pushed to by the token's user (forge.token_file, or its rights at the "
+               "forge)";
+    return NULL;
+}
+
+static void on_repository(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    const struct config *config = call->gitea->config;
+    CLEANUP_FREE char *wanted = memory_format("%s/%s", config->forge.owner, config->forge.repo);
+    const char *name = answer_string(reply->json, "full_name");
+    struct error error;
+
+    if (reply->answer.status == 404) {
+        error_set(
+            &error, ERROR_PERMANENT,
+            "the repository %s does not exist, or %s may not see it (forge.owner, forge.repo, "
+            "forge.token_file)",
+            wanted, call->login ? call->login : "the token's user");
+        fail(call, false, &error);
+    } else if (reply->answer.status != 200) {
+        gitea_refuse(call, reply);
+    } else if (!name || strcasecmp(name, wanted) != 0) {
+        gitea_malformed(call, reply, "another repository or none");
+    } else if (obstacle(reply->json)) {
+        error_set(&error, ERROR_PERMANENT, "the repository %s %s", wanted, obstacle(reply->json));
+        fail(call, false, &error);
+    } else {
+        call->base_empty = answer_is(reply->json, "empty", true);
+        check_base(call);
+    }
+}
+
+/* The token. */
+
+static void check_repository(struct gitea_call *call)
+{
+    gitea_send_repository(call, "GET", "", NULL, NULL, on_repository);
+}
+
+static void on_user(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    const char *login = answer_string(reply->json, "login");
+    struct error error;
+
+    switch (reply->answer.status) {
+    case 200:
+        if (login && *login) {
+            call->login = memory_copy(login);
+            check_repository(call);
+            return;
+        }
+        if (!json_object_is_type(reply->json, json_type_array)) {
+            gitea_malformed(call, reply, "no user");
+            return;
+        }
+        break; /* an empty list is what some servers show to nobody */
+    case 403:
+        /* A token without the scope read:user can do all else, but not tell who its user is. */
+        if (call->gitea->config->forge.reviewers.count == 0)
+            check_repository(call);
+        else
+            gitea_refuse(call, reply);
+        return;
+    case 404:
+        break;
+    default:
+        gitea_refuse(call, reply);
+        return;
+    }
+    error_set(&error, ERROR_PERMANENT,
+              "forge.token_file: the forge does not know the token's user (GET /user was answered "
+              "%ld)",
+              reply->answer.status);
+    fail(call, true, &error);
+}
+
+/* The server. */
+
+static void on_version(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    long status = reply->answer.status;
+    struct error error;
+
+    if (status == 404) {
+        error_set(
+            &error, ERROR_PERMANENT,
+            "forge.url: neither Gitea nor Forgejo answers below %s (GET /version was answered "
+            "404)",
+            call->gitea->api);
+        fail(call, false, &error);
+    } else if (status == 200 && !answer_string(reply->json, "version")) {
+        gitea_malformed(call, reply, "no version");
+    } else if (status == 200 || status == 401 || status == 403) {
+        /* Where nothing is shown to strangers, the next answer tells what is wrong with the token. */
+        gitea_send(call, "GET", "/user", NULL, NULL, on_user);
+    } else {
+        gitea_refuse(call, reply);
+    }
+}
+
+struct operation *gitea_check(struct forge *forge, forge_callback callback, void *data)
+{
+    struct gitea_call *call = gitea_call_new(forge, callback, data);
+
+    gitea_send(call, "GET", "/version", NULL, NULL, on_version);
+    return &call->operation;
+}

@@ -1,0 +1,301 @@
+#include "daemon/forge/gitea.h"
+
+#include "common/memory.h"
+#include "common/text.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/*
+ * Putting labels on. A label is known by its id, which is looked up once in the process's life: in the
+ * repository, then at the organisation that owns it, and created where it is in neither.
+ *
+ * Two calls that look up side by side would both find a label missing and create it twice, which Gitea
+ * allows. So the calls stand in a line, and only the first one talks to the forge.
+ */
+
+#define LABEL_COLOUR "#5319e7"
+
+static void begin_lookup(struct gitea_call *call);
+static void create_missing(struct gitea_call *call);
+
+static const struct config_list *labels_of(struct gitea_call *call)
+{
+    return &call->gitea->config->forge.labels;
+}
+
+static void on_nothing_to_do(struct gitea_call *call)
+{
+    gitea_succeed(call, NULL);
+}
+
+static void forget_ids(struct gitea *gitea)
+{
+    memset(gitea->label_ids, 0, gitea->config->forge.labels.count * sizeof(*gitea->label_ids));
+}
+
+/* The first label without a known id, or the number of labels. */
+static size_t first_unknown(struct gitea_call *call)
+{
+    size_t i = 0;
+
+    while (i < labels_of(call)->count && call->gitea->label_ids[i] > 0)
+        i++;
+    return i;
+}
+
+static bool all_known(struct gitea_call *call)
+{
+    return first_unknown(call) == labels_of(call)->count;
+}
+
+static void take_ids(struct gitea_call *call, struct json_object *page)
+{
+    for (size_t i = 0; i < labels_of(call)->count; i++) {
+        int64_t id = answer_label(page, labels_of(call)->items[i]);
+
+        if (call->gitea->label_ids[i] == 0 && id > 0)
+            call->gitea->label_ids[i] = id;
+    }
+}
+
+/* Ids may have become stale when somebody deleted a label: they are looked up once more. */
+static void look_up_again(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    struct error error;
+
+    if (!call->again) {
+        call->again = true;
+        forget_ids(call->gitea);
+        begin_lookup(call);
+        return;
+    }
+    forget_ids(call->gitea);
+    if (reply->answer.status >= 200 && reply->answer.status < 300) {
+        gitea_malformed(call, reply, "without the labels that were put on");
+        return;
+    }
+    answer_refusal(&error, &reply->answer);
+    error_wrap(&error, "cannot put labels on pull request %" PRId64 " (forge.labels)",
+               call->number);
+    gitea_judge(call, &error);
+}
+
+static void on_labelled(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    long status = reply->answer.status;
+
+    if (status == 404 || status == 422)
+        look_up_again(call, reply);
+    else if (status < 200 || status >= 300)
+        gitea_refuse(call, reply);
+    else if (!json_object_is_type(reply->json, json_type_array))
+        gitea_malformed(call, reply, "no list of labels");
+    /* An unknown id is dropped without a word. */
+    else if (!answer_has_labels(reply->json, call->gitea->label_ids, labels_of(call)->count))
+        look_up_again(call, reply);
+    else
+        gitea_succeed(call, NULL);
+}
+
+static void send_ids(struct gitea_call *call)
+{
+    CLEANUP_FREE char *path = memory_format("/issues/%" PRId64 "/labels", call->number);
+    struct json_object *body = json_object_new_object();
+    struct json_object *ids = json_object_new_array();
+
+    for (size_t i = 0; i < labels_of(call)->count; i++)
+        json_object_array_add(ids, json_object_new_int64(call->gitea->label_ids[i]));
+    json_object_object_add(body, "labels", ids);
+    gitea_send_repository(call, "POST", path, NULL,
+                          json_object_to_json_string_ext(body, JSON_C_TO_STRING_PLAIN),
+                          on_labelled);
+    json_object_put(body);
+}
+
+static void on_created(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    const char *name = labels_of(call)->items[call->index];
+    const char *made = answer_string(reply->json, "name");
+    int64_t id = answer_integer(reply->json, "id");
+    struct error error;
+
+    if (reply->answer.status == 404) {
+        answer_refusal(&error, &reply->answer);
+        error_wrap(&error, "label %s (forge.labels) cannot be created", name);
+        gitea_judge(call, &error);
+    } else if (reply->answer.status != 201) {
+        gitea_refuse(call, reply);
+    } else if (id <= 0 || !made || strcmp(made, name) != 0) {
+        gitea_malformed(call, reply, "no label");
+    } else {
+        for (size_t i = 0; i < labels_of(call)->count; i++)
+            if (strcmp(labels_of(call)->items[i], name) == 0)
+                call->gitea->label_ids[i] = id;
+        create_missing(call);
+    }
+}
+
+/* Creates the labels that were not found, one at a time; goes on when there are none any more. */
+static void create_missing(struct gitea_call *call)
+{
+    struct json_object *body;
+    const char *name;
+    struct error error;
+
+    call->index = first_unknown(call);
+    if (call->index == labels_of(call)->count) {
+        send_ids(call);
+        return;
+    }
+    name = labels_of(call)->items[call->index];
+    if (!call->gitea->config->forge.create_labels) {
+        error_set(
+            &error, ERROR_PERMANENT,
+            "there is no label %s (forge.labels), and forge.create_labels forbids to create it",
+            name);
+        gitea_judge(call, &error);
+        return;
+    }
+    body = json_object_new_object();
+    json_object_object_add(body, "name", json_object_new_string(name));
+    json_object_object_add(body, "color", json_object_new_string(LABEL_COLOUR));
+    gitea_send_repository(call, "POST", "/labels", NULL,
+                          json_object_to_json_string_ext(body, JSON_C_TO_STRING_PLAIN), on_created);
+    json_object_put(body);
+}
+
+/* Takes what a page of labels holds. Returns whether another page is to be asked for; the call has
+ * ended if it was not to be made out. */
+enum page_end { PAGE_MORE, PAGE_LAST, PAGE_FAILED };
+
+static enum page_end take_page(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    if (!json_object_is_type(reply->json, json_type_array)) {
+        gitea_malformed(call, reply, "no list of labels");
+        return PAGE_FAILED;
+    }
+    take_ids(call, reply->json);
+    if (all_known(call) || !gitea_page_more(call, reply) || call->page > GITEA_PAGE_LIMIT)
+        return PAGE_LAST;
+    return PAGE_MORE;
+}
+
+static void send_organisation_page(struct gitea_call *call);
+
+/* An owner that is no organisation is a 404, a token that may not see organisations a 403: both leave
+ * the repository's own labels. */
+static void on_organisation_page(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    if (reply->answer.status == 404 || reply->answer.status == 403) {
+        create_missing(call);
+        return;
+    }
+    if (reply->answer.status != 200) {
+        gitea_refuse(call, reply);
+        return;
+    }
+    switch (take_page(call, reply)) {
+    case PAGE_MORE:
+        send_organisation_page(call);
+        break;
+    case PAGE_LAST:
+        create_missing(call);
+        break;
+    case PAGE_FAILED:
+        break;
+    }
+}
+
+static void send_organisation_page(struct gitea_call *call)
+{
+    CLEANUP_TEXT struct text path = {0};
+
+    text_append(&path, "/orgs/");
+    http_append_encoded(&path, call->gitea->config->forge.owner);
+    text_append(&path, "/labels");
+    gitea_send_page(call, text_string(&path), "", on_organisation_page);
+}
+
+static void send_repository_page(struct gitea_call *call);
+
+static void on_repository_page(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    struct error error;
+
+    if (reply->answer.status == 404) {
+        answer_refusal(&error, &reply->answer);
+        gitea_judge(call, &error);
+        return;
+    }
+    if (reply->answer.status != 200) {
+        gitea_refuse(call, reply);
+        return;
+    }
+    switch (take_page(call, reply)) {
+    case PAGE_MORE:
+        send_repository_page(call);
+        break;
+    case PAGE_LAST:
+        call->page = 1;
+        call->seen = 0;
+        if (all_known(call))
+            send_ids(call);
+        else
+            send_organisation_page(call);
+        break;
+    case PAGE_FAILED:
+        break;
+    }
+}
+
+static void send_repository_page(struct gitea_call *call)
+{
+    CLEANUP_FREE char *path = memory_format("%s/labels", call->gitea->repository);
+
+    gitea_send_page(call, path, "", on_repository_page);
+}
+
+static void begin_lookup(struct gitea_call *call)
+{
+    call->page = 1;
+    call->seen = 0;
+    if (all_known(call))
+        send_ids(call);
+    else
+        send_repository_page(call);
+}
+
+void gitea_label_leave(struct gitea_call *call)
+{
+    struct gitea *gitea = call->gitea;
+    struct gitea_call **place = &gitea->label_calls;
+    bool was_first = *place == call;
+
+    while (*place && *place != call)
+        place = &(*place)->next_label_call;
+    if (!*place)
+        return;
+    *place = call->next_label_call;
+    if (was_first && gitea->label_calls)
+        gitea_pause(gitea->label_calls, 0, begin_lookup);
+}
+
+struct operation *gitea_label_pull(struct forge *forge, int64_t number, forge_callback callback,
+                                   void *data)
+{
+    struct gitea_call *call = gitea_call_new(forge, callback, data);
+    struct gitea_call **place = &call->gitea->label_calls;
+
+    call->number = number;
+    if (labels_of(call)->count == 0) {
+        gitea_pause(call, 0, on_nothing_to_do);
+        return &call->operation;
+    }
+    while (*place)
+        place = &(*place)->next_label_call;
+    *place = call;
+    if (place == &call->gitea->label_calls)
+        begin_lookup(call);
+    return &call->operation;
+}

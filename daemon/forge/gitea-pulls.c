@@ -1,0 +1,280 @@
+#include "daemon/forge/gitea.h"
+
+#include "common/memory.h"
+#include "common/text.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void succeed_with(struct gitea_call *call, const struct forge_pull *pull)
+{
+    gitea_succeed(call, &(struct forge_answer){
+                            .pulls = pull,
+                            .pull_count = 1,
+                            .retry_after_ms = -1,
+                        });
+}
+
+/* Makes out the pull request that was asked for; ends the call where it is another one or none. */
+static int take_pull(struct gitea_call *call, const struct gitea_reply *reply,
+                     struct forge_pull *pull)
+{
+    if (answer_pull(pull, reply->json) < 0) {
+        gitea_malformed(call, reply, "no pull request");
+        return -1;
+    }
+    if (call->number && pull->number != call->number) {
+        gitea_malformed(call, reply, "another pull request");
+        return -1;
+    }
+    return 0;
+}
+
+static void send_pull(struct gitea_call *call, const char *method, const char *below,
+                      const char *body, gitea_next next)
+{
+    CLEANUP_FREE char *path = memory_format("/pulls/%" PRId64 "%s", call->number, below);
+
+    gitea_send_repository(call, method, path, NULL, body, next);
+}
+
+/* Looking at one. */
+
+static void on_looked(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    struct forge_pull pull;
+    struct error gone;
+
+    if (reply->answer.status == 404) {
+        error_set(&gone, ERROR_PERMANENT, "there is no pull request %" PRId64, call->number);
+        gitea_judge(call, &gone);
+    } else if (reply->answer.status != 200) {
+        gitea_refuse(call, reply);
+    } else if (take_pull(call, reply, &pull) == 0) {
+        succeed_with(call, &pull);
+    }
+}
+
+struct operation *gitea_look_pull(struct forge *forge, int64_t number, forge_callback callback,
+                                  void *data)
+{
+    struct gitea_call *call = gitea_call_new(forge, callback, data);
+
+    call->number = number;
+    send_pull(call, "GET", "", NULL, on_looked);
+    return &call->operation;
+}
+
+/* Opening. The forge may not have heard of the push yet: then it knows no such branch, sees no changes,
+ * or shows the commit that the branch was at before. */
+
+static void send_open(struct gitea_call *call);
+
+static void send_look_again(struct gitea_call *call);
+
+static void on_opened_again(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    struct forge_pull pull;
+
+    if (reply->answer.status == 404 && gitea_again(call, send_look_again))
+        return;
+    if (reply->answer.status != 200) {
+        gitea_refuse(call, reply);
+        return;
+    }
+    if (take_pull(call, reply, &pull) < 0)
+        return;
+    if (strcmp(pull.sha, call->sha) != 0 && gitea_again(call, send_look_again))
+        return;
+    succeed_with(call, &pull);
+}
+
+static void send_look_again(struct gitea_call *call)
+{
+    send_pull(call, "GET", "", NULL, on_opened_again);
+}
+
+static void take_opened(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    struct forge_pull pull;
+
+    if (take_pull(call, reply, &pull) < 0)
+        return;
+    if (strcmp(pull.head, call->branch) != 0) {
+        gitea_malformed(call, reply, "another pull request");
+        return;
+    }
+    call->number = pull.number;
+    call->uncertain = true; /* it is open: what follows is to see the right commit in it */
+    if (strcmp(pull.sha, call->sha) != 0 && gitea_again(call, send_look_again))
+        return;
+    succeed_with(call, &pull);
+}
+
+static void refuse_conflict(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    struct error error;
+    struct forge_answer answer = {
+        .retry_after_ms = -1,
+        .conflict = true,
+        .conflict_pull = answer_conflict_pull(reply->answer.body, reply->answer.body_length),
+    };
+
+    answer_refusal(&error, &reply->answer);
+    gitea_fail(call, &answer, &error);
+}
+
+static void on_opened(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    long status = reply->answer.status;
+    struct error error;
+
+    if (status == 201)
+        take_opened(call, reply);
+    else if (status == 409)
+        refuse_conflict(call, reply);
+    else if ((status == 404 || status == 422) && gitea_again(call, send_open))
+        return;
+    else if (status == 404) {
+        answer_refusal(&error, &reply->answer);
+        error_wrap(&error, "the forge does not know branch %s, or the base %s (forge.base)",
+                   call->branch, call->gitea->config->forge.base);
+        gitea_judge(call, &error);
+    } else {
+        gitea_refuse(call, reply);
+    }
+}
+
+static void send_open(struct gitea_call *call)
+{
+    gitea_send_repository(call, "POST", "/pulls", NULL, call->body, on_opened);
+}
+
+struct operation *gitea_open_pull(struct forge *forge, const char *branch, const char *sha,
+                                  const char *title, const char *body, forge_callback callback,
+                                  void *data)
+{
+    struct gitea_call *call = gitea_call_new(forge, callback, data);
+    struct json_object *json = json_object_new_object();
+
+    json_object_object_add(json, "head", json_object_new_string(branch));
+    json_object_object_add(json, "base", json_object_new_string(call->gitea->config->forge.base));
+    json_object_object_add(json, "title", json_object_new_string(title));
+    json_object_object_add(json, "body", json_object_new_string(body));
+    call->body = memory_copy(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN));
+    json_object_put(json);
+    call->branch = memory_copy(branch);
+    call->sha = memory_copy(sha);
+    send_open(call);
+    return &call->operation;
+}
+
+/* Listing. Newer versions can look one up by base and head, but tell of one only, whatever its state:
+ * so all pages of the open ones are read. */
+
+static void send_list(struct gitea_call *call);
+
+static void succeed_with_list(struct gitea_call *call)
+{
+    struct forge_answer answer = {.retry_after_ms = -1};
+    struct forge_pull *pulls = answer_pulls(call->kept, &answer.pull_count);
+
+    answer.pulls = pulls;
+    gitea_succeed(call, &answer);
+    free(pulls);
+}
+
+static void on_listed(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    struct error error;
+
+    if (reply->answer.status == 404) {
+        if (gitea_again(call, send_list))
+            return;
+        answer_refusal(&error, &reply->answer);
+        gitea_judge(call, &error);
+    } else if (reply->answer.status != 200) {
+        gitea_refuse(call, reply);
+    } else if (answer_keep_pulls(call->kept, reply->json, call->branch) < 0) {
+        gitea_malformed(call, reply, "no list of pull requests");
+    } else if (!gitea_page_more(call, reply)) {
+        /* To a bad token some servers show a private repository as one with nothing in it. */
+        if (call->seen == 0)
+            gitea_judge(call, NULL);
+        else
+            succeed_with_list(call);
+    } else if (call->page > GITEA_PAGE_LIMIT) {
+        error_set(&error, ERROR_PERMANENT,
+                  "there are more than %d open pull requests to look through",
+                  GITEA_PAGE_LIMIT * GITEA_PAGE_SIZE);
+        gitea_fail(call, NULL, &error);
+    } else {
+        send_list(call);
+    }
+}
+
+static void send_list(struct gitea_call *call)
+{
+    CLEANUP_FREE char *path = memory_format("%s/pulls", call->gitea->repository);
+
+    gitea_send_page(call, path, "state=open", on_listed);
+}
+
+struct operation *gitea_list_pulls(struct forge *forge, const char *branch, forge_callback callback,
+                                   void *data)
+{
+    struct gitea_call *call = gitea_call_new(forge, callback, data);
+
+    call->branch = memory_copy(branch);
+    call->kept = json_object_new_array();
+    call->page = 1;
+    send_list(call);
+    return &call->operation;
+}
+
+/* Closing. A refusal counts only while the pull request is still open. */
+
+static void on_closing_looked(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    struct forge_pull pull;
+
+    if (reply->answer.status == 404) {
+        gitea_judge(call, NULL);
+    } else if (reply->answer.status != 200) {
+        gitea_refuse(call, reply);
+    } else if (take_pull(call, reply, &pull) == 0) {
+        if (pull.state != PULL_OPEN)
+            gitea_succeed(call, NULL);
+        else
+            gitea_judge(call, &call->failure);
+    }
+}
+
+static void on_closed(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    struct forge_pull pull;
+    long status = reply->answer.status;
+
+    if (status == 404 || status == 409 || status == 412 || status == 422) {
+        answer_refusal(&call->failure, &reply->answer);
+        send_pull(call, "GET", "", NULL, on_closing_looked);
+    } else if (status < 200 || status >= 300) {
+        gitea_refuse(call, reply);
+    } else if (take_pull(call, reply, &pull) == 0) {
+        if (pull.state == PULL_OPEN)
+            gitea_malformed(call, reply, "a pull request that is still open");
+        else
+            gitea_succeed(call, NULL);
+    }
+}
+
+struct operation *gitea_close_pull(struct forge *forge, int64_t number, forge_callback callback,
+                                   void *data)
+{
+    struct gitea_call *call = gitea_call_new(forge, callback, data);
+
+    call->number = number;
+    send_pull(call, "PATCH", "", "{\"state\":\"closed\"}", on_closed);
+    return &call->operation;
+}

@@ -1,0 +1,156 @@
+#include "daemon/forge/gitea.h"
+
+#include "common/loop.h"
+#include "common/memory.h"
+#include "common/text.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/*
+ * Asking reviewers. All are asked in one request. Where that is refused and there are several, they are
+ * asked one by one: the others are asked then, and the one that cannot be is named.
+ */
+
+static void send_all(struct gitea_call *call);
+static void send_one(struct gitea_call *call);
+
+static void on_nothing_to_do(struct gitea_call *call)
+{
+    gitea_succeed(call, NULL);
+}
+
+/* The reviewers that this request was about: all, or one of them. */
+static void append_reviewers(struct gitea_call *call, struct text *text)
+{
+    const struct config_list *reviewers = &call->gitea->config->forge.reviewers;
+
+    for (size_t i = 0; i < reviewers->count; i++)
+        if (!call->again || i == call->index)
+            text_append_format(text, "%s%s", text->length ? ", " : "", reviewers->items[i]);
+}
+
+/* Goes on with the next reviewer, or ends with what was refused on the way. */
+static void next_reviewer(struct gitea_call *call)
+{
+    call->index++;
+    if (call->index < call->gitea->config->forge.reviewers.count)
+        send_one(call);
+    else if (call->failure.kind == ERROR_NONE)
+        gitea_succeed(call, NULL);
+    else
+        gitea_judge(call, &call->failure);
+}
+
+/* Keeps the first refusal: it is the one that is told in the end. */
+static void remember_refusal(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    CLEANUP_TEXT struct text names = {0};
+
+    if (call->failure.kind != ERROR_NONE)
+        return;
+    append_reviewers(call, &names);
+    answer_refusal(&call->failure, &reply->answer);
+    error_wrap(&call->failure, "cannot ask %s for a review (mend forge.reviewers)",
+               text_string(&names));
+}
+
+static bool is_asked_already(const struct gitea_reply *reply)
+{
+    CLEANUP_TEXT struct text words = {0};
+
+    answer_message(&words, reply->answer.body, reply->answer.body_length);
+    return strstr(text_string(&words), "already") != NULL;
+}
+
+/* A closed pull request is refused with a 403, which says nothing about the token then. */
+static void on_forbidden_looked(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    struct forge_answer answer = {.retry_after_ms = -1};
+    struct forge_pull pull;
+
+    if (reply->answer.status != 200) {
+        gitea_refuse(call, reply);
+        return;
+    }
+    if (answer_pull(&pull, reply->json) < 0 || pull.number != call->number) {
+        gitea_malformed(call, reply, "no pull request");
+        return;
+    }
+    answer.unauthorized = pull.state == PULL_OPEN;
+    if (!answer.unauthorized)
+        error_set(&call->failure, ERROR_PERMANENT,
+                  "pull request %" PRId64 " is not open any more, nobody was asked for a review",
+                  call->number);
+    gitea_fail(call, &answer, &call->failure);
+}
+
+static void on_asked(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    long status = reply->answer.status;
+
+    if (status >= 200 && status < 300) {
+        if (call->again)
+            next_reviewer(call);
+        else
+            gitea_succeed(call, NULL);
+    } else if (status == 403) {
+        CLEANUP_FREE char *path = memory_format("/pulls/%" PRId64, call->number);
+
+        answer_refusal(&call->failure, &reply->answer);
+        gitea_send_repository(call, "GET", path, NULL, NULL, on_forbidden_looked);
+    } else if (status != 404 && status != 409 && status != 422) {
+        gitea_refuse(call, reply);
+    } else if (!call->again && call->gitea->config->forge.reviewers.count > 1) {
+        call->again = true;
+        send_one(call);
+    } else {
+        if (!is_asked_already(reply))
+            remember_refusal(call, reply);
+        call->again = true;
+        next_reviewer(call);
+    }
+}
+
+static void send_names(struct gitea_call *call, struct json_object *names)
+{
+    CLEANUP_FREE char *path = memory_format("/pulls/%" PRId64 "/requested_reviewers", call->number);
+    struct json_object *body = json_object_new_object();
+
+    json_object_object_add(body, "reviewers", names);
+    gitea_send_repository(call, "POST", path, NULL,
+                          json_object_to_json_string_ext(body, JSON_C_TO_STRING_PLAIN), on_asked);
+    json_object_put(body);
+}
+
+static void send_one(struct gitea_call *call)
+{
+    struct json_object *names = json_object_new_array();
+    const char *name = call->gitea->config->forge.reviewers.items[call->index];
+
+    json_object_array_add(names, json_object_new_string(name));
+    send_names(call, names);
+}
+
+static void send_all(struct gitea_call *call)
+{
+    const struct config_list *reviewers = &call->gitea->config->forge.reviewers;
+    struct json_object *names = json_object_new_array();
+
+    for (size_t i = 0; i < reviewers->count; i++)
+        json_object_array_add(names, json_object_new_string(reviewers->items[i]));
+    send_names(call, names);
+}
+
+struct operation *gitea_review_pull(struct forge *forge, int64_t number, forge_callback callback,
+                                    void *data)
+{
+    struct gitea_call *call = gitea_call_new(forge, callback, data);
+
+    call->number = number;
+    if (call->gitea->config->forge.reviewers.count == 0)
+        gitea_pause(call, 0, on_nothing_to_do);
+    else
+        send_all(call);
+    return &call->operation;
+}

@@ -1,0 +1,154 @@
+#include "daemon/forge/gitea.h"
+
+#include "common/memory.h"
+#include "common/secret.h"
+#include "common/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What the forge said of the branch to be made may have three reasons; which one is looked up. */
+static void on_branch_in_the_way(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    struct forge_answer answer = {.retry_after_ms = -1};
+    struct error error;
+
+    if (reply->answer.status == 200) {
+        answer.conflict = true;
+        error_set(&error, ERROR_PERMANENT, "branch %s exists already", call->branch);
+    } else if (reply->answer.status == 404) {
+        error_set(&error, ERROR_PERMANENT,
+                  "branch %s cannot be made, another branch or tag stands in its way (mend "
+                  "forge.branch_prefix): %s",
+                  call->branch, call->failure.message);
+    } else {
+        gitea_refuse(call, reply);
+        return;
+    }
+    gitea_fail(call, &answer, &error);
+}
+
+static void on_base_of_branch(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    struct error error;
+
+    if (reply->answer.status == 200) {
+        /* An archived repository is a 404 on some versions, too. */
+        if (call->uncertain)
+            gitea_fail(call, NULL, &call->failure);
+        else
+            gitea_judge(call, &call->failure);
+    } else if (reply->answer.status == 404) {
+        error_set(&error, ERROR_PERMANENT,
+                  "the base branch %s does not exist (mend forge.base): %s",
+                  call->gitea->config->forge.base, call->failure.message);
+        gitea_judge(call, &error);
+    } else {
+        gitea_refuse(call, reply);
+    }
+}
+
+static void on_branch_created(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    const char *name = answer_string(reply->json, "name");
+    const char *sha = answer_commit(reply->json);
+
+    switch (reply->answer.status) {
+    case 201:
+        if (sha && name && strcmp(name, call->branch) == 0)
+            gitea_succeed(call, &(struct forge_answer){.sha = sha, .retry_after_ms = -1});
+        else
+            gitea_malformed(call, reply, "no commit of the new branch");
+        break;
+    case 409:
+        answer_refusal(&call->failure, &reply->answer);
+        gitea_send_branch(call, call->branch, on_branch_in_the_way);
+        break;
+    case 404:
+    case 500: /* newer versions say so of an unknown base */
+        answer_refusal(&call->failure, &reply->answer);
+        call->uncertain = call->failure.kind == ERROR_TRANSIENT;
+        gitea_send_branch(call, call->gitea->config->forge.base, on_base_of_branch);
+        break;
+    default:
+        gitea_refuse(call, reply);
+    }
+}
+
+/* Older versions know old_branch_name, newer ones prefer old_ref_name: both are given. */
+static struct operation *create_branch(struct forge *forge, const char *branch,
+                                       forge_callback callback, void *data)
+{
+    struct gitea_call *call = gitea_call_new(forge, callback, data);
+    const char *base = call->gitea->config->forge.base;
+    struct json_object *body = json_object_new_object();
+
+    call->branch = memory_copy(branch);
+    json_object_object_add(body, "new_branch_name", json_object_new_string(branch));
+    json_object_object_add(body, "old_branch_name", json_object_new_string(base));
+    json_object_object_add(body, "old_ref_name", json_object_new_string(base));
+    gitea_send_repository(call, "POST", "/branches", NULL,
+                          json_object_to_json_string_ext(body, JSON_C_TO_STRING_PLAIN),
+                          on_branch_created);
+    json_object_put(body);
+    return &call->operation;
+}
+
+static void gitea_free(struct forge *forge)
+{
+    struct gitea *gitea = (struct gitea *)forge;
+
+    if (gitea->authorization)
+        secret_wipe(gitea->authorization, strlen(gitea->authorization));
+    free(gitea->authorization);
+    free(gitea->api);
+    free(gitea->repository);
+    free(gitea->label_ids);
+    free(gitea);
+}
+
+int forge_gitea_new(struct forge **forge, uv_loop_t *loop, const struct config *config,
+                    struct http *http, const char *token, struct error *error)
+{
+    static const struct forge_functions functions = {
+        .check = gitea_check,
+        .create_branch = create_branch,
+        .open_pull = gitea_open_pull,
+        .list_pulls = gitea_list_pulls,
+        .look_pull = gitea_look_pull,
+        .close_pull = gitea_close_pull,
+        .label_pull = gitea_label_pull,
+        .review_pull = gitea_review_pull,
+        .free = gitea_free,
+    };
+    CLEANUP_TEXT struct text path = {0};
+    struct gitea *gitea;
+
+    if (!token || !*token)
+        return error_set(error, ERROR_PERMANENT,
+                         "the forge needs a token (forge.token_file, the credential gitea-token or "
+                         "GITEA_TOKEN)");
+    if (strpbrk(token, "\r\n"))
+        return error_set(error, ERROR_PERMANENT,
+                         "the token has a line end in it (forge.token_file)");
+    text_append(&path, "/");
+    http_append_encoded(&path, config->forge.owner);
+    text_append(&path, "/");
+    http_append_encoded(&path, config->forge.repo);
+
+    gitea = memory_new(sizeof(*gitea));
+    gitea->loop = loop;
+    gitea->config = config;
+    gitea->http = http;
+    gitea->api = memory_format("%s/api/v1", config->forge.url);
+    gitea->repository = memory_format("/repos%s", text_string(&path));
+    gitea->authorization = memory_format("Authorization: token %s", token);
+    gitea->label_ids = memory_new_array(config->forge.labels.count + 1, sizeof(int64_t));
+    gitea->forge.functions = &functions;
+    gitea->forge.token = memory_copy(token);
+    gitea->forge.web_url = memory_format("%s%s", config->forge.url, text_string(&path));
+    gitea->forge.git_url = config->forge.git_url ? memory_copy(config->forge.git_url)
+                                                 : memory_format("%s.git", gitea->forge.web_url);
+    *forge = &gitea->forge;
+    return 0;
+}

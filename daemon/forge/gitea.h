@@ -1,0 +1,144 @@
+#pragma once
+
+/*
+ * What the files of the Gitea forge share: the forge itself, and a call under way.
+ *
+ * A call is one operation of forge.h. It sends one request at a time; each answer goes to the `next`
+ * function that was given with the request, which sends the next one, pauses, or ends the call with
+ * exactly one of gitea_succeed(), gitea_fail() and gitea_refuse(). All requests go to the API below
+ * forge.url and carry the token; redirects are not followed, so it goes nowhere else.
+ */
+
+#include "common/http.h"
+#include "common/operation.h"
+#include "daemon/forge.h"
+#include "daemon/forge/gitea-answer.h"
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#define GITEA_PAGE_SIZE  50 /* the most that a server gives unless it was set up otherwise */
+#define GITEA_PAGE_LIMIT 200
+
+struct gitea_call;
+
+struct gitea {
+    struct forge forge; /* first, so that one can be had from the other */
+    uv_loop_t *loop;
+    const struct config *config;
+    struct http *http;
+    char *api;           /* <url>/api/v1 */
+    char *repository;    /* /repos/<owner>/<repo>, percent-encoded */
+    char *authorization; /* the header's whole line; wiped before it is freed */
+
+    int64_t *label_ids;             /* of forge.labels, in their order; 0: not known */
+    struct gitea_call *label_calls; /* first to last: only the first one looks ids up */
+};
+
+/* An answer as a `next` function sees it; valid inside it only. */
+struct gitea_reply {
+    struct answer answer;
+    struct json_object *json; /* the body of a 2xx; NULL if it was blank */
+    const struct http_response *response;
+};
+
+typedef void (*gitea_next)(struct gitea_call *call, const struct gitea_reply *reply);
+
+struct gitea_call {
+    struct operation operation; /* first */
+    struct gitea *gitea;
+    forge_callback callback;
+    void *data;
+
+    struct operation *under_way; /* the request or the pause; NULL only between the two */
+    gitea_next next;
+    const char *method;
+    char *path; /* of the request under way, as sentences show it */
+
+    /* What the calls remember from one request to the next. */
+    char *branch;
+    char *sha;
+    char *body; /* of a request that may have to be repeated */
+    int64_t number;
+    unsigned attempt; /* looks or tries so far */
+    unsigned page;
+    size_t seen;     /* elements on the pages so far */
+    size_t index;    /* which label, reviewer or part of the prefix is being worked on */
+    char *login;     /* of the token's user; NULL if the token may not tell */
+    bool base_empty; /* the repository said that it is empty */
+    bool again;      /* the labels were looked up a second time, or reviewers are asked singly */
+    bool uncertain;  /* an earlier request may have done its work: no refusal is a permanent one */
+    struct json_object *kept; /* pull requests, as an array */
+    struct gitea_call *next_label_call;
+    void (*pause_over)(struct gitea_call *call);
+
+    /* A failure that is still being judged, see gitea_judge(). */
+    struct error failure;
+    bool failure_is_answer; /* whether that the thing is gone is a success */
+};
+
+/* Begins a call. It ends by itself with its callback, or by being discarded. */
+struct gitea_call *gitea_call_new(struct forge *forge, forge_callback callback, void *data);
+
+/* Sends a request. `path` is below /api/v1, percent-encoded, `query` begins with '?' or is NULL, `body`
+ * is JSON text or NULL. A transport error or a malformed 2xx ends the call as transient. */
+void gitea_send(struct gitea_call *call, const char *method, const char *path, const char *query,
+                const char *body, gitea_next next);
+
+/* The same for a path below the repository: "" or "/branches". */
+void gitea_send_repository(struct gitea_call *call, const char *method, const char *path,
+                           const char *query, const char *body, gitea_next next);
+
+/* GET branches/{branch}. */
+void gitea_send_branch(struct gitea_call *call, const char *branch, gitea_next next);
+
+/* Asks for page call->page of a list, from 1. */
+void gitea_send_page(struct gitea_call *call, const char *path, const char *query, gitea_next next);
+
+/* Whether a page that was answered is followed by another one, which call->page then is. */
+bool gitea_page_more(struct gitea_call *call, const struct gitea_reply *reply);
+
+/* Goes on with `over` after a while. */
+void gitea_pause(struct gitea_call *call, uint64_t ms, void (*over)(struct gitea_call *call));
+
+/* Right after a push the API may not know of it yet. Pauses and goes on with `over`, up to five times
+ * in about 10 s a call; then it returns false, and what was answered counts. */
+bool gitea_again(struct gitea_call *call, void (*over)(struct gitea_call *call));
+
+/* These end the call: `call` is gone when they return. `answer` may be NULL for an empty one. */
+void gitea_succeed(struct gitea_call *call, const struct forge_answer *answer);
+void gitea_fail(struct gitea_call *call, const struct forge_answer *answer,
+                const struct error *error);
+
+/* Fails with what a status that is no success means. */
+void gitea_refuse(struct gitea_call *call, const struct gitea_reply *reply);
+
+/* Fails as transient: an answer without what it has to hold. */
+void gitea_malformed(struct gitea_call *call, const struct gitea_reply *reply, const char *what);
+
+/* Ends a call after a 404, which Gitea answers for a missing thing, for a missing repository and to a
+ * token that may not see it: looks at the repository and at /user, and fails with what is true. If
+ * the repository is there, the thing is gone: then it fails with `gone`, or succeeds if that is
+ * NULL. */
+void gitea_judge(struct gitea_call *call, const struct error *gone);
+
+/* The operations, by file: -check, -pulls, -labels; branches are in gitea.c. */
+struct operation *gitea_check(struct forge *forge, forge_callback callback, void *data);
+struct operation *gitea_open_pull(struct forge *forge, const char *branch, const char *sha,
+                                  const char *title, const char *body, forge_callback callback,
+                                  void *data);
+struct operation *gitea_list_pulls(struct forge *forge, const char *branch, forge_callback callback,
+                                   void *data);
+struct operation *gitea_look_pull(struct forge *forge, int64_t number, forge_callback callback,
+                                  void *data);
+struct operation *gitea_close_pull(struct forge *forge, int64_t number, forge_callback callback,
+                                   void *data);
+struct operation *gitea_label_pull(struct forge *forge, int64_t number, forge_callback callback,
+                                   void *data);
+struct operation *gitea_review_pull(struct forge *forge, int64_t number, forge_callback callback,
+                                    void *data);
+
+/* Takes a label call that ends or is discarded out of the line and lets the next one begin. */
+void gitea_label_leave(struct gitea_call *call);

@@ -1,0 +1,271 @@
+#include "daemon/forge/local.h"
+
+#include "common/memory.h"
+#include "common/process.h"
+#include "common/text.h"
+#include "daemon/forge/local-outbox.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define GIT_DEADLINE_MS  60000
+#define GIT_OUTPUT_LIMIT 65536
+
+/*
+ * git, with nothing of its environment but where programs are.
+ */
+
+static void run_git(struct local_call *call, const char *const *arguments,
+                    process_callback callback)
+{
+    const struct config *config = call->local->config;
+    const char *path = getenv("PATH");
+    CLEANUP_FREE char *search = memory_format("PATH=%s",
+                                              path ? path : "/usr/local/bin:/usr/bin:/bin");
+    CLEANUP_FREE char *directory = memory_format("--git-dir=%s", config->forge.path);
+    /* The repository may belong to somebody else: that it was configured is consent. */
+    CLEANUP_FREE char *safe = memory_format("GIT_CONFIG_VALUE_0=%s", config->forge.path);
+    const char *environment[] = {
+        search,
+        "HOME=/nonexistent",
+        "LC_ALL=C",
+        "GIT_CONFIG_NOSYSTEM=1",
+        "GIT_CONFIG_GLOBAL=/dev/null",
+        "GIT_CONFIG_COUNT=2",
+        "GIT_CONFIG_KEY_0=safe.directory",
+        safe,
+        "GIT_CONFIG_KEY_1=core.hooksPath",
+        "GIT_CONFIG_VALUE_1=/dev/null",
+        "GIT_TERMINAL_PROMPT=0",
+        NULL,
+    };
+    const char *argv[8] = {"git", directory};
+    struct process_options options = {
+        .argv = argv,
+        .environment = environment,
+        .directory = "/",
+        /* Killed, it would leave a lock behind, in a repository that is not ours. */
+        .manner = PROCESS_LEFT,
+        .deadline_ms = GIT_DEADLINE_MS,
+        .output_limit = GIT_OUTPUT_LIMIT,
+    };
+
+    for (size_t i = 0; arguments[i]; i++)
+        argv[i + 2] = arguments[i];
+    call->under_way = process_start(call->local->loop, &options, callback, call);
+}
+
+/* Asks git what a branch points at: exit status 0 and the hash, or 1 and nothing. */
+static void look_at(struct local_call *call, const char *branch, process_callback callback)
+{
+    CLEANUP_FREE char *name = memory_format("refs/heads/%s^{commit}", branch);
+
+    run_git(call, (const char *const[]){"rev-parse", "--verify", "--quiet", name, NULL}, callback);
+}
+
+static bool exited(const struct process_result *result, int status)
+{
+    return result->end == PROCESS_EXITED && result->status == status;
+}
+
+/* What git printed, without its line end; caller frees. */
+static char *printed(const struct process_result *result)
+{
+    return memory_copy_bytes(result->output, strcspn(result->output, "\n"));
+}
+
+static void set_git_error(struct error *error, enum error_kind kind, const char *doing,
+                          const struct process_result *result)
+{
+    CLEANUP_TEXT struct text words = {0};
+    char how[256];
+
+    process_describe(how, sizeof(how), result);
+    text_append_line(&words, result->errors, 300);
+    error_set(error, kind, "%s: git %s%s%s", doing, how, words.length ? ": " : "",
+              text_string(&words));
+}
+
+/*
+ * Making a branch: what the base points at, then the branch there unless it exists.
+ */
+
+static void on_blocked_looked(void *data, const struct process_result *result)
+{
+    struct local_call *call = data;
+    bool blocked = strstr(call->problem, "; cannot create '") != NULL;
+    struct error error;
+
+    call->under_way = NULL;
+    if (exited(result, 0)) {
+        error_set(&error, ERROR_PERMANENT, "branch %s exists already", call->branch);
+        local_fail(call, true, &error);
+        return;
+    }
+    error_set(&error, blocked ? ERROR_PERMANENT : ERROR_TRANSIENT, "branch %s cannot be made%s: %s",
+              call->branch,
+              blocked ? ", another one stands in its way (mend forge.branch_prefix)" : "",
+              call->problem);
+    local_fail(call, false, &error);
+}
+
+static void on_branch_made(void *data, const struct process_result *result)
+{
+    struct local_call *call = data;
+    CLEANUP_TEXT struct text words = {0};
+
+    call->under_way = NULL;
+    if (exited(result, 0)) {
+        local_succeed(call, call->sha);
+        return;
+    }
+    text_append_line(&words, result->errors, 300);
+    call->problem = text_take(&words);
+    look_at(call, call->branch, on_blocked_looked);
+}
+
+static void on_base_of_branch(void *data, const struct process_result *result)
+{
+    struct local_call *call = data;
+    const struct config *config = call->local->config;
+    CLEANUP_FREE char *name = memory_format("refs/heads/%s", call->branch);
+    CLEANUP_FREE char *hash = printed(result);
+    struct error error;
+
+    call->under_way = NULL;
+    if (exited(result, 1)) {
+        error_set(&error, ERROR_PERMANENT, "forge.base: there is no branch %s in %s",
+                  config->forge.base, config->forge.path);
+        local_fail(call, false, &error);
+        return;
+    }
+    if (!exited(result, 0) || !forge_hash_valid(hash)) {
+        set_git_error(&error, ERROR_TRANSIENT, "cannot look at the base", result);
+        local_fail(call, false, &error);
+        return;
+    }
+    call->sha = TAKE(hash);
+    CLEANUP_FREE char *none = memory_copy(call->sha); /* as the old value: it must not be there */
+    memset(none, '0', strlen(none));
+    run_git(call, (const char *const[]){"update-ref", "--no-deref", name, call->sha, none, NULL},
+            on_branch_made);
+}
+
+static void work_branch(struct local_call *call)
+{
+    look_at(call, call->local->config->forge.base, on_base_of_branch);
+}
+
+struct operation *local_create_branch(struct forge *forge, const char *branch,
+                                      forge_callback callback, void *data)
+{
+    struct local_call *call = local_call_new(forge, callback, data, work_branch);
+
+    call->branch = memory_copy(branch);
+    return &call->operation;
+}
+
+/*
+ * The check: a bare repository that can be written to, the base, room below the prefix, the outbox.
+ */
+
+static void check_prefix(struct local_call *call);
+
+static void check_outbox(struct local_call *call)
+{
+    struct error error;
+
+    if (outbox_check(call->local->config->forge.outbox, &error) < 0)
+        local_fail(call, false, &error);
+    else
+        local_succeed(call, NULL);
+}
+
+static void on_check_prefix(void *data, const struct process_result *result)
+{
+    struct local_call *call = data;
+    struct error error;
+
+    call->under_way = NULL;
+    if (exited(result, 0)) {
+        error_set(&error, ERROR_PERMANENT,
+                  "forge.branch_prefix: a branch %s exists, so that there can be none below %s",
+                  call->branch, call->local->config->forge.branch_prefix);
+        local_fail(call, false, &error);
+    } else if (!exited(result, 1)) {
+        set_git_error(&error, ERROR_TRANSIENT, "cannot look at the branches", result);
+        local_fail(call, false, &error);
+    } else {
+        check_prefix(call);
+    }
+}
+
+static void check_prefix(struct local_call *call)
+{
+    const char *prefix = call->local->config->forge.branch_prefix;
+    const char *slash = strchr(prefix + call->index, '/');
+
+    if (!slash) {
+        check_outbox(call);
+        return;
+    }
+    free(call->branch);
+    call->branch = memory_copy_bytes(prefix, (size_t)(slash - prefix));
+    call->index = (size_t)(slash - prefix) + 1;
+    look_at(call, call->branch, on_check_prefix);
+}
+
+static void on_check_base(void *data, const struct process_result *result)
+{
+    struct local_call *call = data;
+    const struct config *config = call->local->config;
+    struct error error;
+
+    call->under_way = NULL;
+    if (exited(result, 0)) {
+        check_prefix(call);
+        return;
+    }
+    if (exited(result, 1))
+        error_set(&error, ERROR_PERMANENT, "forge.base: there is no branch %s in %s",
+                  config->forge.base, config->forge.path);
+    else
+        set_git_error(&error, ERROR_TRANSIENT, "forge.base", result);
+    local_fail(call, false, &error);
+}
+
+static void on_check_repository(void *data, const struct process_result *result)
+{
+    struct local_call *call = data;
+    const char *path = call->local->config->forge.path;
+    CLEANUP_FREE char *objects = memory_format("%s/objects", path);
+    CLEANUP_FREE char *bare = printed(result);
+    struct error error;
+
+    call->under_way = NULL;
+    if (result->end != PROCESS_EXITED)
+        set_git_error(&error, ERROR_TRANSIENT, "forge.path", result);
+    else if (result->status != 0)
+        set_git_error(&error, ERROR_PERMANENT, "forge.path is no git repository", result);
+    else if (strcmp(bare, "true") != 0)
+        error_set(&error, ERROR_PERMANENT, "forge.path: %s is no bare repository", path);
+    else if (access(objects, W_OK | X_OK) < 0)
+        error_set(&error, ERROR_PERMANENT, "forge.path: %s may not be written to", path);
+    else {
+        look_at(call, call->local->config->forge.base, on_check_base);
+        return;
+    }
+    local_fail(call, false, &error);
+}
+
+static void work_check(struct local_call *call)
+{
+    run_git(call, (const char *const[]){"rev-parse", "--is-bare-repository", NULL},
+            on_check_repository);
+}
+
+struct operation *local_check(struct forge *forge, forge_callback callback, void *data)
+{
+    return &local_call_new(forge, callback, data, work_check)->operation;
+}

@@ -1,0 +1,372 @@
+#include "daemon/forge/local.h"
+
+#include "common/loop.h"
+#include "common/memory.h"
+#include "common/secret.h"
+#include "daemon/forge/local-outbox.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LIST_SLICE 256 /* files read in one turn of the loop */
+
+static void release(struct local_call *call)
+{
+    for (size_t i = 0; i < call->pull_count; i++) {
+        json_object_put(call->jsons[i]);
+        free(call->bodies[i]);
+    }
+    free(call->jsons);
+    free(call->bodies);
+    free(call->pulls);
+    free(call->numbers);
+    free(call->branch);
+    free(call->sha);
+    free(call->title);
+    free(call->body);
+    free(call->problem);
+    free(call);
+}
+
+static void discard(struct operation *operation)
+{
+    struct local_call *call = (struct local_call *)operation;
+
+    operation_clear(&call->under_way);
+    release(call);
+}
+
+static void on_turn(void *data)
+{
+    struct local_call *call = data;
+
+    call->under_way = NULL;
+    call->work(call);
+}
+
+static void later(struct local_call *call, void (*work)(struct local_call *call))
+{
+    call->work = work;
+    call->under_way = loop_after(call->local->loop, 0, on_turn, call);
+}
+
+struct local_call *local_call_new(struct forge *forge, forge_callback callback, void *data,
+                                  void (*work)(struct local_call *call))
+{
+    struct local_call *call = memory_new(sizeof(*call));
+
+    call->operation.discard = discard;
+    call->local = (struct local *)forge;
+    call->callback = callback;
+    call->data = data;
+    later(call, work);
+    return call;
+}
+
+void local_succeed(struct local_call *call, const char *sha)
+{
+    struct forge_answer answer = {
+        .sha = sha,
+        .pulls = call->pulls,
+        .pull_count = call->pull_count,
+        .retry_after_ms = -1,
+    };
+
+    call->callback(call->data, &answer, NULL);
+    release(call);
+}
+
+void local_fail(struct local_call *call, bool conflict, const struct error *error)
+{
+    struct forge_answer answer = {.retry_after_ms = -1, .conflict = conflict};
+    struct error clean = *error;
+
+    secret_scrub(clean.message);
+    call->callback(call->data, &answer, &clean);
+    release(call);
+}
+
+static const char *outbox_of(const struct local_call *call)
+{
+    return call->local->config->forge.outbox;
+}
+
+/* Adds a pull request to the answer; takes `json`. */
+static int add_pull(struct local_call *call, struct json_object *json, int64_t number,
+                    struct error *error)
+{
+    char *body;
+
+    if (outbox_read_body(&body, outbox_of(call), number, error) < 0) {
+        json_object_put(json);
+        return -1;
+    }
+    size_t count = call->pull_count++;
+
+    call->pulls = memory_resize(call->pulls, call->pull_count * sizeof(*call->pulls));
+    call->jsons = memory_resize(call->jsons, call->pull_count * sizeof(*call->jsons));
+    call->bodies = memory_resize(call->bodies, call->pull_count * sizeof(*call->bodies));
+    outbox_pull(&call->pulls[count], json, number);
+    call->pulls[count].body = body;
+    call->jsons[count] = json;
+    call->bodies[count] = body;
+    return 0;
+}
+
+/* Reads a pull request that must be there. */
+static int read_pull(struct local_call *call, struct json_object **json, struct error *error)
+{
+    if (outbox_read(json, outbox_of(call), call->number, error) < 0)
+        return -1;
+    if (!*json)
+        return error_set(error, ERROR_PERMANENT, "there is no pull request %" PRId64 " in %s",
+                         call->number, outbox_of(call));
+    return 0;
+}
+
+static void work_look(struct local_call *call)
+{
+    struct json_object *json;
+    struct error error;
+
+    if (read_pull(call, &json, &error) < 0 || add_pull(call, json, call->number, &error) < 0)
+        local_fail(call, false, &error);
+    else
+        local_succeed(call, NULL);
+}
+
+static struct operation *look_pull(struct forge *forge, int64_t number, forge_callback callback,
+                                   void *data)
+{
+    struct local_call *call = local_call_new(forge, callback, data, work_look);
+
+    call->number = number;
+    return &call->operation;
+}
+
+static void work_open(struct local_call *call)
+{
+    struct outbox_entry entry = {
+        .title = call->title,
+        .head = call->branch,
+        .base = call->local->config->forge.base,
+        .sha = call->sha,
+        .body = call->body,
+    };
+    struct error error;
+
+    if (outbox_add(&call->number, outbox_of(call), &entry, &error) < 0)
+        local_fail(call, false, &error);
+    else
+        work_look(call);
+}
+
+static struct operation *open_pull(struct forge *forge, const char *branch, const char *sha,
+                                   const char *title, const char *body, forge_callback callback,
+                                   void *data)
+{
+    struct local_call *call = local_call_new(forge, callback, data, work_open);
+
+    call->branch = memory_copy(branch);
+    call->sha = memory_copy(sha);
+    call->title = memory_copy(title);
+    call->body = memory_copy(body);
+    return &call->operation;
+}
+
+static int list_one(struct local_call *call, int64_t number, struct error *error)
+{
+    struct json_object *json;
+    struct forge_pull pull;
+
+    if (outbox_read(&json, outbox_of(call), number, error) < 0)
+        return -1;
+    if (!json) /* taken away since it was listed */
+        return 0;
+    outbox_pull(&pull, json, number);
+    if (pull.state == PULL_OPEN && strcmp(pull.head, call->branch) == 0)
+        return add_pull(call, json, number, error);
+    json_object_put(json);
+    return 0;
+}
+
+/* Reads a slice of the files, and goes on at the next turn of the loop. */
+static void work_slice(struct local_call *call)
+{
+    struct error error;
+
+    for (unsigned i = 0; i < LIST_SLICE && call->index < call->number_count; i++) {
+        if (list_one(call, call->numbers[call->index++], &error) < 0) {
+            local_fail(call, false, &error);
+            return;
+        }
+    }
+    if (call->index < call->number_count)
+        later(call, work_slice);
+    else
+        local_succeed(call, NULL);
+}
+
+static void work_list(struct local_call *call)
+{
+    struct error error;
+
+    if (outbox_numbers(&call->numbers, &call->number_count, outbox_of(call), &error) < 0)
+        local_fail(call, false, &error);
+    else
+        work_slice(call);
+}
+
+static struct operation *list_pulls(struct forge *forge, const char *branch,
+                                    forge_callback callback, void *data)
+{
+    struct local_call *call = local_call_new(forge, callback, data, work_list);
+
+    call->branch = memory_copy(branch);
+    return &call->operation;
+}
+
+static void work_close(struct local_call *call)
+{
+    struct json_object *json;
+    struct forge_pull pull;
+    struct error error;
+    int result = 0;
+
+    if (outbox_read(&json, outbox_of(call), call->number, &error) < 0) {
+        local_fail(call, false, &error);
+        return;
+    }
+    if (json) {
+        outbox_pull(&pull, json, call->number);
+        if (pull.state == PULL_OPEN) {
+            json_object_object_add(json, "state", json_object_new_string("closed"));
+            result = outbox_write(outbox_of(call), call->number, json, &error);
+        }
+        json_object_put(json);
+    }
+    if (result < 0)
+        local_fail(call, false, &error);
+    else
+        local_succeed(call, NULL);
+}
+
+static struct operation *close_pull(struct forge *forge, int64_t number, forge_callback callback,
+                                    void *data)
+{
+    struct local_call *call = local_call_new(forge, callback, data, work_close);
+
+    call->number = number;
+    return &call->operation;
+}
+
+static bool has_word(struct json_object *list, const char *word)
+{
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        struct json_object *item = json_object_array_get_idx(list, i);
+
+        if (json_object_is_type(item, json_type_string) &&
+            strcmp(json_object_get_string(item), word) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Adds words to a list in a pull request, those that are in it already left as they are. */
+static void work_words(struct local_call *call, const char *key, const struct config_list *words)
+{
+    struct json_object *json, *list;
+    struct error error;
+    int result = 0;
+    bool changed = false;
+
+    if (words->count == 0) {
+        local_succeed(call, NULL);
+        return;
+    }
+    if (read_pull(call, &json, &error) < 0) {
+        local_fail(call, false, &error);
+        return;
+    }
+    if (!json_object_object_get_ex(json, key, &list) ||
+        !json_object_is_type(list, json_type_array)) {
+        list = json_object_new_array();
+        json_object_object_add(json, key, list);
+    }
+    for (size_t i = 0; i < words->count; i++) {
+        if (has_word(list, words->items[i]))
+            continue;
+        json_object_array_add(list, json_object_new_string(words->items[i]));
+        changed = true;
+    }
+    if (changed)
+        result = outbox_write(outbox_of(call), call->number, json, &error);
+    json_object_put(json);
+    if (result < 0)
+        local_fail(call, false, &error);
+    else
+        local_succeed(call, NULL);
+}
+
+static void work_label(struct local_call *call)
+{
+    work_words(call, "labels", &call->local->config->forge.labels);
+}
+
+static struct operation *label_pull(struct forge *forge, int64_t number, forge_callback callback,
+                                    void *data)
+{
+    struct local_call *call = local_call_new(forge, callback, data, work_label);
+
+    call->number = number;
+    return &call->operation;
+}
+
+static void work_review(struct local_call *call)
+{
+    work_words(call, "reviewers", &call->local->config->forge.reviewers);
+}
+
+static struct operation *review_pull(struct forge *forge, int64_t number, forge_callback callback,
+                                     void *data)
+{
+    struct local_call *call = local_call_new(forge, callback, data, work_review);
+
+    call->number = number;
+    return &call->operation;
+}
+
+static void local_free(struct forge *forge)
+{
+    free(forge);
+}
+
+int forge_local_new(struct forge **forge, uv_loop_t *loop, const struct config *config,
+                    struct error *error)
+{
+    static const struct forge_functions functions = {
+        .check = local_check,
+        .create_branch = local_create_branch,
+        .open_pull = open_pull,
+        .list_pulls = list_pulls,
+        .look_pull = look_pull,
+        .close_pull = close_pull,
+        .label_pull = label_pull,
+        .review_pull = review_pull,
+        .free = local_free,
+    };
+    struct local *local;
+
+    if (!config->forge.path || !config->forge.outbox)
+        return error_set(error, ERROR_PERMANENT,
+                         "forge.path: the local forge needs a bare repository and an outbox");
+    local = memory_new(sizeof(*local));
+    local->loop = loop;
+    local->config = config;
+    local->forge.functions = &functions;
+    local->forge.git_url = memory_copy(config->forge.git_url ? config->forge.git_url
+                                                             : config->forge.path);
+    *forge = &local->forge;
+    return 0;
+}

@@ -1,0 +1,57 @@
+#pragma once
+
+/*
+ * What the files of the local forge share: the forge itself, and a call under way.
+ *
+ * A bare repository and a folder: branches are made by git in the repository (local-branch.c),
+ * pull requests are files in the folder (local.c, local-outbox.c). Whatever a call does, it
+ * does it from the loop and not while it is being started.
+ */
+
+#include "daemon/forge.h"
+
+#include <json-c/json.h>
+
+struct local {
+    struct forge forge; /* first */
+    uv_loop_t *loop;
+    const struct config *config;
+};
+
+struct local_call {
+    struct operation operation; /* first */
+    struct local *local;
+    forge_callback callback;
+    void *data;
+    struct operation *under_way; /* the next turn of the loop, or git */
+    void (*work)(struct local_call *call);
+
+    int64_t number;
+    char *branch;
+    char *sha;
+    char *title;
+    char *body;
+    char *problem;    /* what git said of a branch that could not be made */
+    size_t index;     /* in `numbers`, or how much of the prefix was looked at */
+    int64_t *numbers; /* of all pull requests, while they are listed */
+    size_t number_count;
+
+    /* The answer, and beside each of its pull requests what its strings point into. */
+    struct forge_pull *pulls;
+    struct json_object **jsons;
+    char **bodies;
+    size_t pull_count;
+};
+
+/* Begins a call; `work` is called at the next turn of the loop. */
+struct local_call *local_call_new(struct forge *forge, forge_callback callback, void *data,
+                                  void (*work)(struct local_call *call));
+
+/* These end the call: `call` is gone when they return. `sha` may be NULL. */
+void local_succeed(struct local_call *call, const char *sha);
+void local_fail(struct local_call *call, bool conflict, const struct error *error);
+
+/* The operations that need git. */
+struct operation *local_create_branch(struct forge *forge, const char *branch,
+                                      forge_callback callback, void *data);
+struct operation *local_check(struct forge *forge, forge_callback callback, void *data);

@@ -1,0 +1,136 @@
+#include "daemon/gate.h"
+
+#include "common/text.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+
+bool gate_better(enum metric_direction direction, double a, double b)
+{
+    return direction == METRIC_MINIMIZE ? a < b : a > b;
+}
+
+/* Thresholds are written in decimal and compared in binary: 0.8 - 0.7 comes out above 0.1. What
+ * exceeds a threshold by no more than that rounding does not exceed it. Without a threshold there is
+ * nothing to round, and every difference counts. */
+static bool exceeds(double improvement, double threshold, double after, double reference)
+{
+    double rounding = threshold > 0 ? 4 * DBL_EPSILON * fmax(fabs(after), fabs(reference)) : 0;
+
+    return improvement - threshold > rounding;
+}
+
+static struct gate_answer answer(enum gate_verdict verdict)
+{
+    return (struct gate_answer){
+        .verdict = verdict,
+        .source = GATE_SOURCE_NONE,
+        .reference = NAN,
+        .improvement = NAN,
+        .threshold = NAN,
+    };
+}
+
+/* Which value the result has to beat; GATE_SOURCE_NONE where there is none of the kind asked for. */
+static enum gate_source choose_reference(const struct config_metric *metric,
+                                         const struct result *result, struct gate_frontier frontier,
+                                         double *reference)
+{
+    bool before = result->before.count > 0 && metric->reference != METRIC_REFERENCE_FRONTIER;
+    bool settled = frontier.known && metric->reference != METRIC_REFERENCE_BEFORE;
+
+    if (before &&
+        (!settled || gate_better(metric->direction, result->before.mean, frontier.value))) {
+        *reference = result->before.mean;
+        return GATE_SOURCE_BEFORE;
+    }
+    if (settled) {
+        *reference = frontier.value;
+        return GATE_SOURCE_FRONTIER;
+    }
+    return GATE_SOURCE_NONE;
+}
+
+static struct gate_answer without_reference(const struct config_metric *metric,
+                                            struct gate_frontier frontier)
+{
+    struct gate_answer verdict = answer(frontier.known ? GATE_REJECTED : GATE_BASELINE);
+
+    if (frontier.known)
+        snprintf(verdict.reason, sizeof(verdict.reason),
+                 "metric_before is missing, and metrics.%.100s.reference is before", metric->name);
+    else
+        snprintf(verdict.reason, sizeof(verdict.reason), "the first value of %.100s", metric->name);
+    return verdict;
+}
+
+static void explain(struct gate_answer *verdict, const struct config_metric *metric, double after)
+{
+    char value[32], reference[32], threshold[32];
+    const char *source = verdict->source == GATE_SOURCE_BEFORE ? "metric_before" : "frontier";
+    const char *good = metric->direction == METRIC_MINIMIZE ? "below" : "above";
+    const char *is = verdict->verdict == GATE_IMPROVED ? "is" : "is not";
+
+    number_format(value, sizeof(value), after);
+    number_format(reference, sizeof(reference), verdict->reference);
+    number_format(threshold, sizeof(threshold), verdict->threshold);
+    if (verdict->threshold > 0)
+        snprintf(verdict->reason, sizeof(verdict->reason), "%s %s %s %s (%s) by more than %s",
+                 value, is, good, reference, source, threshold);
+    else
+        snprintf(verdict->reason, sizeof(verdict->reason), "%s %s %s %s (%s)", value, is, good,
+                 reference, source);
+}
+
+static struct gate_answer compare(const struct config_metric *metric, double after,
+                                  enum gate_source source, double reference)
+{
+    struct gate_answer verdict = answer(GATE_NOT_IMPROVED);
+
+    verdict.source = source;
+    verdict.reference = reference;
+    verdict.improvement = metric->direction == METRIC_MINIMIZE ? reference - after
+                                                               : after - reference;
+    verdict.threshold = fmax(metric->min_delta, metric->min_relative * fabs(reference));
+    if (gate_better(metric->direction, after, reference) &&
+        exceeds(verdict.improvement, verdict.threshold, after, reference))
+        verdict.verdict = GATE_IMPROVED;
+    explain(&verdict, metric, after);
+    return verdict;
+}
+
+static struct gate_answer by_status(enum gate_verdict verdict, const struct result *result)
+{
+    struct gate_answer by_word = answer(verdict);
+
+    snprintf(by_word.reason, sizeof(by_word.reason), "status is %.200s", result->status_word);
+    return by_word;
+}
+
+struct gate_answer gate_judge(const struct config_metric *metric, const struct result *result,
+                              struct gate_frontier frontier)
+{
+    enum gate_source source;
+    double reference;
+
+    switch (result->status) {
+    case RESULT_CRASHED:
+        return by_status(GATE_CRASHED, result);
+    case RESULT_DISCARDED:
+        return by_status(GATE_DISCARDED, result);
+    case RESULT_BASELINE:
+        return by_status(GATE_BASELINE, result);
+    case RESULT_OK:
+        break;
+    }
+    source = choose_reference(metric, result, frontier, &reference);
+    if (source == GATE_SOURCE_NONE)
+        return without_reference(metric, frontier);
+    return compare(metric, result->after.mean, source, reference);
+}
+
+bool gate_final(const struct config_metric *metric, const struct gate_answer *answer)
+{
+    return metric->min_relative < 1 || !(answer->improvement > 0);
+}

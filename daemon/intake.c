@@ -1,0 +1,435 @@
+#include "daemon/intake.h"
+
+#include "common/log.h"
+#include "common/loop.h"
+#include "common/memory.h"
+#include "common/text.h"
+#include "daemon/events.h"
+#include "daemon/ruling.h"
+#include "daemon/spool.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define SCAN_EVERY_MS   30000
+#define SETTLE_MS       1000
+#define TRY_AGAIN_MS    2000
+#define SLICE_LIMIT     256
+#define KNOWN_KEY_LIMIT 64
+
+struct intake {
+    uv_loop_t *loop;
+    struct intake_options options;
+    struct spool *spool;
+    struct operation *again; /* the timer after a failure */
+    bool scanned;            /* a scan handed everything on, and nothing was dropped since */
+    unsigned moves_left;     /* that could not be done */
+    char *warned_keys[KNOWN_KEY_LIMIT];
+    size_t warned_key_count;
+};
+
+/* What was ruled on a file of a slice, until it is committed, told and moved. */
+struct entry {
+    const struct spool_file *file;
+    struct ruling ruling;
+    int64_t result; /* 0: it became none */
+    int64_t move;
+    bool moved_before; /* met again, its move is still to be done */
+};
+
+static int read_patch(void *data, const char *name, size_t limit, char **bytes, size_t *length,
+                      struct error *error)
+{
+    return spool_read_patch(data, name, limit, bytes, length, error);
+}
+
+/* ---- deciding --------------------------------------------------------------------------------- */
+
+static int store_entry(struct intake *intake, struct entry *entry, struct error *error)
+{
+    struct ruling *ruling = &entry->ruling;
+    struct store *store = intake->options.store;
+    struct store_decision decision = {
+        .decision = ruling->decision,
+        .reason = ruling->reason,
+        .reference = ruling->answer.reference,
+        .reference_result = ruling->answer.source == GATE_SOURCE_FRONTIER ? ruling->frontier.result
+                                                                          : 0,
+    };
+    struct store_content content = {
+        .bytes = entry->file->bytes,
+        .length = entry->file->length,
+        .patch = ruling->patch,
+        .patch_length = ruling->patch_length,
+    };
+    struct store_result row;
+
+    if (ruling->decision == DECISION_REJECTED || ruling->decision == DECISION_DUPLICATE) {
+        CLEANUP_TEXT struct text name = {0};
+
+        text_append_repaired(&name, entry->file->name, strlen(entry->file->name));
+        return store_decide_file(store, text_string(&name), ruling->experiment_id, ruling->digest,
+                                 ruling->decision, ruling->reason, error);
+    }
+    row = ruling_row(ruling, entry->file);
+    entry->result = ruling->retried;
+    if (ruling->retried ? store_retry(store, ruling->retried, &row, &content, error) < 0
+                        : store_add(store, &row, &content, &entry->result, error) < 0)
+        return -1;
+    if (ruling->decision == DECISION_QUEUED)
+        return 0;
+    return store_decide(store, entry->result, &decision, error);
+}
+
+static struct spool_move move_of(const struct entry *entry, const char *day)
+{
+    const struct result *result = entry->ruling.result;
+
+    return (struct spool_move){
+        .name = entry->file->name,
+        .inode = entry->file->inode,
+        .place = entry->ruling.decision == DECISION_REJECTED ? SPOOL_REJECT : SPOOL_ARCHIVE,
+        .day = day,
+        .reason = entry->ruling.reason,
+        .patch = entry->ruling.patch && result ? result->patch : NULL,
+    };
+}
+
+static void today(char day[static 16])
+{
+    time_t now = (time_t)(clock_now_ms() / 1000);
+    struct tm utc;
+
+    gmtime_r(&now, &utc);
+    strftime(day, 16, "%Y-%m-%d", &utc);
+}
+
+static int decide_entry(struct intake *intake, struct entry *entry, const char *day,
+                        struct error *error)
+{
+    struct spool_move move;
+
+    if (intake->moves_left > 0 &&
+        store_has_move(intake->options.store, entry->file->name, entry->file->inode,
+                       &entry->moved_before, error) < 0)
+        return -1;
+    if (entry->moved_before)
+        return 0;
+    if (ruling_make(&entry->ruling, intake->options.config, intake->options.store, entry->file,
+                    read_patch, intake->spool, error) < 0 ||
+        store_entry(intake, entry, error) < 0)
+        return -1;
+    move = move_of(entry, day);
+    return store_add_move(intake->options.store, &move, entry->result, &entry->move, error);
+}
+
+static int decide_slice(struct intake *intake, struct entry *entries, size_t count, const char *day,
+                        struct error *error)
+{
+    if (store_begin(intake->options.store, error) < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        if (decide_entry(intake, &entries[i], day, error) < 0) {
+            store_rollback(intake->options.store);
+            return -1;
+        }
+    }
+    return store_commit(intake->options.store, error);
+}
+
+/* ---- telling ---------------------------------------------------------------------------------- */
+
+static bool warn_of_key_once(struct intake *intake, const char *key)
+{
+    for (size_t i = 0; i < intake->warned_key_count; i++) {
+        if (strcmp(intake->warned_keys[i], key) == 0)
+            return false;
+    }
+    if (intake->warned_key_count == KNOWN_KEY_LIMIT)
+        return false;
+    intake->warned_keys[intake->warned_key_count++] = memory_copy(key);
+    return true;
+}
+
+static void tell_unknown_keys(struct intake *intake, const struct entry *entry)
+{
+    CLEANUP_TEXT struct text keys = {0};
+
+    if (!entry->ruling.result || !entry->ruling.result->unknown)
+        return;
+    json_object_object_foreach(entry->ruling.result->unknown, key, value)
+    {
+        (void)value;
+        if (warn_of_key_once(intake, key))
+            text_append_format(&keys, "%s%s", keys.length ? ", " : "", key);
+    }
+    if (keys.length)
+        log_event(&event_unknown_keys, LOG_TEXT("experiment", entry->ruling.experiment_id),
+                  LOG_TEXT("file", entry->file->name), LOG_TEXT("keys", text_string(&keys)));
+}
+
+static void tell(struct intake *intake, const struct entry *entry)
+{
+    const struct ruling *ruling = &entry->ruling;
+    const struct result *result = ruling->result;
+    bool queued = ruling->decision == DECISION_QUEUED;
+
+    if (entry->moved_before)
+        return;
+    tell_unknown_keys(intake, entry);
+    log_event(queued ? &event_result_queued : &event_result_decided,
+              LOG_TEXT("experiment", ruling->experiment_id),
+              LOG_TEXT("metric", result ? result->metric : NULL),
+              LOG_NUMBER("before", ruling->answer.reference),
+              LOG_NUMBER("after", result && result->after.count ? result->after.mean : NAN),
+              LOG_TEXT("decision", decision_name(ruling->decision)),
+              LOG_TEXT("reason", ruling->reason), LOG_TEXT("file", entry->file->name));
+}
+
+/* ---- moving ----------------------------------------------------------------------------------- */
+
+static void try_again_later(struct intake *intake);
+
+static void move_failed(struct intake *intake, const char *name, const struct error *error)
+{
+    intake->moves_left++;
+    log_event(&event_move_failed, LOG_TEXT("file", name), LOG_TEXT("reason", error->message));
+    try_again_later(intake);
+}
+
+static void move_slice(struct intake *intake, struct entry *entries, size_t count, const char *day)
+{
+    struct error error;
+    bool batched = store_begin(intake->options.store, &error) == 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct spool_move move = move_of(&entries[i], day);
+        CLEANUP_FREE char *moved_to = NULL;
+
+        if (entries[i].moved_before)
+            continue;
+        if (spool_move(intake->spool, &move, &moved_to, &error) < 0 ||
+            store_end_move(intake->options.store, entries[i].move, moved_to, &error) < 0)
+            move_failed(intake, entries[i].file->name, &error);
+    }
+    /* A move that is not ended here is found done, and ended, the next time. */
+    if (batched && store_commit(intake->options.store, &error) < 0)
+        move_failed(intake, "", &error);
+}
+
+struct left_move {
+    int64_t id;
+    struct spool_move move;
+    char *name, *day, *reason, *patch;
+};
+
+struct left_moves {
+    struct left_move items[SLICE_LIMIT];
+    size_t count;
+};
+
+static void collect_move(void *data, int64_t id, const struct spool_move *move)
+{
+    struct left_moves *left = data;
+    struct left_move *item;
+
+    if (left->count == SLICE_LIMIT)
+        return;
+    item = &left->items[left->count++];
+    item->id = id;
+    item->move = *move;
+    item->move.name = item->name = memory_copy(move->name);
+    item->move.day = item->day = memory_copy(move->day);
+    item->move.reason = item->reason = memory_copy(move->reason);
+    item->move.patch = item->patch = memory_copy(move->patch);
+}
+
+static void left_moves_freep(struct left_moves **left)
+{
+    for (size_t i = 0; i < (*left)->count; i++) {
+        free((*left)->items[i].name);
+        free((*left)->items[i].day);
+        free((*left)->items[i].reason);
+        free((*left)->items[i].patch);
+    }
+    free(*left);
+}
+
+static int finish_some_moves(struct intake *intake, size_t *count, struct error *error)
+{
+    CLEANUP(left_moves_freep) struct left_moves *left = memory_new(sizeof(*left));
+
+    if (store_each_move(intake->options.store, collect_move, left, error) < 0)
+        return -1;
+    *count = left->count;
+    for (size_t i = 0; i < left->count; i++) {
+        CLEANUP_FREE char *moved_to = NULL;
+        struct error failure;
+
+        if (spool_move(intake->spool, &left->items[i].move, &moved_to, &failure) < 0 ||
+            store_end_move(intake->options.store, left->items[i].id, moved_to, &failure) < 0)
+            move_failed(intake, left->items[i].name, &failure);
+    }
+    return 0;
+}
+
+/* Does what earlier slices, or the daemon before us, wrote down and did not get done. */
+static int finish_moves(struct intake *intake, struct error *error)
+{
+    size_t count = SLICE_LIMIT;
+
+    intake->moves_left = 0;
+    while (count == SLICE_LIMIT && intake->moves_left == 0) {
+        if (finish_some_moves(intake, &count, error) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int move_rejected(struct intake *intake, const struct store_result *result,
+                         const char *reason, struct error *error)
+{
+    if (spool_reject_archived(intake->spool, result->archived, reason, error) < 0)
+        return -1;
+    return store_end_misplaced(intake->options.store, result->id, error);
+}
+
+/* The decision stands in the store and in the log; what cannot be moved now is moved at the next start. */
+void intake_reject_archived(struct intake *intake, const struct store_result *result,
+                            const char *reason)
+{
+    struct error error;
+
+    if (result->archived && move_rejected(intake, result, reason, &error) < 0)
+        log_event(&event_move_failed, LOG_TEXT("file", result->archived),
+                  LOG_TEXT("reason", error.message));
+}
+
+static int finish_rejections(struct intake *intake, struct error *error)
+{
+    while (true) {
+        CLEANUP(store_result_freep) struct store_result *result = NULL;
+        struct error failure;
+
+        if (store_next_misplaced(intake->options.store, &result, error) < 0)
+            return -1;
+        if (!result)
+            return 0;
+        if (move_rejected(intake, result, result->reason, &failure) < 0) {
+            log_event(&event_move_failed, LOG_TEXT("file", result->archived),
+                      LOG_TEXT("reason", failure.message));
+            return 0;
+        }
+    }
+}
+
+static void on_try_again(void *data)
+{
+    struct intake *intake = data;
+    struct error error;
+
+    intake->again = NULL;
+    if (finish_moves(intake, &error) < 0)
+        try_again_later(intake);
+    spool_resume(intake->spool);
+}
+
+static void try_again_later(struct intake *intake)
+{
+    if (!intake->again)
+        intake->again = loop_after(intake->loop, TRY_AGAIN_MS, on_try_again, intake);
+}
+
+/* ---- the spool's callbacks -------------------------------------------------------------------- */
+
+static size_t on_take(void *data, struct spool_file *files, size_t count)
+{
+    struct intake *intake = data;
+    CLEANUP_FREE struct entry *entries = memory_new_array(count, sizeof(*entries));
+    struct error error;
+    char day[16];
+    int decided;
+
+    intake->scanned = false;
+    today(day);
+    for (size_t i = 0; i < count; i++)
+        entries[i].file = &files[i];
+    decided = decide_slice(intake, entries, count, day, &error);
+    if (decided < 0) {
+        log_event(&event_intake_failed, LOG_TEXT("reason", error.message));
+        try_again_later(intake);
+    } else {
+        /* Whoever reads the log may look for the file: it has moved by then. */
+        move_slice(intake, entries, count, day);
+        for (size_t i = 0; i < count; i++)
+            tell(intake, &entries[i]);
+    }
+    for (size_t i = 0; i < count; i++)
+        ruling_clear(&entries[i].ruling);
+    if (decided < 0)
+        return 0;
+    intake->options.taken(intake->options.data);
+    return count;
+}
+
+static void on_idle(void *data, bool held)
+{
+    struct intake *intake = data;
+
+    intake->scanned = !held;
+    if (intake_idle(intake))
+        intake->options.idle(intake->options.data);
+}
+
+/* ---- life ------------------------------------------------------------------------------------- */
+
+static void intake_freep(struct intake **intake)
+{
+    intake_free(*intake);
+}
+
+int intake_new(struct intake **intake, uv_loop_t *loop, const struct intake_options *options,
+               struct error *error)
+{
+    CLEANUP(intake_freep) struct intake *made = memory_new(sizeof(*made));
+    struct spool_options spool_options = {
+        .path = options->config->spool,
+        .scan_every_ms = SCAN_EVERY_MS,
+        .settle_ms = SETTLE_MS,
+        .take = on_take,
+        .idle = on_idle,
+        .data = made,
+    };
+
+    made->loop = loop;
+    made->options = *options;
+    if (spool_new(&made->spool, loop, &spool_options, error) < 0 || finish_moves(made, error) < 0 ||
+        finish_rejections(made, error) < 0)
+        return -1;
+    *intake = TAKE(made);
+    return 0;
+}
+
+void intake_free(struct intake *intake)
+{
+    if (!intake)
+        return;
+    operation_clear(&intake->again);
+    spool_free(intake->spool);
+    for (size_t i = 0; i < intake->warned_key_count; i++)
+        free(intake->warned_keys[i]);
+    free(intake);
+}
+
+void intake_stop(struct intake *intake)
+{
+    operation_clear(&intake->again);
+    spool_stop(intake->spool);
+}
+
+bool intake_idle(const struct intake *intake)
+{
+    return intake->scanned && intake->moves_left == 0 && !intake->again;
+}

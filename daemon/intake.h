@@ -1,0 +1,44 @@
+#pragma once
+
+/*
+ * From the spool to the store: every file that was dropped gets its decision, or its place in the
+ * queue, before it moves.
+ *
+ * A slice of files is one transaction. What is decided here is only what no outcome of an earlier
+ * job can change; all else is queued and judged again when its turn comes (queue.h). Moves are
+ * written down in the same transaction and done after it, so that a crash between the two is made
+ * good at the next start and never looks like a second drop.
+ */
+
+#include "common/error.h"
+#include "config/config.h"
+#include "daemon/gate.h"
+#include "daemon/store.h"
+
+#include <stdbool.h>
+#include <uv.h>
+
+struct intake;
+
+struct intake_options {
+    const struct config *config; /* must outlive the intake; its metrics may be exchanged */
+    struct store *store;
+    void (*taken)(void *data); /* a slice of files was decided on; some may be queued */
+    void (*idle)(void *data);  /* the spool holds nothing more; see intake_idle() */
+    void *data;
+};
+
+/* Finishes the moves that a crash interrupted, then watches the spool. Fails if it cannot be used. */
+int intake_new(struct intake **intake, uv_loop_t *loop, const struct intake_options *options,
+               struct error *error);
+void intake_free(struct intake *intake); /* NULL-safe. The loop must run once more */
+
+/* Takes nothing more in, for shutdown. */
+void intake_stop(struct intake *intake);
+
+/* Whether the spool was scanned and is empty, nothing held and no move left to do. */
+bool intake_idle(const struct intake *intake);
+
+/* A queued result turned out to be one to reject: its file goes where rejected files lie. */
+void intake_reject_archived(struct intake *intake, const struct store_result *result,
+                            const char *reason);

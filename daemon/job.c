@@ -1,0 +1,490 @@
+#include "daemon/job.h"
+
+#include "common/log.h"
+#include "common/loop.h"
+#include "common/memory.h"
+#include "daemon/document.h"
+#include "daemon/events.h"
+#include "daemon/lane.h"
+#include "daemon/steps.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void run(void *data);
+
+bool job_undoing(const struct job *job)
+{
+    return job->record.state == JOB_UNDOING;
+}
+
+bool job_validating(const struct job *job)
+{
+    uint64_t ran = uv_now(job->workshop->loop) - job->step_began;
+
+    if (job_undoing(job) || job->record.step != STEP_VALIDATE || job->waiting || job->parked)
+        return false;
+    /* After a fault: once the requirements must have answered, the command runs. */
+    return job->record.faulty_since_ms == 0 || ran > job->workshop->config->forge.timeout_ms;
+}
+
+const char *job_step_name(const struct job *job)
+{
+    int step = job->record.step;
+
+    return step >= 0 && step < STEP_COUNT ? steps[step].name : "end";
+}
+
+void job_pause(struct job *job, uint64_t delay_ms, void (*callback)(void *data))
+{
+    job->operation = loop_after(job->workshop->loop, delay_ms, callback, job);
+}
+
+/* Entered from the loop only: operations have ended by now, and callbacks have returned. */
+static void go_on(void *data)
+{
+    struct job *job = data;
+
+    job->operation = NULL;
+    job->waiting = false;
+    run(job);
+}
+
+static void schedule(struct job *job, uint64_t delay_ms)
+{
+    job_pause(job, delay_ms, go_on);
+}
+
+static bool save(struct job *job)
+{
+    struct error error;
+
+    if (store_save_job(job->workshop->store, &job->record, &error) == 0)
+        return true;
+    log_event(&event_store_failed, LOG_TEXT("experiment", job->row->experiment_id),
+              LOG_TEXT("reason", error.message));
+    return false;
+}
+
+/* The history of steps is for people; that it cannot be written changes nothing else. */
+static void note_step(struct job *job, const char *what, const char *reason)
+{
+    struct error ignored;
+
+    (void)store_add_step(job->workshop->store, job->record.id, job_step_name(job), what,
+                         job->record.attempt, reason, &ignored);
+}
+
+static void tally_try(struct job *job, enum tally_end end)
+{
+    tally_step(job->workshop->tally, job->record.step, job_undoing(job), end,
+               uv_now(job->workshop->loop) - job->step_began);
+}
+
+/* ---- how a step ends ---------------------------------------------------------------------------- */
+
+static void begin_undo(struct job *job, const char *reason, enum decision outcome)
+{
+    free(job->record.reason);
+    free(job->record.failed_step);
+    job->record.reason = memory_copy(reason);
+    job->record.failed_step = memory_copy(job_step_name(job));
+    job->record.outcome = outcome;
+    job->record.state = JOB_UNDOING;
+    job->record.attempt = 0;
+    job->record.faulty_since_ms = 0;
+    job->admitted = false;
+    /* Not written: after a crash the step is tried again and fails again. */
+    save(job);
+    job->workshop->progress(job->workshop->data);
+    schedule(job, 0);
+}
+
+void job_done(struct job *job)
+{
+    bool undoing = job_undoing(job);
+
+    job->operation = NULL;
+    log_event(undoing ? &event_undo_ended : &event_step_ended,
+              LOG_TEXT("experiment", job->row->experiment_id), LOG_TEXT("step", job_step_name(job)),
+              LOG_INTEGER("attempt", job->record.attempt),
+              LOG_INTEGER("duration_ms", (int64_t)(uv_now(job->workshop->loop) - job->step_began)),
+              LOG_TEXT("branch", job->record.step == STEP_BRANCH ? job->branch : NULL),
+              LOG_NUMBER("pull", job->record.pull ? (double)job->record.pull : NAN));
+    note_step(job, undoing ? "undone" : "end", NULL);
+    tally_try(job, TALLY_DONE);
+    job->record.step += undoing ? -1 : 1;
+    job->record.started = false;
+    job->record.attempt = 0;
+    job->record.faulty_since_ms = 0;
+    /* Not written: the step is repeated after a crash, and finds itself done. */
+    save(job);
+    job->workshop->progress(job->workshop->data);
+    schedule(job, 0);
+}
+
+static void wait_and_try_again(struct job *job, const char *reason, int64_t retry_after_ms)
+{
+    uint64_t pause = backoff_asked_ms(job->record.attempt, retry_after_ms);
+
+    log_event(job_undoing(job) ? &event_undo_waits : &event_step_waits,
+              LOG_TEXT("experiment", job->row->experiment_id), LOG_TEXT("step", job_step_name(job)),
+              LOG_INTEGER("attempt", job->record.attempt), LOG_TEXT("reason", reason),
+              LOG_INTEGER("next_ms", (int64_t)pause));
+    job->waiting = true;
+    schedule(job, pause);
+}
+
+static bool tried_long_enough(const struct job *job)
+{
+    return job->record.faulty_since_ms > 0 &&
+           clock_now_ms() - job->record.faulty_since_ms >=
+               (int64_t)job->workshop->config->queue.retry_for_ms;
+}
+
+void job_later(struct job *job, const struct error *error, int64_t retry_after_ms)
+{
+    const struct step *step = &steps[job->record.step];
+    struct error last = *error;
+
+    job->operation = NULL;
+    note_step(job, "later", error->message);
+    tally_try(job, TALLY_LATER);
+    if (job_undoing(job) ? step->undo_needs_forge : step->start_needs_forge)
+        health_suspect(job->workshop->health, retry_after_ms);
+    if (!job_undoing(job) && tried_long_enough(job)) {
+        last.kind = ERROR_PERMANENT;
+        error_wrap(&last, "tried in vain for queue.retry_for");
+        job_failed(job, &last);
+        return;
+    }
+    if (job->record.faulty_since_ms == 0)
+        job->record.faulty_since_ms = clock_now_ms();
+    save(job);
+    wait_and_try_again(job, error->message, retry_after_ms);
+}
+
+void job_failed(struct job *job, const struct error *error)
+{
+    if (job_undoing(job) || error->kind == ERROR_TRANSIENT) {
+        job_later(job, error, -1);
+        return;
+    }
+    job->operation = NULL;
+    log_event(&event_step_failed, LOG_TEXT("experiment", job->row->experiment_id),
+              LOG_TEXT("step", job_step_name(job)), LOG_INTEGER("attempt", job->record.attempt),
+              LOG_INTEGER("duration_ms", (int64_t)(uv_now(job->workshop->loop) - job->step_began)),
+              LOG_TEXT("reason", error->message));
+    note_step(job, "failed", error->message);
+    tally_try(job, TALLY_FAILED);
+    /* What was refused here may be refused to all (the token, the repository): that is found out before
+     * the next job meets it. */
+    if (steps[job->record.step].start_needs_forge)
+        health_suspect(job->workshop->health, -1);
+    begin_undo(job, error->message, DECISION_FAILED);
+}
+
+void job_forge_failed(struct job *job, const struct forge_answer *answer, const struct error *error)
+{
+    if (answer->unauthorized || error->kind == ERROR_TRANSIENT)
+        job->workshop->tally->forge_errors++;
+    if (error->kind == ERROR_TRANSIENT)
+        job_later(job, error, answer->retry_after_ms);
+    else
+        job_failed(job, error);
+}
+
+bool job_save(struct job *job)
+{
+    struct error error;
+
+    if (store_save_job(job->workshop->store, &job->record, &error) == 0)
+        return true;
+    job_later(job, &error, -1);
+    return false;
+}
+
+void job_settled_by_person(struct job *job, enum pull_state state)
+{
+    job->operation = NULL;
+    job->settled = true;
+    job->settled_as = state;
+    schedule(job, 0);
+}
+
+/* ---- the last judgement, before the branch moves ------------------------------------------------ */
+
+static void rewind_to_compose(struct job *job, const struct gate_answer *answer)
+{
+    log_event(&event_job_rewound, LOG_TEXT("experiment", job->row->experiment_id),
+              LOG_NUMBER("before", answer->reference), LOG_TEXT("reason", answer->reason));
+    repository_forget(job->workshop->repository, job->branch);
+    job->answer = *answer;
+    job->record.reference = answer->reference;
+    job->documented = false;
+    job->record.commit[0] = '\0';
+    job->record.step = STEP_COMPOSE;
+    job->record.attempt = 0;
+    schedule(job, save(job) ? 0 : backoff_ms(1));
+}
+
+/* Whether everything that arrived earlier has settled, the result is still better, and the commit
+ * shows the right reference. If not, the job was sent elsewhere, or parked. */
+static bool admit(struct job *job)
+{
+    struct workshop *workshop = job->workshop;
+    struct store_frontier frontier;
+    struct gate_answer answer;
+    struct error error;
+
+    if (job->record.push_sent)
+        return job->admitted = true;
+    if (!job->metric) {
+        begin_undo(job, "its metric is not configured any more", DECISION_FAILED);
+        return false;
+    }
+    if (!workshop->may_push(workshop->data, job)) {
+        job->parked = true;
+        return false;
+    }
+    if (store_frontier(workshop->store, job->metric, job->row->scope, &frontier, &error) < 0) {
+        job_later(job, &error, -1);
+        return false;
+    }
+    answer = lane_judge(job->metric, job->row,
+                        (struct gate_frontier){frontier.known, frontier.value});
+    if (answer.verdict != GATE_IMPROVED) {
+        job->turned_down_by = frontier.result;
+        begin_undo(job, answer.reason,
+                   lane_turned_down(job->row, &frontier, &answer, workshop->config->queue.order));
+        return false;
+    }
+    if (!(answer.reference == job->record.reference)) {
+        rewind_to_compose(job, &answer);
+        return false;
+    }
+    job->answer = answer; /* after a restart the reference alone is known */
+    if (!job->documented && document_write(job, &error) < 0) {
+        job_later(job, &error, -1);
+        return false;
+    }
+    return job->admitted = true;
+}
+
+/* ---- how a job ends ----------------------------------------------------------------------------- */
+
+static void end(struct job *job, enum decision decision, const char *reason)
+{
+    struct workshop *workshop = job->workshop;
+    bool failed = decision == DECISION_FAILED;
+    CLEANUP_FREE char *full = failed ? memory_format("%s: %s", job->record.failed_step, reason)
+                                     : memory_copy(reason);
+    struct store_decision verdict = {
+        .decision = decision,
+        .reason = full,
+        .reference = job->record.reference,
+        .reference_result = decision == DECISION_DISCARDED || decision == DECISION_SUPERSEDED
+                                ? job->turned_down_by
+                                : 0,
+    };
+    struct error error;
+
+    /* First, as nobody does it once the job is over in the store. */
+    repository_forget(workshop->repository, job->branch);
+    if (store_end_job(workshop->store, &job->record, &verdict, &error) < 0) {
+        log_event(&event_store_failed, LOG_TEXT("experiment", job->row->experiment_id),
+                  LOG_TEXT("reason", error.message));
+        schedule(job, backoff_ms(++job->record.attempt));
+        return;
+    }
+    tally_job(workshop->tally, decision, failed ? job->record.failed_step : NULL);
+    log_event(&event_result_decided, LOG_TEXT("experiment", job->row->experiment_id),
+              LOG_TEXT("metric", job->row->metric), LOG_NUMBER("before", job->record.reference),
+              LOG_NUMBER("after", job->row->after), LOG_TEXT("decision", decision_name(decision)),
+              LOG_TEXT("step", failed ? job->record.failed_step : NULL),
+              LOG_NUMBER("pull", job->record.pull && decision == DECISION_PROMOTED
+                                     ? (double)job->record.pull
+                                     : NAN),
+              LOG_TEXT("branch", job->branch), LOG_TEXT("reason", *reason ? reason : NULL));
+    workshop->over(workshop->data, job);
+}
+
+/* Closed or merged by a person while the job ran: promoted first, and then that counts (the queue
+ * settles the pull request once the job is over). */
+static void end_promoted(struct job *job)
+{
+    end(job, DECISION_PROMOTED, job->settled ? "its pull request was settled by a person" : "");
+}
+
+/* ---- walking ------------------------------------------------------------------------------------ */
+
+static void give_up_waiting(void *data)
+{
+    struct job *job = data;
+    struct error error;
+
+    job->operation = NULL;
+    job->parked = false;
+    error_set(&error, ERROR_PERMANENT, "tried in vain for queue.retry_for: %s",
+              health_reason(job->workshop->health));
+    job_failed(job, &error);
+}
+
+/* Waits for the forge. A job that met a fault itself does not wait for ever. */
+static void park(struct job *job)
+{
+    int64_t left;
+
+    job->parked = true;
+    if (job_undoing(job) || job->record.faulty_since_ms == 0)
+        return;
+    left = job->record.faulty_since_ms + (int64_t)job->workshop->config->queue.retry_for_ms -
+           clock_now_ms();
+    job_pause(job, left > 0 ? (uint64_t)left : 0, give_up_waiting);
+}
+
+static void begin_step(struct job *job)
+{
+    const struct step *step = &steps[job->record.step];
+    bool undoing = job_undoing(job);
+
+    job->record.started = true;
+    job->record.attempt++;
+    if (!save(job)) {
+        schedule(job, backoff_ms(job->record.attempt));
+        return;
+    }
+    note_step(job, undoing ? "undo" : "start", NULL);
+    log_event(undoing ? &event_undo_started : &event_step_started,
+              LOG_TEXT("experiment", job->row->experiment_id), LOG_TEXT("step", step->name),
+              LOG_INTEGER("attempt", job->record.attempt));
+    job->step_began = uv_now(job->workshop->loop);
+    if (undoing)
+        step->undo(job);
+    else
+        step->start(job);
+}
+
+static void run(void *data)
+{
+    struct job *job = data;
+    bool undoing = job_undoing(job);
+    const struct step *step;
+
+    if (job->settled || (!undoing && job->record.step == STEP_COUNT)) {
+        end_promoted(job);
+        return;
+    }
+    while (undoing && job->record.step >= 0 && !steps[job->record.step].undo)
+        job->record.step--;
+    if (undoing && job->record.step < 0) {
+        end(job, job->record.outcome, job->record.reason);
+        return;
+    }
+    step = &steps[job->record.step];
+    if ((undoing ? step->undo_needs_forge : step->start_needs_forge) &&
+        health_state(job->workshop->health) != HEALTH_WELL) {
+        park(job);
+        return;
+    }
+    if (!undoing && job->record.step == STEP_PUSH && !job->admitted && !admit(job))
+        return;
+    begin_step(job);
+}
+
+void job_proceed(struct job *job)
+{
+    if (!job->parked)
+        return;
+    job->parked = false;
+    operation_clear(&job->operation);
+    schedule(job, 0);
+}
+
+/* ---- life --------------------------------------------------------------------------------------- */
+
+static struct job *make(struct workshop *workshop, struct store_result *row)
+{
+    struct job *job = memory_new(sizeof(*job));
+
+    job->workshop = workshop;
+    job->row = row;
+    job->branch = memory_format("%s%s", workshop->config->forge.branch_prefix, row->experiment_id);
+    job->metric = config_metric(workshop->config, row->metric);
+    job->step_began = uv_now(workshop->loop);
+    return job;
+}
+
+int job_new(struct job **job, struct workshop *workshop, struct store_result *row,
+            const struct gate_answer *answer, struct error *error)
+{
+    struct job *made = make(workshop, row);
+
+    made->answer = *answer;
+    made->record.result = row->id;
+    made->record.reference = answer->reference;
+    made->record.outcome = DECISION_FAILED;
+    if (store_add_job(workshop->store, &made->record, error) < 0) {
+        made->row = NULL;
+        job_free(made);
+        return -1;
+    }
+    schedule(made, 0);
+    *job = made;
+    return 0;
+}
+
+/* What compose and validation found was in memory only. Before the push is sent it is made again:
+ * the same base, change, message and date make the same commit. */
+static void choose_step(struct job *job)
+{
+    CLEANUP_FREE char *title = NULL;
+    CLEANUP_FREE char *body = NULL;
+    struct error ignored;
+
+    if (job_undoing(job) || job->record.step < STEP_COMPOSE || job->record.push_sent)
+        return;
+    if (job->record.step == STEP_PUSH &&
+        store_get_document(job->workshop->store, job->record.id, &title, &body, &ignored) == 0 &&
+        title)
+        job->documented = true;
+    else if (job->record.step <= STEP_PUSH)
+        job->record.step = STEP_COMPOSE;
+}
+
+void job_resume(struct job **job, struct workshop *workshop, struct store_result *row,
+                const struct store_job *record)
+{
+    struct job *made = make(workshop, row);
+
+    made->record = *record;
+    made->record.reason = memory_copy(record->reason);
+    made->record.failed_step = memory_copy(record->failed_step);
+    made->record.attempt = 0;
+    made->answer.reference = record->reference;
+    choose_step(made);
+    log_event(&event_job_resumed, LOG_TEXT("experiment", row->experiment_id),
+              LOG_TEXT("step", job_step_name(made)),
+              LOG_TEXT("reason", job_undoing(made) ? "being undone" : NULL));
+    schedule(made, 0);
+    *job = made;
+}
+
+void job_free(struct job *job)
+{
+    if (!job)
+        return;
+    operation_clear(&job->operation);
+    store_job_clear(&job->record);
+    store_result_free(job->row);
+    result_free(job->result);
+    repository_change_clear(&job->change);
+    free(job->branch);
+    free(job->patch);
+    free(job->command);
+    free(job->output);
+    free(job);
+}

@@ -1,0 +1,129 @@
+#pragma once
+
+/*
+ * A job: the promotion of one experiment. Walks the steps forward, the undos backward; the only place
+ * where a job ends.
+ *
+ * A step (steps.h) is started here and ends in exactly one of job_done(), job_failed() and
+ * job_later(); nothing else moves a job. What a step is about to do is in the store before its call
+ * goes out, what it did is there before the next one starts, so that after a crash the unfinished
+ * step is repeated or undone. While a job is undone, job_failed() and job_later() mean the same: the
+ * undo is tried again until it is done.
+ */
+
+#include "common/error.h"
+#include "common/operation.h"
+#include "daemon/forge.h"
+#include "daemon/gate.h"
+#include "daemon/health.h"
+#include "daemon/repository.h"
+#include "daemon/result.h"
+#include "daemon/status/tally.h"
+#include "daemon/store.h"
+#include "daemon/validation.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct job;
+
+/* What jobs work with, and what they ask of the queue that owns them. */
+struct workshop {
+    uv_loop_t *loop;
+    const struct config *config;
+    struct store *store;
+    struct forge *forge;
+    struct repository *repository;
+    struct validation *validation;
+    struct health *health;
+    struct tally *tally;
+    const char *host;
+
+    /* Whether the branch may move now: all jobs of the lane that arrived earlier have settled. */
+    bool (*may_push)(void *data, const struct job *job);
+    /* The job is over and its result decided; the queue frees it. */
+    void (*over)(void *data, struct job *job);
+    /* A job made progress: a step was done, an undo was done, the job was given up. */
+    void (*progress)(void *data);
+    void *data;
+};
+
+struct job {
+    struct workshop *workshop;
+    struct store_job record;  /* what survives a crash */
+    struct store_result *row; /* the result's row */
+    char *branch;
+    bool waiting;         /* pauses before it tries again */
+    bool parked;          /* waits for the forge's health, or for its turn */
+    bool branch_repeated; /* the branch was asked for a second time, as the first answer was lost */
+    bool conflict_seen;   /* the forge said that a pull request of our branch exists */
+    bool documented;      /* title and body of the pull request are in the store */
+    bool admitted;        /* judged for the last time: the branch may move */
+    bool settled;         /* by a person, see settled_as */
+    enum pull_state settled_as;
+    int64_t turned_down_by; /* the result whose value it did not beat in the end */
+    uint64_t step_began;    /* uv_now() */
+
+    struct operation *operation; /* the one thing under way: a call of the step's, or a pause */
+
+    /* What compose and validation found; made again after a restart. */
+    const struct config_metric *metric; /* NULL: configured no more */
+    struct result *result;
+    char *patch;
+    size_t patch_length;
+    struct gate_answer answer;
+    struct repository_change change; /* a copy of its own */
+    char *command;
+    char *output;
+    uint64_t duration_ms; /* of the validation's command */
+
+    struct job *next; /* in the queue's list */
+};
+
+/* Starts a new job for a queued result; `row` is taken over. Fails if it cannot be written down: the
+ * caller still owns the row then. Nothing of it runs before the loop does. */
+int job_new(struct job **job, struct workshop *workshop, struct store_result *row,
+            const struct gate_answer *answer, struct error *error);
+
+/* Takes a job up again after a restart; `row` is taken over, `record` copied. */
+void job_resume(struct job **job, struct workshop *workshop, struct store_result *row,
+                const struct store_job *record);
+
+/* Frees a job and ends what is under way, leaving it resumable. NULL-safe. */
+void job_free(struct job *job);
+
+/* Goes on with a job that waits for the forge or for its turn; harmless for any other. */
+void job_proceed(struct job *job);
+
+/* Whether it does something that takes as long as it takes, and is not held up by a fault. */
+bool job_validating(const struct job *job);
+
+/* Which way it goes. */
+bool job_undoing(const struct job *job);
+const char *job_step_name(const struct job *job);
+
+/* ---- for the steps ------------------------------------------------------------------------------ */
+
+/* The step, or its undo, is done. */
+void job_done(struct job *job);
+
+/* It cannot be done: everything is undone. A transient error is taken as job_later(). */
+void job_failed(struct job *job, const struct error *error);
+
+/* It cannot be done now. `retry_after_ms`: what the forge asked for, else -1. */
+void job_later(struct job *job, const struct error *error, int64_t retry_after_ms);
+
+/* Sorts a forge's refusal into the above, and tells the health of the forge about it. */
+void job_forge_failed(struct job *job, const struct forge_answer *answer,
+                      const struct error *error);
+
+/* Writes the record down. On failure the step was ended by job_later(), and the caller returns. */
+bool job_save(struct job *job);
+
+/* While it is undone: a person has merged or closed the pull request meanwhile. The job ends as
+ * promoted. */
+void job_settled_by_person(struct job *job, enum pull_state state);
+
+/* Pauses, then calls back; the operation is the job's. */
+void job_pause(struct job *job, uint64_t delay_ms, void (*callback)(void *data));

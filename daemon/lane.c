@@ -1,0 +1,45 @@
+#include "daemon/lane.h"
+
+#include <math.h>
+#include <string.h>
+
+struct gate_answer lane_judge(const struct config_metric *metric, const struct store_result *row,
+                              struct gate_frontier frontier)
+{
+    struct result result = {
+        .after = {.count = !isnan(row->after), .mean = row->after},
+        .before = {.count = !isnan(row->before), .mean = row->before},
+        .status = result_status_parse(row->status),
+        .status_word = row->status,
+    };
+
+    return gate_judge(metric, &result, frontier);
+}
+
+static bool arrived_before(int64_t a_ns, const char *a_name, int64_t a_id, int64_t b_ns,
+                           const char *b_name, int64_t b_id)
+{
+    int order;
+
+    if (a_ns != b_ns)
+        return a_ns < b_ns;
+    order = strcmp(a_name, b_name);
+    return order ? order < 0 : a_id < b_id;
+}
+
+bool lane_before(const struct store_result *a, const struct store_result *b)
+{
+    return arrived_before(a->modified_ns, a->file_name, a->id, b->modified_ns, b->file_name, b->id);
+}
+
+enum decision lane_turned_down(const struct store_result *row,
+                               const struct store_frontier *frontier,
+                               const struct gate_answer *answer, enum queue_order order)
+{
+    bool overtaken = answer->source == GATE_SOURCE_FRONTIER && frontier->result != 0 &&
+                     (order == QUEUE_ORDER_BEST ||
+                      arrived_before(row->modified_ns, row->file_name, row->id,
+                                     frontier->modified_ns, frontier->file_name, frontier->result));
+
+    return overtaken ? DECISION_SUPERSEDED : DECISION_DISCARDED;
+}

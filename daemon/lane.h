@@ -1,0 +1,28 @@
+#pragma once
+
+/*
+ * A lane: the results of one metric and scope, which settle one after the other.
+ *
+ * Shared by the queue, which decides whose turn it is, and the job, which is judged for the last time
+ * before its branch moves.
+ */
+
+#include "config/config.h"
+#include "daemon/gate.h"
+#include "daemon/store.h"
+
+#include <stdbool.h>
+
+/* Judges a stored result against a frontier. */
+struct gate_answer lane_judge(const struct config_metric *metric, const struct store_result *row,
+                              struct gate_frontier frontier);
+
+/* Whether `a` arrived before `b`: modification time of its file, then name, then intake. */
+bool lane_before(const struct store_result *a, const struct store_result *b);
+
+/* What a result becomes that is not better than the frontier when its turn comes: `discarded`, as if
+ * it had been dropped after what set the frontier; `superseded` if that was preferred to it, as the
+ * better of the two or as the one that arrived later. */
+enum decision lane_turned_down(const struct store_result *row,
+                               const struct store_frontier *frontier,
+                               const struct gate_answer *answer, enum queue_order order);

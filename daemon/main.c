@@ -1,0 +1,238 @@
+/*
+ * What each command does, and the exit status (sysexits.h).
+ */
+
+#include "common/caret.h"
+#include "common/file.h"
+#include "common/http.h"
+#include "common/memory.h"
+#include "common/secret.h"
+#include "common/text.h"
+#include "config/config.h"
+#include "config/credential.h"
+#include "daemon/command-line/check.h"
+#include "daemon/command-line/command-line.h"
+#include "daemon/forge.h"
+#include "daemon/status.h"
+#include "daemon/status/bulletin.h"
+#include "daemon/store.h"
+#include "daemon/winnowd.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+#include <uv.h>
+
+#define FILE_LIMIT (1024 * 1024) /* of the configuration */
+
+/* ---- --check-config ----------------------------------------------------------------------------- */
+
+struct forge_check {
+    bool done;
+    bool good;
+    struct error error;
+};
+
+static void on_forge_checked(void *data, const struct forge_answer *answer,
+                             const struct error *error)
+{
+    struct forge_check *check = data;
+
+    (void)answer;
+    check->done = true;
+    check->good = !error;
+    if (error)
+        check->error = *error;
+}
+
+/* Asks the forge on a loop of its own. Returns the exit status. */
+static int ask_forge(const struct config *config, const char *token)
+{
+    struct forge_check check = {0};
+    struct forge *forge = NULL;
+    struct http *http = NULL;
+    uv_loop_t loop;
+
+    uv_loop_init(&loop);
+    if (http_new(&http, &loop, config->forge.ca_file, &check.error) == 0 &&
+        forge_new(&forge, &loop, config, http, token, &check.error) == 0) {
+        forge->functions->check(forge, on_forge_checked, &check);
+        while (!check.done)
+            uv_run(&loop, UV_RUN_ONCE);
+    }
+    forge_free(forge);
+    http_free(http);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    uv_loop_close(&loop);
+    if (check.good) {
+        printf("\nThe forge answers, and lets winnowd do what it needs.\n");
+        return EX_OK;
+    }
+    fprintf(stderr, "winnowd: %s\n", check.error.message);
+    return check.error.kind == ERROR_TRANSIENT ? EX_UNAVAILABLE : EX_CONFIG;
+}
+
+static int check_config(const struct config *config)
+{
+    CLEANUP_TEXT struct text meaning = {0};
+    struct error error;
+    char *token = NULL;
+    int status;
+
+    config_explain(config, &meaning);
+    fputs(text_string(&meaning), stdout);
+    fflush(stdout);
+    if (credential_load(&token, config, &error) < 0) {
+        fprintf(stderr, "winnowd: %s\n", error.message);
+        return EX_CONFIG;
+    }
+    status = ask_forge(config, token);
+    if (token)
+        secret_wipe(token, strlen(token));
+    free(token);
+    return status;
+}
+
+/* ---- --check-result, --status ------------------------------------------------------------------- */
+
+/* The store as it is, or NULL where there is none yet. Returns -1 if it cannot be read. */
+static int open_store(struct store **store, const struct config *config, struct error *error)
+{
+    CLEANUP_FREE char *path = memory_format("%s/winnowd.db", config->state);
+    struct stat status;
+
+    *store = NULL;
+    if (stat(path, &status) < 0)
+        return 0;
+    return store_open(store, config->state, true, error);
+}
+
+static int explain_result(const struct config *config, const char *path)
+{
+    CLEANUP(store_freep) struct store *store = NULL;
+    CLEANUP_TEXT struct text text = {0};
+    struct error error;
+    bool rejected;
+
+    if (open_store(&store, config, &error) < 0 ||
+        check_result(&text, &rejected, config, store, path, &error) < 0) {
+        fprintf(stderr, "winnowd: %s\n", error.message);
+        return EX_IOERR;
+    }
+    fputs(text_string(&text), stdout);
+    return rejected ? EX_DATAERR : EX_OK;
+}
+
+/* Columns of the terminal; 0 where there is none. */
+static unsigned terminal_width(void)
+{
+    struct winsize size;
+
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+static int print_status(const struct config *config, bool json)
+{
+    CLEANUP(store_freep) struct store *store = NULL;
+    CLEANUP(status_freep) struct status *status = NULL;
+    CLEANUP_TEXT struct text text = {0};
+    struct bulletin bulletin;
+    struct error error;
+
+    bulletin_read(&bulletin, config->state);
+    if (open_store(&store, config, &error) < 0 ||
+        status_read(&status, store, config, &bulletin, &error) < 0) {
+        fprintf(stderr, "winnowd: %s\n", error.message);
+        return EX_IOERR;
+    }
+    if (json)
+        status_json(&text, status);
+    else
+        status_table(&text, status, terminal_width());
+    fputs(text_string(&text), stdout);
+    return EX_OK;
+}
+
+/* ---- the beginning ------------------------------------------------------------------------------ */
+
+/* What is wrong, each with the place it is about, as far as the file still says so. */
+static void print_problems(const char *path, const struct config_problems *problems)
+{
+    CLEANUP_FREE char *real = realpath(path, NULL);
+    CLEANUP_FREE char *bytes = NULL;
+    size_t length = 0;
+    struct error ignored;
+
+    if (file_read(&bytes, &length, AT_FDCWD, real ? real : path, FILE_LIMIT, &ignored) < 0)
+        length = 0;
+    for (size_t i = 0; i < problems->count; i++) {
+        CLEANUP_TEXT struct text caret = {0};
+
+        if (length && problems->items[i].line)
+            caret_append(&caret, bytes, length, problems->items[i].line, problems->items[i].column,
+                         false);
+        fprintf(stderr, "%s\n%s", problems->items[i].message, text_string(&caret));
+    }
+}
+
+static struct config *load(const char *path)
+{
+    struct config_problems problems = {0};
+    struct config *config = NULL;
+
+    if (config_load(&config, path, &problems) < 0)
+        print_problems(path, &problems);
+    config_problems_free(&problems);
+    return config;
+}
+
+static int run(const struct arguments *arguments, struct config *config)
+{
+    bool once = arguments->command == COMMAND_ONCE;
+    int status = EX_OK;
+
+    switch (arguments->command) {
+    case COMMAND_RUN:
+    case COMMAND_ONCE:
+        return winnowd_run(config, arguments->config, once); /* takes it over */
+    case COMMAND_CHECK_CONFIG:
+        status = check_config(config);
+        break;
+    case COMMAND_CHECK_RESULT:
+        status = explain_result(config, arguments->result);
+        break;
+    case COMMAND_STATUS:
+        status = print_status(config, arguments->json);
+        break;
+    }
+    config_free(config);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments;
+    struct config *config;
+    int status = command_line_parse(&arguments, argc, argv);
+
+    if (status >= 0)
+        return fflush(stdout) == 0 ? status : EX_IOERR;
+    /* A broken pipe is an error like any other; no core dump may hold the token. */
+    signal(SIGPIPE, SIG_IGN);
+    prctl(PR_SET_DUMPABLE, 0);
+    config = load(arguments.config);
+    if (!config) {
+        credential_hide_environment();
+        return EX_CONFIG;
+    }
+    status = run(&arguments, config);
+    secret_clear();
+    return fflush(stdout) == 0 ? status : EX_IOERR;
+}

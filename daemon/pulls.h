@@ -1,0 +1,31 @@
+#pragma once
+
+/*
+ * The life of a pull request after its job: open ones are looked at every forge.poll.
+ *
+ * Merged confirms the frontier. Closed unmerged takes the value out of it, and results that were
+ * turned down only because of it are queued again.
+ */
+
+#include "common/error.h"
+#include "daemon/job.h"
+
+#include <stdbool.h>
+#include <uv.h>
+
+struct pulls;
+
+/* `changed` is called when a round of looking ended, and when a pull request was settled. */
+void pulls_new(struct pulls **pulls, uv_loop_t *loop, struct workshop *workshop,
+               void (*changed)(void *data), void *data);
+void pulls_free(struct pulls *pulls); /* NULL-safe */
+
+/* Looks at all open pull requests now, if the forge is well and forge.poll is not 0. */
+void pulls_look(struct pulls *pulls);
+
+/* Whether they were looked at at least once, or there is nothing to look at. */
+bool pulls_looked(const struct pulls *pulls);
+
+/* A person settled a pull request: writes it down and says so. */
+void pulls_settle(struct pulls *pulls, int64_t result, const char *experiment_id, int64_t pull,
+                  enum pull_state state);

@@ -1,0 +1,554 @@
+#include "daemon/queue.h"
+
+#include "common/log.h"
+#include "common/loop.h"
+#include "common/memory.h"
+#include "daemon/events.h"
+#include "daemon/lane.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SLICE_LIMIT  128 /* decisions in one transaction */
+#define LANE_LIMIT   1024
+#define TRY_AGAIN_MS 1000
+
+struct queue {
+    uv_loop_t *loop;
+    struct queue_options options;
+    struct workshop *workshop;
+    struct job *jobs; /* in order of arrival */
+    struct operation *turn;
+    bool stopped;
+    enum queue_rest rest;
+    bool told_held;
+};
+
+/* What was decided in a slice, told once it is durable. */
+struct decided {
+    struct store_result *row;
+    enum decision decision;
+    double reference;
+    char *reason;
+};
+
+struct slice {
+    struct decided items[SLICE_LIMIT];
+    size_t count;
+};
+
+static void slice_freep(struct slice **slice)
+{
+    for (size_t i = 0; i < (*slice)->count; i++) {
+        store_result_free((*slice)->items[i].row);
+        free((*slice)->items[i].reason);
+    }
+    free(*slice);
+}
+
+static bool in_lane(const struct job *job, const char *metric, const char *scope)
+{
+    return strcmp(job->row->metric, metric) == 0 && strcmp(job->row->scope, scope) == 0;
+}
+
+/* ---- judging the next of a lane ----------------------------------------------------------------- */
+
+struct lane {
+    char *metric;
+    char *scope;
+};
+
+/* The frontier as it would stand if all that is under way were promoted. */
+static struct gate_frontier frontier_with_under_way(const struct queue *queue,
+                                                    const struct lane *lane,
+                                                    const struct config_metric *metric,
+                                                    const struct store_frontier *settled,
+                                                    bool *under_way)
+{
+    struct gate_frontier frontier = {settled->known, settled->value};
+
+    *under_way = false;
+    for (const struct job *job = queue->jobs; job; job = job->next) {
+        if (job_undoing(job) || !in_lane(job, lane->metric, lane->scope))
+            continue;
+        *under_way = true;
+        if (!frontier.known || gate_better(metric->direction, job->row->after, frontier.value))
+            frontier = (struct gate_frontier){true, job->row->after};
+    }
+    return frontier;
+}
+
+enum turn {
+    TURN_DECIDE, /* see decided */
+    TURN_START,
+    TURN_WAIT, /* for what is under way */
+};
+
+static enum turn decide(struct decided *decided, enum decision decision, const char *reason)
+{
+    decided->decision = decision;
+    decided->reason = memory_copy(reason);
+    return TURN_DECIDE;
+}
+
+/* What becomes of the next result of a lane. */
+static enum turn judge(const struct queue *queue, const struct lane *lane,
+                       const struct config_metric *metric, const struct store_frontier *settled,
+                       const struct store_result *row, struct gate_answer *answer,
+                       struct decided *decided)
+{
+    struct gate_frontier hoped;
+    bool under_way;
+
+    hoped = frontier_with_under_way(queue, lane, metric, settled, &under_way);
+    *answer = lane_judge(metric, row, (struct gate_frontier){settled->known, settled->value});
+    decided->reference = answer->reference;
+    switch (answer->verdict) {
+    case GATE_NOT_IMPROVED:
+        if (under_way && !gate_final(metric, answer))
+            return TURN_WAIT;
+        return decide(decided,
+                      lane_turned_down(row, settled, answer, queue->workshop->config->queue.order),
+                      answer->reason);
+    case GATE_CRASHED:
+        return decide(decided, DECISION_CRASHED, answer->reason);
+    case GATE_DISCARDED:
+        return decide(decided, DECISION_DISCARDED, answer->reason);
+    case GATE_REJECTED:
+        return decide(decided, DECISION_REJECTED, answer->reason);
+    case GATE_BASELINE:
+        return under_way ? TURN_WAIT : decide(decided, DECISION_BASELINE, answer->reason);
+    case GATE_IMPROVED:
+        break;
+    }
+    if (!row->has_change)
+        return under_way ? TURN_WAIT
+                         : decide(decided, DECISION_REJECTED,
+                                  "it would be promoted, but has no change: commit, patch or diff "
+                                  "is missing");
+    if (under_way && lane_judge(metric, row, hoped).verdict != GATE_IMPROVED)
+        return TURN_WAIT;
+    return TURN_START;
+}
+
+/* ---- starting ----------------------------------------------------------------------------------- */
+
+static unsigned hands_busy(const struct queue *queue)
+{
+    unsigned busy = 0;
+
+    for (const struct job *job = queue->jobs; job; job = job->next)
+        busy += !job_undoing(job);
+    return busy;
+}
+
+enum readiness { READY, NOT_READY, HELD_BY_PULLS };
+
+static enum readiness readiness(const struct queue *queue)
+{
+    const struct config *config = queue->workshop->config;
+    unsigned busy = hands_busy(queue);
+    unsigned open;
+    struct error error;
+
+    if (queue->stopped || busy >= config->queue.parallel ||
+        health_state(queue->workshop->health) != HEALTH_WELL)
+        return NOT_READY;
+    if (config->queue.max_open_pulls == 0)
+        return READY;
+    if (store_count_open_pulls(queue->workshop->store, &open, &error) < 0)
+        return NOT_READY;
+    if (open + busy < config->queue.max_open_pulls)
+        return READY;
+    return busy ? NOT_READY : HELD_BY_PULLS;
+}
+
+static void insert(struct queue *queue, struct job *job)
+{
+    struct job **place = &queue->jobs;
+
+    while (*place && lane_before((*place)->row, job->row))
+        place = &(*place)->next;
+    job->next = *place;
+    *place = job;
+}
+
+/* ---- a turn ------------------------------------------------------------------------------------- */
+
+static int store_decided(struct queue *queue, const struct decided *decided,
+                         const struct gate_answer *answer, const struct store_frontier *frontier,
+                         struct error *error)
+{
+    struct store_decision decision = {
+        .decision = decided->decision,
+        .reason = decided->reason,
+        .reference = decided->reference,
+        .reference_result = answer->source == GATE_SOURCE_FRONTIER ? frontier->result : 0,
+    };
+
+    return store_decide(queue->workshop->store, decided->row->id, &decision, error);
+}
+
+/* The best first, but what others are measured against goes before them: a result that says it is the
+ * baseline, and where there is no reference yet the first to arrive. */
+static int find_best(const struct queue *queue, const struct lane *lane,
+                     const struct config_metric *metric, const struct store_frontier *frontier,
+                     struct store_result **row, struct error *error)
+{
+    struct store *store = queue->workshop->store;
+    CLEANUP(store_result_freep) struct store_result *first = NULL;
+    enum store_next best = metric->direction == METRIC_MINIMIZE ? STORE_NEXT_LOWEST
+                                                                : STORE_NEXT_HIGHEST;
+
+    if (store_next_queued(store, lane->metric, lane->scope, STORE_NEXT_BASELINE, row, error) < 0)
+        return -1;
+    if (*row)
+        return 0;
+    if (!frontier->known) {
+        if (store_next_queued(store, lane->metric, lane->scope, STORE_NEXT_ARRIVED, &first, error) <
+            0)
+            return -1;
+        if (first &&
+            lane_judge(metric, first, (struct gate_frontier){0}).verdict == GATE_BASELINE) {
+            *row = TAKE(first);
+            return 0;
+        }
+    }
+    return store_next_queued(store, lane->metric, lane->scope, best, row, error);
+}
+
+static int find_next(const struct queue *queue, const struct lane *lane,
+                     const struct config_metric *metric, struct store_frontier *frontier,
+                     struct store_result **row, struct error *error)
+{
+    struct store *store = queue->workshop->store;
+
+    if (metric && store_frontier(store, metric, lane->scope, frontier, error) < 0)
+        return -1;
+    if (metric && queue->workshop->config->queue.order == QUEUE_ORDER_BEST)
+        return find_best(queue, lane, metric, frontier, row, error);
+    return store_next_queued(store, lane->metric, lane->scope, STORE_NEXT_ARRIVED, row, error);
+}
+
+enum lane_end { LANE_EMPTY, LANE_WAITS, LANE_HELD, LANE_STARTED, LANE_MORE, LANE_FAILED };
+
+/* Takes the next result of a lane: decides it within the open transaction, or finds that a job is to
+ * be started with it, which is left in `start`. */
+static enum lane_end take_next(struct queue *queue, const struct lane *lane, struct slice *slice,
+                               struct store_result **start, struct gate_answer *answer,
+                               struct error *error)
+{
+    const struct config_metric *metric = config_metric(queue->workshop->config, lane->metric);
+    struct decided *decided = &slice->items[slice->count];
+    struct store_frontier frontier = {0};
+    CLEANUP(store_result_freep) struct store_result *row = NULL;
+    enum readiness ready;
+    enum turn turn;
+
+    *answer = (struct gate_answer){.source = GATE_SOURCE_NONE};
+    *decided = (struct decided){.reference = NAN};
+    if (find_next(queue, lane, metric, &frontier, &row, error) < 0)
+        return LANE_FAILED;
+    if (!row)
+        return LANE_EMPTY;
+    turn = metric ? judge(queue, lane, metric, &frontier, row, answer, decided)
+                  : decide(decided, DECISION_REJECTED, "its metric is not configured any more");
+    if (turn == TURN_WAIT)
+        return LANE_WAITS;
+    if (turn == TURN_START) {
+        ready = readiness(queue);
+        if (ready == READY)
+            *start = TAKE(row);
+        return ready == READY ? LANE_STARTED : ready == NOT_READY ? LANE_WAITS : LANE_HELD;
+    }
+    decided->row = TAKE(row);
+    slice->count++;
+    return store_decided(queue, decided, answer, &frontier, error) < 0 ? LANE_FAILED : LANE_MORE;
+}
+
+static void tell(struct queue *queue, const struct slice *slice)
+{
+    for (size_t i = 0; i < slice->count; i++) {
+        const struct decided *decided = &slice->items[i];
+
+        if (decided->decision == DECISION_REJECTED)
+            queue->options.rejected(queue->options.data, decided->row, decided->reason);
+        log_event(&event_result_decided, LOG_TEXT("experiment", decided->row->experiment_id),
+                  LOG_TEXT("metric", decided->row->metric),
+                  LOG_NUMBER("before", decided->reference),
+                  LOG_NUMBER("after", decided->row->after),
+                  LOG_TEXT("decision", decision_name(decided->decision)),
+                  LOG_TEXT("reason", decided->reason));
+    }
+    if (slice->count)
+        queue->options.progress(queue->options.data);
+}
+
+static enum lane_end start_job(struct queue *queue, struct store_result *row,
+                               const struct gate_answer *answer, struct error *error)
+{
+    struct job *job;
+
+    if (job_new(&job, queue->workshop, row, answer, error) < 0) {
+        store_result_free(row);
+        return LANE_FAILED;
+    }
+    insert(queue, job);
+    return LANE_MORE;
+}
+
+/* Works on a lane until it waits, or a slice is full. */
+static enum lane_end work_lane(struct queue *queue, const struct lane *lane, struct error *error)
+{
+    CLEANUP(slice_freep) struct slice *slice = memory_new(sizeof(*slice));
+    struct store_result *start = NULL;
+    struct gate_answer answer;
+    enum lane_end end = LANE_MORE;
+
+    if (store_begin(queue->workshop->store, error) < 0)
+        return LANE_FAILED;
+    while (end == LANE_MORE && slice->count < SLICE_LIMIT)
+        end = take_next(queue, lane, slice, &start, &answer, error);
+    if (end == LANE_FAILED) {
+        store_rollback(queue->workshop->store);
+        return LANE_FAILED;
+    }
+    if (store_commit(queue->workshop->store, error) < 0) {
+        store_result_free(start);
+        return LANE_FAILED;
+    }
+    tell(queue, slice);
+    return end == LANE_STARTED ? start_job(queue, start, &answer, error) : end;
+}
+
+struct lanes {
+    struct lane items[LANE_LIMIT];
+    size_t count;
+};
+
+static void add_lane(void *data, const char *metric, const char *scope)
+{
+    struct lanes *lanes = data;
+
+    if (lanes->count < LANE_LIMIT)
+        lanes->items[lanes->count++] = (struct lane){.metric = memory_copy(metric),
+                                                     .scope = memory_copy(scope)};
+}
+
+static void lanes_freep(struct lanes **lanes)
+{
+    for (size_t i = 0; i < (*lanes)->count; i++) {
+        free((*lanes)->items[i].metric);
+        free((*lanes)->items[i].scope);
+    }
+    free(*lanes);
+}
+
+static void turn_after(struct queue *queue, uint64_t delay_ms);
+
+static void rest(struct queue *queue, bool held, bool waits)
+{
+    if (queue->jobs || waits)
+        queue->rest = QUEUE_BUSY;
+    else
+        queue->rest = held ? QUEUE_HELD : QUEUE_EMPTY;
+    if (held && !queue->told_held)
+        log_event(&event_queue_held,
+                  LOG_INTEGER("limit", queue->workshop->config->queue.max_open_pulls));
+    queue->told_held = held;
+    queue->options.rested(queue->options.data);
+}
+
+static void work(void *data)
+{
+    struct queue *queue = data;
+    CLEANUP(lanes_freep) struct lanes *lanes = memory_new(sizeof(*lanes));
+    bool more = false, held = false, waits = false, failed;
+    struct error error;
+
+    queue->turn = NULL;
+    if (queue->stopped)
+        return;
+    failed = store_each_lane(queue->workshop->store, add_lane, lanes, &error) < 0;
+    for (size_t i = 0; i < lanes->count && !failed; i++) {
+        enum lane_end end = work_lane(queue, &lanes->items[i], &error);
+
+        failed = end == LANE_FAILED;
+        more |= end == LANE_MORE;
+        held |= end == LANE_HELD;
+        waits |= end == LANE_WAITS;
+    }
+    if (failed) {
+        log_event(&event_store_failed, LOG_TEXT("reason", error.message));
+        turn_after(queue, TRY_AGAIN_MS);
+    } else if (more) {
+        turn_after(queue, 0);
+    } else {
+        rest(queue, held, waits);
+    }
+}
+
+static void turn_after(struct queue *queue, uint64_t delay_ms)
+{
+    queue->rest = QUEUE_BUSY;
+    if (!queue->turn && !queue->stopped)
+        queue->turn = loop_after(queue->loop, delay_ms, work, queue);
+}
+
+void queue_poke(struct queue *queue)
+{
+    turn_after(queue, 0);
+}
+
+/* ---- what jobs ask ------------------------------------------------------------------------------ */
+
+static bool may_push(void *data, const struct job *job)
+{
+    struct queue *queue = data;
+
+    for (const struct job *other = queue->jobs; other && other != job; other = other->next) {
+        if (!job_undoing(other) && in_lane(other, job->row->metric, job->row->scope))
+            return false;
+    }
+    return true;
+}
+
+static void proceed_all(struct queue *queue)
+{
+    for (struct job *job = queue->jobs; job; job = job->next)
+        job_proceed(job);
+}
+
+static void on_over(void *data, struct job *job)
+{
+    struct queue *queue = data;
+    struct job **place = &queue->jobs;
+
+    while (*place != job)
+        place = &(*place)->next;
+    *place = job->next;
+    if (job->settled)
+        queue->options.settled(queue->options.data, job->row, job->record.pull, job->settled_as);
+    job_free(job);
+    proceed_all(queue);
+    queue_poke(queue);
+    queue->options.progress(queue->options.data);
+}
+
+static void on_progress(void *data)
+{
+    struct queue *queue = data;
+
+    /* One that is undone frees a hand, and lets others push. */
+    proceed_all(queue);
+    queue_poke(queue);
+    queue->options.progress(queue->options.data);
+}
+
+/* ---- life --------------------------------------------------------------------------------------- */
+
+static void queue_freep(struct queue **queue)
+{
+    queue_free(*queue);
+}
+
+struct resumed {
+    struct store_job items[256];
+    size_t count;
+};
+
+static void collect_job(void *data, const struct store_job *record)
+{
+    struct resumed *resumed = data;
+    struct store_job *copy;
+
+    if (resumed->count == sizeof(resumed->items) / sizeof(resumed->items[0]))
+        return;
+    copy = &resumed->items[resumed->count++];
+    *copy = *record;
+    copy->reason = memory_copy(record->reason);
+    copy->failed_step = memory_copy(record->failed_step);
+}
+
+static void resumed_freep(struct resumed **resumed)
+{
+    for (size_t i = 0; i < (*resumed)->count; i++)
+        store_job_clear(&(*resumed)->items[i]);
+    free(*resumed);
+}
+
+static int resume(struct queue *queue, struct error *error)
+{
+    CLEANUP(resumed_freep) struct resumed *resumed = memory_new(sizeof(*resumed));
+
+    if (store_each_job(queue->workshop->store, collect_job, resumed, error) < 0)
+        return -1;
+    for (size_t i = 0; i < resumed->count; i++) {
+        struct store_result *row = NULL;
+        struct job *job;
+
+        if (store_load(queue->workshop->store, resumed->items[i].result, &row, error) < 0)
+            return -1;
+        job_resume(&job, queue->workshop, row, &resumed->items[i]);
+        insert(queue, job);
+    }
+    return 0;
+}
+
+int queue_new(struct queue **queue, uv_loop_t *loop, const struct queue_options *options,
+              struct error *error)
+{
+    CLEANUP(queue_freep) struct queue *made = memory_new(sizeof(*made));
+
+    made->loop = loop;
+    made->options = *options;
+    made->workshop = options->workshop;
+    made->workshop->may_push = may_push;
+    made->workshop->over = on_over;
+    made->workshop->progress = on_progress;
+    made->workshop->data = made;
+    if (resume(made, error) < 0)
+        return -1;
+    queue_poke(made);
+    *queue = TAKE(made);
+    return 0;
+}
+
+void queue_free(struct queue *queue)
+{
+    if (!queue)
+        return;
+    operation_clear(&queue->turn);
+    while (queue->jobs) {
+        struct job *job = queue->jobs;
+
+        queue->jobs = job->next;
+        job_free(job);
+    }
+    free(queue);
+}
+
+void queue_forge_changed(struct queue *queue)
+{
+    if (health_state(queue->workshop->health) != HEALTH_WELL)
+        return;
+    proceed_all(queue);
+    queue_poke(queue);
+}
+
+void queue_stop(struct queue *queue)
+{
+    queue->stopped = true;
+    operation_clear(&queue->turn);
+}
+
+enum queue_rest queue_rest(const struct queue *queue)
+{
+    return queue->rest;
+}
+
+const struct job *queue_jobs(const struct queue *queue)
+{
+    return queue->jobs;
+}

@@ -1,0 +1,256 @@
+/*
+ * The bare repository on disk, and the short operations.
+ *
+ * The repository is made by hand: three directories and two files are all that git asks for. That way
+ * it can be looked over before every use, for nothing, and whatever a crash left of it mended. It holds
+ * nothing that the forge and the sources do not hold, so one that is damaged is put aside and made anew.
+ */
+
+#include "daemon/repository/internal.h"
+
+#include "common/file.h"
+#include "common/loop.h"
+#include "common/memory.h"
+#include "common/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CONFIG_LIMIT  65536
+#define BASE_REF      "refs/winnowd/base"
+#define FETCH_TIMEOUT 20
+
+static const char config_sha1[] = "[core]\n"
+                                  "\trepositoryformatversion = 0\n"
+                                  "\tfilemode = true\n"
+                                  "\tbare = true\n"
+                                  "\thooksPath = /dev/null\n";
+
+static const char config_sha256[] = "[core]\n"
+                                    "\trepositoryformatversion = 1\n"
+                                    "\tfilemode = true\n"
+                                    "\tbare = true\n"
+                                    "\thooksPath = /dev/null\n"
+                                    "[extensions]\n"
+                                    "\tobjectFormat = sha256\n";
+
+static void repository_freep(struct repository **repository)
+{
+    repository_free(*repository);
+}
+
+int repository_new(struct repository **repository, uv_loop_t *loop, const struct config *config,
+                   const struct forge *forge, struct error *error)
+{
+    CLEANUP(repository_freep) struct repository *new = memory_new(sizeof(*new));
+
+    new->loop = loop;
+    new->config = config;
+    new->forge = forge;
+    new->directory = file_join(config->state, "repository.git");
+    new->scratch = file_join(config->state, "scratch");
+    new->git_dir = memory_format("--git-dir=%s", new->directory);
+    if (file_make_directories(new->scratch, 0700, error) < 0)
+        return error_wrap(error, "preparing the state directory");
+    if (git_new(&new->git, loop, config, forge, error) < 0)
+        return -1;
+    *repository = TAKE(new);
+    return 0;
+}
+
+int repository_sweep(struct repository *repository, struct error *error)
+{
+    if (file_remove_tree(repository->scratch, error) < 0)
+        return -1;
+    return file_make_directories(repository->scratch, 0700, error);
+}
+
+void repository_free(struct repository *repository)
+{
+    if (!repository)
+        return;
+    git_free(repository->git);
+    free(repository->directory);
+    free(repository->scratch);
+    free(repository->git_dir);
+    free(repository);
+}
+
+char *repository_scratch(struct repository *repository, const char *what)
+{
+    /* A git that outlived the daemon before us may still have names of its own in mind. */
+    return memory_format("%s/%s-%d-%llu", repository->scratch, what, (int)getpid(),
+                         (unsigned long long)repository->next_name++);
+}
+
+static void forget_bases(struct repository *repository)
+{
+    memset(repository->bases, 0, sizeof(repository->bases));
+}
+
+/* Out of sight at once; the bytes go at the next start, when the scratch directory is emptied. */
+static void put_aside(struct repository *repository)
+{
+    CLEANUP_FREE char *aside = repository_scratch(repository, "damaged");
+
+    rename(repository->directory, aside);
+    repository->generation++;
+    forget_bases(repository);
+}
+
+void repository_discard_damaged(const struct errand *errand, struct error *error)
+{
+    if (errand->repository->generation == errand->generation)
+        put_aside(errand->repository);
+    error->kind = ERROR_TRANSIENT;
+}
+
+void errand_begin(struct errand *errand, struct repository *repository,
+                  void (*discard)(struct operation *operation))
+{
+    errand->operation.discard = discard;
+    errand->repository = repository;
+    errand->generation = repository->generation;
+}
+
+/* Whether a file of the repository says what it should: 1, 0, or -1 where that cannot be seen just now. */
+static int holds(const struct repository *repository, const char *name, const char *content,
+                 struct error *error)
+{
+    CLEANUP_FREE char *path = file_join(repository->directory, name);
+    CLEANUP_FREE char *bytes = NULL;
+    size_t length;
+
+    if (file_read(&bytes, &length, AT_FDCWD, path, CONFIG_LIMIT, error) < 0)
+        return error->kind == ERROR_PERMANENT ? 0 : -1;
+    return length == strlen(content) && memcmp(bytes, content, length) == 0;
+}
+
+static int make_directory(const struct repository *repository, const char *name,
+                          struct error *error)
+{
+    CLEANUP_FREE char *path = file_join(repository->directory, name);
+
+    return file_make_directories(path, 0700, error);
+}
+
+static int write_file(const struct repository *repository, const char *name, const char *content,
+                      struct error *error)
+{
+    CLEANUP_FREE char *path = file_join(repository->directory, name);
+
+    return file_write(AT_FDCWD, path, content, strlen(content), 0600, error);
+}
+
+static int make_directories(const struct repository *repository, struct error *error)
+{
+    return make_directory(repository, "objects/pack", error) < 0
+               ? -1
+               : make_directory(repository, "refs/heads", error);
+}
+
+int repository_prepare(struct repository *repository, const char *hash, struct error *error)
+{
+    static const char head[] = "ref: refs/heads/none\n";
+    const char *config = strlen(hash) == 64 ? config_sha256 : config_sha1;
+    int whole = holds(repository, "config", config, error);
+
+    if (whole > 0)
+        whole = holds(repository, "HEAD", head, error);
+    if (whole > 0 && make_directories(repository, error) < 0)
+        whole = error->kind == ERROR_PERMANENT ? 0 : -1;
+    /* What cannot be looked at for want of something is not damaged: it holds the commits of all jobs. */
+    if (whole < 0)
+        return error_wrap(error, "looking at the repository in the state directory");
+    if (whole > 0)
+        return 0;
+    /* Also where there is nothing to put aside: what was known about it is not true any more. */
+    put_aside(repository);
+    if (make_directories(repository, error) < 0 ||
+        write_file(repository, "HEAD", head, error) < 0 ||
+        write_file(repository, "config", config, error) < 0)
+        return error_wrap(error, "making the repository in the state directory");
+    return 0;
+}
+
+int repository_set_ref(struct repository *repository, const char *ref, const char *hash,
+                       struct error *error)
+{
+    CLEANUP_FREE char *path = file_join(repository->directory, ref);
+    CLEANUP_FREE char *directory = memory_copy(path);
+    CLEANUP_FREE char *written = repository_scratch(repository, "ref");
+    CLEANUP_FREE char *line = memory_format("%s\n", hash);
+
+    /* Written elsewhere first, so that git never meets half a ref or one that is called *.tmp. */
+    *strrchr(directory, '/') = '\0';
+    if (file_make_directories(directory, 0700, error) < 0 ||
+        file_write(AT_FDCWD, written, line, strlen(line), 0600, error) < 0)
+        return -1;
+    if (rename(written, path) < 0)
+        return error_set(error, ERROR_TRANSIENT, "cannot write %s in our repository: %s", ref,
+                         strerror(errno));
+    return 0;
+}
+
+void repository_forget(struct repository *repository, const char *branch)
+{
+    CLEANUP_FREE char *path = memory_format("%s/refs/heads/%s", repository->directory, branch);
+    CLEANUP_FREE char *lock = memory_format("%s.lock", path);
+
+    unlink(path);
+    unlink(lock);
+}
+
+bool repository_has_base(const struct repository *repository, const char *hash)
+{
+    for (size_t i = 0; i < REPOSITORY_BASES; i++) {
+        if (strcmp(repository->bases[i], hash) == 0)
+            return true;
+    }
+    return false;
+}
+
+struct operation *repository_fetch(struct repository *repository, const char *hash,
+                                   process_callback callback, void *data)
+{
+    const char *const arguments[] = {
+        repository->git_dir,
+        "fetch",
+        "--quiet",
+        "--no-tags",
+        "--no-write-fetch-head",
+        "--no-recurse-submodules",
+        "--no-auto-maintenance",
+        "--end-of-options",
+        repository->forge->git_url,
+        hash,
+        NULL,
+    };
+    const struct git_command command = {
+        .arguments = arguments,
+        .reach = GIT_FORGE,
+        .output_limit = 65536,
+        .patience = FETCH_TIMEOUT,
+    };
+
+    return git_start(repository->git, &command, callback, data);
+}
+
+int repository_fetched(struct repository *repository, const char *hash,
+                       const struct process_result *result, struct error *error)
+{
+    struct error ignored;
+
+    if (!git_succeeded(result))
+        return git_failure(error, result, GIT_FORGE, "fetching the base from the forge");
+    /* The ref only spares the next fetch work, by telling the forge what is here. */
+    if (repository_set_ref(repository, BASE_REF, hash, &ignored) == 0) {
+        memcpy(repository->bases[repository->next_base], hash, strlen(hash) + 1);
+        repository->next_base = (repository->next_base + 1) % REPOSITORY_BASES;
+    }
+    return 0;
+}

@@ -1,0 +1,118 @@
+#pragma once
+
+/*
+ * The daemon's own bare repository, and everything that git does for a job.
+ *
+ * It lies at <state>/repository.git; nothing but the daemon writes to it. git runs as a child with a
+ * closed configuration (<state>/gitconfig as GIT_CONFIG_GLOBAL, no system configuration, no hooks,
+ * no prompts, no ext::), the forge's token in its environment and never in its arguments. Every
+ * operation ends in one callback; errors are transient where the network or the forge is in the way,
+ * permanent where the change or the forge refuses.
+ */
+
+#include "common/error.h"
+#include "common/operation.h"
+#include "config/config.h"
+#include "daemon/forge.h"
+#include "daemon/result.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct repository;
+
+/* Prepares <state>: gitconfig, directories. The bare repository itself is made by the first operation
+ * that needs it. `config` and `forge` must outlive it. */
+int repository_new(struct repository **repository, uv_loop_t *loop, const struct config *config,
+                   const struct forge *forge, struct error *error);
+
+/* At start, once no git of a daemon before us runs any more: empties the scratch directory. */
+int repository_sweep(struct repository *repository, struct error *error);
+void repository_free(struct repository *repository); /* NULL-safe; operations must be over */
+
+/* look: what base and branch point at, at the forge, in one call. An empty string: no such branch. */
+struct repository_refs {
+    char base[FORGE_HASH_SIZE];
+    char branch[FORGE_HASH_SIZE];
+};
+typedef void (*repository_look_callback)(void *data, const struct repository_refs *refs,
+                                         const struct error *error);
+struct operation *repository_look(struct repository *repository, const char *branch,
+                                  repository_look_callback callback, void *data);
+
+/* held: whether the base pointed at `sha` at some moment since it pointed at `since` (fetches the
+ * base): true for `since` itself, its present tip, and what lies between them on the first-parent
+ * line. For adopting a branch whose creation was not answered. */
+typedef void (*repository_held_callback)(void *data, bool held, const struct error *error);
+struct operation *repository_held(struct repository *repository, const char *sha, const char *since,
+                                  repository_held_callback callback, void *data);
+
+/* compose: one commit of the change on the base. */
+struct repository_file {
+    char *path; /* as git holds it: bytes, usually UTF-8 */
+    int64_t added;
+    int64_t removed; /* both -1: binary */
+};
+
+struct repository_change {
+    char commit[FORGE_HASH_SIZE];   /* the composed commit; its parent is the base */
+    char measured[FORGE_HASH_SIZE]; /* full hash of the measured commit; "" for a patch or diff */
+    bool tree_is_measured; /* the composed tree is the measured commit's tree, to the byte */
+    struct repository_file *files; /* by path */
+    size_t file_count;
+    char **
+        contained; /* full hashes between base and measured commit, itself left out; at most 1000 */
+    size_t contained_count;
+};
+
+/* A deep copy, and its end; an empty one may be cleared, too. */
+void repository_change_copy(struct repository_change *copy, const struct repository_change *change);
+void repository_change_clear(struct repository_change *change);
+
+struct repository_compose {
+    const char *base;   /* full hash; fetched from the forge if it is not here yet */
+    const char *branch; /* to keep the commit by: a ref of that name in our repository */
+    const struct result *result;
+    const char *patch; /* bytes of the patch file, for RESULT_CHANGE_PATCH */
+    size_t patch_length;
+    const char *message; /* of the commit, trailers included; "%M" in it is replaced by the measured
+                            commit's full hash */
+    int64_t date;        /* seconds; author and committer date, so that composing again makes the
+                            same hash */
+};
+
+/* `change` is valid inside the callback only. A change that is empty, conflicts, touches protected
+ * files, leaves the tree or is no diff at all is a permanent error that names the files. */
+typedef void (*repository_compose_callback)(void *data, const struct repository_change *change,
+                                            const struct error *error);
+struct operation *repository_compose(struct repository *repository,
+                                     const struct repository_compose *compose,
+                                     repository_compose_callback callback, void *data);
+
+/* forget: drops the ref that compose kept its commit by; gone already is fine. */
+void repository_forget(struct repository *repository, const char *branch);
+
+/* clone: a fresh shallow clone of the composed commit at `directory` (made; its parent exists), on a
+ * branch named `branch`, without remote or credentials and with a configuration of our making. */
+typedef void (*repository_done_callback)(void *data, const struct error *error);
+struct operation *repository_clone(struct repository *repository, const char *branch,
+                                   const char *commit, const char *directory,
+                                   repository_done_callback callback, void *data);
+
+/* push: moves the branch at the forge to `commit`, a plain fast-forward. Success if it is there
+ * already. A refusal (moved by somebody, protected, a server hook) is permanent. */
+struct operation *repository_push(struct repository *repository, const char *branch,
+                                  const char *commit, repository_done_callback callback,
+                                  void *data);
+
+/* delete: removes the branch at the forge while it points at one of `expected` (NULL-terminated, one
+ * or two hashes), comparing and deleting in one step at the server. After a refusal it looks again:
+ * gone is GONE, pointing elsewhere is MOVED and nothing was done. */
+enum repository_deleted { REPOSITORY_DELETED, REPOSITORY_GONE, REPOSITORY_MOVED };
+typedef void (*repository_delete_callback)(void *data, enum repository_deleted deleted,
+                                           const char *points_at, const struct error *error);
+struct operation *repository_delete(struct repository *repository, const char *branch,
+                                    const char *const *expected,
+                                    repository_delete_callback callback, void *data);

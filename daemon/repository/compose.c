@@ -1,0 +1,508 @@
+/*
+ * One commit of a change on the base.
+ *
+ *     base here? ─ no ─▶ fetch
+ *         │◀──────────────┘
+ *         ├─ commit ─▶ measured.c ─▶ a tree ─┐
+ *         └─ patch ──▶ patched.c ─▶ an index ┴▶ compare with the base ─▶ check ─▶ look into files ─▶ import
+ *
+ * What either way leads to is only compared with the base, file by file. The commit is then made from
+ * the base and the list of what differs and passed the checks, with git fast-import, so that nothing can
+ * be in it that was not looked at, and what stays out stays as it is on the base. Date and message are
+ * given, so that the same change on the same base is the same commit again.
+ */
+
+#include "common/loop.h"
+#include "common/memory.h"
+#include "common/text.h"
+#include "daemon/repository/change.h"
+#include "daemon/repository/internal.h"
+#include "daemon/repository/measured.h"
+#include "daemon/repository/patched.h"
+#include "daemon/repository/tox.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LIST_LIMIT    ((size_t)64 * 1024 * 1024)
+#define CONTENT_LIMIT ((size_t)32 * 1024 * 1024)
+#define IMPORT_LIMIT  ((size_t)64 * 1024)
+
+struct composing {
+    struct errand errand;
+    char *base;
+    char *branch;
+    char *message;
+    int64_t date;
+    enum result_change kind;
+    char *digits; /* of the measured commit; so is the next one */
+    char *source;
+    struct text patch;
+    char *index; /* path of our index file; NULL for a commit */
+    struct measured measured;
+    struct change list;
+    struct repository_change change;
+    repository_compose_callback callback;
+    void *data;
+};
+
+static void remove_index(const char *index)
+{
+    CLEANUP_FREE char *lock = NULL;
+
+    if (!index)
+        return;
+    lock = memory_format("%s.lock", index);
+    unlink(index);
+    unlink(lock);
+}
+
+static void composing_discard(struct operation *operation)
+{
+    struct composing *composing = (struct composing *)operation;
+
+    operation_clear(&composing->errand.step);
+    remove_index(composing->index);
+    repository_change_clear(&composing->change);
+    change_free(&composing->list);
+    text_free(&composing->patch);
+    free(composing->base);
+    free(composing->branch);
+    free(composing->message);
+    free(composing->digits);
+    free(composing->source);
+    free(composing->index);
+    free(composing);
+}
+
+/* The operation is over for its owner as soon as the callback was entered; what the callback is shown
+ * lives until it returns. */
+static void composing_end(struct composing *composing, const struct error *error)
+{
+    composing->callback(composing->data, error ? NULL : &composing->change, error);
+    composing_discard(&composing->errand.operation);
+}
+
+static void composing_fail(struct composing *composing, const struct process_result *result,
+                           const char *what)
+{
+    struct error error;
+
+    git_failure(&error, result, GIT_LOCAL, what);
+    if (git_found_damage(result))
+        repository_discard_damaged(&composing->errand, &error);
+    composing_end(composing, &error);
+}
+
+/* "<commit>\n040000 tree <tree>\t\n" */
+static bool read_import(struct composing *composing, const char *output)
+{
+    char tree[FORGE_HASH_SIZE];
+
+    if (sscanf(output, "%64[0-9a-f] 040000 tree %64[0-9a-f]", composing->change.commit, tree) !=
+            2 ||
+        !git_is_hash(composing->change.commit))
+        return false;
+    composing->change.tree_is_measured = strcmp(tree, composing->measured.own_tree) == 0;
+    return true;
+}
+
+static void fill_files(struct composing *composing)
+{
+    struct repository_change *change = &composing->change;
+
+    change->files = memory_new_array(composing->list.count, sizeof(*change->files));
+    change->file_count = composing->list.count;
+    for (size_t i = 0; i < composing->list.count; i++) {
+        change->files[i].path = TAKE(composing->list.entries[i].path);
+        change->files[i].added = composing->list.entries[i].added;
+        change->files[i].removed = composing->list.entries[i].removed;
+    }
+}
+
+static void imported(void *data, const struct process_result *result)
+{
+    struct composing *composing = data;
+    struct error error;
+
+    composing->errand.step = NULL;
+    if (!git_succeeded(result)) {
+        composing_fail(composing, result, "making the commit");
+        return;
+    }
+    if (!read_import(composing, result->output)) {
+        error_set(&error, ERROR_BUG, "git's import cannot be read");
+        composing_end(composing, &error);
+        return;
+    }
+    fill_files(composing);
+    composing_end(composing, NULL);
+}
+
+/* A name or address without what would end it early. */
+static void append_plain(struct text *text, const char *string)
+{
+    for (; *string; string++) {
+        if ((unsigned char)*string >= ' ' && *string != '<' && *string != '>')
+            text_append_bytes(text, string, 1);
+    }
+}
+
+static void append_person(const struct composing *composing, struct text *text, const char *role)
+{
+    const struct config *config = composing->errand.repository->config;
+
+    text_append_format(text, "%s ", role);
+    append_plain(text, config->change.author_name);
+    text_append(text, " <");
+    append_plain(text, config->change.author_email);
+    text_append_format(text, "> %lld +0000\n", (long long)composing->date);
+}
+
+/* The message, with the measured commit's name put in where it is asked for. */
+static void append_message(const struct composing *composing, struct text *text)
+{
+    CLEANUP_TEXT struct text message = {0};
+    const char *measured = composing->measured.commit;
+
+    for (const char *at = composing->message; *at; at++) {
+        if (measured[0] && at[0] == '%' && at[1] == 'M') {
+            text_append(&message, measured);
+            at++;
+        } else {
+            text_append_bytes(&message, at, 1);
+        }
+    }
+    text_append_format(text, "data %zu\n", message.length);
+    text_append_bytes(text, text_string(&message), message.length);
+    text_append(text, "\n");
+}
+
+static void append_path(struct text *text, const char *path)
+{
+    text_append(text, "\"");
+    for (; *path; path++) {
+        if (*path == '"' || *path == '\\')
+            text_append(text, "\\");
+        if (*path == '\n')
+            text_append(text, "\\n");
+        else
+            text_append_bytes(text, path, 1);
+    }
+    text_append(text, "\"\n");
+}
+
+/* What goes comes before what comes, since a directory may take a file's place. */
+static void append_entries(const struct change *list, struct text *text)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->entries[i].new_mode == 0) {
+            text_append(text, "D ");
+            append_path(text, list->entries[i].path);
+        }
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        const struct change_entry *entry = &list->entries[i];
+
+        if (entry->new_mode != 0) {
+            text_append_format(text, "M %06o %s ", entry->new_mode, entry->new_hash);
+            append_path(text, entry->path);
+        }
+    }
+}
+
+static void import(struct composing *composing)
+{
+    struct repository *repository = composing->errand.repository;
+    CLEANUP_TEXT struct text stream = {0};
+    const char *const arguments[] = {repository->git_dir, "fast-import", "--quiet", NULL};
+
+    text_append_format(&stream, "feature done\ncommit refs/heads/%s\nmark :1\n", composing->branch);
+    append_person(composing, &stream, "author");
+    append_person(composing, &stream, "committer");
+    append_message(composing, &stream);
+    text_append_format(&stream, "from %s\n", composing->base);
+    append_entries(&composing->list, &stream);
+    text_append(&stream, "\nget-mark :1\nls :1 \"\"\ndone\n");
+
+    const struct git_command command = {
+        .arguments = arguments,
+        .reach = GIT_LOCAL,
+        .input = text_string(&stream),
+        .input_length = stream.length,
+        .output_limit = IMPORT_LIMIT,
+    };
+
+    /* An earlier try's commit would make this one an update that is no fast-forward, and a git that was
+     * killed may have left its lock. */
+    repository_forget(repository, composing->branch);
+    composing->errand.step = git_start(repository->git, &command, imported, composing);
+}
+
+/* What is left of the answer of `git cat-file --batch`: "<hash> blob <size>\n<bytes>\n" each. */
+struct contents {
+    const char *at;
+    const char *end;
+};
+
+static bool next_content(struct contents *contents, const char **bytes, size_t *length)
+{
+    int header = 0;
+    unsigned long long size = 0;
+
+    if (contents->at >= contents->end ||
+        sscanf(contents->at, "%*64[0-9a-f] blob %llu%n", &size, &header) != 1 || header == 0 ||
+        contents->at[header] != '\n')
+        return false;
+    contents->at += header + 1;
+    if (size >= (size_t)(contents->end - contents->at))
+        return false;
+    *bytes = contents->at;
+    *length = (size_t)size;
+    contents->at += size + 1;
+    return true;
+}
+
+static int check_tox(const struct change_entry *entry, struct contents *contents,
+                     struct error *error)
+{
+    const char *old = NULL;
+    const char *new = NULL;
+    size_t old_length = 0;
+    size_t new_length = 0;
+
+    if ((entry->old_mode && !next_content(contents, &old, &old_length)) ||
+        (entry->new_mode && !next_content(contents, &new, &new_length)))
+        return error_set(error, ERROR_PERMANENT, "%s cannot be read", entry->path);
+    if (tox_orders_differ(entry->path, old, old_length, new, new_length))
+        return error_set(
+            error, ERROR_PERMANENT,
+            "the change touches protected files: %s, the part that tells tox what to run",
+            entry->path);
+    return 0;
+}
+
+static int check_link(const struct change_entry *entry, struct contents *contents,
+                      struct error *error)
+{
+    const char *target;
+    size_t length;
+
+    if (!next_content(contents, &target, &length))
+        return error_set(error, ERROR_PERMANENT, "a symbolic link cannot be read");
+    return change_check_link(entry->path, target, length, error);
+}
+
+static void contents_read(void *data, const struct process_result *result)
+{
+    struct composing *composing = data;
+    struct contents contents = {result->output, result->output + result->output_length};
+    struct error error;
+    int failed = 0;
+
+    composing->errand.step = NULL;
+    if (!git_succeeded(result)) {
+        composing_fail(composing, result, "reading the changed files");
+        return;
+    }
+    for (size_t i = 0; i < composing->list.count && failed == 0; i++) {
+        const struct change_entry *entry = &composing->list.entries[i];
+
+        if (change_is_tox(entry))
+            failed = check_tox(entry, &contents, &error);
+        else if (change_is_link(entry))
+            failed = check_link(entry, &contents, &error);
+    }
+    if (failed < 0)
+        composing_end(composing, &error);
+    else
+        import(composing);
+}
+
+/* Asks for the files that have to be looked into, in the order in which they are checked. */
+static void look_into(struct composing *composing)
+{
+    struct repository *repository = composing->errand.repository;
+    CLEANUP_TEXT struct text wanted = {0};
+    const char *const arguments[] = {repository->git_dir, "cat-file", "--batch", NULL};
+
+    for (size_t i = 0; i < composing->list.count; i++) {
+        const struct change_entry *entry = &composing->list.entries[i];
+
+        if (change_is_tox(entry) && entry->old_mode)
+            text_append_format(&wanted, "%s\n", entry->old_hash);
+        if ((change_is_tox(entry) && entry->new_mode) || change_is_link(entry))
+            text_append_format(&wanted, "%s\n", entry->new_hash);
+    }
+    if (wanted.length == 0) {
+        import(composing);
+        return;
+    }
+
+    const struct git_command command = {
+        .arguments = arguments,
+        .reach = GIT_LOCAL,
+        .input = text_string(&wanted),
+        .input_length = wanted.length,
+        .output_limit = CONTENT_LIMIT,
+    };
+
+    composing->errand.step = git_start(repository->git, &command, contents_read, composing);
+}
+
+static void listed(void *data, const struct process_result *result)
+{
+    struct composing *composing = data;
+    const struct config *config = composing->errand.repository->config;
+    struct error error;
+
+    composing->errand.step = NULL;
+    if (!git_succeeded(result))
+        composing_fail(composing, result, "comparing the change with the base");
+    else if (change_parse(&composing->list, result->output, result->output_length, &error) < 0 ||
+             change_exclude(&composing->list, config->change.exclude.items, &error) < 0 ||
+             change_check(&composing->list, config->change.protect.items, &error) < 0)
+        composing_end(composing, &error);
+    else
+        look_into(composing);
+}
+
+/* Compares with the base: our index, or, where `tree` is given, that tree. */
+static void compare(struct composing *composing, const char *tree)
+{
+    struct repository *repository = composing->errand.repository;
+    const char *const arguments[] = {
+        repository->git_dir,
+        tree ? "diff-tree" : "diff-index",
+        tree ? "-r" : "--cached",
+        "-z",
+        "--raw",
+        "--numstat",
+        "--no-abbrev",
+        "--no-renames",
+        "--no-ext-diff",
+        "--no-textconv",
+        "--ignore-submodules=none",
+        composing->base,
+        tree ? tree : "--",
+        tree ? "--" : NULL,
+        NULL,
+    };
+    const struct git_command command = {
+        .arguments = arguments,
+        .reach = GIT_LOCAL,
+        .index = tree ? NULL : composing->index,
+        .output_limit = LIST_LIMIT,
+    };
+
+    composing->errand.step = git_start(repository->git, &command, listed, composing);
+}
+
+static void patch_applied(void *data, const struct error *error)
+{
+    struct composing *composing = data;
+
+    composing->errand.step = NULL;
+    if (error)
+        composing_end(composing, error);
+    else
+        compare(composing, NULL);
+}
+
+static void commit_measured(void *data, struct measured *measured, const struct error *error)
+{
+    struct composing *composing = data;
+    struct repository_change *change = &composing->change;
+
+    composing->errand.step = NULL;
+    if (error) {
+        composing_end(composing, error);
+        return;
+    }
+    composing->measured = *measured;
+    memcpy(change->measured, measured->commit, sizeof(change->measured));
+    change->contained = TAKE(measured->contained);
+    change->contained_count = measured->contained_count;
+    compare(composing, composing->measured.tree);
+}
+
+/* The base is here. */
+static void bring_in(struct composing *composing)
+{
+    struct repository *repository = composing->errand.repository;
+
+    if (composing->kind == RESULT_CHANGE_COMMIT) {
+        composing->errand.step = measured_start(repository, composing->base, composing->digits,
+                                                composing->source, commit_measured, composing);
+    } else {
+        composing->index = repository_scratch(repository, "index");
+        composing->errand.step = patched_start(repository, composing->base, composing->index,
+                                               text_string(&composing->patch),
+                                               composing->patch.length, patch_applied, composing);
+    }
+}
+
+static void base_fetched(void *data, const struct process_result *result)
+{
+    struct composing *composing = data;
+    struct error error;
+
+    composing->errand.step = NULL;
+    if (repository_fetched(composing->errand.repository, composing->base, result, &error) < 0)
+        composing_end(composing, &error);
+    else
+        bring_in(composing);
+}
+
+static void composing_begin(void *data)
+{
+    struct composing *composing = data;
+    struct repository *repository = composing->errand.repository;
+    struct error error;
+
+    composing->errand.step = NULL;
+    if (composing->kind == RESULT_CHANGE_NONE || !git_is_hash(composing->base)) {
+        error_set(&error, ERROR_BUG, "there is nothing to compose");
+        composing_end(composing, &error);
+        return;
+    }
+    if (repository_prepare(repository, composing->base, &error) < 0) {
+        composing_end(composing, &error);
+        return;
+    }
+    /* What was made anew just now is not what an earlier git found damaged. */
+    composing->errand.generation = repository->generation;
+    if (repository_has_base(repository, composing->base)) {
+        bring_in(composing);
+    } else {
+        composing->errand.step = repository_fetch(repository, composing->base, base_fetched,
+                                                  composing);
+    }
+}
+
+struct operation *repository_compose(struct repository *repository,
+                                     const struct repository_compose *compose,
+                                     repository_compose_callback callback, void *data)
+{
+    struct composing *composing = memory_new(sizeof(*composing));
+    const struct result *result = compose->result;
+
+    errand_begin(&composing->errand, repository, composing_discard);
+    composing->base = memory_copy(compose->base);
+    composing->branch = memory_copy(compose->branch);
+    composing->message = memory_copy(compose->message);
+    composing->date = compose->date;
+    composing->kind = result->change;
+    composing->digits = memory_copy(result->commit);
+    composing->source = memory_copy(result->repository);
+    if (result->change == RESULT_CHANGE_PATCH)
+        text_append_bytes(&composing->patch, compose->patch, compose->patch_length);
+    else if (result->change == RESULT_CHANGE_DIFF)
+        text_append(&composing->patch, result->diff);
+    composing->callback = callback;
+    composing->data = data;
+    composing->errand.step = loop_after(repository->loop, 0, composing_begin, composing);
+    return &composing->errand.operation;
+}

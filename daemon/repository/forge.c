@@ -1,0 +1,459 @@
+/*
+ * What git does at the forge besides fetching: looking, pushing, and the leased delete.
+ *
+ * There are two pushes, both in this file. One moves a branch forward and has no way to force it. The
+ * other deletes, with a lease: the server compares and deletes in one step. Its refusals say "stale
+ * info" of a branch that moved and of one that is gone alike, so after any refusal it is looked again.
+ */
+
+#include "daemon/repository/internal.h"
+
+#include "common/memory.h"
+#include "common/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LOOK_PATIENCE 2
+#define PUSH_PATIENCE 4
+#define OUTPUT_LIMIT  ((size_t)1024 * 1024)
+#define HISTORY_LIMIT "--max-count=10000"
+
+/* Asks for the base and one branch, exactly by their full names. */
+static struct operation *start_look(struct repository *repository, const char *branch,
+                                    process_callback callback, void *data)
+{
+    CLEANUP_FREE char *base_ref = memory_format("refs/heads/%s", repository->config->forge.base);
+    CLEANUP_FREE char *branch_ref = branch ? memory_format("refs/heads/%s", branch) : NULL;
+    const char *const arguments[] = {
+        "ls-remote", "--end-of-options", repository->forge->git_url, base_ref, branch_ref, NULL,
+    };
+    const struct git_command command = {
+        .arguments = arguments,
+        .reach = GIT_FORGE,
+        .output_limit = OUTPUT_LIMIT,
+        .patience = LOOK_PATIENCE,
+    };
+
+    return git_start(repository->git, &command, callback, data);
+}
+
+/* Finds "<hash>\trefs/heads/<branch>\n"; names that only end alike are listed, too. */
+static void find_branch(const char *output, const char *branch, char hash[FORGE_HASH_SIZE])
+{
+    CLEANUP_FREE char *tail = memory_format("\trefs/heads/%s\n", branch);
+    size_t tail_length = strlen(tail);
+
+    hash[0] = '\0';
+    for (const char *line = output; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+        size_t length = strcspn(line, "\t\n");
+
+        if (strncmp(line + length, tail, tail_length) == 0 && length < FORGE_HASH_SIZE) {
+            memcpy(hash, line, length);
+            hash[length] = '\0';
+            return;
+        }
+    }
+}
+
+/* Reads the answer to a look; `branch` may be NULL. An answer without the base is none: what sits between
+ * us and the forge may say "fine" to everything, and a branch is not gone because of that. */
+static int read_look(const struct repository *repository, const struct process_result *result,
+                     const char *branch, struct repository_refs *refs, struct error *error)
+{
+    const char *base = repository->config->forge.base;
+
+    memset(refs, 0, sizeof(*refs));
+    if (!git_succeeded(result))
+        return git_failure(error, result, GIT_FORGE, "looking at the forge's branches");
+    find_branch(result->output, base, refs->base);
+    if (branch)
+        find_branch(result->output, branch, refs->branch);
+    if (!refs->base[0])
+        return error_set(error, ERROR_TRANSIENT, "the forge shows no base branch \"%s\"", base);
+    return 0;
+}
+
+struct look {
+    struct errand errand;
+    char *branch;
+    repository_look_callback callback;
+    void *data;
+};
+
+static void look_discard(struct operation *operation)
+{
+    struct look *look = (struct look *)operation;
+
+    operation_clear(&look->errand.step);
+    free(look->branch);
+    free(look);
+}
+
+static void look_ended(void *data, const struct process_result *result)
+{
+    struct look *look = data;
+    repository_look_callback callback = look->callback;
+    void *callback_data = look->data;
+    struct repository_refs refs;
+    struct error error;
+    int failed = read_look(look->errand.repository, result, look->branch, &refs, &error);
+
+    look->errand.step = NULL;
+    look_discard(&look->errand.operation);
+    callback(callback_data, &refs, failed < 0 ? &error : NULL);
+}
+
+struct operation *repository_look(struct repository *repository, const char *branch,
+                                  repository_look_callback callback, void *data)
+{
+    struct look *look = memory_new(sizeof(*look));
+
+    errand_begin(&look->errand, repository, look_discard);
+    look->branch = memory_copy(branch);
+    look->callback = callback;
+    look->data = data;
+    look->errand.step = start_look(repository, branch, look_ended, look);
+    return &look->errand.operation;
+}
+
+struct held {
+    struct errand errand;
+    char *sha;
+    char *since;
+    char tip[FORGE_HASH_SIZE];
+    repository_held_callback callback;
+    void *data;
+};
+
+static void held_discard(struct operation *operation)
+{
+    struct held *held = (struct held *)operation;
+
+    operation_clear(&held->errand.step);
+    free(held->sha);
+    free(held->since);
+    free(held);
+}
+
+static void held_end(struct held *held, bool answer, const struct error *error)
+{
+    repository_held_callback callback = held->callback;
+    void *data = held->data;
+
+    held_discard(&held->errand.operation);
+    callback(data, answer, error);
+}
+
+/* The line is told from the tip backwards: `sha` counts if it comes before `since`. */
+static void held_listed(void *data, const struct process_result *result)
+{
+    struct held *held = data;
+    struct error error;
+
+    held->errand.step = NULL;
+    if (!git_succeeded(result)) {
+        git_failure(&error, result, GIT_LOCAL, "reading the base's history");
+        held_end(held, false, &error);
+        return;
+    }
+
+    const char *sha = strstr(result->output, held->sha);
+    const char *since = strstr(result->output, held->since);
+
+    held_end(held, sha && since && sha <= since, NULL);
+}
+
+static void held_fetched(void *data, const struct process_result *result)
+{
+    struct held *held = data;
+    struct repository *repository = held->errand.repository;
+    struct error error;
+
+    held->errand.step = NULL;
+    if (repository_fetched(repository, held->tip, result, &error) < 0) {
+        held_end(held, false, &error);
+        return;
+    }
+
+    const char *const arguments[] = {
+        repository->git_dir, "rev-list", "--first-parent", HISTORY_LIMIT, held->tip, "--", NULL,
+    };
+    const struct git_command command = {
+        .arguments = arguments,
+        .reach = GIT_LOCAL,
+        .output_limit = OUTPUT_LIMIT,
+    };
+
+    held->errand.step = git_start(repository->git, &command, held_listed, held);
+}
+
+static void held_looked(void *data, const struct process_result *result)
+{
+    struct held *held = data;
+    struct repository *repository = held->errand.repository;
+    struct repository_refs refs;
+    struct error error;
+
+    held->errand.step = NULL;
+    if (read_look(repository, result, NULL, &refs, &error) < 0) {
+        held_end(held, false, &error);
+        return;
+    }
+    memcpy(held->tip, refs.base, sizeof(held->tip));
+    if (strcmp(held->sha, held->since) == 0 || strcmp(held->sha, held->tip) == 0) {
+        held_end(held, true, NULL);
+    } else if (repository_prepare(repository, held->tip, &error) < 0) {
+        held_end(held, false, &error);
+    } else {
+        held->errand.step = repository_fetch(repository, held->tip, held_fetched, held);
+    }
+}
+
+struct operation *repository_held(struct repository *repository, const char *sha, const char *since,
+                                  repository_held_callback callback, void *data)
+{
+    struct held *held = memory_new(sizeof(*held));
+
+    errand_begin(&held->errand, repository, held_discard);
+    held->sha = memory_copy(sha);
+    held->since = memory_copy(since);
+    held->callback = callback;
+    held->data = data;
+    held->errand.step = start_look(repository, NULL, held_looked, held);
+    return &held->errand.operation;
+}
+
+/* The server's own words about one ref, from --porcelain: "!\t<from>:<to>\t<summary>". Appends the
+ * summary and what the server's hooks said. False if no ref was refused. */
+static bool find_refusal(const struct process_result *result, struct text *said)
+{
+    const char *line = result->output;
+
+    while (*line && *line != '!') {
+        line += strcspn(line, "\n");
+        line += *line == '\n';
+    }
+    if (!*line)
+        return false;
+
+    size_t length = strcspn(line, "\n");
+    const char *summary = memrchr(line, '\t', length);
+
+    if (summary)
+        text_append_bytes(said, summary + 1, length - (size_t)(summary + 1 - line));
+    for (const char *at = strstr(result->errors, "remote: "); at; at = strstr(at, "remote: ")) {
+        at += strlen("remote: ");
+        text_append(said, " ");
+        text_append_bytes(said, at, strcspn(at, "\n"));
+    }
+    return true;
+}
+
+static void push_failure(struct error *error, const struct process_result *result, const char *what)
+{
+    CLEANUP_TEXT struct text said = {0};
+
+    if (result->output && find_refusal(result, &said))
+        git_failure_said(error, result, GIT_FORGE, what, text_string(&said));
+    else
+        git_failure(error, result, GIT_FORGE, what);
+}
+
+struct push {
+    struct errand errand;
+    repository_done_callback callback;
+    void *data;
+};
+
+static void push_discard(struct operation *operation)
+{
+    struct push *push = (struct push *)operation;
+
+    operation_clear(&push->errand.step);
+    free(push);
+}
+
+static void push_ended(void *data, const struct process_result *result)
+{
+    struct push *push = data;
+    repository_done_callback callback = push->callback;
+    void *callback_data = push->data;
+    bool failed = !git_succeeded(result);
+    struct error error;
+
+    push->errand.step = NULL;
+    if (failed)
+        push_failure(&error, result, "pushing the branch");
+    push_discard(&push->errand.operation);
+    callback(callback_data, failed ? &error : NULL);
+}
+
+struct operation *repository_push(struct repository *repository, const char *branch,
+                                  const char *commit, repository_done_callback callback, void *data)
+{
+    CLEANUP_FREE char *refspec = memory_format("%s:refs/heads/%s", commit, branch);
+    const char *const arguments[] = {
+        repository->git_dir,
+        "push",
+        "--porcelain",
+        "--no-verify",
+        "--no-recurse-submodules",
+        "--end-of-options",
+        repository->forge->git_url,
+        refspec,
+        NULL,
+    };
+    const struct git_command command = {
+        .arguments = arguments,
+        .reach = GIT_FORGE,
+        .output_limit = OUTPUT_LIMIT,
+        .patience = PUSH_PATIENCE,
+    };
+    struct push *push = memory_new(sizeof(*push));
+
+    errand_begin(&push->errand, repository, push_discard);
+    push->callback = callback;
+    push->data = data;
+    push->errand.step = git_start(repository->git, &command, push_ended, push);
+    return &push->errand.operation;
+}
+
+struct delete
+{
+    struct errand errand;
+    char *branch;
+    char *expected[2];
+    char points_at[FORGE_HASH_SIZE];
+    struct error refusal; /* of the last try */
+    bool refused;
+    repository_delete_callback callback;
+    void *data;
+};
+
+static void delete_discard(struct operation *operation)
+{
+    struct delete *delete = (struct delete *)operation;
+
+    operation_clear(&delete->errand.step);
+    free(delete->branch);
+    free(delete->expected[0]);
+    free(delete->expected[1]);
+    free(delete);
+}
+
+static void delete_end(struct delete *delete, enum repository_deleted deleted,
+                       const struct error *error)
+{
+    repository_delete_callback callback = delete->callback;
+    void *data = delete->data;
+    char points_at[FORGE_HASH_SIZE];
+
+    memcpy(points_at, delete->points_at, sizeof(points_at));
+    delete_discard(&delete->errand.operation);
+    callback(data, deleted, points_at, error);
+}
+
+static void delete_looked(void *data, const struct process_result *result);
+
+static void delete_pushed(void *data, const struct process_result *result)
+{
+    struct delete *delete = data;
+    CLEANUP_TEXT struct text said = {0};
+
+    delete->errand.step = NULL;
+    if (git_succeeded(result)) {
+        delete_end(delete, REPOSITORY_DELETED, NULL);
+        return;
+    }
+    push_failure(&delete->refusal, result, "deleting the branch");
+    if (!result->output || !find_refusal(result, &said)) {
+        /* No answer: it may be gone or not. The caller repeats, and then it is looked first. */
+        struct error error = delete->refusal;
+
+        delete_end(delete, REPOSITORY_MOVED, &error);
+        return;
+    }
+    delete->refused = true;
+    delete->errand.step = start_look(delete->errand.repository, delete->branch, delete_looked,
+                                     delete);
+}
+
+/* The lease names the one hash that the branch was seen at; the source is empty, always. */
+static void delete_push(struct delete *delete)
+{
+    struct repository *repository = delete->errand.repository;
+    CLEANUP_FREE char *lease = memory_format("--force-with-lease=refs/heads/%s:%s", delete->branch,
+                                             delete->points_at);
+    CLEANUP_FREE char *refspec = memory_format(":refs/heads/%s", delete->branch);
+    const char *const arguments[] = {
+        repository->git_dir,
+        "push",
+        "--porcelain",
+        "--no-verify",
+        lease,
+        "--end-of-options",
+        repository->forge->git_url,
+        refspec,
+        NULL,
+    };
+    const struct git_command command = {
+        .arguments = arguments,
+        .reach = GIT_FORGE,
+        .output_limit = OUTPUT_LIMIT,
+        .patience = PUSH_PATIENCE,
+    };
+
+    delete->errand.step = git_start(repository->git, &command, delete_pushed, delete);
+}
+
+static bool is_expected(const struct delete *delete, const char *hash)
+{
+    for (size_t i = 0; i < 2; i++) {
+        if (delete->expected[i] && strcmp(delete->expected[i], hash) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void delete_looked(void *data, const struct process_result *result)
+{
+    struct delete *delete = data;
+    struct repository_refs refs;
+    struct error error;
+
+    delete->errand.step = NULL;
+    if (read_look(delete->errand.repository, result, delete->branch, &refs, &error) < 0) {
+        delete_end(delete, REPOSITORY_MOVED, &error);
+        return;
+    }
+    memcpy(delete->points_at, refs.branch, sizeof(delete->points_at));
+    if (!delete->points_at[0]) {
+        delete_end(delete, REPOSITORY_GONE, NULL);
+    } else if (!is_expected(delete, delete->points_at)) {
+        delete_end(delete, REPOSITORY_MOVED, NULL);
+    } else if (delete->refused) {
+        error = delete->refusal;
+        delete_end(delete, REPOSITORY_MOVED, &error);
+    } else if (repository_prepare(delete->errand.repository, delete->points_at, &error) < 0) {
+        delete_end(delete, REPOSITORY_MOVED, &error);
+    } else {
+        delete_push(delete);
+    }
+}
+
+struct operation *repository_delete(struct repository *repository, const char *branch,
+                                    const char *const *expected,
+                                    repository_delete_callback callback, void *data)
+{
+    struct delete *delete = memory_new(sizeof(*delete));
+
+    errand_begin(&delete->errand, repository, delete_discard);
+    delete->branch = memory_copy(branch);
+    for (size_t i = 0; i < 2 && expected[i]; i++)
+        delete->expected[i] = memory_copy(expected[i]);
+    delete->callback = callback;
+    delete->data = data;
+    delete->errand.step = start_look(repository, branch, delete_looked, delete);
+    return &delete->errand.operation;
+}

@@ -1,0 +1,194 @@
+/*
+ * What git's failures mean.
+ *
+ * git tells by its exit status that something went wrong, and in words what. LC_ALL=C keeps the words
+ * the same everywhere; the tables below are what git 2.39 to 2.47, libcurl and Gitea say. What is in no
+ * table is taken as the network's fault where there is one, since a job that is tried again in vain
+ * costs less than one that failed for nothing, and as permanent elsewhere.
+ */
+
+#include "daemon/repository/git.h"
+
+#include "common/secret.h"
+#include "common/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SAID_LIMIT 300
+
+/* The machine is short of something. */
+static const char *const shortages[] = {
+    "No space left on device", "Disk quota exceeded",
+    "Cannot allocate memory",  "Out of memory",
+    "out of memory",           "Resource temporarily unavailable",
+    "Too many open files",     "Read-only file system",
+    "Input/output error",      NULL,
+};
+
+/* The forge is there but not well, or somebody else holds a lock. */
+static const char *const passing[] = {
+    "Internal Server Error", /* Gitea's hooks, when its database is locked */
+    "requested URL returned error: 5",
+    "requested URL returned error: 408",
+    "requested URL returned error: 429",
+    "failed to report status",
+    "remote failure",
+    "failed to update ref",
+    "cannot lock ref",
+    "failed to lock",
+    "unpacker error",
+    NULL,
+};
+
+/* What was to be pushed is not in our repository, whatever the forge makes of that. */
+static const char *const losses[] = {
+    "not a git repository",
+    "src refspec",
+    "fatal: bad object",
+    NULL,
+};
+
+/* git would have liked to ask somebody for a password. */
+static const char *const credentials[] = {
+    "Authentication failed",
+    "could not read Username",
+    "could not read Password",
+    NULL,
+};
+
+static const char *const refusals[] = {
+    "Authentication failed",
+    "could not read Username",
+    "could not read Password",
+    "requested URL returned error: 3",
+    "requested URL returned error: 4",
+    "redirection",
+    "' not found",
+    "[rejected]",
+    "[remote rejected]",
+    "declined",
+    "does not appear to be a git repository",
+    "not our ref",
+    "not allowed",
+    "is not a valid ref",
+    "dubious ownership",
+    NULL,
+};
+
+static const char *const damages[] = {
+    "not a git repository",
+    "object file",
+    "loose object",
+    "bad object",
+    "bad tree",
+    "unable to read",
+    "Could not read",
+    "Failed to traverse",
+    "packfile",
+    "missing blob",
+    "missing tree",
+    "invalid object",
+    "inflate",
+    "corrupt",
+    "not a valid object",
+    "failed to unpack tree object",
+    "bad config",
+    NULL,
+};
+
+static bool says(const char *text, const char *const *phrases)
+{
+    for (; *phrases; phrases++) {
+        if (strstr(text, *phrases))
+            return true;
+    }
+    return false;
+}
+
+static enum error_kind kind_of(const struct process_result *result, enum git_reach reach,
+                               const char *said)
+{
+    switch (result->end) {
+    case PROCESS_OVERFLOWED:
+        return ERROR_PERMANENT;
+    case PROCESS_TIMED_OUT:
+    case PROCESS_SIGNALLED:
+    case PROCESS_NOT_STARTED:
+        return ERROR_TRANSIENT;
+    case PROCESS_EXITED:
+        break;
+    }
+    if (says(said, shortages) || says(result->errors, shortages))
+        return ERROR_TRANSIENT;
+    if (reach != GIT_FORGE || says(result->errors, losses))
+        return ERROR_PERMANENT;
+    if (says(said, passing) || says(result->errors, passing))
+        return ERROR_TRANSIENT;
+    return says(said, refusals) || says(result->errors, refusals) ? ERROR_PERMANENT
+                                                                  : ERROR_TRANSIENT;
+}
+
+/* The line that says most: the first "fatal:", or else the first "error:", or else the first line. */
+static const char *essence_of(const char *errors, size_t *length)
+{
+    const char *best = errors;
+    int best_rank = 0;
+
+    for (const char *line = errors; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+        int rank = strncmp(line, "fatal: ", 7) == 0 ? 2 : strncmp(line, "error: ", 7) == 0;
+
+        if (rank > best_rank) {
+            best = line;
+            best_rank = rank;
+        }
+    }
+    best += best_rank > 0 ? 7 : 0;
+    *length = strcspn(best, "\n");
+    return best;
+}
+
+int git_failure_said(struct error *error, const struct process_result *result, enum git_reach reach,
+                     const char *what, const char *said)
+{
+    CLEANUP_TEXT struct text repaired = {0};
+    CLEANUP_TEXT struct text visible = {0};
+    CLEANUP_TEXT struct text line = {0};
+    char how[128];
+
+    process_describe(how, sizeof(how), result);
+    text_append_repaired(&repaired, said, strlen(said));
+    text_append_visible(&visible, text_string(&repaired), NULL);
+    text_append_line(&line, text_string(&visible), SAID_LIMIT);
+    if (line.data)
+        secret_scrub(line.data);
+    if (line.length == 0 || result->end != PROCESS_EXITED)
+        return error_set(error, kind_of(result, reach, said), "%s: git %s", what, how);
+    return error_set(error, kind_of(result, reach, said), "%s: %s", what, text_string(&line));
+}
+
+int git_failure(struct error *error, const struct process_result *result, enum git_reach reach,
+                const char *what)
+{
+    CLEANUP_TEXT struct text said = {0};
+    size_t length;
+    const char *essence = essence_of(result->errors, &length);
+
+    if (reach == GIT_FORGE && says(result->errors, credentials))
+        text_append(&said, "the forge does not accept the token for git (forge.token_file)");
+    else
+        text_append_bytes(&said, essence, length);
+    return git_failure_said(error, result, reach, what, text_string(&said));
+}
+
+bool git_found_damage(const struct process_result *result)
+{
+    return result->end == PROCESS_EXITED && says(result->errors, damages);
+}
+
+bool git_is_hash(const char *string)
+{
+    size_t length = strspn(string, "0123456789abcdef");
+
+    return string[length] == '\0' && (length == 40 || length == 64);
+}

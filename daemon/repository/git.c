@@ -1,0 +1,310 @@
+#include "daemon/repository/git.h"
+
+#include "common/file.h"
+#include "common/memory.h"
+#include "common/secret.h"
+#include "common/text.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOCAL_DEADLINE_MS  ((uint64_t)2 * 60 * 1000)
+#define SOURCE_DEADLINE_MS ((uint64_t)10 * 60 * 1000)
+#define GRACE_MS           2000
+#define ENVIRONMENT_LIMIT  40
+/* The token goes as the password of this user, whose name the forge does not look at. Its length is a
+ * multiple of three, so that ":token" is encoded alike in every place (see common/secret.h). */
+#define USER "winnow"
+
+struct git {
+    uv_loop_t *loop;
+    const struct config *config;
+    char *environment[ENVIRONMENT_LIMIT]; /* for every git; NULL-terminated */
+    size_t environment_count;
+    char *credentials[ENVIRONMENT_LIMIT]; /* besides, for those that talk to the forge */
+    size_t credentials_count;
+};
+
+static void git_environment_add(struct git *git, char *entry)
+{
+    git->environment[git->environment_count++] = entry;
+}
+
+static void git_credentials_add(struct git *git, char *entry)
+{
+    git->credentials[git->credentials_count++] = entry;
+}
+
+/* A value in double quotes, as git's configuration files want it. */
+static void append_quoted(struct text *text, const char *value)
+{
+    text_append(text, "\"");
+    for (; *value; value++) {
+        if (*value == '"' || *value == '\\')
+            text_append(text, "\\");
+        if (*value == '\n')
+            text_append(text, "\\n");
+        else
+            text_append_bytes(text, value, 1);
+    }
+    text_append(text, "\"");
+}
+
+/* The directory is accepted, whoever owns it: as it was given, as it is resolved, and its .git. */
+static void append_safe_directory(struct text *text, const char *directory)
+{
+    CLEANUP_FREE char *resolved = realpath(directory, NULL);
+    const char *spellings[] = {directory, resolved};
+
+    for (size_t i = 0; i < 2; i++) {
+        if (!spellings[i] || (i == 1 && strcmp(directory, resolved) == 0))
+            continue;
+        CLEANUP_FREE char *inner = file_join(spellings[i], ".git");
+        text_append(text, "\tdirectory = ");
+        append_quoted(text, spellings[i]);
+        text_append(text, "\n\tdirectory = ");
+        append_quoted(text, inner);
+        text_append(text, "\n");
+    }
+}
+
+/* protectHFS, protectNTFS: names that would be .git elsewhere. directoryRenames: a guess about where a
+ * new file belongs is no merge. allowAnySHA1InWant: sources are asked for commits by hash. */
+static const char configuration[] = "# Written by winnowd at every start; changes do not last.\n"
+                                    "[core]\n"
+                                    "\tattributesFile = /dev/null\n"
+                                    "\texcludesFile = /dev/null\n"
+                                    "\tfsmonitor = false\n"
+                                    "\tprotectHFS = true\n"
+                                    "\tprotectNTFS = true\n"
+                                    "\tlogAllRefUpdates = false\n"
+                                    "\tfsync = committed,loose-object\n"
+                                    "[gc]\n"
+                                    "\tauto = 0\n"
+                                    "[maintenance]\n"
+                                    "\tauto = false\n"
+                                    "[merge]\n"
+                                    "\tdirectoryRenames = false\n"
+                                    "[protocol]\n"
+                                    "\tversion = 2\n"
+                                    "[uploadpack]\n"
+                                    "\tallowAnySHA1InWant = true\n"
+                                    "[credential]\n"
+                                    "\thelper =\n";
+
+static int write_configuration(const struct config *config, struct error *error)
+{
+    CLEANUP_FREE char *path = file_join(config->state, "gitconfig");
+    CLEANUP_TEXT struct text text = {0};
+    uint64_t seconds = (config->forge.timeout_ms + 999) / 1000;
+
+    text_append(&text, configuration);
+    text_append_format(&text,
+                       "[http]\n\tfollowRedirects = false\n\tlowSpeedLimit = 1\n"
+                       "\tlowSpeedTime = %llu\n",
+                       (unsigned long long)(seconds ? seconds : 1));
+    text_append(&text, "[safe]\n");
+    append_safe_directory(&text, config->state);
+    for (size_t i = 0; i < config->sources.count; i++)
+        append_safe_directory(&text, config->sources.items[i]);
+    if (config->forge.path)
+        append_safe_directory(&text, config->forge.path);
+    return file_write(AT_FDCWD, path, text_string(&text), text.length, 0600, error);
+}
+
+/* Takes names from the daemon's own environment. */
+static void pass(void (*add)(struct git *, char *), struct git *git, const char *const *names)
+{
+    for (; *names; names++) {
+        const char *value = getenv(*names);
+
+        if (value)
+            add(git, memory_format("%s=%s", *names, value));
+    }
+}
+
+char *git_sign(const struct config *config)
+{
+    return memory_format("GIT_CONFIG_GLOBAL=%s/gitconfig", config->state);
+}
+
+static void make_environment(struct git *git, const char *state)
+{
+    static const char *const constants[] = {
+        "LC_ALL=C",
+        "GIT_CONFIG_NOSYSTEM=1",
+        "GIT_ATTR_NOSYSTEM=1",
+        "GIT_TERMINAL_PROMPT=0",
+        "GIT_ASKPASS=/bin/false",
+        "SSH_ASKPASS=/bin/false",
+        "GIT_ALLOW_PROTOCOL=file:http:https",
+        "GIT_NO_LAZY_FETCH=1",
+        "GIT_NO_REPLACE_OBJECTS=1",
+        "GIT_OPTIONAL_LOCKS=0",
+        NULL,
+    };
+    static const char *const passed[] = {"TMPDIR", NULL};
+    CLEANUP_FREE char *above = memory_copy(state);
+    const char *path = getenv("PATH");
+    char *slash = strrchr(above, '/');
+
+    if (slash)
+        *slash = '\0';
+    for (size_t i = 0; constants[i]; i++)
+        git_environment_add(git, memory_copy(constants[i]));
+    git_environment_add(git, memory_format("PATH=%s", path ? path : "/usr/bin:/bin"));
+    git_environment_add(git, memory_format("HOME=%s", state));
+    git_environment_add(git, git_sign(git->config));
+    /* A git that was not told its repository does not look for one above <state>. */
+    git_environment_add(git, memory_format("GIT_CEILING_DIRECTORIES=%s", above));
+    pass(git_environment_add, git, passed);
+}
+
+static char *encode_base64(const char *string)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const unsigned char *bytes = (const unsigned char *)string;
+    size_t length = strlen(string);
+    char *encoded = memory_new(length / 3 * 4 + 5);
+    char *out = encoded;
+
+    for (size_t i = 0; i < length; i += 3) {
+        unsigned second = i + 1 < length ? bytes[i + 1] : 0;
+        unsigned third = i + 2 < length ? bytes[i + 2] : 0;
+        unsigned group = (unsigned)bytes[i] << 16 | second << 8 | third;
+
+        *out++ = digits[group >> 18];
+        *out++ = digits[group >> 12 & 63];
+        *out++ = i + 1 < length ? digits[group >> 6 & 63] : '=';
+        *out++ = i + 2 < length ? digits[group & 63] : '=';
+    }
+    return encoded;
+}
+
+/* One configuration entry for the forge's address only. */
+static void add_setting(struct git *git, unsigned number, const char *url, const char *name,
+                        const char *value)
+{
+    git_credentials_add(git, memory_format("GIT_CONFIG_KEY_%u=http.%s.%s", number, url, name));
+    git_credentials_add(git, memory_format("GIT_CONFIG_VALUE_%u=%s", number, value));
+}
+
+static void make_credentials(struct git *git, const struct forge *forge)
+{
+    static const char *const proxies[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
+                                          "ALL_PROXY",  "no_proxy",    "NO_PROXY",    NULL};
+    unsigned count = 0;
+
+    if (strncmp(forge->git_url, "http://", 7) != 0 && strncmp(forge->git_url, "https://", 8) != 0)
+        return;
+    if (forge->token) {
+        char *pair = memory_format(USER ":%s", forge->token);
+        char *encoded = encode_base64(pair);
+        char *header = memory_format("Authorization: Basic %s", encoded);
+
+        add_setting(git, count++, forge->git_url, "extraHeader", header);
+        secret_wipe(pair, strlen(pair));
+        secret_wipe(encoded, strlen(encoded));
+        secret_wipe(header, strlen(header));
+        free(pair);
+        free(encoded);
+        free(header);
+    }
+    if (git->config->forge.ca_file)
+        add_setting(git, count++, forge->git_url, "sslCAInfo", git->config->forge.ca_file);
+    git_credentials_add(git, memory_format("GIT_CONFIG_COUNT=%u", count));
+    pass(git_credentials_add, git, proxies);
+}
+
+int git_new(struct git **git, uv_loop_t *loop, const struct config *config,
+            const struct forge *forge, struct error *error)
+{
+    CLEANUP(git_freep) struct git *new = memory_new(sizeof(*new));
+
+    new->loop = loop;
+    new->config = config;
+    make_environment(new, config->state);
+    make_credentials(new, forge);
+    if (write_configuration(config, error) < 0)
+        return error_wrap(error, "preparing git's configuration");
+    *git = TAKE(new);
+    return 0;
+}
+
+void git_free(struct git *git)
+{
+    if (!git)
+        return;
+    for (size_t i = 0; i < git->environment_count; i++)
+        free(git->environment[i]);
+    for (size_t i = 0; i < git->credentials_count; i++) {
+        secret_wipe(git->credentials[i], strlen(git->credentials[i]));
+        free(git->credentials[i]);
+    }
+    free(git);
+}
+
+void git_freep(struct git **git)
+{
+    git_free(*git);
+}
+
+static uint64_t deadline_of(const struct git *git, const struct git_command *command)
+{
+    if (command->reach == GIT_LOCAL)
+        return LOCAL_DEADLINE_MS;
+    if (command->reach == GIT_SOURCE)
+        return SOURCE_DEADLINE_MS;
+    return git->config->forge.timeout_ms * command->patience;
+}
+
+struct operation *git_start(struct git *git, const struct git_command *command,
+                            process_callback callback, void *data)
+{
+    size_t arguments = 0;
+    const char *environment[2 * ENVIRONMENT_LIMIT + 2];
+    CLEANUP_FREE char *index = command->index ? memory_format("GIT_INDEX_FILE=%s", command->index)
+                                              : NULL;
+    size_t count = 0;
+
+    while (command->arguments[arguments])
+        arguments++;
+
+    CLEANUP_FREE const char **argv = memory_new_array(arguments + 2, sizeof(*argv));
+
+    argv[0] = "git";
+    memcpy(argv + 1, command->arguments, arguments * sizeof(*argv));
+    for (size_t i = 0; i < git->environment_count; i++)
+        environment[count++] = git->environment[i];
+    for (size_t i = 0; command->reach == GIT_FORGE && i < git->credentials_count; i++)
+        environment[count++] = git->credentials[i];
+    if (index)
+        environment[count++] = index;
+    environment[count] = NULL;
+
+    const struct process_options options = {
+        .argv = argv,
+        .environment = environment,
+        .directory = git->config->state,
+        .input = command->input,
+        .input_length = command->input_length,
+        .deadline_ms = deadline_of(git, command),
+        .grace_ms = GRACE_MS,
+        .manner = PROCESS_ASKED,
+        .output_limit = command->output_limit,
+    };
+
+    return process_start(git->loop, &options, callback, data);
+}
+
+bool git_exited(const struct process_result *result, int status)
+{
+    return result->end == PROCESS_EXITED && result->status == status;
+}
+
+bool git_succeeded(const struct process_result *result)
+{
+    return git_exited(result, 0);
+}

@@ -1,0 +1,60 @@
+#pragma once
+
+/*
+ * What repository.c, compose.c and those that compose.c calls have in common.
+ */
+
+#include "common/process.h"
+#include "daemon/repository.h"
+#include "daemon/repository/git.h"
+
+#define REPOSITORY_BASES 16
+
+struct repository {
+    uv_loop_t *loop;
+    const struct config *config;
+    const struct forge *forge;
+    struct git *git;
+    char *directory; /* <state>/repository.git */
+    char *scratch;   /* <state>/scratch: index files; emptied at every start */
+    char *git_dir;   /* "--git-dir=<directory>" */
+    uint64_t next_name;
+    uint64_t generation; /* counts how often the repository was made anew */
+    char bases[REPOSITORY_BASES][FORGE_HASH_SIZE]; /* commits that were fetched from the forge */
+    unsigned next_base;
+};
+
+/* An operation of one step after another. Embedded first in each operation's own struct. */
+struct errand {
+    struct operation operation;
+    struct repository *repository;
+    struct operation *step; /* the child or timer under way; NULL inside its callback */
+    uint64_t generation;    /* of the repository when the operation began */
+};
+
+void errand_begin(struct errand *errand, struct repository *repository,
+                  void (*discard)(struct operation *operation));
+
+/* Makes the bare repository if it is not there, or is not whole, for object names as long as `hash`. */
+int repository_prepare(struct repository *repository, const char *hash, struct error *error);
+
+/* Puts a repository that git found damaged out of the way, unless that has happened since the errand
+ * began; the next operation makes a new one. The error becomes a transient one. */
+void repository_discard_damaged(const struct errand *errand, struct error *error);
+
+/* A path in <state>/scratch that nothing else has; caller frees. */
+char *repository_scratch(struct repository *repository, const char *what);
+
+/* Points a ref of our repository ("refs/heads/x") at a commit. */
+int repository_set_ref(struct repository *repository, const char *ref, const char *hash,
+                       struct error *error);
+
+/* Fetches a commit of the base from the forge; at its end repository_fetched() judges it, remembers
+ * the commit, and keeps it by a ref. */
+struct operation *repository_fetch(struct repository *repository, const char *hash,
+                                   process_callback callback, void *data);
+int repository_fetched(struct repository *repository, const char *hash,
+                       const struct process_result *result, struct error *error);
+
+/* Whether a commit of the base is here already. */
+bool repository_has_base(const struct repository *repository, const char *hash);

@@ -1,0 +1,28 @@
+#pragma once
+
+/*
+ * The measured commit: found in the sources, fetched, and merged with the base.
+ */
+
+#include "common/error.h"
+#include "common/operation.h"
+#include "daemon/repository.h"
+
+struct measured {
+    char commit[FORGE_HASH_SIZE];   /* in full */
+    char own_tree[FORGE_HASH_SIZE]; /* the tree that was measured */
+    char tree[FORGE_HASH_SIZE]; /* that tree on the base: merged, if the base has moved. Files that
+                                       are excluded from changes may hold conflict marks */
+    char **contained;           /* as in struct repository_change; may be taken */
+    size_t contained_count;
+};
+
+/* `measured` is valid inside the callback only; NULL with an error. */
+typedef void (*measured_callback)(void *data, struct measured *measured, const struct error *error);
+
+/* Looks `digits`, the beginning of a commit's name, up in the source that `repository_name` names (NULL:
+ * in all of them) and brings it onto `base`, which must be here. A commit that is missing, ambiguous,
+ * in the base already or in conflict with it is a permanent error. */
+struct operation *measured_start(struct repository *repository, const char *base,
+                                 const char *digits, const char *repository_name,
+                                 measured_callback callback, void *data);

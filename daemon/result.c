@@ -1,0 +1,569 @@
+#include "daemon/result.h"
+
+#include "common/json.h"
+#include "common/memory.h"
+#include "common/text.h"
+#include "common/yaml.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEPTH_LIMIT       32
+#define VALUES_LIMIT      10000
+#define HYPOTHESIS_LIMIT  10000
+#define TITLE_LIMIT       1000
+#define ID_LIMIT          100
+#define FILE_NAME_LIMIT   255
+#define COMMIT_DIGITS_MIN 7
+#define COMMIT_DIGITS_MAX 40
+
+static const struct json_limits result_limits = {
+    .bytes = RESULT_SIZE_LIMIT,
+    .depth = DEPTH_LIMIT,
+    .values = VALUES_LIMIT,
+};
+
+/* One file on its way to a result. */
+struct reading {
+    struct result *result;
+    struct json_object *root;
+    bool yaml;
+    struct error *error;
+};
+
+/* What is known of a key: how it is read, and the words for what would do. */
+struct key {
+    const char *name;
+    bool required;
+    int (*read)(struct reading *reading, const struct key *key, struct json_object *value);
+    const char *would_do;
+};
+
+/* "line 3, column 5: " where the tree knows it. */
+static void append_position(struct text *text, const struct reading *reading, const char *name)
+{
+    struct yaml_position position;
+
+    if (!reading->yaml)
+        return;
+    position = yaml_key_position(reading->root, name);
+    if (position.line > 0)
+        text_append_format(text, "line %u, column %u: ", position.line, position.column);
+}
+
+/* A value as it is quoted in a message: short, one line, nothing hidden. */
+static void append_found(struct text *text, struct json_object *value)
+{
+    CLEANUP_TEXT struct text visible = {0};
+
+    switch (json_object_get_type(value)) {
+    case json_type_object:
+        text_append(text, "an object");
+        break;
+    case json_type_array:
+        text_append(text, json_object_array_length(value) == 0 ? "an empty list" : "a list");
+        break;
+    case json_type_string:
+        text_append_visible(&visible, json_object_get_string(value), "\n\t");
+        text_append(text, "\"");
+        text_append_line(text, text_string(&visible), 60);
+        text_append(text, "\"");
+        break;
+    default:
+        text_append_line(text, json_object_to_json_string(value), 60);
+    }
+}
+
+static int refuse(struct reading *reading, const struct key *key, struct json_object *found)
+{
+    CLEANUP_TEXT struct text text = {0};
+
+    append_position(&text, reading, key->name);
+    text_append_format(&text, "%s: found ", key->name);
+    append_found(&text, found);
+    text_append_format(&text, ", %s would do", key->would_do);
+    return error_set(reading->error, ERROR_PERMANENT, "%s", text_string(&text));
+}
+
+/* For what is wrong between keys, or with a value in a way that its first letters do not show. */
+__attribute__((format(printf, 3, 4))) static int complain(struct reading *reading, const char *name,
+                                                          const char *format, ...)
+{
+    CLEANUP_TEXT struct text text = {0};
+    char sentence[256];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(sentence, sizeof(sentence), format, arguments);
+    va_end(arguments);
+    append_position(&text, reading, name);
+    text_append_format(&text, "%s: %s", name, sentence);
+    return error_set(reading->error, ERROR_PERMANENT, "%s", text_string(&text));
+}
+
+/* The value's text; NULL if it is none. In JSON, 1234567 without quotes is none: a number that looks
+ * like a commit today would be 1e100 tomorrow. */
+static const char *text_of(struct json_object *value)
+{
+    if (!json_object_is_type(value, json_type_string))
+        return NULL;
+    return json_object_get_string(value);
+}
+
+static bool is_blank(const char *string)
+{
+    return string[strspn(string, " \t\r\n")] == '\0';
+}
+
+bool result_id_valid(const char *experiment_id)
+{
+    static const char letters_and_digits[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    size_t length = strlen(experiment_id);
+
+    if (length < 1 || length > ID_LIMIT || !strchr(letters_and_digits, experiment_id[0]))
+        return false;
+    for (const char *c = experiment_id; *c; c++)
+        if (!strchr(letters_and_digits, *c) && !strchr("._-", *c))
+            return false;
+    if (strstr(experiment_id, "..") || experiment_id[length - 1] == '.')
+        return false;
+    return length < 5 || strcmp(experiment_id + length - 5, ".lock") != 0;
+}
+
+static int read_experiment_id(struct reading *reading, const struct key *key,
+                              struct json_object *value)
+{
+    const char *string = text_of(value);
+
+    if (!string || !result_id_valid(string))
+        return refuse(reading, key, value);
+    reading->result->experiment_id = memory_copy(string);
+    return 0;
+}
+
+static int read_hypothesis(struct reading *reading, const struct key *key,
+                           struct json_object *value)
+{
+    const char *string = text_of(value);
+    size_t count;
+
+    if (!string || is_blank(string))
+        return refuse(reading, key, value);
+    count = utf8_count(string);
+    if (count > HYPOTHESIS_LIMIT)
+        return complain(reading, key->name, "found %zu characters, %s would do", count,
+                        key->would_do);
+    reading->result->hypothesis = memory_copy(string);
+    return 0;
+}
+
+static int read_title(struct reading *reading, const struct key *key, struct json_object *value)
+{
+    CLEANUP_TEXT struct text line = {0};
+    const char *string = text_of(value);
+
+    if (!string)
+        return refuse(reading, key, value);
+    text_append_line(&line, string, TITLE_LIMIT);
+    if (line.length > 0)
+        reading->result->title = text_take(&line);
+    return 0;
+}
+
+static int read_metric(struct reading *reading, const struct key *key, struct json_object *value)
+{
+    const char *string = text_of(value);
+
+    if (!string || is_blank(string))
+        return refuse(reading, key, value);
+    reading->result->metric = memory_copy(string);
+    return 0;
+}
+
+static int read_status(struct reading *reading, const struct key *key, struct json_object *value)
+{
+    const char *string = text_of(value);
+
+    if (!string || is_blank(string))
+        return refuse(reading, key, value);
+    reading->result->status = result_status_parse(string);
+    reading->result->status_word = memory_copy(string);
+    return 0;
+}
+
+/* In YAML everything is text, and only what was written plain may be a number. */
+static int number_of(const struct reading *reading, struct json_object *value, double *number)
+{
+    switch (json_object_get_type(value)) {
+    case json_type_int:
+    case json_type_double:
+        return number_parse(json_object_to_json_string(value), number);
+    case json_type_string:
+        if (reading->yaml && yaml_plain(value))
+            return number_parse(json_object_get_string(value), number);
+        return -1;
+    default:
+        return -1;
+    }
+}
+
+/* The sum of many runs near the end of the range is infinite where their mean is not. */
+static double mean_of(const double *runs, size_t count)
+{
+    const double scale = 0x1p-14; /* a power of two, and less than 1 / VALUES_LIMIT */
+    long double sum = 0;
+    double mean;
+
+    for (size_t i = 0; i < count; i++)
+        sum += runs[i];
+    mean = (double)(sum / count);
+    if (isfinite(mean))
+        return mean;
+    sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += runs[i] * scale;
+    return (double)(sum / count) / scale;
+}
+
+static int read_measurement(struct reading *reading, const struct key *key,
+                            struct json_object *value, struct measurement *measurement)
+{
+    bool list = json_object_is_type(value, json_type_array);
+    size_t count = list ? json_object_array_length(value) : 1;
+    CLEANUP_FREE double *runs = memory_new_array(count + 1, sizeof(*runs));
+
+    if (count == 0)
+        return refuse(reading, key, value);
+    for (size_t i = 0; i < count; i++) {
+        struct json_object *run = list ? json_object_array_get_idx(value, i) : value;
+
+        if (number_of(reading, run, &runs[i]) < 0)
+            return refuse(reading, key, run);
+    }
+    measurement->mean = mean_of(runs, count);
+    measurement->count = count;
+    measurement->runs = TAKE(runs);
+    return 0;
+}
+
+/* What did not end well needs no number, and may have an odd one: it is as if it was not given. */
+static bool metric_counts(const struct result *result)
+{
+    return result->status == RESULT_OK || result->status == RESULT_BASELINE;
+}
+
+static int read_numbers(struct reading *reading, const struct key *key, struct json_object *value,
+                        struct measurement *measurement)
+{
+    struct error odd;
+    struct reading lenient = *reading;
+
+    if (metric_counts(reading->result))
+        return read_measurement(reading, key, value, measurement);
+    lenient.error = &odd;
+    read_measurement(&lenient, key, value, measurement);
+    return 0;
+}
+
+static int read_metric_after(struct reading *reading, const struct key *key,
+                             struct json_object *value)
+{
+    return read_numbers(reading, key, value, &reading->result->after);
+}
+
+static int read_metric_before(struct reading *reading, const struct key *key,
+                              struct json_object *value)
+{
+    return read_numbers(reading, key, value, &reading->result->before);
+}
+
+static int read_commit(struct reading *reading, const struct key *key, struct json_object *value)
+{
+    const char *string = text_of(value);
+    size_t length = string ? strlen(string) : 0;
+    char *commit;
+
+    if (length < COMMIT_DIGITS_MIN || length > COMMIT_DIGITS_MAX ||
+        strspn(string, "0123456789abcdefABCDEF") != length)
+        return refuse(reading, key, value);
+    commit = memory_copy(string);
+    for (char *c = commit; *c; c++)
+        if (*c >= 'A' && *c <= 'F')
+            *c += 'a' - 'A';
+    reading->result->commit = commit;
+    return 0;
+}
+
+static int read_repository(struct reading *reading, const struct key *key,
+                           struct json_object *value)
+{
+    const char *string = text_of(value);
+
+    if (!string || is_blank(string))
+        return refuse(reading, key, value);
+    reading->result->repository = memory_copy(string);
+    return 0;
+}
+
+static bool ends_with(const char *string, const char *ending)
+{
+    size_t length = strlen(string);
+    size_t ending_length = strlen(ending);
+
+    return length >= ending_length && strcmp(string + length - ending_length, ending) == 0;
+}
+
+/* A name that the spool would take for a result, or never look at, cannot be a patch's. */
+static int read_patch(struct reading *reading, const struct key *key, struct json_object *value)
+{
+    const char *string = text_of(value);
+
+    if (!string || *string == '\0' || strlen(string) > FILE_NAME_LIMIT || *string == '.' ||
+        strchr(string, '/') || result_format(string) != RESULT_FORMAT_NONE ||
+        ends_with(string, ".tmp") || ends_with(string, ".part") || ends_with(string, "~"))
+        return refuse(reading, key, value);
+    reading->result->patch = memory_copy(string);
+    return 0;
+}
+
+static int read_diff(struct reading *reading, const struct key *key, struct json_object *value)
+{
+    const char *string = text_of(value);
+
+    if (!string || is_blank(string))
+        return refuse(reading, key, value);
+    /* git apply calls a patch without its last line end corrupt. */
+    reading->result->diff = memory_format("%s%s", string, ends_with(string, "\n") ? "" : "\n");
+    return 0;
+}
+
+static int read_details(struct reading *reading, const struct key *key, struct json_object *value)
+{
+    if (!json_object_is_type(value, json_type_object))
+        return refuse(reading, key, value);
+    json_object_object_foreach(value, name, item)
+    {
+        CLEANUP_TEXT struct text line = {0};
+
+        if (!json_object_is_type(item, json_type_object) &&
+            !json_object_is_type(item, json_type_array))
+            continue;
+        text_append_line(&line, name, 60);
+        return complain(reading, key->name, "found %s in '%s', %s would do",
+                        json_object_is_type(item, json_type_array) ? "a list" : "an object",
+                        text_string(&line), key->would_do);
+    }
+    reading->result->details = json_object_get(value);
+    return 0;
+}
+
+/* Read in this order: the identifier first, since it names the result even where the rest is wrong,
+ * and the status before the numbers, since it says whether they count. */
+static const struct key keys[] = {
+    {"experiment_id", true, read_experiment_id,
+     "1 to 100 of A-Z, a-z, 0-9, '.', '_', '-', beginning with a letter or digit, without '..' and "
+     "not ending in '.' or '.lock',"},
+    {"status", false, read_status,
+     "a word such as ok, keep, baseline, discard, crash, error, timeout or oom"},
+    {"hypothesis", true, read_hypothesis, "a text of 1 to 10,000 characters"},
+    {"title", false, read_title, "a text of one line"},
+    {"metric", true, read_metric, "the name of a configured metric"},
+    {"metric_after", false, read_metric_after, "a number or a list of numbers"},
+    {"metric_before", false, read_metric_before, "a number or a list of numbers"},
+    {"commit", false, read_commit, "a text of 7 to 40 hex digits"},
+    {"repository", false, read_repository, "the path of one of the configured sources"},
+    {"patch", false, read_patch,
+     "the name of a file beside this one, without a slash, not beginning with a dot and not ending "
+     "like a result or a temporary file,"},
+    {"diff", false, read_diff, "a unified diff as text"},
+    {"details", false, read_details, "an object of texts, numbers, true, false and null"},
+};
+
+#define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
+
+static int read_keys(struct reading *reading)
+{
+    for (size_t i = 0; i < KEY_COUNT; i++) {
+        const struct key *key = &keys[i];
+        struct json_object *value = NULL;
+        bool given = json_object_object_get_ex(reading->root, key->name, &value);
+
+        /* An empty value in YAML, and null in JSON, is a key that was not given. */
+        if (value) {
+            if (key->read(reading, key, value) < 0)
+                return -1;
+        } else if (key->required) {
+            return complain(reading, key->name, "found %s, %s would do",
+                            given ? "no value" : "no such key", key->would_do);
+        }
+    }
+    return 0;
+}
+
+static int check_change(struct reading *reading)
+{
+    struct result *result = reading->result;
+    const struct {
+        const char *key;
+        const char *value;
+        enum result_change change;
+    } changes[] = {
+        {"commit", result->commit, RESULT_CHANGE_COMMIT},
+        {"patch", result->patch, RESULT_CHANGE_PATCH},
+        {"diff", result->diff, RESULT_CHANGE_DIFF},
+    };
+    const char *first = NULL;
+
+    for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+        if (!changes[i].value)
+            continue;
+        if (first)
+            return complain(reading, changes[i].key,
+                            "found beside %s, only one of commit, patch and diff would do", first);
+        first = changes[i].key;
+        result->change = changes[i].change;
+    }
+    if (result->repository && !result->commit)
+        return complain(
+            reading, "repository",
+            "found without a commit, a commit of 7 to 40 hex digits beside it would do");
+    return 0;
+}
+
+/* What no key says alone. */
+static int read_rest(struct reading *reading)
+{
+    struct result *result = reading->result;
+
+    if (!result->status_word)
+        result->status_word = memory_copy("ok");
+    if (metric_counts(result) && result->after.count == 0)
+        return complain(reading, "metric_after",
+                        "found nothing, a number or a list of numbers would do (only a result that "
+                        "crashed or is discarded needs none)");
+    return check_change(reading);
+}
+
+static void keep_unknown(struct reading *reading)
+{
+    json_object_object_foreach(reading->root, name, value)
+    {
+        size_t i = 0;
+
+        while (i < KEY_COUNT && strcmp(keys[i].name, name) != 0)
+            i++;
+        if (i < KEY_COUNT)
+            continue;
+        if (!reading->result->unknown)
+            reading->result->unknown = json_object_new_object();
+        json_object_object_add(reading->result->unknown, name, json_object_get(value));
+    }
+}
+
+static void json_freep(struct json_object **json)
+{
+    json_object_put(*json);
+}
+
+int result_parse(struct result **result, char **experiment_id, const char *file_name,
+                 const char *bytes, size_t length, struct error *error)
+{
+    CLEANUP(result_freep) struct result *local = memory_new(sizeof(*local));
+    CLEANUP(json_freep) struct json_object *root = NULL;
+    struct reading reading = {.result = local, .error = error};
+    int status;
+
+    *experiment_id = NULL;
+    switch (result_format(file_name)) {
+    case RESULT_FORMAT_JSON:
+        status = json_parse(&root, bytes, length, &result_limits, error);
+        break;
+    case RESULT_FORMAT_YAML:
+        reading.yaml = true;
+        status = yaml_parse(&root, bytes, length, &result_limits, error);
+        break;
+    default:
+        return error_set(error, ERROR_BUG, "a file that is no single result was parsed as one");
+    }
+    if (status < 0)
+        return -1;
+    if (!json_object_is_type(root, json_type_object)) {
+        CLEANUP_TEXT struct text found = {0};
+
+        append_found(&found, root);
+        return error_set(error, ERROR_PERMANENT,
+                         "the file: found %s, an object with experiment_id, hypothesis, metric and "
+                         "metric_after would do",
+                         text_string(&found));
+    }
+    reading.root = root;
+    status = read_keys(&reading);
+    *experiment_id = memory_copy(local->experiment_id);
+    if (status < 0 || read_rest(&reading) < 0)
+        return -1;
+    keep_unknown(&reading);
+    *result = TAKE(local);
+    return 0;
+}
+
+void result_free(struct result *result)
+{
+    if (!result)
+        return;
+    free(result->experiment_id);
+    free(result->hypothesis);
+    free(result->title);
+    free(result->metric);
+    free(result->after.runs);
+    free(result->before.runs);
+    free(result->status_word);
+    free(result->commit);
+    free(result->repository);
+    free(result->patch);
+    free(result->diff);
+    json_object_put(result->details);
+    json_object_put(result->unknown);
+    free(result);
+}
+
+void result_freep(struct result **result)
+{
+    result_free(*result);
+}
+
+enum result_format result_format(const char *file_name)
+{
+    static const struct {
+        const char *ending;
+        enum result_format format;
+    } endings[] = {
+        {".json", RESULT_FORMAT_JSON}, {".yaml", RESULT_FORMAT_YAML}, {".yml", RESULT_FORMAT_YAML},
+        {".tsv", RESULT_FORMAT_LOG},   {".jsonl", RESULT_FORMAT_LOG},
+    };
+
+    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
+        if (ends_with(file_name, endings[i].ending))
+            return endings[i].format;
+    return RESULT_FORMAT_NONE;
+}
+
+enum result_status result_status_parse(const char *word)
+{
+    static const struct {
+        const char *word;
+        enum result_status status;
+    } words[] = {
+        {"ok", RESULT_OK},           {"keep", RESULT_OK},         {"baseline", RESULT_BASELINE},
+        {"crash", RESULT_CRASHED},   {"crashed", RESULT_CRASHED}, {"error", RESULT_CRASHED},
+        {"timeout", RESULT_CRASHED}, {"oom", RESULT_CRASHED},
+    };
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (strcmp(words[i].word, word) == 0)
+            return words[i].status;
+    return RESULT_DISCARDED;
+}

@@ -1,0 +1,84 @@
+#pragma once
+
+/*
+ * Bytes into a struct result. Pure: no files, no clock, no configuration.
+ *
+ * A result file is hostile until proven otherwise. What comes out of here has every bound of the
+ * contract checked: an identifier that can be a branch, text that is valid UTF-8, numbers that are
+ * finite, at most one change.
+ */
+
+#include "common/error.h"
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define RESULT_SIZE_LIMIT (4u * 1024 * 1024)
+
+/* How the experimenter says it ended: only the first three may change a frontier. */
+enum result_status {
+    RESULT_OK,        /* ok, keep */
+    RESULT_BASELINE,  /* baseline */
+    RESULT_CRASHED,   /* crash, crashed, error, timeout, oom */
+    RESULT_DISCARDED, /* every other word */
+};
+
+enum result_change {
+    RESULT_CHANGE_NONE,
+    RESULT_CHANGE_COMMIT,
+    RESULT_CHANGE_PATCH,
+    RESULT_CHANGE_DIFF
+};
+
+/* A number, or a list of them from repeated runs. */
+struct measurement {
+    double *runs;
+    size_t count; /* 0: not given */
+    double mean;  /* of all runs; no overflow on the way */
+};
+
+struct result {
+    char *experiment_id;
+    char *hypothesis;
+    char *title; /* NULL if not given; one line */
+    char *metric;
+    struct measurement after;
+    struct measurement before;
+    enum result_status status;
+    char *status_word; /* as it was written; "ok" if it was not */
+    enum result_change change;
+    char *commit;                /* 7 to 40 lower-case hex digits; else NULL */
+    char *repository;            /* NULL if not given */
+    char *patch;                 /* name of the patch file, without a slash; else NULL */
+    char *diff;                  /* else NULL; ends in a line end */
+    struct json_object *details; /* object of scalars, or NULL */
+    struct json_object *unknown; /* unknown keys with their values, or NULL */
+};
+
+enum result_format {
+    RESULT_FORMAT_NONE,
+    RESULT_FORMAT_JSON,
+    RESULT_FORMAT_YAML,
+    RESULT_FORMAT_LOG
+};
+
+/* Which format a file name stands for, by its ending: .json; .yaml, .yml; .tsv, .jsonl (logs of many
+ * experiments); NONE for every other name, which a result may name as its patch. */
+enum result_format result_format(const char *file_name);
+
+/* On 0 `*result` is the caller's (result_free). On -1 the error is permanent and names line or key,
+ * what was found and what would do, e.g. "metric_after: found \"fast\", a number or a list of
+ * numbers would do". The experiment_id, if it could be made out, is in `*experiment_id` even then
+ * (caller frees; may be NULL). */
+int result_parse(struct result **result, char **experiment_id, const char *file_name,
+                 const char *bytes, size_t length, struct error *error);
+
+void result_free(struct result *result);
+void result_freep(struct result **result);
+
+/* Whether the string can be an experiment_id. */
+bool result_id_valid(const char *experiment_id);
+
+/* Which status a word stands for. */
+enum result_status result_status_parse(const char *word);

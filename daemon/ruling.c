@@ -1,0 +1,181 @@
+#include "daemon/ruling.h"
+
+#include "common/memory.h"
+#include "common/text.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void rule(struct ruling *ruling, enum decision decision, const char *reason)
+{
+    ruling->decision = decision;
+    free(ruling->reason);
+    ruling->reason = memory_copy(reason);
+}
+
+static void digest_file(struct ruling *ruling, const struct spool_file *file)
+{
+    struct digest digest;
+
+    digest_begin(&digest);
+    if (file->bytes)
+        digest_update(&digest, file->bytes, file->length);
+    if (ruling->patch)
+        digest_update(&digest, ruling->patch, ruling->patch_length);
+    digest_end(&digest, ruling->digest);
+}
+
+static void name_metrics(struct text *text, const struct config *config)
+{
+    for (size_t i = 0; i < config->metric_count && i < 8; i++)
+        text_append_format(text, "%s%s", i ? ", " : "", config->metrics[i].name);
+    if (config->metric_count > 8)
+        text_append(text, ", …");
+}
+
+static void rule_unknown_metric(struct ruling *ruling, const struct config *config)
+{
+    CLEANUP_TEXT struct text reason = {0};
+
+    text_append(&reason, "metric: found ");
+    text_append_line(&reason, ruling->result->metric, 100);
+    text_append(&reason, ", one of those configured would do: ");
+    name_metrics(&reason, config);
+    rule(ruling, DECISION_REJECTED, text_string(&reason));
+}
+
+/* Whether the file can be read as a result at all; if not, it is ruled on. */
+static bool read_result(struct ruling *ruling, const struct config *config,
+                        const struct spool_file *file, ruling_read_patch read_patch, void *data)
+{
+    struct error error = {0};
+
+    if (file->problem) {
+        rule(ruling, DECISION_REJECTED, file->problem);
+        return false;
+    }
+    if (result_format(file->name) == RESULT_FORMAT_LOG) {
+        rule(ruling, DECISION_REJECTED,
+             "logs of many experiments are not taken yet: a .json or .yaml file for each "
+             "experiment would do");
+        return false;
+    }
+    if (result_parse(&ruling->result, &ruling->experiment_id, file->name, file->bytes, file->length,
+                     &error) < 0 ||
+        (ruling->result->patch && read_patch(data, ruling->result->patch, RESULT_SIZE_LIMIT,
+                                             &ruling->patch, &ruling->patch_length, &error) < 0)) {
+        rule(ruling, DECISION_REJECTED, error.message);
+        return false;
+    }
+    ruling->metric = config_metric(config, ruling->result->metric);
+    if (!ruling->metric) {
+        rule_unknown_metric(ruling, config);
+        return false;
+    }
+    return true;
+}
+
+/* An identifier that is taken: the same content again is a duplicate, unless it failed; then it is
+ * another try. Returns whether there is something left to judge. */
+static bool compare_known(struct ruling *ruling, const struct store_result *known)
+{
+    bool same = strcmp(known->digest, ruling->digest) == 0;
+    char reason[512];
+
+    if (same && known->decision == DECISION_FAILED) {
+        ruling->retried = known->id;
+        return true;
+    }
+    snprintf(reason, sizeof(reason),
+             same ? "%s with the same content is %s already%s%.200s"
+                  : "%s is taken by another result, which is %s%s%.200s",
+             known->experiment_id, decision_name(known->decision), *known->reason ? ": " : "",
+             known->reason);
+    rule(ruling, same ? DECISION_DUPLICATE : DECISION_REJECTED, reason);
+    return false;
+}
+
+/* Only what no outcome of earlier jobs can change is decided here; a frontier can only get better by
+ * them. */
+static void judge(struct ruling *ruling)
+{
+    struct gate_frontier frontier = {ruling->frontier.known, ruling->frontier.value};
+
+    ruling->answer = gate_judge(ruling->metric, ruling->result, frontier);
+    switch (ruling->answer.verdict) {
+    case GATE_IMPROVED:
+    case GATE_BASELINE:
+        rule(ruling, DECISION_QUEUED, ruling->answer.reason);
+        break;
+    case GATE_NOT_IMPROVED:
+        rule(ruling,
+             gate_final(ruling->metric, &ruling->answer) ? DECISION_DISCARDED : DECISION_QUEUED,
+             ruling->answer.reason);
+        break;
+    case GATE_DISCARDED:
+        rule(ruling, DECISION_DISCARDED, ruling->answer.reason);
+        break;
+    case GATE_CRASHED:
+        rule(ruling, DECISION_CRASHED, ruling->answer.reason);
+        break;
+    case GATE_REJECTED:
+        rule(ruling, DECISION_REJECTED, ruling->answer.reason);
+        break;
+    }
+}
+
+int ruling_make(struct ruling *ruling, const struct config *config, struct store *store,
+                const struct spool_file *file, ruling_read_patch read_patch, void *data,
+                struct error *error)
+{
+    CLEANUP(store_result_freep) struct store_result *known = NULL;
+    bool readable;
+
+    *ruling = (struct ruling){.answer = {.reference = NAN, .improvement = NAN, .threshold = NAN}};
+    readable = read_result(ruling, config, file, read_patch, data);
+    digest_file(ruling, file);
+    if (!readable)
+        return 0;
+    if (store && store_find(store, ruling->experiment_id, &known, error) < 0)
+        return -1;
+    if (known && !compare_known(ruling, known))
+        return 0;
+    ruling->frontier.known = ruling->metric->has_baseline;
+    ruling->frontier.value = ruling->metric->baseline;
+    if (store && store_frontier(store, ruling->metric, "", &ruling->frontier, error) < 0)
+        return -1;
+    judge(ruling);
+    return 0;
+}
+
+void ruling_clear(struct ruling *ruling)
+{
+    free(ruling->reason);
+    free(ruling->experiment_id);
+    result_free(ruling->result);
+    free(ruling->patch);
+    *ruling = (struct ruling){0};
+}
+
+static char no_scope[] = "";
+
+struct store_result ruling_row(const struct ruling *ruling, const struct spool_file *file)
+{
+    const struct result *result = ruling->result;
+    struct store_result row = {
+        .experiment_id = ruling->experiment_id,
+        .scope = no_scope,
+        .metric = result->metric,
+        .status = result->status_word,
+        .after = result->after.count ? result->after.mean : NAN,
+        .before = result->before.count ? result->before.mean : NAN,
+        .has_change = result->change != RESULT_CHANGE_NONE,
+        .file_name = file->name,
+        .modified_ns = file->modified_ns,
+    };
+
+    memcpy(row.digest, ruling->digest, sizeof(row.digest));
+    return row;
+}

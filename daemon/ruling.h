@@ -1,0 +1,46 @@
+#pragma once
+
+/*
+ * One file from the spool into a ruling: what it is, what is known of it, what would be decided.
+ *
+ * Reads the store and changes nothing, so that intake and --check-result come to the same answer by
+ * the same way.
+ */
+
+#include "common/digest.h"
+#include "common/error.h"
+#include "config/config.h"
+#include "daemon/gate.h"
+#include "daemon/result.h"
+#include "daemon/store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* How the patch beside a result file is read; as spool_read_patch(). */
+typedef int (*ruling_read_patch)(void *data, const char *name, size_t limit, char **bytes,
+                                 size_t *length, struct error *error);
+
+struct ruling {
+    enum decision decision; /* QUEUED: its turn decides */
+    char *reason;           /* "" for QUEUED without anything to say */
+    char *experiment_id;    /* NULL if it could not be made out */
+    struct result *result;  /* NULL if it could not be parsed */
+    char *patch;            /* bytes of the patch file, or NULL */
+    size_t patch_length;
+    char digest[DIGEST_HEX_SIZE];
+    const struct config_metric *metric; /* NULL if not known */
+    struct gate_answer answer;          /* reference is NaN where it was not judged */
+    struct store_frontier frontier;
+    int64_t retried; /* id of the failed result that this drop tries again; 0: a new one */
+};
+
+/* `store` NULL stands for an empty one. Fails only if the store does; a file that is bad in whatever
+ * way is a ruling, not an error. Clear it in either case. */
+int ruling_make(struct ruling *ruling, const struct config *config, struct store *store,
+                const struct spool_file *file, ruling_read_patch read_patch, void *data,
+                struct error *error);
+void ruling_clear(struct ruling *ruling);
+
+/* The row that a ruling's result becomes. Borrows from ruling and file: do not free. */
+struct store_result ruling_row(const struct ruling *ruling, const struct spool_file *file);

@@ -1,0 +1,479 @@
+/*
+ * Scan and hand on.
+ *
+ * A pass lists the directory once, then takes what it found from the oldest on, and passes follow each
+ * other until one hands on nothing. Both go in slices of some milliseconds, one a turn of the loop.
+ */
+
+#include "daemon/spool.h"
+
+#include "common/json.h"
+#include "common/log.h"
+#include "common/memory.h"
+#include "common/text.h"
+#include "daemon/result.h"
+#include "daemon/spool/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SLICE_FILES  256
+#define SLICE_BYTES  (16u * 1024 * 1024)
+#define SLICE_NS     8000000u /* of listing or reading */
+#define NAMES_A_LOOK 64       /* names listed between two looks at the clock */
+#define DEPTH_LIMIT  32
+#define VALUES_LIMIT 10000
+#define NS_PER_MS    1000000
+
+static const struct log_event event_unreadable = {
+    .message = "a file in the spool cannot be read just now",
+    .level = LOG_LEVEL_WARNING,
+};
+static const struct log_event event_unlistable = {
+    .message = "the spool cannot be listed just now",
+    .level = LOG_LEVEL_WARNING,
+};
+
+struct slice {
+    struct spool_slot slots[SLICE_FILES];
+    struct spool_file files[SLICE_FILES];
+    size_t count;
+    size_t bytes;
+    uint64_t deadline_ns;
+};
+
+uint64_t spool_now_ms(void)
+{
+    return uv_hrtime() / NS_PER_MS;
+}
+
+/* ---- what a file looks like ------------------------------------------------------------------- */
+
+/* A writer is at work whose close will be told. A name that was made, is not empty and was never
+ * written to is a link to a file that was complete elsewhere. */
+static bool is_being_written(const struct spool_entry *entry)
+{
+    return entry->written || (entry->created && entry->size == 0);
+}
+
+static bool is_settled(const struct spool *spool, const struct spool_entry *entry)
+{
+    return spool_now_ms() - entry->looked_ms >= spool->settle_ms;
+}
+
+static bool is_whole_json(const struct spool_slot *slot)
+{
+    static const struct json_limits limits = {
+        .bytes = RESULT_SIZE_LIMIT,
+        .depth = DEPTH_LIMIT,
+        .values = VALUES_LIMIT,
+    };
+    struct error error;
+
+    return slot->file.bytes && result_format(slot->entry->name) == RESULT_FORMAT_JSON &&
+           json_check(slot->file.bytes, slot->file.length, &limits, &error) == 0;
+}
+
+static bool is_complete(const struct spool *spool, const struct spool_slot *slot)
+{
+    const struct spool_entry *entry = slot->entry;
+
+    if (!S_ISREG(entry->mode) || entry->closed)
+        return true;
+    if (is_being_written(entry))
+        return false;
+    return is_settled(spool, entry) || is_whole_json(slot);
+}
+
+/* ---- listing ---------------------------------------------------------------------------------- */
+
+static void on_turn(uv_idle_t *turn);
+
+static void rest(struct spool *spool)
+{
+    uv_idle_stop(&spool->turn);
+    spool->phase = SPOOL_RESTING;
+}
+
+static void begin_pass(struct spool *spool)
+{
+    int directory = openat(spool->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    spool->listing = directory < 0 ? NULL : fdopendir(directory);
+    if (!spool->listing) {
+        log_event(&event_unlistable, LOG_TEXT("path", spool->path),
+                  LOG_TEXT("reason", strerror(errno)));
+        if (directory >= 0)
+            close(directory);
+        rest(spool);
+        spool_settle_in(spool, spool->settle_ms);
+        return;
+    }
+    spool->dirty = false;
+    spool->handed_any = false;
+    spool->held_any = false;
+    spool->round++;
+    spool->phase = SPOOL_LISTING;
+    uv_idle_start(&spool->turn, on_turn);
+}
+
+void spool_wake(struct spool *spool)
+{
+    if (spool->stopped || spool->directory < 0 || !spool->dirty)
+        return;
+    if (spool->phase == SPOOL_RESTING) {
+        begin_pass(spool);
+    } else if (spool->phase == SPOOL_WAITING) {
+        spool->phase = SPOOL_TAKING;
+        uv_idle_start(&spool->turn, on_turn);
+    }
+}
+
+/* One name of the listing: queued, unless it was handed on as it is. */
+static void meet(struct spool *spool, const struct dirent *item)
+{
+    struct spool_entry *entry;
+    struct stat status;
+
+    if (!spool_name_watched(item->d_name))
+        return;
+    entry = spool_known_get(&spool->known, item->d_name);
+    entry->round = spool->round;
+    if (entry->queued)
+        return;
+    /* Saves a look at each of many files that wait to be moved. */
+    if (entry->handed && !entry->touched && entry->inode == item->d_ino)
+        return;
+    if (fstatat(spool->directory, entry->name, &status, AT_SYMLINK_NOFOLLOW) < 0) {
+        spool_known_remove(&spool->known, entry);
+        return;
+    }
+    if (entry->handed && spool_looks_the_same(entry, &status)) {
+        entry->touched = false;
+        return;
+    }
+    entry->handed = false;
+    spool_look(entry, &status);
+    spool_known_push(&spool->known, entry);
+}
+
+static void list_slice(struct spool *spool)
+{
+    uint64_t deadline_ns = uv_hrtime() + SLICE_NS;
+
+    do {
+        for (int i = 0; i < NAMES_A_LOOK; i++) {
+            const struct dirent *item = readdir(spool->listing);
+
+            if (item) {
+                meet(spool, item);
+                continue;
+            }
+            closedir(spool->listing);
+            spool->listing = NULL;
+            spool_known_sweep(&spool->known, spool->round);
+            spool->phase = SPOOL_TAKING;
+            return;
+        }
+    } while (uv_hrtime() < deadline_ns);
+}
+
+/* ---- taking ----------------------------------------------------------------------------------- */
+
+static void finish_pass(struct spool *spool)
+{
+    bool held = spool->held_any;
+
+    if (spool->dirty || spool->handed_any) {
+        begin_pass(spool);
+        return;
+    }
+    rest(spool);
+    spool_known_shrink(&spool->known);
+    spool->idle(spool->data, held);
+}
+
+/* Stops taking until the settle timer or an event. */
+static void wait_for(struct spool *spool, uint64_t in_ms)
+{
+    spool->phase = SPOOL_WAITING;
+    uv_idle_stop(&spool->turn);
+    spool_settle_in(spool, in_ms);
+}
+
+/* The file at the head of the queue is not complete: those behind wait for it, but not for long. */
+static void hold(struct spool *spool, struct spool_entry *entry)
+{
+    uint64_t now = spool_now_ms();
+    uint64_t waited = now - entry->met_ms;
+    uint64_t same_for = now - entry->looked_ms;
+
+    if (waited >= spool->settle_ms) {
+        spool_known_pop(&spool->known);
+        spool->held_any = true;
+    } else {
+        wait_for(spool, spool->settle_ms - waited);
+    }
+    if (!is_being_written(entry))
+        spool_settle_in(spool, same_for < spool->settle_ms ? spool->settle_ms - same_for : 0);
+}
+
+/* Puts back what was not handed on, from slot `from` on. */
+static void put_back(struct spool *spool, struct slice *slice, size_t from)
+{
+    for (size_t i = from; i < slice->count; i++) {
+        spool_known_push(&spool->known, slice->slots[i].entry);
+        spool_slot_drop(&slice->slots[i]);
+    }
+    slice->count = from;
+}
+
+/* Whether reading can be spared, since the file would be held whatever is in it. */
+static bool is_held_unread(const struct spool *spool, const struct spool_entry *entry)
+{
+    return S_ISREG(entry->mode) && !entry->closed &&
+           (is_being_written(entry) ||
+            (!is_settled(spool, entry) && result_format(entry->name) != RESULT_FORMAT_JSON));
+}
+
+/* Pops the oldest files and opens them, up to one that is held. */
+static void open_slice(struct spool *spool, struct slice *slice)
+{
+    struct spool_entry *entry;
+
+    while (slice->count < SLICE_FILES && (entry = spool_known_first(&spool->known))) {
+        struct spool_slot *slot = &slice->slots[slice->count];
+
+        if (slice->count > 0 && is_held_unread(spool, entry))
+            return;
+        *slot = (struct spool_slot){.entry = spool_known_pop(&spool->known), .descriptor = -1};
+        if (spool_slot_open(spool, slot) == 0) {
+            slice->count++;
+            continue;
+        }
+        if (errno == ENOENT) {
+            spool_slot_drop(slot);
+            spool_known_remove(&spool->known, entry);
+            continue;
+        }
+        /* Short of descriptors, most likely: those that are open go first. */
+        if (slice->count == 0) {
+            log_event(&event_unreadable, LOG_TEXT("file", entry->name),
+                      LOG_TEXT("reason", strerror(errno)));
+            wait_for(spool, spool->settle_ms);
+        }
+        spool_known_push(&spool->known, entry);
+        spool_slot_drop(slot);
+        return;
+    }
+}
+
+/* Reads the slice, as far as time and memory go; puts back the rest. */
+static void read_slice(struct spool *spool, struct slice *slice)
+{
+    for (size_t i = 0; i < slice->count; i++) {
+        struct spool_slot *slot = &slice->slots[i];
+        size_t size = slot->descriptor < 0 ? 0 : (size_t)slot->entry->size;
+
+        if (i > 0 && (slice->bytes + size > SLICE_BYTES || uv_hrtime() > slice->deadline_ns)) {
+            put_back(spool, slice, i);
+            return;
+        }
+        slice->bytes += size;
+        if (i == 0 && is_held_unread(spool, slot->entry))
+            continue;
+        spool_slot_read(slot);
+    }
+}
+
+/* How many of the slice are complete, from the first. */
+static size_t count_complete(const struct spool *spool, const struct slice *slice)
+{
+    size_t count = 0;
+
+    while (count < slice->count && is_complete(spool, &slice->slots[count]))
+        count++;
+    return count;
+}
+
+static void hand_on(struct spool *spool, struct slice *slice)
+{
+    size_t taken;
+
+    for (size_t i = 0; i < slice->count; i++) {
+        struct spool_slot *slot = &slice->slots[i];
+
+        slot->entry->handed = true;
+        slot->entry->touched = false;
+        slot->file.name = memory_copy(slot->entry->name);
+        slot->file.modified_ns = slot->entry->modified_ns;
+        slot->file.inode = slot->entry->inode;
+        slice->files[i] = slot->file;
+    }
+    taken = spool->take(spool->data, slice->files, slice->count);
+    /* An entry that was taken may be gone by now: moved. */
+    for (size_t i = 0; i < slice->count; i++) {
+        free(slice->slots[i].file.name);
+        if (i >= taken)
+            slice->slots[i].entry->handed = false;
+        else
+            spool_slot_drop(&slice->slots[i]);
+    }
+    if (taken < slice->count)
+        put_back(spool, slice, taken);
+    spool->handed_any = spool->handed_any || taken > 0;
+    if (taken == 0 && !spool->stopped) {
+        spool->phase = SPOOL_PAUSED;
+        uv_idle_stop(&spool->turn);
+    }
+}
+
+static void take_slice(struct spool *spool)
+{
+    CLEANUP_FREE struct slice *slice = memory_new(sizeof(*slice));
+    size_t complete;
+
+    if (spool->directory < 0) {
+        rest(spool);
+        return;
+    }
+    if (!spool_known_first(&spool->known)) {
+        finish_pass(spool);
+        return;
+    }
+    slice->deadline_ns = uv_hrtime() + SLICE_NS;
+    open_slice(spool, slice);
+    read_slice(spool, slice);
+    /* A file that was written to while it was read has told so by now. */
+    spool_watch_drain(spool);
+    if (spool->directory < 0) {
+        for (size_t i = 0; i < slice->count; i++)
+            spool_slot_drop(&slice->slots[i]);
+        return;
+    }
+    complete = count_complete(spool, slice);
+    if (complete < slice->count) {
+        put_back(spool, slice, complete);
+        if (complete == 0)
+            hold(spool, spool_known_first(&spool->known));
+    }
+    if (complete > 0)
+        hand_on(spool, slice);
+}
+
+static void on_turn(uv_idle_t *turn)
+{
+    struct spool *spool = turn->data;
+
+    if (spool->phase == SPOOL_LISTING)
+        list_slice(spool);
+    else
+        take_slice(spool);
+}
+
+/* ---- timers, beginning and end ---------------------------------------------------------------- */
+
+/* Either timer: of the settling, or of the regular scan. */
+static void on_timer(uv_timer_t *timer)
+{
+    struct spool *spool = timer->data;
+
+    spool_watch_check(spool);
+    spool->dirty = true;
+    spool_wake(spool);
+}
+
+void spool_settle_in(struct spool *spool, uint64_t in_ms)
+{
+    if (spool->stopped)
+        return;
+    uv_update_time(spool->loop);
+    if (!uv_is_active((uv_handle_t *)&spool->settle) ||
+        uv_timer_get_due_in(&spool->settle) > in_ms) {
+        uv_timer_start(&spool->settle, on_timer, in_ms, 0);
+    }
+}
+
+/* The first pass begins on the loop, not in the constructor. */
+static void on_first_turn(uv_idle_t *turn)
+{
+    uv_idle_stop(turn);
+    spool_wake(turn->data);
+}
+
+int spool_new(struct spool **spool, uv_loop_t *loop, const struct spool_options *options,
+              struct error *error)
+{
+    struct spool *local = memory_new(sizeof(*local));
+
+    local->loop = loop;
+    local->path = memory_copy(options->path);
+    local->scan_every_ms = options->scan_every_ms;
+    local->settle_ms = options->settle_ms;
+    local->take = options->take;
+    local->idle = options->idle;
+    local->data = options->data;
+    local->directory = -1;
+    local->events = -1;
+    uv_idle_init(loop, &local->turn);
+    uv_timer_init(loop, &local->scan);
+    uv_timer_init(loop, &local->settle);
+    local->turn.data = local;
+    local->scan.data = local;
+    local->settle.data = local;
+    local->open_handles = 3;
+    if (spool_watch_open(local, error) < 0) {
+        spool_free(local);
+        return -1;
+    }
+    uv_idle_start(&local->turn, on_first_turn);
+    uv_timer_start(&local->scan, on_timer, local->scan_every_ms, local->scan_every_ms);
+    *spool = local;
+    return 0;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct spool *spool = handle->data;
+
+    if (--spool->open_handles > 0)
+        return;
+    spool_known_free(&spool->known);
+    free(spool->path);
+    free(spool);
+}
+
+void spool_free(struct spool *spool)
+{
+    if (!spool)
+        return;
+    spool_stop(spool);
+    spool_watch_close(spool);
+    uv_close((uv_handle_t *)&spool->turn, on_closed);
+    uv_close((uv_handle_t *)&spool->scan, on_closed);
+    uv_close((uv_handle_t *)&spool->settle, on_closed);
+}
+
+void spool_resume(struct spool *spool)
+{
+    if (spool->stopped)
+        return;
+    spool->dirty = true;
+    if (spool->phase == SPOOL_PAUSED) {
+        spool->phase = SPOOL_TAKING;
+        uv_idle_start(&spool->turn, on_turn);
+    }
+    spool_wake(spool);
+}
+
+void spool_stop(struct spool *spool)
+{
+    spool->stopped = true;
+    uv_idle_stop(&spool->turn);
+    uv_timer_stop(&spool->scan);
+    uv_timer_stop(&spool->settle);
+}

@@ -1,0 +1,98 @@
+#pragma once
+
+/*
+ * The watched directory: which files are complete, each handed on once; archive and reject.
+ *
+ * inotify on the loop (close-write and moved-to) raises a dirty flag; a scan lists the directory
+ * once, sorts by modification time and name, and hands the files on in slices, so that the loop is
+ * never held up for long. A start, an overflow of the event queue, a timer of 30 s and a directory
+ * that was deleted and made again each cause a full scan.
+ *
+ * Handed on is what has a result's or a log's ending and is complete: a writer has closed it, it was
+ * moved here, it is JSON that parses whole, or it has not changed between two looks 1 s apart. Files
+ * behind one that is held wait for it, at most that second. What is no regular file under such a name
+ * (a link, a FIFO, a directory) or is too large is handed on as a file without bytes and with a
+ * problem, so that it can be rejected; it is never opened or followed.
+ *
+ * The taker decides, makes the decision durable, and only then says where the file goes, with
+ * spool_move(). A file that was handed on and not moved yet is not handed on again, unless
+ * it changed: then its move leaves it where it is, and it is handed on as it is now. Moves that a crash
+ * left over are to be done before the loop runs.
+ */
+
+#include "common/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct spool;
+
+/* A file as it was met. The name is one component of at most 255 bytes; it need not be UTF-8. */
+struct spool_file {
+    char *name;
+    int64_t modified_ns; /* modification time, nanoseconds since 1970 */
+    uint64_t inode;
+    char *bytes; /* NULL with a problem */
+    size_t length;
+    char *problem; /* why it cannot be read as a result: "is a symbolic link", "is 5 MiB long…" */
+};
+
+/* A slice of files, oldest first; at most 256 files and about 16 MiB. The files belong to the spool
+ * and are valid inside the callback only. Returns how many were dealt with, from the first; what is
+ * behind is handed on again later (after spool_resume() if none was). */
+typedef size_t (*spool_take_callback)(void *data, struct spool_file *files, size_t count);
+
+/* Fires after a scan that handed everything on: the spool is empty but for files that are held. */
+typedef void (*spool_idle_callback)(void *data, bool held);
+
+struct spool_options {
+    const char *path;
+    uint64_t scan_every_ms; /* 30,000 */
+    uint64_t settle_ms;     /* 1,000 */
+    spool_take_callback take;
+    spool_idle_callback idle;
+    void *data;
+};
+
+/* Opens the directory, which must exist and be writable, makes .archive and .rejected in it, and
+ * arms the watch. Nothing is handed on before the loop runs. */
+int spool_new(struct spool **spool, uv_loop_t *loop, const struct spool_options *options,
+              struct error *error);
+void spool_free(struct spool *spool); /* NULL-safe. The loop must run once more */
+
+/* Asks for a scan now; also after the taker dealt with none of a slice. */
+void spool_resume(struct spool *spool);
+
+/* Takes no more files from now on; for shutdown. */
+void spool_stop(struct spool *spool);
+
+/* Reads a patch that a result names: a regular file of at most `limit` bytes beside it. Permanent
+ * error if it is not there or no regular file. Caller frees. */
+int spool_read_patch(struct spool *spool, const char *name, size_t limit, char **bytes,
+                     size_t *length, struct error *error);
+
+enum spool_place { SPOOL_ARCHIVE, SPOOL_REJECT };
+
+/* A move that the store remembers until it is done. */
+struct spool_move {
+    const char *name;
+    uint64_t inode; /* the file is left alone if another one has its name by now */
+    enum spool_place place;
+    const char *day;    /* YYYY-MM-DD, for the archive */
+    const char *reason; /* for SPOOL_REJECT: text of the .reason file */
+    const char *patch;  /* name of the patch file that goes with it, or NULL */
+};
+
+/* Moves a file: to .archive/DAY/NAME or .rejected/NAME, a taken name gets ~2, ~3 …; the patch beside
+ * it under its own name; NAME.reason is written before the move. Done already (no such file in the
+ * spool, or another one) is success. `*moved_to`, if not NULL, gets the path relative to the spool
+ * (caller frees), or NULL if there was nothing to move. */
+int spool_move(struct spool *spool, const struct spool_move *move, char **moved_to,
+               struct error *error);
+
+/* Moves a file that is in the archive already to .rejected, with its reason, when a queued result
+ * turns out to be one to reject. */
+int spool_reject_archived(struct spool *spool, const char *archived, const char *reason,
+                          struct error *error);

@@ -1,0 +1,114 @@
+#pragma once
+
+/*
+ * Shared by the spool's own files and by nobody else.
+ *
+ *   spool.c        scan and hand on; calls down into the others
+ *   watch.c  the directory and its events
+ *   file.c   one file: its looks, its bytes
+ *   move.c   moves out of the directory
+ *   known.c  the names, and which is due first
+ */
+
+#include "daemon/spool.h"
+#include "daemon/spool/known.h"
+
+#include <dirent.h>
+#include <sys/stat.h>
+#include <uv.h>
+
+enum spool_phase {
+    SPOOL_RESTING, /* nothing to do until an event or a timer */
+    SPOOL_LISTING,
+    SPOOL_TAKING,
+    SPOOL_WAITING, /* for the file at the head of the queue to be complete */
+    SPOOL_PAUSED,  /* until the taker calls spool_resume() */
+};
+
+struct spool {
+    uv_loop_t *loop;
+    char *path;
+    uint64_t scan_every_ms;
+    uint64_t settle_ms;
+    spool_take_callback take;
+    spool_idle_callback idle;
+    void *data;
+
+    int directory;      /* -1 while the directory is not there */
+    int events;         /* the inotify descriptor; -1 without a watch */
+    bool watch_refused; /* said so already */
+
+    uv_idle_t turn;    /* runs while there is something to list or to take */
+    uv_timer_t scan;   /* every scan_every_ms; every settle_ms while the directory is not there */
+    uv_timer_t settle; /* when a file that is held is due for another look */
+    uv_poll_t *poll;   /* on `events`; NULL without a watch */
+    unsigned open_handles; /* of the first three */
+
+    enum spool_phase phase;
+    bool dirty; /* something happened that a listing could show */
+    bool stopped;
+    bool handed_any; /* in this pass */
+    bool held_any;
+    unsigned round;
+    DIR *listing;
+    struct spool_known known;
+};
+
+/* Milliseconds on the clock that intervals are measured with. */
+uint64_t spool_now_ms(void);
+
+/* Whether the spool is for files of this name: a result's or a log's ending, not hidden, not
+ * temporary. */
+bool spool_name_watched(const char *name);
+
+/* Starts a scan if one is due and none is under way. */
+void spool_wake(struct spool *spool);
+
+/* Makes sure that the settle timer fires in at most `in_ms`. */
+void spool_settle_in(struct spool *spool, uint64_t in_ms);
+
+/* ---- file.c ------------------------------------------------------------------------------ */
+
+/* A file on its way to the taker. */
+struct spool_slot {
+    struct spool_entry *entry;
+    int descriptor; /* -1: nothing to read */
+    struct spool_file file;
+};
+
+/* Modification time in nanoseconds since 1970. */
+int64_t spool_modified_ns(const struct stat *status);
+
+/* Whether a file looks as it did when it was looked at last. */
+bool spool_looks_the_same(const struct spool_entry *entry, const struct stat *status);
+
+/* Remembers what a file looks like, and since when. */
+void spool_look(struct spool_entry *entry, const struct stat *status);
+
+/* Looks at the file of a slot; opens it if it can be read, and asks the kernel for its bytes, so that
+ * those of many files are fetched side by side. What is no result by its looks gets a problem. -1 with
+ * errno: the name is gone (ENOENT), or the system is short of something. */
+int spool_slot_open(struct spool *spool, struct spool_slot *slot);
+
+/* Reads what was opened, as long as it was then. A file that grew or shrank meanwhile is left where it
+ * is by spool_move() and handed on again. */
+void spool_slot_read(struct spool_slot *slot);
+
+/* Lets go of descriptor, bytes and problem. */
+void spool_slot_drop(struct spool_slot *slot);
+
+/* ---- watch.c ---------------------------------------------------------------------------- */
+
+/* Opens the directory, makes .archive and .rejected, arms the watch. Without a watch the spool still
+ * works, by its timer. */
+int spool_watch_open(struct spool *spool, struct error *error);
+
+/* Lets go of directory and watch. */
+void spool_watch_close(struct spool *spool);
+
+/* Takes in the events that are there already. */
+void spool_watch_drain(struct spool *spool);
+
+/* Sees whether the directory is still the one that is open, and opens it again if it is not; arms the
+ * watch if there is none. */
+void spool_watch_check(struct spool *spool);

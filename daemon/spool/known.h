@@ -1,0 +1,74 @@
+#pragma once
+
+/*
+ * What the spool knows of the names in its directory, and the order in which they are due.
+ *
+ * An entry lives from the first sight of a name (an event or a listing) until its file was moved or
+ * is gone. The table owns the entries; the queue is a heap of pointers to some of them, so that the
+ * oldest can be had one by one without a sort that would hold the loop up.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct spool_entry {
+    struct spool_entry *next; /* in its bucket */
+    uint64_t hash;
+
+    /* The file as it was seen last, and since when it looks like this. */
+    int64_t modified_ns;
+    int64_t size;
+    uint64_t inode;
+    mode_t mode;
+    uint64_t looked_ms; /* 0: not looked at yet */
+    uint64_t met_ms;    /* when it was looked at first, whatever it looked like */
+
+    unsigned round; /* of the last listing that met it */
+    bool queued;    /* in the heap */
+    bool handed;    /* handed on and not moved yet */
+    bool touched;   /* an event came since it was handed on */
+    bool created;   /* events: made, and neither written to nor closed since */
+    bool written;   /* events: written to, and not closed since */
+    bool closed;    /* events: closed by a writer, or moved here */
+    char name[];
+};
+
+struct spool_known {
+    struct spool_entry **buckets;
+    size_t bucket_count; /* 0 or a power of two */
+    size_t count;
+
+    struct spool_entry **heap;
+    size_t heap_count;
+    size_t heap_capacity;
+};
+
+/* NULL-safe as a whole: a zeroed one is empty. */
+void spool_known_free(struct spool_known *known);
+
+/* The entry of that name, or NULL. */
+struct spool_entry *spool_known_find(const struct spool_known *known, const char *name);
+
+/* The entry of that name, made if need be. */
+struct spool_entry *spool_known_get(struct spool_known *known, const char *name);
+
+/* Forgets an entry; it must not be queued. */
+void spool_known_remove(struct spool_known *known, struct spool_entry *entry);
+
+/* Forgets what is not queued and was not met in listing `round`. */
+void spool_known_sweep(struct spool_known *known, unsigned round);
+
+/* Forgets what events told of files being written: the events can no longer be relied on. */
+void spool_known_forget_events(struct spool_known *known);
+
+/* Queues an entry that is not queued; it goes by modification time, then name. */
+void spool_known_push(struct spool_known *known, struct spool_entry *entry);
+
+/* The first in the queue, or NULL; pop takes it out. */
+struct spool_entry *spool_known_first(const struct spool_known *known);
+struct spool_entry *spool_known_pop(struct spool_known *known);
+
+/* Gives memory back to the system after a crowd; nothing to do if there was none. */
+void spool_known_shrink(struct spool_known *known);

@@ -1,0 +1,94 @@
+#include "daemon/status/bulletin.h"
+
+#include "common/file.h"
+#include "common/json.h"
+#include "common/memory.h"
+#include "daemon/store.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define FILE_LIMIT 65536
+
+static const struct json_limits limits = {.bytes = FILE_LIMIT, .depth = 2, .values = 32};
+
+static char *path_of(const char *state)
+{
+    return file_join(state, "status.json");
+}
+
+static void put(struct json_object *object, const char *key, struct json_object *value)
+{
+    json_object_object_add(object, key, value);
+}
+
+int bulletin_write(const char *state, const struct bulletin *bulletin, struct error *error)
+{
+    CLEANUP_FREE char *path = path_of(state);
+    struct json_object *object = json_object_new_object();
+    const char *bytes;
+    size_t length;
+    int written;
+
+    put(object, "process", json_object_new_int(bulletin->process));
+    put(object, "version", json_object_new_string(bulletin->version));
+    put(object, "started_ms", json_object_new_int64(bulletin->started_ms));
+    put(object, "told_ms", json_object_new_int64(bulletin->told_ms));
+    put(object, "lag_ms", json_object_new_int64((int64_t)bulletin->lag_ms));
+    put(object, "forge", json_object_new_string(bulletin->forge));
+    put(object, "place", json_object_new_string(bulletin->place));
+    put(object, "trouble", json_object_new_string(bulletin->trouble));
+    bytes = json_object_to_json_string_length(object, JSON_C_TO_STRING_PLAIN, &length);
+    written = file_replace(AT_FDCWD, path, bytes, length, 0640, error);
+    json_object_put(object);
+    return written;
+}
+
+void bulletin_remove(const char *state)
+{
+    CLEANUP_FREE char *path = path_of(state);
+
+    unlink(path);
+}
+
+static int64_t number_of(struct json_object *object, const char *key)
+{
+    return json_object_get_int64(json_object_object_get(object, key));
+}
+
+static void copy_text(char *target, size_t size, struct json_object *object, const char *key)
+{
+    struct json_object *value = json_object_object_get(object, key);
+
+    if (json_object_is_type(value, json_type_string))
+        snprintf(target, size, "%s", json_object_get_string(value));
+}
+
+void bulletin_read(struct bulletin *bulletin, const char *state)
+{
+    CLEANUP_FREE char *path = path_of(state);
+    CLEANUP_FREE char *bytes = NULL;
+    struct json_object *object = NULL;
+    struct error ignored;
+    size_t length;
+
+    *bulletin = (struct bulletin){.process = store_writer(state), .forge = "unknown"};
+    bulletin->running = bulletin->process != 0;
+    if (!bulletin->running ||
+        file_read(&bytes, &length, AT_FDCWD, path, FILE_LIMIT, &ignored) < 0 ||
+        json_parse(&object, bytes, length, &limits, &ignored) < 0)
+        return;
+    if (json_object_is_type(object, json_type_object) &&
+        number_of(object, "process") == bulletin->process) {
+        bulletin->known = true;
+        bulletin->started_ms = number_of(object, "started_ms");
+        bulletin->told_ms = number_of(object, "told_ms");
+        bulletin->lag_ms = (uint64_t)number_of(object, "lag_ms");
+        copy_text(bulletin->version, sizeof(bulletin->version), object, "version");
+        copy_text(bulletin->forge, sizeof(bulletin->forge), object, "forge");
+        copy_text(bulletin->place, sizeof(bulletin->place), object, "place");
+        copy_text(bulletin->trouble, sizeof(bulletin->trouble), object, "trouble");
+    }
+    json_object_put(object);
+}

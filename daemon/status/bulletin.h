@@ -1,0 +1,33 @@
+#pragma once
+
+/*
+ * What only the running daemon knows, for --status beside it: <state>/status.json.
+ *
+ * The store holds everything that must survive; this is news, rewritten when something changed and
+ * removed at the end. A reader believes it only while the process that wrote it holds the store, so
+ * that nothing a crash left behind is taken for the present.
+ */
+
+#include "common/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct bulletin {
+    bool running;       /* false: nobody holds the store, and nothing below is known */
+    int process;        /* its id */
+    bool known;         /* whether there was a bulletin of that process: what is below */
+    int64_t started_ms; /* since 1970 */
+    int64_t told_ms;    /* when it was written */
+    uint64_t lag_ms;    /* the longest that the loop was held up */
+    char version[32];   /* of the daemon that runs */
+    char forge[16];     /* "unknown", "well", "down", "refused" */
+    char place[1024];   /* where the forge is */
+    char trouble[1024]; /* what is wrong with it; "" */
+};
+
+int bulletin_write(const char *state, const struct bulletin *bulletin, struct error *error);
+void bulletin_remove(const char *state);
+
+/* Never fails: what cannot be read is not known. */
+void bulletin_read(struct bulletin *bulletin, const char *state);

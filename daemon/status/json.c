@@ -1,0 +1,184 @@
+/*
+ * The status as JSON for programs. Keys are never renamed, only added; a value that is not known is
+ * null, times are in UTC as RFC 3339 has them.
+ */
+
+#include "common/json.h"
+#include "daemon/status.h"
+
+#include <math.h>
+#include <time.h>
+
+static void put(struct json_object *object, const char *key, struct json_object *value)
+{
+    json_object_object_add(object, key, value);
+}
+
+static struct json_object *text_or_null(const char *string)
+{
+    return string && *string ? json_object_new_string(string) : NULL;
+}
+
+static struct json_object *number_or_null(double number)
+{
+    char digits[32];
+
+    if (!isfinite(number))
+        return NULL;
+    number_format(digits, sizeof(digits), number);
+    return json_object_new_double_s(number, digits);
+}
+
+static struct json_object *count_or_null(int64_t count)
+{
+    return count ? json_object_new_int64(count) : NULL;
+}
+
+static struct json_object *time_or_null(int64_t at_ms)
+{
+    time_t at = (time_t)(at_ms / 1000);
+    char when[40], day[32];
+    struct tm utc;
+
+    if (!at_ms)
+        return NULL;
+    gmtime_r(&at, &utc);
+    strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(when, sizeof(when), "%s.%03dZ", day, (int)(at_ms % 1000));
+    return json_object_new_string(when);
+}
+
+static struct json_object *daemon_of(const struct bulletin *bulletin)
+{
+    struct json_object *daemon = json_object_new_object();
+    bool known = bulletin->known;
+
+    put(daemon, "running", json_object_new_boolean(bulletin->running));
+    put(daemon, "process", count_or_null(bulletin->process));
+    put(daemon, "version", known ? text_or_null(bulletin->version) : NULL);
+    put(daemon, "started", known ? time_or_null(bulletin->started_ms) : NULL);
+    put(daemon, "told", known ? time_or_null(bulletin->told_ms) : NULL);
+    put(daemon, "loop_lag_ms", known ? json_object_new_int64((int64_t)bulletin->lag_ms) : NULL);
+    return daemon;
+}
+
+static struct json_object *forge_of(const struct bulletin *bulletin)
+{
+    struct json_object *forge = json_object_new_object();
+
+    put(forge, "state", json_object_new_string(bulletin->known ? bulletin->forge : "unknown"));
+    put(forge, "place", text_or_null(bulletin->place));
+    put(forge, "reason", text_or_null(bulletin->trouble));
+    return forge;
+}
+
+static struct json_object *results_of(const struct status *status)
+{
+    struct json_object *results = json_object_new_object();
+
+    for (int i = 0; i < DECISION_COUNT; i++)
+        put(results, decision_name((enum decision)i),
+            json_object_new_int64((int64_t)status->results[i]));
+    return results;
+}
+
+static struct json_object *jobs_of(const struct status *status, bool undoing)
+{
+    struct json_object *jobs = json_object_new_array();
+
+    for (size_t i = 0; i < status->job_count; i++) {
+        const struct status_job *job = &status->jobs[i];
+        struct json_object *object;
+
+        if (job->undoing != undoing)
+            continue;
+        object = json_object_new_object();
+        put(object, "experiment", text_or_null(job->experiment_id));
+        put(object, "metric", text_or_null(job->metric));
+        put(object, "step", json_object_new_string(job->step));
+        put(object, "attempt", json_object_new_int64((int64_t)job->attempt));
+        put(object, "since", time_or_null(job->since_ms));
+        put(object, "held_up_since", time_or_null(job->faulty_ms));
+        put(object, "pull", count_or_null(job->pull));
+        put(object, "reason", text_or_null(job->reason));
+        json_object_array_add(jobs, object);
+    }
+    return jobs;
+}
+
+static struct json_object *history_of(const struct status_frontier *frontier)
+{
+    struct json_object *history = json_object_new_array();
+
+    for (size_t i = 0; i < frontier->point_count; i++) {
+        struct json_object *point = json_object_new_object();
+
+        put(point, "experiment", text_or_null(frontier->points[i].experiment_id));
+        put(point, "value", number_or_null(frontier->points[i].value));
+        put(point, "baseline", json_object_new_boolean(frontier->points[i].baseline));
+        json_object_array_add(history, point);
+    }
+    return history;
+}
+
+static struct json_object *frontiers_of(const struct status *status)
+{
+    struct json_object *frontiers = json_object_new_array();
+
+    for (size_t i = 0; i < status->frontier_count; i++) {
+        const struct status_frontier *frontier = &status->frontiers[i];
+        struct json_object *object = json_object_new_object();
+        bool down = frontier->metric->direction == METRIC_MINIMIZE;
+
+        put(object, "metric", json_object_new_string(frontier->metric->name));
+        put(object, "scope", json_object_new_string(frontier->scope));
+        put(object, "direction", json_object_new_string(down ? "minimize" : "maximize"));
+        put(object, "value", frontier->known ? number_or_null(frontier->value) : NULL);
+        put(object, "experiment", text_or_null(frontier->experiment_id));
+        put(object, "history", history_of(frontier));
+        json_object_array_add(frontiers, object);
+    }
+    return frontiers;
+}
+
+static struct json_object *decisions_of(const struct status *status)
+{
+    struct json_object *decisions = json_object_new_array();
+
+    for (size_t i = 0; i < status->decision_count; i++) {
+        const struct status_decision *decision = &status->decisions[i];
+        struct json_object *object = json_object_new_object();
+
+        put(object, "time", time_or_null(decision->at_ms));
+        put(object, "experiment", text_or_null(decision->experiment_id));
+        put(object, "file", text_or_null(decision->file_name));
+        put(object, "decision", json_object_new_string(decision_name(decision->decision)));
+        put(object, "metric", text_or_null(decision->metric));
+        put(object, "before", number_or_null(decision->before));
+        put(object, "after", number_or_null(decision->after));
+        put(object, "pull", count_or_null(decision->pull));
+        put(object, "reason", text_or_null(decision->reason));
+        json_object_array_add(decisions, object);
+    }
+    return decisions;
+}
+
+void status_json(struct text *text, const struct status *status)
+{
+    struct json_object *object = json_object_new_object();
+
+    put(object, "time", time_or_null(status->now_ms));
+    put(object, "daemon", daemon_of(&status->bulletin));
+    put(object, "forge", forge_of(&status->bulletin));
+    put(object, "waiting", json_object_new_int64((int64_t)status->waiting));
+    put(object, "open_pulls", json_object_new_int64((int64_t)status->open_pulls));
+    put(object, "results", results_of(status));
+    put(object, "running", jobs_of(status, false));
+    put(object, "undo", jobs_of(status, true));
+    put(object, "frontier", frontiers_of(status));
+    put(object, "decisions", decisions_of(status));
+    text_append(text, json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY |
+                                                                 JSON_C_TO_STRING_NOSLASHESCAPE));
+    text_append(text, "\n");
+    json_object_put(object);
+}

@@ -1,0 +1,116 @@
+/*
+ * The status in one line, and the pieces it shares with the table.
+ */
+
+#include "common/memory.h"
+#include "daemon/status.h"
+#include "daemon/steps.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define JOB_LIMIT 4 /* named; the rest is counted */
+
+void status_append_age(struct text *text, int64_t age_ms)
+{
+    int64_t seconds = age_ms > 0 ? age_ms / 1000 : 0;
+    int64_t minutes = seconds / 60, hours = minutes / 60, days = hours / 24;
+
+    if (days > 0)
+        text_append_format(text, "%" PRId64 "d%02dh", days, (int)(hours % 24));
+    else if (hours > 0)
+        text_append_format(text, "%" PRId64 "h%02dm", hours, (int)(minutes % 60));
+    else if (minutes > 0)
+        text_append_format(text, "%" PRId64 "m%02ds", minutes, (int)(seconds % 60));
+    else
+        text_append_format(text, "%" PRId64 "s", seconds);
+}
+
+void status_append_sparkline(struct text *text, const struct status_point *points, size_t count)
+{
+    static const char *const blocks[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+    double low = 0, high = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        low = i == 0 || points[i].value < low ? points[i].value : low;
+        high = i == 0 || points[i].value > high ? points[i].value : high;
+    }
+    for (size_t i = 0; i < count; i++) {
+        /* Halved, since the span of the largest doubles is none. */
+        double span = high / 2 - low / 2;
+        double place = span > 0 ? (points[i].value / 2 - low / 2) / span * 7.999 : 0;
+
+        text_append(text, blocks[(int)place]);
+    }
+}
+
+/* What runs the tests, without its arguments: "tox". */
+static const char *test_program(const struct config *config)
+{
+    const char *program = config->validation.command.items[0];
+    const char *slash = strrchr(program, '/');
+
+    return slash && slash[1] ? slash + 1 : program;
+}
+
+static void append_job(struct text *line, const struct job *job, const struct config *config)
+{
+    uint64_t age = uv_now(job->workshop->loop) - job->step_began;
+    bool undoing = job_undoing(job);
+    bool waits = job->waiting || job->parked;
+    int step = job->record.step;
+    bool known = step >= 0 && step < STEP_COUNT;
+
+    if (waits)
+        text_append_format(line, "%s waits (%s%s, ", job->row->experiment_id,
+                           undoing ? "undo of " : "", job_step_name(job));
+    else if (undoing)
+        text_append_format(line, "undoing %s (%s, ", job->row->experiment_id, job_step_name(job));
+    else
+        text_append_format(line, "%s %s (", known ? steps[step].doing : "ending",
+                           job->row->experiment_id);
+    if (!waits && !undoing && step == STEP_VALIDATE) {
+        text_append_visible(line, test_program(config), NULL);
+        text_append(line, ", ");
+    }
+    status_append_age(line, (int64_t)age);
+    text_append(line, ")");
+}
+
+static void append_jobs(struct text *line, const struct queue *queue, const struct config *config)
+{
+    unsigned count = 0;
+
+    for (const struct job *job = queue_jobs(queue); job; job = job->next) {
+        if (count++ >= JOB_LIMIT)
+            continue;
+        text_append(line, count > 1 ? ", " : "");
+        append_job(line, job, config);
+    }
+    if (count > JOB_LIMIT)
+        text_append_format(line, ", %u more jobs", count - JOB_LIMIT);
+    text_append(line, count ? ", " : "idle, ");
+}
+
+int status_line(struct text *line, struct store *store, const struct queue *queue,
+                const struct health *health, const struct config *config, struct error *error)
+{
+    CLEANUP_FREE char *last = NULL;
+    unsigned open, waiting;
+    int64_t pull;
+
+    if (store_count_waiting(store, &waiting, error) < 0 ||
+        store_count_open_pulls(store, &open, error) < 0 ||
+        store_last_pull(store, &pull, &last, error) < 0)
+        return -1;
+    append_jobs(line, queue, config);
+    text_append_format(line, "%u waiting, %u pull request%s open", waiting, open,
+                       open == 1 ? "" : "s");
+    if (last)
+        text_append_format(line, ", last: #%" PRId64 " %s", pull, last);
+    if (health_state(health) != HEALTH_WELL && *health_reason(health)) {
+        text_append(line, ", forge: ");
+        text_append_line(line, health_reason(health), 200);
+    }
+    return 0;
+}

@@ -1,0 +1,193 @@
+#include "daemon/status/textfile.h"
+
+#include "common/memory.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* ---- what the store knows ----------------------------------------------------------------------- */
+
+struct reading {
+    struct textfile *textfile;
+    const struct config *config;
+};
+
+static void collect_frontier(void *data, const char *metric_name, const char *scope)
+{
+    struct reading *reading = data;
+    struct textfile *textfile = reading->textfile;
+    const struct config_metric *metric = config_metric(reading->config, metric_name);
+    size_t count = textfile->frontier_count;
+
+    if (!metric)
+        return;
+    textfile->frontiers = memory_resize(textfile->frontiers,
+                                        (count + 1) * sizeof(*textfile->frontiers));
+    textfile->frontiers[count] = (struct textfile_frontier){
+        .metric = metric->name,
+        .scope = memory_copy(scope),
+    };
+    textfile->frontier_count++;
+}
+
+int textfile_read(struct textfile *textfile, struct store *store, const struct config *config,
+                  int64_t *last, struct error *error)
+{
+    struct reading reading = {.textfile = textfile, .config = config};
+
+    textfile_clear(textfile);
+    if (store_count_decisions(store, last, textfile->decisions, error) < 0 ||
+        store_count_waiting(store, &textfile->waiting, error) < 0 ||
+        store_count_open_pulls(store, &textfile->open_pulls, error) < 0 ||
+        store_each_frontier(store, collect_frontier, &reading, error) < 0)
+        return -1;
+    for (size_t i = 0; i < textfile->frontier_count; i++) {
+        struct textfile_frontier *item = &textfile->frontiers[i];
+        struct store_frontier found;
+
+        if (store_frontier(store, config_metric(config, item->metric), item->scope, &found, error) <
+            0)
+            return -1;
+        item->value = found.value;
+    }
+    return 0;
+}
+
+void textfile_clear(struct textfile *textfile)
+{
+    for (size_t i = 0; i < textfile->frontier_count; i++)
+        free(textfile->frontiers[i].scope);
+    free(textfile->frontiers);
+    textfile->frontiers = NULL;
+    textfile->frontier_count = 0;
+}
+
+/* ---- what is written ---------------------------------------------------------------------------- */
+
+static void describe(struct text *text, const char *name, const char *type, const char *help)
+{
+    text_append_format(text, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void append_label(struct text *text, const char *name, const char *value)
+{
+    text_append_format(text, "%s=\"", name);
+    for (; *value; value++) {
+        if (*value == '\n')
+            text_append(text, "\\n");
+        else if (*value == '"' || *value == '\\')
+            text_append_format(text, "\\%c", *value);
+        else
+            text_append_bytes(text, value, 1);
+    }
+    text_append(text, "\"");
+}
+
+/* One metric of one sample. */
+static void append_single(struct text *text, const char *name, const char *type, const char *help,
+                          double value)
+{
+    describe(text, name, type, help);
+    text_append_format(text, "%s ", name);
+    text_append_number(text, value);
+    text_append(text, "\n");
+}
+
+static void append_seconds(struct text *text, uint64_t milliseconds)
+{
+    text_append_format(text, "%" PRIu64 ".%03u\n", milliseconds / 1000,
+                       (unsigned)(milliseconds % 1000));
+}
+
+static void append_decisions(struct text *text, const struct textfile *textfile)
+{
+    describe(text, "winnowd_decisions_total", "counter", "Decisions on results, by their kind.");
+    for (int i = DECISION_QUEUED + 1; i < DECISION_COUNT; i++)
+        text_append_format(text, "winnowd_decisions_total{decision=\"%s\"} %" PRIu64 "\n",
+                           decision_name((enum decision)i), textfile->decisions[i]);
+}
+
+/* Outcomes that a job can have are there from the beginning, for those who ask for a rate. */
+static void append_jobs(struct text *text, const struct tally *tally)
+{
+    describe(text, "winnowd_jobs_total", "counter",
+             "Jobs that are over, by their outcome and the step that ended them; none: no step "
+             "failed.");
+    for (int i = 0; i < DECISION_COUNT; i++) {
+        for (int step = 0; step <= STEP_COUNT; step++) {
+            bool expected = step == STEP_COUNT ? i == DECISION_PROMOTED : i == DECISION_FAILED;
+
+            if (expected || tally->jobs[i][step])
+                text_append_format(
+                    text, "winnowd_jobs_total{outcome=\"%s\",step=\"%s\"} %" PRIu64 "\n",
+                    decision_name((enum decision)i), step == STEP_COUNT ? "none" : steps[step].name,
+                    tally->jobs[i][step]);
+        }
+    }
+}
+
+static void append_durations(struct text *text, const char *name, const char *help,
+                             const struct tally_tries tries[STEP_COUNT][TALLY_END_COUNT])
+{
+    describe(text, name, "summary", help);
+    for (int step = 0; step < STEP_COUNT; step++) {
+        for (int end = 0; end < TALLY_END_COUNT; end++) {
+            CLEANUP_FREE char *labels = memory_format("step=\"%s\",end=\"%s\"", steps[step].name,
+                                                      tally_end_name((enum tally_end)end));
+
+            if (!tries[step][end].count && end != TALLY_DONE)
+                continue;
+            text_append_format(text, "%s_sum{%s} ", name, labels);
+            append_seconds(text, tries[step][end].milliseconds);
+            text_append_format(text, "%s_count{%s} %" PRIu64 "\n", name, labels,
+                               tries[step][end].count);
+        }
+    }
+}
+
+static void append_frontiers(struct text *text, const struct textfile *textfile)
+{
+    if (textfile->frontier_count)
+        describe(text, "winnowd_frontier", "gauge", "The best value that counts, by metric.");
+    for (size_t i = 0; i < textfile->frontier_count; i++) {
+        text_append(text, "winnowd_frontier{");
+        append_label(text, "metric", textfile->frontiers[i].metric);
+        text_append(text, ",");
+        append_label(text, "scope", textfile->frontiers[i].scope);
+        text_append(text, "} ");
+        text_append_number(text, textfile->frontiers[i].value);
+        text_append(text, "\n");
+    }
+}
+
+void textfile_render(struct text *text, const struct textfile *textfile)
+{
+    const struct tally *tally = textfile->tally;
+
+    describe(text, "winnowd_build_info", "gauge", "Always 1; the version is a label.");
+    text_append_format(text, "winnowd_build_info{version=\"%s\"} 1\n", textfile->version);
+    describe(text, "winnowd_start_time_seconds", "gauge", "When the daemon started, since 1970.");
+    text_append(text, "winnowd_start_time_seconds ");
+    append_seconds(text, (uint64_t)textfile->started_ms);
+    append_decisions(text, textfile);
+    append_jobs(text, tally);
+    append_durations(text, "winnowd_step_duration_seconds",
+                     "How long tries of the steps of jobs took.", tally->steps);
+    append_durations(text, "winnowd_undo_duration_seconds",
+                     "How long tries of undoing the steps of jobs took.", tally->undos);
+    append_single(text, "winnowd_queue_length", "gauge", "Results that wait for their turn.",
+                  textfile->waiting);
+    append_single(text, "winnowd_jobs_running", "gauge", "Jobs under way.", textfile->running);
+    append_single(text, "winnowd_jobs_undoing", "gauge", "Jobs that are being undone.",
+                  textfile->undoing);
+    append_single(text, "winnowd_pulls_open", "gauge", "Pull requests that nobody settled yet.",
+                  textfile->open_pulls);
+    append_single(text, "winnowd_forge_up", "gauge", "Whether the forge can be used now.",
+                  textfile->forge_well);
+    append_single(text, "winnowd_forge_errors_total", "counter",
+                  "Calls and checks that the forge did not answer as needed.",
+                  (double)tally->forge_errors);
+    append_single(text, "winnowd_loop_lag_max_seconds", "gauge",
+                  "The longest that the event loop was held up.", (double)textfile->lag_ms / 1000);
+    append_frontiers(text, textfile);
+}

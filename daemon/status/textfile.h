@@ -1,0 +1,45 @@
+#pragma once
+
+/*
+ * The daemon's figures for Prometheus, in the text format that node_exporter's textfile collector
+ * reads (status.textfile).
+ *
+ * The file is replaced as a whole, so that the collector never meets half of one. Counters of
+ * decisions are those of the store and go on over restarts, the others begin anew with the daemon.
+ */
+
+#include "common/error.h"
+#include "common/text.h"
+#include "config/config.h"
+#include "daemon/status/tally.h"
+#include "daemon/store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct textfile_frontier {
+    const char *metric;
+    char *scope;
+    double value;
+};
+
+struct textfile {
+    const char *version;
+    int64_t started_ms; /* since 1970 */
+    uint64_t decisions[DECISION_COUNT];
+    const struct tally *tally;
+    unsigned waiting, running, undoing, open_pulls;
+    bool forge_well;
+    uint64_t lag_ms;
+    struct textfile_frontier *frontiers;
+    size_t frontier_count;
+};
+
+/* Fills in what the store knows; decisions are counted from `*last` on, see store_count_decisions(). */
+int textfile_read(struct textfile *textfile, struct store *store, const struct config *config,
+                  int64_t *last, struct error *error);
+void textfile_clear(struct textfile *textfile); /* drops the frontiers */
+
+/* Appends the whole file. */
+void textfile_render(struct text *text, const struct textfile *textfile);

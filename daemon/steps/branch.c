@@ -1,0 +1,236 @@
+/*
+ * Step `branch`: a branch of our own at the forge, made from the base.
+ *
+ * That it does not exist is looked at before it is asked for, and what the base pointed at just then
+ * is written down with the intent. If the answer is lost, the branch is looked for until it appears
+ * or ten seconds have passed since it was asked for; one that appears is ours if it points at a
+ * commit that the base held between intent and now.
+ */
+
+#include "common/log.h"
+#include "common/loop.h"
+#include "common/memory.h"
+#include "daemon/events.h"
+#include "daemon/job.h"
+#include "daemon/steps.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LOST_ANSWER_MS 10000
+#define LOOK_AGAIN_MS  500
+
+static void copy_hash(char to[static FORGE_HASH_SIZE], const char *from)
+{
+    snprintf(to, FORGE_HASH_SIZE, "%s", from);
+}
+
+static bool may_still_appear(struct job *job)
+{
+    int64_t now = clock_now_ms();
+
+    if (job->record.branch_posted_ms > now)
+        job->record.branch_posted_ms = now; /* the clock was set back: the time begins anew */
+    return now - job->record.branch_posted_ms < LOST_ANSWER_MS;
+}
+
+static void fail_not_ours(struct job *job)
+{
+    struct error error;
+
+    job->record.branch_posted_ms = 0;
+    error_set(&error, ERROR_PERMANENT,
+              "branch %s exists already and is not ours: it stays untouched", job->branch);
+    job_failed(job, &error);
+}
+
+/* ---- start -------------------------------------------------------------------------------------- */
+
+static void look(void *data);
+
+static void on_created(void *data, const struct forge_answer *answer, const struct error *error)
+{
+    struct job *job = data;
+
+    job->operation = NULL;
+    if (!error) {
+        copy_hash(job->record.base, answer->sha);
+        job_done(job);
+    } else if (error->kind != ERROR_TRANSIENT && answer->conflict && job->branch_repeated) {
+        look(job); /* the first try arrived after all, or somebody else was there before us */
+    } else {
+        if (error->kind != ERROR_TRANSIENT)
+            job->record.branch_posted_ms = 0; /* refused: nothing was made */
+        job_forge_failed(job, answer, error);
+    }
+}
+
+static void create(struct job *job, const char *base)
+{
+    struct forge *forge = job->workshop->forge;
+
+    job->branch_repeated = job->record.branch_posted_ms != 0;
+    copy_hash(job->record.base_then, base);
+    job->record.branch_posted_ms = clock_now_ms();
+    if (!job_save(job)) {
+        job->record.branch_posted_ms = 0;
+        return;
+    }
+    job->operation = forge->functions->create_branch(forge, job->branch, on_created, job);
+}
+
+static void on_adoptable(void *data, bool held, const struct error *error)
+{
+    struct job *job = data;
+
+    job->operation = NULL;
+    if (error) {
+        job->record.base[0] = '\0';
+        job_failed(job, error);
+    } else if (!held) {
+        job->record.base[0] = '\0';
+        fail_not_ours(job);
+    } else {
+        job_done(job);
+    }
+}
+
+static void adopt(struct job *job, const char *points_at)
+{
+    copy_hash(job->record.base, points_at);
+    job->operation = repository_held(job->workshop->repository, job->record.base,
+                                     job->record.base_then, on_adoptable, job);
+}
+
+static void on_looked(void *data, const struct repository_refs *refs, const struct error *error)
+{
+    struct job *job = data;
+    struct error missing;
+
+    job->operation = NULL;
+    if (error) {
+        job_failed(job, error);
+    } else if (!*refs->base) {
+        error_set(&missing, ERROR_PERMANENT, "forge.base: there is no branch %s at the forge",
+                  job->workshop->config->forge.base);
+        job_failed(job, &missing);
+    } else if (job->record.branch_posted_ms == 0) {
+        if (*refs->branch)
+            fail_not_ours(job);
+        else
+            create(job, refs->base);
+    } else if (*refs->branch) {
+        adopt(job, refs->branch);
+    } else if (may_still_appear(job)) {
+        job_pause(job, LOOK_AGAIN_MS, look);
+    } else {
+        create(job, refs->base);
+    }
+}
+
+static void look(void *data)
+{
+    struct job *job = data;
+
+    job->operation = repository_look(job->workshop->repository, job->branch, on_looked, job);
+}
+
+void step_branch_start(struct job *job)
+{
+    if (*job->record.base)
+        job_done(job); /* an earlier try got that far */
+    else
+        look(job);
+}
+
+/* ---- undo --------------------------------------------------------------------------------------- */
+
+static void tell_kept(const struct job *job, const char *points_at)
+{
+    CLEANUP_FREE char *reason = memory_format("it points at %s", points_at);
+
+    log_event(&event_branch_kept, LOG_TEXT("experiment", job->row->experiment_id),
+              LOG_TEXT("branch", job->branch), LOG_TEXT("reason", reason));
+}
+
+static void on_deleted(void *data, enum repository_deleted deleted, const char *points_at,
+                       const struct error *error)
+{
+    struct job *job = data;
+
+    job->operation = NULL;
+    if (error) {
+        job_failed(job, error);
+        return;
+    }
+    if (deleted == REPOSITORY_MOVED)
+        tell_kept(job, points_at);
+    job_done(job);
+}
+
+static void delete (struct job *job)
+{
+    const char *expected[] = {
+        job->record.push_sent ? job->record.commit : job->record.base,
+        job->record.push_sent ? job->record.base : NULL,
+        NULL,
+    };
+
+    job->operation = repository_delete(job->workshop->repository, job->branch, expected, on_deleted,
+                                       job);
+}
+
+static void on_found_held(void *data, bool held, const struct error *error)
+{
+    struct job *job = data;
+
+    job->operation = NULL;
+    if (error) {
+        job->record.base[0] = '\0';
+        job_failed(job, error);
+    } else if (!held) {
+        tell_kept(job, job->record.base);
+        job_done(job);
+    } else {
+        delete (job);
+    }
+}
+
+static void look_for_lost(void *data);
+
+static void on_looked_for_lost(void *data, const struct repository_refs *refs,
+                               const struct error *error)
+{
+    struct job *job = data;
+
+    job->operation = NULL;
+    if (error) {
+        job_failed(job, error);
+    } else if (*refs->branch) {
+        copy_hash(job->record.base, refs->branch);
+        job->operation = repository_held(job->workshop->repository, job->record.base,
+                                         job->record.base_then, on_found_held, job);
+    } else if (may_still_appear(job)) {
+        job_pause(job, LOOK_AGAIN_MS, look_for_lost);
+    } else {
+        job_done(job);
+    }
+}
+
+static void look_for_lost(void *data)
+{
+    struct job *job = data;
+
+    job->operation = repository_look(job->workshop->repository, job->branch, on_looked_for_lost,
+                                     job);
+}
+
+void step_branch_undo(struct job *job)
+{
+    if (job->record.branch_posted_ms == 0)
+        job_done(job);
+    else if (!*job->record.base)
+        look_for_lost(job);
+    else
+        delete (job);
+}

@@ -1,0 +1,64 @@
+/*
+ * Step `compose`: one commit of the change on the job's base, in our own repository.
+ *
+ * The date is the result's, so that composing again, after a crash, makes the same commit.
+ */
+
+#include "common/memory.h"
+#include "daemon/document.h"
+#include "daemon/job.h"
+#include "daemon/steps.h"
+
+#include <stdio.h>
+
+static void on_composed(void *data, const struct repository_change *change,
+                        const struct error *error)
+{
+    struct job *job = data;
+
+    job->operation = NULL;
+    if (error) {
+        job_failed(job, error);
+        return;
+    }
+    repository_change_clear(&job->change);
+    repository_change_copy(&job->change, change);
+    snprintf(job->record.commit, sizeof(job->record.commit), "%s", change->commit);
+    snprintf(job->record.measured, sizeof(job->record.measured), "%s", change->measured);
+    job_done(job);
+}
+
+void step_compose_start(struct job *job)
+{
+    CLEANUP_FREE char *message = NULL;
+    struct repository_compose compose;
+    struct error error;
+
+    if (!job->metric) {
+        error_set(&error, ERROR_PERMANENT, "metric %s is not configured any more",
+                  job->row->metric);
+        job_failed(job, &error);
+        return;
+    }
+    if (document_load(job, &error) < 0) {
+        job_failed(job, &error);
+        return;
+    }
+    message = document_message(job);
+    compose = (struct repository_compose){
+        .base = job->record.base,
+        .branch = job->branch,
+        .result = job->result,
+        .patch = job->patch,
+        .patch_length = job->patch_length,
+        .message = message,
+        .date = job->row->received_ms / 1000,
+    };
+    job->operation = repository_compose(job->workshop->repository, &compose, on_composed, job);
+}
+
+void step_compose_undo(struct job *job)
+{
+    repository_forget(job->workshop->repository, job->branch);
+    job_done(job);
+}

@@ -1,0 +1,344 @@
+/*
+ * Step `pull`: the pull request, opened once.
+ *
+ * A forge looks and inserts without a lock, and an answer can be lost: so after every try the open
+ * pull requests of our branch are listed. Ours are told by the marker in their body; of several the
+ * lowest is kept and the others are closed. What the kept one shows must be the commit that was
+ * validated.
+ */
+
+#include "common/log.h"
+#include "common/loop.h"
+#include "common/memory.h"
+#include "daemon/description.h"
+#include "daemon/events.h"
+#include "daemon/job.h"
+#include "daemon/steps.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LOST_ANSWER_MS 10000
+#define LOOK_AGAIN_MS  500
+
+static bool may_still_appear(struct job *job)
+{
+    int64_t now = clock_now_ms();
+
+    if (job->record.pull_posted_ms > now)
+        job->record.pull_posted_ms = now; /* the clock was set back: the time begins anew */
+    return now - job->record.pull_posted_ms < LOST_ANSWER_MS;
+}
+
+static bool is_ours(const struct job *job, const struct forge_pull *pull)
+{
+    CLEANUP_FREE char *marker = description_marker(job->row->experiment_id, job->row->digest);
+
+    return pull->body && strstr(pull->body, marker);
+}
+
+/* The lowest of ours in a list that is sorted by number, but for `except`; 0: none. */
+static int64_t first_of_ours(const struct job *job, const struct forge_answer *answer,
+                             int64_t except)
+{
+    for (size_t i = 0; i < answer->pull_count; i++) {
+        if (answer->pulls[i].number != except && is_ours(job, &answer->pulls[i]))
+            return answer->pulls[i].number;
+    }
+    return 0;
+}
+
+static const struct forge_pull *find_pull(const struct forge_answer *answer, int64_t number)
+{
+    for (size_t i = 0; i < answer->pull_count; i++) {
+        if (answer->pulls[i].number == number)
+            return &answer->pulls[i];
+    }
+    return NULL;
+}
+
+/* ---- start: the pull request is there ----------------------------------------------------------- */
+
+static void list_after(struct job *job);
+
+/* The forge may lag behind a push: git's own word is the truth. */
+static void on_looked_at_branch(void *data, const struct repository_refs *refs,
+                                const struct error *error)
+{
+    struct job *job = data;
+    struct error moved;
+
+    job->operation = NULL;
+    if (error) {
+        job_failed(job, error);
+    } else if (strcmp(refs->branch, job->record.commit) == 0) {
+        job_done(job);
+    } else {
+        error_set(&moved, ERROR_PERMANENT, "branch %s was moved by somebody else to %s",
+                  job->branch, *refs->branch ? refs->branch : "nothing");
+        job_failed(job, &moved);
+    }
+}
+
+static void on_duplicate_closed(void *data, const struct forge_answer *answer,
+                                const struct error *error)
+{
+    struct job *job = data;
+
+    job->operation = NULL;
+    if (error)
+        job_forge_failed(job, answer, error);
+    else
+        list_after(job);
+}
+
+static void close_duplicate(struct job *job, int64_t number)
+{
+    struct forge *forge = job->workshop->forge;
+
+    log_event(&event_pull_duplicate_closed, LOG_TEXT("experiment", job->row->experiment_id),
+              LOG_INTEGER("pull", number));
+    job->operation = forge->functions->close_pull(forge, number, on_duplicate_closed, job);
+}
+
+static void on_listed_after(void *data, const struct forge_answer *answer,
+                            const struct error *error)
+{
+    struct job *job = data;
+    int64_t lowest, duplicate;
+    const struct forge_pull *kept;
+
+    job->operation = NULL;
+    if (error) {
+        job_forge_failed(job, answer, error);
+        return;
+    }
+    lowest = first_of_ours(job, answer, 0);
+    if (lowest && lowest < job->record.pull) {
+        job->record.pull = lowest;
+        if (!job_save(job))
+            return;
+    }
+    duplicate = first_of_ours(job, answer, job->record.pull);
+    kept = find_pull(answer, job->record.pull);
+    if (duplicate)
+        close_duplicate(job, duplicate);
+    else if (kept && strcmp(kept->sha, job->record.commit) != 0)
+        job->operation = repository_look(job->workshop->repository, job->branch,
+                                         on_looked_at_branch, job);
+    else
+        job_done(job); /* one that is not listed was settled by a person, or the forge lags */
+}
+
+static void list_after(struct job *job)
+{
+    struct forge *forge = job->workshop->forge;
+
+    job->operation = forge->functions->list_pulls(forge, job->branch, on_listed_after, job);
+}
+
+/* ---- start: opening it -------------------------------------------------------------------------- */
+
+static void look(void *data);
+
+static void on_opened(void *data, const struct forge_answer *answer, const struct error *error)
+{
+    struct job *job = data;
+
+    job->operation = NULL;
+    if (!error) {
+        job->record.pull = answer->pulls[0].number;
+        if (job_save(job))
+            list_after(job);
+    } else if (error->kind != ERROR_TRANSIENT && answer->conflict && !job->conflict_seen) {
+        job->conflict_seen = true;
+        look(job); /* ours, from a try whose answer was lost, or somebody's */
+    } else {
+        if (error->kind != ERROR_TRANSIENT && !answer->conflict)
+            job->record.pull_posted_ms = 0; /* refused: nothing was opened */
+        job_forge_failed(job, answer, error);
+    }
+}
+
+static void open_pull(struct job *job)
+{
+    struct forge *forge = job->workshop->forge;
+    CLEANUP_FREE char *title = NULL;
+    CLEANUP_FREE char *body = NULL;
+    int64_t posted_before = job->record.pull_posted_ms;
+    struct error error;
+
+    if (store_get_document(job->workshop->store, job->record.id, &title, &body, &error) < 0) {
+        job_failed(job, &error);
+        return;
+    }
+    if (!title) {
+        error_set(&error, ERROR_BUG, "the pull request's text is not in the store");
+        job_failed(job, &error);
+        return;
+    }
+    job->record.pull_posted_ms = clock_now_ms();
+    if (!job_save(job)) {
+        job->record.pull_posted_ms = posted_before;
+        return;
+    }
+    job->operation = forge->functions->open_pull(forge, job->branch, job->record.commit, title,
+                                                 body, on_opened, job);
+}
+
+static void fail_taken(struct job *job)
+{
+    struct error error;
+
+    error_set(&error, ERROR_PERMANENT, "the forge has a pull request of branch %s that is not ours",
+              job->branch);
+    job_failed(job, &error);
+}
+
+static void on_looked(void *data, const struct forge_answer *answer, const struct error *error)
+{
+    struct job *job = data;
+    int64_t ours;
+
+    job->operation = NULL;
+    if (error) {
+        job_forge_failed(job, answer, error);
+        return;
+    }
+    ours = first_of_ours(job, answer, 0);
+    if (ours) {
+        job->record.pull = ours;
+        if (job_save(job))
+            list_after(job);
+    } else if (job->conflict_seen && answer->pull_count > 0) {
+        fail_taken(job);
+    } else if (may_still_appear(job)) {
+        job_pause(job, LOOK_AGAIN_MS, look);
+    } else {
+        open_pull(job);
+    }
+}
+
+static void look(void *data)
+{
+    struct job *job = data;
+    struct forge *forge = job->workshop->forge;
+
+    job->operation = forge->functions->list_pulls(forge, job->branch, on_looked, job);
+}
+
+void step_pull_start(struct job *job)
+{
+    if (job->record.pull)
+        list_after(job);
+    else if (job->record.pull_posted_ms)
+        look(job);
+    else
+        open_pull(job);
+}
+
+/* ---- undo --------------------------------------------------------------------------------------- */
+
+static void list_for_undo(void *data);
+
+static void on_closed(void *data, const struct forge_answer *answer, const struct error *error)
+{
+    struct job *job = data;
+
+    job->operation = NULL;
+    if (error)
+        job_forge_failed(job, answer, error);
+    else
+        list_for_undo(job); /* until none of ours is open */
+}
+
+static void close_ours(struct job *job, int64_t number)
+{
+    struct forge *forge = job->workshop->forge;
+
+    job->record.pull = number;
+    job->record.close_posted_ms = clock_now_ms();
+    if (job_save(job))
+        job->operation = forge->functions->close_pull(forge, number, on_closed, job);
+}
+
+/* It is not open, and it was not us who closed it: then a person did, or merged it. */
+static void on_looked_at_pull(void *data, const struct forge_answer *answer,
+                              const struct error *error)
+{
+    struct job *job = data;
+
+    job->operation = NULL;
+    if (error && error->kind == ERROR_PERMANENT && !answer->unauthorized)
+        job_done(job); /* it is gone altogether */
+    else if (error)
+        job_forge_failed(job, answer, error);
+    else if (answer->pulls[0].state == PULL_MERGED ||
+             (answer->pulls[0].state == PULL_CLOSED && !job->record.close_posted_ms))
+        job_settled_by_person(job, answer->pulls[0].state);
+    else if (answer->pulls[0].state == PULL_OPEN)
+        close_ours(job, job->record.pull); /* the list lags behind */
+    else
+        job_done(job);
+}
+
+static void on_listed_for_undo(void *data, const struct forge_answer *answer,
+                               const struct error *error)
+{
+    struct job *job = data;
+    struct forge *forge = job->workshop->forge;
+    int64_t ours;
+
+    job->operation = NULL;
+    if (error) {
+        job_forge_failed(job, answer, error);
+        return;
+    }
+    ours = first_of_ours(job, answer, 0);
+    if (ours)
+        close_ours(job, ours);
+    else if (job->record.pull)
+        job->operation = forge->functions->look_pull(forge, job->record.pull, on_looked_at_pull,
+                                                     job);
+    else if (may_still_appear(job))
+        job_pause(job, LOOK_AGAIN_MS, list_for_undo);
+    else
+        job_done(job);
+}
+
+static void list_for_undo(void *data)
+{
+    struct job *job = data;
+    struct forge *forge = job->workshop->forge;
+
+    job->operation = forge->functions->list_pulls(forge, job->branch, on_listed_for_undo, job);
+}
+
+/* What somebody pushed to our branch is theirs: then the pull request stays open, too. */
+static void on_looked_for_undo(void *data, const struct repository_refs *refs,
+                               const struct error *error)
+{
+    struct job *job = data;
+    bool ours = error || !*refs->branch || strcmp(refs->branch, job->record.commit) == 0 ||
+                strcmp(refs->branch, job->record.base) == 0;
+
+    job->operation = NULL;
+    if (error) {
+        job_failed(job, error);
+    } else if (!ours) {
+        log_event(&event_pull_kept, LOG_TEXT("experiment", job->row->experiment_id),
+                  LOG_TEXT("branch", job->branch), LOG_INTEGER("pull", job->record.pull));
+        job_done(job);
+    } else {
+        list_for_undo(job);
+    }
+}
+
+void step_pull_undo(struct job *job)
+{
+    if (job->record.pull_posted_ms == 0)
+        job_done(job);
+    else
+        job->operation = repository_look(job->workshop->repository, job->branch, on_looked_for_undo,
+                                         job);
+}

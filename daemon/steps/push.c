@@ -1,0 +1,29 @@
+/*
+ * Step `push`: the branch moves from the base to the commit that was validated.
+ *
+ * A push whose answer was lost is simply repeated: it finds the branch there already.
+ */
+
+#include "daemon/job.h"
+#include "daemon/steps.h"
+
+static void on_pushed(void *data, const struct error *error)
+{
+    struct job *job = data;
+
+    job->operation = NULL;
+    if (error)
+        job_failed(job, error);
+    else
+        job_done(job);
+}
+
+void step_push_start(struct job *job)
+{
+    /* From here on the undo has to expect the branch at either commit. */
+    job->record.push_sent = true;
+    if (!job_save(job))
+        return;
+    job->operation = repository_push(job->workshop->repository, job->branch, job->record.commit,
+                                     on_pushed, job);
+}

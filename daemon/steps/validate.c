@@ -1,0 +1,83 @@
+/*
+ * Step `validate`: the tests, on a disposable checkout of exactly the composed commit.
+ */
+
+#include "common/log.h"
+#include "common/memory.h"
+#include "daemon/events.h"
+#include "daemon/job.h"
+#include "daemon/steps.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A checkout that cannot be removed does not spoil the verdict; the next start sweeps it away. */
+static void on_removed_after_pass(void *data, const struct error *error)
+{
+    struct job *job = data;
+
+    job->operation = NULL;
+    if (error)
+        log_event(&event_checkout_left, LOG_TEXT("experiment", job->row->experiment_id),
+                  LOG_TEXT("reason", error->message));
+    job_done(job);
+}
+
+static void tell_output(const struct job *job, const char *tail)
+{
+    CLEANUP_FREE char *lines = log_enabled(LOG_LEVEL_DEBUG) ? memory_copy(tail) : NULL;
+    char *rest = lines, *line;
+
+    while (rest && (line = strsep(&rest, "\n")))
+        log_event(&event_validation_output, LOG_TEXT("experiment", job->row->experiment_id),
+                  LOG_TEXT("output", line));
+}
+
+static void on_validated(void *data, const struct validation_outcome *outcome,
+                         const struct error *error)
+{
+    struct job *job = data;
+    struct error failed;
+
+    job->operation = NULL;
+    if (error) {
+        job_failed(job, error);
+        return;
+    }
+    tell_output(job, outcome->tail);
+    if (outcome->verdict != VALIDATION_PASSED) {
+        error_set(&failed, ERROR_PERMANENT, "%s", outcome->sentence);
+        job_failed(job, &failed);
+        return;
+    }
+    free(job->command);
+    free(job->output);
+    job->command = memory_copy(outcome->command);
+    job->output = memory_copy(outcome->tail);
+    job->duration_ms = outcome->duration_ms;
+    job->operation = validation_remove(job->workshop->validation, job->row->experiment_id,
+                                       on_removed_after_pass, job);
+}
+
+void step_validate_start(struct job *job)
+{
+    job->operation = validation_run(job->workshop->validation, job->row->experiment_id, job->branch,
+                                    job->record.commit, on_validated, job);
+}
+
+static void on_removed(void *data, const struct error *error)
+{
+    struct job *job = data;
+
+    job->operation = NULL;
+    if (error)
+        job_failed(job, error);
+    else
+        job_done(job);
+}
+
+void step_validate_undo(struct job *job)
+{
+    job->operation = validation_remove(job->workshop->validation, job->row->experiment_id,
+                                       on_removed, job);
+}

@@ -1,0 +1,516 @@
+#include "daemon/store.h"
+
+#include "common/file.h"
+#include "common/loop.h"
+#include "daemon/store/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define STORE_FILE "winnowd.db"
+
+/* Each entry brings a store from the version of its index to the next; none is ever changed once it
+ * was released. `PRAGMA user_version` says where a file stands. */
+static const char *const migrations[] = {
+    "CREATE TABLE results ("
+    "  id INTEGER PRIMARY KEY,"
+    "  experiment_id TEXT NOT NULL,"
+    "  scope TEXT NOT NULL,"
+    "  metric TEXT NOT NULL,"
+    "  status TEXT NOT NULL,"
+    "  after REAL,"
+    "  before REAL,"
+    "  has_change INTEGER NOT NULL,"
+    "  file_name TEXT NOT NULL,"
+    "  modified_ns INTEGER NOT NULL,"
+    "  digest TEXT NOT NULL,"
+    "  archived TEXT,"
+    "  received_ms INTEGER NOT NULL,"
+    "  job INTEGER NOT NULL DEFAULT 0," /* the one under way */
+    "  decision TEXT NOT NULL DEFAULT 'queued',"
+    "  reason TEXT NOT NULL DEFAULT '',"
+    "  decided_ms INTEGER NOT NULL DEFAULT 0,"
+    "  counts INTEGER NOT NULL DEFAULT 0," /* whether it counts for the frontier */
+    "  reference REAL,"
+    "  reference_result INTEGER NOT NULL DEFAULT 0,"
+    "  measured TEXT NOT NULL DEFAULT '',"
+    "  pull INTEGER NOT NULL DEFAULT 0,"
+    "  pull_state TEXT"
+    ");"
+    /* What was rejected reserves no identifier. */
+    "CREATE UNIQUE INDEX results_experiment ON results (experiment_id)"
+    "  WHERE decision <> 'rejected';"
+    "CREATE INDEX results_frontier ON results (metric, scope, after) WHERE counts = 1;"
+    "CREATE INDEX results_queued ON results (metric, scope, modified_ns, file_name, id)"
+    "  WHERE decision = 'queued' AND job = 0;"
+    "CREATE INDEX results_best ON results (metric, scope, after)"
+    "  WHERE decision = 'queued' AND job = 0;"
+    "CREATE INDEX results_baseline ON results (metric, scope, modified_ns, file_name, id)"
+    "  WHERE decision = 'queued' AND job = 0 AND status = 'baseline';"
+    "CREATE INDEX results_misplaced ON results (id)"
+    "  WHERE decision = 'rejected' AND archived IS NOT NULL;"
+    "CREATE INDEX results_reference ON results (reference_result) WHERE reference_result <> 0;"
+    "CREATE INDEX results_pull ON results (pull_state) WHERE pull_state IS NOT NULL;"
+    "CREATE INDEX results_measured ON results (measured) WHERE measured <> '';"
+    "CREATE TABLE contents ("
+    "  result INTEGER PRIMARY KEY,"
+    "  bytes BLOB NOT NULL,"
+    "  patch BLOB"
+    ");"
+    "CREATE TABLE decisions ("
+    "  id INTEGER PRIMARY KEY,"
+    "  result INTEGER NOT NULL," /* 0: a file that became no result of its own */
+    "  experiment_id TEXT,"
+    "  file_name TEXT NOT NULL,"
+    "  digest TEXT NOT NULL,"
+    "  decision TEXT NOT NULL,"
+    "  reason TEXT NOT NULL,"
+    "  at_ms INTEGER NOT NULL"
+    ");"
+    "CREATE INDEX decisions_decision ON decisions (decision);"
+    "CREATE TABLE moves ("
+    "  id INTEGER PRIMARY KEY,"
+    "  result INTEGER NOT NULL,"
+    "  name BLOB NOT NULL,"
+    "  inode INTEGER NOT NULL,"
+    "  place INTEGER NOT NULL,"
+    "  day TEXT,"
+    "  reason TEXT,"
+    "  patch TEXT"
+    ");"
+    "CREATE TABLE jobs ("
+    "  id INTEGER PRIMARY KEY,"
+    "  result INTEGER NOT NULL,"
+    "  state INTEGER NOT NULL,"
+    "  step INTEGER NOT NULL,"
+    "  started INTEGER NOT NULL,"
+    "  attempt INTEGER NOT NULL,"
+    "  faulty_since_ms INTEGER NOT NULL,"
+    "  branch_posted_ms INTEGER NOT NULL,"
+    "  base_then TEXT NOT NULL,"
+    "  base TEXT NOT NULL,"
+    "  composed TEXT NOT NULL,"
+    "  measured TEXT NOT NULL,"
+    "  push_sent INTEGER NOT NULL,"
+    "  pull_posted_ms INTEGER NOT NULL,"
+    "  pull INTEGER NOT NULL,"
+    "  close_posted_ms INTEGER NOT NULL,"
+    "  reference REAL,"
+    "  outcome TEXT NOT NULL,"
+    "  reason TEXT,"
+    "  failed_step TEXT"
+    ");"
+    "CREATE INDEX jobs_under_way ON jobs (state) WHERE state <> 2;"
+    "CREATE TABLE documents ("
+    "  job INTEGER PRIMARY KEY,"
+    "  title TEXT NOT NULL,"
+    "  body TEXT NOT NULL"
+    ");"
+    "CREATE TABLE steps ("
+    "  id INTEGER PRIMARY KEY,"
+    "  job INTEGER NOT NULL,"
+    "  step TEXT NOT NULL,"
+    "  what TEXT NOT NULL,"
+    "  attempt INTEGER NOT NULL,"
+    "  reason TEXT,"
+    "  at_ms INTEGER NOT NULL"
+    ");"
+    "CREATE INDEX steps_job ON steps (job);",
+};
+
+#define STORE_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
+
+static enum error_kind kind_of(int code)
+{
+    switch (code & 0xff) {
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+        return ERROR_TRANSIENT;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return ERROR_PERMANENT;
+    default:
+        return ERROR_BUG;
+    }
+}
+
+static int set_damaged(struct error *error, const char *path, const char *how)
+{
+    return error_set(error, ERROR_PERMANENT,
+                     "%s: the store is damaged (%s): move it aside, with its -wal file if there is "
+                     "one, and start again, or bring both back from a backup",
+                     path, how);
+}
+
+int store_failed(struct store *store, const char *what, struct error *error)
+{
+    int code = sqlite3_extended_errcode(store->database);
+
+    if (kind_of(code) == ERROR_PERMANENT)
+        return set_damaged(error, sqlite3_db_filename(store->database, "main"),
+                           sqlite3_errmsg(store->database));
+    return error_set(error, kind_of(code), "store: %s: %s", what, sqlite3_errmsg(store->database));
+}
+
+static sqlite3_stmt *statement_of(struct store *store, const char *sql, struct error *error)
+{
+    int i = 0;
+
+    while (i < STORE_STATEMENT_LIMIT && store->statements[i].sql && store->statements[i].sql != sql)
+        i++;
+    if (i == STORE_STATEMENT_LIMIT) {
+        error_set(error, ERROR_BUG, "store: more than %d statements", STORE_STATEMENT_LIMIT);
+        return NULL;
+    }
+    if (store->statements[i].sql)
+        return store->statements[i].statement;
+    if (sqlite3_prepare_v3(store->database, sql, -1, SQLITE_PREPARE_PERSISTENT,
+                           &store->statements[i].statement, NULL) != SQLITE_OK) {
+        store_failed(store, sql, error);
+        return NULL;
+    }
+    store->statements[i].sql = sql;
+    return store->statements[i].statement;
+}
+
+static int bind_one(sqlite3_stmt *statement, int index, char type, va_list *arguments)
+{
+    const void *bytes;
+    double real;
+
+    switch (type) {
+    case 'i':
+        return sqlite3_bind_int64(statement, index, va_arg(*arguments, int64_t));
+    case 't':
+        return sqlite3_bind_text(statement, index, va_arg(*arguments, const char *), -1,
+                                 SQLITE_STATIC);
+    case 'r':
+        real = va_arg(*arguments, double);
+        return isnan(real) ? sqlite3_bind_null(statement, index)
+                           : sqlite3_bind_double(statement, index, real);
+    default:
+        bytes = va_arg(*arguments, const void *);
+        return sqlite3_bind_blob64(statement, index, bytes, va_arg(*arguments, size_t),
+                                   SQLITE_STATIC);
+    }
+}
+
+static sqlite3_stmt *bound(struct store *store, struct error *error, const char *sql,
+                           const char *types, va_list *arguments)
+{
+    sqlite3_stmt *statement = statement_of(store, sql, error);
+
+    for (int i = 0; statement && types[i]; i++) {
+        if (bind_one(statement, i + 1, types[i], arguments) != SQLITE_OK) {
+            store_failed(store, sql, error);
+            return NULL;
+        }
+    }
+    return statement;
+}
+
+int store_run(struct store *store, struct error *error, const char *sql, const char *types, ...)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = NULL;
+    va_list arguments;
+
+    va_start(arguments, types);
+    statement = bound(store, error, sql, types, &arguments);
+    va_end(arguments);
+    if (!statement)
+        return -1;
+    return store_row(store, statement, error) < 0 ? -1 : 0;
+}
+
+sqlite3_stmt *store_query(struct store *store, struct error *error, const char *sql,
+                          const char *types, ...)
+{
+    sqlite3_stmt *statement;
+    va_list arguments;
+
+    va_start(arguments, types);
+    statement = bound(store, error, sql, types, &arguments);
+    va_end(arguments);
+    return statement;
+}
+
+int store_row(struct store *store, sqlite3_stmt *statement, struct error *error)
+{
+    int code = sqlite3_step(statement);
+
+    if (code == SQLITE_ROW)
+        return 1;
+    if (code == SQLITE_DONE)
+        return 0;
+    return store_failed(store, sqlite3_sql(statement), error);
+}
+
+const char *store_text(sqlite3_stmt *statement, int column)
+{
+    const unsigned char *text = sqlite3_column_text(statement, column);
+
+    return text ? (const char *)text : "";
+}
+
+double store_real(sqlite3_stmt *statement, int column)
+{
+    return sqlite3_column_type(statement, column) == SQLITE_NULL
+               ? NAN
+               : sqlite3_column_double(statement, column);
+}
+
+int store_begin(struct store *store, struct error *error)
+{
+    return store_run(store, error, "BEGIN IMMEDIATE", "");
+}
+
+int store_commit(struct store *store, struct error *error)
+{
+    if (store_run(store, error, "COMMIT", "") == 0)
+        return 0;
+    store_rollback(store);
+    return -1;
+}
+
+void store_rollback(struct store *store)
+{
+    struct error ignored = {0};
+
+    /* A failed COMMIT or a full disk may have rolled back already. */
+    if (!sqlite3_get_autocommit(store->database))
+        store_run(store, &ignored, "ROLLBACK", "");
+}
+
+/* Two locks on one file; no crash leaves either behind. The process's own says who the daemon is.
+ * (Nothing else opens this file, as closing it once more would end that lock.) The other one is
+ * inherited: a child that was forked just before the daemon was killed holds it until it executes
+ * something. To have it is to know that there is none any more which could not be told from us. */
+static int take_lock(struct store *store, const char *state, struct error *error)
+{
+    CLEANUP_FREE char *path = file_join(state, STORE_LOCK_FILE);
+    char holder[32] = "";
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+    store->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (store->lock < 0)
+        return error_set(error, ERROR_PERMANENT, "%s: %s", path, strerror(errno));
+    if (fcntl(store->lock, F_SETLK, &whole) == 0) {
+        while (flock(store->lock, LOCK_EX) < 0 && errno == EINTR)
+            ;
+        if (ftruncate(store->lock, 0) < 0 || dprintf(store->lock, "%d\n", (int)getpid()) < 0)
+            return error_set(error, ERROR_PERMANENT, "%s: %s", path, strerror(errno));
+        return 0;
+    }
+    if (errno != EAGAIN && errno != EACCES)
+        return error_set(error, ERROR_PERMANENT, "%s: %s", path, strerror(errno));
+    if (pread(store->lock, holder, sizeof(holder) - 1, 0) > 0)
+        holder[strcspn(holder, "\n")] = '\0';
+    return error_set(error, ERROR_PERMANENT, "%s is in use by another winnowd (process %s)", state,
+                     *holder ? holder : "unknown");
+}
+
+static int migrate_one(struct store *store, int version, struct error *error)
+{
+    CLEANUP_FREE char *sql = memory_format("BEGIN IMMEDIATE; %s PRAGMA user_version = %d; COMMIT;",
+                                           migrations[version], version + 1);
+
+    if (sqlite3_exec(store->database, sql, NULL, NULL, NULL) == SQLITE_OK)
+        return 0;
+    store_failed(store, "making the tables", error);
+    store_rollback(store);
+    return -1;
+}
+
+static int read_version(struct store *store, int *version, struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(store, error, "PRAGMA user_version", "");
+
+    if (!statement || store_row(store, statement, error) < 0)
+        return -1;
+    *version = sqlite3_column_int(statement, 0);
+    if (*version <= STORE_VERSION)
+        return 0;
+    return error_set(error, ERROR_PERMANENT,
+                     "%s was written by a newer winnowd (schema %d, this one knows %d): install "
+                     "that version again",
+                     sqlite3_db_filename(store->database, "main"), *version, STORE_VERSION);
+}
+
+static int prepare_writer(struct store *store, struct error *error)
+{
+    int version;
+
+    if (read_version(store, &version, error) < 0)
+        return -1;
+    if (sqlite3_exec(store->database,
+                     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                     "PRAGMA journal_size_limit = 4194304;",
+                     NULL, NULL, NULL) != SQLITE_OK)
+        return store_failed(store, "opening", error);
+    for (; version < STORE_VERSION; version++) {
+        if (migrate_one(store, version, error) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* A damaged page may lie where no query of this start would touch it: looked for before anything is
+ * written, so that the file stays as it was found. */
+static int check_integrity(struct store *store, struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(store, error, "PRAGMA quick_check(1)", "");
+    const char *verdict;
+
+    if (!statement || store_row(store, statement, error) < 0)
+        return -1;
+    verdict = store_text(statement, 0);
+    if (strcmp(verdict, "ok") == 0)
+        return 0;
+    return set_damaged(error, sqlite3_db_filename(store->database, "main"), verdict);
+}
+
+/* While it is not known to be whole, closing must not write what stands in the log into it, nor remove
+ * the log: somebody may want to save what there is. */
+static void keep_as_found(struct store *store, bool keep)
+{
+    sqlite3_db_config(store->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, (int)keep, NULL);
+}
+
+static int open_database(struct store *store, const char *path, int flags, struct error *error)
+{
+    if (sqlite3_open_v2(path, &store->database, flags | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX,
+                        NULL) != SQLITE_OK) {
+        error_set(error, ERROR_PERMANENT, "%s: %s", path,
+                  store->database ? sqlite3_errmsg(store->database) : "out of memory");
+        return -1;
+    }
+    sqlite3_busy_timeout(store->database, flags & SQLITE_OPEN_READONLY ? 2000 : 200);
+    keep_as_found(store, true);
+    if (sqlite3_exec(store->database,
+                     "PRAGMA cache_size = -1000; PRAGMA temp_store = MEMORY;"
+                     "PRAGMA trusted_schema = OFF;",
+                     NULL, NULL, NULL) != SQLITE_OK)
+        return store_failed(store, "opening", error);
+    return 0;
+}
+
+/* A log that is left alone would be taken for the new store's. It may be all that somebody still has. */
+static int refuse_foreign_log(const char *path, struct error *error)
+{
+    CLEANUP_FREE char *log = memory_format("%s-wal", path);
+    struct stat status;
+
+    if (lstat(log, &status) < 0 || status.st_size == 0)
+        return 0;
+    return error_set(error, ERROR_PERMANENT,
+                     "%s is there without the store that it belongs to: move it aside, too, or "
+                     "bring %s back",
+                     log, path);
+}
+
+static int make_new(const char *path, struct error *error)
+{
+    CLEANUP(store_freep) struct store *made = memory_new(sizeof(*made));
+
+    made->lock = -1;
+    if (open_database(made, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, error) < 0 ||
+        prepare_writer(made, error) < 0)
+        return -1;
+    keep_as_found(made, false);
+    return 0;
+}
+
+/* Makes an empty store beside and gives it its name when it is whole, so that one without content is
+ * never ours: SQLite would take it for a new one and throw away the log that belongs to it. */
+static int create(const char *path, struct error *error)
+{
+    static const char *const endings[] = {"", "-journal", "-wal", "-shm"};
+    CLEANUP_FREE char *beside = memory_format("%s.new", path);
+
+    if (refuse_foreign_log(path, error) < 0)
+        return -1;
+    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+        CLEANUP_FREE char *left = memory_format("%s%s", beside, endings[i]);
+
+        unlink(left);
+    }
+    if (make_new(beside, error) < 0)
+        return -1;
+    if (rename(beside, path) < 0)
+        return error_set(error, ERROR_TRANSIENT, "%s: %s", path, strerror(errno));
+    return 0;
+}
+
+static int find_or_create(const char *path, struct error *error)
+{
+    struct stat status;
+
+    if (lstat(path, &status) < 0)
+        return errno == ENOENT ? create(path, error)
+                               : error_set(error, ERROR_PERMANENT, "%s: %s", path, strerror(errno));
+    if (status.st_size > 0)
+        return 0;
+    return set_damaged(error, path, "it is empty");
+}
+
+static int open_writer(struct store *store, const char *state, const char *path,
+                       struct error *error)
+{
+    if (take_lock(store, state, error) < 0 || find_or_create(path, error) < 0 ||
+        open_database(store, path, SQLITE_OPEN_READWRITE, error) < 0 ||
+        check_integrity(store, error) < 0 || prepare_writer(store, error) < 0)
+        return -1;
+    keep_as_found(store, false);
+    return 0;
+}
+
+int store_open(struct store **store, const char *state, bool read_only, struct error *error)
+{
+    CLEANUP(store_freep) struct store *opened = memory_new(sizeof(*opened));
+    CLEANUP_FREE char *path = file_join(state, STORE_FILE);
+    int version;
+
+    opened->lock = -1;
+    if (!read_only) {
+        if (open_writer(opened, state, path, error) < 0)
+            return -1;
+    } else {
+        CLEANUP_FREE char *uri = store_reader_uri(state, path);
+
+        if (open_database(opened, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, error) < 0 ||
+            read_version(opened, &version, error) < 0)
+            return -1;
+    }
+    *store = TAKE(opened);
+    return 0;
+}
+
+void store_free(struct store *store)
+{
+    if (!store)
+        return;
+    for (int i = 0; i < STORE_STATEMENT_LIMIT; i++)
+        sqlite3_finalize(store->statements[i].statement);
+    sqlite3_close(store->database);
+    if (store->lock >= 0)
+        close(store->lock);
+    free(store);
+}
+
+void store_freep(struct store **store)
+{
+    store_free(*store);
+}

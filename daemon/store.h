@@ -1,0 +1,289 @@
+#pragma once
+
+/*
+ * SQLite: results, decisions, jobs, steps, moves. The only part that knows SQL.
+ *
+ * One file, <state>/winnowd.db, in WAL mode with synchronous=FULL: what a function here has committed
+ * survives a crash and a power cut. Outside store_begin()/store_commit() every call is a transaction
+ * of its own; store_add(), store_retry() and store_decide() write several rows and belong inside.
+ * Errors are transient where the system may cure them (disk full, I/O, a lock held by somebody's
+ * sqlite3 shell) and permanent where the file is damaged or belongs to a newer version.
+ *
+ * Rows that are handed out belong to the caller (store_result_free). Strings in structures that are
+ * handed in are copied by SQLite.
+ */
+
+#include "common/digest.h"
+#include "common/error.h"
+#include "config/config.h"
+#include "daemon/decision.h"
+#include "daemon/forge.h"
+#include "daemon/spool.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct store;
+
+/* Opens, creates or migrates the store below the directory, which must exist. `read_only` opens what
+ * is there without a lock, for --status beside a running daemon; a missing file is a permanent error
+ * then. A writer takes a lock for its life: a second one is refused, naming the first one's pid. */
+int store_open(struct store **store, const char *state, bool read_only, struct error *error);
+void store_free(struct store *store);
+void store_freep(struct store **store);
+
+int store_begin(struct store *store, struct error *error);
+int store_commit(struct store *store, struct error *error);
+void store_rollback(struct store *store);
+
+/* ---- results ---------------------------------------------------------------------------------- */
+
+struct store_result {
+    int64_t id; /* in order of intake */
+    char *experiment_id;
+    char *scope; /* "" or the segment of a log */
+    char *metric;
+    char *status;
+    double after;  /* NaN: none */
+    double before; /* NaN: none */
+    bool has_change;
+    char *file_name;
+    int64_t modified_ns; /* arrival: modification time, then name, then id */
+    char digest[DIGEST_HEX_SIZE];
+    enum decision decision;
+    char *reason; /* of the decision; "" while queued */
+    int64_t received_ms;
+    int64_t reference_result; /* whose frontier value it was measured against; 0: nobody's */
+    char *archived;           /* where its file lies, relative to the spool; NULL: not moved yet */
+};
+
+void store_result_free(struct store_result *result);
+void store_result_freep(struct store_result **result);
+
+/* What is known of an experiment_id: the row that reserves it, or NULL if it is free. */
+int store_find(struct store *store, const char *experiment_id, struct store_result **result,
+               struct error *error);
+int store_load(struct store *store, int64_t id, struct store_result **result, struct error *error);
+
+/* A new result, `queued` until it is decided. `id` of the row given is ignored; so are its decision
+ * and reason. */
+struct store_content {
+    const char *bytes;
+    size_t length;
+    const char *patch; /* NULL: none */
+    size_t patch_length;
+};
+int store_add(struct store *store, const struct store_result *result,
+              const struct store_content *content, int64_t *id, struct error *error);
+
+/* Puts a failed result back in the queue, with the content of its second drop. */
+int store_retry(struct store *store, int64_t id, const struct store_result *result,
+                const struct store_content *content, struct error *error);
+
+/* The bytes of the result file and of its patch; caller frees both. Permanent error once they were
+ * let go of (see store_decide). */
+int store_load_content(struct store *store, int64_t id, char **bytes, size_t *length, char **patch,
+                       size_t *patch_length, struct error *error);
+
+/* The one place where a result gets its decision; the history keeps every one. A baseline or promoted
+ * value counts for the frontier from here on. Content is let go of where nobody can need it again:
+ * all but promoted, and what was discarded because of a value that may yet leave the frontier. */
+struct store_decision {
+    enum decision decision;
+    const char *reason;
+    double reference; /* NaN: none */
+    int64_t reference_result;
+};
+int store_decide(struct store *store, int64_t id, const struct store_decision *decision,
+                 struct error *error);
+
+/* The decision on a file that becomes no result of its own: rejected, duplicate. */
+int store_decide_file(struct store *store, const char *file_name, const char *experiment_id,
+                      const char *digest, enum decision decision, const char *reason,
+                      struct error *error);
+
+/* ---- frontier --------------------------------------------------------------------------------- */
+
+struct store_frontier {
+    bool known;
+    double value;
+    int64_t result;      /* 0: the configuration's baseline */
+    int64_t modified_ns; /* arrival of that result */
+    char file_name[256];
+    bool revocable; /* a promotion whose pull request is still open */
+};
+
+/* The best value that counts, the metric's configured baseline included. */
+int store_frontier(struct store *store, const struct config_metric *metric, const char *scope,
+                   struct store_frontier *frontier, struct error *error);
+
+struct store_point {
+    const char *experiment_id;
+    double value;
+    bool baseline;
+};
+typedef void (*store_point_callback)(void *data, const struct store_point *point);
+
+/* What counts for the metric, oldest decision first, the last `limit` of it. */
+int store_frontier_history(struct store *store, const char *metric, const char *scope,
+                           unsigned limit, store_point_callback callback, void *data,
+                           struct error *error);
+
+/* ---- moves of files, done after their decision is durable -------------------------------------- */
+
+int store_add_move(struct store *store, const struct spool_move *move, int64_t result, int64_t *id,
+                   struct error *error);
+
+/* The move is done; `archived`, if not NULL, is where the result's file lies now. */
+int store_end_move(struct store *store, int64_t id, const char *archived, struct error *error);
+
+/* Whether a move of that very file is written down and not done. */
+int store_has_move(struct store *store, const char *name, uint64_t inode, bool *has,
+                   struct error *error);
+
+/* A result that was rejected in its turn and whose file still lies in the archive; NULL: none. */
+int store_next_misplaced(struct store *store, struct store_result **result, struct error *error);
+
+/* That file lies where rejected ones lie. */
+int store_end_misplaced(struct store *store, int64_t id, struct error *error);
+
+typedef void (*store_move_callback)(void *data, int64_t id, const struct spool_move *move);
+int store_each_move(struct store *store, store_move_callback callback, void *data,
+                    struct error *error);
+
+/* ---- queue ------------------------------------------------------------------------------------ */
+
+typedef void (*store_lane_callback)(void *data, const char *metric, const char *scope);
+
+/* Every metric and scope that has queued results without a job. */
+int store_each_lane(struct store *store, store_lane_callback callback, void *data,
+                    struct error *error);
+
+enum store_next {
+    STORE_NEXT_ARRIVED,  /* the first to arrive */
+    STORE_NEXT_BASELINE, /* the first to arrive of those that say that they are the baseline */
+    STORE_NEXT_LOWEST,   /* by value, then by arrival */
+    STORE_NEXT_HIGHEST,
+};
+
+/* A queued result of a lane that has no job, or NULL. */
+int store_next_queued(struct store *store, const char *metric, const char *scope,
+                      enum store_next next, struct store_result **result, struct error *error);
+
+/* ---- jobs ------------------------------------------------------------------------------------- */
+
+enum job_state { JOB_RUNNING, JOB_UNDOING, JOB_OVER };
+
+/* What must survive a crash; written before a call goes out and after its answer came. */
+struct store_job {
+    int64_t id;
+    int64_t result;
+    enum job_state state;
+    int step;                /* index in the step table: the one under way, forward or undone */
+    bool started;            /* whether that step may have had effects */
+    unsigned attempt;        /* of that step, from 1 */
+    int64_t faulty_since_ms; /* since when transient faults hold this step; 0: none */
+
+    int64_t branch_posted_ms;        /* when the branch was asked for; 0: not yet */
+    char base_then[FORGE_HASH_SIZE]; /* where the base pointed just before */
+    char base[FORGE_HASH_SIZE];      /* the commit in the forge's answer; "": no branch yet */
+    char commit[FORGE_HASH_SIZE];    /* composed; "": not yet */
+    char measured[FORGE_HASH_SIZE];
+    bool push_sent;
+    int64_t pull_posted_ms;
+    int64_t pull; /* number; 0: none yet */
+    int64_t close_posted_ms;
+    double reference; /* the "before" that commit and pull request show */
+
+    enum decision outcome; /* what the result gets when the undo is through */
+    char *reason;          /* why it is undone; NULL while running */
+    char *failed_step;     /* name; NULL while running */
+};
+
+void store_job_clear(struct store_job *job); /* frees what it points to */
+
+/* Writes a new job; its id is filled in. The result is no longer offered by store_next_queued(). */
+int store_add_job(struct store *store, struct store_job *job, struct error *error);
+int store_save_job(struct store *store, const struct store_job *job, struct error *error);
+
+/* A line in the history of steps: "start", "end", "undo", "undone", with the attempt and a reason. */
+int store_add_step(struct store *store, int64_t job, const char *step, const char *what,
+                   unsigned attempt, const char *reason, struct error *error);
+
+/* The end of a job, its result's decision and, if promoted, its open pull request, in one
+ * transaction. */
+int store_end_job(struct store *store, const struct store_job *job,
+                  const struct store_decision *decision, struct error *error);
+
+typedef void (*store_job_callback)(void *data, const struct store_job *job);
+int store_each_job(struct store *store, store_job_callback callback, void *data,
+                   struct error *error); /* those that are not over, in order of arrival */
+
+/* Title and body of the pull request to be, written once before the push. */
+int store_set_document(struct store *store, int64_t job, const char *title, const char *body,
+                       struct error *error);
+int store_get_document(struct store *store, int64_t job, char **title, char **body,
+                       struct error *error); /* both NULL if there is none */
+
+/* ---- pull requests ---------------------------------------------------------------------------- */
+
+typedef void (*store_pull_callback)(void *data, int64_t result, const char *experiment_id,
+                                    int64_t pull);
+int store_each_open_pull(struct store *store, store_pull_callback callback, void *data,
+                         struct error *error);
+int store_count_open_pulls(struct store *store, unsigned *count, struct error *error);
+
+/* Merged: the value is confirmed. Closed: it leaves the frontier, and every result that was not
+ * promoted only because of it is queued again; `*requeued` counts them. */
+int store_settle_pull(struct store *store, int64_t result, enum pull_state state,
+                      unsigned *requeued, struct error *error);
+
+/* The promoted, not yet merged experiment whose measured commit this is: its id (caller frees) and
+ * pull request; NULL if there is none. */
+int store_find_measured(struct store *store, const char *measured, char **experiment_id,
+                        int64_t *pull, struct error *error);
+
+/* ---- status ----------------------------------------------------------------------------------- */
+
+/* The process that holds the store below this directory for writing; 0: none, or none that can be
+ * seen from here. Asks the kernel and takes no lock, so that it is in nobody's way. */
+int store_writer(const char *state);
+
+/* From here to store_rollback() all that is read belongs to one moment. */
+int store_snapshot(struct store *store, struct error *error);
+
+/* Results by their current decision; files that became no result of their own included. */
+int store_count(struct store *store, unsigned counts[static DECISION_COUNT], struct error *error);
+
+/* Queued results that have no job. */
+int store_count_waiting(struct store *store, unsigned *count, struct error *error);
+
+/* Adds the decisions of the history behind `*last`, and moves `*last` to its end; begin with 0. */
+int store_count_decisions(struct store *store, int64_t *last,
+                          uint64_t counts[static DECISION_COUNT], struct error *error);
+
+struct store_decided {
+    const char *experiment_id; /* may be NULL */
+    const char *file_name;
+    const char *metric; /* "" where it became no result */
+    double after;       /* NaN: none */
+    double before;      /* the reference; NaN: none */
+    enum decision decision;
+    const char *reason;
+    int64_t pull;
+    int64_t at_ms;
+};
+typedef void (*store_decided_callback)(void *data, const struct store_decided *decided);
+int store_last_decisions(struct store *store, unsigned limit, store_decided_callback callback,
+                         void *data, struct error *error);
+
+/* The newest pull request: its number and experiment (caller frees); 0 and NULL if there is none. */
+int store_last_pull(struct store *store, int64_t *pull, char **experiment_id, struct error *error);
+
+/* When the step of a job that is under way was begun last, or its undo; 0: not yet. */
+int store_step_began(struct store *store, int64_t job, int64_t *at_ms, struct error *error);
+
+/* Every metric and scope that has a value which counts. */
+int store_each_frontier(struct store *store, store_lane_callback callback, void *data,
+                        struct error *error);

@@ -1,0 +1,59 @@
+#pragma once
+
+/*
+ * What the store's files share: the connection, cached statements, and three ways to run one.
+ *
+ * Parameters are described by a string, one letter each: i (int64_t), t (const char *, NULL is NULL),
+ * r (double, NaN is NULL), b (const void *, size_t; NULL is NULL).
+ */
+
+#include "common/memory.h"
+#include "daemon/store.h"
+
+#include <sqlite3.h>
+
+#define STORE_LOCK_FILE       "lock"
+#define STORE_STATEMENT_LIMIT 96
+
+struct store {
+    sqlite3 *database;
+    int lock; /* descriptor, -1 for readers */
+    struct {
+        const char *sql; /* compared as a pointer: every text is a literal */
+        sqlite3_stmt *statement;
+    } statements[STORE_STATEMENT_LIMIT];
+};
+
+/* How a reader opens the database at `path`, as a URI that the caller frees: where nobody writes to it
+ * and nothing is left of a crash, so that no file is made beside it. */
+char *store_reader_uri(const char *state, const char *path);
+
+/* Turns SQLite's last error into ours. Returns -1. */
+int store_failed(struct store *store, const char *what, struct error *error);
+
+/* A statement that takes and gives nothing but its effect. */
+int store_run(struct store *store, struct error *error, const char *sql, const char *types, ...);
+
+/* A statement that gives rows: NULL on failure, else bound and ready for store_row(). Reset it with
+ * the cleanup helper before the same SQL is used again. */
+sqlite3_stmt *store_query(struct store *store, struct error *error, const char *sql,
+                          const char *types, ...);
+int store_row(struct store *store, sqlite3_stmt *statement, struct error *error); /* 1, 0 or -1 */
+
+static inline void store_resetp(sqlite3_stmt **statement)
+{
+    if (*statement)
+        sqlite3_reset(*statement);
+}
+#define CLEANUP_RESET CLEANUP(store_resetp)
+
+/* Columns: text that is NULL becomes "", real that is NULL becomes NaN. */
+const char *store_text(sqlite3_stmt *statement, int column);
+double store_real(sqlite3_stmt *statement, int column);
+
+/* Reads the columns of STORE_RESULT_COLUMNS, from column 0. */
+struct store_result *store_read_result(sqlite3_stmt *statement);
+#define STORE_RESULT_COLUMNS                                                                       \
+    "id, experiment_id, scope, metric, status, after, before, has_change, file_name, "             \
+    "modified_ns, "                                                                                \
+    "digest, decision, reason, received_ms, reference_result, archived "

@@ -1,0 +1,316 @@
+/*
+ * The store's results: intake, decision, frontier, queue, and what their pull requests do to them.
+ */
+
+#include "common/loop.h"
+#include "daemon/store/internal.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void store_result_free(struct store_result *result)
+{
+    if (!result)
+        return;
+    free(result->experiment_id);
+    free(result->scope);
+    free(result->metric);
+    free(result->status);
+    free(result->file_name);
+    free(result->reason);
+    free(result->archived);
+    free(result);
+}
+
+void store_result_freep(struct store_result **result)
+{
+    store_result_free(*result);
+}
+
+struct store_result *store_read_result(sqlite3_stmt *statement)
+{
+    struct store_result *result = memory_new(sizeof(*result));
+
+    result->id = sqlite3_column_int64(statement, 0);
+    result->experiment_id = memory_copy(store_text(statement, 1));
+    result->scope = memory_copy(store_text(statement, 2));
+    result->metric = memory_copy(store_text(statement, 3));
+    result->status = memory_copy(store_text(statement, 4));
+    result->after = store_real(statement, 5);
+    result->before = store_real(statement, 6);
+    result->has_change = sqlite3_column_int(statement, 7);
+    result->file_name = memory_copy(store_text(statement, 8));
+    result->modified_ns = sqlite3_column_int64(statement, 9);
+    snprintf(result->digest, sizeof(result->digest), "%s", store_text(statement, 10));
+    result->decision = decision_parse(store_text(statement, 11));
+    result->reason = memory_copy(store_text(statement, 12));
+    result->received_ms = sqlite3_column_int64(statement, 13);
+    result->reference_result = sqlite3_column_int64(statement, 14);
+    result->archived = memory_copy((const char *)sqlite3_column_text(statement, 15));
+    return result;
+}
+
+static int read_one(struct store *store, sqlite3_stmt *statement, struct store_result **result,
+                    struct error *error)
+{
+    int row = statement ? store_row(store, statement, error) : -1;
+
+    if (row < 0)
+        return -1;
+    *result = row ? store_read_result(statement) : NULL;
+    return 0;
+}
+
+int store_find(struct store *store, const char *experiment_id, struct store_result **result,
+               struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error,
+        "SELECT " STORE_RESULT_COLUMNS
+        "FROM results WHERE experiment_id = ? AND decision <> 'rejected'",
+        "t", experiment_id);
+
+    return read_one(store, statement, result, error);
+}
+
+int store_load(struct store *store, int64_t id, struct store_result **result, struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error, "SELECT " STORE_RESULT_COLUMNS "FROM results WHERE id = ?", "i", id);
+
+    return read_one(store, statement, result, error);
+}
+
+int store_next_misplaced(struct store *store, struct store_result **result, struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error,
+        "SELECT " STORE_RESULT_COLUMNS
+        "FROM results WHERE decision = 'rejected' AND archived IS NOT NULL ORDER BY id LIMIT 1",
+        "");
+
+    return read_one(store, statement, result, error);
+}
+
+int store_end_misplaced(struct store *store, int64_t id, struct error *error)
+{
+    return store_run(store, error, "UPDATE results SET archived = NULL WHERE id = ?", "i", id);
+}
+
+static int set_content(struct store *store, int64_t id, const struct store_content *content,
+                       struct error *error)
+{
+    return store_run(
+        store, error, "INSERT OR REPLACE INTO contents (result, bytes, patch) VALUES (?, ?, ?)",
+        "ibb", id, content->bytes, content->length, content->patch, content->patch_length);
+}
+
+int store_add(struct store *store, const struct store_result *result,
+              const struct store_content *content, int64_t *id, struct error *error)
+{
+    if (store_run(store, error,
+                  "INSERT INTO results (experiment_id, scope, metric, status, after, before,"
+                  " has_change, file_name, modified_ns, digest, received_ms)"
+                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                  "ttttrrititi", result->experiment_id, result->scope, result->metric,
+                  result->status, result->after, result->before, (int64_t)result->has_change,
+                  result->file_name, result->modified_ns, result->digest, clock_now_ms()) < 0)
+        return -1;
+    *id = sqlite3_last_insert_rowid(store->database);
+    return set_content(store, *id, content, error);
+}
+
+int store_retry(struct store *store, int64_t id, const struct store_result *result,
+                const struct store_content *content, struct error *error)
+{
+    if (store_run(store, error,
+                  "UPDATE results SET decision = 'queued', reason = '', job = 0, file_name = ?,"
+                  " modified_ns = ?, received_ms = ?, archived = NULL, measured = '' WHERE id = ?",
+                  "tiii", result->file_name, result->modified_ns, clock_now_ms(), id) < 0)
+        return -1;
+    return set_content(store, id, content, error);
+}
+
+int store_load_content(struct store *store, int64_t id, char **bytes, size_t *length, char **patch,
+                       size_t *patch_length, struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error, "SELECT bytes, patch FROM contents WHERE result = ?", "i", id);
+    int row = statement ? store_row(store, statement, error) : -1;
+
+    if (row < 0)
+        return -1;
+    if (row == 0)
+        return error_set(error, ERROR_PERMANENT, "its content is not kept any more");
+    *length = (size_t)sqlite3_column_bytes(statement, 0);
+    *bytes = memory_copy_bytes(sqlite3_column_blob(statement, 0), *length);
+    *patch_length = (size_t)sqlite3_column_bytes(statement, 1);
+    *patch = sqlite3_column_type(statement, 1) == SQLITE_NULL
+                 ? NULL
+                 : memory_copy_bytes(sqlite3_column_blob(statement, 1), *patch_length);
+    return 0;
+}
+
+/* Content is needed again while its pull request is open, and where the value that beat it may still
+ * be taken back. */
+static int let_go_of_content(struct store *store, int64_t id, struct error *error)
+{
+    return store_run(store, error,
+                     "DELETE FROM contents WHERE result = ? AND result NOT IN ("
+                     " SELECT r.id FROM results r LEFT JOIN results f ON f.id = r.reference_result"
+                     " WHERE r.id = ? AND (r.decision IN ('queued', 'promoted') OR"
+                     " (r.decision IN ('discarded', 'superseded') AND f.pull_state = 'open')))",
+                     "ii", id, id);
+}
+
+int store_decide(struct store *store, int64_t id, const struct store_decision *decision,
+                 struct error *error)
+{
+    const char *name = decision_name(decision->decision);
+    bool counts = decision->decision == DECISION_BASELINE ||
+                  decision->decision == DECISION_PROMOTED;
+
+    if (store_run(store, error,
+                  "UPDATE results SET decision = ?, reason = ?, decided_ms = ?, counts = ?,"
+                  " reference = ?, reference_result = ?, job = 0 WHERE id = ?",
+                  "ttiirii", name, decision->reason, clock_now_ms(), (int64_t)counts,
+                  decision->reference, decision->reference_result, id) < 0 ||
+        store_run(store, error,
+                  "INSERT INTO decisions (result, experiment_id, file_name, digest, decision,"
+                  " reason, at_ms) SELECT id, experiment_id, file_name, digest, decision, reason,"
+                  " decided_ms FROM results WHERE id = ?",
+                  "i", id) < 0)
+        return -1;
+    return let_go_of_content(store, id, error);
+}
+
+int store_decide_file(struct store *store, const char *file_name, const char *experiment_id,
+                      const char *digest, enum decision decision, const char *reason,
+                      struct error *error)
+{
+    return store_run(store, error,
+                     "INSERT INTO decisions (result, experiment_id, file_name, digest, decision,"
+                     " reason, at_ms) VALUES (0, ?, ?, ?, ?, ?, ?)",
+                     "ttttti", experiment_id, file_name, digest, decision_name(decision), reason,
+                     clock_now_ms());
+}
+
+/* Two statements, as each direction reads its own end of the index. */
+static sqlite3_stmt *query_best(struct store *store, const struct config_metric *metric,
+                                const char *scope, struct error *error)
+{
+    if (metric->direction == METRIC_MINIMIZE)
+        return store_query(store, error,
+                           "SELECT id, after, modified_ns, file_name, pull_state FROM results"
+                           " WHERE counts = 1 AND metric = ? AND scope = ?"
+                           " ORDER BY after ASC, id ASC LIMIT 1",
+                           "tt", metric->name, scope);
+    return store_query(store, error,
+                       "SELECT id, after, modified_ns, file_name, pull_state FROM results"
+                       " WHERE counts = 1 AND metric = ? AND scope = ?"
+                       " ORDER BY after DESC, id ASC LIMIT 1",
+                       "tt", metric->name, scope);
+}
+
+int store_frontier(struct store *store, const struct config_metric *metric, const char *scope,
+                   struct store_frontier *frontier, struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = query_best(store, metric, scope, error);
+    int row = statement ? store_row(store, statement, error) : -1;
+
+    if (row < 0)
+        return -1;
+    *frontier = (struct store_frontier){.known = metric->has_baseline, .value = metric->baseline};
+    if (row == 0 || (metric->has_baseline && !(metric->direction == METRIC_MINIMIZE
+                                                   ? store_real(statement, 1) < metric->baseline
+                                                   : store_real(statement, 1) > metric->baseline)))
+        return 0;
+    frontier->known = true;
+    frontier->result = sqlite3_column_int64(statement, 0);
+    frontier->value = store_real(statement, 1);
+    frontier->modified_ns = sqlite3_column_int64(statement, 2);
+    snprintf(frontier->file_name, sizeof(frontier->file_name), "%s", store_text(statement, 3));
+    frontier->revocable = strcmp(store_text(statement, 4), "open") == 0;
+    return 0;
+}
+
+int store_frontier_history(struct store *store, const char *metric, const char *scope,
+                           unsigned limit, store_point_callback callback, void *data,
+                           struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error,
+        "SELECT experiment_id, after, decision FROM (SELECT experiment_id, after, decision,"
+        " decided_ms, id FROM results WHERE counts = 1 AND metric = ? AND scope = ?"
+        " ORDER BY decided_ms DESC, id DESC LIMIT ?) ORDER BY decided_ms, id",
+        "tti", metric, scope, (int64_t)limit);
+    int row = -1;
+
+    while (statement && (row = store_row(store, statement, error)) > 0) {
+        struct store_point point = {
+            .experiment_id = store_text(statement, 0),
+            .value = store_real(statement, 1),
+            .baseline = decision_parse(store_text(statement, 2)) == DECISION_BASELINE,
+        };
+
+        callback(data, &point);
+    }
+    return row;
+}
+
+int store_each_lane(struct store *store, store_lane_callback callback, void *data,
+                    struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(store, error,
+                                                        "SELECT DISTINCT metric, scope FROM results"
+                                                        " WHERE decision = 'queued' AND job = 0",
+                                                        "");
+    int row = -1;
+
+    while (statement && (row = store_row(store, statement, error)) > 0)
+        callback(data, store_text(statement, 0), store_text(statement, 1));
+    return row;
+}
+
+static sqlite3_stmt *query_queued(struct store *store, const char *metric, const char *scope,
+                                  enum store_next next, struct error *error)
+{
+    switch (next) {
+    case STORE_NEXT_BASELINE:
+        return store_query(store, error,
+                           "SELECT " STORE_RESULT_COLUMNS "FROM results INDEXED BY results_baseline"
+                           " WHERE decision = 'queued' AND job = 0 AND status = 'baseline' AND "
+                           "metric = ? AND scope = ?"
+                           " ORDER BY modified_ns, file_name, id LIMIT 1",
+                           "tt", metric, scope);
+    case STORE_NEXT_LOWEST:
+        return store_query(store, error,
+                           "SELECT " STORE_RESULT_COLUMNS "FROM results"
+                           " WHERE decision = 'queued' AND job = 0 AND metric = ? AND scope = ?"
+                           " ORDER BY after ASC, modified_ns, file_name, id LIMIT 1",
+                           "tt", metric, scope);
+    case STORE_NEXT_HIGHEST:
+        return store_query(store, error,
+                           "SELECT " STORE_RESULT_COLUMNS "FROM results"
+                           " WHERE decision = 'queued' AND job = 0 AND metric = ? AND scope = ?"
+                           " ORDER BY after DESC, modified_ns, file_name, id LIMIT 1",
+                           "tt", metric, scope);
+    case STORE_NEXT_ARRIVED:
+        break;
+    }
+    return store_query(store, error,
+                       "SELECT " STORE_RESULT_COLUMNS "FROM results"
+                       " WHERE decision = 'queued' AND job = 0 AND metric = ? AND scope = ?"
+                       " ORDER BY modified_ns, file_name, id LIMIT 1",
+                       "tt", metric, scope);
+}
+
+int store_next_queued(struct store *store, const char *metric, const char *scope,
+                      enum store_next next, struct store_result **result, struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = query_queued(store, metric, scope, next, error);
+
+    return read_one(store, statement, result, error);
+}

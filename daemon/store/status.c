@@ -1,0 +1,175 @@
+/*
+ * What the store tells to those who only look: counts, the last decisions, who writes to it.
+ */
+
+#include "common/text.h"
+#include "daemon/store/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* A flock would be tried by taking it, and a daemon that starts just then would find it taken. The
+ * device is not compared: file systems with volumes show another one here than stat() does. */
+int store_writer(const char *state)
+{
+    CLEANUP_FREE char *path = memory_format("%s/%s", state, STORE_LOCK_FILE);
+    unsigned long long inode;
+    struct stat status;
+    FILE *locks;
+    char line[256];
+    int process, writer = 0;
+
+    if (stat(path, &status) < 0 || !(locks = fopen("/proc/locks", "re")))
+        return 0;
+    while (!writer && fgets(line, sizeof(line), locks)) {
+        if (sscanf(line, "%*[^ ] FLOCK %*s WRITE %d %*[^:]:%*[^:]:%llu", &process, &inode) == 2 &&
+            inode == status.st_ino)
+            writer = process;
+    }
+    fclose(locks);
+    return writer;
+}
+
+/* A reader of a WAL database makes two files for it, leaves them behind, and needs the right to. Where
+ * the database is as its last writer closed it, it can be read without. */
+char *store_reader_uri(const char *state, const char *path)
+{
+    CLEANUP_FREE char *log = memory_format("%s-wal", path);
+    CLEANUP_TEXT struct text uri = {0};
+    struct stat status;
+    bool closed = store_writer(state) == 0 && (stat(log, &status) < 0 || status.st_size == 0);
+
+    text_append(&uri, "file:");
+    for (; *path; path++) {
+        if (strchr("%?#", *path))
+            text_append_format(&uri, "%%%02X", (unsigned char)*path);
+        else
+            text_append_bytes(&uri, path, 1);
+    }
+    text_append(&uri, closed ? "?immutable=1" : "");
+    return text_take(&uri);
+}
+
+int store_snapshot(struct store *store, struct error *error)
+{
+    return store_run(store, error, "BEGIN", "");
+}
+
+int store_count(struct store *store, unsigned counts[static DECISION_COUNT], struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error,
+        "SELECT decision, count(*) FROM results GROUP BY decision UNION ALL"
+        " SELECT decision, count(*) FROM decisions WHERE result = 0 GROUP BY decision",
+        "");
+    int row = -1;
+
+    memset(counts, 0, DECISION_COUNT * sizeof(counts[0]));
+    while (statement && (row = store_row(store, statement, error)) > 0)
+        counts[decision_parse(store_text(statement, 0))] += (unsigned)sqlite3_column_int(statement,
+                                                                                         1);
+    return row;
+}
+
+int store_count_waiting(struct store *store, unsigned *count, struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error, "SELECT count(*) FROM results WHERE decision = 'queued' AND job = 0", "");
+
+    if (!statement || store_row(store, statement, error) < 0)
+        return -1;
+    *count = (unsigned)sqlite3_column_int(statement, 0);
+    return 0;
+}
+
+int store_count_decisions(struct store *store, int64_t *last,
+                          uint64_t counts[static DECISION_COUNT], struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error,
+        "SELECT decision, count(*), max(id) FROM decisions WHERE id > ? GROUP BY decision", "i",
+        *last);
+    int64_t newest = *last;
+    int row = -1;
+
+    while (statement && (row = store_row(store, statement, error)) > 0) {
+        counts[decision_parse(store_text(statement, 0))] += (uint64_t)sqlite3_column_int64(
+            statement, 1);
+        if (sqlite3_column_int64(statement, 2) > newest)
+            newest = sqlite3_column_int64(statement, 2);
+    }
+    *last = newest;
+    return row;
+}
+
+int store_last_decisions(struct store *store, unsigned limit, store_decided_callback callback,
+                         void *data, struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error,
+        "SELECT d.experiment_id, d.file_name, r.metric, r.after, r.reference, d.decision, d.reason,"
+        " iif(d.decision = 'promoted', r.pull, 0), d.at_ms FROM decisions d"
+        " LEFT JOIN results r ON r.id = d.result ORDER BY d.id DESC LIMIT ?",
+        "i", (int64_t)limit);
+    int row = -1;
+
+    while (statement && (row = store_row(store, statement, error)) > 0) {
+        struct store_decided decided = {
+            .experiment_id = (const char *)sqlite3_column_text(statement, 0),
+            .file_name = store_text(statement, 1),
+            .metric = store_text(statement, 2),
+            .after = store_real(statement, 3),
+            .before = store_real(statement, 4),
+            .decision = decision_parse(store_text(statement, 5)),
+            .reason = store_text(statement, 6),
+            .pull = sqlite3_column_int64(statement, 7),
+            .at_ms = sqlite3_column_int64(statement, 8),
+        };
+
+        callback(data, &decided);
+    }
+    return row;
+}
+
+int store_last_pull(struct store *store, int64_t *pull, char **experiment_id, struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error,
+        "SELECT pull, experiment_id FROM results WHERE pull_state IS NOT NULL"
+        " ORDER BY decided_ms DESC, id DESC LIMIT 1",
+        "");
+    int row = statement ? store_row(store, statement, error) : -1;
+
+    if (row < 0)
+        return -1;
+    *pull = row ? sqlite3_column_int64(statement, 0) : 0;
+    *experiment_id = row ? memory_copy(store_text(statement, 1)) : NULL;
+    return 0;
+}
+
+int store_step_began(struct store *store, int64_t job, int64_t *at_ms, struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error,
+        "SELECT coalesce(max(at_ms), 0) FROM steps WHERE job = ? AND what IN ('start', 'undo')",
+        "i", job);
+
+    if (!statement || store_row(store, statement, error) < 0)
+        return -1;
+    *at_ms = sqlite3_column_int64(statement, 0);
+    return 0;
+}
+
+int store_each_frontier(struct store *store, store_lane_callback callback, void *data,
+                        struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error,
+        "SELECT DISTINCT metric, scope FROM results WHERE counts = 1 ORDER BY metric, scope", "");
+    int row = -1;
+
+    while (statement && (row = store_row(store, statement, error)) > 0)
+        callback(data, store_text(statement, 0), store_text(statement, 1));
+    return row;
+}

@@ -1,0 +1,437 @@
+/*
+ * A run, step by step; each hands on to the next, and whatever fails hands on to the end:
+ *
+ *     requirements ▸ fresh directories ▸ clone ▸ command ▸ outcome
+ *
+ * While the command runs, the disk is watched: tests that fill it would take the store down with them.
+ * They are ended; and what removing their checkout gives back says whether it was they who filled it.
+ */
+
+#include "daemon/validation.h"
+
+#include "common/file.h"
+#include "common/http.h"
+#include "common/log.h"
+#include "common/loop.h"
+#include "common/memory.h"
+#include "common/process.h"
+#include "common/program.h"
+#include "common/text.h"
+#include "daemon/repository/git.h"
+#include "daemon/validation/checkout.h"
+#include "daemon/validation/environment.h"
+#include "daemon/validation/sandbox.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#define GRACE_MS          10000
+#define LOG_LIMIT         (64 * 1024 * 1024)
+#define TOX_INI_LIMIT     (1024 * 1024)
+#define REQUIRE_WITHIN_MS 10000
+#define FULL_BELOW_BYTES  (1024 * 1024)
+#define LOW_BELOW_BYTES   (64 * 1024 * 1024)
+#define WATCH_EVERY_MS    1000
+
+struct validation {
+    uv_loop_t *loop;
+    const struct config *config;
+    struct repository *repository;
+    struct http *http;
+    struct sandbox *sandbox;
+    char *checkouts; /* without symbolic links, as the sandbox needs it */
+    char *logs;
+};
+
+struct run {
+    struct operation operation; /* first */
+    struct validation *validation;
+    validation_callback callback;
+    void *data;
+    struct operation *step;      /* what is under way */
+    struct config_list requires; /* as they were at the beginning: a reload may come between */
+    size_t required;             /* how many of them have answered */
+    char *command;               /* as a human would type it */
+    char *branch;
+    char *commit;
+    char *experiment_id;
+    struct checkout checkout;
+    struct operation *watch; /* of the disk, while the command runs */
+    uint64_t free_before;    /* bytes of the disk with the checkouts; before the command */
+    uint64_t free_after;     /* and after it */
+    bool filled;             /* ended, since there was nearly nothing left */
+    struct error error;      /* what ended it */
+};
+
+static const struct log_event event_note = {"validation not noted", LOG_LEVEL_WARNING, NULL};
+static const struct log_event event_log = {"validation log incomplete", LOG_LEVEL_WARNING, NULL};
+
+/* One argument as a shell would take it. */
+static void append_argument(struct text *text, const char *argument)
+{
+    static const char harmless[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                   "_-./=:,@%+";
+
+    if (*argument && !argument[strspn(argument, harmless)]) {
+        text_append(text, argument);
+        return;
+    }
+    text_append(text, "'");
+    for (; *argument; argument++)
+        if (*argument == '\'')
+            text_append(text, "'\\''");
+        else
+            text_append_bytes(text, argument, 1);
+    text_append(text, "'");
+}
+
+static char *command_line(const struct config *config)
+{
+    const struct config_list *parts[] = {&config->validation.launcher, &config->validation.command};
+    struct text text = {0};
+
+    for (size_t part = 0; part < 2; part++)
+        for (size_t i = 0; i < parts[part]->count; i++) {
+            text_append(&text, text.length ? " " : "");
+            append_argument(&text, parts[part]->items[i]);
+        }
+    return text_take(&text);
+}
+
+static void validation_freep(struct validation **validation)
+{
+    validation_free(*validation);
+}
+
+int validation_new(struct validation **validationp, uv_loop_t *loop, const struct config *config,
+                   struct repository *repository, struct http *http, struct error *error)
+{
+    CLEANUP(validation_freep) struct validation *validation = memory_new(sizeof *validation);
+    CLEANUP_FREE char *checkouts = file_join(config->state, "checkouts");
+
+    validation->loop = loop;
+    validation->config = config;
+    validation->repository = repository;
+    validation->http = http;
+    validation->logs = file_join(config->state, "validation");
+    if (file_make_directories(checkouts, 0700, error) ||
+        file_make_directories(validation->logs, 0750, error))
+        return -1;
+    validation->checkouts = realpath(checkouts, NULL);
+    if (!validation->checkouts)
+        return error_set(error, ERROR_TRANSIENT, "%s cannot be reached", checkouts);
+    if (sandbox_new(&validation->sandbox, config, error))
+        return -1;
+    *validationp = TAKE(validation);
+    return 0;
+}
+
+void validation_free(struct validation *validation)
+{
+    if (!validation)
+        return;
+    sandbox_free(validation->sandbox);
+    free(validation->checkouts);
+    free(validation->logs);
+    free(validation);
+}
+
+const char *validation_sandbox(const struct validation *validation)
+{
+    return sandbox_sentence(validation->sandbox);
+}
+
+bool validation_sandboxed(const struct validation *validation)
+{
+    return sandbox_is_there(validation->sandbox);
+}
+
+int validation_sweep(struct validation *validation, struct error *error)
+{
+    CLEANUP_FREE char *sign = git_sign(validation->config);
+
+    return checkout_sweep(validation->checkouts, sign, error);
+}
+
+static void run_free(struct run *run)
+{
+    free(run->branch);
+    free(run->commit);
+    free(run->command);
+    free(run->experiment_id);
+    checkout_free(&run->checkout);
+    free(run);
+}
+
+static void run_discard(struct operation *operation)
+{
+    struct run *run = (struct run *)operation;
+
+    operation_clear(&run->watch);
+    operation_clear(&run->step);
+    run_free(run);
+}
+
+/* The end of every run. What is passed on lives until the callback has returned. */
+static void finish(struct run *run, const struct validation_outcome *outcome,
+                   const struct error *error)
+{
+    run->callback(run->data, outcome, error);
+    run_free(run);
+}
+
+/* The bytes that are free on the disk with the checkouts; none where no file can be made. A disk that
+ * cannot be asked is none of ours to judge. */
+static uint64_t disk_free(const struct run *run)
+{
+    struct statvfs status;
+
+    if (statvfs(run->validation->checkouts, &status))
+        return UINT64_MAX;
+    return status.f_files && !status.f_favail ? 0 : (uint64_t)status.f_bavail * status.f_frsize;
+}
+
+static void watch_disk(void *data)
+{
+    struct run *run = data;
+    uint64_t low = run->free_before / 16 < LOW_BELOW_BYTES ? run->free_before / 16
+                                                           : LOW_BELOW_BYTES;
+
+    run->watch = loop_after(run->validation->loop, WATCH_EVERY_MS, watch_disk, run);
+    if (disk_free(run) >= low)
+        return;
+    run->filled = true;
+    process_end_now(run->step);
+}
+
+/* The checkout is gone: was it what filled the disk? */
+static void on_emptied(void *data, const struct error *error)
+{
+    struct run *run = data;
+    uint64_t now = disk_free(run);
+
+    run->step = NULL;
+    if (error)
+        run->error = *error;
+    else if (now > run->free_after && now - run->free_after >= run->free_before / 2)
+        error_set(&run->error, ERROR_PERMANENT, "the tests filled the disk with %llu bytes",
+                  (unsigned long long)(now - run->free_after));
+    else
+        error_set(&run->error, ERROR_TRANSIENT,
+                  "the disk with the checkouts is full, so the result of the tests says nothing");
+    finish(run, NULL, &run->error);
+}
+
+static enum validation_verdict judge(const struct process_result *result)
+{
+    switch (result->end) {
+    case PROCESS_EXITED:
+        return result->status ? VALIDATION_FAILED : VALIDATION_PASSED;
+    case PROCESS_TIMED_OUT:
+        return VALIDATION_TIMED_OUT;
+    default:
+        return VALIDATION_KILLED;
+    }
+}
+
+static void describe(struct validation_outcome *outcome, const struct process_result *result)
+{
+    CLEANUP_TEXT struct text command = {0};
+    char end[128];
+
+    text_append_line(&command, outcome->command, 30);
+    process_describe(end, sizeof end, result);
+    /* 30 code points are 120 bytes at most: nothing is cut off in the middle of a character. */
+    if (outcome->verdict == VALIDATION_TIMED_OUT)
+        snprintf(outcome->sentence, sizeof outcome->sentence, "%s %.100s", text_string(&command),
+                 end);
+    else
+        snprintf(outcome->sentence, sizeof outcome->sentence, "%s %.100s after %.1f s",
+                 text_string(&command), end, (double)result->duration_ms / 1000);
+}
+
+static void on_command(void *data, const struct process_result *result)
+{
+    struct run *run = data;
+    struct validation_outcome outcome = {
+        .verdict = judge(result),
+        .status = result->end == PROCESS_SIGNALLED ? result->signal : result->status,
+        .duration_ms = result->duration_ms,
+        .command = run->command,
+        .tail = result->tail,
+    };
+
+    run->step = NULL;
+    operation_clear(&run->watch);
+    if (result->end == PROCESS_NOT_STARTED) {
+        error_set(&run->error, ERROR_TRANSIENT, "%s could not be started: %s", outcome.command,
+                  result->problem);
+        finish(run, NULL, &run->error);
+        return;
+    }
+    if (result->problem)
+        log_event(&event_log, LOG_TEXT("experiment", run->experiment_id),
+                  LOG_TEXT("reason", result->problem));
+    /* A full disk looks like failing tests; it is told apart while it is still full. */
+    run->free_after = disk_free(run);
+    if (outcome.verdict != VALIDATION_PASSED &&
+        (run->filled || run->free_after < FULL_BELOW_BYTES)) {
+        run->step = checkout_remove(run->validation->loop, &run->checkout, on_emptied, run);
+        return;
+    }
+    describe(&outcome, result);
+    finish(run, &outcome, NULL);
+}
+
+static void start_command(struct run *run, const struct environment *environment,
+                          const char *program)
+{
+    struct validation *validation = run->validation;
+    CLEANUP_FREE char *name = memory_format("%s.log", run->experiment_id);
+    CLEANUP_FREE char *log = file_join(validation->logs, name);
+    char **arguments = sandbox_arguments(validation->sandbox, &run->checkout, program);
+    struct process_options options = {
+        .argv = (const char *const *)arguments,
+        .environment = (const char *const *)environment->variables,
+        .directory = run->checkout.source,
+        .deadline_ms = validation->config->validation.timeout_ms,
+        .grace_ms = GRACE_MS,
+        .log_path = log,
+        .log_limit = LOG_LIMIT,
+        .tail_lines = validation->config->validation.output_lines,
+    };
+    struct error error;
+
+    run->command = command_line(validation->config);
+    run->free_before = disk_free(run);
+    run->step = process_start(validation->loop, &options, on_command, run);
+    if (process_id(run->step))
+        run->watch = loop_after(validation->loop, WATCH_EVERY_MS, watch_disk, run);
+    /* Tests without a note are found by other signs; they are no reason to end them. */
+    if (process_id(run->step) && checkout_note(&run->checkout, process_id(run->step), &error))
+        log_event(&event_note, LOG_TEXT("experiment", run->experiment_id),
+                  LOG_TEXT("reason", error.message));
+    sandbox_free_arguments(arguments);
+}
+
+/* Inside a sandbox or behind a launcher a missing program would look like a failed test. */
+static int find_programs(char **program, struct run *run, const struct environment *environment)
+{
+    const struct config *config = run->validation->config;
+    const char *const *variables = (const char *const *)environment->variables;
+    const char *launcher = config->validation.launcher.items[0];
+    CLEANUP_FREE char *found = NULL;
+
+    if (launcher && program_find(&found, launcher, variables, run->checkout.source, &run->error))
+        return error_wrap(&run->error, "validation.launcher");
+    if (program_find(program, config->validation.command.items[0], variables, run->checkout.source,
+                     &run->error))
+        return error_wrap(&run->error, "validation.command");
+    return 0;
+}
+
+static void on_cloned(void *data, const struct error *error)
+{
+    struct run *run = data;
+    CLEANUP_FREE char *tox_ini_path = file_join(run->checkout.source, "tox.ini");
+    CLEANUP_FREE char *tox_ini = NULL;
+    CLEANUP_FREE char *program = NULL;
+    CLEANUP(environment_free) struct environment environment = {0};
+    struct error unread; /* a project without a tox.ini is fine */
+    size_t length;
+
+    run->step = NULL;
+    if (error) {
+        finish(run, NULL, error);
+        return;
+    }
+    if (file_read(&tox_ini, &length, AT_FDCWD, tox_ini_path, TOX_INI_LIMIT, &unread))
+        tox_ini = NULL;
+    environment_make(&environment, run->validation->config, run->checkout.home,
+                     run->checkout.temporary, tox_ini);
+    if (find_programs(&program, run, &environment))
+        finish(run, NULL, &run->error);
+    else
+        start_command(run, &environment, program);
+}
+
+static void on_made(void *data, const struct error *error)
+{
+    struct run *run = data;
+
+    run->step = NULL;
+    if (error) {
+        finish(run, NULL, error);
+        return;
+    }
+    run->step = repository_clone(run->validation->repository, run->branch, run->commit,
+                                 run->checkout.source, on_cloned, run);
+}
+
+static void require_next(struct run *run);
+
+static void on_required(void *data, const struct http_response *response, const struct error *error)
+{
+    struct run *run = data;
+    const char *url = run->requires.items[run->required];
+
+    run->step = NULL;
+    if (!error && response->status / 100 == 2) {
+        run->required++;
+        require_next(run);
+        return;
+    }
+    if (error)
+        error_set(&run->error, ERROR_TRANSIENT, "validation.requires: %s: %s", url, error->message);
+    else
+        error_set(&run->error, ERROR_TRANSIENT, "validation.requires: %s answers %ld", url,
+                  response->status);
+    finish(run, NULL, &run->error);
+}
+
+static void require_next(struct run *run)
+{
+    struct validation *validation = run->validation;
+    struct http_request request = {
+        .method = "GET",
+        .url = run->requires.items[run->required],
+        .timeout_ms = REQUIRE_WITHIN_MS,
+    };
+
+    if (run->required < run->requires.count)
+        run->step = http_send(validation->http, &request, on_required, run);
+    else
+        run->step = checkout_make(validation->loop, &run->checkout, on_made, run);
+}
+
+struct operation *validation_run(struct validation *validation, const char *experiment_id,
+                                 const char *branch, const char *commit,
+                                 validation_callback callback, void *data)
+{
+    struct run *run = memory_new(sizeof *run);
+
+    run->operation.discard = run_discard;
+    run->validation = validation;
+    run->callback = callback;
+    run->data = data;
+    run->branch = memory_copy(branch);
+    run->commit = memory_copy(commit);
+    run->experiment_id = memory_copy(experiment_id);
+    run->checkout = checkout_name(validation->checkouts, experiment_id);
+    run->requires = validation->config->validation.requires;
+    require_next(run);
+    return &run->operation;
+}
+
+struct operation *validation_remove(struct validation *validation, const char *experiment_id,
+                                    repository_done_callback callback, void *data)
+{
+    struct checkout checkout = checkout_name(validation->checkouts, experiment_id);
+    struct operation *operation = checkout_remove(validation->loop, &checkout, callback, data);
+
+    checkout_free(&checkout);
+    return operation;
+}

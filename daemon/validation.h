@@ -1,0 +1,70 @@
+#pragma once
+
+/*
+ * The disposable checkout, the run of the tests in it, the verdict.
+ *
+ * The command runs in <state>/checkouts/<experiment_id>/, a clone that repository_clone() makes; the
+ * whole output goes to <state>/validation/<experiment_id>.log, its last lines are kept. The
+ * environment is made from nothing; the code under test gets no credential, no descriptor and no
+ * sight of the daemon's own that can be kept from it (see sandbox). What is left of a run after a
+ * crash of the daemon, processes included, is removed by validation_sweep().
+ */
+
+#include "common/error.h"
+#include "common/operation.h"
+#include "config/config.h"
+#include "daemon/repository.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct http;
+struct validation;
+
+enum validation_verdict {
+    VALIDATION_PASSED,
+    VALIDATION_FAILED, /* exit status other than 0 */
+    VALIDATION_TIMED_OUT,
+    VALIDATION_KILLED, /* by a signal */
+};
+
+struct validation_outcome {
+    enum validation_verdict verdict;
+    int status;           /* exit status or signal number */
+    uint64_t duration_ms; /* of the command alone */
+    const char *command;  /* as a human would type it */
+    const char *tail;     /* the last lines of output, valid UTF-8; secrets are still in it */
+    char sentence[256];   /* "tox -e unit exited with status 1 after 12.3 s" */
+};
+
+/* `config`, `repository` and `http` must outlive it. A reload may replace what stands below
+ * `validation` in `config`, as long as what was there before is kept, too; the kind of sandbox stays as
+ * it was found here. Permanent error where the sandbox that is demanded does not work. */
+int validation_new(struct validation **validation, uv_loop_t *loop, const struct config *config,
+                   struct repository *repository, struct http *http, struct error *error);
+void validation_free(struct validation *validation); /* NULL-safe; runs must be over */
+
+/* Asks the URLs of validation.requires, clones, runs, judges. A requirement that does not answer 2xx,
+ * a full disk, a command that cannot be started for want of processes: transient error. A command
+ * that does not exist, tests that fill the disk: permanent. Otherwise the outcome, whatever its verdict. The checkout is left
+ * for validation_remove(). */
+typedef void (*validation_callback)(void *data, const struct validation_outcome *outcome,
+                                    const struct error *error);
+struct operation *validation_run(struct validation *validation, const char *experiment_id,
+                                 const char *branch, const char *commit,
+                                 validation_callback callback, void *data);
+
+/* Removes the checkout (off the loop, in libuv's pool); gone already is fine. */
+struct operation *validation_remove(struct validation *validation, const char *experiment_id,
+                                    repository_done_callback callback, void *data);
+
+/* At start: kills what a daemon before us left running in checkouts, and its gits, which might make
+ * another one; removes every checkout. */
+int validation_sweep(struct validation *validation, struct error *error);
+
+/* Whether there is a sandbox. */
+bool validation_sandboxed(const struct validation *validation);
+
+/* One sentence for the log at start: which sandbox there is, and what is not held without one. */
+const char *validation_sandbox(const struct validation *validation);

@@ -1,0 +1,51 @@
+#pragma once
+
+/*
+ * The directory in which one experiment's tests run, and what must not be left of it.
+ *
+ *     <state>/checkouts/ID/source   the clone, where the command runs
+ *     <state>/checkouts/ID/home     HOME
+ *     <state>/checkouts/ID/tmp      TMPDIR
+ *     <state>/checkouts/.ID         which process group runs there: its number, when it began, on
+ *                                   which boot. An ID never begins with a dot.
+ *
+ * A daemon that is killed leaves the tests running, all but their first process. The next one finds
+ * them by the note, and by what their environment and working directory say.
+ */
+
+#include "common/error.h"
+#include "common/operation.h"
+
+#include <uv.h>
+
+struct checkout {
+    char *directory;
+    char *source;
+    char *home;
+    char *temporary;
+    char *note;
+};
+
+/* Names the paths; touches nothing. `parent` is <state>/checkouts. Free with checkout_free(). */
+struct checkout checkout_name(const char *parent, const char *experiment_id);
+void checkout_free(struct checkout *checkout);
+
+typedef void (*checkout_callback)(void *data, const struct error *error);
+
+/* Ends what runs there, removes what is there and makes the directories anew, all but `source`; off
+ * the loop. */
+struct operation *checkout_make(uv_loop_t *loop, const struct checkout *checkout,
+                                checkout_callback callback, void *data);
+
+/* Ends what still runs in the directory, removes it and the note, off the loop; gone already is
+ * fine. */
+struct operation *checkout_remove(uv_loop_t *loop, const struct checkout *checkout,
+                                  checkout_callback callback, void *data);
+
+/* Notes that the group led by process `id`, just started, runs in the checkout. */
+int checkout_note(const struct checkout *checkout, int id, struct error *error);
+
+/* Kills every process that runs in a checkout below `parent`, or has `variable` (NAME=VALUE) in its
+ * environment, and waits for its end, then removes all checkouts. Blocks: for the start of the daemon,
+ * before the loop runs. */
+int checkout_sweep(const char *parent, const char *variable, struct error *error);

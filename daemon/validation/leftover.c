@@ -1,0 +1,279 @@
+#include "daemon/validation/leftover.h"
+
+#include "common/file.h"
+#include "common/memory.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define PASSES            100 /* each finds what the one before has overlooked or was just forked */
+#define END_WITHIN_MS     5000
+#define ENVIRONMENT_LIMIT (256 * 1024)
+
+struct group {
+    int id;
+    unsigned long long began; /* of its leader, clock ticks since boot */
+};
+
+struct leftover {
+    char *parent;
+    char *boot;
+    char *variable; /* NULL: none */
+    struct group *groups;
+    size_t count;
+};
+
+struct status {
+    char state;
+    int group;
+    int session;
+    unsigned long long began;
+};
+
+/* Reads a file of /proc, which says that it has no size; NULL if that is not possible. */
+static char *read_proc(const char *path, size_t limit, size_t *length)
+{
+    CLEANUP_FREE char *bytes = memory_new(limit + 1);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = 1;
+
+    *length = 0;
+    if (file < 0)
+        return NULL;
+    while (*length < limit && (got = read(file, bytes + *length, limit - *length)) > 0)
+        *length += (size_t)got;
+    close(file);
+    if (got < 0)
+        return NULL;
+    bytes[*length] = '\0';
+    return TAKE(bytes);
+}
+
+static char *boot_id(void)
+{
+    size_t length;
+    char *boot = read_proc("/proc/sys/kernel/random/boot_id", 64, &length);
+
+    if (!boot)
+        return memory_copy("unknown");
+    boot[strcspn(boot, "\n")] = '\0';
+    return boot;
+}
+
+static bool read_status(int id, struct status *status)
+{
+    CLEANUP_FREE char *path = memory_format("/proc/%d/stat", id);
+    size_t length;
+    CLEANUP_FREE char *line = read_proc(path, 4096, &length);
+    /* The second field is a name in parentheses that may hold anything, parentheses too. */
+    const char *behind = line ? strrchr(line, ')') : NULL;
+
+    return behind && sscanf(behind + 1,
+                            " %c %*d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d"
+                            " %*d %llu",
+                            &status->state, &status->group, &status->session, &status->began) == 4;
+}
+
+struct leftover *leftover_new(const char *parent)
+{
+    struct leftover *leftover = memory_new(sizeof *leftover);
+
+    leftover->parent = memory_copy(parent);
+    leftover->boot = boot_id();
+    return leftover;
+}
+
+void leftover_freep(struct leftover **leftover)
+{
+    if (!*leftover)
+        return;
+    free((*leftover)->parent);
+    free((*leftover)->boot);
+    free((*leftover)->variable);
+    free((*leftover)->groups);
+    free(*leftover);
+}
+
+char *leftover_describe(int id)
+{
+    CLEANUP_FREE char *boot = boot_id();
+    struct status status = {0};
+
+    read_status(id, &status);
+    return memory_format("group %d began %llu boot %s\n", id, status.began, boot);
+}
+
+void leftover_add(struct leftover *leftover, const char *line)
+{
+    struct group group;
+    char boot[65];
+
+    if (sscanf(line, "group %d began %llu boot %64s", &group.id, &group.began, boot) != 3 ||
+        group.id <= 1 || strcmp(boot, leftover->boot) != 0)
+        return;
+    leftover->groups = memory_resize(leftover->groups,
+                                     (leftover->count + 1) * sizeof *leftover->groups);
+    leftover->groups[leftover->count++] = group;
+}
+
+void leftover_add_variable(struct leftover *leftover, const char *variable)
+{
+    free(leftover->variable);
+    leftover->variable = memory_copy(variable);
+}
+
+static bool is_below(const char *parent, const char *path)
+{
+    size_t length = strlen(parent);
+
+    return !strncmp(path, parent, length) && path[length] == '/';
+}
+
+/* Calls `is_sign` with each variable of a process, until one is. */
+static bool has_in_environment(const struct leftover *leftover, int id,
+                               bool (*is_sign)(const struct leftover *leftover, const char *entry))
+{
+    CLEANUP_FREE char *path = memory_format("/proc/%d/environ", id);
+    size_t length;
+    CLEANUP_FREE char *environment = read_proc(path, ENVIRONMENT_LIMIT, &length);
+
+    if (!environment)
+        return false;
+    for (const char *at = environment; at < environment + length; at += strlen(at) + 1)
+        if (is_sign(leftover, at))
+            return true;
+    return false;
+}
+
+static bool is_home_below(const struct leftover *leftover, const char *entry)
+{
+    return !strncmp(entry, "HOME=", 5) && is_below(leftover->parent, entry + 5);
+}
+
+static bool is_variable(const struct leftover *leftover, const char *entry)
+{
+    return !strcmp(entry, leftover->variable);
+}
+
+static bool has_variable(const struct leftover *leftover, int id)
+{
+    return leftover->variable && has_in_environment(leftover, id, is_variable);
+}
+
+static bool works_below(const struct leftover *leftover, int id)
+{
+    CLEANUP_FREE char *path = memory_format("/proc/%d/cwd", id);
+    char target[4096];
+    ssize_t length = readlink(path, target, sizeof target - 1);
+
+    if (length < 0)
+        return false;
+    target[length] = '\0';
+    return is_below(leftover->parent, target);
+}
+
+/* Whether the group is one of those noted. Its number stays taken while it has members; where its
+ * leader is gone it is that group, where there is a leader it must be the same one. */
+static bool is_noted(const struct leftover *leftover, const struct status *status)
+{
+    for (size_t i = 0; i < leftover->count; i++) {
+        struct status leader;
+
+        if (leftover->groups[i].id == status->group)
+            return !read_status(status->group, &leader) ||
+                   leader.began == leftover->groups[i].began;
+    }
+    return false;
+}
+
+static bool is_leftover(const struct leftover *leftover, int id)
+{
+    CLEANUP_FREE char *path = memory_format("/proc/%d", id);
+    struct status status;
+    struct stat owner;
+
+    if (id == getpid() || stat(path, &owner) || owner.st_uid != geteuid())
+        return false;
+    if (!read_status(id, &status) || status.state == 'Z' || status.session == getsid(0))
+        return false;
+    return is_noted(leftover, &status) || works_below(leftover, id) ||
+           has_in_environment(leftover, id, is_home_below) || has_variable(leftover, id);
+}
+
+/* Sends a signal (0: none) through a descriptor and waits; whether the process has ended. */
+static bool end_by(int process, int number)
+{
+    struct pollfd ended = {.fd = process, .events = POLLIN};
+    int ready;
+
+    syscall(SYS_pidfd_send_signal, process, number, NULL, 0);
+    do
+        ready = poll(&ended, 1, END_WITHIN_MS);
+    while (ready < 0 && errno == EINTR);
+    return ready != 0;
+}
+
+/* Asks again through a descriptor, which cannot come to mean another process, before it kills. A git ends
+ * soon by itself, as nobody listens to it; interrupted, it may leave a lock file behind. */
+static int kill_one(const struct leftover *leftover, int id, struct error *error)
+{
+    int process = (int)syscall(SYS_pidfd_open, id, 0);
+    bool ended = true;
+
+    if (process < 0)
+        return 0; /* it has ended by itself */
+    if (is_leftover(leftover, id))
+        ended = (has_variable(leftover, id) && end_by(process, 0)) || end_by(process, SIGKILL);
+    close(process);
+    if (!ended)
+        return error_set(error, ERROR_TRANSIENT,
+                         "process %d, left by an earlier daemon, does not end when killed", id);
+    return 0;
+}
+
+/* Kills what one look at /proc shows; `*killed` says whether there was anything. */
+static int kill_visible(const struct leftover *leftover, bool *killed, struct error *error)
+{
+    DIR *processes = opendir("/proc");
+    const struct dirent *entry;
+    int result = 0;
+
+    *killed = false;
+    if (!processes)
+        return error_set(error, error_kind_of_shortage(errno), "/proc: %s", strerror(errno));
+    while (!result && (entry = readdir(processes))) {
+        int id = isdigit((unsigned char)entry->d_name[0]) ? atoi(entry->d_name) : 0;
+
+        if (id > 1 && is_leftover(leftover, id)) {
+            *killed = true;
+            result = kill_one(leftover, id, error);
+        }
+    }
+    closedir(processes);
+    return result;
+}
+
+int leftover_kill(struct leftover *leftover, struct error *error)
+{
+    bool killed = true;
+
+    for (int pass = 0; killed && pass < PASSES; pass++)
+        if (kill_visible(leftover, &killed, error))
+            return -1;
+    if (killed)
+        return error_set(error, ERROR_TRANSIENT,
+                         "processes of an earlier validation start new ones faster than they can "
+                         "be killed");
+    return 0;
+}

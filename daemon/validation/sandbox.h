@@ -1,0 +1,44 @@
+#pragma once
+
+/*
+ * What stands between the code under test and the machine.
+ *
+ * With bubblewrap: user, process, IPC and host name spaces of its own, the whole system read-only, an
+ * empty /tmp of bounded size, and in the place of home directories, /run (with it the buses), the
+ * daemon's state, its spool, its configuration and its credentials nothing at all. Only the checkout
+ * can be written to. When the command ends, or the daemon dies, so does all that it started.
+ *
+ * The network is shared, since tests talk to model servers and package indexes; with it come abstract
+ * sockets, which no file system can hide. What the PATH names stays in sight, even where it lies in a
+ * hidden place.
+ *
+ * With and without it validation.limits hold, by prlimit. Processes are counted for the sandbox alone
+ * where there is one, else for the user; for root not at all.
+ */
+
+#include "common/error.h"
+#include "config/config.h"
+#include "daemon/validation/checkout.h"
+
+#include <stdbool.h>
+
+struct sandbox;
+
+/* Looks which sandbox the configuration asks for and whether it works here, by running it once;
+ * blocks for that. On 0 `*sandbox` is the caller's. Permanent error where bubblewrap is demanded and
+ * does not work, or there is no prlimit. `config` must outlive it. */
+int sandbox_new(struct sandbox **sandbox, const struct config *config, struct error *error);
+void sandbox_free(struct sandbox *sandbox); /* NULL-safe */
+void sandbox_freep(struct sandbox **sandbox);
+
+/* The arguments that run the configured command, launcher in front, in the checkout: NULL-terminated.
+ * `program` is where the command's program was found. Array and strings are the caller's. */
+char **sandbox_arguments(const struct sandbox *sandbox, const struct checkout *checkout,
+                         const char *program);
+void sandbox_free_arguments(char **arguments); /* NULL-safe */
+
+/* Whether there is more between tests and machine than limits. */
+bool sandbox_is_there(const struct sandbox *sandbox);
+
+/* One sentence for the log: what there is, or what is not held without. */
+const char *sandbox_sentence(const struct sandbox *sandbox);

@@ -1,0 +1,398 @@
+#include "daemon/winnowd.h"
+
+#include "common/http.h"
+#include "common/log.h"
+#include "common/loop.h"
+#include "common/memory.h"
+#include "common/secret.h"
+#include "config/credential.h"
+#include "daemon/events.h"
+#include "daemon/health.h"
+#include "daemon/intake.h"
+#include "daemon/pulls.h"
+#include "daemon/queue.h"
+#include "daemon/reload.h"
+#include "daemon/status/report.h"
+#include "daemon/status/tally.h"
+
+#include <malloc.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define ONCE_LOOK_MS     1000
+#define ONCE_PATIENCE_MS 60000
+
+enum { ON_TERMINATE, ON_INTERRUPT, ON_RELOAD, ON_STATUS, SIGNAL_COUNT };
+
+struct winnowd {
+    uv_loop_t loop;
+    struct config *config;
+    struct reload reload;
+    const char *path;
+    bool once;
+    bool stopping;
+    int status;
+    uint64_t progress_at; /* uv_now() of the last step forward; for --once */
+
+    char host[256];
+    char *token;
+    struct http *http;
+    struct store *store;
+    struct forge *forge;
+    struct repository *repository;
+    struct validation *validation;
+    struct health *health;
+    struct workshop workshop;
+    struct queue *queue;
+    struct intake *intake;
+    struct pulls *pulls;
+    struct tally tally;
+    struct report *report;
+
+    uv_signal_t signals[SIGNAL_COUNT];
+    struct operation *once_timer;
+};
+
+/* ---- the end ------------------------------------------------------------------------------------ */
+
+/* Every job stays resumable: what is under way is dropped, and the store knows where it stood. */
+static void stop(struct winnowd *winnowd, int status)
+{
+    if (winnowd->stopping)
+        return;
+    winnowd->stopping = true;
+    winnowd->status = status;
+    log_event(&event_stopping, LOG_INTEGER("status", status));
+    report_stopping(winnowd->report);
+    uv_stop(&winnowd->loop);
+}
+
+static void close_signal(uv_signal_t *signal)
+{
+    if (signal->loop && !uv_is_closing((uv_handle_t *)signal))
+        uv_close((uv_handle_t *)signal, NULL);
+}
+
+/* In the reverse of build(); any part may be missing. */
+static void tear_down(struct winnowd *winnowd)
+{
+    struct error error;
+    bool validating = winnowd->validation != NULL;
+
+    operation_clear(&winnowd->once_timer);
+    report_free(winnowd->report);
+    pulls_free(winnowd->pulls);
+    intake_free(winnowd->intake);
+    queue_free(winnowd->queue);
+    health_free(winnowd->health);
+    if (validating && validation_sweep(winnowd->validation, &error) < 0)
+        log_event(&event_checkout_left, LOG_TEXT("reason", error.message));
+    validation_free(winnowd->validation);
+    repository_free(winnowd->repository);
+    forge_free(winnowd->forge);
+    http_free(winnowd->http);
+    for (int i = 0; i < SIGNAL_COUNT; i++)
+        close_signal(&winnowd->signals[i]);
+    uv_run(&winnowd->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&winnowd->loop);
+    store_free(winnowd->store);
+    if (winnowd->token)
+        secret_wipe(winnowd->token, strlen(winnowd->token));
+    free(winnowd->token);
+    reload_clear(&winnowd->reload);
+    config_free(winnowd->config);
+}
+
+/* ---- --once ------------------------------------------------------------------------------------- */
+
+static bool work_takes_its_time(const struct winnowd *winnowd)
+{
+    for (const struct job *job = queue_jobs(winnowd->queue); job; job = job->next) {
+        if (job_validating(job))
+            return true;
+    }
+    return false;
+}
+
+static void end_if_finished(struct winnowd *winnowd)
+{
+    enum queue_rest rest;
+
+    if (!winnowd->once || winnowd->stopping || !winnowd->intake || !intake_idle(winnowd->intake))
+        return;
+    rest = queue_rest(winnowd->queue);
+    if (rest == QUEUE_EMPTY) {
+        log_event(&event_queue_idle);
+        stop(winnowd, EX_OK);
+    } else if (rest == QUEUE_HELD && pulls_looked(winnowd->pulls)) {
+        log_event(&event_queue_idle, LOG_TEXT("reason", "queue.max_open_pulls is reached"));
+        stop(winnowd, EX_OK);
+    } else if (health_state(winnowd->health) == HEALTH_REFUSED && !queue_jobs(winnowd->queue)) {
+        log_event(&event_gave_up, LOG_TEXT("reason", health_reason(winnowd->health)));
+        stop(winnowd, EX_CONFIG);
+    }
+}
+
+static void on_once_look(void *data)
+{
+    struct winnowd *winnowd = data;
+    uint64_t now = uv_now(&winnowd->loop);
+
+    winnowd->once_timer = loop_after(&winnowd->loop, ONCE_LOOK_MS, on_once_look, winnowd);
+    if (work_takes_its_time(winnowd))
+        winnowd->progress_at = now;
+    if (now - winnowd->progress_at < ONCE_PATIENCE_MS || winnowd->stopping)
+        return;
+    log_event(&event_gave_up,
+              LOG_TEXT("reason", *health_reason(winnowd->health) ? health_reason(winnowd->health)
+                                                                 : "only transient faults"));
+    stop(winnowd, EX_UNAVAILABLE);
+}
+
+/* ---- what the parts tell ------------------------------------------------------------------------ */
+
+static void on_taken(void *data)
+{
+    struct winnowd *winnowd = data;
+
+    winnowd->progress_at = uv_now(&winnowd->loop);
+    report_changed(winnowd->report);
+    queue_poke(winnowd->queue);
+}
+
+static void on_spool_idle(void *data)
+{
+    struct winnowd *winnowd = data;
+
+    report_scanned(winnowd->report);
+    end_if_finished(winnowd);
+}
+
+static void on_progress(void *data)
+{
+    struct winnowd *winnowd = data;
+
+    winnowd->progress_at = uv_now(&winnowd->loop);
+    report_changed(winnowd->report);
+}
+
+static void on_rested(void *data)
+{
+    struct winnowd *winnowd = data;
+
+    report_changed(winnowd->report);
+    malloc_trim(0); /* what the work needed is given back: most of a daemon's life is waiting */
+    end_if_finished(winnowd);
+}
+
+static void on_rejected(void *data, const struct store_result *row, const char *reason)
+{
+    struct winnowd *winnowd = data;
+
+    intake_reject_archived(winnowd->intake, row, reason);
+}
+
+static void on_settled(void *data, const struct store_result *row, int64_t pull,
+                       enum pull_state state)
+{
+    struct winnowd *winnowd = data;
+
+    pulls_settle(winnowd->pulls, row->id, row->experiment_id, pull, state);
+}
+
+static void on_pulls_changed(void *data)
+{
+    struct winnowd *winnowd = data;
+
+    report_changed(winnowd->report);
+    queue_poke(winnowd->queue);
+}
+
+static void on_health_changed(void *data)
+{
+    struct winnowd *winnowd = data;
+
+    if (health_state(winnowd->health) != HEALTH_WELL)
+        winnowd->tally.forge_errors++;
+    report_forge_checked(winnowd->report);
+    report_changed(winnowd->report);
+    queue_forge_changed(winnowd->queue);
+    if (!pulls_looked(winnowd->pulls))
+        pulls_look(winnowd->pulls);
+    end_if_finished(winnowd);
+}
+
+/* ---- signals ------------------------------------------------------------------------------------ */
+
+static void reload(struct winnowd *winnowd)
+{
+    report_reloading(winnowd->report);
+    if (reload_configuration(&winnowd->reload, winnowd->config, winnowd->path)) {
+        log_configure(winnowd->config->log.level, winnowd->config->log.format);
+        health_look(winnowd->health);
+        pulls_look(winnowd->pulls);
+        queue_poke(winnowd->queue);
+    }
+    report_reloaded(winnowd->report);
+}
+
+static void on_signal(uv_signal_t *signal, int number)
+{
+    struct winnowd *winnowd = signal->data;
+
+    switch (number) {
+    case SIGHUP:
+        reload(winnowd);
+        break;
+    case SIGUSR1:
+        report_everything(winnowd->report);
+        break;
+    default:
+        stop(winnowd, EX_OK);
+        break;
+    }
+}
+
+static void watch_signals(struct winnowd *winnowd)
+{
+    static const int numbers[SIGNAL_COUNT] = {
+        [ON_TERMINATE] = SIGTERM,
+        [ON_INTERRUPT] = SIGINT,
+        [ON_RELOAD] = SIGHUP,
+        [ON_STATUS] = SIGUSR1,
+    };
+
+    for (int i = 0; i < SIGNAL_COUNT; i++) {
+        uv_signal_init(&winnowd->loop, &winnowd->signals[i]);
+        winnowd->signals[i].data = winnowd;
+        uv_signal_start(&winnowd->signals[i], on_signal, numbers[i]);
+        uv_unref((uv_handle_t *)&winnowd->signals[i]);
+    }
+}
+
+/* ---- the beginning ------------------------------------------------------------------------------ */
+
+static int fail(const struct error *error, int status)
+{
+    log_event(&event_start_failed, LOG_TEXT("reason", error->message));
+    return status;
+}
+
+static int build_tools(struct winnowd *winnowd, struct error *error)
+{
+    const struct config *config = winnowd->config;
+
+    if (credential_load(&winnowd->token, config, error) < 0 ||
+        http_new(&winnowd->http, &winnowd->loop, config->forge.ca_file, error) < 0 ||
+        forge_new(&winnowd->forge, &winnowd->loop, config, winnowd->http, winnowd->token, error) <
+            0)
+        return fail(error, EX_CONFIG);
+    if (store_open(&winnowd->store, config->state, false, error) < 0 ||
+        repository_new(&winnowd->repository, &winnowd->loop, config, winnowd->forge, error) < 0)
+        return fail(error, EX_IOERR);
+    if (validation_new(&winnowd->validation, &winnowd->loop, config, winnowd->repository,
+                       winnowd->http, error) < 0)
+        return fail(error, EX_CONFIG);
+    if (validation_sweep(winnowd->validation, error) < 0 ||
+        repository_sweep(winnowd->repository, error) < 0)
+        return fail(error, EX_IOERR);
+    return EX_OK;
+}
+
+static int build_pipeline(struct winnowd *winnowd, struct error *error)
+{
+    struct queue_options queue_options = {
+        .workshop = &winnowd->workshop,
+        .rejected = on_rejected,
+        .settled = on_settled,
+        .progress = on_progress,
+        .rested = on_rested,
+        .data = winnowd,
+    };
+    struct intake_options intake_options = {
+        .config = winnowd->config,
+        .store = winnowd->store,
+        .taken = on_taken,
+        .idle = on_spool_idle,
+        .data = winnowd,
+    };
+
+    health_new(&winnowd->health, &winnowd->loop, winnowd->forge, on_health_changed, winnowd);
+    winnowd->workshop = (struct workshop){
+        .loop = &winnowd->loop,
+        .config = winnowd->config,
+        .store = winnowd->store,
+        .forge = winnowd->forge,
+        .repository = winnowd->repository,
+        .validation = winnowd->validation,
+        .health = winnowd->health,
+        .tally = &winnowd->tally,
+        .host = winnowd->host,
+    };
+    pulls_new(&winnowd->pulls, &winnowd->loop, &winnowd->workshop, on_pulls_changed, winnowd);
+    if (queue_new(&winnowd->queue, &winnowd->loop, &queue_options, error) < 0 ||
+        intake_new(&winnowd->intake, &winnowd->loop, &intake_options, error) < 0)
+        return fail(error, EX_IOERR);
+    return EX_OK;
+}
+
+static int build(struct winnowd *winnowd)
+{
+    struct error error;
+    int status;
+
+    mallopt(M_ARENA_MAX, 1); /* the pool's threads do little: an arena each would be waste */
+    uv_loop_init(&winnowd->loop);
+    watch_signals(winnowd);
+    log_configure(winnowd->config->log.level, winnowd->config->log.format);
+    if (gethostname(winnowd->host, sizeof(winnowd->host) - 1) < 0)
+        strcpy(winnowd->host, "localhost");
+    status = build_tools(winnowd, &error);
+    if (status == EX_OK)
+        status = build_pipeline(winnowd, &error);
+    if (status == EX_OK)
+        report_new(&winnowd->report, &(struct report_options){
+                                         .loop = &winnowd->loop,
+                                         .config = winnowd->config,
+                                         .store = winnowd->store,
+                                         .forge = winnowd->forge,
+                                         .health = winnowd->health,
+                                         .queue = winnowd->queue,
+                                         .tally = &winnowd->tally,
+                                         .summaries = !winnowd->once,
+                                     });
+    return status;
+}
+
+static void tell_start(const struct winnowd *winnowd)
+{
+    log_event(&event_started, LOG_TEXT("version", WINNOWD_VERSION),
+              LOG_TEXT("spool", winnowd->config->spool), LOG_TEXT("state", winnowd->config->state),
+              LOG_TEXT("forge", winnowd->forge->web_url ? winnowd->forge->web_url
+                                                        : winnowd->config->forge.path));
+    log_event(validation_sandboxed(winnowd->validation) ? &event_sandbox : &event_no_sandbox,
+              LOG_TEXT("reason", validation_sandbox(winnowd->validation)));
+    if (geteuid() == 0)
+        log_event(&event_running_as_root);
+}
+
+int winnowd_run(struct config *config, const char *path, bool once)
+{
+    struct winnowd winnowd = {.config = config, .path = path, .once = once};
+    int status = build(&winnowd);
+
+    if (status == EX_OK) {
+        tell_start(&winnowd);
+        winnowd.progress_at = uv_now(&winnowd.loop);
+        if (once)
+            winnowd.once_timer = loop_after(&winnowd.loop, ONCE_LOOK_MS, on_once_look, &winnowd);
+        uv_run(&winnowd.loop, UV_RUN_DEFAULT);
+        status = winnowd.status;
+    }
+    tear_down(&winnowd);
+    log_event(&event_stopped, LOG_INTEGER("status", status));
+    return status;
+}
