@@ -1,0 +1,12 @@
+#!/bin/sh
+# Installs the example configuration as the configuration, unless there is one already: what an
+# administrator wrote is never touched. Arguments: the example, the file to be.
+set -eu
+target="${DESTDIR:-}$2"
+if [ -e "$target" ] || [ -L "$target" ]; then
+    echo "Keeping $target"
+    exit 0
+fi
+echo "Installing $1 to $target"
+install -d -m 755 "$(dirname "$target")"
+install -m 644 "$1" "$target"
