@@ -1,0 +1,163 @@
+#pragma once
+
+/*
+ * A store in a directory of its own, and short ways to put results into it.
+ */
+
+#include "common/file.h"
+#include "common/memory.h"
+#include "daemon/store.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct fixture {
+    char directory[64];
+    struct store *store;
+    struct error error;
+};
+
+/* For calls that must not fail. */
+#define DONE(call)                                                                                 \
+    do {                                                                                           \
+        if ((call) < 0)                                                                            \
+            fail_msg("%s: %s", #call, fixture->error.message);                                     \
+    } while (0)
+
+static inline void reopen(struct fixture *fixture)
+{
+    store_free(fixture->store);
+    fixture->store = NULL;
+    DONE(store_open(&fixture->store, fixture->directory, false, &fixture->error));
+}
+
+static inline int set_up(void **state)
+{
+    struct fixture *fixture = memory_new(sizeof(*fixture));
+
+    snprintf(fixture->directory, sizeof(fixture->directory), "/tmp/winnowd-store-XXXXXX");
+    assert_non_null(mkdtemp(fixture->directory));
+    reopen(fixture);
+    *state = fixture;
+    return 0;
+}
+
+static inline int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+
+    store_free(fixture->store);
+    DONE(file_remove_tree(fixture->directory, &fixture->error));
+    free(fixture);
+    return 0;
+}
+
+#define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+/* A row with something in every column. */
+static inline struct store_result row_of(const char *experiment_id, double after)
+{
+    struct store_result row = {
+        .experiment_id = (char *)experiment_id,
+        .scope = (char *)"",
+        .metric = (char *)"val_bpb",
+        .status = (char *)"ok",
+        .after = after,
+        .before = NAN,
+        .has_change = true,
+        .file_name = (char *)"exp.json",
+        .modified_ns = 1,
+    };
+
+    memset(row.digest, 'd', sizeof(row.digest) - 1);
+    return row;
+}
+
+static inline int64_t add_row(struct fixture *fixture, const struct store_result *row)
+{
+    struct store_content content = {.bytes = "{}", .length = 2};
+    int64_t id = 0;
+
+    DONE(store_add(fixture->store, row, &content, &id, &fixture->error));
+    return id;
+}
+
+static inline int64_t add(struct fixture *fixture, const char *experiment_id, double after)
+{
+    struct store_result row = row_of(experiment_id, after);
+
+    return add_row(fixture, &row);
+}
+
+/* `because` is the result whose value it did not beat. */
+static inline void decide(struct fixture *fixture, int64_t id, enum decision decision,
+                          int64_t because)
+{
+    struct store_decision verdict = {
+        .decision = decision,
+        .reason = "because",
+        .reference = NAN,
+        .reference_result = because,
+    };
+
+    DONE(store_decide(fixture->store, id, &verdict, &fixture->error));
+}
+
+/* Promotes it, with a pull request of that number. */
+static inline void promote(struct fixture *fixture, int64_t id, int64_t pull)
+{
+    struct store_job job = {.result = id, .pull = pull, .reference = NAN};
+    struct store_decision verdict = {.decision = DECISION_PROMOTED, .reason = "", .reference = NAN};
+
+    snprintf(job.measured, sizeof(job.measured), "measured-%d", (int)id);
+    DONE(store_add_job(fixture->store, &job, &fixture->error));
+    DONE(store_end_job(fixture->store, &job, &verdict, &fixture->error));
+}
+
+static inline unsigned settle(struct fixture *fixture, int64_t id, enum pull_state state)
+{
+    unsigned requeued = 99;
+
+    DONE(store_settle_pull(fixture->store, id, state, &requeued, &fixture->error));
+    return requeued;
+}
+
+static inline enum decision decision_of(struct fixture *fixture, int64_t id)
+{
+    CLEANUP(store_result_freep) struct store_result *row = NULL;
+
+    DONE(store_load(fixture->store, id, &row, &fixture->error));
+    assert_non_null(row);
+    return row->decision;
+}
+
+static inline bool has_content(struct fixture *fixture, int64_t id)
+{
+    CLEANUP_FREE char *bytes = NULL;
+    CLEANUP_FREE char *patch = NULL;
+    size_t length, patch_length;
+
+    if (store_load_content(fixture->store, id, &bytes, &length, &patch, &patch_length,
+                           &fixture->error) == 0)
+        return true;
+    assert_int_equal(fixture->error.kind, ERROR_PERMANENT);
+    return false;
+}
+
+static inline struct store_frontier
+frontier_of(struct fixture *fixture, const struct config_metric *metric, const char *scope)
+{
+    struct store_frontier frontier;
+
+    memset(&frontier, 0xff, sizeof(frontier));
+    DONE(store_frontier(fixture->store, metric, scope, &frontier, &fixture->error));
+    return frontier;
+}

@@ -1,0 +1,148 @@
+/*
+ * The bounds of a capture, byte by byte; that it survives a flood is seen in test-process.
+ */
+
+#include "common/capture.h"
+
+#include "common/memory.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char path[] = "/tmp/test-capture-XXXXXX";
+
+/* The tail of `bytes`, given in pieces of every size: where a read ends must not matter. */
+static void tail_is(const char *bytes, size_t length, unsigned lines, size_t limit,
+                    const char *expected)
+{
+    for (size_t piece = 1; piece <= length + 1; piece++) {
+        CLEANUP_FREE char *tail = NULL;
+        struct capture *capture;
+
+        capture_new(&capture, &(struct capture_options){
+                                  .path = path, .limit = 100, .lines = lines, .line_limit = limit});
+        for (size_t at = 0; at < length; at += piece)
+            capture_append(capture, bytes + at, length - at < piece ? length - at : piece);
+        tail = capture_tail(capture);
+        assert_string_equal(tail, expected);
+        assert_int_equal(capture_bytes(capture), length);
+        assert_null(capture_problem(capture));
+        capture_free(capture);
+    }
+}
+#define TAIL(bytes, lines, limit, expected)                                                        \
+    tail_is((bytes), sizeof(bytes) - 1, (lines), (limit), (expected))
+
+static void test_last_lines_are_kept(void **state)
+{
+    TAIL("1\n2\n3\n4\n5\n", 2, 0, "4\n5");
+    TAIL("1\n2\n3\n4\n5", 2, 0, "4\n5");
+    TAIL("1\n2\n", 5, 0, "1\n2");
+    TAIL("1\n2", 5, 0, "1\n2");
+    TAIL("a\nb", 1, 0, "b");
+    TAIL("a\nb\n", 1, 0, "b");
+    TAIL("a\n\n", 2, 0, "a\n");
+    TAIL("\n\n\n", 2, 0, "\n");
+    TAIL("", 2, 0, "");
+    TAIL("1\n2\n", 0, 0, "");
+}
+
+static void test_long_lines_are_cut_between_characters(void **state)
+{
+    TAIL("123456789\n1234\n", 2, 4, "1234…\n1234");
+    TAIL("abcäö", 2, 3, "abc…");
+    TAIL("abcäö", 2, 4, "abc…");
+    TAIL("abcäö", 2, 5, "abcä…");
+    TAIL("abcäö", 2, 7, "abcäö");
+    TAIL("€€", 2, 5, "€…");
+    TAIL("\xf0\x9f\x92\xa9x", 2, 3, "…");
+    TAIL("\xf0\x9f\x92\xa9x", 2, 4, "\xf0\x9f\x92\xa9…");
+}
+
+static void test_foreign_bytes_are_repaired(void **state)
+{
+    TAIL("x\377\0y", 2, 0, "x\xef\xbf\xbd\xef\xbf\xbdy");
+    TAIL("\x80\x80\x80\x80\x80", 1, 4, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd…");
+}
+
+static void test_file_is_a_bounded_beginning(void **state)
+{
+    struct capture *capture;
+    char content[32] = "";
+    FILE *file;
+
+    capture_new(&capture, &(struct capture_options){.path = path, .limit = 5});
+    capture_append(capture, "123", 3);
+    capture_append(capture, "4567", 4);
+    capture_append(capture, "89", 2);
+    assert_int_equal(capture_bytes(capture), 9);
+    capture_free(capture);
+    file = fopen(path, "re");
+    assert_int_equal(fread(content, 1, sizeof(content), file), 5);
+    fclose(file);
+    assert_string_equal(content, "12345");
+}
+
+static void problem_is(const char *where, const char *expected)
+{
+    CLEANUP_FREE char *tail = NULL;
+    struct capture *capture;
+
+    capture_new(&capture, &(struct capture_options){.path = where, .limit = 100, .lines = 2});
+    capture_append(capture, "a\n", 2);
+    capture_append(capture, "b\n", 2);
+    tail = capture_tail(capture);
+    assert_string_equal(tail, "a\nb");
+    assert_string_equal(capture_problem(capture), expected);
+    capture_free(capture);
+}
+
+static void test_without_a_file_the_lines_are_kept(void **state)
+{
+    CLEANUP_FREE char *link = memory_format("%s.link", path);
+    CLEANUP_FREE char *linked = memory_format("log file %s: Too many levels of symbolic links",
+                                              link);
+    CLEANUP_FREE char *fifo = memory_format("%s.fifo", path);
+    CLEANUP_FREE char *alone = memory_format("log file %s: No such device or address", fifo);
+
+    problem_is("/dev/full", "log file /dev/full: No space left on device");
+    problem_is("/nowhere/log", "log file /nowhere/log: No such file or directory");
+    assert_int_equal(symlink("/dev/null", link), 0);
+    problem_is(link, linked);
+    assert_int_equal(unlink(link), 0);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    problem_is(fifo, alone);
+    assert_int_equal(unlink(fifo), 0);
+}
+
+static int set_up(void **state)
+{
+    int file = mkstemp(path);
+
+    return file < 0 ? -1 : close(file);
+}
+
+static int tear_down(void **state)
+{
+    return unlink(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_last_lines_are_kept),
+        cmocka_unit_test(test_long_lines_are_cut_between_characters),
+        cmocka_unit_test(test_foreign_bytes_are_repaired),
+        cmocka_unit_test(test_file_is_a_bounded_beginning),
+        cmocka_unit_test(test_without_a_file_the_lines_are_kept),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

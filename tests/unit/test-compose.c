@@ -1,0 +1,494 @@
+/* One commit of a change on the base: from a diff, from a patch, from a measured commit. */
+
+#include "git-fixture.h"
+
+#define EDIT(file, old, new)                                                                       \
+    "diff --git a/" file " b/" file "\n--- a/" file "\n+++ b/" file "\n@@ -1 +1 @@\n-" old         \
+    "\n+" new "\n"
+#define NEW(file, mode, content)                                                                   \
+    "diff --git a/" file " b/" file "\nnew file mode " mode "\n--- /dev/null\n+++ b/" file         \
+    "\n@@ -0,0 +1 @@\n+" content "\n"
+#define LINK(file, target) NEW(file, "120000", target) "\\ No newline at end of file\n"
+#define DELETE(file, content)                                                                      \
+    "diff --git a/" file " b/" file "\ndeleted file mode 100644\n--- a/" file "\n+++ /dev/null"    \
+    "\n@@ -1 +0,0 @@\n-" content "\n"
+#define TRAIN                                                                                      \
+    "diff --git a/train.py b/train.py\n--- a/train.py\n+++ b/train.py\n@@ -1,3 +1,3 @@\n-1\n+one"  \
+    "\n 2\n 3\n"
+
+/* Names and contents of the composed commit that matter here. */
+static void check_files(struct fixture *fixture, const char *expected)
+{
+    check_output(fixture, expected,
+                 "git -C state/repository.git diff-tree -r --name-status --no-renames "
+                 "experiment/x^ experiment/x | tr '\\t\\n' ' ;'");
+}
+
+static void check_refused(struct fixture *fixture, const char *diff, const char *part)
+{
+    struct outcome outcome;
+
+    compose_diff(fixture, diff, &outcome);
+    check_error(&outcome, ERROR_PERMANENT, part);
+    check_output(fixture, "", "git -C state/repository.git for-each-ref refs/heads");
+    check_output(fixture, "", "ls state/scratch");
+}
+
+static void test_diff(void **state)
+{
+    struct fixture *fixture = *state;
+    char first[FORGE_HASH_SIZE];
+    struct outcome outcome;
+
+    compose_diff(fixture, TRAIN NEW("new.py", "100755", "x") DELETE("sub/util.py", "util"),
+                 &outcome);
+    check_success(&outcome);
+    assert_int_equal(outcome.change.file_count, 3);
+    assert_string_equal(outcome.change.files[0].path, "new.py");
+    assert_int_equal(outcome.change.files[0].added, 1);
+    assert_int_equal(outcome.change.files[1].removed, 1);
+    assert_string_equal(outcome.change.files[2].path, "train.py");
+    assert_string_equal(outcome.change.measured, "");
+    assert_false(outcome.change.tree_is_measured);
+    check_files(fixture, "A new.py;D sub/util.py;M train.py;");
+    check_output(fixture, outcome.change.commit,
+                 "git -C state/repository.git rev-parse experiment/x");
+    check_output(fixture, fixture->base, "git -C state/repository.git rev-parse experiment/x^");
+    check_output(fixture, "winnowd <winnowd@localhost> 1700000000 winnowd 1700000000 experiment: x",
+                 "git -C state/repository.git log -1 --format='%an <%ae> %at %cn %ct %s' "
+                 "experiment/x");
+    check_output(fixture, "", "ls state/scratch; ls state/repository.git | grep crash || :");
+    strcpy(first, outcome.change.commit);
+    repository_change_clear(&outcome.change);
+    /* fetch, read-tree, apply, diff-index, fast-import; the second time the base is here. */
+    assert_int_equal(count_gits(fixture), 5);
+    compose_diff(fixture, TRAIN NEW("new.py", "100755", "x") DELETE("sub/util.py", "util"),
+                 &outcome);
+    check_success(&outcome);
+    assert_int_equal(count_gits(fixture), 4);
+    assert_string_equal(outcome.change.commit, first);
+    repository_change_clear(&outcome.change);
+    /* And another change in its place. */
+    compose_diff(fixture, TRAIN, &outcome);
+    check_success(&outcome);
+    check_files(fixture, "M train.py;");
+    repository_change_clear(&outcome.change);
+}
+
+static void test_patch(void **state)
+{
+    struct fixture *fixture = *state;
+    /* As git format-patch writes it; the last line end is missing. */
+    static const char patch[] = "From 0123 Mon Sep 17 00:00:00 2001\nFrom: A <a@b>\n"
+                                "Subject: [PATCH] x\n\n---\n train.py | 2 +-\n\n" TRAIN;
+    struct result result = {.change = RESULT_CHANGE_PATCH};
+    struct repository_compose compose = {
+        .base = fixture->base,
+        .branch = "experiment/x",
+        .result = &result,
+        .patch = patch,
+        .patch_length = sizeof(patch) - 2,
+        .message = "m",
+    };
+    struct outcome outcome = {0};
+
+    repository_compose(fixture->repository, &compose, on_composed, &outcome);
+    finish(fixture, &outcome);
+    check_success(&outcome);
+    check_files(fixture, "M train.py;");
+    repository_change_clear(&outcome.change);
+}
+
+static void test_refused_diffs(void **state)
+{
+    struct fixture *fixture = *state;
+
+    check_refused(fixture, "hello\n", "no diff");
+    check_refused(fixture, EDIT("sub/util.py", "other", "x"), "conflict in sub/util.py");
+    check_refused(fixture, EDIT("gone.py", "other", "x") EDIT("sub/util.py", "y", "x"),
+                  "gone.py, sub/util.py");
+    check_refused(fixture, NEW("sub/util.py", "100644", "x"), "conflict in sub/util.py");
+    check_refused(fixture, EDIT("tox.ini", "[tox]", "[tax]"), "protected files: tox.ini");
+    check_refused(fixture, NEW(".git/config", "100644", "x"), "invalid path '.git/config'");
+    check_refused(fixture, NEW("sub/.g\u200cit/config", "100644", "x"), ".gU+200Cit/config");
+    check_refused(fixture, NEW("../x", "100644", "x"), "invalid path '../x'");
+    check_refused(fixture, LINK("l", "/etc/passwd"), "leaves the tree: l");
+    check_refused(fixture, LINK("sub/l", "../../x"), "leaves the tree: sub/l");
+    check_refused(fixture, LINK("l", "sub") NEW("l/x", "100644", "x"), "beyond a symbolic link");
+    check_refused(fixture,
+                  NEW("m", "160000", "Subproject commit 0123456789012345678901234567890123456789"),
+                  "submodule: m");
+    check_refused(fixture, LINK("pyproject.toml", "x"), "pyproject.toml");
+    check_refused(fixture, EDIT("results.tsv", "commit\tbpb", "x"), "empty on the base");
+    check_refused(fixture,
+                  "diff --git a/train.py b/train.py\n--- a/train.py\n+++ b/train.py\n"
+                  "@@ -1,3 +1,3 @@\n-1\n",
+                  "corrupt patch");
+}
+
+static void test_links_inside(void **state)
+{
+    struct fixture *fixture = *state;
+    struct outcome outcome;
+
+    compose_diff(fixture, LINK("sub/l", "../train.py") LINK("m", "sub"), &outcome);
+    check_success(&outcome);
+    check_files(fixture, "A m;A sub/l;");
+    repository_change_clear(&outcome.change);
+}
+
+static void test_tox_orders(void **state)
+{
+    struct fixture *fixture = *state;
+    struct outcome outcome;
+
+    check_refused(fixture,
+                  "--- a/pyproject.toml\n+++ b/pyproject.toml\n@@ -5,3 +5,3 @@\n [testenv]\n"
+                  "-commands = a\n+commands = b\n \"\"\"\n",
+                  "pyproject.toml");
+    check_refused(fixture, NEW("setup.cfg", "100644", "[tox:tox]"), "setup.cfg");
+    compose_diff(
+        fixture,
+        "--- a/pyproject.toml\n+++ b/pyproject.toml\n@@ -1,3 +1,3 @@\n [project]\n"
+        "-name = \"x\"\n+name = \"y\"\n [tool.tox]\n" NEW("setup.cfg", "100644", "[metadata]"),
+        &outcome);
+    check_success(&outcome);
+    check_files(fixture, "M pyproject.toml;A setup.cfg;");
+    repository_change_clear(&outcome.change);
+}
+
+/* Excluded files stay as they are on the base: changed, in conflict, made, or renamed away. */
+static void test_excluded_in_diff(void **state)
+{
+    struct fixture *fixture = *state;
+    struct outcome outcome;
+
+    compose_diff(fixture,
+                 EDIT("results.tsv", "commit\tbpb", "x") TRAIN NEW(".auto/log", "100644", "x"),
+                 &outcome);
+    check_success(&outcome);
+    check_files(fixture, "M train.py;");
+    assert_int_equal(outcome.change.file_count, 1);
+    repository_change_clear(&outcome.change);
+    count_gits(fixture);
+    compose_diff(fixture, EDIT("results.tsv", "other", "x") TRAIN EDIT(".auto/log", "y", "x"),
+                 &outcome);
+    check_success(&outcome);
+    check_files(fixture, "M train.py;");
+    repository_change_clear(&outcome.change);
+    assert_int_equal(count_gits(fixture), 5);
+    compose_diff(
+        fixture,
+        "diff --git a/results.tsv b/r.tsv\nsimilarity index 100%\nrename from results.tsv\n"
+        "rename to r.tsv\n"
+        "diff --git a/sub/util.py b/.auto/util.py\nsimilarity index 100%\n"
+        "rename from sub/util.py\nrename to .auto/util.py\n",
+        &outcome);
+    check_success(&outcome);
+    check_files(fixture, "A r.tsv;D sub/util.py;");
+    repository_change_clear(&outcome.change);
+    compose_diff(fixture, EDIT("results.tsv", "other", "x") EDIT("sub/util.py", "other", "x"),
+                 &outcome);
+    check_error(&outcome, ERROR_PERMANENT, "conflict in sub/util.py");
+    compose_diff(fixture, EDIT("results.tsv", "other", "x"), &outcome);
+    check_error(&outcome, ERROR_PERMANENT, "empty on the base");
+}
+
+static void test_strange_names(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *commit = commit_in_source(
+        fixture, "printf x >'a\"b\\c'; printf y >\"$(printf 'n\\nl')\"; "
+                 "printf z >\"$(printf 'l\\351')\"; mkdir 'd e'; cp train.py 'd e/ '");
+    struct outcome outcome;
+
+    compose_commit(fixture, commit, &outcome);
+    check_success(&outcome);
+    assert_true(outcome.change.tree_is_measured);
+    assert_int_equal(outcome.change.file_count, 4);
+    repository_change_clear(&outcome.change);
+}
+
+static void test_commit(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *first = commit_in_source(fixture, "echo a >>train.py");
+    CLEANUP_FREE char *second = commit_in_source(fixture, "echo b >>sub/util.py");
+    CLEANUP_FREE char *digits = memory_copy_bytes(second, 7);
+    CLEANUP_FREE char *message = memory_format("Measured-On: %s", second);
+    struct outcome outcome;
+
+    compose_commit(fixture, digits, &outcome);
+    check_success(&outcome);
+    assert_string_equal(outcome.change.measured, second);
+    assert_true(outcome.change.tree_is_measured);
+    assert_int_equal(outcome.change.contained_count, 1);
+    assert_string_equal(outcome.change.contained[0], first);
+    check_files(fixture, "M sub/util.py;M train.py;");
+    check_output(fixture, message,
+                 "git -C state/repository.git log -1 --format=%b experiment/x | sed '/^$/d'");
+    /* fetch base, rev-parse, fetch commit, rev-list, diff-tree, fast-import */
+    assert_int_equal(count_gits(fixture), 6);
+    repository_change_clear(&outcome.change);
+}
+
+/* The base has moved since: the change is merged, and its tree is not the measured one. */
+static void test_commit_beside_base(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *measured = commit_in_source(
+        fixture, "git checkout -qb side; echo b >>sub/util.py; echo r >>results.tsv");
+    CLEANUP_FREE char *base = commit_in_source(
+        fixture, "git checkout -q main; echo a >>train.py; echo s >>results.tsv");
+    struct outcome outcome;
+
+    RUN(fixture, "cd source; git push -q ../forge.git main");
+    strcpy(fixture->base, base);
+    compose_commit(fixture, measured, &outcome);
+    check_success(&outcome);
+    assert_false(outcome.change.tree_is_measured);
+    assert_int_equal(outcome.change.contained_count, 0);
+    check_files(fixture, "M sub/util.py;");
+    /* fetch base, rev-parse, fetch commit, rev-list, merge-tree, diff-tree, fast-import */
+    assert_int_equal(count_gits(fixture), 7);
+    repository_change_clear(&outcome.change);
+}
+
+static void test_excluded_in_commit(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *measured = commit_in_source(
+        fixture, "echo a >>train.py; echo r >>results.tsv; mkdir .auto; echo x >.auto/x");
+    struct outcome outcome;
+
+    compose_commit(fixture, measured, &outcome);
+    check_success(&outcome);
+    assert_false(outcome.change.tree_is_measured);
+    check_files(fixture, "M train.py;");
+    repository_change_clear(&outcome.change);
+}
+
+static void test_refused_commits(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *conflict = commit_in_source(
+        fixture, "git checkout -qb side; echo b >sub/util.py; echo r >results.tsv");
+    CLEANUP_FREE char *unrelated = sh(
+        fixture, "cd source; git checkout -q --orphan alone; git commit -qm alone; "
+                 "git rev-parse HEAD");
+    CLEANUP_FREE char *base = commit_in_source(
+        fixture, "git checkout -qf main; echo a >sub/util.py; echo s >results.tsv");
+    CLEANUP_FREE char *tree = sh(fixture, "git -C source rev-parse HEAD^{tree}");
+    CLEANUP_FREE char *blob = sh(fixture, "git -C source rev-parse HEAD:train.py");
+    CLEANUP_FREE char *tag = sh(fixture, "cd source; git tag -am x tagged side; "
+                                         "git rev-parse refs/tags/tagged");
+    struct outcome outcome;
+
+    RUN(fixture, "cd source; git push -q ../forge.git main; git tag abcdef0123 side");
+    strcpy(fixture->base, base);
+    compose_commit(fixture, conflict, &outcome);
+    check_error(&outcome, ERROR_PERMANENT, "conflicts with the base in sub/util.py");
+    compose_commit(fixture, unrelated, &outcome);
+    check_error(&outcome, ERROR_PERMANENT, "unrelated histories");
+    compose_commit(fixture, base, &outcome);
+    check_error(&outcome, ERROR_PERMANENT, "empty on the base");
+    compose_commit(fixture, tree, &outcome);
+    assert_int_equal(outcome.error.kind, ERROR_PERMANENT);
+    compose_commit(fixture, blob, &outcome);
+    assert_int_equal(outcome.error.kind, ERROR_PERMANENT);
+    compose_commit(fixture, tag, &outcome);
+    check_error(&outcome, ERROR_PERMANENT, "is no commit");
+    compose_commit(fixture, "abcdef0123", &outcome);
+    check_error(&outcome, ERROR_PERMANENT, "commit abcdef0123 is missing");
+}
+
+static void test_source_named(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *measured = commit_in_source(fixture, "echo a >>train.py");
+    char name[] = "second";
+    char unknown[] = "third";
+    struct result result = {.change = RESULT_CHANGE_COMMIT, .commit = measured, .repository = name};
+    struct outcome outcome;
+
+    RUN(fixture, "git clone -q source second; cd source; git reset -q --hard HEAD^; "
+                 "git reflog expire --expire=now --all; git gc -q --prune=now");
+    fixture->sources[1] = memory_format("%s/second", fixture->directory);
+    fixture->config.sources.count = 2;
+    compose(fixture, &result, "experiment/x", &outcome);
+    check_success(&outcome);
+    repository_change_clear(&outcome.change);
+    result.repository = NULL;
+    compose(fixture, &result, "experiment/x", &outcome);
+    check_success(&outcome);
+    repository_change_clear(&outcome.change);
+    result.repository = unknown;
+    compose(fixture, &result, "experiment/x", &outcome);
+    check_error(&outcome, ERROR_PERMANENT, "none of `sources`");
+    RUN(fixture, "rm -rf second/.git");
+    result.repository = name;
+    compose(fixture, &result, "experiment/x", &outcome);
+    check_error(&outcome, ERROR_PERMANENT, "not a git repository");
+}
+
+/* What a source's own configuration would like to run is not run. */
+static void test_hostile_source(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *measured = commit_in_source(fixture, "echo a >>train.py");
+    struct outcome outcome;
+
+    RUN(fixture,
+        "printf '#!/bin/sh\necho >%s/ran; exec \"$@\"\n' >evil; chmod +x evil; cd source; "
+        "git config core.fsmonitor $PWD/../evil; git config core.pager $PWD/../evil; "
+        "git config uploadpack.packObjectsHook $PWD/../evil; "
+        "git config core.alternateRefsCommand $PWD/../evil; "
+        "git config core.hooksPath $PWD/..; cp ../evil ../post-checkout",
+        fixture->directory);
+    compose_commit(fixture, measured, &outcome);
+    check_success(&outcome);
+    repository_change_clear(&outcome.change);
+    check_output(fixture, "", "ls ran 2>/dev/null || :");
+}
+
+/* A source that is a shallow clone cannot give the whole history; that must not hurt ours. */
+static void test_shallow_source(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *measured = sh(
+        fixture, "for n in 1 2; do git -C source commit -q --allow-empty -m $n; done; "
+                 "git clone -q --depth 1 file://$PWD/source shallow; cd shallow; "
+                 "echo c >>train.py; git commit -qam c; git rev-parse HEAD");
+    struct outcome outcome;
+
+    free(fixture->sources[0]);
+    fixture->sources[0] = memory_format("%s/shallow", fixture->directory);
+    compose_commit(fixture, measured, &outcome);
+    check_error(&outcome, ERROR_PERMANENT, "does not hold all of its history");
+    compose_diff(fixture, TRAIN, &outcome);
+    check_success(&outcome);
+    repository_change_clear(&outcome.change);
+    check_output(fixture, "", "ls state/repository.git/shallow 2>/dev/null || :");
+}
+
+/* Two at a time, with index files of their own. */
+static void test_parallel(void **state)
+{
+    struct fixture *fixture = *state;
+    char one[] = TRAIN;
+    char two[] = DELETE("sub/util.py", "util");
+    struct result results[2] = {{.change = RESULT_CHANGE_DIFF, .diff = one},
+                                {.change = RESULT_CHANGE_DIFF, .diff = two}};
+    const char *const branches[2] = {"experiment/x", "experiment/y"};
+    struct outcome outcomes[2] = {0};
+
+    for (int i = 0; i < 2; i++) {
+        const struct repository_compose compose = {
+            .base = fixture->base, .branch = branches[i], .result = &results[i], .message = "m"};
+
+        repository_compose(fixture->repository, &compose, on_composed, &outcomes[i]);
+    }
+    uv_run(&fixture->loop, UV_RUN_DEFAULT);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(outcomes[i].fired, 1);
+        check_success(&outcomes[i]);
+        assert_int_equal(outcomes[i].change.file_count, 1);
+        repository_change_clear(&outcomes[i].change);
+    }
+    check_files(fixture, "M train.py;");
+}
+
+/* What a git or a daemon that was killed leaves behind does not stand in the way. */
+static void test_leftovers(void **state)
+{
+    struct fixture *fixture = *state;
+    struct outcome outcome;
+
+    compose_diff(fixture, TRAIN, &outcome);
+    check_success(&outcome);
+    repository_change_clear(&outcome.change);
+    RUN(fixture,
+        "cd state/repository.git; : >index.lock; : >objects/pack/tmp_pack_abc; "
+        ": >refs/heads/experiment/x.lock; : >HEAD.lock; : >packed-refs.lock; "
+        "for i in 0 1 2; do touch ../scratch/index-%d-$i.lock; done",
+        (int)getpid());
+    repository_free(fixture->repository);
+    open_repository(fixture);
+    assert_int_equal(repository_sweep(fixture->repository, &(struct error){0}), 0);
+    compose_diff(fixture, TRAIN, &outcome);
+    check_success(&outcome);
+    repository_change_clear(&outcome.change);
+}
+
+/* A repository that is half made is completed, one that is damaged is made anew. */
+static void test_damage(void **state)
+{
+    struct fixture *fixture = *state;
+    struct outcome outcome;
+
+    RUN(fixture, "mkdir -p state/repository.git/objects; : >state/repository.git/config");
+    compose_diff(fixture, TRAIN, &outcome);
+    check_success(&outcome);
+    repository_change_clear(&outcome.change);
+    RUN(fixture, "cd state/repository.git; find objects -type f | xargs chmod u+w; "
+                 "for f in $(find objects -type f); do : >$f; done");
+    compose_diff(fixture, TRAIN, &outcome);
+    assert_int_equal(outcome.error.kind, ERROR_TRANSIENT);
+    compose_diff(fixture, TRAIN, &outcome);
+    check_success(&outcome);
+    repository_change_clear(&outcome.change);
+    RUN(fixture, "rm -rf state/repository.git");
+    compose_diff(fixture, TRAIN, &outcome);
+    check_success(&outcome);
+    repository_change_clear(&outcome.change);
+}
+
+static void test_discard(void **state)
+{
+    struct fixture *fixture = *state;
+    char diff[] = TRAIN;
+    struct result result = {.change = RESULT_CHANGE_DIFF, .diff = diff};
+    const struct repository_compose compose = {
+        .base = fixture->base, .branch = "experiment/x", .result = &result, .message = "m"};
+
+    /* At every moment of its life, one turn of the loop later each time. */
+    for (int turns = 0; turns < 60; turns++) {
+        struct outcome outcome = {0};
+        struct operation *operation = repository_compose(fixture->repository, &compose, on_composed,
+                                                         &outcome);
+
+        for (int i = 0; i < turns && !outcome.fired; i++)
+            uv_run(&fixture->loop, UV_RUN_ONCE);
+        if (!outcome.fired)
+            operation_discard(operation);
+        uv_run(&fixture->loop, UV_RUN_DEFAULT);
+        repository_change_clear(&outcome.change);
+    }
+    check_output(fixture, "", "ls state/scratch");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_diff, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_patch, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_refused_diffs, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_links_inside, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_tox_orders, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_excluded_in_diff, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_strange_names, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_commit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_commit_beside_base, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_excluded_in_commit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_refused_commits, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_source_named, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_hostile_source, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_shallow_source, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_parallel, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_leftovers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_damage, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_discard, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,101 @@
+#include "common/error.h"
+
+#include "common/text.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void test_set(void **state)
+{
+    struct error error = {0};
+
+    assert_int_equal(error_set(&error, ERROR_TRANSIENT, "port %d is closed", 3000), -1);
+    assert_int_equal(error.kind, ERROR_TRANSIENT);
+    assert_string_equal(error.message, "port 3000 is closed");
+}
+
+static void test_wrap(void **state)
+{
+    struct error error;
+
+    error_set(&error, ERROR_PERMANENT, "no such file");
+    assert_int_equal(error_wrap(&error, "cannot read %s", "a"), -1);
+    assert_int_equal(error.kind, ERROR_PERMANENT);
+    assert_string_equal(error.message, "cannot read a: no such file");
+}
+
+static void test_own_message_as_argument(void **state)
+{
+    struct error error;
+
+    error_set(&error, ERROR_BUG, "inner");
+    error_set(&error, ERROR_BUG, "outer (%s)", error.message);
+    assert_string_equal(error.message, "outer (inner)");
+}
+
+/* Two bytes a character: the limit falls into the middle of one for one of the two lengths. */
+static void test_cut_between_characters(void **state)
+{
+    char umlauts[2 * 600 + 1] = "";
+    struct error error;
+
+    for (size_t i = 0; i < 600; i++)
+        strcat(umlauts, "\xc3\xa4");
+    for (int i = 0; i < 2; i++) {
+        error_set(&error, ERROR_BUG, "%s%s", i > 0 ? "x" : "", umlauts);
+        assert_true(utf8_valid(error.message, strlen(error.message), NULL));
+        assert_in_range(strlen(error.message), sizeof(error.message) - 2,
+                        sizeof(error.message) - 1);
+        assert_null(strchr(error.message, '?'));
+    }
+}
+
+static void test_foreign_bytes(void **state)
+{
+    struct error error;
+
+    error_set(&error, ERROR_BUG, "git said \xff\xc0\xafx");
+    assert_string_equal(error.message, "git said ???x");
+    error_set(&error, ERROR_BUG, "git said \xe2\x82");
+    assert_string_equal(error.message, "git said ??");
+}
+
+static void test_kind_names(void **state)
+{
+    assert_string_equal(error_kind_name(ERROR_NONE), "none");
+    assert_string_equal(error_kind_name(ERROR_TRANSIENT), "transient");
+    assert_string_equal(error_kind_name(ERROR_PERMANENT), "permanent");
+    assert_string_equal(error_kind_name(ERROR_BUG), "bug");
+}
+
+static void test_kind_of_shortage(void **state)
+{
+    static const int passing[] = {EMFILE, ENFILE, ENOMEM, ENOSPC, EDQUOT, EAGAIN};
+    static const int lasting[] = {0, ENOENT, EACCES, EPERM, ENOTDIR, EROFS};
+
+    for (size_t i = 0; i < sizeof(passing) / sizeof(passing[0]); i++)
+        assert_int_equal(error_kind_of_shortage(passing[i]), ERROR_TRANSIENT);
+    for (size_t i = 0; i < sizeof(lasting) / sizeof(lasting[0]); i++)
+        assert_int_equal(error_kind_of_shortage(lasting[i]), ERROR_PERMANENT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_set),
+        cmocka_unit_test(test_wrap),
+        cmocka_unit_test(test_own_message_as_argument),
+        cmocka_unit_test(test_cut_between_characters),
+        cmocka_unit_test(test_foreign_bytes),
+        cmocka_unit_test(test_kind_names),
+        cmocka_unit_test(test_kind_of_shortage),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,280 @@
+/*
+ * The Gitea client against the stand-in: pull requests, their labels and reviewers.
+ */
+
+#include "gitea-fixture.h"
+
+static void test_pull_exists(void **state)
+{
+    int64_t number;
+
+    begin("");
+    number = open_pull_of(BRANCH);
+    CALL(open_pull, BRANCH, outcome.sha, "again", "");
+    assert_permanent("409");
+    assert_true(outcome.answer.conflict);
+    assert_int_equal(outcome.answer.conflict_pull, number);
+}
+
+/* The API shows the push late: a refusal, or the commit from before, is looked at again. */
+static void lagging(const char *how, int posts)
+{
+    CLEANUP_FREE char *sha = NULL;
+
+    begin("");
+    CALL(create_branch, BRANCH);
+    assert_success();
+    tell("setattr(g, 'api_lag', 0.6)");
+    tell("setattr(g, 'lag_answer', '%s')", how);
+    sha = memory_copy(ask("push('" BRANCH "')"));
+    CALL(open_pull, BRANCH, sha, "title", "");
+    assert_success();
+    assert_string_equal(outcome.sha, sha);
+    assert_int_equal(requests("POST", "/pulls$"), posts);
+    assert_int_equal(atoi(ask("len(g.pulls)")), 1);
+}
+
+static void test_lag_not_found(void **state)
+{
+    lagging("404", 3);
+}
+
+static void test_lag_no_changes(void **state)
+{
+    lagging("422", 3);
+}
+
+static void test_lag_stale_commit(void **state)
+{
+    lagging("stale", 1);
+}
+
+static void test_lag_empty_repository(void **state)
+{
+    lagging("empty", 3);
+}
+
+/* What comes after the pull request was opened does not say that it was not. */
+static void test_opened_all_the_same(void **state)
+{
+    CLEANUP_FREE char *sha = NULL;
+
+    begin("");
+    CALL(create_branch, BRANCH);
+    tell("setattr(g, 'api_lag', 5)");
+    sha = memory_copy(ask("push('" BRANCH "')"));
+    tell("g.faults.add('unauthorized', method='GET', path='/pulls/1$', count=None)");
+    CALL(open_pull, BRANCH, sha, "title", "");
+    assert_transient("401");
+    assert_false(outcome.answer.unauthorized);
+    tell("g.faults.add('locked', method='POST', path='/branches$')");
+    tell("g.faults.add('unauthorized', method='GET', path='/branches/', count=None)");
+    CALL(create_branch, "experiment/other");
+    assert_transient("401");
+}
+
+static void on_refused(void *data, const struct forge_answer *answer, const struct error *error)
+{
+    assert_non_null(error);
+    *(struct error *)data = *error;
+}
+
+/* Somebody else pushed, or there is no such branch: told after all looks, which take 10 s. */
+static void test_what_stays_wrong_is_told(void **state)
+{
+    static const char sha[] = "0123456789012345678901234567890123456789";
+    struct error refused = {0};
+    uint64_t began;
+
+    begin("");
+    free(pushed_branch(BRANCH));
+    began = uv_hrtime();
+    fixture.forge->functions->open_pull(fixture.forge, "experiment/none", sha, "title", "",
+                                        on_refused, &refused);
+    CALL(open_pull, BRANCH, sha, "title", "");
+    assert_success();
+    assert_string_equal(outcome.sha, ask("g.git.tip('" BRANCH "')"));
+    assert_int_equal(requests("GET", "/pulls/1$"), 5);
+    while (refused.kind == ERROR_NONE)
+        uv_run(&fixture.loop, UV_RUN_ONCE);
+    assert_int_equal(refused.kind, ERROR_PERMANENT);
+    assert_non_null(strstr(refused.message, "does not know branch experiment/none"));
+    assert_int_equal(requests("POST", "/pulls$"), 7);
+    assert_true(uv_hrtime() - began < 15000000000u);
+}
+
+static void test_list_pages(void **state)
+{
+    int64_t number;
+
+    begin("dialect='1.15'");
+    number = open_pull_of(BRANCH);
+    tell("g.make_branch('other')");
+    tell("[g.open_pull('other') for i in range(120)]");
+    tell("setattr(g, 'null_in_lists', 2)");
+    tell("g.open_pull('" BRANCH "', base='other')");
+    CALL(list_pulls, BRANCH);
+    assert_success();
+    assert_int_equal(outcome.answer.pull_count, 2);
+    assert_int_equal(outcome.pulls[0].number, number);
+    assert_true(outcome.pulls[1].number > number);
+    assert_int_equal(requests("GET", "/pulls$"), 3);
+}
+
+static void test_list_for_a_bad_token(void **state)
+{
+    begin("bad_token='empty'");
+    make_forge("another-token");
+    CALL(list_pulls, BRANCH);
+    assert_permanent("forge.token_file");
+    assert_true(outcome.answer.unauthorized);
+}
+
+static void test_look(void **state)
+{
+    int64_t number;
+
+    begin("");
+    number = open_pull_of(BRANCH);
+    tell("g.merge_pull(%" PRId64 ", delete_branch=True)", number);
+    CALL(look_pull, number);
+    assert_success();
+    assert_int_equal(outcome.pulls[0].state, PULL_MERGED);
+    CALL(look_pull, 99);
+    assert_permanent("no pull request 99");
+    tell("g.faults.add('lie', method='GET', path='/pulls/%" PRId64 "$', instead='/version')",
+         number);
+    CALL(look_pull, number);
+    assert_transient("no pull request");
+    CALL(close_pull, number); /* a merged one is closed */
+    assert_success();
+    CALL(close_pull, 99);
+    assert_success();
+}
+
+static void test_labels_are_cached(void **state)
+{
+    begin("organisation=True");
+    tell("[g.add_label('other-%%d' %% i) for i in range(70)]");
+    tell("g.add_label('experiment')");
+    tell("g.add_label('speed', organisation=True)");
+    set_list(&fixture.config.forge.labels, fixture.labels, "experiment", "speed");
+    make_forge(TOKEN);
+    open_pull_of(BRANCH);
+    open_pull_of("experiment/exp-2");
+    CALL(label_pull, 1);
+    assert_success();
+    assert_int_equal(requests("GET", "/repos/lab/model/labels$"), 2);
+    assert_int_equal(requests("GET", "/orgs/lab/labels$"), 1);
+    assert_int_equal(requests("POST", "/lab/model/labels$"), 0);
+    CALL(label_pull, 2);
+    assert_success();
+    assert_int_equal(requests("GET", "/labels$"), 3);
+    assert_int_equal(requests("POST", "/issues/2/labels$"), 1);
+    assert_string_equal(ask("len(g.pulls[2].labels)"), "2");
+
+    /* Deleted and made again under another id: unknown ids are dropped without a word. */
+    tell("g.labels.remove([l for l in g.labels if l.name == 'experiment'][0])");
+    tell("g.add_label('experiment').id");
+    tell("g.pulls[1].labels.clear()");
+    CALL(label_pull, 1);
+    assert_success();
+    assert_string_equal(ask("len(g.pulls[1].labels)"), "2");
+    tell("g.faults.add('answer', status=422, method='POST', path='/issues/1/labels$')");
+    CALL(label_pull, 1);
+    assert_success();
+    tell("g.faults.add('answer', status=404, method='POST', path='/issues/1/labels$', count=2)");
+    CALL(label_pull, 1);
+    assert_permanent("forge.labels");
+}
+
+static void test_labels_may_not_be_created(void **state)
+{
+    begin("");
+    set_list(&fixture.config.forge.labels, fixture.labels, "experiment", NULL);
+    fixture.config.forge.create_labels = false;
+    make_forge(TOKEN);
+    open_pull_of(BRANCH);
+    CALL(label_pull, 1);
+    assert_permanent("no label experiment (forge.labels), and forge.create_labels");
+    assert_int_equal(requests("POST", "/labels$"), 0);
+}
+
+/* Two at once find no label: it is created once. The first one is given up on the way. */
+static void test_labels_side_by_side(void **state)
+{
+    struct operation *first, *second, *third;
+
+    begin("");
+    set_list(&fixture.config.forge.labels, fixture.labels, "experiment", "experiment");
+    make_forge(TOKEN);
+    open_pull_of(BRANCH);
+    memset(&outcome, 0, sizeof(outcome));
+    first = fixture.forge->functions->label_pull(fixture.forge, 1, on_answer, NULL);
+    second = fixture.forge->functions->label_pull(fixture.forge, 1, on_answer, NULL);
+    third = fixture.forge->functions->label_pull(fixture.forge, 1, on_answer, NULL);
+    assert_non_null(second);
+    assert_non_null(third);
+    operation_discard(first);
+    while (outcome.calls < 2)
+        uv_run(&fixture.loop, UV_RUN_ONCE);
+    assert_success();
+    assert_string_equal(ask("[l.name for l in g.labels]"), "['experiment']");
+    assert_int_equal(requests("POST", "/issues/1/labels$"), 2);
+}
+
+static void test_nothing_to_do(void **state)
+{
+    int before;
+
+    begin("");
+    before = requests("GET", "");
+    CALL(label_pull, 1);
+    assert_success();
+    CALL(review_pull, 1);
+    assert_success();
+    assert_int_equal(requests("GET", ""), before);
+    assert_int_equal(requests("POST", ""), 0);
+}
+
+static void test_reviewers(void **state)
+{
+    begin("users=('Timmy', 'Bob')");
+    open_pull_of(BRANCH);
+    set_list(&fixture.config.forge.reviewers, fixture.reviewers, "Nobody", "Timmy");
+    CALL(review_pull, 1);
+    assert_permanent("cannot ask Nobody for a review (mend forge.reviewers)");
+    assert_string_equal(ask("g.pulls[1].reviewers"), "['Timmy']");
+    set_list(&fixture.config.forge.reviewers, fixture.reviewers, "winnowd", NULL);
+    CALL(review_pull, 1);
+    assert_permanent("cannot ask winnowd");
+    assert_false(outcome.answer.unauthorized);
+    set_list(&fixture.config.forge.reviewers, fixture.reviewers, "Bob", NULL);
+    tell("g.close_pull(1)");
+    CALL(review_pull, 1);
+    assert_permanent("not open any more");
+    assert_false(outcome.answer.unauthorized);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_pull_exists),
+        TEST(test_lag_not_found),
+        TEST(test_lag_no_changes),
+        TEST(test_lag_stale_commit),
+        TEST(test_lag_empty_repository),
+        TEST(test_opened_all_the_same),
+        TEST(test_what_stays_wrong_is_told),
+        TEST(test_list_pages),
+        TEST(test_list_for_a_bad_token),
+        TEST(test_look),
+        TEST(test_labels_are_cached),
+        TEST(test_labels_may_not_be_created),
+        TEST(test_labels_side_by_side),
+        TEST(test_nothing_to_do),
+        TEST(test_reviewers),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,177 @@
+#include "daemon/health.h"
+
+#include "common/loop.h"
+#include "common/memory.h"
+#include "common/operation.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define TRIES 200
+
+/* Each pause doubles up to five minutes, and a quarter of it is left to chance. */
+static void test_pauses(void **state)
+{
+    static const struct {
+        unsigned attempt;
+        uint64_t most_ms;
+    } rows[] = {
+        {0, 500},     {1, 500},     {2, 1000},    {3, 2000},     {9, 128000},          {10, 256000},
+        {11, 300000}, {12, 300000}, {40, 300000}, {100, 300000}, {UINT32_MAX, 300000},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint64_t least = UINT64_MAX, most = 0;
+
+        for (int try = 0; try < TRIES; try++) {
+            uint64_t pause = backoff_ms(rows[i].attempt);
+
+            least = pause < least ? pause : least;
+            most = pause > most ? pause : most;
+        }
+        assert_in_range(least, rows[i].most_ms * 3 / 4, rows[i].most_ms * 4 / 5);
+        assert_in_range(most, rows[i].most_ms * 9 / 10, rows[i].most_ms);
+    }
+}
+
+static void test_what_the_forge_asks_for(void **state)
+{
+    (void)state;
+    assert_in_range(backoff_asked_ms(1, -1), 375, 500);
+    assert_in_range(backoff_asked_ms(1, 0), 375, 500);
+    assert_in_range(backoff_asked_ms(1, 100), 375, 500);
+    assert_int_equal(backoff_asked_ms(1, 30000), 30000);
+    assert_in_range(backoff_asked_ms(20, 30000), 225000, 300000);
+    assert_int_equal(backoff_asked_ms(1, 3600000), 3600000);
+    assert_int_equal(backoff_asked_ms(1, 3600001), 3600000);
+    assert_int_equal(backoff_asked_ms(1, INT64_MAX), 3600000);
+}
+
+/* A forge whose check ends as the test says. */
+struct scripted {
+    struct forge forge;
+    uv_loop_t *loop;
+    enum error_kind kind;
+    unsigned checks;
+    unsigned changes;
+    struct health *health;
+    forge_callback callback;
+    void *data;
+};
+
+static void end_check(void *data)
+{
+    struct scripted *scripted = data;
+    struct forge_answer answer = {.retry_after_ms = -1};
+    struct error error = {.kind = scripted->kind, .message = "as scripted"};
+
+    scripted->callback(scripted->data, &answer, scripted->kind == ERROR_NONE ? NULL : &error);
+}
+
+static struct operation *check(struct forge *forge, forge_callback callback, void *data)
+{
+    struct scripted *scripted = (struct scripted *)forge;
+
+    scripted->checks++;
+    scripted->callback = callback;
+    scripted->data = data;
+    return loop_after(scripted->loop, 0, end_check, scripted);
+}
+
+static const struct forge_functions functions = {.check = check};
+
+static void on_changed(void *data)
+{
+    struct scripted *scripted = data;
+
+    scripted->changes++;
+    uv_stop(scripted->loop);
+}
+
+static void begin(struct scripted *scripted, uv_loop_t *loop, enum error_kind kind)
+{
+    *scripted = (struct scripted){.forge.functions = &functions, .loop = loop, .kind = kind};
+    uv_loop_init(loop);
+    health_new(&scripted->health, loop, &scripted->forge, on_changed, scripted);
+    uv_run(loop, UV_RUN_DEFAULT);
+}
+
+static void finish(struct scripted *scripted)
+{
+    health_free(scripted->health);
+    uv_run(scripted->loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(scripted->loop), 0);
+}
+
+static void test_states(void **state)
+{
+    struct scripted scripted;
+    uv_loop_t loop;
+
+    (void)state;
+    begin(&scripted, &loop, ERROR_TRANSIENT);
+    assert_int_equal(health_state(scripted.health), HEALTH_DOWN);
+    assert_string_equal(health_reason(scripted.health), "as scripted");
+    scripted.kind = ERROR_NONE;
+    uv_run(&loop, UV_RUN_DEFAULT); /* by itself, after the pause */
+    assert_int_equal(health_state(scripted.health), HEALTH_WELL);
+    assert_string_equal(health_reason(scripted.health), "");
+    assert_int_equal(scripted.checks, 2);
+    finish(&scripted);
+}
+
+/* Many faults at once are one check. */
+static void test_suspicion(void **state)
+{
+    struct scripted scripted;
+    uv_loop_t loop;
+
+    (void)state;
+    begin(&scripted, &loop, ERROR_NONE);
+    for (int i = 0; i < 10; i++)
+        health_suspect(scripted.health, -1);
+    assert_int_equal(health_state(scripted.health), HEALTH_UNKNOWN);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(health_state(scripted.health), HEALTH_WELL);
+    assert_int_equal(scripted.checks, 2);
+    finish(&scripted);
+}
+
+/* One that refuses is asked every minute, or as soon as somebody says that it was mended. */
+static void test_look(void **state)
+{
+    struct scripted scripted;
+    uv_loop_t loop;
+
+    (void)state;
+    begin(&scripted, &loop, ERROR_PERMANENT);
+    assert_int_equal(health_state(scripted.health), HEALTH_REFUSED);
+    health_suspect(scripted.health, -1);
+    assert_int_equal(health_state(scripted.health), HEALTH_REFUSED);
+    scripted.kind = ERROR_NONE;
+    health_look(scripted.health);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(health_state(scripted.health), HEALTH_WELL);
+    health_look(scripted.health);
+    uv_run(&loop, UV_RUN_NOWAIT);
+    assert_int_equal(scripted.checks, 2);
+    finish(&scripted);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pauses), cmocka_unit_test(test_what_the_forge_asks_for),
+        cmocka_unit_test(test_states), cmocka_unit_test(test_suspicion),
+        cmocka_unit_test(test_look),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

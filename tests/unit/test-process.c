@@ -1,0 +1,688 @@
+/*
+ * Real children: sh, sleep, cat, python3. What each test fears stands in its name.
+ */
+
+#include "common/process.h"
+
+#include "common/memory.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MEBIBYTE (1024 * 1024)
+
+static const char *const plain_environment[] = {"PATH=/usr/bin:/bin", NULL};
+
+static uv_loop_t loop;
+static char directory[] = "/tmp/test-process-XXXXXX";
+
+/* A copy of what the callback saw, since the result itself does not last. */
+struct outcome {
+    unsigned calls;
+    struct process_result result;
+    char *output;
+    char *errors;
+    char *tail;
+    char *problem;
+    char description[256];
+};
+
+static void on_result(void *data, const struct process_result *result)
+{
+    struct outcome *outcome = data;
+
+    outcome->calls++;
+    outcome->result = *result;
+    outcome->output = memory_copy_bytes(result->output, result->output_length);
+    outcome->errors = memory_copy(result->errors);
+    outcome->tail = memory_copy(result->tail);
+    outcome->problem = memory_copy(result->problem);
+    process_describe(outcome->description, sizeof(outcome->description), result);
+}
+
+static void outcome_clear(struct outcome *outcome)
+{
+    free(outcome->output);
+    free(outcome->errors);
+    free(outcome->tail);
+    free(outcome->problem);
+    *outcome = (struct outcome){0};
+}
+#define CLEANUP_OUTCOME CLEANUP(outcome_clear)
+
+static void run(struct outcome *outcome, const struct process_options *options)
+{
+    process_start(&loop, options, on_result, outcome);
+    assert_int_equal(outcome->calls, 0);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(outcome->calls, 1);
+    /* Nobody is left to be reaped. */
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    assert_int_equal(errno, ECHILD);
+}
+
+/* The options of a script of sh; `log` beside the others where output is to go to a file. */
+#define SHELL(script_)                                                                             \
+    .argv = (const char *const[]){"sh", "-c", (script_), NULL}, .environment = plain_environment,  \
+    .output_limit = MEBIBYTE
+
+static char *path_of(const char *name)
+{
+    return memory_format("%s/%s", directory, name);
+}
+
+static void write_file(const char *path, const char *content, mode_t mode)
+{
+    FILE *file = fopen(path, "we");
+
+    assert_non_null(file);
+    assert_true(fputs(content, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(chmod(path, mode), 0);
+}
+
+/* Whether a process is gone; a zombie that its new parent has yet to reap counts as gone. */
+static bool gone(int pid)
+{
+    CLEANUP_FREE char *path = memory_format("/proc/%d/stat", pid);
+    FILE *file = fopen(path, "re");
+    char state = 'Z';
+
+    if (!file)
+        return true;
+    if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+        state = 'Z';
+    fclose(file);
+    return state == 'Z' || state == 'X';
+}
+
+/* A signal is delivered soon, not at once. */
+static bool soon_gone(int pid)
+{
+    for (int i = 0; i < 200; i++) {
+        if (gone(pid))
+            return true;
+        usleep(10000);
+    }
+    return false;
+}
+
+static void test_output_and_errors_are_kept_apart(void **state)
+{
+    CLEANUP_OUTCOME struct outcome outcome = {0};
+
+    run(&outcome, &(struct process_options){SHELL("echo out; echo err >/dev/stderr; exit 3")});
+    assert_int_equal(outcome.result.end, PROCESS_EXITED);
+    assert_int_equal(outcome.result.status, 3);
+    assert_string_equal(outcome.output, "out\n");
+    assert_int_equal(outcome.result.output_length, 4);
+    assert_string_equal(outcome.errors, "err\n");
+    assert_string_equal(outcome.tail, "");
+    assert_null(outcome.problem);
+    assert_string_equal(outcome.description, "exited with status 3");
+}
+
+static void test_only_the_last_of_the_errors_is_kept(void **state)
+{
+    CLEANUP_OUTCOME struct outcome outcome = {0};
+
+    run(&outcome, &(struct process_options){SHELL(
+                      "seq 1 100000 >&2; printf 'ä%.0s' $(seq 1 4095) >&2; printf '\\377xy' >&2")});
+    assert_int_equal(outcome.result.status, 0);
+    assert_int_equal(strncmp(outcome.errors, "ä", 2), 0);
+    /* The window begins inside the first ä, which is left out; \377 becomes three bytes. */
+    assert_int_equal(strlen(outcome.errors), 4094 * 2 + 5);
+    assert_string_equal(outcome.errors + strlen(outcome.errors) - 7, "ä\xef\xbf\xbdxy");
+}
+
+static void test_signal_is_not_an_exit_status(void **state)
+{
+    CLEANUP_OUTCOME struct outcome outcome = {0};
+
+    run(&outcome, &(struct process_options){SHELL("kill -9 $$")});
+    assert_int_equal(outcome.result.end, PROCESS_SIGNALLED);
+    assert_int_equal(outcome.result.signal, 9);
+    assert_string_equal(outcome.description, "was killed by signal 9 (Killed)");
+}
+
+static void test_input_is_fed_and_ended(void **state)
+{
+    CLEANUP_OUTCOME struct outcome outcome = {0};
+    CLEANUP_FREE char *input = memory_new(300000);
+
+    memset(input, 'x', 300000);
+    run(&outcome, &(struct process_options){SHELL("cat"), .input = input, .input_length = 300000});
+    assert_int_equal(outcome.result.status, 0);
+    assert_int_equal(outcome.result.output_length, 300000);
+    assert_memory_equal(outcome.output, input, 300000);
+}
+
+static void test_empty_input_ends_at_once(void **state)
+{
+    CLEANUP_OUTCOME struct outcome outcome = {0};
+
+    run(&outcome, &(struct process_options){SHELL("cat; test -p /dev/stdin"), .input = ""});
+    assert_int_equal(outcome.result.status, 0);
+}
+
+static void test_input_that_is_not_read_does_no_harm(void **state)
+{
+    CLEANUP_OUTCOME struct outcome outcome = {0};
+    CLEANUP_FREE char *input = memory_new(MEBIBYTE);
+
+    run(&outcome, &(struct process_options){SHELL("exec <&-; exit 4"), .input = input,
+                                            .input_length = MEBIBYTE});
+    assert_int_equal(outcome.result.end, PROCESS_EXITED);
+    assert_int_equal(outcome.result.status, 4);
+}
+
+static void test_without_input_stdin_is_null(void **state)
+{
+    CLEANUP_OUTCOME struct outcome outcome = {0};
+
+    run(&outcome, &(struct process_options){SHELL("readlink /proc/self/fd/0")});
+    assert_string_equal(outcome.output, "/dev/null\n");
+}
+
+static void test_environment_is_exactly_the_given_one(void **state)
+{
+    CLEANUP_OUTCOME struct outcome outcome = {0};
+    const char *const environment[] = {"PATH=/usr/bin:/bin", "A=1", NULL};
+
+    setenv("SECRET_OF_THE_DAEMON", "1", 1);
+    run(&outcome, &(struct process_options){.argv = (const char *const[]){"env", NULL},
+                                            .environment = environment,
+                                            .output_limit = MEBIBYTE});
+    assert_string_equal(outcome.output, "PATH=/usr/bin:/bin\nA=1\n");
+    outcome_clear(&outcome);
+    run(&outcome, &(struct process_options){.argv = (const char *const[]){"env", NULL},
+                                            .output_limit = MEBIBYTE});
+    assert_int_equal(outcome.result.status, 0);
+    assert_string_equal(outcome.output, "");
+}
+
+static void test_directory_is_honoured(void **state)
+{
+    CLEANUP_OUTCOME struct outcome outcome = {0};
+
+    run(&outcome, &(struct process_options){SHELL("pwd -P"), .directory = directory});
+    assert_memory_equal(outcome.output, directory, strlen(directory));
+}
+
+static void test_no_descriptor_is_inherited(void **state)
+{
+    static const char script[] = "import os\n"
+                                 "def is_open(n):\n"
+                                 "    try: return bool(os.fstat(n))\n"
+                                 "    except OSError: return False\n"
+                                 "print([n for n in range(300) if is_open(n)])\n";
+    CLEANUP_OUTCOME struct outcome outcome = {0};
+    int forgotten = open("/dev/null", O_RDONLY);
+
+    run(&outcome,
+        &(struct process_options){.argv = (const char *const[]){"python3", "-c", script, NULL},
+                                  .environment = plain_environment,
+                                  .output_limit = MEBIBYTE});
+    assert_string_equal(outcome.output, "[0, 1, 2]\n");
+    close(forgotten);
+}
+
+static void test_signals_are_default_and_unblocked(void **state)
+{
+    CLEANUP_OUTCOME struct outcome outcome = {0};
+    sigset_t blocked;
+
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &blocked, NULL);
+    run(&outcome, &(struct process_options){
+                      SHELL("grep -E 'SigBlk|SigIgn' /proc/self/status | tr -d '\\t'")});
+    sigprocmask(SIG_UNBLOCK, &blocked, NULL);
+    assert_string_equal(outcome.output, "SigBlk:0000000000000000\nSigIgn:0000000000000000\n");
+}
+
+static void test_child_leads_group_and_session(void **state)
+{
+    CLEANUP_OUTCOME struct outcome outcome = {0};
+    struct operation *operation;
+    CLEANUP_FREE char *expected = NULL;
+
+    operation = process_start(&loop,
+                              &(struct process_options){SHELL("cut -d' ' -f1,5,6 </proc/$$/stat")},
+                              on_result, &outcome);
+    expected = memory_format("%1$d %1$d %1$d\n", process_id(operation));
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_string_equal(outcome.output, expected);
+}
+
+static void test_deadline_kills_the_whole_group(void **state)
+{
+    CLEANUP_OUTCOME struct outcome outcome = {0};
+
+    run(&outcome,
+        &(struct process_options){
+            SHELL("trap '' TERM; sh -c 'trap \"\" TERM; echo $$; while :; do sleep 1; done'"),
+            .deadline_ms = 300, .grace_ms = 200});
+    assert_int_equal(outcome.result.end, PROCESS_TIMED_OUT);
+    assert_int_equal(outcome.result.signal, SIGKILL);
+    assert_in_range(outcome.result.duration_ms, 500, 10000);
+    assert_true(soon_gone(atoi(outcome.output)));
+    assert_string_equal(outcome.description, "did not end within 0.3 s");
+}
+
+static void test_timed_out_whatever_the_child_says(void **state)
+{
+    CLEANUP_OUTCOME struct outcome outcome = {0};
+
+    run(&outcome,
+        &(struct process_options){SHELL("trap 'exit 0' TERM; while :; do sleep 0.05; done"),
+                                  .deadline_ms = 300, .grace_ms = 10000});
+    assert_int_equal(outcome.result.end, PROCESS_TIMED_OUT);
+    assert_int_equal(outcome.result.status, 0);
+    assert_in_range(outcome.result.duration_ms, 300, 10000);
+}
+
+static void test_no_grace_kills_at_once(void **state)
+{
+    CLEANUP_OUTCOME struct outcome outcome = {0};
+
+    run(&outcome, &(struct process_options){SHELL("trap '' TERM; sleep 30"), .deadline_ms = 200});
+    assert_int_equal(outcome.result.end, PROCESS_TIMED_OUT);
+    assert_in_range(outcome.result.duration_ms, 200, 10000);
+}
+
+static void test_stopped_child_hears_the_deadline(void **state)
+{
+    CLEANUP_OUTCOME struct outcome outcome = {0};
+
+    run(&outcome,
+        &(struct process_options){SHELL("trap 'echo heard; exit 0' TERM; kill -STOP $$; sleep 30"),
+                                  .deadline_ms = 300, .grace_ms = 10000});
+    assert_int_equal(outcome.result.end, PROCESS_TIMED_OUT);
+    assert_string_equal(outcome.output, "heard\n");
+}
+
+static void on_end_now(uv_timer_t *timer)
+{
+    process_end_now(timer->data);
+    uv_close((uv_handle_t *)timer, NULL);
+}
+
+static void test_end_now_is_as_a_deadline(void **state)
+{
+    CLEANUP_OUTCOME struct outcome outcome = {0};
+    uv_timer_t timer;
+
+    uv_timer_init(&loop, &timer);
+    timer.data = process_start(
+        &loop,
+        &(struct process_options){SHELL("trap 'exit 7' TERM; while :; do sleep 0.05; done"),
+                                  .grace_ms = 10000},
+        on_result, &outcome);
+    uv_timer_start(&timer, on_end_now, 200, 0);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(outcome.calls, 1);
+    assert_int_equal(outcome.result.end, PROCESS_TIMED_OUT);
+    assert_int_equal(outcome.result.status, 7);
+    assert_in_range(outcome.result.allowed_ms, 150, 10000);
+}
+
+static void test_what_the_child_leaves_behind_is_killed(void **state)
+{
+    CLEANUP_OUTCOME struct outcome outcome = {0};
+    uint64_t began = uv_hrtime();
+
+    run(&outcome, &(struct process_options){SHELL("sleep 30 & echo $!")});
+    assert_int_equal(outcome.result.end, PROCESS_EXITED);
+    assert_true(soon_gone(atoi(outcome.output)));
+    /* Not held up by the pipe until it is dropped. */
+    assert_in_range((uv_hrtime() - began) / 1000000 - outcome.result.duration_ms, 0, 450);
+}
+
+static void test_who_left_the_group_does_not_hold_the_work_up(void **state)
+{
+    CLEANUP_OUTCOME struct outcome outcome = {0};
+    uint64_t began = uv_hrtime();
+
+    run(&outcome, &(struct process_options){
+                      SHELL("setsid sh -c 'echo $$; exec sleep 30' & sleep 0.2; echo end")});
+    assert_int_equal(outcome.result.end, PROCESS_EXITED);
+    assert_non_null(strstr(outcome.output, "end\n"));
+    assert_true(outcome.result.duration_ms >= 150);
+    assert_in_range((uv_hrtime() - began) / 1000000 - outcome.result.duration_ms, 450, 5000);
+    kill(atoi(outcome.output), SIGKILL);
+}
+
+static void test_closed_output_is_not_the_end(void **state)
+{
+    CLEANUP_OUTCOME struct outcome outcome = {0};
+
+    run(&outcome, &(struct process_options){SHELL("exec >&- 2>&-; sleep 0.3; exit 5")});
+    assert_int_equal(outcome.result.status, 5);
+    assert_in_range(outcome.result.duration_ms, 300, 10000);
+}
+
+static void test_too_much_output_is_stopped(void **state)
+{
+    CLEANUP_OUTCOME struct outcome outcome = {0};
+
+    run(&outcome, &(struct process_options){.argv = (const char *const[]){"yes", NULL},
+                                            .environment = plain_environment,
+                                            .output_limit = 1001});
+    assert_int_equal(outcome.result.end, PROCESS_OVERFLOWED);
+    assert_int_equal(outcome.result.output_length, 1001);
+    assert_int_equal(strlen(outcome.output), 1001);
+    assert_string_equal(outcome.description, "was killed because it printed more than 1001 bytes");
+    outcome_clear(&outcome);
+    run(&outcome, &(struct process_options){.argv = (const char *const[]){"printf", "12345", NULL},
+                                            .environment = plain_environment,
+                                            .output_limit = 5});
+    assert_int_equal(outcome.result.end, PROCESS_EXITED);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    unsigned *ticks = timer->data;
+
+    ++*ticks;
+}
+
+static void test_a_flood_is_bounded_and_starves_nobody(void **state)
+{
+    CLEANUP_OUTCOME struct outcome outcome = {0};
+    CLEANUP_FREE char *path = path_of("flood");
+    struct rusage before, after;
+    struct stat status;
+    uv_timer_t timer;
+    unsigned ticks = 0;
+
+    uv_timer_init(&loop, &timer);
+    timer.data = &ticks;
+    uv_timer_start(&timer, on_tick, 10, 10);
+    uv_unref((uv_handle_t *)&timer);
+    getrusage(RUSAGE_SELF, &before);
+    run(&outcome,
+        &(struct process_options){SHELL("yes 0123456789 | head -c 500000000"), .log_path = path,
+                                  .log_limit = MEBIBYTE, .tail_lines = 100});
+    getrusage(RUSAGE_SELF, &after);
+    uv_close((uv_handle_t *)&timer, NULL);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(outcome.result.end, PROCESS_EXITED);
+    assert_int_equal(outcome.result.log_bytes, 500000000);
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_size, MEBIBYTE);
+    assert_in_range(after.ru_maxrss - before.ru_maxrss, 0, 8 * 1024);
+    assert_true(ticks >= outcome.result.duration_ms / 40);
+    assert_null(outcome.problem);
+}
+
+static void test_log_holds_both_and_the_tail_the_last_lines(void **state)
+{
+    CLEANUP_OUTCOME struct outcome outcome = {0};
+    CLEANUP_FREE char *path = path_of("log");
+
+    write_file(path, "of an earlier run, longer than what comes now, to be truncated\n", 0600);
+    run(&outcome, &(struct process_options){SHELL("echo a; echo b >&2; seq 1 5; printf end"),
+                                            .log_path = path, .log_limit = 1000, .tail_lines = 3});
+    assert_string_equal(outcome.tail, "4\n5\nend");
+    assert_int_equal(outcome.result.log_bytes, 17);
+    assert_string_equal(outcome.output, "");
+    outcome_clear(&outcome);
+    run(&outcome, &(struct process_options){.argv = (const char *const[]){"cat", path, NULL},
+                                            .environment = plain_environment,
+                                            .output_limit = 1000});
+    assert_string_equal(outcome.output, "a\nb\n1\n2\n3\n4\n5\nend");
+}
+
+static void test_full_disk_is_told_and_survived(void **state)
+{
+    CLEANUP_OUTCOME struct outcome outcome = {0};
+
+    run(&outcome, &(struct process_options){SHELL("seq 1 50000; echo end"), .log_path = "/dev/full",
+                                            .log_limit = MEBIBYTE, .tail_lines = 1});
+    assert_int_equal(outcome.result.end, PROCESS_EXITED);
+    assert_int_equal(outcome.result.status, 0);
+    assert_string_equal(outcome.tail, "end");
+    assert_string_equal(outcome.problem, "log file /dev/full: No space left on device");
+    outcome_clear(&outcome);
+    run(&outcome, &(struct process_options){SHELL("echo end"), .log_path = "/nowhere/log",
+                                            .log_limit = MEBIBYTE, .tail_lines = 1});
+    assert_string_equal(outcome.tail, "end");
+    assert_string_equal(outcome.problem, "log file /nowhere/log: No such file or directory");
+}
+
+static void test_what_cannot_start_is_told_apart(void **state)
+{
+    CLEANUP_OUTCOME struct outcome outcome = {0};
+
+    run(&outcome, &(struct process_options){.argv = (const char *const[]){"no-such-thing", NULL},
+                                            .environment = plain_environment});
+    assert_int_equal(outcome.result.end, PROCESS_NOT_STARTED);
+    assert_string_equal(outcome.problem, "no-such-thing: no such program on the PATH");
+    assert_string_equal(outcome.output, "");
+    assert_string_equal(outcome.description,
+                        "could not be started: no-such-thing: no such program on the PATH");
+}
+
+static void test_a_program_may_say_127_itself(void **state)
+{
+    CLEANUP_OUTCOME struct outcome outcome = {0};
+
+    run(&outcome, &(struct process_options){SHELL("exit 127")});
+    assert_int_equal(outcome.result.end, PROCESS_EXITED);
+    assert_int_equal(outcome.result.status, 127);
+}
+
+/* What is found must also start: by a name that looks like an option, from the directory given. */
+static void test_relative_program_starts_in_its_directory(void **state)
+{
+    CLEANUP_OUTCOME struct outcome outcome = {0};
+    CLEANUP_FREE char *program = path_of("-find me");
+
+    write_file(program, "#!/bin/sh\necho found $#\n", 0700);
+    run(&outcome,
+        &(struct process_options){.argv = (const char *const[]){"-find me", "-a", NULL},
+                                  .environment = (const char *const[]){"PATH=:/bin", NULL},
+                                  .directory = directory,
+                                  .output_limit = 100});
+    assert_int_equal(outcome.result.end, PROCESS_EXITED);
+    assert_string_equal(outcome.output, "found 1\n");
+}
+
+static void never(void *data, const struct process_result *result)
+{
+    fail_msg("a discarded child called back");
+}
+
+static void test_discard_kills_and_leaves_nothing(void **state)
+{
+    CLEANUP_FREE char *path = path_of("discarded");
+    struct operation *operation = process_start(
+        &loop,
+        &(struct process_options){SHELL("trap '' TERM; sleep 30; sleep 30"), .log_path = path,
+                                  .log_limit = 10, .tail_lines = 5, .deadline_ms = 10000,
+                                  .grace_ms = 1},
+        never, NULL);
+    int pid = process_id(operation);
+    uint64_t began = uv_hrtime();
+
+    assert_true(pid > 0);
+    operation_discard(operation);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_in_range((uv_hrtime() - began) / 1000000, 0, 5000);
+    assert_int_equal(kill(pid, 0), -1);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+static void test_discard_of_what_never_started(void **state)
+{
+    struct operation *operation = process_start(
+        &loop, &(struct process_options){.argv = (const char *const[]){"/no/such", NULL}}, never,
+        NULL);
+
+    assert_int_equal(process_id(operation), 0);
+    process_end_now(operation);
+    operation_discard(operation);
+    uv_run(&loop, UV_RUN_DEFAULT);
+}
+
+/* The child exits at once and is discarded while what it left behind still holds the pipe. */
+static void on_discard(uv_timer_t *timer)
+{
+    operation_discard(timer->data);
+    uv_close((uv_handle_t *)timer, NULL);
+}
+
+static void test_discard_while_the_pipes_drain(void **state)
+{
+    uv_timer_t timer;
+
+    uv_timer_init(&loop, &timer);
+    timer.data = process_start(
+        &loop, &(struct process_options){SHELL("setsid sleep 1 & sleep 0.1; exit 0")}, never, NULL);
+    uv_timer_start(&timer, on_discard, 350, 0);
+    uv_run(&loop, UV_RUN_DEFAULT);
+}
+
+/* A daemon in small, in a process of its own: it starts a child, tells its number and is killed. */
+static void test_child_does_not_outlive_a_killed_daemon(void **state)
+{
+    int tell[2];
+    int pid = 0;
+    int child;
+
+    assert_int_equal(pipe2(tell, O_CLOEXEC), 0);
+    child = fork();
+    if (child == 0) {
+        struct outcome outcome = {0};
+        struct operation *operation;
+        uv_loop_t own;
+
+        uv_loop_init(&own);
+        operation = process_start(&own, &(struct process_options){SHELL("sleep 30")}, on_result,
+                                  &outcome);
+        pid = process_id(operation);
+        usleep(300000); /* setpriv has to get as far as its exec */
+        if (write(tell[1], &pid, sizeof(pid)) < 0)
+            _exit(1);
+        uv_run(&own, UV_RUN_DEFAULT);
+        _exit(1);
+    }
+    assert_int_equal(read(tell[0], &pid, sizeof(pid)), sizeof(pid));
+    assert_true(pid > 0);
+    assert_false(gone(pid));
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_true(soon_gone(pid));
+    close(tell[0]);
+    close(tell[1]);
+}
+
+static void test_many_side_by_side(void **state)
+{
+    struct outcome outcomes[20] = {0};
+
+    for (int i = 0; i < 20; i++)
+        process_start(&loop, &(struct process_options){SHELL("seq 1 20000; exit 9")}, on_result,
+                      &outcomes[i]);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(outcomes[i].calls, 1);
+        assert_int_equal(outcomes[i].result.status, 9);
+        assert_int_equal(outcomes[i].result.output_length, 108894);
+        outcome_clear(&outcomes[i]);
+    }
+}
+
+static int set_up(void **state)
+{
+    signal(SIGPIPE, SIG_IGN);
+    return uv_loop_init(&loop) == 0 && mkdtemp(directory) ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    CLEANUP_FREE char *command = memory_format("rm -rf %s", directory);
+
+    return uv_loop_close(&loop) == 0 && system(command) == 0 ? 0 : -1;
+}
+
+static void test_a_child_that_is_asked_to_end_can_tidy(void **state)
+{
+    CLEANUP_FREE char *lock = path_of("lock");
+    CLEANUP_FREE char *script = memory_format(
+        "trap 'rm %s; exit' TERM; >%s; while :; do sleep 0.05; done", lock, lock);
+    uv_timer_t timer;
+
+    uv_timer_init(&loop, &timer);
+    timer.data = process_start(
+        &loop, &(struct process_options){SHELL(script), .manner = PROCESS_ASKED}, never, NULL);
+    uv_timer_start(&timer, on_discard, 350, 0);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(access(lock, F_OK), -1);
+}
+
+static void test_a_child_that_is_left_finishes(void **state)
+{
+    CLEANUP_FREE char *made = path_of("made");
+    CLEANUP_FREE char *script = memory_format("sleep 0.2; >%s", made);
+
+    operation_discard(process_start(
+        &loop, &(struct process_options){SHELL(script), .manner = PROCESS_LEFT}, never, NULL));
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(access(made, F_OK), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_output_and_errors_are_kept_apart),
+        cmocka_unit_test(test_only_the_last_of_the_errors_is_kept),
+        cmocka_unit_test(test_signal_is_not_an_exit_status),
+        cmocka_unit_test(test_input_is_fed_and_ended),
+        cmocka_unit_test(test_empty_input_ends_at_once),
+        cmocka_unit_test(test_input_that_is_not_read_does_no_harm),
+        cmocka_unit_test(test_without_input_stdin_is_null),
+        cmocka_unit_test(test_environment_is_exactly_the_given_one),
+        cmocka_unit_test(test_directory_is_honoured),
+        cmocka_unit_test(test_no_descriptor_is_inherited),
+        cmocka_unit_test(test_signals_are_default_and_unblocked),
+        cmocka_unit_test(test_child_leads_group_and_session),
+        cmocka_unit_test(test_deadline_kills_the_whole_group),
+        cmocka_unit_test(test_timed_out_whatever_the_child_says),
+        cmocka_unit_test(test_no_grace_kills_at_once),
+        cmocka_unit_test(test_stopped_child_hears_the_deadline),
+        cmocka_unit_test(test_end_now_is_as_a_deadline),
+        cmocka_unit_test(test_what_the_child_leaves_behind_is_killed),
+        cmocka_unit_test(test_who_left_the_group_does_not_hold_the_work_up),
+        cmocka_unit_test(test_closed_output_is_not_the_end),
+        cmocka_unit_test(test_too_much_output_is_stopped),
+        cmocka_unit_test(test_a_flood_is_bounded_and_starves_nobody),
+        cmocka_unit_test(test_log_holds_both_and_the_tail_the_last_lines),
+        cmocka_unit_test(test_full_disk_is_told_and_survived),
+        cmocka_unit_test(test_what_cannot_start_is_told_apart),
+        cmocka_unit_test(test_a_program_may_say_127_itself),
+        cmocka_unit_test(test_relative_program_starts_in_its_directory),
+        cmocka_unit_test(test_discard_kills_and_leaves_nothing),
+        cmocka_unit_test(test_discard_of_what_never_started),
+        cmocka_unit_test(test_discard_while_the_pipes_drain),
+        cmocka_unit_test(test_a_child_that_is_asked_to_end_can_tidy),
+        cmocka_unit_test(test_a_child_that_is_left_finishes),
+        cmocka_unit_test(test_child_does_not_outlive_a_killed_daemon),
+        cmocka_unit_test(test_many_side_by_side),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

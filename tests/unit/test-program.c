@@ -1,0 +1,134 @@
+/*
+ * The search for a program, compared with what exec would do.
+ */
+
+#include "common/program.h"
+
+#include "common/memory.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char directory[] = "/tmp/test-program-XXXXXX";
+
+static char *path_of(const char *name)
+{
+    return memory_format("%s/%s", directory, name);
+}
+
+static void make(const char *name, mode_t mode)
+{
+    CLEANUP_FREE char *path = path_of(name);
+    FILE *file = fopen(path, "we");
+
+    assert_non_null(file);
+    fclose(file);
+    assert_int_equal(chmod(path, mode), 0);
+}
+
+static void finds(const char *name, const char *variable, const char *where, const char *expected)
+{
+    const char *const environment[] = {"APATH=/nowhere", "PAT=/nowhere", variable, NULL};
+    CLEANUP_FREE char *path = NULL;
+    struct error error;
+
+    assert_int_equal(program_find(&path, name, environment, where, &error), 0);
+    assert_string_equal(path, expected);
+}
+
+static void misses(const char *name, const char *variable, const char *where, const char *message)
+{
+    const char *const environment[] = {variable, NULL};
+    CLEANUP_FREE char *path = NULL;
+    struct error error;
+
+    assert_int_equal(program_find(&path, name, environment, where, &error), -1);
+    assert_null(path);
+    assert_int_equal(error.kind, ERROR_PERMANENT);
+    assert_string_equal(error.message, message);
+}
+
+static void test_path_is_searched_in_order(void **state)
+{
+    finds("sh", "PATH=/nowhere:/usr/bin:/bin", NULL, "/usr/bin/sh");
+    finds("sh", "PATH=/bin:/usr/bin", NULL, "/bin/sh");
+    finds("sh", "OTHER=1", NULL, "/bin/sh");
+    finds("sh", NULL, NULL, "/bin/sh");
+    misses("sh", "PATH=/nowhere", NULL, "sh: no such program on the PATH");
+    misses("sh", "PATH=/dev/null:/nowhere", NULL, "sh: no such program on the PATH");
+    misses("", "PATH=/bin", NULL, "(an empty name): no such program on the PATH");
+}
+
+static void test_relative_entries_start_from_the_directory(void **state)
+{
+    finds("-find me", "PATH=/nowhere:bin", directory, "bin/-find me");
+    finds("bin/-find me", "PATH=/nowhere", directory, "bin/-find me");
+    finds("here", "PATH=/nowhere:", directory, "./here");
+    finds("here", "PATH=:/nowhere", directory, "./here");
+    finds("here", "PATH=", directory, "./here");
+    misses("here", "PATH=:bin", NULL, "here: no such program on the PATH");
+    misses("bin/here", "PATH=:", directory, "bin/here: No such file or directory");
+}
+
+static void test_what_may_not_be_executed_is_passed_over(void **state)
+{
+    CLEANUP_FREE char *path = memory_format("PATH=%1$s:%1$s/bin", directory);
+    CLEANUP_FREE char *second = path_of("bin/both");
+    CLEANUP_FREE char *plain = path_of("plain");
+    CLEANUP_FREE char *refused = memory_format("%s: Permission denied", plain);
+
+    finds("both", path, NULL, second);
+    misses("plain", path, NULL, "plain: Permission denied");
+    misses("bin", path, NULL, "bin: Permission denied");
+    misses(plain, path, NULL, refused);
+    misses("/usr", "PATH=", NULL, "/usr: Permission denied");
+}
+
+static void test_missing_directory_is_named(void **state)
+{
+    misses("sh", "PATH=/bin", "/nowhere", "working directory /nowhere: No such file or directory");
+    misses("sh", "PATH=/bin", "/dev/null", "working directory /dev/null: Not a directory");
+}
+
+static int set_up(void **state)
+{
+    CLEANUP_FREE char *folder = NULL;
+
+    if (!mkdtemp(directory))
+        return -1;
+    folder = path_of("bin");
+    if (mkdir(folder, 0700) < 0)
+        return -1;
+    make("plain", 0644);
+    make("here", 0755);
+    make("both", 0644);
+    make("bin/both", 0755);
+    make("bin/-find me", 0755);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    CLEANUP_FREE char *command = memory_format("rm -r %s", directory);
+
+    return system(command);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_path_is_searched_in_order),
+        cmocka_unit_test(test_relative_entries_start_from_the_directory),
+        cmocka_unit_test(test_what_may_not_be_executed_is_passed_over),
+        cmocka_unit_test(test_missing_directory_is_named),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

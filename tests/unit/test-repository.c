@@ -1,0 +1,396 @@
+/* Looking, pushing, deleting, cloning: everything at the forge, against bare repositories. */
+
+#include "git-fixture.h"
+
+#include "common/secret.h"
+
+static const char diff[] = "diff --git a/train.py b/train.py\n"
+                           "--- a/train.py\n"
+                           "+++ b/train.py\n"
+                           "@@ -1,3 +1,3 @@\n"
+                           "-1\n"
+                           "+one\n"
+                           " 2\n"
+                           " 3\n";
+
+static void on_look(void *data, const struct repository_refs *refs, const struct error *error)
+{
+    struct outcome *outcome = data;
+
+    take_error(outcome, error);
+    outcome->refs = *refs;
+}
+
+static void on_held(void *data, bool held, const struct error *error)
+{
+    struct outcome *outcome = data;
+
+    take_error(outcome, error);
+    outcome->held = held;
+}
+
+static void on_deleted(void *data, enum repository_deleted deleted, const char *points_at,
+                       const struct error *error)
+{
+    struct outcome *outcome = data;
+
+    take_error(outcome, error);
+    outcome->deleted = deleted;
+    strcpy(outcome->points_at, points_at);
+}
+
+static struct outcome look(struct fixture *fixture, const char *branch)
+{
+    struct outcome outcome = {0};
+
+    repository_look(fixture->repository, branch, on_look, &outcome);
+    assert_int_equal(outcome.fired, 0);
+    finish(fixture, &outcome);
+    return outcome;
+}
+
+static struct outcome push(struct fixture *fixture, const char *branch, const char *commit)
+{
+    struct outcome outcome = {0};
+
+    repository_push(fixture->repository, branch, commit, on_done, &outcome);
+    finish(fixture, &outcome);
+    return outcome;
+}
+
+static struct outcome delete (struct fixture *fixture, const char *first, const char *second)
+{
+    const char *const expected[] = {first, second, NULL};
+    struct outcome outcome = {0};
+
+    repository_delete(fixture->repository, "experiment/x", expected, on_deleted, &outcome);
+    finish(fixture, &outcome);
+    return outcome;
+}
+
+static struct outcome held(struct fixture *fixture, const char *sha, const char *since)
+{
+    struct outcome outcome = {0};
+
+    repository_held(fixture->repository, sha, since, on_held, &outcome);
+    finish(fixture, &outcome);
+    check_success(&outcome);
+    return outcome;
+}
+
+/* Composes a change and says which commit it became; caller frees. */
+static char *composed(struct fixture *fixture)
+{
+    struct outcome outcome;
+    char *commit;
+
+    compose_diff(fixture, diff, &outcome);
+    check_success(&outcome);
+    commit = memory_copy(outcome.change.commit);
+    repository_change_clear(&outcome.change);
+    return commit;
+}
+
+static void test_look(void **state)
+{
+    struct fixture *fixture = *state;
+    struct outcome outcome = look(fixture, "experiment/x");
+
+    check_success(&outcome);
+    assert_string_equal(outcome.refs.base, fixture->base);
+    assert_string_equal(outcome.refs.branch, "");
+    assert_int_equal(count_gits(fixture), 1);
+    /* A name that only ends alike does not count. */
+    RUN(fixture, "git -C forge.git update-ref refs/heads/refs/heads/experiment/x main");
+    outcome = look(fixture, "experiment/x");
+    assert_string_equal(outcome.refs.branch, "");
+    RUN(fixture, "git -C forge.git update-ref refs/heads/experiment/x main");
+    outcome = look(fixture, "experiment/x");
+    assert_string_equal(outcome.refs.branch, fixture->base);
+}
+
+static void test_look_fails(void **state)
+{
+    struct fixture *fixture = *state;
+    struct outcome outcome;
+
+    RUN(fixture, "mv forge.git elsewhere.git");
+    outcome = look(fixture, "experiment/x");
+    check_error(&outcome, ERROR_PERMANENT, "does not appear to be a git repository");
+    free(fixture->forge.git_url);
+    fixture->forge.git_url = memory_copy("http://127.0.0.1:1/o/r.git");
+    outcome = look(fixture, "experiment/x");
+    check_error(&outcome, ERROR_TRANSIENT, "Failed to connect");
+    free(fixture->forge.git_url);
+    fixture->forge.git_url = memory_copy("ext::sh -c touch% evil");
+    outcome = look(fixture, "experiment/x");
+    check_error(&outcome, ERROR_PERMANENT, "not allowed");
+}
+
+/* A proxy that says "fine" and shows nothing is no proof that a branch is gone. */
+static void test_nothing_shown(void **state)
+{
+    struct fixture *fixture = *state;
+    struct outcome outcome;
+
+    RUN(fixture, "echo 'case $1 in ls-remote) exit 0;; esac' >bin/before");
+    outcome = look(fixture, "experiment/x");
+    check_error(&outcome, ERROR_TRANSIENT, "no base branch \"main\"");
+    outcome = delete (fixture, fixture->base, NULL);
+    check_error(&outcome, ERROR_TRANSIENT, "no base branch \"main\"");
+}
+
+static void test_deadline(void **state)
+{
+    struct fixture *fixture = *state;
+    struct outcome outcome;
+
+    fixture->config.forge.timeout_ms = 100;
+    RUN(fixture, "echo 'sleep 60' >bin/before");
+    outcome = look(fixture, "experiment/x");
+    check_error(&outcome, ERROR_TRANSIENT, "did not end within");
+}
+
+static void test_discard(void **state)
+{
+    struct fixture *fixture = *state;
+    struct outcome outcome = {0};
+
+    operation_discard(repository_look(fixture->repository, "b", on_look, &outcome));
+    operation_discard(repository_clone(fixture->repository, "b", fixture->base, "/nonexistent/x",
+                                       on_done, &outcome));
+    uv_run(&fixture->loop, UV_RUN_DEFAULT);
+    assert_int_equal(outcome.fired, 0);
+}
+
+static void test_push(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *commit = composed(fixture);
+    struct outcome outcome;
+
+    RUN(fixture, "git -C forge.git branch experiment/x main");
+    outcome = push(fixture, "experiment/x", commit);
+    check_success(&outcome);
+    check_output(fixture, commit, "git -C forge.git rev-parse experiment/x");
+    /* Again, as after a lost answer. */
+    outcome = push(fixture, "experiment/x", commit);
+    check_success(&outcome);
+    /* Moved by somebody: kept. */
+    RUN(fixture, "cd source; git commit -q --allow-empty -m other; "
+                 "git push -q -f ../forge.git HEAD:experiment/x");
+    outcome = push(fixture, "experiment/x", commit);
+    check_error(&outcome, ERROR_PERMANENT, "[rejected]");
+    check_output(fixture, "same",
+                 "test $(git -C forge.git rev-parse experiment/x) = $(git -C source rev-parse "
+                 "HEAD) && echo same");
+}
+
+static void test_push_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *commit = composed(fixture);
+    struct outcome outcome;
+
+    RUN(fixture, "cd forge.git/hooks; printf '#!/bin/sh\\necho not on a Sunday >&2; exit 1\\n' "
+                 ">pre-receive; chmod +x pre-receive");
+    outcome = push(fixture, "experiment/x", commit);
+    check_error(&outcome, ERROR_PERMANENT, "not on a Sunday");
+    RUN(fixture, "cd forge.git/hooks; printf '#!/bin/sh\\necho Gitea: Internal Server Error >&2; "
+                 "exit 1\\n' >pre-receive");
+    outcome = push(fixture, "experiment/x", commit);
+    check_error(&outcome, ERROR_TRANSIENT, "Internal Server Error");
+    outcome = push(fixture, "experiment/x", "0123456789012345678901234567890123456789");
+    assert_int_equal(outcome.error.kind, ERROR_PERMANENT);
+}
+
+static void test_delete(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *other = sh(fixture, "cd source; git commit -q --allow-empty -m other; "
+                                           "git push -q ../forge.git HEAD:other; "
+                                           "git rev-parse HEAD");
+    struct outcome outcome = delete (fixture, fixture->base, NULL);
+
+    assert_int_equal(outcome.deleted, REPOSITORY_GONE);
+    /* Either of two expected commits will do. */
+    RUN(fixture, "git -C forge.git branch experiment/x main");
+    outcome = delete (fixture, other, fixture->base);
+    check_success(&outcome);
+    assert_int_equal(outcome.deleted, REPOSITORY_DELETED);
+    check_output(fixture, "gone",
+                 "git -C forge.git rev-parse -q --verify experiment/x || echo gone");
+    /* One that moved is kept. */
+    RUN(fixture, "git -C forge.git branch experiment/x other");
+    outcome = delete (fixture, fixture->base, NULL);
+    check_success(&outcome);
+    assert_int_equal(outcome.deleted, REPOSITORY_MOVED);
+    assert_string_equal(outcome.points_at, other);
+    check_output(fixture, other, "git -C forge.git rev-parse experiment/x");
+}
+
+/* The branch changes between the look and the delete: the lease holds, and it is looked again. */
+static void test_delete_race(void **state)
+{
+    struct fixture *fixture = *state;
+    struct outcome outcome;
+
+    RUN(fixture, "cd source; git commit -q --allow-empty -m other; "
+                 "git push -q ../forge.git HEAD:other");
+    RUN(fixture, "git -C forge.git branch experiment/x main");
+    RUN(fixture,
+        "echo 'case $2 in push) (PATH=${PATH#*:}; git -C %s/forge.git branch -f "
+        "experiment/x other);; esac' >bin/before",
+        fixture->directory);
+    outcome = delete (fixture, fixture->base, NULL);
+    check_success(&outcome);
+    assert_int_equal(outcome.deleted, REPOSITORY_MOVED);
+    RUN(fixture, "git -C forge.git branch -f experiment/x main");
+    RUN(fixture, "sed -i 's/branch -f experiment.x other/branch -D experiment\\/x/' bin/before");
+    outcome = delete (fixture, fixture->base, NULL);
+    check_success(&outcome);
+    assert_int_equal(outcome.deleted, REPOSITORY_GONE);
+}
+
+static void test_delete_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    struct outcome outcome;
+
+    RUN(fixture, "git -C forge.git branch experiment/x main; "
+                 "git -C forge.git config receive.denyDeletes true");
+    outcome = delete (fixture, fixture->base, NULL);
+    check_error(&outcome, ERROR_PERMANENT, "deletion prohibited");
+    RUN(fixture, "echo 'case $2 in push) echo fatal: the remote end hung up unexpectedly >&2; "
+                 "exit 128;; esac' >bin/before");
+    outcome = delete (fixture, fixture->base, NULL);
+    check_error(&outcome, ERROR_TRANSIENT, "hung up");
+}
+
+static void test_held(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *middle = NULL;
+    CLEANUP_FREE char *side = NULL;
+    CLEANUP_FREE char *tip = NULL;
+
+    middle = commit_in_source(fixture, "echo a >>train.py");
+    side = commit_in_source(fixture, "git checkout -qb side; echo b >>sub/util.py");
+    tip = sh(fixture, "cd source; git checkout -q main; git merge -q --no-ff -m merge side; "
+                      "git push -q ../forge.git main; git rev-parse HEAD");
+    assert_true(held(fixture, fixture->base, fixture->base).held);
+    assert_true(held(fixture, tip, fixture->base).held);
+    assert_true(held(fixture, middle, fixture->base).held);
+    assert_false(held(fixture, side, fixture->base).held);
+    assert_false(held(fixture, fixture->base, middle).held);
+    assert_false(held(fixture, "0123456789012345678901234567890123456789", middle).held);
+}
+
+static void test_clone(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *commit = composed(fixture);
+    CLEANUP_FREE char *directory = memory_format("%s/checkout", fixture->directory);
+    CLEANUP_FREE char *wrong = memory_format("%s/wrong", fixture->directory);
+    struct outcome outcome = {0};
+
+    count_gits(fixture);
+    repository_clone(fixture->repository, "experiment/x", commit, directory, on_done, &outcome);
+    finish(fixture, &outcome);
+    check_success(&outcome);
+    assert_int_equal(count_gits(fixture), 1);
+    check_output(fixture, commit, "git -C checkout rev-parse HEAD");
+    check_output(fixture, "experiment/x", "git -C checkout branch --show-current");
+    check_output(fixture, "one", "head -n1 checkout/train.py");
+    check_output(fixture, "", "git -C checkout status --porcelain; git -C checkout remote");
+    check_output(fixture, "refs/heads/experiment/x",
+                 "git -C checkout for-each-ref --format='%(refname)'");
+    check_output(fixture, "1", "git -C checkout rev-list --count HEAD");
+    check_output(fixture, "", "grep -rl repository.git checkout/.git || :");
+    check_output(fixture, "", "ls checkout/.git/hooks 2>/dev/null || :");
+    outcome = (struct outcome){0};
+    repository_clone(fixture->repository, "experiment/y",
+                     "0123456789012345678901234567890123456789", wrong, on_done, &outcome);
+    finish(fixture, &outcome);
+    assert_int_equal(outcome.error.kind, ERROR_PERMANENT);
+    check_output(fixture, "", "ls state/repository.git/refs/heads/experiment | grep y || :");
+}
+
+static void test_forget(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *commit = composed(fixture);
+
+    check_output(fixture, commit, "git -C state/repository.git rev-parse experiment/x");
+    repository_forget(fixture->repository, "experiment/x");
+    repository_forget(fixture->repository, "experiment/x");
+    check_output(fixture, "", "git -C state/repository.git for-each-ref refs/heads");
+}
+
+/* The token is in the environment of those gits that talk to the forge, and in no argument. */
+static void test_token(void **state)
+{
+    struct fixture *fixture = *state;
+    struct outcome outcome;
+
+    secret_add("s3cr3t-token");
+    repository_free(fixture->repository);
+    free(fixture->forge.git_url);
+    fixture->forge.git_url = memory_copy("http://127.0.0.1:1/o/r.git");
+    fixture->forge.token = memory_copy("s3cr3t-token");
+    fixture->repository = NULL;
+    open_repository(fixture);
+    outcome = look(fixture, "experiment/x");
+    check_error(&outcome, ERROR_TRANSIENT, "Failed to connect");
+    check_output(fixture, "Authorization: Basic d2lubm93OnMzY3IzdC10b2tlbg==", "cat bin/secrets");
+    check_output(fixture, "", "grep -E 's3cr3t|d2lubm93' bin/log state/gitconfig || :");
+    RUN(fixture, "echo 'echo \"fatal: $GIT_CONFIG_VALUE_0 s3cr3t-token\" >&2; exit 128' "
+                 ">bin/before; : >bin/secrets");
+    outcome = look(fixture, "experiment/x");
+    assert_null(strstr(outcome.error.message, "s3cr3t"));
+    assert_null(strstr(outcome.error.message, "OnMzY3IzdC10b2tlbg"));
+    secret_clear();
+}
+
+/* What git is asked to do never forces anything but the leased delete, whose source is empty. */
+static void test_nothing_forced(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *commit = composed(fixture);
+    struct outcome outcome;
+
+    RUN(fixture, "git -C forge.git branch experiment/x main");
+    outcome = push(fixture, "experiment/x", commit);
+    check_success(&outcome);
+    outcome = delete (fixture, commit, fixture->base);
+    check_success(&outcome);
+    check_output(fixture, "2", "grep -c '\\[push\\]' bin/log");
+    check_output(fixture, "",
+                 "grep -E '\\[(-f|--force|--mirror|--all|--prune|\\+.*)\\]' bin/log || :");
+    check_output(fixture, "1", "grep -c force-with-lease bin/log");
+    check_output(fixture, "1",
+                 "grep force-with-lease bin/log | grep -c '\\[:refs/heads/experiment/x\\]$'");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_look, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_look_fails, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_nothing_shown, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_deadline, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_discard, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_push, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_push_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_delete, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_delete_race, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_delete_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_held, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_clone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_forget, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_token, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_nothing_forced, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

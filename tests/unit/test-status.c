@@ -1,0 +1,170 @@
+/* daemon/status and daemon/textfile: what is shown of given facts. */
+
+#include "daemon/status.h"
+#include "daemon/status/textfile.h"
+
+#include <float.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void expect_age(int64_t milliseconds, const char *wanted)
+{
+    CLEANUP_TEXT struct text text = {0};
+
+    status_append_age(&text, milliseconds);
+    assert_string_equal(text_string(&text), wanted);
+}
+
+static void test_ages(void **state)
+{
+    (void)state;
+    expect_age(-5, "0s");
+    expect_age(999, "0s");
+    expect_age(59999, "59s");
+    expect_age(133000, "2m13s");
+    expect_age(3720000, "1h02m");
+    expect_age(86400000 * 3 + 4 * 3600000, "3d04h");
+}
+
+static void expect_sparkline(const double *values, size_t count, const char *wanted)
+{
+    CLEANUP_TEXT struct text text = {0};
+    struct status_point points[16] = {0};
+
+    for (size_t i = 0; i < count; i++)
+        points[i].value = values[i];
+    status_append_sparkline(&text, points, count);
+    assert_string_equal(text_string(&text), wanted);
+}
+
+static void test_sparklines(void **state)
+{
+    (void)state;
+    expect_sparkline((double[]){0, 1, 2, 3, 4, 5, 6, 7}, 8, "▁▂▃▄▅▆▇█");
+    expect_sparkline((double[]){1, 0.5, 0}, 3, "█▄▁");
+    expect_sparkline((double[]){5}, 1, "▁");
+    expect_sparkline((double[]){2, 2}, 2, "▁▁");
+    expect_sparkline((double[]){-DBL_MAX, DBL_MAX}, 2, "▁█");
+    expect_sparkline(NULL, 0, "");
+}
+
+/* A status with hostile text wherever text comes from outside. */
+static void make_status(struct status *status)
+{
+    static struct status_decision decisions[1];
+    static char file_name[] = "a\033[2J\n.json", reason[] = "\xe2\x80\xaez: \"x\"\n\ny",
+                empty[] = "";
+
+    decisions[0] = (struct status_decision){
+        .at_ms = 1769832245678,
+        .decision = DECISION_REJECTED,
+        .file_name = file_name,
+        .metric = empty,
+        .before = NAN,
+        .after = NAN,
+        .reason = reason,
+    };
+    *status = (struct status){
+        .now_ms = 1769832245678,
+        .stored = true,
+        .decisions = decisions,
+        .decision_count = 1,
+        .bulletin = {.forge = "unknown"},
+    };
+}
+
+static void test_a_table_of_hostile_text(void **state)
+{
+    CLEANUP_TEXT struct text text = {0};
+    struct status status;
+
+    (void)state;
+    make_status(&status);
+    status_table(&text, &status, 80);
+    assert_null(strchr(text_string(&text), '\033'));
+    assert_null(strstr(text_string(&text), "\xe2\x80\xae"));
+    assert_non_null(
+        strstr(text_string(&text), "2026-01-31 04:04:05Z  rejected    aU+001B[2J .json"));
+    assert_non_null(strstr(text_string(&text), "U+202Ez: \"x\" y\n"));
+    assert_non_null(strstr(text_string(&text), "daemon   not running\n"));
+}
+
+static void test_json_of_what_is_not_known(void **state)
+{
+    CLEANUP_TEXT struct text text = {0};
+    struct json_object *object, *decision;
+    struct status status;
+
+    (void)state;
+    make_status(&status);
+    status_json(&text, &status);
+    object = json_tokener_parse(text_string(&text));
+    assert_non_null(object);
+    decision = json_object_array_get_idx(json_object_object_get(object, "decisions"), 0);
+    assert_null(json_object_object_get(decision, "after"));
+    assert_null(json_object_object_get(decision, "experiment"));
+    assert_string_equal(json_object_get_string(json_object_object_get(decision, "time")),
+                        "2026-01-31T04:04:05.678Z");
+    assert_string_equal(json_object_get_string(json_object_object_get(decision, "file")),
+                        "a\033[2J\n.json");
+    json_object_put(object);
+}
+
+static void test_a_textfile_of_hostile_labels(void **state)
+{
+    CLEANUP_TEXT struct text text = {0};
+    static char scope[] = "a\"b\\c\nd";
+    struct textfile_frontier frontier = {.metric = "m", .scope = scope, .value = 1e-5};
+    static struct tally tally;
+    struct textfile textfile = {
+        .version = "1",
+        .tally = &tally,
+        .frontiers = &frontier,
+        .frontier_count = 1,
+        .lag_ms = 12,
+        .started_ms = 1769832245008,
+    };
+
+    (void)state;
+    tally_step(&tally, STEP_VALIDATE, false, TALLY_FAILED, 61005);
+    tally_step(&tally, STEP_BRANCH, true, TALLY_LATER, 7);
+    tally_step(&tally, -1, false, TALLY_DONE, 1);
+    tally_step(&tally, STEP_COUNT, false, TALLY_DONE, 1);
+    tally_job(&tally, DECISION_FAILED, "validate");
+    tally_job(&tally, DECISION_PROMOTED, NULL);
+    textfile_render(&text, &textfile);
+    for (const char *const *line =
+             (const char *const[]){
+                 "\nwinnowd_frontier{metric=\"m\",scope=\"a\\\"b\\\\c\\nd\"} 1e-05\n",
+                 "\nwinnowd_start_time_seconds 1769832245.008\n",
+                 "\nwinnowd_loop_lag_max_seconds 0.012\n",
+                 "\nwinnowd_jobs_total{outcome=\"failed\",step=\"validate\"} 1\n",
+                 "\nwinnowd_jobs_total{outcome=\"promoted\",step=\"none\"} 1\n",
+                 "\nwinnowd_step_duration_seconds_sum{step=\"validate\",end=\"failed\"} 61.005\n",
+                 "\nwinnowd_step_duration_seconds_count{step=\"validate\",end=\"failed\"} 1\n",
+                 "\nwinnowd_undo_duration_seconds_sum{step=\"branch\",end=\"later\"} 0.007\n",
+                 NULL,
+             };
+         *line; line++)
+        assert_non_null(strstr(text_string(&text), *line));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ages),
+        cmocka_unit_test(test_sparklines),
+        cmocka_unit_test(test_a_table_of_hostile_text),
+        cmocka_unit_test(test_json_of_what_is_not_known),
+        cmocka_unit_test(test_a_textfile_of_hostile_labels),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,382 @@
+/*
+ * The store's jobs and documents, and what it tells to those who only look.
+ */
+
+#include "store-fixture.h"
+
+/* ---- jobs --------------------------------------------------------------------------------------- */
+
+/* Something else in every column. */
+static struct store_job full_job(int64_t result)
+{
+    static char reason[] = "the tests failed \xe2\x9c\x97", step[] = "validate";
+    struct store_job job = {
+        .result = result,
+        .state = JOB_UNDOING,
+        .step = 4,
+        .started = true,
+        .attempt = 4000000000u,
+        .faulty_since_ms = 1234567890123,
+        .branch_posted_ms = 1234567890124,
+        .push_sent = true,
+        .pull_posted_ms = 1234567890125,
+        .pull = INT64_MAX,
+        .close_posted_ms = 1234567890126,
+        .reference = 5e-324,
+        .outcome = DECISION_SUPERSEDED,
+        .reason = reason,
+        .failed_step = step,
+    };
+
+    memset(job.base_then, 'a', FORGE_HASH_SIZE - 1);
+    memset(job.base, 'b', FORGE_HASH_SIZE - 1);
+    memset(job.commit, 'c', 40);
+    memset(job.measured, 'd', 7);
+    return job;
+}
+
+struct jobs {
+    struct store_job items[8];
+    size_t count;
+};
+
+static void collect_job(void *data, const struct store_job *job)
+{
+    struct jobs *jobs = data;
+    struct store_job *copy = &jobs->items[jobs->count++];
+
+    *copy = *job;
+    copy->reason = memory_copy(job->reason);
+    copy->failed_step = memory_copy(job->failed_step);
+}
+
+static void load_jobs(struct fixture *fixture, struct jobs *jobs)
+{
+    memset(jobs, 0, sizeof(*jobs));
+    DONE(store_each_job(fixture->store, collect_job, jobs, &fixture->error));
+}
+
+static void clear_jobs(struct jobs *jobs)
+{
+    for (size_t i = 0; i < jobs->count; i++)
+        store_job_clear(&jobs->items[i]);
+}
+
+static void check_same(const struct store_job *a, const struct store_job *b)
+{
+    assert_int_equal(a->id, b->id);
+    assert_int_equal(a->result, b->result);
+    assert_int_equal(a->state, b->state);
+    assert_int_equal(a->step, b->step);
+    assert_int_equal(a->started, b->started);
+    assert_int_equal(a->attempt, b->attempt);
+    assert_int_equal(a->faulty_since_ms, b->faulty_since_ms);
+    assert_int_equal(a->branch_posted_ms, b->branch_posted_ms);
+    assert_string_equal(a->base_then, b->base_then);
+    assert_string_equal(a->base, b->base);
+    assert_string_equal(a->commit, b->commit);
+    assert_string_equal(a->measured, b->measured);
+    assert_int_equal(a->push_sent, b->push_sent);
+    assert_int_equal(a->pull_posted_ms, b->pull_posted_ms);
+    assert_int_equal(a->pull, b->pull);
+    assert_int_equal(a->close_posted_ms, b->close_posted_ms);
+    assert_true(a->reference == b->reference || (isnan(a->reference) && isnan(b->reference)));
+    assert_int_equal(a->outcome, b->outcome);
+    assert_string_equal(a->reason ? a->reason : "none", b->reason ? b->reason : "none");
+    assert_string_equal(a->failed_step ? a->failed_step : "none",
+                        b->failed_step ? b->failed_step : "none");
+}
+
+static void test_every_column_of_a_job(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_job job = full_job(add(fixture, "exp-1", 1));
+    struct jobs jobs;
+
+    DONE(store_add_job(fixture->store, &job, &fixture->error));
+    assert_true(job.id > 0);
+    reopen(fixture);
+    load_jobs(fixture, &jobs);
+    assert_int_equal(jobs.count, 1);
+    check_same(&jobs.items[0], &job);
+    clear_jobs(&jobs);
+}
+
+static void test_a_job_is_saved(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_job full = full_job(add(fixture, "exp-1", 1));
+    struct store_job job = {.result = full.result, .reference = NAN, .outcome = DECISION_FAILED};
+    struct jobs jobs;
+
+    DONE(store_add_job(fixture->store, &job, &fixture->error));
+    load_jobs(fixture, &jobs);
+    check_same(&jobs.items[0], &job);
+    clear_jobs(&jobs);
+    full.id = job.id;
+    DONE(store_save_job(fixture->store, &full, &fixture->error));
+    reopen(fixture);
+    load_jobs(fixture, &jobs);
+    assert_int_equal(jobs.count, 1);
+    check_same(&jobs.items[0], &full);
+    clear_jobs(&jobs);
+}
+
+static void test_jobs_in_order_of_arrival(void **state)
+{
+    static const struct {
+        const char *id, *file_name;
+        int64_t modified_ns;
+    } rows[] = {{"a", "x", 9}, {"b", "b", 5}, {"c", "a", 5}, {"d", "x", 1}, {"e", "x", 0}};
+    static const int order[] = {3, 2, 1, 0};
+    struct fixture *fixture = *state;
+    struct store_decision failed = {.decision = DECISION_FAILED, .reason = "", .reference = NAN};
+    int64_t ids[5];
+    struct jobs jobs;
+
+    for (size_t i = 0; i < 5; i++) {
+        struct store_result row = row_of(rows[i].id, 1);
+        struct store_job job = {.reference = NAN};
+
+        row.file_name = (char *)rows[i].file_name;
+        row.modified_ns = rows[i].modified_ns;
+        job.result = add_row(fixture, &row);
+        job.state = i % 2 ? JOB_UNDOING : JOB_RUNNING;
+        DONE(store_add_job(fixture->store, &job, &fixture->error));
+        ids[i] = job.id;
+        if (i == 4)
+            DONE(store_end_job(fixture->store, &job, &failed, &fixture->error));
+    }
+    load_jobs(fixture, &jobs);
+    assert_int_equal(jobs.count, 4);
+    for (size_t i = 0; i < jobs.count; i++)
+        assert_int_equal(jobs.items[i].id, ids[order[i]]);
+    clear_jobs(&jobs);
+}
+
+static void test_a_job_ends(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_job job = full_job(add(fixture, "exp-1", 1));
+    struct store_decision promoted = {
+        .decision = DECISION_PROMOTED, .reason = "", .reference = 2, .reference_result = 0};
+    CLEANUP_FREE char *experiment_id = NULL;
+    CLEANUP_FREE char *title = NULL;
+    CLEANUP_FREE char *body = NULL;
+    int64_t pull;
+    unsigned open;
+    struct jobs jobs;
+
+    DONE(store_add_job(fixture->store, &job, &fixture->error));
+    DONE(store_set_document(fixture->store, job.id, "title", "body", &fixture->error));
+    DONE(store_end_job(fixture->store, &job, &promoted, &fixture->error));
+    reopen(fixture);
+    load_jobs(fixture, &jobs);
+    assert_int_equal(jobs.count, 0);
+    assert_int_equal(decision_of(fixture, job.result), DECISION_PROMOTED);
+    DONE(store_find_measured(fixture->store, "ddddddd", &experiment_id, &pull, &fixture->error));
+    assert_string_equal(experiment_id, "exp-1");
+    assert_int_equal(pull, INT64_MAX);
+    DONE(store_count_open_pulls(fixture->store, &open, &fixture->error));
+    assert_int_equal(open, 1);
+    DONE(store_get_document(fixture->store, job.id, &title, &body, &fixture->error));
+    assert_null(title);
+    assert_true(has_content(fixture, job.result));
+}
+
+static void test_a_job_that_failed_leaves_no_pull(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_job job = full_job(add(fixture, "exp-1", 1));
+    struct store_decision failed = {.decision = DECISION_FAILED, .reason = "x", .reference = NAN};
+    unsigned open;
+
+    DONE(store_add_job(fixture->store, &job, &fixture->error));
+    DONE(store_end_job(fixture->store, &job, &failed, &fixture->error));
+    DONE(store_count_open_pulls(fixture->store, &open, &fixture->error));
+    assert_int_equal(open, 0);
+    assert_int_equal(decision_of(fixture, job.result), DECISION_FAILED);
+    assert_false(has_content(fixture, job.result));
+}
+
+/* All of it or nothing: a job ends in one transaction of its own. */
+static void test_a_job_cannot_end_within_another_transaction(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_job job = {.result = add(fixture, "exp-1", 1), .reference = NAN};
+    struct store_decision promoted = {.decision = DECISION_PROMOTED, .reason = ""};
+    struct jobs jobs;
+
+    DONE(store_add_job(fixture->store, &job, &fixture->error));
+    DONE(store_begin(fixture->store, &fixture->error));
+    assert_int_equal(store_end_job(fixture->store, &job, &promoted, &fixture->error), -1);
+    store_rollback(fixture->store);
+    load_jobs(fixture, &jobs);
+    assert_int_equal(jobs.count, 1);
+    clear_jobs(&jobs);
+    assert_int_equal(decision_of(fixture, job.result), DECISION_QUEUED);
+}
+
+static void test_documents(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *title = NULL;
+    CLEANUP_FREE char *body = NULL;
+
+    DONE(store_get_document(fixture->store, 3, &title, &body, &fixture->error));
+    assert_null(title);
+    assert_null(body);
+    DONE(store_set_document(fixture->store, 3, "first", "one", &fixture->error));
+    DONE(store_set_document(fixture->store, 3, "experiment: \xe2\x9c\x93", "", &fixture->error));
+    DONE(store_set_document(fixture->store, 4, "other", "two", &fixture->error));
+    reopen(fixture);
+    DONE(store_get_document(fixture->store, 3, &title, &body, &fixture->error));
+    assert_string_equal(title, "experiment: \xe2\x9c\x93");
+    assert_string_equal(body, "");
+}
+
+static void test_when_a_step_began(void **state)
+{
+    struct fixture *fixture = *state;
+    int64_t at_ms = -1, later_ms;
+
+    DONE(store_step_began(fixture->store, 1, &at_ms, &fixture->error));
+    assert_int_equal(at_ms, 0);
+    DONE(store_add_step(fixture->store, 1, "branch", "end", 1, NULL, &fixture->error));
+    DONE(store_add_step(fixture->store, 2, "branch", "start", 1, NULL, &fixture->error));
+    DONE(store_step_began(fixture->store, 1, &at_ms, &fixture->error));
+    assert_int_equal(at_ms, 0);
+    DONE(store_add_step(fixture->store, 1, "branch", "start", 1, NULL, &fixture->error));
+    DONE(store_step_began(fixture->store, 1, &at_ms, &fixture->error));
+    assert_true(at_ms > 0);
+    DONE(store_add_step(fixture->store, 1, "branch", "undo", 4000000000u, "x", &fixture->error));
+    DONE(store_step_began(fixture->store, 1, &later_ms, &fixture->error));
+    assert_true(later_ms >= at_ms);
+}
+
+/* ---- what is told ------------------------------------------------------------------------------- */
+
+static void test_counts(void **state)
+{
+    struct fixture *fixture = *state;
+    unsigned counts[DECISION_COUNT], waiting;
+    uint64_t history[DECISION_COUNT] = {0};
+    struct store_job job = {.reference = NAN};
+    int64_t last = 0, id;
+
+    add(fixture, "a", 1);
+    add(fixture, "b", 1);
+    job.result = add(fixture, "c", 1);
+    DONE(store_add_job(fixture->store, &job, &fixture->error));
+    decide(fixture, add(fixture, "d", 1), DECISION_BASELINE, 0);
+    id = add(fixture, "e", 1);
+    decide(fixture, id, DECISION_FAILED, 0);
+    decide(fixture, id, DECISION_DISCARDED, 0);
+    decide(fixture, add(fixture, "f", 1), DECISION_REJECTED, 0);
+    DONE(store_decide_file(fixture->store, "x.json", NULL, "", DECISION_REJECTED, "no",
+                           &fixture->error));
+    DONE(store_decide_file(fixture->store, "d.json", "d", "", DECISION_DUPLICATE, "again",
+                           &fixture->error));
+    DONE(store_count(fixture->store, counts, &fixture->error));
+    assert_int_equal(counts[DECISION_QUEUED], 3);
+    assert_int_equal(counts[DECISION_BASELINE], 1);
+    assert_int_equal(counts[DECISION_FAILED], 0);
+    assert_int_equal(counts[DECISION_DISCARDED], 1);
+    assert_int_equal(counts[DECISION_REJECTED], 2);
+    assert_int_equal(counts[DECISION_DUPLICATE], 1);
+    assert_int_equal(counts[DECISION_PROMOTED], 0);
+    DONE(store_count_waiting(fixture->store, &waiting, &fixture->error));
+    assert_int_equal(waiting, 2);
+    DONE(store_count_decisions(fixture->store, &last, history, &fixture->error));
+    assert_int_equal(last, 6);
+    assert_int_equal(history[DECISION_FAILED], 1);
+    assert_int_equal(history[DECISION_REJECTED], 2);
+    decide(fixture, add(fixture, "g", 1), DECISION_CRASHED, 0);
+    DONE(store_count_decisions(fixture->store, &last, history, &fixture->error));
+    assert_int_equal(last, 7);
+    assert_int_equal(history[DECISION_CRASHED], 1);
+    assert_int_equal(history[DECISION_DUPLICATE], 1);
+    assert_int_equal(history[DECISION_REJECTED], 2);
+}
+
+struct told {
+    char said[512];
+};
+
+static void tell(void *data, const struct store_decided *decided)
+{
+    struct told *told = data;
+    size_t length = strlen(told->said);
+
+    assert_true(decided->at_ms > 0);
+    snprintf(told->said + length, sizeof(told->said) - length, "%s|%s|%s|%g|%g|%s|%s|%d\n",
+             decided->experiment_id ? decided->experiment_id : "-", decided->file_name,
+             decided->metric, decided->after, decided->before, decision_name(decided->decision),
+             decided->reason, (int)decided->pull);
+}
+
+static void test_the_last_decisions(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_job job = {.result = add(fixture, "a", 1), .pull = 5, .reference = 2};
+    struct store_decision promoted = {.decision = DECISION_PROMOTED, .reason = "", .reference = 2};
+    struct told told = {""}, two = {""};
+    int64_t id = add(fixture, "b", NAN);
+
+    DONE(store_add_job(fixture->store, &job, &fixture->error));
+    DONE(store_end_job(fixture->store, &job, &promoted, &fixture->error));
+    decide(fixture, id, DECISION_CRASHED, 0);
+    DONE(store_decide_file(fixture->store, "x.json", NULL, "", DECISION_REJECTED, "line 1",
+                           &fixture->error));
+    DONE(store_last_decisions(fixture->store, 10, tell, &told, &fixture->error));
+    assert_string_equal(told.said, "-|x.json||nan|nan|rejected|line 1|0\n"
+                                   "b|exp.json|val_bpb|nan|nan|crashed|because|0\n"
+                                   "a|exp.json|val_bpb|1|2|promoted||5\n");
+    DONE(store_last_decisions(fixture->store, 2, tell, &two, &fixture->error));
+    assert_memory_equal(two.said, told.said, strlen(two.said));
+    assert_null(strstr(two.said, "promoted"));
+}
+
+static void collect_lane(void *data, const char *metric, const char *scope)
+{
+    struct told *told = data;
+    size_t length = strlen(told->said);
+
+    snprintf(told->said + length, sizeof(told->said) - length, "%s/%s;", metric, scope);
+}
+
+static void test_every_frontier(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_result row = row_of("b", 1);
+    struct told told = {""};
+
+    decide(fixture, add(fixture, "a", 1), DECISION_BASELINE, 0);
+    row.scope = (char *)"night 2";
+    row.metric = (char *)"accuracy";
+    decide(fixture, add_row(fixture, &row), DECISION_BASELINE, 0);
+    row.experiment_id = (char *)"c";
+    row.scope = (char *)"unknown";
+    add_row(fixture, &row);
+    DONE(store_each_frontier(fixture->store, collect_lane, &told, &fixture->error));
+    assert_string_equal(told.said, "accuracy/night 2;val_bpb/;");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        STORE_TEST(test_every_column_of_a_job),
+        STORE_TEST(test_a_job_is_saved),
+        STORE_TEST(test_jobs_in_order_of_arrival),
+        STORE_TEST(test_a_job_ends),
+        STORE_TEST(test_a_job_that_failed_leaves_no_pull),
+        STORE_TEST(test_a_job_cannot_end_within_another_transaction),
+        STORE_TEST(test_documents),
+        STORE_TEST(test_when_a_step_began),
+        STORE_TEST(test_counts),
+        STORE_TEST(test_the_last_decisions),
+        STORE_TEST(test_every_frontier),
+    };
+
+    return cmocka_run_group_tests_name("store-job", tests, NULL, NULL);
+}

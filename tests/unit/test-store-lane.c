@@ -1,0 +1,441 @@
+/*
+ * The store's frontier, queue, moves, and what the settling of a pull request does to them.
+ */
+
+#include "store-fixture.h"
+
+static char val_bpb[] = "val_bpb";
+static char accuracy[] = "accuracy";
+static const struct config_metric minimize = {.name = val_bpb, .direction = METRIC_MINIMIZE};
+static const struct config_metric maximize = {.name = val_bpb, .direction = METRIC_MAXIMIZE};
+
+/* ---- frontier ----------------------------------------------------------------------------------- */
+
+static void test_no_frontier(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_frontier frontier;
+
+    add(fixture, "queued", 1);
+    decide(fixture, add(fixture, "discarded", 2), DECISION_DISCARDED, 0);
+    decide(fixture, add(fixture, "failed", 3), DECISION_FAILED, 0);
+    frontier = frontier_of(fixture, &minimize, "");
+    assert_false(frontier.known);
+    assert_int_equal(frontier.result, 0);
+}
+
+static void test_the_best_that_counts(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_result row = row_of("low", -1e308);
+    struct store_frontier frontier;
+    int64_t low, high;
+
+    row.modified_ns = INT64_MAX;
+    row.file_name = (char *)"low \xff.json";
+    low = add_row(fixture, &row);
+    decide(fixture, low, DECISION_BASELINE, 0);
+    decide(fixture, add(fixture, "middle", 5e-324), DECISION_BASELINE, 0);
+    high = add(fixture, "high", 1e308);
+    promote(fixture, high, 7);
+    reopen(fixture);
+    frontier = frontier_of(fixture, &minimize, "");
+    assert_true(frontier.known && frontier.value == -1e308);
+    assert_int_equal(frontier.result, low);
+    assert_int_equal(frontier.modified_ns, INT64_MAX);
+    assert_string_equal(frontier.file_name, "low \xff.json");
+    assert_false(frontier.revocable);
+    frontier = frontier_of(fixture, &maximize, "");
+    assert_true(frontier.known && frontier.value == 1e308);
+    assert_int_equal(frontier.result, high);
+    assert_true(frontier.revocable);
+}
+
+static void test_ties_belong_to_the_first(void **state)
+{
+    struct fixture *fixture = *state;
+    int64_t first = add(fixture, "first", 1);
+    int64_t second = add(fixture, "second", 1);
+
+    decide(fixture, second, DECISION_BASELINE, 0);
+    decide(fixture, first, DECISION_BASELINE, 0);
+    assert_int_equal(frontier_of(fixture, &minimize, "").result, first);
+    assert_int_equal(frontier_of(fixture, &maximize, "").result, first);
+}
+
+static void test_metrics_and_scopes_do_not_meet(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_result row = row_of("scoped", 1);
+    struct config_metric other = {.name = accuracy, .direction = METRIC_MINIMIZE};
+
+    row.scope = (char *)"segment";
+    decide(fixture, add_row(fixture, &row), DECISION_BASELINE, 0);
+    assert_false(frontier_of(fixture, &minimize, "").known);
+    assert_false(frontier_of(fixture, &other, "segment").known);
+    assert_true(frontier_of(fixture, &minimize, "segment").known);
+}
+
+static void test_a_configured_baseline(void **state)
+{
+    struct fixture *fixture = *state;
+    struct config_metric metric = {.name = val_bpb, .has_baseline = true, .baseline = 2};
+    struct store_frontier frontier = frontier_of(fixture, &metric, "");
+    int64_t better;
+
+    assert_true(frontier.known && frontier.value == 2);
+    assert_int_equal(frontier.result, 0);
+    assert_string_equal(frontier.file_name, "");
+    decide(fixture, add(fixture, "worse", 3), DECISION_BASELINE, 0);
+    decide(fixture, add(fixture, "equal", 2), DECISION_BASELINE, 0);
+    assert_int_equal(frontier_of(fixture, &metric, "").result, 0);
+    better = add(fixture, "better", 1);
+    decide(fixture, better, DECISION_BASELINE, 0);
+    frontier = frontier_of(fixture, &metric, "");
+    assert_true(frontier.value == 1);
+    assert_int_equal(frontier.result, better);
+    metric.direction = METRIC_MAXIMIZE;
+    assert_true(frontier_of(fixture, &metric, "").value == 3);
+    metric.baseline = 4;
+    assert_true(frontier_of(fixture, &metric, "").value == 4);
+}
+
+struct points {
+    char said[256];
+};
+
+static void collect_point(void *data, const struct store_point *point)
+{
+    struct points *points = data;
+    size_t length = strlen(points->said);
+
+    snprintf(points->said + length, sizeof(points->said) - length, "%s%s=%g%s", length ? " " : "",
+             point->experiment_id, point->value, point->baseline ? "!" : "");
+}
+
+static void check_history(struct fixture *fixture, const char *scope, unsigned limit,
+                          const char *expected)
+{
+    struct points points = {""};
+
+    DONE(store_frontier_history(fixture->store, "val_bpb", scope, limit, collect_point, &points,
+                                &fixture->error));
+    assert_string_equal(points.said, expected);
+}
+
+static void test_history(void **state)
+{
+    struct fixture *fixture = *state;
+    int64_t a = add(fixture, "a", 4), b = add(fixture, "b", 3), c = add(fixture, "c", 2);
+    int64_t d = add(fixture, "d", 1);
+
+    check_history(fixture, "", 10, "");
+    decide(fixture, a, DECISION_BASELINE, 0);
+    promote(fixture, b, 1);
+    decide(fixture, c, DECISION_DISCARDED, b);
+    promote(fixture, d, 2);
+    check_history(fixture, "", 10, "a=4! b=3 d=1");
+    check_history(fixture, "", 2, "b=3 d=1");
+    check_history(fixture, "", 0, "");
+    check_history(fixture, "other", 10, "");
+    settle(fixture, b, PULL_CLOSED);
+    check_history(fixture, "", 10, "a=4! d=1");
+}
+
+/* ---- pull requests that are settled -------------------------------------------------------------- */
+
+static void test_merged(void **state)
+{
+    struct fixture *fixture = *state;
+    int64_t promoted = add(fixture, "promoted", 1), beaten = add(fixture, "beaten", 2);
+
+    promote(fixture, promoted, 1);
+    decide(fixture, beaten, DECISION_DISCARDED, promoted);
+    assert_true(has_content(fixture, promoted) && has_content(fixture, beaten));
+    assert_int_equal(settle(fixture, promoted, PULL_MERGED), 0);
+    assert_false(has_content(fixture, promoted) || has_content(fixture, beaten));
+    assert_int_equal(decision_of(fixture, promoted), DECISION_PROMOTED);
+    assert_int_equal(decision_of(fixture, beaten), DECISION_DISCARDED);
+    assert_int_equal(frontier_of(fixture, &minimize, "").result, promoted);
+    assert_false(frontier_of(fixture, &minimize, "").revocable);
+}
+
+static void test_closed(void **state)
+{
+    struct fixture *fixture = *state;
+    int64_t base = add(fixture, "base", 9), first = add(fixture, "first", 5);
+    int64_t by_first = add(fixture, "by-first", 6), late = add(fixture, "late", 7);
+    int64_t second = add(fixture, "second", 4), by_second = add(fixture, "by-second", 4.5);
+    int64_t by_base = add(fixture, "by-base", 10), crashed = add(fixture, "crashed", 8);
+
+    decide(fixture, base, DECISION_BASELINE, 0);
+    promote(fixture, first, 1);
+    decide(fixture, by_first, DECISION_DISCARDED, first);
+    decide(fixture, late, DECISION_SUPERSEDED, first);
+    decide(fixture, crashed, DECISION_CRASHED, first);
+    decide(fixture, by_base, DECISION_DISCARDED, base);
+    promote(fixture, second, 2);
+    decide(fixture, by_second, DECISION_DISCARDED, second);
+    /* What was promoted stays so, whatever it was measured against. */
+    decide(fixture, second, DECISION_PROMOTED, first);
+    assert_int_equal(settle(fixture, first, PULL_CLOSED), 2);
+    assert_int_equal(decision_of(fixture, second), DECISION_PROMOTED);
+    assert_int_equal(decision_of(fixture, by_first), DECISION_QUEUED);
+    assert_int_equal(decision_of(fixture, late), DECISION_QUEUED);
+    assert_true(has_content(fixture, by_first) && has_content(fixture, late));
+    assert_false(has_content(fixture, first) || has_content(fixture, by_base));
+    assert_int_equal(decision_of(fixture, first), DECISION_PROMOTED);
+    assert_int_equal(decision_of(fixture, by_base), DECISION_DISCARDED);
+    assert_int_equal(decision_of(fixture, crashed), DECISION_CRASHED);
+    assert_int_equal(decision_of(fixture, by_second), DECISION_DISCARDED);
+    assert_int_equal(frontier_of(fixture, &minimize, "").result, second);
+    assert_int_equal(settle(fixture, second, PULL_CLOSED), 1);
+    assert_int_equal(frontier_of(fixture, &minimize, "").result, base);
+    /* Judged anew against what stays, it is let go of. */
+    decide(fixture, by_first, DECISION_DISCARDED, base);
+    assert_false(has_content(fixture, by_first));
+    assert_int_equal(settle(fixture, first, PULL_CLOSED), 0);
+}
+
+static void test_beaten_by_what_was_merged_before(void **state)
+{
+    struct fixture *fixture = *state;
+    int64_t promoted = add(fixture, "promoted", 1), beaten = add(fixture, "beaten", 2);
+
+    promote(fixture, promoted, 1);
+    settle(fixture, promoted, PULL_MERGED);
+    decide(fixture, beaten, DECISION_DISCARDED, promoted);
+    assert_false(has_content(fixture, beaten));
+}
+
+static void collect_pull(void *data, int64_t result, const char *experiment_id, int64_t pull)
+{
+    struct points *points = data;
+    size_t length = strlen(points->said);
+
+    snprintf(points->said + length, sizeof(points->said) - length, "%d %s #%lld;", (int)result,
+             experiment_id, (long long)pull);
+}
+
+static void test_open_pulls(void **state)
+{
+    struct fixture *fixture = *state;
+    struct points points = {""};
+    int64_t a = add(fixture, "a", 3), b = add(fixture, "b", 2), c = add(fixture, "c", 1), pull;
+    unsigned count;
+    char *experiment_id;
+
+    DONE(store_last_pull(fixture->store, &pull, &experiment_id, &fixture->error));
+    assert_int_equal(pull, 0);
+    assert_null(experiment_id);
+    promote(fixture, a, 5);
+    promote(fixture, b, INT64_MAX);
+    promote(fixture, c, 6);
+    settle(fixture, a, PULL_MERGED);
+    DONE(store_each_open_pull(fixture->store, collect_pull, &points, &fixture->error));
+    assert_string_equal(points.said, "2 b #9223372036854775807;3 c #6;");
+    DONE(store_count_open_pulls(fixture->store, &count, &fixture->error));
+    assert_int_equal(count, 2);
+    DONE(store_last_pull(fixture->store, &pull, &experiment_id, &fixture->error));
+    assert_int_equal(pull, 6);
+    assert_string_equal(experiment_id, "c");
+    free(experiment_id);
+}
+
+static void check_measured(struct fixture *fixture, const char *measured, const char *expected,
+                           int64_t expected_pull)
+{
+    CLEANUP_FREE char *experiment_id = NULL;
+    int64_t pull = -1;
+
+    DONE(store_find_measured(fixture->store, measured, &experiment_id, &pull, &fixture->error));
+    assert_string_equal(experiment_id ? experiment_id : "nobody", expected);
+    assert_int_equal(pull, expected_pull);
+}
+
+static void test_find_measured(void **state)
+{
+    struct fixture *fixture = *state;
+    int64_t a = add(fixture, "a", 3), b = add(fixture, "b", 2);
+
+    promote(fixture, a, 5);
+    promote(fixture, b, 6);
+    decide(fixture, add(fixture, "of a diff", 1), DECISION_PROMOTED, 0);
+    check_measured(fixture, "measured-1", "a", 5);
+    check_measured(fixture, "measured-2", "b", 6);
+    check_measured(fixture, "measured-3", "nobody", 0);
+    check_measured(fixture, "", "nobody", 0);
+    settle(fixture, a, PULL_MERGED);
+    settle(fixture, b, PULL_CLOSED);
+    check_measured(fixture, "measured-1", "nobody", 0);
+    check_measured(fixture, "measured-2", "b", 6);
+}
+
+/* ---- queue -------------------------------------------------------------------------------------- */
+
+static void collect_lane(void *data, const char *metric, const char *scope)
+{
+    struct points *points = data;
+    size_t length = strlen(points->said);
+
+    snprintf(points->said + length, sizeof(points->said) - length, "%s/%s;", metric, scope);
+}
+
+/* Takes what is queued, one after the other, and says in which order. */
+static void check_order(struct fixture *fixture, enum store_next which, const char *expected)
+{
+    char said[64] = "";
+
+    DONE(store_begin(fixture->store, &fixture->error));
+    for (;;) {
+        CLEANUP(store_result_freep) struct store_result *next = NULL;
+
+        DONE(store_next_queued(fixture->store, "val_bpb", "", which, &next, &fixture->error));
+        if (!next)
+            break;
+        snprintf(said + strlen(said), sizeof(said) - strlen(said), "%s", next->experiment_id);
+        decide(fixture, next->id, DECISION_FAILED, 0);
+    }
+    store_rollback(fixture->store);
+    assert_string_equal(said, expected);
+}
+
+static void test_the_next(void **state)
+{
+    static const struct {
+        const char *id;
+        double after;
+        int64_t modified_ns;
+        const char *file_name, *status, *metric;
+    } rows[] = {
+        {"a", 3, 50, "a", "ok", "val_bpb"},          {"b", 1, 20, "b", "ok", "val_bpb"},
+        {"c", 2, 20, "a", "keep", "val_bpb"},        {"d", 9, 60, "a", "baseline", "val_bpb"},
+        {"e", 1, -1, "z", "ok", "val_bpb"},          {"f", 3, 50, "a", "ok", "val_bpb"},
+        {"g", 4, 70, "\xff", "baseline", "val_bpb"}, {"h", 0, 0, "a", "ok", "accuracy"},
+    };
+    struct fixture *fixture = *state;
+    struct points lanes = {""};
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct store_result row = row_of(rows[i].id, rows[i].after);
+
+        row.modified_ns = rows[i].modified_ns;
+        row.file_name = (char *)rows[i].file_name;
+        row.status = (char *)rows[i].status;
+        row.metric = (char *)rows[i].metric;
+        add_row(fixture, &row);
+    }
+    check_order(fixture, STORE_NEXT_ARRIVED, "ecbafdg");
+    check_order(fixture, STORE_NEXT_BASELINE, "dg");
+    check_order(fixture, STORE_NEXT_LOWEST, "ebcafgd");
+    check_order(fixture, STORE_NEXT_HIGHEST, "dgafceb");
+    DONE(store_each_lane(fixture->store, collect_lane, &lanes, &fixture->error));
+    assert_true(strcmp(lanes.said, "val_bpb/;accuracy/;") == 0 ||
+                strcmp(lanes.said, "accuracy/;val_bpb/;") == 0);
+}
+
+static void test_a_job_takes_it_out_of_the_queue(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_result *next = NULL;
+    struct store_job job = {.result = add(fixture, "exp-1", 1), .reference = NAN};
+    struct points lanes = {""};
+    unsigned waiting;
+
+    DONE(store_add_job(fixture->store, &job, &fixture->error));
+    DONE(store_next_queued(fixture->store, "val_bpb", "", STORE_NEXT_ARRIVED, &next,
+                           &fixture->error));
+    assert_null(next);
+    DONE(store_each_lane(fixture->store, collect_lane, &lanes, &fixture->error));
+    assert_string_equal(lanes.said, "");
+    DONE(store_count_waiting(fixture->store, &waiting, &fixture->error));
+    assert_int_equal(waiting, 0);
+    assert_int_equal(decision_of(fixture, job.result), DECISION_QUEUED);
+}
+
+/* ---- moves -------------------------------------------------------------------------------------- */
+
+struct moves {
+    int64_t ids[4];
+    size_t count;
+};
+
+static const char strange_name[] = "\xff\x01 \"name\"\n.json";
+
+static void collect_move(void *data, int64_t id, const struct spool_move *move)
+{
+    struct moves *moves = data;
+
+    moves->ids[moves->count++] = id;
+    if (moves->count == 1) {
+        assert_string_equal(move->name, strange_name);
+        assert_true(move->inode == UINT64_MAX);
+        assert_int_equal(move->place, SPOOL_REJECT);
+        assert_string_equal(move->day, "2026-01-31");
+        assert_string_equal(move->reason, "line 1: wrong");
+        assert_string_equal(move->patch, "a.patch");
+    } else {
+        assert_int_equal(move->place, SPOOL_ARCHIVE);
+        assert_null(move->reason);
+        assert_null(move->patch);
+    }
+}
+
+static void test_moves(void **state)
+{
+    struct fixture *fixture = *state;
+    struct spool_move move = {
+        .name = strange_name,
+        .inode = UINT64_MAX,
+        .place = SPOOL_REJECT,
+        .day = "2026-01-31",
+        .reason = "line 1: wrong",
+        .patch = "a.patch",
+    };
+    struct spool_move plain = {.name = "b.json", .inode = 2, .day = "2026-01-31"};
+    CLEANUP(store_result_freep) struct store_result *row = NULL;
+    struct moves moves = {.count = 0};
+    int64_t result = add(fixture, "exp-1", 1), first, second;
+    bool has;
+
+    DONE(store_add_move(fixture->store, &move, 0, &first, &fixture->error));
+    DONE(store_add_move(fixture->store, &plain, result, &second, &fixture->error));
+    reopen(fixture);
+    DONE(store_each_move(fixture->store, collect_move, &moves, &fixture->error));
+    assert_int_equal(moves.count, 2);
+    assert_true(moves.ids[0] == first && moves.ids[1] == second);
+    DONE(store_has_move(fixture->store, strange_name, UINT64_MAX, &has, &fixture->error));
+    assert_true(has);
+    DONE(store_has_move(fixture->store, strange_name, 1, &has, &fixture->error));
+    assert_false(has);
+    DONE(store_has_move(fixture->store, "\xff", UINT64_MAX, &has, &fixture->error));
+    assert_false(has);
+    DONE(store_end_move(fixture->store, first, NULL, &fixture->error));
+    DONE(store_end_move(fixture->store, second, "2026-01-31/b.json", &fixture->error));
+    DONE(store_has_move(fixture->store, "b.json", 2, &has, &fixture->error));
+    assert_false(has);
+    DONE(store_load(fixture->store, result, &row, &fixture->error));
+    assert_string_equal(row->archived, "2026-01-31/b.json");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        STORE_TEST(test_no_frontier),
+        STORE_TEST(test_the_best_that_counts),
+        STORE_TEST(test_ties_belong_to_the_first),
+        STORE_TEST(test_metrics_and_scopes_do_not_meet),
+        STORE_TEST(test_a_configured_baseline),
+        STORE_TEST(test_history),
+        STORE_TEST(test_merged),
+        STORE_TEST(test_closed),
+        STORE_TEST(test_beaten_by_what_was_merged_before),
+        STORE_TEST(test_open_pulls),
+        STORE_TEST(test_find_measured),
+        STORE_TEST(test_the_next),
+        STORE_TEST(test_a_job_takes_it_out_of_the_queue),
+        STORE_TEST(test_moves),
+    };
+
+    return cmocka_run_group_tests_name("store-lane", tests, NULL, NULL);
+}

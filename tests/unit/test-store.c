@@ -1,0 +1,616 @@
+/*
+ * The store as a file: opened, refused, locked, full. And its results: added, found, decided.
+ */
+
+#include "store-fixture.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- the file ----------------------------------------------------------------------------------- */
+
+static char *path_of(const struct fixture *fixture, const char *name)
+{
+    return file_join(fixture->directory, name);
+}
+
+static char *read_whole(const struct fixture *fixture, const char *name, size_t *length)
+{
+    CLEANUP_FREE char *path = path_of(fixture, name);
+    struct error error;
+    char *bytes = NULL;
+
+    if (file_read(&bytes, length, AT_FDCWD, path, 16u << 20, &error) < 0)
+        fail_msg("%s", error.message);
+    return bytes;
+}
+
+static void write_whole(const struct fixture *fixture, const char *name, const char *bytes,
+                        size_t length)
+{
+    CLEANUP_FREE char *path = path_of(fixture, name);
+    struct error error;
+
+    if (file_write(AT_FDCWD, path, bytes, length, 0600, &error) < 0)
+        fail_msg("%s", error.message);
+}
+
+/* As somebody with a sqlite3 shell does. */
+static void execute(const struct fixture *fixture, const char *sql)
+{
+    CLEANUP_FREE char *path = path_of(fixture, "winnowd.db");
+    sqlite3 *database;
+
+    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(database, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(database);
+}
+
+static void close_store(struct fixture *fixture)
+{
+    store_free(fixture->store);
+    fixture->store = NULL;
+}
+
+/* The sentence of the refusal. */
+static const char *refused(struct fixture *fixture, bool read_only)
+{
+    struct store *second = NULL;
+
+    assert_int_equal(store_open(&second, fixture->directory, read_only, &fixture->error), -1);
+    assert_null(second);
+    assert_int_equal(fixture->error.kind, ERROR_PERMANENT);
+    return fixture->error.message;
+}
+
+static void test_what_was_added_survives(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP(store_result_freep) struct store_result *row = NULL;
+    int64_t id = add(fixture, "exp-1", 0.5);
+
+    reopen(fixture);
+    DONE(store_find(fixture->store, "exp-1", &row, &fixture->error));
+    assert_non_null(row);
+    assert_int_equal(row->id, id);
+    assert_true(has_content(fixture, id));
+}
+
+static void test_a_newer_version_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *before = NULL;
+    CLEANUP_FREE char *after = NULL;
+    size_t before_length, after_length;
+
+    close_store(fixture);
+    execute(fixture, "PRAGMA user_version = 1000000");
+    before = read_whole(fixture, "winnowd.db", &before_length);
+    assert_non_null(strstr(refused(fixture, false), "newer"));
+    assert_non_null(strstr(refused(fixture, true), "newer"));
+    assert_non_null(strstr(fixture->error.message, "1000000"));
+    after = read_whole(fixture, "winnowd.db", &after_length);
+    assert_int_equal(before_length, after_length);
+    assert_memory_equal(before, after, after_length);
+    execute(fixture, "PRAGMA user_version = 1");
+    reopen(fixture);
+}
+
+static void fill(struct fixture *fixture, int count)
+{
+    DONE(store_begin(fixture->store, &fixture->error));
+    for (int i = 0; i < count; i++) {
+        char id[32];
+
+        snprintf(id, sizeof(id), "exp-%d", i);
+        add(fixture, id, i);
+    }
+    DONE(store_commit(fixture->store, &fixture->error));
+}
+
+/* Refused, and not a byte of it or of its log is another one. */
+static void check_left_alone(struct fixture *fixture, bool with_log)
+{
+    static const char *const names[] = {"winnowd.db", "winnowd.db-wal"};
+    char *before[2], *after[2];
+    size_t before_length[2], after_length[2];
+
+    for (int i = 0; i < 1 + with_log; i++)
+        before[i] = read_whole(fixture, names[i], &before_length[i]);
+    assert_non_null(strstr(refused(fixture, false), "damaged"));
+    assert_non_null(strstr(fixture->error.message, "winnowd.db"));
+    for (int i = 0; i < 1 + with_log; i++) {
+        after[i] = read_whole(fixture, names[i], &after_length[i]);
+        assert_int_equal(before_length[i], after_length[i]);
+        assert_memory_equal(before[i], after[i], after_length[i]);
+        free(before[i]);
+        free(after[i]);
+    }
+}
+
+static void test_no_database_at_all(void **state)
+{
+    struct fixture *fixture = *state;
+    char garbage[8192];
+
+    close_store(fixture);
+    memset(garbage, 'x', sizeof(garbage));
+    write_whole(fixture, "winnowd.db", garbage, sizeof(garbage));
+    check_left_alone(fixture, false);
+}
+
+static void test_a_damaged_page(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *bytes = NULL;
+    size_t length;
+
+    fill(fixture, 300);
+    close_store(fixture);
+    bytes = read_whole(fixture, "winnowd.db", &length);
+    memset(bytes + length - 3 * 4096, 0xa5, 4096);
+    write_whole(fixture, "winnowd.db", bytes, length);
+    check_left_alone(fixture, false);
+}
+
+static void test_a_file_cut_short(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *bytes = NULL;
+    size_t length;
+
+    fill(fixture, 300);
+    close_store(fixture);
+    bytes = read_whole(fixture, "winnowd.db", &length);
+    write_whole(fixture, "winnowd.db", bytes, length / 2);
+    check_left_alone(fixture, false);
+}
+
+/* A crash leaves a log behind, which the next one to open it would write back into the file. */
+static void test_a_damaged_page_and_a_log(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *bytes = NULL;
+    CLEANUP_FREE char *log = NULL;
+    size_t length, log_length;
+
+    fill(fixture, 300);
+    reopen(fixture);
+    add(fixture, "the last", 1);
+    bytes = read_whole(fixture, "winnowd.db", &length);
+    log = read_whole(fixture, "winnowd.db-wal", &log_length);
+    assert_true(log_length > 0);
+    close_store(fixture);
+    memset(bytes + length - 3 * 4096, 0xa5, 4096);
+    write_whole(fixture, "winnowd.db", bytes, length);
+    write_whole(fixture, "winnowd.db-wal", log, log_length);
+    check_left_alone(fixture, true);
+}
+
+/* The lock belongs to the process, so that another one has to try. */
+static void refused_elsewhere(struct fixture *fixture, char message[static 1024])
+{
+    int ends[2], status;
+    ssize_t length;
+    pid_t child;
+
+    assert_int_equal(pipe(ends), 0);
+    child = fork();
+    if (child == 0) {
+        struct store *second;
+        struct error error = {0};
+
+        if (store_open(&second, fixture->directory, false, &error) == 0 ||
+            write(ends[1], error.message, strlen(error.message)) < 0)
+            _exit(1);
+        _exit(error.kind == ERROR_PERMANENT ? 0 : 2);
+    }
+    close(ends[1]);
+    length = read(ends[0], message, 1023);
+    close(ends[0]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_true(length > 0);
+    message[length] = '\0';
+}
+
+static void test_one_writer(void **state)
+{
+    struct fixture *fixture = *state;
+    char message[1024], pid[32];
+
+    snprintf(pid, sizeof(pid), "process %d)", (int)getpid());
+    refused_elsewhere(fixture, message);
+    assert_non_null(strstr(message, pid));
+    assert_non_null(strstr(message, fixture->directory));
+    assert_int_equal(store_writer(fixture->directory), getpid());
+    close_store(fixture);
+    assert_int_equal(store_writer(fixture->directory), 0);
+    reopen(fixture);
+}
+
+static void test_a_reader_beside_the_writer(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP(store_freep) struct store *reader = NULL;
+    CLEANUP(store_result_freep) struct store_result *row = NULL;
+    CLEANUP(store_result_freep) struct store_result *uncommitted = NULL;
+    int64_t move;
+
+    add(fixture, "exp-1", 1);
+    DONE(store_open(&reader, fixture->directory, true, &fixture->error));
+    DONE(store_begin(fixture->store, &fixture->error));
+    add(fixture, "exp-2", 2);
+    DONE(store_find(reader, "exp-1", &row, &fixture->error));
+    DONE(store_find(reader, "exp-2", &uncommitted, &fixture->error));
+    DONE(store_commit(fixture->store, &fixture->error));
+    assert_non_null(row);
+    assert_null(uncommitted);
+    DONE(store_find(reader, "exp-2", &uncommitted, &fixture->error));
+    assert_non_null(uncommitted);
+    assert_int_equal(
+        store_add_move(reader, &(struct spool_move){.name = "x"}, 0, &move, &fixture->error), -1);
+}
+
+static void test_a_snapshot_is_of_one_moment(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP(store_freep) struct store *reader = NULL;
+    unsigned waiting;
+
+    DONE(store_open(&reader, fixture->directory, true, &fixture->error));
+    DONE(store_snapshot(reader, &fixture->error));
+    DONE(store_count_waiting(reader, &waiting, &fixture->error));
+    assert_int_equal(waiting, 0);
+    add(fixture, "exp-1", 1);
+    DONE(store_count_waiting(reader, &waiting, &fixture->error));
+    assert_int_equal(waiting, 0);
+    store_rollback(reader);
+    DONE(store_count_waiting(reader, &waiting, &fixture->error));
+    assert_int_equal(waiting, 1);
+}
+
+static void test_a_reader_makes_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *path = path_of(fixture, "winnowd.db");
+
+    close_store(fixture);
+    assert_int_equal(unlink(path), 0);
+    refused(fixture, true);
+    assert_int_equal(access(path, F_OK), -1);
+    DONE(file_remove_tree(fixture->directory, &fixture->error));
+    refused(fixture, false);
+}
+
+static void test_rollback(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP(store_result_freep) struct store_result *row = NULL;
+    int64_t kept = add(fixture, "kept", 1);
+
+    DONE(store_begin(fixture->store, &fixture->error));
+    add(fixture, "dropped", 2);
+    decide(fixture, kept, DECISION_BASELINE, 0);
+    store_rollback(fixture->store);
+    store_rollback(fixture->store); /* of nothing is nothing */
+    DONE(store_find(fixture->store, "dropped", &row, &fixture->error));
+    assert_null(row);
+    assert_int_equal(decision_of(fixture, kept), DECISION_QUEUED);
+    assert_true(has_content(fixture, kept));
+    add(fixture, "dropped", 2);
+}
+
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* Writing fails in the middle of a transaction, and at its end; nothing of it is left, and all goes
+ * on once there is room. */
+static void test_a_full_disk(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_result row = row_of("too large", 1);
+    CLEANUP_FREE char *bytes = memory_new(4u << 20);
+    struct store_content content = {.bytes = bytes, .length = 4u << 20};
+    CLEANUP(store_result_freep) struct store_result *found = NULL;
+    int64_t id;
+
+    add(fixture, "before", 1);
+    signal(SIGXFSZ, SIG_IGN);
+    limit_files(1u << 20);
+    assert_int_equal(store_set_document(fixture->store, 1, bytes, bytes, &fixture->error), 0);
+    memset(bytes, 'x', (4u << 20) - 1);
+    assert_int_equal(store_set_document(fixture->store, 1, bytes, bytes, &fixture->error), -1);
+    assert_int_equal(fixture->error.kind, ERROR_TRANSIENT);
+    DONE(store_begin(fixture->store, &fixture->error));
+    if (store_add(fixture->store, &row, &content, &id, &fixture->error) == 0) {
+        assert_int_equal(store_commit(fixture->store, &fixture->error), -1);
+        assert_int_equal(fixture->error.kind, ERROR_TRANSIENT);
+    }
+    store_rollback(fixture->store);
+    limit_files(RLIM_INFINITY);
+    DONE(store_find(fixture->store, "too large", &found, &fixture->error));
+    assert_null(found);
+    reopen(fixture);
+    DONE(store_begin(fixture->store, &fixture->error));
+    DONE(store_add(fixture->store, &row, &content, &id, &fixture->error));
+    DONE(store_commit(fixture->store, &fixture->error));
+    assert_true(has_content(fixture, id));
+}
+
+static void test_a_lock_of_somebody_else_is_transient(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *path = path_of(fixture, "winnowd.db");
+    sqlite3 *other;
+
+    assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(store_begin(fixture->store, &fixture->error), -1);
+    assert_int_equal(fixture->error.kind, ERROR_TRANSIENT);
+    sqlite3_close(other);
+    DONE(store_begin(fixture->store, &fixture->error));
+    DONE(store_commit(fixture->store, &fixture->error));
+}
+
+/* ---- results ------------------------------------------------------------------------------------ */
+
+static void test_every_column(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_result given = {
+        .experiment_id = (char *)"exp.1",
+        .scope = (char *)"segment 2",
+        .metric = (char *)"accuracy",
+        .status = (char *)"NEW_BEST \xe2\x9c\x93",
+        .after = -1.7976931348623157e308,
+        .before = 5e-324,
+        .has_change = false,
+        .file_name = (char *)"\xff\xfe name.json",
+        .modified_ns = INT64_MIN + 1,
+    };
+    CLEANUP(store_result_freep) struct store_result *row = NULL;
+    CLEANUP(store_result_freep) struct store_result *found = NULL;
+    int64_t id;
+
+    memset(given.digest, 'a', sizeof(given.digest) - 1);
+    id = add_row(fixture, &given);
+    reopen(fixture);
+    DONE(store_load(fixture->store, id, &row, &fixture->error));
+    assert_string_equal(row->experiment_id, given.experiment_id);
+    assert_string_equal(row->scope, given.scope);
+    assert_string_equal(row->metric, given.metric);
+    assert_string_equal(row->status, given.status);
+    assert_true(row->after == given.after && row->before == given.before);
+    assert_false(row->has_change);
+    assert_string_equal(row->file_name, given.file_name);
+    assert_int_equal(row->modified_ns, given.modified_ns);
+    assert_string_equal(row->digest, given.digest);
+    assert_int_equal(row->decision, DECISION_QUEUED);
+    assert_string_equal(row->reason, "");
+    assert_true(row->received_ms > 0);
+    assert_int_equal(row->reference_result, 0);
+    assert_null(row->archived);
+    DONE(store_find(fixture->store, "exp.1", &found, &fixture->error));
+    assert_int_equal(found->id, id);
+}
+
+static void test_numbers_that_are_none(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP(store_result_freep) struct store_result *row = NULL;
+    int64_t id = add(fixture, "exp-1", NAN);
+
+    DONE(store_load(fixture->store, id, &row, &fixture->error));
+    assert_true(isnan(row->after) && isnan(row->before));
+}
+
+static void test_what_is_not_there(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_result *row = (void *)fixture;
+
+    DONE(store_find(fixture->store, "nobody", &row, &fixture->error));
+    assert_null(row);
+    row = (void *)fixture;
+    DONE(store_load(fixture->store, 12345678901234, &row, &fixture->error));
+    assert_null(row);
+    assert_false(has_content(fixture, 1));
+}
+
+static void test_identifiers_are_unique(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_result row = row_of("exp-1", 1);
+    struct store_content content = {.bytes = "{}", .length = 2};
+    int64_t id;
+
+    add(fixture, "exp-1", 1);
+    add(fixture, "EXP-1", 1);
+    assert_int_equal(store_add(fixture->store, &row, &content, &id, &fixture->error), -1);
+}
+
+static void test_a_rejected_one_reserves_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP(store_result_freep) struct store_result *row = NULL;
+    CLEANUP(store_result_freep) struct store_result *again = NULL;
+    int64_t first = add(fixture, "exp-1", 1);
+    int64_t second;
+
+    decide(fixture, first, DECISION_REJECTED, 0);
+    DONE(store_find(fixture->store, "exp-1", &row, &fixture->error));
+    assert_null(row);
+    second = add(fixture, "exp-1", 2);
+    assert_true(second > first);
+    DONE(store_find(fixture->store, "exp-1", &again, &fixture->error));
+    assert_int_equal(again->id, second);
+    assert_int_equal(decision_of(fixture, first), DECISION_REJECTED);
+}
+
+static void test_a_failed_one_is_tried_again(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_result row = row_of("exp-1", 1);
+    struct store_content content = {
+        .bytes = "second", .length = 6, .patch = "patch", .patch_length = 5};
+    CLEANUP(store_result_freep) struct store_result *loaded = NULL;
+    CLEANUP(store_result_freep) struct store_result *next = NULL;
+    CLEANUP_FREE char *bytes = NULL;
+    CLEANUP_FREE char *patch = NULL;
+    size_t length, patch_length;
+    int64_t move, id = add(fixture, "exp-1", 1);
+
+    DONE(store_add_move(fixture->store, &(struct spool_move){.name = "x", .day = ""}, id, &move,
+                        &fixture->error));
+    DONE(store_end_move(fixture->store, move, "2026-01-31/x", &fixture->error));
+    decide(fixture, id, DECISION_FAILED, 0);
+    assert_false(has_content(fixture, id));
+    row.file_name = (char *)"again.json";
+    row.modified_ns = 77;
+    DONE(store_retry(fixture->store, id, &row, &content, &fixture->error));
+    DONE(store_load(fixture->store, id, &loaded, &fixture->error));
+    assert_int_equal(loaded->decision, DECISION_QUEUED);
+    assert_string_equal(loaded->reason, "");
+    assert_string_equal(loaded->file_name, "again.json");
+    assert_int_equal(loaded->modified_ns, 77);
+    assert_null(loaded->archived);
+    DONE(store_load_content(fixture->store, id, &bytes, &length, &patch, &patch_length,
+                            &fixture->error));
+    assert_int_equal(length, 6);
+    assert_memory_equal(bytes, "second", 7);
+    assert_memory_equal(patch, "patch", 6);
+    DONE(store_next_queued(fixture->store, "val_bpb", "", STORE_NEXT_ARRIVED, &next,
+                           &fixture->error));
+    assert_int_equal(next->id, id);
+}
+
+static void test_content_is_bytes(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char bytes[] = "a\0b\xff", patch[] = "\0\0";
+    struct store_result row = row_of("exp-1", 1);
+    struct store_content content = {
+        .bytes = bytes, .length = sizeof(bytes) - 1, .patch = patch, .patch_length = 2};
+    CLEANUP_FREE char *loaded = NULL;
+    CLEANUP_FREE char *loaded_patch = NULL;
+    size_t length, patch_length;
+    int64_t id;
+
+    DONE(store_add(fixture->store, &row, &content, &id, &fixture->error));
+    reopen(fixture);
+    DONE(store_load_content(fixture->store, id, &loaded, &length, &loaded_patch, &patch_length,
+                            &fixture->error));
+    assert_int_equal(length, 4);
+    assert_memory_equal(loaded, bytes, 5);
+    assert_int_equal(patch_length, 2);
+    assert_memory_equal(loaded_patch, patch, 3);
+}
+
+static void test_no_patch_is_no_empty_patch(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_result row = row_of("empty", 1);
+    struct store_content content = {.bytes = "", .length = 0, .patch = "", .patch_length = 0};
+    CLEANUP_FREE char *bytes = NULL;
+    CLEANUP_FREE char *patch = NULL;
+    size_t length, patch_length;
+    int64_t empty, none = add(fixture, "none", 1);
+
+    DONE(store_load_content(fixture->store, none, &bytes, &length, &patch, &patch_length,
+                            &fixture->error));
+    assert_null(patch);
+    free(bytes);
+    bytes = NULL;
+    DONE(store_add(fixture->store, &row, &content, &empty, &fixture->error));
+    DONE(store_load_content(fixture->store, empty, &bytes, &length, &patch, &patch_length,
+                            &fixture->error));
+    assert_int_equal(length, 0);
+    assert_string_equal(bytes, "");
+    assert_non_null(patch);
+    assert_int_equal(patch_length, 0);
+}
+
+static void test_content_is_let_go_of(void **state)
+{
+    static const struct {
+        enum decision decision;
+        bool kept;
+    } rows[] = {
+        {DECISION_BASELINE, false}, {DECISION_PROMOTED, true},   {DECISION_DISCARDED, false},
+        {DECISION_CRASHED, false},  {DECISION_REJECTED, false},  {DECISION_SUPERSEDED, false},
+        {DECISION_FAILED, false},   {DECISION_DUPLICATE, false},
+    };
+    struct fixture *fixture = *state;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        int64_t id = add(fixture, decision_name(rows[i].decision), 1);
+
+        assert_true(has_content(fixture, id));
+        decide(fixture, id, rows[i].decision, 0);
+        assert_int_equal(decision_of(fixture, id), rows[i].decision);
+        assert_int_equal(has_content(fixture, id), rows[i].kept);
+    }
+}
+
+static void test_a_misplaced_file(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_result *row = NULL;
+    struct spool_move move = {.name = "exp-1.json", .inode = 1, .day = "2026-01-31"};
+    int64_t move_id, id = add(fixture, "exp-1", 1);
+
+    DONE(store_add_move(fixture->store, &move, id, &move_id, &fixture->error));
+    DONE(store_end_move(fixture->store, move_id, "2026-01-31/exp-1.json", &fixture->error));
+    DONE(store_next_misplaced(fixture->store, &row, &fixture->error));
+    assert_null(row);
+    decide(fixture, id, DECISION_REJECTED, 0);
+    DONE(store_next_misplaced(fixture->store, &row, &fixture->error));
+    assert_int_equal(row->id, id);
+    assert_string_equal(row->archived, "2026-01-31/exp-1.json");
+    store_result_free(row);
+    DONE(store_end_misplaced(fixture->store, id, &fixture->error));
+    DONE(store_next_misplaced(fixture->store, &row, &fixture->error));
+    assert_null(row);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        STORE_TEST(test_what_was_added_survives),
+        STORE_TEST(test_a_newer_version_is_refused),
+        STORE_TEST(test_no_database_at_all),
+        STORE_TEST(test_a_damaged_page),
+        STORE_TEST(test_a_file_cut_short),
+        STORE_TEST(test_a_damaged_page_and_a_log),
+        STORE_TEST(test_one_writer),
+        STORE_TEST(test_a_reader_beside_the_writer),
+        STORE_TEST(test_a_snapshot_is_of_one_moment),
+        STORE_TEST(test_a_reader_makes_nothing),
+        STORE_TEST(test_rollback),
+        STORE_TEST(test_a_full_disk),
+        STORE_TEST(test_a_lock_of_somebody_else_is_transient),
+        STORE_TEST(test_every_column),
+        STORE_TEST(test_numbers_that_are_none),
+        STORE_TEST(test_what_is_not_there),
+        STORE_TEST(test_identifiers_are_unique),
+        STORE_TEST(test_a_rejected_one_reserves_nothing),
+        STORE_TEST(test_a_failed_one_is_tried_again),
+        STORE_TEST(test_content_is_bytes),
+        STORE_TEST(test_no_patch_is_no_empty_patch),
+        STORE_TEST(test_content_is_let_go_of),
+        STORE_TEST(test_a_misplaced_file),
+    };
+
+    return cmocka_run_group_tests_name("store", tests, NULL, NULL);
+}
