@@ -1,0 +1,77 @@
+"""Fixtures: a project, a forge, a daemon; what must hold after every test is checked at its end."""
+
+import os
+import pathlib
+
+import harness
+import pytest
+
+
+@pytest.fixture(scope="session")
+def the_binary_is_there():
+    assert os.access(harness.BINARY, os.X_OK), f"{harness.BINARY} is not there: build it, or set WINNOWD"
+
+
+@pytest.fixture
+def project(tmp_path):
+    return harness.Project(tmp_path)
+
+
+@pytest.fixture
+def forge(project, tmp_path):
+    return harness.LocalForge(project, tmp_path)
+
+
+REAL = "WINNOWD_TEST_GITEA_URL"
+
+
+@pytest.fixture(params=["1.15", "1.25"])
+def stand_in(request, project):
+    """A Gitea to break, of the older and of the newer kind."""
+    made = harness.StandIn(project, request.param)
+    yield made
+    made.stop()
+
+
+@pytest.fixture(params=["1.15", "1.25"] + (["real"] if os.environ.get(REAL) else []))
+def any_gitea(request, project):
+    """The same, and a real server where there is one."""
+    made = harness.RealGitea(project) if request.param == "real" else harness.StandIn(project, request.param)
+    yield made
+    made.stop()
+
+
+def daemon_of(tmp_path, forge):
+    daemon = harness.Winnowd(tmp_path, forge)
+    yield daemon
+    daemon.check_promises()
+
+
+@pytest.fixture
+def gitea_winnowd(tmp_path, stand_in, the_binary_is_there):
+    yield from daemon_of(tmp_path, stand_in)
+
+
+@pytest.fixture
+def any_winnowd(tmp_path, any_gitea, the_binary_is_there):
+    yield from daemon_of(tmp_path, any_gitea)
+
+
+@pytest.fixture
+def winnowd(tmp_path, forge, the_binary_is_there):
+    yield from daemon_of(tmp_path, forge)
+
+
+@pytest.fixture
+def wrapper(tmp_path, winnowd):
+    winnowd.wrapper = harness.Wrapper(tmp_path / "wrapper")
+    return winnowd.wrapper
+
+
+@pytest.fixture
+def real_logs():
+    """The folder of real experiment logs, where there is one."""
+    folder = os.environ.get("WINNOWD_REAL_LOGS")
+    if not folder:
+        pytest.skip("WINNOWD_REAL_LOGS is not set")
+    return pathlib.Path(folder)

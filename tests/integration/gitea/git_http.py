@@ -1,0 +1,76 @@
+"""git over HTTP: `git http-backend` as CGI, with the pushes seen on the way."""
+
+import gzip
+import os
+import subprocess
+import tempfile
+
+from .api import Response
+from .records import Push
+
+
+def serve(forge, record, method, service_path, query, headers, body):
+    """Runs the backend for one request; pushes end up in the record and in the forge's state."""
+    pushing = service_path == "/git-receive-pack"
+    if headers.get("Content-Encoding", "") == "gzip":
+        body = gzip.decompress(body)
+    with tempfile.TemporaryDirectory(prefix="stand-in-push-") as directory:
+        told = os.path.join(directory, "told")
+        protected = os.path.join(directory, "protected")
+        with open(protected, "w", encoding="utf-8") as file:
+            file.writelines(f"refs/heads/{branch}\n" for branch in forge.protected)
+        environment = forge.git.environment() | {
+            "GIT_PROJECT_ROOT": str(forge.git.path),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "PATH_INFO": service_path,
+            "REQUEST_METHOD": method,
+            "QUERY_STRING": query,
+            "CONTENT_TYPE": headers.get("Content-Type", ""),
+            "CONTENT_LENGTH": str(len(body)),
+            "REMOTE_USER": forge.user,
+            "REMOTE_ADDR": "127.0.0.1",
+            "STAND_IN_PUSH": told,
+            "STAND_IN_PROTECTED": protected,
+        }
+        if headers.get("Git-Protocol"):
+            environment["GIT_PROTOCOL"] = headers["Git-Protocol"]
+        command = ["git", "http-backend"]
+        done = subprocess.run(
+            command, input=body, stdout=subprocess.PIPE, env=environment, check=False
+        )
+        if pushing:
+            note_pushes(forge, record, told)
+    return from_cgi(done.stdout)
+
+
+def note_pushes(forge, record, told):
+    """Reads what the hooks said. Called once the backend has ended."""
+    if not os.path.exists(told):
+        return
+    with open(told, encoding="utf-8", errors="replace") as file:
+        lines = [line.rstrip("\n").split(" ", 4) for line in file]
+    for what, kind, old, new, ref in lines:
+        if what == "asked":
+            record.pushes.append(Push(ref, old, new, kind))
+    for what, _, old, new, ref in lines:
+        if what != "taken":
+            continue
+        for push in record.pushes:
+            if (push.ref, push.old, push.new) == (ref, old, new):
+                push.taken = True
+        if ref.startswith("refs/heads/"):
+            forge.branch_written(ref.removeprefix("refs/heads/"), old, new, "daemon")
+
+
+def from_cgi(output):
+    head, _, body = output.partition(b"\r\n\r\n")
+    status, headers = 200, {}
+    for line in head.decode("latin-1").split("\r\n"):
+        name, _, value = line.partition(": ")
+        if name == "Status":
+            status = int(value.split()[0])
+        elif name:
+            headers[name] = value
+    if not output:
+        return Response(500, b"git http-backend said nothing\n")
+    return Response(status, body, headers)

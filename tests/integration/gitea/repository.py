@@ -1,0 +1,164 @@
+"""The bare repository behind the stand-in: plumbing only, no work tree, no user configuration."""
+
+import os
+import pathlib
+import subprocess
+import tempfile
+
+NOBODY = "0" * 40
+
+# Both hooks tell the server what happened by appending to a file it names for each push. The
+# first sees the new objects while they are still in quarantine, so a push that is refused in the
+# end is known to have been forced all the same; the second sees only what was really updated.
+PRE_RECEIVE = """#!/bin/sh
+refused=0
+while read -r old new ref; do
+    kind=forward
+    case "$old" in *[!0]*) ;; *) kind=create ;; esac
+    case "$new" in *[!0]*) ;; *) kind=delete ;; esac
+    if [ $kind = forward ] && ! git merge-base --is-ancestor "$old" "$new" 2>/dev/null; then
+        kind=forced
+    fi
+    [ -z "$STAND_IN_PUSH" ] || echo "asked $kind $old $new $ref" >>"$STAND_IN_PUSH"
+    if [ -n "$STAND_IN_PROTECTED" ] && grep -Fqx "$ref" "$STAND_IN_PROTECTED"; then
+        echo "" >&2
+        echo "Gitea: Not allowed to push to protected branch ${ref#refs/heads/}" >&2
+        refused=1
+    fi
+done
+exit $refused
+"""
+
+POST_RECEIVE = """#!/bin/sh
+while read -r old new ref; do
+    [ -z "$STAND_IN_PUSH" ] || echo "taken - $old $new $ref" >>"$STAND_IN_PUSH"
+done
+"""
+
+
+class GitError(Exception):
+    """git ended with another status than 0."""
+
+
+class BareRepository:
+    """A bare repository on disk and the few git commands the stand-in needs."""
+
+    def __init__(self, path):
+        self.path = pathlib.Path(path)
+
+    def create(self, base):
+        self.path.mkdir(parents=True)
+        self.git("init", "--quiet", "--bare", f"--initial-branch={base}")
+        self.git("config", "http.receivepack", "true")
+        self.git("config", "receive.advertisePushOptions", "true")
+        self.git("config", "receive.autogc", "false")
+        self.git("config", "uploadpack.allowAnySHA1InWant", "true")
+        for name, text in (("pre-receive", PRE_RECEIVE), ("post-receive", POST_RECEIVE)):
+            hook = self.path / "hooks" / name
+            hook.parent.mkdir(exist_ok=True)
+            hook.write_text(text)
+            hook.chmod(0o755)
+
+    def environment(self):
+        """git's surroundings: nothing of the caller's configuration, a fixed identity."""
+        kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
+        return kept | {
+            "HOME": "/nonexistent",
+            "LC_ALL": "C",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": "/dev/null",
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": "safe.directory",
+            "GIT_CONFIG_VALUE_0": "*",
+            "GIT_AUTHOR_NAME": "A Person",
+            "GIT_AUTHOR_EMAIL": "person@example.org",
+            "GIT_COMMITTER_NAME": "A Person",
+            "GIT_COMMITTER_EMAIL": "person@example.org",
+        }
+
+    def run(self, *arguments, text=None, environment=None):
+        """Runs git, gives back (status, output)."""
+        done = subprocess.run(
+            ["git", "-C", str(self.path), *arguments],
+            input=text if isinstance(text, bytes) else (text or "").encode(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self.environment() | (environment or {}),
+            check=False,
+        )
+        if done.returncode != 0:
+            return done.returncode, done.stderr.decode(errors="replace")
+        return 0, done.stdout.decode(errors="replace")
+
+    def git(self, *arguments, text=None, environment=None):
+        """Runs git, gives back its output without the last line end; GitError where it fails."""
+        status, output = self.run(*arguments, text=text, environment=environment)
+        if status != 0:
+            raise GitError(f"git {' '.join(arguments)}: {status}: {output.strip()}")
+        return output.rstrip("\n")
+
+    def refs(self, *patterns):
+        """Every reference (or those below the patterns) with the object it points at."""
+        listing = self.git("for-each-ref", "--format=%(objectname) %(refname)", *patterns)
+        pairs = (line.split(" ", 1) for line in listing.splitlines())
+        return {name: sha for sha, name in pairs}
+
+    def branches(self):
+        return {
+            name.removeprefix("refs/heads/"): sha for name, sha in self.refs("refs/heads").items()
+        }
+
+    def tip(self, branch):
+        """The commit a branch points at, None where there is no such branch."""
+        return self.refs(f"refs/heads/{branch}").get(f"refs/heads/{branch}")
+
+    def commit_id(self, revision):
+        """The full hash of a branch, tag or hash; None where it is no commit here."""
+        if not revision or revision.startswith("-"):
+            return None
+        status, output = self.run("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+        return output.strip() if status == 0 else None
+
+    def set_ref(self, name, sha, old=None):
+        self.git("update-ref", name, sha, *([old] if old is not None else []))
+
+    def delete_ref(self, name):
+        self.git("update-ref", "-d", name)
+
+    def is_ancestor(self, old, new):
+        return self.run("merge-base", "--is-ancestor", old, new)[0] == 0
+
+    def merge_base(self, one, other):
+        status, output = self.run("merge-base", one, other)
+        return output.strip() if status == 0 else ""
+
+    def commit(self, parents, files, message):
+        """A commit of the first parent's tree with `files` (path: text, None removes) put in."""
+        with tempfile.TemporaryDirectory(prefix="stand-in-index-") as directory:
+            index = {"GIT_INDEX_FILE": os.path.join(directory, "index")}
+            if parents:
+                self.git("read-tree", parents[0], environment=index)
+            lines = []
+            for path, content in files.items():
+                if content is None:
+                    lines.append(f"0 {NOBODY}\t{path}\n")
+                else:
+                    blob = self.git("hash-object", "-w", "--stdin", text=content)
+                    lines.append(f"100644 {blob}\t{path}\n")
+            self.git("update-index", "--index-info", text="".join(lines), environment=index)
+            tree = self.git("write-tree", environment=index)
+        return self.commit_tree(tree, parents, message)
+
+    def commit_tree(self, tree, parents, message):
+        before = [argument for parent in parents for argument in ("-p", parent)]
+        return self.git("commit-tree", tree, *before, text=message)
+
+    def merged_tree(self, one, other):
+        """The tree of a merge without conflict; GitError where there is one."""
+        return self.git("merge-tree", "--write-tree", one, other).splitlines()[0]
+
+    def show(self, sha):
+        """What a commit says: message, author, e-mail and time (ISO 8601)."""
+        output = self.git("show", "--no-patch", "--format=%an%x00%ae%x00%cI%x00%B", sha)
+        name, mail, when, message = output.split("\0", 3)
+        return {"name": name, "email": mail, "date": when, "message": message}

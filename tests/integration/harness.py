@@ -1,0 +1,803 @@
+"""What the integration tests stand on: a project, a forge, and the real daemon beside them.
+
+    Project     a small Python project in a bare repository, and a clone to make changes in
+    LocalForge  the `local` forge as a test sees it: branches, pull requests, and what must hold
+    StandIn     the same for a Gitea that tests can break (package gitea)
+    RealGitea   the same for a real server, named by WINNOWD_TEST_GITEA_URL, _OWNER, _REPO, _TOKEN
+    Winnowd     configuration, spool and process of one daemon; its log as events
+    Wrapper     a directory for PATH that counts calls of a program, and kills the daemon at one
+
+Nothing here sleeps to let something happen: waiting is waiting for a line of the log.
+"""
+
+import base64
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import threading
+import time
+import urllib.parse
+import urllib.request
+
+import yaml
+from gitea import Gitea
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BINARY = os.environ.get("WINNOWD") or str(ROOT / "build/daemon/winnowd")
+# Not the caller's PATH: another python3 on it would be another tox, or none.
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+SANITIZED = {name: os.environ[name] for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS") if name in os.environ}
+# How long a test waits before it says that something did not happen; nothing takes this long.
+PATIENCE = 60
+
+DECISIONS = {
+    "baseline", "promoted", "discarded", "superseded", "crashed", "duplicate", "rejected", "failed",
+}  # fmt: skip
+
+IDENTITY = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_AUTHOR_NAME": "A Person",
+    "GIT_AUTHOR_EMAIL": "person@example.org",
+    "GIT_COMMITTER_NAME": "A Person",
+    "GIT_COMMITTER_EMAIL": "person@example.org",
+    "GIT_TERMINAL_PROMPT": "0",
+}
+
+# Settings stand far enough apart that changes of two of them never touch each other's context.
+SETTINGS = {"WIDTH": 64, "DEPTH": 12, "RATE": 0.001, "WARMUP": 200, "BATCH": 32, "DROPOUT": 0.1}
+TRAIN = (
+    '"""A training run that is none."""\n\n'
+    + "".join(f"# What {name} is for.\n\n\n\n{name} = {value}\n\n\n\n" for name, value in SETTINGS.items())
+    + "\ndef loss():\n    return 1.0 / (WIDTH * DEPTH)\n"
+)
+TESTS = """import unittest
+
+import train
+
+
+class Training(unittest.TestCase):
+    def test_loss_is_positive(self):
+        self.assertGreater(train.loss(), 0)
+
+    def test_batch_is_a_power_of_two(self):
+        self.assertEqual(train.BATCH & (train.BATCH - 1), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
+"""
+TOX = """[tox]
+skipsdist = true
+envlist = unit
+
+[testenv:unit]
+skip_install = true
+commands = python -m unittest -v
+"""
+FILES = {
+    "train.py": TRAIN,
+    "test_train.py": TESTS,
+    "tox.ini": TOX,
+    "README.md": "# A project\n",
+    "results.tsv": "commit\tval_bpb\tstatus\tdescription\n",
+}
+
+
+def git(*arguments, directory=None, text=None, check=True, whole=False):
+    """Runs git as a person would, gives back its output, without the last line ends unless `whole`."""
+    done = subprocess.run(
+        ["git", *(["-C", str(directory)] if directory else []), *map(str, arguments)],
+        input=text, capture_output=True, text=True, env={**os.environ, **IDENTITY, "WINNOWD_TEST_HAND": "1"},
+    )  # fmt: skip
+    assert not check or done.returncode == 0, f"git {arguments}: {done.stderr}"
+    return done.stdout if whole else done.stdout.rstrip("\n")
+
+
+class Project:
+    """`bare` is what a forge serves, `work` a clone of it in which experiments are made."""
+
+    def __init__(self, directory, base="main", files=None):
+        self.directory = pathlib.Path(directory)
+        self.base = base
+        self.bare = self.directory / "project.git"
+        self.work = self.directory / "work"
+        git("init", "-q", "--bare", f"--initial-branch={base}", self.bare)
+        git("init", "-q", f"--initial-branch={base}", self.work)
+        git("remote", "add", "origin", self.bare, directory=self.work)
+        self.commit({**FILES, **(files or {})}, "The beginning")
+        self.publish()
+
+    def write(self, files):
+        for name, content in files.items():
+            path = self.work / name
+            if content is None:
+                path.unlink()
+                continue
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(content, bytes):
+                path.write_bytes(content)
+            else:
+                path.write_text(content, encoding="utf-8")
+
+    def commit(self, files, message="A change"):
+        """Commits onto what is checked out in `work`, gives back the hash."""
+        self.write(files)
+        git("add", "-A", directory=self.work)
+        git("commit", "-q", "-m", message, directory=self.work)
+        return git("rev-parse", "HEAD", directory=self.work)
+
+    def publish(self):
+        """What is checked out becomes the base, by hand of a person."""
+        git("push", "-q", "origin", f"HEAD:refs/heads/{self.base}", directory=self.work)
+
+    def advance(self, files, message="Somebody else's work"):
+        """The base moves on by one commit."""
+        git("checkout", "-q", self.base, directory=self.work)
+        sha = self.commit(files, message)
+        self.publish()
+        return sha
+
+    def experiment(self, files, message="An experiment", parent=None):
+        """A commit on the base (or on `parent`) that exists in `work` alone: (hash, diff)."""
+        parent = parent or self.base
+        git("checkout", "-q", "--detach", parent, directory=self.work)
+        sha = self.commit(files, message)
+        diff = git("diff", "--binary", f"{sha}^", sha, directory=self.work, whole=True)
+        git("checkout", "-q", self.base, directory=self.work)
+        return sha, diff
+
+    def tweak(self, **settings):
+        """A diff that gives train.py other settings."""
+        return self.experiment({"train.py": tweaked(**settings)})[1]
+
+    @property
+    def tip(self):
+        return git("rev-parse", f"refs/heads/{self.base}", directory=self.work)
+
+
+def tweaked(**settings):
+    source = TRAIN
+    for name, value in settings.items():
+        source, count = re.subn(rf"^{name} = .*$", f"{name} = {value}", source, flags=re.MULTILINE)
+        assert count == 1, name
+    return source
+
+
+@dataclasses.dataclass
+class Pull:
+    number: int
+    state: str
+    title: str
+    body: str
+    head: str
+    base: str
+    sha: str
+    labels: list
+    reviewers: list
+
+
+# Every change of a reference by anyone but the test's own hand is written down.
+TRANSACTIONS = """#!/bin/sh
+[ "$1" = committed ] && [ -z "$WINNOWD_TEST_HAND" ] && cat >>"{log}"
+exit 0
+"""
+NOTHING = re.compile("0+")
+
+
+class LocalForge:
+    """The bare repository and the outbox."""
+
+    kind = "local"
+    token = None
+
+    def __init__(self, project, directory):
+        self.project = project
+        self.outbox = pathlib.Path(directory) / "outbox"
+        self.transactions = pathlib.Path(directory) / "transactions"
+        self.foreign = set()  # branches that a test made itself
+        hook = project.bare / "hooks/reference-transaction"
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text(TRANSACTIONS.format(log=self.transactions))
+        hook.chmod(0o755)
+
+    def configuration(self):
+        return {
+            "kind": "local", "path": str(self.project.bare), "outbox": str(self.outbox), "base": self.project.base,
+        }  # fmt: skip
+
+    def environment(self):
+        return {}
+
+    def branches(self):
+        """name: hash, the base left out."""
+        listing = git("for-each-ref", "--format=%(refname:lstrip=2) %(objectname)", "refs/heads",
+                      directory=self.project.bare)  # fmt: skip
+        found = dict(line.split(" ") for line in listing.splitlines())
+        found.pop(self.project.base)
+        return found
+
+    def create_branch(self, name, sha=None):
+        git("update-ref", f"refs/heads/{name}", sha or self.project.tip, directory=self.project.bare)
+        self.foreign.add(name)
+
+    def pulls(self):
+        found = []
+        for path in sorted(self.outbox.glob("*.json"), key=lambda path: int(path.stem)):
+            facts = json.loads(path.read_text(encoding="utf-8"))
+            assert facts["number"] == int(path.stem)
+            assert facts.pop("created_at")
+            body = path.with_suffix(".md").read_text(encoding="utf-8")
+            names = [field.name for field in dataclasses.fields(Pull)]
+            found.append(Pull(**{name: facts.get(name) for name in names} | {"body": body}))
+        return found
+
+    def show(self, *arguments):
+        return git("show", *arguments, directory=self.project.bare)
+
+    def set_state(self, number, state):
+        """What a person does to a pull request."""
+        path = self.outbox / f"{number}.json"
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        path.with_name("edited.tmp").write_text(json.dumps({**facts, "state": state}), encoding="utf-8")
+        path.with_name("edited.tmp").rename(path)
+
+    def check_promises(self):
+        tip = git("rev-parse", f"refs/heads/{self.project.base}", directory=self.project.bare)
+        assert tip == self.project.tip, "the base was written to"
+        if self.transactions.exists():
+            for line in self.transactions.read_text(encoding="utf-8").splitlines():
+                old, new, name = line.split(" ")
+                assert name != f"refs/heads/{self.project.base}", "the base was written to"
+                assert not name.startswith("refs/tags/"), f"a tag was made: {line}"
+                if NOTHING.fullmatch(old) or NOTHING.fullmatch(new):
+                    continue
+                ancestor = git("merge-base", old, new, directory=self.project.bare, check=False)
+                assert ancestor == old, f"a forced update: {line}"
+        pulls = self.pulls()
+        heads = {pull.head for pull in pulls}
+        for name, sha in self.branches().items():
+            assert name in heads | self.foreign, f"a branch without a pull request: {name}"
+        for pull in pulls:
+            if pull.state == "open" and pull.head in self.branches():
+                assert pull.sha == self.branches()[pull.head], "a pull request of another commit"
+
+
+class StandIn:
+    """A Gitea of the package beside us, with the project in it."""
+
+    kind = "gitea"
+    prefix = "experiment/"
+
+    def __init__(self, project, dialect, **more):
+        self.project = project
+        self.gitea = Gitea(dialect=dialect, files=str(project.bare), base=project.base, **more).start()
+        self.token = self.gitea.token
+        self.in_flight = ()  # branches of jobs that a test left in the middle
+
+    def configuration(self):
+        more = {"ca_file": str(self.gitea.ca_file)} if self.gitea.ca_file else {}
+        return {
+            "kind": "gitea", "url": self.gitea.url, "owner": self.gitea.forge.owner, "repo": self.gitea.forge.repo,
+            "base": self.project.base, "timeout": "10s", **more,
+        }  # fmt: skip
+
+    def environment(self):
+        return {"GITEA_TOKEN": self.token}
+
+    def branches(self):
+        return {name: sha for name, sha in self.gitea.branches.items() if name != self.project.base}
+
+    def pulls(self):
+        return [
+            Pull(pull.number, "merged" if pull.merged else pull.state, pull.title, pull.body, pull.head, pull.base,
+                 pull.head_sha, [getattr(label, "name", label) for label in pull.labels], list(pull.reviewers))
+            for pull in self.gitea.pulls.values()
+        ]  # fmt: skip
+
+    def show(self, *arguments):
+        return git("show", *arguments, directory=self.gitea.git_path)
+
+    def check_promises(self):
+        self.gitea.assert_governed(self.prefix, self.project.base, self.in_flight)
+
+    def stop(self):
+        self.gitea.stop()
+
+
+class RealGitea:
+    """A repository on a real server. Each test gets a base branch and a prefix of its own."""
+
+    kind = "gitea"
+
+    def __init__(self, project):
+        self.project = project
+        self.url, self.owner, self.repo, self.token = (
+            os.environ[f"WINNOWD_TEST_GITEA_{name}"] for name in ("URL", "OWNER", "REPO", "TOKEN")
+        )
+        self.url = self.url.rstrip("/")
+        mark = os.urandom(4).hex()
+        self.base, self.prefix = f"base-{mark}", f"experiment-{mark}/"
+        plain = f"{self.url}/{self.owner}/{self.repo}.git"
+        self.remote = plain.replace("://", f"://token:{self.token}@")
+        self.tip = project.tip
+        git("push", "-q", self.remote, f"{self.tip}:refs/heads/{self.base}", directory=project.work)
+        self.issues = self.call("GET", "/issues?type=issues&state=all&limit=1")
+
+    def call(self, method, path, body=None):
+        request = urllib.request.Request(
+            f"{self.url}/api/v1/repos/{self.owner}/{self.repo}{path}", method=method,
+            data=json.dumps(body).encode() if body is not None else None,
+            headers={"Authorization": f"token {self.token}", "Content-Type": "application/json"},
+        )  # fmt: skip
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            text = answer.read()
+            return json.loads(text) if text else None
+
+    def pages(self, path):
+        found, page = [], 1
+        while rows := self.call("GET", f"{path}{'&' if '?' in path else '?'}limit=50&page={page}"):
+            found += [row for row in rows if row]
+            page += 1
+        return found
+
+    def configuration(self):
+        return {
+            "kind": "gitea", "url": self.url, "owner": self.owner, "repo": self.repo, "base": self.base,
+            "branch_prefix": self.prefix,
+        }  # fmt: skip
+
+    def environment(self):
+        return {"GITEA_TOKEN": self.token}
+
+    def branches(self):
+        rows = self.pages("/branches")
+        return {row["name"]: row["commit"]["id"] for row in rows if row["name"].startswith(self.prefix)}
+
+    def pulls(self):
+        return [
+            Pull(row["number"], "merged" if row["merged"] else row["state"], row["title"], row["body"],
+                 row["head"]["ref"], row["base"]["ref"], row["head"]["sha"],
+                 [label["name"] for label in row["labels"] or []],
+                 [user["login"] for user in row.get("requested_reviewers") or []])
+            for row in reversed(self.pages("/pulls?state=all")) if row["base"]["ref"] == self.base
+        ]  # fmt: skip
+
+    def show(self, *arguments):
+        git("fetch", "-q", self.remote, "+refs/heads/*:refs/remotes/real/*", directory=self.project.work)
+        return git("show", *arguments, directory=self.project.work)
+
+    def check_promises(self):
+        tip = self.call("GET", f"/branches/{self.base}")["commit"]["id"]
+        assert tip == self.tip, "the base was written to"
+        assert self.call("GET", "/issues?type=issues&state=all&limit=1") == self.issues, "an issue was made"
+        open_heads = [pull.head for pull in self.pulls() if pull.state == "open"]
+        assert len(open_heads) == len(set(open_heads)), "two pull requests of one branch"
+        for branch in self.branches():
+            assert branch in open_heads, f"a branch without a pull request: {branch}"
+
+    def stop(self):
+        for pull in self.pulls():
+            if pull.state == "open":
+                self.call("PATCH", f"/pulls/{pull.number}", {"state": "closed"})
+        for branch in [*self.branches(), self.base]:
+            self.call("DELETE", f"/branches/{urllib.parse.quote(branch, safe='')}")
+
+
+LOGFMT = re.compile(r'([a-z_]+)=(?:"((?:[^"\\]|\\.)*)"|([^ "]*))(?: |$)')
+ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+
+
+def parse_logfmt(line):
+    """A line of the log as a dict; None where it is no such line."""
+    fields, place = {}, 0
+    while place < len(line):
+        match = LOGFMT.match(line, place)
+        if not match:
+            return None
+        name, quoted, bare = match.groups()
+        fields[name] = bare if quoted is None else ESCAPE.sub(
+            lambda escape: chr(int(escape[1], 16)) if escape[1]
+            else {"n": "\n", "t": "\t", "r": "\r"}.get(escape[2], escape[2]), quoted)  # fmt: skip
+        place = match.end()
+    return fields or None
+
+
+class Log:
+    """The lines of one process, read while it writes them."""
+
+    def __init__(self, stream):
+        self.text = ""
+        self.events = []
+        self._changed = threading.Condition()
+        self._ended = False
+        self._thread = threading.Thread(target=self._read, args=(stream,), daemon=True)
+        self._thread.start()
+
+    def _read(self, stream):
+        for raw in stream:
+            line = raw.decode("utf-8", errors="replace")
+            event = parse_logfmt(line.rstrip("\n"))
+            with self._changed:
+                self.text += line
+                if event and "msg" in event:
+                    self.events.append(event)
+                self._changed.notify_all()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def wait(self, seconds=PATIENCE, **fields):
+        """The first event that has these fields (True: whatever the value; a function: as it says)."""
+        deadline, seen = time.monotonic() + seconds, 0
+        with self._changed:
+            while True:
+                for event in self.events[seen:]:
+                    if matches(event, fields):
+                        return event
+                seen = len(self.events)
+                left = deadline - time.monotonic()
+                assert left > 0 and not self._ended, f"no {fields} in the log:\n{self.text}"
+                self._changed.wait(left)
+
+    def wait_until(self, condition, seconds=PATIENCE):
+        """Waits until condition() holds, looking at each line; False where it does not in time."""
+        with self._changed:
+            self._changed.wait_for(lambda: condition() or self._ended, seconds)
+            return bool(condition())
+
+    def follow(self):
+        """Gives each event as it comes, until the process has ended."""
+        seen = 0
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: len(self.events) > seen or self._ended)
+                fresh, ended = self.events[seen:], self._ended
+            yield from fresh
+            seen += len(fresh)
+            if ended and not fresh:
+                return
+
+    def join(self):
+        self._thread.join(PATIENCE)
+
+    def all(self, **fields):
+        return [event for event in self.events if matches(event, fields)]
+
+    def decisions(self):
+        """experiment: its last decision."""
+        return {
+            event["experiment"]: event["decision"] for event in self.events
+            if event.get("decision") in DECISIONS and event.get("experiment")
+        }  # fmt: skip
+
+    def reasons(self):
+        return {
+            event["experiment"]: event.get("reason", "") for event in self.events
+            if event.get("decision") in DECISIONS and event.get("experiment")
+        }  # fmt: skip
+
+
+def matches(event, wanted):
+    for name, value in wanted.items():
+        found = event.get(name)
+        if callable(value):
+            if found is None or not value(found):
+                return False
+        elif value is True:
+            if found is None:
+                return False
+        elif found != str(value):
+            return False
+    return True
+
+
+def result(experiment_id, after=None, **more):
+    """A result file's content; keys whose value is None are left out."""
+    content = {
+        "experiment_id": experiment_id, "hypothesis": f"What if {experiment_id}?", "metric": "val_bpb",
+        "metric_after": after, **more,
+    }  # fmt: skip
+    return {key: value for key, value in content.items() if value is not None}
+
+
+def rows_of_log(path):
+    """A log of experiments: (metric, direction or None, rows of (number or None, status, description))."""
+    text = path.read_text(encoding="utf-8")
+    return rows_of_jsonl(text) if path.suffix == ".jsonl" else rows_of_tsv(text)
+
+
+def rows_of_tsv(text):
+    lines = [line.rstrip("\r") for line in text.split("\n") if line.strip() and not line.startswith("#")]
+    header = lines[0].split("\t")
+    known = [name for name in header if name not in ("commit", "status", "description")]
+    metric = next((name for name in known if name.startswith("val_")), known[0])
+    rows = []
+    for line in lines[1:]:
+        row = dict(zip(header, line.split("\t")))
+        rows.append((number(row.get(metric)), row.get("status") or "discard", row.get("description") or "(none)"))
+    return metric, None, rows
+
+
+def rows_of_jsonl(text):
+    metric, direction, rows = "metric", None, []
+    for line in text.splitlines():
+        entry = json.loads(line)
+        if entry.get("type") == "config":
+            metric = entry["metricName"]
+            direction = "maximize" if entry.get("bestDirection") == "higher" else "minimize"
+        elif "run" in entry:
+            words = (entry.get("asi") or {}).get("hypothesis") or entry.get("description") or "(none)"
+            rows.append((number(entry.get("metric")), entry.get("status") or "discard", words))
+    return metric, direction, rows
+
+
+def number(word):
+    try:
+        value = float(word)
+    except (TypeError, ValueError):
+        return None
+    return value if value - value == 0 else None
+
+
+class Winnowd:
+    """One daemon: its configuration, spool and state, and the processes that were started for it."""
+
+    def __init__(self, directory, forge):
+        self.directory = pathlib.Path(directory)
+        self.forge = forge
+        self.spool = self.directory / "spool"
+        self.state = self.directory / "state"
+        self.home = self.directory / "home"
+        self.file = self.directory / "winnowd.yaml"
+        for path in (self.spool, self.state, self.home):
+            path.mkdir()
+        self.config = {
+            "spool": str(self.spool),
+            "state": str(self.state),
+            "forge": forge.configuration(),
+            "metrics": {"val_bpb": {"direction": "minimize"}, "accuracy": {"direction": "maximize"}},
+            # tox takes two seconds to make its environment; tests that are about it say so.
+            "validation": {"command": ["python3", "-m", "unittest", "-v"], "timeout": "60s"},
+            "log": {"format": "logfmt", "level": "debug", "status_every": "0s"},
+        }
+        self.environment = {"PATH": PATH, "HOME": str(self.home), "LANG": "C.UTF-8", **SANITIZED, **forge.environment()}
+        self.wrapper = None
+        self.unfinished = False  # a test that leaves a job in the middle says so
+        self.process = None
+        self.log = None
+        self.output = []  # all that any process of ours ever said
+        self._dropped = 0
+
+    def configure(self, **sections):
+        """Changes keys: configure(queue={"parallel": 2}); a value that is no dict replaces."""
+        for name, value in sections.items():
+            if isinstance(value, dict) and isinstance(self.config.get(name), dict):
+                self.config[name] = {**self.config[name], **value}
+            else:
+                self.config[name] = value
+        return self
+
+    def write_configuration(self, text=None):
+        self.file.write_text(text if text is not None else yaml.safe_dump(self.config, sort_keys=False))
+
+    # What an experimenter does.
+
+    def drop(self, content, name=None, in_place=False, patch=None, age=None):
+        """Puts a result (a dict, text or bytes) into the spool, and a patch file before it.
+
+        Files that are dropped one after the other are one millisecond apart at least in the past,
+        so that the order of arrival is the order of the calls; `age` in seconds overrides that.
+        """
+        if isinstance(content, dict):
+            name = name or f"{content['experiment_id']}.json"
+            content = json.dumps(content)
+        if isinstance(content, str):
+            content = content.encode()
+        if patch is not None:
+            (self.spool / patch[0]).write_text(patch[1], encoding="utf-8")
+        path = self.spool / name
+        if in_place:
+            path.write_bytes(content)
+            return path
+        hidden = self.spool / f".{name}.tmp"
+        hidden.write_bytes(content)
+        self._dropped += 1
+        when = time.time_ns() - (10**9 * 1000) + self._dropped * 10**6 if age is None else time.time_ns() - int(age * 10**9)
+        os.utime(hidden, ns=(when, when))
+        hidden.rename(path)
+        return path
+
+    def archived(self):
+        """Names in the archive, whatever the day."""
+        return sorted(path.name for path in self.spool.glob(".archive/????-??-??/*"))
+
+    def rejected(self):
+        """name: text of the reason file."""
+        folder = self.spool / ".rejected"
+        names = os.listdir(folder) if folder.exists() else []
+        return {
+            name: (folder / f"{name}.reason").read_text(encoding="utf-8")
+            for name in names if not name.endswith(".reason")
+        }  # fmt: skip
+
+    def waiting(self):
+        """What a scan of the spool would still find."""
+        return sorted(name for name in os.listdir(self.spool) if not name.startswith("."))
+
+    # Processes.
+
+    def command(self, *arguments):
+        return [BINARY, "-c", str(self.file), *arguments]
+
+    def started_environment(self):
+        environment = dict(self.environment)
+        if self.wrapper:
+            environment["PATH"] = f"{self.wrapper.directory}:{environment['PATH']}"
+        return environment
+
+    def run(self, *arguments, seconds=PATIENCE, configuration=True):
+        """Runs the program to its end: (exit status, stdout, Log)."""
+        if configuration and not self.file.exists():
+            self.write_configuration()
+        self._launch(arguments, stdout=subprocess.PIPE)
+        said = []
+        reader = threading.Thread(target=lambda stream: said.append(stream.read()), args=(self.process.stdout,))
+        reader.start()
+        status = self._reap(seconds)
+        reader.join(PATIENCE)
+        text = said[0].decode("utf-8", errors="replace")
+        self.output.append(text)
+        return status, text, self.log
+
+    def once(self, status=0, seconds=PATIENCE):
+        """Works the spool and the queue until they are empty; gives back the log."""
+        self.write_configuration()
+        found, _, log = self.run("--once", seconds=seconds)
+        assert found == status, f"exit status {found}:\n{log.text}"
+        return log
+
+    def start(self):
+        """Runs the daemon until stop() or kill(); gives back the log."""
+        assert self.process is None or self.process.poll() is not None, "it is running already"
+        self.write_configuration()
+        self._launch((), stdout=subprocess.DEVNULL)
+        return self.log
+
+    def _launch(self, arguments, stdout):
+        command = self.command(*arguments)
+        if self.wrapper:
+            # The process id stands in a file before the first line of the daemon has run.
+            command = ["/bin/sh", "-c", f'echo $$ >"{self.wrapper.pid}"; exec "$@"', "sh", *command]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE,
+            env=self.started_environment(), cwd=self.directory, start_new_session=True,
+        )  # fmt: skip
+        self.log = Log(self.process.stderr)
+
+    def _reap(self, seconds):
+        try:
+            status = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            self.log.join()
+            raise AssertionError(f"it did not end within {seconds} s:\n{self.log.text}") from None
+        self.log.join()
+        self.output.append(self.log.text)
+        assert "Sanitizer" not in self.log.text, self.log.text
+        return status
+
+    def stop(self, number=signal.SIGTERM, seconds=12):
+        """Asks it to end, gives back the exit status."""
+        self.process.send_signal(number)
+        return self._reap(seconds)
+
+    def kill(self):
+        self.process.kill()
+        return self._reap(PATIENCE)
+
+    def ended(self, seconds=PATIENCE):
+        """Waits for an end that something else brings about."""
+        return self._reap(seconds)
+
+    def status(self):
+        code, text, log = self.run_beside("--status")
+        assert code == 0, log
+        return text
+
+    def run_beside(self, *arguments):
+        """Runs the program while the daemon runs: (exit status, stdout, stderr)."""
+        if not self.file.exists():
+            self.write_configuration()
+        done = subprocess.run(self.command(*arguments), capture_output=True, text=True, timeout=PATIENCE,
+                              env=self.environment, cwd=self.directory)  # fmt: skip
+        self.output += [done.stdout, done.stderr]
+        return done.returncode, done.stdout, done.stderr
+
+    # What must hold after every test.
+
+    def check_promises(self):
+        if self.process is not None and self.process.poll() is None:
+            status = self.stop()
+            assert status == 0, f"exit status {status} after SIGTERM:\n{self.log.text}"
+        if not self.unfinished:
+            self.forge.check_promises()
+        self.check_token()
+
+    def check_token(self):
+        """The token stands nowhere, in none of the forms in which it travels."""
+        token = self.forge.token
+        if not token:
+            return
+        forms = {token, urllib.parse.quote(token, safe="")}
+        for user in ("", "token", "winnowd", "x-access-token", "oauth2", "git", token):
+            pair = f"{user}:{token}".encode()
+            forms.add(base64.b64encode(pair).decode())
+        for text in self.output:
+            assert not any(form in text for form in forms), "the token is in the log"
+        for folder in (self.spool, self.state, self.home):
+            for path in folder.rglob("*"):
+                if path.is_symlink() or not path.is_file():
+                    continue
+                content = path.read_bytes()
+                assert not any(form.encode() in content for form in forms), f"the token is in {path}"
+
+
+WRAPPER = """#!/bin/bash
+# Written by a test: counts the calls of {program}, and kills the daemon at one of them.
+exec 9>>"{directory}/.lock"
+flock 9
+number=$(($(wc -l <"{calls}") + 1))
+line="{program} $*"
+printf '%s\\n' "${{line//$'\\n'/ }}" >>"{calls}"
+exec 9>&-
+when= at=
+[ ! -e "{orders}" ] || read -r when at <"{orders}"
+if [ "$number" = "$at" ] && [ "$when" = before ]; then
+    kill -KILL "$(cat "{pid}")"
+    exit 1
+fi
+if [ "$number" != "$at" ]; then
+    exec "{real}" "$@"
+fi
+"{real}" "$@"
+status=$?
+kill -KILL "$(cat "{pid}")"
+exit "$status"
+"""
+
+
+class Wrapper:
+    """Programs in front of the real ones. Give it to a daemon with `winnowd.wrapper = wrapper`."""
+
+    def __init__(self, directory, programs=("git",)):
+        self.directory = pathlib.Path(directory)
+        self.directory.mkdir()
+        self.calls_file = self.directory / ".calls"
+        self.calls_file.touch()
+        self.orders = self.directory / ".orders"
+        self.pid = self.directory / ".pid"
+        for program in programs:
+            path = self.directory / program
+            path.write_text(WRAPPER.format(
+                program=program, directory=self.directory, calls=self.calls_file, orders=self.orders,
+                pid=self.pid, real=shutil.which(program, path=PATH)))  # fmt: skip
+            path.chmod(0o755)
+
+    def calls(self):
+        return self.calls_file.read_text(encoding="utf-8").splitlines()
+
+    def reset(self):
+        self.calls_file.write_text("")
+        self.orders.unlink(missing_ok=True)
+
+    def kill_at(self, number, when):
+        """The daemon dies before or after the call with this number (from 1) has done its work."""
+        assert when in ("before", "after")
+        self.orders.write_text(f"{when} {number}\n")

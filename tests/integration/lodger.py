@@ -1,0 +1,66 @@
+"""A daemon as it is installed: run by a user of its own, in a place that no rule hides as a whole.
+
+Where the tests run as root, a user number that nobody has is taken; elsewhere the user who runs them.
+"""
+
+import os
+import pathlib
+import shutil
+import tempfile
+
+import harness
+
+USER = 64321
+ROOT = os.geteuid() == 0
+
+
+class Lodger(harness.Winnowd):
+    """Winnowd, whose processes belong to another user."""
+
+    def __init__(self, directory, forge):
+        super().__init__(directory, forge)
+        # Build directories are not open to everybody.
+        self.program = self.directory / "winnowd"
+        shutil.copy(harness.BINARY, self.program)
+        self.program.chmod(0o755)
+        for path in (self.directory, self.spool, self.state, self.home, self.program):
+            belong(path)
+
+    def command(self, *arguments):
+        prefix = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "--"] if ROOT else []
+        return [*prefix, str(self.program), "-c", str(self.file), *arguments]
+
+    def output_of(self, experiment_id):
+        """All that the tests printed."""
+        return (self.state / "validation" / f"{experiment_id}.log").read_text(encoding="utf-8", errors="replace")
+
+
+def belong(path):
+    if ROOT:
+        os.chown(path, USER, USER)
+
+
+def belong_all(folder):
+    for place, folders, files in os.walk(folder):
+        for name in [".", *folders, *files]:
+            if ROOT:
+                os.chown(os.path.join(place, name), USER, USER, follow_symlinks=False)
+
+
+def make_directory():
+    """A directory that everybody can enter, outside of what every sandbox hides, where that can be."""
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="winnowd-tests-", dir="/srv" if ROOT and os.path.isdir("/srv") else None))
+    directory.chmod(0o755)
+    return directory
+
+
+def processes_with(word):
+    """The numbers of processes that have this word in their arguments."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if word.encode() in pathlib.Path(f"/proc/{name}/cmdline").read_bytes().split(b"\0"):
+                found.append(int(name))
+        except OSError:
+            continue  # it has ended meanwhile
+    return found

@@ -1,0 +1,186 @@
+"""kill -9 before and after every request, every git, tox, every file move: nothing lost, nothing orphaned.
+
+A life without a death tells where there is something to die at; then the daemon dies at each of these
+places, with a result of its own for each, and one more life has to put everything right.
+"""
+
+import concurrent.futures
+import datetime
+import itertools
+import re
+import time
+
+import crashes
+import pytest
+
+WORLDS = 3  # side by side in one test: a lost answer is waited for, and that takes ten seconds
+
+
+@pytest.fixture(scope="session")
+def shim(tmp_path_factory):
+    return crashes.build_shim(tmp_path_factory.mktemp("shim"))
+
+
+@pytest.fixture
+def new_world(tmp_path, the_binary_is_there, shim):
+    made, numbers = [], itertools.count()
+
+    def new(kind, scenario="promoted", **more):
+        world = crashes.World(tmp_path / f"world-{next(numbers)}", kind, shim, **more)
+        world.refuse_labels(scenario == "label")
+        made.append(world)
+        return world
+
+    yield new
+    for world in made:
+        world.stop()
+        world.winnowd.check_token()
+
+
+def points_of(world, scenario, where):
+    """Where a life passes through."""
+    world.drop(scenario)
+    world.live()
+    found = [point for point in world.points_of_life() if point.where == where]
+    broken = world.check()
+    assert not broken, broken
+    # A tree is removed by moving its parts up one by one: the first stands for all of them.
+    parts = [point for point in found if re.fullmatch("[0-9]+", point.what)]
+    # What was written is with the kernel before it is synced: before one is the same as after it. And
+    # what comes before a fork is the same as after what was before it.
+    return [point for point in found if point not in parts[2:] and (where in ("sync", "fork")) <= (point.when == "after")]
+
+
+def suffer_all(new_world, kind, scenario, where, what="", every=1):
+    worlds = [new_world(kind, scenario) for _ in range(WORLDS)]
+    for world in worlds:
+        points_of(world, scenario, where)  # a first life makes what is made only once
+    points = [point for point in points_of(worlds[0], scenario, where) if re.match(what, point.what)][::every]
+    assert points, f"nothing to die at: {where}"
+
+    def suffer_some(first):
+        return [broken for point in points[first::WORLDS] for broken in crashes.suffer(worlds[first], scenario, point)]
+
+    with concurrent.futures.ThreadPoolExecutor(WORLDS) as hands:
+        broken = list(itertools.chain.from_iterable(hands.map(suffer_some, range(WORLDS))))
+    assert not broken, f"{len(broken)} of {len(points)} points:\n" + "\n".join(broken)
+
+
+@pytest.mark.parametrize("scenario", ["promoted", "failing", "label"])
+def test_at_every_request(new_world, scenario):
+    suffer_all(new_world, "1.25", scenario, "request")
+
+
+@pytest.mark.parametrize("when", ["before", "after", "late"])
+def test_a_push_that_was_sent_is_not_judged_again(new_world, when):
+    """It may have arrived or not: turned down now, the branch might stay where nobody expects it."""
+    world = new_world("1.25")
+    world.drop("promoted")
+    (push,) = [point for point in points_of(new_world("1.25"), "promoted", "request")
+               if point.when == when and point.what.endswith("/git-receive-pack")]  # fmt: skip
+    world.live(push)
+    world.winnowd.config["metrics"] = {"accuracy": {"direction": "maximize"}}
+    world.live()
+    broken = world.check()
+    assert not broken, broken
+
+
+def test_at_every_writing_request_to_an_older_forge(new_world):
+    suffer_all(new_world, "1.15", "label", "request", what=crashes.WRITES)
+
+
+@pytest.mark.parametrize("kind, scenario", [("1.25", "promoted"), ("1.25", "failing"), ("1.25", "label"),
+                                            ("local", "promoted"), ("local", "failing")])  # fmt: skip
+def test_at_every_git(new_world, kind, scenario):
+    suffer_all(new_world, kind, scenario, "git")
+
+
+@pytest.mark.parametrize("kind, scenario", [("local", "promoted"), ("local", "failing"), ("1.25", "label")])
+def test_at_every_file_move(new_world, kind, scenario):
+    suffer_all(new_world, kind, scenario, "rename")
+
+
+@pytest.mark.parametrize("scenario", ["patched", "empty", "broken"])
+def test_at_every_move_out_of_the_spool(new_world, scenario):
+    suffer_all(new_world, "local", scenario, "rename", what="exp-")
+
+
+@pytest.mark.parametrize("kind, scenario", [("local", "promoted"), ("1.25", "label"), ("local", "empty")])
+def test_at_every_other_sync(new_world, kind, scenario):
+    suffer_all(new_world, kind, scenario, "sync", every=2)
+
+
+@pytest.mark.parametrize("kind, scenario", [("local", "promoted"), ("1.25", "label")])
+def test_at_every_child(new_world, kind, scenario):
+    suffer_all(new_world, kind, scenario, "fork")
+
+
+# tox: its start and its end are those of the program, its middle is a test that waits.
+
+HOLD = """import os
+import pathlib
+import time
+import unittest
+
+
+class Hold(unittest.TestCase):
+    def test_hold(self):
+        if "HOLD" in os.environ:
+            pathlib.Path("begun").touch()
+            time.sleep(60)
+        self.assertFalse(os.path.exists("fails"))
+"""
+
+
+def die_in_the_middle(world):
+    """Kills the daemon while tox runs the tests."""
+    world.winnowd.configure(validation={"environment": {"HOLD": "1"}})
+    world.arm()
+    log = world.winnowd.start()
+    begun = world.winnowd.state / "checkouts" / f"exp-{world.made}" / "source/begun"
+    assert log.wait_until(lambda: log.all(step="validate"))
+    while not begun.exists():
+        time.sleep(0.02)
+        assert world.winnowd.process.poll() is None, log.text
+    world.winnowd.kill()
+    world.winnowd.configure(validation={"environment": {}})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place, scenario", [*itertools.product(("start", "middle", "end"), ("promoted", "failing", "label")),
+                                             ("middle, sandboxed", "promoted")])  # fmt: skip
+def test_in_tox(new_world, scenario, place):
+    world = new_world("1.25", scenario, programs=("tox",))
+    world.winnowd.configure(validation={"command": ["tox", "-e", "unit"],
+                                        "sandbox": "auto" if "sandboxed" in place else "none"})  # fmt: skip
+    world.drop(scenario, changes=crashes.new_file("test_hold.py", *HOLD.splitlines()))
+    if "middle" in place:
+        die_in_the_middle(world)
+    else:
+        world.live(crashes.Point("git", 1, "before" if place == "start" else "after", "tox"))
+    assert not list(world.forge.pulls())
+    log = world.live()
+    assert world.wrapper.calls() == ["tox -e unit"] or "sandboxed" in place
+    broken = world.check()
+    assert not broken, f"{broken}\n{log.text}"
+
+
+def test_moves_that_could_not_be_made_are_made_up_for(new_world):
+    """More than are taken in one go: none of them looks like a second drop."""
+    world = new_world("local")
+    today = datetime.datetime.now(datetime.timezone.utc)
+    days = [world.winnowd.spool / f".archive/{today + datetime.timedelta(later):%Y-%m-%d}" for later in (0, 1)]
+    days[0].parent.mkdir()
+    for day in days:
+        day.touch()  # where its directory should be
+    for number in range(700):
+        world.drop("promoted", outcome="crashed", status="crash")
+    world.arm()
+    log = world.winnowd.start()
+    assert log.wait_until(lambda: len(log.all(decision="crashed")) == 700)
+    world.winnowd.kill()
+    for day in days:
+        day.unlink()
+    world.live()
+    broken = world.check()
+    assert not broken, broken

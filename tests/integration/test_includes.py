@@ -1,0 +1,106 @@
+"""Who includes whom: daemon/README.md says who may, in tables that are read here, and the code is held to them."""
+
+import fnmatch
+import pathlib
+import re
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "daemon/README.md").read_text(encoding="utf-8")
+INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+("[^"]+"|<[^>]+>)', re.MULTILINE)
+
+
+def table(title):
+    """The first column of a table with what the second allows it."""
+    rows = re.search(rf"^\| {title} \|.*\n\| --- .*\n((?:\|.*\n)+)", PAGE, re.MULTILINE)[1]
+    cells = [row.strip("|\n ").split(" | ") for row in rows.splitlines()]
+    return {first.strip("`"): re.findall("`([^`]+)`", second) for first, second, *_ in cells}
+
+
+MAY_INCLUDE = table("Directory")
+SEEN_BY = table("Header")
+PURE = re.findall("`([a-z/]+)`", re.search(r"These are pure.*?\n\n", PAGE, re.DOTALL)[0].split(":", 1)[1])
+IMPURE = re.compile(r'<uv\.h>|"daemon/(store|job|queue)[a-z-]*\.h"')
+
+
+def includes(root, layer):
+    """(file, what it includes), as they are written."""
+    for path in sorted((root / layer).rglob("*.[ch]")):
+        for included in INCLUDE.findall(path.read_text(encoding="utf-8")):
+            yield path.relative_to(root).as_posix(), included
+
+
+def problems(root, layer):
+    found = []
+    for file, included in includes(root, layer):
+        name = included.strip('"<>')
+        if included.startswith("<"):
+            continue
+        if name.split("/")[0] not in MAY_INCLUDE[layer]:
+            found.append(f"{file} includes {name}")
+        elif not (root / name).exists():
+            found.append(f"{file} includes {name}, which is not there")
+    return found
+
+
+def intruders(root):
+    found = []
+    for layer in MAY_INCLUDE:
+        for file, included in includes(root, layer):
+            allowed = SEEN_BY.get(included.strip('"'))
+            if allowed is not None and not any(fnmatch.fnmatch(file, pattern) for pattern in allowed):
+                found.append(f"{file} includes {included}")
+            part = pathlib.Path(file).stem
+            if layer == "daemon" and any(part == name or part.startswith(f"{name}-") for name in PURE) and IMPURE.match(included):
+                found.append(f"{file} includes {included}")
+    return found
+
+
+def test_the_page_has_its_tables():
+    assert set(MAY_INCLUDE) == {"common", "config", "daemon"}
+    assert MAY_INCLUDE["common"] == ["common"] and len(SEEN_BY) > 5 and len(PURE) > 3
+    for name in PURE:
+        assert (ROOT / f"daemon/{name}.c").exists(), name
+
+
+@pytest.mark.parametrize("layer", MAY_INCLUDE)
+def test_includes_point_one_way(layer):
+    assert problems(ROOT, layer) == []
+
+
+def test_nobody_sees_what_is_not_theirs():
+    assert intruders(ROOT) == []
+
+
+@pytest.mark.parametrize("header", SEEN_BY)
+def test_what_the_page_names_is_so(header):
+    """A header that is seen by nobody, or a pattern that stands for nobody, is a line to be mended."""
+    seen = {file for layer in MAY_INCLUDE for file, included in includes(ROOT, layer) if included.strip('"') == header}
+    for pattern in SEEN_BY[header]:
+        assert fnmatch.filter(seen, pattern), f"{pattern} does not include {header}"
+
+
+def test_an_include_upward_is_found(tmp_path):
+    for layer in MAY_INCLUDE:
+        (tmp_path / layer).mkdir()
+    (tmp_path / "daemon/job.h").write_text("")
+    (tmp_path / "common/a.c").write_text('#include "daemon/job.h"\n')
+    (tmp_path / "config/b.c").write_text('  #  include "../daemon/job.h"\n#include "common/no.h"\n')
+    assert problems(tmp_path, "common") == ["common/a.c includes daemon/job.h"]
+    assert len(problems(tmp_path, "config")) == 2
+
+
+def test_an_intruder_is_found(tmp_path):
+    for layer in MAY_INCLUDE:
+        (tmp_path / layer).mkdir()
+    (tmp_path / "daemon/queue.c").write_text("#include <sqlite3.h>\n")
+    (tmp_path / "daemon/gate.c").write_text("#include <uv.h>\n")
+    (tmp_path / "daemon/store").mkdir()
+    (tmp_path / "daemon/store/job.c").write_text('#include "daemon/store/internal.h"\n')
+    assert intruders(tmp_path) == ["daemon/gate.c includes <uv.h>", "daemon/queue.c includes <sqlite3.h>"]
+
+
+def test_the_steps_are_those_of_the_code():
+    text = (ROOT / "daemon/steps.c").read_text(encoding="utf-8")
+    assert list(table("Step")) == re.findall(r'\[STEP_\w+\] = \{"(\w+)"', text)

@@ -1,0 +1,291 @@
+"""What an operator reads and types beside the log: catalog, explanations, completion, reloads."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+
+import pytest
+from harness import BINARY, PATIENCE, ROOT, result
+
+EVENT = re.compile(r'EVENT\((\w+),\s*\\?\s*"([^"]+)",\s*\\?\s*(\w+),\s*\\?\s*"([0-9a-f]{32})"\)')
+BUILT = os.path.dirname(BINARY)
+
+
+# The journal's catalog.
+
+
+def events():
+    """identifier: message, of events.h"""
+    found = EVENT.findall((ROOT / "daemon/events.h").read_text(encoding="utf-8"))
+    assert len(found) == len(re.findall(r"^ +EVENT\(", (ROOT / "daemon/events.h").read_text(encoding="utf-8"), re.MULTILINE))
+    assert len({identifier for *_, identifier in found}) == len(found), "an identifier twice"
+    return {identifier: message for _, message, _, identifier in found}
+
+
+def catalog():
+    """identifier: (headers, text)"""
+    text = (ROOT / "systemd/winnowd.catalog").read_text(encoding="utf-8")
+    found = {}
+    for entry in re.split(r"^-- ", text, flags=re.MULTILINE)[1:]:
+        identifier, rest = entry.split("\n", 1)
+        head, body = rest.split("\n\n", 1)
+        assert identifier not in found
+        found[identifier] = dict(line.split(": ", 1) for line in head.splitlines()), body.strip()
+    return found
+
+
+def test_the_catalog_has_every_event():
+    entries = catalog()
+    assert {identifier: headers["Subject"].lower() for identifier, (headers, _) in entries.items()} == {
+        identifier: message.lower() for identifier, message in events().items()
+    }
+    for headers, body in entries.values():
+        assert headers["Defined-By"] == "winnowd" and len(body) > 40, headers
+
+
+def test_the_catalog_names_fields_that_are_logged():
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "daemon").rglob("*.c"))
+    logged = set(re.findall(r'LOG_(?:TEXT|INTEGER|NUMBER)\("(\w+)"', code))
+    for headers, body in catalog().values():
+        for field in re.findall(r"@(\w+)@", body):
+            assert field.removeprefix("WINNOWD_").lower() in logged, (headers["Subject"], field)
+
+
+@pytest.mark.skipif(not shutil.which("journalctl"), reason="there is no journalctl")
+def test_the_journal_takes_the_catalog(tmp_path):
+    place = tmp_path / "usr/lib/systemd/catalog"
+    place.mkdir(parents=True)
+    shutil.copy(ROOT / "systemd/winnowd.catalog", place)
+    journal = ["journalctl", f"--root={tmp_path}"]
+    subprocess.run([*journal, "--update-catalog"], check=True, timeout=PATIENCE)
+    listed = subprocess.run([*journal, "--list-catalog"], check=True, capture_output=True, text=True, timeout=PATIENCE)
+    assert {line.split(" ")[0] for line in listed.stdout.splitlines()} == set(events())
+
+
+# --check-result.
+
+
+def check(winnowd, content, name="exp-9.json"):
+    path = winnowd.directory / name
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    status, text, said = winnowd.run_beside("--check-result", str(path))
+    assert said == ""
+    return status, text
+
+
+def line(text, word):
+    (found,) = [row for row in text.splitlines() if row.startswith(f"{word}: ")]
+    return found
+
+
+def test_a_promotion_is_explained(winnowd, project):
+    winnowd.configure(
+        metrics={"val_bpb": {"direction": "minimize", "min_delta": 0.001, "min_relative": "1e-2"}},
+        forge={"labels": ["experiment", "night"], "reviewers": ["Timmy"]}, validation={"launcher": ["nice"]},
+    )  # fmt: skip
+    winnowd.drop(result("exp-1", 1.0))
+    winnowd.once()
+    diff = project.experiment({
+        "train.py": "def loss():\n    return 1\n", "tox.ini": "[tox]\n", "results.tsv": "x\n", "new.bin": b"\0\1",
+    })[1]  # fmt: skip
+    before = sorted(winnowd.state.rglob("*"))
+    status, text = check(winnowd, result("exp-9", [0.8, 0.9, 0.85], metric_before=1.5, diff=diff))
+    assert status == 0
+    assert text.startswith("exp-9: queued, would be promoted: 0.85 is below 1 (frontier) by more than 0.01\n")
+    assert "val_bpb 0.85, the mean of 3 runs from 0.8 to 0.9; lower is better" in line(text, "Measured")
+    assert "1, the frontier, set by exp-1; metric_before is 1.5, which is not better" in line(text, "Reference")
+    assert "by more than 0.01 (min_delta 0.001, min_relative 0.01 of the reference: 0.01)" in line(text, "Threshold")
+    assert "it is better by 0.15 (15 %)" in line(text, "Threshold")
+    assert "0.1 apart (standard deviation 0.05)" in line(text, "Noise") and "5.2 times" in line(text, "Noise")
+    assert "4 files" in line(text, "Change")
+    assert re.search(r"^  tox.ini \(\+0 -\d+\): protected", text, re.MULTILINE)
+    assert re.search(r"^  results.tsv \(\+1 -1\): left out", text, re.MULTILINE)
+    assert re.search(r"^  train.py \(\+\d+ -\d+\)$", text, re.MULTILINE)
+    assert re.search(r"^  new.bin \(binary\)$", text, re.MULTILINE)
+    for word in ("experiment/exp-9 from main", "nice python3 -m unittest -v", "experiment, night", "Timmy", "undone"):
+        assert word in line(text, "Job"), word
+    assert sorted(winnowd.state.rglob("*")) == before
+
+
+def test_what_a_judgement_depends_on_is_said(winnowd):
+    winnowd.configure(metrics={"a": {"direction": "maximize", "baseline": 5}, "b": {"direction": "maximize", "reference": "before"}})
+    _, text = check(winnowd, result("x", 4, metric="a"))
+    assert text.startswith("x: discarded")
+    assert "configured as metrics.a.baseline" in line(text, "Reference") and "worse by 1 (20 %)" in line(text, "Threshold")
+    assert "measured once" in line(text, "Noise") and "Job" not in text
+    _, text = check(winnowd, result("x", [6, 8], metric="a", metric_before=5.5))
+    assert "5.5, measured by the experimenter (metric_before); the frontier is 5, configured" in line(text, "Reference")
+    assert "may well be chance" in line(text, "Noise")
+    assert "would be rejected" in text.splitlines()[0] and "there is none" in line(text, "Change")
+    _, text = check(winnowd, result("x", 6, metric="b", metric_before=5, commit="1234567"))
+    assert "metrics.b.reference asks for this one only" in line(text, "Reference")
+    assert "commit 1234567" in line(text, "Change") and "none are configured" in line(text, "Change")
+    _, text = check(winnowd, result("x", 6, metric="b"))
+    assert "Job: none; later results are measured against this one." in text
+
+
+def test_results_that_wait_are_said(winnowd, project):
+    winnowd.configure(forge={"base": "nothing"})
+    winnowd.unfinished = True
+    log = winnowd.start()
+    winnowd.drop(result("exp-1", 0.9, metric_before=1.0, diff=project.tweak(WIDTH=65)))
+    log.wait(experiment="exp-1", decision="queued")
+    _, text = check(winnowd, result("exp-9", 0.8, metric_before=1.0, diff=project.tweak(WIDTH=66)))
+    assert line(text, "Queue").startswith("Queue: 1 result waits;")
+
+
+def test_a_patch_that_git_cannot_read(winnowd):
+    status, text = check(winnowd, result("exp-9", 0.9, metric_before=1.0, diff="--- a/x\n+++ b/x\n@@ -1 +1,5 @@\n-a\n"))
+    assert status == 0 and "would fail at compose" in line(text, "Change")
+
+
+@pytest.mark.parametrize(
+    "name, content, place, marked",
+    [
+        ("a.json", '{"experiment_id": "x",\n "metric" 3}', "2:11", "3"),
+        ("a.json", '{"experiment_id": "x", "hypothesis": "ä", "metric": "val_bpb",\n  "metric_after": "fast"}', "2:19", '"fast"'),
+        ("a.json", '{"experiment_id": "x", "hypothesis": "h", "metric": "nope", "metric_after": 1}', "1:53", '"nope"'),
+        ("a.yaml", "experiment_id: x\nhypothesis: h\nmetric: nope\nmetric_after: 1\n", "3:9", "nope"),
+        ("a.yaml", "experiment_id: x\nhypothesis: *h\n", "2:13", "*h"),
+        ("a.yaml", "experiment_id: ä\n", "1:16", "ä"),
+    ],
+)
+def test_a_rejection_has_its_caret(winnowd, name, content, place, marked):
+    status, text = check(winnowd, content, name)
+    assert status == 65
+    sentence, where, shown, below = text.rstrip("\n").split("\n")
+    assert "rejected: " in sentence and where == f"{winnowd.directory / name}:{place}"
+    at = below.index("^")
+    assert shown[at:at + len(marked)] == marked
+    assert below[at:] == "^" + "~" * (len(marked) - 1)
+
+
+def test_a_rejection_without_a_place(winnowd):
+    status, text = check(winnowd, '{"experiment_id": "x"}')
+    assert status == 65 and text.count("\n") == 1
+
+
+# --check-config.
+
+
+def test_every_error_of_a_configuration_has_its_caret(winnowd):
+    lines = ["spool: relative", "metrics:", "  val_bpb: {direction: down}", "quue: {parallel: 2}", "forge: {kind: local, path: /x}"]
+    winnowd.write_configuration("\n".join(lines) + "\n")
+    status, _, said = winnowd.run_beside("--check-config")
+    assert status == 78
+    told = said.rstrip("\n").split("\n")
+    assert len(told) == 9
+    for sentence, shown, below, marked in zip(told[::3], told[1::3], told[2::3], ("relative", "down", "quue")):
+        number, column = map(int, re.match(r"[^:]*:(\d+):(\d+): ", sentence).groups())
+        assert shown.endswith(f"{number} | {lines[number - 1]}")
+        assert lines[number - 1][column - 1:].startswith(marked)
+        assert below.endswith(" " * (column - 1) + "^" + "~" * (len(marked) - 1))
+
+
+# Completion.
+
+
+def complete(shell_file, *words):
+    """What bash offers for the last word."""
+    script = f"""
+        source {shell_file}
+        COMP_WORDS=({' '.join(f"'{word}'" for word in words)})
+        COMP_CWORD={len(words) - 1}
+        $(complete -p winnowd | sed 's/.*-F \\([^ ]*\\) .*/\\1/') winnowd
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    script = script.replace("$(complete -p winnowd | sed 's/.*-F \\([^ ]*\\) .*/\\1/') winnowd", "_winnowd")
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=PATIENCE)
+    assert (done.returncode, done.stderr) == (0, "")
+    return [word for word in done.stdout.split("\n") if word]
+
+
+def options_of_help():
+    text = subprocess.run([BINARY, "--help"], capture_output=True, text=True, check=True).stdout
+    return set(re.findall(r"^ +(?:(-\w), )?(--[\w-]+)", text, re.MULTILINE)), text
+
+
+def test_bash_completes_options_and_files(tmp_path):
+    script = f"{BUILT}/winnowd.bash"
+    known = {word for pair in options_of_help()[0] for word in pair if word}
+    assert set(complete(script, "winnowd", "")) == set(complete(script, "winnowd", "-")) == known
+    assert complete(script, "winnowd", "--check-") == ["--check-config", "--check-result"]
+    assert complete(script, "winnowd", "--nothing") == []
+    for name in ("a b.yaml", "ab.json", "other"):
+        (tmp_path / name).touch()
+    found = [f"{tmp_path}/a b.yaml", f"{tmp_path}/ab.json"]
+    for words in (["-c"], ["--config"], ["--config", "="], ["--check-result"], ["--once", "-c"]):
+        assert sorted(complete(script, "winnowd", *words, f"{tmp_path}/a")) == found, words
+
+
+def test_zsh_offers_every_option():
+    script = open(f"{BUILT}/_winnowd", encoding="utf-8").read()
+    assert script.startswith("#compdef winnowd\n")
+    offered = {name.rstrip("=") for name in re.findall(r"\)(--?[\w-]+=?)\[", script)}
+    assert offered == {word for pair in options_of_help()[0] for word in pair if word}
+    assert script.count(":file:_files") == 3
+
+
+@pytest.mark.skipif(not shutil.which("zsh"), reason="there is no zsh")
+def test_zsh_completes(tmp_path):
+    shutil.copy(f"{BUILT}/_winnowd", tmp_path)
+    script = f"""
+        fpath=({tmp_path} $fpath)
+        autoload -Uz compinit && compinit -u -d {tmp_path}/dump
+        zmodload zsh/zpty
+        zpty shell 'zsh -f -i'
+        zpty -w shell 'PS1=; fpath=({tmp_path} $fpath); autoload -Uz compinit; compinit -u -d {tmp_path}/dump; LISTMAX=1000; print ready'
+        zpty -r shell line '*ready*ready*'
+        zpty -n -w shell 'winnowd --check-'$'\\t'$'\\t'
+        zpty -r shell line '*--check-result*'
+        print -r -- "$line"
+    """
+    done = subprocess.run(["zsh", "-f", "-c", script], capture_output=True, text=True, timeout=PATIENCE, env={**os.environ, "TERM": "dumb", "HOME": str(tmp_path)})  # fmt: skip
+    assert "--check-config" in done.stdout and "--check-result" in done.stdout, done
+
+
+def test_help_fits_a_terminal():
+    pairs, text = options_of_help()
+    assert len(pairs) >= 8 and max(map(len, text.splitlines())) <= 90
+
+
+# SIGHUP.
+
+
+def test_a_reload_says_what_needs_a_restart_and_applies_the_rest(winnowd, project):
+    log = winnowd.start()
+    winnowd.drop(result("exp-1", 1.0))
+    log.wait(experiment="exp-1", decision="baseline")
+    winnowd.configure(
+        state=str(winnowd.directory / "elsewhere"), forge={"base": "other", "labels": ["new"]},
+        metrics={"val_bpb": {"direction": "minimize", "min_delta": 0.5}}, change={"author": "Somebody <some@body>"},
+        log={"status_every": "200ms"}, queue={"order": "best"},
+    )  # fmt: skip
+    winnowd.write_configuration()
+    winnowd.process.send_signal(signal.SIGHUP)
+    keys = log.wait(msg=lambda text: "only a restart" in text)["keys"]
+    assert set(keys.split(", ")) == {"state", "forge.base"}
+    log.wait(msg="configuration reloaded")
+    log.wait(msg="status")  # status_every
+    winnowd.drop(result("exp-2", 0.6, diff=project.tweak(WIDTH=65)))
+    assert "by more than 0.5" in log.wait(experiment="exp-2", decision="discarded")["reason"]
+    winnowd.drop(result("exp-3", 0.4, diff=project.tweak(WIDTH=66)))
+    log.wait(experiment="exp-3", decision="promoted")
+    (pull,) = winnowd.forge.pulls()
+    assert pull.labels == ["new"] and pull.base == "main"
+    assert "Somebody <some@body>" in winnowd.forge.show("-s", "--format=%an <%ae>", pull.sha)
+
+
+# The output of the tests.
+
+
+@pytest.mark.parametrize("level", ["debug", "info"])
+def test_what_the_tests_print_is_logged_at_debug(winnowd, project, level):
+    winnowd.configure(log={"level": level}, validation={"command": ["printf", "%s\\n", 'one "1"', "msg=fake\033[2J", "two"]})
+    winnowd.drop(result("exp-1", 0.9, metric_before=1.0, diff=project.tweak(WIDTH=65)))
+    log = winnowd.once()
+    said = [event["output"] for event in log.all(msg="validation says", experiment="exp-1")]
+    assert said == (['one "1"', "msg=fake\033[2J", "two"] if level == "debug" else [])

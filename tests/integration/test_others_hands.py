@@ -1,0 +1,216 @@
+"""What persons do at the forge while a job runs: theirs is never undone, and never taken for ours."""
+
+import signal
+
+import harness
+import pytest
+from harness import result
+
+BRANCH = {"method": "POST", "path": "/branches$"}
+PUSH = {"method": "POST", "path": "git-receive-pack$"}
+PULL = {"method": "POST", "path": "/pulls$"}
+LABEL = {"method": "POST", "path": r"/issues/\d+/labels$"}
+NO = {"status": 403, "body": '{"message":"no"}'}
+REFUSED = {"msg": "forge refuses; jobs wait until this is mended"}
+OURS = "experiment/exp-1"
+
+
+@pytest.fixture
+def stand_in(project):
+    """The older kind; test_outages.py has the newer one."""
+    made = harness.StandIn(project, "1.15")
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def gitea(stand_in):
+    return stand_in.gitea
+
+
+@pytest.fixture
+def winnowd(gitea_winnowd):
+    return gitea_winnowd
+
+
+def improved(project, experiment_id="exp-1", after=0.9, **more):
+    return result(experiment_id, after, metric_before=1.0, **{"diff": project.tweak(WIDTH=65), **more})
+
+
+def then(gitea, at, action="pass", **more):
+    """What a person does when the daemon asks for something, before that is looked at (or `after`)."""
+
+    def add(work, when="before"):
+        return gitea.faults.add(action, call=lambda _: work(), at=when, **at, **more)
+
+    return add
+
+
+# A branch that is not ours.
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["", "answer lost"])
+def test_a_branch_that_appears_just_before_ours(winnowd, stand_in, gitea, project, lost):
+    made = []
+    then(gitea, BRANCH, "close" if lost else "pass")(lambda: made.append(gitea.push_to_branch(OURS)))
+    winnowd.drop(improved(project))
+    log = winnowd.once()
+    assert log.decisions() == {"exp-1": "failed"}
+    assert "not ours" in log.reasons()["exp-1"] or "exists" in log.reasons()["exp-1"]
+    assert stand_in.branches() == {OURS: made[0]}
+    assert stand_in.pulls() == []
+
+
+# Somebody pushes to our branch.
+
+
+def test_a_push_to_our_branch_before_the_undo(winnowd, stand_in, gitea, project):
+    winnowd.configure(validation={"command": ["false"]})
+    theirs = []
+    then(gitea, BRANCH)(lambda: theirs.append(gitea.push_to_branch(OURS)), "after")
+    winnowd.drop(improved(project))
+    log = winnowd.once()
+    assert log.decisions() == {"exp-1": "failed"}
+    assert stand_in.branches() == {OURS: theirs[0]}
+    kept = log.all(msg="branch kept: it does not point where this job left it", level="warning")
+    assert [event["branch"] for event in kept] == [OURS] and theirs[0] in kept[0]["reason"]
+
+
+@pytest.mark.parametrize("force", [False, True], ids=["on top", "forced"])
+def test_a_push_to_our_branch_with_its_pull_request_open(winnowd, stand_in, gitea, project, force):
+    theirs = []
+    then(gitea, LABEL, "answer", **NO)(lambda: theirs.append(gitea.push_to_branch(OURS, force=force)))
+    winnowd.drop(improved(project))
+    log = winnowd.once()
+    assert log.decisions() == {"exp-1": "failed"}
+    assert stand_in.branches() == {OURS: theirs[0]}
+    assert [pull.state for pull in stand_in.pulls()] == ["open"]
+    assert log.all(msg="pull request kept: somebody else moved its branch", level="warning", branch=OURS)
+    assert log.all(msg="branch kept: it does not point where this job left it", level="warning", branch=OURS)
+
+
+def test_a_push_to_our_branch_before_our_push(winnowd, stand_in, gitea, project):
+    theirs = []
+    then(gitea, PUSH)(lambda: theirs.append(gitea.push_to_branch(OURS)))
+    winnowd.drop(improved(project))
+    log = winnowd.once()
+    assert log.decisions() == {"exp-1": "failed"} and log.all(decision="failed")[0]["step"] == "push"
+    assert stand_in.branches() == {OURS: theirs[0]} and stand_in.pulls() == []
+
+
+def test_our_branch_deleted_by_a_person(winnowd, stand_in, gitea, project):
+    """Then its undo has nothing to do."""
+    winnowd.configure(validation={"command": ["false"]})
+    then(gitea, BRANCH)(lambda: gitea.delete_branch(OURS), "after")
+    winnowd.drop(improved(project))
+    assert winnowd.once().decisions() == {"exp-1": "failed"}
+    assert stand_in.branches() == {} and stand_in.pulls() == []
+
+
+# Closed or merged while the job runs: promoted, and then that counts.
+
+
+@pytest.mark.parametrize("undone", [False, True], ids=["", "while it is undone"])
+@pytest.mark.parametrize("how, second", [("closed", "promoted"), ("merged", "discarded")])
+def test_a_pull_request_settled_while_the_job_runs(winnowd, stand_in, gitea, project, how, second, undone):
+    winnowd.configure(forge={"poll": "1s"})
+
+    def settle():
+        gitea.close_pull(1) if how == "closed" else gitea.merge_pull(1, delete_branch=True)
+
+    then(gitea, LABEL, "answer" if undone else "pass", **NO if undone else {})(settle)
+    winnowd.drop(improved(project))
+    log = winnowd.start()
+    log.wait(experiment="exp-1", decision="promoted")
+    log.wait(experiment="exp-1", pull="1", msg=lambda text: text.startswith(f"pull request {how}"))
+    assert [pull.state for pull in stand_in.pulls()] == [how]
+    assert set(stand_in.branches()) == ({OURS} if how == "closed" else set())  # as the person left it
+    winnowd.drop(improved(project, "exp-2", 0.95, diff=project.tweak(RATE=0.002)))
+    log.wait(experiment="exp-2", decision=second)
+
+
+# The base.
+
+
+@pytest.mark.parametrize("what", ["moved", "forced"])
+@pytest.mark.parametrize("at", [BRANCH, PUSH], ids=["before compose", "before push"])
+def test_a_base_that_moves_in_the_middle(winnowd, stand_in, gitea, project, what, at):
+    base = project.tip
+    work = gitea.move_base if what == "moved" else gitea.force_push_base
+    then(gitea, at)(lambda: work({"OTHER.md": "other\n"}), "after" if at is BRANCH else "before")
+    winnowd.drop(improved(project))
+    assert winnowd.once().decisions() == {"exp-1": "promoted"}
+    (pull,) = stand_in.pulls()
+    assert stand_in.show("-s", "--format=%P", pull.sha) == base
+    assert stand_in.branches() == {OURS: pull.sha} and base in pull.body
+
+
+def test_a_base_that_moves_while_the_branch_is_asked_for(winnowd, stand_in, gitea, project):
+    """The answer is lost, and the branch points at another commit than the base did when we looked."""
+    moved = []
+
+    def made():
+        # As if the base had moved between our look and the server's work.
+        moved.append(gitea.move_base({"OTHER.md": "other\n"}))
+        gitea.forge.git.set_ref(f"refs/heads/{OURS}", moved[0])
+        gitea.forge.branch_created(OURS, moved[0], "daemon")
+
+    then(gitea, BRANCH, "close")(made)
+    winnowd.drop(improved(project))
+    assert winnowd.once().decisions() == {"exp-1": "promoted"}
+    (pull,) = stand_in.pulls()
+    assert stand_in.show("-s", "--format=%P", pull.sha) == moved[0]
+
+
+# Protection, and a repository that is not what it was.
+
+
+def test_protected_branches_hold_the_undo_only(winnowd, stand_in, gitea, project):
+    """A rule at the forge covers our branches: nothing can be pushed, nothing deleted."""
+    then(gitea, BRANCH)(lambda: gitea.protect(OURS), "after")
+    winnowd.drop(improved(project))
+    winnowd.drop(improved(project, "exp-2", 0.95))
+    log = winnowd.start()
+    failed = log.wait(experiment="exp-1", msg="step failed", step="push")
+    assert "protected branch" in failed["reason"]
+    log.wait(experiment="exp-1", msg="undo could not be done now; trying again")
+    log.wait(experiment="exp-2", decision="promoted")
+    assert set(stand_in.branches()) == {OURS, "experiment/exp-2"} and "exp-1" not in log.decisions()
+    gitea.unprotect(OURS)
+    log.wait(experiment="exp-1", decision="failed")
+    assert set(stand_in.branches()) == {"experiment/exp-2"}
+
+
+def archived(gitea):
+    return gitea.archive, lambda: gitea.archive(False)
+
+
+def renamed(gitea):
+    def back():
+        gitea.forge.repo = "model"
+        gitea.former_names.clear()
+
+    return lambda: gitea.rename("another"), back
+
+
+def gone(gitea):
+    return gitea.delete_repository, lambda: setattr(gitea, "gone", False)
+
+
+@pytest.mark.parametrize("at", [BRANCH, PUSH, PULL], ids=["branch", "push", "pull"])
+@pytest.mark.parametrize("what, word", [(archived, "archived"), (renamed, "forge.repo"), (gone, "forge.repo")])
+def test_a_repository_that_is_not_what_it_was(winnowd, stand_in, gitea, project, at, what, word):
+    away, back = what(gitea)
+    then(gitea, at)(away)
+    winnowd.drop(improved(project))
+    winnowd.drop(improved(project, "exp-2", 0.8))
+    log = winnowd.start()
+    assert word in log.wait(**REFUSED)["reason"]
+    assert log.all(experiment="exp-2", msg="step started") == [] and "exp-2" not in log.decisions()
+    back()
+    winnowd.process.send_signal(signal.SIGHUP)
+    log.wait(experiment="exp-2", decision="promoted")
+    log.wait_until(lambda: "exp-1" in log.decisions())
+    assert log.decisions()["exp-1"] == "failed"
+    assert set(stand_in.branches()) == {"experiment/exp-2"}
+    assert [pull.head for pull in stand_in.pulls() if pull.state == "open"] == ["experiment/exp-2"]

@@ -1,0 +1,343 @@
+"""Outages of the forge: what passes delays, what is final is undone, and nothing is done twice."""
+
+import pathlib
+import signal
+
+import harness
+import pytest
+from harness import result
+from machine import Clock
+
+MOMENTS = {
+    "look": {"method": "GET", "path": "git-upload-pack$"},
+    "branch": {"method": "POST", "path": "/branches$"},
+    "push": {"method": "POST", "path": "git-receive-pack$"},
+    "pull": {"method": "POST", "path": "/pulls$"},
+    "label": {"method": "POST", "path": r"/issues/\d+/labels$"},
+    "review": {"method": "POST", "path": "/requested_reviewers$"},
+}  # fmt: skip
+WEATHER = {
+    "reset": {}, "close": {}, "cut": {}, "garbage": {}, "locked": {}, "bad_gateway": {}, "too_many": {},
+    "hang": {"seconds": 30, "then": "close"},
+}  # fmt: skip
+DOWN = {"msg": "forge cannot be used now; jobs wait"}
+REFUSED = {"msg": "forge refuses; jobs wait until this is mended"}
+
+
+@pytest.fixture
+def stand_in(project):
+    """The newer kind alone: test_gitea.py has both."""
+    made = harness.StandIn(project, "1.25")
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def gitea(stand_in):
+    return stand_in.gitea
+
+
+@pytest.fixture
+def winnowd(gitea_winnowd):
+    return gitea_winnowd.configure(forge={"timeout": "1s", "reviewers": ["Timmy"]})
+
+
+def improved(project, experiment_id="exp-1", after=0.9, **more):
+    return result(experiment_id, after, metric_before=1.0, **{"diff": project.tweak(WIDTH=65), **more})
+
+
+def probes(gitea):
+    return gitea.records.matching("GET", "/version")
+
+
+def posts(gitea, step):
+    end = {"branch": "/branches", "pull": "/pulls"}[step]
+    return [record for record in gitea.records.matching("POST", end) if record.path.endswith(end)]
+
+
+def assert_promoted_once(forge, *experiments):
+    pulls = forge.pulls()
+    assert sorted(pull.head for pull in pulls) == [f"experiment/{name}" for name in experiments or ["exp-1"]]
+    assert all(pull.state == "open" for pull in pulls)
+    assert forge.branches() == {pull.head: pull.sha for pull in pulls}
+
+
+def assert_nothing_left(forge):
+    assert forge.branches() == {}
+    assert [pull for pull in forge.pulls() if pull.state == "open"] == []
+
+
+def break_down(gitea, action="reset"):
+    """From a request that this is called for on, the forge answers nobody."""
+
+    def hook(_):
+        gitea.faults.add(action, count=None, **WEATHER[action])
+
+    return hook
+
+
+# From one moment on nothing works; then it is over.
+
+
+def go_through(winnowd, stand_in, project, moment, weather, at="before"):
+    gitea = stand_in.gitea
+    winnowd.drop(improved(project))
+    gitea.faults.add("close", call=break_down(gitea, weather), at=at, **MOMENTS[moment])
+    log = winnowd.start()
+    log.wait(**DOWN)
+    gitea.faults.clear()
+    log.wait(experiment="exp-1", decision="promoted")
+    assert_promoted_once(stand_in)
+
+
+@pytest.mark.parametrize("at", ["before", "after"])
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_it_goes_away_in_the_middle_and_comes_back(winnowd, stand_in, project, moment, at):
+    go_through(winnowd, stand_in, project, moment, "reset", at)
+
+
+@pytest.mark.parametrize("weather", WEATHER)
+def test_every_kind_of_outage_passes(winnowd, stand_in, project, weather):
+    go_through(winnowd, stand_in, project, "label", weather)
+
+
+def test_it_is_down_at_the_start(winnowd, stand_in, gitea, project):
+    gitea.down()
+    winnowd.drop(improved(project))
+    log = winnowd.start()
+    log.wait(**DOWN)
+    log.wait(experiment="exp-1", msg="result queued")
+    gitea.up()
+    log.wait(experiment="exp-1", decision="promoted")
+    assert_promoted_once(stand_in)
+
+
+def test_one_probes_the_others_wait(winnowd, stand_in, gitea, project):
+    winnowd.configure(queue={"parallel": 3})
+    for number, after in enumerate((0.9, 0.8, 0.7)):
+        winnowd.drop(improved(project, f"exp-{number}", after))
+    gitea.faults.add("close", call=break_down(gitea, "bad_gateway"), **MOMENTS["push"])
+    log = winnowd.start()
+    log.wait(**DOWN)
+    gitea.records.clear()
+    while len(gitea.records) < 3:
+        gitea.faults.wait(seconds=10)
+    seen = list(gitea.records)
+    assert {record.path for record in seen} == {"/api/v1/version"}
+    # Each pause is about twice the one before; a quarter of it is left to chance.
+    first, second = (seen[n + 1].time - seen[n].time for n in (0, 1))
+    assert first * 1.3 < second < first * 3.5
+    gitea.faults.clear()
+    for number in range(3):
+        log.wait(experiment=f"exp-{number}", decision="promoted")
+    assert_promoted_once(stand_in, "exp-0", "exp-1", "exp-2")
+
+
+def test_retry_after_is_kept_to(winnowd, stand_in, gitea, project):
+    gitea.faults.add(status=429, headers={"Retry-After": "3"}, body="{}", **MOMENTS["label"])
+    winnowd.drop(improved(project))
+    assert winnowd.once().decisions() == {"exp-1": "promoted"}
+    refused = next(record for record in gitea.records if record.status == 429)
+    after = next(record for record in gitea.records if record.number > refused.number)
+    assert after.time - refused.time > 2.9
+    assert_promoted_once(stand_in)
+
+
+def test_a_retry_after_of_a_year_is_not(winnowd, gitea, project):
+    clock = Clock(winnowd)
+    gitea.faults.add(status=429, headers={"Retry-After": "31536000"}, body="{}", **MOMENTS["label"])
+    winnowd.drop(improved(project))
+    log = winnowd.start()
+    log.wait(experiment="exp-1", step="label", msg="step could not be done now; trying again")
+    clock.pass_by(1)
+    log.wait(msg="status")  # by now it waits
+    clock.pass_by(3601)
+    log.wait(experiment="exp-1", decision="promoted")
+
+
+# The undo.
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_an_undo_survives_restarts_until_it_is_done(winnowd, stand_in, gitea, project, how):
+    gitea.faults.add(status=403, body='{"message":"no"}', call=break_down(gitea), **MOMENTS["label"])
+    winnowd.drop(improved(project))
+    log = winnowd.start()
+    for _ in range(2):
+        log.wait(**DOWN)
+        if how == "stop":
+            assert winnowd.stop() == 0
+        else:
+            winnowd.kill()
+        log = winnowd.start()
+    assert log.wait(msg="job resumed")["reason"] == "being undone"
+    log.wait(**DOWN)
+    assert set(stand_in.branches()) == {"experiment/exp-1"}
+    gitea.faults.clear()
+    log.wait(experiment="exp-1", decision="failed")
+    assert_nothing_left(stand_in)
+
+
+def test_an_undo_that_waits_holds_nobody_up(winnowd, stand_in, gitea, project):
+    """The forge takes everything but the deletion of this one branch."""
+    gitea.faults.add(status=403, body='{"message":"no"}', call=lambda _: gitea.protect("experiment/exp-1"),
+                     **MOMENTS["label"])  # fmt: skip
+    winnowd.drop(improved(project))
+    winnowd.drop(improved(project, "exp-2", 0.8))
+    log = winnowd.start()
+    log.wait(experiment="exp-2", decision="promoted")
+    assert "experiment/exp-1" in stand_in.branches() and "exp-1" not in log.decisions()
+    waits = log.all(experiment="exp-1", msg="undo could not be done now; trying again")[0]
+    assert "protected branch" in waits["reason"]
+    gitea.unprotect("experiment/exp-1")
+    log.wait(experiment="exp-1", decision="failed")
+    states = {pull.head: pull.state for pull in stand_in.pulls()}
+    assert states == {"experiment/exp-1": "closed", "experiment/exp-2": "open"}
+    assert set(stand_in.branches()) == {"experiment/exp-2"}
+
+
+@pytest.mark.parametrize("moment, step", [("look", "branch"), ("push", "push"), ("label", "label")])
+def test_retry_for_ends_it(winnowd, stand_in, gitea, project, moment, step):
+    winnowd.configure(queue={"retry_for": "1s"})
+    # The undo pushes, too, and is not given up.
+    gitea.faults.add("bad_gateway", count=3, **MOMENTS[moment])
+    winnowd.drop(improved(project))
+    log = winnowd.start()
+    failed = log.wait(experiment="exp-1", decision="failed")
+    assert failed["step"] == step and "queue.retry_for" in failed["reason"]
+    assert_nothing_left(stand_in)
+
+
+# The token is no longer good.
+
+MENDED = ["restart", "reload", "wait"]
+
+
+@pytest.mark.parametrize("moment, mended", zip(["look", "branch", "push", "pull", "label"], MENDED * 2))
+def test_the_token_ends_in_the_middle(winnowd, stand_in, gitea, project, moment, mended):
+    clock = Clock(winnowd)
+    good = gitea.token
+
+    def revoke(_):
+        gitea.token = "f" * 40
+
+    gitea.faults.add("unauthorized", call=revoke, **MOMENTS[moment])
+    winnowd.drop(improved(project))
+    winnowd.drop(improved(project, "exp-2", 0.8))
+    log = winnowd.start()
+    refused = log.wait(**REFUSED)
+    assert "token" in refused["reason"]
+    asked = len(probes(gitea))
+    clock.pass_by(61)  # it asks again, and is refused again
+    while len(probes(gitea)) == asked:
+        gitea.faults.wait(seconds=10)
+    assert log.all(experiment="exp-2", msg="step started") == [] and "exp-2" not in log.decisions()
+    gitea.token = good
+    if mended == "restart":
+        assert winnowd.stop() == 0
+        log = winnowd.start()
+    elif mended == "reload":
+        winnowd.process.send_signal(signal.SIGHUP)
+    else:
+        clock.pass_by(61)
+    log.wait(experiment="exp-2", decision="promoted")
+    if moment != "look":  # there was nothing to undo: it failed at once
+        log.wait(experiment="exp-1", decision="failed")
+    assert {pull.head for pull in stand_in.pulls() if pull.state == "open"} == {"experiment/exp-2"}
+    assert set(stand_in.branches()) == {"experiment/exp-2"}
+
+
+def test_the_token_ends_while_pull_requests_are_looked_at(winnowd, stand_in, gitea, project):
+    winnowd.configure(forge={"poll": "200ms"})
+    log = winnowd.start()
+    for number, after in enumerate((0.9, 0.8)):
+        winnowd.drop(improved(project, f"exp-{number}", after))
+        log.wait(experiment=f"exp-{number}", decision="promoted")
+    good, gitea.token = gitea.token, "f" * 40
+    log.wait(**REFUSED)
+    gitea.close_pull(1)
+    gitea.token = good
+    assert log.all(msg="pull request could not be looked at") == []
+    winnowd.process.send_signal(signal.SIGHUP)
+    log.wait(pull="1", msg="pull request closed unmerged; its value leaves the frontier")
+
+
+# Certificates.
+
+
+@pytest.mark.parametrize("kind", [True, "wrong_name", "expired"])
+def test_a_wrong_certificate_holds_the_queue(project, tmp_path, the_binary_is_there, kind):
+    forge = harness.StandIn(project, "1.25", tls=kind)
+    winnowd = harness.Winnowd(tmp_path, forge)
+    authority = winnowd.config["forge"]["ca_file"]
+    if kind is True:
+        winnowd.config["forge"].pop("ca_file")  # signed by nobody we know
+    winnowd.drop(improved(project))
+    log = winnowd.start()
+    down = log.wait(**DOWN)
+    assert "certificate" in down["reason"] and str(forge.gitea.port) in down["reason"]
+    if kind is True:
+        assert "forge.ca_file" in down["reason"]
+    log.wait(experiment="exp-1", msg="result queued")
+    assert winnowd.stop() == 0
+    assert log.all(msg="step started") == [] and log.decisions() == {}
+    assert winnowd.archived() == ["exp-1.json"]
+    if kind is True:
+        winnowd.configure(forge={"ca_file": authority})
+        assert winnowd.once().decisions() == {"exp-1": "promoted"}
+    winnowd.check_promises()
+    forge.stop()
+
+
+def test_a_certificate_that_gets_wrong_in_the_middle(project, tmp_path, the_binary_is_there):
+    """git meets it first: that is no reason to fail either."""
+    forge = harness.StandIn(project, "1.25", tls=True)
+    winnowd = harness.Winnowd(tmp_path, forge)
+    good = pathlib.Path(forge.gitea.ca_file).read_bytes()
+    other = harness.StandIn(harness.Project(tmp_path / "other"), "1.25", tls=True)
+    authority = tmp_path / "authority.pem"
+    authority.write_bytes(good)
+    spoil = f"cp {other.gitea.ca_file} {authority}"
+    winnowd.configure(forge={"ca_file": str(authority)}, validation={"command": ["sh", "-c", spoil], "sandbox": "none"})
+    winnowd.drop(improved(project))
+    log = winnowd.start()
+    waits = log.wait(experiment="exp-1", step="push", msg="step could not be done now; trying again")
+    assert "certificate" in waits["reason"].lower()
+    authority.write_bytes(good)
+    log.wait(experiment="exp-1", decision="promoted")
+    winnowd.check_promises()
+    forge.stop()
+    other.stop()
+
+
+# A POST whose answer was lost.
+
+
+@pytest.mark.parametrize("back", [0, 3600], ids=["", "clock set back"])
+@pytest.mark.parametrize("step", ["branch", "pull"])
+def test_a_lost_answer_is_waited_for(winnowd, stand_in, gitea, project, step, back):
+    """The server is still at work when we stop waiting: it is asked once, and what it makes is adopted."""
+    clock = Clock(winnowd)
+    gitea.faults.add("hang", seconds=3.5, call=lambda _: clock.set_back(back), **MOMENTS[step])
+    winnowd.drop(improved(project))
+    log = winnowd.start()
+    log.wait(experiment="exp-1", decision="promoted")
+    assert len(posts(gitea, "branch")) == 1 and len(posts(gitea, "pull")) == 1
+    assert_promoted_once(stand_in)
+
+
+@pytest.mark.parametrize("step", ["branch", "pull"])
+def test_a_lost_request_is_repeated_only_when_it_is_long_lost(winnowd, stand_in, gitea, project, step):
+    clock = Clock(winnowd)
+    gitea.faults.add("close", **MOMENTS[step])
+    winnowd.drop(improved(project))
+    log = winnowd.start()
+    log.wait(experiment="exp-1", step=step, msg="step started", attempt="2")
+    looks = len(gitea.records)
+    while len(gitea.records) < looks + 6:
+        gitea.faults.wait(seconds=10)
+    assert len(posts(gitea, step)) == 1
+    clock.pass_by(10)
+    log.wait(experiment="exp-1", decision="promoted")
+    assert len(posts(gitea, step)) == 2
+    assert_promoted_once(stand_in)

@@ -1,0 +1,256 @@
+"""What becomes of a pull request after its job, and of what was decided because of it; which goes first."""
+
+import signal
+
+import pytest
+from harness import git, result
+
+SETTLED = {"merged": "pull request merged", "closed": "pull request closed unmerged; its value leaves the frontier"}
+
+
+@pytest.fixture(autouse=True)
+def often(winnowd):
+    winnowd.configure(forge={"poll": "200ms"})
+
+
+def settle(winnowd, log, number, state):
+    winnowd.forge.set_state(number, state)
+    return log.wait(pull=number, msg=SETTLED[state])
+
+
+def improved(project, experiment_id, after, **more):
+    return result(experiment_id, after, **{"diff": project.tweak(WIDTH=65), **more})
+
+
+def promoted(winnowd, log, project, experiment_id, after, **more):
+    winnowd.drop(improved(project, experiment_id, after, **more))
+    return int(log.wait(experiment=experiment_id, decision="promoted")["pull"])
+
+
+def started_with_a_baseline(winnowd, value=1.0):
+    log = winnowd.start()
+    winnowd.drop(result("first", value))
+    log.wait(experiment="first", decision="baseline")
+    return log
+
+
+# The frontier.
+
+
+@pytest.mark.representative
+def test_merged_confirms_the_frontier(winnowd, project):
+    log = started_with_a_baseline(winnowd)
+    number = promoted(winnowd, log, project, "exp-1", 0.9)
+    winnowd.drop(improved(project, "exp-2", 0.95))
+    log.wait(experiment="exp-2", decision="discarded")
+    assert settle(winnowd, log, number, "merged")["requeued"] == "0"
+    winnowd.drop(improved(project, "exp-3", 0.92))
+    log.wait(experiment="exp-3", decision="discarded")
+    assert winnowd.stop() == 0
+    # What is settled is not looked at again, whatever somebody writes there.
+    winnowd.forge.set_state(number, "closed")
+    winnowd.drop(improved(project, "exp-4", 0.92))
+    assert winnowd.once().decisions() == {"exp-4": "discarded"}
+
+
+@pytest.mark.representative
+def test_closed_leaves_the_frontier_and_others_are_judged_anew(winnowd, project, forge):
+    log = started_with_a_baseline(winnowd)
+    number = promoted(winnowd, log, project, "exp-1", 0.8)
+    tip = forge.branches()["experiment/exp-1"]
+    winnowd.drop(improved(project, "better", 0.9, diff=project.tweak(DEPTH=13)))
+    winnowd.drop(improved(project, "best", 0.85, diff=project.tweak(RATE=0.002)))
+    winnowd.drop(result("same", 0.9, status="discard"))
+    winnowd.drop(improved(project, "worse", 1.5))
+    winnowd.drop(improved(project, "by-itself", 0.88, metric_before=0.87))
+    for name in ("better", "best", "same", "worse", "by-itself"):
+        log.wait(experiment=name, decision="discarded")
+    assert settle(winnowd, log, number, "closed")["requeued"] == "4"
+    log.wait(experiment="best", decision="promoted")
+    for name in ("worse", "by-itself"):
+        assert log.wait_until(lambda name=name: len(log.all(experiment=name, decision="discarded")) == 2)
+    assert winnowd.stop() == 0
+    decisions = {name: [event["decision"] for event in log.all(experiment=name) if event.get("decision") not in (None, "queued")]
+                 for name in ("exp-1", "better", "best", "same", "worse", "by-itself")}  # fmt: skip
+    assert decisions == {
+        "exp-1": ["promoted"], "better": ["discarded", "promoted"], "best": ["discarded", "promoted"],
+        "same": ["discarded"], "worse": ["discarded"] * 2, "by-itself": ["discarded"] * 2,
+    }  # fmt: skip
+    # A true "before": of what was there when its turn came.
+    assert [event["before"] for event in log.all(decision="promoted")] == ["1", "1", "0.9"]
+    # Nothing of the one that was closed is gone.
+    assert forge.branches()["experiment/exp-1"] == tip
+    assert forge.pulls()[0].state == "closed" and forge.pulls()[0].body
+
+
+def test_what_a_job_lost_its_turn_to_is_judged_anew(winnowd, project):
+    """Overtaken while it waited: superseded first, and promoted once the better one was closed."""
+    winnowd.configure(queue={"order": "best"})
+    winnowd.drop(result("first", 1.0))
+    for name, after, setting in (("good", 0.9, "WIDTH"), ("best", 0.7, "DEPTH"), ("better", 0.8, "WARMUP")):
+        winnowd.drop(improved(project, name, after, diff=project.tweak(**{setting: 13})))
+    log = winnowd.once()
+    assert log.decisions() == {"first": "baseline", "best": "promoted", "better": "superseded", "good": "superseded"}
+    winnowd.forge.set_state(1, "closed")
+    log = winnowd.start()
+    log.wait(experiment="better", decision="promoted")
+    log.wait(experiment="good", decision="superseded")
+    settle(winnowd, log, 2, "closed")
+    log.wait(experiment="good", decision="promoted")
+
+
+def test_closed_and_nothing_else_to_compare_with(winnowd, project):
+    """Its value was the only one: the next result sets the frontier."""
+    log = winnowd.start()
+    number = promoted(winnowd, log, project, "exp-1", 0.9, metric_before=1.0)
+    settle(winnowd, log, number, "closed")
+    winnowd.drop(result("exp-2", 0.95))
+    log.wait(experiment="exp-2", decision="baseline")
+
+
+def test_a_result_without_change_does_not_get_further(winnowd, project):
+    log = started_with_a_baseline(winnowd)
+    number = promoted(winnowd, log, project, "exp-1", 0.8)
+    winnowd.drop(result("bare", 0.9))
+    log.wait(experiment="bare", decision="discarded")
+    settle(winnowd, log, number, "closed")
+    log.wait(experiment="bare", decision="rejected")
+    assert winnowd.stop() == 0
+    assert list(winnowd.rejected()) == ["bare.json"]
+
+
+def test_settled_while_nobody_looked(winnowd, project):
+    log = started_with_a_baseline(winnowd)
+    number = promoted(winnowd, log, project, "exp-1", 0.8)
+    winnowd.drop(improved(project, "exp-2", 0.9))
+    log.wait(experiment="exp-2", decision="discarded")
+    winnowd.kill()
+    winnowd.forge.set_state(number, "closed")
+    log = winnowd.start()
+    log.wait(experiment="exp-2", decision="promoted")
+    assert len(log.all(msg=SETTLED["closed"])) == 1
+
+
+def test_a_poll_of_0_is_never(winnowd, project):
+    winnowd.configure(forge={"poll": "0s"})
+    log = started_with_a_baseline(winnowd)
+    number = promoted(winnowd, log, project, "exp-1", 0.8)
+    winnowd.forge.set_state(number, "closed")
+    winnowd.process.send_signal(signal.SIGHUP)
+    log.wait(msg="configuration reloaded")
+    promoted(winnowd, log, project, "exp-2", 0.7)
+    winnowd.drop(improved(project, "exp-3", 0.9))
+    log.wait(experiment="exp-3", decision="discarded")
+    assert log.all(msg=SETTLED["closed"]) == []
+
+
+def test_a_pull_request_that_is_gone_is_told_of(winnowd, project, forge):
+    log = started_with_a_baseline(winnowd)
+    number = promoted(winnowd, log, project, "exp-1", 0.8)
+    (forge.outbox / f"{number}.json").unlink()
+    assert log.wait(msg="pull request could not be looked at", level="warning")["pull"] == str(number)
+    winnowd.drop(improved(project, "exp-2", 0.9))
+    log.wait(experiment="exp-2", decision="discarded")  # its value stays until a person has said something
+    git("update-ref", "-d", "refs/heads/experiment/exp-1", directory=project.bare)
+
+
+# queue.max_open_pulls.
+
+
+@pytest.mark.parametrize("state", SETTLED)
+def test_jobs_wait_at_the_limit(winnowd, project, forge, state):
+    winnowd.configure(queue={"max_open_pulls": 2, "parallel": 3})
+    log = started_with_a_baseline(winnowd)
+    for number in range(1, 5):
+        winnowd.drop(improved(project, f"exp-{number}", 1.0 - number / 10))
+    log.wait(msg="jobs wait: queue.max_open_pulls is reached")
+    assert [pull.head for pull in forge.pulls()] == ["experiment/exp-1", "experiment/exp-2"]
+    assert log.all(experiment="exp-3", msg="step started") == []
+    # What needs no pull request does not wait.
+    winnowd.drop(result("worse", 3.0))
+    log.wait(experiment="worse", decision="discarded")
+    settle(winnowd, log, 1, state)
+    log.wait(experiment="exp-3", decision="promoted")
+    assert "exp-4" not in log.decisions()
+    settle(winnowd, log, 2, state)
+    log.wait(experiment="exp-4", decision="promoted")
+    assert [pull.state for pull in forge.pulls()] == [state, state, "open", "open"]
+    assert len(forge.branches()) == 4
+
+
+def test_a_job_that_fails_leaves_its_place(winnowd, project, forge):
+    winnowd.configure(queue={"max_open_pulls": 1})
+    winnowd.drop(result("first", 1.0))
+    winnowd.drop(improved(project, "bad", 0.8, diff=project.tweak(BATCH=33)))
+    winnowd.drop(improved(project, "good", 0.9))
+    assert winnowd.once().decisions() == {"first": "baseline", "bad": "failed", "good": "promoted"}
+
+
+# queue.order: best.
+
+
+def in_order(winnowd, project, *results, **queue):
+    winnowd.configure(queue={"order": "best", **queue})
+    for name, after, more in results:
+        settings = {"diff": project.tweak(WIDTH=65)} if "diff" not in more else {}
+        winnowd.drop(result(name, after, **settings, **more))
+    log = winnowd.once()
+    return log.decisions(), [event["experiment"] for event in log.all(msg="step started", step="branch")]
+
+
+@pytest.mark.representative
+@pytest.mark.parametrize("parallel", [1, 3])
+@pytest.mark.parametrize("metric, sign", [("val_bpb", 1), ("accuracy", -1)])
+def test_the_most_improved_goes_first(winnowd, project, metric, sign, parallel):
+    more = {"metric": metric}
+    decisions, started = in_order(
+        winnowd, project, ("first", 1.0, {**more, "diff": None}), ("good", 1.0 - sign * 0.1, more),
+        ("best", 1.0 - sign * 0.4, more), ("worse", 1.0 + sign * 0.1, more), ("better", 1.0 - sign * 0.2, more),
+        parallel=parallel,
+    )  # fmt: skip
+    assert decisions == {
+        "first": "baseline", "good": "superseded", "best": "promoted", "worse": "superseded", "better": "superseded",
+    }  # fmt: skip
+    assert started == ["best"]
+
+
+def test_the_next_best_where_the_best_fails(winnowd, project):
+    decisions, started = in_order(
+        winnowd, project, ("first", 1.0, {"diff": None}), ("good", 0.9, {}),
+        ("best", 0.6, {"diff": project.tweak(BATCH=33)}), ("better", 0.8, {}),
+    )  # fmt: skip
+    assert decisions == {"first": "baseline", "best": "failed", "better": "promoted", "good": "superseded"}
+    assert started == ["best", "better"]
+
+
+def test_the_first_is_the_baseline_all_the_same(winnowd, project):
+    """Where there is no reference yet, the best of the night is measured against its first."""
+    decisions, _ = in_order(winnowd, project, ("first", 1.0, {}), ("good", 0.9, {}), ("best", 0.6, {}))
+    assert decisions == {"first": "baseline", "best": "promoted", "good": "superseded"}
+
+
+def test_one_metric_does_not_wait_for_another(winnowd, project):
+    decisions, started = in_order(
+        winnowd, project, ("a-good", 0.9, {"metric_before": 1.0}), ("b-good", 0.7, {"metric": "accuracy", "metric_before": 0.5}),
+        ("a-best", 0.8, {"metric_before": 1.0}), ("b-best", 0.8, {"metric": "accuracy", "metric_before": 0.5}),
+    )  # fmt: skip
+    assert decisions == {"a-good": "superseded", "b-good": "superseded", "a-best": "promoted", "b-best": "promoted"}
+    assert sorted(started) == ["a-best", "b-best"]
+
+
+def test_a_better_one_that_comes_while_it_waits(winnowd, project):
+    """Dropped later, and first all the same: the one that waits is overtaken."""
+    begun, go = winnowd.directory / "begun", winnowd.directory / "go"
+    script = f"touch {begun}; while [ ! -e {go} ]; do sleep 0.02; done"
+    winnowd.configure(queue={"order": "best"}, validation={"command": ["sh", "-c", script], "sandbox": "none"})
+    log = started_with_a_baseline(winnowd)
+    winnowd.drop(improved(project, "running", 0.9))
+    log.wait(experiment="running", msg="step started", step="validate")
+    winnowd.drop(improved(project, "waiting", 0.8, diff=project.tweak(DEPTH=13)))
+    winnowd.drop(improved(project, "late", 0.5, diff=project.tweak(WARMUP=7)))
+    log.wait(experiment="late", msg="result queued")
+    go.touch()
+    log.wait(experiment="late", decision="promoted")
+    assert log.wait(experiment="waiting", decision="superseded")
+    assert log.all(experiment="waiting", msg="step started") == []
+    assert log.decisions()["running"] == "promoted"

@@ -1,0 +1,367 @@
+"""A machine that runs short of something: nothing is lost, and it goes on when there is room again."""
+
+import errno
+import os
+import resource
+import shutil
+import sqlite3
+import subprocess
+
+import pytest
+from harness import result
+from machine import Clock, Disk, eventually
+
+
+def improved(project, experiment_id="exp-1", after=0.9, **more):
+    return result(experiment_id, after, metric_before=1.0, **{"diff": project.tweak(WIDTH=65), **more})
+
+
+def a_gate_of_files(winnowd, then="true"):
+    """A validation that says it has begun, and goes on when the test says so."""
+    begun, go = winnowd.directory / "begun", winnowd.directory / "go"
+    script = f"touch {begun}; while [ ! -e {go} ]; do sleep 0.02; done; {then}"
+    winnowd.configure(validation={"command": ["sh", "-c", script], "sandbox": "none"})
+    return go
+
+
+def assert_store_is_whole(winnowd):
+    with sqlite3.connect(winnowd.state / "winnowd.db") as store:
+        assert store.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        return dict(store.execute("SELECT experiment_id, count(*) FROM decisions WHERE decision <> 'queued' GROUP BY 1"))
+
+
+# Disks that are full.
+
+
+def test_no_room_for_the_store(winnowd, project):
+    with Disk(winnowd.state) as disk:
+        log = winnowd.start()
+        winnowd.drop(result("exp-0", 1.0))
+        log.wait(experiment="exp-0", decision="baseline")
+        disk.fill()
+        for number in range(1, 9):  # what fits into pages that are there already is taken, of course
+            winnowd.drop(result(f"exp-{number}", 2.0, details={"note": "x" * 3000}))
+        failed = log.wait(msg="results could not be taken in; trying again", level="error")
+        assert "full" in failed["reason"]
+        undecided = {f"exp-{number}" for number in range(1, 9)} - set(log.decisions())
+        assert undecided and {name.removesuffix(".json") for name in winnowd.waiting()} >= undecided
+        disk.empty()
+        for number in range(1, 9):
+            log.wait(experiment=f"exp-{number}", decision="discarded")
+        assert winnowd.waiting() == [] and len(winnowd.archived()) == 9
+        assert winnowd.stop() == 0
+        assert set(assert_store_is_whole(winnowd).values()) == {1}
+
+
+def assert_it_waits_and_goes_on(winnowd, forge, disk, log):
+    log.wait(msg=lambda text: text.endswith("; trying again"))
+    assert log.decisions() == {}
+    disk.empty()
+    log.wait(experiment="exp-1", decision="promoted", seconds=30)
+    assert winnowd.stop() == 0
+    assert assert_store_is_whole(winnowd) == {"exp-1": 1}
+    assert [pull.head for pull in forge.pulls()] == ["experiment/exp-1"]
+    assert list((winnowd.state / "checkouts").iterdir()) == []
+    winnowd.check_promises()
+
+
+@pytest.mark.parametrize("step", ["branch", "compose", "validate"])
+def test_no_room_in_the_middle_of_a_job(winnowd, forge, step):
+    """For what git fetches, for the clone, for the store: all of that lies below the state."""
+    with Disk(winnowd.state, "8m") as disk:
+        log = winnowd.start()
+        winnowd.drop(improved(forge.project))
+        log.wait(experiment="exp-1", msg="step started", step=step)
+        disk.fill()
+        assert_it_waits_and_goes_on(winnowd, forge, disk, log)
+
+
+def test_tests_that_leave_no_room(winnowd, forge, project):
+    """They pass, but what they say cannot be written down any more, and neither can that they passed."""
+    with Disk(winnowd.state, "8m") as disk:
+        go = a_gate_of_files(winnowd, "head -c 9000000 /dev/zero | tr '\\0' '\\n'")
+        log = winnowd.start()
+        winnowd.drop(improved(project))
+        eventually((winnowd.directory / "begun").exists)
+        disk.fill()
+        go.touch()
+        assert_it_waits_and_goes_on(winnowd, forge, disk, log)
+
+
+def test_no_room_for_the_archive(winnowd):
+    """Neither for a day's folder, nor for a reason: decided all the same, and moved later."""
+    with Disk(winnowd.spool, more=",nr_inodes=8") as disk:
+        for name in (".archive", ".rejected"):
+            (winnowd.spool / name).mkdir()
+        winnowd.drop(result("exp-1", 1.0))
+        winnowd.drop("{}", name="bad.json")
+        with pytest.raises(OSError, match="No space"):
+            for number in range(8):
+                (winnowd.spool / f".taken-{number}").touch()
+        log = winnowd.start()
+        log.wait(experiment="exp-1", decision="baseline")
+        log.wait(file="bad.json", decision="rejected")
+        for name in ("exp-1.json", "bad.json"):
+            log.wait(file=name, msg="file could not be moved; trying again")
+        winnowd.kill()
+        log = winnowd.start()  # which meets them again
+        log.wait(file="exp-1.json", msg="file could not be moved; trying again")
+        disk.remount("nr_inodes=100")
+        eventually(lambda: winnowd.waiting() == [])
+        winnowd.drop(result("exp-2", 2.0))
+        log.wait(experiment="exp-2", decision="discarded")
+        assert winnowd.stop() == 0
+        assert winnowd.archived() == ["exp-1.json", "exp-2.json"] and list(winnowd.rejected()) == ["bad.json"]
+        assert log.decisions() == {"exp-2": "discarded"} and not log.all(decision="rejected")
+
+
+def test_no_room_for_the_daemons_own_log(winnowd, project, forge):
+    """Its lines are lost; its work is not, and what comes when there is room again stands alone."""
+    folder = winnowd.directory / "log"
+    folder.mkdir()
+    winnowd.write_configuration()
+    with Disk(folder, "64k") as disk, open(folder / "log", "ab", buffering=0) as file:
+
+        def once():
+            done = subprocess.run(winnowd.command("--once"), stderr=file, env=winnowd.environment, check=False)
+            assert done.returncode == 0
+
+        disk.fill()
+        winnowd.drop(improved(project))
+        once()
+        assert winnowd.archived() == ["exp-1.json"] and len(forge.pulls()) == 1
+        disk.filler.unlink()
+        winnowd.drop(result("exp-2", 2.0))
+        once()
+        assert "experiment=exp-2" in (folder / "log").read_text(encoding="utf-8")
+
+
+# A spool that cannot be written to, or is another.
+
+
+@pytest.mark.parametrize("at", ["start", "run"])
+def test_a_read_only_spool(winnowd, at):
+    with Disk(winnowd.spool) as disk:
+        winnowd.drop(result("exp-1", 1.0))
+        if at == "start":
+            disk.remount("ro")
+            log = winnowd.once(status=74)
+            assert str(winnowd.spool) in log.text
+            assert winnowd.waiting() == ["exp-1.json"]
+            disk.remount("rw")
+            assert winnowd.once().decisions() == {"exp-1": "baseline"}
+            return
+        log = winnowd.start()
+        log.wait(experiment="exp-1", decision="baseline")
+        winnowd.drop(result("exp-2", 2.0))
+        disk.remount("ro")
+        log.wait(experiment="exp-2", decision="discarded")
+        if winnowd.waiting():
+            log.wait(msg="file could not be moved; trying again")
+        disk.remount("rw")
+        eventually(lambda: winnowd.waiting() == [])
+        assert winnowd.archived() == ["exp-1.json", "exp-2.json"]
+        assert len(log.all(experiment="exp-2", decision="discarded")) == 1
+
+
+def test_a_spool_that_gets_read_only_under_a_queue(winnowd, project, forge):
+    """A file that was decided on and cannot move is neither decided again nor a duplicate, even after a restart."""
+    with Disk(winnowd.spool) as disk:
+        go = a_gate_of_files(winnowd)
+        log = winnowd.start()
+        winnowd.drop(improved(project))
+        eventually((winnowd.directory / "begun").exists)
+        winnowd.drop(result("exp-2", 2.0, metric_before=1.0))
+        disk.remount("ro")
+        log.wait(experiment="exp-2", decision="discarded")
+        winnowd.kill()
+        disk.remount("rw")
+        go.touch()
+        log = winnowd.once()
+        assert log.decisions() == {"exp-1": "promoted"}
+        assert winnowd.waiting() == [] and winnowd.archived() == ["exp-1.json", "exp-2.json"]
+        winnowd.check_promises()
+
+
+@pytest.mark.parametrize("how", ["deleted", "moved away"])
+def test_another_spool_under_the_same_name(winnowd, project, how):
+    go = a_gate_of_files(winnowd)
+    log = winnowd.start()
+    winnowd.drop(improved(project))
+    log.wait(experiment="exp-1", step="validate")
+    if how == "deleted":
+        shutil.rmtree(winnowd.spool)
+    else:
+        winnowd.spool.rename(winnowd.directory / "elsewhere")
+    log.wait(msg="spool directory is gone")
+    winnowd.spool.mkdir()
+    log.wait(msg="spool directory is there")
+    winnowd.drop(result("exp-2", 2.0, metric_before=1.0))
+    log.wait(experiment="exp-2", decision="discarded", seconds=10)
+    assert winnowd.archived() == ["exp-2.json"]
+    go.touch()
+    log.wait(experiment="exp-1", decision="promoted")
+
+
+# Watches, descriptors, clocks.
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EMFILE], ids=["ENOSPC", "EMFILE"])
+def test_no_watches_left(winnowd, code):
+    clock = Clock(winnowd)
+    clock.refuse_watches(code)
+    winnowd.drop(result("exp-1", 1.0))
+    log = winnowd.start()
+    assert os.strerror(code) in log.wait(level="warning", msg=lambda text: "not watched" in text)["reason"]
+    log.wait(experiment="exp-1", decision="baseline")
+    winnowd.drop(result("exp-2", 2.0))
+    clock.pass_by(31)  # the timer of the full scan
+    log.wait(experiment="exp-2", decision="discarded", seconds=10)
+    clock.refuse_watches(0)
+    clock.pass_by(31)
+    winnowd.drop(result("exp-3", 2.0))
+    log.wait(msg="status")
+    log.wait(experiment="exp-3", decision="discarded", seconds=10)
+    winnowd.drop(result("exp-4", 2.0))
+    log.wait(experiment="exp-4", decision="discarded", seconds=10)  # watched again
+    assert len(log.all(level="warning", msg=lambda text: "not watched" in text)) == 1
+
+
+def lowest_free_descriptor(winnowd):
+    used = {int(name) for name in os.listdir(f"/proc/{winnowd.process.pid}/fd")}
+    return next(number for number in range(len(used) + 1) if number not in used)
+
+
+def limit_descriptors(winnowd, number):
+    _, hard = resource.prlimit(winnowd.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(winnowd.process.pid, resource.RLIMIT_NOFILE, (number or hard, hard))
+
+
+@pytest.mark.parametrize("step", ["compose", "validate", "push", "pull"])
+def test_no_descriptors_left(winnowd, project, forge, step):
+    log = winnowd.start()
+    log.wait(msg="forge answers")
+    number = lowest_free_descriptor(winnowd)
+    winnowd.drop(improved(project))
+    log.wait(experiment="exp-1", msg="step started", step=step)
+    limit_descriptors(winnowd, number)
+    waits = log.wait(experiment="exp-1", msg="step could not be done now; trying again")
+    assert "open files" in waits["reason"].lower()
+    winnowd.drop(result("exp-2", 2.0, metric_before=1.0))
+    log.wait(level="warning", reason=lambda text: "open files" in text.lower(), msg=lambda text: "spool" in text)
+    assert log.decisions() == {}
+    limit_descriptors(winnowd, None)
+    log.wait(experiment="exp-1", decision="promoted")
+    log.wait(experiment="exp-2", decision="discarded", seconds=40)
+    assert [pull.head for pull in forge.pulls()] == ["experiment/exp-1"]
+
+
+def test_a_clock_that_is_set_back(winnowd, project, forge):
+    clock = Clock(winnowd)
+    go = a_gate_of_files(winnowd)
+    log = winnowd.start()
+    winnowd.drop(result("first", 1.0))
+    winnowd.drop(result("exp-1", 0.9, diff=project.tweak(WIDTH=65)))
+    eventually((winnowd.directory / "begun").exists)
+    clock.set_back(3600)
+    winnowd.drop(result("exp-2", 0.8, diff=project.tweak(DEPTH=13)), age=3600 + 500)
+    go.touch()
+    log.wait(experiment="exp-1", decision="promoted")
+    log.wait(experiment="exp-2", decision="promoted")
+    winnowd.drop(result("exp-3", 0.95), age=3600 + 400)
+    log.wait(experiment="exp-3", decision="discarded", seconds=10)
+    assert winnowd.stop() == 0
+    assert winnowd.once().decisions() == {}
+    assert len(forge.pulls()) == 2
+
+
+# The store.
+
+
+def damaged(store, how):
+    content = store.read_bytes()
+    if how == "no database":
+        store.write_bytes(b"Somebody's shopping list\n" * 400)
+    elif how == "first page":
+        store.write_bytes(content[:100] + b"\xff" * 3000 + content[3100:])
+    elif how == "nothing left":
+        store.write_bytes(b"")
+    elif how == "a page in the middle":
+        store.write_bytes(content[:8192] + b"\xa5" * 4096 + content[12288:])
+    else:
+        store.write_bytes(content[: len(content) // 2])
+    return store.read_bytes()
+
+
+def log_of(winnowd):
+    path = winnowd.state / "winnowd.db-wal"
+    return path.read_bytes() if path.exists() else b""
+
+
+@pytest.mark.parametrize("ended", ["stop", "kill"])
+@pytest.mark.parametrize("how", ["no database", "first page", "a page in the middle", "cut off", "nothing left"])
+def test_a_damaged_store_is_refused_and_not_touched(winnowd, how, ended):
+    log = winnowd.start()
+    for number in range(20):
+        winnowd.drop(result(f"exp-{number}", 1.0 + number))
+        log.wait(experiment=f"exp-{number}", decision=True)
+    if ended == "stop":
+        assert winnowd.stop() == 0
+    else:
+        winnowd.kill()
+        with sqlite3.connect(winnowd.state / "winnowd.db") as store:
+            store.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            kept = (winnowd.state / "winnowd.db-wal").read_bytes()  # closing it would remove the log
+        (winnowd.state / "winnowd.db-wal").write_bytes(kept)
+    content = damaged(winnowd.state / "winnowd.db", how)
+    beside = log_of(winnowd)
+    winnowd.drop(result("late", 0.5))
+    for _ in range(2):
+        log = winnowd.once(status=74)
+        failed = log.wait(msg="winnowd could not start", level="error")
+        assert str(winnowd.state / "winnowd.db") in failed["reason"]
+        assert "move it aside" in failed["reason"] and "backup" in failed["reason"]
+        assert (winnowd.state / "winnowd.db").read_bytes() == content
+        assert log_of(winnowd) == beside
+    assert winnowd.waiting() == ["late.json"]
+    # What it says helps.
+    (winnowd.state / "winnowd.db").rename(winnowd.directory / "winnowd.db")
+    if beside:
+        assert "winnowd.db-wal" in winnowd.once(status=74).text
+        assert log_of(winnowd) == beside and not (winnowd.state / "winnowd.db").exists()
+        (winnowd.state / "winnowd.db-wal").rename(winnowd.directory / "winnowd.db-wal")
+    assert winnowd.once().decisions() == {"late": "baseline"}
+
+
+def test_a_store_of_a_newer_version_is_refused_and_not_touched(winnowd):
+    winnowd.drop(result("exp-1", 1.0))
+    winnowd.once()
+    path = winnowd.state / "winnowd.db"
+    store = sqlite3.connect(path)
+    store.execute("PRAGMA user_version = 999")
+    store.commit()
+    store.close()
+    content = path.read_bytes()
+    assert "newer winnowd" in winnowd.once(status=74).text
+    assert path.read_bytes() == content
+
+
+def test_a_second_daemon_on_the_same_state(winnowd):
+    log = winnowd.start()
+    winnowd.drop(result("exp-1", 1.0))
+    log.wait(experiment="exp-1", decision="baseline")
+    status, _, errors = winnowd.run_beside()
+    assert status == 74 and str(winnowd.process.pid) in errors and str(winnowd.state) in errors
+    assert winnowd.run_beside("--once")[0] == 74
+    winnowd.drop(result("exp-2", 2.0))
+    log.wait(experiment="exp-2", decision="discarded", seconds=10)
+    winnowd.kill()
+    winnowd.drop(result("exp-3", 2.0))
+    assert winnowd.once().decisions() == {"exp-3": "discarded"}  # a dead one holds no lock
+
+
+def test_state_that_cannot_be_used(winnowd):
+    winnowd.state.rmdir()
+    winnowd.state.write_text("no directory")
+    assert str(winnowd.state) in winnowd.once(status=74).text
+    assert winnowd.state.read_text(encoding="utf-8") == "no directory"

@@ -1,0 +1,266 @@
+"""The spool: what is taken, when, how often, and where it goes."""
+
+import json
+import os
+import socket
+
+import pytest
+from harness import result
+
+MANY = 4 * 1024 * 1024
+
+
+@pytest.mark.representative
+def test_a_result_goes_to_the_archive(winnowd):
+    winnowd.drop(result("exp-1", 1.0))
+    log = winnowd.once()
+    assert log.decisions() == {"exp-1": "baseline"}
+    assert winnowd.archived() == ["exp-1.json"]
+    assert winnowd.waiting() == [] and winnowd.rejected() == {}
+
+
+@pytest.mark.parametrize("name", ["exp-1.yaml", "exp-1.yml"])
+def test_yaml_is_taken_too(winnowd, name):
+    winnowd.drop("experiment_id: 'exp-1'\nhypothesis: |\n  two\n  lines\nmetric: val_bpb\nmetric_after: 1.5\n", name=name)
+    assert winnowd.once().decisions() == {"exp-1": "baseline"}
+    assert winnowd.archived() == [name]
+
+
+@pytest.mark.parametrize("in_place", [False, True], ids=["renamed", "in place"])
+def test_an_event_tells_of_a_file(winnowd, in_place):
+    log = winnowd.start()
+    winnowd.drop(result("exp-1", 1.0), in_place=in_place)
+    log.wait(experiment="exp-1", decision="baseline")
+    winnowd.drop(result("exp-2", 1.5), in_place=in_place)
+    # Well below the timer of the full scan: it was the event.
+    log.wait(experiment="exp-2", decision="discarded", seconds=10)
+
+
+def test_a_file_in_place_is_taken_when_its_writer_closes_it(winnowd):
+    log = winnowd.start()
+    winnowd.drop(result("exp-0", 1.0))
+    log.wait(experiment="exp-0", decision="baseline")
+    content = json.dumps(result("exp-1", 1.5))
+    with open(winnowd.spool / "exp-1.json", "w", encoding="utf-8") as file:
+        file.write(content[:40])
+        file.flush()
+        # Whatever looks now meets half a file; an atomic drop makes it look.
+        winnowd.drop(result("exp-2", 1.6))
+        log.wait(experiment="exp-2", decision="discarded")
+        file.write(content[40:])
+    log.wait(experiment="exp-1", decision="discarded")
+    assert winnowd.rejected() == {}
+
+
+def test_half_a_file_is_rejected_once_it_stays_the_same(winnowd):
+    winnowd.drop('{"experiment_id": "exp-1", "hypo', name="exp-1.json")
+    winnowd.once()
+    assert list(winnowd.rejected()) == ["exp-1.json"]
+
+
+@pytest.mark.parametrize("name", [".exp-1.json", "exp-1.json.tmp", "exp-1.json.part", "exp-1.json~", "exp-1.tmp"])
+def test_names_that_are_never_looked_at(winnowd, name):
+    (winnowd.spool / name).write_text(json.dumps(result("exp-1", 1.0)))
+    assert winnowd.once().decisions() == {}
+    assert (winnowd.spool / name).exists()
+
+
+REJECTED = {
+    "empty": "",
+    "not json": "hello",
+    "nan": '{"experiment_id":"e","hypothesis":"h","metric":"val_bpb","metric_after":NaN}',
+    "too great": '{"experiment_id":"e","hypothesis":"h","metric":"val_bpb","metric_after":1e400}',
+    "duplicate key": '{"experiment_id":"e","hypothesis":"h","metric":"val_bpb","metric_after":1,"metric_after":2}',
+    "single quotes": "{'experiment_id':'e'}",
+    "list": "[]",
+    "second document": '{"experiment_id":"e","hypothesis":"h","metric":"val_bpb","metric_after":1}{}',
+    "not utf-8": b'{"experiment_id":"e","hypothesis":"\xff","metric":"val_bpb","metric_after":1}',
+    "bom": b'\xef\xbb\xbf{"experiment_id":"e","hypothesis":"h","metric":"val_bpb","metric_after":1}',
+    "deep": '{"details":' + "[" * 40 + "]" * 40 + "}",
+    "many values": '{"details":[' + "0," * 10001 + "0]}",
+    "id missing": '{"hypothesis":"h","metric":"val_bpb","metric_after":1}',
+    "metric unknown": json.dumps(result("e", 1.0, metric="nobody-knows")),
+    "metric_after missing": json.dumps(result("e")),
+    "metric_after text": json.dumps(result("e", "1.0")),
+    "metric_after empty list": json.dumps(result("e", [])),
+    "hypothesis missing": json.dumps(result("e", 1.0, hypothesis=None)),
+    "hypothesis long": json.dumps(result("e", 1.0, hypothesis="x" * 10001)),
+    "commit short": json.dumps(result("e", 1.0, commit="abc123")),
+    "commit word": json.dumps(result("e", 1.0, commit="main")),
+    "two changes": json.dumps(result("e", 1.0, commit="abcdef1", diff="x")),
+    "patch missing": json.dumps(result("e", 1.0, patch="nothing.patch")),
+    "patch outside": json.dumps(result("e", 1.0, patch="../x.patch")),
+    "details nested": json.dumps(result("e", 1.0, details={"a": {"b": 1}})),
+}
+
+
+@pytest.mark.representative
+@pytest.mark.parametrize("what", REJECTED)
+def test_a_wrong_file_is_rejected_with_its_reason(winnowd, what):
+    winnowd.drop(REJECTED[what], name="wrong.json")
+    winnowd.drop(result("right", 1.0))
+    log = winnowd.once()
+    assert log.decisions().get("right") == "baseline"
+    (event,) = log.all(decision="rejected")
+    rejected = winnowd.rejected()
+    assert list(rejected) == ["wrong.json"]
+    assert rejected["wrong.json"].splitlines()[0] == event["reason"]
+    assert winnowd.archived() == ["right.json"]
+
+
+@pytest.mark.parametrize(
+    "experiment_id",
+    ["", ".a", "-a", "_a", "a b", "a/b", "a..b", "a.", "a.lock", "a~1", "a^", "a:b", "ä", "a" * 101, "a\nb", "@"],
+)
+def test_an_id_that_cannot_be_a_branch(winnowd, experiment_id):
+    winnowd.drop(json.dumps(result(experiment_id, 1.0)), name="wrong.json")
+    winnowd.once()
+    assert list(winnowd.rejected()) == ["wrong.json"]
+
+
+@pytest.mark.parametrize("experiment_id", ["a", "0", "a" * 100, "A.b-c_d", "a.locked", "1.2.3"])
+def test_an_id_that_can(winnowd, experiment_id):
+    winnowd.drop(result(experiment_id, 1.0))
+    assert winnowd.once().decisions() == {experiment_id: "baseline"}
+
+
+def test_a_file_that_is_too_large(winnowd):
+    winnowd.drop(json.dumps(result("e", 1.0)) + " " * MANY, name="large.json")
+    winnowd.drop(result("right", 1.0))
+    assert winnowd.once().decisions().get("right") == "baseline"
+    assert list(winnowd.rejected()) == ["large.json"]
+
+
+def make_link(path, outside):
+    path.symlink_to(outside)
+
+
+def make_fifo(path, outside):
+    os.mkfifo(path)
+
+
+def make_directory(path, outside):
+    path.mkdir()
+
+
+def make_socket(path, outside):
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+
+
+@pytest.mark.parametrize("make", [make_link, make_fifo, make_directory, make_socket])
+def test_what_is_no_regular_file_is_never_opened(winnowd, make, monkeypatch):
+    outside = winnowd.directory / "outside.json"
+    outside.write_text(json.dumps(result("stolen", 1.0)))
+    monkeypatch.chdir(winnowd.spool)  # a socket's path must be short
+    make(type(outside)("odd.json"), outside)
+    winnowd.drop(result("right", 1.0))
+    log = winnowd.once()
+    assert log.decisions().get("right") == "baseline"
+    assert "stolen" not in log.decisions()
+    assert json.loads(outside.read_text())["experiment_id"] == "stolen"
+
+
+def test_a_patch_beside_the_result_is_archived_with_it(winnowd, project):
+    winnowd.drop(result("exp-1", 0.9, metric_before=1.0, patch="exp-1.patch"),
+                 patch=("exp-1.patch", project.tweak(WIDTH=65)))  # fmt: skip
+    assert winnowd.once().decisions() == {"exp-1": "promoted"}
+    assert winnowd.archived() == ["exp-1.json", "exp-1.patch"]
+    assert winnowd.waiting() == []
+
+
+def test_a_patch_that_is_a_link_is_not_followed(winnowd, project):
+    outside = winnowd.directory / "outside.patch"
+    outside.write_text(project.tweak(WIDTH=65))
+    (winnowd.spool / "exp-1.patch").symlink_to(outside)
+    winnowd.drop(result("exp-1", 0.9, metric_before=1.0, patch="exp-1.patch"))
+    assert winnowd.once().decisions() == {"exp-1": "rejected"}
+    assert outside.exists()
+
+
+def test_the_same_again_is_a_duplicate(winnowd):
+    winnowd.drop(result("exp-1", 1.0))
+    assert winnowd.once().decisions() == {"exp-1": "baseline"}
+    winnowd.drop(result("exp-1", 1.0))
+    assert winnowd.once().decisions() == {"exp-1": "duplicate"}
+    first, second = winnowd.archived()
+    assert first == "exp-1.json" and "~2" in second
+
+
+def test_the_same_under_another_name_is_a_duplicate(winnowd):
+    winnowd.drop(result("exp-1", 1.0))
+    winnowd.drop(result("exp-1", 1.0), name="again.json")
+    log = winnowd.once()
+    decisions = [event["decision"] for event in log.all(experiment="exp-1", decision=True)]
+    assert sorted(word for word in decisions if word != "queued") == ["baseline", "duplicate"]
+
+
+def test_the_same_id_with_other_content_is_rejected(winnowd):
+    winnowd.drop(result("exp-1", 1.0))
+    winnowd.once()
+    winnowd.drop(result("exp-1", 0.5))
+    log = winnowd.once()
+    assert log.decisions() == {"exp-1": "rejected"}
+    assert "baseline" in log.reasons()["exp-1"], "the earlier decision is not named"
+    assert list(winnowd.rejected()) == ["exp-1.json"]
+
+
+def test_another_patch_is_other_content(winnowd, project):
+    content = result("exp-1", 2.0, metric_before=1.0, patch="exp-1.patch")
+    winnowd.drop(content, patch=("exp-1.patch", project.tweak(WIDTH=65)))
+    assert winnowd.once().decisions() == {"exp-1": "discarded"}
+    winnowd.drop(content, patch=("exp-1.patch", project.tweak(WIDTH=66)))
+    assert winnowd.once().decisions() == {"exp-1": "rejected"}
+
+
+def test_a_rejected_file_reserves_no_id(winnowd):
+    winnowd.drop(result("exp-1", 1.0, metric="nobody-knows"))
+    assert winnowd.once().decisions() == {"exp-1": "rejected"}
+    winnowd.drop(result("exp-1", 1.0))
+    assert winnowd.once().decisions() == {"exp-1": "baseline"}
+
+
+def test_a_failed_experiment_may_be_dropped_again(winnowd, project):
+    content = result("exp-1", 0.9, metric_before=1.0, diff=project.tweak(BATCH=33))
+    winnowd.drop(content)
+    assert winnowd.once().decisions() == {"exp-1": "failed"}
+    winnowd.configure(validation={"command": ["true"]})
+    winnowd.drop(content)
+    assert winnowd.once().decisions() == {"exp-1": "promoted"}
+
+
+def test_unknown_keys_are_kept_and_warned_of_once(winnowd, project):
+    winnowd.drop(result("exp-1", 0.9, metric_before=1.0, diff=project.tweak(WIDTH=65), gpu_hours=3.25, phase="late"))
+    log = winnowd.once()
+    assert log.decisions() == {"exp-1": "promoted"}
+    assert len([event for event in log.all(level="warning") if "gpu_hours" in str(event)]) == 1
+    (pull,) = winnowd.forge.pulls()
+    assert "gpu_hours" in pull.body and "3.25" in pull.body
+
+
+def test_results_are_taken_in_the_order_of_their_time(winnowd):
+    winnowd.drop(result("a-late", 3.0), age=10)
+    winnowd.drop(result("z-early", 2.0), age=20)
+    winnowd.drop(result("m-middle", 1.0, status="baseline"), age=15)
+    log = winnowd.once()
+    assert log.decisions() == {"z-early": "baseline", "m-middle": "baseline", "a-late": "discarded"}
+
+
+def test_a_thousand_at_once(winnowd):
+    for number in range(1000):
+        winnowd.drop(result(f"exp-{number:04}", 1.0 + number))
+    log = winnowd.once()
+    decisions = log.decisions()
+    assert len(decisions) == 1000 and decisions.pop("exp-0000") == "baseline"
+    assert set(decisions.values()) == {"discarded"}
+    assert len(winnowd.archived()) == 1000 and winnowd.waiting() == []
+
+
+def test_a_spool_that_is_made_anew(winnowd):
+    log = winnowd.start()
+    winnowd.drop(result("exp-1", 1.0))
+    log.wait(experiment="exp-1", decision="baseline")
+    winnowd.spool.rename(winnowd.directory / "old")
+    winnowd.spool.mkdir()
+    winnowd.drop(result("exp-2", 1.5))
+    log.wait(experiment="exp-2", decision="discarded")

@@ -1,0 +1,228 @@
+"""--status and --status --json: beside a running daemon, without one, and after a crash."""
+
+import fcntl
+import json
+import os
+import pty
+import signal
+import struct
+import subprocess
+import termios
+import time
+
+from harness import PATIENCE, result
+
+
+def status_of(winnowd):
+    code, text, said = winnowd.run_beside("--status", "--json")
+    assert code == 0, said
+    return json.loads(text)
+
+
+def on_terminal(winnowd, columns):
+    """What --status prints on a terminal of that width."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    process = subprocess.Popen(winnowd.command("--status"), stdout=slave, stdin=slave, env=winnowd.environment)
+    os.close(slave)
+    said = b""
+    try:
+        while part := os.read(master, 65536):
+            said += part
+    except OSError:  # the other end is closed
+        pass
+    os.close(master)
+    assert process.wait(PATIENCE) == 0
+    return said.decode().replace("\r\n", "\n")
+
+
+def test_nothing_yet(winnowd):
+    status = status_of(winnowd)
+    assert status["daemon"]["running"] is False and status["forge"]["state"] == "unknown"
+    assert status["results"]["promoted"] == 0 and status["decisions"] == [] and status["frontier"] == []
+    assert "none yet" in winnowd.status()
+    assert list(winnowd.state.iterdir()) == []
+
+
+def test_beside_a_running_daemon(winnowd, project):
+    log = winnowd.start()
+    winnowd.drop(result("exp-1", 1.0))
+    for number, value in ((2, 0.9), (3, 0.8)):
+        winnowd.drop(result(f"exp-{number}", value, diff=project.tweak(WIDTH=64 + number)))
+    winnowd.drop(result("exp-4", 2.0))
+    winnowd.drop("{", name="bad.json")
+    log.wait(experiment="exp-3", decision="promoted")
+    log.wait(experiment="exp-4", decision="discarded")
+
+    status = status_of(winnowd)
+    assert status["daemon"]["running"] and status["daemon"]["process"] == winnowd.process.pid
+    assert status["daemon"]["loop_lag_ms"] >= 0 and status["daemon"]["started"] <= status["time"]
+    assert status["forge"] == {"state": "well", "place": str(project.bare), "reason": None}
+    assert status["open_pulls"] == 2 and status["waiting"] == 0 and status["running"] == status["undo"] == []
+    assert {word: count for word, count in status["results"].items() if count} == {
+        "baseline": 1, "promoted": 2, "discarded": 1, "rejected": 1,
+    }  # fmt: skip
+    frontier = {row["metric"]: row for row in status["frontier"]}
+    assert frontier["val_bpb"]["value"] == 0.8 and frontier["val_bpb"]["experiment"] == "exp-3"
+    assert [point["value"] for point in frontier["val_bpb"]["history"]] == [1.0, 0.9, 0.8]
+    assert frontier["accuracy"]["value"] is None
+    decided = {row["experiment"]: row for row in status["decisions"]}
+    assert decided["exp-3"]["pull"] == 2 and decided["exp-3"]["before"] == 0.9
+    assert decided["exp-4"]["reason"] and decided[None]["file"] == "bad.json"
+
+    table = winnowd.status()
+    assert "█▄▁" in table and "well" in table and f"process {winnowd.process.pid}" in table
+    assert "exp-3" in table and "#2" in table and decided["exp-4"]["reason"] in table
+
+
+def test_without_a_daemon_it_is_the_same_but_for_the_daemon(winnowd):
+    winnowd.drop(result("exp-1", 1.0))
+    log = winnowd.start()
+    log.wait(experiment="exp-1", decision="baseline")
+    running = status_of(winnowd)
+    assert winnowd.stop() == 0
+    stopped = status_of(winnowd)
+    assert running["daemon"]["running"] and not stopped["daemon"]["running"]
+    assert stopped["forge"]["state"] == "unknown" and "not running" in winnowd.status()
+    for key in ("results", "frontier", "decisions", "open_pulls", "waiting"):
+        assert running[key] == stopped[key], key
+
+
+def appears(path):
+    """The daemon writes its news within a second."""
+    deadline = time.monotonic() + PATIENCE
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return path.exists()
+
+
+def validating(winnowd, project):
+    winnowd.configure(validation={"command": ["sleep", "1000"], "timeout": "1h"})
+    winnowd.unfinished = True
+    log = winnowd.start()
+    winnowd.drop(result("exp-1", 0.9, metric_before=1.0, diff=project.tweak(WIDTH=65)))
+    winnowd.drop(result("exp-2", 0.8, metric_before=1.0, diff=project.tweak(WIDTH=66)))
+    log.wait(experiment="exp-1", step="validate")
+    return log
+
+
+def test_a_running_job(winnowd, project):
+    validating(winnowd, project)
+    status = status_of(winnowd)
+    (job,) = status["running"]
+    assert (job["experiment"], job["metric"], job["step"], job["attempt"]) == ("exp-1", "val_bpb", "validate", 1)
+    assert job["since"] <= status["time"] and status["waiting"] == 1
+
+
+def test_what_a_crash_left_is_not_taken_for_the_present(winnowd, project):
+    validating(winnowd, project)
+    path = winnowd.state / "status.json"
+    assert appears(path)
+    winnowd.kill()
+    assert path.exists()
+    status = status_of(winnowd)
+    assert status["daemon"] == {
+        "running": False, "process": None, "version": None, "started": None, "told": None, "loop_lag_ms": None,
+    }  # fmt: skip
+    assert status["forge"]["state"] == "unknown"
+    assert [job["step"] for job in status["running"]] == ["validate"]
+
+
+def test_news_that_cannot_be_read(winnowd):
+    log = winnowd.start()
+    log.wait(msg="forge answers")
+    winnowd.process.send_signal(signal.SIGSTOP)  # it would write news of its own
+    for content in ("", "{", "[]", '{"process": "x"}', '{"process": 1}', "\0" * 100000):
+        (winnowd.state / "status.json").write_text(content)
+        status = status_of(winnowd)
+        assert status["daemon"]["running"] and status["daemon"]["version"] is None
+    winnowd.process.send_signal(signal.SIGCONT)
+
+
+REFUSE = """#!/bin/sh
+# Nothing of an experiment can be deleted while the file is there.
+if [ "$1" = prepared ] && [ -e "{flag}" ]; then
+    while read -r old new name; do
+        case "$name $new" in
+        refs/heads/experiment/*\\ 0000*) exit 1 ;;
+        esac
+    done
+fi
+exit 0
+"""
+
+
+def test_undo_work_that_is_left(winnowd, project):
+    flag = winnowd.directory / "refuse"
+    flag.touch()
+    hook = project.bare / "hooks/reference-transaction"
+    hook.write_text(REFUSE.format(flag=flag))
+    winnowd.configure(validation={"command": ["false"]})
+    log = winnowd.start()
+    winnowd.drop(result("exp-1", 0.9, metric_before=1.0, diff=project.tweak(WIDTH=65)))
+    log.wait(experiment="exp-1", msg=lambda text: text.startswith("undo could not"))
+    status = status_of(winnowd)
+    (job,) = status["undo"]
+    assert (job["experiment"], job["step"], status["running"]) == ("exp-1", "branch", [])
+    assert "exited with status 1" in job["reason"] and job["held_up_since"]
+    assert "left to undo\n  exp-1" in winnowd.status()
+    flag.unlink()
+    log.wait(experiment="exp-1", decision="failed")
+    assert status_of(winnowd)["undo"] == []
+
+
+def test_a_forge_that_refuses(winnowd):
+    winnowd.configure(forge={"base": "nothing"})
+    log = winnowd.start()
+    reason = log.wait(msg=lambda text: text.startswith("forge refuses"))["reason"]
+    assert appears(winnowd.state / "status.json")
+    forge = status_of(winnowd)["forge"]
+    assert forge["state"] == "refused" and forge["reason"] == reason
+    assert reason[:60] in winnowd.status()
+
+
+def test_the_token_is_in_none_of_it(gitea_winnowd):
+    log = gitea_winnowd.start()
+    log.wait(msg="forge answers")
+    assert appears(gitea_winnowd.state / "status.json")
+    text = gitea_winnowd.run_beside("--status", "--json")[1]
+    assert json.loads(text)["forge"]["state"] == "well"
+    assert gitea_winnowd.forge.token not in text  # and check_promises() looks at the state
+
+
+def test_a_terminal_has_its_width(winnowd):
+    winnowd.drop('{"experiment_id": "' + "x" * 300 + '"}', name="long.json")
+    winnowd.once()
+    wide = winnowd.status()
+    narrow = on_terminal(winnowd, 100)
+    assert max(map(len, wide.splitlines())) > 150
+    assert max(map(len, narrow.splitlines())) <= 100 and "…" in narrow
+
+
+def test_json_goes_with_status_only(winnowd):
+    for arguments in (["--json"], ["--once", "--json"]):
+        assert winnowd.run(*arguments)[0] == 64
+
+
+def test_user_signal_logs_the_same(winnowd):
+    log = winnowd.start()
+    log.wait(msg="forge answers")
+    winnowd.drop(result("exp-1", 1.25))
+    log.wait(experiment="exp-1", decision="baseline")
+    winnowd.process.send_signal(signal.SIGUSR1)
+    log.wait(msg="status", status=lambda text: "baseline" in text and "exp-1" in text)
+    summary, *lines = [event["status"] for event in log.all(msg="status")]
+    assert summary == "idle, 0 waiting, 0 pull requests open"
+    assert int(log.all(msg="status")[0]["loop_lag_ms"]) >= 0
+    table = [line for line in winnowd.status().splitlines() if line]
+    assert len(lines) == len(table)
+    for logged, printed in zip(lines, table):
+        if not printed.startswith(("daemon", "forge")):  # news are up to a second old
+            assert logged == printed
+
+
+def test_a_summary_now_and_then(winnowd):
+    winnowd.configure(log={"status_every": "300ms"})
+    log = winnowd.start()
+    log.wait_until(lambda: len(log.all(msg="status")) >= 3)
+    assert {event["status"] for event in log.all(msg="status")} == {"idle, 0 waiting, 0 pull requests open"}
