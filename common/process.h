@@ -82,6 +82,9 @@ void process_end_now(struct operation *operation);
 /* The child's process id (its group's id too); 0 if it was not started. */
 int process_id(const struct operation *operation);
 
+/* Room for any sentence of process_describe(): the longest holds an error's. */
+#define PROCESS_DESCRIPTION_SIZE 1100
+
 /* A sentence for how it ended: "exited with status 1", "was killed by signal 9 (Killed)",
  * "did not end within 30 s", "could not be started: no such file". */
 void process_describe(char *buffer, size_t size, const struct process_result *result);

@@ -240,7 +240,7 @@ static enum validation_verdict judge(const struct process_result *result)
 static void describe(struct validation_outcome *outcome, const struct process_result *result)
 {
     CLEANUP_TEXT struct text command = {0};
-    char end[128];
+    char end[PROCESS_DESCRIPTION_SIZE];
 
     text_append_line(&command, outcome->command, 30);
     process_describe(end, sizeof end, result);

@@ -63,7 +63,7 @@ static void on_ended(void *data, const struct process_result *result)
         text_append_line(&said, result->errors, 200);
         run->status = error_set(run->error, ERROR_PERMANENT, "%s", text_string(&said));
     } else {
-        char how[128];
+        char how[PROCESS_DESCRIPTION_SIZE];
 
         process_describe(how, sizeof(how), result);
         run->status = error_set(run->error, ERROR_TRANSIENT, "git apply %s", how);

@@ -79,7 +79,7 @@ static void set_git_error(struct error *error, enum error_kind kind, const char 
                           const struct process_result *result)
 {
     CLEANUP_TEXT struct text words = {0};
-    char how[256];
+    char how[PROCESS_DESCRIPTION_SIZE];
 
     process_describe(how, sizeof(how), result);
     text_append_line(&words, result->errors, 300);

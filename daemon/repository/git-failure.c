@@ -154,7 +154,7 @@ int git_failure_said(struct error *error, const struct process_result *result, e
     CLEANUP_TEXT struct text repaired = {0};
     CLEANUP_TEXT struct text visible = {0};
     CLEANUP_TEXT struct text line = {0};
-    char how[128];
+    char how[PROCESS_DESCRIPTION_SIZE];
 
     process_describe(how, sizeof(how), result);
     text_append_repaired(&repaired, said, strlen(said));
