@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define KEY_LIMIT 200 /* of a key in a message; a metric's own name has up to 100 */
+
 /* One string that is about to become a value, and where it stood. */
 struct found {
     const char *string;
@@ -27,11 +29,23 @@ static const void *const_field(const void *base, size_t offset)
     return (const char *)base + offset;
 }
 
+/* A key that nobody knows may hold anything, and goes to a terminal. */
+static char *readable_key(const char *key)
+{
+    CLEANUP_TEXT struct text visible = {0};
+    struct text line = {0};
+
+    text_append_visible(&visible, key, NULL);
+    text_append_line(&line, text_string(&visible), KEY_LIMIT);
+    return text_take(&line);
+}
+
 void config_problem(struct config_reader *reader, struct yaml_position at, const char *key,
                     const char *format, ...)
 {
     struct config_problems *problems = reader->problems;
     struct config_problem *problem;
+    CLEANUP_FREE char *shown = readable_key(key);
     char sentence[1024];
     char place[32] = "";
     va_list arguments;
@@ -47,10 +61,10 @@ void config_problem(struct config_reader *reader, struct yaml_position at, const
     problem = &problems->items[problems->count++];
     problem->line = reader->variable ? 0 : at.line;
     problem->column = reader->variable ? 0 : at.column;
-    problem->key = memory_copy(key);
+    problem->key = memory_copy(shown);
     problem->message = memory_format("%s%s: %s%s%s",
-                                     reader->variable ? reader->variable : reader->file, place, key,
-                                     *key ? ": " : "", sentence);
+                                     reader->variable ? reader->variable : reader->file, place,
+                                     shown, *shown ? ": " : "", sentence);
 }
 
 void config_show(struct text *text, const char *string)

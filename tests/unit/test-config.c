@@ -341,6 +341,19 @@ static void test_unknown_keys(void **state)
                     "metrics.m.min_delta?\n");
 }
 
+/* A key goes to the terminal of whoever checks the configuration. */
+static void test_unreadable_keys(void **state)
+{
+    CLEANUP_FREE char *many = memory_format("? \"%0*d\"\n: 1", 5000, 1);
+    CLEANUP_FREE char *whole = memory_format("%s\n" LEAST, many);
+    CLEANUP_FREE char *messages = bad(whole);
+
+    assert_true(strlen(messages) < 1500);
+    assert_refused("log: {\"le\\e[31m\\u202e\\nvel\": info}",
+                   "f.yaml:1:7: log.leU+001B[31mU+202EU+000Avel: unknown key, one of level, "
+                   "format, status_every would do");
+}
+
 static void test_values_out_of_bounds(void **state)
 {
     static const char *const lines[] = {
@@ -617,6 +630,7 @@ int main(void)
         cmocka_unit_test_setup(test_all_problems_in_one_go, clear_environment),
         cmocka_unit_test_setup(test_missing_keys, clear_environment),
         cmocka_unit_test_setup(test_unknown_keys, clear_environment),
+        cmocka_unit_test_setup(test_unreadable_keys, clear_environment),
         cmocka_unit_test_setup(test_values_out_of_bounds, clear_environment),
         cmocka_unit_test_setup(test_forge_values, clear_environment),
         cmocka_unit_test_setup(test_no_password_in_messages, clear_environment),
