@@ -1,30 +1,14 @@
 #include "common/file.h"
 
-#include "common/memory.h"
-
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static void close_descriptor(int *descriptor)
-{
-    if (*descriptor >= 0)
-        close(*descriptor);
-}
-#define CLEANUP_DESCRIPTOR CLEANUP(close_descriptor)
-
-static void close_listing(DIR **listing)
-{
-    if (*listing)
-        closedir(*listing);
-}
-#define CLEANUP_LISTING CLEANUP(close_listing)
 
 /* Whether the same call would give the same answer as long as nobody changes the path itself. */
 static enum error_kind kind_of(int code)
@@ -205,6 +189,37 @@ int file_make_directories(const char *path, unsigned mode, struct error *error)
     return 0;
 }
 
+/* Who, for a sentence: that it is another user than the service's is what is wrong most often. */
+static char *name_of_user(void)
+{
+    char names[1024];
+    struct passwd entry, *user = NULL;
+
+    if (getpwuid_r(geteuid(), &entry, names, sizeof names, &user) != 0 || !user)
+        return memory_format("user %u", (unsigned)geteuid());
+    return memory_copy(user->pw_name);
+}
+
+int file_check_writable(const char *path, struct error *error)
+{
+    CLEANUP_FREE char *place = memory_copy(path);
+    CLEANUP_FREE char *user = NULL;
+
+    while (faccessat(AT_FDCWD, *place ? place : "/", W_OK | X_OK, AT_EACCESS) < 0) {
+        char *slash = strrchr(place, '/');
+
+        if (errno == ENOENT && slash) {
+            *slash = '\0';
+            continue;
+        }
+        user = name_of_user();
+        return error_set(error, ERROR_PERMANENT, "%s may not be written to by %s: %s%s", path, user,
+                         strerror(errno),
+                         errno == EROFS ? " (in a service, ReadWritePaths= opens it)" : "");
+    }
+    return 0;
+}
+
 char *file_join(const char *path, const char *name)
 {
     size_t length = strlen(path);
@@ -372,4 +387,16 @@ int file_remove_tree(const char *path, struct error *error)
     if (empty_top(&removal, listing) < 0 || rmdir(path) < 0)
         return fail(error, "remove", path);
     return 0;
+}
+
+void file_closep(int *descriptor)
+{
+    if (*descriptor >= 0)
+        close(*descriptor);
+}
+
+void file_close_listingp(DIR **listing)
+{
+    if (*listing)
+        closedir(*listing);
 }

@@ -5,7 +5,9 @@
  */
 
 #include "common/error.h"
+#include "common/memory.h"
 
+#include <dirent.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,9 +30,19 @@ int file_replace(int directory, const char *path, const void *bytes, size_t leng
 /* mkdir -p with `mode` for what has to be made. */
 int file_make_directories(const char *path, unsigned mode, struct error *error);
 
+/* Whether this user may make files in the directory, where it is not there yet in the nearest one that
+ * is; nothing is touched. The error names path, user and what stands in the way. */
+int file_check_writable(const char *path, struct error *error);
+
 /* Removes a tree without following links, resetting permissions that are in the way; done when it is
  * gone, also if it never was. Never leaves the file system or the tree it was given. */
 int file_remove_tree(const char *path, struct error *error);
 
 /* path/name joined; caller frees. */
 char *file_join(const char *path, const char *name);
+
+/* For variables that own a descriptor (-1: none) or a listing (NULL: none): closed when they leave scope. */
+void file_closep(int *descriptor);
+void file_close_listingp(DIR **listing);
+#define CLEANUP_DESCRIPTOR CLEANUP(file_closep)
+#define CLEANUP_LISTING    CLEANUP(file_close_listingp)

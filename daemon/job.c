@@ -197,6 +197,17 @@ void job_forge_failed(struct job *job, const struct forge_answer *answer, const 
         job_failed(job, error);
 }
 
+void job_call_ended(void *data, const struct error *error)
+{
+    struct job *job = data;
+
+    job->operation = NULL;
+    if (error)
+        job_failed(job, error);
+    else
+        job_done(job);
+}
+
 bool job_save(struct job *job)
 {
     struct error error;

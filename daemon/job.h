@@ -118,6 +118,10 @@ void job_later(struct job *job, const struct error *error, int64_t retry_after_m
 void job_forge_failed(struct job *job, const struct forge_answer *answer,
                       const struct error *error);
 
+/* The step, or its undo, ended as its one call did: a callback for that call. `data` is the job,
+ * `error` NULL where all went well. */
+void job_call_ended(void *data, const struct error *error);
+
 /* Writes the record down. On failure the step was ended by job_later(), and the caller returns. */
 bool job_save(struct job *job);
 

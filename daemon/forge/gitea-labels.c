@@ -165,20 +165,24 @@ static void create_missing(struct gitea_call *call)
     json_object_put(body);
 }
 
-/* Takes what a page of labels holds. Returns whether another page is to be asked for; the call has
- * ended if it was not to be made out. */
-enum page_end { PAGE_MORE, PAGE_LAST, PAGE_FAILED };
-
-static enum page_end take_page(struct gitea_call *call, const struct gitea_reply *reply)
+/* Takes what a page of labels holds, then asks for the next page, or goes on where it was the last. */
+static void take_page(struct gitea_call *call, const struct gitea_reply *reply,
+                      void (*next_page)(struct gitea_call *call),
+                      void (*go_on)(struct gitea_call *call))
 {
+    if (reply->answer.status != 200) {
+        gitea_refuse(call, reply);
+        return;
+    }
     if (!json_object_is_type(reply->json, json_type_array)) {
         gitea_malformed(call, reply, "no list of labels");
-        return PAGE_FAILED;
+        return;
     }
     take_ids(call, reply->json);
     if (all_known(call) || !gitea_page_more(call, reply) || call->page > GITEA_PAGE_LIMIT)
-        return PAGE_LAST;
-    return PAGE_MORE;
+        go_on(call);
+    else
+        next_page(call);
 }
 
 static void send_organisation_page(struct gitea_call *call);
@@ -187,24 +191,10 @@ static void send_organisation_page(struct gitea_call *call);
  * the repository's own labels. */
 static void on_organisation_page(struct gitea_call *call, const struct gitea_reply *reply)
 {
-    if (reply->answer.status == 404 || reply->answer.status == 403) {
+    if (reply->answer.status == 404 || reply->answer.status == 403)
         create_missing(call);
-        return;
-    }
-    if (reply->answer.status != 200) {
-        gitea_refuse(call, reply);
-        return;
-    }
-    switch (take_page(call, reply)) {
-    case PAGE_MORE:
-        send_organisation_page(call);
-        break;
-    case PAGE_LAST:
-        create_missing(call);
-        break;
-    case PAGE_FAILED:
-        break;
-    }
+    else
+        take_page(call, reply, send_organisation_page, create_missing);
 }
 
 static void send_organisation_page(struct gitea_call *call)
@@ -219,6 +209,16 @@ static void send_organisation_page(struct gitea_call *call)
 
 static void send_repository_page(struct gitea_call *call);
 
+static void look_at_organisation(struct gitea_call *call)
+{
+    call->page = 1;
+    call->seen = 0;
+    if (all_known(call))
+        send_ids(call);
+    else
+        send_organisation_page(call);
+}
+
 static void on_repository_page(struct gitea_call *call, const struct gitea_reply *reply)
 {
     struct error error;
@@ -226,26 +226,8 @@ static void on_repository_page(struct gitea_call *call, const struct gitea_reply
     if (reply->answer.status == 404) {
         answer_refusal(&error, &reply->answer);
         gitea_judge(call, &error);
-        return;
-    }
-    if (reply->answer.status != 200) {
-        gitea_refuse(call, reply);
-        return;
-    }
-    switch (take_page(call, reply)) {
-    case PAGE_MORE:
-        send_repository_page(call);
-        break;
-    case PAGE_LAST:
-        call->page = 1;
-        call->seen = 0;
-        if (all_known(call))
-            send_ids(call);
-        else
-            send_organisation_page(call);
-        break;
-    case PAGE_FAILED:
-        break;
+    } else {
+        take_page(call, reply, send_repository_page, look_at_organisation);
     }
 }
 

@@ -25,20 +25,6 @@
 
 static const struct json_limits limits = {.bytes = FILE_LIMIT, .depth = 32, .values = 10000};
 
-static void close_descriptor(int *descriptor)
-{
-    if (*descriptor >= 0)
-        close(*descriptor);
-}
-#define CLEANUP_DESCRIPTOR CLEANUP(close_descriptor)
-
-static void close_listing(DIR **listing)
-{
-    if (*listing)
-        closedir(*listing);
-}
-#define CLEANUP_LISTING CLEANUP(close_listing)
-
 static void name_of(char name[static NAME_SIZE], int64_t number, const char *ending)
 {
     snprintf(name, NAME_SIZE, "%" PRId64 "%s", number, ending);

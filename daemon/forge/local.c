@@ -125,6 +125,15 @@ static int read_pull(struct local_call *call, struct json_object **json, struct 
     return 0;
 }
 
+static struct operation *about_pull(struct forge *forge, int64_t number, forge_callback callback,
+                                    void *data, void (*work)(struct local_call *call))
+{
+    struct local_call *call = local_call_new(forge, callback, data, work);
+
+    call->number = number;
+    return &call->operation;
+}
+
 static void work_look(struct local_call *call)
 {
     struct json_object *json;
@@ -139,10 +148,7 @@ static void work_look(struct local_call *call)
 static struct operation *look_pull(struct forge *forge, int64_t number, forge_callback callback,
                                    void *data)
 {
-    struct local_call *call = local_call_new(forge, callback, data, work_look);
-
-    call->number = number;
-    return &call->operation;
+    return about_pull(forge, number, callback, data, work_look);
 }
 
 static void work_open(struct local_call *call)
@@ -255,10 +261,7 @@ static void work_close(struct local_call *call)
 static struct operation *close_pull(struct forge *forge, int64_t number, forge_callback callback,
                                     void *data)
 {
-    struct local_call *call = local_call_new(forge, callback, data, work_close);
-
-    call->number = number;
-    return &call->operation;
+    return about_pull(forge, number, callback, data, work_close);
 }
 
 static bool has_word(struct json_object *list, const char *word)
@@ -317,10 +320,7 @@ static void work_label(struct local_call *call)
 static struct operation *label_pull(struct forge *forge, int64_t number, forge_callback callback,
                                     void *data)
 {
-    struct local_call *call = local_call_new(forge, callback, data, work_label);
-
-    call->number = number;
-    return &call->operation;
+    return about_pull(forge, number, callback, data, work_label);
 }
 
 static void work_review(struct local_call *call)
@@ -331,10 +331,7 @@ static void work_review(struct local_call *call)
 static struct operation *review_pull(struct forge *forge, int64_t number, forge_callback callback,
                                      void *data)
 {
-    struct local_call *call = local_call_new(forge, callback, data, work_review);
-
-    call->number = number;
-    return &call->operation;
+    return about_pull(forge, number, callback, data, work_review);
 }
 
 static void local_free(struct forge *forge)

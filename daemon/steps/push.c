@@ -7,17 +7,6 @@
 #include "daemon/job.h"
 #include "daemon/steps.h"
 
-static void on_pushed(void *data, const struct error *error)
-{
-    struct job *job = data;
-
-    job->operation = NULL;
-    if (error)
-        job_failed(job, error);
-    else
-        job_done(job);
-}
-
 void step_push_start(struct job *job)
 {
     /* From here on the undo has to expect the branch at either commit. */
@@ -25,5 +14,5 @@ void step_push_start(struct job *job)
     if (!job_save(job))
         return;
     job->operation = repository_push(job->workshop->repository, job->branch, job->record.commit,
-                                     on_pushed, job);
+                                     job_call_ended, job);
 }

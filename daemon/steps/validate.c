@@ -65,19 +65,8 @@ void step_validate_start(struct job *job)
                                     job->record.commit, on_validated, job);
 }
 
-static void on_removed(void *data, const struct error *error)
-{
-    struct job *job = data;
-
-    job->operation = NULL;
-    if (error)
-        job_failed(job, error);
-    else
-        job_done(job);
-}
-
 void step_validate_undo(struct job *job)
 {
     job->operation = validation_remove(job->workshop->validation, job->row->experiment_id,
-                                       on_removed, job);
+                                       job_call_ended, job);
 }
