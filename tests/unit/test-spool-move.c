@@ -1,0 +1,251 @@
+/*
+ * Where files go from the spool: the archive, the rejected ones; and patches, which stay until then.
+ */
+
+#include "spool-fixture.h"
+
+#include <sys/syscall.h>
+
+static int rename_errno;
+
+int renameat2(int old_directory, const char *old, int new_directory, const char *new,
+              unsigned int flags)
+{
+    if (rename_errno != 0) {
+        errno = rename_errno;
+        return -1;
+    }
+    return syscall(SYS_renameat2, old_directory, old, new_directory, new, flags);
+}
+
+static char *move_file(struct fixture *fixture, const char *name, enum spool_place place,
+                       const char *reason, const char *patch)
+{
+    const struct spool_move move = {
+        .name = name,
+        .inode = inode_of(fixture, name),
+        .place = place,
+        .day = "2026-01-31",
+        .reason = reason,
+        .patch = patch,
+    };
+    struct error error;
+    char *moved_to;
+
+    if (spool_move(fixture->spool, &move, &moved_to, &error) < 0)
+        fail_msg("%s", error.message);
+    return moved_to;
+}
+
+static void a_taken_name_gets_a_number(void **state)
+{
+    static const char *const expected[] = {".archive/2026-01-31/a.json",
+                                           ".archive/2026-01-31/a.json~2",
+                                           ".archive/2026-01-31/a.json~3"};
+    struct fixture *fixture = *state;
+
+    begin(fixture, NEVER_MS, NEVER_MS);
+    for (size_t i = 0; i < 3; i++) {
+        CLEANUP_FREE char *content = memory_format("%zu", i);
+        CLEANUP_FREE char *moved_to = NULL;
+
+        write_file(fixture, "a.json", content);
+        write_file(fixture, "p.diff", content);
+        moved_to = move_file(fixture, "a.json", SPOOL_ARCHIVE, NULL, "p.diff");
+        assert_string_equal(moved_to, expected[i]);
+        assert_content(fixture, expected[i], content);
+    }
+    assert_content(fixture, ".archive/2026-01-31/p.diff", "0");
+    assert_content(fixture, ".archive/2026-01-31/p.diff~3", "2");
+    assert_false(exists(fixture, "p.diff"));
+}
+
+static void what_is_rejected_says_why(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *first = NULL;
+    CLEANUP_FREE char *second = NULL;
+
+    begin(fixture, NEVER_MS, NEVER_MS);
+    write_file(fixture, "a.json", "1");
+    first = move_file(fixture, "a.json", SPOOL_REJECT, "too odd", "missing.diff");
+    write_file(fixture, "a.json", "2");
+    second = move_file(fixture, "a.json", SPOOL_REJECT, "odd again\nmore\n", NULL);
+    assert_string_equal(first, ".rejected/a.json");
+    assert_string_equal(second, ".rejected/a.json~2");
+    assert_content(fixture, ".rejected/a.json.reason", "too odd\n");
+    assert_content(fixture, ".rejected/a.json~2.reason", "odd again\nmore\n");
+    assert_content(fixture, ".rejected/a.json~2", "2");
+}
+
+static void a_long_name_is_shortened_between_characters(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_TEXT struct text name = {0};
+
+    begin(fixture, NEVER_MS, NEVER_MS);
+    while (name.length < 250)
+        text_append(&name, "\xc3\xa9");
+    text_append(&name, ".json");
+    for (int i = 0; i < 2; i++) {
+        CLEANUP_FREE char *archived = NULL;
+        CLEANUP_FREE char *rejected = NULL;
+        CLEANUP_FREE char *reason = NULL;
+
+        write_file(fixture, text_string(&name), "{}");
+        archived = move_file(fixture, text_string(&name), SPOOL_ARCHIVE, NULL, NULL);
+        assert_true(exists(fixture, archived));
+        assert_true(utf8_valid(archived, strlen(archived), NULL));
+        if (i == 0)
+            assert_string_equal(strrchr(archived, '/') + 1, text_string(&name));
+        write_file(fixture, text_string(&name), "{}");
+        rejected = move_file(fixture, text_string(&name), SPOOL_REJECT, "long", NULL);
+        reason = memory_format("%s.reason", rejected);
+        assert_true(exists(fixture, rejected));
+        assert_content(fixture, reason, "long\n");
+        assert_true(utf8_valid(rejected, strlen(rejected), NULL));
+    }
+}
+
+static void a_move_that_is_done_is_done(void **state)
+{
+    struct fixture *fixture = *state;
+    struct spool_move move = {.name = "a.json", .place = SPOOL_REJECT, .reason = "x"};
+    CLEANUP_FREE char *moved_to = NULL;
+    struct error error;
+
+    begin(fixture, NEVER_MS, NEVER_MS);
+    move.inode = 1;
+    assert_int_equal(spool_move(fixture->spool, &move, &moved_to, &error), 0);
+    assert_null(moved_to);
+    write_file(fixture, "a.json", "{}");
+    assert_int_equal(spool_move(fixture->spool, &move, &moved_to, &error), 0);
+    assert_null(moved_to);
+    assert_true(exists(fixture, "a.json"));
+    assert_false(exists(fixture, ".rejected/a.json.reason"));
+}
+
+static void a_move_that_fails_can_be_tried_again(void **state)
+{
+    static const int codes[] = {ENOSPC, EROFS, EDQUOT, EIO};
+    struct fixture *fixture = *state;
+
+    begin(fixture, QUICK_MS, QUICK_MS);
+    drop_file(fixture, "a.json", "{}");
+    until_handed(fixture, 1);
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        const struct spool_move move = {.name = "a.json",
+                                        .inode = fixture->handed[0].inode,
+                                        .place = SPOOL_REJECT,
+                                        .reason = "x"};
+        struct error error;
+
+        rename_errno = codes[i];
+        assert_int_equal(spool_move(fixture->spool, &move, NULL, &error), -1);
+        assert_int_equal(error.kind, ERROR_TRANSIENT);
+        assert_non_null(strstr(error.message, "a.json"));
+        rename_errno = 0;
+    }
+    run_for(fixture, 3 * QUICK_MS);
+    assert_int_equal(fixture->handed_count, 1);
+    move_away(fixture, "a.json", fixture->handed[0].inode);
+    assert_true(exists(fixture, ".archive/2026-01-31/a.json"));
+}
+
+/* A file system without RENAME_NOREPLACE. */
+static void a_move_without_noreplace_overwrites_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *first = NULL;
+    CLEANUP_FREE char *second = NULL;
+
+    begin(fixture, NEVER_MS, NEVER_MS);
+    rename_errno = EINVAL;
+    write_file(fixture, "a.json", "1");
+    first = move_file(fixture, "a.json", SPOOL_ARCHIVE, NULL, NULL);
+    write_file(fixture, "a.json", "2");
+    second = move_file(fixture, "a.json", SPOOL_ARCHIVE, NULL, NULL);
+    rename_errno = 0;
+    assert_content(fixture, first, "1");
+    assert_content(fixture, second, "2");
+}
+
+static void a_link_in_place_of_the_archive_leads_nowhere(void **state)
+{
+    struct fixture *fixture = *state;
+    struct spool_move move = {.name = "a.json", .place = SPOOL_ARCHIVE, .day = "2026-01-31"};
+    struct error error;
+
+    begin(fixture, NEVER_MS, NEVER_MS);
+    write_file(fixture, "a.json", "{}");
+    move.inode = inode_of(fixture, "a.json");
+    assert_int_equal(unlinkat(fixture->directory, ".archive", AT_REMOVEDIR), 0);
+    assert_int_equal(mkdirat(fixture->directory, "elsewhere", 0755), 0);
+    assert_int_equal(symlinkat("elsewhere", fixture->directory, ".archive"), 0);
+    assert_int_equal(spool_move(fixture->spool, &move, NULL, &error), -1);
+    assert_true(exists(fixture, "a.json"));
+    assert_false(exists(fixture, "elsewhere/2026-01-31"));
+    assert_int_equal(unlinkat(fixture->directory, ".archive", 0), 0);
+    assert_int_equal(spool_move(fixture->spool, &move, NULL, &error), 0);
+    assert_true(exists(fixture, ".archive/2026-01-31/a.json"));
+}
+
+static void what_is_archived_can_be_rejected_later(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *archived = NULL;
+    struct error error;
+
+    begin(fixture, NEVER_MS, NEVER_MS);
+    write_file(fixture, "a.json", "{}");
+    archived = move_file(fixture, "a.json", SPOOL_ARCHIVE, NULL, NULL);
+    assert_int_equal(spool_reject_archived(fixture->spool, archived, "no change", &error), 0);
+    assert_false(exists(fixture, archived));
+    assert_content(fixture, ".rejected/a.json", "{}");
+    assert_content(fixture, ".rejected/a.json.reason", "no change\n");
+    assert_int_equal(spool_reject_archived(fixture->spool, archived, "no change", &error), 0);
+    assert_int_equal(
+        spool_reject_archived(fixture->spool, ".archive/1999-01-01/x.json", "x", &error), 0);
+    assert_false(exists(fixture, ".rejected/a.json~2"));
+}
+
+static void a_patch_is_read_beside_the_result(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *bytes = NULL;
+    size_t length;
+    struct error error;
+
+    begin(fixture, NEVER_MS, NEVER_MS);
+    write_file(fixture, "p.diff", "--- a\n");
+    assert_int_equal(symlinkat("/etc/passwd", fixture->directory, "l.diff"), 0);
+    assert_int_equal(spool_read_patch(fixture->spool, "p.diff", 100, &bytes, &length, &error), 0);
+    assert_string_equal(bytes, "--- a\n");
+    assert_int_equal(length, 6);
+    free(TAKE(bytes));
+    assert_int_equal(spool_read_patch(fixture->spool, "p.diff", 5, &bytes, &length, &error), -1);
+    assert_int_equal(error.kind, ERROR_PERMANENT);
+    assert_int_equal(spool_read_patch(fixture->spool, "no.diff", 5, &bytes, &length, &error), -1);
+    assert_int_equal(error.kind, ERROR_PERMANENT);
+    assert_int_equal(spool_read_patch(fixture->spool, "l.diff", 5, &bytes, &length, &error), -1);
+    assert_int_equal(error.kind, ERROR_PERMANENT);
+    assert_int_equal(spool_read_patch(fixture->spool, "../etc/passwd", 5, &bytes, &length, &error),
+                     -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_taken_name_gets_a_number),
+        TEST(what_is_rejected_says_why),
+        TEST(a_long_name_is_shortened_between_characters),
+        TEST(a_move_that_is_done_is_done),
+        TEST(a_move_that_fails_can_be_tried_again),
+        TEST(a_move_without_noreplace_overwrites_nothing),
+        TEST(a_link_in_place_of_the_archive_leads_nowhere),
+        TEST(what_is_archived_can_be_rejected_later),
+        TEST(a_patch_is_read_beside_the_result),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
