@@ -12,7 +12,9 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "integration"))
 
-from harness import DECISIONS, TOX, LocalForge, Project, Winnowd, git, result, rows_of_log, tweaked  # noqa: E402
+from events import DECISIONS  # noqa: E402
+from experiment_logs import rows_of_log  # noqa: E402
+from harness import TOX, LocalForge, Project, Winnowd, git, result, tweaked  # noqa: E402
 
 ROWS = 40
 HOSTILE = """@everyone this fixes #1, see !2 and [here](javascript:alert(1))

@@ -17,6 +17,7 @@ import sqlite3
 import subprocess
 
 import harness
+from events import PATIENCE
 
 SHIM = r"""
 #define _GNU_SOURCE
@@ -97,7 +98,6 @@ WATCHED(1, "data", fdatasync, (int file), (file))
 
 WRITES = re.compile(r"POST .*(?<!/git-upload-pack)$|(PATCH|DELETE) .*")
 LABELS = r"/issues/[0-9]+/labels$"
-PATIENCE = 60
 OUTCOMES = {"failing": "failed", "label": "failed", "empty": "rejected", "broken": "rejected"}
 
 

@@ -25,6 +25,7 @@ import urllib.parse
 import urllib.request
 
 import yaml
+from events import PATIENCE, Log
 from gitea import Gitea
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -32,12 +33,6 @@ BINARY = os.environ.get("WINNOWD") or str(ROOT / "build/daemon/winnowd")
 # Not the caller's PATH: another python3 on it would be another tox, or none.
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 SANITIZED = {name: os.environ[name] for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS") if name in os.environ}
-# How long a test waits before it says that something did not happen; nothing takes this long.
-PATIENCE = 60
-
-DECISIONS = {
-    "baseline", "promoted", "discarded", "superseded", "crashed", "duplicate", "rejected", "failed",
-}  # fmt: skip
 
 IDENTITY = {
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -389,114 +384,6 @@ class RealGitea:
             self.call("DELETE", f"/branches/{urllib.parse.quote(branch, safe='')}")
 
 
-LOGFMT = re.compile(r'([a-z_]+)=(?:"((?:[^"\\]|\\.)*)"|([^ "]*))(?: |$)')
-ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
-
-
-def parse_logfmt(line):
-    """A line of the log as a dict; None where it is no such line."""
-    fields, place = {}, 0
-    while place < len(line):
-        match = LOGFMT.match(line, place)
-        if not match:
-            return None
-        name, quoted, bare = match.groups()
-        fields[name] = bare if quoted is None else ESCAPE.sub(
-            lambda escape: chr(int(escape[1], 16)) if escape[1]
-            else {"n": "\n", "t": "\t", "r": "\r"}.get(escape[2], escape[2]), quoted)  # fmt: skip
-        place = match.end()
-    return fields or None
-
-
-class Log:
-    """The lines of one process, read while it writes them."""
-
-    def __init__(self, stream):
-        self.text = ""
-        self.events = []
-        self._changed = threading.Condition()
-        self._ended = False
-        self._thread = threading.Thread(target=self._read, args=(stream,), daemon=True)
-        self._thread.start()
-
-    def _read(self, stream):
-        for raw in stream:
-            line = raw.decode("utf-8", errors="replace")
-            event = parse_logfmt(line.rstrip("\n"))
-            with self._changed:
-                self.text += line
-                if event and "msg" in event:
-                    self.events.append(event)
-                self._changed.notify_all()
-        with self._changed:
-            self._ended = True
-            self._changed.notify_all()
-
-    def wait(self, seconds=PATIENCE, **fields):
-        """The first event that has these fields (True: whatever the value; a function: as it says)."""
-        deadline, seen = time.monotonic() + seconds, 0
-        with self._changed:
-            while True:
-                for event in self.events[seen:]:
-                    if matches(event, fields):
-                        return event
-                seen = len(self.events)
-                left = deadline - time.monotonic()
-                assert left > 0 and not self._ended, f"no {fields} in the log:\n{self.text}"
-                self._changed.wait(left)
-
-    def wait_until(self, condition, seconds=PATIENCE):
-        """Waits until condition() holds, looking at each line; False where it does not in time."""
-        with self._changed:
-            self._changed.wait_for(lambda: condition() or self._ended, seconds)
-            return bool(condition())
-
-    def follow(self):
-        """Gives each event as it comes, until the process has ended."""
-        seen = 0
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: len(self.events) > seen or self._ended)
-                fresh, ended = self.events[seen:], self._ended
-            yield from fresh
-            seen += len(fresh)
-            if ended and not fresh:
-                return
-
-    def join(self):
-        self._thread.join(PATIENCE)
-
-    def all(self, **fields):
-        return [event for event in self.events if matches(event, fields)]
-
-    def decisions(self):
-        """experiment: its last decision."""
-        return {
-            event["experiment"]: event["decision"] for event in self.events
-            if event.get("decision") in DECISIONS and event.get("experiment")
-        }  # fmt: skip
-
-    def reasons(self):
-        return {
-            event["experiment"]: event.get("reason", "") for event in self.events
-            if event.get("decision") in DECISIONS and event.get("experiment")
-        }  # fmt: skip
-
-
-def matches(event, wanted):
-    for name, value in wanted.items():
-        found = event.get(name)
-        if callable(value):
-            if found is None or not value(found):
-                return False
-        elif value is True:
-            if found is None:
-                return False
-        elif found != str(value):
-            return False
-    return True
-
-
 def result(experiment_id, after=None, **more):
     """A result file's content; keys whose value is None are left out."""
     content = {
@@ -506,43 +393,9 @@ def result(experiment_id, after=None, **more):
     return {key: value for key, value in content.items() if value is not None}
 
 
-def rows_of_log(path):
-    """A log of experiments: (metric, direction or None, rows of (number or None, status, description))."""
-    text = path.read_text(encoding="utf-8")
-    return rows_of_jsonl(text) if path.suffix == ".jsonl" else rows_of_tsv(text)
-
-
-def rows_of_tsv(text):
-    lines = [line.rstrip("\r") for line in text.split("\n") if line.strip() and not line.startswith("#")]
-    header = lines[0].split("\t")
-    known = [name for name in header if name not in ("commit", "status", "description")]
-    metric = next((name for name in known if name.startswith("val_")), known[0])
-    rows = []
-    for line in lines[1:]:
-        row = dict(zip(header, line.split("\t")))
-        rows.append((number(row.get(metric)), row.get("status") or "discard", row.get("description") or "(none)"))
-    return metric, None, rows
-
-
-def rows_of_jsonl(text):
-    metric, direction, rows = "metric", None, []
-    for line in text.splitlines():
-        entry = json.loads(line)
-        if entry.get("type") == "config":
-            metric = entry["metricName"]
-            direction = "maximize" if entry.get("bestDirection") == "higher" else "minimize"
-        elif "run" in entry:
-            words = (entry.get("asi") or {}).get("hypothesis") or entry.get("description") or "(none)"
-            rows.append((number(entry.get("metric")), entry.get("status") or "discard", words))
-    return metric, direction, rows
-
-
-def number(word):
-    try:
-        value = float(word)
-    except (TypeError, ValueError):
-        return None
-    return value if value - value == 0 else None
+def improved(project, experiment_id="exp-1", after=0.9, **more):
+    """One that says it is better than before, and brings a small change."""
+    return result(experiment_id, after, **{"metric_before": 1.0, "diff": project.tweak(WIDTH=65), **more})
 
 
 class Winnowd:

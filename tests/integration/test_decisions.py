@@ -1,9 +1,9 @@
 """What becomes of a result, end to end: the gate, the frontier, and the order that must not matter."""
 
-import json
 
 import pytest
-from harness import result, rows_of_log, tweaked
+from experiment_logs import rows_of_log
+from harness import result
 
 
 def drop_all(winnowd, results):

@@ -4,7 +4,7 @@ import os
 
 import harness
 import pytest
-from harness import result, tweaked
+from harness import improved, result, tweaked
 
 CALLS = {
     "branch": ("POST", "/branches$"),
@@ -12,11 +12,6 @@ CALLS = {
     "label": ("POST", r"/issues/\d+/labels$"),
     "review": ("POST", "/requested_reviewers$"),
 }
-
-
-def improved(project, experiment_id="exp-1", **more):
-    content = {"metric_before": 1.0, "diff": project.tweak(WIDTH=65), **more}
-    return result(experiment_id, 0.9, **content)
 
 
 def assert_promoted_once(forge):

@@ -8,11 +8,12 @@ import subprocess
 
 import harness
 import pytest
+from events import PATIENCE
 
 
 def readelf(*options):
     done = subprocess.run(["readelf", "--wide", *options, harness.BINARY], capture_output=True, text=True,
-                          env={**os.environ, "LC_ALL": "C"}, timeout=harness.PATIENCE, check=True)  # fmt: skip
+                          env={**os.environ, "LC_ALL": "C"}, timeout=PATIENCE, check=True)  # fmt: skip
     return done.stdout
 
 

@@ -6,6 +6,7 @@ import re
 import harness
 import pytest
 import tables
+from events import DECISIONS
 
 ROOT = harness.ROOT
 STATUSES = {
@@ -147,7 +148,7 @@ def test_readme_has_every_event():
 @pytest.mark.parametrize("path", ["daemon/winnowd.8.scd", "README.md"])
 def test_every_decision_is_explained(path):
     text = page(path)
-    for word in harness.DECISIONS | {"queued"}:
+    for word in DECISIONS | {"queued"}:
         assert re.search(rf"[*`]{word}[*`]", text), word
 
 

@@ -9,7 +9,8 @@ import threading
 import time
 
 import pytest
-from harness import PATIENCE, result
+from events import PATIENCE
+from harness import result
 
 
 class Manager:

@@ -4,7 +4,7 @@ import signal
 
 import harness
 import pytest
-from harness import result
+from harness import improved
 
 BRANCH = {"method": "POST", "path": "/branches$"}
 PUSH = {"method": "POST", "path": "git-receive-pack$"}
@@ -31,10 +31,6 @@ def gitea(stand_in):
 @pytest.fixture
 def winnowd(gitea_winnowd):
     return gitea_winnowd
-
-
-def improved(project, experiment_id="exp-1", after=0.9, **more):
-    return result(experiment_id, after, metric_before=1.0, **{"diff": project.tweak(WIDTH=65), **more})
 
 
 def then(gitea, at, action="pass", **more):

@@ -5,7 +5,7 @@ import signal
 
 import harness
 import pytest
-from harness import result
+from harness import improved
 from machine import Clock
 
 MOMENTS = {
@@ -40,10 +40,6 @@ def gitea(stand_in):
 @pytest.fixture
 def winnowd(gitea_winnowd):
     return gitea_winnowd.configure(forge={"timeout": "1s", "reviewers": ["Timmy"]})
-
-
-def improved(project, experiment_id="exp-1", after=0.9, **more):
-    return result(experiment_id, after, metric_before=1.0, **{"diff": project.tweak(WIDTH=65), **more})
 
 
 def probes(gitea):

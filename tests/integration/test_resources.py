@@ -8,12 +8,8 @@ import sqlite3
 import subprocess
 
 import pytest
-from harness import result
+from harness import improved, result
 from machine import Clock, Disk, eventually
-
-
-def improved(project, experiment_id="exp-1", after=0.9, **more):
-    return result(experiment_id, after, metric_before=1.0, **{"diff": project.tweak(WIDTH=65), **more})
 
 
 def a_gate_of_files(winnowd, then="true"):

@@ -18,7 +18,8 @@ import sqlite3
 
 import harness
 import pytest
-from harness import DECISIONS, result
+from events import DECISIONS
+from harness import result
 
 ROUNDS = int(os.environ.get("WINNOWD_ROUNDS", "4"))
 SEED = os.environ.get("WINNOWD_SEED", "a night")

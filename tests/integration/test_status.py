@@ -10,7 +10,8 @@ import subprocess
 import termios
 import time
 
-from harness import PATIENCE, result
+from events import PATIENCE
+from harness import result
 
 
 def status_of(winnowd):

@@ -6,7 +6,6 @@ all the forms in which the token travels; here the rest is looked at: processes,
 
 import base64
 import http.server
-import os
 import pathlib
 import re
 import shutil

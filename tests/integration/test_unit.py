@@ -8,6 +8,7 @@ import subprocess
 
 import harness
 import pytest
+from events import PATIENCE
 
 SYSTEMD = harness.ROOT / "systemd"
 # Exposure as systemd-analyze counts it, times ten: 2.0 with a sandbox that works inside.
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="sys
 
 def analyze(*arguments):
     done = subprocess.run(["systemd-analyze", "--no-pager", *map(str, arguments)], capture_output=True, text=True,
-                          env={**os.environ, "LC_ALL": "C"}, timeout=harness.PATIENCE)  # fmt: skip
+                          env={**os.environ, "LC_ALL": "C"}, timeout=PATIENCE)  # fmt: skip
     return done.returncode, done.stdout + done.stderr
 
 
