@@ -8,7 +8,8 @@ import signal
 import subprocess
 
 import pytest
-from harness import BINARY, PATIENCE, ROOT, result
+from events import PATIENCE
+from harness import BINARY, ROOT, result
 
 EVENT = re.compile(r'EVENT\((\w+),\s*\\?\s*"([^"]+)",\s*\\?\s*(\w+),\s*\\?\s*"([0-9a-f]{32})"\)')
 BUILT = os.path.dirname(BINARY)
