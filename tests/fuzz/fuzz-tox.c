@@ -26,18 +26,28 @@ static bool differ(const char *path, const struct text *old, const struct text *
     return tox_orders_differ(path, text_string(old), old->length, text_string(new), new->length);
 }
 
-static void check(const char *path, const char *orders, const char *bytes, size_t size)
+static void put_behind(struct text *file, const char *bytes, size_t size, const char *orders)
+{
+    text_append_bytes(file, bytes, size);
+    text_append_format(file, "\n%s", orders);
+}
+
+/* `orders` and `others` are the same but for what tox is told. */
+static void check(const char *path, const char *orders, const char *others, const char *bytes,
+                  size_t size)
 {
     CLEANUP_TEXT struct text file = {0};
     CLEANUP_TEXT struct text behind = {0};
+    CLEANUP_TEXT struct text altered = {0};
     CLEANUP_TEXT struct text before = {0};
     CLEANUP_TEXT struct text only = {0};
 
     text_append_bytes(&file, bytes, size);
     require(!differ(path, &file, &file));
-    text_append_bytes(&behind, bytes, size);
-    text_append_format(&behind, "\n%s", orders);
+    put_behind(&behind, bytes, size, orders);
     require(differ(path, &file, &behind) && differ(path, &behind, &file));
+    put_behind(&altered, bytes, size, others);
+    require(differ(path, &behind, &altered));
     text_append_format(&before, "%s\n", orders);
     text_append_bytes(&before, bytes, size);
     require(differ(path, &file, &before) && differ(path, &before, &file));
@@ -53,7 +63,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t length = size < SIZE_LIMIT ? size : SIZE_LIMIT;
     CLEANUP_FREE char *bytes = memory_copy_bytes(data, length);
 
-    check("pyproject.toml", "[tool.tox]\nlegacy_tox_ini = \"[tox]\"\n", bytes, length);
-    check("setup.cfg", "[tox:tox]\nskipsdist = true\n", bytes, length);
+    check("pyproject.toml", "[tool.tox]\nx = \"[tox]\"\n", "[tool.tox]\nx = \"[tax]\"\n", bytes,
+          length);
+    check("setup.cfg", "[tox:tox]\nskipsdist = true\n", "[tox:tox]\nskipsdist = false\n", bytes,
+          length);
     return 0;
 }
