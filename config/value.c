@@ -300,8 +300,9 @@ static void append_size(struct text *text, uint64_t bytes)
         bytes /= 1024;
         unit++;
     }
-    text_append_format(text, "%llu%.1s", (unsigned long long)bytes,
-                       unit ? &size_units[unit - 1] : "");
+    text_append_format(text, "%llu", (unsigned long long)bytes);
+    if (unit)
+        text_append_bytes(text, &size_units[unit - 1], 1);
 }
 
 static bool parse_size(const char *string, uint64_t *bytes)
