@@ -76,8 +76,9 @@ fail_at(struct parser *parser, const char *at, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(message, sizeof(message), format, arguments);
     va_end(arguments);
-    return error_set(parser->error, ERROR_PERMANENT, "line %lu, column %zu: %s", line,
-                     (size_t)(at - begin) + 1, message);
+    error_set(parser->error, ERROR_PERMANENT, "line %lu, column %zu: %s", line,
+              (size_t)(at - begin) + 1, message);
+    return -1;
 }
 
 /* The analyzer does not look into functions like this one: see error.h. */

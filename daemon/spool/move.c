@@ -44,7 +44,8 @@ static int fail(struct error *error, const char *doing, const char *name)
 {
     int code = errno;
 
-    return error_set(error, ERROR_TRANSIENT, "cannot %s %s: %s", doing, name, strerror(code));
+    error_set(error, ERROR_TRANSIENT, "cannot %s %s: %s", doing, name, strerror(code));
+    return -1;
 }
 
 /* Opens directory/name, which is made if need be. */
