@@ -212,10 +212,12 @@ int file_check_writable(const char *path, struct error *error)
             *slash = '\0';
             continue;
         }
+        int problem = errno;
+
         user = name_of_user();
         return error_set(error, ERROR_PERMANENT, "%s may not be written to by %s: %s%s", path, user,
-                         strerror(errno),
-                         errno == EROFS ? " (in a service, ReadWritePaths= opens it)" : "");
+                         strerror(problem),
+                         problem == EROFS ? " (in a service, ReadWritePaths= opens it)" : "");
     }
     return 0;
 }

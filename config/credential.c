@@ -76,7 +76,7 @@ static int take_token(char **tokenp, const struct config *config, struct error *
     if (directory && *directory) {
         CLEANUP_FREE char *path = file_join(directory, "gitea-token");
 
-        if (!access(path, F_OK))
+        if (!access(path, F_OK) || errno != ENOENT)
             return read_token(tokenp, path, error);
     }
     if (!variable || !*variable)

@@ -1,13 +1,12 @@
 #include "daemon/forge/local.h"
 
+#include "common/file.h"
 #include "common/memory.h"
 #include "common/process.h"
 #include "common/text.h"
-#include "daemon/forge/local-outbox.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define GIT_DEADLINE_MS  60000
 #define GIT_OUTPUT_LIMIT 65536
@@ -168,6 +167,7 @@ struct operation *local_create_branch(struct forge *forge, const char *branch,
 
 /*
  * The check: a bare repository that can be written to, the base, room below the prefix, the outbox.
+ * It touches nothing: --check-config asks as well, and often as another user than the daemon's.
  */
 
 static void check_prefix(struct local_call *call);
@@ -176,10 +176,12 @@ static void check_outbox(struct local_call *call)
 {
     struct error error;
 
-    if (outbox_check(call->local->config->forge.outbox, &error) < 0)
+    if (file_check_writable(call->local->config->forge.outbox, &error) < 0) {
+        error_wrap(&error, "forge.outbox");
         local_fail(call, false, &error);
-    else
+    } else {
         local_succeed(call, NULL);
+    }
 }
 
 static void on_check_prefix(void *data, const struct process_result *result)
@@ -250,8 +252,8 @@ static void on_check_repository(void *data, const struct process_result *result)
         set_git_error(&error, ERROR_PERMANENT, "forge.path is no git repository", result);
     else if (strcmp(bare, "true") != 0)
         error_set(&error, ERROR_PERMANENT, "forge.path: %s is no bare repository", path);
-    else if (access(objects, W_OK | X_OK) < 0)
-        error_set(&error, ERROR_PERMANENT, "forge.path: %s may not be written to", path);
+    else if (file_check_writable(objects, &error) < 0)
+        error_wrap(&error, "forge.path");
     else {
         look_at(call, call->local->config->forge.base, on_check_base);
         return;

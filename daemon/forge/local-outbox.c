@@ -50,17 +50,6 @@ static int open_outbox(int *descriptor, const char *outbox, struct error *error)
     return 0;
 }
 
-int outbox_check(const char *outbox, struct error *error)
-{
-    CLEANUP_DESCRIPTOR int directory = -1;
-
-    if (open_outbox(&directory, outbox, error) < 0 ||
-        file_write(directory, ".check", "", 0, FILE_MODE, error) < 0)
-        return error_wrap(error, "forge.outbox (%s)", outbox);
-    unlinkat(directory, ".check", 0);
-    return 0;
-}
-
 static int compare_numbers(const void *a, const void *b)
 {
     int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;

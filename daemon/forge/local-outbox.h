@@ -16,9 +16,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Makes the directory and tries whether files can be made in it. */
-int outbox_check(const char *outbox, struct error *error);
-
 /* The numbers of all pull requests, lowest first; an outbox that is not there yet has none. On 0
  * `*numbers` is the caller's. */
 int outbox_numbers(int64_t **numbers, size_t *count, const char *outbox, struct error *error);

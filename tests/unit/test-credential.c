@@ -131,6 +131,12 @@ static void test_credential_order(void **state)
     assert_int_equal(credential_load(&token, config, &error), 0);
     assert_string_equal(token, "fromdirectory");
     assert_null(getenv("GITEA_TOKEN"));
+
+    /* What stands in the way of a credential is said; nothing else is taken in its place. */
+    setenv("CREDENTIALS_DIRECTORY", path, 1);
+    setenv("GITEA_TOKEN", "fromvariable", 1);
+    assert_int_equal(credential_load(&token, config, &error), -1);
+    assert_non_null(strstr(error.message, "cannot be read: Not a directory"));
     unlink(path);
     rmdir(directory);
 }

@@ -205,6 +205,28 @@ static void test_make_directories(void **state)
     assert_int_equal(error.kind, ERROR_PERMANENT);
 }
 
+static void test_check_writable(void **state)
+{
+    CLEANUP_FREE char *deep = file_join(*state, "not/yet/there");
+    CLEANUP_FREE char *below = file_join(*state, "file/below");
+    struct error error = {0};
+    struct stat status;
+
+    assert_int_equal(file_check_writable(*state, &error), 0);
+    assert_int_equal(file_check_writable(deep, &error), 0);
+    assert_int_equal(stat("not", &status), -1); /* nothing is touched */
+    write_plain("file", "");
+    assert_int_equal(file_check_writable(below, &error), -1);
+    assert_int_equal(error.kind, ERROR_PERMANENT);
+    assert_non_null(strstr(error.message, below));
+    assert_non_null(strstr(error.message, "may not be written to by "));
+    assert_non_null(strstr(error.message, ": Not a directory"));
+    if (geteuid() == 0) /* whom no permission stops */
+        return;
+    assert_int_equal(mkdir("closed", 0500), 0);
+    assert_int_equal(file_check_writable("closed", &error), -1);
+}
+
 static void test_join(void **state)
 {
     CLEANUP_FREE char *plain = file_join("a/b", "c");
@@ -315,6 +337,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_write_fails, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_transient, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_make_directories, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_check_writable, set_up, tear_down),
         cmocka_unit_test(test_join),
         cmocka_unit_test_setup_teardown(test_remove_small, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_remove_follows_no_link, set_up, tear_down),
