@@ -20,7 +20,7 @@
 #endif
 
 #define VALUE_LIMIT   8192        /* bytes of a field's value */
-#define SUMMARY_LIMIT 160         /* bytes of it in the journal's MESSAGE */
+#define SUMMARY_LIMIT 400         /* bytes of it in the journal's MESSAGE: whole sentences */
 #define LINE_LIMIT    (64 * 1024) /* bytes of a line */
 #define ESCAPED_MAX   6           /* bytes that one byte can become: \u0001 */
 

@@ -22,7 +22,8 @@
 #define SOON_MS    100   /* a job's next step begins right behind the end of the last one */
 #define APART_MS   1000  /* between two tellings */
 #define METRICS_MS 5000  /* between two files for node_exporter */
-#define AGAIN_MS   60000 /* ages grow */
+#define AGES_MS    5000  /* while jobs run, whose ages grow */
+#define AGAIN_MS   60000 /* for whom silence means that nobody is there any more */
 #define READY_MS   30000 /* a service manager does not wait for a forge that does not answer */
 
 struct report {
@@ -160,7 +161,9 @@ static void on_next(void *data)
     tell(report, metrics);
     if (textfile && !metrics)
         tell_at(report, metrics_due);
-    else if (textfile || report->troubled || queue_jobs(report->options.queue))
+    else if (queue_jobs(report->options.queue))
+        tell_at(report, now_of(report) + AGES_MS);
+    else if (textfile || report->troubled)
         tell_at(report, now_of(report) + AGAIN_MS);
 }
 

@@ -5,7 +5,7 @@
  * status, the bulletin for --status, the file for node_exporter, the log's summary.
  *
  * Whoever changes something says so with report_changed(), and what is told follows within a second,
- * at most once a second; while a job runs it is told again every minute, as its age grows. Nothing
+ * at most once a second; while a job runs it is told again every 5 s, as its age grows. Nothing
  * here can fail the work: what cannot be told is warned of once.
  */
 

@@ -111,6 +111,9 @@ def test_the_status_of_a_running_validation(winnowd, manager, project):
     log.wait(experiment="exp-1", step="validate")
     said = manager.wait("STATUS", lambda text: text.startswith("validating exp-1"))
     assert re.fullmatch(r"validating exp-1 \(sleep, \d+s\), 1 waiting, 0 pull requests open", said)
+    # Its age grows while somebody looks.
+    said = manager.wait("STATUS", lambda text: re.match(r"validating exp-1 \(sleep, [1-9]", text))
+    assert re.match(r"validating exp-1 \(sleep, [12]?\ds\)", said)
 
 
 def test_the_status_at_the_end_names_the_last_pull_request(winnowd, manager, project):

@@ -314,6 +314,11 @@ int sd_journal_sendv(const struct iovec *parts, int count)
 
 static void test_journal(void **state)
 {
+    static const char sentence[] =
+        "tests run in bubblewrap: the system is read-only to them, homes, state, spool, "
+        "configuration and credentials are out of sight, nothing that they start outlives them; "
+        "the network is shared, abstract sockets included";
+
     secret_add("secret-token");
     answer = 0;
     log_configure(LOG_LEVEL_INFO, LOG_FORMAT_JOURNAL);
@@ -324,6 +329,9 @@ static void test_journal(void **state)
               "PRIORITY=6|MESSAGE_ID=0123456789abcdef0123456789abcdef|WINNOWD_EXPERIMENT=exp-042|"
               "WINNOWD_REASON=a\nb ************|WINNOWD_DURATION_MS=12|");
     assert_string_equal(written(), "");
+    /* The longest of the daemon's own sentences is whole in the message, which is what people read. */
+    log_event(&ended, LOG_TEXT("reason", sentence));
+    assert_non_null(strstr(sent, "the network is shared, abstract sockets included\"|PRIORITY"));
     answer = -EAGAIN;
     log_event(&broken);
     answer = 0;
