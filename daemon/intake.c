@@ -17,6 +17,7 @@
 #define SETTLE_MS       1000
 #define TRY_AGAIN_MS    2000
 #define SLICE_LIMIT     256
+#define SLICE_NS        10000000 /* of deciding or moving, in one turn of the loop */
 #define KNOWN_KEY_LIMIT 64
 
 struct intake {
@@ -125,18 +126,22 @@ static int decide_entry(struct intake *intake, struct entry *entry, const char *
     return store_add_move(intake->options.store, &move, entry->result, &entry->move, error);
 }
 
+/* Decides one at least, and as many as there is time for: gives back how many. */
 static int decide_slice(struct intake *intake, struct entry *entries, size_t count, const char *day,
                         struct error *error)
 {
+    uint64_t until_ns = uv_hrtime() + SLICE_NS;
+    size_t decided = 0;
+
     if (store_begin(intake->options.store, error) < 0)
         return -1;
-    for (size_t i = 0; i < count; i++) {
-        if (decide_entry(intake, &entries[i], day, error) < 0) {
+    do {
+        if (decide_entry(intake, &entries[decided++], day, error) < 0) {
             store_rollback(intake->options.store);
             return -1;
         }
-    }
-    return store_commit(intake->options.store, error);
+    } while (decided < count && uv_hrtime() < until_ns);
+    return store_commit(intake->options.store, error) < 0 ? -1 : (int)decided;
 }
 
 /* ---- telling ---------------------------------------------------------------------------------- */
@@ -260,27 +265,29 @@ static void left_moves_freep(struct left_moves **left)
 static int finish_some_moves(struct intake *intake, size_t *count, struct error *error)
 {
     CLEANUP(left_moves_freep) struct left_moves *left = memory_new(sizeof(*left));
+    struct error failure;
+    bool batched;
 
-    if (store_each_move(intake->options.store, collect_move, left, error) < 0)
+    if (store_each_move(intake->options.store, SLICE_LIMIT, collect_move, left, error) < 0)
         return -1;
     *count = left->count;
+    batched = store_begin(intake->options.store, &failure) == 0;
     for (size_t i = 0; i < left->count; i++) {
         CLEANUP_FREE char *moved_to = NULL;
-        struct error failure;
 
         if (spool_move(intake->spool, &left->items[i].move, &moved_to, &failure) < 0 ||
             store_end_move(intake->options.store, left->items[i].id, moved_to, &failure) < 0)
             move_failed(intake, left->items[i].name, &failure);
     }
-    return 0;
+    /* A move that is not ended here is found done, and ended, the next time. */
+    return batched ? store_commit(intake->options.store, error) : 0;
 }
 
-/* Does what earlier slices, or the daemon before us, wrote down and did not get done. */
+/* Does what the daemon before us wrote down and did not get done. */
 static int finish_moves(struct intake *intake, struct error *error)
 {
     size_t count = SLICE_LIMIT;
 
-    intake->moves_left = 0;
     while (count == SLICE_LIMIT && intake->moves_left == 0) {
         if (finish_some_moves(intake, &count, error) < 0)
             return -1;
@@ -325,14 +332,21 @@ static int finish_rejections(struct intake *intake, struct error *error)
     }
 }
 
+/* A slice of what could not be moved before. Until none is left, a file that is met again is asked
+ * whether it is one of them. */
 static void on_try_again(void *data)
 {
     struct intake *intake = data;
     struct error error;
+    size_t count;
 
     intake->again = NULL;
-    if (finish_moves(intake, &error) < 0)
+    if (finish_some_moves(intake, &count, &error) < 0)
         try_again_later(intake);
+    else if (!intake->again && count == SLICE_LIMIT)
+        intake->again = loop_after(intake->loop, 0, on_try_again, intake);
+    else if (!intake->again)
+        intake->moves_left = 0;
     spool_resume(intake->spool);
 }
 
@@ -362,8 +376,8 @@ static size_t on_take(void *data, struct spool_file *files, size_t count)
         try_again_later(intake);
     } else {
         /* Whoever reads the log may look for the file: it has moved by then. */
-        move_slice(intake, entries, count, day);
-        for (size_t i = 0; i < count; i++)
+        move_slice(intake, entries, (size_t)decided, day);
+        for (int i = 0; i < decided; i++)
             tell(intake, &entries[i]);
     }
     for (size_t i = 0; i < count; i++)
@@ -371,7 +385,7 @@ static size_t on_take(void *data, struct spool_file *files, size_t count)
     if (decided < 0)
         return 0;
     intake->options.taken(intake->options.data);
-    return count;
+    return (size_t)decided;
 }
 
 static void on_idle(void *data, bool held)

@@ -228,18 +228,27 @@ void job_settled_by_person(struct job *job, enum pull_state state)
 
 /* ---- the last judgement, before the branch moves ------------------------------------------------ */
 
+/* What was written for the old reference goes in the same moment: it must not be found again. */
 static void rewind_to_compose(struct job *job, const struct gate_answer *answer)
 {
+    struct store_job before = job->record;
+    struct error error;
+
+    job->record.reference = answer->reference;
+    job->record.commit[0] = '\0';
+    job->record.step = STEP_COMPOSE;
+    job->record.attempt = 0;
+    if (store_rewind_job(job->workshop->store, &job->record, &error) < 0) {
+        job->record = before;
+        job_later(job, &error, -1);
+        return;
+    }
     log_event(&event_job_rewound, LOG_TEXT("experiment", job->row->experiment_id),
               LOG_NUMBER("before", answer->reference), LOG_TEXT("reason", answer->reason));
     repository_forget(job->workshop->repository, job->branch);
     job->answer = *answer;
-    job->record.reference = answer->reference;
     job->documented = false;
-    job->record.commit[0] = '\0';
-    job->record.step = STEP_COMPOSE;
-    job->record.attempt = 0;
-    schedule(job, save(job) ? 0 : backoff_ms(1));
+    schedule(job, 0);
 }
 
 /* Whether everything that arrived earlier has settled, the result is still better, and the commit
@@ -268,7 +277,7 @@ static bool admit(struct job *job)
     answer = lane_judge(job->metric, job->row,
                         (struct gate_frontier){frontier.known, frontier.value});
     if (answer.verdict != GATE_IMPROVED) {
-        job->turned_down_by = frontier.result;
+        job->record.turned_down_by = frontier.result;
         begin_undo(job, answer.reason,
                    lane_turned_down(job->row, &frontier, &answer, workshop->config->queue.order));
         return false;
@@ -298,7 +307,7 @@ static void end(struct job *job, enum decision decision, const char *reason)
         .reason = full,
         .reference = job->record.reference,
         .reference_result = decision == DECISION_DISCARDED || decision == DECISION_SUPERSEDED
-                                ? job->turned_down_by
+                                ? job->record.turned_down_by
                                 : 0,
     };
     struct error error;

@@ -7,6 +7,9 @@
 
 #include <stdlib.h>
 
+#define SETTLE_LIMIT 256 /* results in one turn of the loop */
+#define TRY_AGAIN_MS 1000
+
 struct open_pull {
     int64_t result;
     int64_t number;
@@ -20,6 +23,8 @@ struct pulls {
     void *data;
     struct operation *timer;
     struct operation *call;
+    struct operation *settle; /* the next turn of what follows from one that was settled */
+    struct store_settling settling;
     struct open_pull *open; /* of this round */
     size_t count;
     size_t at;
@@ -56,22 +61,64 @@ static void end_round(struct pulls *pulls, bool complete)
     pulls->changed(pulls->data);
 }
 
-void pulls_settle(struct pulls *pulls, int64_t result, const char *experiment_id, int64_t pull,
-                  enum pull_state state)
+/* ---- what follows from one that was settled ----------------------------------------------------- */
+
+static void settle_after(struct pulls *pulls, uint64_t delay_ms);
+
+static void tell_settled(struct pulls *pulls)
 {
-    unsigned requeued;
+    const struct store_settling *settling = &pulls->settling;
+
+    log_event(settling->state == PULL_MERGED ? &event_pull_merged : &event_pull_closed,
+              LOG_TEXT("experiment", settling->experiment_id), LOG_INTEGER("pull", settling->pull),
+              LOG_INTEGER("requeued", settling->requeued));
+    pulls->changed(pulls->data);
+}
+
+/* One slice. A crash loses nothing but the count: the next start goes on. */
+static void settle_some(void *data)
+{
+    struct pulls *pulls = data;
+    struct store *store = pulls->workshop->store;
+    struct store_settling *settling = &pulls->settling;
     struct error error;
 
-    if (store_settle_pull(pulls->workshop->store, result, state, &requeued, &error) < 0) {
+    pulls->settle = NULL;
+    if ((!settling->result && store_next_settling(store, settling, &error) < 0) ||
+        (settling->result && store_settle_some(store, settling, SETTLE_LIMIT, &error) < 0)) {
+        log_event(&event_store_failed, LOG_TEXT("reason", error.message));
+        settle_after(pulls, TRY_AGAIN_MS);
+        return;
+    }
+    if (!settling->result)
+        return;
+    settle_after(pulls, 0);
+    if (settling->done) {
+        tell_settled(pulls);
+        *settling = (struct store_settling){0};
+    }
+}
+
+static void settle_after(struct pulls *pulls, uint64_t delay_ms)
+{
+    if (!pulls->settle)
+        pulls->settle = loop_after(pulls->loop, delay_ms, settle_some, pulls);
+}
+
+void pulls_settle(struct pulls *pulls, int64_t result, const char *experiment_id,
+                  enum pull_state state)
+{
+    struct error error;
+
+    if (store_settle_pull(pulls->workshop->store, result, state, &error) < 0) {
         log_event(&event_store_failed, LOG_TEXT("experiment", experiment_id),
                   LOG_TEXT("reason", error.message)); /* the next round finds it again */
         return;
     }
-    log_event(state == PULL_MERGED ? &event_pull_merged : &event_pull_closed,
-              LOG_TEXT("experiment", experiment_id), LOG_INTEGER("pull", pull),
-              LOG_INTEGER("requeued", requeued));
-    pulls->changed(pulls->data);
+    settle_after(pulls, 0);
 }
+
+/* ---- looking ------------------------------------------------------------------------------------ */
 
 static void on_looked(void *data, const struct forge_answer *answer, const struct error *error)
 {
@@ -91,8 +138,7 @@ static void on_looked(void *data, const struct forge_answer *answer, const struc
         log_event(&event_pull_unknown, LOG_TEXT("experiment", open->experiment_id),
                   LOG_INTEGER("pull", open->number), LOG_TEXT("reason", error->message));
     else if (answer->pulls[0].state != PULL_OPEN)
-        pulls_settle(pulls, open->result, open->experiment_id, open->number,
-                     answer->pulls[0].state);
+        pulls_settle(pulls, open->result, open->experiment_id, answer->pulls[0].state);
     pulls->at++;
     look_at_next(pulls);
 }
@@ -148,6 +194,7 @@ void pulls_new(struct pulls **pulls, uv_loop_t *loop, struct workshop *workshop,
     made->workshop = workshop;
     made->changed = changed;
     made->data = data;
+    settle_after(made, 0); /* what an earlier life left */
     *pulls = made;
 }
 
@@ -157,6 +204,7 @@ void pulls_free(struct pulls *pulls)
         return;
     operation_clear(&pulls->timer);
     operation_clear(&pulls->call);
+    operation_clear(&pulls->settle);
     clear_round(pulls);
     free(pulls);
 }

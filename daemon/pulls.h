@@ -26,6 +26,7 @@ void pulls_look(struct pulls *pulls);
 /* Whether they were looked at at least once, or there is nothing to look at. */
 bool pulls_looked(const struct pulls *pulls);
 
-/* A person settled a pull request: writes it down and says so. */
-void pulls_settle(struct pulls *pulls, int64_t result, const char *experiment_id, int64_t pull,
+/* A person settled a pull request: writes it down. What follows from it goes in slices, and is told of
+ * at its end. */
+void pulls_settle(struct pulls *pulls, int64_t result, const char *experiment_id,
                   enum pull_state state);

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLICE_LIMIT  128 /* decisions in one transaction */
+#define SLICE_LIMIT  128      /* decisions in one transaction */
+#define SLICE_NS     10000000 /* of deciding, in one turn of the loop */
 #define LANE_LIMIT   1024
 #define TRY_AGAIN_MS 1000
 
@@ -20,6 +21,7 @@ struct queue {
     struct workshop *workshop;
     struct job *jobs; /* in order of arrival */
     struct operation *turn;
+    size_t first_lane; /* of the next turn, where the last one did not get to all of them */
     bool stopped;
     enum queue_rest rest;
     bool told_held;
@@ -269,6 +271,10 @@ static enum lane_end take_next(struct queue *queue, const struct lane *lane, str
 
 static void tell(struct queue *queue, const struct slice *slice)
 {
+    struct error ignored;
+    /* What becomes of their files: a move that is not written down is found done at the next start. */
+    bool batched = store_begin(queue->workshop->store, &ignored) == 0;
+
     for (size_t i = 0; i < slice->count; i++) {
         const struct decided *decided = &slice->items[i];
 
@@ -281,6 +287,8 @@ static void tell(struct queue *queue, const struct slice *slice)
                   LOG_TEXT("decision", decision_name(decided->decision)),
                   LOG_TEXT("reason", decided->reason));
     }
+    if (batched)
+        (void)store_commit(queue->workshop->store, &ignored);
     if (slice->count)
         queue->options.progress(queue->options.data);
 }
@@ -298,8 +306,9 @@ static enum lane_end start_job(struct queue *queue, struct store_result *row,
     return LANE_MORE;
 }
 
-/* Works on a lane until it waits, or a slice is full. */
-static enum lane_end work_lane(struct queue *queue, const struct lane *lane, struct error *error)
+/* Works on a lane until it waits, or a slice is full, or it is late. */
+static enum lane_end work_lane(struct queue *queue, const struct lane *lane, uint64_t until_ns,
+                               struct error *error)
 {
     CLEANUP(slice_freep) struct slice *slice = memory_new(sizeof(*slice));
     struct store_result *start = NULL;
@@ -308,8 +317,9 @@ static enum lane_end work_lane(struct queue *queue, const struct lane *lane, str
 
     if (store_begin(queue->workshop->store, error) < 0)
         return LANE_FAILED;
-    while (end == LANE_MORE && slice->count < SLICE_LIMIT)
+    do {
         end = take_next(queue, lane, slice, &start, &answer, error);
+    } while (end == LANE_MORE && slice->count < SLICE_LIMIT && uv_hrtime() < until_ns);
     if (end == LANE_FAILED) {
         store_rollback(queue->workshop->store);
         return LANE_FAILED;
@@ -360,32 +370,62 @@ static void rest(struct queue *queue, bool held, bool waits)
     queue->options.rested(queue->options.data);
 }
 
+struct turn_end {
+    bool more, held, waits;
+};
+
+static int work_lanes(struct queue *queue, const struct lanes *lanes, struct turn_end *ended,
+                      struct error *error)
+{
+    uint64_t until_ns = uv_hrtime() + SLICE_NS;
+    size_t worked = 0;
+
+    while (worked < lanes->count && (worked == 0 || uv_hrtime() < until_ns)) {
+        size_t at = (queue->first_lane + worked++) % lanes->count;
+        enum lane_end end = work_lane(queue, &lanes->items[at], until_ns, error);
+
+        if (end == LANE_FAILED)
+            return -1;
+        ended->more |= end == LANE_MORE;
+        ended->held |= end == LANE_HELD;
+        ended->waits |= end == LANE_WAITS;
+    }
+    ended->more |= worked < lanes->count;
+    queue->first_lane = worked < lanes->count ? (queue->first_lane + worked) % lanes->count : 0;
+    return 0;
+}
+
+/* While what a pull request held back is being queued again, nothing is taken: the best of it, or the
+ * first, may be still to come. The end of that pokes us. */
+static int find_lanes(struct queue *queue, struct lanes *lanes, bool *settling, struct error *error)
+{
+    struct store_settling found;
+
+    if (store_next_settling(queue->workshop->store, &found, error) < 0)
+        return -1;
+    *settling = found.result != 0;
+    return *settling ? 0 : store_each_lane(queue->workshop->store, add_lane, lanes, error);
+}
+
 static void work(void *data)
 {
     struct queue *queue = data;
     CLEANUP(lanes_freep) struct lanes *lanes = memory_new(sizeof(*lanes));
-    bool more = false, held = false, waits = false, failed;
+    struct turn_end ended = {0};
+    bool settling = false;
     struct error error;
 
     queue->turn = NULL;
     if (queue->stopped)
         return;
-    failed = store_each_lane(queue->workshop->store, add_lane, lanes, &error) < 0;
-    for (size_t i = 0; i < lanes->count && !failed; i++) {
-        enum lane_end end = work_lane(queue, &lanes->items[i], &error);
-
-        failed = end == LANE_FAILED;
-        more |= end == LANE_MORE;
-        held |= end == LANE_HELD;
-        waits |= end == LANE_WAITS;
-    }
-    if (failed) {
+    if (find_lanes(queue, lanes, &settling, &error) < 0 ||
+        work_lanes(queue, lanes, &ended, &error) < 0) {
         log_event(&event_store_failed, LOG_TEXT("reason", error.message));
         turn_after(queue, TRY_AGAIN_MS);
-    } else if (more) {
+    } else if (ended.more) {
         turn_after(queue, 0);
-    } else {
-        rest(queue, held, waits);
+    } else if (!settling) {
+        rest(queue, ended.held, ended.waits);
     }
 }
 
@@ -429,7 +469,7 @@ static void on_over(void *data, struct job *job)
         place = &(*place)->next;
     *place = job->next;
     if (job->settled)
-        queue->options.settled(queue->options.data, job->row, job->record.pull, job->settled_as);
+        queue->options.settled(queue->options.data, job->row, job->settled_as);
     job_free(job);
     proceed_all(queue);
     queue_poke(queue);

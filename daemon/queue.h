@@ -24,8 +24,7 @@ struct queue_options {
     /* A queued result was rejected when its turn came: its file is to be moved. */
     void (*rejected)(void *data, const struct store_result *row, const char *reason);
     /* A job ended whose pull request a person had settled already. */
-    void (*settled)(void *data, const struct store_result *row, int64_t pull,
-                    enum pull_state state);
+    void (*settled)(void *data, const struct store_result *row, enum pull_state state);
     /* Something was decided or a job made a step. */
     void (*progress)(void *data);
     /* All that can be decided or started now was: see queue_rest(). */

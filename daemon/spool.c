@@ -21,7 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SLICE_FILES  256
+#define SLICE_FILES  128
 #define SLICE_BYTES  (16u * 1024 * 1024)
 #define SLICE_NS     8000000u /* of listing or reading */
 #define NAMES_A_LOOK 64       /* names listed between two looks at the clock */

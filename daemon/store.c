@@ -124,6 +124,20 @@ static const char *const migrations[] = {
     "  at_ms INTEGER NOT NULL"
     ");"
     "CREATE INDEX steps_job ON steps (job);",
+    /* The best of many that are equal is found without sorting them, from either end; counting reads
+     * no rows. */
+    "DROP INDEX results_best;"
+    "CREATE INDEX results_lowest ON results (metric, scope, after, modified_ns, file_name, id)"
+    "  WHERE decision = 'queued' AND job = 0;"
+    "CREATE INDEX results_highest ON results (metric, scope, after DESC, modified_ns, file_name, "
+    "id)"
+    "  WHERE decision = 'queued' AND job = 0;"
+    "CREATE INDEX results_decision ON results (decision);"
+    "CREATE INDEX results_newest_pull ON results (decided_ms, id) WHERE pull_state IS NOT NULL;"
+    "DROP INDEX decisions_decision;"
+    "CREATE INDEX decisions_files ON decisions (decision, result) WHERE result = 0;"
+    "CREATE INDEX moves_name ON moves (name, inode);"
+    "ALTER TABLE jobs ADD COLUMN turned_down_by INTEGER NOT NULL DEFAULT 0;",
 };
 
 #define STORE_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
@@ -349,6 +363,22 @@ static int read_version(struct store *store, int *version, struct error *error)
                      sqlite3_db_filename(store->database, "main"), *version, STORE_VERSION);
 }
 
+/* A reader changes nothing: it takes what the daemon of its own version has brought along. */
+static int check_reader(struct store *store, struct error *error)
+{
+    int version;
+
+    if (read_version(store, &version, error) < 0)
+        return -1;
+    if (version == STORE_VERSION)
+        return 0;
+    return error_set(
+        error, ERROR_PERMANENT,
+        "%s was written by an older winnowd (schema %d, this one knows %d): the daemon "
+        "of this version brings it along when it starts",
+        sqlite3_db_filename(store->database, "main"), version, STORE_VERSION);
+}
+
 static int prepare_writer(struct store *store, struct error *error)
 {
     int version;
@@ -481,7 +511,6 @@ int store_open(struct store **store, const char *state, bool read_only, struct e
 {
     CLEANUP(store_freep) struct store *opened = memory_new(sizeof(*opened));
     CLEANUP_FREE char *path = file_join(state, STORE_FILE);
-    int version;
 
     opened->lock = -1;
     if (!read_only) {
@@ -491,7 +520,7 @@ int store_open(struct store **store, const char *state, bool read_only, struct e
         CLEANUP_FREE char *uri = store_reader_uri(state, path);
 
         if (open_database(opened, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, error) < 0 ||
-            read_version(opened, &version, error) < 0)
+            check_reader(opened, error) < 0)
             return -1;
     }
     *store = TAKE(opened);

@@ -149,7 +149,9 @@ int store_next_misplaced(struct store *store, struct store_result **result, stru
 int store_end_misplaced(struct store *store, int64_t id, struct error *error);
 
 typedef void (*store_move_callback)(void *data, int64_t id, const struct spool_move *move);
-int store_each_move(struct store *store, store_move_callback callback, void *data,
+
+/* The oldest `limit` of them. */
+int store_each_move(struct store *store, unsigned limit, store_move_callback callback, void *data,
                     struct error *error);
 
 /* ---- queue ------------------------------------------------------------------------------------ */
@@ -196,9 +198,10 @@ struct store_job {
     int64_t close_posted_ms;
     double reference; /* the "before" that commit and pull request show */
 
-    enum decision outcome; /* what the result gets when the undo is through */
-    char *reason;          /* why it is undone; NULL while running */
-    char *failed_step;     /* name; NULL while running */
+    enum decision outcome;  /* what the result gets when the undo is through */
+    char *reason;           /* why it is undone; NULL while running */
+    char *failed_step;      /* name; NULL while running */
+    int64_t turned_down_by; /* the result whose value it did not beat in the end; 0: nobody's */
 };
 
 void store_job_clear(struct store_job *job); /* frees what it points to */
@@ -211,8 +214,12 @@ int store_save_job(struct store *store, const struct store_job *job, struct erro
 int store_add_step(struct store *store, int64_t job, const char *step, const char *what,
                    unsigned attempt, const char *reason, struct error *error);
 
+/* The job begins anew: as given, and without the document that was written for it. */
+int store_rewind_job(struct store *store, const struct store_job *job, struct error *error);
+
 /* The end of a job, its result's decision and, if promoted, its open pull request, in one
- * transaction. */
+ * transaction. What was turned down because of a value that has left the frontier since is queued
+ * again at once. */
 int store_end_job(struct store *store, const struct store_job *job,
                   const struct store_decision *decision, struct error *error);
 
@@ -235,9 +242,27 @@ int store_each_open_pull(struct store *store, store_pull_callback callback, void
 int store_count_open_pulls(struct store *store, unsigned *count, struct error *error);
 
 /* Merged: the value is confirmed. Closed: it leaves the frontier, and every result that was not
- * promoted only because of it is queued again; `*requeued` counts them. */
+ * promoted only because of it is queued again. There may be very many of them: what follows from it
+ * is done some at a time, whatever comes between. */
 int store_settle_pull(struct store *store, int64_t result, enum pull_state state,
-                      unsigned *requeued, struct error *error);
+                      struct error *error);
+
+struct store_settling {
+    int64_t result; /* 0: nothing is to be done */
+    int64_t pull;
+    enum pull_state state;
+    char experiment_id[128];
+    int64_t after;     /* the last result that was looked at */
+    unsigned requeued; /* so far */
+    bool done;
+};
+
+/* A settled pull request of which something is left to be done. */
+int store_next_settling(struct store *store, struct store_settling *settling, struct error *error);
+
+/* Goes on with it, by at most `limit` results. */
+int store_settle_some(struct store *store, struct store_settling *settling, unsigned limit,
+                      struct error *error);
 
 /* The promoted, not yet merged experiment whose measured commit this is: its id (caller frees) and
  * pull request; NULL if there is none. */

@@ -195,12 +195,11 @@ static void on_rejected(void *data, const struct store_result *row, const char *
     intake_reject_archived(winnowd->intake, row, reason);
 }
 
-static void on_settled(void *data, const struct store_result *row, int64_t pull,
-                       enum pull_state state)
+static void on_settled(void *data, const struct store_result *row, enum pull_state state)
 {
     struct winnowd *winnowd = data;
 
-    pulls_settle(winnowd->pulls, row->id, row->experiment_id, pull, state);
+    pulls_settle(winnowd->pulls, row->id, row->experiment_id, state);
 }
 
 static void on_pulls_changed(void *data)

@@ -47,6 +47,11 @@ static inline void store_resetp(sqlite3_stmt **statement)
 }
 #define CLEANUP_RESET CLEANUP(store_resetp)
 
+/* The two halves of store_decide(): what is decided, and its content where nobody needs it again. */
+int store_write_decision(struct store *store, int64_t id, const struct store_decision *decision,
+                         struct error *error);
+int store_let_go_of_content(struct store *store, int64_t id, struct error *error);
+
 /* Columns: text that is NULL becomes "", real that is NULL becomes NaN. */
 const char *store_text(sqlite3_stmt *statement, int column);
 double store_real(sqlite3_stmt *statement, int column);

@@ -1,5 +1,5 @@
 /*
- * The store's jobs: what they have done and are about to do, their documents, their pull requests.
+ * The store's jobs: what they have done and are about to do, and their documents.
  */
 
 #include "common/loop.h"
@@ -8,12 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char *const pull_states[] = {
-    [PULL_OPEN] = "open",
-    [PULL_CLOSED] = "closed",
-    [PULL_MERGED] = "merged",
-};
 
 void store_job_clear(struct store_job *job)
 {
@@ -59,13 +53,13 @@ int store_save_job(struct store *store, const struct store_job *job, struct erro
                      " faulty_since_ms = ?, branch_posted_ms = ?, base_then = ?, base = ?,"
                      " composed = ?, measured = ?, push_sent = ?, pull_posted_ms = ?, pull = ?,"
                      " close_posted_ms = ?, reference = ?, outcome = ?, reason = ?,"
-                     " failed_step = ? WHERE id = ?",
-                     "iiiiiittttiiiirttti", (int64_t)job->state, (int64_t)job->step,
+                     " failed_step = ?, turned_down_by = ? WHERE id = ?",
+                     "iiiiiittttiiiirtttii", (int64_t)job->state, (int64_t)job->step,
                      (int64_t)job->started, (int64_t)job->attempt, job->faulty_since_ms,
                      job->branch_posted_ms, job->base_then, job->base, job->commit, job->measured,
                      (int64_t)job->push_sent, job->pull_posted_ms, job->pull, job->close_posted_ms,
                      job->reference, decision_name(job->outcome), job->reason, job->failed_step,
-                     job->id);
+                     job->turned_down_by, job->id);
 }
 
 int store_add_step(struct store *store, int64_t job, const char *step, const char *what,
@@ -75,6 +69,35 @@ int store_add_step(struct store *store, int64_t job, const char *step, const cha
                      "INSERT INTO steps (job, step, what, attempt, reason, at_ms)"
                      " VALUES (?, ?, ?, ?, ?, ?)",
                      "ittiti", job, step, what, (int64_t)attempt, reason, clock_now_ms());
+}
+
+static int rewind_job(struct store *store, const struct store_job *job, struct error *error)
+{
+    if (store_run(store, error, "DELETE FROM documents WHERE job = ?", "i", job->id) < 0)
+        return -1;
+    return store_save_job(store, job, error);
+}
+
+int store_rewind_job(struct store *store, const struct store_job *job, struct error *error)
+{
+    if (store_begin(store, error) < 0)
+        return -1;
+    if (rewind_job(store, job, error) < 0) {
+        store_rollback(store);
+        return -1;
+    }
+    return store_commit(store, error);
+}
+
+/* The pull request of what turned it down was closed while it was undone. */
+static int requeue_if_unfounded(struct store *store, int64_t result, struct error *error)
+{
+    return store_run(store, error,
+                     "UPDATE results SET decision = 'queued', reason = '', reference_result = 0"
+                     " WHERE id = ? AND decision IN ('discarded', 'superseded')"
+                     " AND reference_result IN (SELECT id FROM results"
+                     " WHERE pull_state IN ('closing', 'closed'))",
+                     "i", result);
 }
 
 static int end_job(struct store *store, const struct store_job *job,
@@ -90,9 +113,12 @@ static int end_job(struct store *store, const struct store_job *job,
     if (promoted &&
         store_run(store, error,
                   "UPDATE results SET pull = ?, pull_state = ?, measured = ? WHERE id = ?", "itti",
-                  job->pull, pull_states[PULL_OPEN], job->measured, job->result) < 0)
+                  job->pull, "open", job->measured, job->result) < 0)
         return -1;
-    return store_decide(store, job->result, decision, error);
+    if (store_write_decision(store, job->result, decision, error) < 0 ||
+        requeue_if_unfounded(store, job->result, error) < 0)
+        return -1;
+    return store_let_go_of_content(store, job->result, error);
 }
 
 int store_end_job(struct store *store, const struct store_job *job,
@@ -134,6 +160,7 @@ static void read_job(sqlite3_stmt *statement, struct store_job *job)
     job->outcome = decision_parse(store_text(statement, 17));
     job->reason = memory_copy((const char *)sqlite3_column_text(statement, 18));
     job->failed_step = memory_copy((const char *)sqlite3_column_text(statement, 19));
+    job->turned_down_by = sqlite3_column_int64(statement, 20);
 }
 
 int store_each_job(struct store *store, store_job_callback callback, void *data,
@@ -143,7 +170,8 @@ int store_each_job(struct store *store, store_job_callback callback, void *data,
         store, error,
         "SELECT j.id, j.result, state, step, started, attempt, faulty_since_ms, branch_posted_ms,"
         " base_then, base, composed, j.measured, push_sent, pull_posted_ms, j.pull,"
-        " close_posted_ms, j.reference, outcome, j.reason, failed_step"
+        " close_posted_ms, j.reference, outcome, j.reason, failed_step,"
+        " turned_down_by"
         " FROM jobs j JOIN results r ON r.id = j.result WHERE state <> 2"
         " ORDER BY r.modified_ns, r.file_name, r.id",
         "");
@@ -178,91 +206,5 @@ int store_get_document(struct store *store, int64_t job, char **title, char **bo
         return -1;
     *title = row ? memory_copy(store_text(statement, 0)) : NULL;
     *body = row ? memory_copy(store_text(statement, 1)) : NULL;
-    return 0;
-}
-
-int store_each_open_pull(struct store *store, store_pull_callback callback, void *data,
-                         struct error *error)
-{
-    CLEANUP_RESET sqlite3_stmt *statement = store_query(
-        store, error,
-        "SELECT id, experiment_id, pull FROM results WHERE pull_state = 'open'"
-        " ORDER BY id",
-        "");
-    int row = -1;
-
-    while (statement && (row = store_row(store, statement, error)) > 0)
-        callback(data, sqlite3_column_int64(statement, 0), store_text(statement, 1),
-                 sqlite3_column_int64(statement, 2));
-    return row;
-}
-
-int store_count_open_pulls(struct store *store, unsigned *count, struct error *error)
-{
-    CLEANUP_RESET sqlite3_stmt *statement = store_query(
-        store, error, "SELECT count(*) FROM results WHERE pull_state = 'open'", "");
-
-    if (!statement || store_row(store, statement, error) < 0)
-        return -1;
-    *count = (unsigned)sqlite3_column_int(statement, 0);
-    return 0;
-}
-
-/* What was turned down only because of a value that is gone is to be judged anew. */
-static int requeue_dependents(struct store *store, int64_t result, unsigned *requeued,
-                              struct error *error)
-{
-    if (store_run(store, error, "UPDATE results SET counts = 0 WHERE id = ?", "i", result) < 0 ||
-        store_run(store, error,
-                  "UPDATE results SET decision = 'queued', reason = '', reference_result = 0"
-                  " WHERE reference_result = ? AND decision IN ('discarded', 'superseded')"
-                  " AND id IN (SELECT result FROM contents)",
-                  "i", result) < 0)
-        return -1;
-    *requeued = (unsigned)sqlite3_changes(store->database);
-    return 0;
-}
-
-static int settle_pull(struct store *store, int64_t result, enum pull_state state,
-                       unsigned *requeued, struct error *error)
-{
-    if (store_run(store, error, "UPDATE results SET pull_state = ? WHERE id = ?", "ti",
-                  pull_states[state], result) < 0)
-        return -1;
-    if (state == PULL_CLOSED && requeue_dependents(store, result, requeued, error) < 0)
-        return -1;
-    return store_run(store, error,
-                     "DELETE FROM contents WHERE result = ? OR result IN (SELECT id FROM results"
-                     " WHERE reference_result = ? AND decision IN ('discarded', 'superseded'))",
-                     "ii", result, result);
-}
-
-int store_settle_pull(struct store *store, int64_t result, enum pull_state state,
-                      unsigned *requeued, struct error *error)
-{
-    *requeued = 0;
-    if (store_begin(store, error) < 0)
-        return -1;
-    if (settle_pull(store, result, state, requeued, error) < 0) {
-        store_rollback(store);
-        return -1;
-    }
-    return store_commit(store, error);
-}
-
-int store_find_measured(struct store *store, const char *measured, char **experiment_id,
-                        int64_t *pull, struct error *error)
-{
-    CLEANUP_RESET sqlite3_stmt *statement = store_query(
-        store, error,
-        "SELECT experiment_id, pull FROM results WHERE measured = ? AND measured <> ''"
-        " AND pull_state <> 'merged' ORDER BY id LIMIT 1",
-        "t", measured);
-    int row = statement ? store_row(store, statement, error) : -1;
-
-    if (row < 0)
-        return -1;
-    *experiment_id = row ? memory_copy(store_text(statement, 0)) : NULL;
-    *pull = row ? sqlite3_column_int64(statement, 1) : 0;
     return 0;
 }

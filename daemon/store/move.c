@@ -45,12 +45,13 @@ int store_has_move(struct store *store, const char *name, uint64_t inode, bool *
     return 0;
 }
 
-int store_each_move(struct store *store, store_move_callback callback, void *data,
+int store_each_move(struct store *store, unsigned limit, store_move_callback callback, void *data,
                     struct error *error)
 {
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
-        store, error, "SELECT id, name, inode, place, day, reason, patch FROM moves ORDER BY id",
-        "");
+        store, error,
+        "SELECT id, name, inode, place, day, reason, patch FROM moves ORDER BY id LIMIT ?", "i",
+        (int64_t)limit);
     int row = -1;
 
     while (statement && (row = store_row(store, statement, error)) > 0) {

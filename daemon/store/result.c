@@ -87,8 +87,8 @@ int store_next_misplaced(struct store *store, struct store_result **result, stru
 {
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
         store, error,
-        "SELECT " STORE_RESULT_COLUMNS
-        "FROM results WHERE decision = 'rejected' AND archived IS NOT NULL ORDER BY id LIMIT 1",
+        "SELECT " STORE_RESULT_COLUMNS "FROM results INDEXED BY results_misplaced"
+        " WHERE decision = 'rejected' AND archived IS NOT NULL ORDER BY id LIMIT 1",
         "");
 
     return read_one(store, statement, result, error);
@@ -155,7 +155,7 @@ int store_load_content(struct store *store, int64_t id, char **bytes, size_t *le
 
 /* Content is needed again while its pull request is open, and where the value that beat it may still
  * be taken back. */
-static int let_go_of_content(struct store *store, int64_t id, struct error *error)
+int store_let_go_of_content(struct store *store, int64_t id, struct error *error)
 {
     return store_run(store, error,
                      "DELETE FROM contents WHERE result = ? AND result NOT IN ("
@@ -165,8 +165,8 @@ static int let_go_of_content(struct store *store, int64_t id, struct error *erro
                      "ii", id, id);
 }
 
-int store_decide(struct store *store, int64_t id, const struct store_decision *decision,
-                 struct error *error)
+int store_write_decision(struct store *store, int64_t id, const struct store_decision *decision,
+                         struct error *error)
 {
     const char *name = decision_name(decision->decision);
     bool counts = decision->decision == DECISION_BASELINE ||
@@ -176,14 +176,22 @@ int store_decide(struct store *store, int64_t id, const struct store_decision *d
                   "UPDATE results SET decision = ?, reason = ?, decided_ms = ?, counts = ?,"
                   " reference = ?, reference_result = ?, job = 0 WHERE id = ?",
                   "ttiirii", name, decision->reason, clock_now_ms(), (int64_t)counts,
-                  decision->reference, decision->reference_result, id) < 0 ||
-        store_run(store, error,
-                  "INSERT INTO decisions (result, experiment_id, file_name, digest, decision,"
-                  " reason, at_ms) SELECT id, experiment_id, file_name, digest, decision, reason,"
-                  " decided_ms FROM results WHERE id = ?",
-                  "i", id) < 0)
+                  decision->reference, decision->reference_result, id) < 0)
         return -1;
-    return let_go_of_content(store, id, error);
+    return store_run(
+        store, error,
+        "INSERT INTO decisions (result, experiment_id, file_name, digest, decision,"
+        " reason, at_ms) SELECT id, experiment_id, file_name, digest, decision, reason,"
+        " decided_ms FROM results WHERE id = ?",
+        "i", id);
+}
+
+int store_decide(struct store *store, int64_t id, const struct store_decision *decision,
+                 struct error *error)
+{
+    if (store_write_decision(store, id, decision, error) < 0)
+        return -1;
+    return store_let_go_of_content(store, id, error);
 }
 
 int store_decide_file(struct store *store, const char *file_name, const char *experiment_id,
@@ -260,18 +268,35 @@ int store_frontier_history(struct store *store, const char *metric, const char *
     return row;
 }
 
+/* From one lane to the next, past all that waits in it. */
+static sqlite3_stmt *query_lane_after(struct store *store, const char *metric, const char *scope,
+                                      struct error *error)
+{
+    return store_query(store, error,
+                       "SELECT metric, scope FROM results INDEXED BY results_queued"
+                       " WHERE decision = 'queued' AND job = 0 AND (metric, scope) > (?, ?)"
+                       " ORDER BY metric, scope LIMIT 1",
+                       "tt", metric, scope);
+}
+
 int store_each_lane(struct store *store, store_lane_callback callback, void *data,
                     struct error *error)
 {
-    CLEANUP_RESET sqlite3_stmt *statement = store_query(store, error,
-                                                        "SELECT DISTINCT metric, scope FROM results"
-                                                        " WHERE decision = 'queued' AND job = 0",
-                                                        "");
-    int row = -1;
+    CLEANUP_FREE char *metric = memory_copy("");
+    CLEANUP_FREE char *scope = memory_copy("");
 
-    while (statement && (row = store_row(store, statement, error)) > 0)
-        callback(data, store_text(statement, 0), store_text(statement, 1));
-    return row;
+    for (;;) {
+        CLEANUP_RESET sqlite3_stmt *statement = query_lane_after(store, metric, scope, error);
+        int row = statement ? store_row(store, statement, error) : -1;
+
+        if (row <= 0)
+            return row;
+        free(metric);
+        free(scope);
+        metric = memory_copy(store_text(statement, 0));
+        scope = memory_copy(store_text(statement, 1));
+        callback(data, metric, scope);
+    }
 }
 
 static sqlite3_stmt *query_queued(struct store *store, const char *metric, const char *scope,
@@ -287,13 +312,13 @@ static sqlite3_stmt *query_queued(struct store *store, const char *metric, const
                            "tt", metric, scope);
     case STORE_NEXT_LOWEST:
         return store_query(store, error,
-                           "SELECT " STORE_RESULT_COLUMNS "FROM results"
+                           "SELECT " STORE_RESULT_COLUMNS "FROM results INDEXED BY results_lowest"
                            " WHERE decision = 'queued' AND job = 0 AND metric = ? AND scope = ?"
                            " ORDER BY after ASC, modified_ns, file_name, id LIMIT 1",
                            "tt", metric, scope);
     case STORE_NEXT_HIGHEST:
         return store_query(store, error,
-                           "SELECT " STORE_RESULT_COLUMNS "FROM results"
+                           "SELECT " STORE_RESULT_COLUMNS "FROM results INDEXED BY results_highest"
                            " WHERE decision = 'queued' AND job = 0 AND metric = ? AND scope = ?"
                            " ORDER BY after DESC, modified_ns, file_name, id LIMIT 1",
                            "tt", metric, scope);
@@ -301,7 +326,7 @@ static sqlite3_stmt *query_queued(struct store *store, const char *metric, const
         break;
     }
     return store_query(store, error,
-                       "SELECT " STORE_RESULT_COLUMNS "FROM results"
+                       "SELECT " STORE_RESULT_COLUMNS "FROM results INDEXED BY results_queued"
                        " WHERE decision = 'queued' AND job = 0 AND metric = ? AND scope = ?"
                        " ORDER BY modified_ns, file_name, id LIMIT 1",
                        "tt", metric, scope);

@@ -75,7 +75,10 @@ int store_count(struct store *store, unsigned counts[static DECISION_COUNT], str
 int store_count_waiting(struct store *store, unsigned *count, struct error *error)
 {
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
-        store, error, "SELECT count(*) FROM results WHERE decision = 'queued' AND job = 0", "");
+        store, error,
+        "SELECT count(*) FROM results INDEXED BY results_queued"
+        " WHERE decision = 'queued' AND job = 0",
+        "");
 
     if (!statement || store_row(store, statement, error) < 0)
         return -1;
@@ -136,7 +139,8 @@ int store_last_pull(struct store *store, int64_t *pull, char **experiment_id, st
 {
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
         store, error,
-        "SELECT pull, experiment_id FROM results WHERE pull_state IS NOT NULL"
+        "SELECT pull, experiment_id FROM results INDEXED BY results_newest_pull"
+        " WHERE pull_state IS NOT NULL"
         " ORDER BY decided_ms DESC, id DESC LIMIT 1",
         "");
     int row = statement ? store_row(store, statement, error) : -1;

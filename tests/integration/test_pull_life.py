@@ -1,6 +1,9 @@
 """What becomes of a pull request after its job, and of what was decided because of it; which goes first."""
 
+import contextlib
 import signal
+import sqlite3
+import time
 
 import pytest
 from harness import git, result
@@ -97,6 +100,115 @@ def test_what_a_job_lost_its_turn_to_is_judged_anew(winnowd, project):
     log.wait(experiment="good", decision="superseded")
     settle(winnowd, log, 2, "closed")
     log.wait(experiment="good", decision="promoted")
+
+
+def overtaken_in_its_tests(winnowd, project, log):
+    """One that is beaten while its tests run, by one that arrived before it; "go" ends its tests."""
+    script = f"if [ -e slow ]; then while [ ! -e {winnowd.directory}/go ]; do sleep 0.02; done; fi"
+    winnowd.configure(queue={"parallel": 2}, validation={"command": ["sh", "-c", script], "sandbox": "none"})
+    log = log or started_with_a_baseline(winnowd)
+    slow = project.experiment({"slow": "yes\n"})[1]
+    winnowd.drop(improved(project, "beaten", 0.9, diff=slow), age=1)
+    log.wait(experiment="beaten", msg="step started", step="validate")
+    winnowd.drop(improved(project, "better", 0.8), age=100)
+    log.wait(experiment="better", decision="promoted")
+    return log
+
+
+def test_a_crash_does_not_forget_what_it_lost_to(winnowd, project, wrapper):
+    log = overtaken_in_its_tests(winnowd, project, None)
+    wrapper.kill_at(len(wrapper.calls()) + 1, "before")  # its branch is to be deleted
+    (winnowd.directory / "go").touch()
+    winnowd.ended()
+    assert log.all(experiment="beaten", msg="undo started", step="branch")
+    wrapper.reset()
+    log = winnowd.start()
+    log.wait(experiment="beaten", decision="discarded")
+    settle(winnowd, log, 1, "closed")
+    log.wait(experiment="beaten", decision="promoted")
+
+
+def test_what_it_lost_to_is_closed_while_it_is_undone(winnowd, project):
+    log = overtaken_in_its_tests(winnowd, project, None)
+    lock = project.bare / "refs/heads/experiment/beaten.lock"
+    lock.touch()  # somebody is at its branch: it cannot be deleted now
+    (winnowd.directory / "go").touch()
+    log.wait(experiment="beaten", msg="undo could not be done now; trying again")
+    settle(winnowd, log, 1, "closed")
+    lock.unlink()
+    log.wait(experiment="beaten", decision="promoted")
+    assert [event["decision"] for event in log.all(experiment="beaten", decision=True)] == ["queued", "discarded", "promoted"]
+
+
+def change_store(winnowd, *statements):
+    """As a crash between two transactions leaves it."""
+    with contextlib.closing(sqlite3.connect(winnowd.state / "winnowd.db")) as store, store:
+        for statement in statements:
+            assert store.execute(statement).rowcount == 1, statement
+
+
+@pytest.mark.parametrize("state, decision", [("closed", "promoted"), ("merged", "discarded")])
+def test_a_crash_while_others_are_queued_again(winnowd, project, state, decision):
+    log = started_with_a_baseline(winnowd)
+    promoted(winnowd, log, project, "exp-1", 0.8)
+    winnowd.drop(improved(project, "exp-2", 0.9))
+    log.wait(experiment="exp-2", decision="discarded")
+    assert winnowd.stop() == 0
+    counts, word = (0, "closing") if state == "closed" else (1, "merging")
+    change_store(winnowd, f"UPDATE results SET pull_state = '{word}', counts = {counts} WHERE experiment_id = 'exp-1'")
+    log = winnowd.start()
+    log.wait(msg=SETTLED[state], experiment="exp-1", pull=1)
+    winnowd.drop(improved(project, "exp-3", 0.95, diff=project.tweak(DEPTH=13)))
+    log.wait(experiment="exp-3", decision="discarded")
+    assert log.decisions().get("exp-2", "discarded") == decision
+
+
+def test_the_text_for_an_old_reference_is_not_found_again(winnowd, project, forge, wrapper):
+    """Composed again, tested again, and a crash before what is new was written: the old is gone."""
+    begun, go = winnowd.directory / "begun", winnowd.directory / "go"
+    go.touch()
+    script = f"touch {begun}; while [ ! -e {go} ]; do sleep 0.02; done"
+    winnowd.configure(validation={"command": ["sh", "-c", script], "sandbox": "none"})
+    log = started_with_a_baseline(winnowd)
+    promoted(winnowd, log, project, "exp-1", 0.9)
+    go.unlink()
+    begun.unlink()
+    winnowd.drop(improved(project, "exp-2", 0.8, diff=project.tweak(DEPTH=13)))
+    while not begun.exists():
+        time.sleep(0.02)
+        assert winnowd.process.poll() is None, log.text
+    wrapper.kill_at(len(wrapper.calls()) + 1, "before")  # the push
+    go.touch()
+    winnowd.ended()
+    wrapper.reset()
+    go.unlink()
+    change_store(winnowd, "UPDATE jobs SET push_sent = 0 WHERE state = 0 AND step = 3",
+                 "UPDATE results SET pull_state = 'closed', counts = 0 WHERE experiment_id = 'exp-1'")  # fmt: skip
+    log = winnowd.start()
+    log.wait(experiment="exp-2", msg="job composes again, as its reference changed")
+    log.wait(experiment="exp-2", msg="step started", step="validate")
+    winnowd.kill()
+    go.touch()
+    change_store(winnowd, "UPDATE jobs SET step = 3, started = 0 WHERE state = 0 AND step = 2")
+    assert winnowd.once().decisions() == {"exp-2": "promoted"}
+    assert '"before":1,' in forge.pulls()[1].body
+
+
+def test_thousands_that_wait_block_nothing(winnowd, project):
+    """All of them equal; put back into the queue all at once; overtaken all at once."""
+    winnowd.configure(queue={"order": "best"}, log={"level": "info"})
+    log = started_with_a_baseline(winnowd)
+    number = promoted(winnowd, log, project, "exp-1", 0.5)
+    diff = project.tweak(DEPTH=13)
+    names = [f"many-{number}" for number in range(4000)]
+    for name in names:
+        winnowd.drop(result(name, 0.9, diff=diff))
+    assert log.wait_until(lambda: log.text.count("decision=superseded") + log.text.count("decision=discarded") == 4000)
+    assert settle(winnowd, log, number, "closed")["requeued"] == "4000"
+    winner = log.wait(decision="promoted", experiment=lambda name: name.startswith("many-"))["experiment"]
+    assert winner == names[0]
+    assert log.wait_until(lambda: log.text.count("decision=superseded") + log.text.count("decision=discarded") == 7999)
+    assert log.all(msg="the loop was blocked") == []
 
 
 def test_closed_and_nothing_else_to_compare_with(winnowd, project):

@@ -124,10 +124,15 @@ static inline void promote(struct fixture *fixture, int64_t id, int64_t pull)
 
 static inline unsigned settle(struct fixture *fixture, int64_t id, enum pull_state state)
 {
-    unsigned requeued = 99;
+    struct store_settling settling;
 
-    DONE(store_settle_pull(fixture->store, id, state, &requeued, &fixture->error));
-    return requeued;
+    DONE(store_settle_pull(fixture->store, id, state, &fixture->error));
+    DONE(store_next_settling(fixture->store, &settling, &fixture->error));
+    assert_int_equal(settling.result, id);
+    assert_int_equal(settling.state, state);
+    while (!settling.done)
+        DONE(store_settle_some(fixture->store, &settling, 2, &fixture->error));
+    return settling.requeued;
 }
 
 static inline enum decision decision_of(struct fixture *fixture, int64_t id)

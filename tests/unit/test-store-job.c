@@ -26,6 +26,7 @@ static struct store_job full_job(int64_t result)
         .outcome = DECISION_SUPERSEDED,
         .reason = reason,
         .failed_step = step,
+        .turned_down_by = INT64_MAX - 1,
     };
 
     memset(job.base_then, 'a', FORGE_HASH_SIZE - 1);
@@ -85,6 +86,7 @@ static void check_same(const struct store_job *a, const struct store_job *b)
     assert_string_equal(a->reason ? a->reason : "none", b->reason ? b->reason : "none");
     assert_string_equal(a->failed_step ? a->failed_step : "none",
                         b->failed_step ? b->failed_step : "none");
+    assert_int_equal(a->turned_down_by, b->turned_down_by);
 }
 
 static void test_every_column_of_a_job(void **state)
@@ -235,6 +237,76 @@ static void test_documents(void **state)
     assert_string_equal(body, "");
 }
 
+static void test_a_job_begins_anew(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_job job = full_job(add(fixture, "exp-1", 1));
+    char *title, *body;
+    struct jobs jobs;
+
+    DONE(store_add_job(fixture->store, &job, &fixture->error));
+    DONE(store_set_document(fixture->store, job.id, "title", "body", &fixture->error));
+    job.commit[0] = '\0';
+    job.step = 1;
+    DONE(store_rewind_job(fixture->store, &job, &fixture->error));
+    reopen(fixture);
+    load_jobs(fixture, &jobs);
+    check_same(&jobs.items[0], &job);
+    clear_jobs(&jobs);
+    DONE(store_get_document(fixture->store, job.id, &title, &body, &fixture->error));
+    assert_null(title);
+    assert_null(body);
+}
+
+/* Ends a job that was turned down because of another result's value. */
+static void turn_down(struct fixture *fixture, int64_t result, int64_t because)
+{
+    struct store_job job = {.result = result, .reference = NAN};
+    struct store_decision verdict = {
+        .decision = DECISION_SUPERSEDED,
+        .reason = "because",
+        .reference = NAN,
+        .reference_result = because,
+    };
+
+    DONE(store_add_job(fixture->store, &job, &fixture->error));
+    DONE(store_end_job(fixture->store, &job, &verdict, &fixture->error));
+}
+
+static void test_turned_down_by_what_is_gone(void **state)
+{
+    struct fixture *fixture = *state;
+    int64_t open = add(fixture, "open", 3), closed = add(fixture, "closed", 3);
+    int64_t closing = add(fixture, "closing", 3), merged = add(fixture, "merged", 3);
+    const struct {
+        int64_t because;
+        enum decision decision;
+        bool kept;
+    } cases[] = {
+        {open, DECISION_SUPERSEDED, true}, {closed, DECISION_QUEUED, true},
+        {closing, DECISION_QUEUED, true},  {merged, DECISION_SUPERSEDED, false},
+        {0, DECISION_SUPERSEDED, false},
+    };
+
+    promote(fixture, open, 1);
+    promote(fixture, closed, 2);
+    promote(fixture, closing, 3);
+    promote(fixture, merged, 4);
+    settle(fixture, closed, PULL_CLOSED);
+    settle(fixture, merged, PULL_MERGED);
+    DONE(store_settle_pull(fixture->store, closing, PULL_CLOSED, &fixture->error));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char name[16];
+        int64_t id;
+
+        snprintf(name, sizeof(name), "exp-%zu", i);
+        id = add(fixture, name, 4);
+        turn_down(fixture, id, cases[i].because);
+        assert_int_equal(decision_of(fixture, id), cases[i].decision);
+        assert_int_equal(has_content(fixture, id), cases[i].kept);
+    }
+}
+
 static void test_when_a_step_began(void **state)
 {
     struct fixture *fixture = *state;
@@ -372,6 +444,8 @@ int main(void)
         STORE_TEST(test_a_job_that_failed_leaves_no_pull),
         STORE_TEST(test_a_job_cannot_end_within_another_transaction),
         STORE_TEST(test_documents),
+        STORE_TEST(test_a_job_begins_anew),
+        STORE_TEST(test_turned_down_by_what_is_gone),
         STORE_TEST(test_when_a_step_began),
         STORE_TEST(test_counts),
         STORE_TEST(test_the_last_decisions),

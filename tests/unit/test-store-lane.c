@@ -197,6 +197,55 @@ static void test_closed(void **state)
     assert_int_equal(settle(fixture, first, PULL_CLOSED), 0);
 }
 
+/* Whatever comes between: each slice is durable, and the next life goes on where this one ended. */
+static void test_settled_in_slices(void **state)
+{
+    struct fixture *fixture = *state;
+    int64_t first = add(fixture, "first", 1), beaten[5];
+    struct store_settling settling;
+    char name[16];
+
+    promote(fixture, first, 7);
+    for (int i = 0; i < 5; i++) {
+        snprintf(name, sizeof(name), "exp-%d", i);
+        beaten[i] = add(fixture, name, 2);
+        decide(fixture, beaten[i], DECISION_DISCARDED, first);
+    }
+    DONE(store_settle_pull(fixture->store, first, PULL_CLOSED, &fixture->error));
+    assert_false(frontier_of(fixture, &minimize, "").known);
+    for (unsigned done = 0; done < 5; done += 2) {
+        reopen(fixture);
+        DONE(store_next_settling(fixture->store, &settling, &fixture->error));
+        assert_int_equal(settling.result, first);
+        assert_int_equal(settling.pull, 7);
+        assert_string_equal(settling.experiment_id, "first");
+        DONE(store_settle_some(fixture->store, &settling, 2, &fixture->error));
+        assert_int_equal(settling.requeued, done < 4 ? 2 : 1);
+        assert_false(settling.done);
+        for (unsigned i = 0; i < 5; i++)
+            assert_int_equal(decision_of(fixture, beaten[i]),
+                             i < done + 2 ? DECISION_QUEUED : DECISION_DISCARDED);
+    }
+    DONE(store_settle_some(fixture->store, &settling, 2, &fixture->error));
+    assert_true(settling.done);
+    DONE(store_next_settling(fixture->store, &settling, &fixture->error));
+    assert_int_equal(settling.result, 0);
+}
+
+/* Without its content it could not be promoted. */
+static void test_closed_and_the_content_is_gone(void **state)
+{
+    struct fixture *fixture = *state;
+    int64_t first = add(fixture, "first", 1), beaten = add(fixture, "beaten", 2);
+
+    promote(fixture, first, 1);
+    settle(fixture, first, PULL_CLOSED);
+    decide(fixture, beaten, DECISION_DISCARDED, first);
+    assert_false(has_content(fixture, beaten));
+    assert_int_equal(settle(fixture, first, PULL_CLOSED), 0);
+    assert_int_equal(decision_of(fixture, beaten), DECISION_DISCARDED);
+}
+
 static void test_beaten_by_what_was_merged_before(void **state)
 {
     struct fixture *fixture = *state;
@@ -253,6 +302,15 @@ static void check_measured(struct fixture *fixture, const char *measured, const 
     assert_int_equal(pull, expected_pull);
 }
 
+static void promote_unmeasured(struct fixture *fixture, int64_t id, int64_t pull)
+{
+    struct store_job job = {.result = id, .pull = pull, .reference = NAN};
+    struct store_decision verdict = {.decision = DECISION_PROMOTED, .reason = "", .reference = NAN};
+
+    DONE(store_add_job(fixture->store, &job, &fixture->error));
+    DONE(store_end_job(fixture->store, &job, &verdict, &fixture->error));
+}
+
 static void test_find_measured(void **state)
 {
     struct fixture *fixture = *state;
@@ -264,6 +322,8 @@ static void test_find_measured(void **state)
     check_measured(fixture, "measured-1", "a", 5);
     check_measured(fixture, "measured-2", "b", 6);
     check_measured(fixture, "measured-3", "nobody", 0);
+    check_measured(fixture, "", "nobody", 0);
+    promote_unmeasured(fixture, add(fixture, "of a diff, open", 1), 7);
     check_measured(fixture, "", "nobody", 0);
     settle(fixture, a, PULL_MERGED);
     settle(fixture, b, PULL_CLOSED);
@@ -401,7 +461,10 @@ static void test_moves(void **state)
     DONE(store_add_move(fixture->store, &move, 0, &first, &fixture->error));
     DONE(store_add_move(fixture->store, &plain, result, &second, &fixture->error));
     reopen(fixture);
-    DONE(store_each_move(fixture->store, collect_move, &moves, &fixture->error));
+    DONE(store_each_move(fixture->store, 1, collect_move, &moves, &fixture->error));
+    assert_int_equal(moves.count, 1);
+    moves.count = 0;
+    DONE(store_each_move(fixture->store, 100, collect_move, &moves, &fixture->error));
     assert_int_equal(moves.count, 2);
     assert_true(moves.ids[0] == first && moves.ids[1] == second);
     DONE(store_has_move(fixture->store, strange_name, UINT64_MAX, &has, &fixture->error));
@@ -429,6 +492,8 @@ int main(void)
         STORE_TEST(test_history),
         STORE_TEST(test_merged),
         STORE_TEST(test_closed),
+        STORE_TEST(test_settled_in_slices),
+        STORE_TEST(test_closed_and_the_content_is_gone),
         STORE_TEST(test_beaten_by_what_was_merged_before),
         STORE_TEST(test_open_pulls),
         STORE_TEST(test_find_measured),

@@ -96,8 +96,51 @@ static void test_a_newer_version_is_refused(void **state)
     after = read_whole(fixture, "winnowd.db", &after_length);
     assert_int_equal(before_length, after_length);
     assert_memory_equal(before, after, after_length);
-    execute(fixture, "PRAGMA user_version = 1");
+    execute(fixture, "PRAGMA user_version = 2");
     reopen(fixture);
+}
+
+/* As the first version left it. */
+static void make_older(struct fixture *fixture)
+{
+    close_store(fixture);
+    execute(fixture, "DROP INDEX results_lowest; DROP INDEX results_highest;"
+                     "DROP INDEX results_decision; DROP INDEX results_newest_pull;"
+                     "DROP INDEX decisions_files; DROP INDEX moves_name;"
+                     "CREATE INDEX results_best ON results (metric, scope, after)"
+                     "  WHERE decision = 'queued' AND job = 0;"
+                     "CREATE INDEX decisions_decision ON decisions (decision);"
+                     "ALTER TABLE jobs DROP COLUMN turned_down_by;"
+                     "PRAGMA user_version = 1");
+}
+
+static void find_job(void *data, const struct store_job *job)
+{
+    struct store_job *found = data;
+
+    found->id = job->id;
+    found->turned_down_by = job->turned_down_by;
+}
+
+static void test_an_older_one_is_brought_along(void **state)
+{
+    struct fixture *fixture = *state;
+    int64_t id = add(fixture, "exp-1", 1), other = add(fixture, "exp-2", 2);
+    struct store_job job = {.result = other, .reference = NAN, .turned_down_by = id}, found = {0};
+    struct store_result *next;
+
+    DONE(store_add_job(fixture->store, &job, &fixture->error));
+    make_older(fixture);
+    assert_non_null(strstr(refused(fixture, true), "older"));
+    reopen(fixture);
+    DONE(store_each_job(fixture->store, find_job, &found, &fixture->error));
+    assert_int_equal(found.id, job.id);
+    assert_int_equal(found.turned_down_by, 0);
+    for (enum store_next which = STORE_NEXT_ARRIVED; which <= STORE_NEXT_HIGHEST; which++) {
+        DONE(store_next_queued(fixture->store, "val_bpb", "", which, &next, &fixture->error));
+        assert_int_equal(next ? next->id : 0, which == STORE_NEXT_BASELINE ? 0 : id);
+        store_result_free(next);
+    }
 }
 
 static void fill(struct fixture *fixture, int count)
@@ -589,6 +632,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORE_TEST(test_what_was_added_survives),
         STORE_TEST(test_a_newer_version_is_refused),
+        STORE_TEST(test_an_older_one_is_brought_along),
         STORE_TEST(test_no_database_at_all),
         STORE_TEST(test_a_damaged_page),
         STORE_TEST(test_a_file_cut_short),

@@ -1,0 +1,181 @@
+/*
+ * The store's pull requests: which are open, and what becomes of results when one is settled.
+ */
+
+#include "daemon/store/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int store_each_open_pull(struct store *store, store_pull_callback callback, void *data,
+                         struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error,
+        "SELECT id, experiment_id, pull FROM results WHERE pull_state = 'open'"
+        " ORDER BY id",
+        "");
+    int row = -1;
+
+    while (statement && (row = store_row(store, statement, error)) > 0)
+        callback(data, sqlite3_column_int64(statement, 0), store_text(statement, 1),
+                 sqlite3_column_int64(statement, 2));
+    return row;
+}
+
+int store_count_open_pulls(struct store *store, unsigned *count, struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error, "SELECT count(*) FROM results WHERE pull_state = 'open'", "");
+
+    if (!statement || store_row(store, statement, error) < 0)
+        return -1;
+    *count = (unsigned)sqlite3_column_int(statement, 0);
+    return 0;
+}
+
+/* The first word says that something is left to be done, the second that nothing is. */
+static const char *const words[][2] = {
+    [PULL_OPEN] = {"open", "open"},
+    [PULL_CLOSED] = {"closing", "closed"},
+    [PULL_MERGED] = {"merging", "merged"},
+};
+
+static int settle_pull(struct store *store, int64_t result, enum pull_state state,
+                       struct error *error)
+{
+    bool counts = state != PULL_CLOSED;
+
+    if (store_run(store, error,
+                  "UPDATE results SET pull_state = ?, counts = counts AND ? WHERE id = ?", "tii",
+                  words[state][0], (int64_t)counts, result) < 0)
+        return -1;
+    return store_run(store, error, "DELETE FROM contents WHERE result = ?", "i", result);
+}
+
+int store_settle_pull(struct store *store, int64_t result, enum pull_state state,
+                      struct error *error)
+{
+    if (store_begin(store, error) < 0)
+        return -1;
+    if (settle_pull(store, result, state, error) < 0) {
+        store_rollback(store);
+        return -1;
+    }
+    return store_commit(store, error);
+}
+
+int store_next_settling(struct store *store, struct store_settling *settling, struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error,
+        "SELECT id, pull, pull_state, experiment_id FROM results INDEXED BY results_pull"
+        " WHERE pull_state IN ('closing', 'merging') ORDER BY pull_state, id LIMIT 1",
+        "");
+    int row = statement ? store_row(store, statement, error) : -1;
+
+    *settling = (struct store_settling){0};
+    if (row <= 0)
+        return row;
+    settling->result = sqlite3_column_int64(statement, 0);
+    settling->pull = sqlite3_column_int64(statement, 1);
+    settling->state = strcmp(store_text(statement, 2), words[PULL_CLOSED][0]) == 0 ? PULL_CLOSED
+                                                                                   : PULL_MERGED;
+    snprintf(settling->experiment_id, sizeof(settling->experiment_id), "%s",
+             store_text(statement, 3));
+    return 0;
+}
+
+/* The last of the next `limit` results that were turned down because of it; 0: there are none. */
+static int find_last(struct store *store, const struct store_settling *settling, unsigned limit,
+                     int64_t *last, struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error,
+        "SELECT coalesce(max(id), 0) FROM (SELECT id FROM results INDEXED BY results_reference"
+        " WHERE reference_result = ? AND reference_result <> 0 AND id > ? ORDER BY id LIMIT ?)",
+        "iii", settling->result, settling->after, (int64_t)limit);
+
+    if (!statement || store_row(store, statement, error) < 0)
+        return -1;
+    *last = sqlite3_column_int64(statement, 0);
+    return 0;
+}
+
+/* What was turned down only because of a value that is gone is to be judged anew. */
+static int requeue(struct store *store, struct store_settling *settling, int64_t last,
+                   struct error *error)
+{
+    if (store_run(store, error,
+                  "UPDATE results INDEXED BY results_reference"
+                  " SET decision = 'queued', reason = '', reference_result = 0"
+                  " WHERE reference_result = ? AND reference_result <> 0 AND id > ? AND id <= ?"
+                  " AND decision IN ('discarded', 'superseded')"
+                  " AND id IN (SELECT result FROM contents)",
+                  "iii", settling->result, settling->after, last) < 0)
+        return -1;
+    settling->requeued += (unsigned)sqlite3_changes(store->database);
+    return 0;
+}
+
+/* What a merged value turned down stays turned down. */
+static int let_go(struct store *store, const struct store_settling *settling, int64_t last,
+                  struct error *error)
+{
+    return store_run(store, error,
+                     "DELETE FROM contents WHERE result IN (SELECT id FROM results"
+                     " INDEXED BY results_reference WHERE reference_result = ?"
+                     " AND reference_result <> 0 AND id > ? AND id <= ?"
+                     " AND decision IN ('discarded', 'superseded'))",
+                     "iii", settling->result, settling->after, last);
+}
+
+static int settle_some(struct store *store, struct store_settling *settling, unsigned limit,
+                       struct error *error)
+{
+    int64_t last;
+
+    if (find_last(store, settling, limit, &last, error) < 0)
+        return -1;
+    settling->done = last == 0;
+    if (settling->done)
+        return store_run(store, error, "UPDATE results SET pull_state = ? WHERE id = ?", "ti",
+                         words[settling->state][1], settling->result);
+    if (settling->state == PULL_CLOSED ? requeue(store, settling, last, error) < 0
+                                       : let_go(store, settling, last, error) < 0)
+        return -1;
+    settling->after = last;
+    return 0;
+}
+
+int store_settle_some(struct store *store, struct store_settling *settling, unsigned limit,
+                      struct error *error)
+{
+    struct store_settling before = *settling;
+
+    if (store_begin(store, error) < 0)
+        return -1;
+    if (settle_some(store, settling, limit, error) < 0)
+        store_rollback(store);
+    else if (store_commit(store, error) == 0)
+        return 0;
+    *settling = before;
+    return -1;
+}
+
+int store_find_measured(struct store *store, const char *measured, char **experiment_id,
+                        int64_t *pull, struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error,
+        "SELECT experiment_id, pull FROM results WHERE measured = ? AND measured <> ''"
+        " AND pull_state NOT IN ('merging', 'merged') ORDER BY id LIMIT 1",
+        "t", measured);
+    int row = statement ? store_row(store, statement, error) : -1;
+
+    if (row < 0)
+        return -1;
+    *experiment_id = row ? memory_copy(store_text(statement, 0)) : NULL;
+    *pull = row ? sqlite3_column_int64(statement, 1) : 0;
+    return 0;
+}
