@@ -77,6 +77,15 @@ static char *describe_size(off_t size)
                          RESULT_SIZE_LIMIT);
 }
 
+/* Of a file whose writer had a private umask, or which was moved here from elsewhere. */
+static char *describe_refusal(int code)
+{
+    return memory_format("cannot be opened: %s%s", strerror(code),
+                         code == EACCES ? "; make it readable for winnowd's group (chmod g+r, and "
+                                          "the group that the spool has) before it is renamed"
+                                        : "");
+}
+
 /* Whether an error of open() is about this file, which is rejected for it, and not about a name that
  * is gone or a system that is short of something. */
 static bool is_about_file(int code)
@@ -98,7 +107,7 @@ int spool_slot_open(struct spool *spool, struct spool_slot *slot)
         if (slot->descriptor < 0 && !is_about_file(errno))
             return -1;
         if (slot->descriptor < 0)
-            slot->file.problem = memory_format("cannot be opened: %s", strerror(errno));
+            slot->file.problem = describe_refusal(errno);
         else if (fstat(slot->descriptor, &status) < 0)
             return -1;
     }

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 
@@ -94,6 +95,23 @@ def test_the_token_comes_as_a_credential(unit):
     assert found["LoadCredential"] == ["gitea-token:winnowd.gitea-token"]
     assert not any("TOKEN" in value for values in found.values() for value in values)
     assert "Environment" not in found and "EnvironmentFile" not in found
+
+
+def test_a_wrong_configuration_fails_the_reload(unit, winnowd):
+    """What the unit runs first: quiet when all is well, and where the error is when it is not."""
+    look, signal = settings(unit)["ExecReload"]
+    assert signal == "/bin/kill -HUP $MAINPID"
+    words = shlex.split(look.replace("/etc/winnowd/winnowd.yaml", str(winnowd.file)))
+
+    def reload():
+        done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE)
+        return done.returncode, done.stdout, done.stderr
+
+    winnowd.write_configuration()
+    assert reload() == (0, "", "")
+    winnowd.write_configuration("quue: {parallel: 2}\n")
+    status, shown, said = reload()
+    assert (status, shown) == (78, "") and f"{winnowd.file}:1:1: " in said
 
 
 def test_a_test_that_is_killed_does_not_stop_the_service(unit):

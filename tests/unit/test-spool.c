@@ -264,6 +264,23 @@ static void what_is_no_regular_file_is_handed_on_unopened(void **state)
     assert_non_null(strstr(fixture->handed[5].problem, "FIFO"));
 }
 
+static void a_file_that_may_not_be_read_says_what_to_do(void **state)
+{
+    struct fixture *fixture = *state;
+    bool root = geteuid() == 0;
+
+    write_file(fixture, "private.json", "{}");
+    assert_int_equal(fchmodat(fixture->directory, "private.json", 0, 0), 0);
+    assert_int_equal(fchmod(fixture->directory, 0777), 0);
+    begin(fixture, NEVER_MS, QUICK_MS);
+    if (root) /* whom no permission stops */
+        assert_int_equal(seteuid(65534), 0);
+    until_handed(fixture, 1);
+    if (root)
+        assert_int_equal(seteuid(0), 0);
+    assert_non_null(strstr(fixture->handed[0].problem, "Permission denied; make it readable"));
+}
+
 static void odd_names_are_names(void **state)
 {
     static const char *const names[] = {"a\nb.json", "\xff\xfe.json", " .json", "-rf.json",
@@ -430,6 +447,7 @@ int main(void)
         TEST(without_a_watch_the_timer_finds_files),
         TEST(a_linked_file_is_taken),
         TEST(what_is_no_regular_file_is_handed_on_unopened),
+        TEST(a_file_that_may_not_be_read_says_what_to_do),
         TEST(odd_names_are_names),
         TEST(a_file_is_handed_on_once),
         TEST(a_file_that_changed_before_its_move_is_handed_on_again),
