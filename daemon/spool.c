@@ -78,10 +78,26 @@ static bool is_whole_json(const struct spool_slot *slot)
            json_check(slot->file.bytes, slot->file.length, &limits, &error) == 0;
 }
 
+/* Whether what was read may be less than what is there now: an event came meanwhile, and it is not one
+ * of those that were on their way already. */
+static bool is_stale(const struct spool *spool, const struct spool_slot *slot)
+{
+    const struct spool_entry *entry = slot->entry;
+    struct stat status;
+
+    if (slot->told == entry->told)
+        return false;
+    return (!slot->file.bytes && !slot->file.problem) ||
+           fstatat(spool->directory, entry->name, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
+           !spool_looks_the_same(entry, &status);
+}
+
 static bool is_complete(const struct spool *spool, const struct spool_slot *slot)
 {
     const struct spool_entry *entry = slot->entry;
 
+    if (is_stale(spool, slot))
+        return false;
     if (!S_ISREG(entry->mode) || entry->closed)
         return true;
     if (is_being_written(entry))
@@ -250,7 +266,8 @@ static void open_slice(struct spool *spool, struct slice *slice)
 
         if (slice->count > 0 && is_held_unread(spool, entry))
             return;
-        *slot = (struct spool_slot){.entry = spool_known_pop(&spool->known), .descriptor = -1};
+        *slot = (struct spool_slot){
+            .entry = spool_known_pop(&spool->known), .descriptor = -1, .told = entry->told};
         if (spool_slot_open(spool, slot) == 0) {
             slice->count++;
             continue;
@@ -357,8 +374,11 @@ static void take_slice(struct spool *spool)
     }
     complete = count_complete(spool, slice);
     if (complete < slice->count) {
+        /* One that was closed only after it was read is read again, in the next turn. */
+        bool again = slice->slots[complete].entry->closed;
+
         put_back(spool, slice, complete);
-        if (complete == 0)
+        if (complete == 0 && !again)
             hold(spool, spool_known_first(&spool->known));
     }
     if (complete > 0)

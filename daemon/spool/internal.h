@@ -73,6 +73,7 @@ void spool_settle_in(struct spool *spool, uint64_t in_ms);
 struct spool_slot {
     struct spool_entry *entry;
     int descriptor; /* -1: nothing to read */
+    unsigned told;  /* the entry's, when it was opened */
     struct spool_file file;
 };
 

@@ -26,6 +26,7 @@ struct spool_entry {
     uint64_t met_ms;    /* when it was looked at first, whatever it looked like */
 
     unsigned round; /* of the last listing that met it */
+    unsigned told;  /* events that came, so that two moments can be compared */
     bool queued;    /* in the heap */
     bool handed;    /* handed on and not moved yet */
     bool touched;   /* an event came since it was handed on */

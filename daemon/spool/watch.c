@@ -105,6 +105,7 @@ static void note(struct spool *spool, const struct inotify_event *event)
     entry = spool_known_get(&spool->known, event->name);
     entry->round = spool->round;
     entry->touched = true;
+    entry->told++;
     if (event->mask & IN_CREATE) {
         /* A link or a FIFO is not closed by anybody: it is looked at a little later. */
         entry->created = true;

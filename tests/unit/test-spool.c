@@ -18,6 +18,20 @@ int inotify_init1(int flags)
     return syscall(SYS_inotify_init1, flags);
 }
 
+/* A writer that ends its work while the file is being read: after it was opened, before its bytes are. */
+static int finishing = -1;
+static const char *rest_of_it;
+
+int posix_fadvise(int descriptor, off_t offset, off_t length, int advice)
+{
+    if (finishing >= 0) {
+        put(finishing, rest_of_it);
+        close(finishing);
+        finishing = -1;
+    }
+    return syscall(SYS_fadvise64, descriptor, offset, length, advice) < 0 ? errno : 0;
+}
+
 static void what_waits_is_handed_on_oldest_first(void **state)
 {
     struct fixture *fixture = *state;
@@ -134,6 +148,42 @@ static void a_file_in_place_is_taken_when_its_writer_closes_it(void **state)
     close(descriptor);
     until_handed(fixture, 1);
     assert_string_equal(fixture->handed[0].bytes, "{\"a\":1}\n");
+}
+
+static void a_file_that_is_closed_while_it_is_read_is_read_again(void **state)
+{
+    static const char *const begins[] = {"", "{\"a\":", "{}"};
+
+    for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++) {
+        struct fixture *fixture;
+        CLEANUP_FREE char *whole = memory_format("%s1}\n", begins[i]);
+
+        assert_int_equal(set_up(state), 0);
+        fixture = *state;
+        finishing = open_file(fixture, "slow.json");
+        put(finishing, begins[i]);
+        rest_of_it = "1}\n";
+        begin(fixture, NEVER_MS, QUICK_MS);
+        until_handed(fixture, 1);
+        assert_string_equal(fixture->handed[0].bytes, whole);
+        until_idle(fixture);
+        assert_int_equal(fixture->handed_count, 1);
+        assert_int_equal(tear_down(state), 0);
+    }
+}
+
+static void a_file_that_was_made_and_is_closed_while_it_is_looked_at(void **state)
+{
+    struct fixture *fixture = *state;
+
+    begin(fixture, NEVER_MS, NEVER_MS);
+    until_idle(fixture);
+    finishing = open_file(fixture, "slow.json");
+    rest_of_it = "{}";
+    drop_file(fixture, "other.json", "{}");
+    until_handed(fixture, 2);
+    assert_string_equal(fixture->handed[0].bytes, "{}");
+    assert_string_equal(fixture->handed[1].bytes, "{}");
 }
 
 static void later_files_wait_for_a_slow_writer_but_not_for_long(void **state)
@@ -442,6 +492,8 @@ int main(void)
         TEST(other_names_are_left_alone),
         TEST(a_moved_file_is_taken_by_its_event),
         TEST(a_file_in_place_is_taken_when_its_writer_closes_it),
+        cmocka_unit_test(a_file_that_is_closed_while_it_is_read_is_read_again),
+        TEST(a_file_that_was_made_and_is_closed_while_it_is_looked_at),
         TEST(later_files_wait_for_a_slow_writer_but_not_for_long),
         TEST(without_events_a_file_settles_and_whole_json_does_not_have_to),
         TEST(without_a_watch_the_timer_finds_files),
