@@ -2,6 +2,7 @@
 
 #include "common/file.h"
 #include "common/memory.h"
+#include "common/program.h"
 #include "common/secret.h"
 #include "common/text.h"
 
@@ -9,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #define LOCAL_DEADLINE_MS  ((uint64_t)2 * 60 * 1000)
 #define SOURCE_DEADLINE_MS ((uint64_t)10 * 60 * 1000)
@@ -25,6 +28,7 @@ struct git {
     size_t environment_count;
     char *credentials[ENVIRONMENT_LIMIT]; /* besides, for those that talk to the forge */
     size_t credentials_count;
+    char *limiter; /* prlimit's program; NULL: there is none */
 };
 
 static void git_environment_add(struct git *git, char *entry)
@@ -56,11 +60,10 @@ static void append_quoted(struct text *text, const char *value)
 static void append_safe_directory(struct text *text, const char *directory)
 {
     CLEANUP_FREE char *resolved = realpath(directory, NULL);
-    const char *spellings[] = {directory, resolved};
+    const char *other = resolved && strcmp(directory, resolved) != 0 ? resolved : NULL;
+    const char *spellings[] = {directory, other};
 
-    for (size_t i = 0; i < 2; i++) {
-        if (!spellings[i] || (i == 1 && strcmp(directory, resolved) == 0))
-            continue;
+    for (size_t i = 0; i < 2 && spellings[i]; i++) {
         CLEANUP_FREE char *inner = file_join(spellings[i], ".git");
         text_append(text, "\tdirectory = ");
         append_quoted(text, spellings[i]);
@@ -218,6 +221,16 @@ static void make_credentials(struct git *git, const struct forge *forge)
     pass(git_credentials_add, git, proxies);
 }
 
+/* Part of every Debian, as setpriv is. Without it a git that takes all memory is the kernel's to end. */
+static void find_limiter(struct git *git)
+{
+    static const char *const usual[] = {"PATH=/usr/bin:/bin", NULL};
+    struct error error;
+
+    if (program_find(&git->limiter, "prlimit", usual, NULL, &error) < 0)
+        program_find(&git->limiter, "prlimit", (const char *const *)environ, NULL, &error);
+}
+
 int git_new(struct git **git, uv_loop_t *loop, const struct config *config,
             const struct forge *forge, struct error *error)
 {
@@ -227,6 +240,7 @@ int git_new(struct git **git, uv_loop_t *loop, const struct config *config,
     new->config = config;
     make_environment(new, config->state);
     make_credentials(new, forge);
+    find_limiter(new);
     if (write_configuration(config, error) < 0)
         return error_wrap(error, "preparing git's configuration");
     *git = TAKE(new);
@@ -243,6 +257,7 @@ void git_free(struct git *git)
         secret_wipe(git->credentials[i], strlen(git->credentials[i]));
         free(git->credentials[i]);
     }
+    free(git->limiter);
     free(git);
 }
 
@@ -260,6 +275,17 @@ static uint64_t deadline_of(const struct git *git, const struct git_command *com
     return git->config->forge.timeout_ms * command->patience;
 }
 
+/* prlimit's option. Not of the address space, which holds packs of any size, too; and never above what
+ * holds already, which only root may raise. */
+static char *memory_limit(uint64_t bytes)
+{
+    struct rlimit now;
+
+    if (getrlimit(RLIMIT_DATA, &now) == 0 && now.rlim_max < bytes)
+        bytes = now.rlim_max;
+    return memory_format("--data=%llu", (unsigned long long)bytes);
+}
+
 struct operation *git_start(struct git *git, const struct git_command *command,
                             process_callback callback, void *data)
 {
@@ -267,15 +293,21 @@ struct operation *git_start(struct git *git, const struct git_command *command,
     const char *environment[2 * ENVIRONMENT_LIMIT + 2];
     CLEANUP_FREE char *index = command->index ? memory_format("GIT_INDEX_FILE=%s", command->index)
                                               : NULL;
+    CLEANUP_FREE char *limit = memory_limit(command->memory);
     size_t count = 0;
 
     while (command->arguments[arguments])
         arguments++;
 
-    CLEANUP_FREE const char **argv = memory_new_array(arguments + 2, sizeof(*argv));
+    CLEANUP_FREE const char **argv = memory_new_array(arguments + 4, sizeof(*argv));
 
-    argv[0] = "git";
-    memcpy(argv + 1, command->arguments, arguments * sizeof(*argv));
+    if (command->memory && git->limiter) {
+        argv[count++] = git->limiter;
+        argv[count++] = limit;
+    }
+    argv[count++] = "git";
+    memcpy(argv + count, command->arguments, arguments * sizeof(*argv));
+    count = 0;
     for (size_t i = 0; i < git->environment_count; i++)
         environment[count++] = git->environment[i];
     for (size_t i = 0; command->reach == GIT_FORGE && i < git->credentials_count; i++)
