@@ -19,11 +19,17 @@
 
 /* The machine is short of something. */
 static const char *const shortages[] = {
-    "No space left on device", "Disk quota exceeded",
-    "Cannot allocate memory",  "Out of memory",
-    "out of memory",           "Resource temporarily unavailable",
-    "Too many open files",     "Read-only file system",
-    "Input/output error",      NULL,
+    "No space left on device",
+    "Disk quota exceeded",
+    "Cannot allocate memory",
+    "Out of memory",
+    "out of memory",
+    "Resource temporarily unavailable",
+    "Too many open files",
+    "Read-only file system",
+    "Input/output error",
+    "write error", /* "… Out of diskspace", of the index */
+    NULL,
 };
 
 /* The forge is there but not well, or somebody else holds a lock. */

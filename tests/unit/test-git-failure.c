@@ -1,0 +1,82 @@
+/*
+ * What git's words mean: which failures pass by themselves, and what is shown of them.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/repository/git.h"
+
+#include <string.h>
+
+static const struct {
+    enum git_reach reach;
+    const char *errors;
+    enum error_kind kind;
+    const char *shown;
+} cases[] = {
+    /* The machine is short of something, whoever is asked. */
+    {GIT_LOCAL, "fatal: sha1 file 'scratch/index-1.lock' write error. Out of diskspace\n",
+     ERROR_TRANSIENT, "sha1 file 'scratch/index-1.lock' write error. Out of diskspace"},
+    {GIT_LOCAL, "error: unable to create temporary file: No space left on device\nfatal: failed\n",
+     ERROR_TRANSIENT, "failed"},
+    {GIT_FORGE, "fatal: write error: Disk quota exceeded\n", ERROR_TRANSIENT, "write error"},
+    {GIT_LOCAL, "fatal: open(x): Too many open files\n", ERROR_TRANSIENT, "Too many open files"},
+    /* What is wrong here stays wrong. */
+    {GIT_LOCAL, "error: patch failed: train.py:3\n", ERROR_PERMANENT, "patch failed: train.py:3"},
+    {GIT_SOURCE, "fatal: not our ref 12345\n", ERROR_PERMANENT, "not our ref"},
+    /* A forge that is there and not well, one that refuses, and words that nobody knows. */
+    {GIT_FORGE, "fatal: unable to access 'http://x/': The requested URL returned error: 502\n",
+     ERROR_TRANSIENT, "error: 502"},
+    {GIT_FORGE, "fatal: unable to access 'http://x/': The requested URL returned error: 403\n",
+     ERROR_PERMANENT, "error: 403"},
+    {GIT_FORGE, "remote: declined by the hook\n ! [remote rejected]\n", ERROR_PERMANENT,
+     "declined"},
+    {GIT_FORGE, "fatal: Authentication failed for 'http://x/'\n", ERROR_PERMANENT,
+     "the forge does not accept the token for git (forge.token_file)"},
+    {GIT_FORGE, "fatal: something quite new\n", ERROR_TRANSIENT, "something quite new"},
+};
+
+static void test_words_have_a_meaning(void **state)
+{
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct process_result result = {
+            .end = PROCESS_EXITED, .status = 128, .output = "", .errors = cases[i].errors};
+        struct error error;
+
+        assert_int_equal(git_failure(&error, &result, cases[i].reach, "working"), -1);
+        if (error.kind != cases[i].kind || !strstr(error.message, cases[i].shown))
+            fail_msg("%s: %s, \"%s\"", cases[i].errors, error_kind_name(error.kind), error.message);
+    }
+}
+
+/* Why it was not started is said to the end, however long the names in it are. */
+static void test_a_long_reason_is_whole(void **state)
+{
+    char problem[700] = "working directory /";
+    struct process_result result = {
+        .end = PROCESS_NOT_STARTED, .output = "", .errors = "", .problem = problem};
+    struct error error;
+
+    memset(problem + strlen(problem), 'x', sizeof(problem) - strlen(problem) - 40);
+    strcat(problem, ": Too many open files");
+    git_failure(&error, &result, GIT_LOCAL, "working");
+    assert_int_equal(error.kind, ERROR_TRANSIENT);
+    assert_non_null(
+        strstr(error.message, "working: git could not be started: working directory /x"));
+    assert_non_null(strstr(error.message, "x: Too many open files"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_words_have_a_meaning),
+        cmocka_unit_test(test_a_long_reason_is_whole),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
