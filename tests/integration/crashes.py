@@ -31,8 +31,17 @@ SHIM = r"""
 #include <unistd.h>
 
 /* DIE_AT is "CLASS WHEN NUMBER"; DIE_LOG takes a line for each call that counts. */
-static atomic_int counts[3];
-static const char *const classes[3] = {"rename", "sync", "fork"};
+enum { RENAME, SYNC, FORK, STATUS };
+static atomic_int counts[4];
+static const char *const classes[4] = {"rename", "sync", "fork", "status"};
+
+/* How often the status is written depends on how fast the machine is: it is counted by itself. */
+static int class_of(const char *to)
+{
+    const char *end = strrchr(to, '/');
+
+    return strcmp(end ? end + 1 : to, "status.json") == 0 ? STATUS : RENAME;
+}
 
 static int number_of(int class, const char *what)
 {
@@ -65,10 +74,10 @@ static void die_if_due(int class, int number, const char *when)
 pid_t fork(void)
 {
     pid_t (*real)(void) = (pid_t (*)(void))dlsym(RTLD_NEXT, "fork");
-    int number = number_of(2, "child");
+    int number = number_of(FORK, "child");
     pid_t child = real();
 
-    if (child == 0 && is_due(2, number, "after")) {
+    if (child == 0 && is_due(FORK, number, "after")) {
         kill(getppid(), SIGKILL);
         usleep(300000);
     }
@@ -86,14 +95,14 @@ pid_t fork(void)
         return result;                                                                             \
     }
 
-WATCHED(0, to, rename, (const char *from, const char *to), (from, to))
-WATCHED(0, to, renameat, (int a, const char *from, int b, const char *to), (a, from, b, to))
-WATCHED(0, to, renameat2, (int a, const char *from, int b, const char *to, unsigned flags),
+WATCHED(class_of(to), to, rename, (const char *from, const char *to), (from, to))
+WATCHED(class_of(to), to, renameat, (int a, const char *from, int b, const char *to), (a, from, b, to))
+WATCHED(class_of(to), to, renameat2, (int a, const char *from, int b, const char *to, unsigned flags),
         (a, from, b, to, flags))
-WATCHED(0, to, linkat, (int a, const char *from, int b, const char *to, int flags),
+WATCHED(class_of(to), to, linkat, (int a, const char *from, int b, const char *to, int flags),
         (a, from, b, to, flags))
-WATCHED(1, "file", fsync, (int file), (file))
-WATCHED(1, "data", fdatasync, (int file), (file))
+WATCHED(SYNC, "file", fsync, (int file), (file))
+WATCHED(SYNC, "data", fdatasync, (int file), (file))
 """
 
 WRITES = re.compile(r"POST .*(?<!/git-upload-pack)$|(PATCH|DELETE) .*")
@@ -110,7 +119,7 @@ def build_shim(directory):
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-    where: str  # request, git, rename, sync, fork
+    where: str  # request, git, rename, sync, fork, status
     number: int
     when: str  # before, after; a request also late: the daemon is dead long before it is worked on
     what: str = ""
@@ -203,7 +212,7 @@ class World:
         self.wrapper.reset()
         for name in ("DIE_AT", "DIE_LOG", "LD_PRELOAD"):
             self.winnowd.environment.pop(name, None)
-        if self.shim and (point is None or point.where in ("rename", "sync", "fork")):
+        if self.shim and (point is None or point.where in ("rename", "sync", "fork", "status")):
             self.died.unlink(missing_ok=True)
             self.winnowd.environment |= {"LD_PRELOAD": str(self.shim), "DIE_LOG": str(self.died)}
         if self.gitea:

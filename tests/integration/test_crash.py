@@ -100,6 +100,15 @@ def test_at_every_file_move(new_world, kind, scenario):
     suffer_all(new_world, kind, scenario, "rename")
 
 
+def test_at_the_first_and_the_last_status(new_world):
+    """How many there are in between is a matter of time."""
+    world = new_world("local")
+    points = points_of(world, "promoted", "status")
+    assert len(points) >= 4  # before and after each
+    broken = [sentence for point in points[:4] for sentence in crashes.suffer(world, "promoted", point)]
+    assert not broken, broken
+
+
 @pytest.mark.parametrize("scenario", ["patched", "empty", "broken"])
 def test_at_every_move_out_of_the_spool(new_world, scenario):
     suffer_all(new_world, "local", scenario, "rename", what="exp-")
