@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,8 +63,26 @@ int repository_new(struct repository **repository, uv_loop_t *loop, const struct
     return 0;
 }
 
+/* Nobody else is at work here: a lock is what a git left that was killed. */
+static int remove_lock(const char *path, const struct stat *status, int type, struct FTW *place)
+{
+    const char *name = path + place->base;
+    size_t length = strlen(name);
+
+    (void)status;
+    if (type == FTW_F && ((length > 5 && strcmp(name + length - 5, ".lock") == 0) ||
+                          strncmp(name, "tmp_", 4) == 0 || strcmp(name, "gc.pid") == 0))
+        unlink(path);
+    /* Of the objects, only halves of packs are looked for. */
+    return place->level == 2 && type == FTW_D && strncmp(name - 9, "/objects/", 9) == 0 &&
+                   strcmp(name, "pack") != 0
+               ? FTW_SKIP_SUBTREE
+               : FTW_CONTINUE;
+}
+
 int repository_sweep(struct repository *repository, struct error *error)
 {
+    nftw(repository->directory, remove_lock, 16, FTW_PHYS | FTW_ACTIONRETVAL);
     if (file_remove_tree(repository->scratch, error) < 0)
         return -1;
     return file_make_directories(repository->scratch, 0700, error);

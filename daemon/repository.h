@@ -28,7 +28,8 @@ struct repository;
 int repository_new(struct repository **repository, uv_loop_t *loop, const struct config *config,
                    const struct forge *forge, struct error *error);
 
-/* At start, once no git of a daemon before us runs any more: empties the scratch directory. */
+/* At start, once no git of a daemon before us runs any more: empties the scratch directory, and removes
+ * the locks and halves of packs that such a git has left in our repository. */
 int repository_sweep(struct repository *repository, struct error *error);
 void repository_free(struct repository *repository); /* NULL-safe; operations must be over */
 

@@ -4,6 +4,7 @@
 #include "common/memory.h"
 #include "common/process.h"
 #include "common/text.h"
+#include "daemon/repository/lock.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -119,7 +120,8 @@ static void on_branch_made(void *data, const struct process_result *result)
         local_succeed(call, call->sha);
         return;
     }
-    text_append_line(&words, result->errors, 300);
+    if (!lock_explain(&words, result->errors))
+        text_append_line(&words, result->errors, 300);
     call->problem = text_take(&words);
     look_at(call, call->branch, on_blocked_looked);
 }

@@ -10,6 +10,7 @@
 
 #include "common/memory.h"
 #include "common/text.h"
+#include "daemon/repository/lock.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -236,6 +237,8 @@ static bool find_refusal(const struct process_result *result, struct text *said)
     }
     if (!*line)
         return false;
+    if (lock_explain(said, result->errors))
+        return true;
 
     size_t length = strcspn(line, "\n");
     const char *summary = memrchr(line, '\t', length);

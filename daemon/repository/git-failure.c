@@ -42,6 +42,7 @@ static const char *const passing[] = {
     "remote failure",
     "failed to update ref",
     "cannot lock ref",
+    ".lock is in the way", /* see lock.h */
     "failed to lock",
     "unpacker error",
     NULL,

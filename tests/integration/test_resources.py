@@ -362,3 +362,54 @@ def test_state_that_cannot_be_used(winnowd):
     winnowd.state.write_text("no directory")
     assert str(winnowd.state) in winnowd.once(status=74).text
     assert winnowd.state.read_text(encoding="utf-8") == "no directory"
+
+
+# Locks that a killed git has left.
+
+
+@pytest.mark.parametrize("step, undone, name", [
+    ("branch", False, "refs/heads/experiment/exp-1.lock"), ("push", False, "refs/heads/experiment/exp-1.lock"),
+    ("branch", True, "refs/heads/experiment/exp-1.lock"), ("branch", True, "packed-refs.lock"),
+])  # fmt: skip
+def test_a_lock_in_the_forges_repository_is_named_and_left_alone(winnowd, project, forge, step, undone, name):
+    """Others use it, too: nobody can say from here that nobody is at work."""
+    lock = project.bare / name
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    go = a_gate_of_files(winnowd, then="false" if undone else "true")
+    go.touch()
+    if step == "branch" and not undone:
+        lock.touch()
+    else:
+        go.unlink()
+    log = winnowd.start()
+    winnowd.drop(improved(project, metric_before=1.0))
+    if not lock.exists():
+        log.wait(msg="step started", step="validate")
+        lock.touch()
+        go.touch()
+    waits = "undo could not be done now; trying again" if undone else "step could not be done now; trying again"
+    reason = log.wait(msg=waits, step=step)["reason"]
+    assert f"{name} is in the way" in reason and reason.endswith("if none is at work, remove that file")
+    assert log.wait(msg=waits, step=step, attempt=2)["reason"] == reason
+    assert lock.exists()
+    lock.unlink()
+    assert log.wait(experiment="exp-1", decision=lambda decision: decision != "queued")["decision"] == (
+        "failed" if undone else "promoted")  # fmt: skip
+
+
+LOCKS = ("refs/heads/experiment/exp-2.lock", "refs/heads/other.lock", "refs/winnowd/base.lock", "packed-refs.lock",
+         "HEAD.lock", "config.lock", "shallow.lock", "gc.pid", "objects/pack/tmp_pack_LvQ2mh", "objects/pack/tmp_idx_1")  # fmt: skip
+
+
+def test_locks_in_the_private_repository_are_removed_at_the_start(winnowd, project):
+    winnowd.drop(improved(project, metric_before=1.0))
+    assert winnowd.once().decisions() == {"exp-1": "promoted"}
+    own = winnowd.state / "repository.git"
+    packs = sorted(own.glob("objects/pack/*"))
+    for name in LOCKS:
+        (own / name).parent.mkdir(parents=True, exist_ok=True)
+        (own / name).touch()
+    winnowd.drop(improved(project, "exp-2", 0.8))
+    assert winnowd.once().decisions() == {"exp-2": "promoted"}
+    assert [name for name in LOCKS if (own / name).exists()] == []
+    assert set(packs) <= set(own.glob("objects/pack/*"))
