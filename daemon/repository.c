@@ -92,6 +92,7 @@ void repository_free(struct repository *repository)
 {
     if (!repository)
         return;
+    operation_clear(&repository->upkeep);
     git_free(repository->git);
     free(repository->directory);
     free(repository->scratch);
@@ -222,6 +223,7 @@ void repository_forget(struct repository *repository, const char *branch)
 
     unlink(path);
     unlink(lock);
+    repository->forgotten++;
 }
 
 bool repository_has_base(const struct repository *repository, const char *hash)

@@ -184,6 +184,8 @@ static void on_rested(void *data)
     struct winnowd *winnowd = data;
 
     report_changed(winnowd->report);
+    if (!winnowd->once && !queue_jobs(winnowd->queue))
+        repository_tend(winnowd->repository);
     malloc_trim(0); /* what the work needed is given back: most of a daemon's life is waiting */
     end_if_finished(winnowd);
 }

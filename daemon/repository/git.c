@@ -299,11 +299,16 @@ struct operation *git_start(struct git *git, const struct git_command *command,
     while (command->arguments[arguments])
         arguments++;
 
-    CLEANUP_FREE const char **argv = memory_new_array(arguments + 4, sizeof(*argv));
+    CLEANUP_FREE const char **argv = memory_new_array(arguments + 7, sizeof(*argv));
 
     if (command->memory && git->limiter) {
         argv[count++] = git->limiter;
         argv[count++] = limit;
+    }
+    if (command->idle) {
+        argv[count++] = "nice";
+        argv[count++] = "-n";
+        argv[count++] = "19";
     }
     argv[count++] = "git";
     memcpy(argv + count, command->arguments, arguments * sizeof(*argv));

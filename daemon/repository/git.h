@@ -37,6 +37,7 @@ struct git_command {
     size_t input_length;
     size_t output_limit; /* bytes */
     unsigned patience;   /* GIT_FORGE: its deadline as a multiple of forge.timeout */
+    bool idle;           /* nobody waits for it: it gives way to everything else */
     uint64_t memory;     /* bytes that it may allocate, where there is a prlimit; 0: no limit */
 };
 

@@ -22,6 +22,8 @@ struct repository {
     uint64_t generation; /* counts how often the repository was made anew */
     char bases[REPOSITORY_BASES][FORGE_HASH_SIZE]; /* commits that were fetched from the forge */
     unsigned next_base;
+    unsigned forgotten; /* commits, since the last upkeep */
+    struct operation *upkeep;
 };
 
 /* An operation of one step after another. Embedded first in each operation's own struct. */
