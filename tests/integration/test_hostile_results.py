@@ -416,3 +416,15 @@ def test_texts_that_would_be_more(winnowd, project, forge):
         shown = re.sub(r"<code.*?</code>|<!--.*?-->", "", commonmark.commonmark(pull.body), flags=re.DOTALL)
         assert not re.search(r"<script|<img|<b>|javascript:|evil\.example", re.sub(r"&lt;.*?&gt;", "", shown))
         assert not re.search(r"(?:^|\W)@(?:all|everyone)", re.sub(r"<[^>]*>", "", shown))
+
+
+def test_texts_that_are_too_long(winnowd, project, forge):
+    """As much as a file may hold, in the places that have no bound of their own."""
+    for number, more in enumerate([{"details": {"a": "@x" * (2 * MEBIBYTE - 10000)}}, {"details": {"k" * (4 * MEBIBYTE - 10000): 1}},
+                                   {"k\x1b|" * 400000: "v"}, {"details": {f"k{n}": "v" * 400 for n in range(9000)}}]):  # fmt: skip
+        winnowd.drop(result(f"exp-{number}", 0.9 - number / 10, metric_before=1.0, diff=project.tweak(WIDTH=65 + number), **more))
+    log = winnowd.once()
+    assert set(log.decisions().values()) == {"promoted"} and len(log.decisions()) == 4
+    assert all(len(line) <= 64 * 1024 for line in log.text.splitlines()), max(map(len, log.text.splitlines()))
+    for pull in forge.pulls():
+        assert len(pull.body) < 65000 and "provenance" in pull.body.lower(), len(pull.body)
