@@ -133,59 +133,22 @@ def test_files_that_are_refused(winnowd, bystanders):
     assert not (winnowd.directory / "outside.json").exists() and "\x1b" not in log.text
 
 
-def make_device(path):
-    try:
-        os.mknod(path, 0o666 | 0o020000, os.makedev(1, 5))  # /dev/zero has no end
-    except PermissionError:
-        pytest.skip("only root makes devices")
-
-
-NO_FILES = {
-    "link": (lambda path, outside: path.symlink_to(outside), "a symbolic link"),
-    "link to nowhere": (lambda path, outside: path.symlink_to("/nonexistent"), "a symbolic link"),
-    "link to a device": (lambda path, outside: path.symlink_to("/dev/zero"), "a symbolic link"),
-    "link to itself": (lambda path, outside: path.symlink_to(path.name), "a symbolic link"),
-    "FIFO": (lambda path, outside: os.mkfifo(path), "a FIFO"),
-    "directory": (lambda path, outside: (path / "a.json").mkdir(parents=True), "a directory"),
-    "device": (lambda path, outside: make_device(path), "a device"),
-}
-
-
-@pytest.mark.parametrize("what", NO_FILES)
-def test_what_is_no_file(winnowd, bystanders, what):
-    make, words = NO_FILES[what]
-    make(winnowd.spool / "odd.json", bystanders.outside)
-    make(winnowd.spool / "odd.patch", bystanders.outside)
-    event = bystanders.log.wait(file="odd.json", decision=True)
-    assert event["decision"] == "rejected" and words in event["reason"]
-    winnowd.drop(result("exp-1", 0.9, metric_before=1.0, patch="odd.patch"))
-    event = bystanders.log.wait(experiment="exp-1", decision=True)
-    assert event["decision"] == "rejected" and words in event["reason"] and "odd.patch" in event["reason"]
-    bystanders.check()
-
-
-def test_a_hard_link_is_a_file_and_the_other_name_stays(winnowd, bystanders):
-    other = winnowd.directory / "other.json"
-    other.write_text(json.dumps(result("linked", 1.0)))
-    os.link(other, winnowd.spool / "linked.json")
-    assert bystanders.log.wait(experiment="linked", decision=lambda word: word != "queued")["decision"] == "baseline"
-    bystanders.check()
-    assert json.loads(other.read_text())["experiment_id"] == "linked"
-
-
-# Put before the daemon's own openat(): what is about to be opened changes hands, once, after it was looked at.
-SWAP = r"""
+# Put before the daemon's own openat(): what is called swapped.* changes hands, once, after it was looked at and before
+# it is opened; and that something called odd.* is opened at all leaves a trace.
+SHIM = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/types.h>
+#include <sys/stat.h>
 
 static void swap(int directory, const char *name)
 {
     char other[64], done[64];
 
+    if (strncmp(name, "odd.", 4) == 0)
+        mkdirat(directory, ".opened", 0700);
     if (strncmp(name, "swapped", 7) != 0 || strlen(name) > 32)
         return;
     snprintf(other, sizeof(other), ".%s.other", name);
@@ -208,6 +171,57 @@ static void swap(int directory, const char *name)
 OPEN(openat)
 OPEN(openat64)
 """
+
+
+@pytest.fixture
+def shim(winnowd, tmp_path):
+    """To be asked for before the daemon is started."""
+    library = tmp_path / "shim.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, "-x", "c", "-", "-ldl"], input=SHIM.encode(), check=True)
+    winnowd.environment |= {"LD_PRELOAD": str(library)}
+
+
+def make_device(path):
+    try:
+        os.mknod(path, 0o666 | 0o020000, os.makedev(1, 5))  # /dev/zero has no end
+    except PermissionError:
+        pytest.skip("only root makes devices")
+
+
+NO_FILES = {
+    "link": (lambda path, outside: path.symlink_to(outside), "a symbolic link"),
+    "link to nowhere": (lambda path, outside: path.symlink_to("/nonexistent"), "a symbolic link"),
+    "link to a device": (lambda path, outside: path.symlink_to("/dev/zero"), "a symbolic link"),
+    "link to itself": (lambda path, outside: path.symlink_to(path.name), "a symbolic link"),
+    "FIFO": (lambda path, outside: os.mkfifo(path), "a FIFO"),
+    "directory": (lambda path, outside: (path / "a.json").mkdir(parents=True), "a directory"),
+    "device": (lambda path, outside: make_device(path), "a device"),
+}
+
+
+@pytest.mark.parametrize("what", NO_FILES)
+def test_what_is_no_file(shim, winnowd, bystanders, what):
+    make, words = NO_FILES[what]
+    make(winnowd.spool / "odd.json", bystanders.outside)
+    make(winnowd.spool / "odd.patch", bystanders.outside)
+    event = bystanders.log.wait(file="odd.json", decision=True)
+    assert event["decision"] == "rejected" and words in event["reason"]
+    winnowd.drop(result("exp-1", 0.9, metric_before=1.0, patch="odd.patch"))
+    event = bystanders.log.wait(experiment="exp-1", decision=True)
+    assert event["decision"] == "rejected" and words in event["reason"] and "odd.patch" in event["reason"]
+    assert not (winnowd.spool / ".opened").exists(), "it was opened"
+    bystanders.check()
+
+
+def test_a_hard_link_is_a_file_and_the_other_name_stays(winnowd, bystanders):
+    other = winnowd.directory / "other.json"
+    other.write_text(json.dumps(result("linked", 1.0)))
+    os.link(other, winnowd.spool / "linked.json")
+    assert bystanders.log.wait(experiment="linked", decision=lambda word: word != "queued")["decision"] == "baseline"
+    bystanders.check()
+    assert json.loads(other.read_text())["experiment_id"] == "linked"
+
+
 HANDS = {
     "link": NO_FILES["link"][0],
     "endless link": NO_FILES["link to a device"][0],
@@ -217,15 +231,8 @@ HANDS = {
 }
 
 
-@pytest.fixture
-def swapping(winnowd, tmp_path):
-    library = tmp_path / "swap.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, "-x", "c", "-", "-ldl"], input=SWAP.encode(), check=True)
-    winnowd.environment |= {"LD_PRELOAD": str(library)}
-
-
 @pytest.mark.parametrize("what", HANDS)
-def test_a_name_that_changes_hands_between_look_and_open(swapping, winnowd, bystanders, what):
+def test_a_name_that_changes_hands_between_look_and_open(shim, winnowd, bystanders, what):
     HANDS[what](winnowd.spool / ".swapped.json.other", bystanders.outside)
     winnowd.drop(result("first", 5.0, status="discard"), name="swapped.json")
     event = bystanders.log.wait(file="swapped.json", decision=True)
@@ -243,7 +250,7 @@ def test_a_name_that_changes_hands_between_look_and_open(swapping, winnowd, byst
 
 
 @pytest.mark.parametrize("what", HANDS)
-def test_a_patch_that_changes_hands_between_look_and_open(swapping, winnowd, bystanders, what):
+def test_a_patch_that_changes_hands_between_look_and_open(shim, winnowd, bystanders, what):
     HANDS[what](winnowd.spool / ".swapped.patch.other", bystanders.outside)
     (winnowd.spool / "swapped.patch").write_text(bystanders.project.tweak(WIDTH=65))
     winnowd.drop(result("exp-1", 0.9, metric_before=1.0, patch="swapped.patch"))
