@@ -49,6 +49,8 @@ struct forge_answer {
     bool conflict;          /* with a permanent error: the thing exists already (409) */
     bool unauthorized;     /* with a permanent error: every other call would fail as well: the token
                                is not (or no longer) good, the repository moved, archived or gone */
+    bool gone; /* with a permanent error of look_pull: there is none any more, though the repository
+                  answers. Only where nothing but a deletion can be behind that */
     int64_t conflict_pull; /* with `conflict` of open_pull: its number, 0 if not told */
 };
 

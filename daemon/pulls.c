@@ -134,11 +134,16 @@ static void on_looked(void *data, const struct forge_answer *answer, const struc
         end_round(pulls, false);
         return;
     }
-    if (error)
+    if (error && answer->gone) {
+        log_event(&event_pull_gone, LOG_TEXT("experiment", open->experiment_id),
+                  LOG_INTEGER("pull", open->number), LOG_TEXT("reason", error->message));
+        pulls_settle(pulls, open->result, open->experiment_id, PULL_CLOSED);
+    } else if (error) {
         log_event(&event_pull_unknown, LOG_TEXT("experiment", open->experiment_id),
                   LOG_INTEGER("pull", open->number), LOG_TEXT("reason", error->message));
-    else if (answer->pulls[0].state != PULL_OPEN)
+    } else if (answer->pulls[0].state != PULL_OPEN) {
         pulls_settle(pulls, open->result, open->experiment_id, answer->pulls[0].state);
+    }
     pulls->at++;
     look_at_next(pulls);
 }

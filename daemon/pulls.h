@@ -4,7 +4,8 @@
  * The life of a pull request after its job: open ones are looked at every forge.poll.
  *
  * Merged confirms the frontier. Closed unmerged takes the value out of it, and results that were
- * turned down only because of it are queued again.
+ * turned down only because of it are queued again. One that was deleted can never be merged: it is
+ * taken as closed, once the repository itself has answered.
  */
 
 #include "common/error.h"

@@ -265,7 +265,8 @@ static void on_judged_repository(struct gitea_call *call, const struct gitea_rep
                   config->forge.owner, config->forge.repo, call->failure.message);
         fail_unless_uncertain(call, &answer, &error);
     } else {
-        gitea_fail(call, NULL, &call->failure);
+        answer = (struct forge_answer){.gone = true, .retry_after_ms = -1};
+        gitea_fail(call, &answer, &call->failure);
     }
 }
 

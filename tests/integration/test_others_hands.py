@@ -210,3 +210,26 @@ def test_a_repository_that_is_not_what_it_was(winnowd, stand_in, gitea, project,
     assert log.decisions()["exp-1"] == "failed"
     assert set(stand_in.branches()) == {"experiment/exp-2"}
     assert [pull.head for pull in stand_in.pulls() if pull.state == "open"] == ["experiment/exp-2"]
+
+
+def test_a_pull_request_that_was_deleted_counts_as_closed(winnowd, stand_in, gitea, project):
+    """As administrators may do. Its value leaves the frontier, its place is free; its branch stays."""
+    winnowd.configure(forge={"poll": "200ms"}, queue={"max_open_pulls": 1})
+    log = winnowd.start()
+    winnowd.drop(improved(project, metric_before=1.0))
+    log.wait(experiment="exp-1", decision="promoted")
+    winnowd.drop(improved(project, "exp-2", 0.95))
+    log.wait(experiment="exp-2", decision="discarded")
+    tip = stand_in.branches()[OURS]
+    gitea.gone = True
+    log.wait(**REFUSED)  # the whole repository is away: no word about one pull request
+    assert log.all(msg="pull request is not at the forge any more; taken as closed unmerged") == []
+    del gitea.pulls[1]
+    gitea.gone = False
+    winnowd.process.send_signal(signal.SIGHUP)  # the forge is asked again at once
+    event = log.wait(msg="pull request is not at the forge any more; taken as closed unmerged", level="warning")
+    assert (event["experiment"], event["pull"]) == ("exp-1", "1")
+    log.wait(msg="pull request closed unmerged; its value leaves the frontier", requeued=1)
+    log.wait(experiment="exp-2", decision="promoted")
+    assert stand_in.branches()[OURS] == tip
+    harness.git("update-ref", "-d", f"refs/heads/{OURS}", directory=gitea.git_path)
