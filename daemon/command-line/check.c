@@ -6,6 +6,7 @@
 #include "daemon/command-line/patch-files.h"
 #include "daemon/command-line/place.h"
 #include "daemon/repository/glob.h"
+#include "daemon/repository/measured.h"
 #include "daemon/ruling.h"
 
 #include <fcntl.h>
@@ -207,25 +208,79 @@ static void append_file(struct check *check, const struct patch_file *file)
     text_append(check->text, "\n");
 }
 
-static void explain_files(struct check *check, const char *patch, size_t length)
+static void append_files(struct check *check, const struct patch_files *files)
+{
+    text_append_format(check->text, "it touches %zu file%s%s\n", files->count,
+                       files->count == 1 ? "" : "s",
+                       files->count ? ":" : ", so that the job would fail at compose");
+    for (size_t i = 0; i < files->count && i < FILE_LIMIT; i++)
+        append_file(check, &files->items[i]);
+    if (files->count > FILE_LIMIT)
+        text_append_format(check->text, "  and %zu more\n", files->count - FILE_LIMIT);
+}
+
+static void explain_patch(struct check *check, const char *patch, size_t length)
 {
     struct patch_files files = {0};
     struct error error;
 
+    text_append(check->text, "Change: ");
     if (patch_files_read(&files, patch, length, &error) < 0) {
-        text_append(check->text,
-                    "Change: git cannot read it, so that the job would fail at compose: ");
+        text_append(check->text, "git cannot read it, so that the job would fail at compose: ");
         text_append_visible(check->text, error.message, NULL);
         text_append(check->text, "\n");
     } else {
-        text_append_format(check->text, "Change: it touches %zu file%s:\n", files.count,
-                           files.count == 1 ? "" : "s");
+        append_files(check, &files);
     }
-    for (size_t i = 0; i < files.count && i < FILE_LIMIT; i++)
-        append_file(check, &files.items[i]);
-    if (files.count > FILE_LIMIT)
-        text_append_format(check->text, "  and %zu more\n", files.count - FILE_LIMIT);
     patch_files_free(&files);
+}
+
+/* Looks for the commit in a source. Returns whether it is there; what stands in the way is said. */
+static bool explain_commit_in(struct check *check, const char *source)
+{
+    const char *base = check->config->forge.base;
+    struct patch_files files = {0};
+    enum patch_since since;
+    struct error error;
+    bool known;
+
+    if (patch_files_of_commit(&files, &known, &since, source, check->ruling.result->commit, base,
+                              &error) < 0) {
+        text_append_format(check->text, "Change: it cannot be looked at in %s: ", source);
+        text_append_visible(check->text, error.message, NULL);
+        text_append(check->text, "\n");
+    } else if (known) {
+        text_append_format(check->text, "Change: that of commit %s in %s since ",
+                           check->ruling.result->commit, source);
+        if (since == PATCH_SINCE_BASE)
+            text_append_format(check->text, "%s, as it is known there: ", base);
+        else
+            text_append_format(check->text, "its parent, as %s is not known there: ", base);
+        append_files(check, &files);
+    }
+    patch_files_free(&files);
+    return known;
+}
+
+static void explain_commit(struct check *check)
+{
+    const struct config_list *sources = &check->config->sources;
+    const struct result *result = check->ruling.result;
+    bool meant = false;
+
+    for (size_t i = 0; i < sources->count; i++) {
+        if (!measured_is_meant(sources->items[i], result->repository))
+            continue;
+        meant = true;
+        if (explain_commit_in(check, sources->items[i]))
+            return;
+    }
+    text_append_format(check->text,
+                       "Change: commit %s %s, so that the job would fail at compose.\n",
+                       result->commit,
+                       meant            ? "is in no source that can be looked at from here"
+                       : sources->count ? "is looked for in a repository that is none of `sources`"
+                                        : "is looked for in `sources`; none are configured");
 }
 
 static void explain_change(struct check *check)
@@ -238,19 +293,13 @@ static void explain_change(struct check *check)
         text_append(check->text, "Change: there is none; commit, patch or diff would be one.\n");
         break;
     case RESULT_CHANGE_COMMIT:
-        text_append_format(check->text,
-                           "Change: that of commit %s, which is looked for in %s when "
-                           "its turn comes.\n",
-                           result->commit,
-                           check->config->sources.count
-                               ? "the configured sources"
-                               : "`sources`; none are configured, so that the job would fail");
+        explain_commit(check);
         break;
     case RESULT_CHANGE_PATCH:
-        explain_files(check, ruling->patch, ruling->patch_length);
+        explain_patch(check, ruling->patch, ruling->patch_length);
         break;
     case RESULT_CHANGE_DIFF:
-        explain_files(check, result->diff, strlen(result->diff));
+        explain_patch(check, result->diff, strlen(result->diff));
         break;
     }
 }

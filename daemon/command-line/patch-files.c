@@ -1,5 +1,6 @@
 #include "daemon/command-line/patch-files.h"
 
+#include "common/file.h"
 #include "common/memory.h"
 #include "common/process.h"
 #include "common/text.h"
@@ -7,16 +8,86 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <unistd.h>
 #include <uv.h>
 
 #define DEADLINE_MS  10000
 #define OUTPUT_LIMIT (4 * 1024 * 1024)
+#define HASH_SIZE    65
 
 struct run {
-    struct patch_files *files;
+    int status; /* of git; -1: it did not come to an end, and `error` says why */
+    char *output;
+    size_t length;
     struct error *error;
-    int status;
 };
+
+static void free_output(struct run *run)
+{
+    free(run->output);
+}
+
+static void on_ended(void *data, const struct process_result *result)
+{
+    struct run *run = data;
+    CLEANUP_TEXT struct text said = {0};
+    char how[PROCESS_DESCRIPTION_SIZE];
+
+    if (result->end == PROCESS_EXITED) {
+        run->status = result->status;
+        run->output = memory_copy_bytes(result->output, result->output_length);
+        run->length = result->output_length;
+        text_append_line(&said, result->errors, 200);
+        error_set(run->error, ERROR_PERMANENT, "%s", text_string(&said));
+    } else {
+        process_describe(how, sizeof(how), result);
+        error_set(run->error, ERROR_TRANSIENT, "git %s", how);
+    }
+}
+
+/*
+ * Runs git and waits for it. `run->error` holds what it said, unless its status is 0. Where a source is
+ * another user's, that it was configured is consent; its own configuration runs nothing: there is no
+ * transport that it may use for objects it lacks, and each diff is git's own.
+ */
+static void run_git(struct run *run, const char *git_dir, const char *const *arguments,
+                    const struct text *input)
+{
+    const char *search = getenv("PATH");
+    CLEANUP_FREE char *path = memory_format("PATH=%s", search ? search : "/usr/bin:/bin");
+    CLEANUP_FREE char *directory = memory_format("GIT_DIR=%s", git_dir);
+    const char *const environment[] = {
+        path,
+        directory,
+        "LC_ALL=C",
+        "GIT_CONFIG_NOSYSTEM=1",
+        "GIT_CONFIG_GLOBAL=/dev/null",
+        "GIT_CONFIG_COUNT=1",
+        "GIT_CONFIG_KEY_0=safe.directory",
+        "GIT_CONFIG_VALUE_0=*",
+        "GIT_ALLOW_PROTOCOL=none",
+        "GIT_NO_LAZY_FETCH=1",
+        "GIT_OPTIONAL_LOCKS=0",
+        NULL,
+    };
+    const struct process_options options = {
+        .argv = arguments,
+        .environment = environment,
+        .directory = "/",
+        .input = input ? input->data : NULL,
+        .input_length = input ? input->length : 0,
+        .deadline_ms = DEADLINE_MS,
+        .output_limit = OUTPUT_LIMIT,
+    };
+    uv_loop_t loop;
+
+    run->status = -1;
+    uv_loop_init(&loop);
+    process_start(&loop, &options, on_ended, run);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    uv_loop_close(&loop);
+}
 
 static long count_of(const char *word, char **end)
 {
@@ -51,58 +122,99 @@ static void parse(struct patch_files *files, const char *output, size_t length)
     }
 }
 
-static void on_ended(void *data, const struct process_result *result)
-{
-    struct run *run = data;
-    CLEANUP_TEXT struct text said = {0};
-
-    if (result->end == PROCESS_EXITED && result->status == 0) {
-        parse(run->files, result->output, result->output_length);
-        run->status = 0;
-    } else if (result->end == PROCESS_EXITED) {
-        text_append_line(&said, result->errors, 200);
-        run->status = error_set(run->error, ERROR_PERMANENT, "%s", text_string(&said));
-    } else {
-        char how[PROCESS_DESCRIPTION_SIZE];
-
-        process_describe(how, sizeof(how), result);
-        run->status = error_set(run->error, ERROR_TRANSIENT, "git apply %s", how);
-    }
-}
-
 int patch_files_read(struct patch_files *files, const char *patch, size_t length,
                      struct error *error)
 {
     static const char *const arguments[] = {"git", "apply", "--numstat", "-z", NULL};
-    const char *search = getenv("PATH");
-    CLEANUP_FREE char *path = memory_format("PATH=%s", search ? search : "/usr/bin:/bin");
-    const char *const environment[] = {path,
-                                       "LC_ALL=C",
-                                       "GIT_CONFIG_NOSYSTEM=1",
-                                       "GIT_CONFIG_GLOBAL=/dev/null",
-                                       "GIT_DIR=/dev/null",
-                                       NULL};
+    CLEANUP(free_output) struct run run = {.error = error};
     CLEANUP_TEXT struct text whole = {0};
-    struct process_options options = {
-        .argv = arguments,
-        .environment = environment,
-        .directory = "/",
-        .deadline_ms = DEADLINE_MS,
-        .output_limit = OUTPUT_LIMIT,
-    };
-    struct run run = {.files = files, .error = error, .status = -1};
-    uv_loop_t loop;
 
     text_append_bytes(&whole, patch, length);
     if (length > 0 && patch[length - 1] != '\n')
         text_append(&whole, "\n");
-    options.input = text_string(&whole);
-    options.input_length = whole.length;
-    uv_loop_init(&loop);
-    process_start(&loop, &options, on_ended, &run);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    uv_loop_close(&loop);
-    return run.status;
+    run_git(&run, "/dev/null", arguments, &whole);
+    if (run.status != 0)
+        return -1;
+    parse(files, run.output, run.length);
+    return 0;
+}
+
+/* ---- a commit ------------------------------------------------------------------------------------ */
+
+/* The commit that git prints; "" if there is none. */
+static int ask_for_commit(char commit[static HASH_SIZE], const char *git_dir,
+                          const char *const *arguments, struct error *error)
+{
+    CLEANUP(free_output) struct run run = {.error = error};
+
+    run_git(&run, git_dir, arguments, NULL);
+    commit[0] = '\0';
+    if (run.status < 0 || run.status > 1)
+        return -1;
+    if (run.status == 0)
+        snprintf(commit, HASH_SIZE, "%.*s", (int)strcspn(run.output, "\n"), run.output);
+    return 0;
+}
+
+static int find_commit(char commit[static HASH_SIZE], const char *git_dir, const char *name,
+                       struct error *error)
+{
+    CLEANUP_FREE char *wanted = memory_format("%s^{commit}", name);
+    const char *const arguments[] = {"git",  "rev-parse", "--verify", "--quiet", "--end-of-options",
+                                     wanted, NULL};
+
+    return ask_for_commit(commit, git_dir, arguments, error);
+}
+
+/* Where the commit left the base: as it is at the origin, or here, unless the commit is on it. */
+static int find_start(char start[static HASH_SIZE], enum patch_since *since, const char *git_dir,
+                      const char *commit, const char *base, struct error *error)
+{
+    static const char *const places[] = {"remotes/origin", "heads"};
+    CLEANUP_FREE char *parent = memory_format("%s^", commit);
+
+    *since = PATCH_SINCE_BASE;
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        CLEANUP_FREE char *reference = memory_format("refs/%s/%s", places[i], base);
+        const char *const arguments[] = {"git", "merge-base", commit, start, NULL};
+
+        if (find_commit(start, git_dir, reference, error) < 0 ||
+            (start[0] && ask_for_commit(start, git_dir, arguments, error) < 0))
+            return -1;
+        if (start[0] && strcmp(start, commit) != 0)
+            return 0;
+    }
+    *since = PATCH_SINCE_PARENT;
+    if (find_commit(start, git_dir, parent, error) < 0)
+        return -1;
+    return start[0] ? 0 : error_set(error, ERROR_PERMANENT, "it has no parent");
+}
+
+int patch_files_of_commit(struct patch_files *files, bool *known, enum patch_since *since,
+                          const char *source, const char *digits, const char *base,
+                          struct error *error)
+{
+    CLEANUP(free_output) struct run run = {.error = error};
+    CLEANUP_FREE char *inner = file_join(source, ".git");
+    const char *git_dir = access(inner, F_OK) == 0 ? inner : source;
+    char commit[HASH_SIZE], start[HASH_SIZE];
+    const char *const arguments[] = {"git",           "diff-tree",     "-r", "--no-renames",
+                                     "--no-ext-diff", "--no-textconv", "-z", "--numstat",
+                                     start,           commit,          NULL};
+
+    *known = false;
+    if (find_commit(commit, git_dir, digits, error) < 0)
+        return -1;
+    if (strncasecmp(commit, digits, strlen(digits)) != 0) /* none, or a tag of that name */
+        return 0;
+    if (find_start(start, since, git_dir, commit, base, error) < 0)
+        return -1;
+    run_git(&run, git_dir, arguments, NULL);
+    if (run.status != 0)
+        return -1;
+    parse(files, run.output, run.length);
+    *known = true;
+    return 0;
 }
 
 void patch_files_free(struct patch_files *files)

@@ -313,8 +313,7 @@ static void start_in_source(struct measuring *measuring, const char *const *word
     measuring->errand.step = git_start(repository->git, &command, callback, measuring);
 }
 
-/* Whether the source is one that the result may mean: by its path, or by its last component. */
-static bool is_meant(const char *source, const char *name)
+bool measured_is_meant(const char *source, const char *name)
 {
     const char *slash = strrchr(source, '/');
 
@@ -332,7 +331,7 @@ static void resolve_next(struct measuring *measuring)
     struct error error;
 
     while (measuring->source < sources->count &&
-           !is_meant(sources->items[measuring->source], measuring->name))
+           !measured_is_meant(sources->items[measuring->source], measuring->name))
         measuring->source++;
     if (measuring->source < sources->count) {
         start_in_source(measuring, words, NULL, resolved);
@@ -431,7 +430,7 @@ static void measuring_begin(void *data)
 
     measuring->errand.step = NULL;
     for (size_t i = 0; i < sources->count; i++)
-        meant = meant || is_meant(sources->items[i], measuring->name);
+        meant = meant || measured_is_meant(sources->items[i], measuring->name);
     if (meant) {
         resolve_next(measuring);
         return;

@@ -8,6 +8,8 @@
 #include "common/operation.h"
 #include "daemon/repository.h"
 
+#include <stdbool.h>
+
 struct measured {
     char commit[FORGE_HASH_SIZE];   /* in full */
     char own_tree[FORGE_HASH_SIZE]; /* the tree that was measured */
@@ -19,6 +21,10 @@ struct measured {
 
 /* `measured` is valid inside the callback only; NULL with an error. */
 typedef void (*measured_callback)(void *data, struct measured *measured, const struct error *error);
+
+/* Whether a result that names this repository (NULL: none) may mean the source: by its path, or by its
+ * last component. */
+bool measured_is_meant(const char *source, const char *name);
 
 /* Looks `digits`, the beginning of a commit's name, up in the source that `repository_name` names (NULL:
  * in all of them) and brings it onto `base`, which must be here. A commit that is missing, ambiguous,

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 from events import PATIENCE
-from harness import BINARY, ROOT, result
+from harness import BINARY, ROOT, git, result
 
 EVENT = re.compile(r'EVENT\((\w+),\s*\\?\s*"([^"]+)",\s*\\?\s*(\w+),\s*\\?\s*"([0-9a-f]{32})"\)')
 BUILT = os.path.dirname(BINARY)
@@ -126,6 +126,38 @@ def test_what_a_judgement_depends_on_is_said(winnowd):
     assert "commit 1234567" in line(text, "Change") and "none are configured" in line(text, "Change")
     _, text = check(winnowd, result("x", 6, metric="b"))
     assert "Job: none; later results are measured against this one." in text
+
+
+def test_the_files_of_a_commit_are_looked_up(winnowd, project):
+    winnowd.configure(sources=[str(winnowd.directory / "gone"), str(project.work)])
+    first, _ = project.experiment({"train.py": "def loss():\n    return 1\n"})
+    second, _ = project.experiment({"tox.ini": "[tox]\n"}, parent=first)
+    git("config", "diff.external", f"touch {winnowd.directory}/ran;", directory=project.work)
+
+    def said(commit, **more):
+        status, text = check(winnowd, result("x", 0.9, metric_before=1.0, commit=commit, **more))
+        assert status == 0
+        return text
+
+    text = said(second[:9])
+    assert f"it cannot be looked at in {winnowd.directory}/gone: " in text
+    assert f"Change: that of commit {second[:9]} in {project.work} since main, as it is known there: it touches 2 files:\n" in text
+    assert re.search(r"^  train.py \(\+\d+ -\d+\)$", text, re.MULTILINE)
+    assert re.search(r"^  tox.ini \(\+\d+ -\d+\): protected", text, re.MULTILINE)
+    assert "gone" not in said(second, repository="work")
+    assert "a repository that is none of `sources`" in said(second, repository="other")
+    assert "is in no source that can be looked at from here" in line(said("1234567", repository="work"), "Change")
+    git("branch", "-q", "-f", "1234567", first, directory=project.work)
+    assert "is in no source" in line(said("1234567", repository="work"), "Change")
+
+    # An experimenter who commits on the base: then it is the parent that it is compared with.
+    base = project.tip
+    git("update-ref", "-d", "refs/remotes/origin/main", directory=project.work)
+    git("update-ref", "refs/heads/main", second, directory=project.work)
+    text = said(second, repository="work")
+    git("update-ref", "refs/heads/main", base, directory=project.work)
+    assert "since its parent, as main is not known there: it touches 1 file:" in text and "train.py" not in text
+    assert not (winnowd.directory / "ran").exists()
 
 
 def test_results_that_wait_are_said(winnowd, project):
