@@ -47,7 +47,7 @@ struct forge_answer {
     size_t pull_count;
     int64_t retry_after_ms; /* with a transient error: what the forge asked for; else -1 */
     bool conflict;          /* with a permanent error: the thing exists already (409) */
-    bool unauthorized;     /* with a permanent error: every other call would fail as well: the token
+    bool unauthorized; /* with a permanent error: every other call would fail as well: the token
                                is not (or no longer) good, the repository moved, archived or gone */
     bool gone; /* with a permanent error of look_pull: there is none any more, though the repository
                   answers. Only where nothing but a deletion can be behind that */

@@ -18,10 +18,12 @@
 struct health {
     uv_loop_t *loop;
     struct forge *forge;
+    struct repository *repository; /* NULL: git is not asked */
     void (*changed)(void *data);
     void *data;
     struct operation *under_way; /* the check, or the pause before it */
     enum health_state state;
+    bool ask_git; /* git was refused something: the forge's API alone does not tell */
     unsigned attempt;
     char reason[1024];
 };
@@ -74,21 +76,39 @@ static void enter(struct health *health, enum health_state state, const char *re
     health->changed(health->data);
 }
 
-static void on_checked(void *data, const struct forge_answer *answer, const struct error *error)
+static void conclude(struct health *health, const struct error *error, int64_t retry_after_ms)
 {
-    struct health *health = data;
-
-    health->under_way = NULL;
     if (!error) {
         health->attempt = 0;
         enter(health, HEALTH_WELL, "");
     } else if (error->kind == ERROR_TRANSIENT) {
-        check_after(health, backoff_asked_ms(++health->attempt, answer->retry_after_ms));
+        check_after(health, backoff_asked_ms(++health->attempt, retry_after_ms));
         enter(health, HEALTH_DOWN, error->message);
     } else {
         check_after(health, REFUSED_EVERY_MS);
         enter(health, HEALTH_REFUSED, error->message);
     }
+}
+
+static void on_git_looked(void *data, const struct repository_refs *refs, const struct error *error)
+{
+    struct health *health = data;
+
+    (void)refs;
+    health->under_way = NULL;
+    health->ask_git = error != NULL;
+    conclude(health, error, -1);
+}
+
+static void on_checked(void *data, const struct forge_answer *answer, const struct error *error)
+{
+    struct health *health = data;
+
+    health->under_way = NULL;
+    if (!error && health->ask_git && health->repository)
+        health->under_way = repository_look(health->repository, NULL, on_git_looked, health);
+    else
+        conclude(health, error, answer->retry_after_ms);
 }
 
 static void check(void *data)
@@ -135,6 +155,17 @@ void health_suspect(struct health *health, int64_t retry_after_ms)
         return;
     health->state = HEALTH_UNKNOWN;
     check_after(health, retry_after_ms > 0 ? backoff_asked_ms(1, retry_after_ms) : 0);
+}
+
+void health_suspect_git(struct health *health)
+{
+    health->ask_git = true;
+    health_suspect(health, -1);
+}
+
+void health_use_git(struct health *health, struct repository *repository)
+{
+    health->repository = repository;
 }
 
 void health_look(struct health *health)

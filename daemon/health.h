@@ -11,6 +11,7 @@
 
 #include "common/error.h"
 #include "daemon/forge.h"
+#include "daemon/repository.h"
 
 #include <stdint.h>
 #include <uv.h>
@@ -40,6 +41,13 @@ void health_look(struct health *health);
 
 /* A job met a fault: check at once. `retry_after_ms` as the forge asked, -1 if it did not. */
 void health_suspect(struct health *health, int64_t retry_after_ms);
+
+/* git was refused something for good: it is asked as well, until it can look at the base again. So
+ * where the forge's API is fine and git is not, the queue is held, and not every job fails. */
+void health_suspect_git(struct health *health);
+
+/* What git is asked by; must outlive it. */
+void health_use_git(struct health *health, struct repository *repository);
 
 /* The pause before try number `attempt` (from 1), in milliseconds: doubling from half a second, at
  * most five minutes, a quarter of it by chance so that many waiters do not come back at once. */

@@ -182,7 +182,9 @@ void job_failed(struct job *job, const struct error *error)
     tally_try(job, TALLY_FAILED);
     /* What was refused here may be refused to all (the token, the repository): that is found out before
      * the next job meets it. */
-    if (steps[job->record.step].start_needs_forge)
+    if (steps[job->record.step].start_needs_forge && job->record.step <= STEP_PUSH)
+        health_suspect_git(job->workshop->health);
+    else if (steps[job->record.step].start_needs_forge)
         health_suspect(job->workshop->health, -1);
     begin_undo(job, error->message, DECISION_FAILED);
 }

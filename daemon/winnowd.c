@@ -322,6 +322,7 @@ static int build_pipeline(struct winnowd *winnowd, struct error *error)
     };
 
     health_new(&winnowd->health, &winnowd->loop, winnowd->forge, on_health_changed, winnowd);
+    health_use_git(winnowd->health, winnowd->repository);
     winnowd->workshop = (struct workshop){
         .loop = &winnowd->loop,
         .config = winnowd->config,

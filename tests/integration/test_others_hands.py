@@ -224,7 +224,7 @@ def test_a_pull_request_that_was_deleted_counts_as_closed(winnowd, stand_in, git
     gitea.gone = True
     log.wait(**REFUSED)  # the whole repository is away: no word about one pull request
     assert log.all(msg="pull request is not at the forge any more; taken as closed unmerged") == []
-    del gitea.pulls[1]
+    deleted = gitea.pulls.pop(1)
     gitea.gone = False
     winnowd.process.send_signal(signal.SIGHUP)  # the forge is asked again at once
     event = log.wait(msg="pull request is not at the forge any more; taken as closed unmerged", level="warning")
@@ -232,4 +232,22 @@ def test_a_pull_request_that_was_deleted_counts_as_closed(winnowd, stand_in, git
     log.wait(msg="pull request closed unmerged; its value leaves the frontier", requeued=1)
     log.wait(experiment="exp-2", decision="promoted")
     assert stand_in.branches()[OURS] == tip
-    harness.git("update-ref", "-d", f"refs/heads/{OURS}", directory=gitea.git_path)
+    assert winnowd.stop() == 0
+    gitea.pulls[1] = deleted  # so that what the daemon wrote to is seen to have been one
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_git_is_refused_where_the_api_is_fine(winnowd, stand_in, gitea, project, status):
+    """Held as for a refused token: the others do not fail one after the other."""
+    gitea.faults.add(status=status, body="no", path=r"/info/refs$", count=None)
+    for number in range(1, 4):
+        winnowd.drop(improved(project, f"exp-{number}", 1 - number / 10, metric_before=1.0))
+    log = winnowd.start()
+    log.wait(**REFUSED)
+    gitea.faults.clear()
+    assert log.all(experiment="exp-2", msg="step started") == []
+    winnowd.process.send_signal(signal.SIGHUP)
+    log.wait(experiment="exp-1", decision="failed")
+    for name in ("exp-2", "exp-3"):
+        log.wait(experiment=name, decision="promoted")
+    assert log.all(msg="step failed", experiment=lambda name: name != "exp-1") == []
