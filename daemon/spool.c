@@ -134,6 +134,8 @@ static void begin_pass(struct spool *spool)
     spool->held_any = false;
     spool->round++;
     spool->phase = SPOOL_LISTING;
+    /* The first turn may still be due, where the timer was faster: libuv keeps its callback otherwise. */
+    uv_idle_stop(&spool->turn);
     uv_idle_start(&spool->turn, on_turn);
 }
 

@@ -245,6 +245,20 @@ static void on_pace(uv_timer_t *timer)
     put(growing, "x");
 }
 
+static void a_timer_that_is_due_at_the_first_turn_does_no_harm(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t begun_ns;
+
+    write_file(fixture, "a.json", "{}");
+    begin(fixture, 1, NEVER_MS);
+    begun_ns = uv_hrtime();
+    while (uv_hrtime() - begun_ns < 5 * 1000 * 1000)
+        continue;
+    until_handed(fixture, 1);
+    until_idle(fixture);
+}
+
 static void without_a_watch_the_timer_finds_files(void **state)
 {
     struct fixture *fixture = *state;
@@ -496,6 +510,7 @@ int main(void)
         TEST(a_file_that_was_made_and_is_closed_while_it_is_looked_at),
         TEST(later_files_wait_for_a_slow_writer_but_not_for_long),
         TEST(without_events_a_file_settles_and_whole_json_does_not_have_to),
+        TEST(a_timer_that_is_due_at_the_first_turn_does_no_harm),
         TEST(without_a_watch_the_timer_finds_files),
         TEST(a_linked_file_is_taken),
         TEST(what_is_no_regular_file_is_handed_on_unopened),
