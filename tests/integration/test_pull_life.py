@@ -320,9 +320,9 @@ def test_the_most_improved_goes_first(winnowd, project, metric, sign, parallel):
         ("best", 1.0 - sign * 0.4, more), ("worse", 1.0 + sign * 0.1, more), ("better", 1.0 - sign * 0.2, more),
         parallel=parallel,
     )  # fmt: skip
-    assert decisions == {
-        "first": "baseline", "good": "superseded", "best": "promoted", "worse": "superseded", "better": "superseded",
-    }  # fmt: skip
+    # Whether the baseline was settled when it was taken in depends on which files were read in one go.
+    assert decisions.pop("worse") in ("discarded", "superseded")
+    assert decisions == {"first": "baseline", "good": "superseded", "best": "promoted", "better": "superseded"}
     assert started == ["best"]
 
 
