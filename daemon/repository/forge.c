@@ -277,6 +277,16 @@ static void push_discard(struct operation *operation)
     free(push);
 }
 
+/* git names what is damaged by its path. Put aside, the next try finds nothing to push and the job
+ * fails, instead of trying for a day; the next job makes the repository anew. */
+static void look_for_damage(const struct push *push, const struct process_result *result,
+                            struct error *error)
+{
+    if (error->kind == ERROR_TRANSIENT && git_found_damage(result) &&
+        strstr(result->errors, push->errand.repository->directory))
+        repository_discard_damaged(&push->errand, error);
+}
+
 static void push_ended(void *data, const struct process_result *result)
 {
     struct push *push = data;
@@ -286,8 +296,10 @@ static void push_ended(void *data, const struct process_result *result)
     struct error error;
 
     push->errand.step = NULL;
-    if (failed)
+    if (failed) {
         push_failure(&error, result, "pushing the branch");
+        look_for_damage(push, result, &error);
+    }
     push_discard(&push->errand.operation);
     callback(callback_data, failed ? &error : NULL);
 }

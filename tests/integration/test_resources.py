@@ -413,3 +413,35 @@ def test_locks_in_the_private_repository_are_removed_at_the_start(winnowd, proje
     assert winnowd.once().decisions() == {"exp-2": "promoted"}
     assert [name for name in LOCKS if (own / name).exists()] == []
     assert set(packs) <= set(own.glob("objects/pack/*"))
+
+
+# The private repository.
+
+
+def damage(own, how):
+    if how == "gone":
+        shutil.rmtree(own)
+    elif how == "config":
+        (own / "config").write_text("[core\n")
+    elif how == "head":
+        (own / "HEAD").unlink()
+    for path in own.glob("objects/??/*" if how == "objects" else "objects/pack/*.pack" if how == "packs" else ".none"):
+        path.chmod(0o600)
+        path.write_bytes(b"")
+    for path in own.glob("objects/??/*" if how == "packs" else ".none"):
+        path.unlink()
+
+
+@pytest.mark.parametrize("how", ["gone", "objects", "packs", "config", "head"])
+def test_a_private_repository_that_is_damaged_under_a_job(winnowd, project, forge, how):
+    """Between compose and push: this job's commit is lost, and the next one makes the repository anew."""
+    go = a_gate_of_files(winnowd)
+    log = winnowd.start()
+    winnowd.drop(improved(project, metric_before=1.0))
+    eventually((winnowd.directory / "begun").exists)
+    damage(winnowd.state / "repository.git", how)
+    go.touch()
+    assert log.wait(experiment="exp-1", decision="failed")["step"] == "push"
+    winnowd.drop(improved(project, "exp-2", 0.8))
+    log.wait(experiment="exp-2", decision="promoted")
+    assert set(forge.branches()) == {"experiment/exp-2"}
