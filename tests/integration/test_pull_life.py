@@ -1,6 +1,8 @@
 """What becomes of a pull request after its job, and of what was decided because of it; which goes first."""
 
 import contextlib
+import os
+import pathlib
 import signal
 import sqlite3
 import time
@@ -208,7 +210,14 @@ def test_thousands_that_wait_block_nothing(winnowd, project):
     winner = log.wait(decision="promoted", experiment=lambda name: name.startswith("many-"))["experiment"]
     assert winner == names[0]
     assert log.wait_until(lambda: log.text.count("decision=superseded") + log.text.count("decision=discarded") == 7999)
-    assert log.all(msg="the loop was blocked") == []
+    # The processor's time, as a machine with much else to do delays the loop all the same: it was half
+    # a second, and more than four where each of them was looked for among all.
+    assert seconds_worked(winnowd) < 2
+
+
+def seconds_worked(winnowd):
+    fields = pathlib.Path(f"/proc/{winnowd.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_closed_and_nothing_else_to_compare_with(winnowd, project):
