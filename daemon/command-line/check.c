@@ -249,6 +249,11 @@ static bool explain_commit_in(struct check *check, const char *source)
         text_append_format(check->text, "Change: it cannot be looked at in %s: ", source);
         text_append_visible(check->text, error.message, NULL);
         text_append(check->text, "\n");
+    } else if (known && since == PATCH_SINCE_NEVER) {
+        text_append_format(check->text,
+                           "Change: commit %s is part of %s already, as it is known in %s, so that "
+                           "the job would fail at compose.\n",
+                           check->ruling.result->commit, base, source);
     } else if (known) {
         text_append_format(check->text, "Change: that of commit %s in %s since ",
                            check->ruling.result->commit, source);

@@ -183,6 +183,10 @@ static int find_start(char start[static HASH_SIZE], enum patch_since *since, con
             return -1;
         if (start[0] && strcmp(start, commit) != 0)
             return 0;
+        if (start[0] && i == 0) {
+            *since = PATCH_SINCE_NEVER;
+            return 0;
+        }
     }
     *since = PATCH_SINCE_PARENT;
     if (find_commit(start, git_dir, parent, error) < 0)
@@ -209,10 +213,12 @@ int patch_files_of_commit(struct patch_files *files, bool *known, enum patch_sin
         return 0;
     if (find_start(start, since, git_dir, commit, base, error) < 0)
         return -1;
-    run_git(&run, git_dir, arguments, NULL);
-    if (run.status != 0)
-        return -1;
-    parse(files, run.output, run.length);
+    if (*since != PATCH_SINCE_NEVER) {
+        run_git(&run, git_dir, arguments, NULL);
+        if (run.status != 0)
+            return -1;
+        parse(files, run.output, run.length);
+    }
     *known = true;
     return 0;
 }

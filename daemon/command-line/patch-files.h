@@ -30,6 +30,7 @@ int patch_files_read(struct patch_files *files, const char *patch, size_t length
 enum patch_since {
     PATCH_SINCE_BASE,   /* with where it left the base, as its repository knows that */
     PATCH_SINCE_PARENT, /* with its parent, as the base is not known there */
+    PATCH_SINCE_NEVER,  /* with nothing: it is part of the base already, and has no files */
 };
 
 /* The same for the commit whose name begins with `digits` in the repository `source`, which is only

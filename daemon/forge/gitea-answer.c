@@ -145,8 +145,8 @@ static const char *remedy(long status)
 {
     switch (status) {
     case 401:
-        return "the forge does not accept the token (mend forge.token_file or the credential "
-               "gitea-token): ";
+        return "the forge does not accept the token (mend forge.token_file, the credential "
+               "gitea-token or GITEA_TOKEN): ";
     case 403:
         return "the token may not do this (its scopes, or the rights of its user; mend "
                "forge.token_file): ";

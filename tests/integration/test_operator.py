@@ -150,6 +150,8 @@ def test_the_files_of_a_commit_are_looked_up(winnowd, project):
     git("branch", "-q", "-f", "1234567", first, directory=project.work)
     assert "is in no source" in line(said("1234567", repository="work"), "Change")
 
+    assert "is part of main already" in line(said(project.tip, repository="work"), "Change")
+
     # An experimenter who commits on the base: then it is the parent that it is compared with.
     base = project.tip
     git("update-ref", "-d", "refs/remotes/origin/main", directory=project.work)
