@@ -101,7 +101,7 @@ def test_a_wrong_configuration_fails_the_reload(unit, winnowd):
     """What the unit runs first: quiet when all is well, and where the error is when it is not."""
     look, signal = settings(unit)["ExecReload"]
     assert signal == "/bin/kill -HUP $MAINPID"
-    words = shlex.split(look.replace("/etc/winnowd/winnowd.yaml", str(winnowd.file)))
+    words = shlex.split(look.replace("/etc/winnowd/winnowd.yaml", str(winnowd.file)).replace("$$", "$"))
 
     def reload():
         done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE)
@@ -111,7 +111,10 @@ def test_a_wrong_configuration_fails_the_reload(unit, winnowd):
     assert reload() == (0, "", "")
     winnowd.write_configuration("quue: {parallel: 2}\n")
     status, shown, said = reload()
-    assert (status, shown) == (78, "") and f"{winnowd.file}:1:1: " in said
+    assert (status, shown) == (1, "") and f"{winnowd.file}:1:1: " in said
+    winnowd.write_configuration()
+    (winnowd.state / "winnowd.db").write_text("no store at all, which is another trouble")
+    assert reload()[0] == 0
 
 
 def test_a_test_that_is_killed_does_not_stop_the_service(unit):
