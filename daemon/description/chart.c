@@ -8,7 +8,7 @@
 #define POINTS_DRAWN  50
 #define LABEL_LIMIT   24
 #define LABELS_LIMIT  80   /* letters that stand side by side below the chart, on a phone as well */
-#define NUMBERS_LIMIT 20   /* more numbers than that are left to Mermaid's own choice */
+#define NUMBERS_LIMIT 16   /* more numbers than that are left to Mermaid's own choice */
 #define CHART_MAX     1e15 /* beyond, and below its inverse, digits alone do not say it well */
 
 /* Two colours that are plain on a light and on a dark page, which the first of Mermaid's own is not;
