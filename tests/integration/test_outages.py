@@ -1,5 +1,6 @@
 """Outages of the forge: what passes delays, what is final is undone, and nothing is done twice."""
 
+import datetime
 import pathlib
 import signal
 
@@ -201,6 +202,23 @@ def test_retry_for_ends_it(winnowd, stand_in, gitea, project, moment, step):
     log = winnowd.start()
     failed = log.wait(experiment="exp-1", decision="failed")
     assert failed["step"] == step and "queue.retry_for" in failed["reason"]
+    assert_nothing_left(stand_in)
+
+
+@pytest.mark.parametrize("appears", [True, False])
+def test_a_job_that_ends_while_its_branch_may_still_appear(winnowd, stand_in, gitea, project, appears):
+    """Its undo waits until that can no longer be, and only then is there nothing to undo."""
+    winnowd.configure(queue={"retry_for": "1s"})
+    gitea.faults.add("hang", seconds=7, then="proceed" if appears else "close", **MOMENTS["branch"])
+    gitea.faults.add("bad_gateway", count=3, nth=2, **MOMENTS["look"])
+    winnowd.drop(improved(project))
+    log = winnowd.start()
+    failed = log.wait(experiment="exp-1", decision="failed")
+    assert failed["step"] == "branch" and "queue.retry_for" in failed["reason"]
+    (ended,) = log.all(experiment="exp-1", msg="undo ended", step="branch")
+    began = log.all(experiment="exp-1", msg="step started", step="branch")[0]
+    took = datetime.datetime.fromisoformat(ended["time"][:-1]) - datetime.datetime.fromisoformat(began["time"][:-1])
+    assert took.total_seconds() > (6.5 if appears else 9.9)
     assert_nothing_left(stand_in)
 
 
