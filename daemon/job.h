@@ -62,7 +62,7 @@ struct job {
     bool admitted;        /* judged for the last time: the branch may move */
     bool settled;         /* by a person, see settled_as */
     enum pull_state settled_as;
-    uint64_t step_began;    /* uv_now() */
+    uint64_t step_began; /* uv_now() */
 
     struct operation *operation; /* the one thing under way: a call of the step's, or a pause */
 

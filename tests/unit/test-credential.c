@@ -131,6 +131,7 @@ static void test_credential_order(void **state)
     assert_int_equal(credential_load(&token, config, &error), 0);
     assert_string_equal(token, "fromdirectory");
     assert_null(getenv("GITEA_TOKEN"));
+    free(TAKE(token));
 
     /* What stands in the way of a credential is said; nothing else is taken in its place. */
     setenv("CREDENTIALS_DIRECTORY", path, 1);
