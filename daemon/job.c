@@ -145,15 +145,25 @@ static bool tried_long_enough(const struct job *job)
                (int64_t)job->workshop->config->queue.retry_for_ms;
 }
 
-void job_later(struct job *job, const struct error *error, int64_t retry_after_ms)
+/* Where the forge was never asked for a branch, nothing is to be undone there: one that refuses need not be
+ * waited for. */
+static bool needs_forge(const struct job *job)
 {
     const struct step *step = &steps[job->record.step];
+
+    if (job_undoing(job))
+        return step->undo_needs_forge && job->record.branch_posted_ms != 0;
+    return step->start_needs_forge;
+}
+
+void job_later(struct job *job, const struct error *error, int64_t retry_after_ms)
+{
     struct error last = *error;
 
     job->operation = NULL;
     note_step(job, "later", error->message);
     tally_try(job, TALLY_LATER);
-    if (job_undoing(job) ? step->undo_needs_forge : step->start_needs_forge)
+    if (needs_forge(job))
         health_suspect(job->workshop->health, retry_after_ms);
     if (!job_undoing(job) && tried_long_enough(job)) {
         last.kind = ERROR_PERMANENT;
@@ -394,7 +404,6 @@ static void run(void *data)
 {
     struct job *job = data;
     bool undoing = job_undoing(job);
-    const struct step *step;
 
     if (job->settled || (!undoing && job->record.step == STEP_COUNT)) {
         end_promoted(job);
@@ -406,9 +415,7 @@ static void run(void *data)
         end(job, job->record.outcome, job->record.reason);
         return;
     }
-    step = &steps[job->record.step];
-    if ((undoing ? step->undo_needs_forge : step->start_needs_forge) &&
-        health_state(job->workshop->health) != HEALTH_WELL) {
+    if (needs_forge(job) && health_state(job->workshop->health) != HEALTH_WELL) {
         park(job);
         return;
     }
