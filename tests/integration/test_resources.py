@@ -245,8 +245,10 @@ def test_no_descriptors_left(winnowd, project, forge, step):
     waits = log.wait(experiment="exp-1", msg="step could not be done now; trying again")
     assert "open files" in waits["reason"].lower()
     winnowd.drop(result("exp-2", 2.0, metric_before=1.0))
-    log.wait(level="warning", reason=lambda text: "open files" in text.lower(), msg=lambda text: "spool" in text)
-    assert log.decisions() == {}
+    # A descriptor that the step gave back may do to read a file, and so to decide it; never to move it.
+    log.wait(level="warning", reason=lambda text: "open files" in text.lower(),
+             msg=lambda text: "spool" in text or text == "file could not be moved; trying again")  # fmt: skip
+    assert winnowd.waiting() == ["exp-2.json"] and "exp-1" not in log.decisions()
     limit_descriptors(winnowd, None)
     log.wait(experiment="exp-1", decision="promoted")
     log.wait(experiment="exp-2", decision="discarded", seconds=40)
