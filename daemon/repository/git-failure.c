@@ -29,6 +29,10 @@ static const char *const shortages[] = {
     "Read-only file system",
     "Input/output error",
     "write error", /* "… Out of diskspace", of the index */
+    "could not write",
+    "unable to write",
+    "failed to write",
+    "could not set '", /* a line of a new repository's configuration */
     NULL,
 };
 

@@ -24,6 +24,9 @@ static const struct {
      ERROR_TRANSIENT, "sha1 file 'scratch/index-1.lock' write error. Out of diskspace"},
     {GIT_LOCAL, "error: unable to create temporary file: No space left on device\nfatal: failed\n",
      ERROR_TRANSIENT, "failed"},
+    {GIT_LOCAL, "error: could not set 'core.repositoryformatversion' to '0'\n", ERROR_TRANSIENT,
+     "could not set 'core.repositoryformatversion'"},
+    {GIT_LOCAL, "error: unable to write file .git/HEAD\n", ERROR_TRANSIENT, "unable to write file"},
     {GIT_FORGE, "fatal: write error: Disk quota exceeded\n", ERROR_TRANSIENT, "write error"},
     {GIT_LOCAL, "fatal: open(x): Too many open files\n", ERROR_TRANSIENT, "Too many open files"},
     /* What is wrong here stays wrong. */
