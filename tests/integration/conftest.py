@@ -33,6 +33,12 @@ def stand_in(request, project):
     made.stop()
 
 
+@pytest.fixture
+def gitea(stand_in):
+    """What is behind it: its faults, its records, its branches."""
+    return stand_in.gitea
+
+
 @pytest.fixture(params=["1.15", "1.25"] + (["real"] if os.environ.get(REAL) else []))
 def any_gitea(request, project):
     """The same, and a real server where there is one."""

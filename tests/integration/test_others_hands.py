@@ -24,11 +24,6 @@ def stand_in(project):
 
 
 @pytest.fixture
-def gitea(stand_in):
-    return stand_in.gitea
-
-
-@pytest.fixture
 def winnowd(gitea_winnowd):
     return gitea_winnowd
 

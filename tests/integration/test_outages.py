@@ -34,11 +34,6 @@ def stand_in(project):
 
 
 @pytest.fixture
-def gitea(stand_in):
-    return stand_in.gitea
-
-
-@pytest.fixture
 def winnowd(gitea_winnowd):
     return gitea_winnowd.configure(forge={"timeout": "1s", "reviewers": ["Timmy"]})
 
