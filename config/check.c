@@ -52,40 +52,36 @@ static bool url_has(CURLU *url, CURLUPart part)
     return has;
 }
 
-static const char *check_url_parts(CURLU *url)
+/* libcurl mends what it can, e.g. one slash or three for two, and git knows the schemes in small
+ * letters only; what is configured must need neither. */
+static bool spelled_out(const char *text)
 {
-    char *scheme = NULL;
-    bool spoken;
+    size_t scheme = !strncmp(text, "http://", 7) ? 7 : 8;
 
-    if (curl_url_get(url, CURLUPART_SCHEME, &scheme, 0))
-        return "an http or https URL";
-    spoken = !strcmp(scheme, "http") || !strcmp(scheme, "https");
-    curl_free(scheme);
-    if (!spoken || !url_has(url, CURLUPART_HOST))
-        return "an http or https URL";
-    if (url_has(url, CURLUPART_USER) || url_has(url, CURLUPART_PASSWORD))
-        return "a URL without a user and password (see forge.token_file)";
-    if (url_has(url, CURLUPART_FRAGMENT))
-        return "a URL without a fragment";
-    return NULL;
+    return (scheme == 7 || !strncmp(text, "https://", 8)) && text[scheme] != '/' &&
+           !strpbrk(text, " \t\r\n\\") && visible(text);
 }
 
 const char *config_check_url(const char *text)
 {
     CURLU *url = curl_url();
-    const char *wanted = "an http or https URL";
+    const char *wanted = NULL;
 
-    /* libcurl mends what it can, e.g. one slash for two; what is configured must not need that. */
-    if (url && strstr(text, "://") && !strpbrk(text, " \t\r\n\\") && visible(text) &&
-        !curl_url_set(url, CURLUPART_URL, text, 0))
-        wanted = check_url_parts(url);
+    if (!spelled_out(text))
+        wanted = "a URL that begins with http:// or https://";
+    else if (!url || curl_url_set(url, CURLUPART_URL, text, 0) || !url_has(url, CURLUPART_HOST))
+        wanted = "a URL with a host, and a port of at most 65535";
+    else if (url_has(url, CURLUPART_USER) || url_has(url, CURLUPART_PASSWORD))
+        wanted = "a URL without a user and password (see forge.token_file)";
+    else if (url_has(url, CURLUPART_FRAGMENT))
+        wanted = "a URL without a fragment";
     curl_url_cleanup(url);
     return wanted;
 }
 
 const char *config_check_server(const char *text)
 {
-    return strchr(text, '?') ? "an http or https URL without a query" : config_check_url(text);
+    return strchr(text, '?') ? "a URL without a query" : config_check_url(text);
 }
 
 const char *config_check_git_url(const char *text)

@@ -71,6 +71,14 @@ static void check_metric(const struct config *config, const struct config_metric
     require(!metric->has_baseline || isfinite(metric->baseline));
 }
 
+static bool is_url(const char *text)
+{
+    const char *host = strstr(text, "://");
+
+    return host && (!strncmp(text, "http:", 5) || !strncmp(text, "https:", 6)) &&
+           (host == text + 4 || host == text + 5) && host[3] && host[3] != '/';
+}
+
 /* The base is out of reach of everything that the daemon does below its prefix. */
 static void check_forge(const struct config *config)
 {
@@ -84,7 +92,7 @@ static void check_forge(const struct config *config)
     if (config->forge.kind == FORGE_LOCAL)
         check_path(config->forge.path);
     else
-        require(*config->forge.owner && *config->forge.repo && strstr(config->forge.url, "://"));
+        require(*config->forge.owner && *config->forge.repo && is_url(config->forge.url));
 }
 
 static void check(const struct config *config)
@@ -103,6 +111,8 @@ static void check(const struct config *config)
     check_list(&config->validation.environment);
     check_list(&config->validation.pass_environment);
     check_list(&config->validation.requires);
+    for (size_t i = 0; i < config->validation.requires.count; i++)
+        require(is_url(config->validation.requires.items[i]));
     require(config->validation.timeout_ms > 0 && config->forge.timeout_ms > 0);
     require(config->queue.parallel >= 1 && config->queue.parallel <= 64);
     require(config->metric_count > 0);

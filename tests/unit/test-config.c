@@ -256,9 +256,9 @@ static void test_environment_overrides(void **state)
     config_free(config);
 
     setenv("GITEA_URL", "ftp://u:geheim@e", 1);
-    assert_problems(LEAST,
-                    "GITEA_URL: forge.url: found \"ftp://***@e\", an http or https URL would "
-                    "do\n");
+    assert_problems(LEAST, "GITEA_URL: forge.url: found \"ftp://***@e\", a URL that begins with "
+                           "http:// or https:// would "
+                           "do\n");
 }
 
 static void test_all_problems_in_one_go(void **state)
@@ -436,6 +436,10 @@ static void test_forge_values(void **state)
     assert_forge_refused("url: 'ftp://forge.example'");
     assert_forge_refused("url: 'http://'");
     assert_forge_refused("url: 'http:/forge.example'");
+    assert_forge_refused("url: 'http:///forge.example'");
+    assert_forge_refused("url: 'https:/git/:////'");
+    assert_forge_refused("url: 'file://forge.example'");
+    assert_forge_refused("url: 'HTTP://forge.example'");
     assert_forge_refused("url: 'http://u:p@forge.example'");
     assert_forge_refused("url: 'http://u@forge.example'");
     assert_forge_refused("url: 'http://forge.example/?a=b'");
