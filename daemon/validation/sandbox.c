@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
@@ -63,50 +64,116 @@ static void hide(struct sandbox *sandbox, const char *path)
         append(&sandbox->hidden, TAKE(real));
 }
 
+/* The user's own, whatever HOME says; a system user may have one that is part of the system. */
+static void hide_home(struct sandbox *sandbox)
+{
+    const struct passwd *user = getpwuid(geteuid());
+    struct stat status;
+
+    hide(sandbox, getenv("HOME"));
+    if (geteuid() && user && !stat(user->pw_dir, &status) && status.st_uid == geteuid())
+        hide(sandbox, user->pw_dir);
+}
+
+static int compare_places(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* As it is now: a place may have been made since the last run. */
 static void hide_all(struct sandbox *sandbox)
 {
     const struct config *config = sandbox->config;
+    /* Logs and mail are guarded by groups that the daemon's user may be in, and what a process that
+     * crashed had in its memory by a user number. */
     const char *const places[] = {
         "/home",
         "/root",
         "/tmp",
         "/var/tmp",
         "/run",
+        "/var/log",
+        "/var/mail",
+        "/var/spool",
+        "/var/backups",
+        "/var/crash",
+        "/var/lib/systemd/coredump",
+        "/etc/ssl/private",
         "/etc/credstore",
         "/etc/credstore.encrypted",
         (WINNOWD_SYSCONFDIR "/winnowd"),
         "/etc/winnowd",
     };
 
+    sandbox_free_arguments(sandbox->hidden.items);
+    sandbox->hidden = (struct config_list){0};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         hide(sandbox, places[i]);
-    hide(sandbox, getenv("HOME"));
+    for (size_t i = 0; i < config->sources.count; i++)
+        hide(sandbox, config->sources.items[i]);
+    hide_home(sandbox);
     hide(sandbox, getenv("CREDENTIALS_DIRECTORY"));
     hide(sandbox, config->state); /* checkouts, too: the one of a run comes back on top */
     hide(sandbox, config->spool);
     hide(sandbox, config->forge.outbox);
     hide(sandbox, config->forge.kind == FORGE_LOCAL ? config->forge.path : NULL);
+    /* What lies in another place comes behind it: it would be covered, and could not be closed. */
+    qsort(sandbox->hidden.items, sandbox->hidden.count, sizeof(char *), compare_places);
+}
+
+/* Whether a path is the place or lies in it. */
+static bool is_in(const char *path, const char *place)
+{
+    size_t length = strlen(place);
+
+    return !strncmp(path, place, length) && (path[length] == '/' || !path[length]);
 }
 
 static bool is_hidden(const struct sandbox *sandbox, const char *path)
 {
-    for (size_t i = 0; i < sandbox->hidden.count; i++) {
-        size_t length = strlen(sandbox->hidden.items[i]);
-
-        if (!strncmp(path, sandbox->hidden.items[i], length) &&
-            (path[length] == '/' || !path[length]))
+    for (size_t i = 0; i < sandbox->hidden.count; i++)
+        if (is_in(path, sandbox->hidden.items[i]))
             return true;
-    }
     return false;
 }
 
-/* Brings a hidden file or directory back, to be read. */
+static bool holds_hidden(const struct sandbox *sandbox, const char *path)
+{
+    for (size_t i = 0; i < sandbox->hidden.count; i++)
+        if (is_in(sandbox->hidden.items[i], path))
+            return true;
+    return false;
+}
+
+/* Whether it lies in something that was brought back already. */
+static bool is_shown(const struct config_list *arguments, const char *path)
+{
+    for (size_t i = 0; i + 2 < arguments->count; i++)
+        if (!strcmp(arguments->items[i], "--ro-bind") && is_in(path, arguments->items[i + 2]))
+            return true;
+    return false;
+}
+
+/* Brings a hidden file or directory back, to be read, but nothing that would uncover a whole hidden
+ * place: where it is, and under the name that it goes by. A name that is in sight is left as it is: it
+ * may be a link, and bubblewrap cannot put anything there. */
 static void show(const struct sandbox *sandbox, struct config_list *arguments, const char *path)
 {
     CLEANUP_FREE char *real = realpath(path, NULL);
+    const char *const names[] = {real, path};
 
-    if (real && is_hidden(sandbox, real))
-        append_copies(arguments, (const char *const[]){"--ro-bind", real, path, NULL});
+    if (!real || holds_hidden(sandbox, real))
+        return;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (is_hidden(sandbox, names[i]) && !is_shown(arguments, names[i]))
+            append_copies(arguments, (const char *const[]){"--ro-bind", real, names[i], NULL});
+}
+
+static bool is_bin(const char *directory)
+{
+    size_t length = strlen(directory);
+
+    return length >= 4 && !strcmp(directory + length - 4, "/bin");
 }
 
 /* A directory of programs, and beside one called `bin` what they are made of: an interpreter or a
@@ -118,7 +185,7 @@ static void show_programs(const struct sandbox *sandbox, struct config_list *arg
     size_t length = strlen(directory);
 
     show(sandbox, arguments, directory);
-    if (length < 4 || strcmp(directory + length - 4, "/bin") != 0)
+    if (!is_bin(directory))
         return;
     for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
         CLEANUP_FREE char *other = memory_format("%.*s/%s", (int)(length - 4), directory,
@@ -139,7 +206,8 @@ static void show_path(const struct sandbox *sandbox, struct config_list *argumen
             show_programs(sandbox, arguments, entry);
 }
 
-/* Where a program of a virtual environment really lies, and where the environment's python does. */
+/* Where a program of a virtual environment really lies, and where the environment's python does. What
+ * lies beside a program elsewhere may be anything, a whole home: then the program alone is shown. */
 static void show_origin(const struct sandbox *sandbox, struct config_list *arguments,
                         const char *program, unsigned depth)
 {
@@ -150,6 +218,8 @@ static void show_origin(const struct sandbox *sandbox, struct config_list *argum
     if (!slash || slash == real || !is_hidden(sandbox, real))
         return;
     *slash = '\0';
+    if (!is_bin(real))
+        return;
     show_programs(sandbox, arguments, real);
     python = memory_format("%s/python3", real);
     if (depth)
@@ -298,7 +368,7 @@ static bool probe_ended(pid_t child, int errors, struct text *said)
 }
 
 /* Whether the sandbox can be made here and now. Where not, `why` gets what bubblewrap says. */
-static bool probe(const struct sandbox *sandbox, char **why)
+static bool probe(struct sandbox *sandbox, char **why)
 {
     struct config_list arguments = {0};
     CLEANUP_TEXT struct text said = {0};
@@ -308,6 +378,7 @@ static bool probe(const struct sandbox *sandbox, char **why)
     pid_t child;
     bool works = false;
 
+    hide_all(sandbox);
     enclose(sandbox, &arguments, NULL, NULL);
     append(&arguments, memory_copy("/bin/true"));
     posix_spawn_file_actions_init(&actions);
@@ -339,7 +410,6 @@ static void find_bubblewrap(struct sandbox *sandbox, char **why)
         *why = memory_copy(error.message);
         return;
     }
-    hide_all(sandbox);
     if (probe(sandbox, why))
         return;
     /* A hardened unit refuses a proc file system of one's own; then the one there is must do, in
@@ -369,8 +439,8 @@ static void describe(struct sandbox *sandbox, const char *why)
     if (sandbox->program)
         sandbox->sentence = memory_copy(
             "tests run in bubblewrap: the system is read-only to them, homes, state, spool, "
-            "configuration and credentials are out of sight, nothing that they start outlives "
-            "them; the network is shared, abstract sockets included");
+            "sources, logs, configuration and credentials are out of sight, nothing that they "
+            "start outlives them; the network is shared, abstract sockets included");
     else
         sandbox->sentence = memory_format(
             "tests run without a sandbox: they can read and change whatever the daemon's user can, "
@@ -413,7 +483,7 @@ void sandbox_freep(struct sandbox **sandbox)
     sandbox_free(*sandbox);
 }
 
-char **sandbox_arguments(const struct sandbox *sandbox, const struct checkout *checkout,
+char **sandbox_arguments(struct sandbox *sandbox, const struct checkout *checkout,
                          const char *program)
 {
     const struct config *config = sandbox->config;
@@ -421,8 +491,10 @@ char **sandbox_arguments(const struct sandbox *sandbox, const struct checkout *c
 
     /* The launcher stays outside: it may need what the sandbox hides, or carry it elsewhere. */
     append_copies(&arguments, (const char *const *)config->validation.launcher.items);
-    if (sandbox->program)
+    if (sandbox->program) {
+        hide_all(sandbox);
         enclose(sandbox, &arguments, checkout, program);
+    }
     limit(sandbox, &arguments);
     append_copies(&arguments, (const char *const *)config->validation.command.items);
     return arguments.items;

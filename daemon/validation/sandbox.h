@@ -4,13 +4,15 @@
  * What stands between the code under test and the machine.
  *
  * With bubblewrap: user, process, IPC and host name spaces of its own, the whole system read-only, an
- * empty /tmp of bounded size, and in the place of home directories, /run (with it the buses), the
- * daemon's state, its spool, its configuration and its credentials nothing at all. Only the checkout
- * can be written to. When the command ends, or the daemon dies, so does all that it started.
+ * empty /tmp of bounded size, and in the place of home directories, /run (with it the buses), logs,
+ * mail, sources, the daemon's state, its spool, its configuration and its credentials nothing at all.
+ * Only the checkout can be written to. When the command ends, or the daemon dies, so does all that it
+ * started.
  *
  * The network is shared, since tests talk to model servers and package indexes; with it come abstract
- * sockets, which no file system can hide. What the PATH names stays in sight, even where it lies in a
- * hidden place.
+ * sockets, which no file system can hide. Even where they lie in a hidden place, these stay in sight:
+ * the directories that PATH names, beside a `bin` its libraries, the command's program, and what these
+ * are links to. What would uncover a hidden place as a whole does not.
  *
  * With and without it validation.limits hold, by prlimit. Processes are counted for the sandbox alone
  * where there is one, else for the user; for root not at all.
@@ -32,8 +34,8 @@ void sandbox_free(struct sandbox *sandbox); /* NULL-safe */
 void sandbox_freep(struct sandbox **sandbox);
 
 /* The arguments that run the configured command, launcher in front, in the checkout: NULL-terminated.
- * `program` is where the command's program was found. Array and strings are the caller's. */
-char **sandbox_arguments(const struct sandbox *sandbox, const struct checkout *checkout,
+ * `program` is where the command's program was found. What is hidden is looked up anew. Array and strings are the caller's. */
+char **sandbox_arguments(struct sandbox *sandbox, const struct checkout *checkout,
                          const char *program);
 void sandbox_free_arguments(char **arguments); /* NULL-safe */
 

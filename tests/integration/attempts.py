@@ -114,6 +114,11 @@ def see_homes():
     return found + ([FACTS["home"]] if os.path.isdir(FACTS["home"]) and os.listdir(FACTS["home"]) else [])
 
 
+def see_the_logs():
+    return [path for place in ("/var/log", "/var/mail", "/var/spool", "/var/lib/systemd/coredump") if os.path.isdir(place)
+            for path in glob.glob(place + "/*") if not FACTS["spool"].startswith(path)]
+
+
 def see_the_bus():
     names = [name for name in os.listdir("/run") if name != "systemd"]
     return names + [path for path in ("/run/dbus/system_bus_socket", "/run/systemd/private", "/run/systemd/journal") if os.path.exists(path)]
@@ -165,7 +170,7 @@ def rename_the_machine():
 
 ATTEMPTS = [token_in_the_environment, token_in_proc, token_in_files, token_in_git, descriptors, terminal, limits,
             write_to_the_repository, write_to_the_spool, write_to_the_store, see_the_state, see_the_spool,
-            see_the_configuration, see_homes, see_the_bus, write_to_the_system, memory_without_bound, see_the_daemon,
+            see_the_configuration, see_homes, see_the_logs, see_the_bus, write_to_the_system, memory_without_bound, see_the_daemon,
             kill_the_daemon, become_root, mount_it_anew, rename_the_machine]
 
 

@@ -128,6 +128,47 @@ def test_an_attempt_without_a_sandbox(attempt, findings, monkeypatch):
         assert got, "the attempt fails by itself, and proves nothing about the sandbox"
 
 
+@needs_bubblewrap
+def test_what_lies_beside_a_program(house):
+    """In a hidden place the program alone is shown, and of a source, whose configuration may hold a password, nothing."""
+    source = house.directory / "theirs"
+    git("init", "-q", str(source))
+    git("config", "remote.origin.url", "https://ada:the-secret@example.org/", directory=source)
+    (house.home / "id_rsa").write_text("the-secret")
+    program = house.home / "check"
+    program.write_text(f"#!/bin/sh\ncat {house.home}/id_rsa {source}/.git/config\nls {house.home} {source}\necho LOOKED\n")
+    program.chmod(0o755)
+    for folder in (house.home, source):
+        lodger.belong_all(folder)
+    house.configure(sources=[str(source)])
+    judge(house, [str(program)], sandbox="bubblewrap")
+    said = house.output_of("exp-1")
+    assert "LOOKED" in said and "the-secret" not in said and "id_rsa\n" not in said, said
+
+
+@needs_bubblewrap
+def test_programs_in_hidden_places(house):
+    """A link to a program, as pipx makes it; a PATH that leads through a link; an environment in a source."""
+    source = house.directory / "theirs"
+    git("init", "-q", str(source))
+    places = {"first": house.home / ".local/share/venvs/first", "second": house.home / "tools", "third": source / ".venv"}
+    for name, place in places.items():
+        for folder in ("bin", "lib"):
+            (place / folder).mkdir(parents=True)
+        (place / "lib/word").write_text(f"{name} ")
+        (place / "bin" / name).write_text(f"#!/bin/sh\ncat {place}/lib/word\ncase $0 in */first) second; third;; esac\n")
+        (place / "bin" / name).chmod(0o755)
+    (house.home / ".local/bin").mkdir()
+    (house.home / ".local/bin/first").symlink_to(places["first"] / "bin/first")
+    (house.directory / "shortcut").symlink_to(house.home)
+    for folder in (house.home, source):
+        lodger.belong_all(folder)
+    house.environment["PATH"] = f"{house.home}/.local/bin:{house.directory}/shortcut/tools/bin:{source}/.venv/bin:{harness.PATH}"
+    house.configure(sources=[str(source)])
+    judge(house, ["first"], sandbox="bubblewrap")
+    assert "first second third" in house.output_of("exp-1")
+
+
 # What the daemon says of it.
 
 

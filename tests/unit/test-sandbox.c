@@ -57,9 +57,10 @@ static void test_hidden_places(void **state)
     setenv("CREDENTIALS_DIRECTORY", credentials, 1);
     assert_int_equal(begin(fixture, "sandbox: auto"), 0);
     made = sandbox_new(&sandbox, fixture->config, &fixture->error);
+    if (!made)
+        arguments = sandbox_arguments(sandbox, &checkout, "/bin/sh");
     unsetenv("CREDENTIALS_DIRECTORY");
     assert_int_equal(made, 0);
-    arguments = sandbox_arguments(sandbox, &checkout, "/bin/sh");
     if (strstr(arguments[0], "bwrap")) {
         assert_hidden(arguments, "/tmp");
         assert_hidden(arguments, state_path);
@@ -70,6 +71,20 @@ static void test_hidden_places(void **state)
     sandbox_free_arguments(arguments);
     sandbox_free(sandbox);
     checkout_free(&checkout);
+}
+
+/* One that holds another comes first: it would cover the other, which could not be closed then. */
+static void test_hidden_places_in_each_other(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *validation = memory_format(
+        "sandbox: bubblewrap}\nsources: [%s/project/.git, %s/project]\nqueue: {",
+        fixture->directory, fixture->directory);
+
+    if (begin(fixture, "sandbox: bubblewrap"))
+        skip();
+    end(fixture);
+    assert_int_equal(begin(fixture, validation), 0);
 }
 
 /* Programs that the PATH names are in sight, though they lie in a hidden place. */
@@ -129,6 +144,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_bubblewrap, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hidden_places, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_hidden_places_in_each_other, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bubblewrap_shows_programs, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_bubblewrap, setup, teardown),
     };
