@@ -253,6 +253,25 @@ static void describe(struct validation_outcome *outcome, const struct process_re
                  text_string(&command), end, (double)result->duration_ms / 1000);
 }
 
+/* Whether bubblewrap could not make the sandbox, or a launcher did not launch it: that says nothing about
+ * the tests, not even with an exit status of 0. Out of time is out of time. */
+static bool never_began(struct run *run, const struct process_result *result)
+{
+    CLEANUP_TEXT struct text why = {0};
+    const char *last = strrchr(result->tail, '\n');
+    char end[PROCESS_DESCRIPTION_SIZE];
+
+    if (result->end == PROCESS_TIMED_OUT || !sandbox_is_there(run->validation->sandbox) ||
+        checkout_has_begun(&run->checkout))
+        return false;
+    process_describe(end, sizeof end, result);
+    text_append_line(&why, last ? last + 1 : result->tail, 200);
+    error_set(&run->error, ERROR_TRANSIENT,
+              "the tests did not begin: what should start them %s%s%s", end,
+              why.length ? " and said: " : "", text_string(&why));
+    return true;
+}
+
 static void on_command(void *data, const struct process_result *result)
 {
     struct run *run = data;
@@ -280,6 +299,10 @@ static void on_command(void *data, const struct process_result *result)
     if (outcome.verdict != VALIDATION_PASSED &&
         (run->filled || run->free_after < FULL_BELOW_BYTES)) {
         run->step = checkout_remove(run->validation->loop, &run->checkout, on_emptied, run);
+        return;
+    }
+    if (never_began(run, result)) {
+        finish(run, NULL, &run->error);
         return;
     }
     describe(&outcome, result);

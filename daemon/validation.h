@@ -46,9 +46,9 @@ int validation_new(struct validation **validation, uv_loop_t *loop, const struct
 void validation_free(struct validation *validation); /* NULL-safe; runs must be over */
 
 /* Asks the URLs of validation.requires, clones, runs, judges. A requirement that does not answer 2xx,
- * a full disk, a command that cannot be started for want of processes: transient error. A command
- * that does not exist, tests that fill the disk: permanent. Otherwise the outcome, whatever its verdict. The checkout is left
- * for validation_remove(). */
+ * a full disk, a command that cannot be started for want of processes, a sandbox that cannot be made
+ * now: transient error. A command that does not exist, tests that fill the disk: permanent. Otherwise
+ * the outcome, whatever its verdict. The checkout is left for validation_remove(). */
 typedef void (*validation_callback)(void *data, const struct validation_outcome *outcome,
                                     const struct error *error);
 struct operation *validation_run(struct validation *validation, const char *experiment_id,

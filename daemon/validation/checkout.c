@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct checkout checkout_name(const char *parent, const char *experiment_id)
@@ -19,6 +20,7 @@ struct checkout checkout_name(const char *parent, const char *experiment_id)
     checkout.source = file_join(checkout.directory, "source");
     checkout.home = file_join(checkout.directory, "home");
     checkout.temporary = file_join(checkout.directory, "tmp");
+    checkout.begun = file_join(checkout.directory, "begun");
     checkout.note = memory_format("%s/.%s", parent, experiment_id);
     return checkout;
 }
@@ -29,6 +31,7 @@ void checkout_free(struct checkout *checkout)
     free(checkout->source);
     free(checkout->home);
     free(checkout->temporary);
+    free(checkout->begun);
     free(checkout->note);
     *checkout = (struct checkout){0};
 }
@@ -106,6 +109,7 @@ static struct operation *start_work(uv_loop_t *loop, const struct checkout *chec
         .source = memory_copy(checkout->source),
         .home = memory_copy(checkout->home),
         .temporary = memory_copy(checkout->temporary),
+        .begun = memory_copy(checkout->begun),
         .note = memory_copy(checkout->note),
     };
     work->make = make;
@@ -126,6 +130,13 @@ struct operation *checkout_remove(uv_loop_t *loop, const struct checkout *checko
                                   checkout_callback callback, void *data)
 {
     return start_work(loop, checkout, false, callback, data);
+}
+
+bool checkout_has_begun(const struct checkout *checkout)
+{
+    struct stat status;
+
+    return lstat(checkout->begun, &status) == 0;
 }
 
 int checkout_note(const struct checkout *checkout, int id, struct error *error)

@@ -6,6 +6,7 @@
  *     <state>/checkouts/ID/source   the clone, where the command runs
  *     <state>/checkouts/ID/home     HOME
  *     <state>/checkouts/ID/tmp      TMPDIR
+ *     <state>/checkouts/ID/begun    made by the sandbox, which then lets the tests begin
  *     <state>/checkouts/.ID         which process group runs there: its number, when it began, on
  *                                   which boot. An ID never begins with a dot.
  *
@@ -16,6 +17,7 @@
 #include "common/error.h"
 #include "common/operation.h"
 
+#include <stdbool.h>
 #include <uv.h>
 
 struct checkout {
@@ -23,6 +25,7 @@ struct checkout {
     char *source;
     char *home;
     char *temporary;
+    char *begun;
     char *note;
 };
 
@@ -41,6 +44,9 @@ struct operation *checkout_make(uv_loop_t *loop, const struct checkout *checkout
  * fine. */
 struct operation *checkout_remove(uv_loop_t *loop, const struct checkout *checkout,
                                   checkout_callback callback, void *data);
+
+/* Whether the sandbox has let anything begin there. */
+bool checkout_has_begun(const struct checkout *checkout);
 
 /* Notes that the group led by process `id`, just started, runs in the checkout. */
 int checkout_note(const struct checkout *checkout, int id, struct error *error);

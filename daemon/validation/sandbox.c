@@ -283,6 +283,14 @@ static void enclose_proc(const struct sandbox *sandbox, struct config_list *argu
                       (const char *const[]){"--ro-bind-try", places[i], places[i], NULL});
 }
 
+/* The last thing that bubblewrap does, so that a sandbox that could not be made is told from tests that
+ * fail. It makes the directory on which it then mounts something; that cannot be removed inside. */
+static void mark_begun(struct config_list *arguments, const struct checkout *checkout)
+{
+    append_copies(arguments, (const char *const[]){"--size", "4096", "--tmpfs", checkout->begun,
+                                                   "--remount-ro", checkout->begun, NULL});
+}
+
 /* The prefix that makes the sandbox; `checkout` is NULL for the probe, which has none. */
 static void enclose(const struct sandbox *sandbox, struct config_list *arguments,
                     const struct checkout *checkout, const char *program)
@@ -312,6 +320,8 @@ static void enclose(const struct sandbox *sandbox, struct config_list *arguments
                       (const char *const[]){"--bind", checkout->directory, checkout->directory,
                                             "--chdir", checkout->source, NULL});
     close_places(sandbox, arguments);
+    if (checkout)
+        mark_begun(arguments, checkout);
     append(arguments, memory_copy("--"));
 }
 

@@ -14,6 +14,9 @@
  * the directories that PATH names, beside a `bin` its libraries, the command's program, and what these
  * are links to. What would uncover a hidden place as a whole does not.
  *
+ * In the checkout a mark says that the sandbox was made and the command begun: without it there is no
+ * verdict, whatever the exit status of bubblewrap or of a launcher in front of it.
+ *
  * With and without it validation.limits hold, by prlimit. Processes are counted for the sandbox alone
  * where there is one, else for the user; for root not at all.
  */

@@ -252,6 +252,39 @@ def test_root_in_the_sandbox_cannot_change_the_kernel(winnowd, project):
     assert said.count("LOOKED") == 3 and "SEEN" not in said
 
 
+# What is no verdict on the tests.
+
+
+def false_start(house, name, said):
+    """A program in the place of another, which ends at its first run in front of tests without running any."""
+    real = shutil.which(name, path=harness.PATH)
+    program = house.directory / "tools" / name
+    program.parent.mkdir(exist_ok=True)
+    mark = house.directory / "false-start"
+    # The probe at start is left alone: it has no working directory.
+    program.write_text(f'#!/bin/sh\ncase " $* " in *" --chdir "*) ;; *) exec {real} "$@";; esac\ntest -e {mark} && exec {real} "$@"\n>{mark}; {said}\n')
+    program.chmod(0o755)
+    lodger.belong(house.directory)
+    house.environment["PATH"] = f"{program.parent}:{harness.PATH}"
+    return str(program)
+
+
+@needs_bubblewrap
+@pytest.mark.parametrize("name, said", [
+    ("bwrap", "echo bwrap: Creating new namespace failed: Resource temporarily unavailable >&2; exit 1"),
+    ("env", "echo no node is free; exit 0"),
+], ids=["bubblewrap", "launcher"])  # fmt: skip
+def test_tests_that_never_began(house, name, said):
+    """Neither passed nor failed: a sandbox that could not be made now, a launcher that launched nothing."""
+    program = false_start(house, name, said)
+    house.configure(validation={"sandbox": "bubblewrap", "launcher": [] if name == "bwrap" else [program]})
+    tricks = "rmdir ../begun; mv ../begun ../x; unshare -Urm sh -c 'umount ../begun; rmdir ../begun; mv ../begun ../x'"
+    log = judge(house, ["sh", "-c", f"echo they ran; {tricks}; test ! -w ../begun"])
+    (event,) = log.all(msg="step could not be done now; trying again", step="validate")
+    assert "did not begin" in event["reason"] and ("namespace" in event["reason"] or "no node" in event["reason"])
+    assert "they ran" in house.output_of("exp-1")
+
+
 # What would go on after the end.
 
 
