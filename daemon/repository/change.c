@@ -316,7 +316,7 @@ static bool is_submodule(const struct change_entry *entry, void *data)
 
 static bool is_protected(const struct change_entry *entry, void *data)
 {
-    return glob_match_any(data, entry->path);
+    return glob_match_any(data, entry->path) || tox_owns(entry->path);
 }
 
 static bool is_linked_tox(const struct change_entry *entry, void *data)

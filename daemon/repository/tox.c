@@ -4,7 +4,8 @@
  * TOML is cut into its expressions (a table header, or a key with its value), for which it is enough
  * to know strings, comments and brackets. Each expression belongs to tox if its full name begins with
  * tool.tox. INI is read by lines, and more eagerly where a section of tox begins than where one ends,
- * since readers differ in what they take for a line.
+ * since readers differ in what they take for a line and for a section's head. tox 3 takes `[x,testenv]`
+ * and `[{test}env]` for sections of that name as well, and with tox 4 [DEFAULT] is part of every section.
  */
 
 #include "daemon/repository/tox.h"
@@ -222,6 +223,18 @@ void tox_orders_toml(struct text *orders, const char *bytes, size_t length)
     }
 }
 
+static bool contains(const struct span *span, const char *word)
+{
+    return memmem(span->at, (size_t)(span->end - span->at), word, strlen(word)) != NULL;
+}
+
+/* Whether what stands behind a bracket may be the head of a section that tox reads. */
+static bool names_tox(const struct span *head)
+{
+    return starts_with(head, "tox") || contains(head, "testenv") || contains(head, "DEFAULT") ||
+           contains(head, "{");
+}
+
 /* Whether the line opens a section of tox to any reader: nothing but blanks stands before the bracket
  * since the line began, or since a character that some readers take for a line's end (a vertical tab,
  * a separator, U+2028) or for nothing (a byte order mark, a no-break space). */
@@ -242,7 +255,40 @@ static bool opens_tox(const char *line, const char *end)
 
         struct span span = {name, end};
 
-        if (starts_with(&span, "tox") || starts_with(&span, "testenv"))
+        if (names_tox(&span))
+            return true;
+    }
+    return false;
+}
+
+/* Whether the line is a section's head to every reader: to some a bracket that is not closed goes on with
+ * the value above it, as does one with a comment in it. */
+static bool is_head(const char *line, const char *end)
+{
+    const char *at = line + 1;
+
+    if (*line != '[')
+        return false;
+    while (at < end && (is_text(*at) || is_blank(*at)) && !strchr("#;]", *at))
+        at++;
+    if (at == end || *at != ']' || at == line + 1)
+        return false;
+    for (at++; at < end && isspace((unsigned char)*at);)
+        at++;
+    return at == end || *at == '#' || *at == ';';
+}
+
+/* Whether orders take something from a section that is not tox's: `{[other]key}`. */
+static bool refers_elsewhere(const struct text *orders)
+{
+    const char *bytes = text_string(orders);
+    struct span span = {bytes, bytes + orders->length};
+
+    for (; span.at < span.end; span.at++) {
+        if (!starts_with(&span, "{["))
+            continue;
+        span.at += 2;
+        if (!starts_with(&span, "tox") && !starts_with(&span, "testenv"))
             return true;
     }
     return false;
@@ -259,12 +305,24 @@ void tox_orders_ini(struct text *orders, const char *bytes, size_t length)
         line_end = line_end ? line_end + 1 : end;
         if (opens_tox(line, line_end))
             inside = true;
-        else if (*line == '[')
+        else if (is_head(line, line_end))
             inside = false;
         if (inside)
             text_append_bytes(orders, line, (size_t)(line_end - line));
         line = line_end;
     }
+    if (refers_elsewhere(orders))
+        text_append_bytes(orders, bytes, length);
+}
+
+bool tox_owns(const char *path)
+{
+    static const char *const files[] = {"tox.toml", "toxfile.py", "☣.py", ".tox"};
+
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (strcmp(path, files[i]) == 0)
+            return true;
+    return strncmp(path, ".tox/", 5) == 0;
 }
 
 bool tox_reads(const char *path)

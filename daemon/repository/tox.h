@@ -13,6 +13,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Whether all of a file is tox's: its orders in tox.toml, the code that tox 4 runs as a plugin of its own,
+ * and the environments below .tox, which it takes as they are where it finds them made. (tox.ini is left
+ * to change.protect.) */
+bool tox_owns(const char *path);
+
 /* Whether a path is a file in which tox looks for orders besides tox.ini. */
 bool tox_reads(const char *path);
 
@@ -20,7 +25,7 @@ bool tox_reads(const char *path);
  * other spelling of them. Nothing is appended where there are none. */
 void tox_orders_toml(struct text *orders, const char *bytes, size_t length);
 
-/* The same of setup.cfg: the sections tox:… and testenv…. */
+/* The same of setup.cfg: the sections tox:… and testenv…, and all of it where these refer to others. */
 void tox_orders_ini(struct text *orders, const char *bytes, size_t length);
 
 /* Whether the orders of a file differ between two versions; a version that is not there is NULL. */

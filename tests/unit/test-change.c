@@ -150,6 +150,11 @@ static void test_kinds(void **state)
     assert_non_null(strstr(judge("160000", "a"), "submodule: a"));
     assert_non_null(strstr(judge("040000", "a"), "unknown kind: a"));
     assert_non_null(strstr(judge("100644", "tox.ini"), "protected files: tox.ini"));
+    assert_non_null(strstr(judge("100644", "tox.toml"), "protected files: tox.toml"));
+    assert_non_null(strstr(judge("100644", "toxfile.py"), "protected files"));
+    assert_non_null(strstr(judge("100644", "☣.py"), "protected files"));
+    assert_non_null(strstr(judge("100755", ".tox/unit/bin/python"), "protected files"));
+    assert_non_null(strstr(judge("120000", ".tox"), "protected files"));
     assert_non_null(strstr(judge("120000", "pyproject.toml"), "links of protected files"));
 }
 
@@ -313,12 +318,20 @@ static void test_ini(void **state)
         "\ufeff[tox:tox]\n",
         "a\u2028[ tox:tox]\n",
         "a\r[tox:tox]\r",
+        "[x,testenv:unit]\n",
+        "[{test}env]\n",
+        "[DEFAULT]\ncommands = true\n",
     };
     static const char *const none[] = {"", "[metadata]\nx = [tox:tox]\n", "[other]\n",
                                        "x=a[tox]\n"};
     static const char old[] = "[tox:tox]\na = 1\n[metadata]\nname = x\n";
     static const char hidden[] =
         "[tox:tox]\na = 1\n\v[other]\ncommands = x\n[metadata]\nname = x\n";
+    static const char unclosed[] = "[tox:tox]\na = 1\n[x = 1\nb = 2\n[metadata]\nname = x\n";
+    static const char commented[] = "[tox:tox]\na = 1\n[#]\nb = 2\n[metadata]\nname = x\n";
+    static const char referring[] = "[tox:tox]\na = {[metadata]name}\n[metadata]\nname = x\n";
+    static const char referring_altered[] =
+        "[tox:tox]\na = {[metadata]name}\n[metadata]\nname = y\n";
     static const char harmless[] = "[tox:tox]\na = 1\n[metadata]\nname = y\n";
 
     for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
@@ -330,6 +343,10 @@ static void test_ini(void **state)
             fail_msg("orders seen in: %s", none[i]);
     }
     assert_true(tox_orders_differ("setup.cfg", old, strlen(old), hidden, strlen(hidden)));
+    assert_true(tox_orders_differ("setup.cfg", old, strlen(old), unclosed, strlen(unclosed)));
+    assert_true(tox_orders_differ("setup.cfg", old, strlen(old), commented, strlen(commented)));
+    assert_true(tox_orders_differ("setup.cfg", referring, strlen(referring), referring_altered,
+                                  strlen(referring_altered)));
     assert_false(tox_orders_differ("setup.cfg", old, strlen(old), harmless, strlen(harmless)));
 }
 
