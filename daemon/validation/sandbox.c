@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <linux/keyctl.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -18,6 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -459,12 +461,20 @@ static void describe(struct sandbox *sandbox, const char *why)
             why ? "; bubblewrap does not work here: " : "", why ? why : "");
 }
 
+/* Keys of the session in which the daemon was started, a login's, are open to all that comes from it, name
+ * spaces or not. The daemon has no use for them; where the kernel knows of none, that is just as well. */
+static void leave_keys(void)
+{
+    syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
+}
+
 int sandbox_new(struct sandbox **sandboxp, const struct config *config, struct error *error)
 {
     CLEANUP(sandbox_freep) struct sandbox *sandbox = memory_new(sizeof *sandbox);
     CLEANUP_FREE char *why = NULL;
 
     sandbox->config = config;
+    leave_keys();
     if (find_limiter(sandbox, error))
         return -1;
     if (config->validation.sandbox != SANDBOX_NONE)

@@ -17,8 +17,9 @@
  * In the checkout a mark says that the sandbox was made and the command begun: without it there is no
  * verdict, whatever the exit status of bubblewrap or of a launcher in front of it.
  *
- * With and without it validation.limits hold, by prlimit. Processes are counted for the sandbox alone
- * where there is one, else for the user; for root not at all.
+ * With and without it the keys of the daemon's session are left behind, and validation.limits hold, by
+ * prlimit. Processes are counted for the sandbox alone where there is one, else for the user; for root
+ * not at all.
  */
 
 #include "common/error.h"
@@ -30,14 +31,15 @@
 struct sandbox;
 
 /* Looks which sandbox the configuration asks for and whether it works here, by running it once;
- * blocks for that. On 0 `*sandbox` is the caller's. Permanent error where bubblewrap is demanded and
+ * blocks for that. The calling thread, and what it starts, get a session keyring of their own. On 0 `*sandbox` is the caller's. Permanent error where bubblewrap is demanded and
  * does not work, or there is no prlimit. `config` must outlive it. */
 int sandbox_new(struct sandbox **sandbox, const struct config *config, struct error *error);
 void sandbox_free(struct sandbox *sandbox); /* NULL-safe */
 void sandbox_freep(struct sandbox **sandbox);
 
 /* The arguments that run the configured command, launcher in front, in the checkout: NULL-terminated.
- * `program` is where the command's program was found. What is hidden is looked up anew. Array and strings are the caller's. */
+ * `program` is where the command's program was found. What is hidden is looked up anew. Array and
+ * strings are the caller's. */
 char **sandbox_arguments(struct sandbox *sandbox, const struct checkout *checkout,
                          const char *program);
 void sandbox_free_arguments(char **arguments); /* NULL-safe */

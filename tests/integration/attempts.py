@@ -7,7 +7,7 @@ nothing. The findings are printed in one line, which the tests of the sandbox re
 import json
 
 CODE = '''
-import glob, json, os, resource, socket, subprocess, unittest
+import ctypes, glob, json, os, resource, socket, subprocess, unittest
 
 FACTS = json.loads(FACTS_AS_TEXT)
 TOKEN = FACTS["nekot"][::-1].encode()
@@ -119,6 +119,14 @@ def see_the_logs():
             for path in glob.glob(place + "/*") if not FACTS["spool"].startswith(path)]
 
 
+def see_the_keys():
+    """Of the session in which the daemon was started: whoever comes from it has them."""
+    libc, number = ctypes.CDLL(None), {"x86_64": 250, "aarch64": 219}.get(os.uname().machine)
+    key = libc.syscall(number, 10, -3, b"user", b"winnowd-tests", 0) if number else -1  # KEYCTL_SEARCH
+    found = ctypes.create_string_buffer(64)
+    return libc.syscall(number, 11, key, found, 64) > 0 and found.value.decode() if key > 0 else None  # KEYCTL_READ
+
+
 def see_the_bus():
     names = [name for name in os.listdir("/run") if name != "systemd"]
     return names + [path for path in ("/run/dbus/system_bus_socket", "/run/systemd/private", "/run/systemd/journal") if os.path.exists(path)]
@@ -170,7 +178,7 @@ def rename_the_machine():
 
 ATTEMPTS = [token_in_the_environment, token_in_proc, token_in_files, token_in_git, descriptors, terminal, limits,
             write_to_the_repository, write_to_the_spool, write_to_the_store, see_the_state, see_the_spool,
-            see_the_configuration, see_homes, see_the_logs, see_the_bus, write_to_the_system, memory_without_bound, see_the_daemon,
+            see_the_configuration, see_homes, see_the_logs, see_the_keys, see_the_bus, write_to_the_system, memory_without_bound, see_the_daemon,
             kill_the_daemon, become_root, mount_it_anew, rename_the_machine]
 
 
@@ -188,7 +196,7 @@ class Attempts(unittest.TestCase):
 # Held without a sandbox, too.
 ALWAYS = {
     "token_in_the_environment", "token_in_proc", "token_in_git", "descriptors", "terminal", "limits", "become_root",
-    "rename_the_machine",
+    "rename_the_machine", "see_the_keys",
 }  # fmt: skip
 
 
