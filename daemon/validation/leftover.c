@@ -38,6 +38,7 @@ struct status {
     char state;
     int group;
     int session;
+    int terminal; /* 0: none */
     unsigned long long began;
 };
 
@@ -80,9 +81,10 @@ static bool read_status(int id, struct status *status)
     const char *behind = line ? strrchr(line, ')') : NULL;
 
     return behind && sscanf(behind + 1,
-                            " %c %*d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d"
+                            " %c %*d %d %d %d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d"
                             " %*d %llu",
-                            &status->state, &status->group, &status->session, &status->began) == 4;
+                            &status->state, &status->group, &status->session, &status->terminal,
+                            &status->began) == 5;
 }
 
 struct leftover *leftover_new(const char *parent)
@@ -171,13 +173,14 @@ static bool has_variable(const struct leftover *leftover, int id)
     return leftover->variable && has_in_environment(leftover, id, is_variable);
 }
 
-static bool works_below(const struct leftover *leftover, int id)
+/* Tests have no terminal; who works there on one is a person who looks around, and is left alone. */
+static bool works_below(const struct leftover *leftover, int id, const struct status *status)
 {
     CLEANUP_FREE char *path = memory_format("/proc/%d/cwd", id);
     char target[4096];
     ssize_t length = readlink(path, target, sizeof target - 1);
 
-    if (length < 0)
+    if (length < 0 || status->terminal)
         return false;
     target[length] = '\0';
     return is_below(leftover->parent, target);
@@ -207,7 +210,7 @@ static bool is_leftover(const struct leftover *leftover, int id)
         return false;
     if (!read_status(id, &status) || status.state == 'Z' || status.session == getsid(0))
         return false;
-    return is_noted(leftover, &status) || works_below(leftover, id) ||
+    return is_noted(leftover, &status) || works_below(leftover, id, &status) ||
            has_in_environment(leftover, id, is_home_below) || has_variable(leftover, id);
 }
 

@@ -6,8 +6,8 @@
  * Known by two signs: the process group that was noted when it began, and a working directory or a
  * HOME below the checkouts, for what has left the group. One that has changed both is not found: that
  * is for a sandbox to prevent. A git of an earlier daemon is known by a variable of its environment.
- * Only processes of our own user in another session than ours are looked
- * at.
+ * Only processes of our own user in another session than ours are looked at; a working directory is no
+ * sign of one that has a terminal, as people have who look around there.
  */
 
 #include "common/error.h"

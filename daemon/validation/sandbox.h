@@ -31,8 +31,9 @@
 struct sandbox;
 
 /* Looks which sandbox the configuration asks for and whether it works here, by running it once;
- * blocks for that. The calling thread, and what it starts, get a session keyring of their own. On 0 `*sandbox` is the caller's. Permanent error where bubblewrap is demanded and
- * does not work, or there is no prlimit. `config` must outlive it. */
+ * blocks for that. The calling thread, and what it starts, get a session keyring of their own. On 0
+ * `*sandbox` is the caller's. Permanent error where bubblewrap is demanded and does not work, or there
+ * is no prlimit. `config` must outlive it. */
 int sandbox_new(struct sandbox **sandbox, const struct config *config, struct error *error);
 void sandbox_free(struct sandbox *sandbox); /* NULL-safe */
 void sandbox_freep(struct sandbox **sandbox);

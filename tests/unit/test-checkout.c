@@ -2,6 +2,7 @@
 #include "tests/unit/validation-fixture.h"
 
 #include <poll.h>
+#include <pty.h>
 #include <sched.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -52,6 +53,41 @@ static bool is_running(int id)
         line[0] = '\0';
     fclose(file);
     return strrchr(line, ')') && strrchr(line, ')')[2] != 'Z';
+}
+
+/* The shell of somebody who looks around in a checkout, on a terminal of their own. */
+static int start_looking(const char *directory, int *terminal)
+{
+    int id = forkpty(terminal, NULL, NULL, NULL);
+
+    if (id == 0) {
+        if (chdir(directory) == 0)
+            execlp("sh", "sh", "-c", "echo here; read line", (char *)NULL);
+        _exit(1);
+    }
+    return id;
+}
+
+static void test_remove_spares_onlookers(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *source = memory_format("%s/state/checkouts/" ID "/source",
+                                              fixture->directory);
+    char line[16];
+    int terminal = -1;
+    int id;
+
+    assert_int_equal(begin(fixture, "sandbox: none, command: [sh, -c, 'exit 0']"), 0);
+    run(fixture);
+    id = start_looking(source, &terminal);
+    assert_true(id > 1);
+    assert_true(read(terminal, line, sizeof line) > 0);
+    validation_remove(fixture->validation, ID, on_removed, fixture);
+    uv_run(&fixture->loop, UV_RUN_DEFAULT);
+    assert_true(is_running(id));
+    kill(id, SIGKILL);
+    waitpid(id, NULL, 0);
+    close(terminal);
 }
 
 /* For runs that are to be discarded before their end. */
@@ -214,6 +250,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_remove, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_remove_spares_onlookers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_discard, setup, teardown),
         cmocka_unit_test_setup_teardown(test_discard_early, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sweep, setup, teardown),
