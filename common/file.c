@@ -240,6 +240,7 @@ char *file_join(const char *path, const char *name)
 struct removal {
     int top;
     dev_t device;
+    const atomic_bool *stop;  /* NULL: never */
     unsigned long long moved; /* number of the last directory that was moved up */
 };
 
@@ -279,8 +280,12 @@ static DIR *open_directory(const struct removal *removal, const char *name)
 }
 
 /* `*entry` is NULL at the end. */
-static int next_entry(DIR *listing, struct dirent **entry)
+static int next_entry(const struct removal *removal, DIR *listing, struct dirent **entry)
 {
+    if (removal->stop && atomic_load(removal->stop)) {
+        errno = ECANCELED;
+        return -1;
+    }
     do {
         errno = 0;
         *entry = readdir(listing);
@@ -327,7 +332,7 @@ static int empty_directory(struct removal *removal, const char *name)
     if (!listing)
         return errno == ENOENT ? 0 : -1;
     for (;;) {
-        if (next_entry(listing, &entry) < 0)
+        if (next_entry(removal, listing, &entry) < 0)
             return -1;
         if (!entry)
             break;
@@ -350,7 +355,7 @@ static int empty_top(struct removal *removal, DIR *listing)
         seen = false;
         rewinddir(listing);
         for (;;) {
-            if (next_entry(listing, &entry) < 0)
+            if (next_entry(removal, listing, &entry) < 0)
                 return -1;
             if (!entry)
                 break;
@@ -366,6 +371,11 @@ static int empty_top(struct removal *removal, DIR *listing)
 }
 
 int file_remove_tree(const char *path, struct error *error)
+{
+    return file_remove_tree_until(path, NULL, error);
+}
+
+int file_remove_tree_until(const char *path, const atomic_bool *stop, struct error *error)
 {
     CLEANUP_LISTING DIR *listing = NULL;
     struct stat status;
@@ -383,7 +393,7 @@ int file_remove_tree(const char *path, struct error *error)
     if (descriptor < 0 || fstat(descriptor, &status) < 0 || !(listing = fdopendir(descriptor)))
         return fail(error, "remove", path);
 
-    struct removal removal = {.top = descriptor, .device = status.st_dev};
+    struct removal removal = {.top = descriptor, .device = status.st_dev, .stop = stop};
 
     descriptor = -1; /* the listing's from here on */
     if (empty_top(&removal, listing) < 0 || rmdir(path) < 0)

@@ -8,6 +8,7 @@
 #include "common/memory.h"
 
 #include <dirent.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,6 +38,9 @@ int file_check_writable(const char *path, struct error *error);
 /* Removes a tree without following links, resetting permissions that are in the way; done when it is
  * gone, also if it never was. Never leaves the file system or the tree it was given. */
 int file_remove_tree(const char *path, struct error *error);
+
+/* The same, until another thread sets `*stop`: then a transient error, and some of the tree is left. */
+int file_remove_tree_until(const char *path, const atomic_bool *stop, struct error *error);
 
 /* path/name joined; caller frees. */
 char *file_join(const char *path, const char *name);

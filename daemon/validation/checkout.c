@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,12 +37,13 @@ void checkout_free(struct checkout *checkout)
     *checkout = (struct checkout){0};
 }
 
-/* Work in libuv's pool. It has its own copies, since it goes on after a discard. */
+/* Work in libuv's pool. It has its own copies, since it may go on for a while after a discard. */
 struct work {
     struct operation operation; /* first */
     uv_work_t request;
     struct checkout checkout;
     bool make;
+    atomic_bool stop;           /* nobody waits for it any more */
     checkout_callback callback; /* NULL once discarded */
     void *data;
     int result;
@@ -49,11 +51,12 @@ struct work {
 };
 
 /* What has left the process group, where no sandbox ends it, is found by where it works. */
-static int remove_checkout(const struct checkout *checkout, struct error *error)
+static int remove_checkout(const struct checkout *checkout, const atomic_bool *stop,
+                           struct error *error)
 {
     CLEANUP(leftover_freep) struct leftover *leftover = leftover_new(checkout->directory);
 
-    if (leftover_kill(leftover, error) || file_remove_tree(checkout->directory, error))
+    if (leftover_kill(leftover, error) || file_remove_tree_until(checkout->directory, stop, error))
         return -1;
     if (unlink(checkout->note) && errno != ENOENT)
         return error_set(error, ERROR_TRANSIENT, "%s: %s", checkout->note, strerror(errno));
@@ -71,7 +74,7 @@ static void do_work(uv_work_t *request)
 {
     struct work *work = request->data;
 
-    work->result = remove_checkout(&work->checkout, &work->error);
+    work->result = remove_checkout(&work->checkout, &work->stop, &work->error);
     if (!work->result && work->make)
         work->result = make_checkout(&work->checkout, &work->error);
 }
@@ -94,6 +97,7 @@ static void work_discard(struct operation *operation)
     struct work *work = (struct work *)operation;
 
     work->callback = NULL;
+    atomic_store(&work->stop, true);
     uv_cancel((uv_req_t *)&work->request);
 }
 

@@ -41,7 +41,7 @@ struct operation *checkout_make(uv_loop_t *loop, const struct checkout *checkout
                                 checkout_callback callback, void *data);
 
 /* Ends what still runs in the directory, removes it and the note, off the loop; gone already is
- * fine. */
+ * fine. Discarded it stops where it is, since it may take minutes. */
 struct operation *checkout_remove(uv_loop_t *loop, const struct checkout *checkout,
                                   checkout_callback callback, void *data);
 

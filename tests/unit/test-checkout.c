@@ -16,6 +16,11 @@ static void on_removed(void *data, const struct error *error)
     fixture->calls++;
 }
 
+static void on_unexpected_end(void *data, const struct error *error)
+{
+    fail_msg("it ended");
+}
+
 static void test_remove(void **state)
 {
     struct fixture *fixture = *state;
@@ -53,6 +58,37 @@ static bool is_running(int id)
         line[0] = '\0';
     fclose(file);
     return strrchr(line, ')') && strrchr(line, ')')[2] != 'Z';
+}
+
+/* Discards the removal of so many files as soon as it has begun. */
+static void interrupt_removal(struct fixture *fixture, const struct checkout *checkout, int files)
+{
+    struct operation *operation;
+    struct stat before, now;
+
+    assert_int_equal(shell("mkdir -p '%s' && cd '%s' && seq %d | xargs touch", checkout->directory,
+                           checkout->directory, files),
+                     0);
+    assert_int_equal(stat(checkout->directory, &before), 0);
+    operation = checkout_remove(&fixture->loop, checkout, on_unexpected_end, NULL);
+    while (!stat(checkout->directory, &now) && now.st_mtim.tv_sec == before.st_mtim.tv_sec &&
+           now.st_mtim.tv_nsec == before.st_mtim.tv_nsec)
+        ;
+    operation_discard(operation);
+    uv_run(&fixture->loop, UV_RUN_DEFAULT);
+}
+
+/* What an experiment left may take minutes to remove, and a daemon that ends waits for its threads. Few
+ * files may be gone before this process has its turn again. */
+static void test_remove_is_interrupted(void **state)
+{
+    struct fixture *fixture = *state;
+    struct checkout checkout = checkout_name(fixture->directory, ID);
+
+    for (int files = 2000; files < 100000 && access(checkout.directory, F_OK) < 0; files *= 4)
+        interrupt_removal(fixture, &checkout, files);
+    assert_int_equal(access(checkout.directory, F_OK), 0);
+    checkout_free(&checkout);
 }
 
 /* The shell of somebody who looks around in a checkout, on a terminal of their own. */
@@ -250,6 +286,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_remove, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_remove_is_interrupted, setup, teardown),
         cmocka_unit_test_setup_teardown(test_remove_spares_onlookers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_discard, setup, teardown),
         cmocka_unit_test_setup_teardown(test_discard_early, setup, teardown),
