@@ -6,6 +6,8 @@
 #include <math.h>
 #include <stdio.h>
 
+#define STATUS_QUOTED 60 /* characters: all of them fit, whatever they are */
+
 bool gate_better(enum metric_direction direction, double a, double b)
 {
     return direction == METRIC_MINIMIZE ? a < b : a > b;
@@ -103,8 +105,10 @@ static struct gate_answer compare(const struct config_metric *metric, double aft
 static struct gate_answer by_status(enum gate_verdict verdict, const struct result *result)
 {
     struct gate_answer by_word = answer(verdict);
+    CLEANUP_TEXT struct text word = {0};
 
-    snprintf(by_word.reason, sizeof(by_word.reason), "status is %.200s", result->status_word);
+    text_append_line(&word, result->status_word, STATUS_QUOTED);
+    snprintf(by_word.reason, sizeof(by_word.reason), "status is %s", text_string(&word));
     return by_word;
 }
 

@@ -93,7 +93,7 @@ __attribute__((format(printf, 3, 4))) static int complain(struct reading *readin
                                                           const char *format, ...)
 {
     CLEANUP_TEXT struct text text = {0};
-    char sentence[256];
+    char sentence[512];
     va_list arguments;
 
     va_start(arguments, format);

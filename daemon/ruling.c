@@ -4,15 +4,24 @@
 #include "common/text.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define METRIC_QUOTED 100 /* characters */
+#define REASON_QUOTED 200
+
+/* A reason is one line of what can be seen: it is read on terminals, and as the first line of a file.
+ * What is quoted in it may be anything, the name of a patch for one. */
 static void rule(struct ruling *ruling, enum decision decision, const char *reason)
 {
+    CLEANUP_TEXT struct text repaired = {0};
+    struct text visible = {0};
+
+    text_append_repaired(&repaired, reason, strlen(reason));
+    text_append_visible(&visible, text_string(&repaired), NULL);
     ruling->decision = decision;
     free(ruling->reason);
-    ruling->reason = memory_copy(reason);
+    ruling->reason = text_take(&visible);
 }
 
 static void digest_file(struct ruling *ruling, const struct spool_file *file)
@@ -40,7 +49,7 @@ static void rule_unknown_metric(struct ruling *ruling, const struct config *conf
     CLEANUP_TEXT struct text reason = {0};
 
     text_append(&reason, "metric: found ");
-    text_append_line(&reason, ruling->result->metric, 100);
+    text_append_line(&reason, ruling->result->metric, METRIC_QUOTED);
     text_append(&reason, ", one of those configured would do: ");
     name_metrics(&reason, config);
     rule(ruling, DECISION_REJECTED, text_string(&reason));
@@ -82,18 +91,21 @@ static bool read_result(struct ruling *ruling, const struct config *config,
 static bool compare_known(struct ruling *ruling, const struct store_result *known)
 {
     bool same = strcmp(known->digest, ruling->digest) == 0;
-    char reason[512];
+    CLEANUP_TEXT struct text before = {0};
+    CLEANUP_TEXT struct text reason = {0};
 
     if (same && known->decision == DECISION_FAILED) {
         ruling->retried = known->id;
         return true;
     }
-    snprintf(reason, sizeof(reason),
-             same ? "%s with the same content is %s already%s%.200s"
-                  : "%s is taken by another result, which is %s%s%.200s",
-             known->experiment_id, decision_name(known->decision), *known->reason ? ": " : "",
-             known->reason);
-    rule(ruling, same ? DECISION_DUPLICATE : DECISION_REJECTED, reason);
+    text_append_format(&reason,
+                       same ? "%s with the same content is %s already%s"
+                            : "%s is taken by another result, which is %s%s",
+                       known->experiment_id, decision_name(known->decision),
+                       *known->reason ? ": " : "");
+    text_append_repaired(&before, known->reason, strlen(known->reason));
+    text_append_line(&reason, text_string(&before), REASON_QUOTED);
+    rule(ruling, same ? DECISION_DUPLICATE : DECISION_REJECTED, text_string(&reason));
     return false;
 }
 

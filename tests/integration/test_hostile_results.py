@@ -47,8 +47,9 @@ WRONG = {
         "abcdef1\n", "abcdef", "\uff11234567",
     ]},
     **{f"patch {patch!a}": ("json", good(patch=patch), "patch") for patch in [
-        "../outside", "/etc/passwd", ".hidden", "..", "a/b.patch", "", "nothing.patch", "x" * 300,
+        "../outside", "/etc/passwd", ".hidden", "..", "a/b.patch", "", "nothing.patch", "x" * 300, "a\nb\x1b[31m\u202e.patch", "é" * 120 + ".patch",
     ]},
+    "list in a detail of a long name": ("json", good(details={"\U0001f600" * 60: []}), "an object of texts, numbers"),
     "id with NUL": ("json", good().replace('"e"', '"e\\u0000x"'), "line 1, column 21"),
     "text of 4 MiB": ("json", good(hypothesis="x" * (4 * MEBIBYTE - 200)), "hypothesis"),
     "more than 4 MiB": ("json", good(hypothesis="x" * 4 * MEBIBYTE), "bytes long"),
@@ -120,9 +121,10 @@ def test_files_that_are_refused(winnowd, bystanders):
         name = f"wrong-{number}.{ending}"
         winnowd.drop(content, name=name)
         event = log.wait(file=name, decision=True)
-        if event["decision"] != "rejected" or words not in event["reason"] or len(event["reason"]) > 1000:
-            wrong.append((what, words, event))
         log.wait_until(lambda name=name: not (winnowd.spool / name).exists(), 5)
+        reason = event["reason"]
+        if event["decision"] != "rejected" or words not in reason or len(reason) > 1000 or HIDDEN.search(reason) or winnowd.rejected().get(name) != reason + "\n":
+            wrong.append((what, words, event))
         if number % 10 == 0:
             bystanders.check()
     bystanders.check()
@@ -131,6 +133,22 @@ def test_files_that_are_refused(winnowd, bystanders):
     assert winnowd.archived() == sorted(f"bystander-{number}.json" for number in range(1, bystanders.count + 1))
     assert not log.all(msg="step started")
     assert not (winnowd.directory / "outside.json").exists() and "\x1b" not in log.text
+
+
+def test_reasons_that_quote_are_cut_between_characters(winnowd, bystanders):
+    words = ["x" * shift + "\u00e9\u20ac\U0001f600" * 300 for shift in range(4)]
+    for number, word in enumerate(words):
+        winnowd.drop(result(f"exp-{number}", 1.0, status=word))
+        bystanders.log.wait(experiment=f"exp-{number}", decision="discarded")
+        winnowd.drop(result(f"exp-{number}", 2.0, status=word))
+        reason = bystanders.log.wait(experiment=f"exp-{number}", decision="rejected")["reason"]
+        assert f"exp-{number} is taken by another result, which is discarded: status is {word[:20]}" in reason
+        assert "\ufffd" not in reason and not reason.endswith("?")
+    bystanders.check()
+    assert all(text.endswith("\u2026\n") for text in winnowd.rejected().values())
+    assert "\ufffd" not in bystanders.log.text
+    # run_beside() reads what is printed as strict UTF-8.
+    assert len(json.loads(winnowd.run_beside("--status", "--json")[1])["decisions"]) == 9
 
 
 # Put before the daemon's own openat(): what is called swapped.* changes hands, once, after it was looked at and before

@@ -2,6 +2,7 @@
  * The gate as a table. Every row is judged twice, as minimize and, with every sign turned, as maximize.
  */
 
+#include "common/text.h"
 #include "daemon/gate.h"
 
 #include <float.h>
@@ -312,7 +313,14 @@ static void test_a_long_name_and_word_fit(void **state)
     assert_non_null(strstr(answer.reason, "reference is before"));
     result.status = RESULT_DISCARDED;
     answer = gate_judge(&metric, &result, (struct gate_frontier){true, 1});
-    assert_int_equal(strlen(answer.reason), strlen("status is ") + 200);
+    assert_int_equal(strlen(answer.reason), strlen("status is ") + 59 + strlen("…"));
+    /* A word of the longest letters fits, and is cut between two of them. */
+    for (size_t i = 0; i + 4 < sizeof(word); i += 4)
+        memcpy(word + i, "\xf0\x9f\x98\x80", 4);
+    word[sizeof(word) - 4] = '\0';
+    answer = gate_judge(&metric, &result, (struct gate_frontier){true, 1});
+    assert_true(utf8_valid(answer.reason, strlen(answer.reason), NULL));
+    assert_int_equal(strlen(answer.reason), strlen("status is ") + 59 * 4 + strlen("…"));
 }
 
 static void test_better(void **state)
