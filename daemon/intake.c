@@ -19,6 +19,7 @@
 #define SLICE_LIMIT     256
 #define SLICE_NS        10000000 /* of deciding or moving, in one turn of the loop */
 #define KNOWN_KEY_LIMIT 64
+#define KNOWN_KEY_SHOWN 100 /* characters; a key may be as long as a file, and these are kept */
 
 struct intake {
     uv_loop_t *loop;
@@ -166,9 +167,12 @@ static void tell_unknown_keys(struct intake *intake, const struct entry *entry)
         return;
     json_object_object_foreach(entry->ruling.result->unknown, key, value)
     {
+        CLEANUP_TEXT struct text shown = {0};
+
         (void)value;
-        if (warn_of_key_once(intake, key))
-            text_append_format(&keys, "%s%s", keys.length ? ", " : "", key);
+        text_append_line(&shown, key, KNOWN_KEY_SHOWN);
+        if (warn_of_key_once(intake, text_string(&shown)))
+            text_append_format(&keys, "%s%s", keys.length ? ", " : "", text_string(&shown));
     }
     if (keys.length)
         log_event(&event_unknown_keys, LOG_TEXT("experiment", entry->ruling.experiment_id),

@@ -443,6 +443,16 @@ def test_texts_that_would_be_more(winnowd, project, forge):
         assert not re.search(r"(?:^|\W)@(?:all|everyone)", re.sub(r"<[^>]*>", "", shown))
 
 
+def test_what_is_remembered_of_keys_is_bounded(winnowd):
+    """What was warned of is kept as long as the daemon runs: 64 keys of 4 MiB would be a quarter of a gigabyte."""
+    for number in range(4):
+        key = f"{number // 2}" + "k" * (3 * MEBIBYTE) + f"{number}"
+        winnowd.drop(result(f"exp-{number}", 1.0, status="discard", **{key: 1}))
+    log = winnowd.once()
+    warned = log.all(msg="result has keys that are not known; they are shown among its details")
+    assert [event["keys"] for event in warned] == [f"{number}" + "k" * 98 + "\u2026" for number in range(2)]
+
+
 def test_texts_that_are_too_long(winnowd, project, forge):
     """As much as a file may hold, in the places that have no bound of their own."""
     for number, more in enumerate([{"details": {"a": "@x" * (2 * MEBIBYTE - 10000)}}, {"details": {"k" * (4 * MEBIBYTE - 10000): 1}},
