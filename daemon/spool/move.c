@@ -120,25 +120,38 @@ static int rename_to_free(int from, const char *name, int to, const char *new_na
     return renameat(from, name, to, new_name);
 }
 
-/* Writes NEW_NAME.reason. It is not synced: what it says is in the log and in the store. */
+/* Whether a file says just this: then it is a reason that was written before a crash. */
+static bool says(int directory, const char *name, const char *text)
+{
+    CLEANUP_FREE char *bytes = NULL;
+    size_t length = 0;
+    struct error ignored;
+
+    return file_read(&bytes, &length, directory, name, strlen(text), &ignored) == 0 &&
+           length == strlen(text) && memcmp(bytes, text, length) == 0;
+}
+
+/* Writes NEW_NAME.reason; 1 if something else has that name, a patch that was called so for one. It is
+ * not synced: what it says is in the log and in the store. */
 static int write_reason(int directory, const char *new_name, const char *reason,
                         struct error *error)
 {
-    CLEANUP_FREE char *name = memory_format("%s%s", new_name, REASON_ENDING);
     size_t length = strlen(reason);
-    int descriptor;
-    bool written;
+    bool ended = length > 0 && reason[length - 1] == '\n';
+    CLEANUP_FREE char *name = memory_format("%s%s", new_name, REASON_ENDING);
+    CLEANUP_FREE char *text = memory_format("%s%s", reason, ended ? "" : "\n");
+    CLEANUP_DESCRIPTOR int descriptor = openat(
+        directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 
-    descriptor = openat(directory, name,
-                        O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+    if (descriptor < 0 && errno == EEXIST)
+        return says(directory, name, text) ? 0 : 1;
     if (descriptor < 0)
         return fail(error, "write", name);
-    written = write(descriptor, reason, length) == (ssize_t)length &&
-              (length > 0 && reason[length - 1] == '\n' ? true : write(descriptor, "\n", 1) == 1);
-    if (!written)
-        fail(error, "write", name);
-    close(descriptor);
-    return written ? 0 : -1;
+    if (write(descriptor, text, strlen(text)) == (ssize_t)strlen(text))
+        return 0;
+    fail(error, "write", name);
+    unlinkat(directory, name, 0);
+    return -1;
 }
 
 static void remove_reason(int directory, const char *new_name)
@@ -158,12 +171,17 @@ static int move_to_free(int directory, const char *name, const struct place *pla
 
     for (unsigned try = 1; try < TRIES; try++) {
         struct stat status;
+        int taken = 0;
 
         make_name(candidate, sizeof(candidate), name, try, reserve);
         if (fstatat(place->descriptor, candidate, &status, AT_SYMLINK_NOFOLLOW) == 0)
             continue;
-        if (reason && write_reason(place->descriptor, candidate, reason, error) < 0)
+        if (reason)
+            taken = write_reason(place->descriptor, candidate, reason, error);
+        if (taken < 0)
             return -1;
+        if (taken > 0)
+            continue;
         if (rename_to_free(directory, name, place->descriptor, candidate) == 0) {
             *new_name = memory_copy(candidate);
             return 0;

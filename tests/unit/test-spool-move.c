@@ -60,6 +60,30 @@ static void a_taken_name_gets_a_number(void **state)
     assert_false(exists(fixture, "p.diff"));
 }
 
+static void a_reason_overwrites_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *first = NULL;
+    CLEANUP_FREE char *second = NULL;
+    CLEANUP_FREE char *third = NULL;
+
+    begin(fixture, NEVER_MS, NEVER_MS);
+    write_file(fixture, "a.json", "1");
+    write_file(fixture, "b.json.reason", "a patch");
+    first = move_file(fixture, "a.json", SPOOL_REJECT, "x", "b.json.reason");
+    assert_content(fixture, ".rejected/b.json.reason", "a patch");
+    write_file(fixture, "b.json", "2");
+    second = move_file(fixture, "b.json", SPOOL_REJECT, "odd", NULL);
+    assert_string_equal(second, ".rejected/b.json~2");
+    assert_content(fixture, ".rejected/b.json.reason", "a patch");
+    assert_content(fixture, ".rejected/b.json~2.reason", "odd\n");
+    /* What a crash left behind between the reason and the move says the same, and is used. */
+    write_file(fixture, ".rejected/c.json.reason", "again\n");
+    write_file(fixture, "c.json", "3");
+    third = move_file(fixture, "c.json", SPOOL_REJECT, "again", NULL);
+    assert_string_equal(third, ".rejected/c.json");
+}
+
 static void what_is_rejected_says_why(void **state)
 {
     struct fixture *fixture = *state;
@@ -237,6 +261,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_taken_name_gets_a_number),
+        TEST(a_reason_overwrites_nothing),
         TEST(what_is_rejected_says_why),
         TEST(a_long_name_is_shortened_between_characters),
         TEST(a_move_that_is_done_is_done),
