@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #define LIST_LIMIT    ((size_t)64 * 1024 * 1024)
+#define LIST_MEMORY   (GIT_MEMORY_LIMIT / 2) /* git holds all of a list before it prints any of it */
 #define CONTENT_LIMIT ((size_t)32 * 1024 * 1024)
 #define IMPORT_LIMIT  ((size_t)64 * 1024)
 
@@ -359,14 +360,19 @@ static void listed(void *data, const struct process_result *result)
     struct error error;
 
     composing->errand.step = NULL;
-    if (!git_succeeded(result))
-        composing_fail(composing, result, "comparing the change with the base");
-    else if (change_parse(&composing->list, result->output, result->output_length, &error) < 0 ||
-             change_exclude(&composing->list, config->change.exclude.items, &error) < 0 ||
-             change_check(&composing->list, config->change.protect.items, &error) < 0)
+    if (git_exceeded(result)) {
+        error_set(&error, ERROR_PERMANENT, "the change %s to compare with the base",
+                  git_exceeded(result));
         composing_end(composing, &error);
-    else
+    } else if (!git_succeeded(result)) {
+        composing_fail(composing, result, "comparing the change with the base");
+    } else if (change_parse(&composing->list, result->output, result->output_length, &error) < 0 ||
+               change_exclude(&composing->list, config->change.exclude.items, &error) < 0 ||
+               change_check(&composing->list, config->change.protect.items, &error) < 0) {
+        composing_end(composing, &error);
+    } else {
         look_into(composing);
+    }
 }
 
 /* Compares with the base: our index, or, where `tree` is given, that tree. */
@@ -395,6 +401,7 @@ static void compare(struct composing *composing, const char *tree)
         .reach = GIT_LOCAL,
         .index = tree ? NULL : composing->index,
         .output_limit = LIST_LIMIT,
+        .memory = LIST_MEMORY,
     };
 
     composing->errand.step = git_start(repository->git, &command, listed, composing);

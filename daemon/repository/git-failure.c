@@ -117,6 +117,15 @@ static bool says(const char *text, const char *const *phrases)
     return false;
 }
 
+const char *git_exceeded(const struct process_result *result)
+{
+    if (result->end == PROCESS_TIMED_OUT)
+        return "takes too long";
+    if (result->end == PROCESS_EXITED && strstr(result->errors, "ut of memory"))
+        return "takes too much memory";
+    return NULL;
+}
+
 static enum error_kind kind_of(const struct process_result *result, enum git_reach reach,
                                const char *said)
 {

@@ -29,6 +29,11 @@ enum git_reach {
     GIT_FORGE,  /* the forge; over the network, perhaps */
 };
 
+/* What a git may allocate that works on what an experiment made: a patch of 4 MiB unpacks to gigabytes if
+ * it is packed well, one that copies makes more of what is there, and a few kilobytes of trees that name
+ * each other again and again hold more files than any memory. */
+#define GIT_MEMORY_LIMIT ((uint64_t)1024 * 1024 * 1024)
+
 struct git_command {
     const char *const *arguments; /* behind "git", NULL-terminated; all of these are copied */
     enum git_reach reach;
@@ -59,6 +64,10 @@ bool git_succeeded(const struct process_result *result);
 
 /* Whether it exited by itself with this status. */
 bool git_exited(const struct process_result *result, int status);
+
+/* What it exceeded, as words for "the change … to apply": "takes too long" or "takes too much memory".
+ * NULL if neither. With foreign content neither passes by itself, so that it is no reason to try again. */
+const char *git_exceeded(const struct process_result *result);
 
 /* Turns a failure into an error that names `what` was tried and the essence of what git said: visible
  * characters only, bounded, without secrets. Returns -1. */

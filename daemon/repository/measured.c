@@ -126,6 +126,12 @@ static void merged(void *data, const struct process_result *result)
     struct error error;
 
     measuring->errand.step = NULL;
+    if (git_exceeded(result)) {
+        error_set(&error, ERROR_PERMANENT, "commit %s %s to merge with the base",
+                  measuring->measured.commit, git_exceeded(result));
+        measuring_end(measuring, &error);
+        return;
+    }
     if (!git_exited(result, 0) && !git_exited(result, 1)) {
         measuring_fail(measuring, result, "merging the measured commit with the base");
         return;
@@ -164,6 +170,7 @@ static void merge(struct measuring *measuring)
         .arguments = arguments,
         .reach = GIT_LOCAL,
         .output_limit = CONFLICTS_LIMIT,
+        .memory = GIT_MEMORY_LIMIT,
     };
 
     measuring->errand.step = git_start(repository->git, &command, merged, measuring);

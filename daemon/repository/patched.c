@@ -18,9 +18,6 @@
 
 #define OUTPUT_LIMIT ((size_t)64 * 1024)
 #define TRIES        5
-/* A patch of 4 MiB that is packed well unpacks to gigabytes, and one that copies from what is there to
- * more than there is. */
-#define MEMORY_LIMIT ((uint64_t)1024 * 1024 * 1024)
 
 struct patching {
     struct errand errand;
@@ -124,10 +121,8 @@ static void patching_fail(struct patching *patching, const struct process_result
                   file_names_string(names));
     else if (strstr(result->errors, "No valid patches in input"))
         error_set(&error, ERROR_PERMANENT, "the patch is no diff");
-    else if (result->end == PROCESS_TIMED_OUT)
-        error_set(&error, ERROR_PERMANENT, "the patch takes too long to apply");
-    else if (strstr(result->errors, "ut of memory"))
-        error_set(&error, ERROR_PERMANENT, "the patch takes too much memory to apply");
+    else if (git_exceeded(result))
+        error_set(&error, ERROR_PERMANENT, "the patch %s to apply", git_exceeded(result));
     else
         git_failure(&error, result, GIT_LOCAL, "the patch does not apply to the base");
     patching_end(patching, &error);
@@ -173,7 +168,7 @@ static void apply(struct patching *patching)
         .input = text_string(&patching->patch),
         .input_length = patching->patch.length,
         .output_limit = OUTPUT_LIMIT,
-        .memory = MEMORY_LIMIT,
+        .memory = GIT_MEMORY_LIMIT,
     };
 
     patching->errand.step = git_start(repository->git, &command, applied, patching);

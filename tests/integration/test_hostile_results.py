@@ -387,6 +387,21 @@ def test_a_small_patch_of_a_large_file_is_bounded(winnowd, bystanders):
     assert bystanders.log.wait(experiment="exp-2", decision=lambda word: word != "queued")["decision"] == "promoted"
 
 
+def test_a_commit_of_few_trees_and_many_files(winnowd, bystanders):
+    """Ten trees, each of which has the one before ten times: 10,000,000,000 files in some kilobytes."""
+    work = bystanders.project.work
+    listing = "".join(f"100644 blob {git('rev-parse', 'HEAD:tox.ini', directory=work)}\tf{number}\n" for number in range(10))
+    for _ in range(9):
+        tree = git("mktree", directory=work, text=listing)
+        listing = "".join(f"040000 tree {tree}\td{number}\n" for number in range(10))
+    top = git("ls-tree", "HEAD", directory=work) + "\n" + listing.partition("\n")[0] + "\n"
+    sha = git("commit-tree", "-p", "HEAD", "-m", "x", git("mktree", directory=work, text=top), directory=work)
+    winnowd.drop(result("exp-1", 0.9, metric_before=1.0, commit=sha))
+    event = bystanders.log.wait(experiment="exp-1", decision=lambda word: word != "queued")
+    assert event["decision"] == "failed" and "the change takes too much memory to compare" in event["reason"], event
+    bystanders.check()
+
+
 @pytest.mark.parametrize("repository", ["--upload-pack=touch outside", "ext::touch outside", "/etc", "../work", "-", "a\x1b[31mb"])
 def test_a_source_that_is_none(winnowd, bystanders, repository):
     content = result("exp-1", 0.9, metric_before=1.0, commit=bystanders.tip, repository=repository)
