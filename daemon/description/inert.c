@@ -5,13 +5,99 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define ELLIPSIS   "\xe2\x80\xa6"
 #define ESCAPE     '\033'
 #define HASH_MIN   7 /* hex digits that Gitea takes for a commit */
 #define HASH_MAX   64
 #define FENCE_MIN  3
+#define SKIP_MAX   40
 #define SPLIT_COST 12 /* "&#124;" and the delimiters on both sides of it */
+
+/* ---- orders ----------------------------------------------------------------------------------- */
+
+/* Whether a word makes a forge close or open what is named behind it. */
+static bool is_order(const char *word, size_t length)
+{
+    static const char *const orders[] = {
+        "close",   "closes",   "closed", "fix",     "fixes",    "fixed",
+        "resolve", "resolves", "reopen", "reopens", "reopened", "resolved",
+    };
+
+    for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+        if (strlen(orders[i]) == length && strncasecmp(word, orders[i], length) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Where in a word the number of an issue begins: #12, !12, owner/repository#12, http://forge/o/r/issues/12.
+ * NULL: there is none. */
+static const char *find_number(const char *word)
+{
+    const char *end = word + strcspn(word, " \t\n");
+
+    for (const char *at = word; at < end; at++) {
+        size_t mark = strchr("#!", *at)                 ? 1
+                      : strncmp(at, "/issues/", 8) == 0 ? 8
+                      : strncmp(at, "/pulls/", 7) == 0  ? 7
+                                                        : 0;
+
+        if (mark > 0 && isdigit((unsigned char)at[mark]))
+            return at + mark;
+    }
+    return NULL;
+}
+
+/* The number that an order is about which ends at this blank: "closes #12", "Fixes: #12". */
+static const char *find_ordered(const char *begin, const char *blank)
+{
+    const char *end = blank > begin && blank[-1] == ':' ? blank - 1 : blank;
+    const char *word = end;
+
+    while (word > begin && isalpha((unsigned char)word[-1]))
+        word--;
+    return is_order(word, (size_t)(end - word)) ? find_number(blank + 1) : NULL;
+}
+
+/* Whether a bracket opens what makes a forge skip its checks: [skip ci], [CI-skip], [no ci]. */
+static bool skips_checks(const char *bracket)
+{
+    bool skips = false;
+
+    if (*bracket != '[')
+        return false;
+    for (const char *at = bracket + 1; *at && *at != '\n' && at <= bracket + SKIP_MAX; at++) {
+        if (*at == ']')
+            return skips;
+        skips = skips || strncasecmp(at, "skip", 4) == 0 ||
+                (strncasecmp(at, "ci", 2) == 0 && !isalpha((unsigned char)at[-1]) &&
+                 !isalpha((unsigned char)at[2]));
+    }
+    return false;
+}
+
+/* What stands in code does nothing on a page. But Gitea offers the whole body as the message of a squashed
+ * merge, and takes orders from a message wherever they stand: so these get a blank in their middle. */
+static void append_without_orders(struct text *text, const char *string)
+{
+    const char *number = NULL;
+
+    for (const char *at = string; *at; at++) {
+        if (*at == ' ' && !number)
+            number = find_ordered(string, at);
+        if (at == number) {
+            text_append(text, " ");
+            number = NULL;
+        }
+        text_append_bytes(text, at, 1);
+        if (skips_checks(at))
+            text_append(text, " ");
+    }
+}
+
+/* ---- pieces ----------------------------------------------------------------------------------- */
 
 static void append_repeated(struct text *text, char c, size_t count)
 {
@@ -43,10 +129,11 @@ static size_t prefix(const char *bytes, size_t length, size_t limit)
     return limit;
 }
 
-/* Valid UTF-8 with line ends as LF and nothing hidden but LF and TAB. */
+/* Valid UTF-8 with line ends as LF, nothing hidden but LF and TAB, and no orders. */
 static void append_readable(struct text *text, const char *string)
 {
     CLEANUP_TEXT struct text repaired = {0};
+    CLEANUP_TEXT struct text visible = {0};
     char *to;
 
     text_append_repaired(&repaired, string, strlen(string));
@@ -59,7 +146,8 @@ static void append_readable(struct text *text, const char *string)
         *to++ = *from == '\r' ? '\n' : *from;
     }
     *to = '\0';
-    text_append_visible(text, repaired.data, "\n\t");
+    text_append_visible(&visible, repaired.data, "\n\t");
+    append_without_orders(text, text_string(&visible));
 }
 
 /* ---- code ------------------------------------------------------------------------------------- */
@@ -297,7 +385,7 @@ static bool must_split(const char *at)
     case ':':
         return strncmp(at, "://", 3) == 0 || is_shortcode(at);
     case '[':
-        return at[1] == '[';
+        return at[1] == '[' || skips_checks(at);
     case '%': /* our own placeholder for a hash in a commit's message */
         return at[1] == 'M';
     default:
@@ -362,7 +450,7 @@ void inert_append_json(struct text *text, const char *string)
         size_t length = utf8_decode(at, &code_point);
 
         if (code_point_hidden(code_point) ||
-            (code_point < 0x80 && strchr("\"\\<>-&", (int)code_point)))
+            (code_point < 0x80 && strchr("\"\\<>-&#![/", (int)code_point)))
             append_json_escape(text, code_point);
         else
             text_append_bytes(text, at, length);

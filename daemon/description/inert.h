@@ -8,6 +8,10 @@
  * stays so whatever forges will learn to link next: escapes, which that pass sees decoded, and lists of
  * what to escape do not have this. Gitea wraps long lines of inline code, so it reads on a phone, too.
  *
+ * Only a commit's message has no code, and the body becomes one where somebody merges by squashing, since
+ * Gitea offers it as the message. What acts from there is split in code as well: the number behind a word
+ * that closes or reopens ("closes # 12"), and what skips a forge's checks ("[ skip ci]").
+ *
  * All functions take any bytes: malformed UTF-8 becomes U+FFFD, hidden characters are shown as U+202E.
  * Limits are in bytes of what is appended, and what does not fit is replaced by "…".
  */

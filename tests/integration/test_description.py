@@ -179,8 +179,8 @@ def test_the_output_cannot_leave_its_block(nasty):
     if len(nasty) < 2000:
         plain = re.sub(r"\x1b\[[0-9;]*m", "", output)
         assert re.sub(r"\s", "", block) == visible(plain)
-        # Leading blanks stay, too.
-        if not re.search("[\r\u0080-\U0010ffff\x00-\x08\x0b-\x1f]", nasty):
+        # Leading blanks stay, too; what is split has one more.
+        if not re.search("loses #|[\r\u0080-\U0010ffff\x00-\x08\x0b-\x1f]", nasty):
             assert block == output + "\n"
     assert len(page.comments) == 1
     assert made["body"].count(made["marker"]) == 1
@@ -221,6 +221,31 @@ def test_the_commit_message_has_our_trailers_only(nasty):
         assert not re.search(ALIVE[kind], foreign), kind
         assert not re.search(ALIVE[kind], subject), kind
     assert not re.search(r"(?:^|\s)[0-9a-f]{7,64}(?:\s|$)", foreign)
+
+
+# What Gitea takes for an order in a commit's message, in code or not.
+ORDER = re.compile(
+    r"(?:\s|^|\(|\[)(?:close[sd]?|fix(?:es|ed)?|resolve[sd]?|reopen(?:s|ed)?):? "
+    r"(?:(?:[\w.-]+/[\w.-]+)?[#!]|https?://\S+/(?:issues|pulls)/)[0-9]", re.IGNORECASE)  # fmt: skip
+SKIP = re.compile(r"\[(?:skip ci|ci skip|no ci|skip actions|actions skip|ci-skip|skip_ci)\]", re.IGNORECASE)
+
+
+def test_nothing_gives_orders_from_the_message_of_a_merge():
+    """Gitea offers the whole body as the message of a squashed merge."""
+    orders = ("x closes #12 y (Fixes: owner/repo!3 ) RESOLVED http://forge.example/git/o/r/issues/4 now reopens https://f/o/r/pulls/5 z "
+              "[skip ci] [ci skip] [no ci] [Skip Actions] [actions skip] [CI-skip] [skip_ci] fixed o/r#6 end")  # fmt: skip
+    assert len(ORDER.findall(orders)) == 5 and len(SKIP.findall(orders)) == 7
+    for hypothesis in (orders, orders.replace(" ", "\n", 1) * 40):
+        made = documents(result(hypothesis=hypothesis, title=orders, details={orders: orders, "b": orders}) | {"x" + orders: [orders]},
+                         files=[[orders, 1, 2]], command=orders, host=orders, base_branch=orders, output=f"{orders}\n{orders}")  # fmt: skip
+        for text in (made["title"], made["body"], made["message"]):
+            assert not ORDER.search(text), ORDER.search(text)
+            assert not SKIP.search(text), SKIP.search(text)
+        facts = json.loads(rendered(made["body"]).comments[0].strip().removeprefix("winnowd "))
+        assert facts["details"]["b"] == orders and facts["command"].startswith(orders[:100])
+    # What orders nothing stays as it is.
+    harmless = "see #12, issue #3: close the gap; [x] [ski] prefixes #1 [circle 1]"
+    assert f"> `{harmless}`\n" in documents(result(hypothesis=harmless))["body"]
 
 
 def test_no_measured_commit_no_trailer():
