@@ -49,6 +49,7 @@ static int parse(struct json_object **json, const char *body, size_t length, str
 
 int answer_parse(struct json_object **json, const struct answer *answer, struct error *error)
 {
+    CLEANUP_FREE char *clean = NULL;
     struct error problem;
 
     *json = NULL;
@@ -56,7 +57,11 @@ int answer_parse(struct json_object **json, const struct answer *answer, struct 
         return 0;
     if (parse(json, answer->body, answer->body_length, &problem) == 0)
         return 0;
-    secret_scrub(problem.message);
+    /* What is wrong is told of the answer without secrets: it is quoted, and the quotation cut short. */
+    clean = memory_copy_bytes(answer->body, answer->body_length);
+    secret_scrub_bytes(clean, answer->body_length);
+    if (parse(json, clean, answer->body_length, &problem) == 0)
+        return 0;
     return error_set(error, ERROR_TRANSIENT, "%s %s was answered %ld with what is no JSON: %s",
                      answer->method, answer->path, answer->status, problem.message);
 }

@@ -178,10 +178,10 @@ int git_failure_said(struct error *error, const struct process_result *result, e
 
     process_describe(how, sizeof(how), result);
     text_append_repaired(&repaired, said, strlen(said));
+    if (repaired.data)
+        secret_scrub(repaired.data); /* before the cut: no half of one may be left over */
     text_append_visible(&visible, text_string(&repaired), NULL);
     text_append_line(&line, text_string(&visible), SAID_LIMIT);
-    if (line.data)
-        secret_scrub(line.data);
     if (line.length == 0 || result->end != PROCESS_EXITED)
         return error_set(error, kind_of(result, reach, said), "%s: git %s", what, how);
     return error_set(error, kind_of(result, reach, said), "%s: %s", what, text_string(&line));

@@ -213,6 +213,30 @@ def test_a_result_that_tells_it(gitea_winnowd, stand_in, project):
         path.unlink()
 
 
+def test_no_half_of_it_where_a_text_is_cut(gitea_winnowd, stand_in, project):
+    """Title and subject are shortened; what is left of the token there would be most of it."""
+    token = stand_in.token
+    gitea_winnowd.drop(promotable(project, hypothesis="x" * (100 - len(token) + 4) + token + " and on", details={"key": "x" * 270 + token}))
+    assert gitea_winnowd.once().decisions() == {"exp-1": "promoted"}
+    (pull,) = stand_in.pulls()
+    message = stand_in.show("-s", "--format=%B", pull.sha)
+    for text in (pull.title, pull.body, message):
+        assert token[:8] not in text
+    shutil.rmtree(gitea_winnowd.spool / ".archive")
+    for path in gitea_winnowd.state.glob("winnowd.db*"):
+        path.unlink()
+
+
+def test_no_half_of_it_in_what_a_hook_says(gitea_winnowd, stand_in, project):
+    hook = pathlib.Path(stand_in.gitea.git_path) / "hooks/update"
+    hook.write_text(f'#!/bin/sh\ncase $2,$3 in *[!0]*,*[!0]*) echo "{"x" * 240}{stand_in.token}" >&2; exit 1; esac\n')
+    hook.chmod(0o755)
+    gitea_winnowd.drop(promotable(project))
+    log = gitea_winnowd.once()
+    assert log.decisions() == {"exp-1": "failed"} and "xxxxx" in log.text
+    assert stand_in.token[:8] not in log.text
+
+
 # Other hosts.
 
 

@@ -164,6 +164,35 @@ static void test_bodies(void **state)
     }
 }
 
+/* What is wrong is quoted, and the quotation is cut short: no half of a secret is left over. */
+static void test_no_half_of_a_secret_in_a_quotation(void **state)
+{
+    static const char secret[] = "tooth-fairy-under-the-pillow";
+
+    secret_add(secret);
+    for (size_t before = 20; before < 80; before++) {
+        CLEANUP_TEXT struct text body = {0};
+        char key[120] = "";
+        struct json_object *json;
+        struct error error;
+
+        memset(key, 'x', before);
+        strcat(key, secret);
+        text_append_format(&body, "{\"%s\":1,\"%s\":2}", key, key);
+        assert_int_equal(answer_parse(&json,
+                                      &(struct answer){.method = "GET",
+                                                       .path = "/x",
+                                                       .status = 200,
+                                                       .body = body.data,
+                                                       .body_length = body.length},
+                                      &error),
+                         -1);
+        assert_non_null(strstr(error.message, "xxx"));
+        assert_null(strstr(error.message, "too"));
+    }
+    secret_clear();
+}
+
 static void test_conflicts(void **state)
 {
     static const struct {
@@ -342,11 +371,17 @@ static void test_labels(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_messages), cmocka_unit_test(test_long_message_is_cut),
-        cmocka_unit_test(test_refusals), cmocka_unit_test(test_redirect_to_nowhere),
-        cmocka_unit_test(test_bodies),   cmocka_unit_test(test_conflicts),
-        cmocka_unit_test(test_commits),  cmocka_unit_test(test_pulls),
-        cmocka_unit_test(test_lists),    cmocka_unit_test(test_paging),
+        cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_long_message_is_cut),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_redirect_to_nowhere),
+        cmocka_unit_test(test_bodies),
+        cmocka_unit_test(test_conflicts),
+        cmocka_unit_test(test_no_half_of_a_secret_in_a_quotation),
+        cmocka_unit_test(test_commits),
+        cmocka_unit_test(test_pulls),
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_paging),
         cmocka_unit_test(test_labels),
     };
 

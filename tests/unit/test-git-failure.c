@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "common/secret.h"
 #include "daemon/repository/git.h"
 
 #include <string.h>
@@ -57,6 +58,26 @@ static void test_words_have_a_meaning(void **state)
     }
 }
 
+/* Wherever the words are cut short: no half of a secret is left over. */
+static void test_no_half_of_a_secret(void **state)
+{
+    static const char secret[] = "tooth-fairy-under-the-pillow";
+
+    secret_add(secret);
+    for (size_t before = 200; before < 320; before++) {
+        char said[400] = "";
+        struct process_result result = {
+            .end = PROCESS_EXITED, .status = 1, .output = "", .errors = ""};
+        struct error error;
+
+        memset(said, 'x', before);
+        strcat(said, secret);
+        git_failure_said(&error, &result, GIT_FORGE, "working", said);
+        assert_null(strstr(error.message, "too"));
+    }
+    secret_clear();
+}
+
 /* Why it was not started is said to the end, however long the names in it are. */
 static void test_a_long_reason_is_whole(void **state)
 {
@@ -78,6 +99,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_words_have_a_meaning),
+        cmocka_unit_test(test_no_half_of_a_secret),
         cmocka_unit_test(test_a_long_reason_is_whole),
     };
 
