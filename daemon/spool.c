@@ -19,7 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #define SLICE_FILES  128
 #define SLICE_BYTES  (16u * 1024 * 1024)
@@ -117,14 +116,9 @@ static void rest(struct spool *spool)
 
 static void begin_pass(struct spool *spool)
 {
-    int directory = openat(spool->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    spool->listing = directory < 0 ? NULL : fdopendir(directory);
-    if (!spool->listing) {
+    if (spool_watch_list(spool) < 0) {
         log_event(&event_unlistable, LOG_TEXT("path", spool->path),
                   LOG_TEXT("reason", strerror(errno)));
-        if (directory >= 0)
-            close(directory);
         rest(spool);
         spool_settle_in(spool, spool->settle_ms);
         return;

@@ -104,7 +104,10 @@ void spool_slot_drop(struct spool_slot *slot);
  * works, by its timer. */
 int spool_watch_open(struct spool *spool, struct error *error);
 
-/* Lets go of directory and watch. */
+/* Begins a listing of the directory. -1 with errno. */
+int spool_watch_list(struct spool *spool);
+
+/* Lets go of directory, listing and watch. */
 void spool_watch_close(struct spool *spool);
 
 /* Takes in the events that are there already. */

@@ -6,6 +6,7 @@
  * were lost.
  */
 
+#include "common/file.h"
 #include "common/log.h"
 #include "common/memory.h"
 #include "daemon/spool/internal.h"
@@ -67,6 +68,20 @@ void spool_watch_close(struct spool *spool)
     if (spool->directory >= 0)
         close(spool->directory);
     spool->directory = -1;
+}
+
+int spool_watch_list(struct spool *spool)
+{
+    CLEANUP_DESCRIPTOR int directory = openat(spool->directory, ".",
+                                              O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (directory < 0)
+        return -1;
+    spool->listing = fdopendir(directory);
+    if (!spool->listing)
+        return -1;
+    directory = -1; /* the listing's from here on */
+    return 0;
 }
 
 /* The timer looks for a directory that is gone more often than it looks for files. */
