@@ -234,8 +234,12 @@ static int kill_one(const struct leftover *leftover, int id, struct error *error
     int process = (int)syscall(SYS_pidfd_open, id, 0);
     bool ended = true;
 
-    if (process < 0)
+    if (process < 0 && errno == ESRCH)
         return 0; /* it has ended by itself */
+    if (process < 0)
+        return error_set(error, ERROR_TRANSIENT,
+                         "process %d, left by an earlier daemon, cannot be taken hold of: %s", id,
+                         strerror(errno));
     if (is_leftover(leftover, id))
         ended = (has_variable(leftover, id) && end_by(process, 0)) || end_by(process, SIGKILL);
     close(process);

@@ -1,6 +1,7 @@
 #include "daemon/validation/checkout.h"
 #include "tests/unit/validation-fixture.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <pty.h>
 #include <sched.h>
@@ -133,6 +134,18 @@ static void on_unexpected(void *data, const struct validation_outcome *outcome,
     fail_msg("it ended: %s", error ? error->message : outcome->sentence);
 }
 
+/* Skips a test, before it owns anything, where no process of an earlier daemon can be taken hold of:
+ * valgrind 3.19 does not know pidfd_open(). */
+static struct fixture *with_pidfd(struct fixture *fixture)
+{
+    int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+
+    if (self < 0 && errno == ENOSYS)
+        skip();
+    close(self);
+    return fixture;
+}
+
 /* Waits until a process that was killed has ended; not for ever. */
 static bool has_ended(int id)
 {
@@ -207,7 +220,7 @@ static void test_discard_early(void **state)
  * next daemon sweeps. */
 static void test_sweep(void **state)
 {
-    struct fixture *fixture = *state;
+    struct fixture *fixture = with_pidfd(*state);
     CLEANUP_FREE char *fifo = memory_format("%s/fifo", fixture->directory);
     CLEANUP_FREE char *checkout = memory_format("%s/state/checkouts/" ID, fixture->directory);
     CLEANUP_FREE char *note = memory_format("%s/state/checkouts/." ID, fixture->directory);
@@ -252,7 +265,7 @@ static void test_sweep(void **state)
 /* A note whose group's number belongs to somebody else by now harms nobody. */
 static void test_sweep_spares_others(void **state)
 {
-    struct fixture *fixture = *state;
+    struct fixture *fixture = with_pidfd(*state);
     CLEANUP_FREE char *parent = memory_format("%s/state/checkouts", fixture->directory);
     struct checkout checkout = checkout_name(parent, ID);
     CLEANUP_FREE char *line = NULL;
