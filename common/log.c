@@ -42,37 +42,6 @@ static const struct {
     [LOG_LEVEL_DEBUG] = {"debug", "\033[2m", "PRIORITY=7"},
 };
 
-static const char *const formats[] = {
-    [LOG_FORMAT_AUTO] = "auto",
-    [LOG_FORMAT_JOURNAL] = "journal",
-    [LOG_FORMAT_LOGFMT] = "logfmt",
-    [LOG_FORMAT_JSON] = "json",
-};
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-bool log_level_parse(const char *word, enum log_level *level)
-{
-    for (size_t i = 0; i < COUNT(levels); i++) {
-        if (strcmp(word, levels[i].word) == 0) {
-            *level = (enum log_level)i;
-            return true;
-        }
-    }
-    return false;
-}
-
-bool log_format_parse(const char *word, enum log_format *format)
-{
-    for (size_t i = 0; i < COUNT(formats); i++) {
-        if (strcmp(word, formats[i]) == 0) {
-            *format = (enum log_format)i;
-            return true;
-        }
-    }
-    return false;
-}
-
 #ifdef HAVE_SYSTEMD
 /* The service manager names the device and inode of the stream it connected; they differ from those
  * of stderr where that was redirected since. */

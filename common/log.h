@@ -63,6 +63,3 @@ bool log_enabled(enum log_level level);
 
 /* Writes one event. The array begins with one placeholder and ends with a NULL name. */
 void log_write(const struct log_event *event, const struct log_field *fields);
-
-bool log_level_parse(const char *word, enum log_level *level);
-bool log_format_parse(const char *word, enum log_format *format);

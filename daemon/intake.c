@@ -441,12 +441,6 @@ void intake_free(struct intake *intake)
     free(intake);
 }
 
-void intake_stop(struct intake *intake)
-{
-    operation_clear(&intake->again);
-    spool_stop(intake->spool);
-}
-
 bool intake_idle(const struct intake *intake)
 {
     return intake->scanned && intake->moves_left == 0 && !intake->again;

@@ -33,9 +33,6 @@ int intake_new(struct intake **intake, uv_loop_t *loop, const struct intake_opti
                struct error *error);
 void intake_free(struct intake *intake); /* NULL-safe. The loop must run once more */
 
-/* Takes nothing more in, for shutdown. */
-void intake_stop(struct intake *intake);
-
 /* Whether the spool was scanned and is empty, nothing held and no move left to do. */
 bool intake_idle(const struct intake *intake);
 

@@ -22,7 +22,6 @@ struct queue {
     struct job *jobs; /* in order of arrival */
     struct operation *turn;
     size_t first_lane; /* of the next turn, where the last one did not get to all of them */
-    bool stopped;
     enum queue_rest rest;
     bool told_held;
 };
@@ -154,8 +153,7 @@ static enum readiness readiness(const struct queue *queue)
     unsigned open;
     struct error error;
 
-    if (queue->stopped || busy >= config->queue.parallel ||
-        health_state(queue->workshop->health) != HEALTH_WELL)
+    if (busy >= config->queue.parallel || health_state(queue->workshop->health) != HEALTH_WELL)
         return NOT_READY;
     if (config->queue.max_open_pulls == 0)
         return READY;
@@ -416,8 +414,6 @@ static void work(void *data)
     struct error error;
 
     queue->turn = NULL;
-    if (queue->stopped)
-        return;
     if (find_lanes(queue, lanes, &settling, &error) < 0 ||
         work_lanes(queue, lanes, &ended, &error) < 0) {
         log_event(&event_store_failed, LOG_TEXT("reason", error.message));
@@ -432,7 +428,7 @@ static void work(void *data)
 static void turn_after(struct queue *queue, uint64_t delay_ms)
 {
     queue->rest = QUEUE_BUSY;
-    if (!queue->turn && !queue->stopped)
+    if (!queue->turn)
         queue->turn = loop_after(queue->loop, delay_ms, work, queue);
 }
 
@@ -575,12 +571,6 @@ void queue_forge_changed(struct queue *queue)
         return;
     proceed_all(queue);
     queue_poke(queue);
-}
-
-void queue_stop(struct queue *queue)
-{
-    queue->stopped = true;
-    operation_clear(&queue->turn);
 }
 
 enum queue_rest queue_rest(const struct queue *queue)

@@ -45,9 +45,6 @@ void queue_poke(struct queue *queue);
 /* The forge's health changed: jobs that wait for it go on. */
 void queue_forge_changed(struct queue *queue);
 
-/* Starts nothing any more, for shutdown. */
-void queue_stop(struct queue *queue);
-
 enum queue_rest {
     QUEUE_BUSY,  /* there is work that goes on, or will by itself */
     QUEUE_HELD,  /* all that is left waits for queue.max_open_pulls */

@@ -275,24 +275,6 @@ static void test_full_disk(void **state)
     assert_string_equal(line(), "level=error msg=broken dropped=2");
 }
 
-static void test_words(void **state)
-{
-    enum log_level level;
-    enum log_format format;
-
-    assert_true(log_level_parse("warning", &level));
-    assert_int_equal(level, LOG_LEVEL_WARNING);
-    assert_true(log_level_parse("debug", &level));
-    assert_int_equal(level, LOG_LEVEL_DEBUG);
-    assert_false(log_level_parse("warn", &level));
-    assert_false(log_level_parse("", &level));
-    assert_true(log_format_parse("journal", &format));
-    assert_int_equal(format, LOG_FORMAT_JOURNAL);
-    assert_true(log_format_parse("json", &format));
-    assert_int_equal(format, LOG_FORMAT_JSON);
-    assert_false(log_format_parse("Json", &format));
-}
-
 #ifdef HAVE_SYSTEMD
 static char sent[1 << 16]; /* the entry's fields, '|' between them */
 static int answer;
@@ -388,7 +370,6 @@ int main(void)
         LOG_TEST(test_dropped_lines_are_counted),
         LOG_TEST(test_closed_pipe),
         LOG_TEST(test_full_disk),
-        LOG_TEST(test_words),
 #ifdef HAVE_SYSTEMD
         LOG_TEST(test_journal),
         LOG_TEST(test_auto_finds_the_journal),
