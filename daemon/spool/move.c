@@ -140,18 +140,21 @@ static int write_reason(int directory, const char *new_name, const char *reason,
     bool ended = length > 0 && reason[length - 1] == '\n';
     CLEANUP_FREE char *name = memory_format("%s%s", new_name, REASON_ENDING);
     CLEANUP_FREE char *text = memory_format("%s%s", reason, ended ? "" : "\n");
-    CLEANUP_DESCRIPTOR int descriptor = openat(
-        directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    int descriptor = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                            0644);
+    bool written;
 
     if (descriptor < 0 && errno == EEXIST)
         return says(directory, name, text) ? 0 : 1;
     if (descriptor < 0)
         return fail(error, "write", name);
-    if (write(descriptor, text, strlen(text)) == (ssize_t)strlen(text))
-        return 0;
-    fail(error, "write", name);
-    unlinkat(directory, name, 0);
-    return -1;
+    written = write(descriptor, text, strlen(text)) == (ssize_t)strlen(text);
+    if (!written) {
+        fail(error, "write", name);
+        unlinkat(directory, name, 0);
+    }
+    close(descriptor);
+    return written ? 0 : -1;
 }
 
 static void remove_reason(int directory, const char *new_name)
