@@ -1,6 +1,11 @@
 /*
  * The checkout that is validated: a shallow clone of one commit, of which git then forgets where it
  * came from.
+ *
+ * What a tree's .gitattributes says may change files on their way out, into another encoding for one: a
+ * change could so alter what it must not touch, and a tox.ini that tox cannot read is none to it. What is
+ * protected is therefore taken out of the hands of attributes, by those of the clone itself, which come
+ * before all others. git takes them from a template.
  */
 
 #include "daemon/repository/internal.h"
@@ -8,6 +13,7 @@
 #include "common/file.h"
 #include "common/loop.h"
 #include "common/memory.h"
+#include "common/text.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -19,6 +25,7 @@ struct clone {
     char *branch;
     char *commit;
     char *directory;
+    char *template;
     repository_done_callback callback;
     void *data;
 };
@@ -27,7 +34,12 @@ static void clone_discard(struct operation *operation)
 {
     struct clone *clone = (struct clone *)operation;
 
+    struct error ignored;
+
     operation_clear(&clone->errand.step);
+    /* What cannot be removed is at the next start. */
+    file_remove_tree(clone->template, &ignored);
+    free(clone->template);
     free(clone->branch);
     free(clone->commit);
     free(clone->directory);
@@ -105,11 +117,43 @@ static void clone_ended(void *data, const struct process_result *result)
     clone_end(clone, failed < 0 ? &error : NULL);
 }
 
+/* A glob of `change.protect`, which begins at the top, as a quoted pattern of an attributes file. */
+static void append_as_it_is(struct text *text, const char *glob, const char *below)
+{
+    text_append(text, "\"/");
+    for (glob += strspn(glob, "/"); *glob; glob++) {
+        if (*glob == '"' || *glob == '\\')
+            text_append(text, "\\");
+        text_append_bytes(text, glob, 1);
+    }
+    text_append_format(text, "%s\" -text -ident !filter !working-tree-encoding\n", below);
+}
+
+static int write_template(const struct clone *clone, struct error *error)
+{
+    char *const *protect = clone->errand.repository->config->change.protect.items;
+    CLEANUP_FREE char *directory = file_join(clone->template, "info");
+    CLEANUP_FREE char *path = file_join(directory, "attributes");
+    CLEANUP_TEXT struct text text = {0};
+
+    for (; *protect; protect++) {
+        append_as_it_is(&text, *protect, "");
+        append_as_it_is(&text, *protect, "/**");
+    }
+    append_as_it_is(&text, "pyproject.toml", "");
+    append_as_it_is(&text, "setup.cfg", "");
+    if (file_make_directories(directory, 0700, error) < 0 ||
+        file_replace(AT_FDCWD, path, text_string(&text), text.length, 0600, error) < 0)
+        return error_wrap(error, "preparing the checkout");
+    return 0;
+}
+
 static void clone_begin(void *data)
 {
     struct clone *clone = data;
     struct repository *repository = clone->errand.repository;
     CLEANUP_FREE char *ref = memory_format("refs/heads/%s", clone->branch);
+    CLEANUP_FREE char *template = memory_format("--template=%s", clone->template);
     const char *const arguments[] = {
         "clone",
         "--quiet",
@@ -119,7 +163,7 @@ static void clone_begin(void *data)
         clone->branch,
         "--single-branch",
         "--no-tags",
-        "--template=",
+        template,
         "--no-recurse-submodules",
         "--end-of-options",
         repository->directory,
@@ -135,7 +179,8 @@ static void clone_begin(void *data)
 
     clone->errand.step = NULL;
     if (repository_prepare(repository, clone->commit, &error) < 0 ||
-        repository_set_ref(repository, ref, clone->commit, &error) < 0) {
+        repository_set_ref(repository, ref, clone->commit, &error) < 0 ||
+        write_template(clone, &error) < 0) {
         clone_end(clone, &error);
         return;
     }
@@ -152,6 +197,7 @@ struct operation *repository_clone(struct repository *repository, const char *br
     clone->branch = memory_copy(branch);
     clone->commit = memory_copy(commit);
     clone->directory = memory_copy(directory);
+    clone->template = repository_scratch(repository, "template");
     clone->callback = callback;
     clone->data = data;
     clone->errand.step = loop_after(repository->loop, 0, clone_begin, clone);

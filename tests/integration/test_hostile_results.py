@@ -370,6 +370,21 @@ def test_patches_that_are_refused(winnowd, bystanders):
     assert not any(winnowd.state.glob("repository.git/hooks/*[!e]")), "a hook was put into the repository"
 
 
+def test_attributes_change_nothing_that_is_protected(winnowd, project, forge):
+    """git changes files on their way into a checkout as the tree's .gitattributes say."""
+    names = ["tox.ini", "a b/c.txt", "d/e/f", "pyproject.toml", "train.py"]
+    project.advance({name: f"# $Id$\n# {name} +\n" for name in names[1:-1]})
+    rules = ["* text", "* eol=crlf", "* ident", "* working-tree-encoding=UTF-16"]
+    diff = "diff --git a/.gitattributes b/.gitattributes\nnew file mode 100644\n--- /dev/null\n+++ b/.gitattributes\n"
+    diff += f"@@ -0,0 +1,{len(rules)} @@\n" + "".join(f"+{rule}\n" for rule in rules)
+    winnowd.configure(change={"protect": ["tox.ini", "a b/*.txt", "d"]}, validation={"command": ["git", "hash-object", "--no-filters", *names]})
+    winnowd.drop(result("exp-1", 0.9, metric_before=1.0, diff=diff))
+    assert winnowd.once().decisions() == {"exp-1": "promoted"}
+    (pull,) = forge.pulls()
+    was = [git("rev-parse", f"{pull.sha}:{name}", directory=project.bare) for name in names]
+    assert [hash in pull.body for hash in was] == [True, True, True, True, False]
+
+
 def test_a_small_patch_of_a_large_file_is_bounded(winnowd, bystanders):
     diff = packed(1280 * MEBIBYTE)
     assert len(diff) < 4 * MEBIBYTE
