@@ -106,7 +106,7 @@ def test_the_token_comes_as_a_credential(unit):
 def test_a_wrong_configuration_fails_the_reload(unit, winnowd):
     """What the unit runs first: quiet when all is well, and where the error is when it is not."""
     look, signal = settings(unit)["ExecReload"]
-    assert signal == "/bin/kill -HUP $MAINPID"
+    assert signal == "/bin/sh -c 'kill -HUP $MAINPID'"
     words = shlex.split(look.replace("/etc/winnowd/winnowd.yaml", str(winnowd.file)).replace("$$", "$"))
 
     def reload():
