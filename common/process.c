@@ -333,7 +333,7 @@ static const char *death_signal_program(void)
 static char **make_arguments(const char *path, const struct process_options *options)
 {
     const char *const prefix[] = {death_signal_program(), "--pdeathsig",
-                                  options->manner == PROCESS_ASKED ? "TERM" : "KILL", "--"};
+                                  options->manner == PROCESS_KILLED ? "KILL" : "TERM", "--"};
     const char *const *argv = options->argv;
     size_t prefixed = prefix[0] && options->manner != PROCESS_LEFT ? 4 : 0;
     size_t count = 0;
@@ -422,6 +422,8 @@ static void process_discard(struct operation *operation)
         signal_group(process, SIGKILL);
     if (process->running && process->manner == PROCESS_ASKED)
         kill(process->pid, SIGTERM);
+    if (process->running && process->manner == PROCESS_ASKED_ALL)
+        signal_group(process, SIGTERM);
     close_all_but_child(process);
 }
 

@@ -25,9 +25,10 @@
 
 /* How a child ends that nobody waits for any more: it was discarded, or the daemon was killed. */
 enum process_manner {
-    PROCESS_KILLED, /* by SIGKILL, and its whole group when it has ended */
-    PROCESS_ASKED,  /* trusted: by SIGTERM to itself alone; what it started notices that */
-    PROCESS_LEFT,   /* trusted, soon over and not to be interrupted: by itself */
+    PROCESS_KILLED,    /* by SIGKILL, and its whole group when it has ended */
+    PROCESS_ASKED,     /* trusted: by SIGTERM to itself alone; what it started notices that */
+    PROCESS_ASKED_ALL, /* trusted: by SIGTERM to its whole group, where some of it would not notice */
+    PROCESS_LEFT,      /* trusted, soon over and not to be interrupted: by itself */
 };
 
 struct process_options {

@@ -286,6 +286,15 @@ static char *memory_limit(uint64_t bytes)
     return memory_format("--data=%llu", (unsigned long long)bytes);
 }
 
+/* What git starts to talk HTTP does not notice that git is gone while the forge is silent: it would go on,
+ * and the daemon would wait for it at its end. A local forge's own git and hooks are left alone. */
+static enum process_manner manner_of(const struct git *git, const struct git_command *command)
+{
+    bool over_http = command->reach == GIT_FORGE && git->credentials_count > 0;
+
+    return over_http ? PROCESS_ASKED_ALL : PROCESS_ASKED;
+}
+
 struct operation *git_start(struct git *git, const struct git_command *command,
                             process_callback callback, void *data)
 {
@@ -329,7 +338,7 @@ struct operation *git_start(struct git *git, const struct git_command *command,
         .input_length = command->input_length,
         .deadline_ms = deadline_of(git, command),
         .grace_ms = GRACE_MS,
-        .manner = PROCESS_ASKED,
+        .manner = manner_of(git, command),
         .output_limit = command->output_limit,
     };
 

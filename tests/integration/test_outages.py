@@ -3,6 +3,8 @@
 import datetime
 import pathlib
 import signal
+import subprocess
+import time
 
 import harness
 import pytest
@@ -350,3 +352,19 @@ def test_a_lost_request_is_repeated_only_when_it_is_long_lost(winnowd, stand_in,
     log.wait(experiment="exp-1", decision="promoted")
     assert len(posts(gitea, step)) == 2
     assert_promoted_once(stand_in)
+
+
+@pytest.mark.parametrize("moment", ["look", "push"])
+def test_a_stop_does_not_wait_for_a_forge_that_hangs(winnowd, gitea, project, moment):
+    """Nor does what git has started go on talking to it, the token in hand."""
+    winnowd.configure(forge={"timeout": "60s"})
+    fault = gitea.faults.add("hang", seconds=60, then="close", **MOMENTS[moment])
+    winnowd.drop(improved(project))
+    winnowd.start()
+    while not fault.struck:
+        gitea.faults.wait(30)
+    began = time.monotonic()
+    assert winnowd.stop(seconds=30) == 0
+    assert time.monotonic() - began < 5
+    assert not subprocess.run(["pgrep", "-f", f"remote-http .*{gitea.port}/"], capture_output=True, text=True).stdout
+    winnowd.once()
