@@ -25,6 +25,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -84,12 +85,12 @@ static int check_config(const struct config *config)
     CLEANUP_TEXT struct text meaning = {0};
     struct error error;
     char *token = NULL;
-    int status;
+    int status = credential_load(&token, config, &error); /* first: who reads may take their time */
 
     config_explain(config, &meaning);
     fputs(text_string(&meaning), stdout);
     fflush(stdout);
-    if (credential_load(&token, config, &error) < 0) {
+    if (status < 0) {
         fprintf(stderr, "winnowd: %s\n", error.message);
         return EX_CONFIG;
     }
@@ -216,6 +217,23 @@ static int run(const struct arguments *arguments, struct config *config)
     return status;
 }
 
+/* No core dump may hold the token: neither ours, nor that of a git, which can be dumped again once it was
+ * executed. A limit of 1 keeps one from a pipe in core_pattern as well, which Linux does for no other. */
+static void forbid_dumps(void)
+{
+    struct rlimit core = {.rlim_cur = 1, .rlim_max = 1};
+    struct rlimit now;
+
+    prctl(PR_SET_DUMPABLE, 0);
+    if (getrlimit(RLIMIT_CORE, &now) == 0 && now.rlim_max >= core.rlim_max)
+        setrlimit(RLIMIT_CORE, &core);
+}
+
+static bool needs_token(enum command command)
+{
+    return command != COMMAND_CHECK_RESULT && command != COMMAND_STATUS;
+}
+
 int main(int argc, char **argv)
 {
     struct arguments arguments;
@@ -224,9 +242,10 @@ int main(int argc, char **argv)
 
     if (status >= 0)
         return fflush(stdout) == 0 ? status : EX_IOERR;
-    /* A broken pipe is an error like any other; no core dump may hold the token. */
-    signal(SIGPIPE, SIG_IGN);
-    prctl(PR_SET_DUMPABLE, 0);
+    signal(SIGPIPE, SIG_IGN); /* a broken pipe is an error like any other */
+    forbid_dumps();
+    if (!needs_token(arguments.command))
+        credential_hide_environment();
     config = load(arguments.config);
     if (!config) {
         credential_hide_environment();

@@ -17,6 +17,9 @@
 #define SOURCE_DEADLINE_MS ((uint64_t)10 * 60 * 1000)
 #define GRACE_MS           2000
 #define ENVIRONMENT_LIMIT  40
+/* git keeps what a forge announces in memory, unpacked and however much that is. A history of ten million
+ * objects is fetched with half of this; its packs are files, and do not count. */
+#define FORGE_MEMORY ((uint64_t)2 * 1024 * 1024 * 1024)
 /* The token goes as the password of this user, whose name the forge does not look at. Its length is a
  * multiple of three, so that ":token" is encoded alike in every place (see common/secret.h). */
 #define USER "winnow"
@@ -302,7 +305,8 @@ struct operation *git_start(struct git *git, const struct git_command *command,
     const char *environment[2 * ENVIRONMENT_LIMIT + 2];
     CLEANUP_FREE char *index = command->index ? memory_format("GIT_INDEX_FILE=%s", command->index)
                                               : NULL;
-    CLEANUP_FREE char *limit = memory_limit(command->memory);
+    uint64_t memory = command->reach == GIT_FORGE ? FORGE_MEMORY : command->memory;
+    CLEANUP_FREE char *limit = memory_limit(memory);
     size_t count = 0;
 
     while (command->arguments[arguments])
@@ -310,7 +314,7 @@ struct operation *git_start(struct git *git, const struct git_command *command,
 
     CLEANUP_FREE const char **argv = memory_new_array(arguments + 7, sizeof(*argv));
 
-    if (command->memory && git->limiter) {
+    if (memory && git->limiter) {
         argv[count++] = git->limiter;
         argv[count++] = limit;
     }

@@ -43,7 +43,8 @@ struct git_command {
     size_t output_limit; /* bytes */
     unsigned patience;   /* GIT_FORGE: its deadline as a multiple of forge.timeout */
     bool idle;           /* nobody waits for it: it gives way to everything else */
-    uint64_t memory;     /* bytes that it may allocate, where there is a prlimit; 0: no limit */
+    uint64_t memory;     /* bytes that it may allocate, where there is a prlimit; 0: no limit, but
+                            for GIT_FORGE, which always has one */
 };
 
 /* NAME=VALUE, which every git of ours has in its environment and nothing else; caller frees. */

@@ -5,12 +5,16 @@ all the forms in which the token travels; here the rest is looked at: processes,
 """
 
 import base64
+import contextlib
 import http.server
+import os
 import pathlib
 import re
+import resource
 import shutil
 import subprocess
 import threading
+import time
 import urllib.parse
 
 import harness
@@ -22,6 +26,7 @@ from harness import result
 RECORDER = """#!/bin/bash
 folder=$(mktemp -d "{folder}/{program}.XXXXXX")
 cat /proc/$$/environ >"$folder/environ"
+cat /proc/$$/limits >"$folder/limits"
 printf '%s\\n' "$@" >"$folder/arguments"
 cat /proc/[0-9]*/cmdline >"$folder/others" 2>/dev/null
 cat /proc/$PPID/environ >"$folder/parent" 2>/dev/null
@@ -58,6 +63,12 @@ def give(daemon, token, way):
         daemon.environment["CREDENTIALS_DIRECTORY"] = str(folder)
 
 
+def limit(note, name):
+    """The soft limit of a process that was noted."""
+    found = re.search(rf"^{name} +(\w+)", (note / "limits").read_text(), re.MULTILINE).group(1)
+    return float("inf") if found == "unlimited" else int(found)
+
+
 def promotable(project, **more):
     return result("exp-1", 0.9, metric_before=1.0, diff=project.tweak(WIDTH=65), **more)
 
@@ -76,7 +87,10 @@ def test_no_process_shows_it(gitea_winnowd, stand_in, project, way):
     gitea_winnowd.environment["PATH"] = f"{bin_folder}:{harness.PATH}"
     gitea_winnowd.configure(validation={"command": ["env", "sh", "-c", "env; cat /proc/self/environ"], "sandbox": "none", "output_lines": 500})
     gitea_winnowd.drop(promotable(project))
+    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
     log = gitea_winnowd.start()
+    resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
     log.wait(experiment="exp-1", decision="promoted")
     try:
         own = pathlib.Path(f"/proc/{gitea_winnowd.process.pid}/environ").read_bytes()
@@ -96,11 +110,13 @@ def test_no_process_shows_it(gitea_winnowd, stand_in, project, way):
                 continue  # a git that calls another: its own environment
             assert not path.exists() or not holds(path.read_bytes(), stand_in.token), f"{program}: {name}"
         if holds((note / "environ").read_bytes(), stand_in.token):
-            with_token.append((program, (note / "arguments").read_text().split()))
-    assert {program for program, _ in with_token} == {"git"}
-    # Of git itself only what talks to the forge.
-    for _, arguments in with_token:
+            with_token.append((note, (note / "arguments").read_text().split()))
+    assert {note.name.split(".")[0] for note, _ in with_token} == {"git"}
+    # Of git itself only what talks to the forge; and whatever the forge tells it, its memory has a bound.
+    for note, arguments in with_token:
         assert {"ls-remote", "fetch", "push"} & set(arguments), arguments
+        assert limit(note, "Max data size") <= 2**31
+        assert limit(note, "Max core file size") <= 1
     assert with_token
 
 
@@ -123,6 +139,33 @@ def test_a_daemon_that_cannot_be_looked_into(tmp_path, project, the_binary_is_th
     finally:
         forge.stop()
         shutil.rmtree(directory)
+
+
+@pytest.mark.parametrize("command", ["--status", "--check-result", "--check-config"])
+def test_no_command_keeps_it_in_its_environment(gitea_winnowd, stand_in, command):
+    """Each is held up where it says what it found, by a pipe that is full, and looked at from outside."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while os.write(writer, bytes(4096)):
+            pass
+    os.set_blocking(writer, True)
+    gitea_winnowd.write_configuration()
+    file = [str(gitea_winnowd.drop(result("exp-1", 1.0)))] if command == "--check-result" else []
+    process = subprocess.Popen(gitea_winnowd.command(command, *file), stdout=writer, env=gitea_winnowd.environment)
+    path, patience, seen = pathlib.Path(f"/proc/{process.pid}/environ"), time.monotonic() + 5, b""
+    try:
+        while (b"GITEA_TOKEN=" not in seen or holds(seen, stand_in.token)) and time.monotonic() < patience:
+            seen = path.read_bytes()
+        assert b"GITEA_TOKEN=" in seen and not holds(seen, stand_in.token)
+        assert process.poll() is None
+    except PermissionError:
+        assert not lodger.ROOT
+    finally:
+        process.kill()
+        process.wait()
+        os.close(reader)
+        os.close(writer)
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o604, 0o602, 0o666])
