@@ -38,7 +38,7 @@ struct report {
     uint64_t next_at;       /* uv_now(); so are the next two */
     uint64_t told_at;
     uint64_t metrics_at;
-    bool troubled; /* the last telling failed, and that was said */
+    bool troubled; /* a telling failed, and that was said; none has told all since */
 
     struct textfile textfile; /* with the decisions counted so far */
     int64_t last_decision;    /* that was counted */
@@ -138,12 +138,13 @@ static int tell_all(struct report *report, bool metrics, struct error *error)
 static void tell(struct report *report, bool metrics)
 {
     struct error error;
+    bool all = metrics || !report->options.config->status.textfile;
     bool failed = tell_all(report, metrics, &error) < 0;
 
     report->told_at = now_of(report);
     if (failed && !report->troubled)
         log_event(&event_report_failed, LOG_TEXT("reason", error.message));
-    report->troubled = failed;
+    report->troubled = failed || (report->troubled && !all);
 }
 
 /* ---- when --------------------------------------------------------------------------------------- */

@@ -654,3 +654,11 @@ class Wrapper:
         """The daemon dies before or after the call with this number (from 1) has done its work."""
         assert when in ("before", "after")
         self.orders.write_text(f"{when} {number}\n")
+
+
+def appears(path):
+    """Whether a file comes to be that no line of the log tells of."""
+    deadline = time.monotonic() + PATIENCE
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return path.exists()

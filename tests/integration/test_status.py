@@ -8,10 +8,9 @@ import signal
 import struct
 import subprocess
 import termios
-import time
 
 from events import PATIENCE
-from harness import result
+from harness import appears, result
 
 
 def status_of(winnowd):
@@ -87,14 +86,6 @@ def test_without_a_daemon_it_is_the_same_but_for_the_daemon(winnowd):
     assert stopped["forge"]["state"] == "unknown" and "not running" in winnowd.status()
     for key in ("results", "frontier", "decisions", "open_pulls", "waiting"):
         assert running[key] == stopped[key], key
-
-
-def appears(path):
-    """The daemon writes its news within a second."""
-    deadline = time.monotonic() + PATIENCE
-    while not path.exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return path.exists()
 
 
 def validating(winnowd, project):
