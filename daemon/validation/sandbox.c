@@ -30,6 +30,7 @@ struct sandbox {
     const struct config *config;
     char *program;   /* bubblewrap's; NULL: no sandbox */
     bool proc_bound; /* a proc file system of its own was refused */
+    bool nested;     /* user name spaces inside of it could not be switched off */
     char *limiter;   /* prlimit's program */
     struct config_list hidden;
     char *sentence;
@@ -303,6 +304,8 @@ static void enclose(const struct sandbox *sandbox, struct config_list *arguments
                                         "--unshare-uts", "--cap-drop", "ALL", "--ro-bind", "/", "/",
                                         "--dev", "/dev", "--size", SCRATCH_BYTES, "--tmpfs",
                                         "/dev/shm", NULL});
+    if (!sandbox->nested)
+        append(arguments, memory_copy("--disable-userns"));
     show_devices(arguments);
     append_copies(arguments, (const char *const[]){"--remount-ro", "/dev", NULL});
     enclose_proc(sandbox, arguments);
@@ -413,7 +416,11 @@ static bool probe(struct sandbox *sandbox, char **why)
     return works;
 }
 
-/* Finds bubblewrap and the way in which it works; NULL in `program` and a reason if there is none. */
+/* Finds bubblewrap and the tightest way in which it works; NULL in `program` and a reason if there is
+ * none. In a user name space of its own a process is root to much of the kernel that it would not reach
+ * otherwise, so there are none in the sandbox; but a bubblewrap before 0.8 knows no such thing, and one
+ * that may not write to /proc/sys cannot do it. A hardened unit refuses a proc file system of one's own
+ * as well; then the one there is must do, in which the daemon is to be seen, but nothing inside of it. */
 static void find_bubblewrap(struct sandbox *sandbox, char **why)
 {
     struct error error;
@@ -422,13 +429,13 @@ static void find_bubblewrap(struct sandbox *sandbox, char **why)
         *why = memory_copy(error.message);
         return;
     }
-    if (probe(sandbox, why))
-        return;
-    /* A hardened unit refuses a proc file system of one's own; then the one there is must do, in
-     * which the daemon is to be seen, but nothing inside of it. */
-    sandbox->proc_bound = true;
-    if (probe(sandbox, why)) {
-        prctl(PR_SET_DUMPABLE, 0);
+    for (unsigned way = 0; way < 4; way++) {
+        sandbox->proc_bound = way & 2;
+        sandbox->nested = way & 1;
+        if (!probe(sandbox, why))
+            continue;
+        if (sandbox->proc_bound)
+            prctl(PR_SET_DUMPABLE, 0);
         return;
     }
     free(TAKE(sandbox->program));
@@ -449,10 +456,11 @@ static int find_limiter(struct sandbox *sandbox, struct error *error)
 static void describe(struct sandbox *sandbox, const char *why)
 {
     if (sandbox->program)
-        sandbox->sentence = memory_copy(
+        sandbox->sentence = memory_format(
             "tests run in bubblewrap: the system is read-only to them, homes, state, spool, "
             "sources, logs, configuration and credentials are out of sight, nothing that they "
-            "start outlives them; the network is shared, abstract sockets included");
+            "start outlives them; the network is shared, abstract sockets included%s",
+            sandbox->nested ? "; name spaces of their own are open to them" : "");
     else
         sandbox->sentence = memory_format(
             "tests run without a sandbox: they can read and change whatever the daemon's user can, "

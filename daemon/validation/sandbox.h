@@ -7,7 +7,7 @@
  * empty /tmp of bounded size, and in the place of home directories, /run (with it the buses), logs,
  * mail, sources, the daemon's state, its spool, its configuration and its credentials nothing at all.
  * Only the checkout can be written to. When the command ends, or the daemon dies, so does all that it
- * started.
+ * started. Name spaces of its own it cannot make, where bubblewrap can see to that.
  *
  * The network is shared, since tests talk to model servers and package indexes; with it come abstract
  * sockets, which no file system can hide. Even where they lie in a hidden place, these stay in sight:

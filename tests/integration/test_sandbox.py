@@ -15,6 +15,7 @@ import pytest
 from harness import git, result
 
 KINDS = ["bubblewrap", "none"]
+BUBBLEWRAP = ["bwrap", "--unshare-user", "--unshare-pid", "--ro-bind", "/", "/"]
 LIMITS = {"memory": "8G", "processes": 700, "file_size": "1G", "cpu_time": "50s"}
 
 
@@ -22,9 +23,7 @@ def works(*command):
     return shutil.which(command[0]) and subprocess.run(command, capture_output=True).returncode == 0
 
 
-needs_bubblewrap = pytest.mark.skipif(
-    not works("bwrap", "--unshare-user", "--unshare-pid", "--ro-bind", "/", "/", "true"), reason="bubblewrap does not work here"
-)
+needs_bubblewrap = pytest.mark.skipif(not works(*BUBBLEWRAP, "true"), reason="bubblewrap does not work here")
 
 
 @pytest.fixture
@@ -180,6 +179,33 @@ def test_programs_in_hidden_places(house):
     house.configure(sources=[str(source)])
     judge(house, ["first"], sandbox="bubblewrap")
     assert "first second third" in house.output_of("exp-1")
+
+
+# Name spaces inside of it. An older bubblewrap, or one below /proc/sys that is read-only, has to leave them open.
+
+OPEN = "name spaces of their own are open"
+
+
+@pytest.mark.skipif(not works(*BUBBLEWRAP, "--disable-userns", "true"), reason="bubblewrap cannot switch them off here")
+def test_no_name_space_in_the_sandbox(house):
+    log = judge(house, ["sh", "-c", "! unshare -U true && ! unshare -Ur true"], sandbox="bubblewrap")
+    (event,) = log.all(msg="sandbox")
+    assert OPEN not in event["reason"]
+
+
+@pytest.mark.skipif(not works(*BUBBLEWRAP, "unshare", "-U", "true"), reason="there are no name spaces in it anyway")
+def test_a_bubblewrap_that_cannot_switch_name_spaces_off(house):
+    tools = house.directory / "tools"
+    tools.mkdir()
+    (tools / "bwrap").write_text(
+        "#!/bin/sh\nfor argument; do case $argument in --disable-userns) echo Unknown option >&2; exit 1;; esac; done\n"
+        f'exec {shutil.which("bwrap")} "$@"\n'
+    )
+    (tools / "bwrap").chmod(0o755)
+    house.environment["PATH"] = f"{tools}:{harness.PATH}"
+    log = judge(house, ["unshare", "-U", "true"], sandbox="bubblewrap")
+    (event,) = log.all(msg="sandbox")
+    assert OPEN in event["reason"] and "bubblewrap" in event["reason"]
 
 
 # What the daemon says of it.
