@@ -10,8 +10,10 @@
 Nothing here sleeps to let something happen: waiting is waiting for a line of the log.
 """
 
+import atexit
 import base64
 import dataclasses
+import functools
 import json
 import os
 import pathlib
@@ -19,6 +21,7 @@ import re
 import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 import urllib.parse
@@ -94,6 +97,25 @@ def git(*arguments, directory=None, text=None, check=True, whole=False):
     return done.stdout if whole else done.stdout.rstrip("\n")
 
 
+@functools.cache
+def template(base):
+    """A folder to be copied: git makes the two repositories of a project once, not for each test."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="winnowd-template."))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    bare, work = folder / "project.git", folder / "work"
+    git("init", "-q", "--bare", f"--initial-branch={base}", bare)
+    git("init", "-q", f"--initial-branch={base}", work)
+    git("config", "receive.autogc", "false", directory=bare)
+    git("config", "maintenance.auto", "false", directory=work)
+    git("remote", "add", "origin", "../project.git", directory=work)
+    for name, content in FILES.items():
+        (work / name).write_text(content)
+    git("add", "-A", directory=work)
+    git("commit", "-q", "-m", "The beginning", directory=work)
+    git("push", "-q", "origin", base, directory=work)
+    return folder
+
+
 class Project:
     """`bare` is what a forge serves, `work` a clone of it in which experiments are made."""
 
@@ -102,11 +124,10 @@ class Project:
         self.base = base
         self.bare = self.directory / "project.git"
         self.work = self.directory / "work"
-        git("init", "-q", "--bare", f"--initial-branch={base}", self.bare)
-        git("init", "-q", f"--initial-branch={base}", self.work)
-        git("remote", "add", "origin", self.bare, directory=self.work)
-        self.commit({**FILES, **(files or {})}, "The beginning")
-        self.publish()
+        shutil.copytree(template(base), self.directory, dirs_exist_ok=True)
+        if files:
+            self.commit(files, "Files of this test")
+            self.publish()
 
     def write(self, files):
         for name, content in files.items():
@@ -143,7 +164,7 @@ class Project:
         parent = parent or self.base
         git("checkout", "-q", "--detach", parent, directory=self.work)
         sha = self.commit(files, message)
-        diff = git("diff", "--binary", f"{sha}^", sha, directory=self.work, whole=True)
+        diff = git("diff", "--binary", "HEAD^", "HEAD", directory=self.work, whole=True)
         git("checkout", "-q", self.base, directory=self.work)
         return sha, diff
 

@@ -36,6 +36,17 @@ done
 """
 
 
+CONFIGURATION = """
+[http]
+    receivepack = true
+[receive]
+    advertisePushOptions = true
+    autogc = false
+[uploadpack]
+    allowAnySHA1InWant = true
+"""
+
+
 class GitError(Exception):
     """git ended with another status than 0."""
 
@@ -49,10 +60,8 @@ class BareRepository:
     def create(self, base):
         self.path.mkdir(parents=True)
         self.git("init", "--quiet", "--bare", f"--initial-branch={base}")
-        self.git("config", "http.receivepack", "true")
-        self.git("config", "receive.advertisePushOptions", "true")
-        self.git("config", "receive.autogc", "false")
-        self.git("config", "uploadpack.allowAnySHA1InWant", "true")
+        with (self.path / "config").open("a") as file:
+            file.write(CONFIGURATION)
         for name, text in (("pre-receive", PRE_RECEIVE), ("post-receive", POST_RECEIVE)):
             hook = self.path / "hooks" / name
             hook.parent.mkdir(exist_ok=True)
