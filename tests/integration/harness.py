@@ -217,6 +217,7 @@ class LocalForge:
         self.outbox = pathlib.Path(directory) / "outbox"
         self.transactions = pathlib.Path(directory) / "transactions"
         self.foreign = set()  # branches that a test made itself
+        self.seen = 0  # transactions that were found to be good
         hook = project.bare / "hooks/reference-transaction"
         hook.parent.mkdir(exist_ok=True)
         hook.write_text(TRANSACTIONS.format(log=self.transactions))
@@ -230,11 +231,15 @@ class LocalForge:
     def environment(self):
         return {}
 
-    def branches(self):
-        """name: hash, the base left out."""
+    def heads(self):
+        """name: hash of all branches."""
         listing = git("for-each-ref", "--format=%(refname:lstrip=2) %(objectname)", "refs/heads",
                       directory=self.project.bare)  # fmt: skip
-        found = dict(line.split(" ") for line in listing.splitlines())
+        return dict(line.split(" ") for line in listing.splitlines())
+
+    def branches(self):
+        """The same, the base left out."""
+        found = self.heads()
         found.pop(self.project.base)
         return found
 
@@ -264,10 +269,11 @@ class LocalForge:
         path.with_name("edited.tmp").rename(path)
 
     def check_promises(self):
-        tip = git("rev-parse", f"refs/heads/{self.project.base}", directory=self.project.bare)
-        assert tip == self.project.tip, "the base was written to"
+        branches = self.heads()
+        assert branches.pop(self.project.base, None) == self.project.tip, "the base was written to"
         if self.transactions.exists():
-            for line in self.transactions.read_text(encoding="utf-8").splitlines():
+            lines = self.transactions.read_text(encoding="utf-8").splitlines()
+            for line in lines[self.seen :]:
                 old, new, name = line.split(" ")
                 assert name != f"refs/heads/{self.project.base}", "the base was written to"
                 assert not name.startswith("refs/tags/"), f"a tag was made: {line}"
@@ -275,13 +281,14 @@ class LocalForge:
                     continue
                 ancestor = git("merge-base", old, new, directory=self.project.bare, check=False)
                 assert ancestor == old, f"a forced update: {line}"
+            self.seen = len(lines)
         pulls = self.pulls()
         heads = {pull.head for pull in pulls}
-        for name, sha in self.branches().items():
+        for name in branches:
             assert name in heads | self.foreign, f"a branch without a pull request: {name}"
         for pull in pulls:
-            if pull.state == "open" and pull.head in self.branches():
-                assert pull.sha == self.branches()[pull.head], "a pull request of another commit"
+            if pull.state == "open" and pull.head in branches:
+                assert pull.sha == branches[pull.head], "a pull request of another commit"
 
 
 class StandIn:
@@ -623,32 +630,17 @@ class Winnowd:
                 assert not any(form.encode() in content for form in forms), f"the token is in {path}"
 
 
-WRAPPER = """#!/bin/bash
-# Written by a test: counts the calls of {program}, and kills the daemon at one of them.
-exec 9>>"{directory}/.lock"
-flock 9
-number=$(($(wc -l <"{calls}") + 1))
-line="{program} $*"
-printf '%s\\n' "${{line//$'\\n'/ }}" >>"{calls}"
-exec 9>&-
-when= at=
-[ ! -e "{orders}" ] || read -r when at <"{orders}"
-if [ "$number" = "$at" ] && [ "$when" = before ]; then
-    kill -KILL "$(cat "{pid}")"
-    exit 1
-fi
-if [ "$number" != "$at" ]; then
-    exec "{real}" "$@"
-fi
-"{real}" "$@"
-status=$?
-kill -KILL "$(cat "{pid}")"
-exit "$status"
-"""
+@functools.cache
+def wrapper_program():
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="winnowd-wrapper."))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    source = pathlib.Path(__file__).with_name("wrapper.c")
+    subprocess.run(["gcc", "-static", "-O1", "-o", str(folder / "wrapper"), str(source)], check=True)
+    return folder / "wrapper"
 
 
 class Wrapper:
-    """Programs in front of the real ones. Give it to a daemon with `winnowd.wrapper = wrapper`."""
+    """Programs in front of the real ones (see wrapper.c). Give it to a daemon with `winnowd.wrapper = wrapper`."""
 
     def __init__(self, directory, programs=("git",)):
         self.directory = pathlib.Path(directory)
@@ -658,11 +650,8 @@ class Wrapper:
         self.orders = self.directory / ".orders"
         self.pid = self.directory / ".pid"
         for program in programs:
-            path = self.directory / program
-            path.write_text(WRAPPER.format(
-                program=program, directory=self.directory, calls=self.calls_file, orders=self.orders,
-                pid=self.pid, real=shutil.which(program, path=PATH)))  # fmt: skip
-            path.chmod(0o755)
+            shutil.copy(wrapper_program(), self.directory / program)
+            (self.directory / f".{program}").symlink_to(shutil.which(program, path=PATH))
 
     def calls(self):
         return self.calls_file.read_text(encoding="utf-8").splitlines()

@@ -346,14 +346,22 @@ static void test_end_now_is_as_a_deadline(void **state)
 
 static void test_what_the_child_leaves_behind_is_killed(void **state)
 {
-    CLEANUP_OUTCOME struct outcome outcome = {0};
-    uint64_t began = uv_hrtime();
+    uint64_t least_ms = UINT64_MAX;
 
-    run(&outcome, &(struct process_options){SHELL("sleep 30 & echo $!")});
-    assert_int_equal(outcome.result.end, PROCESS_EXITED);
-    assert_true(soon_gone(atoi(outcome.output)));
-    /* Not held up by the pipe until it is dropped. */
-    assert_in_range((uv_hrtime() - began) / 1000000 - outcome.result.duration_ms, 0, 450);
+    /* Several times, as a machine with much else to do may hold up one of them. */
+    for (int i = 0; i < 5 && least_ms > 450; i++) {
+        CLEANUP_OUTCOME struct outcome outcome = {0};
+        uint64_t began = uv_hrtime();
+        uint64_t beyond_ms;
+
+        run(&outcome, &(struct process_options){SHELL("sleep 30 & echo $!")});
+        beyond_ms = (uv_hrtime() - began) / 1000000 - outcome.result.duration_ms;
+        least_ms = beyond_ms < least_ms ? beyond_ms : least_ms;
+        assert_int_equal(outcome.result.end, PROCESS_EXITED);
+        assert_true(soon_gone(atoi(outcome.output)));
+    }
+    /* Not held up by the pipe until it is dropped, which is after half a second. */
+    assert_in_range(least_ms, 0, 450);
 }
 
 static void test_who_left_the_group_does_not_hold_the_work_up(void **state)
