@@ -5,10 +5,9 @@ import os
 import pathlib
 import signal
 import sqlite3
-import time
 
 import pytest
-from harness import git, result
+from harness import appears, git, result
 
 SETTLED = {"merged": "pull request merged", "closed": "pull request closed unmerged; its value leaves the frontier"}
 
@@ -176,9 +175,7 @@ def test_the_text_for_an_old_reference_is_not_found_again(winnowd, project, forg
     go.unlink()
     begun.unlink()
     winnowd.drop(improved(project, "exp-2", 0.8, diff=project.tweak(DEPTH=13)))
-    while not begun.exists():
-        time.sleep(0.02)
-        assert winnowd.process.poll() is None, log.text
+    assert appears(begun), log.text
     wrapper.kill_at(len(wrapper.calls()) + 1, "before")  # the push
     go.touch()
     winnowd.ended()

@@ -7,7 +7,8 @@
  *     .orders   "before 3" or "after 3": the daemon dies then; may be missing
  *     .pid      the daemon's process number
  *
- * It is linked statically: the tests go through it some ten thousand times.
+ * Where it may not write, as in the sandbox, it is the real program and no more. It is linked statically:
+ * the tests go through it some ten thousand times.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +27,7 @@ static void fail(const char *what)
     exit(125);
 }
 
-/* Adds a line to the calls. Gives back its number, from 1. */
+/* Adds a line to the calls. Gives back its number, from 1; 0 where nothing can be written. */
 static int count_call(int directory, char **arguments)
 {
     int calls = openat(directory, ".calls", O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
@@ -35,6 +36,8 @@ static int count_call(int directory, char **arguments)
     ssize_t got;
     FILE *file;
 
+    if (calls < 0 && errno == EROFS)
+        return 0;
     if (calls < 0 || flock(calls, LOCK_EX))
         fail(".calls");
     while ((got = read(calls, bytes, sizeof bytes)) > 0)
