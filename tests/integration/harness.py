@@ -169,8 +169,13 @@ class Project:
         return sha, diff
 
     def tweak(self, **settings):
-        """A diff that gives train.py other settings."""
-        return self.experiment({"train.py": tweaked(**settings)})[1]
+        """A diff that gives train.py, as it is in `work`, other settings."""
+        file = self.work / "train.py"
+        before = file.read_text()
+        file.write_text(tweaked(**settings))
+        diff = git("diff", "--binary", "--", "train.py", directory=self.work, whole=True)
+        file.write_text(before)
+        return diff
 
     @property
     def tip(self):

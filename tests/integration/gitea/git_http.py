@@ -1,5 +1,6 @@
 """git over HTTP: `git http-backend` as CGI, with the pushes seen on the way."""
 
+import functools
 import gzip
 import os
 import subprocess
@@ -7,6 +8,13 @@ import tempfile
 
 from .api import Response
 from .records import Push
+
+
+@functools.cache
+def backend():
+    """The program that `git http-backend` would start."""
+    told = subprocess.run(["git", "--exec-path"], stdout=subprocess.PIPE, check=True, text=True)
+    return os.path.join(told.stdout.strip(), "git-http-backend")
 
 
 def serve(forge, record, method, service_path, query, headers, body):
@@ -34,9 +42,8 @@ def serve(forge, record, method, service_path, query, headers, body):
         }
         if headers.get("Git-Protocol"):
             environment["GIT_PROTOCOL"] = headers["Git-Protocol"]
-        command = ["git", "http-backend"]
         done = subprocess.run(
-            command, input=body, stdout=subprocess.PIPE, env=environment, check=False
+            [backend()], input=body, stdout=subprocess.PIPE, env=environment, check=False
         )
         if pushing:
             note_pushes(forge, record, told)

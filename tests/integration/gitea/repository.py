@@ -1,7 +1,14 @@
-"""The bare repository behind the stand-in: plumbing only, no work tree, no user configuration."""
+"""The bare repository behind the stand-in: plumbing only, no work tree, no user configuration.
 
+Most of what a forge is asked is where its references are. They are read from their files, and what git
+said of a commit is kept: a process for each such question would cost more than all else that is tested.
+"""
+
+import atexit
+import functools
 import os
 import pathlib
+import shutil
 import subprocess
 import tempfile
 
@@ -47,6 +54,43 @@ CONFIGURATION = """
 """
 
 
+@functools.cache
+def template(base):
+    """A new repository to be copied: git makes one for each base, not one for each stand-in."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="stand-in-template-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    made = BareRepository(folder)
+    made.git("init", "--quiet", "--bare", f"--initial-branch={base}")
+    with (folder / "config").open("a") as file:
+        file.write(CONFIGURATION)
+    for name, text in (("pre-receive", PRE_RECEIVE), ("post-receive", POST_RECEIVE)):
+        hook = folder / "hooks" / name
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text(text)
+        hook.chmod(0o755)
+    return folder
+
+
+def packed_refs(path):
+    try:
+        lines = path.read_text().splitlines()
+    except FileNotFoundError:
+        return {}
+    return {name: sha for sha, _, name in (line.partition(" ") for line in lines if line[0] not in "#^")}
+
+
+def loose_refs(repository):
+    """What is locked or goes away while it is looked at was not there, or not yet."""
+    found = {}
+    for folder, _, names in os.walk(repository / "refs"):
+        for path in (pathlib.Path(folder, name) for name in names if not name.endswith(".lock")):
+            try:
+                found[str(path.relative_to(repository))] = path.read_text().strip()
+            except FileNotFoundError:
+                continue
+    return found
+
+
 class GitError(Exception):
     """git ended with another status than 0."""
 
@@ -56,17 +100,19 @@ class BareRepository:
 
     def __init__(self, path):
         self.path = pathlib.Path(path)
+        self.shown = {}
+        self.merge_bases = {}
 
     def create(self, base):
-        self.path.mkdir(parents=True)
-        self.git("init", "--quiet", "--bare", f"--initial-branch={base}")
-        with (self.path / "config").open("a") as file:
-            file.write(CONFIGURATION)
-        for name, text in (("pre-receive", PRE_RECEIVE), ("post-receive", POST_RECEIVE)):
-            hook = self.path / "hooks" / name
-            hook.parent.mkdir(exist_ok=True)
-            hook.write_text(text)
-            hook.chmod(0o755)
+        shutil.copytree(template(base), self.path)
+
+    def take_over(self, other):
+        """All objects and branches of another repository, bare or not."""
+        other = other / ".git" if (other / ".git").is_dir() else other
+        for part in ("objects", "refs/heads"):
+            shutil.copytree(other / part, self.path / part, dirs_exist_ok=True)
+        if (other / "packed-refs").exists():
+            shutil.copy(other / "packed-refs", self.path)
 
     def environment(self):
         """git's surroundings: nothing of the caller's configuration, a fixed identity."""
@@ -106,11 +152,10 @@ class BareRepository:
             raise GitError(f"git {' '.join(arguments)}: {status}: {output.strip()}")
         return output.rstrip("\n")
 
-    def refs(self, *patterns):
-        """Every reference (or those below the patterns) with the object it points at."""
-        listing = self.git("for-each-ref", "--format=%(objectname) %(refname)", *patterns)
-        pairs = (line.split(" ", 1) for line in listing.splitlines())
-        return {name: sha for sha, name in pairs}
+    def refs(self, pattern="refs"):
+        """Every reference (or those that are or lie below the pattern) with the object it points at."""
+        found = packed_refs(self.path / "packed-refs") | loose_refs(self.path)
+        return {name: sha for name, sha in sorted(found.items()) if f"{name}/".startswith(f"{pattern}/")}
 
     def branches(self):
         return {
@@ -138,8 +183,13 @@ class BareRepository:
         return self.run("merge-base", "--is-ancestor", old, new)[0] == 0
 
     def merge_base(self, one, other):
-        status, output = self.run("merge-base", one, other)
-        return output.strip() if status == 0 else ""
+        """Two full hashes; what git says of them once stays so."""
+        if (one, other) not in self.merge_bases:
+            status, output = self.run("merge-base", one, other)
+            if status != 0:
+                return ""
+            self.merge_bases[one, other] = output.strip()
+        return self.merge_bases[one, other]
 
     def commit(self, parents, files, message):
         """A commit of the first parent's tree with `files` (path: text, None removes) put in."""
@@ -167,7 +217,9 @@ class BareRepository:
         return self.git("merge-tree", "--write-tree", one, other).splitlines()[0]
 
     def show(self, sha):
-        """What a commit says: message, author, e-mail and time (ISO 8601)."""
-        output = self.git("show", "--no-patch", "--format=%an%x00%ae%x00%cI%x00%B", sha)
-        name, mail, when, message = output.split("\0", 3)
-        return {"name": name, "email": mail, "date": when, "message": message}
+        """What a commit (its full hash) says: message, author, e-mail and time (ISO 8601)."""
+        if sha not in self.shown:
+            output = self.git("show", "--no-patch", "--format=%an%x00%ae%x00%cI%x00%B", sha)
+            name, mail, when, message = output.split("\0", 3)
+            self.shown[sha] = {"name": name, "email": mail, "date": when, "message": message}
+        return dict(self.shown[sha])

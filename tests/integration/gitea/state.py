@@ -133,7 +133,7 @@ class Forge:
             first = self.git.commit([], files or FIRST_FILES, "Begin\n")
             self.git.set_ref(f"refs/heads/{self.base}", first)
         else:
-            self.git.git("fetch", "--quiet", "--no-auto-gc", str(files), "+refs/heads/*:refs/heads/*")
+            self.git.take_over(pathlib.Path(files))
         for branch in self.git.branches():
             self.branch_makers[branch] = "person"
 
