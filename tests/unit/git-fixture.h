@@ -89,7 +89,7 @@ static const char project[] =
     "mkdir state bin\n"
     "cat >bin/git <<'END'\n"
     "#!/bin/sh\n"
-    "here=$(dirname \"$0\")\n"
+    "here=${0%/*}\n"
     "line=; for word in \"$@\"; do line=\"$line [$word]\"; done\n"
     "echo \"$line\" >>\"$here/log\"\n"
     "if [ -n \"$GIT_CONFIG_VALUE_0\" ]; then echo \"$GIT_CONFIG_VALUE_0\" >>\"$here/secrets\"; fi\n"

@@ -272,10 +272,10 @@ static void test_list(void **state)
     assert_int_equal(outcome.answer.pull_count, 0);
     for (int i = 0; i < 3; i++)
         CALL(open_pull, i == 1 ? "experiment/exp-10" : BRANCH, SHA, "t", "b");
-    run_shell(
-        "cd state/outbox; for i in $(seq 4 700); do sed 's/exp-1\"/exp-2\"/' 1.json >$i.json; done;"
-        "cp 1.json 650.json; echo '{' >notes.json; echo '{' >0.json; echo '{' >x1.json;"
-        "echo '{' >1.json.tmp; mkdir sub");
+    run_shell("cd state/outbox; text=$(sed 's/exp-1\"/exp-2\"/' 1.json);"
+              "for i in $(seq 4 700); do printf '%s\\n' \"$text\" >$i.json; done;"
+              "cp 1.json 650.json; echo '{' >notes.json; echo '{' >0.json; echo '{' >x1.json;"
+              "echo '{' >1.json.tmp; mkdir sub");
     CALL(list_pulls, BRANCH);
     assert_success();
     assert_int_equal(outcome.answer.pull_count, 3);

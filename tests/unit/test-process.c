@@ -2,122 +2,7 @@
  * Real children: sh, sleep, cat, python3. What each test fears stands in its name.
  */
 
-#include "common/process.h"
-
-#include "common/memory.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#define MEBIBYTE (1024 * 1024)
-
-static const char *const plain_environment[] = {"PATH=/usr/bin:/bin", NULL};
-
-static uv_loop_t loop;
-static char directory[] = "/tmp/test-process-XXXXXX";
-
-/* A copy of what the callback saw, since the result itself does not last. */
-struct outcome {
-    unsigned calls;
-    struct process_result result;
-    char *output;
-    char *errors;
-    char *tail;
-    char *problem;
-    char description[256];
-};
-
-static void on_result(void *data, const struct process_result *result)
-{
-    struct outcome *outcome = data;
-
-    outcome->calls++;
-    outcome->result = *result;
-    outcome->output = memory_copy_bytes(result->output, result->output_length);
-    outcome->errors = memory_copy(result->errors);
-    outcome->tail = memory_copy(result->tail);
-    outcome->problem = memory_copy(result->problem);
-    process_describe(outcome->description, sizeof(outcome->description), result);
-}
-
-static void outcome_clear(struct outcome *outcome)
-{
-    free(outcome->output);
-    free(outcome->errors);
-    free(outcome->tail);
-    free(outcome->problem);
-    *outcome = (struct outcome){0};
-}
-#define CLEANUP_OUTCOME CLEANUP(outcome_clear)
-
-static void run(struct outcome *outcome, const struct process_options *options)
-{
-    process_start(&loop, options, on_result, outcome);
-    assert_int_equal(outcome->calls, 0);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    assert_int_equal(outcome->calls, 1);
-    /* Nobody is left to be reaped. */
-    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
-    assert_int_equal(errno, ECHILD);
-}
-
-/* The options of a script of sh; `log` beside the others where output is to go to a file. */
-#define SHELL(script_)                                                                             \
-    .argv = (const char *const[]){"sh", "-c", (script_), NULL}, .environment = plain_environment,  \
-    .output_limit = MEBIBYTE
-
-static char *path_of(const char *name)
-{
-    return memory_format("%s/%s", directory, name);
-}
-
-static void write_file(const char *path, const char *content, mode_t mode)
-{
-    FILE *file = fopen(path, "we");
-
-    assert_non_null(file);
-    assert_true(fputs(content, file) >= 0);
-    assert_int_equal(fclose(file), 0);
-    assert_int_equal(chmod(path, mode), 0);
-}
-
-/* Whether a process is gone; a zombie that its new parent has yet to reap counts as gone. */
-static bool gone(int pid)
-{
-    CLEANUP_FREE char *path = memory_format("/proc/%d/stat", pid);
-    FILE *file = fopen(path, "re");
-    char state = 'Z';
-
-    if (!file)
-        return true;
-    if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
-        state = 'Z';
-    fclose(file);
-    return state == 'Z' || state == 'X';
-}
-
-/* A signal is delivered soon, not at once. */
-static bool soon_gone(int pid)
-{
-    for (int i = 0; i < 200; i++) {
-        if (gone(pid))
-            return true;
-        usleep(10000);
-    }
-    return false;
-}
+#include "process-fixture.h"
 
 static void test_output_and_errors_are_kept_apart(void **state)
 {
@@ -267,117 +152,6 @@ static void test_child_leads_group_and_session(void **state)
     assert_string_equal(outcome.output, expected);
 }
 
-static void test_deadline_kills_the_whole_group(void **state)
-{
-    CLEANUP_OUTCOME struct outcome outcome = {0};
-
-    run(&outcome,
-        &(struct process_options){
-            SHELL("trap '' TERM; sh -c 'trap \"\" TERM; echo $$; while :; do sleep 1; done'"),
-            .deadline_ms = 300, .grace_ms = 200});
-    assert_int_equal(outcome.result.end, PROCESS_TIMED_OUT);
-    assert_int_equal(outcome.result.signal, SIGKILL);
-    assert_in_range(outcome.result.duration_ms, 500, 10000);
-    assert_true(soon_gone(atoi(outcome.output)));
-    assert_string_equal(outcome.description, "did not end within 0.3 s");
-}
-
-static void test_timed_out_whatever_the_child_says(void **state)
-{
-    CLEANUP_OUTCOME struct outcome outcome = {0};
-
-    run(&outcome,
-        &(struct process_options){SHELL("trap 'exit 0' TERM; while :; do sleep 0.05; done"),
-                                  .deadline_ms = 300, .grace_ms = 10000});
-    assert_int_equal(outcome.result.end, PROCESS_TIMED_OUT);
-    assert_int_equal(outcome.result.status, 0);
-    assert_in_range(outcome.result.duration_ms, 300, 10000);
-}
-
-static void test_no_grace_kills_at_once(void **state)
-{
-    CLEANUP_OUTCOME struct outcome outcome = {0};
-
-    run(&outcome, &(struct process_options){SHELL("trap '' TERM; sleep 30"), .deadline_ms = 200});
-    assert_int_equal(outcome.result.end, PROCESS_TIMED_OUT);
-    assert_in_range(outcome.result.duration_ms, 200, 10000);
-}
-
-static void test_stopped_child_hears_the_deadline(void **state)
-{
-    CLEANUP_OUTCOME struct outcome outcome = {0};
-
-    run(&outcome,
-        &(struct process_options){SHELL("trap 'echo heard; exit 0' TERM; kill -STOP $$; sleep 30"),
-                                  .deadline_ms = 300, .grace_ms = 10000});
-    assert_int_equal(outcome.result.end, PROCESS_TIMED_OUT);
-    assert_string_equal(outcome.output, "heard\n");
-}
-
-static char *trapped; /* a file that is there once the shell has set its trap */
-
-static void on_end_now(uv_timer_t *timer)
-{
-    if (access(trapped, F_OK) < 0)
-        return;
-    process_end_now(timer->data);
-    uv_close((uv_handle_t *)timer, NULL);
-}
-
-static void test_end_now_is_as_a_deadline(void **state)
-{
-    CLEANUP_OUTCOME struct outcome outcome = {0};
-    CLEANUP_FREE char *path = path_of("trapped");
-    CLEANUP_FREE char *script = memory_format(
-        "trap 'exit 7' TERM; : >%s; while :; do sleep 0.05; done", path);
-    uv_timer_t timer;
-
-    trapped = path;
-    uv_timer_init(&loop, &timer);
-    timer.data = process_start(&loop, &(struct process_options){SHELL(script), .grace_ms = 10000},
-                               on_result, &outcome);
-    uv_timer_start(&timer, on_end_now, 200, 20);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    assert_int_equal(outcome.calls, 1);
-    assert_int_equal(outcome.result.end, PROCESS_TIMED_OUT);
-    assert_int_equal(outcome.result.status, 7);
-    assert_in_range(outcome.result.allowed_ms, 150, 10000);
-}
-
-static void test_what_the_child_leaves_behind_is_killed(void **state)
-{
-    uint64_t least_ms = UINT64_MAX;
-
-    /* Several times, as a machine with much else to do may hold up one of them. */
-    for (int i = 0; i < 5 && least_ms > 450; i++) {
-        CLEANUP_OUTCOME struct outcome outcome = {0};
-        uint64_t began = uv_hrtime();
-        uint64_t beyond_ms;
-
-        run(&outcome, &(struct process_options){SHELL("sleep 30 & echo $!")});
-        beyond_ms = (uv_hrtime() - began) / 1000000 - outcome.result.duration_ms;
-        least_ms = beyond_ms < least_ms ? beyond_ms : least_ms;
-        assert_int_equal(outcome.result.end, PROCESS_EXITED);
-        assert_true(soon_gone(atoi(outcome.output)));
-    }
-    /* Not held up by the pipe until it is dropped, which is after half a second. */
-    assert_in_range(least_ms, 0, 450);
-}
-
-static void test_who_left_the_group_does_not_hold_the_work_up(void **state)
-{
-    CLEANUP_OUTCOME struct outcome outcome = {0};
-    uint64_t began = uv_hrtime();
-
-    run(&outcome, &(struct process_options){
-                      SHELL("setsid sh -c 'echo $$; exec sleep 30' & sleep 0.2; echo end")});
-    assert_int_equal(outcome.result.end, PROCESS_EXITED);
-    assert_non_null(strstr(outcome.output, "end\n"));
-    assert_true(outcome.result.duration_ms >= 150);
-    assert_in_range((uv_hrtime() - began) / 1000000 - outcome.result.duration_ms, 450, 5000);
-    kill(atoi(outcome.output), SIGKILL);
-}
-
 static void test_closed_output_is_not_the_end(void **state)
 {
     CLEANUP_OUTCOME struct outcome outcome = {0};
@@ -516,95 +290,6 @@ static void test_relative_program_starts_in_its_directory(void **state)
     assert_string_equal(outcome.output, "found 1\n");
 }
 
-static void never(void *data, const struct process_result *result)
-{
-    fail_msg("a discarded child called back");
-}
-
-static void test_discard_kills_and_leaves_nothing(void **state)
-{
-    CLEANUP_FREE char *path = path_of("discarded");
-    struct operation *operation = process_start(
-        &loop,
-        &(struct process_options){SHELL("trap '' TERM; sleep 30; sleep 30"), .log_path = path,
-                                  .log_limit = 10, .tail_lines = 5, .deadline_ms = 10000,
-                                  .grace_ms = 1},
-        never, NULL);
-    int pid = process_id(operation);
-    uint64_t began = uv_hrtime();
-
-    assert_true(pid > 0);
-    operation_discard(operation);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    assert_in_range((uv_hrtime() - began) / 1000000, 0, 5000);
-    assert_int_equal(kill(pid, 0), -1);
-    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
-}
-
-static void test_discard_of_what_never_started(void **state)
-{
-    struct operation *operation = process_start(
-        &loop, &(struct process_options){.argv = (const char *const[]){"/no/such", NULL}}, never,
-        NULL);
-
-    assert_int_equal(process_id(operation), 0);
-    process_end_now(operation);
-    operation_discard(operation);
-    uv_run(&loop, UV_RUN_DEFAULT);
-}
-
-/* The child exits at once and is discarded while what it left behind still holds the pipe. */
-static void on_discard(uv_timer_t *timer)
-{
-    operation_discard(timer->data);
-    uv_close((uv_handle_t *)timer, NULL);
-}
-
-static void test_discard_while_the_pipes_drain(void **state)
-{
-    uv_timer_t timer;
-
-    uv_timer_init(&loop, &timer);
-    timer.data = process_start(
-        &loop, &(struct process_options){SHELL("setsid sleep 1 & sleep 0.1; exit 0")}, never, NULL);
-    uv_timer_start(&timer, on_discard, 350, 0);
-    uv_run(&loop, UV_RUN_DEFAULT);
-}
-
-/* A daemon in small, in a process of its own: it starts a child, tells its number and is killed. */
-static void test_child_does_not_outlive_a_killed_daemon(void **state)
-{
-    int tell[2];
-    int pid = 0;
-    int child;
-
-    assert_int_equal(pipe2(tell, O_CLOEXEC), 0);
-    child = fork();
-    if (child == 0) {
-        struct outcome outcome = {0};
-        struct operation *operation;
-        uv_loop_t own;
-
-        uv_loop_init(&own);
-        operation = process_start(&own, &(struct process_options){SHELL("sleep 30")}, on_result,
-                                  &outcome);
-        pid = process_id(operation);
-        usleep(300000); /* setpriv has to get as far as its exec */
-        if (write(tell[1], &pid, sizeof(pid)) < 0)
-            _exit(1);
-        uv_run(&own, UV_RUN_DEFAULT);
-        _exit(1);
-    }
-    assert_int_equal(read(tell[0], &pid, sizeof(pid)), sizeof(pid));
-    assert_true(pid > 0);
-    assert_false(gone(pid));
-    kill(child, SIGKILL);
-    assert_int_equal(waitpid(child, NULL, 0), child);
-    assert_true(soon_gone(pid));
-    close(tell[0]);
-    close(tell[1]);
-}
-
 static void test_many_side_by_side(void **state)
 {
     struct outcome outcomes[20] = {0};
@@ -619,45 +304,6 @@ static void test_many_side_by_side(void **state)
         assert_int_equal(outcomes[i].result.output_length, 108894);
         outcome_clear(&outcomes[i]);
     }
-}
-
-static int set_up(void **state)
-{
-    signal(SIGPIPE, SIG_IGN);
-    return uv_loop_init(&loop) == 0 && mkdtemp(directory) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    CLEANUP_FREE char *command = memory_format("rm -rf %s", directory);
-
-    return uv_loop_close(&loop) == 0 && system(command) == 0 ? 0 : -1;
-}
-
-static void test_a_child_that_is_asked_to_end_can_tidy(void **state)
-{
-    CLEANUP_FREE char *lock = path_of("lock");
-    CLEANUP_FREE char *script = memory_format(
-        "trap 'rm %s; exit' TERM; >%s; while :; do sleep 0.05; done", lock, lock);
-    uv_timer_t timer;
-
-    uv_timer_init(&loop, &timer);
-    timer.data = process_start(
-        &loop, &(struct process_options){SHELL(script), .manner = PROCESS_ASKED}, never, NULL);
-    uv_timer_start(&timer, on_discard, 350, 0);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    assert_int_equal(access(lock, F_OK), -1);
-}
-
-static void test_a_child_that_is_left_finishes(void **state)
-{
-    CLEANUP_FREE char *made = path_of("made");
-    CLEANUP_FREE char *script = memory_format("sleep 0.2; >%s", made);
-
-    operation_discard(process_start(
-        &loop, &(struct process_options){SHELL(script), .manner = PROCESS_LEFT}, never, NULL));
-    uv_run(&loop, UV_RUN_DEFAULT);
-    assert_int_equal(access(made, F_OK), 0);
 }
 
 int main(void)
@@ -675,13 +321,6 @@ int main(void)
         cmocka_unit_test(test_no_descriptor_is_inherited),
         cmocka_unit_test(test_signals_are_default_and_unblocked),
         cmocka_unit_test(test_child_leads_group_and_session),
-        cmocka_unit_test(test_deadline_kills_the_whole_group),
-        cmocka_unit_test(test_timed_out_whatever_the_child_says),
-        cmocka_unit_test(test_no_grace_kills_at_once),
-        cmocka_unit_test(test_stopped_child_hears_the_deadline),
-        cmocka_unit_test(test_end_now_is_as_a_deadline),
-        cmocka_unit_test(test_what_the_child_leaves_behind_is_killed),
-        cmocka_unit_test(test_who_left_the_group_does_not_hold_the_work_up),
         cmocka_unit_test(test_closed_output_is_not_the_end),
         cmocka_unit_test(test_too_much_output_is_stopped),
         cmocka_unit_test(test_a_flood_is_bounded_and_starves_nobody),
@@ -690,12 +329,6 @@ int main(void)
         cmocka_unit_test(test_what_cannot_start_is_told_apart),
         cmocka_unit_test(test_a_program_may_say_127_itself),
         cmocka_unit_test(test_relative_program_starts_in_its_directory),
-        cmocka_unit_test(test_discard_kills_and_leaves_nothing),
-        cmocka_unit_test(test_discard_of_what_never_started),
-        cmocka_unit_test(test_discard_while_the_pipes_drain),
-        cmocka_unit_test(test_a_child_that_is_asked_to_end_can_tidy),
-        cmocka_unit_test(test_a_child_that_is_left_finishes),
-        cmocka_unit_test(test_child_does_not_outlive_a_killed_daemon),
         cmocka_unit_test(test_many_side_by_side),
     };
 
