@@ -3,8 +3,26 @@
 import os
 import pathlib
 
+import exhaustive
 import harness
 import pytest
+from exhaustive import first_of
+
+
+def pytest_addoption(parser):
+    parser.addoption("--exhaustive", action="store_true", help="take what is marked exhaustive, too")
+
+
+def pytest_configure(config):
+    exhaustive.everything = config.getoption("--exhaustive")
+
+
+def pytest_collection_modifyitems(config, items):
+    if exhaustive.everything:
+        return
+    left_out = [item for item in items if item.get_closest_marker("exhaustive")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if not item.get_closest_marker("exhaustive")]
 
 
 @pytest.fixture(scope="session")
@@ -25,9 +43,9 @@ def forge(project, tmp_path):
 REAL = "WINNOWD_TEST_GITEA_URL"
 
 
-@pytest.fixture(params=["1.15", "1.25"])
+@pytest.fixture(params=first_of(["1.25", "1.15"]))
 def stand_in(request, project):
-    """A Gitea to break, of the older and of the newer kind."""
+    """A Gitea to break, of the newer and (with --exhaustive, or where a test says so) of the older kind."""
     made = harness.StandIn(project, request.param)
     yield made
     made.stop()

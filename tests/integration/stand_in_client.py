@@ -6,6 +6,7 @@ import os
 import subprocess
 
 import pytest
+from exhaustive import first_of
 from gitea import Gitea
 
 REPO = "/repos/lab/model"
@@ -79,7 +80,7 @@ def git(*arguments, where=None, check=True, **environment):
     return done
 
 
-@pytest.fixture(name="gitea", params=["1.15", "1.25"])
+@pytest.fixture(name="gitea", params=first_of(["1.25", "1.15"]))
 def gitea_fixture(request):
     with Gitea(dialect=request.param) as stand_in:
         yield stand_in

@@ -4,7 +4,7 @@ Series are made at random from a seed. Each is dropped at once with one hand and
 succession while the daemon works, one by one, and at once with the daemon killed in the middle; what
 becomes of it is compared with what the page of promises says, in as few words as possible (oracle()).
 
-    WINNOWD_ROUNDS  how many series; more of them for a longer run
+    WINNOWD_ROUNDS  how many series, all but the first with --exhaustive alone
     WINNOWD_SEED    which ones
 """
 
@@ -19,6 +19,7 @@ import sqlite3
 import harness
 import pytest
 from events import DECISIONS
+from exhaustive import first_of
 from harness import result
 
 ROUNDS = int(os.environ.get("WINNOWD_ROUNDS", "4"))
@@ -269,7 +270,7 @@ def check(directory, name, metrics, series, failing, chance):
         assert found[1] == promoted, story
 
 
-@pytest.mark.parametrize("number", range(ROUNDS))
+@pytest.mark.parametrize("number", first_of(range(ROUNDS)))
 def test_same_decisions(tmp_path, the_binary_is_there, number):
     chance = random.Random(f"{SEED}, {number}")
     all_metrics = {"val_bpb": metric_of(chance), "accuracy": metric_of(chance)}
@@ -296,7 +297,7 @@ SELDOM = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SELDOM)
+@pytest.mark.parametrize("name", first_of(SELDOM, 2))
 def test_what_is_seldom(tmp_path, the_binary_is_there, name):
     metric, rows = SELDOM[name]
     series = [

@@ -1,0 +1,26 @@
+"""What tests/run leaves to tests/exhaustive: more variants of what it goes through in one or some.
+
+A test that is marked `exhaustive`, or one of its parameters, is taken with --exhaustive alone.
+"""
+
+import pytest
+
+EXHAUSTIVE = pytest.mark.exhaustive
+everything = False  # --exhaustive was given; conftest.py knows
+
+
+def first_of(values, count=1):
+    """Parameters of which only the first are taken every time."""
+    values = list(values)
+    return values[:count] + [rarely(value) for value in values[count:]]
+
+
+def rarely(value):
+    return pytest.param(*(value if isinstance(value, tuple) else (value,)), marks=EXHAUSTIVE)
+
+
+def sample(points, count):
+    """All of them, or every time the same few, from the first to the last."""
+    if everything or len(points) <= count:
+        return points
+    return [points[place * (len(points) - 1) // (count - 1)] for place in range(count)]
