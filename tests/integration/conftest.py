@@ -14,7 +14,7 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    exhaustive.everything = config.getoption("--exhaustive")
+    exhaustive.everything = config.getoption("--exhaustive", False)
 
 
 def pytest_collection_modifyitems(config, items):
