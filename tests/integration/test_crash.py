@@ -153,7 +153,7 @@ def die_in_the_middle(world):
     log = world.winnowd.start()
     begun = world.winnowd.state / "checkouts" / f"exp-{world.made}" / "source/begun"
     assert log.wait_until(lambda: log.all(step="validate"))
-    assert harness.appears(begun), log.text
+    assert harness.appears(begun) and world.winnowd.process.poll() is None, log.text
     world.winnowd.kill()
     world.winnowd.configure(validation={"environment": {}})
 

@@ -10,7 +10,7 @@ import harness
 import pytest
 from exhaustive import first_of
 from harness import improved
-from machine import Clock, eventually
+from machine import Clock
 
 MOMENTS = {
     "look": {"method": "GET", "path": "git-upload-pack$"},
@@ -362,7 +362,8 @@ def test_a_stop_does_not_wait_for_a_forge_that_hangs(winnowd, gitea, project, mo
     fault = gitea.faults.add("hang", seconds=60, then="close", **MOMENTS[moment])
     winnowd.drop(improved(project))
     winnowd.start()
-    eventually(lambda: fault.struck)
+    while not fault.struck:
+        gitea.faults.wait(30)
     began = time.monotonic()
     assert winnowd.stop(seconds=30) == 0
     assert time.monotonic() - began < 10

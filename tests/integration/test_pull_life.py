@@ -175,7 +175,7 @@ def test_the_text_for_an_old_reference_is_not_found_again(winnowd, project, forg
     go.unlink()
     begun.unlink()
     winnowd.drop(improved(project, "exp-2", 0.8, diff=project.tweak(DEPTH=13)))
-    assert appears(begun), log.text
+    assert appears(begun) and winnowd.process.poll() is None, log.text
     wrapper.kill_at(len(wrapper.calls()) + 1, "before")  # the push
     go.touch()
     winnowd.ended()
