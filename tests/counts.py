@@ -27,7 +27,7 @@ def of_program(entry):
     return (passed or 1), 0, skipped
 
 
-def of_meson(path, prefix):
+def of_meson(path, prefix=""):
     wanted = (lambda name: not name.startswith(prefix[1:])) if prefix.startswith("!") else \
         (lambda name: name.startswith(prefix))
     total = [0, 0, 0]
@@ -50,4 +50,27 @@ def of_pytest(path):
     return passed, failed, skipped
 
 
-print(*(of_pytest(sys.argv[2]) if sys.argv[1] == "pytest" else of_meson(sys.argv[2], sys.argv[3])))
+def failures_of_pytest(path):
+    """Names of the tests that failed, or ended in an error."""
+    cases = ElementTree.parse(path).getroot().iter("testcase")
+    return [
+        f"{case.get('classname')}::{case.get('name')}" for case in cases
+        if case.find("failure") is not None or case.find("error") is not None
+    ]  # fmt: skip
+
+
+def failures_of_meson(path):
+    """Names of the tests that failed, as cmocka says them; of the program where it says none."""
+    found = []
+    with open(path, encoding="utf-8") as log:
+        for line in log:
+            entry = json.loads(line)
+            if entry["result"] not in ("OK", "SKIP"):
+                output = entry.get("stdout", "") + "\n" + entry.get("stderr", "")
+                tests = sorted(set(re.findall(r"^\[  FAILED  \] (\w+)$", output, re.MULTILINE)))
+                found += [f"{entry['name']}: {test}" for test in tests] or [entry["name"]]
+    return found
+
+
+if __name__ == "__main__":
+    print(*(of_pytest(sys.argv[2]) if sys.argv[1] == "pytest" else of_meson(sys.argv[2], sys.argv[3])))

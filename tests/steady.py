@@ -1,0 +1,85 @@
+"""Runs the suites of tests/run that test (and neither build nor lint) again and again; see tests/steady."""
+
+import argparse
+import collections
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import counts
+import suites
+
+TESTED = ("unit", "fuzz", "integration", "integration-sanitize", "integration-gitea")
+
+
+def busy_loops(count):
+    return [subprocess.Popen(["sh", "-c", "while :; do :; done"]) for _ in range(count)]
+
+
+def failures(run, suite):
+    """Names of the tests that failed in the suite's last run."""
+    report = run.work / f"{suite.name}.xml"
+    if report.exists():
+        return counts.failures_of_pytest(report)
+    for log in pathlib.Path(run.builds).glob(f"*/meson-logs/testlog-{suite.name}.json"):
+        return counts.failures_of_meson(log)
+    return []
+
+
+def one_round(run, chosen, name, failed):
+    """Runs each suite; adds to `failed` in which rounds a test failed."""
+    begun = time.monotonic()
+    total = [0, 0, 0]
+    for suite in chosen:
+        with open(run.work / f"{suite.name}.log", "wb") as log:
+            try:
+                found = suite.run(run, suite, log)
+            except suites.Failed as failure:
+                found = (0, 1, 0)
+                failed[f"{suite.name}: {failure}"].append(name)
+        total = [a + b for a, b in zip(total, found)]
+        for test in failures(run, suite) if found[1] else ():
+            failed[f"{suite.name}: {test}"].append(name)
+            print(f"   {test} failed", flush=True)
+    print(f"round {name}: {total[0]} passed, {total[1]} failed, {total[2]} skipped, "
+          f"{time.monotonic() - begun:.0f} s", flush=True)  # fmt: skip
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tests/steady")
+    parser.add_argument("--rounds", type=int, default=10, help="half of them beside busy loops")
+    parser.add_argument("--busy", type=int, default=4, help="how many busy loops")
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"default: {' '.join(TESTED)}")
+    wanted = parser.parse_args()
+    run = suites.Run()
+    chosen = [suite for name in wanted.suites or TESTED for suite in suites.named(name)[-1:]]
+    for need in ("gitea", "build", "build-sanitize"):
+        suite = suites.named(need)[-1]
+        with open(run.work / "build.log", "wb") as log:
+            try:
+                suite.run(run, suite, log)
+            except suites.Skipped as skipped:
+                print(f"{need}: {skipped}")
+                chosen = [other for other in chosen if need not in other.needs]
+    failed = collections.defaultdict(list)
+    loops = []
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    try:
+        for number in range(1, wanted.rounds + 1):
+            if number == wanted.rounds // 2 + 1:
+                loops = busy_loops(wanted.busy)
+            one_round(run, chosen, f"{number}{' (busy)' if loops else ''}", failed)
+    finally:
+        for loop in loops:
+            loop.kill()
+        run.end_all()
+    for test, rounds in sorted(failed.items()):
+        print(f"failed in round {', '.join(rounds)}: {test}")
+    print(f"{wanted.rounds} rounds, {len(failed)} tests failed in any")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,507 @@
+"""What tests/run runs: a table of suites, in lanes that go side by side, and what each of them does.
+
+Two kinds of work share the machine: tests, which mostly wait, and builds and lint, which need the
+processor. So they run beside each other. What was found clean is not looked at again until it changed:
+builds are kept and go through ccache, and a finding-free file or suite is remembered by the digest of
+all that went into it. tests/exhaustive remembers nothing.
+"""
+
+import argparse
+import concurrent.futures
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import counts
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "winnowd-tests"
+PYTHON = "/usr/bin/python3"
+JOBS = os.cpu_count() or 2
+WORKERS = 2 * JOBS + 1  # of pytest: an integration test waits more than it works
+# Debian's programs, and no others that stand before them. Go is none of Debian's.
+CALLER_PATH = os.environ.get("PATH", "")
+ENVIRONMENT = {
+    **os.environ,
+    "LC_ALL": "C.UTF-8",
+    "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+    "WINNOWD_CALLER_PATH": CALLER_PATH,
+    "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0",
+    "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+    "CCACHE_DIR": str(CACHE / "ccache"),
+    "CCACHE_BASEDIR": str(ROOT),
+    "CCACHE_NOHASHDIR": "1",
+    "CCACHE_MAXSIZE": "2G",
+}
+
+
+class Failed(Exception):
+    """A suite that could not be brought to its end: the text says why."""
+
+
+class Skipped(Exception):
+    """A suite that cannot run here: the text says why."""
+
+
+# ---- builds, kept between calls -------------------------------------------------------------------
+
+
+def builds():
+    """The folder of this checkout's builds. Those of checkouts that are gone are removed."""
+    kept = CACHE / "builds"
+    mine = kept / hashlib.sha256(str(ROOT).encode()).hexdigest()[:12]
+    for folder in kept.iterdir() if kept.exists() else ():
+        source = folder / "checkout"
+        if not source.exists() or not pathlib.Path(source.read_text()).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+    mine.mkdir(parents=True, exist_ok=True)
+    (mine / "checkout").write_text(str(ROOT))
+    return mine
+
+
+SANITIZERS = "-Db_sanitize=address,undefined"
+BUILDS = {  # name: compiler, options of meson
+    "gcc": ("gcc", ["-Dunit-tests=enabled"]),
+    "sanitize": ("clang", ["-Dunit-tests=enabled", "-Dfuzzers=true", SANITIZERS, "-Db_lundef=false"]),
+    "analyze": ("gcc", ["-Dc_args=-fanalyzer"]),
+}
+
+
+# ---- running ----------------------------------------------------------------------------------------
+
+
+class Run:
+    """One call of tests/run: where it builds and logs, and the processes that it started."""
+
+    def __init__(self):
+        self.builds = builds()
+        self.work = pathlib.Path(tempfile.mkdtemp(prefix="winnowd-tests."))
+        self.children = set()
+        self.lock = threading.Lock()
+        self.ended = False
+
+    def call(self, command, log, seconds, environment=(), nice=0):
+        """Runs a command in a process group of its own, its output into `log`; gives back the status."""
+        with self.lock:
+            if self.ended:
+                raise Failed("interrupted")
+            child = subprocess.Popen(
+                [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                cwd=ROOT, env={**ENVIRONMENT, **dict(environment)}, start_new_session=True,
+                preexec_fn=(lambda: os.nice(nice)) if nice else None,
+            )  # fmt: skip
+            self.children.add(child)
+        try:
+            return child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"ended after {seconds} s: {command[0]}") from None
+        finally:
+            self.end(child)
+
+    def end(self, child):
+        """Ends what is left of a process group."""
+        try:
+            os.killpg(child.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        child.wait()
+        with self.lock:
+            self.children.discard(child)
+
+    def end_all(self):
+        with self.lock:
+            self.ended = True
+            children = list(self.children)
+        for child in children:
+            try:
+                os.killpg(child.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+    def build(self, name, log, targets=(), nice=0):
+        compiler, options = BUILDS[name]
+        folder = self.builds / name
+        if not (folder / "build.ninja").exists():
+            command = ["meson", "setup", folder, ".", "-Dwerror=true", *options]
+            if self.call(command, log, 120, {"CC": f"ccache {compiler}"}) != 0:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise Failed("meson setup failed")
+        if self.call(["ninja", "-C", folder, *targets], log, 1200, nice=nice) != 0:
+            raise Failed("the build failed")
+
+    def daemon(self, build="gcc"):
+        return self.builds / build / "daemon/winnowd"
+
+
+# ---- what was found good already --------------------------------------------------------------------
+
+
+class Memory:
+    """Remembers by digest what had no findings. With `forget` it knows nothing and learns nothing."""
+
+    def __init__(self, name, forget):
+        self.folder = CACHE / name
+        self.forget = forget
+
+    def knows(self, digest):
+        return not self.forget and (self.folder / digest).exists()
+
+    def learn(self, digest):
+        if not self.forget:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / digest).touch()
+
+
+def digest_of(*parts):
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(hashlib.sha256(part if isinstance(part, bytes) else str(part).encode()).digest())
+    return digest.hexdigest()
+
+
+def digest_of_files(*patterns):
+    found = sorted({path for pattern in patterns for path in ROOT.glob(pattern) if path.is_file()})
+    return digest_of(*(part for path in found for part in (path.relative_to(ROOT), path.read_bytes())))
+
+
+def sources(*folders):
+    return sorted(path.relative_to(ROOT) for folder in folders for path in ROOT.glob(f"{folder}/**/*.[ch]"))
+
+
+# ---- the suites ---------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass
+class Suite:
+    """`run(run, suite, log)` gives back (passed, failed, skipped), or None: one test, and it passed."""
+
+    name: str
+    lane: str
+    about: str
+    run: object
+    needs: tuple = ()
+    seconds: int = 900
+    forget: bool = False  # look at everything anew
+
+
+def build_suite(build, targets=(), nice=0):
+    return lambda run, suite, log: run.build(build, log, targets, nice)
+
+
+def check_format(run, suite, log):
+    files = sources("common", "config", "daemon", "tests")
+    if run.call(["clang-format", "--dry-run", "--Werror", *files], log, suite.seconds) != 0:
+        raise Failed("files are not formatted as .clang-format says")
+
+
+def tidy(run, suite, log):
+    """clang-tidy over the daemon's own code. A file that no build compiles has no options to look at it with."""
+    build = run.builds / "sanitize"
+    entries = {
+        str((pathlib.Path(entry["directory"]) / entry["file"]).resolve().relative_to(ROOT)): entry
+        for entry in json.loads((build / "compile_commands.json").read_text())
+        if (pathlib.Path(entry["directory"]) / entry["file"]).resolve().is_relative_to(ROOT)
+    }
+    files = [str(path) for path in sources("common", "config", "daemon") if path.suffix == ".c"]
+    unknown = [file for file in files if file not in entries]
+    if unknown:
+        raise Failed(f"not part of the build: {', '.join(unknown)}")
+    memory = Memory("clean", suite.forget)
+    version = subprocess.run(["clang-tidy", "--version"], capture_output=True, text=True, env=ENVIRONMENT).stdout
+
+    def look(file):
+        digest = digest_of(preprocessed(entries[file]), (ROOT / ".clang-tidy").read_bytes(), version)
+        if memory.knows(digest):
+            return True
+        with tempfile.TemporaryFile() as output:
+            status = run.call(["clang-tidy", "--quiet", "-p", build, file], output, suite.seconds, nice=5)
+            output.seek(0)
+            if status == 0:
+                memory.learn(digest)
+            else:
+                log.write(output.read())
+                log.flush()
+        return status == 0
+
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+        if not all(list(pool.map(look, files))):
+            raise Failed("clang-tidy has findings")
+
+
+def preprocessed(entry):
+    """All that a compiler gets to see of a file, comments included, without the checkout's place."""
+    words = entry["command"].split()
+    words = words[words.index("clang") :] if "clang" in words else words
+    output = words.index("-o")
+    command = [*words[:output], *words[output + 2 :], "-E", "-C", "-P"]
+    done = subprocess.run(command, cwd=entry["directory"], env=ENVIRONMENT, capture_output=True)
+    return done.stdout if done.returncode == 0 else os.urandom(16)
+
+
+def cppcheck(run, suite, log):
+    """There is one thread, so readdir() and getpwuid() are as safe as any; json-c's loop is a macro that
+    is not found without its headers."""
+    digest = digest_of_files("common/**/*.[ch]", "config/**/*.[ch]", "daemon/**/*.[ch]", "daemon/**/*.def",
+                             "tests/suites.py")  # fmt: skip
+    memory = Memory("clean", suite.forget)
+    if memory.knows(digest):
+        return
+    header = run.work / "cppcheck.h"
+    header.write_text(
+        "#define json_object_object_foreach(o, k, v) char *k; struct json_object *v; while (next(o, &k, &v))\n"
+    )
+    known = run.builds / "cppcheck"
+    known.mkdir(exist_ok=True)
+    command = [
+        "cppcheck", "-j", JOBS, "--quiet", "--std=c11", "-I", ".", "-D_GNU_SOURCE", "-DHAVE_SYSTEMD",
+        '-DWINNOWD_VERSION="0"', '-DWINNOWD_SYSCONFDIR="/etc"', "--enable=warning,performance,portability",
+        f"--include={header}", f"--cppcheck-build-dir={known}", "--inline-suppr",
+        "--suppress=missingIncludeSystem", "--suppress=checkersReport", "--suppress=readdirCalled",
+        "--suppress=getpwuidCalled", "--library=posix", "--error-exitcode=1", "common", "config", "daemon",
+    ]  # fmt: skip
+    if run.call(command, log, suite.seconds, nice=5) != 0:
+        raise Failed("cppcheck has findings")
+    memory.learn(digest)
+
+
+def meson_tests(build, prefix, names=()):
+    """Unit tests and corpora of a build: at least one must be there. `names` chooses."""
+
+    def run_them(run, suite, log):
+        folder = run.builds / build
+        wanted = list(names) or programs(run, build, prefix)
+        if not wanted:
+            raise Failed(f"no test has the prefix {prefix!r}")
+        result = folder / "meson-logs" / f"testlog-{suite.name}.json"
+        result.unlink(missing_ok=True)
+        command = ["meson", "test", "-C", folder, "--no-rebuild", "--num-processes", WORKERS - 1,
+                   "--print-errorlogs", "--logbase", f"testlog-{suite.name}", *wanted]  # fmt: skip
+        status = run.call(command, log, suite.seconds)
+        if not result.exists():
+            raise Failed("no test was run")
+        found = counts.of_meson(result)
+        return found if status == 0 or found[1] else (found[0], 1, found[2])
+
+    return run_them
+
+
+def programs(run, build, prefix):
+    """The names of meson's tests that begin with the prefix ("!" before it: that do not)."""
+    listing = subprocess.run(["meson", "introspect", "--tests", str(run.builds / build)], capture_output=True,
+                             text=True, env=ENVIRONMENT, check=True).stdout  # fmt: skip
+    names = [test["name"] for test in json.loads(listing)]
+    if prefix.startswith("!"):
+        return [name for name in names if not name.startswith(prefix[1:])]
+    return [name for name in names if name.startswith(prefix)]
+
+
+def integration(build, *arguments, workers=WORKERS, environment=()):
+    """pytest against the daemon of that build."""
+
+    def run_them(run, suite, log):
+        report = run.work / f"{suite.name}.xml"
+        beside = ["-n", workers, "--dist", "loadgroup"] if workers else []
+        command = [
+            PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--basetemp={run.work / suite.name}",
+            f"--junitxml={report}", *beside, *arguments,
+        ]  # fmt: skip
+        told = {"WINNOWD": run.daemon(build), "ASAN_OPTIONS": "detect_leaks=1:log_path=stderr"}
+        status = run.call(command, log, suite.seconds, {**told, **dict(environment)})
+        shutil.rmtree(run.work / suite.name, ignore_errors=True)
+        if not report.exists():
+            raise Failed("pytest ended without a report")
+        found = counts.of_pytest(report)
+        # A runner that fails without a failed test (nothing collected, killed) is a failure too.
+        return found if status == 0 or found[1] else (found[0], 1, found[2])
+
+    return run_them
+
+
+def unless_unchanged(patterns, run_them):
+    """A suite that depends on these files alone, and on nothing of the daemon's."""
+
+    def run_it(run, suite, log):
+        memory, digest = Memory("passed", suite.forget), digest_of(suite.name, digest_of_files(*patterns))
+        if memory.knows(digest):
+            raise Skipped("nothing of it has changed since it passed")
+        found = run_them(run, suite, log)
+        if not found[1]:
+            memory.learn(digest)
+        return found
+
+    return run_it
+
+
+def script(*command):
+    def run_it(run, suite, log):
+        status = run.call(command, log, suite.seconds, {"WINNOWD": run.daemon()})
+        if status != 0:
+            raise Failed(f"{command[0]} failed")
+
+    return run_it
+
+
+def real_gitea(run, suite, log):
+    """Builds it where it is not there yet, at low priority: five minutes once."""
+    status = run.call(["tests/forge/gitea"], log, suite.seconds, {"PATH": f"{ENVIRONMENT['PATH']}:{CALLER_PATH}"}, nice=19)
+    if status == 77 and not os.environ.get("WINNOWD_GITEA_REQUIRED"):
+        raise Skipped("there is no Go 1.26 to build it with, and GITEA names none")
+    if status != 0:
+        raise Failed("Gitea could not be built")
+
+
+INTEGRATION = "tests/integration"
+STAND_IN = ["tests/integration/gitea/*.py", "tests/integration/stand_in_client.py", "tests/integration/test_gitea_stand_in*.py"]
+STAND_IN_TESTS = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob(STAND_IN[-1]))]
+NO_STAND_IN = [f"--ignore={path}" for path in STAND_IN_TESTS]
+
+# A lane is worked from top to bottom, beside the others.
+SUITES = [
+    Suite("gitea", "forge", "a real Gitea, built once", real_gitea, seconds=2400),
+    Suite("build", "tests", "the daemon, by gcc", build_suite("gcc", ["daemon/winnowd", "tests/unit/print-description"])),
+    Suite("integration", "tests", "the daemon, from outside",
+          integration("gcc", "-m", "not representative and not real", INTEGRATION, *NO_STAND_IN), ("build",), 2400),
+    Suite("integration-gitea", "tests", "the same, at a real Gitea",
+          integration("gcc", "-m", "real", INTEGRATION, workers=JOBS), ("build", "gitea")),
+    Suite("demo", "tests", "tests/demo", script("tests/demo"), ("build",)),
+    Suite("crash", "tests", "kill -9 at random moments", script("tests/crash", "--rounds", "30"), ("build",)),
+    Suite("build-sanitize", "look", "by clang, with sanitizers and fuzzers", build_suite("sanitize", nice=5), seconds=1500),
+    Suite("unit", "look", "the unit tests, with sanitizers", meson_tests("sanitize", "!fuzz-"), ("build-sanitize",)),
+    Suite("fuzz", "look", "the corpora of the fuzzers", meson_tests("sanitize", "fuzz-"), ("build-sanitize",)),
+    Suite("integration-sanitize", "look", "representative ones, with sanitizers",
+          integration("sanitize", "-m", "representative and not real", INTEGRATION, *NO_STAND_IN, workers=JOBS),
+          ("build-sanitize",), 1200),
+    Suite("format", "look", "clang-format", check_format),
+    Suite("cppcheck", "look", "cppcheck", cppcheck),
+    Suite("tidy", "look", "clang-tidy", tidy, ("build-sanitize",), 1500),
+    Suite("analyze", "look", "gcc -fanalyzer", build_suite("analyze", ["daemon/winnowd"], 5), seconds=1500),
+    Suite("stand-in", "look", "the stand-in for Gitea, held to what is known of it",
+          unless_unchanged(STAND_IN, integration("gcc", *STAND_IN_TESTS, workers=JOBS)), ("build",)),
+]  # fmt: skip
+
+
+def named(name):
+    """The suites that a name on the command line means: a suite, or a test file."""
+    for suite in SUITES:
+        if suite.name == name:
+            before = [found for need in suite.needs for found in named(need)]
+            return [*before, suite]
+    file, _, rest = name.partition("::")
+    stem = pathlib.Path(file).name
+    if (ROOT / INTEGRATION / stem).is_file():
+        build = next(suite for suite in SUITES if suite.name == "build")
+        chosen = f"{INTEGRATION}/{stem}{'::' + rest if rest else ''}"
+        return [build, Suite(stem, "tests", chosen, integration("gcc", chosen, workers=0 if rest else WORKERS), ("build",))]
+    stem = stem.removesuffix(".c").removeprefix("test-")
+    if (ROOT / f"tests/unit/test-{stem}.c").is_file():
+        target = f"tests/unit/test-{stem}"
+        build = Suite(f"build {stem}", "tests", target, build_suite("gcc", [target]))
+        return [build, Suite(stem, "tests", target, meson_tests("gcc", "", [stem]), (build.name,))]
+    raise SystemExit(f"tests/run: {name} is neither a suite (see --list) nor a test file of tests/unit or tests/integration")
+
+
+# ---- one call -------------------------------------------------------------------------------------------
+
+
+class Report:
+    """What each suite came to, as it ends; figures at the end."""
+
+    def __init__(self, suites):
+        self.ended = {suite.name: threading.Event() for suite in suites}
+        self.rows = []
+        self.lock = threading.Lock()
+
+    def tell(self, suite, found, seconds, why="", log=None):
+        passed, failed, skipped = found
+        with self.lock:
+            self.rows.append((suite, found, seconds))
+            if failed and log is not None:
+                lines = log.read_text(errors="replace").splitlines()[-150:]
+                print("\n".join(line[:2000] for line in lines))
+            word = f": {why}" if why else ""
+            print(f"== {suite.name}: {passed} passed, {failed} failed, {skipped} skipped, {seconds:.0f} s{word}", flush=True)
+        self.ended[suite.name].set()
+
+    def table(self, seconds):
+        print("\nseconds  suite")
+        for suite, _, taken in sorted(self.rows, key=lambda row: -row[2]):
+            print(f"{taken:7.0f}  {suite.name} ({suite.about})")
+        print(f"{seconds:7.0f}  from start to end")
+        total = [sum(found[place] for _, found, _ in self.rows) for place in range(3)]
+        print(f"{total[0]} passed, {total[1]} failed, {total[2]} skipped")
+        return total[1] == 0
+
+
+def run_suite(run, report, suite):
+    for need in suite.needs:
+        report.ended[need].wait()
+    begun = time.monotonic()
+    path = run.work / f"{suite.name.replace(' ', '-')}.log"
+    why = ""
+    broken = [row[0].name for row in report.rows if row[1][1] and row[0].name in suite.needs]
+    absent = [row[0].name for row in report.rows if row[1][2] and not row[1][0] and row[0].name in suite.needs]
+    try:
+        if broken:
+            raise Failed(f"{broken[0]} failed")
+        if absent:
+            raise Skipped(f"{absent[0]} was skipped")
+        with open(path, "wb") as log:
+            found = suite.run(run, suite, log) or (1, 0, 0)
+    except Skipped as skipped:
+        found, why = (0, 0, 1), str(skipped)
+    except Exception as failure:  # noqa: BLE001: whatever it is, other suites wait for this one's end
+        found, why = (0, 1, 0), str(failure) if isinstance(failure, Failed) else repr(failure)
+    report.tell(suite, found, time.monotonic() - begun, why, path if path.exists() else None)
+
+
+def run_lane(run, report, suites):
+    for suite in suites:
+        run_suite(run, report, suite)
+
+
+def chosen_suites(names):
+    if not names:
+        return list(SUITES)
+    found = []
+    for name in names:
+        found += [suite for suite in named(name) if suite.name not in {other.name for other in found}]
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tests/run", description="Runs all suites, or those that are named.")
+    parser.add_argument("--list", action="store_true", help="say which suites there are")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="a suite, or a test file of tests/unit or tests/integration")
+    wanted = parser.parse_args()
+    if wanted.list:
+        for suite in SUITES:
+            print(f"{suite.name:22} {suite.about}")
+        return 0
+    suites = chosen_suites(wanted.names)
+    run, report, begun = Run(), Report(suites), time.monotonic()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: (run.end_all(), os._exit(130)))
+    lanes = dict.fromkeys(suite.lane for suite in suites)
+    threads = [
+        threading.Thread(target=run_lane, args=(run, report, [suite for suite in suites if suite.lane == lane]))
+        for lane in lanes
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    shutil.rmtree(run.work, ignore_errors=True)
+    return 0 if report.table(time.monotonic() - begun) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
