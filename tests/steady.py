@@ -54,9 +54,9 @@ def main():
     parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"default: {' '.join(TESTED)}")
     wanted = parser.parse_args()
     run = suites.Run()
-    chosen = [suite for name in wanted.suites or TESTED for suite in suites.named(name)[-1:]]
+    chosen = [suite for name in wanted.suites or TESTED for suite in suites.named(suites.SUITES, name)[-1:]]
     for need in ("gitea", "build", "build-sanitize"):
-        suite = suites.named(need)[-1]
+        suite = suites.named(suites.SUITES, need)[-1]
         with open(run.work / "build.log", "wb") as log:
             try:
                 suite.run(run, suite, log)

@@ -71,6 +71,7 @@ def builds():
 SANITIZERS = "-Db_sanitize=address,undefined"
 BUILDS = {  # name: compiler, options of meson
     "gcc": ("gcc", ["-Dunit-tests=enabled"]),
+    "clang": ("clang", ["-Dunit-tests=enabled"]),
     "sanitize": ("clang", ["-Dunit-tests=enabled", "-Dfuzzers=true", SANITIZERS, "-Db_lundef=false"]),
     "analyze": ("gcc", ["-Dc_args=-fanalyzer"]),
 }
@@ -388,19 +389,39 @@ SUITES = [
           unless_unchanged(STAND_IN, integration("gcc", *STAND_IN_TESTS, workers=JOBS)), ("build",)),
 ]  # fmt: skip
 
+# What tests/exhaustive goes through beside that: every variant, both compilers, all files anew.
+EVERYTHING = [
+    Suite("gitea", "forge", "a real Gitea, built once", real_gitea, seconds=2400),
+    Suite("build", "tests", "the daemon, by gcc", build_suite("gcc"), seconds=1500),
+    Suite("integration", "tests", "all variants", integration(
+        "gcc", "--exhaustive", "-o", "timeout=1800", "-m", "not real", INTEGRATION), ("build",), 24000),
+    Suite("integration-gitea", "tests", "the same, at a real Gitea", integration(
+        "gcc", "--exhaustive", "-m", "real", INTEGRATION, workers=JOBS), ("build", "gitea"), 6000),
+    Suite("unit", "look", "the unit tests, by gcc", meson_tests("gcc", "!fuzz-"), ("build",)),
+    Suite("build-clang", "look", "the daemon, by clang", build_suite("clang", nice=5), seconds=1500),
+    Suite("unit-clang", "look", "the unit tests, by clang", meson_tests("clang", "!fuzz-"), ("build-clang",)),
+    Suite("build-sanitize", "look", "by clang, with sanitizers and fuzzers", build_suite("sanitize", nice=5), seconds=1500),
+    Suite("integration-sanitize", "look", "all of them, with sanitizers",
+          integration("sanitize", "-m", "not real", INTEGRATION, workers=JOBS), ("build-sanitize",), 12000),
+    Suite("cppcheck", "look", "cppcheck", cppcheck, forget=True),
+    Suite("tidy", "look", "clang-tidy", tidy, ("build-sanitize",), 3000, forget=True),
+    Suite("analyze", "look", "gcc -fanalyzer", build_suite("analyze", ["daemon/winnowd"], 5), seconds=3000),
+]  # fmt: skip
 
-def named(name):
+
+def named(table, name, *options):
     """The suites that a name on the command line means: a suite, or a test file."""
-    for suite in SUITES:
+    for suite in table:
         if suite.name == name:
-            before = [found for need in suite.needs for found in named(need)]
+            before = [found for need in suite.needs for found in named(table, need)]
             return [*before, suite]
     file, _, rest = name.partition("::")
     stem = pathlib.Path(file).name
     if (ROOT / INTEGRATION / stem).is_file():
-        build = next(suite for suite in SUITES if suite.name == "build")
+        build = next(suite for suite in table if suite.name == "build")
         chosen = f"{INTEGRATION}/{stem}{'::' + rest if rest else ''}"
-        return [build, Suite(stem, "tests", chosen, integration("gcc", chosen, workers=0 if rest else WORKERS), ("build",))]
+        return [build, Suite(stem, "tests", chosen, integration("gcc", chosen, *options, workers=0 if rest else WORKERS),
+                             ("build",), 7200)]
     stem = stem.removesuffix(".c").removeprefix("test-")
     if (ROOT / f"tests/unit/test-{stem}.c").is_file():
         target = f"tests/unit/test-{stem}"
@@ -468,12 +489,14 @@ def run_lane(run, report, suites):
         run_suite(run, report, suite)
 
 
-def chosen_suites(names):
-    if not names:
-        return list(SUITES)
+def chosen_suites(wanted):
+    table, options = (EVERYTHING, ["--exhaustive", "-o", "timeout=1800"]) if wanted.exhaustive else (SUITES, [])
+    if not wanted.names:
+        return table
     found = []
-    for name in names:
-        found += [suite for suite in named(name) if suite.name not in {other.name for other in found}]
+    for name in wanted.names:
+        known = {suite.name for suite in found}
+        found += [suite for suite in named(table, name, *options) if suite.name not in known]
     return found
 
 
@@ -481,12 +504,13 @@ def main():
     parser = argparse.ArgumentParser(prog="tests/run", description="Runs all suites, or those that are named.")
     parser.add_argument("--list", action="store_true", help="say which suites there are")
     parser.add_argument("names", nargs="*", metavar="NAME", help="a suite, or a test file of tests/unit or tests/integration")
+    parser.add_argument("--exhaustive", action="store_true", help="see tests/exhaustive")
     wanted = parser.parse_args()
     if wanted.list:
-        for suite in SUITES:
+        for suite in EVERYTHING if wanted.exhaustive else SUITES:
             print(f"{suite.name:22} {suite.about}")
         return 0
-    suites = chosen_suites(wanted.names)
+    suites = chosen_suites(wanted)
     run, report, begun = Run(), Report(suites), time.monotonic()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: (run.end_all(), os._exit(130)))
