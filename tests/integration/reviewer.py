@@ -1,0 +1,71 @@
+"""A reviewer: merges and closes pull requests as a person does in the morning, and looks which still merge."""
+
+import functools
+import re
+
+from harness import git
+
+WAYS = ("merge", "squash", "rebase")
+
+
+class Reviewer:
+    """On the `local` forge: by plain git in a clone, and a word in the pull request's file."""
+
+    def __init__(self, forge):
+        self.forge = forge
+        self.project = forge.project
+        self.work = functools.partial(git, directory=self.project.work)
+
+    def pull(self, number):
+        (found,) = [pull for pull in self.forge.pulls() if pull.number == number]
+        return found
+
+    def merge(self, number, way="merge"):
+        """Brings it into the base in one of WAYS; gives back the base's new tip."""
+        assert way in WAYS
+        pull, base = self.pull(number), self.project.base
+        self.work("fetch", "-q", "origin", pull.head)
+        self.work("checkout", "-q", base)
+        if way == "merge":
+            self.work("merge", "-q", "--no-ff", "-m", f"Merge pull request {number}: {pull.title}", pull.sha)
+        elif way == "squash":
+            self.work("merge", "-q", "--squash", pull.sha)
+            self.work("commit", "-q", "-m", f"{pull.title} ({number})")
+        else:
+            self.work("rebase", "-q", base, pull.sha)
+            self.work("checkout", "-q", "-B", base)
+        self.project.publish()
+        self.forge.set_state(number, "merged")
+        return self.project.tip
+
+    def close(self, number):
+        self.forge.set_state(number, "closed")
+
+    def conflicting(self):
+        """Numbers of the open pull requests that do not merge into the base any more."""
+        return [pull.number for pull in self.forge.pulls() if pull.state == "open"
+                and conflict(self.project.bare, self.project.base, pull.sha)]  # fmt: skip
+
+
+class StandInReviewer(Reviewer):
+    """At the stand-in, by what a person does there; what the base has then is fetched into the clone."""
+
+    def merge(self, number, way="merge"):
+        self.forge.gitea.merge_pull(number, style=way)
+        self.work("checkout", "-q", self.project.base)
+        self.work("pull", "-q", "--ff-only", self.forge.gitea.git_path, self.project.base)
+        return self.project.tip
+
+    def close(self, number):
+        self.forge.gitea.close_pull(number)
+
+    def conflicting(self):
+        return [pull.number for pull in self.forge.pulls() if pull.state == "open"
+                and conflict(self.forge.gitea.git_path, self.project.base, pull.sha)]  # fmt: skip
+
+
+def conflict(repository, one, other):
+    """Whether git cannot merge the two commits."""
+    answer = git("merge-tree", "--write-tree", one, other, directory=repository, check=False)
+    assert re.match("[0-9a-f]{40}", answer), f"{one} and {other} cannot be merged at all: {answer}"
+    return "\nCONFLICT " in answer

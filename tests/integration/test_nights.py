@@ -1,0 +1,231 @@
+"""Night after night, what a loop of experiments leaves becomes the right pull requests, and nothing gets lost.
+
+The project is as real ones are (series.py): each experiment is a commit on top of the last one that was kept, and all
+of them change the same few lines or their neighbours. In the morning a reviewer (reviewer.py) merges and closes.
+"""
+
+import collections
+import itertools
+import subprocess
+
+import harness
+import pytest
+import series
+import training
+from events import DECISIONS
+from exhaustive import first_of
+from harness import git
+from reviewer import WAYS, Reviewer, StandInReviewer, conflict
+
+SEED = 1
+
+
+@pytest.fixture
+def project(tmp_path):
+    return series.Series(tmp_path, SEED)
+
+
+# ---- what a series is -----------------------------------------------------------------------------
+
+
+def test_the_same_seed_makes_the_same_series(tmp_path):
+    def made(name, seed):
+        (tmp_path / name).mkdir()
+        return series.Series(tmp_path / name, seed)
+
+    one, same, other = made("one", 1), made("same", 1), made("other", 2)
+    assert one.rows == same.rows and one.tip == same.tip
+    assert one.log.read_bytes() == same.log.read_bytes()
+    assert not {row.commit for row in one.rows} & {row.commit for row in other.rows}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_plan_is_as_real_nights_are(seed):
+    baseline, *experiments = series.plan(seed)
+    assert len(experiments) == 24 and 580 <= baseline.text.count("\n") <= 620
+    count = collections.Counter(one.status for one in experiments)
+    assert min(count["keep"], count["discard"], count["crash"]) >= 4
+    assert {one.value for one in experiments if one.status == "crash"} == {0.0, None}
+    kept = [one for one in experiments if one.status == "keep"]
+    best = {one.number: min(row.value for row in [baseline, *kept] if row.number < one.number) for one in experiments
+            if one.number > 0}  # fmt: skip
+    for one in experiments:
+        assert one.parent == max(row.number for row in [baseline, *kept] if row.number < one.number)
+        assert one.improves == (one in kept and one.value < best[one.number])
+    assert 4 <= len([one for one in kept if not one.improves]) and 9 == len([one for one in kept if one.improves])
+    assert [one for one in experiments if one.status == "discard" and one.value < best[one.number]]
+    assert any(one.value == best[one.number] for one in kept)
+    texts = [one.text for one in [baseline, *experiments]]
+    assert len(set(texts)) == len(texts), "two experiments are the same"
+
+
+def test_a_repository_is_as_a_loop_leaves_it(project):
+    rows = project.rows
+    for one in project.experiments:
+        assert git("rev-parse", f"{one.commit}^", directory=project.work) == rows[one.parent].commit
+        assert git("diff", "--name-only", f"{one.commit}^", one.commit, directory=project.work) == "train.py"
+        inside = git("branch", "--contains", one.commit, "--format=%(refname:short)", directory=project.work)
+        assert inside == (series.BRANCH if one.status == "keep" else ""), one.id
+    assert git("status", "--porcelain", directory=project.work) == ""
+    lines = [line.split("\t") for line in project.log.read_text().splitlines()]
+    assert lines[0] == ["commit", "val_bpb", "memory_gb", "status", "description"] and len(lines) == 26
+    for one, (commit, value, memory, status, description) in zip(rows, lines[1:], strict=True):
+        assert one.commit.startswith(commit) and status == one.status and description == one.description
+        assert value == "-" if one.value is None else float(value) == one.value
+    assert list(itertools.chain(*project.nights())) == project.experiments
+
+
+@pytest.mark.parametrize("seed", first_of(range(1, 9), 2))
+def test_any_two_that_are_kept_conflict_when_they_are_merged_apart_from_each_other(tmp_path, seed):
+    made = series.Series(tmp_path, seed)
+
+    def alone(one):
+        return git("commit-tree", "-p", made.tip, "-m", one.id, f"{one.commit}^{{tree}}", directory=made.work)
+
+    kept = [alone(one) for one in made.experiments if one.improves]
+    assert all(conflict(made.work, *pair) for pair in itertools.combinations(kept, 2))
+
+
+@pytest.mark.parametrize("seed", first_of(range(1, 9), 1))
+def test_what_is_kept_passes_its_tests(tmp_path, seed):
+    for one in [one for one in series.plan(seed) if one.status == "keep"]:
+        (tmp_path / "train.py").write_text(one.text)
+        (tmp_path / "test_train.py").write_text(training.TESTS)
+        done = subprocess.run(["/usr/bin/python3", "-B", "-m", "unittest"], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, f"{one.id}: {done.stderr}"
+
+
+# ---- what is made of it ---------------------------------------------------------------------------
+
+
+def judged(rows, best=None, improvement="promoted"):
+    """What becomes of the rows, and the best value then: in as few words as possible what is promised."""
+    decisions = {}
+    for one in rows:
+        if one.status != "keep":
+            decisions[one.id] = {"crash": "crashed", "discard": "discarded"}[one.status]
+        elif best is not None and one.value >= best:
+            decisions[one.id] = "discarded"
+        else:
+            decisions[one.id] = "baseline" if best is None else improvement
+            best = best if decisions[one.id] == "failed" else one.value
+    return decisions, best
+
+
+def start(winnowd):
+    """One daemon for all nights, which sees what a reviewer does while it runs."""
+    return winnowd.configure(sources=[str(winnowd.forge.project.work)], forge={"poll": "200ms"}).start()
+
+
+def night(winnowd, rows):
+    """A night's results, each in a file of its own; gives back what became of them."""
+    for one in rows:
+        winnowd.drop(one.result())
+    names = {one.id for one in rows}
+    assert winnowd.log.wait_until(lambda: names <= set(winnowd.log.decisions())), winnowd.log.text
+    return {name: decision for name, decision in winnowd.log.decisions().items() if name in names}
+
+
+def assert_nothing_is_lost(winnowd, rows, judged_anew=()):
+    """Each result has got one decision, but for those that were judged anew, and each file is kept."""
+    assert winnowd.stop() == 0
+    assert winnowd.waiting() == [] and winnowd.rejected() == {}
+    assert winnowd.archived() == sorted(f"{one.id}.json" for one in rows)
+    told = [event["experiment"] for event in winnowd.log.events if event.get("decision") in DECISIONS]
+    assert sorted(told) == sorted([*(one.id for one in rows), *judged_anew])
+
+
+def assert_measured(forge, project, experiments):
+    """There are pull requests of these, in this order, each one commit on the base with the tree that was measured."""
+    pulls = forge.pulls()
+    assert [pull.head for pull in pulls] == [f"experiment/{one.id}" for one in experiments]
+    for pull, one in zip(pulls, experiments, strict=True):
+        parents, tree = forge.show("-s", "--format=%P %T", pull.sha).split(" ")
+        assert parents == project.baseline.commit, pull.head
+        assert tree == git("rev-parse", f"{one.commit}^{{tree}}", directory=project.work), pull.head
+
+
+def improving(rows):
+    return [one for one in rows if one.improves]
+
+
+@pytest.mark.representative
+@pytest.mark.parametrize("seed", first_of(range(1, 9), 1))
+def test_a_night_promotes_exactly_what_beats_the_best_before_it(tmp_path, the_binary_is_there, seed):
+    project = series.Series(tmp_path, seed)
+    forge = harness.LocalForge(project, tmp_path)
+    winnowd = harness.Winnowd(tmp_path, forge)
+    start(winnowd)
+    decisions = night(winnowd, project.rows)
+    promoted = [name for name, decision in decisions.items() if decision == "promoted"]
+    assert promoted == [one.id for one in improving(project.experiments)]
+    assert decisions == judged(project.rows)[0]
+    assert_measured(forge, project, improving(project.experiments))
+    assert_nothing_is_lost(winnowd, project.rows)
+    winnowd.check_promises()
+
+
+def test_nights_whose_best_is_turned_down_each_morning(project, forge, winnowd):
+    """The base never moves, so whatever is promoted is what was measured. What was not promoted only because of the
+    one that was closed is promoted after all."""
+    log, reviewer, known, closed, anew = start(winnowd), Reviewer(forge), [project.baseline], [], set()
+
+    def expected():
+        """As if those that were turned down had never been, but for their own decisions."""
+        return judged([one for one in known if one not in closed])[0] | {one.id: "promoted" for one in closed}
+
+    for rows in project.nights():
+        known += rows
+        night(winnowd, known if rows == project.nights()[0] else rows)
+        assert log.decisions() == expected()
+        before = log.decisions()
+        newest = max((pull for pull in forge.pulls() if pull.state == "open"), key=lambda pull: pull.number)
+        closed += [one for one in known if newest.head == f"experiment/{one.id}"]
+        reviewer.close(newest.number)
+        log.wait(msg="pull request closed unmerged; its value leaves the frontier", pull=newest.number)
+        assert log.wait_until(lambda: log.decisions() == expected()), log.text
+        anew |= {name for name, decision in expected().items() if before[name] != decision}
+    assert len(closed) == 3 and anew, "nothing was judged anew"
+    assert_nothing_is_lost(winnowd, project.rows, anew)
+    heads = [pull.head.removeprefix("experiment/") for pull in forge.pulls()]
+    assert sorted(heads) == sorted(name for name, decision in log.decisions().items() if decision == "promoted")
+    by_name = {one.id: one for one in known}
+    assert_measured(forge, project, [by_name[name] for name in heads])
+
+
+def nights_after_a_merge(winnowd, project, reviewer, number, way):
+    """Until winnowd composes from what is already in: what is said here is what happens, not what should happen."""
+    log, forge = start(winnowd), winnowd.forge
+    first, *others = project.nights()
+    first = [project.baseline, *first]
+    expected, best = judged(first)
+    assert night(winnowd, first) == expected
+    assert_measured(forge, project, improving(first))
+    numbers = {pull.number for pull in forge.pulls()}
+    assert len(numbers) == 3 and reviewer.conflicting() == []
+    reviewer.merge(number, way)
+    log.wait(msg="pull request merged", pull=number)
+    for rows in others:
+        expected, _ = judged(rows, best, improvement="failed")
+        assert night(winnowd, rows) == expected
+        failed = [name for name, decision in expected.items() if decision == "failed"]
+        assert {one.id for one in improving(rows)} <= set(failed)
+        # Even what stands on top of the one that was merged.
+        assert {log.reasons()[name] for name in failed} == {"the change conflicts with the base in train.py"}
+    # Nor do the others of the first night merge any more, what is contained in the merged one stays open.
+    assert {pull.number: pull.state for pull in forge.pulls()} == {**dict.fromkeys(numbers, "open"), number: "merged"}
+    assert set(reviewer.conflicting()) == numbers - {number}
+    assert_nothing_is_lost(winnowd, project.rows)
+
+
+CASES = [(way, number) for number in (3, 2, 1) for way in WAYS]
+
+
+@pytest.mark.parametrize("way, number", first_of(CASES))
+def test_until_composed_from_what_is_in_the_nights_after_a_merge_conflict(project, forge, winnowd, way, number):
+    nights_after_a_merge(winnowd, project, Reviewer(forge), number, way)
+
+
+@pytest.mark.parametrize("way, number", first_of([("squash", 3), ("merge", 2), ("rebase", 1)], 1))
+def test_until_composed_from_what_is_in_they_do_at_gitea(project, stand_in, gitea_winnowd, way, number):
+    nights_after_a_merge(gitea_winnowd, project, StandInReviewer(stand_in), number, way)
