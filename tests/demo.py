@@ -14,9 +14,13 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "integration"))
 
 from events import DECISIONS  # noqa: E402
 from experiment_logs import rows_of_log  # noqa: E402
-from harness import TOX, LocalForge, Project, Winnowd, git, result, tweaked  # noqa: E402
+from harness import TOX, LocalForge, Winnowd, git, result  # noqa: E402
+from series import METRIC, Series  # noqa: E402
+from training import with_setting  # noqa: E402
 
 ROWS = 40
+SEED = 9  # its first night holds a bit of everything, in an order that is easily followed
+HOSTILE_ONE = 12
 HOSTILE = """@everyone this fixes #1, see !2 and [here](javascript:alert(1))
 
 # Approved
@@ -26,41 +30,43 @@ HOSTILE = """@everyone this fixes #1, see !2 and [here](javascript:alert(1))
 
 
 def own_experiments(project):
-    """(result or text, what should become of it); the fifth breaks the tests, and so on."""
-    grades_itself = TOX.replace("python -m unittest -v", "python -c pass")
-    _, protected = project.experiment({"train.py": tweaked(WIDTH=128), "tox.ini": grades_itself})
-    wider = result("exp-02", 1.05, hypothesis="A wider model", diff=project.tweak(WIDTH=80), status="keep",
-                   details={"memory_gb": 5.5, "seeds": 3})  # fmt: skip
-    return [
-        (result("exp-01", 1.10, hypothesis="The model as it is", status="keep"), "baseline"),
-        (wider, "promoted"),
-        (result("exp-03", 0.0, hypothesis="Ten times the batch", status="crash"), "crashed"),
-        (result("exp-04", 1.07, hypothesis="Kept by its maker, and no improvement on the second", status="keep",
-                diff=project.tweak(RATE=0.003)), "discarded"),
-        (result("exp-05", 0.90, hypothesis="A batch of 33, which the tests do not allow",
-                diff=project.tweak(BATCH=33)), "failed"),
-        (result("exp-06", 1.02, hypothesis="A deeper model", metric_before=1.05, diff=project.tweak(DEPTH=14)), "promoted"),
-        (result("exp-07", 1.00, hypothesis=HOSTILE, diff=project.tweak(WARMUP=300)), "promoted"),
-        (result("exp-08", 0.50, hypothesis="Easier tests", diff=protected), "failed"),
-        (result("exp-09", hypothesis="No number, for it never ended", status="timeout"), "crashed"),
-        (result("exp-10", [0.99, 0.97, 0.98], hypothesis="More dropout, three runs", metric_before=[1.0, 1.01],
-                diff=project.tweak(DROPOUT=0.2)), "promoted"),
-        (wider, "duplicate"),
-        ('{"experiment_id": "exp-12", "metric": val_bpb}', "rejected"),
+    """(result or text, what should become of it): a night of a loop, and then what else may come."""
+    night = [project.baseline, *project.nights()[0]]
+    best = [one for one in night if one.improves][-1]
+    words = {"keep": "discarded", "discard": "discarded", "crash": "crashed"}
+    experiments = [(one.result(), "promoted" if one.improves else words[one.status]) for one in night]
+    experiments[0] = (experiments[0][0], "baseline")
+
+    def on_top(place, after, hypothesis, files, **more):
+        commit, _ = project.experiment(files, hypothesis, parent=best.commit)
+        return result(f"exp-{place:02}", after, hypothesis=hypothesis, commit=commit, **more)
+
+    def of_batch(size):
+        return {"train.py": with_setting(best.text, "BATCH", size)}
+
+    grades_itself = {**of_batch(16), "tox.ini": TOX.replace("python -m unittest -v", "python -c pass")}
+    runs = [round(best.value * factor, 6) for factor in (0.985, 0.99, 0.98)]
+    return experiments + [
+        (on_top(9, 0.9, "A batch of 33, which the tests do not allow", of_batch(33)), "failed"),
+        (on_top(10, 0.5, "Easier tests", grades_itself), "failed"),
+        (result("exp-11", hypothesis="No number, for it never ended", status="timeout"), "crashed"),
+        (on_top(HOSTILE_ONE, runs, HOSTILE, of_batch(64), metric_before=[best.value, best.value],
+                details={"seeds": 3}), "promoted"),
+        (experiments[best.number][0], "duplicate"),
+        ('{"experiment_id": "exp-14", "metric": val_bpb}', "rejected"),
     ]  # fmt: skip
 
 
-def experiments_of_log(project, path):
+def experiments_of_log(project, name, metric):
     """The log's own metrics, statuses and hypotheses; changes that this demonstration made up."""
-    metric, direction, rows = rows_of_log(path)
     experiments = []
-    for place, (value, status, hypothesis) in enumerate(rows[:ROWS], start=1):
-        # The seventh breaks the tests, if it gets that far.
-        setting = {"BATCH": 33} if place == 7 else {"WIDTH": 64 + place}
-        experiments.append((result(
-            f"{path.stem}-{place:03}", value, metric=metric, status=status, hypothesis=hypothesis[:10000],
-            diff=project.tweak(**setting)), None))  # fmt: skip
-    return metric, direction, experiments
+    for one in project.experiments:
+        commit = one.commit
+        if one.number == 7:  # It breaks the tests, if it gets that far.
+            commit, _ = project.experiment({"train.py": with_setting(one.text, "BATCH", 33)}, parent=commit)
+        content = one.result(metric=metric, hypothesis=one.description[:10000], commit=commit)
+        experiments.append(({**content, "experiment_id": f"{name}-{one.number:03}"}, None))
+    return experiments
 
 
 def show_log(log):
@@ -106,7 +112,7 @@ def show_outcome(daemon, project, forge, decisions):
     print(git("log", "--graph", "--all", "--format=%h %d %s", "--decorate-refs=refs/heads/", directory=project.bare))
     pulls = forge.pulls()
     if pulls:
-        chosen = next((pull for pull in pulls if "exp-07" in pull.head), pulls[0])
+        chosen = next((pull for pull in pulls if f"exp-{HOSTILE_ONE}" in pull.head), pulls[0])
         heading(f"pull request {chosen.number} of {len(pulls)}")
         print(f"{chosen.title}\n\n{chosen.body}")
     heading("rolled back")
@@ -130,17 +136,14 @@ def main():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="winnowd-demo."))
     daemon = None
     try:
-        project = Project(folder)
+        metric, direction, rows = rows_of_log(given.log) if given.log else (METRIC, None, [])
+        project = Series(folder, SEED, rows=rows[:ROWS])
         forge = LocalForge(project, folder)
         daemon = Winnowd(folder, forge)
-        metric, direction = "val_bpb", None
-        if given.log:
-            metric, direction, experiments = experiments_of_log(project, given.log)
-        else:
-            experiments = own_experiments(project)
+        experiments = experiments_of_log(project, given.log.stem, metric) if given.log else own_experiments(project)
         direction = direction or ("maximize" if given.maximize else "minimize")
         daemon.configure(metrics={metric: {"direction": direction}}, validation={"command": ["tox", "-e", "unit"]},
-                         forge={"reviewers": ["Timmy"]}, log={"level": "info"})  # fmt: skip
+                         forge={"reviewers": ["Timmy"]}, log={"level": "info"}, sources=[str(project.work)])  # fmt: skip
         heading(f"{len(experiments)} experiments, {metric}, {direction}: the log")
         status, decisions = replay(daemon, experiments)
         show_outcome(daemon, project, forge, decisions)

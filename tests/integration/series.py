@@ -31,11 +31,12 @@ FILES = {
 
 # What a night holds: what the loop says of an experiment, and what its number is.
 BETTER, ALIKE, WORSE, ZERO, NONE = "better", "alike", "worse", "zero", "none"
+EACH_NIGHT = [("keep", BETTER)] * 3 + [("discard", WORSE)]
 NIGHTS = [
-    [("keep", BETTER)] * 3 + [("keep", WORSE), ("discard", WORSE), ("discard", WORSE), ("crash", ZERO), ("discard", BETTER)],
-    [("keep", BETTER)] * 3 + [("keep", ALIKE), ("discard", WORSE), ("discard", WORSE), ("crash", NONE), ("crash", ZERO)],
-    [("keep", BETTER)] * 3 + [("keep", WORSE), ("discard", WORSE), ("discard", ALIKE), ("crash", NONE), ("keep", ALIKE)],
-]  # fmt: skip
+    [*EACH_NIGHT, ("keep", WORSE), ("discard", WORSE), ("crash", ZERO), ("discard", BETTER)],
+    [*EACH_NIGHT, ("keep", ALIKE), ("discard", WORSE), ("crash", NONE), ("crash", ZERO)],
+    [*EACH_NIGHT, ("keep", WORSE), ("discard", ALIKE), ("crash", NONE), ("keep", ALIKE)],
+]
 REMARKS = {
     BETTER: ["", "", " (a clear win)", " (small, but it is one)"],
     ALIKE: [" (the same number)"],
@@ -204,7 +205,8 @@ class Series(Project):
         lines = []
         for one in planned:
             lines += [f"commit refs/heads/{BRANCH if one.number else self.base}", f"mark :{one.number + 1}"]
-            lines += [f"{role} {PERSON} {BEGINNING + one.number * EXPERIMENT} +0000" for role in ("author", "committer")]
+            when = f"{BEGINNING + one.number * EXPERIMENT} +0000"
+            lines += [f"{role} {PERSON} {when}" for role in ("author", "committer")]
             lines += data(one.description if one.number else "The beginning")
             if one.number:
                 lines += [f"from :{one.parent + 1}"]
