@@ -87,7 +87,9 @@ class Tinkerer:
 
     def __init__(self, chance):
         self.chance = chance
-        self.first = self.last = len(training.SETTINGS) // 2
+        # The rows that what was kept has changed; none yet.
+        self.first = len(training.SETTINGS) // 2
+        self.last = self.first - 1
         self.left = {name: [value for value in values if value != first]
                      for name, first, _, values in training.SETTINGS}  # fmt: skip
         # Slot by slot: each line that may stand there, and what was not tried yet.

@@ -17,7 +17,7 @@ from exhaustive import first_of
 from harness import git
 from reviewer import WAYS, Reviewer, StandInReviewer, conflict
 
-SEED = 1
+SEED = 8  # In its second night the last that is kept is as good as the best one, and counts once that is turned down.
 
 
 @pytest.fixture
@@ -55,6 +55,10 @@ def test_a_plan_is_as_real_nights_are(seed):
     assert 4 <= len([one for one in kept if not one.improves]) and 9 == len([one for one in kept if one.improves])
     assert [one for one in experiments if one.status == "discard" and one.value < best[one.number]]
     assert any(one.value == best[one.number] for one in kept)
+    for one in kept:  # The settings that differ by then are neighbours.
+        before, after = (text.split("\n# ----")[1].splitlines() for text in (baseline.text, one.text))
+        rows = [row for row, pair in enumerate(zip(before, after, strict=True)) if len(set(pair)) == 2]
+        assert rows == list(range(rows[0], rows[-1] + 1)), one.id
     texts = [one.text for one in [baseline, *experiments]]
     assert len(set(texts)) == len(texts), "two experiments are the same"
 
