@@ -6,6 +6,8 @@ of them change the same few lines or their neighbours. In the morning a reviewer
 
 import collections
 import itertools
+import json
+import re
 import subprocess
 
 import harness
@@ -125,8 +127,9 @@ def night(winnowd, rows):
     """A night's results, each in a file of its own; gives back what became of them."""
     for one in rows:
         winnowd.drop(one.result())
+    for one in rows:
+        winnowd.log.wait(experiment=one.id, decision=lambda word: word in DECISIONS)
     names = {one.id for one in rows}
-    assert winnowd.log.wait_until(lambda: names <= set(winnowd.log.decisions())), winnowd.log.text
     return {name: decision for name, decision in winnowd.log.decisions().items() if name in names}
 
 
@@ -147,6 +150,11 @@ def assert_measured(forge, project, experiments):
         parents, tree = forge.show("-s", "--format=%P %T", pull.sha).split(" ")
         assert parents == project.baseline.commit, pull.head
         assert tree == git("rev-parse", f"{one.commit}^{{tree}}", directory=project.work), pull.head
+        facts = json.loads(re.search(r"^<!-- winnowd (\{.*\}) -->$", pull.body, re.MULTILINE)[1])
+        assert facts["measured"] == one.commit and facts["tree_is_measured"], pull.head
+        # Each brings along those before it on the loop's line, the nearest one first.
+        before = [earlier.id for earlier in experiments if earlier.number < one.number]
+        assert facts["contained"] == before[::-1], pull.head
 
 
 def improving(rows):
