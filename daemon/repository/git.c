@@ -95,6 +95,8 @@ static const char configuration[] = "# Written by winnowd at every start; change
                                     "\tdirectoryRenames = false\n"
                                     "[protocol]\n"
                                     "\tversion = 2\n"
+                                    "[http]\n"
+                                    "\tfollowRedirects = false\n"
                                     "[uploadpack]\n"
                                     "\tallowAnySHA1InWant = true\n"
                                     "[credential]\n"
@@ -104,13 +106,8 @@ static int write_configuration(const struct config *config, struct error *error)
 {
     CLEANUP_FREE char *path = file_join(config->state, "gitconfig");
     CLEANUP_TEXT struct text text = {0};
-    uint64_t seconds = (config->forge.timeout_ms + 999) / 1000;
 
     text_append(&text, configuration);
-    text_append_format(&text,
-                       "[http]\n\tfollowRedirects = false\n\tlowSpeedLimit = 1\n"
-                       "\tlowSpeedTime = %llu\n",
-                       (unsigned long long)(seconds ? seconds : 1));
     text_append(&text, "[safe]\n");
     append_safe_directory(&text, config->state);
     for (size_t i = 0; i < config->sources.count; i++)
@@ -149,6 +146,7 @@ static void make_environment(struct git *git, const char *state)
         "GIT_NO_LAZY_FETCH=1",
         "GIT_NO_REPLACE_OBJECTS=1",
         "GIT_OPTIONAL_LOCKS=0",
+        "GIT_HTTP_LOW_SPEED_LIMIT=1",
         NULL,
     };
     static const char *const passed[] = {"TMPDIR", NULL};
@@ -278,6 +276,12 @@ static uint64_t deadline_of(const struct git *git, const struct git_command *com
     return git->config->forge.timeout_ms * command->patience;
 }
 
+/* Seconds without a byte after which git gives up a transfer; GIT_HTTP_LOW_SPEED_LIMIT is with it. */
+static unsigned long long silence_of(const struct config *config)
+{
+    return (config->forge.timeout_ms + 999) / 1000;
+}
+
 /* prlimit's option. Not of the address space, which holds packs of any size, too; and never above what
  * holds already, which only root may raise. */
 static char *memory_limit(uint64_t bytes)
@@ -302,9 +306,11 @@ struct operation *git_start(struct git *git, const struct git_command *command,
                             process_callback callback, void *data)
 {
     size_t arguments = 0;
-    const char *environment[2 * ENVIRONMENT_LIMIT + 2];
+    const char *environment[2 * ENVIRONMENT_LIMIT + 3];
     CLEANUP_FREE char *index = command->index ? memory_format("GIT_INDEX_FILE=%s", command->index)
                                               : NULL;
+    CLEANUP_FREE char *patience = memory_format("GIT_HTTP_LOW_SPEED_TIME=%llu",
+                                                silence_of(git->config));
     uint64_t memory = command->reach == GIT_FORGE ? FORGE_MEMORY : command->memory;
     CLEANUP_FREE char *limit = memory_limit(memory);
     size_t count = 0;
@@ -330,6 +336,7 @@ struct operation *git_start(struct git *git, const struct git_command *command,
         environment[count++] = git->environment[i];
     for (size_t i = 0; command->reach == GIT_FORGE && i < git->credentials_count; i++)
         environment[count++] = git->credentials[i];
+    environment[count++] = patience;
     if (index)
         environment[count++] = index;
     environment[count] = NULL;
