@@ -59,7 +59,7 @@ static struct description describe(const struct job *job)
 {
     return (struct description){
         .result = job->result,
-        .metric = job->metric,
+        .metric = job_metric(job),
         .answer = job->answer,
         .command = job->command,
         .duration_ms = job->duration_ms,

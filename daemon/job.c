@@ -38,6 +38,11 @@ const char *job_step_name(const struct job *job)
     return step >= 0 && step < STEP_COUNT ? steps[step].name : "end";
 }
 
+const struct config_metric *job_metric(const struct job *job)
+{
+    return config_metric(job->workshop->config, job->row->metric);
+}
+
 void job_pause(struct job *job, uint64_t delay_ms, void (*callback)(void *data))
 {
     job->operation = loop_after(job->workshop->loop, delay_ms, callback, job);
@@ -268,13 +273,14 @@ static void rewind_to_compose(struct job *job, const struct gate_answer *answer)
 static bool admit(struct job *job)
 {
     struct workshop *workshop = job->workshop;
+    const struct config_metric *metric = job_metric(job);
     struct store_frontier frontier;
     struct gate_answer answer;
     struct error error;
 
     if (job->record.push_sent)
         return job->admitted = true;
-    if (!job->metric) {
+    if (!metric) {
         begin_undo(job, "its metric is not configured any more", DECISION_FAILED);
         return false;
     }
@@ -282,12 +288,11 @@ static bool admit(struct job *job)
         job->parked = true;
         return false;
     }
-    if (store_frontier(workshop->store, job->metric, job->row->scope, &frontier, &error) < 0) {
+    if (store_frontier(workshop->store, metric, job->row->scope, &frontier, &error) < 0) {
         job_later(job, &error, -1);
         return false;
     }
-    answer = lane_judge(job->metric, job->row,
-                        (struct gate_frontier){frontier.known, frontier.value});
+    answer = lane_judge(metric, job->row, (struct gate_frontier){frontier.known, frontier.value});
     if (answer.verdict != GATE_IMPROVED) {
         job->record.turned_down_by = frontier.result;
         begin_undo(job, answer.reason,
@@ -442,7 +447,6 @@ static struct job *make(struct workshop *workshop, struct store_result *row)
     job->workshop = workshop;
     job->row = row;
     job->branch = memory_format("%s%s", workshop->config->forge.branch_prefix, row->experiment_id);
-    job->metric = config_metric(workshop->config, row->metric);
     job->step_began = uv_now(workshop->loop);
     return job;
 }

@@ -67,7 +67,6 @@ struct job {
     struct operation *operation; /* the one thing under way: a call of the step's, or a pause */
 
     /* What compose and validation found; made again after a restart. */
-    const struct config_metric *metric; /* NULL: configured no more */
     struct result *result;
     char *patch;
     size_t patch_length;
@@ -101,6 +100,10 @@ bool job_validating(const struct job *job);
 /* Which way it goes. */
 bool job_undoing(const struct job *job);
 const char *job_step_name(const struct job *job);
+
+/* Its metric's settings as they are in force now; NULL where it is configured no more. Not to be kept:
+ * a reload replaces them. */
+const struct config_metric *job_metric(const struct job *job);
 
 /* ---- for the steps ------------------------------------------------------------------------------ */
 

@@ -34,7 +34,7 @@ void step_compose_start(struct job *job)
     struct repository_compose compose;
     struct error error;
 
-    if (!job->metric) {
+    if (!job_metric(job)) {
         error_set(&error, ERROR_PERMANENT, "metric %s is not configured any more",
                   job->row->metric);
         job_failed(job, &error);
