@@ -5,8 +5,10 @@
  *
  * The raw tree (common/yaml.h) is read against one table that holds, for every key, its type, its
  * default, its bounds, its environment override and the words that explain it. All errors of a file
- * are reported in one go; the struct comes into being only when there are none, and is const from
- * then on. A reload makes a second struct.
+ * are reported in one go; the struct comes into being only when there are none. From then on nothing
+ * changes it but a reload, which exchanges values in place (config_exchange). So who reads a value when
+ * it is needed has the one in force; who keeps a number or a copy may have to be told (see reload() in
+ * daemon/winnowd.c); and a pointer into the struct is good until the callback returns, no longer.
  */
 
 #include "common/error.h"
@@ -20,6 +22,11 @@ struct config_list {
     char **items; /* NULL-terminated; never NULL */
     size_t count;
 };
+
+/* A copy, for who needs a list beyond a callback: a reload may come between. config_list_clear()
+ * frees it. */
+struct config_list config_list_copy(const struct config_list *list);
+void config_list_clear(struct config_list *list);
 
 enum forge_kind { FORGE_GITEA, FORGE_LOCAL };
 enum metric_direction { METRIC_MINIMIZE, METRIC_MAXIMIZE };
@@ -141,6 +148,8 @@ const struct config_metric *config_metric(const struct config *config, const cha
 struct text;
 void config_explain(const struct config *config, struct text *text);
 
-/* What differs between two configurations and cannot be applied to a running daemon (spool, state,
- * forge.kind, …): dotted keys, comma-separated, appended to `text`; nothing if there is none. */
-void config_restart_needed(const struct config *old, const struct config *new, struct text *text);
+/* A reload: exchanges the values of all keys between `running` and `fresh`, but for those whose row says
+ * that they need a restart. Where such a one differs it is named in `restart`: dotted keys,
+ * comma-separated, appended; nothing if there is none. What was in force is in `fresh` then, which stays
+ * the caller's to free. */
+void config_exchange(struct config *running, struct config *fresh, struct text *restart);

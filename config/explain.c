@@ -83,20 +83,3 @@ void config_explain(const struct config *config, struct text *text)
     for (size_t i = 0; i < config->metric_count; i++)
         explain_metric(&config->metrics[i], text);
 }
-
-void config_restart_needed(const struct config *old, const struct config *new, struct text *text)
-{
-    size_t before = text->length;
-
-    for (const struct config_key *key = config_keys; key->name; key++) {
-        CLEANUP_TEXT struct text was = {0};
-        CLEANUP_TEXT struct text is = {0};
-
-        if (!(key->flags & CONFIG_RESTART))
-            continue;
-        config_render(key, old, &was);
-        config_render(key, new, &is);
-        if (strcmp(text_string(&was), text_string(&is)) != 0)
-            text_append_format(text, "%s%s", text->length > before ? ", " : "", key->name);
-    }
-}

@@ -555,8 +555,6 @@ void config_render(const struct config_key *key, const void *base, struct text *
 
 void config_release(const struct config_key *key, void *base)
 {
-    struct config_list *list = field(base, key->offset);
-
     switch (key->shape) {
     case CONFIG_AUTHOR:
         free(*(char **)field(base, key->other));
@@ -567,11 +565,29 @@ void config_release(const struct config_key *key, void *base)
         break;
     case CONFIG_LIST:
     case CONFIG_VARIABLES:
-        for (size_t i = 0; i < list->count; i++)
-            free(list->items[i]);
-        free(list->items);
+        config_list_clear(field(base, key->offset));
         break;
     default:
         break;
     }
+}
+
+struct config_list config_list_copy(const struct config_list *list)
+{
+    struct config_list copy = {
+        .items = memory_new_array(list->count + 1, sizeof *copy.items),
+        .count = list->count,
+    };
+
+    for (size_t i = 0; i < list->count; i++)
+        copy.items[i] = memory_copy(list->items[i]);
+    return copy;
+}
+
+void config_list_clear(struct config_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->items[i]);
+    free(list->items);
+    *list = (struct config_list){0};
 }

@@ -21,7 +21,7 @@
 struct intake;
 
 struct intake_options {
-    const struct config *config; /* must outlive the intake; its metrics may be exchanged */
+    const struct config *config; /* must outlive the intake */
     struct store *store;
     void (*taken)(void *data); /* a slice of files was decided on; some may be queued */
     void (*idle)(void *data);  /* the spool holds nothing more; see intake_idle() */

@@ -45,6 +45,9 @@ void queue_poke(struct queue *queue);
 /* The forge's health changed: jobs that wait for it go on. */
 void queue_forge_changed(struct queue *queue);
 
+/* Other settings are in force: whatever waits looks again at what it waits for, and for how long. */
+void queue_reconfigured(struct queue *queue);
+
 enum queue_rest {
     QUEUE_BUSY,  /* there is work that goes on, or will by itself */
     QUEUE_HELD,  /* all that is left waits for queue.max_open_pulls */

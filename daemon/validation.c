@@ -52,7 +52,7 @@ struct run {
     validation_callback callback;
     void *data;
     struct operation *step;      /* what is under way */
-    struct config_list requires; /* as they were at the beginning: a reload may come between */
+    struct config_list requires; /* as they were at the beginning */
     size_t required;             /* how many of them have answered */
     char *command;               /* as a human would type it */
     char *branch;
@@ -158,6 +158,7 @@ int validation_sweep(struct validation *validation, struct error *error)
 
 static void run_free(struct run *run)
 {
+    config_list_clear(&run->requires);
     free(run->branch);
     free(run->commit);
     free(run->command);
@@ -444,7 +445,7 @@ struct operation *validation_run(struct validation *validation, const char *expe
     run->commit = memory_copy(commit);
     run->experiment_id = memory_copy(experiment_id);
     run->checkout = checkout_name(validation->checkouts, experiment_id);
-    run->requires = validation->config->validation.requires;
+    run->requires = config_list_copy(&validation->config->validation.requires);
     require_next(run);
     return &run->operation;
 }

@@ -38,9 +38,8 @@ struct validation_outcome {
     char sentence[256];   /* "tox -e unit exited with status 1 after 12.3 s" */
 };
 
-/* `config`, `repository` and `http` must outlive it. A reload may replace what stands below
- * `validation` in `config`, as long as what was there before is kept, too; the kind of sandbox stays as
- * it was found here. Permanent error where the sandbox that is demanded does not work. */
+/* `config`, `repository` and `http` must outlive it. A reload holds for the next run, and for what a
+ * run has not begun. Permanent error where the sandbox that is demanded does not work. */
 int validation_new(struct validation **validation, uv_loop_t *loop, const struct config *config,
                    struct repository *repository, struct http *http, struct error *error);
 void validation_free(struct validation *validation); /* NULL-safe; runs must be over */

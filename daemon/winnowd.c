@@ -30,7 +30,6 @@ enum { ON_TERMINATE, ON_INTERRUPT, ON_RELOAD, ON_STATUS, SIGNAL_COUNT };
 struct winnowd {
     uv_loop_t loop;
     struct config *config;
-    struct reload reload;
     const char *path;
     bool once;
     bool stopping;
@@ -102,7 +101,6 @@ static void tear_down(struct winnowd *winnowd)
     if (winnowd->token)
         secret_wipe(winnowd->token, strlen(winnowd->token));
     free(winnowd->token);
-    reload_clear(&winnowd->reload);
     config_free(winnowd->config);
 }
 
@@ -228,14 +226,16 @@ static void on_health_changed(void *data)
 
 /* ---- signals ------------------------------------------------------------------------------------ */
 
+/* Every part that made something of the configuration (a timer, a file, a verdict) is told here, and
+ * makes it anew. The others read what they need when they need it. */
 static void reload(struct winnowd *winnowd)
 {
     report_reloading(winnowd->report);
-    if (reload_configuration(&winnowd->reload, winnowd->config, winnowd->path)) {
+    if (reload_configuration(winnowd->config, winnowd->path)) {
         log_configure(winnowd->config->log.level, winnowd->config->log.format);
         health_look(winnowd->health);
         pulls_look(winnowd->pulls);
-        queue_poke(winnowd->queue);
+        queue_reconfigured(winnowd->queue);
     }
     report_reloaded(winnowd->report);
 }

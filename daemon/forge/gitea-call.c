@@ -11,6 +11,8 @@
 static void release(struct gitea_call *call)
 {
     json_object_put(call->kept);
+    config_list_clear(&call->names);
+    free(call->label_ids);
     free(call->path);
     free(call->branch);
     free(call->sha);

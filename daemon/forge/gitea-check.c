@@ -27,7 +27,7 @@ static void check_reviewer(struct gitea_call *call);
 
 static void on_reviewer(struct gitea_call *call, const struct gitea_reply *reply)
 {
-    const char *name = call->gitea->config->forge.reviewers.items[call->index];
+    const char *name = call->names.items[call->index];
     const char *login = answer_string(reply->json, "login");
     struct error error;
 
@@ -47,16 +47,15 @@ static void on_reviewer(struct gitea_call *call, const struct gitea_reply *reply
 
 static void check_reviewer(struct gitea_call *call)
 {
-    const struct config_list *reviewers = &call->gitea->config->forge.reviewers;
     CLEANUP_TEXT struct text path = {0};
     struct error error;
     const char *name;
 
-    if (call->index == reviewers->count) {
+    if (call->index == call->names.count) {
         gitea_succeed(call, NULL);
         return;
     }
-    name = reviewers->items[call->index];
+    name = call->names.items[call->index];
     if (call->login && strcasecmp(call->login, name) == 0) {
         error_set(&error, ERROR_PERMANENT,
                   "forge.reviewers: %s is the token's own user, who cannot review what it opened",
@@ -216,7 +215,7 @@ static void on_user(struct gitea_call *call, const struct gitea_reply *reply)
         break; /* an empty list is what some servers show to nobody */
     case 403:
         /* A token without the scope read:user can do all else, but not tell who its user is. */
-        if (call->gitea->config->forge.reviewers.count == 0)
+        if (call->names.count == 0)
             check_repository(call);
         else
             gitea_refuse(call, reply);
@@ -262,6 +261,7 @@ struct operation *gitea_check(struct forge *forge, forge_callback callback, void
 {
     struct gitea_call *call = gitea_call_new(forge, callback, data);
 
+    call->names = config_list_copy(&call->gitea->config->forge.reviewers);
     gitea_send(call, "GET", "/version", NULL, NULL, on_version);
     return &call->operation;
 }

@@ -4,11 +4,13 @@
 #include "common/text.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 /*
- * Putting labels on. A label is known by its id, which is looked up once in the process's life: in the
- * repository, then at the organisation that owns it, and created where it is in neither.
+ * Putting labels on. A label is known by its id, which is looked up: in the repository, then at the
+ * organisation that owns it, and created where it is in neither. The ids that the last call put on are
+ * remembered by name, for the next one. It may be about other labels: a reload changes forge.labels.
  *
  * Two calls that look up side by side would both find a label missing and create it twice, which Gitea
  * allows. So the calls stand in a line, and only the first one talks to the forge.
@@ -19,43 +21,58 @@
 static void begin_lookup(struct gitea_call *call);
 static void create_missing(struct gitea_call *call);
 
-static const struct config_list *labels_of(struct gitea_call *call)
-{
-    return &call->gitea->config->forge.labels;
-}
-
 static void on_nothing_to_do(struct gitea_call *call)
 {
     gitea_succeed(call, NULL);
 }
 
-static void forget_ids(struct gitea *gitea)
+void gitea_label_forget(struct gitea *gitea)
 {
-    memset(gitea->label_ids, 0, gitea->config->forge.labels.count * sizeof(*gitea->label_ids));
+    config_list_clear(&gitea->label_names);
+    free(gitea->label_ids);
+    gitea->label_ids = NULL;
+}
+
+static void remember_ids(struct gitea_call *call)
+{
+    struct gitea *gitea = call->gitea;
+
+    gitea_label_forget(gitea);
+    gitea->label_names = config_list_copy(&call->names);
+    gitea->label_ids = memory_new_array(call->names.count, sizeof(int64_t));
+    memcpy(gitea->label_ids, call->label_ids, call->names.count * sizeof(int64_t));
+}
+
+static int64_t remembered_id(const struct gitea *gitea, const char *name)
+{
+    for (size_t i = 0; i < gitea->label_names.count; i++)
+        if (strcmp(gitea->label_names.items[i], name) == 0)
+            return gitea->label_ids[i];
+    return 0;
 }
 
 /* The first label without a known id, or the number of labels. */
-static size_t first_unknown(struct gitea_call *call)
+static size_t first_unknown(const struct gitea_call *call)
 {
     size_t i = 0;
 
-    while (i < labels_of(call)->count && call->gitea->label_ids[i] > 0)
+    while (i < call->names.count && call->label_ids[i] > 0)
         i++;
     return i;
 }
 
-static bool all_known(struct gitea_call *call)
+static bool all_known(const struct gitea_call *call)
 {
-    return first_unknown(call) == labels_of(call)->count;
+    return first_unknown(call) == call->names.count;
 }
 
 static void take_ids(struct gitea_call *call, struct json_object *page)
 {
-    for (size_t i = 0; i < labels_of(call)->count; i++) {
-        int64_t id = answer_label(page, labels_of(call)->items[i]);
+    for (size_t i = 0; i < call->names.count; i++) {
+        int64_t id = answer_label(page, call->names.items[i]);
 
-        if (call->gitea->label_ids[i] == 0 && id > 0)
-            call->gitea->label_ids[i] = id;
+        if (call->label_ids[i] == 0 && id > 0)
+            call->label_ids[i] = id;
     }
 }
 
@@ -66,11 +83,11 @@ static void look_up_again(struct gitea_call *call, const struct gitea_reply *rep
 
     if (!call->again) {
         call->again = true;
-        forget_ids(call->gitea);
+        gitea_label_forget(call->gitea);
         begin_lookup(call);
         return;
     }
-    forget_ids(call->gitea);
+    gitea_label_forget(call->gitea);
     if (reply->answer.status >= 200 && reply->answer.status < 300) {
         gitea_malformed(call, reply, "without the labels that were put on");
         return;
@@ -92,7 +109,7 @@ static void on_labelled(struct gitea_call *call, const struct gitea_reply *reply
     else if (!json_object_is_type(reply->json, json_type_array))
         gitea_malformed(call, reply, "no list of labels");
     /* An unknown id is dropped without a word. */
-    else if (!answer_has_labels(reply->json, call->gitea->label_ids, labels_of(call)->count))
+    else if (!answer_has_labels(reply->json, call->label_ids, call->names.count))
         look_up_again(call, reply);
     else
         gitea_succeed(call, NULL);
@@ -104,9 +121,10 @@ static void send_ids(struct gitea_call *call)
     struct json_object *body = json_object_new_object();
     struct json_object *ids = json_object_new_array();
 
-    for (size_t i = 0; i < labels_of(call)->count; i++)
-        json_object_array_add(ids, json_object_new_int64(call->gitea->label_ids[i]));
+    for (size_t i = 0; i < call->names.count; i++)
+        json_object_array_add(ids, json_object_new_int64(call->label_ids[i]));
     json_object_object_add(body, "labels", ids);
+    remember_ids(call);
     gitea_send_repository(call, "POST", path, NULL,
                           json_object_to_json_string_ext(body, JSON_C_TO_STRING_PLAIN),
                           on_labelled);
@@ -115,7 +133,7 @@ static void send_ids(struct gitea_call *call)
 
 static void on_created(struct gitea_call *call, const struct gitea_reply *reply)
 {
-    const char *name = labels_of(call)->items[call->index];
+    const char *name = call->names.items[call->index];
     const char *made = answer_string(reply->json, "name");
     int64_t id = answer_integer(reply->json, "id");
     struct error error;
@@ -129,9 +147,9 @@ static void on_created(struct gitea_call *call, const struct gitea_reply *reply)
     } else if (id <= 0 || !made || strcmp(made, name) != 0) {
         gitea_malformed(call, reply, "no label");
     } else {
-        for (size_t i = 0; i < labels_of(call)->count; i++)
-            if (strcmp(labels_of(call)->items[i], name) == 0)
-                call->gitea->label_ids[i] = id;
+        for (size_t i = 0; i < call->names.count; i++)
+            if (strcmp(call->names.items[i], name) == 0)
+                call->label_ids[i] = id;
         create_missing(call);
     }
 }
@@ -144,11 +162,11 @@ static void create_missing(struct gitea_call *call)
     struct error error;
 
     call->index = first_unknown(call);
-    if (call->index == labels_of(call)->count) {
+    if (call->index == call->names.count) {
         send_ids(call);
         return;
     }
-    name = labels_of(call)->items[call->index];
+    name = call->names.items[call->index];
     if (!call->gitea->config->forge.create_labels) {
         error_set(
             &error, ERROR_PERMANENT,
@@ -240,6 +258,8 @@ static void send_repository_page(struct gitea_call *call)
 
 static void begin_lookup(struct gitea_call *call)
 {
+    for (size_t i = 0; i < call->names.count; i++)
+        call->label_ids[i] = remembered_id(call->gitea, call->names.items[i]);
     call->page = 1;
     call->seen = 0;
     if (all_known(call))
@@ -270,7 +290,9 @@ struct operation *gitea_label_pull(struct forge *forge, int64_t number, forge_ca
     struct gitea_call **place = &call->gitea->label_calls;
 
     call->number = number;
-    if (labels_of(call)->count == 0) {
+    call->names = config_list_copy(&call->gitea->config->forge.labels);
+    call->label_ids = memory_new_array(call->names.count + 1, sizeof(int64_t));
+    if (call->names.count == 0) {
         gitea_pause(call, 0, on_nothing_to_do);
         return &call->operation;
     }

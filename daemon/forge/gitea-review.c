@@ -23,18 +23,17 @@ static void on_nothing_to_do(struct gitea_call *call)
 /* The reviewers that this request was about: all, or one of them. */
 static void append_reviewers(struct gitea_call *call, struct text *text)
 {
-    const struct config_list *reviewers = &call->gitea->config->forge.reviewers;
 
-    for (size_t i = 0; i < reviewers->count; i++)
+    for (size_t i = 0; i < call->names.count; i++)
         if (!call->again || i == call->index)
-            text_append_format(text, "%s%s", text->length ? ", " : "", reviewers->items[i]);
+            text_append_format(text, "%s%s", text->length ? ", " : "", call->names.items[i]);
 }
 
 /* Goes on with the next reviewer, or ends with what was refused on the way. */
 static void next_reviewer(struct gitea_call *call)
 {
     call->index++;
-    if (call->index < call->gitea->config->forge.reviewers.count)
+    if (call->index < call->names.count)
         send_one(call);
     else if (call->failure.kind == ERROR_NONE)
         gitea_succeed(call, NULL);
@@ -101,7 +100,7 @@ static void on_asked(struct gitea_call *call, const struct gitea_reply *reply)
         gitea_send_repository(call, "GET", path, NULL, NULL, on_forbidden_looked);
     } else if (status != 404 && status != 409 && status != 422) {
         gitea_refuse(call, reply);
-    } else if (!call->again && call->gitea->config->forge.reviewers.count > 1) {
+    } else if (!call->again && call->names.count > 1) {
         call->again = true;
         send_one(call);
     } else {
@@ -126,7 +125,7 @@ static void send_names(struct gitea_call *call, struct json_object *names)
 static void send_one(struct gitea_call *call)
 {
     struct json_object *names = json_object_new_array();
-    const char *name = call->gitea->config->forge.reviewers.items[call->index];
+    const char *name = call->names.items[call->index];
 
     json_object_array_add(names, json_object_new_string(name));
     send_names(call, names);
@@ -134,11 +133,10 @@ static void send_one(struct gitea_call *call)
 
 static void send_all(struct gitea_call *call)
 {
-    const struct config_list *reviewers = &call->gitea->config->forge.reviewers;
     struct json_object *names = json_object_new_array();
 
-    for (size_t i = 0; i < reviewers->count; i++)
-        json_object_array_add(names, json_object_new_string(reviewers->items[i]));
+    for (size_t i = 0; i < call->names.count; i++)
+        json_object_array_add(names, json_object_new_string(call->names.items[i]));
     send_names(call, names);
 }
 
@@ -148,7 +146,8 @@ struct operation *gitea_review_pull(struct forge *forge, int64_t number, forge_c
     struct gitea_call *call = gitea_call_new(forge, callback, data);
 
     call->number = number;
-    if (call->gitea->config->forge.reviewers.count == 0)
+    call->names = config_list_copy(&call->gitea->config->forge.reviewers);
+    if (call->names.count == 0)
         gitea_pause(call, 0, on_nothing_to_do);
     else
         send_all(call);

@@ -103,7 +103,7 @@ static void gitea_free(struct forge *forge)
     free(gitea->authorization);
     free(gitea->api);
     free(gitea->repository);
-    free(gitea->label_ids);
+    gitea_label_forget(gitea);
     free(gitea);
 }
 
@@ -143,7 +143,6 @@ int forge_gitea_new(struct forge **forge, uv_loop_t *loop, const struct config *
     gitea->api = memory_format("%s/api/v1", config->forge.url);
     gitea->repository = memory_format("/repos%s", text_string(&path));
     gitea->authorization = memory_format("Authorization: token %s", token);
-    gitea->label_ids = memory_new_array(config->forge.labels.count + 1, sizeof(int64_t));
     gitea->forge.functions = &functions;
     gitea->forge.token = memory_copy(token);
     gitea->forge.web_url = memory_format("%s%s", config->forge.url, text_string(&path));

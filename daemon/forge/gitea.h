@@ -33,7 +33,8 @@ struct gitea {
     char *repository;    /* /repos/<owner>/<repo>, percent-encoded */
     char *authorization; /* the header's whole line; wiped before it is freed */
 
-    int64_t *label_ids;             /* of forge.labels, in their order; 0: not known */
+    struct config_list label_names; /* whose ids are known, and side by side with them */
+    int64_t *label_ids;
     struct gitea_call *label_calls; /* first to last: only the first one looks ids up */
 };
 
@@ -58,6 +59,8 @@ struct gitea_call {
     char *path; /* of the request under way, as sentences show it */
 
     /* What the calls remember from one request to the next. */
+    struct config_list names; /* the labels or reviewers, as configured when the call began */
+    int64_t *label_ids;       /* of these labels; 0: not known */
     char *branch;
     char *sha;
     char *body; /* of a request that may have to be repeated */
@@ -139,6 +142,9 @@ struct operation *gitea_label_pull(struct forge *forge, int64_t number, forge_ca
                                    void *data);
 struct operation *gitea_review_pull(struct forge *forge, int64_t number, forge_callback callback,
                                     void *data);
+
+/* Forgets the ids of all labels. */
+void gitea_label_forget(struct gitea *gitea);
 
 /* Takes a label call that ends or is discarded out of the line and lets the next one begin. */
 void gitea_label_leave(struct gitea_call *call);

@@ -13,6 +13,7 @@
 #include "daemon/status/notify.h"
 #include "daemon/status/textfile.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +41,7 @@ struct report {
     uint64_t metrics_at;
     bool troubled; /* a telling failed, and that was said; none has told all since */
 
+    char *metrics_path;       /* the file that was written; NULL: none */
     struct textfile textfile; /* with the decisions counted so far */
     int64_t last_decision;    /* that was counted */
     struct operation *summary;
@@ -99,6 +101,20 @@ static int make_line(const struct report *report, struct text *line, struct erro
     return 0;
 }
 
+/* A file of ours at a place that is configured no more: node_exporter would go on reading it, and refuse
+ * both where there is a second one. */
+static void take_metrics_away(struct report *report)
+{
+    const char *path = report->options.config->status.textfile;
+
+    if (!report->metrics_path || (path && strcmp(path, report->metrics_path) == 0))
+        return;
+    if (unlink(report->metrics_path) < 0 && errno != ENOENT)
+        log_event(&event_report_failed, LOG_TEXT("file", report->metrics_path),
+                  LOG_TEXT("reason", strerror(errno)));
+    free(TAKE(report->metrics_path));
+}
+
 static int write_metrics(struct report *report, struct error *error)
 {
     const struct report_options *options = &report->options;
@@ -116,7 +132,11 @@ static int write_metrics(struct report *report, struct error *error)
     textfile->lag_ms = lag_largest_ms(report->lag);
     textfile_render(&text, textfile);
     /* The collector is another user. */
-    return file_replace(AT_FDCWD, path, text.data, text.length, 0644, error);
+    if (file_replace(AT_FDCWD, path, text.data, text.length, 0644, error) < 0)
+        return -1;
+    if (!report->metrics_path)
+        report->metrics_path = memory_copy(path);
+    return 0;
 }
 
 static int tell_all(struct report *report, bool metrics, struct error *error)
@@ -285,6 +305,7 @@ void report_reloading(struct report *report)
 void report_reloaded(struct report *report)
 {
     arm_summary(report);
+    take_metrics_away(report);
     report->metrics_at = 0;
     report_changed(report);
     notify_reloaded(report->notify);
@@ -326,5 +347,6 @@ void report_free(struct report *report)
     notify_free(report->notify);
     lag_free(report->lag);
     textfile_clear(&report->textfile);
+    free(report->metrics_path);
     free(report);
 }

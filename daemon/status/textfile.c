@@ -24,7 +24,7 @@ static void collect_frontier(void *data, const char *metric_name, const char *sc
     textfile->frontiers = memory_resize(textfile->frontiers,
                                         (count + 1) * sizeof(*textfile->frontiers));
     textfile->frontiers[count] = (struct textfile_frontier){
-        .metric = metric->name,
+        .metric = memory_copy(metric->name),
         .scope = memory_copy(scope),
     };
     textfile->frontier_count++;
@@ -55,8 +55,10 @@ int textfile_read(struct textfile *textfile, struct store *store, const struct c
 
 void textfile_clear(struct textfile *textfile)
 {
-    for (size_t i = 0; i < textfile->frontier_count; i++)
+    for (size_t i = 0; i < textfile->frontier_count; i++) {
+        free(textfile->frontiers[i].metric);
         free(textfile->frontiers[i].scope);
+    }
     free(textfile->frontiers);
     textfile->frontiers = NULL;
     textfile->frontier_count = 0;

@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 struct textfile_frontier {
-    const char *metric;
+    char *metric;
     char *scope;
     double value;
 };

@@ -121,7 +121,7 @@ static void check(const struct config *config)
 }
 
 /* Read again it says the same, and nothing has changed that a running daemon could not follow. */
-static void check_again(const struct config *config, const char *bytes, size_t size)
+static void check_again(struct config *config, const char *bytes, size_t size)
 {
     CLEANUP(config_freep) struct config *again = NULL;
     CLEANUP_TEXT struct text first = {0};
@@ -134,8 +134,11 @@ static void check_again(const struct config *config, const char *bytes, size_t s
     config_explain(again, &second);
     check_readable(text_string(&first), "\n");
     require(first.length > 0 && strcmp(text_string(&first), text_string(&second)) == 0);
-    config_restart_needed(config, again, &restart);
+    config_exchange(config, again, &restart);
     require(restart.length == 0);
+    text_free(&second);
+    config_explain(config, &second);
+    require(strcmp(text_string(&first), text_string(&second)) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

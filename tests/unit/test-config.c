@@ -607,20 +607,26 @@ static void test_explain(void **state)
     assert_null(strstr(text_string(&text), "geheim"));
 }
 
-static void test_restart_needed(void **state)
+static void test_exchange(void **state)
 {
-    CLEANUP(config_freep) struct config *old = good(LEAST);
+    CLEANUP(config_freep) struct config *running = good(LEAST);
     CLEANUP(config_freep) struct config *same = good(LEAST "queue: {parallel: 2}\n");
     CLEANUP(config_freep)
     struct config *other = good(
-        "spool: /x\nforge: {kind: local, path: /y}\nmetrics: {m: {direction: minimize}}\n");
+        "spool: /x\nforge: {kind: local, path: /y}\nmetrics: {n: {direction: minimize}}\n");
     CLEANUP_TEXT struct text text = {0};
 
-    config_restart_needed(old, same, &text);
+    config_exchange(running, same, &text);
     assert_string_equal(text_string(&text), "");
-    config_restart_needed(old, other, &text);
+    assert_int_equal(running->queue.parallel, 2);
+    assert_int_equal(same->queue.parallel, 1);
+    config_exchange(running, other, &text);
     assert_string_equal(text_string(&text),
                         "spool, forge.kind, forge.owner, forge.repo, forge.path");
+    assert_int_equal(running->forge.kind, FORGE_GITEA);
+    assert_int_equal(running->queue.parallel, 1);
+    assert_non_null(config_metric(running, "n"));
+    assert_non_null(config_metric(other, "m"));
 }
 
 int main(void)
@@ -645,7 +651,7 @@ int main(void)
         cmocka_unit_test_setup(test_example, clear_environment),
         cmocka_unit_test_setup(test_example_is_complete, clear_environment),
         cmocka_unit_test_setup(test_explain, clear_environment),
-        cmocka_unit_test_setup(test_restart_needed, clear_environment),
+        cmocka_unit_test_setup(test_exchange, clear_environment),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

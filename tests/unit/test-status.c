@@ -121,7 +121,7 @@ static void test_a_textfile_of_hostile_labels(void **state)
 {
     CLEANUP_TEXT struct text text = {0};
     static char scope[] = "a\"b\\c\nd";
-    struct textfile_frontier frontier = {.metric = "m", .scope = scope, .value = 1e-5};
+    struct textfile_frontier frontier = {.metric = (char *)"m", .scope = scope, .value = 1e-5};
     static struct tally tally;
     struct textfile textfile = {
         .version = "1",

@@ -1,0 +1,62 @@
+#include "config/config.h"
+
+#include "common/text.h"
+#include "config/schema.h"
+
+#include <string.h>
+
+/* What a value takes at its place, and at the other place that some have. */
+static const struct {
+    size_t size, other;
+} extents[] = {
+    [CONFIG_TEXT] = {sizeof(char *), 0},
+    [CONFIG_WORD] = {sizeof(int), 0},
+    [CONFIG_BOOL] = {sizeof(bool), 0},
+    [CONFIG_COUNT] = {sizeof(unsigned), 0},
+    [CONFIG_NUMBER] = {sizeof(double), sizeof(bool)},
+    [CONFIG_DURATION] = {sizeof(uint64_t), 0},
+    [CONFIG_SIZE] = {sizeof(uint64_t), 0},
+    [CONFIG_AUTHOR] = {sizeof(char *), sizeof(char *)},
+    [CONFIG_LIST] = {sizeof(struct config_list), 0},
+    [CONFIG_VARIABLES] = {sizeof(struct config_list), 0},
+};
+
+static void exchange(void *a, void *b, size_t offset, size_t size)
+{
+    unsigned char held[sizeof(struct config_list)];
+
+    memcpy(held, (char *)a + offset, size);
+    memcpy((char *)a + offset, (char *)b + offset, size);
+    memcpy((char *)b + offset, held, size);
+}
+
+static bool differs(const struct config_key *key, const struct config *a, const struct config *b)
+{
+    CLEANUP_TEXT struct text left = {0};
+    CLEANUP_TEXT struct text right = {0};
+
+    config_render(key, a, &left);
+    config_render(key, b, &right);
+    return strcmp(text_string(&left), text_string(&right)) != 0;
+}
+
+void config_exchange(struct config *running, struct config *fresh, struct text *restart)
+{
+    size_t before = restart->length;
+    struct config_metric *metrics = running->metrics;
+    size_t count = running->metric_count;
+
+    for (const struct config_key *key = config_keys; key->name; key++) {
+        if (!(key->flags & CONFIG_RESTART)) {
+            exchange(running, fresh, key->offset, extents[key->shape].size);
+            if (key->other)
+                exchange(running, fresh, key->other, extents[key->shape].other);
+        } else if (differs(key, running, fresh)) {
+            text_append_format(restart, "%s%s", restart->length > before ? ", " : "", key->name);
+        }
+    }
+    running->metrics = fresh->metrics;
+    running->metric_count = fresh->metric_count;
+    fresh->metrics = metrics;
+    fresh->metric_count = count;
+}
