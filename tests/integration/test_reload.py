@@ -237,10 +237,12 @@ def test_how_long_a_job_tries_is_reloaded(gitea_winnowd, gitea, project):
     """A job that waits for the forge to answer again had set its clock by the old queue.retry_for."""
     log = gitea_winnowd.start()
     log.wait(msg="forge answers")
-    gitea.faults.add("bad_gateway", path="/api/", count=None)
+    gitea.faults.add("bad_gateway", path="/labels$|/version$", count=None)
     gitea_winnowd.drop(improved(project))
-    log.wait(msg=lambda text: text.startswith("forge cannot be used now"))
     log.wait(experiment="exp-1", msg=lambda text: text.startswith("step could not be done now"))
+    assert gitea_winnowd.stop() == 0
+    log = gitea_winnowd.start()
+    log.wait(msg=lambda text: text.startswith("forge cannot be used now"))
     reload(gitea_winnowd, queue={"retry_for": "1ms"})
     assert "queue.retry_for" in log.wait(experiment="exp-1", msg="step failed")["reason"]
     gitea.faults.clear()
