@@ -19,6 +19,7 @@
 #include "common/http.h"
 
 #include "common/http-header.h"
+#include "common/http-proxy.h"
 #include "common/memory.h"
 #include "common/secret.h"
 #include "common/text.h"
@@ -448,6 +449,14 @@ static void add_header(struct request *request, const char *header)
     request->headers = longer;
 }
 
+static bool carries_secret(const struct http_request *wanted)
+{
+    for (const char *const *header = wanted->headers; header && *header; header++)
+        if (strncasecmp(*header, "Authorization:", 14) == 0)
+            return true;
+    return false;
+}
+
 static void set_headers(struct request *request, const struct http_request *wanted)
 {
     bool typed = false;
@@ -516,6 +525,8 @@ static struct request *request_new(struct http *http, const struct http_request 
     SET(request->easy, CURLOPT_HEADERDATA, request);
     SET(request->easy, CURLOPT_WRITEFUNCTION, on_body);
     SET(request->easy, CURLOPT_WRITEDATA, request);
+    if (http_proxy_passed_by(wanted->url, carries_secret(wanted)))
+        SET(request->easy, CURLOPT_PROXY, ""); /* whatever the environment says */
     set_manners(request->easy, request);
     set_method(request->easy, wanted);
     set_headers(request, wanted);

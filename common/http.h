@@ -6,7 +6,8 @@
  * Connections are kept alive and reused. Redirects are never followed, so that no credential can be
  * carried to another host: a 3xx is an answer like any other. Answers are bounded. Only http and
  * https are spoken. A POST is never sent twice by libcurl's own doing: what may have arrived is for
- * the caller to find out. The program must ignore SIGPIPE.
+ * the caller to find out. The program must ignore SIGPIPE. Proxies are those of the environment, where
+ * one fits (http-proxy.h).
  */
 
 #include "common/error.h"

@@ -1,6 +1,7 @@
 #include "daemon/repository/git.h"
 
 #include "common/file.h"
+#include "common/http-proxy.h"
 #include "common/memory.h"
 #include "common/program.h"
 #include "common/secret.h"
@@ -219,7 +220,8 @@ static void make_credentials(struct git *git, const struct forge *forge)
     if (git->config->forge.ca_file)
         add_setting(git, count++, forge->git_url, "sslCAInfo", git->config->forge.ca_file);
     git_credentials_add(git, memory_format("GIT_CONFIG_COUNT=%u", count));
-    pass(git_credentials_add, git, proxies);
+    if (!http_proxy_passed_by(forge->git_url, forge->token != NULL))
+        pass(git_credentials_add, git, proxies);
 }
 
 /* Part of every Debian, as setpriv is. Without it a git that takes all memory is the kernel's to end. */
