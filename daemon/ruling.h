@@ -29,7 +29,7 @@ struct ruling {
     char *patch;            /* bytes of the patch file, or NULL */
     size_t patch_length;
     char digest[DIGEST_HEX_SIZE];
-    const struct config_metric *metric; /* NULL if not known */
+    const struct config_metric *metric; /* NULL if not known. Not to be kept: a reload frees it */
     struct gate_answer answer;          /* reference is NaN where it was not judged */
     struct store_frontier frontier;
     int64_t retried; /* id of the failed result that this drop tries again; 0: a new one */

@@ -1,13 +1,16 @@
 """A proxy of the environment: what is private goes past it, and it never sees the token."""
 
 import contextlib
+import ipaddress
+import re
 import select
 import socket
 import socketserver
 import threading
 
 import pytest
-from harness import StandIn, Winnowd, improved
+import tables
+from harness import ROOT, StandIn, Winnowd, improved
 from test_token import holds
 
 FAR = "elsewhere.example"  # the name in the certificate of a stand-in of the kind "wrong_name"
@@ -72,6 +75,17 @@ def far(project, tmp_path, the_binary_is_there):
     yield winnowd
     winnowd.check_promises()
     forge.stop()
+
+
+def test_the_page_says_what_goes_past_it():
+    code = tables.source("common/http-proxy.c")
+    page = (ROOT / "daemon/winnowd.8.scd").read_text(encoding="utf-8").split("*http_proxy*")[1].split("\n# ")[0]
+    domains = re.search(r"private_domains\[\] = \{(.*?)\};", code, re.DOTALL)[1]
+    networks = re.search(r"private_networks\[\] = \{(.*?)\n\};", code, re.DOTALL)[1]
+    assert set(re.findall(r"_\.([a-z.]+)_", page)) == set(re.findall(r'"(.*?)"', domains))
+    told = {ipaddress.ip_network(network) for network in re.findall(r"\d+\.\d+\.\d+\.\d+/\d+", page)}
+    found = {ipaddress.ip_network((int(first, 16), int(bits))) for first, bits in re.findall(r"\{(0x\w+), (\d+)\}", networks)}
+    assert told == found - {ipaddress.ip_network("0.0.0.0/8")}
 
 
 def test_a_forge_on_loopback_is_asked_directly(gitea_winnowd, gitea, project, proxy):

@@ -69,7 +69,7 @@ def changes(directory, url):
         "forge.create_labels": (False, True),
         "forge.reviewers": ([], ["Alice"]),
         "forge.timeout": ("10s", "20s"),
-        "forge.poll": ("0s", "50ms"),
+        "forge.poll": ("1h", "50ms"),
         "change.protect": (["README.md"], ["guarded.txt"]),
         "change.exclude": (["README.md"], ["left-out.txt"]),
         "change.author": ("A <a@a>", "Somebody <some@body>"),
@@ -94,7 +94,7 @@ def changes(directory, url):
         "metrics.accuracy.baseline": (0.9, 0.5),
         "metrics.accuracy.reference": ("best", "frontier"),
         "status.textfile": (str(directory / "old.prom"), str(directory / "new.prom")),
-        "log.status_every": ("0s", "100ms"),
+        "log.status_every": ("1h", "100ms"),
         "log.level": ("debug", "info"),
         "log.format": ("json", "logfmt"),
     }
