@@ -304,6 +304,19 @@ static enum process_manner manner_of(const struct git *git, const struct git_com
     return over_http ? PROCESS_ASKED_ALL : PROCESS_ASKED;
 }
 
+/* What does not differ from one git to the next; gives back how much that is. */
+static size_t gather_environment(const char **environment, const struct git *git,
+                                 enum git_reach reach)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < git->environment_count; i++)
+        environment[count++] = git->environment[i];
+    for (size_t i = 0; reach == GIT_FORGE && i < git->credentials_count; i++)
+        environment[count++] = git->credentials[i];
+    return count;
+}
+
 struct operation *git_start(struct git *git, const struct git_command *command,
                             process_callback callback, void *data)
 {
@@ -333,11 +346,7 @@ struct operation *git_start(struct git *git, const struct git_command *command,
     }
     argv[count++] = "git";
     memcpy(argv + count, command->arguments, arguments * sizeof(*argv));
-    count = 0;
-    for (size_t i = 0; i < git->environment_count; i++)
-        environment[count++] = git->environment[i];
-    for (size_t i = 0; command->reach == GIT_FORGE && i < git->credentials_count; i++)
-        environment[count++] = git->credentials[i];
+    count = gather_environment(environment, git, command->reach);
     environment[count++] = patience;
     if (index)
         environment[count++] = index;
