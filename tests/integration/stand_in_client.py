@@ -1,4 +1,4 @@
-"""A plain client for the tests of the Gitea stand-in: calls, git, one promoted experiment."""
+"""A plain client for the tests of the stand-in and the proxy: calls, git, one promoted experiment."""
 
 import http.client
 import json
@@ -107,8 +107,8 @@ def call_fixture(gitea):
 def clone_fixture(tmp_path):
     """A function that clones a stand-in's repository and says where."""
 
-    def make(gitea):
-        where = tmp_path / "clone"
+    def make(gitea, name="clone"):
+        where = tmp_path / name
         git("clone", "--quiet", gitea.git_url, str(where))
         return where
 

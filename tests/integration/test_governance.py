@@ -1,6 +1,6 @@
 """What the daemon may do at a forge, seen from outside: everything that was asked of it is on record.
 
-The fixtures of every other test look through these records, too (gitea/governed.py): no issue, no write to
+The fixtures of every other test look through these records, too (proxy/governed.py): no issue, no write to
 the base, no force, nothing outside the prefix. Here is what would make it do so, and what it says to that.
 """
 
@@ -9,7 +9,7 @@ import urllib.request
 
 import harness
 import pytest
-from gitea.governed import WRITES
+from proxy.governed import WRITES
 from harness import git, result
 
 REFUSED = 78

@@ -145,7 +145,7 @@ def test_a_base_that_moves_while_the_branch_is_asked_for(winnowd, stand_in, gite
         # As if the base had moved between our look and the server's work.
         moved.append(gitea.move_base({"OTHER.md": "other\n"}))
         gitea.forge.git.set_ref(f"refs/heads/{OURS}", moved[0])
-        gitea.forge.branch_created(OURS, moved[0], "daemon")
+        gitea.ledger.created(OURS, moved[0])
 
     then(gitea, BRANCH, "close")(made)
     winnowd.drop(improved(project))
@@ -220,7 +220,7 @@ def test_a_pull_request_that_was_deleted_counts_as_closed(winnowd, stand_in, git
     gitea.gone = True
     log.wait(**REFUSED)  # the whole repository is away: no word about one pull request
     assert log.all(msg="pull request is not at the forge any more; taken as closed unmerged") == []
-    deleted = gitea.pulls.pop(1)
+    gitea.pulls.pop(1)
     gitea.gone = False
     winnowd.process.send_signal(signal.SIGHUP)  # the forge is asked again at once
     event = log.wait(msg="pull request is not at the forge any more; taken as closed unmerged", level="warning")
@@ -228,8 +228,6 @@ def test_a_pull_request_that_was_deleted_counts_as_closed(winnowd, stand_in, git
     log.wait(msg="pull request closed unmerged; its value leaves the frontier", requeued=1)
     log.wait(experiment="exp-2", decision="promoted")
     assert stand_in.branches()[OURS] == tip
-    assert winnowd.stop() == 0
-    gitea.pulls[1] = deleted  # so that what the daemon wrote to is seen to have been one
 
 
 @pytest.mark.parametrize("status", [401, 403])

@@ -42,6 +42,7 @@ static const char driver[] =
     "    new = g.git.commit([old], {'change.txt': 'changed\\n'}, 'Change\\n')\n"
     "    g.git.set_ref('refs/heads/' + branch, new)\n"
     "    g.forge.branch_written(branch, old, new, 'daemon')\n"
+    "    g.ledger.wrote(branch, new)\n"
     "    return new\n"
     "print(g.url, flush=True)\n"
     "for line in sys.stdin:\n"

@@ -1,6 +1,9 @@
-"""A Gitea that can be broken on purpose. See server.Gitea for how it is used."""
+"""A stand-in for Gitea, and the same behind the proxy, where it can be broken on purpose.
 
-from .faults import Fault
-from .server import Gitea
+    server.Server   a forge without faults
+    Gitea           one behind a proxy; see there for how it is used
+"""
 
-__all__ = ["Fault", "Gitea"]
+from .behind_proxy import Gitea
+
+__all__ = ["Gitea"]

@@ -10,16 +10,11 @@ import re
 import time
 import urllib.parse
 
+from proxy.wire import Response
+
 from .state import Pull
 
 DEFAULT_PAGE, LONGEST_PAGE = 30, 50
-
-
-@dataclasses.dataclass
-class Response:
-    status: int
-    body: bytes = b""
-    headers: dict = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass
@@ -272,7 +267,7 @@ class Api:
             sha = self._start_of_branch(wanted)
             self._refuse_taken_name(name)
             forge.git.set_ref(f"refs/heads/{name}", sha, "0" * 40)
-            forge.branch_created(name, sha, "daemon")
+            forge.branch_created(name)
         return json_response(201, self.shapes.branch(name, sha))
 
     def _start_of_branch(self, wanted):
@@ -419,7 +414,7 @@ class Api:
         if pull.merged:
             text = "cannot change state of this pull request, it was already merged"
             raise Refusal(412, text)
-        self.forge.change_pull_state(pull, wanted["state"], "daemon")
+        self.forge.change_pull_state(pull, wanted["state"])
 
     def list_reviews(self, call, number):
         pull = self._pull(number)

@@ -1,4 +1,4 @@
-"""git over HTTP: `git http-backend` as CGI, with the pushes seen on the way."""
+"""git over HTTP: `git http-backend` as CGI, with what was pushed seen on the way."""
 
 import functools
 import gzip
@@ -6,8 +6,7 @@ import os
 import subprocess
 import tempfile
 
-from .api import Response
-from .records import Push
+from proxy.wire import Response
 
 
 @functools.cache
@@ -17,8 +16,8 @@ def backend():
     return os.path.join(told.stdout.strip(), "git-http-backend")
 
 
-def serve(forge, record, method, service_path, query, headers, body):
-    """Runs the backend for one request; pushes end up in the record and in the forge's state."""
+def serve(forge, method, service_path, query, headers, body):
+    """Runs the backend for one request; what it wrote ends up in the forge's state."""
     pushing = service_path == "/git-receive-pack"
     if headers.get("Content-Encoding", "") == "gzip":
         body = gzip.decompress(body)
@@ -46,25 +45,17 @@ def serve(forge, record, method, service_path, query, headers, body):
             [backend()], input=body, stdout=subprocess.PIPE, env=environment, check=False
         )
         if pushing:
-            note_pushes(forge, record, told)
+            note_pushes(forge, told)
     return from_cgi(done.stdout)
 
 
-def note_pushes(forge, record, told):
-    """Reads what the hooks said. Called once the backend has ended."""
+def note_pushes(forge, told):
+    """Reads what the hook said. Called once the backend has ended."""
     if not os.path.exists(told):
         return
     with open(told, encoding="utf-8", errors="replace") as file:
-        lines = [line.rstrip("\n").split(" ", 4) for line in file]
-    for what, kind, old, new, ref in lines:
-        if what == "asked":
-            record.pushes.append(Push(ref, old, new, kind))
-    for what, _, old, new, ref in lines:
-        if what != "taken":
-            continue
-        for push in record.pushes:
-            if (push.ref, push.old, push.new) == (ref, old, new):
-                push.taken = True
+        lines = [line.rstrip("\n").split(" ", 2) for line in file]
+    for old, new, ref in lines:
         if ref.startswith("refs/heads/"):
             forge.branch_written(ref.removeprefix("refs/heads/"), old, new, "daemon")
 

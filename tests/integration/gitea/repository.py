@@ -12,21 +12,13 @@ import shutil
 import subprocess
 import tempfile
 
-NOBODY = "0" * 40
+from proxy.git import NOBODY, environment
 
-# Both hooks tell the server what happened by appending to a file it names for each push. The
-# first sees the new objects while they are still in quarantine, so a push that is refused in the
-# end is known to have been forced all the same; the second sees only what was really updated.
+# The server names two files for each push: what is protected, for the first hook to look up, and one
+# for the second to append to what was really updated.
 PRE_RECEIVE = """#!/bin/sh
 refused=0
 while read -r old new ref; do
-    kind=forward
-    case "$old" in *[!0]*) ;; *) kind=create ;; esac
-    case "$new" in *[!0]*) ;; *) kind=delete ;; esac
-    if [ $kind = forward ] && ! git merge-base --is-ancestor "$old" "$new" 2>/dev/null; then
-        kind=forced
-    fi
-    [ -z "$STAND_IN_PUSH" ] || echo "asked $kind $old $new $ref" >>"$STAND_IN_PUSH"
     if [ -n "$STAND_IN_PROTECTED" ] && grep -Fqx "$ref" "$STAND_IN_PROTECTED"; then
         echo "" >&2
         echo "Gitea: Not allowed to push to protected branch ${ref#refs/heads/}" >&2
@@ -38,7 +30,7 @@ exit $refused
 
 POST_RECEIVE = """#!/bin/sh
 while read -r old new ref; do
-    [ -z "$STAND_IN_PUSH" ] || echo "taken - $old $new $ref" >>"$STAND_IN_PUSH"
+    [ -z "$STAND_IN_PUSH" ] || echo "$old $new $ref" >>"$STAND_IN_PUSH"
 done
 """
 
@@ -116,15 +108,7 @@ class BareRepository:
 
     def environment(self):
         """git's surroundings: nothing of the caller's configuration, a fixed identity."""
-        kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
-        return kept | {
-            "HOME": "/nonexistent",
-            "LC_ALL": "C",
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CONFIG_GLOBAL": "/dev/null",
-            "GIT_CONFIG_COUNT": "1",
-            "GIT_CONFIG_KEY_0": "safe.directory",
-            "GIT_CONFIG_VALUE_0": "*",
+        return environment() | {
             "GIT_AUTHOR_NAME": "A Person",
             "GIT_AUTHOR_EMAIL": "person@example.org",
             "GIT_COMMITTER_NAME": "A Person",

@@ -2,7 +2,6 @@
 
 Two hands write here. The daemon comes in over HTTP (api.py, git_http.py); persons come in through
 the methods of Forge whose names are theirs: merge_pull, close_pull, push_to_branch and so on.
-Who did what is remembered, because governed.py asks for it.
 """
 
 import dataclasses
@@ -11,7 +10,9 @@ import pathlib
 import threading
 import time
 
-from .repository import NOBODY, BareRepository
+from proxy.git import NOBODY
+
+from .repository import BareRepository
 
 PULL_ID_OFFSET = 700  # a pull request's id is not its number, and mixing them up shall show
 FIRST_LABEL_ID = 41
@@ -67,9 +68,7 @@ class Pull:
     merged: bool = False
     head_sha: str = ""  # what refs/pull/N/head holds
     merge_base: str = ""
-    opened_empty: bool = False  # its head held nothing that the base did not
     merge_commit: str = ""
-    closed_by: str = ""
     labels: list = dataclasses.field(default_factory=list)
     reviewers: list = dataclasses.field(default_factory=list)
     created_at: str = dataclasses.field(default_factory=now)
@@ -108,10 +107,6 @@ class Forge:
         self.labels = []
         self.next_number = 1
         self.next_label = FIRST_LABEL_ID
-        self.branch_makers = {}  # branch: "daemon" or "person"
-        self.person_tips = set()  # (branch, commit): put there by a person
-        self.api_deletes = []  # (branch, commit it pointed at)
-        self.base_writes = []
         # Moods, for a test to change.
         self.api_lag = 0.0
         self.lag_answer = "stale"  # stale, 404, 422 or empty
@@ -134,8 +129,6 @@ class Forge:
             self.git.set_ref(f"refs/heads/{self.base}", first)
         else:
             self.git.take_over(pathlib.Path(files))
-        for branch in self.git.branches():
-            self.branch_makers[branch] = "person"
 
     # Users
 
@@ -175,21 +168,13 @@ class Forge:
 
     # What a write leaves behind
 
-    def branch_created(self, branch, sha, maker):
+    def branch_created(self, branch):
         with self.lock:
-            self.branch_makers[branch] = maker
-            self.person_tips.discard((branch, sha))
             self._lagging.pop(branch, None)
 
     def branch_written(self, branch, old, new, maker):
         """After a write by git: the pull requests of the branch follow it."""
         with self.lock:
-            if old == NOBODY:
-                self.branch_makers[branch] = maker
-            if maker == "person" and new != NOBODY:
-                self.person_tips.add((branch, new))
-            if branch == self.base:
-                self.base_writes.append((maker, old, new))
             if self.api_lag > 0 and maker == "daemon":
                 until = time.monotonic() + self.api_lag
                 self._lagging[branch] = (None if old == NOBODY else old, until)
@@ -197,7 +182,7 @@ class Forge:
             for pull in self.open_pulls_of(branch):
                 if new == NOBODY:
                     if self.closes_on_git_delete:
-                        self._close(pull, maker)
+                        self._close(pull)
                 else:
                     pull.head_sha = new
                     pull.updated_at = now()
@@ -206,10 +191,9 @@ class Forge:
     def branch_removed_by_api(self, branch):
         """The API deletes a branch and closes its pull requests with it."""
         with self.lock:
-            self.api_deletes.append((branch, self.git.tip(branch)))
             self.git.delete_ref(f"refs/heads/{branch}")
             for pull in self.open_pulls_of(branch):
-                self._close(pull, "daemon")
+                self._close(pull)
 
     # Pull requests, labels, issues
 
@@ -231,21 +215,20 @@ class Forge:
             pull = Pull(self.take_number(), title, body, author, head, base)
             pull.head_sha = branches[head]
             pull.merge_base = self.git.merge_base(branches[base], branches[head])
-            pull.opened_empty = pull.merge_base == pull.head_sha
             self.git.set_ref(pull.git_ref, pull.head_sha)
             self.pulls[pull.number] = pull
             return pull
 
-    def _close(self, pull, who):
-        pull.state, pull.closed_by = "closed", who
+    def _close(self, pull):
+        pull.state = "closed"
         pull.closed_at = pull.updated_at = now()
 
-    def change_pull_state(self, pull, state, who):
+    def change_pull_state(self, pull, state):
         with self.lock:
             if state == "closed" and pull.is_open:
-                self._close(pull, who)
+                self._close(pull)
             elif state == "open" and not pull.is_open:
-                pull.state, pull.closed_by, pull.closed_at = "open", "", None
+                pull.state, pull.closed_at = "open", None
                 pull.updated_at = now()
 
     def add_label(self, name, color="00aabb", description="", organisation=False):
@@ -278,17 +261,17 @@ class Forge:
                 text = f"Merge pull request '{pull.title}' (#{number})\n"
                 new = self.git.commit_tree(tree, parents, text)
             self._person_writes(pull.base, base, new)
-            self._close(pull, "person")
+            self._close(pull)
             pull.merged, pull.merge_commit = True, new
             if delete_branch:
                 self.delete_branch(pull.head)
             return new
 
     def close_pull(self, number):
-        self.change_pull_state(self.pulls[number], "closed", "person")
+        self.change_pull_state(self.pulls[number], "closed")
 
     def reopen_pull(self, number):
-        self.change_pull_state(self.pulls[number], "open", "person")
+        self.change_pull_state(self.pulls[number], "open")
 
     def open_pull(self, head, title="By hand", body="", base=None):
         return self.insert_pull(title, body, head, base or self.base, self.person)
@@ -326,9 +309,8 @@ class Forge:
         """A person deletes a branch through the web page, which closes its pull requests."""
         with self.lock:
             self.git.delete_ref(f"refs/heads/{branch}")
-            self.person_tips = {tip for tip in self.person_tips if tip[0] != branch}
             for pull in self.open_pulls_of(branch):
-                self._close(pull, "person")
+                self._close(pull)
 
     def _person_writes(self, branch, old, new):
         self.git.set_ref(f"refs/heads/{branch}", new)

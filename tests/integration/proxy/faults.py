@@ -82,7 +82,7 @@ class Fault:
         if self.at not in ("before", "after"):
             raise ValueError(f"a fault strikes before or after, not {self.at}")
         if self.then not in ("proceed", "close"):
-            raise ValueError(f"after a hang the stand-in can proceed or close, not {self.then}")
+            raise ValueError(f"after a hang things can proceed or close, not {self.then}")
 
     def matches(self, method, path, query=""):
         """`path` is looked for in the path alone and in the path with its query."""
@@ -104,12 +104,6 @@ class Fault:
 
     def body_bytes(self):
         return self.body if isinstance(self.body, bytes) else self.body.encode()
-
-    def as_json(self):
-        shown = dataclasses.asdict(dataclasses.replace(self, call=None))
-        shown["body"] = self.body_bytes().decode(errors="replace")
-        shown["call"] = self.call is not None
-        return shown
 
 
 class FaultList:

@@ -1,4 +1,4 @@
-"""What was asked of the stand-in: one record a request, written down before it is answered."""
+"""What was asked of the forge: one record a request, written down before it is answered."""
 
 import dataclasses
 import threading
