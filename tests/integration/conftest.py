@@ -6,6 +6,7 @@ import pathlib
 import exhaustive
 import harness
 import pytest
+import real_gitea
 from exhaustive import first_of
 
 
@@ -25,6 +26,12 @@ def pytest_collection_modifyitems(config, items):
     items[:] = [item for item in items if not item.get_closest_marker("exhaustive")]
 
 
+def pytest_collection_finish(session):
+    """A real Gitea is built, where it must be, before the time of any test runs."""
+    if not session.config.option.collectonly and any(item.get_closest_marker("real") for item in session.items):
+        real_gitea.built()
+
+
 @pytest.fixture(scope="session")
 def the_binary_is_there():
     assert os.access(harness.BINARY, os.X_OK), f"{harness.BINARY} is not there: build it, or set WINNOWD"
@@ -38,9 +45,6 @@ def project(tmp_path):
 @pytest.fixture
 def forge(project, tmp_path):
     return harness.LocalForge(project, tmp_path)
-
-
-REAL = "WINNOWD_TEST_GITEA_URL"
 
 
 @pytest.fixture(params=first_of(["1.25", "1.15"]))
@@ -57,10 +61,26 @@ def gitea(stand_in):
     return stand_in.gitea
 
 
-@pytest.fixture(params=["1.15", "1.25"] + (["real"] if os.environ.get(REAL) else []))
+# One worker has all of them, so there is one server to a run.
+REAL = pytest.param("real", marks=[pytest.mark.real, pytest.mark.xdist_group("real")])
+
+
+@pytest.fixture(scope="session")
+def real_server():
+    server = real_gitea.Server(real_gitea.program())
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+@pytest.fixture(params=["1.15", "1.25", REAL])
 def any_gitea(request, project):
-    """The same, and a real server where there is one."""
-    made = harness.RealGitea(project) if request.param == "real" else harness.StandIn(project, request.param)
+    """The same, and a real server where one can be built."""
+    if request.param == "real":
+        made = real_gitea.RealGitea(project, request.getfixturevalue("real_server"))
+    else:
+        made = harness.StandIn(project, request.param)
     yield made
     made.stop()
 

@@ -3,7 +3,7 @@
     Project     a small Python project in a bare repository, and a clone to make changes in
     LocalForge  the `local` forge as a test sees it: branches, pull requests, and what must hold
     StandIn     the same for a Gitea that tests can break (package gitea)
-    RealGitea   the same for a real server, named by WINNOWD_TEST_GITEA_URL, _OWNER, _REPO, _TOKEN
+                (real_gitea.RealGitea is the same for a real one)
     Winnowd     configuration, spool and process of one daemon; its log as events
     Wrapper     a directory for PATH that counts calls of a program, and kills the daemon at one
 
@@ -25,7 +25,6 @@ import tempfile
 import threading
 import time
 import urllib.parse
-import urllib.request
 
 import yaml
 from events import PATIENCE, Log
@@ -211,6 +210,15 @@ exit 0
 NOTHING = re.compile("0+")
 
 
+def check_transaction(old, new, name, base, bare):
+    """What must hold of every change of a reference that the daemon makes."""
+    assert name != f"refs/heads/{base}", "the base was written to"
+    assert not name.startswith("refs/tags/"), f"a tag was made: {name}"
+    if not NOTHING.fullmatch(old) and not NOTHING.fullmatch(new):
+        ancestor = git("-c", "safe.directory=*", "merge-base", old, new, directory=bare, check=False)
+        assert ancestor == old, f"a forced update: {name} {old} {new}"
+
+
 class LocalForge:
     """The bare repository and the outbox."""
 
@@ -279,13 +287,7 @@ class LocalForge:
         if self.transactions.exists():
             lines = self.transactions.read_text(encoding="utf-8").splitlines()
             for line in lines[self.seen :]:
-                old, new, name = line.split(" ")
-                assert name != f"refs/heads/{self.project.base}", "the base was written to"
-                assert not name.startswith("refs/tags/"), f"a tag was made: {line}"
-                if NOTHING.fullmatch(old) or NOTHING.fullmatch(new):
-                    continue
-                ancestor = git("merge-base", old, new, directory=self.project.bare, check=False)
-                assert ancestor == old, f"a forced update: {line}"
+                check_transaction(*line.split(" "), self.project.base, self.project.bare)
             self.seen = len(lines)
         pulls = self.pulls()
         heads = {pull.head for pull in pulls}
@@ -305,7 +307,9 @@ class StandIn:
     def __init__(self, project, dialect, **more):
         self.project = project
         self.gitea = Gitea(dialect=dialect, files=str(project.bare), base=project.base, **more).start()
+        self.gitea.forge.add_user("stranger", collaborator=False)
         self.token = self.gitea.token
+        self.hands = self.gitea  # what persons do there
         self.in_flight = ()  # branches of jobs that a test left in the middle
 
     def configuration(self):
@@ -336,85 +340,6 @@ class StandIn:
 
     def stop(self):
         self.gitea.stop()
-
-
-class RealGitea:
-    """A repository on a real server. Each test gets a base branch and a prefix of its own."""
-
-    kind = "gitea"
-
-    def __init__(self, project):
-        self.project = project
-        self.url, self.owner, self.repo, self.token = (
-            os.environ[f"WINNOWD_TEST_GITEA_{name}"] for name in ("URL", "OWNER", "REPO", "TOKEN")
-        )
-        self.url = self.url.rstrip("/")
-        mark = os.urandom(4).hex()
-        self.base, self.prefix = f"base-{mark}", f"experiment-{mark}/"
-        plain = f"{self.url}/{self.owner}/{self.repo}.git"
-        self.remote = plain.replace("://", f"://token:{self.token}@")
-        self.tip = project.tip
-        git("push", "-q", self.remote, f"{self.tip}:refs/heads/{self.base}", directory=project.work)
-        self.issues = self.call("GET", "/issues?type=issues&state=all&limit=1")
-
-    def call(self, method, path, body=None):
-        request = urllib.request.Request(
-            f"{self.url}/api/v1/repos/{self.owner}/{self.repo}{path}", method=method,
-            data=json.dumps(body).encode() if body is not None else None,
-            headers={"Authorization": f"token {self.token}", "Content-Type": "application/json"},
-        )  # fmt: skip
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            text = answer.read()
-            return json.loads(text) if text else None
-
-    def pages(self, path):
-        found, page = [], 1
-        while rows := self.call("GET", f"{path}{'&' if '?' in path else '?'}limit=50&page={page}"):
-            found += [row for row in rows if row]
-            page += 1
-        return found
-
-    def configuration(self):
-        return {
-            "kind": "gitea", "url": self.url, "owner": self.owner, "repo": self.repo, "base": self.base,
-            "branch_prefix": self.prefix,
-        }  # fmt: skip
-
-    def environment(self):
-        return {"GITEA_TOKEN": self.token}
-
-    def branches(self):
-        rows = self.pages("/branches")
-        return {row["name"]: row["commit"]["id"] for row in rows if row["name"].startswith(self.prefix)}
-
-    def pulls(self):
-        return [
-            Pull(row["number"], "merged" if row["merged"] else row["state"], row["title"], row["body"],
-                 row["head"]["ref"], row["base"]["ref"], row["head"]["sha"],
-                 [label["name"] for label in row["labels"] or []],
-                 [user["login"] for user in row.get("requested_reviewers") or []])
-            for row in reversed(self.pages("/pulls?state=all")) if row["base"]["ref"] == self.base
-        ]  # fmt: skip
-
-    def show(self, *arguments):
-        git("fetch", "-q", self.remote, "+refs/heads/*:refs/remotes/real/*", directory=self.project.work)
-        return git("show", *arguments, directory=self.project.work)
-
-    def check_promises(self):
-        tip = self.call("GET", f"/branches/{self.base}")["commit"]["id"]
-        assert tip == self.tip, "the base was written to"
-        assert self.call("GET", "/issues?type=issues&state=all&limit=1") == self.issues, "an issue was made"
-        open_heads = [pull.head for pull in self.pulls() if pull.state == "open"]
-        assert len(open_heads) == len(set(open_heads)), "two pull requests of one branch"
-        for branch in self.branches():
-            assert branch in open_heads, f"a branch without a pull request: {branch}"
-
-    def stop(self):
-        for pull in self.pulls():
-            if pull.state == "open":
-                self.call("PATCH", f"/pulls/{pull.number}", {"state": "closed"})
-        for branch in [*self.branches(), self.base]:
-            self.call("DELETE", f"/branches/{urllib.parse.quote(branch, safe='')}")
 
 
 def result(experiment_id, after=None, **more):

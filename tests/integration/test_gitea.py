@@ -1,11 +1,11 @@
-"""A promotion at a Gitea of either kind; each way in which the server can be in the way."""
+"""A promotion at a Gitea of either kind (test_promotion.py has the whole of it); each way in which the server can be in the way."""
 
 import os
 
 import harness
 import pytest
 from exhaustive import first_of
-from harness import improved, result, tweaked
+from harness import improved, result
 
 CALLS = {
     "branch": ("POST", "/branches$"),
@@ -25,34 +25,6 @@ def assert_promoted_once(forge):
 def assert_nothing_left(forge):
     assert forge.branches() == {}
     assert [pull for pull in forge.pulls() if pull.state == "open"] == []
-
-
-@pytest.mark.representative
-def test_a_promotion(any_winnowd, any_gitea, project):
-    any_winnowd.configure(validation={"command": ["tox", "-e", "unit"]}, forge={"labels": ["experiment", "night"]})
-    any_winnowd.drop(improved(project, title="A wider model"))
-    log = any_winnowd.once()
-    assert log.decisions() == {"exp-1": "promoted"}
-    pull = assert_promoted_once(any_gitea)
-    assert pull.title == "experiment: A wider model"
-    assert sorted(pull.labels) == ["experiment", "night"]
-    assert any_gitea.show(f"{pull.sha}:train.py") + "\n" == tweaked(WIDTH=65)
-    assert any_gitea.show("-s", "--format=%P", pull.sha) == project.tip
-    assert log.all(decision="promoted")[0]["pull"] == str(pull.number)
-
-
-def test_failing_tests_leave_nothing(any_winnowd, any_gitea, project):
-    any_winnowd.drop(improved(project, diff=project.tweak(BATCH=33)))
-    assert any_winnowd.once().decisions() == {"exp-1": "failed"}
-    assert_nothing_left(any_gitea)
-
-
-def test_several_in_one_night(any_winnowd, any_gitea, project):
-    any_winnowd.drop(result("first", 1.0))
-    for number, name in enumerate(("WIDTH", "DEPTH", "WARMUP")):
-        any_winnowd.drop(result(f"exp-{number}", 0.9 - number / 10, diff=project.tweak(**{name: 7})))
-    assert set(any_winnowd.once().decisions().values()) == {"baseline", "promoted"}
-    assert len(any_gitea.pulls()) == 3
 
 
 def test_reviewers_are_asked(gitea_winnowd, stand_in, project):

@@ -1,0 +1,392 @@
+"""A real Gitea that belongs to the tests: started, given its users, asked as a person asks, ended.
+
+    program()  the path of one (tests/forge/gitea), or why there is none
+    Server     one process with an organisation `lab`: ada owns it and runs the site, the team of the bot
+               winnowd may write to its repositories, Timmy's may read them, a
+               stranger may neither
+
+The bot's token has the scopes that README.md names, and no others.
+"""
+
+import base64
+import functools
+import itertools
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import pytest
+from events import PATIENCE
+from harness import Pull, check_transaction, git
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+NO_GO = 77  # what tests/forge/gitea says where nothing can be built
+USER = 64322  # a user number that nobody has, where the tests run as root: Gitea does not
+OWNER, BOT, REVIEWER, STRANGER = "ada", "winnowd", "Timmy", "stranger"
+PASSWORD = "a-password-of-the-tests"
+# Whatever a forge does beside what it is asked for is off.
+SETTINGS = """
+APP_NAME = Gitea of the tests
+RUN_USER = {user}
+WORK_PATH = {data}
+[server]
+HTTP_ADDR = 127.0.0.1
+HTTP_PORT = {port}
+ROOT_URL = {url}/
+OFFLINE_MODE = true
+DISABLE_SSH = true
+LFS_START_SERVER = false
+{static}
+[database]
+DB_TYPE = sqlite3
+SQLITE_JOURNAL_MODE = WAL
+[security]
+INSTALL_LOCK = true
+PASSWORD_HASH_ALGO = pbkdf2
+[service]
+DISABLE_REGISTRATION = true
+[log]
+MODE = file
+LEVEL = Warn
+[queue]
+TYPE = channel
+[indexer]
+ISSUE_INDEXER_TYPE = db
+[cron]
+ENABLED = false
+[cron.update_checker]
+ENABLED = false
+[actions]
+ENABLED = false
+[packages]
+ENABLED = false
+[oauth2]
+ENABLED = false
+[picture]
+DISABLE_GRAVATAR = true
+[i18n]
+LANGS = en-US
+NAMES = English
+"""
+
+
+@functools.cache
+def built():
+    """What tests/forge/gitea says, which may build one first: (exit status, path or reason)."""
+    done = subprocess.run([str(ROOT / "tests/forge/gitea")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return done.returncode, (done.stderr if done.returncode else done.stdout).strip()
+
+
+def program():
+    """The path of a Gitea; the test is skipped where there is none, or fails where there must be one."""
+    status, text = built()
+    if status == NO_GO and not os.environ.get("WINNOWD_GITEA_REQUIRED"):
+        pytest.skip(text)
+    assert status == 0, text
+    return pathlib.Path(text)
+
+
+def scopes():
+    """What README.md tells users to give the token: one row of its table for each."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\w+): (read|read and write) \|", text, flags=re.MULTILINE)
+    assert rows, "README.md names no scopes"
+    return [f"{'write' if level != 'read' else 'read'}:{area}" for area, level in rows]
+
+
+def linked(source, target):
+    """The file itself where that can be, a copy elsewhere."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy(source, target)
+
+
+class Refused(Exception):
+    """An answer that is an error."""
+
+    def __init__(self, method, path, error):
+        self.status, self.text = error.code, error.read().decode("utf-8", errors="replace")
+        super().__init__(f"{method} {path}: {self.status} {self.text}")
+
+
+class Server:
+    def __init__(self, found):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="winnowd-gitea-"))
+        self.directory.chmod(0o755)
+        self.data = self.directory / "data"
+        self.data.mkdir()
+        self.program = self._own_copy(found)
+        # It is given a socket that listens already: no other can take its port, and who asks before it
+        # is up waits for the answer.
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.settings = self.data / "app.ini"
+        self._write_settings(found.parent)
+        self.process = None
+        self.numbers = itertools.count(1)
+
+    def _own_copy(self, found):
+        """Where its user can reach it: what is kept may lie below a home that others cannot enter."""
+        folder = self.directory / "program"
+        folder.mkdir()
+        for name in ("gitea", "templates", "options", "public"):
+            source, target = found if name == "gitea" else found.parent / name, folder / name
+            if source.is_dir():
+                shutil.copytree(source, target, copy_function=linked)
+            elif source.exists():
+                linked(source, target)
+        return folder / "gitea"
+
+    def _write_settings(self, place):
+        # A program without templates beside it has them inside.
+        static = f"STATIC_ROOT_PATH = {self.program.parent}" if (place / "templates").is_dir() else ""
+        self.settings.write_text(SETTINGS.format(
+            user="gitea", data=self.data, port=self.listener.getsockname()[1], url=self.url, static=static,
+        ))  # fmt: skip
+        if os.geteuid() == 0:
+            for path in (self.data, self.settings):
+                os.chown(path, USER, USER)
+
+    # Life
+
+    def start(self):
+        fd = self.listener.fileno()
+        script = f'exec "$@" 3<&{fd}' + (f" {fd}<&-" if fd != 3 else "")
+        self.process = subprocess.Popen(
+            ["bash", "-c", script, "bash", *self._as_user("--pdeathsig", "KILL"), *self._command("web")],
+            stdin=subprocess.DEVNULL, stdout=(self.directory / "output").open("wb"), stderr=subprocess.STDOUT,
+            env={**self._environment(), "LISTEN_FDS": "1"}, cwd=self.data, start_new_session=True, pass_fds=(fd,),
+        )  # fmt: skip
+        self.listener.close()
+        try:
+            self._open("GET", "/api/healthz", None, {})
+        except OSError as error:
+            raise AssertionError(f"Gitea did not start: {error}\n{(self.directory / 'output').read_text()}") from error
+        self._make_users()
+        return self
+
+    def stop(self):
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _command(self, *arguments):
+        return [str(self.program), *arguments, "--config", str(self.settings)]
+
+    def _as_user(self, *more):
+        ids = [f"--reuid={USER}", f"--regid={USER}", "--clear-groups"] if os.geteuid() == 0 else []
+        return ["setpriv", *ids, *more, "--"]
+
+    def _environment(self):
+        return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(self.data), "USER": "gitea", "LC_ALL": "C.UTF-8"}
+
+    def _make_users(self):
+        words = ["--username", OWNER, "--password", PASSWORD, "--email", "ada@example.org", "--admin",
+                 "--must-change-password=false"]  # fmt: skip
+        subprocess.run([*self._as_user(), *self._command("admin", "user", "create"), *words],
+                       env=self._environment(), cwd=self.data, check=True, capture_output=True)  # fmt: skip
+        self.owner_token = self.make_token(OWNER, ["all"])
+        self.call("POST", "/orgs", {"username": "lab", "visibility": "private"})
+        for login in (BOT, REVIEWER, STRANGER):
+            self.call("POST", "/admin/users", {"username": login, "password": PASSWORD, "must_change_password": False,
+                                               "email": f"{login}@example.org"})  # fmt: skip
+        for login, level in ((BOT, "write"), (REVIEWER, "read")):
+            units = {f"repo.{name}": level for name in ("code", "issues", "pulls")}
+            team = self.call("POST", "/orgs/lab/teams", {"name": f"may-{level}", "permission": level, "units_map": units,
+                                                         "includes_all_repositories": True})  # fmt: skip
+            self.call("PUT", f"/teams/{team['id']}/members/{login}")
+        self.token = self.make_token(BOT, scopes())
+
+    # Requests
+
+    def make_token(self, login, wanted):
+        name = f"token {next(self.numbers)}"
+        pair = base64.b64encode(f"{login}:{PASSWORD}".encode()).decode()
+        return self._ask("POST", f"/users/{login}/tokens", {"name": name, "scopes": wanted}, f"Basic {pair}")["sha1"]
+
+    def call(self, method, path, body=None):
+        """Asks as ada does, who may do everything: the answer's JSON, or Refused."""
+        return self._ask(method, path, body, f"token {self.owner_token}")
+
+    def _ask(self, method, path, body, authorization):
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Authorization": authorization, "Content-Type": "application/json"}
+        text = self._open(method, f"/api/v1{path}", data, headers)
+        return json.loads(text) if text else None
+
+    def _open(self, method, path, data, headers):
+        request = urllib.request.Request(self.url + path, method=method, data=data, headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.read()
+        except urllib.error.HTTPError as error:
+            raise Refused(method, path, error) from None
+
+
+# Every change of a reference is written down, with the name of who was signed in.
+TRANSACTIONS = """#!/bin/sh
+[ "$1" = committed ] && sed "s/^/${{GITEA_PUSHER_NAME:--}} /" >>"{log}"
+exit 0
+"""
+
+
+class RealGitea:
+    """A repository of its own on the real server, for one test: as harness.StandIn, as far as tests know it."""
+
+    kind = "gitea"
+    prefix = "experiment/"
+
+    def __init__(self, project, server, owner="lab", token=None):
+        self.project, self.server, self.owner = project, server, owner
+        self.token = token or server.token
+        self.repo = f"model-{next(server.numbers)}"
+        self.hands = Hands(self)
+        self.in_flight = ()  # branches of jobs that a test left in the middle
+        place = f"/orgs/{owner}/repos" if owner == "lab" else "/user/repos"
+        server.call("POST", place, {"name": self.repo, "private": True, "default_branch": project.base})
+        self.git_path = server.data / f"data/gitea-repositories/{owner}/{self.repo}.git"
+        self.transactions = server.data / f"{self.repo}.transactions"
+        hook = self.git_path / "hooks/reference-transaction"
+        hook.write_text(TRANSACTIONS.format(log=self.transactions))
+        hook.chmod(0o755)
+        self.hands.push(f"refs/heads/{project.base}:refs/heads/{project.base}")
+
+    def configuration(self):
+        return {
+            "kind": "gitea", "url": self.server.url, "owner": self.owner, "repo": self.repo, "base": self.project.base,
+            "timeout": "10s",
+        }  # fmt: skip
+
+    def environment(self):
+        return {"GITEA_TOKEN": self.token}
+
+    def call(self, method, path, body=None):
+        return self.server.call(method, f"/repos/{self.owner}/{self.repo}{path}", body)
+
+    def git(self, *arguments):
+        """In the server's own repository, which belongs to another user."""
+        return git("-c", "safe.directory=*", *arguments, directory=self.git_path)
+
+    def branches(self):
+        listing = self.git("for-each-ref", "--format=%(refname:lstrip=2) %(objectname)", "refs/heads")
+        found = dict(line.split(" ") for line in listing.splitlines())
+        found.pop(self.project.base)
+        return found
+
+    def pulls(self):
+        rows = self.call("GET", "/pulls?state=all&sort=oldest&limit=50")
+        return [
+            Pull(row["number"], "merged" if row["merged"] else row["state"], row["title"], row["body"],
+                 row["head"]["ref"], row["base"]["ref"], row["head"]["sha"],
+                 [label["name"] for label in row["labels"] or []],
+                 [user["login"] for user in row["requested_reviewers"] or []])
+            for row in rows
+        ]  # fmt: skip
+
+    def show(self, *arguments):
+        return self.git("show", *arguments)
+
+    def check_promises(self):
+        for line in self.transactions.read_text(encoding="utf-8").splitlines():
+            who, old, new, name = line.split(" ")
+            if who != OWNER:
+                check_transaction(old, new, name, self.project.base, self.git_path)
+            if who == BOT and not name.startswith("refs/pull/"):
+                assert name.startswith(f"refs/heads/{self.prefix}"), f"a reference outside the prefix: {line}"
+        for issue in self.call("GET", "/issues?type=issues&state=all"):
+            assert issue["user"]["login"] == OWNER, f"an issue was made: {issue['title']}"
+        self._check_pulls()
+
+    def _check_pulls(self):
+        branches, pulls = self.branches(), self.pulls()
+        open_heads = [pull.head for pull in pulls if pull.state == "open"]
+        assert len(open_heads) == len(set(open_heads)), "two pull requests of one branch"
+        theirs = {pull.head for pull in pulls if pull.state == "merged" or pull.number in self.hands.closed}
+        for name in set(branches) - set(open_heads) - theirs - self.hands.made - set(self.in_flight):
+            raise AssertionError(f"a branch without a pull request: {name}")
+        for pull in pulls:
+            assert self.token not in pull.title + pull.body, f"the token is in pull request {pull.number}"
+
+    def stop(self):
+        """The server goes as a whole."""
+
+
+class Hands:
+    """What persons do there; as ada, by the names that the stand-in has for it."""
+
+    def __init__(self, forge):
+        self.forge = forge
+        self.made = set()  # branches that are theirs now
+        self.closed = set()  # numbers of pull requests that they closed
+        self.remote = f"{forge.server.url}/{forge.owner}/{forge.repo}.git".replace("://", f"://{OWNER}:{PASSWORD}@")
+
+    def push(self, refspec, *options):
+        git("push", "-q", *options, self.remote, refspec, directory=self.forge.project.work)
+
+    def close_pull(self, number):
+        self.closed.add(number)
+        self.forge.call("PATCH", f"/pulls/{number}", {"state": "closed"})
+
+    def merge_pull(self, number, style="merge", delete_branch=False):
+        """Gitea looks first, beside its answers, whether that can be done; it says 405 until it has."""
+        how = {"fast-forward": "fast-forward-only"}.get(style, style)
+        deadline = time.monotonic() + PATIENCE
+        while not self.forge.call("GET", f"/pulls/{number}")["mergeable"]:
+            assert time.monotonic() < deadline, f"pull request {number} cannot be merged"
+            time.sleep(0.05)
+        self.forge.call("POST", f"/pulls/{number}/merge", {"Do": how, "delete_branch_after_merge": delete_branch})
+
+    def make_branch(self, branch, at=None):
+        """Gitea takes a moment to see that the repository is empty no more."""
+        self.made.add(branch)
+        deadline = time.monotonic() + PATIENCE
+        while self.forge.call("GET", "")["empty"]:
+            assert time.monotonic() < deadline, "the repository stays empty"
+            time.sleep(0.05)
+        made = self.forge.call("POST", "/branches", {"new_branch_name": branch, "old_ref_name": at or self.forge.project.base})
+        return made["commit"]["id"]
+
+    def delete_branch(self, branch):
+        self.forge.call("DELETE", f"/branches/{urllib.parse.quote(branch, safe='')}")
+
+    def push_to_branch(self, branch, files=None, message="By hand\n", force=False):
+        """Commits on a branch (made from the base if need be), or rewrites its tip."""
+        work = self.forge.project.work
+        tip = self.forge.branches().get(branch, self.forge.project.tip)
+        git("fetch", "-q", self.remote, tip, directory=work)
+        sha, _ = self.forge.project.experiment(files or {"by-hand.txt": "by hand\n"}, message, f"{tip}^" if force else tip)
+        self.push(f"{sha}:refs/heads/{branch}", *(["--force"] if force else []))
+        self.made.add(branch)
+        return sha
+
+    def move_base(self, files=None):
+        self.forge.project.advance(files or {"OTHER.md": "other\n"})
+        base = self.forge.project.base
+        self.push(f"{base}:refs/heads/{base}")
+        return self.forge.project.tip
+
+    def protect(self, branch):
+        self.forge.call("POST", "/branch_protections", {"rule_name": branch, "enable_push": False})
+
+    def unprotect(self, branch):
+        self.forge.call("DELETE", f"/branch_protections/{urllib.parse.quote(branch, safe='')}")
+
+    def archive(self, archived=True):
+        self.forge.call("PATCH", "", {"archived": archived})
+
+    def add_label(self, name, color="00aabb", description="", organisation=False):
+        wanted = {"name": name, "color": f"#{color}", "description": description}
+        if organisation:
+            return self.forge.server.call("POST", f"/orgs/{self.forge.owner}/labels", wanted)
+        return self.forge.call("POST", "/labels", wanted)

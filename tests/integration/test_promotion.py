@@ -1,0 +1,223 @@
+"""The whole job, on the stand-in and on a real Gitea alike: from a result to a pull request, every undo of it, what others do meanwhile, a kill -9 in the middle."""
+
+import harness
+import pytest
+from harness import appears, improved, result, tweaked
+
+OURS = "experiment/exp-1"
+
+
+@pytest.fixture
+def forge(any_gitea):
+    return any_gitea
+
+
+@pytest.fixture
+def winnowd(any_winnowd):
+    return any_winnowd
+
+
+class Gate:
+    """Tests that have begun, and end when it is opened: the branch is made, nothing is pushed yet."""
+
+    def __init__(self, winnowd):
+        self.begun, self.open_file = winnowd.directory / "begun", winnowd.directory / "open"
+        script = f"touch {self.begun}; while [ ! -e {self.open_file} ]; do sleep 0.02; done"
+        winnowd.configure(validation={"command": ["sh", "-c", script], "sandbox": "none"})
+
+    def reached(self):
+        assert appears(self.begun)
+
+    def open(self):
+        self.open_file.touch()
+
+
+@pytest.fixture
+def gate(winnowd):
+    return Gate(winnowd)
+
+
+def assert_promoted_once(forge):
+    (pull,) = forge.pulls()
+    assert pull.state == "open"
+    assert forge.branches() == {pull.head: pull.sha}
+    return pull
+
+
+def assert_nothing_left(forge):
+    assert forge.branches() == {}
+    assert [pull for pull in forge.pulls() if pull.state == "open"] == []
+
+
+def started(winnowd, project, **more):
+    log = winnowd.start()
+    winnowd.drop(improved(project, **more))
+    return log
+
+
+# To the end.
+
+
+@pytest.mark.representative
+def test_a_promotion(winnowd, forge, project):
+    winnowd.configure(
+        validation={"command": ["tox", "-e", "unit"]}, forge={"labels": ["experiment", "night"], "reviewers": ["Timmy"]}
+    )
+    winnowd.drop(improved(project, title="A wider model"))
+    log = winnowd.once()
+    assert log.decisions() == {"exp-1": "promoted"}
+    pull = assert_promoted_once(forge)
+    assert (pull.title, pull.base, pull.head) == ("experiment: A wider model", "main", OURS)
+    assert sorted(pull.labels) == ["experiment", "night"] and pull.reviewers == ["Timmy"]
+    assert forge.show(f"{pull.sha}:train.py") + "\n" == tweaked(WIDTH=65)
+    assert forge.show("-s", "--format=%P", pull.sha) == project.tip
+    assert log.all(decision="promoted")[0]["pull"] == str(pull.number)
+
+
+def test_several_in_one_night(winnowd, forge, project):
+    winnowd.drop(result("first", 1.0))
+    for number, name in enumerate(("WIDTH", "DEPTH", "WARMUP")):
+        winnowd.drop(result(f"exp-{number}", 0.9 - number / 10, diff=project.tweak(**{name: 7})))
+    assert set(winnowd.once().decisions().values()) == {"baseline", "promoted"}
+    assert [pull.labels for pull in forge.pulls()] == [["experiment"]] * 3
+
+
+# Undone.
+
+
+UNDONE = {
+    "compose": {"diff": "--- a/train.py\n+++ b/train.py\n@@ -1 +1 @@\n-not a line of it\n+another\n"},
+    "validate": {"settings": {"BATCH": 33}},
+    "review": {"forge": {"reviewers": ["stranger"]}},
+}
+
+
+@pytest.mark.representative
+@pytest.mark.parametrize("step", UNDONE)
+def test_a_step_that_fails_is_undone(winnowd, forge, project, step):
+    how = UNDONE[step]
+    winnowd.configure(forge=how.get("forge", {}))
+    diff = how.get("diff") or project.tweak(**how.get("settings", {"WIDTH": 65}))
+    winnowd.drop(improved(project, diff=diff))
+    log = winnowd.once()
+    assert log.decisions() == {"exp-1": "failed"}
+    assert log.all(decision="failed")[0]["step"] == step
+    assert_nothing_left(forge)
+    assert [pull.state for pull in forge.pulls()] == (["closed"] if step == "review" else [])
+
+
+def test_a_push_that_is_refused_is_undone(winnowd, forge, project, gate):
+    """A rule of the repository covers the branch: it can be neither pushed to nor deleted until the rule is gone."""
+    log = started(winnowd, project)
+    gate.reached()
+    forge.hands.protect(OURS)
+    gate.open()
+    assert "protected branch" in log.wait(experiment="exp-1", msg="step failed", step="push")["reason"]
+    log.wait(experiment="exp-1", msg="undo could not be done now; trying again")
+    forge.hands.unprotect(OURS)
+    log.wait(experiment="exp-1", decision="failed")
+    assert_nothing_left(forge)
+
+
+def test_a_branch_that_exists_is_left_alone(winnowd, forge, project):
+    tip = forge.hands.make_branch(OURS)
+    winnowd.drop(improved(project))
+    log = winnowd.once()
+    assert log.decisions() == {"exp-1": "failed"} and log.all(decision="failed")[0]["step"] == "branch"
+    assert forge.branches() == {OURS: tip} and forge.pulls() == []
+
+
+# What others do while the tests run.
+
+
+def test_a_person_pushes_to_our_branch(winnowd, forge, project, gate):
+    log = started(winnowd, project)
+    gate.reached()
+    theirs = forge.hands.push_to_branch(OURS)
+    gate.open()
+    assert log.wait(experiment="exp-1", decision="failed")["step"] == "push"
+    assert log.all(msg="branch kept: it does not point where this job left it", branch=OURS)
+    assert forge.branches() == {OURS: theirs} and forge.pulls() == []
+
+
+def test_a_person_deletes_our_branch(winnowd, forge, project, gate):
+    """Nothing of theirs is in the way of our push, which makes it again."""
+    log = started(winnowd, project)
+    gate.reached()
+    forge.hands.delete_branch(OURS)
+    gate.open()
+    log.wait(experiment="exp-1", decision="promoted")
+    assert_promoted_once(forge)
+
+
+def test_the_base_moves(winnowd, forge, project, gate):
+    base = project.tip
+    log = started(winnowd, project)
+    gate.reached()
+    forge.hands.move_base({"OTHER.md": "other\n"})
+    gate.open()
+    log.wait(experiment="exp-1", decision="promoted")
+    pull = assert_promoted_once(forge)
+    assert forge.show("-s", "--format=%P", pull.sha) == base
+
+
+# What others do with the pull request.
+
+
+@pytest.mark.parametrize("what, follows", [("closed", "promoted"), ("merged", "discarded"), ("squashed", "discarded")])
+def test_what_became_of_a_pull_request_is_noticed(winnowd, forge, project, what, follows):
+    winnowd.configure(forge={"poll": "200ms"})
+    log = started(winnowd, project)
+    number = int(log.wait(experiment="exp-1", decision="promoted")["pull"])
+    if what == "closed":
+        forge.hands.close_pull(number)
+    else:
+        forge.hands.merge_pull(number, style="merge" if what == "merged" else "squash", delete_branch=True)
+    log.wait(pull=number, msg=lambda text: text.startswith(f"pull request {'closed' if what == 'closed' else 'merged'}"))
+    assert set(forge.branches()) == ({OURS} if what == "closed" else set())  # as the person left it
+    winnowd.drop(result("exp-2", 0.95, metric_before=1.0, diff=project.tweak(DEPTH=13)))
+    log.wait(experiment="exp-2", decision=follows)
+
+
+def test_a_branch_deleted_under_its_pull_request_closes_it(winnowd, forge, project):
+    winnowd.configure(forge={"poll": "200ms"})
+    log = started(winnowd, project)
+    number = log.wait(experiment="exp-1", decision="promoted")["pull"]
+    forge.hands.delete_branch(OURS)
+    log.wait(pull=number, msg=lambda text: text.startswith("pull request closed unmerged"))
+    assert_nothing_left(forge)
+
+
+# Killed.
+
+
+def test_a_kill_while_the_tests_run(winnowd, forge, project, gate):
+    started(winnowd, project)
+    gate.reached()
+    winnowd.kill()
+    assert set(forge.branches()) == {OURS} and forge.pulls() == []
+    gate.open()
+    assert winnowd.once().decisions() == {"exp-1": "promoted"}
+    assert_promoted_once(forge)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_kill_at_the_push(winnowd, forge, project, gate, tmp_path, when):
+    winnowd.wrapper = harness.Wrapper(tmp_path / "wrapper")
+    started(winnowd, project)
+    gate.reached()
+    winnowd.wrapper.kill_at(len(winnowd.wrapper.calls()) + 1, when)
+    gate.open()
+    winnowd.ended()
+    winnowd.wrapper.reset()
+    assert winnowd.once().decisions() == {"exp-1": "promoted"}
+    assert_promoted_once(forge)
+
+
+def test_a_kill_with_the_pull_request_open(winnowd, forge, project):
+    log = started(winnowd, project)
+    log.wait(experiment="exp-1", msg="step ended", step="pull")
+    winnowd.kill()
+    assert [pull.state for pull in forge.pulls()] == ["open"]
+    assert {**log.decisions(), **winnowd.once().decisions()} == {"exp-1": "promoted"}
+    assert assert_promoted_once(forge).labels == ["experiment"]
