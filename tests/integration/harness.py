@@ -309,7 +309,6 @@ class StandIn:
         self.gitea = Gitea(dialect=dialect, files=str(project.bare), base=project.base, **more).start()
         self.gitea.forge.add_user("stranger", collaborator=False)
         self.token = self.gitea.token
-        self.hands = self.gitea  # what persons do there
         self.in_flight = ()  # branches of jobs that a test left in the middle
 
     def configuration(self):

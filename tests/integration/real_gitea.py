@@ -28,6 +28,7 @@ import urllib.request
 import pytest
 from events import PATIENCE
 from harness import Pull, check_transaction, git
+from proxy import Proxy
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NO_GO = 77  # what tests/forge/gitea says where nothing can be built
@@ -251,20 +252,20 @@ class RealGitea:
         self.project, self.server, self.owner = project, server, owner
         self.token = token or server.token
         self.repo = f"model-{next(server.numbers)}"
-        self.hands = Hands(self)
         self.in_flight = ()  # branches of jobs that a test left in the middle
-        place = f"/orgs/{owner}/repos" if owner == "lab" else "/user/repos"
+        place = "/user/repos" if owner == OWNER else f"/orgs/{owner}/repos"
         server.call("POST", place, {"name": self.repo, "private": True, "default_branch": project.base})
         self.git_path = server.data / f"data/gitea-repositories/{owner}/{self.repo}.git"
         self.transactions = server.data / f"{self.repo}.transactions"
         hook = self.git_path / "hooks/reference-transaction"
         hook.write_text(TRANSACTIONS.format(log=self.transactions))
         hook.chmod(0o755)
-        self.hands.push(f"refs/heads/{project.base}:refs/heads/{project.base}")
+        self.gitea = Gitea(self).start()
+        self.gitea.push(f"refs/heads/{project.base}:refs/heads/{project.base}")
 
     def configuration(self):
         return {
-            "kind": "gitea", "url": self.server.url, "owner": self.owner, "repo": self.repo, "base": self.project.base,
+            "kind": "gitea", "url": self.gitea.url, "owner": self.owner, "repo": self.repo, "base": self.project.base,
             "timeout": "10s",
         }  # fmt: skip
 
@@ -298,95 +299,82 @@ class RealGitea:
         return self.git("show", *arguments)
 
     def check_promises(self):
+        self.gitea.assert_governed(self.prefix, self.project.base, self.in_flight)
         for line in self.transactions.read_text(encoding="utf-8").splitlines():
             who, old, new, name = line.split(" ")
             if who != OWNER:
                 check_transaction(old, new, name, self.project.base, self.git_path)
-            if who == BOT and not name.startswith("refs/pull/"):
-                assert name.startswith(f"refs/heads/{self.prefix}"), f"a reference outside the prefix: {line}"
-        for issue in self.call("GET", "/issues?type=issues&state=all"):
-            assert issue["user"]["login"] == OWNER, f"an issue was made: {issue['title']}"
-        self._check_pulls()
-
-    def _check_pulls(self):
-        branches, pulls = self.branches(), self.pulls()
-        open_heads = [pull.head for pull in pulls if pull.state == "open"]
-        assert len(open_heads) == len(set(open_heads)), "two pull requests of one branch"
-        theirs = {pull.head for pull in pulls if pull.state == "merged" or pull.number in self.hands.closed}
-        for name in set(branches) - set(open_heads) - theirs - self.hands.made - set(self.in_flight):
-            raise AssertionError(f"a branch without a pull request: {name}")
-        for pull in pulls:
-            assert self.token not in pull.title + pull.body, f"the token is in pull request {pull.number}"
 
     def stop(self):
-        """The server goes as a whole."""
+        """The repository goes with the server."""
+        self.gitea.stop()
 
 
-class Hands:
-    """What persons do there; as ada, by the names that the stand-in has for it."""
+class Gitea(Proxy):
+    """What stands in front of it, and what persons do there, as ada: by the names that the stand-in has for it."""
 
-    def __init__(self, forge):
-        self.forge = forge
-        self.made = set()  # branches that are theirs now
-        self.closed = set()  # numbers of pull requests that they closed
-        self.remote = f"{forge.server.url}/{forge.owner}/{forge.repo}.git".replace("://", f"://{OWNER}:{PASSWORD}@")
+    def __init__(self, behind):
+        super().__init__(behind.server.url, behind)
+        self.remote = f"{self.backend.scheme}://{OWNER}:{PASSWORD}@{self.backend.netloc}/{behind.owner}/{behind.repo}.git"
+
+    def call(self, method, path, body=None):
+        return self.behind.call(method, path, body)
 
     def push(self, refspec, *options):
-        git("push", "-q", *options, self.remote, refspec, directory=self.forge.project.work)
+        git("push", "-q", *options, self.remote, refspec, directory=self.behind.project.work)
 
     def close_pull(self, number):
-        self.closed.add(number)
-        self.forge.call("PATCH", f"/pulls/{number}", {"state": "closed"})
+        self.call("PATCH", f"/pulls/{number}", {"state": "closed"})
 
     def merge_pull(self, number, style="merge", delete_branch=False):
-        """Gitea looks first, beside its answers, whether that can be done; it says 405 until it has."""
+        """Gitea looks first, beside its answers, whether that can be done."""
+        self.until(lambda: self.call("GET", f"/pulls/{number}")["mergeable"])
         how = {"fast-forward": "fast-forward-only"}.get(style, style)
-        deadline = time.monotonic() + PATIENCE
-        while not self.forge.call("GET", f"/pulls/{number}")["mergeable"]:
-            assert time.monotonic() < deadline, f"pull request {number} cannot be merged"
-            time.sleep(0.05)
-        self.forge.call("POST", f"/pulls/{number}/merge", {"Do": how, "delete_branch_after_merge": delete_branch})
+        self.call("POST", f"/pulls/{number}/merge", {"Do": how, "delete_branch_after_merge": delete_branch})
 
     def make_branch(self, branch, at=None):
         """Gitea takes a moment to see that the repository is empty no more."""
-        self.made.add(branch)
+        self.until(lambda: not self.call("GET", "")["empty"])
+        wanted = {"new_branch_name": branch, "old_ref_name": at or self.behind.project.base}
+        return self.call("POST", "/branches", wanted)["commit"]["id"]
+
+    def until(self, condition):
+        """What Gitea does beside its answers tells nobody when it is done."""
         deadline = time.monotonic() + PATIENCE
-        while self.forge.call("GET", "")["empty"]:
-            assert time.monotonic() < deadline, "the repository stays empty"
+        while not condition():
+            assert time.monotonic() < deadline, f"{self.behind.repo} is still not as a person would need it"
             time.sleep(0.05)
-        made = self.forge.call("POST", "/branches", {"new_branch_name": branch, "old_ref_name": at or self.forge.project.base})
-        return made["commit"]["id"]
 
     def delete_branch(self, branch):
-        self.forge.call("DELETE", f"/branches/{urllib.parse.quote(branch, safe='')}")
+        self.call("DELETE", f"/branches/{urllib.parse.quote(branch, safe='')}")
 
     def push_to_branch(self, branch, files=None, message="By hand\n", force=False):
-        """Commits on a branch (made from the base if need be), or rewrites its tip."""
-        work = self.forge.project.work
-        tip = self.forge.branches().get(branch, self.forge.project.tip)
-        git("fetch", "-q", self.remote, tip, directory=work)
-        sha, _ = self.forge.project.experiment(files or {"by-hand.txt": "by hand\n"}, message, f"{tip}^" if force else tip)
+        """Commits on a branch (made from the base if need be), or puts another commit in the place of its tip."""
+        project, tip = self.behind.project, self.behind.branches().get(branch)
+        if tip:
+            git("fetch", "-q", self.remote, tip, directory=project.work)
+        parent = f"{tip}^" if tip and force else tip
+        sha, _ = project.experiment(files or {"by-hand.txt": "by hand\n"}, message, parent)
         self.push(f"{sha}:refs/heads/{branch}", *(["--force"] if force else []))
-        self.made.add(branch)
         return sha
 
     def move_base(self, files=None):
-        self.forge.project.advance(files or {"OTHER.md": "other\n"})
-        base = self.forge.project.base
-        self.push(f"{base}:refs/heads/{base}")
-        return self.forge.project.tip
+        project = self.behind.project
+        project.advance(files or {"OTHER.md": "other\n"})
+        self.push(f"{project.base}:refs/heads/{project.base}")
+        return project.tip
 
     def protect(self, branch):
-        self.forge.call("POST", "/branch_protections", {"rule_name": branch, "enable_push": False})
+        self.call("POST", "/branch_protections", {"rule_name": branch, "enable_push": False})
 
     def unprotect(self, branch):
-        self.forge.call("DELETE", f"/branch_protections/{urllib.parse.quote(branch, safe='')}")
+        self.call("DELETE", f"/branch_protections/{urllib.parse.quote(branch, safe='')}")
 
     def archive(self, archived=True):
-        self.forge.call("PATCH", "", {"archived": archived})
+        self.call("PATCH", "", {"archived": archived})
 
     def add_label(self, name, color="00aabb", description="", organisation=False):
         wanted = {"name": name, "color": f"#{color}", "description": description}
         if organisation:
-            return self.forge.server.call("POST", f"/orgs/{self.forge.owner}/labels", wanted)
-        return self.forge.call("POST", "/labels", wanted)
+            return self.behind.server.call("POST", f"/orgs/{self.behind.owner}/labels", wanted)
+        return self.call("POST", "/labels", wanted)

@@ -85,42 +85,50 @@ def test_several_in_one_night(winnowd, forge, project):
 # Undone.
 
 
+UNFIT = "--- a/train.py\n+++ b/train.py\n@@ -1 +1 @@\n-not a line of it\n+another\n"
+NO = {"status": 422, "body": '{"message":"no"}', "count": None}
+
+# step: (keys of the result, of the configuration, what the forge does not do)
 UNDONE = {
-    "compose": {"diff": "--- a/train.py\n+++ b/train.py\n@@ -1 +1 @@\n-not a line of it\n+another\n"},
-    "validate": {"settings": {"BATCH": 33}},
-    "review": {"forge": {"reviewers": ["stranger"]}},
+    "branch": ({}, {}, {"method": "POST", "path": "/branches$"}),
+    "compose": ({"diff": UNFIT}, {}, {}),
+    "validate": ({}, {"validation": {"command": ["false"]}}, {}),
+    "pull": ({}, {}, {"method": "POST", "path": "/pulls$"}),
+    "label": ({}, {}, {"method": "POST", "path": r"/issues/\d+/labels$"}),
+    "review": ({}, {"forge": {"reviewers": ["stranger"]}}, {}),
 }
 
 
 @pytest.mark.representative
 @pytest.mark.parametrize("step", UNDONE)
 def test_a_step_that_fails_is_undone(winnowd, forge, project, step):
-    how = UNDONE[step]
-    winnowd.configure(forge=how.get("forge", {}))
-    diff = how.get("diff") or project.tweak(**how.get("settings", {"WIDTH": 65}))
-    winnowd.drop(improved(project, diff=diff))
+    keys, configuration, refused = UNDONE[step]
+    winnowd.configure(**configuration)
+    if refused:
+        forge.gitea.faults.add(**refused, **NO)
+    winnowd.drop(improved(project, **keys))
     log = winnowd.once()
     assert log.decisions() == {"exp-1": "failed"}
     assert log.all(decision="failed")[0]["step"] == step
     assert_nothing_left(forge)
-    assert [pull.state for pull in forge.pulls()] == (["closed"] if step == "review" else [])
+    assert [pull.state for pull in forge.pulls()] == (["closed"] if step in ("label", "review") else [])
 
 
 def test_a_push_that_is_refused_is_undone(winnowd, forge, project, gate):
     """A rule of the repository covers the branch: it can be neither pushed to nor deleted until the rule is gone."""
     log = started(winnowd, project)
     gate.reached()
-    forge.hands.protect(OURS)
+    forge.gitea.protect(OURS)
     gate.open()
     assert "protected branch" in log.wait(experiment="exp-1", msg="step failed", step="push")["reason"]
     log.wait(experiment="exp-1", msg="undo could not be done now; trying again")
-    forge.hands.unprotect(OURS)
+    forge.gitea.unprotect(OURS)
     log.wait(experiment="exp-1", decision="failed")
     assert_nothing_left(forge)
 
 
 def test_a_branch_that_exists_is_left_alone(winnowd, forge, project):
-    tip = forge.hands.make_branch(OURS)
+    tip = forge.gitea.make_branch(OURS)
     winnowd.drop(improved(project))
     log = winnowd.once()
     assert log.decisions() == {"exp-1": "failed"} and log.all(decision="failed")[0]["step"] == "branch"
@@ -133,7 +141,7 @@ def test_a_branch_that_exists_is_left_alone(winnowd, forge, project):
 def test_a_person_pushes_to_our_branch(winnowd, forge, project, gate):
     log = started(winnowd, project)
     gate.reached()
-    theirs = forge.hands.push_to_branch(OURS)
+    theirs = forge.gitea.push_to_branch(OURS)
     gate.open()
     assert log.wait(experiment="exp-1", decision="failed")["step"] == "push"
     assert log.all(msg="branch kept: it does not point where this job left it", branch=OURS)
@@ -144,7 +152,7 @@ def test_a_person_deletes_our_branch(winnowd, forge, project, gate):
     """Nothing of theirs is in the way of our push, which makes it again."""
     log = started(winnowd, project)
     gate.reached()
-    forge.hands.delete_branch(OURS)
+    forge.gitea.delete_branch(OURS)
     gate.open()
     log.wait(experiment="exp-1", decision="promoted")
     assert_promoted_once(forge)
@@ -154,7 +162,7 @@ def test_the_base_moves(winnowd, forge, project, gate):
     base = project.tip
     log = started(winnowd, project)
     gate.reached()
-    forge.hands.move_base({"OTHER.md": "other\n"})
+    forge.gitea.move_base({"OTHER.md": "other\n"})
     gate.open()
     log.wait(experiment="exp-1", decision="promoted")
     pull = assert_promoted_once(forge)
@@ -170,9 +178,9 @@ def test_what_became_of_a_pull_request_is_noticed(winnowd, forge, project, what,
     log = started(winnowd, project)
     number = int(log.wait(experiment="exp-1", decision="promoted")["pull"])
     if what == "closed":
-        forge.hands.close_pull(number)
+        forge.gitea.close_pull(number)
     else:
-        forge.hands.merge_pull(number, style="merge" if what == "merged" else "squash", delete_branch=True)
+        forge.gitea.merge_pull(number, style="merge" if what == "merged" else "squash", delete_branch=True)
     log.wait(pull=number, msg=lambda text: text.startswith(f"pull request {'closed' if what == 'closed' else 'merged'}"))
     assert set(forge.branches()) == ({OURS} if what == "closed" else set())  # as the person left it
     winnowd.drop(result("exp-2", 0.95, metric_before=1.0, diff=project.tweak(DEPTH=13)))
@@ -183,7 +191,7 @@ def test_a_branch_deleted_under_its_pull_request_closes_it(winnowd, forge, proje
     winnowd.configure(forge={"poll": "200ms"})
     log = started(winnowd, project)
     number = log.wait(experiment="exp-1", decision="promoted")["pull"]
-    forge.hands.delete_branch(OURS)
+    forge.gitea.delete_branch(OURS)
     log.wait(pull=number, msg=lambda text: text.startswith("pull request closed unmerged"))
     assert_nothing_left(forge)
 
@@ -214,10 +222,34 @@ def test_a_kill_at_the_push(winnowd, forge, project, gate, tmp_path, when):
     assert_promoted_once(forge)
 
 
-def test_a_kill_with_the_pull_request_open(winnowd, forge, project):
-    log = started(winnowd, project)
-    log.wait(experiment="exp-1", msg="step ended", step="pull")
-    winnowd.kill()
-    assert [pull.state for pull in forge.pulls()] == ["open"]
-    assert {**log.decisions(), **winnowd.once().decisions()} == {"exp-1": "promoted"}
-    assert assert_promoted_once(forge).labels == ["experiment"]
+ANSWERS = {
+    "branch": ("POST", "/branches$"), "push": ("POST", "/git-receive-pack$"), "pull": ("POST", "/pulls$"),
+    "label": ("POST", r"/issues/\d+/labels$"), "review": ("POST", "/requested_reviewers$"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("step", ANSWERS)
+def test_a_kill_before_an_answer_came(winnowd, forge, project, step):
+    """What was asked for is done, and the daemon does not know."""
+    winnowd.configure(forge={"reviewers": ["Timmy"]})
+    method, path = ANSWERS[step]
+    fault = forge.gitea.faults.add("close", method=method, path=path, at="after", call=lambda _: winnowd.process.kill())
+    started(winnowd, project)
+    winnowd.ended()
+    assert fault.struck == 1
+    assert winnowd.once().decisions() == {"exp-1": "promoted"}
+    pull = assert_promoted_once(forge)
+    assert pull.labels == ["experiment"] and pull.reviewers == ["Timmy"]
+
+
+@pytest.mark.parametrize("step", ANSWERS)
+def test_an_answer_that_is_lost(winnowd, forge, project, step):
+    """A proxy says 502 when all is done."""
+    winnowd.configure(forge={"reviewers": ["Timmy"]})
+    method, path = ANSWERS[step]
+    fault = forge.gitea.faults.add("bad_gateway", method=method, path=path, at="after")
+    winnowd.drop(improved(project))
+    assert winnowd.once().decisions() == {"exp-1": "promoted"}
+    assert fault.struck == 1
+    pull = assert_promoted_once(forge)
+    assert pull.labels == ["experiment"] and pull.reviewers == ["Timmy"]
