@@ -61,12 +61,9 @@ def gitea(stand_in):
     return stand_in.gitea
 
 
-# One worker has all of them, so there is one server to a run.
-REAL = pytest.param("real", marks=[pytest.mark.real, pytest.mark.xdist_group("real")])
-
-
 @pytest.fixture(scope="session")
 def real_server():
+    """One to a worker: it is up within a second."""
     server = real_gitea.Server(real_gitea.program())
     try:
         yield server.start()
@@ -74,7 +71,7 @@ def real_server():
         server.stop()
 
 
-@pytest.fixture(params=["1.15", "1.25", REAL])
+@pytest.fixture(params=["1.15", "1.25", real_gitea.REAL])
 def any_gitea(request, project):
     """The same, and a real server where one can be built."""
     if request.param == "real":

@@ -30,6 +30,7 @@ from events import PATIENCE
 from harness import Pull, check_transaction, git
 from proxy import Proxy
 
+REAL = pytest.param("real", marks=pytest.mark.real)  # of the fixture any_gitea
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NO_GO = 77  # what tests/forge/gitea says where nothing can be built
 USER = 64322  # a user number that nobody has, where the tests run as root: Gitea does not
@@ -372,6 +373,9 @@ class Gitea(Proxy):
 
     def archive(self, archived=True):
         self.call("PATCH", "", {"archived": archived})
+
+    def rename(self, repo):
+        self.call("PATCH", "", {"name": repo})
 
     def add_label(self, name, color="00aabb", description="", organisation=False):
         wanted = {"name": name, "color": f"#{color}", "description": description}

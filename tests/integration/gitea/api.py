@@ -79,12 +79,14 @@ class Api:
             value = {"message": message, "url": f"{self.shapes.url}/api/swagger"}
             if refusal.status == 404 and message == str(not_found()):
                 value = {"errors": [], **value}
+                if self.forge.new:
+                    value |= {"errors": None, "message": "not found"}
             body += json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
         return Response(refusal.status, body, {"Content-Type": "application/json;charset=utf-8"})
 
     def _dispatch(self, call):
         if call.bad_token and self.bad_token_answer == "401":
-            raise Refusal(401, "user does not exist [uid: 0, name: ]")
+            raise Refusal(401, "invalid username, password or token")
         for method, pattern, function, needs in ROUTES:
             found = re.fullmatch(pattern, call.path)
             if found is None or method != call.method:
@@ -118,9 +120,11 @@ class Api:
             return None
         if not call.signed_in:
             raise Refusal(401, "token is required")
-        if forge.archived:
-            raise Refusal(423, "repo is archived") if forge.new else not_found()
-        if needs == "push" and not forge.permissions["push"]:
+        if forge.archived and needs in ("code", "archive") and forge.new:
+            raise Refusal(423, f"{forge.owner}/{forge.repo} is archived")
+        if forge.archived and not forge.new:
+            raise not_found()
+        if needs in ("push", "code") and not forge.permissions["push"]:
             raise Refusal(403, "user should have a permission to write to a repo")
         if call.json_error:
             raise Refusal(422, call.json_error)
@@ -133,10 +137,10 @@ class Api:
         query = urllib.parse.urlencode(call.query, doseq=True)
         place = f"{self.shapes.url}/api/v1{target}{'?' + query if query else ''}"
         path = urllib.parse.urlsplit(place)._replace(scheme="", netloc="").geturl()
-        return Response(307, b"", {"Location": path})
+        return Response(301, b"", {"Location": path})
 
     def _check_scope(self, call):
-        if self.scopes is None or not self.forge.new or not call.signed_in:
+        if not call.signed_in:
             return
         if call.path.startswith("/user"):
             area = "user"
@@ -149,10 +153,17 @@ class Api:
         else:
             return
         level = "read" if call.method == "GET" else "write"
-        if f"write:{area}" in self.scopes or f"{level}:{area}" in self.scopes:
+        if self.may(level, area):
             return
-        text = f"token does not have at least one of required scope(s): [{level}:{area}]"
-        raise Refusal(403, text)
+        raise Refusal(
+            403, "token does not have at least one of required scope(s), "
+            f"required=[{level}:{area}], token scope={','.join(self.scopes)}",
+        )  # fmt: skip
+
+    def may(self, level, area):
+        """Whether the token has the scope; the older kind has none."""
+        scopes = self.scopes
+        return scopes is None or not self.forge.new or bool({f"write:{area}", f"{level}:{area}"} & set(scopes))
 
     def _page(self, call, items, shape, nulls=0):
         """One page of a list, with the headers that tell of the others."""
@@ -162,7 +173,7 @@ class Api:
         shown = [shape(item) for item in items[(page - 1) * limit : page * limit]]
         headers = {"X-Total-Count": str(len(items))}
         last = max((len(items) + limit - 1) // limit, 1)
-        link = self._links(call, page, last)
+        link = self._links(call, min(page, last), last)
         if link:
             headers["Link"] = link
         return json_response(200, [None] * nulls + shown, **headers)
@@ -262,7 +273,9 @@ class Api:
         if forge.empty or forge.shows_empty():
             raise Refusal(404, "Git Repository is empty.")
         if not is_branch_name(name) or len(name) > 100:
-            raise Refusal(422, f"[NewBranchName]: invalid reference name: {name}")
+            raise Refusal(422, f"[BranchName]: {'GitRefName' if len(name) <= 100 else 'MaxSize'}")
+        if name in forge.protected:
+            raise Refusal(500, "")
         with forge.lock:
             sha = self._start_of_branch(wanted)
             self._refuse_taken_name(name)
@@ -276,7 +289,7 @@ class Api:
         if forge.new and wanted.get("old_ref_name"):
             sha = forge.git.commit_id(wanted["old_ref_name"])
             if sha is None:
-                raise Refusal(500, f"object does not exist [id: {wanted['old_ref_name']}]")
+                raise Refusal(500, "")
             return sha
         old = wanted.get("old_branch_name") or forge.base
         sha = forge.git.tip(old)
@@ -309,7 +322,7 @@ class Api:
                 text = f"DeleteBranch: exit status 1 - error: branch '{name}' not found."
                 raise Refusal(500, text)
             if name == forge.base:
-                raise Refusal(403, "can not delete default branch")
+                raise Refusal(403, "can not delete default or pull request target branch")
             if name in forge.protected:
                 raise Refusal(403, "branch protected")
             forge.branch_removed_by_api(name)
@@ -430,8 +443,6 @@ class Api:
         asked = []
         for name in names:
             user = forge.find_user(name)
-            if forge.new and not pull.is_open:
-                raise Refusal(403, f"cannot request review on a closed pull [{pull.number}]")
             if user.login.lower() == pull.author.lower():
                 raise Refusal(422, f"poster of pr can't be reviewer [user_id: {user.id}]")
             if forge.private and not user.collaborator:
@@ -455,7 +466,7 @@ class Api:
         if not color:
             raise Refusal(422, "[Color]: Required")
         if not re.fullmatch(r"#?[0-9a-fA-F]{6}", color):
-            raise Refusal(422, f"bad color code: {color}")
+            raise Refusal(422, f"invalid color: {color}")
         label = self.forge.add_label(name, color.lstrip("#"), wanted.get("description", ""))
         return json_response(201, self.shapes.label(label))
 
@@ -537,7 +548,7 @@ def is_branch_name(name):
 REPO = r"/repos/([^/]+)/([^/]+)"
 
 # method, path, function, what Gitea asks for: a list answers [] to an unknown token in one mood,
-# push needs the permission to write.
+# push needs the permission to write; archive is refused in an archive, code is both.
 ROUTES = [
     ("GET", "/version", Api.get_version, ""),
     ("GET", "/settings/api", Api.get_settings, ""),
@@ -553,20 +564,20 @@ ROUTES = [
     ("GET", REPO + "/assignees", Api.list_reviewers, "list"),
     ("GET", REPO + "/branches", Api.list_branches, "list"),
     ("GET", REPO + "/branches/(.+)", Api.get_branch, ""),
-    ("POST", REPO + "/branches", Api.create_branch, "push"),
-    ("DELETE", REPO + "/branches/(.+)", Api.delete_branch, "push"),
+    ("POST", REPO + "/branches", Api.create_branch, "code"),
+    ("DELETE", REPO + "/branches/(.+)", Api.delete_branch, "code"),
     ("GET", REPO + "/pulls", Api.list_pulls, "list"),
     ("GET", REPO + "/pulls/([0-9]+)", Api.get_pull, ""),
     ("GET", REPO + "/pulls/([0-9]+)/reviews", Api.list_reviews, "list"),
     ("GET", REPO + "/pulls/([^/]+)/(.+)", Api.get_pull_of, ""),
-    ("POST", REPO + "/pulls", Api.create_pull, ""),
+    ("POST", REPO + "/pulls", Api.create_pull, "archive"),
     ("PATCH", REPO + "/pulls/([0-9]+)", Api.edit_pull, "push"),
     ("POST", REPO + "/pulls/([0-9]+)/requested_reviewers", Api.request_review, "push"),
     ("GET", REPO + "/labels", Api.list_labels, "list"),
     ("POST", REPO + "/labels", Api.create_label, "push"),
     ("GET", REPO + "/issues", Api.list_issues, "list"),
     ("GET", REPO + "/issues/([0-9]+)", Api.get_issue, ""),
-    ("POST", REPO + "/issues", Api.create_issue, ""),
+    ("POST", REPO + "/issues", Api.create_issue, "archive"),
     ("PATCH", REPO + "/issues/([0-9]+)", Api.edit_issue, ""),
     ("GET", REPO + "/issues/([0-9]+)/labels", Api.list_issue_labels, "list"),
     ("POST", REPO + "/issues/([0-9]+)/labels", Api.add_labels, ""),

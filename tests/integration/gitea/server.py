@@ -131,12 +131,14 @@ class Server:
             realm = "Gitea" if forge.new else "."
             headers = plain | {"WWW-Authenticate": f'Basic realm="{realm}"'}
             return Response(401, b"Unauthorized\n", headers)
+        if not self.api.may("write" if writes else "read", "repository"):
+            return Response(403, b"Forbidden\n", plain)
         if owner.lower() != forge.owner.lower() or forge.gone or not (known or former):
             return Response(404, b"Repository not found\n", plain)
         if former and not known:
             below = urllib.parse.urlsplit(self.public_url).path
-            place = f"{below}/{forge.owner}/{forge.repo}.git{rest}"
-            return Response(307, b"", {"Location": place})
+            place = f"{below}/{forge.owner}/{forge.repo}{rest}"
+            return Response(301, b"", {"Location": place})
         if writes and forge.archived:
             return Response(403, ARCHIVED.encode(), plain)
         if writes and not forge.permissions["push"]:
