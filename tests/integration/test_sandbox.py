@@ -559,8 +559,9 @@ def test_a_checkout_that_does_not_want_to_go(sandboxed):
         ("tox.toml", "env_list = ['none']\n"),
         (".tox/unit/bin/python", "#!/bin/sh\nexit 0\n"),
         (".gitea/workflows/x.yaml", "on: push\n"),
+        (".github/workflows/deep/x.yaml", "on: push\n"),
     ],
-    ids=["tox.ini", "pyproject", "pyproject, quoted", "setup.cfg", "tox.toml", "environment", "workflow"],
+    ids=["tox.ini", "pyproject", "pyproject, quoted", "setup.cfg", "tox.toml", "environment", "workflow", "workflow, deep"],
 )
 def test_orders_to_tox_are_refused_before_anything_runs(house, name, content):
     marker = house.state / "ran"

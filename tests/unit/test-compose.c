@@ -104,11 +104,17 @@ static void test_refused_diffs(void **state)
     struct fixture *fixture = *state;
 
     check_refused(fixture, "hello\n", "no diff");
+    check_refused(fixture, "\n", "no diff");
     check_refused(fixture, EDIT("sub/util.py", "other", "x"), "conflict in sub/util.py");
     check_refused(fixture, EDIT("gone.py", "other", "x") EDIT("sub/util.py", "y", "x"),
                   "gone.py, sub/util.py");
     check_refused(fixture, NEW("sub/util.py", "100644", "x"), "conflict in sub/util.py");
     check_refused(fixture, EDIT("tox.ini", "[tox]", "[tax]"), "protected files: tox.ini");
+    check_refused(fixture, DELETE("tox.ini", "[tox]"), "protected files: tox.ini");
+    check_refused(fixture,
+                  "diff --git a/tox.ini b/other.ini\nsimilarity index 100%\n"
+                  "rename from tox.ini\nrename to other.ini\n",
+                  "protected files: tox.ini");
     check_refused(fixture, NEW(".git/config", "100644", "x"), "invalid path '.git/config'");
     check_refused(fixture, NEW("sub/.g\u200cit/config", "100644", "x"), ".gU+200Cit/config");
     check_refused(fixture, NEW("../x", "100644", "x"), "invalid path '../x'");
@@ -300,6 +306,9 @@ static void test_refused_commits(void **state)
     check_error(&outcome, ERROR_PERMANENT, "is no commit");
     compose_commit(fixture, "abcdef0123", &outcome);
     check_error(&outcome, ERROR_PERMANENT, "commit abcdef0123 is missing");
+    compose_commit(fixture, "0123456789012345678901234567890123456789", &outcome);
+    check_error(&outcome, ERROR_PERMANENT,
+                "commit 0123456789012345678901234567890123456789 is missing");
 }
 
 static void test_source_named(void **state)
