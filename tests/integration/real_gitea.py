@@ -263,6 +263,8 @@ class RealGitea:
         hook.chmod(0o755)
         self.gitea = Gitea(self).start()
         self.gitea.push(f"refs/heads/{project.base}:refs/heads/{project.base}")
+        # It takes a moment to see that the repository is empty no more, and knows no branches until then.
+        self.gitea.until(lambda: not self.call("GET", "")["empty"])
 
     def configuration(self):
         return {
@@ -334,8 +336,6 @@ class Gitea(Proxy):
         self.call("POST", f"/pulls/{number}/merge", {"Do": how, "delete_branch_after_merge": delete_branch})
 
     def make_branch(self, branch, at=None):
-        """Gitea takes a moment to see that the repository is empty no more."""
-        self.until(lambda: not self.call("GET", "")["empty"])
         wanted = {"new_branch_name": branch, "old_ref_name": at or self.behind.project.base}
         return self.call("POST", "/branches", wanted)["commit"]["id"]
 
