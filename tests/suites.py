@@ -361,8 +361,8 @@ def real_gitea(run, suite, log):
 
 
 INTEGRATION = "tests/integration"
-STAND_IN = ["tests/integration/gitea/*.py", "tests/integration/stand_in_client.py", "tests/integration/test_gitea_stand_in*.py"]
-STAND_IN_TESTS = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob(STAND_IN[-1]))]
+STAND_IN_TESTS = ["tests/integration/test_gitea_stand_in.py", "tests/integration/test_proxy.py"]  # all that is marked stand_in
+STAND_IN = ["tests/integration/gitea/*.py", "tests/integration/proxy/*.py", "tests/integration/stand_in_client.py", *STAND_IN_TESTS]
 NO_STAND_IN = [f"--ignore={path}" for path in STAND_IN_TESTS]
 
 # A lane is worked from top to bottom, beside the others.
@@ -385,7 +385,7 @@ SUITES = [
     Suite("cppcheck", "look", "cppcheck", cppcheck),
     Suite("tidy", "look", "clang-tidy", tidy, ("build-sanitize",), 1500),
     Suite("analyze", "look", "gcc -fanalyzer", build_suite("analyze", ["daemon/winnowd"], 5), seconds=1500),
-    Suite("stand-in", "look", "the stand-in for Gitea, held to what is known of it",
+    Suite("stand-in", "look", "the stand-in for Gitea and the proxy before it",
           unless_unchanged(STAND_IN, integration("gcc", *STAND_IN_TESTS, workers=JOBS)), ("build",)),
 ]  # fmt: skip
 

@@ -1,9 +1,8 @@
 """The stand-in's answers against what is known of Gitea's: what no test of the daemon would miss.
 
-A stand-in that is too kind makes tests agree that should not. That it refuses what Gitea refuses is held
-wherever the daemon meets it: tests/unit/test-forge-gitea*.c (names, pages, lag, moved, archived and gone
-repositories, scopes, labels, reviewers, moods of a bad token), test_others_hands.py (leases, protection)
-and, beside a real Gitea, the tests that take any_gitea.
+A stand-in that is too kind makes tests agree that should not. Beside a real Gitea it is held by
+test_forge_answers.py and whatever takes any_gitea; its moods by tests/unit/test-forge-gitea*.c (lag, pages,
+gone repositories, a token that is not known), leases and protection by test_others_hands.py.
 """
 
 import base64

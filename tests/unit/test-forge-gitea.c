@@ -1,16 +1,16 @@
 /*
- * The Gitea client against the stand-in, in both dialects: a whole life, branches, the check, what goes
- * wrong on the way.
+ * The Gitea client against the stand-in: a whole life (of the older kind: test_promotion.py), branches, the
+ * check, what goes wrong on the way.
  */
 
 #include "gitea-fixture.h"
 
-static void a_whole_life(const char *arguments)
+static void test_whole_life(void **state)
 {
     CLEANUP_FREE char *tip = NULL, *sha = NULL;
     int64_t number;
 
-    begin(arguments);
+    begin("dialect='1.25', organisation=True, sub_path='/git'");
     set_list(&fixture.config.forge.labels, fixture.labels, "experiment", "speed");
     set_list(&fixture.config.forge.reviewers, fixture.reviewers, "Timmy", "alice");
     make_forge(TOKEN);
@@ -52,16 +52,6 @@ static void a_whole_life(const char *arguments)
     assert_success();
     assert_int_equal(outcome.pulls[0].state, PULL_CLOSED);
     assert_string_equal(ask("g.violations('experiment/', 'main', ['" BRANCH "'])"), "[]");
-}
-
-static void test_whole_life_old(void **state)
-{
-    a_whole_life("dialect='1.15'");
-}
-
-static void test_whole_life_new(void **state)
-{
-    a_whole_life("dialect='1.25', organisation=True, sub_path='/git'");
 }
 
 static void test_urls(void **state)
@@ -308,8 +298,7 @@ static void test_tokens_that_cannot_be(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_whole_life_old),
-        TEST(test_whole_life_new),
+        TEST(test_whole_life),
         TEST(test_urls),
         TEST(test_branch_refusals_old),
         TEST(test_branch_refusals_new),
