@@ -71,15 +71,27 @@ def real_server():
         server.stop()
 
 
+@pytest.fixture
+def forge_of_kind(request, project):
+    """A function that makes a forge of a kind: 1.15 or 1.25, a stand-in, or "real"."""
+    made = []
+
+    def make(kind):
+        if kind == "real":
+            made.append(real_gitea.RealGitea(project, request.getfixturevalue("real_server")))
+        else:
+            made.append(harness.StandIn(project, kind))
+        return made[-1]
+
+    yield make
+    for forge in made:
+        forge.stop()
+
+
 @pytest.fixture(params=["1.15", "1.25", real_gitea.REAL])
-def any_gitea(request, project):
+def any_gitea(request, forge_of_kind):
     """The same, and a real server where one can be built."""
-    if request.param == "real":
-        made = real_gitea.RealGitea(project, request.getfixturevalue("real_server"))
-    else:
-        made = harness.StandIn(project, request.param)
-    yield made
-    made.stop()
+    return forge_of_kind(request.param)
 
 
 def daemon_of(tmp_path, forge):

@@ -84,14 +84,16 @@ STORY = [
     (review("winnowd"), 422, "poster of pr can't be reviewer"),
     (review("stranger"), 422, "Reviewer can't read"),
     (review("Timmy", number=99), 404, ""),
+    (lambda gitea: gitea.approve(1), None, None),
     (close(1), 201, ""),
     (close(1), 201, ""),
     (close(99), 404, "not found"),
-    (review("Timmy"), 201, ""),  # closed, and asked all the same
+    (review("Timmy"), 403, "closed or merged"),  # has had a say already, and it is closed
     (label("night"), 200, ""),
     (lambda gitea: gitea.push_to_branch(OURS, {"a.txt": "a\n"}), None, None),
     (pull(OURS), 201, ""),
     (lambda gitea: gitea.merge_pull(2), None, None),
+    (review("Timmy", number=2), 201, ""),  # closed, and asked all the same
     (close(2), 412, "already merged"),
     (("PATCH", "/pulls/2", {"state": "open"}), 412, "already merged"),
     (pull(OURS), 201, ""),
@@ -196,11 +198,10 @@ def with_scopes(request, project):
     def make(scopes):
         if request.param == "real":
             server = request.getfixturevalue("real_server")
-            forge = real_gitea.RealGitea(project, server, token=server.make_token(real_gitea.BOT, scopes))
+            made.append(real_gitea.RealGitea(project, server, token=server.make_token(real_gitea.BOT, scopes)))
         else:
-            forge = harness.StandIn(project, request.param, organisation=True, scopes=scopes)
-        made.append(forge)
-        return forge
+            made.append(harness.StandIn(project, request.param, organisation=True, scopes=scopes))
+        return made[-1]
 
     yield make
     for forge in made:

@@ -2,10 +2,10 @@
 
 import signal
 
-import harness
 import pytest
 from exhaustive import first_of
 from harness import improved
+from real_gitea import REAL
 
 BRANCH = {"method": "POST", "path": "/branches$"}
 PUSH = {"method": "POST", "path": "git-receive-pack$"}
@@ -16,12 +16,13 @@ REFUSED = {"msg": "forge refuses; jobs wait until this is mended"}
 OURS = "experiment/exp-1"
 
 
+AT_A_REAL_ONE_TOO = pytest.mark.parametrize("stand_in", ["1.15", REAL], indirect=True)
+
+
 @pytest.fixture
-def stand_in(project):
+def stand_in(request, forge_of_kind):
     """The older kind; test_outages.py has the newer one."""
-    made = harness.StandIn(project, "1.15")
-    yield made
-    made.stop()
+    return forge_of_kind(getattr(request, "param", "1.15"))
 
 
 @pytest.fixture
@@ -41,6 +42,7 @@ def then(gitea, at, action="pass", **more):
 # A branch that is not ours.
 
 
+@AT_A_REAL_ONE_TOO
 @pytest.mark.parametrize("lost", [False, True], ids=["", "answer lost"])
 def test_a_branch_that_appears_just_before_ours(winnowd, stand_in, gitea, project, lost):
     made = []
@@ -56,6 +58,7 @@ def test_a_branch_that_appears_just_before_ours(winnowd, stand_in, gitea, projec
 # Somebody pushes to our branch.
 
 
+@AT_A_REAL_ONE_TOO
 def test_a_push_to_our_branch_before_the_undo(winnowd, stand_in, gitea, project):
     winnowd.configure(validation={"command": ["false"]})
     theirs = []
@@ -68,6 +71,7 @@ def test_a_push_to_our_branch_before_the_undo(winnowd, stand_in, gitea, project)
     assert [event["branch"] for event in kept] == [OURS] and theirs[0] in kept[0]["reason"]
 
 
+@AT_A_REAL_ONE_TOO
 @pytest.mark.parametrize("force", [False, True], ids=["on top", "forced"])
 def test_a_push_to_our_branch_with_its_pull_request_open(winnowd, stand_in, gitea, project, force):
     theirs = []
@@ -102,6 +106,7 @@ def test_our_branch_deleted_by_a_person(winnowd, stand_in, gitea, project):
 # Closed or merged while the job runs: promoted, and then that counts.
 
 
+@AT_A_REAL_ONE_TOO
 @pytest.mark.parametrize("undone", [False, True], ids=["", "while it is undone"])
 @pytest.mark.parametrize("how, second", [("closed", "promoted"), ("merged", "discarded")])
 def test_a_pull_request_settled_while_the_job_runs(winnowd, stand_in, gitea, project, how, second, undone):
@@ -173,26 +178,28 @@ def test_protected_branches_hold_the_undo_only(winnowd, stand_in, gitea, project
     assert set(stand_in.branches()) == {"experiment/exp-2"}
 
 
-def archived(gitea):
-    return gitea.archive, lambda: gitea.archive(False)
+def archived(forge):
+    return forge.gitea.archive, lambda: forge.gitea.archive(False)
 
 
-def renamed(gitea):
-    def back():
-        gitea.forge.repo = "model"
-        gitea.former_names.clear()
-
-    return lambda: gitea.rename("another"), back
+def renamed(forge):
+    name = forge.configuration()["repo"]
+    return lambda: forge.gitea.rename(f"{name}-another"), lambda: forge.gitea.rename(name)
 
 
-def gone(gitea):
-    return gitea.delete_repository, lambda: setattr(gitea, "gone", False)
+def gone(forge):
+    return forge.gitea.delete_repository, lambda: setattr(forge.gitea, "gone", False)
+
+
+AWAY = [("1.15", archived, "archived"), ("1.15", renamed, "forge.repo"), ("1.15", gone, "forge.repo"),
+        pytest.param("real", archived, "archived", marks=pytest.mark.real),
+        pytest.param("real", renamed, "forge.repo", marks=pytest.mark.real)]  # fmt: skip
 
 
 @pytest.mark.parametrize("at", first_of([PUSH, BRANCH, PULL]), ids=["push", "branch", "pull"])
-@pytest.mark.parametrize("what, word", [(archived, "archived"), (renamed, "forge.repo"), (gone, "forge.repo")])
+@pytest.mark.parametrize("stand_in, what, word", AWAY, indirect=["stand_in"])
 def test_a_repository_that_is_not_what_it_was(winnowd, stand_in, gitea, project, at, what, word):
-    away, back = what(gitea)
+    away, back = what(stand_in)
     then(gitea, at)(away)
     winnowd.drop(improved(project))
     winnowd.drop(improved(project, "exp-2", 0.8))

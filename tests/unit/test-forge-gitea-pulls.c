@@ -250,6 +250,7 @@ static void test_reviewers(void **state)
     assert_permanent("cannot ask winnowd");
     assert_false(outcome.answer.unauthorized);
     set_list(&fixture.config.forge.reviewers, fixture.reviewers, "Bob", NULL);
+    tell("g.approve(1, 'Bob')");
     tell("g.close_pull(1)");
     CALL(review_pull, 1);
     assert_permanent("not open any more");

@@ -447,6 +447,8 @@ class Api:
                 raise Refusal(422, f"poster of pr can't be reviewer [user_id: {user.id}]")
             if forge.private and not user.collaborator:
                 raise Refusal(422, f"Reviewer can't read [user_id: {user.id}, repo_id: 7]")
+            if forge.new and not pull.is_open and user.login in pull.reviewed:
+                raise Refusal(403, "cannot request a re-review on a closed or merged PR")
             if user.login not in pull.reviewers:
                 pull.reviewers.append(user.login)
                 asked.append(user.login)

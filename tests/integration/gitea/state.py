@@ -71,6 +71,7 @@ class Pull:
     merge_commit: str = ""
     labels: list = dataclasses.field(default_factory=list)
     reviewers: list = dataclasses.field(default_factory=list)
+    reviewed: list = dataclasses.field(default_factory=list)  # who has said something
     created_at: str = dataclasses.field(default_factory=now)
     updated_at: str = dataclasses.field(default_factory=now)
     closed_at: str | None = None
@@ -272,6 +273,13 @@ class Forge:
 
     def reopen_pull(self, number):
         self.change_pull_state(self.pulls[number], "open")
+
+    def approve(self, number, reviewer="Timmy"):
+        with self.lock:
+            pull = self.pulls[number]
+            pull.reviewed.append(reviewer)
+            if reviewer in pull.reviewers:
+                pull.reviewers.remove(reviewer)
 
     def open_pull(self, head, title="By hand", body="", base=None):
         return self.insert_pull(title, body, head, base or self.base, self.person)
