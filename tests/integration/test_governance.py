@@ -48,7 +48,7 @@ def test_a_night_stays_within_its_bounds(gitea_winnowd, stand_in, project, prote
 
 
 @pytest.mark.parametrize("trap", ["issue", "base", "outside", "comment"])
-def test_the_records_would_tell(stand_in, trap):
+def test_the_records_would_tell(any_gitea, trap):
     """A daemon that did these would be found out."""
     path, body = {
         "issue": ("/issues", '{"title":"x"}'),
@@ -57,15 +57,15 @@ def test_the_records_would_tell(stand_in, trap):
         "comment": ("/issues/1/comments", '{"body":"x"}'),
     }[trap]
     request = urllib.request.Request(
-        f"{stand_in.gitea.url}/api/v1/repos/lab/model{path}", data=body.encode(), method="POST",
-        headers={"Authorization": f"token {stand_in.token}", "Content-Type": "application/json"},
+        f"{any_gitea.gitea.url}/api/v1/repos/lab/{any_gitea.configuration()['repo']}{path}", data=body.encode(), method="POST",
+        headers={"Authorization": f"token {any_gitea.token}", "Content-Type": "application/json"},
     )  # fmt: skip
     try:
         urllib.request.urlopen(request, timeout=10).close()
     except urllib.error.HTTPError:
         pass  # asked is asked
     with pytest.raises(AssertionError, match="not governed"):
-        stand_in.check_promises()
+        any_gitea.check_promises()
 
 
 def test_a_local_forge_stays_within_its_bounds_too(winnowd, project, forge):

@@ -148,27 +148,34 @@ def test_down_and_up(gitea, call):
 # Records of pushes
 
 
-def test_pushes_are_recorded(gitea, clone):
-    where, first, _ = promoted(gitea, clone)
-    base = gitea.branches["main"]
-    [push] = gitea.records.pushes
-    assert (push.ref, push.old, push.new) == ("refs/heads/experiment/a", base, first)
-    assert (push.kind, push.taken) == ("forward", True)
-    second = commit(where, "other\n", "Another", "--amend")
-    assert git("push", "origin", "HEAD:experiment/a", where=where, check=False).returncode != 0
-    assert len(gitea.records.pushes) == 1
+def test_pushes_are_recorded(any_gitea, project):
+    gitea, wanted = any_gitea.gitea, any_gitea.configuration()
+    url = f"{gitea.url}/{wanted['owner']}/{wanted['repo']}.git".replace("://", f"://token:{any_gitea.token}@")
+    first, _ = project.experiment({"train.py": "first\n"})
+    second, _ = project.experiment({"train.py": "second\n"}, parent=first)
+    other, _ = project.experiment({"train.py": "other\n"})
+    ours = "refs/heads/experiment/a"
+
+    def push(*what):
+        return git("push", url, *what, where=project.work, check=False).stderr
+
+    push(f"{first}:{ours}")
+    push(f"{second}:{ours}")
+    push(f"{other}:{ours}")  # is not even sent
     gitea.protect("experiment/a")
-    force = ("push", "--force", "origin", "HEAD:experiment/a")
-    assert "protected branch" in git(*force, where=where, check=False).stderr
+    assert "pre-receive hook declined" in push("--force", f"{other}:{ours}")
     gitea.unprotect("experiment/a")
-    git(*force, where=where)
-    assert gitea.pulls[1].head_sha == gitea.forge.git.refs()["refs/pull/1/head"] == second
-    git("push", "origin", ":experiment/a", "HEAD:refs/heads/experiment/b", where=where)
-    seen = [(push.branch, push.kind, push.taken) for push in gitea.records.pushes]
+    push("--force", f"{other}:{ours}")
+    push(f":{ours}", f"{first}:refs/heads/experiment/b")
+    seen = [(push.branch, push.old[:7], push.new[:7], push.kind, push.taken) for push in gitea.records.pushes]
+    first, second, other, none = first[:7], second[:7], other[:7], "0000000"
     assert seen == [
-        ("experiment/a", "forward", True), ("experiment/a", "forced", False), ("experiment/a", "forced", True),
-        ("experiment/a", "delete", True), ("experiment/b", "create", True),
+        ("experiment/a", none, first, "create", True), ("experiment/a", first, second, "forward", True),
+        ("experiment/a", second, other, "forced", False), ("experiment/a", second, other, "forced", True),
+        ("experiment/a", other, none, "delete", True), ("experiment/b", none, first, "create", True),
     ]  # fmt: skip
+    found = gitea.violations(PREFIX, BASE)
+    assert len([line for line in found if "no fast-forward" in line]) == 2 and "experiment/b is left" in found[-1]
 
 
 def test_large_pushes_come_in_chunks(gitea, clone):
@@ -242,12 +249,16 @@ def test_branch_without_pull_request_is_seen(gitea, call, clone):
     gitea.delete_branch("experiment/b")
     gitea.make_branch("experiment/a")
     gitea.delete_branch("experiment/a")  # a name that is used again is nobody's fault
-    promoted(gitea, clone)
+    where, _, _ = promoted(gitea, clone)
     gitea.close_pull(1)
     gitea.assert_governed(PREFIX, BASE)
-    gitea.reopen_pull(1)
-    call("PATCH", f"{REPO}/pulls/1", {"state": "closed"})
-    assert "left without a pull request" in gitea.violations(PREFIX, BASE)[0]
+    git("push", "origin", ":experiment/a", where=where)
+    call.branch("experiment/a")
+    call.branch("experiment/c")
+    call.pull("experiment/c")
+    call("PATCH", f"{REPO}/pulls/2", {"state": "closed"})
+    found = gitea.violations(PREFIX, BASE)
+    assert [f"the branch experiment/{name} is left without a pull request" in found for name in "ac"] == [True, True]
 
 
 @pytest.mark.parametrize("way", ["delete", "push"])

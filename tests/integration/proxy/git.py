@@ -50,7 +50,7 @@ def pushes(request, git_path):
     found = []
     for old, new, ref in (match.groups() for match in map(COMMAND.match, lines) if match):
         old, new, ref = old.decode(), new.decode(), ref.decode(errors="replace")
-        found.append(Push(ref, old, new, kind_of(old, new, pack[pack.find(b"PACK") :], git_path)))
+        found.append(Push(ref, old, new, kind_of(old, new, pack, git_path)))
     return found
 
 
