@@ -9,6 +9,7 @@
 
 #include "common/json.h"
 #include "common/log.h"
+#include "common/loop.h"
 #include "common/memory.h"
 #include "common/text.h"
 #include "daemon/result.h"
@@ -124,6 +125,7 @@ static void begin_pass(struct spool *spool)
         return;
     }
     spool->dirty = false;
+    spool->listed_ns = clock_now_ms() * NS_PER_MS;
     spool->handed_any = false;
     spool->held_any = false;
     spool->round++;
@@ -169,7 +171,7 @@ static void meet(struct spool *spool, const struct dirent *item)
         return;
     }
     entry->handed = false;
-    spool_look(entry, &status);
+    spool_look(spool, entry, &status);
     spool_known_push(&spool->known, entry);
 }
 
@@ -323,7 +325,7 @@ static void hand_on(struct spool *spool, struct slice *slice)
         slot->entry->handed = true;
         slot->entry->touched = false;
         slot->file.name = memory_copy(slot->entry->name);
-        slot->file.modified_ns = slot->entry->modified_ns;
+        slot->file.modified_ns = slot->entry->arrived_ns;
         slot->file.inode = slot->entry->inode;
         slice->files[i] = slot->file;
     }

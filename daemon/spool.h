@@ -32,7 +32,9 @@ struct spool;
 /* A file as it was met. The name is one component of at most 255 bytes; it need not be UTF-8. */
 struct spool_file {
     char *name;
-    int64_t modified_ns; /* modification time, nanoseconds since 1970 */
+    int64_t
+        modified_ns; /* modification time, nanoseconds since 1970; when it was found where that is
+                          * before 1970 or after tomorrow */
     uint64_t inode;
     char *bytes; /* NULL with a problem */
     size_t length;

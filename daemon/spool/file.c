@@ -12,7 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define NS_PER_SECOND 1000000000
+#define NS_PER_SECOND   1000000000
+#define SECONDS_PER_DAY (24 * 60 * 60)
 
 static bool ends_with(const char *string, const char *ending)
 {
@@ -28,19 +29,27 @@ bool spool_name_watched(const char *name)
            !ends_with(name, "~") && result_format(name) != RESULT_FORMAT_NONE;
 }
 
-int64_t spool_modified_ns(const struct stat *status)
+uint64_t spool_modified(const struct stat *status)
 {
-    return (int64_t)status->st_mtim.tv_sec * NS_PER_SECOND + status->st_mtim.tv_nsec;
+    return (uint64_t)status->st_mtim.tv_sec * NS_PER_SECOND + (uint64_t)status->st_mtim.tv_nsec;
 }
 
 bool spool_looks_the_same(const struct spool_entry *entry, const struct stat *status)
 {
     return entry->looked_ms != 0 && entry->inode == status->st_ino &&
            entry->size == status->st_size && entry->mode == status->st_mode &&
-           entry->modified_ns == spool_modified_ns(status);
+           entry->modified == spool_modified(status);
 }
 
-void spool_look(struct spool_entry *entry, const struct stat *status)
+static int64_t arrival(const struct spool *spool, const struct stat *status)
+{
+    int64_t tomorrow = spool->listed_ns / NS_PER_SECOND + SECONDS_PER_DAY;
+    bool sensible = status->st_mtim.tv_sec >= 0 && status->st_mtim.tv_sec <= tomorrow;
+
+    return sensible ? (int64_t)spool_modified(status) : spool->listed_ns;
+}
+
+void spool_look(const struct spool *spool, struct spool_entry *entry, const struct stat *status)
 {
     if (spool_looks_the_same(entry, status))
         return;
@@ -50,7 +59,8 @@ void spool_look(struct spool_entry *entry, const struct stat *status)
     entry->inode = status->st_ino;
     entry->size = status->st_size;
     entry->mode = status->st_mode;
-    entry->modified_ns = spool_modified_ns(status);
+    entry->modified = spool_modified(status);
+    entry->arrived_ns = arrival(spool, status);
 }
 
 void spool_slot_drop(struct spool_slot *slot)
@@ -111,7 +121,7 @@ int spool_slot_open(struct spool *spool, struct spool_slot *slot)
         else if (fstat(slot->descriptor, &status) < 0)
             return -1;
     }
-    spool_look(entry, &status);
+    spool_look(spool, entry, &status);
     if (!S_ISREG(status.st_mode))
         slot->file.problem = describe_type(status.st_mode);
     else if (status.st_size > RESULT_SIZE_LIMIT)

@@ -50,6 +50,7 @@ struct spool {
     bool handed_any; /* in this pass */
     bool held_any;
     unsigned round;
+    int64_t listed_ns; /* when the last listing began, since 1970 */
     DIR *listing;
     struct spool_known known;
 };
@@ -77,14 +78,15 @@ struct spool_slot {
     struct spool_file file;
 };
 
-/* Modification time in nanoseconds since 1970. */
-int64_t spool_modified_ns(const struct stat *status);
+/* Modification time in nanoseconds, to be compared and nothing else: files may carry any year. */
+uint64_t spool_modified(const struct stat *status);
 
 /* Whether a file looks as it did when it was looked at last. */
 bool spool_looks_the_same(const struct spool_entry *entry, const struct stat *status);
 
-/* Remembers what a file looks like, and since when. */
-void spool_look(struct spool_entry *entry, const struct stat *status);
+/* Remembers what a file looks like, and since when. A modification time that cannot be true, before
+ * 1970 or after tomorrow, counts as that of the listing. */
+void spool_look(const struct spool *spool, struct spool_entry *entry, const struct stat *status);
 
 /* Looks at the file of a slot; opens it if it can be read, and asks the kernel for its bytes, so that
  * those of many files are fetched side by side. What is no result by its looks gets a problem. -1 with

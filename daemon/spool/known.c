@@ -134,8 +134,8 @@ void spool_known_forget_events(struct spool_known *known)
 
 static bool before(const struct spool_entry *a, const struct spool_entry *b)
 {
-    if (a->modified_ns != b->modified_ns)
-        return a->modified_ns < b->modified_ns;
+    if (a->arrived_ns != b->arrived_ns)
+        return a->arrived_ns < b->arrived_ns;
     return strcmp(a->name, b->name) < 0;
 }
 

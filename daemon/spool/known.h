@@ -18,7 +18,8 @@ struct spool_entry {
     uint64_t hash;
 
     /* The file as it was seen last, and since when it looks like this. */
-    int64_t modified_ns;
+    uint64_t modified; /* nanoseconds as they stand there, to compare looks; they may wrap around */
+    int64_t arrived_ns; /* the same where it can be true, since 1970; else when it was found */
     int64_t size;
     uint64_t inode;
     mode_t mode;
@@ -64,7 +65,7 @@ void spool_known_sweep(struct spool_known *known, unsigned round);
 /* Forgets what events told of files being written: the events can no longer be relied on. */
 void spool_known_forget_events(struct spool_known *known);
 
-/* Queues an entry that is not queued; it goes by modification time, then name. */
+/* Queues an entry that is not queued; it goes by arrival, then name. */
 void spool_known_push(struct spool_known *known, struct spool_entry *entry);
 
 /* The first in the queue, or NULL; pop takes it out. */

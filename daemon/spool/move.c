@@ -229,7 +229,7 @@ static bool is_that_file(const struct spool_entry *entry, const struct spool_mov
         return false;
     if (!S_ISREG(status->st_mode) || !entry || !entry->handed || entry->inode != move->inode)
         return true;
-    return entry->size == status->st_size && entry->modified_ns == spool_modified_ns(status);
+    return entry->size == status->st_size && entry->modified == spool_modified(status);
 }
 
 /* Forgets the file that was handed on under a name; what has the name now is found by a scan. */

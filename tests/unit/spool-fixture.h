@@ -44,6 +44,7 @@ struct handed {
     char *bytes;
     char *problem;
     uint64_t inode;
+    int64_t modified_ns;
 };
 
 struct fixture {
@@ -99,6 +100,7 @@ static inline size_t on_take(void *data, struct spool_file *files, size_t count)
         handed->bytes = memory_copy(files[i].bytes);
         handed->problem = memory_copy(files[i].problem);
         handed->inode = files[i].inode;
+        handed->modified_ns = files[i].modified_ns;
         bytes += files[i].length;
         if (fixture->moves)
             move_away(fixture, files[i].name, files[i].inode);

@@ -6,6 +6,7 @@
 
 #include <sys/inotify.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 static bool no_watches;
 
@@ -52,6 +53,42 @@ static void what_waits_is_handed_on_oldest_first(void **state)
     assert_string_equal(fixture->handed[0].bytes, "{\"a\":1}");
     assert_int_equal(fixture->handed[0].inode, inode_of(fixture, "c.json"));
     assert_false(fixture->idle_held);
+}
+
+/* What was made before 1970 or after tomorrow was made on a clock that is wrong: it arrives now. */
+static void a_time_that_cannot_be_is_the_time_of_intake(void **state)
+{
+    static const struct {
+        const char *name;
+        long long seconds; /* of the first three since 1970, of the others from now on */
+    } files[] = {
+        {"a-in-2400.json", 13569465600}, {"b-in-2300.json", 10413792000},
+        {"c-before-1970.json", -1},      {"d-in-a-week.json", 7 * 24 * 3600},
+        {"e-an-hour-ago.json", -3600},   {"f-a-year-ago.json", -365 * 24 * 3600},
+        {"g-in-an-hour.json", 3600},
+    };
+    static const char *const expected[] = {
+        "f-a-year-ago.json",  "e-an-hour-ago.json", "a-in-2400.json",    "b-in-2300.json",
+        "c-before-1970.json", "d-in-a-week.json",   "g-in-an-hour.json",
+    };
+    struct fixture *fixture = *state;
+    int64_t now = time(NULL);
+
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        write_file(fixture, files[i].name, "{}");
+        set_age(fixture, files[i].name, i < 3 ? files[i].seconds : now + files[i].seconds);
+    }
+    fixture->moves = true;
+    begin(fixture, NEVER_MS, NEVER_MS);
+    until_idle(fixture);
+    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+        int64_t seconds = fixture->handed[i].modified_ns / 1000000000;
+
+        assert_handed(fixture, i, expected[i]);
+        if (i >= 2 && i < 6)
+            assert_in_range(seconds, now, now + 60);
+    }
+    assert_false(exists(fixture, "a-in-2400.json"));
 }
 
 static void many_files_keep_their_order(void **state)
@@ -501,6 +538,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(what_waits_is_handed_on_oldest_first),
+        TEST(a_time_that_cannot_be_is_the_time_of_intake),
         TEST(many_files_keep_their_order),
         TEST(a_slice_is_bounded_in_bytes),
         TEST(other_names_are_left_alone),
