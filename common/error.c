@@ -81,17 +81,18 @@ const char *error_kind_name(enum error_kind kind)
     return "unknown";
 }
 
-enum error_kind error_kind_of_shortage(int code)
+/* What stands here is said of the name, of the file or of the call, and stays so until somebody changes
+ * one of them. All else is a fault of the system: short of something, a disk, a server that is away. */
+enum error_kind error_kind_of_errno(int code)
 {
-    switch (code) {
-    case EMFILE:
-    case ENFILE:
-    case ENOMEM:
-    case ENOSPC:
-    case EDQUOT:
-    case EAGAIN:
-        return ERROR_TRANSIENT;
-    default:
-        return ERROR_PERMANENT;
-    }
+    static const int lasting[] = {
+        E2BIG,  EACCES,       EBADF,      EEXIST,    EFAULT,  EFBIG,   EINVAL,  EISDIR,  ELOOP,
+        EMLINK, ENAMETOOLONG, ENODEV,     ENOENT,    ENOEXEC, ENOSYS,  ENOTBLK, ENOTDIR, ENOTEMPTY,
+        ENOTTY, ENXIO,        EOPNOTSUPP, EOVERFLOW, EPERM,   ETXTBSY, EXDEV,
+    };
+
+    for (size_t i = 0; i < sizeof(lasting) / sizeof(lasting[0]); i++)
+        if (lasting[i] == code)
+            return ERROR_PERMANENT;
+    return ERROR_TRANSIENT;
 }

@@ -38,9 +38,10 @@ int error_wrap(struct error *error, const char *format, ...) __attribute__((form
 #define error_wrap(...) (error_wrap(__VA_ARGS__), -1)
 #endif
 
-/* The kind of a failure by errno: transient where the machine is short of descriptors, memory or room,
- * permanent for all else. */
-enum error_kind error_kind_of_shortage(int code);
+/* The one answer to what an errno means: permanent where it is about the name, the file or the call
+ * itself (no such file, no permission, a link), transient for every fault of the system (short of
+ * descriptors, memory or room; I/O; a stale handle; interrupted). */
+enum error_kind error_kind_of_errno(int code);
 
 /* The word for a kind: "transient", "permanent", "bug"; "none" for ERROR_NONE. */
 const char *error_kind_name(enum error_kind kind);

@@ -10,32 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Whether the same call would give the same answer as long as nobody changes the path itself. */
-static enum error_kind kind_of(int code)
-{
-    switch (code) {
-    case ENOENT:
-    case ENOTDIR:
-    case EISDIR:
-    case ELOOP:
-    case EACCES:
-    case EPERM:
-    case ENAMETOOLONG:
-    case EEXIST:
-    case EINVAL:
-    case ENXIO:
-    case EXDEV:
-        return ERROR_PERMANENT;
-    default:
-        return ERROR_TRANSIENT;
-    }
-}
-
 static int fail(struct error *error, const char *doing, const char *path)
 {
     int code = errno;
 
-    return error_set(error, kind_of(code), "cannot %s %s: %s", doing, path, strerror(code));
+    return error_set(error, error_kind_of_errno(code), "cannot %s %s: %s", doing, path,
+                     strerror(code));
 }
 
 static int refuse_type(struct error *error, const char *path, mode_t mode)

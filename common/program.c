@@ -78,7 +78,7 @@ int program_find(char **path, const char *name, const char *const *environment,
     if (directory) {
         start = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (start < 0)
-            return error_set(error, error_kind_of_shortage(errno), "working directory %s: %s",
+            return error_set(error, error_kind_of_errno(errno), "working directory %s: %s",
                              directory, strerror(errno));
     }
     found = look_up(start, name, environment);

@@ -22,6 +22,8 @@
     EVENT(result_queued, "result queued", INFO, "c1acc9906424550ae36bf9b3ddcb369d") \
     EVENT(result_decided, "result decided", INFO, "9ad9b9a25e78454df065a1c284cc4549") \
     EVENT(unknown_keys, "result has keys that are not known; they are shown among its details", WARNING, "993565976fbaf662f6a730b7b12e9eed") \
+    EVENT(patch_awaited, "result waits for the patch that it names, for a minute", INFO, "cd570b479b8f4edfb5ec41e927c182b9") \
+    EVENT(file_faulty, "file in the spool cannot be read now; trying again", WARNING, "6f231360fb584386b8f05a751b25c5b9") \
     EVENT(intake_failed, "results could not be taken in; trying again", ERROR, "8df08078a22ea180c5c2c2af3977a654") \
     EVENT(move_failed, "file could not be moved; trying again", WARNING, "f3194a3b381e53e7952c466e473a1797") \
     EVENT(spool_failed, "spool could not be watched", ERROR, "c498b6e73648245edafa3a387f006745") \

@@ -13,19 +13,24 @@
 #include <string.h>
 #include <time.h>
 
-#define SCAN_EVERY_MS   30000
-#define SETTLE_MS       1000
-#define TRY_AGAIN_MS    2000
-#define SLICE_LIMIT     256
-#define SLICE_NS        10000000 /* of deciding or moving, in one turn of the loop */
-#define KNOWN_KEY_LIMIT 64
-#define KNOWN_KEY_SHOWN 100 /* characters; a key may be as long as a file, and these are kept */
+#define SCAN_EVERY_MS      30000
+#define SETTLE_MS          1000
+#define TRY_AGAIN_MS       2000
+#define PATCH_PATIENCE_MS  60000
+#define FAULT_PAUSE_MIN_MS 1000
+#define FAULT_PAUSE_MAX_MS 60000
+#define SLICE_LIMIT        256
+#define SLICE_NS           10000000 /* of deciding or moving, in one turn of the loop */
+#define KNOWN_KEY_LIMIT    64
+#define KNOWN_KEY_SHOWN    100 /* characters; a key may be as long as a file, and these are kept */
 
 struct intake {
     uv_loop_t *loop;
     struct intake_options options;
     struct spool *spool;
     struct operation *again; /* the timer after a failure */
+    uint64_t told_fault_ms;  /* uv_now() when a fault was told of last */
+    uint64_t patient_until;  /* uv_now() until which a result may wait for its patch */
     bool scanned;            /* a scan handed everything on, and nothing was dropped since */
     unsigned moves_left;     /* that could not be done */
     char *warned_keys[KNOWN_KEY_LIMIT];
@@ -34,11 +39,12 @@ struct intake {
 
 /* What was ruled on a file of a slice, until it is committed, told and moved. */
 struct entry {
-    const struct spool_file *file;
+    struct spool_file *file;
     struct ruling ruling;
     int64_t result; /* 0: it became none */
     int64_t move;
     bool moved_before; /* met again, its move is still to be done */
+    bool delayed;      /* nothing is decided yet */
 };
 
 static int read_patch(void *data, const char *name, size_t limit, char **bytes, size_t *length,
@@ -65,6 +71,7 @@ static int store_entry(struct intake *intake, struct entry *entry, struct error 
         .length = entry->file->length,
         .patch = ruling->patch,
         .patch_length = ruling->patch_length,
+        .patch_name = ruling->result ? ruling->result->patch : NULL,
     };
     struct store_result row;
 
@@ -95,7 +102,7 @@ static struct spool_move move_of(const struct entry *entry, const char *day)
         .place = entry->ruling.decision == DECISION_REJECTED ? SPOOL_REJECT : SPOOL_ARCHIVE,
         .day = day,
         .reason = entry->ruling.reason,
-        .patch = entry->ruling.patch && result ? result->patch : NULL,
+        .patch = result && !entry->ruling.patch_held ? result->patch : NULL,
     };
 }
 
@@ -106,6 +113,27 @@ static void today(char day[static 16])
 
     gmtime_r(&now, &utc);
     strftime(day, 16, "%Y-%m-%d", &utc);
+}
+
+/* For how many milliseconds more what is in the way of an entry may pass; 0: it is decided on. */
+static uint64_t left_for(const struct intake *intake, const struct entry *entry)
+{
+    const uint64_t patience_ms[SPOOL_DELAY_COUNT] = {
+        [SPOOL_DELAY_PATCH] = PATCH_PATIENCE_MS,
+        [SPOOL_DELAY_FAULT] = intake->options.config->queue.retry_for_ms,
+    };
+    enum spool_delay delay = entry->ruling.delay;
+    uint64_t delayed_ms = entry->file->delayed_ms[delay];
+
+    return delayed_ms < patience_ms[delay] ? patience_ms[delay] - delayed_ms : 0;
+}
+
+static void say_tried(struct ruling *ruling)
+{
+    char *reason = memory_format("%s; tried in vain for queue.retry_for", ruling->reason);
+
+    free(ruling->reason);
+    ruling->reason = reason;
 }
 
 static int decide_entry(struct intake *intake, struct entry *entry, const char *day,
@@ -120,8 +148,14 @@ static int decide_entry(struct intake *intake, struct entry *entry, const char *
     if (entry->moved_before)
         return 0;
     if (ruling_make(&entry->ruling, intake->options.config, intake->options.store, entry->file,
-                    read_patch, intake->spool, error) < 0 ||
-        store_entry(intake, entry, error) < 0)
+                    read_patch, intake->spool, error) < 0)
+        return -1;
+    entry->delayed = left_for(intake, entry) > 0;
+    if (entry->delayed)
+        return 0;
+    if (entry->ruling.delay == SPOOL_DELAY_FAULT)
+        say_tried(&entry->ruling);
+    if (store_entry(intake, entry, error) < 0)
         return -1;
     move = move_of(entry, day);
     return store_add_move(intake->options.store, &move, entry->result, &entry->move, error);
@@ -179,6 +213,47 @@ static void tell_unknown_keys(struct intake *intake, const struct entry *entry)
                   LOG_TEXT("file", entry->file->name), LOG_TEXT("keys", text_string(&keys)));
 }
 
+/* A fault may be that of very many files: it is told of once a second. */
+static void tell_delay(struct intake *intake, const struct entry *entry)
+{
+    uint64_t now = uv_now(intake->loop);
+
+    if (entry->file->delayed_ms[entry->ruling.delay] > 0)
+        return;
+    if (entry->ruling.delay == SPOOL_DELAY_PATCH) {
+        log_event(&event_patch_awaited, LOG_TEXT("experiment", entry->ruling.experiment_id),
+                  LOG_TEXT("file", entry->file->name),
+                  LOG_TEXT("patch", entry->ruling.result->patch));
+    } else if (now - intake->told_fault_ms >= 1000) {
+        intake->told_fault_ms = now;
+        log_event(&event_file_faulty, LOG_TEXT("file", entry->file->name),
+                  LOG_TEXT("reason", entry->ruling.reason));
+    }
+}
+
+/* Asks the spool to hand on an entry again: a faulty one after a quarter of the time that it took so far,
+ * so that a disk that is gone is not asked every second for a day. */
+static void put_off(struct intake *intake, struct entry *entry)
+{
+    struct spool_file *file = entry->file;
+    uint64_t left_ms = left_for(intake, entry);
+    uint64_t pause_ms = file->delayed_ms[SPOOL_DELAY_FAULT] / 4;
+
+    tell_delay(intake, entry);
+    file->delay = entry->ruling.delay;
+    file->again_ms = left_ms;
+    if (file->delay == SPOOL_DELAY_PATCH) {
+        file->patch = memory_copy(entry->ruling.result->patch);
+        intake->patient_until = uv_now(intake->loop) + left_ms;
+        return;
+    }
+    pause_ms = pause_ms < FAULT_PAUSE_MIN_MS   ? FAULT_PAUSE_MIN_MS
+               : pause_ms > FAULT_PAUSE_MAX_MS ? FAULT_PAUSE_MAX_MS
+                                               : pause_ms;
+    if (pause_ms < left_ms)
+        file->again_ms = pause_ms;
+}
+
 static void tell(struct intake *intake, const struct entry *entry)
 {
     const struct ruling *ruling = &entry->ruling;
@@ -217,7 +292,7 @@ static void move_slice(struct intake *intake, struct entry *entries, size_t coun
         struct spool_move move = move_of(&entries[i], day);
         CLEANUP_FREE char *moved_to = NULL;
 
-        if (entries[i].moved_before)
+        if (entries[i].moved_before || entries[i].delayed)
             continue;
         if (spool_move(intake->spool, &move, &moved_to, &error) < 0 ||
             store_end_move(intake->options.store, entries[i].move, moved_to, &error) < 0)
@@ -368,7 +443,7 @@ static size_t on_take(void *data, struct spool_file *files, size_t count)
     CLEANUP_FREE struct entry *entries = memory_new_array(count, sizeof(*entries));
     struct error error;
     char day[16];
-    int decided;
+    int decided, delayed = 0;
 
     intake->scanned = false;
     today(day);
@@ -381,14 +456,20 @@ static size_t on_take(void *data, struct spool_file *files, size_t count)
     } else {
         /* Whoever reads the log may look for the file: it has moved by then. */
         move_slice(intake, entries, (size_t)decided, day);
-        for (int i = 0; i < decided; i++)
-            tell(intake, &entries[i]);
+        for (int i = 0; i < decided; i++) {
+            delayed += entries[i].delayed;
+            if (entries[i].delayed)
+                put_off(intake, &entries[i]);
+            else
+                tell(intake, &entries[i]);
+        }
     }
     for (size_t i = 0; i < count; i++)
         ruling_clear(&entries[i].ruling);
     if (decided < 0)
         return 0;
-    intake->options.taken(intake->options.data);
+    if (delayed < decided)
+        intake->options.taken(intake->options.data);
     return (size_t)decided;
 }
 
@@ -444,4 +525,9 @@ void intake_free(struct intake *intake)
 bool intake_idle(const struct intake *intake)
 {
     return intake->scanned && intake->moves_left == 0 && !intake->again;
+}
+
+bool intake_patient(const struct intake *intake)
+{
+    return uv_now(intake->loop) < intake->patient_until;
 }

@@ -36,6 +36,9 @@ void intake_free(struct intake *intake); /* NULL-safe. The loop must run once mo
 /* Whether the spool was scanned and is empty, nothing held and no move left to do. */
 bool intake_idle(const struct intake *intake);
 
+/* Whether a result waits for the patch that it names. */
+bool intake_patient(const struct intake *intake);
+
 /* A queued result turned out to be one to reject: its file goes where rejected files lie. */
 void intake_reject_archived(struct intake *intake, const struct store_result *result,
                             const char *reason);

@@ -322,9 +322,8 @@ static int read_patch(struct reading *reading, const struct key *key, struct jso
 {
     const char *string = text_of(value);
 
-    if (!string || *string == '\0' || strlen(string) > FILE_NAME_LIMIT || *string == '.' ||
-        strchr(string, '/') || result_format(string) != RESULT_FORMAT_NONE ||
-        ends_with(string, ".tmp") || ends_with(string, ".part") || ends_with(string, "~"))
+    if (!string || *string == '\0' || strlen(string) > FILE_NAME_LIMIT || strchr(string, '/') ||
+        result_format(string) != RESULT_FORMAT_NONE || !result_name_seen(string))
         return refuse(reading, key, value);
     reading->result->patch = memory_copy(string);
     return 0;
@@ -533,6 +532,12 @@ void result_free(struct result *result)
 void result_freep(struct result **result)
 {
     result_free(*result);
+}
+
+bool result_name_seen(const char *file_name)
+{
+    return *file_name != '.' && !ends_with(file_name, ".tmp") && !ends_with(file_name, ".part") &&
+           !ends_with(file_name, "~");
 }
 
 enum result_format result_format(const char *file_name)

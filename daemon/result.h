@@ -63,6 +63,9 @@ enum result_format {
     RESULT_FORMAT_LOG
 };
 
+/* Whether files of this name are looked at: not those that begin with a dot or end in .tmp, .part or ~. */
+bool result_name_seen(const char *file_name);
+
 /* Which format a file name stands for, by its ending: .json; .yaml, .yml; .tsv, .jsonl (logs of many
  * experiments); NONE for every other name, which a result may name as its patch. */
 enum result_format result_format(const char *file_name);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define METRIC_QUOTED 100 /* characters */
+#define PATCH_QUOTED  100
 #define REASON_QUOTED 200
 
 /* A reason is one line of what can be seen: it is read on terminals, and as the first line of a file.
@@ -57,12 +58,13 @@ static void rule_unknown_metric(struct ruling *ruling, const struct config *conf
 
 /* Whether the file can be read as a result at all; if not, it is ruled on. */
 static bool read_result(struct ruling *ruling, const struct config *config,
-                        const struct spool_file *file, ruling_read_patch read_patch, void *data)
+                        const struct spool_file *file)
 {
     struct error error = {0};
 
     if (file->problem) {
         rule(ruling, DECISION_REJECTED, file->problem);
+        ruling->delay = file->faulty ? SPOOL_DELAY_FAULT : SPOOL_DELAY_NONE;
         return false;
     }
     if (result_format(file->name) == RESULT_FORMAT_LOG) {
@@ -72,9 +74,7 @@ static bool read_result(struct ruling *ruling, const struct config *config,
         return false;
     }
     if (result_parse(&ruling->result, &ruling->experiment_id, file->name, file->bytes, file->length,
-                     &error) < 0 ||
-        (ruling->result->patch && read_patch(data, ruling->result->patch, RESULT_SIZE_LIMIT,
-                                             &ruling->patch, &ruling->patch_length, &error) < 0)) {
+                     &error) < 0) {
         rule(ruling, DECISION_REJECTED, error.message);
         return false;
     }
@@ -84,6 +84,50 @@ static bool read_result(struct ruling *ruling, const struct config *config,
         return false;
     }
     return true;
+}
+
+static void rule_missing_patch(struct ruling *ruling, const char *taker)
+{
+    CLEANUP_TEXT struct text reason = {0};
+
+    text_append(&reason, "patch: found no file ");
+    text_append_line(&reason, ruling->result->patch, PATCH_QUOTED);
+    text_append(&reason, " beside it");
+    if (taker)
+        text_append_format(&reason, ", as %s took the one of that name: a file of its own would do",
+                           taker);
+    else
+        text_append(&reason, " within a minute: drop it first, or once more with this one");
+    rule(ruling, DECISION_REJECTED, text_string(&reason));
+    ruling->delay = SPOOL_DELAY_PATCH;
+}
+
+/* Reads the patch that the result names; what is wrong with it is ruled on, and `*readable` is false. A
+ * file that an earlier result is about to take along is as good as gone. */
+static int take_patch(struct ruling *ruling, struct store *store, ruling_read_patch read_patch,
+                      void *data, bool *readable, struct error *error)
+{
+    const char *name = ruling->result->patch;
+    CLEANUP_FREE char *taker = NULL;
+    struct error wrong = {0};
+    int status = 1;
+
+    *readable = true;
+    if (!name)
+        return 0;
+    if (store && store_find_patch(store, name, &taker, &ruling->patch_held, error) < 0)
+        return -1;
+    if (!ruling->patch_held)
+        status = read_patch(data, name, RESULT_SIZE_LIMIT, &ruling->patch, &ruling->patch_length,
+                            &wrong);
+    *readable = status == 0;
+    if (status > 0) {
+        rule_missing_patch(ruling, taker);
+    } else if (status < 0) {
+        rule(ruling, DECISION_REJECTED, wrong.message);
+        ruling->delay = wrong.kind == ERROR_TRANSIENT ? SPOOL_DELAY_FAULT : SPOOL_DELAY_NONE;
+    }
+    return 0;
 }
 
 /* An identifier that is taken: the same content again is a duplicate, unless it failed; then it is
@@ -146,7 +190,9 @@ int ruling_make(struct ruling *ruling, const struct config *config, struct store
     bool readable;
 
     *ruling = (struct ruling){.answer = {.reference = NAN, .improvement = NAN, .threshold = NAN}};
-    readable = read_result(ruling, config, file, read_patch, data);
+    readable = read_result(ruling, config, file);
+    if (readable && take_patch(ruling, store, read_patch, data, &readable, error) < 0)
+        return -1;
     digest_file(ruling, file);
     if (!readable)
         return 0;

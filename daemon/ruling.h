@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* How the patch beside a result file is read; as spool_read_patch(). */
+/* How the patch beside a result file is read; as spool_read_patch(), 1 where it is not there yet. */
 typedef int (*ruling_read_patch)(void *data, const char *name, size_t limit, char **bytes,
                                  size_t *length, struct error *error);
 
@@ -26,13 +26,16 @@ struct ruling {
     char *reason;           /* "" for QUEUED without anything to say */
     char *experiment_id;    /* NULL if it could not be made out */
     struct result *result;  /* NULL if it could not be parsed */
-    char *patch;            /* bytes of the patch file, or NULL */
+    enum spool_delay
+        delay;   /* what may pass is in the way: the decision holds only once it did not */
+    char *patch; /* bytes of the patch file, or NULL */
     size_t patch_length;
     char digest[DIGEST_HEX_SIZE];
     const struct config_metric *metric; /* NULL if not known. Not to be kept: a reload frees it */
     struct gate_answer answer;          /* reference is NaN where it was not judged */
     struct store_frontier frontier;
     int64_t retried; /* id of the failed result that this drop tries again; 0: a new one */
+    bool patch_held; /* the patch file that is there belongs to another result */
 };
 
 /* `store` NULL stands for an empty one. Fails only if the store does; a file that is bad in whatever

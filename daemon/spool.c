@@ -29,10 +29,6 @@
 #define VALUES_LIMIT 10000
 #define NS_PER_MS    1000000
 
-static const struct log_event event_unreadable = {
-    .message = "a file in the spool cannot be read just now",
-    .level = LOG_LEVEL_WARNING,
-};
 static const struct log_event event_unlistable = {
     .message = "the spool cannot be listed just now",
     .level = LOG_LEVEL_WARNING,
@@ -52,18 +48,6 @@ uint64_t spool_now_ms(void)
 }
 
 /* ---- what a file looks like ------------------------------------------------------------------- */
-
-/* A writer is at work whose close will be told. A name that was made, is not empty and was never
- * written to is a link to a file that was complete elsewhere. */
-static bool is_being_written(const struct spool_entry *entry)
-{
-    return entry->written || (entry->created && entry->size == 0);
-}
-
-static bool is_settled(const struct spool *spool, const struct spool_entry *entry)
-{
-    return spool_now_ms() - entry->looked_ms >= spool->settle_ms;
-}
 
 static bool is_whole_json(const struct spool_slot *slot)
 {
@@ -98,11 +82,11 @@ static bool is_complete(const struct spool *spool, const struct spool_slot *slot
 
     if (is_stale(spool, slot))
         return false;
-    if (!S_ISREG(entry->mode) || entry->closed)
+    if (!S_ISREG(entry->mode) || entry->closed || slot->file.faulty)
         return true;
-    if (is_being_written(entry))
+    if (spool_being_written(entry))
         return false;
-    return is_settled(spool, entry) || is_whole_json(slot);
+    return spool_settled(spool, entry) || is_whole_json(slot);
 }
 
 /* ---- listing ---------------------------------------------------------------------------------- */
@@ -128,6 +112,7 @@ static void begin_pass(struct spool *spool)
     spool->listed_ns = clock_now_ms() * NS_PER_MS;
     spool->handed_any = false;
     spool->held_any = false;
+    spool->wants_patch = false;
     spool->round++;
     spool->phase = SPOOL_LISTING;
     /* The first turn may still be due, where the timer was faster: libuv keeps its callback otherwise. */
@@ -147,13 +132,43 @@ void spool_wake(struct spool *spool)
     }
 }
 
+/* Whether it is time to hand on a file again that was put off. */
+static bool is_due(struct spool *spool, const struct spool_entry *entry)
+{
+    uint64_t now = spool_now_ms();
+    uint64_t left = entry->wait->again_at_ms - now;
+
+    if (entry->wait->again_at_ms <= now ||
+        (entry->wait->patch && spool_patch_ready(spool, entry->wait->patch)))
+        return true;
+    if (entry->wait->patch) {
+        spool->wants_patch = true;
+        left = left < spool->settle_ms ? left : spool->settle_ms;
+    }
+    spool_settle_in(spool, left);
+    return false;
+}
+
+/* What lies beside results is known as long as it is there, once an event told of it. */
+static void meet_beside(struct spool *spool, const char *name)
+{
+    struct spool_entry *entry = spool_known_find(&spool->known, name);
+
+    if (entry)
+        entry->round = spool->round;
+}
+
 /* One name of the listing: queued, unless it was handed on as it is. */
 static void meet(struct spool *spool, const struct dirent *item)
 {
+    enum spool_name kind = spool_name(item->d_name);
     struct spool_entry *entry;
     struct stat status;
+    bool seen, same;
 
-    if (!spool_name_watched(item->d_name))
+    if (kind == SPOOL_NAME_BESIDE)
+        meet_beside(spool, item->d_name);
+    if (kind != SPOOL_NAME_TAKEN)
         return;
     entry = spool_known_get(&spool->known, item->d_name);
     entry->round = spool->round;
@@ -162,16 +177,24 @@ static void meet(struct spool *spool, const struct dirent *item)
     /* Saves a look at each of many files that wait to be moved. */
     if (entry->handed && !entry->touched && entry->inode == item->d_ino)
         return;
-    if (fstatat(spool->directory, entry->name, &status, AT_SYMLINK_NOFOLLOW) < 0) {
+    seen = fstatat(spool->directory, entry->name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+    if (!seen && errno == ENOENT) {
         spool_known_remove(&spool->known, entry);
         return;
     }
-    if (entry->handed && spool_looks_the_same(entry, &status)) {
+    same = !seen || spool_looks_the_same(entry, &status);
+    if (entry->delayed && same && !is_due(spool, entry)) {
+        spool->held_any = true;
+        return;
+    }
+    if (entry->handed && same) {
         entry->touched = false;
         return;
     }
+    entry->delayed = false;
     entry->handed = false;
-    spool_look(spool, entry, &status);
+    if (seen) /* else the taker is told why not */
+        spool_look(spool, entry, &status);
     spool_known_push(&spool->known, entry);
 }
 
@@ -232,7 +255,7 @@ static void hold(struct spool *spool, struct spool_entry *entry)
     } else {
         wait_for(spool, spool->settle_ms - waited);
     }
-    if (!is_being_written(entry))
+    if (!spool_being_written(entry))
         spool_settle_in(spool, same_for < spool->settle_ms ? spool->settle_ms - same_for : 0);
 }
 
@@ -250,8 +273,8 @@ static void put_back(struct spool *spool, struct slice *slice, size_t from)
 static bool is_held_unread(const struct spool *spool, const struct spool_entry *entry)
 {
     return S_ISREG(entry->mode) && !entry->closed &&
-           (is_being_written(entry) ||
-            (!is_settled(spool, entry) && result_format(entry->name) != RESULT_FORMAT_JSON));
+           (spool_being_written(entry) ||
+            (!spool_settled(spool, entry) && result_format(entry->name) != RESULT_FORMAT_JSON));
 }
 
 /* Pops the oldest files and opens them, up to one that is held. */
@@ -267,23 +290,17 @@ static void open_slice(struct spool *spool, struct slice *slice)
         *slot = (struct spool_slot){
             .entry = spool_known_pop(&spool->known), .descriptor = -1, .told = entry->told};
         if (spool_slot_open(spool, slot) == 0) {
+            /* Short of descriptors, most likely: those that are open go first. */
+            if (slot->file.faulty && slice->count > 0) {
+                spool_slot_drop(slot);
+                spool_known_push(&spool->known, entry);
+                return;
+            }
             slice->count++;
             continue;
         }
-        if (errno == ENOENT) {
-            spool_slot_drop(slot);
-            spool_known_remove(&spool->known, entry);
-            continue;
-        }
-        /* Short of descriptors, most likely: those that are open go first. */
-        if (slice->count == 0) {
-            log_event(&event_unreadable, LOG_TEXT("file", entry->name),
-                      LOG_TEXT("reason", strerror(errno)));
-            wait_for(spool, spool->settle_ms);
-        }
-        spool_known_push(&spool->known, entry);
         spool_slot_drop(slot);
-        return;
+        spool_known_remove(&spool->known, entry);
     }
 }
 
@@ -315,6 +332,33 @@ static size_t count_complete(const struct spool *spool, const struct slice *slic
     return count;
 }
 
+/* For how long a file has been put off, for the taker. */
+static void tell_delays(const struct spool_entry *entry, struct spool_file *file)
+{
+    for (int i = 0; entry->wait && i < SPOOL_DELAY_COUNT; i++) {
+        if (entry->wait->since_ms[i])
+            file->delayed_ms[i] = spool_now_ms() - entry->wait->since_ms[i];
+    }
+}
+
+static void put_off(struct spool *spool, struct spool_entry *entry, struct spool_file *file)
+{
+    uint64_t now = spool_now_ms();
+    struct spool_wait *wait;
+
+    if (!entry->wait)
+        entry->wait = memory_new(sizeof(*entry->wait));
+    wait = entry->wait;
+    if (wait->since_ms[file->delay] == 0)
+        wait->since_ms[file->delay] = now;
+    wait->again_at_ms = now + file->again_ms;
+    free(wait->patch);
+    wait->patch = TAKE(file->patch);
+    spool->wants_patch = spool->wants_patch || wait->patch;
+    entry->handed = false;
+    entry->delayed = true;
+}
+
 static void hand_on(struct spool *spool, struct slice *slice)
 {
     size_t taken;
@@ -327,16 +371,20 @@ static void hand_on(struct spool *spool, struct slice *slice)
         slot->file.name = memory_copy(slot->entry->name);
         slot->file.modified_ns = slot->entry->arrived_ns;
         slot->file.inode = slot->entry->inode;
+        tell_delays(slot->entry, &slot->file);
         slice->files[i] = slot->file;
     }
     taken = spool->take(spool->data, slice->files, slice->count);
     /* An entry that was taken may be gone by now: moved. */
     for (size_t i = 0; i < slice->count; i++) {
         free(slice->slots[i].file.name);
-        if (i >= taken)
+        if (i >= taken) {
             slice->slots[i].entry->handed = false;
-        else
-            spool_slot_drop(&slice->slots[i]);
+            continue;
+        }
+        if (slice->files[i].delay != SPOOL_DELAY_NONE)
+            put_off(spool, slice->slots[i].entry, &slice->files[i]);
+        spool_slot_drop(&slice->slots[i]);
     }
     if (taken < slice->count)
         put_back(spool, slice, taken);

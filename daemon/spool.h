@@ -12,7 +12,8 @@
  * moved here, it is JSON that parses whole, or it has not changed between two looks 1 s apart. Files
  * behind one that is held wait for it, at most that second. What is no regular file under such a name
  * (a link, a FIFO, a directory) or is too large is handed on as a file without bytes and with a
- * problem, so that it can be rejected; it is never opened or followed.
+ * problem, so that it can be rejected; it is never opened or followed. One that a fault of the system
+ * keeps from being read is handed on likewise; the taker puts it off.
  *
  * The taker decides, makes the decision durable, and only then says where the file goes, with
  * spool_move(). A file that was handed on and not moved yet is not handed on again, unless
@@ -29,6 +30,14 @@
 
 struct spool;
 
+/* Why the taker puts a file off. */
+enum spool_delay {
+    SPOOL_DELAY_NONE,
+    SPOOL_DELAY_PATCH, /* the patch that it names is not there yet, or not whole */
+    SPOOL_DELAY_FAULT, /* a fault of the system, which may pass */
+    SPOOL_DELAY_COUNT
+};
+
 /* A file as it was met. The name is one component of at most 255 bytes; it need not be UTF-8. */
 struct spool_file {
     char *name;
@@ -39,6 +48,16 @@ struct spool_file {
     char *bytes; /* NULL with a problem */
     size_t length;
     char *problem; /* why it cannot be read as a result: "is a symbolic link", "is 5 MiB long…" */
+    bool faulty;   /* the problem is a fault of the system, which may pass */
+
+    /* For how long the taker has put it off for each cause; 0: not yet. */
+    uint64_t delayed_ms[SPOOL_DELAY_COUNT];
+
+    /* Set by the taker where it cannot decide yet: those behind go on, and the file is handed on again
+     * after `again_ms`, once it changed, or once the file `patch` (the spool frees it) is whole beside it. */
+    enum spool_delay delay;
+    uint64_t again_ms;
+    char *patch;
 };
 
 /* A slice of files, oldest first; at most 256 files and about 16 MiB. The files belong to the spool
@@ -70,8 +89,10 @@ void spool_resume(struct spool *spool);
 /* Takes no more files from now on; for shutdown. */
 void spool_stop(struct spool *spool);
 
-/* Reads a patch that a result names: a regular file of at most `limit` bytes beside it. Permanent
- * error if it is not there or no regular file. Caller frees. */
+/* Reads a patch that a result names: a regular file of at most `limit` bytes beside it. 1 if it is not
+ * there, or not whole: its writer has not closed it, or, where it came only after the result and no
+ * event tells of that, it has changed within the settle time. Permanent error if it is no regular file
+ * or too large, transient for a fault of the system. Caller frees. */
 int spool_read_patch(struct spool *spool, const char *name, size_t limit, char **bytes,
                      size_t *length, struct error *error);
 

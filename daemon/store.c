@@ -138,6 +138,10 @@ static const char *const migrations[] = {
     "CREATE INDEX decisions_files ON decisions (decision, result) WHERE result = 0;"
     "CREATE INDEX moves_name ON moves (name, inode);"
     "ALTER TABLE jobs ADD COLUMN turned_down_by INTEGER NOT NULL DEFAULT 0;",
+    /* Who took a patch file, by the name that it had in the spool. */
+    "ALTER TABLE results ADD COLUMN patch TEXT;"
+    "CREATE INDEX results_patch ON results (patch, id) WHERE patch IS NOT NULL;"
+    "CREATE INDEX moves_patch ON moves (patch) WHERE patch IS NOT NULL;",
 };
 
 #define STORE_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))

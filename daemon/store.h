@@ -73,6 +73,7 @@ struct store_content {
     size_t length;
     const char *patch; /* NULL: none */
     size_t patch_length;
+    const char *patch_name; /* the file's in the spool; NULL: none */
 };
 int store_add(struct store *store, const struct store_result *result,
               const struct store_content *content, int64_t *id, struct error *error);
@@ -80,6 +81,11 @@ int store_add(struct store *store, const struct store_result *result,
 /* Puts a failed result back in the queue, with the content of its second drop. */
 int store_retry(struct store *store, int64_t id, const struct store_result *result,
                 const struct store_content *content, struct error *error);
+
+/* Which result took a patch file of this name from the spool last: its id (caller frees), or NULL. `*held`
+ * says whether a move that is written down and not done is about to take the file that is there now. */
+int store_find_patch(struct store *store, const char *name, char **experiment_id, bool *held,
+                     struct error *error);
 
 /* The bytes of the result file and of its patch; caller frees both. Permanent error once they were
  * let go of (see store_decide). */

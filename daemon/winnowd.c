@@ -140,7 +140,7 @@ static void on_once_look(void *data)
     uint64_t now = uv_now(&winnowd->loop);
 
     winnowd->once_timer = loop_after(&winnowd->loop, ONCE_LOOK_MS, on_once_look, winnowd);
-    if (work_takes_its_time(winnowd))
+    if (work_takes_its_time(winnowd) || intake_patient(winnowd->intake))
         winnowd->progress_at = now;
     if (now - winnowd->progress_at < ONCE_PATIENCE_MS || winnowd->stopping)
         return;

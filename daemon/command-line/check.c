@@ -9,6 +9,7 @@
 #include "daemon/repository/measured.h"
 #include "daemon/ruling.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <libgen.h>
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define FILE_LIMIT 20 /* files of a change that are named */
 
@@ -421,7 +423,10 @@ static int read_beside(void *data, const char *name, size_t limit, char **bytes,
                        struct error *error)
 {
     CLEANUP_FREE char *path = file_join(data, name);
+    struct stat status;
 
+    if (lstat(path, &status) < 0 && errno == ENOENT)
+        return 1;
     return file_read(bytes, length, AT_FDCWD, path, limit, error);
 }
 

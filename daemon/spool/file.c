@@ -15,18 +15,23 @@
 #define NS_PER_SECOND   1000000000
 #define SECONDS_PER_DAY (24 * 60 * 60)
 
-static bool ends_with(const char *string, const char *ending)
+enum spool_name spool_name(const char *name)
 {
-    size_t length = strlen(string);
-    size_t ending_length = strlen(ending);
-
-    return length >= ending_length && strcmp(string + length - ending_length, ending) == 0;
+    if (!result_name_seen(name))
+        return SPOOL_NAME_UNSEEN;
+    return result_format(name) == RESULT_FORMAT_NONE ? SPOOL_NAME_BESIDE : SPOOL_NAME_TAKEN;
 }
 
-bool spool_name_watched(const char *name)
+/* A name that was made, is not empty and was never written to is a link to a file that was complete
+ * elsewhere. */
+bool spool_being_written(const struct spool_entry *entry)
 {
-    return name[0] != '.' && !ends_with(name, ".tmp") && !ends_with(name, ".part") &&
-           !ends_with(name, "~") && result_format(name) != RESULT_FORMAT_NONE;
+    return entry->written || (entry->created && entry->size == 0);
+}
+
+bool spool_settled(const struct spool *spool, const struct spool_entry *entry)
+{
+    return spool_now_ms() - entry->looked_ms >= spool->settle_ms;
 }
 
 uint64_t spool_modified(const struct stat *status)
@@ -54,8 +59,10 @@ void spool_look(const struct spool *spool, struct spool_entry *entry, const stru
     if (spool_looks_the_same(entry, status))
         return;
     entry->looked_ms = spool_now_ms();
-    if (entry->met_ms == 0 || entry->inode != status->st_ino)
+    if (entry->met_ms == 0 || entry->inode != status->st_ino) {
         entry->met_ms = entry->looked_ms;
+        spool_known_forget_wait(entry);
+    }
     entry->inode = status->st_ino;
     entry->size = status->st_size;
     entry->mode = status->st_mode;
@@ -87,20 +94,34 @@ static char *describe_size(off_t size)
                          RESULT_SIZE_LIMIT);
 }
 
-/* Of a file whose writer had a private umask, or which was moved here from elsewhere. */
-static char *describe_refusal(int code)
+/* The problem is by errno. No permission has a file whose writer had a private umask, or which was moved
+ * here from elsewhere. */
+static void set_problem(struct spool_slot *slot, const char *what)
 {
-    return memory_format("cannot be opened: %s%s", strerror(code),
-                         code == EACCES ? "; make it readable for winnowd's group (chmod g+r, and "
-                                          "the group that the spool has) before it is renamed"
-                                        : "");
+    int code = errno;
+
+    slot->file.faulty = error_kind_of_errno(code) == ERROR_TRANSIENT;
+    slot->file.problem = memory_format(
+        "cannot be %s: %s%s", what, strerror(code),
+        code == EACCES ? "; make it readable for winnowd's group (chmod g+r, "
+                         "and the group that the spool has) before it is renamed"
+                       : "");
 }
 
-/* Whether an error of open() is about this file, which is rejected for it, and not about a name that
- * is gone or a system that is short of something. */
-static bool is_about_file(int code)
+/* Opens what is a regular file of a size that may be read; -1: the name is gone. */
+static int open_regular(struct spool *spool, struct spool_slot *slot, struct stat *status)
 {
-    return code != ENOENT && code != EMFILE && code != ENFILE && code != ENOMEM;
+    if (!S_ISREG(status->st_mode) || status->st_size > RESULT_SIZE_LIMIT)
+        return 0;
+    slot->descriptor = openat(spool->directory, slot->entry->name,
+                              O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (slot->descriptor < 0 && errno == ENOENT)
+        return -1;
+    if (slot->descriptor < 0)
+        set_problem(slot, "opened");
+    else if (fstat(slot->descriptor, status) < 0)
+        set_problem(slot, "looked at");
+    return 0;
 }
 
 /* Between look and open the name may have changed hands: what counts is what was opened. */
@@ -109,22 +130,18 @@ int spool_slot_open(struct spool *spool, struct spool_slot *slot)
     struct spool_entry *entry = slot->entry;
     struct stat status;
 
-    if (fstatat(spool->directory, entry->name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-        return -1;
-    if (S_ISREG(status.st_mode) && status.st_size <= RESULT_SIZE_LIMIT) {
-        slot->descriptor = openat(spool->directory, entry->name,
-                                  O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-        if (slot->descriptor < 0 && !is_about_file(errno))
+    if (fstatat(spool->directory, entry->name, &status, AT_SYMLINK_NOFOLLOW) < 0) {
+        if (errno == ENOENT)
             return -1;
-        if (slot->descriptor < 0)
-            slot->file.problem = describe_refusal(errno);
-        else if (fstat(slot->descriptor, &status) < 0)
-            return -1;
+        set_problem(slot, "looked at");
+        return 0;
     }
+    if (open_regular(spool, slot, &status) < 0)
+        return -1;
     spool_look(spool, entry, &status);
-    if (!S_ISREG(status.st_mode))
+    if (!slot->file.problem && !S_ISREG(status.st_mode))
         slot->file.problem = describe_type(status.st_mode);
-    else if (status.st_size > RESULT_SIZE_LIMIT)
+    else if (!slot->file.problem && status.st_size > RESULT_SIZE_LIMIT)
         slot->file.problem = describe_size(status.st_size);
     if (slot->file.problem && slot->descriptor >= 0) {
         close(slot->descriptor);
@@ -165,12 +182,25 @@ void spool_slot_read(struct spool_slot *slot)
     bytes = memory_new(size + 1);
     length = read_bytes(slot->descriptor, bytes, size);
     if (length < 0) {
-        /* A bad sector is there to stay: the file is rejected for it. */
-        slot->file.problem = memory_format("cannot be read: %s", strerror(errno));
+        set_problem(slot, "read");
     } else {
         slot->file.length = length;
         slot->file.bytes = TAKE(bytes);
     }
     close(slot->descriptor);
     slot->descriptor = -1;
+}
+
+bool spool_patch_ready(struct spool *spool, const char *name)
+{
+    struct spool_entry *entry;
+    struct stat status;
+
+    if (fstatat(spool->directory, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return false;
+    entry = spool_known_get(&spool->known, name);
+    entry->round = spool->round;
+    spool_look(spool, entry, &status);
+    return !S_ISREG(status.st_mode) || entry->closed ||
+           (!spool_being_written(entry) && spool_settled(spool, entry));
 }

@@ -49,6 +49,7 @@ struct spool {
     bool stopped;
     bool handed_any; /* in this pass */
     bool held_any;
+    bool wants_patch; /* a file was put off until its patch is there */
     unsigned round;
     int64_t listed_ns; /* when the last listing began, since 1970 */
     DIR *listing;
@@ -58,9 +59,13 @@ struct spool {
 /* Milliseconds on the clock that intervals are measured with. */
 uint64_t spool_now_ms(void);
 
-/* Whether the spool is for files of this name: a result's or a log's ending, not hidden, not
- * temporary. */
-bool spool_name_watched(const char *name);
+enum spool_name {
+    SPOOL_NAME_UNSEEN, /* hidden or temporary: never looked at */
+    SPOOL_NAME_BESIDE, /* may be a result's patch */
+    SPOOL_NAME_TAKEN,  /* a result's or a log's */
+};
+
+enum spool_name spool_name(const char *name);
 
 /* Starts a scan if one is due and none is under way. */
 void spool_wake(struct spool *spool);
@@ -88,9 +93,18 @@ bool spool_looks_the_same(const struct spool_entry *entry, const struct stat *st
  * 1970 or after tomorrow, counts as that of the listing. */
 void spool_look(const struct spool *spool, struct spool_entry *entry, const struct stat *status);
 
+/* A writer is at work whose close will be told. */
+bool spool_being_written(const struct spool_entry *entry);
+
+/* Whether a file has looked the same for the settle time. */
+bool spool_settled(const struct spool *spool, const struct spool_entry *entry);
+
+/* Whether a patch that a result waits for is there and whole; remembers how it looks. */
+bool spool_patch_ready(struct spool *spool, const char *name);
+
 /* Looks at the file of a slot; opens it if it can be read, and asks the kernel for its bytes, so that
- * those of many files are fetched side by side. What is no result by its looks gets a problem. -1 with
- * errno: the name is gone (ENOENT), or the system is short of something. */
+ * those of many files are fetched side by side. What is no result by its looks, and what a fault of the
+ * system is in the way of, gets a problem. -1: the name is gone. */
 int spool_slot_open(struct spool *spool, struct spool_slot *slot);
 
 /* Reads what was opened, as long as it was then. A file that grew or shrank meanwhile is left where it

@@ -20,6 +20,21 @@ static uint64_t hash_of(const char *name)
     return hash;
 }
 
+void spool_known_forget_wait(struct spool_entry *entry)
+{
+    if (entry->wait)
+        free(entry->wait->patch);
+    free(entry->wait);
+    entry->wait = NULL;
+    entry->delayed = false;
+}
+
+static void free_entry(struct spool_entry *entry)
+{
+    spool_known_forget_wait(entry);
+    free(entry);
+}
+
 void spool_known_free(struct spool_known *known)
 {
     for (size_t i = 0; i < known->bucket_count; i++) {
@@ -28,7 +43,7 @@ void spool_known_free(struct spool_known *known)
         while (entry) {
             struct spool_entry *next = entry->next;
 
-            free(entry);
+            free_entry(entry);
             entry = next;
         }
     }
@@ -98,7 +113,7 @@ void spool_known_remove(struct spool_known *known, struct spool_entry *entry)
     while (*link != entry)
         link = &(*link)->next;
     *link = entry->next;
-    free(entry);
+    free_entry(entry);
     known->count--;
 }
 
@@ -115,7 +130,7 @@ void spool_known_sweep(struct spool_known *known, unsigned round)
                 continue;
             }
             *link = entry->next;
-            free(entry);
+            free_entry(entry);
             known->count--;
         }
     }

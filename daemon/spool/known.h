@@ -8,10 +8,19 @@
  * oldest can be had one by one without a sort that would hold the loop up.
  */
 
+#include "daemon/spool.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+/* A file that the taker put off. */
+struct spool_wait {
+    uint64_t since_ms[SPOOL_DELAY_COUNT]; /* 0: not for this cause */
+    uint64_t again_at_ms;
+    char *patch; /* the file that it waits for; NULL: none */
+};
 
 struct spool_entry {
     struct spool_entry *next; /* in its bucket */
@@ -26,14 +35,17 @@ struct spool_entry {
     uint64_t looked_ms; /* 0: not looked at yet */
     uint64_t met_ms;    /* when it was looked at first, whatever it looked like */
 
-    unsigned round; /* of the last listing that met it */
-    unsigned told;  /* events that came, so that two moments can be compared */
-    bool queued;    /* in the heap */
-    bool handed;    /* handed on and not moved yet */
-    bool touched;   /* an event came since it was handed on */
-    bool created;   /* events: made, and neither written to nor closed since */
-    bool written;   /* events: written to, and not closed since */
-    bool closed;    /* events: closed by a writer, or moved here */
+    unsigned round;          /* of the last listing that met it */
+    unsigned told;           /* events that came, so that two moments can be compared */
+    struct spool_wait *wait; /* NULL: never put off */
+
+    bool delayed; /* put off, and not handed on again since */
+    bool queued;  /* in the heap */
+    bool handed;  /* handed on and not moved yet */
+    bool touched; /* an event came since it was handed on */
+    bool created; /* events: made, and neither written to nor closed since */
+    bool written; /* events: written to, and not closed since */
+    bool closed;  /* events: closed by a writer, or moved here */
     char name[];
 };
 
@@ -55,6 +67,9 @@ struct spool_entry *spool_known_find(const struct spool_known *known, const char
 
 /* The entry of that name, made if need be. */
 struct spool_entry *spool_known_get(struct spool_known *known, const char *name);
+
+/* Forgets that a file was put off: it is another one by now. */
+void spool_known_forget_wait(struct spool_entry *entry);
 
 /* Forgets an entry; it must not be queued. */
 void spool_known_remove(struct spool_known *known, struct spool_entry *entry);

@@ -358,12 +358,38 @@ int spool_reject_archived(struct spool *spool, const char *archived, const char 
     return 0;
 }
 
+/* Whether a patch is still on its way: its writer has not closed it, or it came after its result and
+ * nothing tells that it is whole. */
+static bool is_on_its_way(struct spool *spool, const char *name, const struct stat *status)
+{
+    const struct spool_entry *entry = spool_known_find(&spool->known, name);
+
+    if (!entry || entry->closed || !S_ISREG(status->st_mode))
+        return false;
+    return entry->written || (entry->created && status->st_size == 0) ||
+           (entry->looked_ms && !spool_settled(spool, entry));
+}
+
 int spool_read_patch(struct spool *spool, const char *name, size_t limit, char **bytes,
                      size_t *length, struct error *error)
 {
+    CLEANUP_FREE char *read = NULL;
+    struct stat status = {0};
+
     if (spool->directory < 0)
         return error_set(error, ERROR_TRANSIENT, "the spool %s is not there", spool->path);
     if (strchr(name, '/') || *name == '.' || *name == '\0')
         return error_set(error, ERROR_PERMANENT, "'%s' is no name of a file in the spool", name);
-    return file_read(bytes, length, spool->directory, name, limit, error);
+    if (fstatat(spool->directory, name, &status, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+        return 1;
+    if (is_on_its_way(spool, name, &status))
+        return 1;
+    if (file_read(&read, length, spool->directory, name, limit, error) < 0)
+        return -1;
+    /* Who began to write to it meanwhile has told so by now. */
+    spool_watch_drain(spool);
+    if (is_on_its_way(spool, name, &status))
+        return 1;
+    *bytes = TAKE(read);
+    return 0;
 }

@@ -109,13 +109,14 @@ static void lose_directory(struct spool *spool)
 /* One event about a name in the directory. */
 static void note(struct spool *spool, const struct inotify_event *event)
 {
+    enum spool_name kind = spool_name(event->name);
     struct spool_entry *entry;
 
     /* IN_DELETE_SELF does not come while we have the directory open. What does is that .archive was
      * removed, which has to happen first. */
     if ((event->mask & IN_DELETE) && (event->mask & IN_ISDIR))
         spool_settle_in(spool, spool->settle_ms);
-    if ((event->mask & IN_DELETE) || !spool_name_watched(event->name))
+    if ((event->mask & IN_DELETE) || kind == SPOOL_NAME_UNSEEN)
         return;
     entry = spool_known_get(&spool->known, event->name);
     entry->round = spool->round;
@@ -125,7 +126,8 @@ static void note(struct spool *spool, const struct inotify_event *event)
         /* A link or a FIFO is not closed by anybody: it is looked at a little later. */
         entry->created = true;
         entry->closed = false;
-        spool_settle_in(spool, spool->settle_ms);
+        if (kind == SPOOL_NAME_TAKEN)
+            spool_settle_in(spool, spool->settle_ms);
     }
     if (event->mask & IN_MODIFY) {
         entry->written = true;
@@ -135,7 +137,7 @@ static void note(struct spool *spool, const struct inotify_event *event)
         entry->created = false;
         entry->written = false;
         entry->closed = true;
-        spool->dirty = true;
+        spool->dirty = spool->dirty || kind == SPOOL_NAME_TAKEN || spool->wants_patch;
     }
 }
 

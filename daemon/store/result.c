@@ -112,11 +112,12 @@ int store_add(struct store *store, const struct store_result *result,
 {
     if (store_run(store, error,
                   "INSERT INTO results (experiment_id, scope, metric, status, after, before,"
-                  " has_change, file_name, modified_ns, digest, received_ms)"
-                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                  "ttttrrititi", result->experiment_id, result->scope, result->metric,
+                  " has_change, file_name, modified_ns, digest, patch, received_ms)"
+                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                  "ttttrrititti", result->experiment_id, result->scope, result->metric,
                   result->status, result->after, result->before, (int64_t)result->has_change,
-                  result->file_name, result->modified_ns, result->digest, clock_now_ms()) < 0)
+                  result->file_name, result->modified_ns, result->digest, content->patch_name,
+                  clock_now_ms()) < 0)
         return -1;
     *id = sqlite3_last_insert_rowid(store->database);
     return set_content(store, *id, content, error);
@@ -127,10 +128,28 @@ int store_retry(struct store *store, int64_t id, const struct store_result *resu
 {
     if (store_run(store, error,
                   "UPDATE results SET decision = 'queued', reason = '', job = 0, file_name = ?,"
-                  " modified_ns = ?, received_ms = ?, archived = NULL, measured = '' WHERE id = ?",
-                  "tiii", result->file_name, result->modified_ns, clock_now_ms(), id) < 0)
+                  " modified_ns = ?, patch = ?, received_ms = ?, archived = NULL, measured = ''"
+                  " WHERE id = ?",
+                  "titii", result->file_name, result->modified_ns, content->patch_name,
+                  clock_now_ms(), id) < 0)
         return -1;
     return set_content(store, id, content, error);
+}
+
+int store_find_patch(struct store *store, const char *name, char **experiment_id, bool *held,
+                     struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error,
+        "SELECT (SELECT experiment_id FROM results WHERE patch = ? ORDER BY id DESC LIMIT 1),"
+        " EXISTS (SELECT 1 FROM moves WHERE patch = ?)",
+        "tt", name, name);
+
+    if (!statement || store_row(store, statement, error) < 0)
+        return -1;
+    *experiment_id = memory_copy((const char *)sqlite3_column_text(statement, 0));
+    *held = sqlite3_column_int(statement, 1);
+    return 0;
 }
 
 int store_load_content(struct store *store, int64_t id, char **bytes, size_t *length, char **patch,

@@ -176,7 +176,7 @@ static int each_entry(const char *parent, struct leftover *leftover, struct erro
     if (!directory && errno == ENOENT)
         return 0;
     if (!directory)
-        return error_set(error, ERROR_PERMANENT, "%s: %s", parent, strerror(errno));
+        return error_set(error, error_kind_of_errno(errno), "%s: %s", parent, strerror(errno));
     while ((entry = readdir(directory))) {
         if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
             continue;

@@ -258,7 +258,7 @@ static int kill_visible(const struct leftover *leftover, bool *killed, struct er
 
     *killed = false;
     if (!processes)
-        return error_set(error, error_kind_of_shortage(errno), "/proc: %s", strerror(errno));
+        return error_set(error, error_kind_of_errno(errno), "/proc: %s", strerror(errno));
     while (!result && (entry = readdir(processes))) {
         int id = isdigit((unsigned char)entry->d_name[0]) ? atoi(entry->d_name) : 0;
 

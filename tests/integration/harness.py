@@ -428,12 +428,12 @@ class Winnowd:
         return sorted(path.name for path in self.spool.glob(".archive/????-??-??/*"))
 
     def rejected(self):
-        """name: text of the reason file."""
+        """name: text of the reason file; patches have none."""
         folder = self.spool / ".rejected"
         names = os.listdir(folder) if folder.exists() else []
         return {
             name: (folder / f"{name}.reason").read_text(encoding="utf-8")
-            for name in names if not name.endswith(".reason")
+            for name in names if f"{name}.reason" in names
         }  # fmt: skip
 
     def waiting(self):

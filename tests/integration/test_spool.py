@@ -2,7 +2,9 @@
 
 import json
 import os
+import pathlib
 import socket
+import subprocess
 
 import pytest
 from harness import result
@@ -88,7 +90,6 @@ REJECTED = {
     "commit short": json.dumps(result("e", 1.0, commit="abc123")),
     "commit word": json.dumps(result("e", 1.0, commit="main")),
     "two changes": json.dumps(result("e", 1.0, commit="abcdef1", diff="x")),
-    "patch missing": json.dumps(result("e", 1.0, patch="nothing.patch")),
     "patch outside": json.dumps(result("e", 1.0, patch="../x.patch")),
     "details nested": json.dumps(result("e", 1.0, details={"a": {"b": 1}})),
 }
@@ -176,6 +177,112 @@ def test_a_patch_that_is_a_link_is_not_followed(winnowd, project):
     winnowd.drop(result("exp-1", 0.9, metric_before=1.0, patch="exp-1.patch"))
     assert winnowd.once().decisions() == {"exp-1": "rejected"}
     assert outside.exists()
+
+
+# A patch that is not there yet.
+
+AWAITED = "result waits for the patch that it names, for a minute"
+FAULTY = "file in the spool cannot be read now; trying again"
+
+
+def with_patch(experiment_id, patch, after=0.9):
+    return result(experiment_id, after, metric_before=1.0, patch=patch)
+
+
+@pytest.mark.parametrize("once", [False, True], ids=["daemon", "once"])
+def test_a_result_waits_for_its_patch_and_holds_up_nobody(winnowd, project, once):
+    winnowd.drop(with_patch("exp-1", "exp-1.patch"))
+    winnowd.drop(result("exp-2", 5.0, metric="accuracy"))
+    winnowd.write_configuration()
+    winnowd._launch(("--once",) if once else (), stdout=None)
+    log = winnowd.log
+    log.wait(msg=AWAITED, experiment="exp-1", patch="exp-1.patch")
+    log.wait(experiment="exp-2", decision="baseline")
+    assert winnowd.waiting() == ["exp-1.json"]
+    (winnowd.spool / "exp-1.patch").write_text(project.tweak(WIDTH=65))
+    log.wait(experiment="exp-1", decision="promoted", seconds=20)
+    assert winnowd.ended() == 0 if once else winnowd.stop() == 0
+    assert winnowd.archived() == ["exp-1.json", "exp-1.patch", "exp-2.json"] and winnowd.waiting() == []
+
+
+def test_a_patch_belongs_to_the_first_that_names_it(winnowd, project):
+    winnowd.drop(with_patch("exp-1", "both.patch", 0.9), patch=("both.patch", project.tweak(WIDTH=65)))
+    winnowd.drop(with_patch("exp-2", "both.patch", 0.8))
+    log = winnowd.start()
+    log.wait(experiment="exp-1", decision="promoted")
+    log.wait(msg=AWAITED, experiment="exp-2")
+    assert "exp-2" not in log.decisions()
+    (winnowd.spool / "both.patch").write_text(project.tweak(WIDTH=66))
+    log.wait(experiment="exp-2", decision="promoted")
+    assert winnowd.archived() == ["both.patch", "both.patch~2", "exp-1.json", "exp-2.json"]
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("once", [False, True], ids=["daemon", "once"])
+def test_a_patch_that_never_comes(winnowd, project, once):
+    """A minute, and then the same whether results were dropped at once or one by one."""
+    winnowd.drop(with_patch("a-1", "a.patch", 0.9), patch=("a.patch", project.tweak(WIDTH=65)))
+    winnowd.once()
+    winnowd.drop(with_patch("a-2", "a.patch", 0.8))
+    winnowd.drop(with_patch("b-1", "b.patch", 0.7), patch=("b.patch", project.tweak(WIDTH=66)))
+    winnowd.drop(with_patch("b-2", "b.patch", 0.6))
+    winnowd.drop(with_patch("c-1", "c.patch", 0.5))
+    winnowd.write_configuration()
+    winnowd._launch(("--once",) if once else (), stdout=None)
+    log = winnowd.log
+    for name in ("a-2", "b-2", "c-1"):
+        log.wait(experiment=name, decision="rejected", seconds=90)
+    assert winnowd.ended() == 0 if once else winnowd.stop() == 0
+    assert log.decisions() == {"a-2": "rejected", "b-1": "promoted", "b-2": "rejected", "c-1": "rejected"}
+    reasons = log.reasons()
+    assert "a-1" in reasons["a-2"] and "b-1" in reasons["b-2"] and "drop it first" in reasons["c-1"]
+    assert sorted(winnowd.rejected()) == ["a-2.json", "b-2.json", "c-1.json"]
+
+
+# Faults of the system.
+
+
+@pytest.fixture(scope="session")
+def fault_library(tmp_path_factory):
+    library = tmp_path_factory.mktemp("fault") / "fault.so"
+    source = pathlib.Path(__file__).with_name("fault.c")
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", str(library), str(source), "-ldl"], check=True)
+    return library
+
+
+@pytest.fixture
+def fault(winnowd, fault_library):
+    """A file: while it is there, what is called bad* cannot be opened, for a fault of the disk."""
+    path = winnowd.directory / "fault"
+    path.touch()
+    winnowd.environment |= {"LD_PRELOAD": str(fault_library), "WINNOWD_TEST_FAULT": str(path)}
+    return path
+
+
+@pytest.mark.parametrize("what", ["result", "patch"])
+def test_a_fault_of_the_system_is_waited_out(winnowd, project, fault, what):
+    name = "bad.json" if what == "result" else "exp-1.json"
+    log = winnowd.start()
+    winnowd.drop(with_patch("exp-1", "bad.patch"), name=name, patch=("bad.patch", project.tweak(WIDTH=65)))
+    winnowd.drop(result("exp-2", 1.0, metric="accuracy"))
+    event = log.wait(msg=FAULTY, file=name)
+    assert event["level"] == "warning" and "Input/output error" in event["reason"]
+    log.wait(experiment="exp-2", decision="baseline")
+    fault.unlink()
+    log.wait(experiment="exp-1", decision="promoted")
+    assert winnowd.rejected() == {} and winnowd.waiting() == []
+
+
+@pytest.mark.parametrize("what", ["result", "patch"])
+def test_a_fault_that_stays_rejects_after_retry_for(winnowd, project, fault, what):
+    name = "bad.json" if what == "result" else "exp-1.json"
+    winnowd.configure(queue={"retry_for": "1s"})
+    winnowd.drop(with_patch("exp-1", "bad.patch"), name=name, patch=("bad.patch", project.tweak(WIDTH=65)))
+    log = winnowd.once()
+    event = log.wait(file=name, decision="rejected")
+    assert "Input/output error" in event["reason"]
+    assert event["reason"].endswith("; tried in vain for queue.retry_for")
+    assert name in winnowd.rejected()
 
 
 def test_the_same_again_is_a_duplicate(winnowd):

@@ -43,6 +43,8 @@ struct handed {
     char *name;
     char *bytes;
     char *problem;
+    bool faulty;
+    uint64_t delayed_ms;
     uint64_t inode;
     int64_t modified_ns;
 };
@@ -65,6 +67,12 @@ struct fixture {
     bool idle_held;
     size_t take_at_most;
     bool moves; /* to the archive, as soon as it was handed on */
+
+    /* What the taker puts off, by a piece of its name, and for how long. */
+    const char *puts_off;
+    enum spool_delay delay;
+    uint64_t again_ms;
+    const char *patch;
 };
 
 static inline void move_away(struct fixture *fixture, const char *name, uint64_t inode)
@@ -99,10 +107,16 @@ static inline size_t on_take(void *data, struct spool_file *files, size_t count)
         handed->name = memory_copy(files[i].name);
         handed->bytes = memory_copy(files[i].bytes);
         handed->problem = memory_copy(files[i].problem);
+        handed->faulty = files[i].faulty;
+        handed->delayed_ms = files[i].delayed_ms[fixture->delay];
         handed->inode = files[i].inode;
         handed->modified_ns = files[i].modified_ns;
         bytes += files[i].length;
-        if (fixture->moves)
+        if (fixture->puts_off && strstr(files[i].name, fixture->puts_off)) {
+            files[i].delay = fixture->delay;
+            files[i].again_ms = fixture->again_ms;
+            files[i].patch = memory_copy(fixture->patch);
+        } else if (fixture->moves)
             move_away(fixture, files[i].name, files[i].inode);
     }
     if (bytes > fixture->largest_bytes)

@@ -74,15 +74,17 @@ static void test_kind_names(void **state)
     assert_string_equal(error_kind_name(ERROR_BUG), "bug");
 }
 
-static void test_kind_of_shortage(void **state)
+static void test_kind_of_errno(void **state)
 {
-    static const int passing[] = {EMFILE, ENFILE, ENOMEM, ENOSPC, EDQUOT, EAGAIN};
-    static const int lasting[] = {0, ENOENT, EACCES, EPERM, ENOTDIR, EROFS};
+    static const int passing[] = {EMFILE, ENFILE, ENOMEM, ENOSPC, EDQUOT, EAGAIN,
+                                  EINTR,  EIO,    ESTALE, EROFS,  EBUSY,  ETIMEDOUT};
+    static const int lasting[] = {ENOENT, EACCES, EPERM,        ENOTDIR, EISDIR,
+                                  ELOOP,  ENXIO,  ENAMETOOLONG, EEXIST,  EINVAL};
 
     for (size_t i = 0; i < sizeof(passing) / sizeof(passing[0]); i++)
-        assert_int_equal(error_kind_of_shortage(passing[i]), ERROR_TRANSIENT);
+        assert_int_equal(error_kind_of_errno(passing[i]), ERROR_TRANSIENT);
     for (size_t i = 0; i < sizeof(lasting) / sizeof(lasting[0]); i++)
-        assert_int_equal(error_kind_of_shortage(lasting[i]), ERROR_PERMANENT);
+        assert_int_equal(error_kind_of_errno(lasting[i]), ERROR_PERMANENT);
 }
 
 int main(void)
@@ -94,7 +96,7 @@ int main(void)
         cmocka_unit_test(test_cut_between_characters),
         cmocka_unit_test(test_foreign_bytes),
         cmocka_unit_test(test_kind_names),
-        cmocka_unit_test(test_kind_of_shortage),
+        cmocka_unit_test(test_kind_of_errno),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

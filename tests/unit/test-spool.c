@@ -33,6 +33,37 @@ int posix_fadvise(int descriptor, off_t offset, off_t length, int advice)
     return syscall(SYS_fadvise64, descriptor, offset, length, advice) < 0 ? errno : 0;
 }
 
+/* Faults of the system at files whose names begin with "bad". */
+static int fault_at_open, fault_at_read, faulty_descriptor = -1;
+
+int openat(int directory, const char *path, int flags, ...)
+{
+    va_list arguments;
+    mode_t mode;
+    int descriptor;
+
+    va_start(arguments, flags);
+    mode = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;
+    va_end(arguments);
+    if (fault_at_open && strncmp(path, "bad", 3) == 0 && !(flags & O_CREAT)) {
+        errno = fault_at_open;
+        return -1;
+    }
+    descriptor = syscall(SYS_openat, directory, path, flags, mode);
+    if (strncmp(path, "bad", 3) == 0)
+        faulty_descriptor = descriptor;
+    return descriptor;
+}
+
+ssize_t read(int descriptor, void *buffer, size_t size)
+{
+    if (fault_at_read && descriptor == faulty_descriptor) {
+        errno = fault_at_read;
+        return -1;
+    }
+    return syscall(SYS_read, descriptor, buffer, size);
+}
+
 static void what_waits_is_handed_on_oldest_first(void **state)
 {
     struct fixture *fixture = *state;
@@ -382,6 +413,139 @@ static void a_file_that_may_not_be_read_says_what_to_do(void **state)
     assert_non_null(strstr(fixture->handed[0].problem, "Permission denied; make it readable"));
 }
 
+static void a_fault_of_the_system_is_told_as_one(void **state)
+{
+    static const struct {
+        int at_open, at_read;
+        bool passes;
+    } faults[] = {
+        {EMFILE, 0, true}, {ENFILE, 0, true}, {ENOMEM, 0, true},  {EIO, 0, true},
+        {ESTALE, 0, true}, {EINTR, 0, true},  {0, EIO, true},     {0, ESTALE, true},
+        {0, EAGAIN, true}, {0, ENOMEM, true}, {EACCES, 0, false},
+    };
+    struct fixture *fixture = *state;
+    size_t handed = 0;
+
+    fixture->moves = true;
+    begin(fixture, NEVER_MS, NEVER_MS);
+    until_idle(fixture);
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+        fault_at_open = faults[i].at_open;
+        fault_at_read = faults[i].at_read;
+        drop_file(fixture, "bad.json", "{}");
+        until_handed(fixture, ++handed);
+        fault_at_open = fault_at_read = 0;
+        assert_non_null(fixture->handed[handed - 1].problem);
+        assert_int_equal(fixture->handed[handed - 1].faulty, faults[i].passes);
+        until_idle(fixture);
+    }
+}
+
+static void what_is_put_off_comes_again_and_holds_up_nobody(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->moves = true;
+    fixture->puts_off = "bad";
+    fixture->delay = SPOOL_DELAY_FAULT;
+    fixture->again_ms = 3 * QUICK_MS;
+    write_file(fixture, "bad.json", "{}");
+    write_file(fixture, "good.json", "{}");
+    set_age(fixture, "bad.json", 100);
+    begin(fixture, NEVER_MS, QUICK_MS);
+    until_handed(fixture, 2);
+    assert_handed(fixture, 0, "bad.json");
+    assert_handed(fixture, 1, "good.json");
+    assert_int_equal(fixture->handed[0].delayed_ms, 0);
+    until_idle(fixture);
+    assert_true(fixture->idle_held);
+    until_handed(fixture, 3);
+    assert_handed(fixture, 2, "bad.json");
+    assert_true(fixture->handed[2].delayed_ms >= 3 * QUICK_MS - 1);
+    fixture->puts_off = NULL;
+    until_handed(fixture, 4);
+    assert_true(fixture->handed[3].delayed_ms > fixture->handed[2].delayed_ms);
+    until_idle(fixture);
+    assert_false(fixture->idle_held);
+    assert_int_equal(fixture->handed_count, 4);
+}
+
+static void what_is_put_off_comes_at_once_when_it_is_another_file(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->puts_off = "bad";
+    fixture->delay = SPOOL_DELAY_FAULT;
+    fixture->again_ms = NEVER_MS;
+    begin(fixture, NEVER_MS, NEVER_MS);
+    drop_file(fixture, "bad.json", "{}");
+    until_handed(fixture, 1);
+    run_for(fixture, QUICK_MS);
+    drop_file(fixture, "bad.json", "{\"a\":1}");
+    until_handed(fixture, 2);
+    assert_int_equal(fixture->handed[1].delayed_ms, 0);
+}
+
+/* By its event, or, where there are none, once it has not changed for the settle time. */
+static void a_result_waits_for_its_patch(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *bytes = NULL;
+    size_t length;
+    struct error error;
+    int descriptor;
+
+    fixture->puts_off = "late";
+    fixture->delay = SPOOL_DELAY_PATCH;
+    fixture->again_ms = NEVER_MS;
+    fixture->patch = "p.diff";
+    begin(fixture, NEVER_MS, NEVER_MS);
+    drop_file(fixture, "late.json", "{}");
+    until_handed(fixture, 1);
+    assert_int_equal(spool_read_patch(fixture->spool, "p.diff", 99, &bytes, &length, &error), 1);
+    descriptor = open_file(fixture, "p.diff");
+    put(descriptor, "half ");
+    drop_file(fixture, "other.json", "{}");
+    until_handed(fixture, 2);
+    until_idle(fixture);
+    assert_int_equal(fixture->handed_count, 2);
+    assert_int_equal(spool_read_patch(fixture->spool, "p.diff", 99, &bytes, &length, &error), 1);
+    fixture->puts_off = NULL;
+    put(descriptor, "and half");
+    close(descriptor);
+    until_handed(fixture, 3);
+    assert_handed(fixture, 2, "late.json");
+    assert_int_equal(spool_read_patch(fixture->spool, "p.diff", 99, &bytes, &length, &error), 0);
+    assert_string_equal(bytes, "half and half");
+}
+
+static void a_patch_that_comes_late_without_events_has_to_settle(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *bytes = NULL;
+    size_t length;
+    struct error error;
+
+    no_watches = true;
+    fixture->puts_off = "late";
+    fixture->delay = SPOOL_DELAY_PATCH;
+    fixture->again_ms = NEVER_MS;
+    fixture->patch = "p.diff";
+    write_file(fixture, "late.json", "{}");
+    begin(fixture, QUICK_MS, 2 * QUICK_MS);
+    until_handed(fixture, 1);
+    for (int i = 0; i < 6; i++) {
+        write_file(fixture, "p.diff", "more ");
+        run_for(fixture, QUICK_MS);
+    }
+    assert_int_equal(fixture->handed_count, 1);
+    assert_int_equal(spool_read_patch(fixture->spool, "p.diff", 99, &bytes, &length, &error), 1);
+    until_handed(fixture, 2);
+    assert_int_equal(spool_read_patch(fixture->spool, "p.diff", 99, &bytes, &length, &error), 0);
+    assert_int_equal(length, 30);
+    no_watches = false;
+}
+
 static void odd_names_are_names(void **state)
 {
     static const char *const names[] = {"a\nb.json", "\xff\xfe.json", " .json", "-rf.json",
@@ -553,6 +717,11 @@ int main(void)
         TEST(a_linked_file_is_taken),
         TEST(what_is_no_regular_file_is_handed_on_unopened),
         TEST(a_file_that_may_not_be_read_says_what_to_do),
+        TEST(a_fault_of_the_system_is_told_as_one),
+        TEST(what_is_put_off_comes_again_and_holds_up_nobody),
+        TEST(what_is_put_off_comes_at_once_when_it_is_another_file),
+        TEST(a_result_waits_for_its_patch),
+        TEST(a_patch_that_comes_late_without_events_has_to_settle),
         TEST(odd_names_are_names),
         TEST(a_file_is_handed_on_once),
         TEST(a_file_that_changed_before_its_move_is_handed_on_again),

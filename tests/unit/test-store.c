@@ -96,7 +96,7 @@ static void test_a_newer_version_is_refused(void **state)
     after = read_whole(fixture, "winnowd.db", &after_length);
     assert_int_equal(before_length, after_length);
     assert_memory_equal(before, after, after_length);
-    execute(fixture, "PRAGMA user_version = 2");
+    execute(fixture, "PRAGMA user_version = 3");
     reopen(fixture);
 }
 
@@ -111,6 +111,8 @@ static void make_older(struct fixture *fixture)
                      "  WHERE decision = 'queued' AND job = 0;"
                      "CREATE INDEX decisions_decision ON decisions (decision);"
                      "ALTER TABLE jobs DROP COLUMN turned_down_by;"
+                     "DROP INDEX results_patch; DROP INDEX moves_patch;"
+                     "ALTER TABLE results DROP COLUMN patch;"
                      "PRAGMA user_version = 1");
 }
 

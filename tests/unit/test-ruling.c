@@ -1,0 +1,102 @@
+/*
+ * What is ruled on a file at once, and what may pass and is waited for.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "common/memory.h"
+#include "daemon/ruling.h"
+
+#include <string.h>
+
+#define RESULT                                                                                     \
+    "{\"experiment_id\":\"exp-1\",\"hypothesis\":\"h\",\"metric\":\"val_bpb\","                    \
+    "\"metric_before\":1,\"metric_after\":0.5,\"patch\":\"p.diff\"}"
+
+/* How reading the patch ends. */
+struct reading {
+    int status;
+    enum error_kind kind;
+};
+
+static int read_patch(void *data, const char *name, size_t limit, char **bytes, size_t *length,
+                      struct error *error)
+{
+    const struct reading *reading = data;
+
+    assert_string_equal(name, "p.diff");
+    assert_true(limit > 0);
+    if (reading->status < 0)
+        return error_set(error, reading->kind, "cannot read p.diff: so it is");
+    if (reading->status == 0) {
+        *bytes = memory_copy("--- a\n");
+        *length = 6;
+    }
+    return reading->status;
+}
+
+static struct ruling rule(struct spool_file *file, struct reading reading)
+{
+    char name[] = "val_bpb";
+    struct config_metric metric = {.name = name, .direction = METRIC_MINIMIZE};
+    struct config config = {.metrics = &metric, .metric_count = 1};
+    struct ruling ruling;
+    struct error error;
+
+    if (ruling_make(&ruling, &config, NULL, file, read_patch, &reading, &error) < 0)
+        fail_msg("%s", error.message);
+    return ruling;
+}
+
+static void what_is_in_the_way(void **state)
+{
+    static const struct {
+        struct reading reading;
+        enum decision decision;
+        enum spool_delay delay;
+        const char *reason;
+    } rows[] = {
+        {{0, ERROR_NONE}, DECISION_QUEUED, SPOOL_DELAY_NONE, "0.5"},
+        {{1, ERROR_NONE}, DECISION_REJECTED, SPOOL_DELAY_PATCH, "drop it first"},
+        {{-1, ERROR_TRANSIENT}, DECISION_REJECTED, SPOOL_DELAY_FAULT, "so it is"},
+        {{-1, ERROR_PERMANENT}, DECISION_REJECTED, SPOOL_DELAY_NONE, "so it is"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char name[] = "a.json", bytes[] = RESULT;
+        struct spool_file file = {.name = name, .bytes = bytes, .length = strlen(bytes)};
+        CLEANUP(ruling_clear) struct ruling ruling = rule(&file, rows[i].reading);
+
+        assert_int_equal(ruling.decision, rows[i].decision);
+        assert_int_equal(ruling.delay, rows[i].delay);
+        assert_non_null(strstr(ruling.reason, rows[i].reason));
+    }
+}
+
+static void a_file_that_cannot_be_read(void **state)
+{
+    for (int faulty = 0; faulty < 2; faulty++) {
+        char name[] = "a.json", problem[] = "is odd";
+        struct spool_file file = {.name = name, .problem = problem, .faulty = faulty};
+        CLEANUP(ruling_clear) struct ruling ruling = rule(&file, (struct reading){0});
+
+        assert_int_equal(ruling.decision, DECISION_REJECTED);
+        assert_int_equal(ruling.delay, faulty ? SPOOL_DELAY_FAULT : SPOOL_DELAY_NONE);
+        assert_string_equal(ruling.reason, "is odd");
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_in_the_way),
+        cmocka_unit_test(a_file_that_cannot_be_read),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
