@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#define EXACT_LIMIT   0x1p53
 #define STATUS_QUOTED 60 /* characters: all of them fit, whatever they are */
 
 bool gate_better(enum metric_direction direction, double a, double b)
@@ -13,13 +14,26 @@ bool gate_better(enum metric_direction direction, double a, double b)
     return direction == METRIC_MINIMIZE ? a < b : a > b;
 }
 
+/* How far a number may be from what was written: integers below 2^53 are exact, and those above are off
+ * by half of a double's step at most. A fraction has that, and what computing with it adds. */
+static double rounding_of(double number)
+{
+    double step = DBL_EPSILON * fabs(number);
+
+    if (trunc(number) != number)
+        return 2 * step;
+    return fabs(number) < EXACT_LIMIT ? 0 : step / 2;
+}
+
 /* Thresholds are written in decimal and compared in binary: 0.8 - 0.7 comes out above 0.1. What
  * exceeds a threshold by no more than that rounding does not exceed it. Without a threshold there is
  * nothing to round, and every difference counts. */
 static bool exceeds(double improvement, double threshold, double after, double reference)
 {
-    double rounding = threshold > 0 ? 4 * DBL_EPSILON * fmax(fabs(after), fabs(reference)) : 0;
+    double rounding = 0;
 
+    if (threshold > 0)
+        rounding = rounding_of(threshold) + rounding_of(after) + rounding_of(reference);
     return improvement - threshold > rounding;
 }
 

@@ -10,7 +10,8 @@
  * The reference is the better of what the experimenter measured before and the frontier, unless the
  * metric is configured to look at one of them only. Improved is strictly better than the reference
  * by more than min_delta and by more than min_relative * |reference|. A difference that equals a
- * threshold but for the rounding of its decimal digits (0.8 - 0.7 against 0.1) does not exceed it.
+ * threshold but for the rounding of its decimal digits (0.8 - 0.7 against 0.1) does not exceed it;
+ * integers below 2^53 have no rounding.
  */
 
 #include "config/config.h"

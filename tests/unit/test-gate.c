@@ -78,6 +78,28 @@ static const struct row rows[] = {
     {"worse by more than delta", 2.0, NONE, 1.0, GATE_NOT_IMPROVED, GATE_SOURCE_FRONTIER, -1.0, 0,
      0.1},
 
+    /* Integers below 2^53 are exact, however large; only fractions are rounded. */
+    {"large integers, exceeded", 9007199254740990, NONE, 9007199254740994, GATE_IMPROVED,
+     GATE_SOURCE_FRONTIER, 4, 0, 1},
+    {"large integers, by one more", 9007199254740989, NONE, 9007199254740991, GATE_IMPROVED,
+     GATE_SOURCE_FRONTIER, 2, 0, 1},
+    {"large integers, exactly", 9007199254740990, NONE, 9007199254740991, GATE_NOT_IMPROVED,
+     GATE_SOURCE_FRONTIER, 1, 0, 1},
+    {"large integers, below zero", -9007199254740991, NONE, -9007199254740989, GATE_IMPROVED,
+     GATE_SOURCE_FRONTIER, 2, 0, 1},
+    {"large integers, a fraction of one", 9007199254740990, NONE, 9007199254740991, GATE_IMPROVED,
+     GATE_SOURCE_FRONTIER, 1, 0, 0.9},
+    {"large integers, relative", 9007199254740000, NONE, 9007199254740991, GATE_IMPROVED,
+     GATE_SOURCE_FRONTIER, 991, 0, 0, 1e-13},
+    {"integers, relative, exactly", 27, NONE, 30, GATE_NOT_IMPROVED, GATE_SOURCE_FRONTIER, 3, 0, 0,
+     0.1},
+    {"integers, relative, just above", 99999999999, NONE, 1e11 + 1, GATE_IMPROVED,
+     GATE_SOURCE_FRONTIER, 2, 0, 0, 1e-11},
+    {"integers, relative, a product that is rounded down", 71, NONE, 100, GATE_NOT_IMPROVED,
+     GATE_SOURCE_FRONTIER, 29, 0, 0, 0.29},
+    {"an integer and a fraction", 1000, NONE, 1000.1, GATE_NOT_IMPROVED, GATE_SOURCE_FRONTIER, 0.1,
+     0, 0.1},
+
     /* min_relative is a fraction of the reference's size. */
     {"relative, exceeded", 1.75, NONE, 2.0, GATE_IMPROVED, GATE_SOURCE_FRONTIER, 0.25, 0, 0, 0.1},
     {"relative, not reached", 1.85, NONE, 2.0, GATE_NOT_IMPROVED, GATE_SOURCE_FRONTIER, 0.15, 0, 0,
