@@ -11,13 +11,18 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SHOWN_MAX   60   /* code points of foreign text in an error */
+#define SHOWN_MAX 60 /* code points of foreign text in an error */
+#define LONE_SURROGATE                                                                             \
+    "half of a surrogate pair: bytes that are no UTF-8 can stand in a file beside this one, such " \
+    "as "                                                                                          \
+    "a patch, and not in JSON"
 #define SHOWN_BYTES 1024 /* how much of the document is looked at for them */
 
 /* A key of an object that is not closed yet. */
@@ -179,11 +184,11 @@ static int parse_unicode_escape(struct parser *parser)
     if (unit == 0)
         return fail_at(parser, begin, "\\u0000 is not taken");
     if (unit >= 0xdc00 && unit <= 0xdfff)
-        return fail_at(parser, begin, "half of a surrogate pair");
+        return fail_at(parser, begin, LONE_SURROGATE);
     if (unit >= 0xd800 && unit <= 0xdbff) {
         if (parser->end - parser->at < 6 || parser->at[0] != '\\' || parser->at[1] != 'u' ||
             read_hex(parser, parser->at + 2, &low) < 0 || low < 0xdc00 || low > 0xdfff)
-            return fail_at(parser, begin, "half of a surrogate pair");
+            return fail_at(parser, begin, LONE_SURROGATE);
         parser->at += 6;
         unit = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
     }
@@ -288,7 +293,7 @@ static int parse_number(struct parser *parser, struct json_object **value)
     text_reset(&parser->scratch);
     text_append_bytes(&parser->scratch, begin, (size_t)(parser->at - begin));
     if (number_parse(parser->scratch.data, &number) < 0)
-        return fail_at(parser, begin, "'%s' is not a finite number as JSON writes it",
+        return fail_at(parser, begin, "'%s' is no number that JSON and a double can hold",
                        show(&shown, begin, parser->scratch.length));
     if (parser->build)
         *value = make_number(parser->scratch.data, number);
@@ -308,6 +313,24 @@ static bool accept_word(struct parser *parser, const char *word)
         return false;
     parser->at += length;
     return true;
+}
+
+/* What JSON does not know, and some programs write. */
+static bool accept_non_finite(struct parser *parser, struct json_object **value)
+{
+    static const struct {
+        const char *word;
+        double number;
+    } words[] = {{"NaN", NAN}, {"Infinity", INFINITY}, {"-Infinity", -INFINITY}};
+
+    for (size_t i = 0; parser->limits->non_finite && i < sizeof(words) / sizeof(words[0]); i++) {
+        if (!accept_word(parser, words[i].word))
+            continue;
+        if (parser->build)
+            *value = made(json_object_new_double_s(words[i].number, words[i].word));
+        return true;
+    }
+    return false;
 }
 
 static int parse_word(struct parser *parser, struct json_object **value)
@@ -514,6 +537,8 @@ static int parse_value(struct parser *parser, struct json_object **value)
     case '"':
         return parse_string_value(parser, value);
     default:
+        if (accept_non_finite(parser, value))
+            return 0;
         if (character == '-' || (character >= '0' && character <= '9'))
             return parse_number(parser, value);
         return parse_word(parser, value);
@@ -534,6 +559,9 @@ static int check_bytes(struct parser *parser)
                          parser->limits->bytes);
     if (length >= 3 && memcmp(parser->bytes, "\xef\xbb\xbf", 3) == 0)
         return fail_at(parser, parser->bytes, "a byte order mark is not taken");
+    if (length >= 2 &&
+        (memcmp(parser->bytes, "\xff\xfe", 2) == 0 || memcmp(parser->bytes, "\xfe\xff", 2) == 0))
+        return fail_at(parser, parser->bytes, "this is UTF-16, UTF-8 would do");
     if (!utf8_valid(parser->bytes, length, &offset))
         return fail_at(parser, parser->bytes + offset,
                        parser->bytes[offset] == '\0' ? "a NUL byte" : "not valid UTF-8");

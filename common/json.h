@@ -13,16 +13,19 @@
 #include "common/error.h"
 
 #include <json-c/json.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct json_limits {
     size_t bytes;
     unsigned depth;  /* of arrays and objects in one another; the outermost is at depth 1 */
     unsigned values; /* scalars, arrays, objects and keys' values; not the keys themselves */
+    bool
+        non_finite; /* takes NaN, Infinity and -Infinity as numbers, as Python's json writes them */
 };
 
 /* Parses one JSON document. Refuses: anything but RFC 8259, a BOM, invalid UTF-8, NUL (also as
- * \u0000), lone surrogates, duplicate keys, numbers that are no finite double, text behind the
+ * \u0000), lone surrogates, duplicate keys, numbers that a finite double cannot hold, text behind the
  * document, and what is beyond the limits. On 0 `*json` is the caller's (json_object_put). On -1 the
  * error is permanent and names line and column (both from 1, columns in bytes), e.g.
  * "line 3, column 14: duplicate key 'metric'". A document that is `null` gives NULL. */

@@ -150,8 +150,9 @@ int number_parse(const char *string, double *number)
         return -1;
 
     double value = strtod(string, NULL);
+    bool zero = strcspn(string, "123456789") >= strcspn(string, "eE"); /* before the exponent */
 
-    if (!isfinite(value))
+    if (!isfinite(value) || (value == 0 && !zero))
         return -1;
     *number = value;
     return 0;

@@ -40,7 +40,8 @@ void text_append_number(struct text *text, double number);
 void number_format(char *buffer, size_t size, double number); /* same; 32 bytes are enough */
 
 /* Strict: the whole string is one finite decimal number as JSON writes it (a leading '+' or '.',
- * hex, inf, nan and blanks are refused). Returns 0 and the value, or -1; an overflow is -1. */
+ * hex, inf, nan and blanks are refused). Returns 0 and the value, or -1; so is a number that a double
+ * cannot hold: one that overflows, or that would become 0 and was not written as 0. */
 int number_parse(const char *string, double *number);
 
 /* Whether the bytes are well-formed UTF-8 (no overlong forms, no surrogates, at most U+10FFFF) and

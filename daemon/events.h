@@ -22,6 +22,7 @@
     EVENT(result_queued, "result queued", INFO, "c1acc9906424550ae36bf9b3ddcb369d") \
     EVENT(result_decided, "result decided", INFO, "9ad9b9a25e78454df065a1c284cc4549") \
     EVENT(unknown_keys, "result has keys that are not known; they are shown among its details", WARNING, "993565976fbaf662f6a730b7b12e9eed") \
+    EVENT(unknown_status, "result has a status that is not known; it is discarded", WARNING, "b4d9125673314188abd610b1a408f7cc") \
     EVENT(patch_awaited, "result waits for the patch that it names, for a minute", INFO, "cd570b479b8f4edfb5ec41e927c182b9") \
     EVENT(file_faulty, "file in the spool cannot be read now; trying again", WARNING, "6f231360fb584386b8f05a751b25c5b9") \
     EVENT(intake_failed, "results could not be taken in; trying again", ERROR, "8df08078a22ea180c5c2c2af3977a654") \

@@ -122,8 +122,29 @@ static struct gate_answer by_status(enum gate_verdict verdict, const struct resu
     CLEANUP_TEXT struct text word = {0};
 
     text_append_line(&word, result->status_word, STATUS_QUOTED);
-    snprintf(by_word.reason, sizeof(by_word.reason), "status is %s", text_string(&word));
+    snprintf(by_word.reason, sizeof(by_word.reason), "status is %s%s", text_string(&word),
+             result->status_known
+                 ? ""
+                 : ", which is not known; ok, keep, improved, success, finished and "
+                   "the like may be promoted");
     return by_word;
+}
+
+/* A baseline that is worse than the frontier would not be one. */
+static struct gate_answer as_baseline(const struct config_metric *metric,
+                                      const struct result *result, struct gate_frontier frontier)
+{
+    struct gate_answer verdict;
+    char value[32], reference[32];
+
+    if (!frontier.known || !gate_better(metric->direction, frontier.value, result->after.mean))
+        return by_status(GATE_BASELINE, result);
+    verdict = compare(metric, result->after.mean, GATE_SOURCE_FRONTIER, frontier.value);
+    number_format(value, sizeof(value), result->after.mean);
+    number_format(reference, sizeof(reference), frontier.value);
+    snprintf(verdict.reason, sizeof(verdict.reason),
+             "status is baseline, but %s is worse than %s (frontier)", value, reference);
+    return verdict;
 }
 
 struct gate_answer gate_judge(const struct config_metric *metric, const struct result *result,
@@ -138,7 +159,7 @@ struct gate_answer gate_judge(const struct config_metric *metric, const struct r
     case RESULT_DISCARDED:
         return by_status(GATE_DISCARDED, result);
     case RESULT_BASELINE:
-        return by_status(GATE_BASELINE, result);
+        return as_baseline(metric, result, frontier);
     case RESULT_OK:
         break;
     }

@@ -22,10 +22,10 @@
 enum gate_verdict {
     GATE_IMPROVED,     /* better than the reference: may be promoted, if it has a change */
     GATE_NOT_IMPROVED, /* it is not */
-    GATE_BASELINE,     /* there is nothing to compare with, or status says baseline */
-    GATE_CRASHED,      /* status says so; the number, if any, counts for nothing */
-    GATE_DISCARDED,    /* status is a word that cannot be promoted */
-    GATE_REJECTED,     /* no reference of the kind that the metric asks for */
+    GATE_BASELINE, /* there is nothing to compare with, or status says baseline and it is not worse */
+    GATE_CRASHED,   /* status says so; the number, if any, counts for nothing */
+    GATE_DISCARDED, /* status is a word that cannot be promoted */
+    GATE_REJECTED,  /* no reference of the kind that the metric asks for */
 };
 
 enum gate_source { GATE_SOURCE_NONE, GATE_SOURCE_BEFORE, GATE_SOURCE_FRONTIER };
@@ -41,7 +41,7 @@ struct gate_answer {
     double reference;        /* NaN if there is none; so are the next two */
     double improvement; /* how much better than the reference, in the metric's good direction */
     double threshold;   /* the larger of the two that had to be exceeded */
-    char reason[256];   /* for the log: "0.981 is not below 0.979 (frontier) by more than 0.001" */
+    char reason[384];   /* for the log: "0.981 is not below 0.979 (frontier) by more than 0.001" */
 };
 
 /* Judges a result. `frontier` is the best value among the baseline and what was promoted so far. */

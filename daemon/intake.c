@@ -21,8 +21,14 @@
 #define FAULT_PAUSE_MAX_MS 60000
 #define SLICE_LIMIT        256
 #define SLICE_NS           10000000 /* of deciding or moving, in one turn of the loop */
-#define KNOWN_KEY_LIMIT    64
-#define KNOWN_KEY_SHOWN    100 /* characters; a key may be as long as a file, and these are kept */
+#define TOLD_LIMIT         64
+#define TOLD_SHOWN         100 /* characters; a key may be as long as a file, and these are kept */
+
+/* What was told of once. */
+struct told {
+    char *items[TOLD_LIMIT];
+    size_t count;
+};
 
 struct intake {
     uv_loop_t *loop;
@@ -33,8 +39,8 @@ struct intake {
     uint64_t patient_until;  /* uv_now() until which a result may wait for its patch */
     bool scanned;            /* a scan handed everything on, and nothing was dropped since */
     unsigned moves_left;     /* that could not be done */
-    char *warned_keys[KNOWN_KEY_LIMIT];
-    size_t warned_key_count;
+    struct told keys;        /* that are not known */
+    struct told words;       /* of statuses, likewise */
 };
 
 /* What was ruled on a file of a slice, until it is committed, told and moved. */
@@ -181,16 +187,35 @@ static int decide_slice(struct intake *intake, struct entry *entries, size_t cou
 
 /* ---- telling ---------------------------------------------------------------------------------- */
 
-static bool warn_of_key_once(struct intake *intake, const char *key)
+static bool tell_once(struct told *told, const char *word)
 {
-    for (size_t i = 0; i < intake->warned_key_count; i++) {
-        if (strcmp(intake->warned_keys[i], key) == 0)
+    for (size_t i = 0; i < told->count; i++) {
+        if (strcmp(told->items[i], word) == 0)
             return false;
     }
-    if (intake->warned_key_count == KNOWN_KEY_LIMIT)
+    if (told->count == TOLD_LIMIT)
         return false;
-    intake->warned_keys[intake->warned_key_count++] = memory_copy(key);
+    told->items[told->count++] = memory_copy(word);
     return true;
+}
+
+static void told_clear(struct told *told)
+{
+    for (size_t i = 0; i < told->count; i++)
+        free(told->items[i]);
+}
+
+static void tell_unknown_status(struct intake *intake, const struct entry *entry)
+{
+    const struct result *result = entry->ruling.result;
+    CLEANUP_TEXT struct text word = {0};
+
+    if (!result || result->status_known)
+        return;
+    text_append_line(&word, result->status_word, TOLD_SHOWN);
+    if (tell_once(&intake->words, text_string(&word)))
+        log_event(&event_unknown_status, LOG_TEXT("experiment", entry->ruling.experiment_id),
+                  LOG_TEXT("file", entry->file->name), LOG_TEXT("status", text_string(&word)));
 }
 
 static void tell_unknown_keys(struct intake *intake, const struct entry *entry)
@@ -204,8 +229,8 @@ static void tell_unknown_keys(struct intake *intake, const struct entry *entry)
         CLEANUP_TEXT struct text shown = {0};
 
         (void)value;
-        text_append_line(&shown, key, KNOWN_KEY_SHOWN);
-        if (warn_of_key_once(intake, text_string(&shown)))
+        text_append_line(&shown, key, TOLD_SHOWN);
+        if (tell_once(&intake->keys, text_string(&shown)))
             text_append_format(&keys, "%s%s", keys.length ? ", " : "", text_string(&shown));
     }
     if (keys.length)
@@ -263,6 +288,7 @@ static void tell(struct intake *intake, const struct entry *entry)
     if (entry->moved_before)
         return;
     tell_unknown_keys(intake, entry);
+    tell_unknown_status(intake, entry);
     log_event(queued ? &event_result_queued : &event_result_decided,
               LOG_TEXT("experiment", ruling->experiment_id),
               LOG_TEXT("metric", result ? result->metric : NULL),
@@ -517,8 +543,8 @@ void intake_free(struct intake *intake)
         return;
     operation_clear(&intake->again);
     spool_free(intake->spool);
-    for (size_t i = 0; i < intake->warned_key_count; i++)
-        free(intake->warned_keys[i]);
+    told_clear(&intake->keys);
+    told_clear(&intake->words);
     free(intake);
 }
 

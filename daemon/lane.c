@@ -9,10 +9,10 @@ struct gate_answer lane_judge(const struct config_metric *metric, const struct s
     struct result result = {
         .after = {.count = !isnan(row->after), .mean = row->after},
         .before = {.count = !isnan(row->before), .mean = row->before},
-        .status = result_status_parse(row->status),
         .status_word = row->status,
     };
 
+    result.status = result_status_parse(row->status, &result.status_known);
     return gate_judge(metric, &result, frontier);
 }
 

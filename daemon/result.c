@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define DEPTH_LIMIT       32
 #define VALUES_LIMIT      10000
@@ -20,10 +21,11 @@
 #define COMMIT_DIGITS_MIN 7
 #define COMMIT_DIGITS_MAX 40
 
-static const struct json_limits result_limits = {
+const struct json_limits result_limits = {
     .bytes = RESULT_SIZE_LIMIT,
     .depth = DEPTH_LIMIT,
     .values = VALUES_LIMIT,
+    .non_finite = true,
 };
 
 /* One file on its way to a result. */
@@ -190,7 +192,7 @@ static int read_status(struct reading *reading, const struct key *key, struct js
 
     if (!string || is_blank(string))
         return refuse(reading, key, value);
-    reading->result->status = result_status_parse(string);
+    reading->result->status = result_status_parse(string, &reading->result->status_known);
     reading->result->status_word = memory_copy(string);
     return 0;
 }
@@ -229,6 +231,46 @@ static double mean_of(const double *runs, size_t count)
     return (double)(sum / count) / scale;
 }
 
+/* NaN or an infinity somewhere in a value, NULL if there is none; `*name` is its key inside the value,
+ * if it has one. */
+static struct json_object *find_non_finite(struct json_object *value, const char **name)
+{
+    struct json_object *found = NULL;
+
+    if (json_object_is_type(value, json_type_double))
+        return isfinite(json_object_get_double(value)) ? NULL : value;
+    if (json_object_is_type(value, json_type_array)) {
+        for (size_t i = 0; !found && i < json_object_array_length(value); i++)
+            found = find_non_finite(json_object_array_get_idx(value, i), name);
+    } else if (json_object_is_type(value, json_type_object)) {
+        json_object_object_foreach(value, key, item)
+        {
+            if (found)
+                break;
+            *name = key;
+            found = find_non_finite(item, name);
+        }
+    }
+    return found;
+}
+
+/* RFC 8259 has no such numbers. They are read all the same, to be told of by their key. */
+static int refuse_non_finite(struct reading *reading, const char *key, struct json_object *value)
+{
+    CLEANUP_TEXT struct text inner = {0};
+    const char *name = NULL;
+    struct json_object *found = find_non_finite(value, &name);
+
+    if (!found)
+        return 0;
+    if (name)
+        text_append_line(&inner, name, 60);
+    return complain(reading, key,
+                    "found %s%s%s%s, a finite number would do, or null where there is none",
+                    json_object_to_json_string(found), name ? " in '" : "", text_string(&inner),
+                    name ? "'" : "");
+}
+
 static int read_measurement(struct reading *reading, const struct key *key,
                             struct json_object *value, struct measurement *measurement)
 {
@@ -261,7 +303,11 @@ static int read_numbers(struct reading *reading, const struct key *key, struct j
 {
     struct error odd;
     struct reading lenient = *reading;
+    bool odd_is_none = reading->result->status == RESULT_CRASHED &&
+                       measurement == &reading->result->after;
 
+    if (!odd_is_none && refuse_non_finite(reading, key->name, value) < 0)
+        return -1;
     if (metric_counts(reading->result))
         return read_measurement(reading, key, value, measurement);
     lenient.error = &odd;
@@ -344,6 +390,8 @@ static int read_details(struct reading *reading, const struct key *key, struct j
 {
     if (!json_object_is_type(value, json_type_object))
         return refuse(reading, key, value);
+    if (refuse_non_finite(reading, key->name, value) < 0)
+        return -1;
     json_object_object_foreach(value, name, item)
     {
         CLEANUP_TEXT struct text line = {0};
@@ -367,12 +415,13 @@ static const struct key keys[] = {
      "1 to 100 of A-Z, a-z, 0-9, '.', '_', '-', beginning with a letter or digit, without '..' and "
      "not ending in '.' or '.lock',"},
     {"status", false, read_status,
-     "a word such as ok, keep, baseline, discard, crash, error, timeout or oom"},
+     "a word such as ok, keep, baseline, discarded, crashed, timeout or oom"},
     {"hypothesis", true, read_hypothesis, "a text of 1 to 10,000 characters"},
     {"title", false, read_title, "a text of one line"},
     {"metric", true, read_metric, "the name of a configured metric"},
-    {"metric_after", false, read_metric_after, "a number or a list of numbers"},
-    {"metric_before", false, read_metric_before, "a number or a list of numbers"},
+    {"metric_after", false, read_metric_after, "a number that a double can hold or a list of them"},
+    {"metric_before", false, read_metric_before,
+     "a number that a double can hold or a list of them"},
     {"commit", false, read_commit, "a text of 7 to 40 hex digits"},
     {"repository", false, read_repository, "the path of one of the configured sources"},
     {"patch", false, read_patch,
@@ -438,8 +487,10 @@ static int read_rest(struct reading *reading)
 {
     struct result *result = reading->result;
 
-    if (!result->status_word)
+    if (!result->status_word) {
         result->status_word = memory_copy("ok");
+        result->status_known = true;
+    }
     if (metric_counts(result) && result->after.count == 0)
         return complain(reading, "metric_after",
                         "found nothing, a number or a list of numbers would do (only a result that "
@@ -447,7 +498,7 @@ static int read_rest(struct reading *reading)
     return check_change(reading);
 }
 
-static void keep_unknown(struct reading *reading)
+static int keep_unknown(struct reading *reading)
 {
     json_object_object_foreach(reading->root, name, value)
     {
@@ -457,10 +508,13 @@ static void keep_unknown(struct reading *reading)
             i++;
         if (i < KEY_COUNT)
             continue;
+        if (refuse_non_finite(reading, name, value) < 0)
+            return -1;
         if (!reading->result->unknown)
             reading->result->unknown = json_object_new_object();
         json_object_object_add(reading->result->unknown, name, json_object_get(value));
     }
+    return 0;
 }
 
 static void json_freep(struct json_object **json)
@@ -502,9 +556,8 @@ int result_parse(struct result **result, char **experiment_id, const char *file_
     reading.root = root;
     status = read_keys(&reading);
     *experiment_id = memory_copy(local->experiment_id);
-    if (status < 0 || read_rest(&reading) < 0)
+    if (status < 0 || read_rest(&reading) < 0 || keep_unknown(&reading) < 0)
         return -1;
-    keep_unknown(&reading);
     *result = TAKE(local);
     return 0;
 }
@@ -556,19 +609,100 @@ enum result_format result_format(const char *file_name)
     return RESULT_FORMAT_NONE;
 }
 
-enum result_status result_status_parse(const char *word)
-{
-    static const struct {
-        const char *word;
-        enum result_status status;
-    } words[] = {
-        {"ok", RESULT_OK},           {"keep", RESULT_OK},         {"baseline", RESULT_BASELINE},
-        {"crash", RESULT_CRASHED},   {"crashed", RESULT_CRASHED}, {"error", RESULT_CRASHED},
-        {"timeout", RESULT_CRASHED}, {"oom", RESULT_CRASHED},
-    };
+struct status_word {
+    const char *word;
+    enum result_status status;
+    bool alone; /* counts only where it is all there is */
+};
 
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-        if (strcmp(words[i].word, word) == 0)
-            return words[i].status;
-    return RESULT_DISCARDED;
+static const struct status_word status_words[] = {
+    {"ok", RESULT_OK, false},
+    {"keep", RESULT_OK, false},
+    {"kept", RESULT_OK, false},
+    {"accept", RESULT_OK, false},
+    {"accepted", RESULT_OK, false},
+    {"approve", RESULT_OK, false},
+    {"approved", RESULT_OK, false},
+    {"improve", RESULT_OK, false},
+    {"improved", RESULT_OK, false},
+    {"best", RESULT_OK, false},
+    {"success", RESULT_OK, false},
+    {"succeeded", RESULT_OK, false},
+    {"finished", RESULT_OK, false},
+    {"complete", RESULT_OK, false},
+    {"completed", RESULT_OK, false},
+    {"done", RESULT_OK, false},
+    {"yes", RESULT_OK, true},
+    {"true", RESULT_OK, true},
+    {"1", RESULT_OK, true},
+    {"baseline", RESULT_BASELINE, false},
+    {"crash", RESULT_CRASHED, false},
+    {"crashed", RESULT_CRASHED, false},
+    {"fail", RESULT_CRASHED, false},
+    {"failed", RESULT_CRASHED, false},
+    {"error", RESULT_CRASHED, true},
+    {"timeout", RESULT_CRASHED, false},
+    {"oom", RESULT_CRASHED, false},
+    {"killed", RESULT_CRASHED, false},
+    {"invalid", RESULT_CRASHED, false},
+    {"discard", RESULT_DISCARDED, false},
+    {"discarded", RESULT_DISCARDED, false},
+    {"reject", RESULT_DISCARDED, false},
+    {"rejected", RESULT_DISCARDED, false},
+    {"revert", RESULT_DISCARDED, false},
+    {"reverted", RESULT_DISCARDED, false},
+    {"rollback", RESULT_DISCARDED, false},
+    {"skip", RESULT_DISCARDED, false},
+    {"skipped", RESULT_DISCARDED, false},
+    {"noop", RESULT_DISCARDED, false},
+    {"not", RESULT_DISCARDED, false},
+    {"neutral", RESULT_DISCARDED, true},
+    {"no", RESULT_DISCARDED, true},
+    {"false", RESULT_DISCARDED, true},
+    {"0", RESULT_DISCARDED, true},
+};
+
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool is_letter_or_digit(char c)
+{
+    return is_letter(c) || (c >= '0' && c <= '9');
+}
+
+static const struct status_word *find_status_word(const char *word, size_t length, bool alone)
+{
+    for (size_t i = 0; i < sizeof(status_words) / sizeof(status_words[0]); i++)
+        if (strlen(status_words[i].word) == length && (alone || !status_words[i].alone) &&
+            strncasecmp(status_words[i].word, word, length) == 0)
+            return &status_words[i];
+    return NULL;
+}
+
+enum result_status result_status_parse(const char *words, bool *known)
+{
+    static const unsigned ranks[] = {
+        [RESULT_OK] = 0, [RESULT_BASELINE] = 1, [RESULT_DISCARDED] = 2, [RESULT_CRASHED] = 3};
+    const struct status_word *counts, *found;
+    const char *end = words + strlen(words);
+
+    while (end > words && !is_letter_or_digit(end[-1]))
+        end--;
+    while (words < end && !is_letter_or_digit(*words))
+        words++;
+    counts = find_status_word(words, (size_t)(end - words), true);
+    while (!(counts && counts->alone) && words < end) {
+        size_t length = 0;
+
+        while (words + length < end && is_letter(words[length]))
+            length++;
+        found = find_status_word(words, length, false);
+        if (found && (!counts || ranks[found->status] > ranks[counts->status]))
+            counts = found;
+        words += length > 0 ? length : 1;
+    }
+    *known = counts != NULL;
+    return counts ? counts->status : RESULT_DISCARDED;
 }

@@ -9,6 +9,7 @@
  */
 
 #include "common/error.h"
+#include "common/json.h"
 
 #include <json-c/json.h>
 #include <stdbool.h>
@@ -16,12 +17,15 @@
 
 #define RESULT_SIZE_LIMIT (4u * 1024 * 1024)
 
+/* What a result file may hold. NaN and Infinity are told of by their key. */
+extern const struct json_limits result_limits;
+
 /* How the experimenter says it ended: only the first three may change a frontier. */
 enum result_status {
-    RESULT_OK,        /* ok, keep */
+    RESULT_OK,        /* ok, keep, improved, finished ... */
     RESULT_BASELINE,  /* baseline */
-    RESULT_CRASHED,   /* crash, crashed, error, timeout, oom */
-    RESULT_DISCARDED, /* every other word */
+    RESULT_CRASHED,   /* crashed, failed, timeout, oom ... */
+    RESULT_DISCARDED, /* discarded, reverted, not ..., and what has no known word */
 };
 
 enum result_change {
@@ -46,6 +50,7 @@ struct result {
     struct measurement after;
     struct measurement before;
     enum result_status status;
+    bool status_known; /* whether it has a known word */
     char *status_word; /* as it was written; "ok" if it was not */
     enum result_change change;
     char *commit;                /* 7 to 40 lower-case hex digits; else NULL */
@@ -83,5 +88,7 @@ void result_freep(struct result **result);
 /* Whether the string can be an experiment_id. */
 bool result_id_valid(const char *experiment_id);
 
-/* Which status a word stands for. */
-enum result_status result_status_parse(const char *word);
+/* Which status some words stand for, and whether one of them is known. The case of letters does not
+ * matter, and words are split at what is no letter. Of the known words one for a crash counts before
+ * one for a discard, that before `baseline`, and that before the others. */
+enum result_status result_status_parse(const char *words, bool *known);

@@ -218,6 +218,7 @@ void ruling_clear(struct ruling *ruling)
 }
 
 static char no_scope[] = "";
+static char baseline[] = "baseline"; /* whatever else was written: it is looked for */
 
 struct store_result ruling_row(const struct ruling *ruling, const struct spool_file *file)
 {
@@ -226,7 +227,7 @@ struct store_result ruling_row(const struct ruling *ruling, const struct spool_f
         .experiment_id = ruling->experiment_id,
         .scope = no_scope,
         .metric = result->metric,
-        .status = result->status_word,
+        .status = result->status == RESULT_BASELINE ? baseline : result->status_word,
         .after = result->after.count ? result->after.mean : NAN,
         .before = result->before.count ? result->before.mean : NAN,
         .has_change = result->change != RESULT_CHANGE_NONE,

@@ -25,8 +25,6 @@
 #define SLICE_BYTES  (16u * 1024 * 1024)
 #define SLICE_NS     8000000u /* of listing or reading */
 #define NAMES_A_LOOK 64       /* names listed between two looks at the clock */
-#define DEPTH_LIMIT  32
-#define VALUES_LIMIT 10000
 #define NS_PER_MS    1000000
 
 static const struct log_event event_unlistable = {
@@ -51,15 +49,10 @@ uint64_t spool_now_ms(void)
 
 static bool is_whole_json(const struct spool_slot *slot)
 {
-    static const struct json_limits limits = {
-        .bytes = RESULT_SIZE_LIMIT,
-        .depth = DEPTH_LIMIT,
-        .values = VALUES_LIMIT,
-    };
     struct error error;
 
     return slot->file.bytes && result_format(slot->entry->name) == RESULT_FORMAT_JSON &&
-           json_check(slot->file.bytes, slot->file.length, &limits, &error) == 0;
+           json_check(slot->file.bytes, slot->file.length, &result_limits, &error) == 0;
 }
 
 /* Whether what was read may be less than what is there now: an event came meanwhile, and it is not one

@@ -44,6 +44,8 @@ static void check_measurement(const struct measurement *measurement)
 
 static void check(const struct result *result, const char *experiment_id)
 {
+    bool known;
+
     require(result_id_valid(result->experiment_id));
     require(strcmp(result->experiment_id, experiment_id) == 0);
     check_text(result->hypothesis);
@@ -51,7 +53,8 @@ static void check(const struct result *result, const char *experiment_id)
     check_text(result->metric);
     check_text(result->status_word);
     require(utf8_count(result->hypothesis) <= 10000);
-    require(result->status == result_status_parse(result->status_word));
+    require(result->status == result_status_parse(result->status_word, &known));
+    require(known == result->status_known);
     check_measurement(&result->after);
     check_measurement(&result->before);
     require(result->after.count > 0 || result->status >= RESULT_CRASHED);

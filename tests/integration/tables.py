@@ -86,9 +86,25 @@ def result_keys():
 
 
 def status_words():
-    """word: what it stands for."""
-    body = re.search(r"words\[\] = \{(.*?)\n    \};", source("daemon/result.c"), re.DOTALL)[1]
-    return dict(re.findall(r'\{"(\w+)", RESULT_(\w+)\}', body))
+    """word: (what it stands for, whether it counts only alone)"""
+    body = re.search(r"status_words\[\] = \{(.*?)\n\};", source("daemon/result.c"), re.DOTALL)[1]
+    rows = re.findall(r'\{"(\w+)", RESULT_(\w+), (true|false)\}', body)
+    return {word: (kind, alone == "true") for word, kind, alone in rows}
+
+
+def status_pattern():
+    """A regular expression for the statuses that may be promoted or are a baseline."""
+
+    def words(kinds, alone):
+        found = [word for word, row in status_words().items() if row[0] in kinds and row[1] == alone]
+        return "|".join("".join(f"[{c.upper()}{c}]" if c.isalpha() else c for c in word) for word in found)
+
+    good, bad = words(("OK", "BASELINE"), False), words(("CRASHED", "DISCARDED"), False)
+    begin, end, other = "(?<![A-Za-z])(?:", ")(?![A-Za-z])", "[^A-Za-z0-9]*"
+    return (
+        rf"^(?![\s\S]*{begin}{bad}{end})[\s\S]*{begin}{good}{end}"
+        rf"|^{other}(?:{words(('OK',), True)}){other}$"
+    )
 
 
 def events():

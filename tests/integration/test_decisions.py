@@ -75,13 +75,33 @@ def test_a_configured_baseline_is_the_first_reference(winnowd, project):
     [
         ("ok", "promoted"), ("keep", "promoted"),
         ("crash", "crashed"), ("crashed", "crashed"), ("error", "crashed"), ("timeout", "crashed"), ("oom", "crashed"),
-        ("discard", "discarded"), ("NEW_BEST", "discarded"), ("done", "discarded"), ("", "rejected"),
+        ("discard", "discarded"), ("not kept", "discarded"), ("TODO", "discarded"), ("", "rejected"),
+        ("FINISHED", "promoted"), ("NEW_BEST", "promoted"), ("Baseline", "baseline"), ("OOM-killed", "crashed"),
     ],
 )  # fmt: skip
 def test_status_words(winnowd, project, status, decision):
     winnowd.drop(result("first", 1.0))
     winnowd.drop(result("exp-1", 0.0, status=status, diff=project.tweak(WIDTH=65)))
     assert winnowd.once().decisions()["exp-1"] == decision
+
+
+def test_a_status_that_is_not_known_is_warned_of_once(winnowd):
+    drop_all(winnowd, [result(f"exp-{number}", number, status=word) for number, word in enumerate(
+        ["TODO", "ok", "TODO", "maybe later", "not ok"])])  # fmt: skip
+    log = winnowd.once()
+    assert log.decisions() == {
+        "exp-0": "discarded", "exp-1": "baseline", "exp-2": "discarded", "exp-3": "discarded", "exp-4": "discarded",
+    }  # fmt: skip
+    warned = log.all(msg="result has a status that is not known; it is discarded", level="warning")
+    assert [event["status"] for event in warned] == ["TODO", "maybe later"]
+    assert "may be promoted" in log.reasons()["exp-0"] and "may be promoted" not in log.reasons()["exp-4"]
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "[0.5, NaN]"])
+def test_a_crash_may_have_a_number_that_is_none(winnowd, number):
+    text = '{"experiment_id": "exp-1", "hypothesis": "h", "metric": "val_bpb", "status": "CRASHED", "metric_after": %s}'
+    winnowd.drop(text % number, name="exp-1.json")
+    assert winnowd.once().decisions() == {"exp-1": "crashed"}
 
 
 def test_a_crash_needs_no_number(winnowd):
@@ -96,7 +116,7 @@ def test_a_baseline_never_worsens_the_frontier(winnowd, project):
         result("lower", 0.8, status="baseline"), result("exp-2", 0.9, diff=project.tweak(DEPTH=13)),
     ])  # fmt: skip
     assert winnowd.once().decisions() == {
-        "first": "baseline", "again": "baseline", "exp-1": "discarded", "lower": "baseline", "exp-2": "discarded",
+        "first": "baseline", "again": "discarded", "exp-1": "discarded", "lower": "baseline", "exp-2": "discarded",
     }  # fmt: skip
 
 

@@ -142,7 +142,7 @@ def oracle(series, failing, metrics):
             if status in CRASHES:
                 return "crashed", None
             if status == "baseline":
-                return "baseline", None
+                return ("discarded" if frontier is not None and better(frontier, after) else "baseline"), None
             if status not in ("ok", "keep"):
                 return "discarded", None
             reference = reference_of(metric, better, before, frontier)

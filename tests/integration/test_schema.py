@@ -41,7 +41,13 @@ TOGETHER = [
     ({"status": "crash", "metric_after": GONE}, True),
     ({"status": "crash", "metric_after": "fast", "metric_before": [None]}, True),
     ({"status": "discard", "metric_after": GONE}, True),
-    ({"status": "Keep", "metric_after": GONE}, True),
+    ({"status": "Keep", "metric_after": GONE}, False),
+    ({"status": "NEW_BEST", "metric_after": GONE}, False),
+    ({"status": "yes!", "metric_after": GONE}, False),
+    ({"status": "not the best", "metric_after": GONE}, True),
+    ({"status": "OK, but OOM", "metric_after": GONE}, True),
+    ({"status": "keeper", "metric_after": GONE}, True),
+    ({"status": "yes it is", "metric_after": GONE}, True),
     ({"status": "keep", "metric_after": GONE}, False),
     ({"status": None, "metric_after": GONE}, False),
 ]
@@ -77,12 +83,16 @@ def test_a_result_is_judged_alike(winnowd):
         assert taken == verdict, f"the parser on {content!r}: {status} {said}{complained}"
 
 
+def refuse(constant):
+    raise ValueError(f"{constant} is no JSON")
+
+
 def corpus():
     """Files of the fuzzer's corpus that any JSON parser reads alike."""
     for path in sorted((harness.ROOT / "tests/fuzz/corpus/result").iterdir()):
         if path.suffix == "":
             try:
-                yield path, json.loads(path.read_text(encoding="utf-8"))
+                yield path, json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
             except ValueError:
                 continue
 

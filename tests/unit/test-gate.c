@@ -254,10 +254,12 @@ static void test_words_and_lists(void **state)
          GATE_BASELINE},
         {FILE_WITH("\"metric_after\": 5, \"status\": \"keep\""), GATE_NOT_IMPROVED, GATE_IMPROVED,
          GATE_BASELINE},
-        {FILE_WITH("\"metric_after\": 5, \"status\": \"baseline\""), GATE_BASELINE, GATE_BASELINE,
+        {FILE_WITH("\"metric_after\": 5, \"status\": \"baseline\""), GATE_NOT_IMPROVED,
+         GATE_BASELINE, GATE_BASELINE},
+        {FILE_WITH("\"metric_after\": 1, \"status\": \"Baseline\""), GATE_BASELINE, GATE_BASELINE,
          GATE_BASELINE},
-        {FILE_WITH("\"metric_after\": 5, \"metric_before\": 7, \"status\": \"baseline\""),
-         GATE_BASELINE, GATE_BASELINE, GATE_BASELINE},
+        {FILE_WITH("\"metric_after\": 0.5, \"metric_before\": 0.1, \"status\": \"baseline\""),
+         GATE_BASELINE, GATE_NOT_IMPROVED, GATE_BASELINE},
         {FILE_WITH("\"metric_after\": 0.0, \"status\": \"crash\""), GATE_CRASHED, GATE_CRASHED,
          GATE_CRASHED},
         {FILE_WITH("\"metric_after\": 0.0, \"metric_before\": 9, \"status\": \"oom\""),
@@ -265,7 +267,7 @@ static void test_words_and_lists(void **state)
         {FILE_WITH("\"status\": \"timeout\""), GATE_CRASHED, GATE_CRASHED, GATE_CRASHED},
         {FILE_WITH("\"metric_after\": 0.0, \"status\": \"discard\""), GATE_DISCARDED,
          GATE_DISCARDED, GATE_DISCARDED},
-        {FILE_WITH("\"metric_after\": 1e9, \"status\": \"NEW_BEST\""), GATE_DISCARDED,
+        {FILE_WITH("\"metric_after\": 1e9, \"status\": \"NEW_LOW\""), GATE_DISCARDED,
          GATE_DISCARDED, GATE_DISCARDED},
     };
 
@@ -326,7 +328,7 @@ static void test_a_long_name_and_word_fit(void **state)
 {
     char name[400], word[400];
     struct config_metric metric = {.name = name, .reference = METRIC_REFERENCE_BEFORE};
-    struct result result = {.status = RESULT_OK, .status_word = word};
+    struct result result = {.status = RESULT_OK, .status_known = true, .status_word = word};
 
     memset(name, 'n', sizeof(name) - 1);
     memset(word, 'w', sizeof(word) - 1);
@@ -343,6 +345,10 @@ static void test_a_long_name_and_word_fit(void **state)
     answer = gate_judge(&metric, &result, (struct gate_frontier){true, 1});
     assert_true(utf8_valid(answer.reason, strlen(answer.reason), NULL));
     assert_int_equal(strlen(answer.reason), strlen("status is ") + 59 * 4 + strlen("…"));
+    result.status_known = false;
+    answer = gate_judge(&metric, &result, (struct gate_frontier){true, 1});
+    assert_non_null(strstr(answer.reason, "not known; ok, keep, improved"));
+    assert_non_null(strstr(answer.reason, "may be promoted"));
 }
 
 static void test_better(void **state)

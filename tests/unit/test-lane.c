@@ -107,9 +107,11 @@ static void test_a_row_is_judged_as_its_result(void **state)
         {"ok", 0.5, 0.25, {true, 1}, GATE_NOT_IMPROVED, GATE_SOURCE_BEFORE},
         {"ok", 0.5, NAN, {false, 0}, GATE_BASELINE, GATE_SOURCE_NONE},
         {"baseline", 0.5, NAN, {true, 1}, GATE_BASELINE, GATE_SOURCE_NONE},
+        {"baseline", 2, NAN, {true, 1}, GATE_NOT_IMPROVED, GATE_SOURCE_FRONTIER},
         {"crash", NAN, NAN, {true, 1}, GATE_CRASHED, GATE_SOURCE_NONE},
         {"crash", 0, NAN, {true, 1}, GATE_CRASHED, GATE_SOURCE_NONE},
-        {"NEW_BEST", 0, NAN, {true, 1}, GATE_DISCARDED, GATE_SOURCE_NONE},
+        {"NEW_LOW", 0, NAN, {true, 1}, GATE_DISCARDED, GATE_SOURCE_NONE},
+        {"Improved", 0.5, NAN, {true, 1}, GATE_IMPROVED, GATE_SOURCE_FRONTIER},
     };
     const struct config_metric metric = {.name = name};
 

@@ -155,7 +155,7 @@ static void yaml_refuses_with_the_line(void **state)
 {
     refuse("a.yml", YAML_HEAD "metric_after: '0.5'\n",
            "line 4, column 1: metric_after: found "
-           "\"0.5\", a number or a list of numbers");
+           "\"0.5\", a number that a double can hold");
     refuse("a.yml", YAML_HEAD "metric_after: .nan\n", "line 4, column 1: metric_after");
     refuse("a.yml", YAML_HEAD "metric_after: 0x10\n", "metric_after");
     refuse("a.yml", YAML_HEAD "metric_after: 1_000\n", "metric_after");
@@ -178,10 +178,10 @@ static void json_refuses_with_the_key(void **state)
     refuse("a.json", "{\"experiment_id\":\"a\",\"hypothesis\":\"b\"}", "metric: found no such key");
     refuse("a.json", "{\"a\":1,\"a\":2}", "duplicate");
     refuse("a.json", "{'a':1}", "line 1");
-    refuse("a.json", "{\"a\":NaN}", "line 1");
+    refuse("a.json", "{\"a\":nan}", "line 1");
     refuse("a.json", "", "line 1");
     refuse_with("\"metric_after\":\"fast\",",
-                "metric_after: found \"fast\", a number or a list of numbers would do");
+                "metric_after: found \"fast\", a number that a double can hold or a list of them would do");
     refuse_with("\"metric_after\":1e400,", "line 1");
     refuse_with("\"metric_after\":[],", "metric_after: found an empty list");
     refuse_with("\"metric_after\":[1,\"2\"],", "metric_after: found \"2\"");
@@ -230,8 +230,8 @@ static void the_mean_does_not_overflow(void **state)
 /* Only ok, keep and baseline need a number that means something. */
 static void a_crash_needs_no_number(void **state)
 {
-    static const char *const words[] = {"crash", "crashed", "error", "timeout",
-                                        "oom",   "discard", "OK",    "whatever"};
+    static const char *const words[] = {"crash", "crashed", "error",  "timeout",
+                                        "oom",   "discard", "Not ok", "whatever"};
 
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         CLEANUP_FREE char *none = memory_format("\"status\":\"%s\",", words[i]);
@@ -373,6 +373,120 @@ static void formats_by_ending(void **state)
     assert_int_equal(result_format(""), RESULT_FORMAT_NONE);
 }
 
+/* Case does not matter, words are split at what is no letter, the worst of them counts. */
+static void status_words(void **state)
+{
+    static const struct {
+        const char *words;
+        enum result_status status;
+        bool known;
+    } rows[] = {
+        {"ok", RESULT_OK, true},
+        {"OK", RESULT_OK, true},
+        {"Keep", RESULT_OK, true},
+        {"kept", RESULT_OK, true},
+        {"ACCEPTED", RESULT_OK, true},
+        {"accept", RESULT_OK, true},
+        {"approve", RESULT_OK, true},
+        {"approved", RESULT_OK, true},
+        {"improve", RESULT_OK, true},
+        {"improved", RESULT_OK, true},
+        {"NEW_BEST", RESULT_OK, true},
+        {"success", RESULT_OK, true},
+        {"SUCCEEDED", RESULT_OK, true},
+        {"FINISHED", RESULT_OK, true},
+        {"complete", RESULT_OK, true},
+        {"COMPLETED", RESULT_OK, true},
+        {"done", RESULT_OK, true},
+        {"yes", RESULT_OK, true},
+        {"True", RESULT_OK, true},
+        {"1", RESULT_OK, true},
+        {" keep (seed 2) ", RESULT_OK, true},
+        {"\xe2\x9c\x85 keep", RESULT_OK, true},
+        {"keep: error bars overlap", RESULT_OK, true},
+        {"Baseline", RESULT_BASELINE, true},
+        {"keep/baseline", RESULT_BASELINE, true},
+        {"CRASHED", RESULT_CRASHED, true},
+        {"crash", RESULT_CRASHED, true},
+        {"FAILED", RESULT_CRASHED, true},
+        {"fail", RESULT_CRASHED, true},
+        {"Error", RESULT_CRASHED, true},
+        {"timeout", RESULT_CRASHED, true},
+        {"OOM-killed", RESULT_CRASHED, true},
+        {"invalid", RESULT_CRASHED, true},
+        {"baseline crashed", RESULT_CRASHED, true},
+        {"discard (crash)", RESULT_CRASHED, true},
+        {"discard", RESULT_DISCARDED, true},
+        {"REJECTED", RESULT_DISCARDED, true},
+        {"revert", RESULT_DISCARDED, true},
+        {"rollback", RESULT_DISCARDED, true},
+        {"skipped", RESULT_DISCARDED, true},
+        {"noop", RESULT_DISCARDED, true},
+        {"not kept", RESULT_DISCARDED, true},
+        {"discarded, not the baseline", RESULT_DISCARDED, true},
+        {"neutral", RESULT_DISCARDED, true},
+        {"no", RESULT_DISCARDED, true},
+        {"FALSE", RESULT_DISCARDED, true},
+        {"0", RESULT_DISCARDED, true},
+        {"no change", RESULT_DISCARDED, false},
+        {"10", RESULT_DISCARDED, false},
+        {"keeper", RESULT_DISCARDED, false},
+        {"TODO", RESULT_DISCARDED, false},
+        {"?", RESULT_DISCARDED, false},
+        {"yes and 1", RESULT_DISCARDED, false},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        bool known;
+        enum result_status status = result_status_parse(rows[i].words, &known);
+
+        if (status != rows[i].status || known != rows[i].known)
+            fail_msg("%s: %d, known %d", rows[i].words, status, known);
+    }
+}
+
+/* As Python's json writes what a diverged run has left. */
+static void numbers_that_are_none(void **state)
+{
+    static const char *const numbers[] = {"NaN", "Infinity", "-Infinity", "[0.5, NaN]"};
+
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        CLEANUP_FREE char *crashed = memory_format("\"metric_after\":%s,\"status\":\"Crashed\",",
+                                                   numbers[i]);
+        CLEANUP_FREE char *after = memory_format("\"metric_after\":%s,", numbers[i]);
+        CLEANUP_FREE char *discarded = memory_format("\"status\":\"discard\",%s", after);
+        CLEANUP_FREE char *before = memory_format("%s\"metric_before\":%s,\"status\":\"crash\",",
+                                                  AFTER, numbers[i]);
+        CLEANUP_FREE char *details = memory_format("%s\"details\":{\"grad_norm\":%s},", AFTER,
+                                                   i < 3 ? numbers[i] : "NaN");
+        CLEANUP_FREE char *unknown = memory_format("%s\"more\":[{\"loss\":%s}],", AFTER,
+                                                   numbers[i]);
+        CLEANUP(result_freep) struct result *result = parse_with(crashed);
+
+        assert_int_equal(result->status, RESULT_CRASHED);
+        assert_int_equal(result->after.count, 0);
+        refuse_with(after, "metric_after: found ");
+        refuse_with(discarded, "metric_after: found ");
+        refuse_with(before, ", a finite number would do, or null where there is none");
+        refuse_with(details, " in 'grad_norm', a finite number would do, or null");
+        refuse_with(unknown, "more: found ");
+    }
+}
+
+static void numbers_that_a_double_cannot_hold(void **state)
+{
+    static const char *const numbers[] = {"1e400", "-1e400", "1e-400", "-1e-400"};
+
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        CLEANUP_FREE char *json = memory_format("\"metric_after\":%s,", numbers[i]);
+        CLEANUP_FREE char *yaml = memory_format(
+            "experiment_id: e\nhypothesis: h\nmetric: m\nmetric_after: %s\n", numbers[i]);
+
+        refuse_with(json, numbers[i]);
+        refuse("a.yaml", yaml, "metric_after: found ");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -391,6 +505,9 @@ int main(void)
         cmocka_unit_test(one_change_at_most),
         cmocka_unit_test(a_patch_is_a_plain_name),
         cmocka_unit_test(formats_by_ending),
+        cmocka_unit_test(status_words),
+        cmocka_unit_test(numbers_that_are_none),
+        cmocka_unit_test(numbers_that_a_double_cannot_hold),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

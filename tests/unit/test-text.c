@@ -105,11 +105,12 @@ static void test_number_round_trip(void **state)
 
 static void test_number_parse(void **state)
 {
-    static const char *const good[] = {"0",    "-0",   "1",        "10",    "0.5",
-                                       "1e-5", "1E+5", "-12.5e10", "1e-400"};
+    static const char *const good[] = {"0",    "-0",       "1",      "10",     "0.5",      "1e-5",
+                                       "1E+5", "-12.5e10", "1e-320", "0e-400", "-0.0e-999"};
     static const char *const bad[] = {
-        "",   "-",   "+1",    ".5",  "5.",    "01", "1e",  "1e+", "0x10", "inf",  "nan",    " 1",
-        "1 ", "1,5", "1_000", "--1", "1e400", "1f", "1.e", "-.5", "1e5.", "-inf", "-1e999", "\n1"};
+        "",    "-",   "+1",   ".5",   "5.",     "01",    "1e",     "1e+",     "0x10",
+        "inf", "nan", " 1",   "1 ",   "1,5",    "1_000", "--1",    "1e400",   "1f",
+        "1.e", "-.5", "1e5.", "-inf", "-1e999", "\n1",   "1e-400", "-1e-400", "0.0001e-330"};
     double number = 42;
 
     for (size_t i = 0; i < COUNT(good); i++) {
