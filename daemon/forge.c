@@ -6,6 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Gitea and Forgejo keep it in a column of that size; git below, in a file name, to which ".lock" is added. */
+size_t forge_branch_limit(enum forge_kind kind)
+{
+    static const size_t limits[] = {[FORGE_GITEA] = 100, [FORGE_LOCAL] = 200};
+
+    return limits[kind];
+}
+
 bool forge_hash_valid(const char *string)
 {
     size_t length = string ? strspn(string, "0123456789abcdef") : 0;

@@ -23,6 +23,9 @@
 #include <stdint.h>
 #include <uv.h>
 
+/* How many bytes the name of a branch may have there, prefix included. */
+size_t forge_branch_limit(enum forge_kind kind);
+
 #define FORGE_HASH_SIZE 65 /* room for a SHA-256 object name */
 
 /* Whether the string is a whole object name: 40 or 64 lower-case hex digits. NULL is none. */

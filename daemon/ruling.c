@@ -2,6 +2,7 @@
 
 #include "common/memory.h"
 #include "common/text.h"
+#include "daemon/forge.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -56,6 +57,25 @@ static void rule_unknown_metric(struct ruling *ruling, const struct config *conf
     rule(ruling, DECISION_REJECTED, text_string(&reason));
 }
 
+/* Whether the forge can have a branch of that name; if not, it is ruled on. */
+static bool fits_forge(struct ruling *ruling, const struct config *config)
+{
+    size_t limit = forge_branch_limit(config->forge.kind);
+    size_t prefix = strlen(config->forge.branch_prefix);
+    size_t length = strlen(ruling->experiment_id);
+    CLEANUP_TEXT struct text reason = {0};
+
+    if (prefix + length <= limit)
+        return true;
+    text_append_format(
+        &reason,
+        "experiment_id: found one of %zu characters, at most %zu would do, as a branch at "
+        "this forge has at most %zu bytes with forge.branch_prefix in front",
+        length, prefix < limit ? limit - prefix : 0, limit);
+    rule(ruling, DECISION_REJECTED, text_string(&reason));
+    return false;
+}
+
 /* Whether the file can be read as a result at all; if not, it is ruled on. */
 static bool read_result(struct ruling *ruling, const struct config *config,
                         const struct spool_file *file)
@@ -78,6 +98,8 @@ static bool read_result(struct ruling *ruling, const struct config *config,
         rule(ruling, DECISION_REJECTED, error.message);
         return false;
     }
+    if (!fits_forge(ruling, config))
+        return false;
     ruling->metric = config_metric(config, ruling->result->metric);
     if (!ruling->metric) {
         rule_unknown_metric(ruling, config);

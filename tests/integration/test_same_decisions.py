@@ -26,7 +26,7 @@ ROUNDS = int(os.environ.get("WINNOWD_ROUNDS", "4"))
 SEED = os.environ.get("WINNOWD_SEED", "a night")
 
 CRASHES = ["crash", "crashed", "error", "timeout", "oom"]
-OTHER_WORDS = ["discard", "NEW_BEST", "done"]
+OTHER_WORDS = ["discard", "NEW_LOW", "not done"]
 # What a change brings decides how long its validation takes and how it ends.
 CHECK = """#!/bin/sh
 [ ! -e delay ] || sleep "$(cat delay)"

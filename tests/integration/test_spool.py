@@ -128,6 +128,18 @@ def test_an_id_that_can(winnowd, experiment_id):
     assert winnowd.once().decisions() == {experiment_id: "baseline"}
 
 
+def test_an_id_that_makes_a_branch_too_long_for_the_forge(winnowd):
+    """200 bytes with a bare repository, prefix included; a file name has no more than 255."""
+    prefix = "p" * 110 + "/"
+    winnowd.configure(forge={"branch_prefix": prefix})
+    winnowd.drop(result("a" * 90, 1.0), name="long.json")
+    winnowd.drop(result("a" * 89, 1.0), name="fits.json")
+    log = winnowd.once()
+    assert log.decisions() == {"a" * 90: "rejected", "a" * 89: "baseline"}
+    assert "experiment_id: found one of 90 characters, at most 89 would do" in log.reasons()["a" * 90]
+    assert list(winnowd.rejected()) == ["long.json"]
+
+
 def test_a_file_that_is_too_large(winnowd):
     winnowd.drop(json.dumps(result("e", 1.0)) + " " * MANY, name="large.json")
     winnowd.drop(result("right", 1.0))

@@ -42,12 +42,13 @@ static int read_patch(void *data, const char *name, size_t limit, char **bytes, 
 
 static struct ruling rule(struct spool_file *file, struct reading reading)
 {
-    char name[] = "val_bpb";
+    char name[] = "val_bpb", prefix[] = "experiment/";
     struct config_metric metric = {.name = name, .direction = METRIC_MINIMIZE};
     struct config config = {.metrics = &metric, .metric_count = 1};
     struct ruling ruling;
     struct error error;
 
+    config.forge.branch_prefix = prefix;
     if (ruling_make(&ruling, &config, NULL, file, read_patch, &reading, &error) < 0)
         fail_msg("%s", error.message);
     return ruling;
@@ -91,11 +92,48 @@ static void a_file_that_cannot_be_read(void **state)
     }
 }
 
+/* Gitea's names of branches have 100 bytes, those of a bare repository may be as long as files' names. */
+static void a_branch_that_is_too_long(void **state)
+{
+    static const struct {
+        enum forge_kind kind;
+        size_t length;
+        enum decision decision;
+    } rows[] = {
+        {FORGE_GITEA, 89, DECISION_QUEUED},
+        {FORGE_GITEA, 90, DECISION_REJECTED},
+        {FORGE_LOCAL, 100, DECISION_QUEUED},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char name[] = "a.json", id[101] = "", prefix[] = "experiment/", metric_name[] = "m";
+        struct config_metric metric = {.name = metric_name};
+        struct config config = {.metrics = &metric, .metric_count = 1};
+        CLEANUP_FREE char *bytes = NULL;
+        struct spool_file file = {.name = name};
+        CLEANUP(ruling_clear) struct ruling ruling = {0};
+        struct error error;
+
+        config.forge.kind = rows[i].kind;
+        config.forge.branch_prefix = prefix;
+        memset(id, 'x', rows[i].length);
+        file.bytes = bytes = memory_format(
+            "{\"experiment_id\":\"%s\",\"hypothesis\":\"h\",\"metric\":\"m\",\"metric_after\":1}",
+            id);
+        file.length = strlen(bytes);
+        assert_int_equal(ruling_make(&ruling, &config, NULL, &file, read_patch, NULL, &error), 0);
+        assert_int_equal(ruling.decision, rows[i].decision);
+        if (ruling.decision == DECISION_REJECTED)
+            assert_non_null(strstr(ruling.reason, "100 bytes"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_in_the_way),
         cmocka_unit_test(a_file_that_cannot_be_read),
+        cmocka_unit_test(a_branch_that_is_too_long),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
