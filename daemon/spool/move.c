@@ -18,10 +18,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NAME_LIMIT    255
-#define SUFFIX_LIMIT  16
-#define TRIES         1000000
-#define REASON_ENDING ".reason"
+#define NAME_LIMIT       255
+#define SUFFIX_LIMIT     16
+#define TRIES            (1u << 30)
+#define ON_THE_WAY_LIMIT 4096
+#define REASON_ENDING    ".reason"
 
 static const struct log_event event_swapped = {
     .message = "a file in the spool was replaced while it was moved",
@@ -104,6 +105,36 @@ static void make_name(char *buffer, size_t size, const char *name, unsigned try,
     snprintf(buffer, size, "%.*s%s", (int)keep, name, suffix);
 }
 
+static bool is_taken(const struct place *place, const char *name, unsigned try, size_t reserve)
+{
+    char candidate[NAME_LIMIT + 1];
+    struct stat status;
+
+    make_name(candidate, sizeof(candidate), name, try, reserve);
+    return fstatat(place->descriptor, candidate, &status, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* The first try whose name is free: numbers are given one after the other, so that it is found by
+ * halves. Where somebody has taken files away it is one that is free. */
+static unsigned first_free(const struct place *place, const char *name, size_t reserve)
+{
+    unsigned taken = 0, free = 1;
+
+    while (free < TRIES && is_taken(place, name, free, reserve)) {
+        taken = free;
+        free *= 2;
+    }
+    while (free - taken > 1) {
+        unsigned middle = taken + (free - taken) / 2;
+
+        if (is_taken(place, name, middle, reserve))
+            taken = middle;
+        else
+            free = middle;
+    }
+    return free;
+}
+
 /* Not every file system knows RENAME_NOREPLACE; the daemon alone writes where these moves go. */
 static int rename_to_free(int from, const char *name, int to, const char *new_name)
 {
@@ -172,7 +203,7 @@ static int move_to_free(int directory, const char *name, const struct place *pla
     size_t reserve = reason ? strlen(REASON_ENDING) : 0;
     char candidate[NAME_LIMIT + 1];
 
-    for (unsigned try = 1; try < TRIES; try++) {
+    for (unsigned try = first_free(place, name, reserve); try < TRIES; try++) {
         struct stat status;
         int taken = 0;
 
@@ -201,21 +232,23 @@ static int move_to_free(int directory, const char *name, const struct place *pla
     return fail(error, "move", name);
 }
 
-/* Where a file lies that was moved before a crash, and what became of it was not written down. */
+/* Where a file lies that was moved before a crash, and what became of it was not written down: among the
+ * last that were moved under its name, as no more than a slice or two are ever on the way. */
 static char *find_moved(struct spool *spool, const struct spool_move *move)
 {
     CLEANUP(close_place) struct place place = {.descriptor = -1};
     char candidate[NAME_LIMIT + 1];
     struct stat status;
     struct error ignored;
+    unsigned free;
 
     if (open_place(&place, spool, move->place, move->day, &ignored) < 0)
         return NULL;
-    for (unsigned try = 1; try < TRIES; try++) {
+    free = first_free(&place, move->name, 0);
+    for (unsigned try = free - 1; try > 0 && free - try <= ON_THE_WAY_LIMIT; try--) {
         make_name(candidate, sizeof(candidate), move->name, try, 0);
-        if (fstatat(place.descriptor, candidate, &status, AT_SYMLINK_NOFOLLOW) < 0)
-            return NULL;
-        if (status.st_ino == move->inode)
+        if (fstatat(place.descriptor, candidate, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+            status.st_ino == move->inode)
             return memory_format("%s/%s", place.path, candidate);
     }
     return NULL;

@@ -7,6 +7,13 @@
 #include <sys/syscall.h>
 
 static int rename_errno;
+static unsigned looks; /* fstatat() calls */
+
+int fstatat(int directory, const char *path, struct stat *status, int flags)
+{
+    looks++;
+    return syscall(SYS_newfstatat, directory, path, status, flags);
+}
 
 int renameat2(int old_directory, const char *old, int new_directory, const char *new,
               unsigned int flags)
@@ -58,6 +65,41 @@ static void a_taken_name_gets_a_number(void **state)
     assert_content(fixture, ".archive/2026-01-31/p.diff", "0");
     assert_content(fixture, ".archive/2026-01-31/p.diff~3", "2");
     assert_false(exists(fixture, "p.diff"));
+}
+
+/* However many files of that name there are: a name is found in as many looks as their number has bits. */
+static void many_of_a_name_cost_no_more_than_few(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP(file_closep) int day = -1;
+    CLEANUP_FREE char *moved_to = NULL, *rejected = NULL, *found = NULL;
+    struct spool_move again = {.name = "a.json", .place = SPOOL_ARCHIVE, .day = "2026-01-31"};
+    struct error error;
+
+    begin(fixture, NEVER_MS, NEVER_MS);
+    assert_int_equal(mkdirat(fixture->directory, ".archive/2026-01-31", 0755), 0);
+    day = openat(fixture->directory, ".archive/2026-01-31", O_RDONLY | O_DIRECTORY);
+    write_file(fixture, ".archive/2026-01-31/a.json", "{}");
+    for (unsigned i = 2; i <= 3000; i++) {
+        char name[32];
+
+        snprintf(name, sizeof(name), "a.json~%u", i);
+        assert_int_equal(linkat(day, "a.json", day, name, 0), 0);
+    }
+    write_file(fixture, "a.json", "1");
+    looks = 0;
+    again.inode = inode_of(fixture, "a.json");
+    moved_to = move_file(fixture, "a.json", SPOOL_ARCHIVE, NULL, NULL);
+    assert_string_equal(moved_to, ".archive/2026-01-31/a.json~3001");
+    assert_in_range(looks, 1, 40);
+    /* What a crash left of it is found from the other end. */
+    looks = 0;
+    assert_int_equal(spool_move(fixture->spool, &again, &found, &error), 0);
+    assert_string_equal(found, ".archive/2026-01-31/a.json~3001");
+    assert_in_range(looks, 1, 60);
+    write_file(fixture, "a.json", "2");
+    rejected = move_file(fixture, "a.json", SPOOL_REJECT, "odd", NULL);
+    assert_string_equal(rejected, ".rejected/a.json");
 }
 
 static void a_reason_overwrites_nothing(void **state)
@@ -260,6 +302,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_taken_name_gets_a_number),
+        TEST(many_of_a_name_cost_no_more_than_few),
         TEST(a_reason_overwrites_nothing),
         TEST(what_is_rejected_says_why),
         TEST(a_long_name_is_shortened_between_characters),
