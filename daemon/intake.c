@@ -77,7 +77,7 @@ static int store_entry(struct intake *intake, struct entry *entry, struct error 
         .length = entry->file->length,
         .patch = ruling->patch,
         .patch_length = ruling->patch_length,
-        .patch_name = ruling->result ? ruling->result->patch : NULL,
+        .patch_name = ruling->patch_name,
     };
     struct store_result row;
 
@@ -100,15 +100,13 @@ static int store_entry(struct intake *intake, struct entry *entry, struct error 
 
 static struct spool_move move_of(const struct entry *entry, const char *day)
 {
-    const struct result *result = entry->ruling.result;
-
     return (struct spool_move){
         .name = entry->file->name,
         .inode = entry->file->inode,
         .place = entry->ruling.decision == DECISION_REJECTED ? SPOOL_REJECT : SPOOL_ARCHIVE,
         .day = day,
         .reason = entry->ruling.reason,
-        .patch = result && !entry->ruling.patch_held ? result->patch : NULL,
+        .patch = entry->ruling.patch_name,
     };
 }
 

@@ -364,12 +364,17 @@ static bool ends_with(const char *string, const char *ending)
 }
 
 /* A name that the spool would take for a result, or never look at, cannot be a patch's. */
+static bool is_patch_name(const char *string)
+{
+    return string && *string != '\0' && strlen(string) <= FILE_NAME_LIMIT && !strchr(string, '/') &&
+           result_format(string) == RESULT_FORMAT_NONE && result_name_seen(string);
+}
+
 static int read_patch(struct reading *reading, const struct key *key, struct json_object *value)
 {
     const char *string = text_of(value);
 
-    if (!string || *string == '\0' || strlen(string) > FILE_NAME_LIMIT || strchr(string, '/') ||
-        result_format(string) != RESULT_FORMAT_NONE || !result_name_seen(string))
+    if (!is_patch_name(string))
         return refuse(reading, key, value);
     reading->result->patch = memory_copy(string);
     return 0;
@@ -522,6 +527,32 @@ static void json_freep(struct json_object **json)
     json_object_put(*json);
 }
 
+static int parse_tree(struct json_object **root, const char *file_name, const char *bytes,
+                      size_t length, struct error *error)
+{
+    switch (result_format(file_name)) {
+    case RESULT_FORMAT_JSON:
+        return json_parse(root, bytes, length, &result_limits, error);
+    case RESULT_FORMAT_YAML:
+        return yaml_parse(root, bytes, length, &result_limits, error);
+    default:
+        return error_set(error, ERROR_BUG, "a file that is no single result was parsed as one");
+    }
+}
+
+char *result_patch_name(const char *file_name, const char *bytes, size_t length)
+{
+    CLEANUP(json_freep) struct json_object *root = NULL;
+    struct json_object *value = NULL;
+    struct error ignored;
+
+    if (parse_tree(&root, file_name, bytes, length, &ignored) < 0 ||
+        !json_object_is_type(root, json_type_object) ||
+        !json_object_object_get_ex(root, "patch", &value) || !is_patch_name(text_of(value)))
+        return NULL;
+    return memory_copy(text_of(value));
+}
+
 int result_parse(struct result **result, char **experiment_id, const char *file_name,
                  const char *bytes, size_t length, struct error *error)
 {
@@ -531,18 +562,8 @@ int result_parse(struct result **result, char **experiment_id, const char *file_
     int status;
 
     *experiment_id = NULL;
-    switch (result_format(file_name)) {
-    case RESULT_FORMAT_JSON:
-        status = json_parse(&root, bytes, length, &result_limits, error);
-        break;
-    case RESULT_FORMAT_YAML:
-        reading.yaml = true;
-        status = yaml_parse(&root, bytes, length, &result_limits, error);
-        break;
-    default:
-        return error_set(error, ERROR_BUG, "a file that is no single result was parsed as one");
-    }
-    if (status < 0)
+    reading.yaml = result_format(file_name) == RESULT_FORMAT_YAML;
+    if (parse_tree(&root, file_name, bytes, length, error) < 0)
         return -1;
     if (!json_object_is_type(root, json_type_object)) {
         CLEANUP_TEXT struct text found = {0};

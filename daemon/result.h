@@ -82,6 +82,10 @@ enum result_format result_format(const char *file_name);
 int result_parse(struct result **result, char **experiment_id, const char *file_name,
                  const char *bytes, size_t length, struct error *error);
 
+/* The patch file that a result names which result_parse() refused, so that it can go where the result
+ * goes; caller frees. NULL if it cannot be made out. */
+char *result_patch_name(const char *file_name, const char *bytes, size_t length);
+
 void result_free(struct result *result);
 void result_freep(struct result **result);
 

@@ -124,32 +124,44 @@ static void rule_missing_patch(struct ruling *ruling, const char *taker)
     ruling->delay = SPOOL_DELAY_PATCH;
 }
 
-/* Reads the patch that the result names; what is wrong with it is ruled on, and `*readable` is false. A
- * file that an earlier result is about to take along is as good as gone. */
-static int take_patch(struct ruling *ruling, struct store *store, ruling_read_patch read_patch,
-                      void *data, bool *readable, struct error *error)
+/* Which patch file goes where the result's file goes, and who took one of that name before. One that an
+ * earlier result is about to take along is as good as gone. */
+static int find_patch(struct ruling *ruling, struct store *store, const struct spool_file *file,
+                      char **taker, struct error *error)
 {
-    const char *name = ruling->result->patch;
-    CLEANUP_FREE char *taker = NULL;
-    struct error wrong = {0};
+    CLEANUP_FREE char *name = NULL;
+    bool held = false;
+
+    if (ruling->result)
+        name = memory_copy(ruling->result->patch);
+    else if (file->bytes && result_format(file->name) != RESULT_FORMAT_LOG)
+        name = result_patch_name(file->name, file->bytes, file->length);
+    if (name && store && store_find_patch(store, name, taker, &held, error) < 0)
+        return -1;
+    if (!held)
+        ruling->patch_name = TAKE(name);
+    return 0;
+}
+
+/* Reads the patch that the result names, if there is one; false where that is ruled on. */
+static bool take_patch(struct ruling *ruling, ruling_read_patch read_patch, void *data,
+                       const char *taker)
+{
+    struct error error = {0};
     int status = 1;
 
-    *readable = true;
-    if (!name)
-        return 0;
-    if (store && store_find_patch(store, name, &taker, &ruling->patch_held, error) < 0)
-        return -1;
-    if (!ruling->patch_held)
-        status = read_patch(data, name, RESULT_SIZE_LIMIT, &ruling->patch, &ruling->patch_length,
-                            &wrong);
-    *readable = status == 0;
+    if (!ruling->result->patch)
+        return true;
+    if (ruling->patch_name)
+        status = read_patch(data, ruling->patch_name, RESULT_SIZE_LIMIT, &ruling->patch,
+                            &ruling->patch_length, &error);
     if (status > 0) {
         rule_missing_patch(ruling, taker);
     } else if (status < 0) {
-        rule(ruling, DECISION_REJECTED, wrong.message);
-        ruling->delay = wrong.kind == ERROR_TRANSIENT ? SPOOL_DELAY_FAULT : SPOOL_DELAY_NONE;
+        rule(ruling, DECISION_REJECTED, error.message);
+        ruling->delay = error.kind == ERROR_TRANSIENT ? SPOOL_DELAY_FAULT : SPOOL_DELAY_NONE;
     }
-    return 0;
+    return status == 0;
 }
 
 /* An identifier that is taken: the same content again is a duplicate, unless it failed; then it is
@@ -209,12 +221,14 @@ int ruling_make(struct ruling *ruling, const struct config *config, struct store
                 struct error *error)
 {
     CLEANUP(store_result_freep) struct store_result *known = NULL;
+    CLEANUP_FREE char *taker = NULL;
     bool readable;
 
     *ruling = (struct ruling){.answer = {.reference = NAN, .improvement = NAN, .threshold = NAN}};
     readable = read_result(ruling, config, file);
-    if (readable && take_patch(ruling, store, read_patch, data, &readable, error) < 0)
+    if (find_patch(ruling, store, file, &taker, error) < 0)
         return -1;
+    readable = readable && take_patch(ruling, read_patch, data, taker);
     digest_file(ruling, file);
     if (!readable)
         return 0;
@@ -236,6 +250,7 @@ void ruling_clear(struct ruling *ruling)
     free(ruling->experiment_id);
     result_free(ruling->result);
     free(ruling->patch);
+    free(ruling->patch_name);
     *ruling = (struct ruling){0};
 }
 

@@ -35,7 +35,7 @@ struct ruling {
     struct gate_answer answer;          /* reference is NaN where it was not judged */
     struct store_frontier frontier;
     int64_t retried; /* id of the failed result that this drop tries again; 0: a new one */
-    bool patch_held; /* the patch file that is there belongs to another result */
+    char *patch_name; /* the patch file that goes where the result's file goes; NULL: none */
 };
 
 /* `store` NULL stands for an empty one. Fails only if the store does; a file that is bad in whatever

@@ -185,6 +185,32 @@ def test_a_patch_beside_the_result_is_archived_with_it(winnowd, project):
     assert winnowd.waiting() == []
 
 
+def make_large(path, outside):
+    path.write_bytes(b"x" * (MANY + 1))
+
+
+@pytest.mark.parametrize("make, reason", [
+    (make_large, "larger than"), (make_link, "a symbolic link"), (make_fifo, "a FIFO"), (make_directory, "a directory"),
+])  # fmt: skip
+def test_a_patch_that_cannot_be_one_goes_along_as_it_is(winnowd, make, reason):
+    make(winnowd.spool / "exp-1.patch", winnowd.directory / "outside")
+    kind = (winnowd.spool / "exp-1.patch").lstat()
+    winnowd.drop(with_patch("exp-1", "exp-1.patch"))
+    log = winnowd.once()
+    assert log.decisions() == {"exp-1": "rejected"} and reason in log.reasons()["exp-1"]
+    assert winnowd.waiting() == []
+    moved = (winnowd.spool / ".rejected/exp-1.patch").lstat()
+    assert (moved.st_ino, moved.st_mode, moved.st_size) == (kind.st_ino, kind.st_mode, kind.st_size)
+
+
+@pytest.mark.parametrize("wrong", [{"metric": "nobody-knows"}, {"hypothesis": ""}, {"title": 5}, {"commit": "abcdef1"}])
+def test_a_patch_goes_along_with_a_result_that_is_rejected_for_anything_else(winnowd, project, wrong):
+    winnowd.drop(with_patch("exp-1", "exp-1.patch") | wrong, patch=("exp-1.patch", project.tweak(WIDTH=65)))
+    assert winnowd.once().decisions() == {"exp-1": "rejected"}
+    assert winnowd.waiting() == []
+    assert (winnowd.spool / ".rejected/exp-1.patch").exists()
+
+
 def test_a_patch_that_is_a_link_is_not_followed(winnowd, project):
     outside = winnowd.directory / "outside.patch"
     outside.write_text(project.tweak(WIDTH=65))
