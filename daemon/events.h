@@ -25,6 +25,7 @@
     EVENT(unknown_status, "result has a status that is not known; it is discarded", WARNING, "b4d9125673314188abd610b1a408f7cc") \
     EVENT(patch_awaited, "result waits for the patch that it names, for a minute", INFO, "cd570b479b8f4edfb5ec41e927c182b9") \
     EVENT(file_faulty, "file in the spool cannot be read now; trying again", WARNING, "6f231360fb584386b8f05a751b25c5b9") \
+    EVENT(stray_files, "files in the spool are no results by their names, and no result names them", WARNING, "3cf39a02a03341e1b2c4415f3150a11c") \
     EVENT(intake_failed, "results could not be taken in; trying again", ERROR, "8df08078a22ea180c5c2c2af3977a654") \
     EVENT(move_failed, "file could not be moved; trying again", WARNING, "f3194a3b381e53e7952c466e473a1797") \
     EVENT(spool_failed, "spool could not be watched", ERROR, "c498b6e73648245edafa3a387f006745") \

@@ -23,6 +23,7 @@ struct intake;
 struct intake_options {
     const struct config *config; /* must outlive the intake */
     struct store *store;
+    bool once;                 /* nothing comes later: what nobody named is told of at the end */
     void (*taken)(void *data); /* a slice of files was decided on; some may be queued */
     void (*idle)(void *data);  /* the spool holds nothing more; see intake_idle() */
     void *data;

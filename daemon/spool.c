@@ -12,6 +12,7 @@
 #include "common/loop.h"
 #include "common/memory.h"
 #include "common/text.h"
+#include "daemon/events.h"
 #include "daemon/result.h"
 #include "daemon/spool/internal.h"
 
@@ -26,6 +27,8 @@
 #define SLICE_NS     8000000u /* of listing or reading */
 #define NAMES_A_LOOK 64       /* names listed between two looks at the clock */
 #define NS_PER_MS    1000000
+#define STRAYS_NAMED 8
+#define STRAY_SHOWN  100 /* characters */
 
 static const struct log_event event_unlistable = {
     .message = "the spool cannot be listed just now",
@@ -142,13 +145,17 @@ static bool is_due(struct spool *spool, const struct spool_entry *entry)
     return false;
 }
 
-/* What lies beside results is known as long as it is there, once an event told of it. */
-static void meet_beside(struct spool *spool, const char *name)
+/* What lies beside results is known as long as it is there. */
+static void meet_beside(struct spool *spool, const struct dirent *item)
 {
-    struct spool_entry *entry = spool_known_find(&spool->known, name);
+    struct spool_entry *entry;
 
-    if (entry)
-        entry->round = spool->round;
+    if (item->d_type == DT_DIR)
+        return;
+    entry = spool_known_get(&spool->known, item->d_name);
+    entry->round = spool->round;
+    if (entry->met_ms == 0)
+        entry->met_ms = spool_now_ms();
 }
 
 /* One name of the listing: queued, unless it was handed on as it is. */
@@ -160,7 +167,7 @@ static void meet(struct spool *spool, const struct dirent *item)
     bool seen, same;
 
     if (kind == SPOOL_NAME_BESIDE)
-        meet_beside(spool, item->d_name);
+        meet_beside(spool, item);
     if (kind != SPOOL_NAME_TAKEN)
         return;
     entry = spool_known_get(&spool->known, item->d_name);
@@ -214,6 +221,43 @@ static void list_slice(struct spool *spool)
 
 /* ---- taking ----------------------------------------------------------------------------------- */
 
+struct strays {
+    const struct spool *spool;
+    struct text names;
+    unsigned count;
+};
+
+static void add_stray(void *data, struct spool_entry *entry)
+{
+    struct strays *strays = data;
+    CLEANUP_TEXT struct text name = {0};
+
+    if (entry->stray || entry->round != strays->spool->round ||
+        spool_name(entry->name) != SPOOL_NAME_BESIDE)
+        return;
+    if (!spool_name_shouted(entry->name) &&
+        (strays->spool->wants_patch || spool_now_ms() - entry->met_ms < strays->spool->stray_ms))
+        return;
+    entry->stray = true;
+    if (strays->count++ >= STRAYS_NAMED)
+        return;
+    text_append_repaired(&name, entry->name, strlen(entry->name));
+    text_append(&strays->names, strays->count > 1 ? ", " : "");
+    text_append_line(&strays->names, text_string(&name), STRAY_SHOWN);
+}
+
+/* Once for each file, and in one line for all of a pass: there may be very many. */
+static void tell_strays(struct spool *spool)
+{
+    struct strays strays = {.spool = spool};
+
+    spool_known_each(&spool->known, add_stray, &strays);
+    if (strays.count)
+        log_event(&event_stray_files, LOG_TEXT("files", text_string(&strays.names)),
+                  LOG_INTEGER("count", strays.count));
+    text_free(&strays.names);
+}
+
 static void finish_pass(struct spool *spool)
 {
     bool held = spool->held_any;
@@ -223,6 +267,7 @@ static void finish_pass(struct spool *spool)
         return;
     }
     rest(spool);
+    tell_strays(spool);
     spool_known_shrink(&spool->known);
     spool->idle(spool->data, held);
 }
@@ -473,6 +518,7 @@ int spool_new(struct spool **spool, uv_loop_t *loop, const struct spool_options 
     local->path = memory_copy(options->path);
     local->scan_every_ms = options->scan_every_ms;
     local->settle_ms = options->settle_ms;
+    local->stray_ms = options->stray_ms;
     local->take = options->take;
     local->idle = options->idle;
     local->data = options->data;

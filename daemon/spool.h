@@ -15,6 +15,9 @@
  * problem, so that it can be rejected; it is never opened or followed. One that a fault of the system
  * keeps from being read is handed on likewise; the taker puts it off.
  *
+ * All other files may be patches. Those that nobody named for a while are told of once in the log, at once
+ * where only the case of letters keeps them from being results.
+ *
  * The taker decides, makes the decision durable, and only then says where the file goes, with
  * spool_move(). A file that was handed on and not moved yet is not handed on again, unless
  * it changed: then its move leaves it where it is, and it is handed on as it is now. Moves that a crash
@@ -72,6 +75,7 @@ struct spool_options {
     const char *path;
     uint64_t scan_every_ms; /* 30,000 */
     uint64_t settle_ms;     /* 1,000 */
+    uint64_t stray_ms; /* how long a file may lie there that no result names before it is told of */
     spool_take_callback take;
     spool_idle_callback idle;
     void *data;

@@ -316,6 +316,7 @@ static int build_pipeline(struct winnowd *winnowd, struct error *error)
     struct intake_options intake_options = {
         .config = winnowd->config,
         .store = winnowd->store,
+        .once = winnowd->once,
         .taken = on_taken,
         .idle = on_spool_idle,
         .data = winnowd,

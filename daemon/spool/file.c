@@ -6,6 +6,7 @@
 #include "daemon/result.h"
 #include "daemon/spool/internal.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -20,6 +21,15 @@ enum spool_name spool_name(const char *name)
     if (!result_name_seen(name))
         return SPOOL_NAME_UNSEEN;
     return result_format(name) == RESULT_FORMAT_NONE ? SPOOL_NAME_BESIDE : SPOOL_NAME_TAKEN;
+}
+
+bool spool_name_shouted(const char *name)
+{
+    CLEANUP_FREE char *small = memory_copy(name);
+
+    for (char *c = small; *c; c++)
+        *c = (char)tolower((unsigned char)*c);
+    return result_format(small) != RESULT_FORMAT_NONE;
 }
 
 /* A name that was made, is not empty and was never written to is a link to a file that was complete

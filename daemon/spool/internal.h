@@ -30,6 +30,7 @@ struct spool {
     char *path;
     uint64_t scan_every_ms;
     uint64_t settle_ms;
+    uint64_t stray_ms;
     spool_take_callback take;
     spool_idle_callback idle;
     void *data;
@@ -66,6 +67,9 @@ enum spool_name {
 };
 
 enum spool_name spool_name(const char *name);
+
+/* Whether only the case of letters keeps a name from being a result's: A.JSON. */
+bool spool_name_shouted(const char *name);
 
 /* Starts a scan if one is due and none is under way. */
 void spool_wake(struct spool *spool);

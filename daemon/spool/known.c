@@ -147,6 +147,14 @@ void spool_known_forget_events(struct spool_known *known)
     }
 }
 
+void spool_known_each(struct spool_known *known,
+                      void (*callback)(void *data, struct spool_entry *entry), void *data)
+{
+    for (size_t i = 0; i < known->bucket_count; i++)
+        for (struct spool_entry *entry = known->buckets[i]; entry; entry = entry->next)
+            callback(data, entry);
+}
+
 static bool before(const struct spool_entry *a, const struct spool_entry *b)
 {
     if (a->arrived_ns != b->arrived_ns)

@@ -39,6 +39,7 @@ struct spool_entry {
     unsigned told;           /* events that came, so that two moments can be compared */
     struct spool_wait *wait; /* NULL: never put off */
 
+    bool stray;   /* told of as a file that no result names */
     bool delayed; /* put off, and not handed on again since */
     bool queued;  /* in the heap */
     bool handed;  /* handed on and not moved yet */
@@ -79,6 +80,10 @@ void spool_known_sweep(struct spool_known *known, unsigned round);
 
 /* Forgets what events told of files being written: the events can no longer be relied on. */
 void spool_known_forget_events(struct spool_known *known);
+
+/* Calls back for every entry. */
+void spool_known_each(struct spool_known *known,
+                      void (*callback)(void *data, struct spool_entry *entry), void *data);
 
 /* Queues an entry that is not queued; it goes by arrival, then name. */
 void spool_known_push(struct spool_known *known, struct spool_entry *entry);

@@ -394,6 +394,35 @@ def test_results_are_taken_in_the_order_of_their_time(winnowd):
     assert log.decisions() == {"z-early": "baseline", "m-middle": "baseline", "a-late": "discarded"}
 
 
+STRAY = "files in the spool are no results by their names, and no result names them"
+
+
+def test_what_is_never_looked_at_is_told_of_once(winnowd, project):
+    (winnowd.spool / "A.JSON").write_text("{}")
+    (winnowd.spool / "x.txt").write_text("x")
+    (winnowd.spool / ".hidden").write_text("x")
+    (winnowd.spool / "exp-1.json.tmp").write_text("x")
+    (winnowd.spool / "folder").mkdir()
+    winnowd.drop(with_patch("exp-1", "exp-1.patch"), patch=("exp-1.patch", project.tweak(WIDTH=65)))
+    log = winnowd.once()
+    (event,) = log.all(msg=STRAY)
+    assert (event["level"], event["files"], event["count"]) == ("warning", "A.JSON, x.txt", "2")
+    assert winnowd.waiting() == ["A.JSON", "exp-1.json.tmp", "folder", "x.txt"]
+
+
+def test_a_name_in_capitals_is_told_of_at_once(winnowd):
+    log = winnowd.start()
+    (winnowd.spool / "p.diff").write_text("x")
+    (winnowd.spool / "A.JSON").write_text("{}")
+    winnowd.drop(result("exp-1", 1.0))
+    event = log.wait(msg=STRAY)
+    assert event["files"] == "A.JSON"
+    winnowd.drop(result("exp-2", 2.0))
+    log.wait(experiment="exp-2", decision="discarded")
+    assert winnowd.stop() == 0
+    assert len(log.all(msg=STRAY)) == 1
+
+
 def test_a_thousand_at_once(winnowd):
     for number in range(1000):
         winnowd.drop(result(f"exp-{number:04}", 1.0 + number))

@@ -178,6 +178,7 @@ static inline void begin(struct fixture *fixture, uint64_t scan_every_ms, uint64
         .path = fixture->path,
         .scan_every_ms = scan_every_ms,
         .settle_ms = settle_ms,
+        .stray_ms = NEVER_MS,
         .take = on_take,
         .idle = on_idle,
         .data = fixture,
