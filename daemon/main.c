@@ -120,15 +120,15 @@ static int explain_result(const struct config *config, const char *path)
     CLEANUP(store_freep) struct store *store = NULL;
     CLEANUP_TEXT struct text text = {0};
     struct error error;
-    bool rejected;
+    bool wrong;
 
     if (open_store(&store, config, &error) < 0 ||
-        check_result(&text, &rejected, config, store, path, &error) < 0) {
+        check_result(&text, &wrong, config, store, path, &error) < 0) {
         fprintf(stderr, "winnowd: %s\n", error.message);
         return EX_IOERR;
     }
     fputs(text_string(&text), stdout);
-    return rejected ? EX_DATAERR : EX_OK;
+    return wrong ? EX_DATAERR : EX_OK;
 }
 
 /* Columns of the terminal; 0 where there is none. */

@@ -197,6 +197,17 @@ int repository_prepare(struct repository *repository, const char *hash, struct e
     return 0;
 }
 
+int repository_borrow(struct repository *repository, const char *hash, const char *objects,
+                      struct error *error)
+{
+    CLEANUP_FREE char *line = memory_format("%s\n", objects);
+
+    if (repository_prepare(repository, hash, error) < 0 ||
+        make_directory(repository, "objects/info", error) < 0)
+        return -1;
+    return write_file(repository, "objects/info/alternates", line, error);
+}
+
 int repository_set_ref(struct repository *repository, const char *ref, const char *hash,
                        struct error *error)
 {

@@ -28,6 +28,11 @@ struct repository;
 int repository_new(struct repository **repository, uv_loop_t *loop, const struct config *config,
                    const struct forge *forge, struct error *error);
 
+/* Makes the bare repository for object names as long as `hash`, and lets it read the objects in a
+ * directory of another one: for a trial that is thrown away. */
+int repository_borrow(struct repository *repository, const char *hash, const char *objects,
+                      struct error *error);
+
 /* At start, once no git of a daemon before us runs any more: empties the scratch directory, and removes
  * the locks and halves of packs that such a git has left in our repository. */
 int repository_sweep(struct repository *repository, struct error *error);

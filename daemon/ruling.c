@@ -87,6 +87,12 @@ static bool read_result(struct ruling *ruling, const struct config *config,
         ruling->delay = file->faulty ? SPOOL_DELAY_FAULT : SPOOL_DELAY_NONE;
         return false;
     }
+    if (!result_name_seen(file->name) || result_format(file->name) == RESULT_FORMAT_NONE) {
+        rule(ruling, DECISION_REJECTED,
+             "the name: files of this name are never looked at; one that ends in .json, .yaml or "
+             ".yml, in small letters, and does not begin with a dot would do");
+        return false;
+    }
     if (result_format(file->name) == RESULT_FORMAT_LOG) {
         rule(ruling, DECISION_REJECTED,
              "logs of many experiments are not taken yet: a .json or .yaml file for each "
@@ -134,7 +140,7 @@ static int find_patch(struct ruling *ruling, struct store *store, const struct s
 
     if (ruling->result)
         name = memory_copy(ruling->result->patch);
-    else if (file->bytes && result_format(file->name) != RESULT_FORMAT_LOG)
+    else if (file->bytes)
         name = result_patch_name(file->name, file->bytes, file->length);
     if (name && store && store_find_patch(store, name, taker, &held, error) < 0)
         return -1;

@@ -5,6 +5,7 @@
 #include "common/memory.h"
 #include "daemon/command-line/patch-files.h"
 #include "daemon/command-line/place.h"
+#include "daemon/command-line/trial.h"
 #include "daemon/repository/glob.h"
 #include "daemon/repository/measured.h"
 #include "daemon/ruling.h"
@@ -14,22 +15,40 @@
 #include <inttypes.h>
 #include <libgen.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#define FILE_LIMIT 20 /* files of a change that are named */
+#define FILE_LIMIT 20  /* files of a change that are named */
+#define KEY_SHOWN  100 /* characters */
 
 /* What the sentences are about. */
 struct check {
     struct text *text;
+    char *failure; /* why the job would fail at compose; NULL: nothing speaks for that */
     const struct config *config;
     struct store *store; /* NULL: there is none yet */
     const struct spool_file *file;
     const char *path;
     struct ruling ruling;
 };
+
+/* The first of what would make the job fail counts. */
+__attribute__((format(printf, 2, 3))) static void fails(struct check *check, const char *format,
+                                                        ...)
+{
+    char sentence[1100];
+    va_list arguments;
+
+    if (check->failure)
+        return;
+    va_start(arguments, format);
+    vsnprintf(sentence, sizeof(sentence), format, arguments);
+    va_end(arguments);
+    check->failure = memory_copy(sentence);
+}
 
 static void append_number(struct check *check, const char *before, double number, const char *after)
 {
@@ -202,10 +221,11 @@ static void append_file(struct check *check, const struct patch_file *file)
         text_append(check->text, " (binary)");
     else
         text_append_format(check->text, " (+%ld -%ld)", file->added, file->removed);
-    if (glob_match_any(check->config->change.protect.items, file->path))
+    if (glob_match_any(check->config->change.protect.items, file->path)) {
         text_append(check->text, ": protected (change.protect), so that the job would fail at "
                                  "compose");
-    else if (glob_match_any(check->config->change.exclude.items, file->path))
+        fails(check, "%s is protected (change.protect)", file->path);
+    } else if (glob_match_any(check->config->change.exclude.items, file->path))
         text_append(check->text, ": left out, it stays as it is on the base (change.exclude)");
     text_append(check->text, "\n");
 }
@@ -215,6 +235,8 @@ static void append_files(struct check *check, const struct patch_files *files)
     text_append_format(check->text, "it touches %zu file%s%s\n", files->count,
                        files->count == 1 ? "" : "s",
                        files->count ? ":" : ", so that the job would fail at compose");
+    if (files->count == 0)
+        fails(check, "the change is empty");
     for (size_t i = 0; i < files->count && i < FILE_LIMIT; i++)
         append_file(check, &files->items[i]);
     if (files->count > FILE_LIMIT)
@@ -228,7 +250,8 @@ static void explain_patch(struct check *check, const char *patch, size_t length)
 
     text_append(check->text, "Change: ");
     if (patch_files_read(&files, patch, length, &error) < 0) {
-        text_append(check->text, "git cannot read it, so that the job would fail at compose: ");
+        fails(check, "git cannot read the patch: %s", error.message);
+        text_append(check->text, "git cannot list its files: ");
         text_append_visible(check->text, error.message, NULL);
         text_append(check->text, "\n");
     } else {
@@ -237,8 +260,9 @@ static void explain_patch(struct check *check, const char *patch, size_t length)
     patch_files_free(&files);
 }
 
-/* Looks for the commit in a source. Returns whether it is there; what stands in the way is said. */
-static bool explain_commit_in(struct check *check, const char *source)
+/* Looks for the commit in a source. Returns whether it is there; what stands in the way is said, and
+ * makes that unsure. */
+static bool explain_commit_in(struct check *check, const char *source, bool *unsure)
 {
     const char *base = check->config->forge.base;
     struct patch_files files = {0};
@@ -251,7 +275,9 @@ static bool explain_commit_in(struct check *check, const char *source)
         text_append_format(check->text, "Change: it cannot be looked at in %s: ", source);
         text_append_visible(check->text, error.message, NULL);
         text_append(check->text, "\n");
+        *unsure = true;
     } else if (known && since == PATCH_SINCE_NEVER) {
+        fails(check, "commit %s is part of %s already", check->ruling.result->commit, base);
         text_append_format(check->text,
                            "Change: commit %s is part of %s already, as it is known in %s, so that "
                            "the job would fail at compose.\n",
@@ -273,21 +299,71 @@ static void explain_commit(struct check *check)
 {
     const struct config_list *sources = &check->config->sources;
     const struct result *result = check->ruling.result;
-    bool meant = false;
+    bool meant = false, unsure = false;
 
     for (size_t i = 0; i < sources->count; i++) {
         if (!measured_is_meant(sources->items[i], result->repository))
             continue;
         meant = true;
-        if (explain_commit_in(check, sources->items[i]))
+        if (explain_commit_in(check, sources->items[i], &unsure))
             return;
     }
+    if (!unsure)
+        fails(check, "commit %s is in none of `sources`", result->commit);
     text_append_format(check->text,
                        "Change: commit %s %s, so that the job would fail at compose.\n",
                        result->commit,
                        meant            ? "is in no source that can be looked at from here"
                        : sources->count ? "is looked for in a repository that is none of `sources`"
                                         : "is looked for in `sources`; none are configured");
+}
+
+/* What the daemon itself makes of the change, on the base as it was fetched last. It has the last word:
+ * what else is said of the change is only what can be seen without trying. */
+static void explain_trial(struct check *check)
+{
+    const struct ruling *ruling = &check->ruling;
+    const char *base = check->config->forge.base;
+    struct error why = {0};
+    enum trial_end end = trial_run(check->config, ruling->result, ruling->patch,
+                                   ruling->patch_length, &why);
+
+    if (end != TRIAL_UNKNOWN) {
+        free(check->failure);
+        check->failure = end == TRIAL_FAILS ? memory_copy(why.message) : NULL;
+    }
+    if (end == TRIAL_FITS) {
+        text_append_format(check->text, "Trial: it fits %s, as it was fetched last.\n", base);
+        return;
+    }
+    text_append_format(check->text,
+                       end == TRIAL_FAILS ? "Trial: it cannot be made one commit on %s, as it was "
+                                            "fetched last: "
+                                          : "Trial: it was not tried on %s: ",
+                       base);
+    text_append_visible(check->text, why.message, NULL);
+    text_append(check->text, "\n");
+}
+
+static void explain_unknown_keys(struct check *check)
+{
+    struct json_object *unknown = check->ruling.result->unknown;
+    const char *between = "";
+
+    if (!unknown)
+        return;
+    text_append(check->text, "Keys that are not known, shown among the details: ");
+    json_object_object_foreach(unknown, key, value)
+    {
+        CLEANUP_TEXT struct text line = {0};
+
+        (void)value;
+        text_append_line(&line, key, KEY_SHOWN);
+        text_append(check->text, between);
+        text_append_visible(check->text, text_string(&line), NULL);
+        between = ", ";
+    }
+    text_append(check->text, ".\n");
 }
 
 static void explain_change(struct check *check)
@@ -360,25 +436,43 @@ static int explain_job(struct check *check, struct error *error)
 /* ---- all of it ---------------------------------------------------------------------------------- */
 
 /* What the result would become if nothing else were under way. */
-static const char *word_of(const struct ruling *ruling)
+static const char *word_of(const struct check *check)
 {
+    const struct ruling *ruling = &check->ruling;
+
     if (ruling->decision != DECISION_QUEUED)
         return decision_name(ruling->decision);
     if (ruling->answer.verdict == GATE_BASELINE)
         return "queued, would be baseline";
-    return ruling->result->change != RESULT_CHANGE_NONE ? "queued, would be promoted"
-                                                        : "queued, would be rejected";
+    if (ruling->answer.verdict != GATE_IMPROVED)
+        return "queued, would be discarded";
+    if (ruling->result->change == RESULT_CHANGE_NONE)
+        return "queued, would be rejected";
+    return check->failure ? "queued, would fail at compose" : "queued, would be promoted";
+}
+
+/* Whether it would come to nothing for what is wrong with it. */
+static bool is_wrong(const struct check *check)
+{
+    const struct ruling *ruling = &check->ruling;
+
+    if (ruling->decision == DECISION_QUEUED && ruling->answer.verdict == GATE_IMPROVED)
+        return check->failure || ruling->result->change == RESULT_CHANGE_NONE;
+    return ruling->decision == DECISION_REJECTED;
 }
 
 static void append_decision(struct check *check)
 {
     const struct ruling *ruling = &check->ruling;
+    const char *reason = check->failure ? check->failure : ruling->reason;
+    CLEANUP_TEXT struct text line = {0};
 
     text_append(check->text, ruling->experiment_id ? ruling->experiment_id : "(no experiment_id)");
-    text_append_format(check->text, ": %s", word_of(ruling));
-    if (*ruling->reason) {
+    text_append_format(check->text, ": %s", word_of(check));
+    if (*reason) {
+        text_append_repaired(&line, reason, strlen(reason));
         text_append(check->text, ": ");
-        text_append_visible(check->text, ruling->reason, NULL);
+        text_append_visible(check->text, text_string(&line), NULL);
     }
     text_append(check->text, "\n");
 }
@@ -398,17 +492,18 @@ static void append_place(struct check *check)
     caret_append(check->text, file->bytes, file->length, place.line, place.column, place.in_bytes);
 }
 
+/* All that is said behind the first line. */
 static int explain(struct check *check, struct error *error)
 {
     const struct ruling *ruling = &check->ruling;
 
-    append_decision(check);
     if (ruling->decision == DECISION_REJECTED)
         append_place(check);
     if (!ruling->result || !ruling->metric || ruling->decision == DECISION_DUPLICATE)
         return 0;
     if (explain_judgement(check, error) < 0)
         return -1;
+    explain_unknown_keys(check);
     if (ruling->decision != DECISION_QUEUED)
         return 0;
     if (ruling->answer.verdict == GATE_BASELINE) {
@@ -416,7 +511,24 @@ static int explain(struct check *check, struct error *error)
         return 0;
     }
     explain_change(check);
-    return ruling->result->change == RESULT_CHANGE_NONE ? 0 : explain_job(check, error);
+    if (ruling->result->change == RESULT_CHANGE_NONE)
+        return 0;
+    explain_trial(check);
+    return explain_job(check, error);
+}
+
+/* The first line says what all the others lead to. */
+static int tell(struct check *check, struct text *text, struct error *error)
+{
+    CLEANUP_TEXT struct text behind = {0};
+
+    check->text = &behind;
+    if (explain(check, error) < 0)
+        return -1;
+    check->text = text;
+    append_decision(check);
+    text_append(text, text_string(&behind));
+    return 0;
 }
 
 static int read_beside(void *data, const char *name, size_t limit, char **bytes, size_t *length,
@@ -430,14 +542,13 @@ static int read_beside(void *data, const char *name, size_t limit, char **bytes,
     return file_read(bytes, length, AT_FDCWD, path, limit, error);
 }
 
-int check_result(struct text *text, bool *rejected, const struct config *config,
-                 struct store *store, const char *path, struct error *error)
+int check_result(struct text *text, bool *wrong, const struct config *config, struct store *store,
+                 const char *path, struct error *error)
 {
     CLEANUP_FREE char *for_name = memory_copy(path);
     CLEANUP_FREE char *for_directory = memory_copy(path);
     struct spool_file file = {.name = basename(for_name)};
     struct check check = {
-        .text = text,
         .config = config,
         .store = store,
         .file = &file,
@@ -451,9 +562,10 @@ int check_result(struct text *text, bool *rejected, const struct config *config,
     made = ruling_make(&check.ruling, config, store, &file, read_beside, dirname(for_directory),
                        error);
     if (made == 0) {
-        made = explain(&check, error);
-        *rejected = check.ruling.decision == DECISION_REJECTED;
+        made = tell(&check, text, error);
+        *wrong = is_wrong(&check);
     }
+    free(check.failure);
     ruling_clear(&check.ruling);
     free(file.bytes);
     return made;

@@ -14,7 +14,6 @@
 
 #define DEADLINE_MS  10000
 #define OUTPUT_LIMIT (4 * 1024 * 1024)
-#define HASH_SIZE    65
 
 struct run {
     int status; /* of git; -1: it did not come to an end, and `error` says why */
@@ -142,7 +141,7 @@ int patch_files_read(struct patch_files *files, const char *patch, size_t length
 /* ---- a commit ------------------------------------------------------------------------------------ */
 
 /* The commit that git prints; "" if there is none. */
-static int ask_for_commit(char commit[static HASH_SIZE], const char *git_dir,
+static int ask_for_commit(char commit[static FORGE_HASH_SIZE], const char *git_dir,
                           const char *const *arguments, struct error *error)
 {
     CLEANUP(free_output) struct run run = {.error = error};
@@ -152,12 +151,12 @@ static int ask_for_commit(char commit[static HASH_SIZE], const char *git_dir,
     if (run.status < 0 || run.status > 1)
         return -1;
     if (run.status == 0)
-        snprintf(commit, HASH_SIZE, "%.*s", (int)strcspn(run.output, "\n"), run.output);
+        snprintf(commit, FORGE_HASH_SIZE, "%.*s", (int)strcspn(run.output, "\n"), run.output);
     return 0;
 }
 
-static int find_commit(char commit[static HASH_SIZE], const char *git_dir, const char *name,
-                       struct error *error)
+int patch_files_find(char commit[static FORGE_HASH_SIZE], const char *git_dir, const char *name,
+                     struct error *error)
 {
     CLEANUP_FREE char *wanted = memory_format("%s^{commit}", name);
     const char *const arguments[] = {"git",  "rev-parse", "--verify", "--quiet", "--end-of-options",
@@ -167,8 +166,9 @@ static int find_commit(char commit[static HASH_SIZE], const char *git_dir, const
 }
 
 /* Where the commit left the base: as it is at the origin, or here, unless the commit is on it. */
-static int find_start(char start[static HASH_SIZE], enum patch_since *since, const char *git_dir,
-                      const char *commit, const char *base, struct error *error)
+static int find_start(char start[static FORGE_HASH_SIZE], enum patch_since *since,
+                      const char *git_dir, const char *commit, const char *base,
+                      struct error *error)
 {
     static const char *const places[] = {"remotes/origin", "heads"};
     CLEANUP_FREE char *parent = memory_format("%s^", commit);
@@ -178,7 +178,7 @@ static int find_start(char start[static HASH_SIZE], enum patch_since *since, con
         CLEANUP_FREE char *reference = memory_format("refs/%s/%s", places[i], base);
         const char *const arguments[] = {"git", "merge-base", commit, start, NULL};
 
-        if (find_commit(start, git_dir, reference, error) < 0 ||
+        if (patch_files_find(start, git_dir, reference, error) < 0 ||
             (start[0] && ask_for_commit(start, git_dir, arguments, error) < 0))
             return -1;
         if (start[0] && strcmp(start, commit) != 0)
@@ -189,7 +189,7 @@ static int find_start(char start[static HASH_SIZE], enum patch_since *since, con
         }
     }
     *since = PATCH_SINCE_PARENT;
-    if (find_commit(start, git_dir, parent, error) < 0)
+    if (patch_files_find(start, git_dir, parent, error) < 0)
         return -1;
     return start[0] ? 0 : error_set(error, ERROR_PERMANENT, "it has no parent");
 }
@@ -201,13 +201,13 @@ int patch_files_of_commit(struct patch_files *files, bool *known, enum patch_sin
     CLEANUP(free_output) struct run run = {.error = error};
     CLEANUP_FREE char *inner = file_join(source, ".git");
     const char *git_dir = access(inner, F_OK) == 0 ? inner : source;
-    char commit[HASH_SIZE], start[HASH_SIZE];
+    char commit[FORGE_HASH_SIZE], start[FORGE_HASH_SIZE];
     const char *const arguments[] = {"git",           "diff-tree",     "-r", "--no-renames",
                                      "--no-ext-diff", "--no-textconv", "-z", "--numstat",
                                      start,           commit,          NULL};
 
     *known = false;
-    if (find_commit(commit, git_dir, digits, error) < 0)
+    if (patch_files_find(commit, git_dir, digits, error) < 0)
         return -1;
     if (strncasecmp(commit, digits, strlen(digits)) != 0) /* none, or a tag of that name */
         return 0;

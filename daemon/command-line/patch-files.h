@@ -6,6 +6,7 @@
  */
 
 #include "common/error.h"
+#include "daemon/forge.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,4 +39,9 @@ enum patch_since {
 int patch_files_of_commit(struct patch_files *files, bool *known, enum patch_since *since,
                           const char *source, const char *digits, const char *base,
                           struct error *error);
+
+/* The commit that a name stands for in the repository at `git_dir`; "" if there is none. */
+int patch_files_find(char commit[static FORGE_HASH_SIZE], const char *git_dir, const char *name,
+                     struct error *error);
+
 void patch_files_free(struct patch_files *files);

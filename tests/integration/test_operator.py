@@ -94,8 +94,9 @@ def test_a_promotion_is_explained(winnowd, project):
     })[1]  # fmt: skip
     before = sorted(winnowd.state.rglob("*"))
     status, text = check(winnowd, result("exp-9", [0.8, 0.9, 0.85], metric_before=1.5, diff=diff))
-    assert status == 0
-    assert text.startswith("exp-9: queued, would be promoted: 0.85 is below 1 (frontier) by more than 0.01\n")
+    assert status == 65
+    assert text.startswith("exp-9: queued, would fail at compose: tox.ini is protected (change.protect)\n")
+    assert "not tried on main: main was not fetched yet" in line(text, "Trial")
     assert "val_bpb 0.85, the mean of 3 runs from 0.8 to 0.9; lower is better" in line(text, "Measured")
     assert "1, the frontier, set by exp-1; metric_before is 1.5, which is not better" in line(text, "Reference")
     assert "by more than 0.01 (min_delta 0.001, min_relative 0.01 of the reference: 0.01)" in line(text, "Threshold")
@@ -136,7 +137,7 @@ def test_the_files_of_a_commit_are_looked_up(winnowd, project):
 
     def said(commit, **more):
         status, text = check(winnowd, result("x", 0.9, metric_before=1.0, commit=commit, **more))
-        assert status == 0
+        assert (status == 0) == text.startswith("x: queued, would be promoted: "), text
         return text
 
     text = said(second[:9])
@@ -174,7 +175,54 @@ def test_results_that_wait_are_said(winnowd, project):
 
 def test_a_patch_that_git_cannot_read(winnowd):
     status, text = check(winnowd, result("exp-9", 0.9, metric_before=1.0, diff="--- a/x\n+++ b/x\n@@ -1 +1,5 @@\n-a\n"))
-    assert status == 0 and "would fail at compose" in line(text, "Change")
+    assert status == 65 and text.startswith("exp-9: queued, would fail at compose: git cannot read the patch: ")
+    assert "git cannot list its files" in line(text, "Change")
+
+
+def test_a_change_is_tried_on_the_base_as_it_was_fetched_last(winnowd, project):
+    winnowd.configure(sources=[str(project.work)])
+    winnowd.drop(result("exp-1", 0.9, metric_before=1.0, diff=project.tweak(WIDTH=65)))
+    winnowd.once()
+    before = {path: path.stat().st_mtime_ns for path in sorted(winnowd.state.rglob("*"))}
+    protected = project.experiment({"tox.ini": "[tox]\n"})[1]
+    commit = project.experiment({"train.py": "RATE = 1\n"})[0]
+    conflict = project.tweak(DEPTH=13).replace("-DEPTH = 12", "-DEPTH = 11")
+    project.bare.rename(project.bare.with_name("gone.git"))  # the forge is asked nothing
+    for change, reason in (
+        ({"diff": project.tweak(DEPTH=13)}, None),
+        ({"commit": commit}, None),
+        ({"diff": conflict}, "conflict in train.py"),
+        ({"diff": protected}, "tox.ini"),
+        ({"diff": "nothing of the kind"}, "no diff"),
+        ({"commit": "1234567"}, "1234567"),
+    ):
+        status, text = check(winnowd, result("exp-9", 0.8, metric_before=1.0, **change))
+        first = text.splitlines()[0]
+        if reason is None:
+            assert status == 0 and first.startswith("exp-9: queued, would be promoted: "), text
+            assert line(text, "Trial") == "Trial: it fits main, as it was fetched last."
+        else:
+            assert status == 65 and first.startswith("exp-9: queued, would fail at compose: "), text
+            assert reason in first and reason in line(text, "Trial")
+    project.bare.with_name("gone.git").rename(project.bare)
+    assert {path: path.stat().st_mtime_ns for path in sorted(winnowd.state.rglob("*"))} == before
+
+
+def test_keys_that_are_not_known_are_named(winnowd):
+    status, text = check(winnowd, result("x", 1.0, gpu_hours=3, phase="late"))
+    assert status == 0
+    assert "\nKeys that are not known, shown among the details: gpu_hours, phase.\n" in text
+
+
+@pytest.mark.parametrize("name", ["A.JSON", "x.txt", ".x.json", "x.json.tmp"])
+def test_a_name_that_is_never_looked_at(winnowd, name):
+    status, text = check(winnowd, result("x", 1.0), name)
+    assert status == 65 and "rejected: the name: files of this name are never looked at" in text
+
+
+def test_what_would_be_promoted_without_a_change_is_wrong(winnowd):
+    status, text = check(winnowd, result("x", 0.9, metric_before=1.0))
+    assert status == 65 and text.startswith("x: queued, would be rejected: ")
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,8 @@ def test_the_corpus_is_judged_alike(winnowd):
                 content.pop(name, None)
         path.write_text(json.dumps(content), encoding="utf-8")
         status, said, complained = winnowd.run_beside("--check-result", str(path))
-        assert schema.is_valid(content) == (status == 0), f"{source.name}: {status} {said}{complained}"
+        formed = status == 0 or ": queued, " in said.splitlines()[0]  # what is wrong then is no matter of form
+        assert schema.is_valid(content) == formed, f"{source.name}: {status} {said}{complained}"
         seen.add(status)
     assert seen == {0, 65}
 
