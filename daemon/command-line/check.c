@@ -518,17 +518,20 @@ static int explain(struct check *check, struct error *error)
 }
 
 /* The first line says what all the others lead to. */
-static int tell(struct check *check, struct text *text, struct error *error)
+static int tell(struct check *check, struct error *error)
 {
     CLEANUP_TEXT struct text behind = {0};
+    struct check rest = *check;
+    int status;
 
-    check->text = &behind;
-    if (explain(check, error) < 0)
-        return -1;
-    check->text = text;
-    append_decision(check);
-    text_append(text, text_string(&behind));
-    return 0;
+    rest.text = &behind;
+    status = explain(&rest, error);
+    check->failure = rest.failure;
+    if (status == 0) {
+        append_decision(check);
+        text_append(check->text, text_string(&behind));
+    }
+    return status;
 }
 
 static int read_beside(void *data, const char *name, size_t limit, char **bytes, size_t *length,
@@ -549,6 +552,7 @@ int check_result(struct text *text, bool *wrong, const struct config *config, st
     CLEANUP_FREE char *for_directory = memory_copy(path);
     struct spool_file file = {.name = basename(for_name)};
     struct check check = {
+        .text = text,
         .config = config,
         .store = store,
         .file = &file,
@@ -562,7 +566,7 @@ int check_result(struct text *text, bool *wrong, const struct config *config, st
     made = ruling_make(&check.ruling, config, store, &file, read_beside, dirname(for_directory),
                        error);
     if (made == 0) {
-        made = tell(&check, text, error);
+        made = tell(&check, error);
         *wrong = is_wrong(&check);
     }
     free(check.failure);

@@ -180,8 +180,9 @@ static void json_refuses_with_the_key(void **state)
     refuse("a.json", "{'a':1}", "line 1");
     refuse("a.json", "{\"a\":nan}", "line 1");
     refuse("a.json", "", "line 1");
-    refuse_with("\"metric_after\":\"fast\",",
-                "metric_after: found \"fast\", a number that a double can hold or a list of them would do");
+    refuse_with(
+        "\"metric_after\":\"fast\",",
+        "metric_after: found \"fast\", a number that a double can hold or a list of them would do");
     refuse_with("\"metric_after\":1e400,", "line 1");
     refuse_with("\"metric_after\":[],", "metric_after: found an empty list");
     refuse_with("\"metric_after\":[1,\"2\"],", "metric_after: found \"2\"");
