@@ -34,7 +34,7 @@ struct ruling {
     const struct config_metric *metric; /* NULL if not known. Not to be kept: a reload frees it */
     struct gate_answer answer;          /* reference is NaN where it was not judged */
     struct store_frontier frontier;
-    int64_t retried; /* id of the failed result that this drop tries again; 0: a new one */
+    int64_t retried;  /* id of the failed result that this drop tries again; 0: a new one */
     char *patch_name; /* the patch file that goes where the result's file goes; NULL: none */
 };
 
