@@ -14,6 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* How long a job that waits for the forge waits at a time. */
+#define PARK_LEAST_MS 1000
+#define PARK_MOST_MS  60000
+
 static void run(void *data);
 
 bool job_undoing(const struct job *job)
@@ -89,6 +93,28 @@ static void tally_try(struct job *job, enum tally_end end)
                uv_now(job->workshop->loop) - job->step_began);
 }
 
+/* ---- trouble that may pass ---------------------------------------------------------------------- */
+
+static void end_trouble(struct job *job)
+{
+    job->record.faulty_since_ms = 0;
+    job->record.tried_ms = 0;
+}
+
+/* Only what was spent on it in this process counts, by a clock that nobody sets; and of a pause no more
+ * than it was meant to take, as we may have been asleep. */
+static void count_trying(struct job *job, uint64_t spent_ms)
+{
+    if (job->record.faulty_since_ms == 0)
+        job->record.faulty_since_ms = clock_now_ms();
+    job->record.tried_ms += (int64_t)spent_ms;
+}
+
+static bool tried_long_enough(const struct job *job)
+{
+    return job->record.tried_ms >= (int64_t)job->workshop->config->queue.retry_for_ms;
+}
+
 /* ---- how a step ends ---------------------------------------------------------------------------- */
 
 static void begin_undo(struct job *job, const char *reason, enum decision outcome)
@@ -100,7 +126,7 @@ static void begin_undo(struct job *job, const char *reason, enum decision outcom
     job->record.outcome = outcome;
     job->record.state = JOB_UNDOING;
     job->record.attempt = 0;
-    job->record.faulty_since_ms = 0;
+    end_trouble(job);
     job->admitted = false;
     /* Not written: after a crash the step is tried again and fails again. */
     save(job);
@@ -124,7 +150,7 @@ void job_done(struct job *job)
     job->record.step += undoing ? -1 : 1;
     job->record.started = false;
     job->record.attempt = 0;
-    job->record.faulty_since_ms = 0;
+    end_trouble(job);
     /* Not written: the step is repeated after a crash, and finds itself done. */
     save(job);
     job->workshop->progress(job->workshop->data);
@@ -135,19 +161,14 @@ static void wait_and_try_again(struct job *job, const char *reason, int64_t retr
 {
     uint64_t pause = backoff_asked_ms(job->record.attempt, retry_after_ms);
 
+    count_trying(job, pause);
+    save(job);
     log_event(job_undoing(job) ? &event_undo_waits : &event_step_waits,
               LOG_TEXT("experiment", job->row->experiment_id), LOG_TEXT("step", job_step_name(job)),
               LOG_INTEGER("attempt", job->record.attempt), LOG_TEXT("reason", reason),
               LOG_INTEGER("next_ms", (int64_t)pause));
     job->waiting = true;
     schedule(job, pause);
-}
-
-static bool tried_long_enough(const struct job *job)
-{
-    return job->record.faulty_since_ms > 0 &&
-           clock_now_ms() - job->record.faulty_since_ms >=
-               (int64_t)job->workshop->config->queue.retry_for_ms;
 }
 
 /* Where the forge was never asked for a branch, nothing is to be undone there: one that refuses need not be
@@ -164,21 +185,21 @@ static bool needs_forge(const struct job *job)
 void job_later(struct job *job, const struct error *error, int64_t retry_after_ms)
 {
     struct error last = *error;
+    bool again;
 
     job->operation = NULL;
     note_step(job, "later", error->message);
     tally_try(job, TALLY_LATER);
     if (needs_forge(job))
         health_suspect(job->workshop->health, retry_after_ms);
-    if (!job_undoing(job) && tried_long_enough(job)) {
+    again = job->record.faulty_since_ms != 0;
+    count_trying(job, uv_now(job->workshop->loop) - job->step_began);
+    if (!job_undoing(job) && again && tried_long_enough(job)) {
         last.kind = ERROR_PERMANENT;
         error_wrap(&last, "tried in vain for queue.retry_for");
         job_failed(job, &last);
         return;
     }
-    if (job->record.faulty_since_ms == 0)
-        job->record.faulty_since_ms = clock_now_ms();
-    save(job);
     wait_and_try_again(job, error->message, retry_after_ms);
 }
 
@@ -358,13 +379,35 @@ static void end_promoted(struct job *job)
 
 /* ---- walking ------------------------------------------------------------------------------------ */
 
-static void give_up_waiting(void *data)
+/* What it waited for the forge counts as trying: the forge's health asks again and again. Not while the
+ * forge refuses, which is for somebody to mend. */
+static void stop_waiting(struct job *job)
+{
+    uint64_t waited = uv_now(job->workshop->loop) - job->parked_at;
+    uint64_t pause = job->pause_ms;
+
+    job->parked = false;
+    job->pause_ms = 0;
+    operation_clear(&job->operation);
+    if (pause == 0 || health_state(job->workshop->health) == HEALTH_REFUSED)
+        return;
+    count_trying(job, waited < pause ? waited : pause);
+    save(job);
+}
+
+static void park(struct job *job);
+
+static void on_waited(void *data)
 {
     struct job *job = data;
     struct error error;
 
     job->operation = NULL;
-    job->parked = false;
+    stop_waiting(job);
+    if (!tried_long_enough(job) || health_state(job->workshop->health) != HEALTH_DOWN) {
+        park(job);
+        return;
+    }
     error_set(&error, ERROR_PERMANENT, "tried in vain for queue.retry_for: %s",
               health_reason(job->workshop->health));
     job_failed(job, &error);
@@ -373,14 +416,16 @@ static void give_up_waiting(void *data)
 /* Waits for the forge. A job that met a fault itself does not wait for ever. */
 static void park(struct job *job)
 {
-    int64_t left;
+    int64_t left = (int64_t)job->workshop->config->queue.retry_for_ms - job->record.tried_ms;
 
     job->parked = true;
+    job->parked_at = uv_now(job->workshop->loop);
     if (job_undoing(job) || job->record.faulty_since_ms == 0)
         return;
-    left = job->record.faulty_since_ms + (int64_t)job->workshop->config->queue.retry_for_ms -
-           clock_now_ms();
-    job_pause(job, left > 0 ? (uint64_t)left : 0, give_up_waiting);
+    job->pause_ms = left < PARK_LEAST_MS  ? PARK_LEAST_MS
+                    : left > PARK_MOST_MS ? PARK_MOST_MS
+                                          : (uint64_t)left;
+    job_pause(job, job->pause_ms, on_waited);
 }
 
 static void begin_step(struct job *job)
@@ -433,9 +478,15 @@ void job_proceed(struct job *job)
 {
     if (!job->parked)
         return;
-    job->parked = false;
-    operation_clear(&job->operation);
+    stop_waiting(job);
     schedule(job, 0);
+}
+
+void job_stop(struct job *job)
+{
+    if (job->parked)
+        stop_waiting(job);
+    job_free(job);
 }
 
 /* ---- life --------------------------------------------------------------------------------------- */

@@ -63,6 +63,8 @@ struct job {
     bool settled;         /* by a person, see settled_as */
     enum pull_state settled_as;
     uint64_t step_began; /* uv_now() */
+    uint64_t parked_at;  /* uv_now() */
+    uint64_t pause_ms;   /* of waiting for the forge: counts as trying; 0: it does not */
 
     struct operation *operation; /* the one thing under way: a call of the step's, or a pause */
 
@@ -90,6 +92,9 @@ void job_resume(struct job **job, struct workshop *workshop, struct store_result
 
 /* Frees a job and ends what is under way, leaving it resumable. NULL-safe. */
 void job_free(struct job *job);
+
+/* The same at the end of the process: how long it has waited in vain is written down. */
+void job_stop(struct job *job);
 
 /* Goes on with a job that waits for the forge or for its turn; harmless for any other. */
 void job_proceed(struct job *job);

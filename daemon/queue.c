@@ -560,7 +560,7 @@ void queue_free(struct queue *queue)
         struct job *job = queue->jobs;
 
         queue->jobs = job->next;
-        job_free(job);
+        job_stop(job);
     }
     free(queue);
 }

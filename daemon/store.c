@@ -142,6 +142,7 @@ static const char *const migrations[] = {
     "ALTER TABLE results ADD COLUMN patch TEXT;"
     "CREATE INDEX results_patch ON results (patch, id) WHERE patch IS NOT NULL;"
     "CREATE INDEX moves_patch ON moves (patch) WHERE patch IS NOT NULL;",
+    "ALTER TABLE jobs ADD COLUMN tried_ms INTEGER NOT NULL DEFAULT 0;",
 };
 
 #define STORE_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))

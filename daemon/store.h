@@ -192,6 +192,7 @@ struct store_job {
     bool started;            /* whether that step may have had effects */
     unsigned attempt;        /* of that step, from 1 */
     int64_t faulty_since_ms; /* since when transient faults hold this step; 0: none */
+    int64_t tried_ms;        /* how long it was tried since, whatever the calendar says */
 
     int64_t branch_posted_ms;        /* when the branch was asked for; 0: not yet */
     char base_then[FORGE_HASH_SIZE]; /* where the base pointed just before */

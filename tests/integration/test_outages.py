@@ -2,6 +2,7 @@
 
 import datetime
 import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -202,6 +203,70 @@ def test_retry_for_ends_it(winnowd, stand_in, gitea, project, moment, step):
     log = winnowd.start()
     failed = log.wait(experiment="exp-1", decision="failed")
     assert failed["step"] == step and "queue.retry_for" in failed["reason"]
+    assert_nothing_left(stand_in)
+
+
+# What counts for queue.retry_for is the time spent trying.
+
+
+@pytest.mark.parametrize("how", ["off", "clock set ahead"])
+def test_time_in_which_nothing_was_tried_does_not_count(winnowd, stand_in, gitea, project, how):
+    """A weekend without power, or a clock that jumps, between one passing fault and the next."""
+    clock = Clock(winnowd)
+    winnowd.configure(queue={"retry_for": "1h"})
+    ahead = 200_000 if how == "clock set ahead" else 0
+    gitea.faults.add("bad_gateway", **MOMENTS["look"])
+    gitea.faults.add("bad_gateway", nth=2, call=lambda _: clock.set_back(-ahead), **MOMENTS["look"])
+    winnowd.drop(improved(project))
+    log = winnowd.start()
+    log.wait(experiment="exp-1", step="branch", msg="step could not be done now; trying again")
+    if how == "off":
+        assert winnowd.stop() == 0
+        clock.set_back(-200_000)
+        log = winnowd.start()
+    log.wait(experiment="exp-1", decision="promoted")
+    assert_promoted_once(stand_in)
+
+
+def test_a_forge_that_is_down_after_a_weekend_is_asked_first(winnowd, stand_in, gitea, project):
+    clock = Clock(winnowd)
+    winnowd.configure(queue={"retry_for": "10m"})
+    gitea.faults.add("bad_gateway", call=break_down(gitea), **MOMENTS["look"])
+    winnowd.drop(improved(project))
+    log = winnowd.start()
+    log.wait(**DOWN)
+    assert winnowd.stop() == 0
+    clock.set_back(-200_000)
+    log = winnowd.start()
+    log.wait(**DOWN)
+    # Asleep, which is not trying either.
+    clock.pass_by(200_000)
+    log.wait(msg="status")
+    gitea.faults.clear()
+    log.wait(experiment="exp-1", decision="promoted")
+    assert_promoted_once(stand_in)
+
+
+def test_once_after_once_counts(winnowd, stand_in, gitea, project):
+    """From cron: the time of each run is added up, and in the end the job fails with the forge's own fault."""
+    clock = Clock(winnowd)
+    winnowd.configure(queue={"retry_for": "100s"})
+    gitea.faults.add("bad_gateway", call=break_down(gitea), **MOMENTS["look"])
+    winnowd.drop(improved(project))
+    failed = []
+    for _ in range(4):
+        winnowd.write_configuration()
+        winnowd._launch(("--once",), stdout=subprocess.DEVNULL)
+        winnowd.log.wait(**DOWN)
+        clock.pass_by(61)
+        assert winnowd.ended() in (0, 69)
+        clock.set_back(-3600)
+        failed.append(winnowd.log.all(experiment="exp-1", msg="step failed"))
+    assert not any(failed[:2]) and len(sum(failed, [])) == 1, failed
+    (waits,) = sum(failed, [])
+    assert re.fullmatch("tried in vain for queue.retry_for: .*[a-z].*", waits["reason"])
+    gitea.faults.clear()
+    winnowd.once()
     assert_nothing_left(stand_in)
 
 

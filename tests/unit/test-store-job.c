@@ -17,6 +17,7 @@ static struct store_job full_job(int64_t result)
         .started = true,
         .attempt = 4000000000u,
         .faulty_since_ms = 1234567890123,
+        .tried_ms = 1234567890122,
         .branch_posted_ms = 1234567890124,
         .push_sent = true,
         .pull_posted_ms = 1234567890125,
@@ -72,6 +73,7 @@ static void check_same(const struct store_job *a, const struct store_job *b)
     assert_int_equal(a->started, b->started);
     assert_int_equal(a->attempt, b->attempt);
     assert_int_equal(a->faulty_since_ms, b->faulty_since_ms);
+    assert_int_equal(a->tried_ms, b->tried_ms);
     assert_int_equal(a->branch_posted_ms, b->branch_posted_ms);
     assert_string_equal(a->base_then, b->base_then);
     assert_string_equal(a->base, b->base);

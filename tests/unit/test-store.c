@@ -113,6 +113,7 @@ static void make_older(struct fixture *fixture)
                      "ALTER TABLE jobs DROP COLUMN turned_down_by;"
                      "DROP INDEX results_patch; DROP INDEX moves_patch;"
                      "ALTER TABLE results DROP COLUMN patch;"
+                     "ALTER TABLE jobs DROP COLUMN tried_ms;"
                      "PRAGMA user_version = 1");
 }
 
