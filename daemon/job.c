@@ -139,6 +139,7 @@ void job_done(struct job *job)
     bool undoing = job_undoing(job);
 
     job->operation = NULL;
+    job->undo_busy = false;
     log_event(undoing ? &event_undo_ended : &event_step_ended,
               LOG_TEXT("experiment", job->row->experiment_id), LOG_TEXT("step", job_step_name(job)),
               LOG_INTEGER("attempt", job->record.attempt),
@@ -188,6 +189,10 @@ void job_later(struct job *job, const struct error *error, int64_t retry_after_m
     bool again;
 
     job->operation = NULL;
+    if (job->undo_busy) {
+        job->undo_busy = false;
+        job->workshop->undo_rests(job->workshop->data);
+    }
     note_step(job, "later", error->message);
     tally_try(job, TALLY_LATER);
     if (needs_forge(job))
@@ -259,6 +264,7 @@ bool job_save(struct job *job)
 void job_settled_by_person(struct job *job, enum pull_state state)
 {
     job->operation = NULL;
+    job->undo_busy = false;
     job->settled = true;
     job->settled_as = state;
     schedule(job, 0);
@@ -387,6 +393,7 @@ static void stop_waiting(struct job *job)
     uint64_t pause = job->pause_ms;
 
     job->parked = false;
+    job->crowded = false;
     job->pause_ms = 0;
     operation_clear(&job->operation);
     if (pause == 0 || health_state(job->workshop->health) == HEALTH_REFUSED)
@@ -444,6 +451,7 @@ static void begin_step(struct job *job)
               LOG_TEXT("experiment", job->row->experiment_id), LOG_TEXT("step", step->name),
               LOG_INTEGER("attempt", job->record.attempt));
     job->step_began = uv_now(job->workshop->loop);
+    job->undo_busy = undoing;
     if (undoing)
         step->undo(job);
     else
@@ -453,6 +461,7 @@ static void begin_step(struct job *job)
 static void run(void *data)
 {
     struct job *job = data;
+    struct workshop *workshop = job->workshop;
     bool undoing = job_undoing(job);
 
     if (job->settled || (!undoing && job->record.step == STEP_COUNT)) {
@@ -465,8 +474,12 @@ static void run(void *data)
         end(job, job->record.outcome, job->record.reason);
         return;
     }
-    if (needs_forge(job) && health_state(job->workshop->health) != HEALTH_WELL) {
+    if (needs_forge(job) && health_state(workshop->health) != HEALTH_WELL) {
         park(job);
+        return;
+    }
+    if (undoing && !workshop->may_undo(workshop->data)) {
+        job->parked = job->crowded = true;
         return;
     }
     if (!undoing && job->record.step == STEP_PUSH && !job->admitted && !admit(job))

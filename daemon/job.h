@@ -42,6 +42,10 @@ struct workshop {
 
     /* Whether the branch may move now: all jobs of the lane that arrived earlier have settled. */
     bool (*may_push)(void *data, const struct job *job);
+    /* Whether one more may be undone now beside those that are. */
+    bool (*may_undo)(void *data);
+    /* One that was being undone waits to try again, and others may go on. */
+    void (*undo_rests)(void *data);
     /* The job is over and its result decided; the queue frees it. */
     void (*over)(void *data, struct job *job);
     /* A job made progress: a step was done, an undo was done, the job was given up. */
@@ -56,6 +60,8 @@ struct job {
     char *branch;
     bool waiting;         /* pauses before it tries again */
     bool parked;          /* waits for the forge's health, or for its turn */
+    bool crowded;         /* parked until fewer others are being undone */
+    bool undo_busy;       /* a step of it is being undone just now */
     bool branch_repeated; /* the branch was asked for a second time, as the first answer was lost */
     bool conflict_seen;   /* the forge said that a pull request of our branch exists */
     bool documented;      /* title and body of the pull request are in the store */

@@ -12,8 +12,19 @@
 
 #define SLICE_LIMIT  128      /* decisions in one transaction */
 #define SLICE_NS     10000000 /* of deciding, in one turn of the loop */
-#define LANE_LIMIT   1024
+#define UNDO_LIMIT   8        /* beside each other: each is a child process or a request */
 #define TRY_AGAIN_MS 1000
+
+struct lane {
+    char *metric;
+    char *scope;
+};
+
+/* Of lanes that had their turn one after the other, since the last that could do something. */
+struct round {
+    size_t count;
+    bool held, waits;
+};
 
 struct queue {
     uv_loop_t *loop;
@@ -21,7 +32,8 @@ struct queue {
     struct workshop *workshop;
     struct job *jobs; /* in order of arrival */
     struct operation *turn;
-    size_t first_lane; /* of the next turn, where the last one did not get to all of them */
+    struct lane last; /* that had its turn */
+    struct round round;
     enum queue_rest rest;
     bool told_held;
 };
@@ -54,11 +66,6 @@ static bool in_lane(const struct job *job, const char *metric, const char *scope
 }
 
 /* ---- judging the next of a lane ----------------------------------------------------------------- */
-
-struct lane {
-    char *metric;
-    char *scope;
-};
 
 /* The frontier as it would stand if all that is under way were promoted. */
 static struct gate_frontier frontier_with_under_way(const struct queue *queue,
@@ -330,8 +337,15 @@ static enum lane_end work_lane(struct queue *queue, const struct lane *lane, uin
     return end == LANE_STARTED ? start_job(queue, start, &answer, error) : end;
 }
 
+static int lane_order(const struct lane *a, const struct lane *b)
+{
+    int order = strcmp(a->metric, b->metric);
+
+    return order ? order : strcmp(a->scope, b->scope);
+}
+
 struct lanes {
-    struct lane items[LANE_LIMIT];
+    struct lane *items;
     size_t count;
 };
 
@@ -339,25 +353,29 @@ static void add_lane(void *data, const char *metric, const char *scope)
 {
     struct lanes *lanes = data;
 
-    if (lanes->count < LANE_LIMIT)
-        lanes->items[lanes->count++] = (struct lane){.metric = memory_copy(metric),
-                                                     .scope = memory_copy(scope)};
+    lanes->items = memory_resize(lanes->items, (lanes->count + 1) * sizeof(*lanes->items));
+    lanes->items[lanes->count++] = (struct lane){
+        .metric = memory_copy(metric),
+        .scope = memory_copy(scope),
+    };
 }
 
-static void lanes_freep(struct lanes **lanes)
+static void lanes_clear(struct lanes *lanes)
 {
-    for (size_t i = 0; i < (*lanes)->count; i++) {
-        free((*lanes)->items[i].metric);
-        free((*lanes)->items[i].scope);
+    for (size_t i = 0; i < lanes->count; i++) {
+        free(lanes->items[i].metric);
+        free(lanes->items[i].scope);
     }
-    free(*lanes);
+    free(lanes->items);
 }
 
 static void turn_after(struct queue *queue, uint64_t delay_ms);
 
-static void rest(struct queue *queue, bool held, bool waits)
+static void rest(struct queue *queue)
 {
-    if (queue->jobs || waits)
+    bool held = queue->round.held;
+
+    if (queue->jobs || queue->round.waits)
         queue->rest = QUEUE_BUSY;
     else
         queue->rest = held ? QUEUE_HELD : QUEUE_EMPTY;
@@ -368,28 +386,50 @@ static void rest(struct queue *queue, bool held, bool waits)
     queue->options.rested(queue->options.data);
 }
 
-struct turn_end {
-    bool more, held, waits;
-};
+/* The first behind the one that had its turn last: so no lane takes every hand that gets free. */
+static size_t first_of_turn(const struct queue *queue, const struct lanes *lanes)
+{
+    size_t at = 0;
 
-static int work_lanes(struct queue *queue, const struct lanes *lanes, struct turn_end *ended,
-                      struct error *error)
+    while (queue->last.metric && at < lanes->count &&
+           lane_order(&lanes->items[at], &queue->last) <= 0)
+        at++;
+    return at < lanes->count ? at : 0;
+}
+
+static void remember_turn(struct queue *queue, struct lane *lane)
+{
+    struct lane before = queue->last;
+
+    queue->last = *lane;
+    *lane = before; /* freed with the others */
+}
+
+/* Ends when no lane can do anything, or it is late. */
+static int work_lanes(struct queue *queue, const struct lanes *lanes, struct error *error)
 {
     uint64_t until_ns = uv_hrtime() + SLICE_NS;
-    size_t worked = 0;
+    struct round *round = &queue->round;
+    size_t at = first_of_turn(queue, lanes), last = at;
 
-    while (worked < lanes->count && (worked == 0 || uv_hrtime() < until_ns)) {
-        size_t at = (queue->first_lane + worked++) % lanes->count;
+    while (round->count < lanes->count) {
         enum lane_end end = work_lane(queue, &lanes->items[at], until_ns, error);
 
         if (end == LANE_FAILED)
             return -1;
-        ended->more |= end == LANE_MORE;
-        ended->held |= end == LANE_HELD;
-        ended->waits |= end == LANE_WAITS;
+        if (end == LANE_MORE)
+            *round = (struct round){0};
+        else
+            round->count++;
+        round->held |= end == LANE_HELD;
+        round->waits |= end == LANE_WAITS;
+        last = at;
+        at = (at + 1) % lanes->count;
+        if (uv_hrtime() >= until_ns)
+            break;
     }
-    ended->more |= worked < lanes->count;
-    queue->first_lane = worked < lanes->count ? (queue->first_lane + worked) % lanes->count : 0;
+    if (lanes->count)
+        remember_turn(queue, &lanes->items[last]);
     return 0;
 }
 
@@ -408,20 +448,18 @@ static int find_lanes(struct queue *queue, struct lanes *lanes, bool *settling, 
 static void work(void *data)
 {
     struct queue *queue = data;
-    CLEANUP(lanes_freep) struct lanes *lanes = memory_new(sizeof(*lanes));
-    struct turn_end ended = {0};
+    CLEANUP(lanes_clear) struct lanes lanes = {0};
     bool settling = false;
     struct error error;
 
     queue->turn = NULL;
-    if (find_lanes(queue, lanes, &settling, &error) < 0 ||
-        work_lanes(queue, lanes, &ended, &error) < 0) {
+    if (find_lanes(queue, &lanes, &settling, &error) < 0 || work_lanes(queue, &lanes, &error) < 0) {
         log_event(&event_store_failed, LOG_TEXT("reason", error.message));
         turn_after(queue, TRY_AGAIN_MS);
-    } else if (ended.more) {
+    } else if (queue->round.count < lanes.count) {
         turn_after(queue, 0);
     } else if (!settling) {
-        rest(queue, ended.held, ended.waits);
+        rest(queue);
     }
 }
 
@@ -434,6 +472,7 @@ static void turn_after(struct queue *queue, uint64_t delay_ms)
 
 void queue_poke(struct queue *queue)
 {
+    queue->round = (struct round){0};
     turn_after(queue, 0);
 }
 
@@ -450,10 +489,45 @@ static bool may_push(void *data, const struct job *job)
     return true;
 }
 
+static unsigned undos_busy(const struct queue *queue)
+{
+    unsigned busy = 0;
+
+    for (const struct job *job = queue->jobs; job; job = job->next)
+        busy += job->undo_busy;
+    return busy;
+}
+
+static bool may_undo(void *data)
+{
+    return undos_busy(data) < UNDO_LIMIT;
+}
+
+/* Of those that wait for others to be undone, as many as there is room for. */
+static void proceed_undos(struct queue *queue)
+{
+    unsigned room = UNDO_LIMIT - undos_busy(queue);
+
+    for (struct job *job = queue->jobs; job && room; job = job->next) {
+        if (job->crowded) {
+            job_proceed(job);
+            room--;
+        }
+    }
+}
+
 static void proceed_all(struct queue *queue)
 {
-    for (struct job *job = queue->jobs; job; job = job->next)
-        job_proceed(job);
+    for (struct job *job = queue->jobs; job; job = job->next) {
+        if (!job->crowded)
+            job_proceed(job);
+    }
+    proceed_undos(queue);
+}
+
+static void on_undo_rests(void *data)
+{
+    proceed_undos(data);
 }
 
 static void on_over(void *data, struct job *job)
@@ -490,7 +564,7 @@ static void queue_freep(struct queue **queue)
 }
 
 struct resumed {
-    struct store_job items[256];
+    struct store_job *items;
     size_t count;
 };
 
@@ -499,34 +573,33 @@ static void collect_job(void *data, const struct store_job *record)
     struct resumed *resumed = data;
     struct store_job *copy;
 
-    if (resumed->count == sizeof(resumed->items) / sizeof(resumed->items[0]))
-        return;
+    resumed->items = memory_resize(resumed->items, (resumed->count + 1) * sizeof(*resumed->items));
     copy = &resumed->items[resumed->count++];
     *copy = *record;
     copy->reason = memory_copy(record->reason);
     copy->failed_step = memory_copy(record->failed_step);
 }
 
-static void resumed_freep(struct resumed **resumed)
+static void resumed_clear(struct resumed *resumed)
 {
-    for (size_t i = 0; i < (*resumed)->count; i++)
-        store_job_clear(&(*resumed)->items[i]);
-    free(*resumed);
+    for (size_t i = 0; i < resumed->count; i++)
+        store_job_clear(&resumed->items[i]);
+    free(resumed->items);
 }
 
 static int resume(struct queue *queue, struct error *error)
 {
-    CLEANUP(resumed_freep) struct resumed *resumed = memory_new(sizeof(*resumed));
+    CLEANUP(resumed_clear) struct resumed resumed = {0};
 
-    if (store_each_job(queue->workshop->store, collect_job, resumed, error) < 0)
+    if (store_each_job(queue->workshop->store, collect_job, &resumed, error) < 0)
         return -1;
-    for (size_t i = 0; i < resumed->count; i++) {
+    for (size_t i = 0; i < resumed.count; i++) {
         struct store_result *row = NULL;
         struct job *job;
 
-        if (store_load(queue->workshop->store, resumed->items[i].result, &row, error) < 0)
+        if (store_load(queue->workshop->store, resumed.items[i].result, &row, error) < 0)
             return -1;
-        job_resume(&job, queue->workshop, row, &resumed->items[i]);
+        job_resume(&job, queue->workshop, row, &resumed.items[i]);
         insert(queue, job);
     }
     return 0;
@@ -541,6 +614,8 @@ int queue_new(struct queue **queue, uv_loop_t *loop, const struct queue_options 
     made->options = *options;
     made->workshop = options->workshop;
     made->workshop->may_push = may_push;
+    made->workshop->may_undo = may_undo;
+    made->workshop->undo_rests = on_undo_rests;
     made->workshop->over = on_over;
     made->workshop->progress = on_progress;
     made->workshop->data = made;
@@ -556,6 +631,8 @@ void queue_free(struct queue *queue)
     if (!queue)
         return;
     operation_clear(&queue->turn);
+    free(queue->last.metric);
+    free(queue->last.scope);
     while (queue->jobs) {
         struct job *job = queue->jobs;
 

@@ -20,7 +20,7 @@
 struct queue;
 
 struct queue_options {
-    struct workshop *workshop; /* its may_push, over, progress and data are filled in here */
+    struct workshop *workshop; /* its functions and their data are filled in here */
     /* A queued result was rejected when its turn came: its file is to be moved. */
     void (*rejected)(void *data, const struct store_result *row, const char *reason);
     /* A job ended whose pull request a person had settled already. */

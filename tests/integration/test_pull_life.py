@@ -357,6 +357,17 @@ def test_one_metric_does_not_wait_for_another(winnowd, project):
     assert sorted(started) == ["a-best", "b-best"]
 
 
+def test_metrics_take_turns(winnowd, project):
+    """However many results one has, with fewer hands than metrics."""
+    settings = ["WIDTH", "DEPTH", "WARMUP"]
+    rows = [(f"a-{n}", 0.5 + n / 10, {"metric": "accuracy", "metric_before": 0.4, "diff": project.tweak(**{settings[n]: 13})})
+            for n in range(3)]  # fmt: skip
+    rows += [(f"b-{n}", 0.9 - n / 10, {"metric_before": 1.0, "diff": project.tweak(**{settings[n]: 13})}) for n in range(3)]
+    decisions, started = in_order(winnowd, project, *rows, order="arrival")
+    assert started == ["a-0", "b-0", "a-1", "b-1", "a-2", "b-2"]
+    assert set(decisions.values()) == {"promoted"}
+
+
 def test_a_better_one_that_comes_while_it_waits(winnowd, project):
     """Dropped later, and first all the same: the one that waits is overtaken."""
     begun, go = winnowd.directory / "begun", winnowd.directory / "go"

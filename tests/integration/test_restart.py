@@ -1,8 +1,13 @@
 """Restarts and crashes: nothing is lost, nothing is done twice."""
 
+import contextlib
+import shutil
+import sqlite3
+
 import pytest
 from exhaustive import first_of
-from harness import result
+from harness import appears, result
+from machine import eventually
 
 IMPROVED = {"metric_before": 1.0}
 
@@ -117,3 +122,73 @@ def test_a_state_that_is_no_database_is_refused(winnowd):
         other.unlink()
     path.write_bytes(b"garbage" * 1000)
     winnowd.once(status=74)
+
+
+# However many there are.
+
+
+RESULT = (
+    "INSERT INTO results (experiment_id, scope, metric, status, after, before, has_change, file_name, modified_ns,"
+    " digest, received_ms, job) VALUES (?, ?, 'val_bpb', ?, 0.9, 1.0, 1, ?, ?, 'x', 1, ?)"
+)
+JOB = (
+    "INSERT INTO jobs (result, state, step, started, attempt, faulty_since_ms, branch_posted_ms, base_then, base,"
+    " composed, measured, push_sent, pull_posted_ms, pull, close_posted_ms, outcome, reason, failed_step)"
+    " VALUES (last_insert_rowid(), 1, 0, 1, 0, 0, ?, ?, ?, '', '', 0, 0, 0, 0, 'failed', 'x', 'validate')"
+)
+
+
+def store_of(winnowd):
+    winnowd.once()
+    return contextlib.closing(sqlite3.connect(winnowd.state / "winnowd.db"))
+
+
+def leave_undone(winnowd, count, base=""):
+    """Jobs of an earlier life whose undo is left to be done; with a base, that of their branch is."""
+    names = [f"undone-{number:03}" for number in range(count)]
+    with store_of(winnowd) as store, store:
+        for number, name in enumerate(names, 1):
+            store.execute(RESULT, (name, "", "ok", f"{name}.json", number, number))
+            store.execute(JOB, (1 if base else 0, base, base))
+    return names
+
+
+def test_all_that_was_under_way_is_taken_up(winnowd):
+    names = leave_undone(winnowd, 260)
+    assert winnowd.once().decisions() == dict.fromkeys(names, "failed")
+
+
+def test_undos_go_by_eights_and_take_no_jobs_place(winnowd, project, forge):
+    names = leave_undone(winnowd, 20, project.tip)
+    for name in names:
+        forge.create_branch(f"experiment/{name}")
+    # git stops where it is to delete a branch, until the test says so.
+    folder, begun, go = (winnowd.directory / name for name in ("programs", "begun", "go"))
+    folder.mkdir()
+    (folder / "git").write_text(
+        f'#!/bin/sh\ncase "$*" in *push*:refs/heads/*undone*) echo x >>{begun}\n'
+        f'while [ ! -e {go} ]; do sleep 0.05; done;; esac\nexec {shutil.which("git", path="/usr/bin:/bin")} "$@"\n'
+    )
+    (folder / "git").chmod(0o755)
+    winnowd.environment["PATH"] = f"{folder}:{winnowd.environment['PATH']}"
+    winnowd.drop(result("good", 0.8, diff=project.tweak(WIDTH=65), **IMPROVED))
+    log = winnowd.start()
+    log.wait(experiment="good", decision="promoted")
+    assert appears(begun)
+    eventually(lambda: len(begun.read_text()) >= 2 * 8)
+    assert len(begun.read_text()) == 2 * 8
+    go.touch()
+    for name in names:
+        log.wait(experiment=name, decision="failed")
+    assert set(forge.branches()) == {"experiment/good"}
+
+
+def test_a_thousand_lanes_hide_none(winnowd, project):
+    """All but the last wait for a pull request to be settled."""
+    winnowd.configure(queue={"max_open_pulls": 1})
+    winnowd.drop(result("first", 0.9, diff=project.tweak(WIDTH=65), **IMPROVED))
+    with store_of(winnowd) as store, store:
+        for number in range(1100):
+            store.execute(RESULT, (f"exp-{number}", f"s{number:04}", "ok", f"{number}.json", number, 0))
+        store.execute(RESULT, ("last", "t", "baseline", "last.json", 1, 0))
+    assert winnowd.once().decisions() == {"last": "baseline"}
