@@ -114,10 +114,6 @@ char *description_commit_message(const struct description *description)
     inert_append_plain(&metric, result->metric);
     text_append_format(&message, "\nExperiment-Id: %s\nMetric: %s ", result->experiment_id,
                        text_string(&metric));
-    if (!isnan(description->answer.reference)) {
-        text_append_number(&message, description->answer.reference);
-        text_append(&message, " -> ");
-    }
     text_append_number(&message, result->after.mean);
     if (description->measured && *description->measured)
         text_append_format(&message, "\nMeasured-On: %s", description->measured);

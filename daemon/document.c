@@ -145,6 +145,21 @@ static int find_contained(const struct job *job, struct contained *contained, st
     return 0;
 }
 
+/* In one transaction with the job, whose reference it shows. */
+static int save(struct job *job, const char *title, const char *body, struct error *error)
+{
+    struct store *store = job->workshop->store;
+
+    if (store_begin(store, error) < 0)
+        return -1;
+    if (store_set_document(store, job->record.id, title, body, error) < 0 ||
+        store_save_job(store, &job->record, error) < 0) {
+        store_rollback(store);
+        return -1;
+    }
+    return store_commit(store, error);
+}
+
 int document_write(struct job *job, struct error *error)
 {
     CLEANUP(points_clear) struct points points = {0};
@@ -166,7 +181,7 @@ int document_write(struct job *job, struct error *error)
     body = description_body(&description);
     secret_scrub(title);
     secret_scrub(body); /* what the tests printed stands in it, too */
-    if (store_set_document(job->workshop->store, job->record.id, title, body, error) < 0)
+    if (save(job, title, body, error) < 0)
         return -1;
     job->documented = true;
     return 0;

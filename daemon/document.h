@@ -15,5 +15,5 @@ int document_load(struct job *job, struct error *error);
 /* The commit's message, with "%M" for the measured commit; caller frees. The content was loaded. */
 char *document_message(const struct job *job);
 
-/* Makes title and body and puts them into the store. After compose and validation. */
+/* Makes title and body and puts them into the store, with the job's record. After compose and validation. */
 int document_write(struct job *job, struct error *error);

@@ -25,6 +25,13 @@ bool job_undoing(const struct job *job)
     return job->record.state == JOB_UNDOING;
 }
 
+bool job_opening(const struct job *job)
+{
+    int step = job->record.step;
+
+    return !job_undoing(job) && (step > STEP_PULL || (step == STEP_PULL && job->record.started));
+}
+
 bool job_validating(const struct job *job)
 {
     uint64_t ran = uv_now(job->workshop->loop) - job->step_began;
@@ -127,7 +134,6 @@ static void begin_undo(struct job *job, const char *reason, enum decision outcom
     job->record.state = JOB_UNDOING;
     job->record.attempt = 0;
     end_trouble(job);
-    job->admitted = false;
     /* Not written: after a crash the step is tried again and fails again. */
     save(job);
     job->workshop->progress(job->workshop->data);
@@ -270,7 +276,7 @@ void job_settled_by_person(struct job *job, enum pull_state state)
     schedule(job, 0);
 }
 
-/* ---- the last judgement, before the branch moves ------------------------------------------------ */
+/* ---- the last judgements, before the branch moves and before the pull request is opened --------- */
 
 /* What was written for the old reference goes in the same moment: it must not be found again. */
 static void rewind_to_compose(struct job *job, const struct gate_answer *answer)
@@ -279,7 +285,6 @@ static void rewind_to_compose(struct job *job, const struct gate_answer *answer)
     struct error error;
 
     job->record.reference = answer->reference;
-    job->record.commit[0] = '\0';
     job->record.step = STEP_COMPOSE;
     job->record.attempt = 0;
     if (store_rewind_job(job->workshop->store, &job->record, &error) < 0) {
@@ -289,14 +294,48 @@ static void rewind_to_compose(struct job *job, const struct gate_answer *answer)
     }
     log_event(&event_job_rewound, LOG_TEXT("experiment", job->row->experiment_id),
               LOG_NUMBER("before", answer->reference), LOG_TEXT("reason", answer->reason));
-    repository_forget(job->workshop->repository, job->branch);
     job->answer = *answer;
     job->documented = false;
     schedule(job, 0);
 }
 
-/* Whether everything that arrived earlier has settled, the result is still better, and the commit
- * shows the right reference. If not, the job was sent elsewhere, or parked. */
+/* The pull request shows the right reference. The commit says nothing of it: its verdict holds. After a
+ * restart what validation found is known no more, and is to be found again. */
+static bool show(struct job *job, const struct gate_answer *answer)
+{
+    double before = job->record.reference;
+    /* After a restart the reference alone is known. */
+    bool same = answer->reference == before &&
+                (!job->command || answer->threshold == job->answer.threshold);
+    struct error error;
+
+    job->answer = *answer;
+    if (same && job->documented)
+        return true;
+    if (!job->command) {
+        rewind_to_compose(job, answer);
+        return false;
+    }
+    job->record.reference = answer->reference;
+    if (document_write(job, &error) == 0)
+        return true;
+    job->record.reference = before;
+    job_later(job, &error, -1);
+    return false;
+}
+
+static void turn_down(struct job *job, const struct gate_answer *answer,
+                      const struct store_frontier *frontier)
+{
+    if (answer->verdict == GATE_NOT_IMPROVED)
+        job->record.turned_down_by = frontier->result;
+    job->record.reference = answer->reference;
+    begin_undo(job, answer->reason,
+               lane_decision(job->row, frontier, answer, job->workshop->config->queue.order));
+}
+
+/* Whether everything that arrived earlier has settled, the result is still better, and the pull request
+ * will show the right reference. If not, the job was sent elsewhere, or parked. */
 static bool admit(struct job *job)
 {
     struct workshop *workshop = job->workshop;
@@ -304,38 +343,27 @@ static bool admit(struct job *job)
     struct store_frontier frontier;
     struct gate_answer answer;
     struct error error;
+    bool may;
 
-    if (job->record.push_sent)
-        return job->admitted = true;
     if (!metric) {
         begin_undo(job, "its metric is not configured any more", DECISION_FAILED);
         return false;
     }
-    if (!workshop->may_push(workshop->data, job)) {
-        job->parked = true;
+    if (workshop->may_settle(workshop->data, job, &may, &error) < 0 ||
+        store_frontier(workshop->store, metric, job->row->scope, &frontier, &error) < 0) {
+        job_later(job, &error, -1);
         return false;
     }
-    if (store_frontier(workshop->store, metric, job->row->scope, &frontier, &error) < 0) {
-        job_later(job, &error, -1);
+    if (!may) {
+        job->parked = job->waits_for_turn = true;
         return false;
     }
     answer = lane_judge(metric, job->row, (struct gate_frontier){frontier.known, frontier.value});
     if (answer.verdict != GATE_IMPROVED) {
-        job->record.turned_down_by = frontier.result;
-        begin_undo(job, answer.reason,
-                   lane_turned_down(job->row, &frontier, &answer, workshop->config->queue.order));
+        turn_down(job, &answer, &frontier);
         return false;
     }
-    if (!(answer.reference == job->record.reference)) {
-        rewind_to_compose(job, &answer);
-        return false;
-    }
-    job->answer = answer; /* after a restart the reference alone is known */
-    if (!job->documented && document_write(job, &error) < 0) {
-        job_later(job, &error, -1);
-        return false;
-    }
-    return job->admitted = true;
+    return show(job, &answer);
 }
 
 /* ---- how a job ends ----------------------------------------------------------------------------- */
@@ -394,6 +422,7 @@ static void stop_waiting(struct job *job)
 
     job->parked = false;
     job->crowded = false;
+    job->waits_for_turn = false;
     job->pause_ms = 0;
     operation_clear(&job->operation);
     if (pause == 0 || health_state(job->workshop->health) == HEALTH_REFUSED)
@@ -450,7 +479,6 @@ static void begin_step(struct job *job)
     log_event(undoing ? &event_undo_started : &event_step_started,
               LOG_TEXT("experiment", job->row->experiment_id), LOG_TEXT("step", step->name),
               LOG_INTEGER("attempt", job->record.attempt));
-    job->step_began = uv_now(job->workshop->loop);
     job->undo_busy = undoing;
     if (undoing)
         step->undo(job);
@@ -482,7 +510,8 @@ static void run(void *data)
         job->parked = job->crowded = true;
         return;
     }
-    if (!undoing && job->record.step == STEP_PUSH && !job->admitted && !admit(job))
+    job->step_began = uv_now(workshop->loop);
+    if (!undoing && job->record.step >= STEP_PUSH && !job_opening(job) && !admit(job))
         return;
     begin_step(job);
 }
@@ -534,21 +563,21 @@ int job_new(struct job **job, struct workshop *workshop, struct store_result *ro
     return 0;
 }
 
-/* What compose and validation found was in memory only. Before the push is sent it is made again:
- * the same base, change, message and date make the same commit. */
+/* What compose and validation found was in memory only. Before the pull request's text is written it is
+ * made again: the same base, change, message and date make the same commit. */
 static void choose_step(struct job *job)
 {
     CLEANUP_FREE char *title = NULL;
     CLEANUP_FREE char *body = NULL;
     struct error ignored;
 
-    if (job_undoing(job) || job->record.step < STEP_COMPOSE || job->record.push_sent)
+    if (job_undoing(job) || job->record.step < STEP_COMPOSE || job_opening(job))
         return;
-    if (job->record.step == STEP_PUSH &&
-        store_get_document(job->workshop->store, job->record.id, &title, &body, &ignored) == 0 &&
-        title)
-        job->documented = true;
-    else if (job->record.step <= STEP_PUSH)
+    job->documented = job->record.step >= STEP_PUSH &&
+                      store_get_document(job->workshop->store, job->record.id, &title, &body,
+                                         &ignored) == 0 &&
+                      title;
+    if (!job->documented)
         job->record.step = STEP_COMPOSE;
 }
 

@@ -40,8 +40,9 @@ struct workshop {
     struct tally *tally;
     const char *host;
 
-    /* Whether the branch may move now: all jobs of the lane that arrived earlier have settled. */
-    bool (*may_push)(void *data, const struct job *job);
+    /* Whether it is the job's turn to be settled: all of the lane that arrived earlier were, and no
+     * other has begun to open its pull request. Fails if the store does. */
+    int (*may_settle)(void *data, const struct job *job, bool *may, struct error *error);
     /* Whether one more may be undone now beside those that are. */
     bool (*may_undo)(void *data);
     /* One that was being undone waits to try again, and others may go on. */
@@ -60,12 +61,12 @@ struct job {
     char *branch;
     bool waiting;         /* pauses before it tries again */
     bool parked;          /* waits for the forge's health, or for its turn */
+    bool waits_for_turn;  /* parked until others of its lane have settled */
     bool crowded;         /* parked until fewer others are being undone */
     bool undo_busy;       /* a step of it is being undone just now */
     bool branch_repeated; /* the branch was asked for a second time, as the first answer was lost */
     bool conflict_seen;   /* the forge said that a pull request of our branch exists */
     bool documented;      /* title and body of the pull request are in the store */
-    bool admitted;        /* judged for the last time: the branch may move */
     bool settled;         /* by a person, see settled_as */
     enum pull_state settled_as;
     uint64_t step_began; /* uv_now() */
@@ -110,6 +111,9 @@ bool job_validating(const struct job *job);
 
 /* Which way it goes. */
 bool job_undoing(const struct job *job);
+
+/* Whether it was judged for the last time: it has begun to open its pull request, or is past that. */
+bool job_opening(const struct job *job);
 const char *job_step_name(const struct job *job);
 
 /* Its metric's settings as they are in force now; NULL where it is configured no more. Not to be kept:

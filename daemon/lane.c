@@ -32,9 +32,9 @@ bool lane_before(const struct store_result *a, const struct store_result *b)
     return arrived_before(a->modified_ns, a->file_name, a->id, b->modified_ns, b->file_name, b->id);
 }
 
-enum decision lane_turned_down(const struct store_result *row,
-                               const struct store_frontier *frontier,
-                               const struct gate_answer *answer, enum queue_order order)
+static enum decision turned_down(const struct store_result *row,
+                                 const struct store_frontier *frontier,
+                                 const struct gate_answer *answer, enum queue_order order)
 {
     bool overtaken = answer->source == GATE_SOURCE_FRONTIER && frontier->result != 0 &&
                      (order == QUEUE_ORDER_BEST ||
@@ -42,4 +42,24 @@ enum decision lane_turned_down(const struct store_result *row,
                                      frontier->modified_ns, frontier->file_name, frontier->result));
 
     return overtaken ? DECISION_SUPERSEDED : DECISION_DISCARDED;
+}
+
+enum decision lane_decision(const struct store_result *row, const struct store_frontier *frontier,
+                            const struct gate_answer *answer, enum queue_order order)
+{
+    switch (answer->verdict) {
+    case GATE_IMPROVED:
+        return DECISION_QUEUED;
+    case GATE_NOT_IMPROVED:
+        return turned_down(row, frontier, answer, order);
+    case GATE_BASELINE:
+        return DECISION_BASELINE;
+    case GATE_CRASHED:
+        return DECISION_CRASHED;
+    case GATE_DISCARDED:
+        return DECISION_DISCARDED;
+    case GATE_REJECTED:
+        break;
+    }
+    return DECISION_REJECTED;
 }

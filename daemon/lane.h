@@ -20,9 +20,9 @@ struct gate_answer lane_judge(const struct config_metric *metric, const struct s
 /* Whether `a` arrived before `b`: modification time of its file, then name, then intake. */
 bool lane_before(const struct store_result *a, const struct store_result *b);
 
-/* What a result becomes that is not better than the frontier when its turn comes: `discarded`, as if
- * it had been dropped after what set the frontier; `superseded` if that was preferred to it, as the
- * better of the two or as the one that arrived later. */
-enum decision lane_turned_down(const struct store_result *row,
-                               const struct store_frontier *frontier,
-                               const struct gate_answer *answer, enum queue_order order);
+/* What a result becomes by the gate's answer when its turn comes; `queued` where it is to be promoted.
+ * One that is not better than the frontier: `discarded`, as if it had been dropped after what set the
+ * frontier; `superseded` if that was preferred to it, as the better of the two or as the one that
+ * arrived later. */
+enum decision lane_decision(const struct store_result *row, const struct store_frontier *frontier,
+                            const struct gate_answer *answer, enum queue_order order);

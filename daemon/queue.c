@@ -20,7 +20,7 @@ struct lane {
     char *scope;
 };
 
-/* Of lanes that had their turn one after the other, since the last that could do something. */
+/* Of lanes that had their turn one after the other and wait, since the last that could do something. */
 struct round {
     size_t count;
     bool held, waits;
@@ -67,9 +67,25 @@ static bool in_lane(const struct job *job, const char *metric, const char *scope
 
 /* ---- judging the next of a lane ----------------------------------------------------------------- */
 
-/* The frontier as it would stand if all that is under way were promoted. */
+/* Whether the lane still waits for what becomes of a job. One that is undone leaves the frontier as it
+ * is, unless its own value is found to be the first. */
+static bool unsettled(const struct job *job)
+{
+    return !job_undoing(job) || job->record.outcome == DECISION_BASELINE;
+}
+
+/* Whether a job settles before a result of its lane: it arrived earlier, or has begun to open its pull
+ * request already. Where the best goes first, what was begun goes before all that is queued. */
+static bool settles_before(const struct queue *queue, const struct job *job,
+                           const struct store_result *row)
+{
+    return queue->workshop->config->queue.order == QUEUE_ORDER_BEST || job_opening(job) ||
+           job_undoing(job) || lane_before(job->row, row);
+}
+
+/* The frontier as it would stand if all that settles before the result were promoted. */
 static struct gate_frontier frontier_with_under_way(const struct queue *queue,
-                                                    const struct lane *lane,
+                                                    const struct store_result *row,
                                                     const struct config_metric *metric,
                                                     const struct store_frontier *settled,
                                                     bool *under_way)
@@ -78,7 +94,8 @@ static struct gate_frontier frontier_with_under_way(const struct queue *queue,
 
     *under_way = false;
     for (const struct job *job = queue->jobs; job; job = job->next) {
-        if (job_undoing(job) || !in_lane(job, lane->metric, lane->scope))
+        if (!unsettled(job) || !in_lane(job, row->metric, row->scope) ||
+            !settles_before(queue, job, row))
             continue;
         *under_way = true;
         if (!frontier.known || gate_better(metric->direction, job->row->after, frontier.value))
@@ -100,35 +117,30 @@ static enum turn decide(struct decided *decided, enum decision decision, const c
     return TURN_DECIDE;
 }
 
+/* Whether it may yet be otherwise, by what becomes of those that settle before it. */
+static bool undecided(const struct config_metric *metric, const struct gate_answer *answer)
+{
+    return answer->verdict == GATE_BASELINE ||
+           (answer->verdict == GATE_NOT_IMPROVED && !gate_final(metric, answer));
+}
+
 /* What becomes of the next result of a lane. */
-static enum turn judge(const struct queue *queue, const struct lane *lane,
-                       const struct config_metric *metric, const struct store_frontier *settled,
-                       const struct store_result *row, struct gate_answer *answer,
-                       struct decided *decided)
+static enum turn judge(const struct queue *queue, const struct config_metric *metric,
+                       const struct store_frontier *settled, const struct store_result *row,
+                       struct gate_answer *answer, struct decided *decided)
 {
     struct gate_frontier hoped;
     bool under_way;
 
-    hoped = frontier_with_under_way(queue, lane, metric, settled, &under_way);
+    hoped = frontier_with_under_way(queue, row, metric, settled, &under_way);
     *answer = lane_judge(metric, row, (struct gate_frontier){settled->known, settled->value});
     decided->reference = answer->reference;
-    switch (answer->verdict) {
-    case GATE_NOT_IMPROVED:
-        if (under_way && !gate_final(metric, answer))
+    if (answer->verdict != GATE_IMPROVED) {
+        if (under_way && undecided(metric, answer))
             return TURN_WAIT;
         return decide(decided,
-                      lane_turned_down(row, settled, answer, queue->workshop->config->queue.order),
+                      lane_decision(row, settled, answer, queue->workshop->config->queue.order),
                       answer->reason);
-    case GATE_CRASHED:
-        return decide(decided, DECISION_CRASHED, answer->reason);
-    case GATE_DISCARDED:
-        return decide(decided, DECISION_DISCARDED, answer->reason);
-    case GATE_REJECTED:
-        return decide(decided, DECISION_REJECTED, answer->reason);
-    case GATE_BASELINE:
-        return under_way ? TURN_WAIT : decide(decided, DECISION_BASELINE, answer->reason);
-    case GATE_IMPROVED:
-        break;
     }
     if (!row->has_change)
         return under_way ? TURN_WAIT
@@ -142,33 +154,57 @@ static enum turn judge(const struct queue *queue, const struct lane *lane,
 
 /* ---- starting ----------------------------------------------------------------------------------- */
 
-static unsigned hands_busy(const struct queue *queue)
+static unsigned jobs_forward(const struct queue *queue)
+{
+    unsigned count = 0;
+
+    for (const struct job *job = queue->jobs; job; job = job->next)
+        count += !job_undoing(job);
+    return count;
+}
+
+/* The hands that are no use for this result: a job that waits for this very result to settle first does
+ * nothing with its own. */
+static unsigned hands_busy(const struct queue *queue, const struct store_result *row)
 {
     unsigned busy = 0;
 
     for (const struct job *job = queue->jobs; job; job = job->next)
-        busy += !job_undoing(job);
+        busy += !job_undoing(job) &&
+                !(job->waits_for_turn && in_lane(job, row->metric, row->scope) &&
+                  lane_before(row, job->row));
     return busy;
 }
 
 enum readiness { READY, NOT_READY, HELD_BY_PULLS };
 
-static enum readiness readiness(const struct queue *queue)
+/* Whether queue.max_open_pulls leaves room for one more job. */
+static int has_room(const struct queue *queue, bool *has, struct error *error)
 {
-    const struct config *config = queue->workshop->config;
-    unsigned busy = hands_busy(queue);
+    unsigned limit = queue->workshop->config->queue.max_open_pulls;
     unsigned open;
-    struct error error;
 
-    if (busy >= config->queue.parallel || health_state(queue->workshop->health) != HEALTH_WELL)
+    *has = limit == 0;
+    if (limit == 0)
+        return 0;
+    if (store_count_open_pulls(queue->workshop->store, &open, error) < 0)
+        return -1;
+    *has = open + jobs_forward(queue) < limit;
+    return 0;
+}
+
+static enum readiness readiness(const struct queue *queue, const struct store_result *row)
+{
+    unsigned busy = hands_busy(queue, row);
+    struct error error;
+    bool room;
+
+    if (busy >= queue->workshop->config->queue.parallel ||
+        health_state(queue->workshop->health) != HEALTH_WELL || has_room(queue, &room, &error) < 0)
         return NOT_READY;
-    if (config->queue.max_open_pulls == 0)
+    if (room)
         return READY;
-    if (store_count_open_pulls(queue->workshop->store, &open, &error) < 0)
-        return NOT_READY;
-    if (open + busy < config->queue.max_open_pulls)
-        return READY;
-    return busy ? NOT_READY : HELD_BY_PULLS;
+    return jobs_forward(queue) ? NOT_READY : HELD_BY_PULLS;
 }
 
 static void insert(struct queue *queue, struct job *job)
@@ -180,6 +216,8 @@ static void insert(struct queue *queue, struct job *job)
     job->next = *place;
     *place = job;
 }
+
+static void proceed_all(struct queue *queue);
 
 /* ---- a turn ------------------------------------------------------------------------------------- */
 
@@ -259,12 +297,12 @@ static enum lane_end take_next(struct queue *queue, const struct lane *lane, str
         return LANE_FAILED;
     if (!row)
         return LANE_EMPTY;
-    turn = metric ? judge(queue, lane, metric, &frontier, row, answer, decided)
+    turn = metric ? judge(queue, metric, &frontier, row, answer, decided)
                   : decide(decided, DECISION_REJECTED, "its metric is not configured any more");
     if (turn == TURN_WAIT)
         return LANE_WAITS;
     if (turn == TURN_START) {
-        ready = readiness(queue);
+        ready = readiness(queue, row);
         if (ready == READY)
             *start = TAKE(row);
         return ready == READY ? LANE_STARTED : ready == NOT_READY ? LANE_WAITS : LANE_HELD;
@@ -294,8 +332,10 @@ static void tell(struct queue *queue, const struct slice *slice)
     }
     if (batched)
         (void)store_commit(queue->workshop->store, &ignored);
-    if (slice->count)
-        queue->options.progress(queue->options.data);
+    if (slice->count == 0)
+        return;
+    proceed_all(queue); /* one of them may have waited for one of these */
+    queue->options.progress(queue->options.data);
 }
 
 static enum lane_end start_job(struct queue *queue, struct store_result *row,
@@ -405,29 +445,34 @@ static void remember_turn(struct queue *queue, struct lane *lane)
     *lane = before; /* freed with the others */
 }
 
-/* Ends when no lane can do anything, or it is late. */
-static int work_lanes(struct queue *queue, const struct lanes *lanes, struct error *error)
+/* Until no lane can do anything, which leaves `*more` false, or it is late. One that is found empty is not
+ * among the lanes of the next turn. */
+static int work_lanes(struct queue *queue, const struct lanes *lanes, bool *more,
+                      struct error *error)
 {
     uint64_t until_ns = uv_hrtime() + SLICE_NS;
     struct round *round = &queue->round;
-    size_t at = first_of_turn(queue, lanes), last = at;
+    size_t at = first_of_turn(queue, lanes), last = at, empty = 0;
+    bool late = false;
 
-    while (round->count < lanes->count) {
+    while (round->count + empty < lanes->count && !late) {
         enum lane_end end = work_lane(queue, &lanes->items[at], until_ns, error);
 
         if (end == LANE_FAILED)
             return -1;
-        if (end == LANE_MORE)
+        if (end == LANE_MORE) {
             *round = (struct round){0};
-        else
-            round->count++;
+            empty = 0;
+        }
+        empty += end == LANE_EMPTY;
+        round->count += end == LANE_HELD || end == LANE_WAITS;
         round->held |= end == LANE_HELD;
         round->waits |= end == LANE_WAITS;
         last = at;
         at = (at + 1) % lanes->count;
-        if (uv_hrtime() >= until_ns)
-            break;
+        late = uv_hrtime() >= until_ns;
     }
+    *more = round->count + empty < lanes->count;
     if (lanes->count)
         remember_turn(queue, &lanes->items[last]);
     return 0;
@@ -449,14 +494,15 @@ static void work(void *data)
 {
     struct queue *queue = data;
     CLEANUP(lanes_clear) struct lanes lanes = {0};
-    bool settling = false;
+    bool settling = false, more;
     struct error error;
 
     queue->turn = NULL;
-    if (find_lanes(queue, &lanes, &settling, &error) < 0 || work_lanes(queue, &lanes, &error) < 0) {
+    if (find_lanes(queue, &lanes, &settling, &error) < 0 ||
+        work_lanes(queue, &lanes, &more, &error) < 0) {
         log_event(&event_store_failed, LOG_TEXT("reason", error.message));
         turn_after(queue, TRY_AGAIN_MS);
-    } else if (queue->round.count < lanes.count) {
+    } else if (more) {
         turn_after(queue, 0);
     } else if (!settling) {
         rest(queue);
@@ -478,15 +524,44 @@ void queue_poke(struct queue *queue)
 
 /* ---- what jobs ask ------------------------------------------------------------------------------ */
 
-static bool may_push(void *data, const struct job *job)
+/* Whether a result that arrived earlier is still to be started. Not where queue.max_open_pulls keeps it
+ * from that as long as this job is there. */
+static int is_preceded(const struct queue *queue, const struct job *job, bool *preceded,
+                       struct error *error)
+{
+    CLEANUP(store_result_freep) struct store_result *first = NULL;
+    bool room;
+
+    *preceded = false;
+    if (queue->workshop->config->queue.order == QUEUE_ORDER_BEST)
+        return 0;
+    if (store_next_queued(queue->workshop->store, job->row->metric, job->row->scope,
+                          STORE_NEXT_ARRIVED, &first, error) < 0 ||
+        has_room(queue, &room, error) < 0)
+        return -1;
+    *preceded = first && room && lane_before(first, job->row);
+    return 0;
+}
+
+static int may_settle(void *data, const struct job *job, bool *may, struct error *error)
 {
     struct queue *queue = data;
+    struct store_settling settling;
+    bool preceded;
 
-    for (const struct job *other = queue->jobs; other && other != job; other = other->next) {
-        if (!job_undoing(other) && in_lane(other, job->row->metric, job->row->scope))
-            return false;
+    *may = false;
+    for (const struct job *other = queue->jobs; other; other = other->next) {
+        if (other != job && unsettled(other) && in_lane(other, job->row->metric, job->row->scope) &&
+            (job_opening(other) || job_undoing(other) || lane_before(other->row, job->row)))
+            return 0;
     }
-    return true;
+    if (store_next_settling(queue->workshop->store, &settling, error) < 0 ||
+        is_preceded(queue, job, &preceded, error) < 0)
+        return -1;
+    if (preceded)
+        queue_poke(queue); /* it may use the hand of this one */
+    *may = !preceded && settling.result == 0;
+    return 0;
 }
 
 static unsigned undos_busy(const struct queue *queue)
@@ -540,6 +615,8 @@ static void on_over(void *data, struct job *job)
     *place = job->next;
     if (job->settled)
         queue->options.settled(queue->options.data, job->row, job->settled_as);
+    else if (job_undoing(job) && job->record.outcome == DECISION_REJECTED)
+        queue->options.rejected(queue->options.data, job->row, job->record.reason);
     job_free(job);
     proceed_all(queue);
     queue_poke(queue);
@@ -613,7 +690,7 @@ int queue_new(struct queue **queue, uv_loop_t *loop, const struct queue_options 
     made->loop = loop;
     made->options = *options;
     made->workshop = options->workshop;
-    made->workshop->may_push = may_push;
+    made->workshop->may_settle = may_settle;
     made->workshop->may_undo = may_undo;
     made->workshop->undo_rests = on_undo_rests;
     made->workshop->over = on_over;
@@ -644,8 +721,12 @@ void queue_free(struct queue *queue)
 
 void queue_forge_changed(struct queue *queue)
 {
-    if (health_state(queue->workshop->health) != HEALTH_WELL)
-        return;
+    if (health_state(queue->workshop->health) == HEALTH_WELL)
+        queue_judge_again(queue);
+}
+
+void queue_judge_again(struct queue *queue)
+{
     proceed_all(queue);
     queue_poke(queue);
 }

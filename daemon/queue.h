@@ -6,8 +6,9 @@
  * Results of one lane (metric and scope) settle in order of arrival, or the most improved first. When
  * a result's turn comes it is judged again, by the frontier as it stands then. With more than one
  * hand, a result that beats the frontier and everything under way starts beside it; one that does not
- * waits until what is under way has settled. So the decisions are the same with one hand and with
- * many, dropped at once or one by one.
+ * waits until what is under way has settled. From `push` on they go one after the other, and one that
+ * arrives late goes before all younger ones that have not begun `pull`. So the decisions are the same
+ * with one hand and with many, dropped at once or one by one.
  */
 
 #include "common/error.h"
@@ -41,6 +42,9 @@ void queue_free(struct queue *queue);
 
 /* Looks again at what could be decided or started; at the loop's next turn. */
 void queue_poke(struct queue *queue);
+
+/* A frontier may have changed, or what is queued: so do jobs that wait for their turn. */
+void queue_judge_again(struct queue *queue);
 
 /* The forge's health changed: jobs that wait for it go on. */
 void queue_forge_changed(struct queue *queue);

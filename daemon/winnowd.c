@@ -207,7 +207,7 @@ static void on_pulls_changed(void *data)
     struct winnowd *winnowd = data;
 
     report_changed(winnowd->report);
-    queue_poke(winnowd->queue);
+    queue_judge_again(winnowd->queue);
 }
 
 static void on_health_changed(void *data)

@@ -10,15 +10,25 @@
 #include "daemon/steps.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static void on_composed(void *data, const struct repository_change *change,
                         const struct error *error)
 {
     struct job *job = data;
 
+    struct error other;
+
     job->operation = NULL;
     if (error) {
         job_failed(job, error);
+        return;
+    }
+    if (job->record.push_sent && strcmp(change->commit, job->record.commit) != 0) {
+        error_set(&other, ERROR_PERMANENT,
+                  "composed again, it became another commit than %s, which was pushed already",
+                  job->record.commit);
+        job_failed(job, &other);
         return;
     }
     repository_change_clear(&job->change);

@@ -1,8 +1,10 @@
 """What becomes of a pull request after its job, and of what was decided because of it; which goes first."""
 
 import contextlib
+import fcntl
 import os
 import pathlib
+import shutil
 import signal
 import sqlite3
 
@@ -271,6 +273,128 @@ def test_a_pull_request_that_is_gone_is_told_of(winnowd, project, forge):
     winnowd.drop(improved(project, "exp-2", 0.9))
     log.wait(experiment="exp-2", decision="discarded")  # its value stays until a person has said something
     git("update-ref", "-d", "refs/heads/experiment/exp-1", directory=project.bare)
+
+
+# Judged until the end.
+
+
+def gated(winnowd, **queue):
+    """Tests of a change that brings a file "slow" end when the test says so: go("what it holds")."""
+    script = f'echo x >>{winnowd.directory}/runs; [ ! -e slow ] || while [ ! -e {winnowd.directory}/go-$(cat slow) ]; do sleep 0.02; done'
+    winnowd.configure(queue=queue, validation={"command": ["sh", "-c", script], "sandbox": "none"})
+    return lambda name: (winnowd.directory / f"go-{name}").touch()
+
+
+def slow(project, name):
+    return project.experiment({"slow": name})[1]
+
+
+def validating(winnowd, log, project, name, after, age, **more):
+    winnowd.drop(improved(project, name, after, diff=slow(project, name), **more), age=age)
+    log.wait(experiment=name, msg="step started", step="validate")
+
+
+def test_left_alone_it_is_the_first_value(winnowd, project, forge):
+    """The only value that there was is gone by the time its tests have ended."""
+    go = gated(winnowd, parallel=2)
+    log = winnowd.start()
+    number = promoted(winnowd, log, project, "exp-1", 0.9, metric_before=1.0)
+    validating(winnowd, log, project, "exp-2", 0.8, 10)
+    settle(winnowd, log, number, "closed")
+    winnowd.drop(improved(project, "exp-3", 0.85), age=5)
+    log.wait(experiment="exp-3", msg="result queued")
+    go("exp-2")
+    assert "before" not in log.wait(experiment="exp-2", decision="baseline")
+    log.wait(experiment="exp-3", decision="discarded")
+    assert set(forge.branches()) == {"experiment/exp-1"}
+
+
+@pytest.mark.parametrize("parallel", [1, 3])
+def test_who_arrived_earlier_goes_first(winnowd, project, parallel):
+    """However late it is: until the younger one's pull request is being opened."""
+    go = gated(winnowd, parallel=parallel)
+    log = started_with_a_baseline(winnowd)
+    validating(winnowd, log, project, "young", 0.9, 10)
+    winnowd.drop(improved(project, "old", 0.8, diff=slow(project, "old")), age=100)
+    log.wait(experiment="old", msg="result queued")
+    go("young")
+    log.wait(experiment="old", msg="step started", step="validate")
+    go("old")
+    assert log.wait(experiment="old", decision="promoted")["before"] == "1"
+    log.wait(experiment="young", decision="discarded")
+
+
+def test_judged_again_before_the_pull_request(winnowd, project, forge):
+    """The branch has moved already: it goes when an older one is better."""
+    gated(winnowd, parallel=2)
+    folder, begun, go = (winnowd.directory / name for name in ("programs", "begun", "go"))
+    folder.mkdir()
+    (folder / "git").write_text(
+        f'#!/bin/sh\ncase "$*" in *push*experiment/young*) touch {begun}; while [ ! -e {go} ]; do sleep 0.02; done;; esac\n'
+        f'exec {shutil.which("git", path="/usr/bin:/bin")} "$@"\n'
+    )
+    (folder / "git").chmod(0o755)
+    winnowd.environment["PATH"] = f"{folder}:{winnowd.environment['PATH']}"
+    log = started_with_a_baseline(winnowd)
+    winnowd.drop(improved(project, "young", 0.9, diff=project.tweak(DEPTH=13)), age=10)
+    assert appears(begun)
+    winnowd.drop(improved(project, "old", 0.8), age=100)
+    log.wait(experiment="old", msg="step ended", step="validate")
+    go.touch()
+    assert log.wait(experiment="old", decision="promoted")["before"] == "1"
+    log.wait(experiment="young", decision="discarded")
+    assert set(forge.branches()) == {"experiment/old"} and len(forge.pulls()) == 1
+
+
+@pytest.mark.parametrize("after, decision", [(0.8, "promoted"), (0.95, "superseded")])
+def test_who_opens_a_pull_request_goes_first(winnowd, project, forge, after, decision):
+    winnowd.configure(queue={"parallel": 2})
+    log = started_with_a_baseline(winnowd)
+    forge.outbox.mkdir(exist_ok=True)
+    outbox = os.open(forge.outbox, os.O_RDONLY)
+    fcntl.flock(outbox, fcntl.LOCK_EX)  # somebody writes there: it cannot be opened yet
+    winnowd.drop(improved(project, "young", 0.9, diff=project.tweak(DEPTH=13)), age=10)
+    log.wait(experiment="young", step="pull", msg="step could not be done now; trying again")
+    winnowd.drop(improved(project, "old", after), age=100)
+    log.wait(experiment="old", msg="result queued")
+    os.close(outbox)
+    assert log.wait(experiment="young", decision="promoted")["before"] == "1"
+    assert log.wait(experiment="old", decision=decision)["before"] == "0.9"
+
+
+def test_at_the_limit_an_older_one_does_not_hold_up(winnowd, project):
+    go = gated(winnowd, parallel=2, max_open_pulls=1)
+    log = started_with_a_baseline(winnowd)
+    validating(winnowd, log, project, "young", 0.9, 10)
+    winnowd.drop(improved(project, "old", 0.8), age=100)
+    log.wait(experiment="old", msg="result queued")
+    go("young")
+    log.wait(experiment="young", decision="promoted")
+    log.wait(msg="jobs wait: queue.max_open_pulls is reached")
+    settle(winnowd, log, 1, "merged")
+    assert log.wait(experiment="old", decision="promoted")["before"] == "0.9"
+
+
+@pytest.mark.representative
+def test_tests_of_one_metric_run_side_by_side(winnowd, project, forge):
+    """Once each: what the others become changes the text of a pull request, not its commit."""
+    go = gated(winnowd, parallel=8)
+    log = started_with_a_baseline(winnowd)
+    names = [f"exp-{number}" for number in range(8)]
+    for number, name in enumerate(names):
+        winnowd.drop(improved(project, name, round(0.9 - number / 10, 1), diff=slow(project, name)))
+    for name in names:
+        log.wait(experiment=name, msg="step started", step="validate")
+    for name in reversed(names):
+        go(name)
+    for name in names:
+        log.wait(experiment=name, decision="promoted")
+    assert (winnowd.directory / "runs").read_text().count("x") == 8
+    assert [event["experiment"] for event in log.all(decision="promoted")] == names
+    befores = ["1", *(f"{0.9 - number / 10:.1f}" for number in range(7))]
+    for pull, before in zip(forge.pulls(), befores):
+        assert f'"before":{before},' in pull.body
+        assert "->" not in forge.show("-s", "--format=%B", pull.sha)
 
 
 # queue.max_open_pulls.

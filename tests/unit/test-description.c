@@ -102,7 +102,7 @@ static void a_commit_message(void **state)
                                "    So they say.\n"
                                "\n"
                                "Experiment-Id: exp-042\n"
-                               "Metric: val_bpb 0.978784 -> 0.975524\n"
+                               "Metric: val_bpb 0.975524\n"
                                "Result-Sha256: d1\n");
     description.measured = "%M";
     description.answer.reference = NAN;

@@ -84,7 +84,7 @@ static void test_discarded_or_superseded(void **state)
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct gate_answer answer = {.verdict = GATE_NOT_IMPROVED, .source = rows[i].source};
-        enum decision decision = lane_turned_down(&row, &rows[i].frontier, &answer, rows[i].order);
+        enum decision decision = lane_decision(&row, &rows[i].frontier, &answer, rows[i].order);
 
         if (decision != rows[i].decision)
             fail_msg("%s: %s", rows[i].about, decision_name(decision));
