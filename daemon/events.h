@@ -50,6 +50,7 @@
     EVENT(pull_merged, "pull request merged", INFO, "e9a5642c7d0753e5f6e5c77a2ee05f69") \
     EVENT(pull_closed, "pull request closed unmerged; its value leaves the frontier", INFO, "df219833d97b001b3581437a489229e0") \
     EVENT(pull_unknown, "pull request could not be looked at", WARNING, "f054e0b83ce3094db3947d9c777a5bbb") \
+    EVENT(pull_reopened, "pull request opened again; its value is back in the frontier", INFO, "b47daab7e2c740c2a3f90af4c19bf71e") \
     EVENT(pull_gone, "pull request is not at the forge any more; taken as closed unmerged", WARNING, "335707b690557505cd6c5c609e62bc01") \
     EVENT(queue_held, "jobs wait: queue.max_open_pulls is reached", INFO, "27f82f946709b347bf0283a32bc318aa") \
     EVENT(queue_idle, "nothing left to do", INFO, "90237de7232aa9defed432292ed99a49") \

@@ -36,18 +36,21 @@ enum pull_state { PULL_OPEN, PULL_CLOSED, PULL_MERGED };
 struct forge_pull {
     int64_t number;
     enum pull_state state;
-    const char *sha;  /* of its head, as the forge shows it just now */
-    const char *head; /* branch name, or refs/pull/N/head once the branch is gone */
+    const char *sha;   /* of its head, as the forge shows it just now */
+    const char *head;  /* branch name, or refs/pull/N/head once the branch is gone */
+    const char *label; /* what the branch was called, also once it is gone; NULL: not told */
     const char *base;
     const char *body;
-    const char *url; /* for a human; NULL on the local forge */
+    const char *url;    /* for a human; NULL on the local forge */
+    int64_t changed_ms; /* when it changed last, by the forge's own clock; 0: not told */
 };
 
 struct forge_answer {
     const char *sha; /* create_branch: the commit the new branch points at */
-    const struct forge_pull
-        *pulls; /* open_pull, look_pull: one; list_pulls: as many as there are */
+    const struct forge_pull *
+        pulls; /* open_pull, look_pull: one; list_pulls: as many as there are; list_changed: a page */
     size_t pull_count;
+    bool more;              /* list_changed: there may be another page */
     int64_t retry_after_ms; /* with a transient error: what the forge asked for; else -1 */
     bool conflict;          /* with a permanent error: the thing exists already (409) */
     bool unauthorized; /* with a permanent error: every other call would fail as well: the token
@@ -82,6 +85,12 @@ struct forge_functions {
     struct operation *(*list_pulls)(struct forge *forge, const char *branch,
                                     forge_callback callback, void *data);
 
+    /* A page, from 1, of all pull requests, whatever their state and whoever's; what changed last comes
+     * first. One that changes meanwhile goes to the first page, and those before it move on: none is
+     * missed, some may come twice. */
+    struct operation *(*list_changed)(struct forge *forge, unsigned page, forge_callback callback,
+                                      void *data);
+
     /* One pull request, whatever its state. Permanent error if there is none of that number. */
     struct operation *(*look_pull)(struct forge *forge, int64_t number, forge_callback callback,
                                    void *data);
@@ -107,6 +116,7 @@ struct forge {
     char *git_url; /* what git fetches from and pushes to, without credentials */
     char *web_url; /* of the repository, for links in a pull request; NULL on the local forge */
     char *token;   /* for git over HTTP; NULL if none is needed */
+    bool looks_cost_nothing; /* look_pull is no request: all open ones can be looked at each time */
 };
 
 struct http;

@@ -3,18 +3,16 @@
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/memory.h"
+#include "daemon/description.h"
 #include "daemon/events.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define SETTLE_LIMIT 256 /* results in one turn of the loop */
 #define TRY_AGAIN_MS 1000
 
-struct open_pull {
-    int64_t result;
-    int64_t number;
-    char *experiment_id;
-};
+#define DAY_MS ((int64_t)24 * 60 * 60 * 1000)
 
 struct pulls {
     uv_loop_t *loop;
@@ -25,20 +23,23 @@ struct pulls {
     struct operation *call;
     struct operation *settle; /* the next turn of what follows from one that was settled */
     struct store_settling settling;
-    struct open_pull *open; /* of this round */
+    bool looked;
+
+    /* This round. */
+    struct store_looking looking; /* up to where earlier ones got */
+    struct store_looking reached; /* and this one, once it is complete */
+    unsigned page;
+    struct store_pull *each; /* to be looked at one by one */
     size_t count;
     size_t at;
-    bool looked;
 };
 
 static void look_at_next(struct pulls *pulls);
 
 static void clear_round(struct pulls *pulls)
 {
-    for (size_t i = 0; i < pulls->count; i++)
-        free(pulls->open[i].experiment_id);
-    free(pulls->open);
-    pulls->open = NULL;
+    free(pulls->each);
+    pulls->each = NULL;
     pulls->count = 0;
     pulls->at = 0;
 }
@@ -53,7 +54,11 @@ static void on_timer(void *data)
 
 static void end_round(struct pulls *pulls, bool complete)
 {
+    struct error error;
+
     clear_round(pulls);
+    if (complete && store_set_looking(pulls->workshop->store, &pulls->reached, &error) < 0)
+        log_event(&event_store_failed, LOG_TEXT("reason", error.message)); /* seen once more */
     pulls->looked |= complete;
     if (!pulls->timer && pulls->workshop->config->forge.poll_ms)
         pulls->timer = loop_after(pulls->loop, pulls->workshop->config->forge.poll_ms, on_timer,
@@ -115,35 +120,68 @@ void pulls_settle(struct pulls *pulls, int64_t result, const char *experiment_id
                   LOG_TEXT("reason", error.message)); /* the next round finds it again */
         return;
     }
+    if (pulls->settling.result == result)
+        pulls->settling = (struct store_settling){0}; /* it became something else meanwhile */
     settle_after(pulls, 0);
 }
 
 /* ---- looking ------------------------------------------------------------------------------------ */
 
+/* What a person merged stays merged. */
+static void follow(struct pulls *pulls, const struct store_pull *known, enum pull_state state)
+{
+    if (known->state == state || known->state == PULL_MERGED)
+        return;
+    pulls_settle(pulls, known->result, known->experiment_id, state);
+    if (state == PULL_OPEN)
+        log_event(&event_pull_reopened, LOG_TEXT("experiment", known->experiment_id),
+                  LOG_INTEGER("pull", known->number));
+}
+
+/* A number alone proves nothing: the repository may be another one by now. */
+static bool is_of(const struct pulls *pulls, const struct forge_pull *pull,
+                  const struct store_pull *known)
+{
+    CLEANUP_FREE char *branch = memory_format("%s%s", pulls->workshop->config->forge.branch_prefix,
+                                              known->experiment_id);
+    CLEANUP_FREE char *marker = description_marker(known->experiment_id, known->digest);
+
+    return strcmp(pull->head, branch) == 0 || (pull->label && strcmp(pull->label, branch) == 0) ||
+           (pull->body && strstr(pull->body, marker));
+}
+
+/* It would be the same for the others: the next round looks at all of them. */
+static void give_up_round(struct pulls *pulls, const struct forge_answer *answer)
+{
+    health_suspect(pulls->workshop->health, answer->retry_after_ms);
+    end_round(pulls, false);
+}
+
 static void on_looked(void *data, const struct forge_answer *answer, const struct error *error)
 {
     struct pulls *pulls = data;
-    struct open_pull *open = &pulls->open[pulls->at];
+    const struct store_pull *known = &pulls->each[pulls->at];
+    struct error ignored;
 
     pulls->call = NULL;
     if (error)
         pulls->workshop->tally->forge_errors++;
     if (error && (error->kind == ERROR_TRANSIENT || answer->unauthorized)) {
-        /* It would be the same for the others: the next round looks at all of them. */
-        health_suspect(pulls->workshop->health, answer->retry_after_ms);
-        end_round(pulls, false);
+        give_up_round(pulls, answer);
         return;
     }
-    if (error && answer->gone) {
-        log_event(&event_pull_gone, LOG_TEXT("experiment", open->experiment_id),
-                  LOG_INTEGER("pull", open->number), LOG_TEXT("reason", error->message));
-        pulls_settle(pulls, open->result, open->experiment_id, PULL_CLOSED);
-    } else if (error) {
-        log_event(&event_pull_unknown, LOG_TEXT("experiment", open->experiment_id),
-                  LOG_INTEGER("pull", open->number), LOG_TEXT("reason", error->message));
-    } else if (answer->pulls[0].state != PULL_OPEN) {
-        pulls_settle(pulls, open->result, open->experiment_id, answer->pulls[0].state);
+    if (error && answer->gone && known->state == PULL_OPEN) {
+        log_event(&event_pull_gone, LOG_TEXT("experiment", known->experiment_id),
+                  LOG_INTEGER("pull", known->number), LOG_TEXT("reason", error->message));
+        follow(pulls, known, PULL_CLOSED);
+    } else if (error && known->state == PULL_OPEN) {
+        log_event(&event_pull_unknown, LOG_TEXT("experiment", known->experiment_id),
+                  LOG_INTEGER("pull", known->number), LOG_TEXT("reason", error->message));
+    } else if (!error) {
+        follow(pulls, known, answer->pulls[0].state);
     }
+    /* Where this cannot be written it is looked at once more. */
+    (void)store_set_pull_looked(pulls->workshop->store, known->result, &ignored);
     pulls->at++;
     look_at_next(pulls);
 }
@@ -155,39 +193,136 @@ static void look_at_next(struct pulls *pulls)
     if (pulls->at == pulls->count)
         end_round(pulls, true);
     else
-        pulls->call = forge->functions->look_pull(forge, pulls->open[pulls->at].number, on_looked,
+        pulls->call = forge->functions->look_pull(forge, pulls->each[pulls->at].number, on_looked,
                                                   pulls);
 }
 
-static void collect(void *data, int64_t result, const char *experiment_id, int64_t number)
+static void collect(void *data, const struct store_pull *pull)
 {
     struct pulls *pulls = data;
 
-    pulls->open = memory_resize(pulls->open, (pulls->count + 1) * sizeof(*pulls->open));
-    pulls->open[pulls->count++] = (struct open_pull){
-        .result = result,
-        .number = number,
-        .experiment_id = memory_copy(experiment_id),
-    };
+    pulls->each = memory_resize(pulls->each, (pulls->count + 1) * sizeof(*pulls->each));
+    pulls->each[pulls->count++] = *pull;
+}
+
+/* Which ones are looked at one by one. One that was deleted is in no list, so once a day it is each open
+ * one; the first time also each that was ever closed; and always those whose jobs have ended since, as a
+ * change while the job ran was nobody's. */
+static int collect_each(struct pulls *pulls, struct error *error)
+{
+    int64_t now = clock_now_ms();
+    enum store_pulls which = STORE_PULLS_NEW;
+
+    if (pulls->workshop->forge->looks_cost_nothing)
+        which = STORE_PULLS_OPEN;
+    if (now - pulls->looking.looked_ms >= DAY_MS || now < pulls->looking.looked_ms) {
+        which = pulls->looking.changed_ms == 0 ? STORE_PULLS_UNMERGED : STORE_PULLS_OPEN;
+        pulls->reached.looked_ms = now;
+    }
+    return store_each_pull(pulls->workshop->store, which, collect, pulls, error);
+}
+
+static void look_at_each(struct pulls *pulls)
+{
+    struct error error;
+
+    if (collect_each(pulls, &error) == 0) {
+        look_at_next(pulls);
+        return;
+    }
+    log_event(&event_store_failed, LOG_TEXT("reason", error.message));
+    end_round(pulls, false);
+}
+
+/* Takes what a page tells. Returns whether the next one may tell of something that changed since the last
+ * round; -1: the store failed. */
+static int take_page(struct pulls *pulls, const struct forge_answer *answer, struct error *error)
+{
+    int64_t oldest = INT64_MAX;
+
+    for (size_t i = 0; i < answer->pull_count; i++) {
+        const struct forge_pull *pull = &answer->pulls[i];
+        struct store_pull known;
+
+        if (store_find_pull(pulls->workshop->store, pull->number, &known, error) < 0)
+            return -1;
+        if (known.result && is_of(pulls, pull, &known))
+            follow(pulls, &known, pull->state);
+        if (pull->changed_ms < oldest)
+            oldest = pull->changed_ms;
+        if (pulls->page == 1 && pull->changed_ms > pulls->reached.changed_ms)
+            pulls->reached.changed_ms = pull->changed_ms;
+    }
+    return answer->more && pulls->looking.changed_ms > 0 && oldest >= pulls->looking.changed_ms;
+}
+
+/* What is refused to this list alone is no matter of the forge's health. */
+static void tell_unknown(struct pulls *pulls, const struct forge_answer *answer,
+                         const struct error *error)
+{
+    if (error->kind == ERROR_TRANSIENT || answer->unauthorized) {
+        give_up_round(pulls, answer);
+        return;
+    }
+    log_event(&event_pull_unknown, LOG_TEXT("reason", error->message));
+    end_round(pulls, false);
+}
+
+static void list_next(struct pulls *pulls);
+
+static void on_listed(void *data, const struct forge_answer *answer, const struct error *error)
+{
+    struct pulls *pulls = data;
+    struct error failed;
+    int more;
+
+    pulls->call = NULL;
+    if (error) {
+        pulls->workshop->tally->forge_errors++;
+        tell_unknown(pulls, answer, error);
+        return;
+    }
+    more = take_page(pulls, answer, &failed);
+    if (more < 0) {
+        log_event(&event_store_failed, LOG_TEXT("reason", failed.message));
+        end_round(pulls, false);
+    } else if (more) {
+        list_next(pulls);
+    } else {
+        look_at_each(pulls);
+    }
+}
+
+static void list_next(struct pulls *pulls)
+{
+    struct forge *forge = pulls->workshop->forge;
+
+    pulls->call = forge->functions->list_changed(forge, ++pulls->page, on_listed, pulls);
 }
 
 void pulls_look(struct pulls *pulls)
 {
+    struct store *store = pulls->workshop->store;
     struct error error;
+    bool any;
 
-    if (pulls->call || pulls->count || pulls->workshop->config->forge.poll_ms == 0)
+    if (pulls->call || pulls->workshop->config->forge.poll_ms == 0)
         return;
-    if (health_state(pulls->workshop->health) != HEALTH_WELL) {
-        pulls->looked = false; /* health_changed asks again */
-        return;
-    }
     operation_clear(&pulls->timer);
-    if (store_each_open_pull(pulls->workshop->store, collect, pulls, &error) < 0) {
+    if (store_get_looking(store, &pulls->looking, &error) < 0 ||
+        store_has_unmerged_pull(store, &any, &error) < 0) {
         log_event(&event_store_failed, LOG_TEXT("reason", error.message));
         end_round(pulls, false);
         return;
     }
-    look_at_next(pulls);
+    pulls->reached = pulls->looking;
+    pulls->page = 0;
+    if (!any)
+        end_round(pulls, true);
+    else if (health_state(pulls->workshop->health) == HEALTH_WELL)
+        list_next(pulls);
+    else
+        pulls->looked = false; /* health_changed asks again */
 }
 
 void pulls_new(struct pulls **pulls, uv_loop_t *loop, struct workshop *workshop,

@@ -1,11 +1,12 @@
 #pragma once
 
 /*
- * The life of a pull request after its job: open ones are looked at every forge.poll.
+ * The life of a pull request after its job. Every forge.poll those that changed are listed; as a deleted
+ * one is in no list, each open one is looked at once a day as well, or each time where that costs nothing.
  *
  * Merged confirms the frontier. Closed unmerged takes the value out of it, and results that were
- * turned down only because of it are queued again. One that was deleted can never be merged: it is
- * taken as closed, once the repository itself has answered.
+ * turned down only because of it are queued again; opened again puts it back. One that was deleted can
+ * never be merged: it is taken as closed, once the repository itself has answered.
  */
 
 #include "common/error.h"
@@ -21,7 +22,7 @@ void pulls_new(struct pulls **pulls, uv_loop_t *loop, struct workshop *workshop,
                void (*changed)(void *data), void *data);
 void pulls_free(struct pulls *pulls); /* NULL-safe */
 
-/* Looks at all open pull requests now, if the forge is well and forge.poll is not 0. */
+/* Looks now at what changed, if the forge is well and forge.poll is not 0. */
 void pulls_look(struct pulls *pulls);
 
 /* Whether they were looked at at least once, or there is nothing to look at. */

@@ -143,6 +143,11 @@ static const char *const migrations[] = {
     "CREATE INDEX results_patch ON results (patch, id) WHERE patch IS NOT NULL;"
     "CREATE INDEX moves_patch ON moves (patch) WHERE patch IS NOT NULL;",
     "ALTER TABLE jobs ADD COLUMN tried_ms INTEGER NOT NULL DEFAULT 0;",
+    /* Up to where the changes of pull requests are known, and when each open one was looked at last. */
+    "CREATE TABLE looking (changed_ms INTEGER NOT NULL, looked_ms INTEGER NOT NULL);"
+    "INSERT INTO looking VALUES (0, 0);"
+    "CREATE INDEX results_pull_number ON results (pull) WHERE pull <> 0;"
+    "ALTER TABLE results ADD COLUMN pull_looked INTEGER NOT NULL DEFAULT 0;",
 };
 
 #define STORE_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))

@@ -242,14 +242,46 @@ int store_get_document(struct store *store, int64_t job, char **title, char **bo
 
 /* ---- pull requests ---------------------------------------------------------------------------- */
 
-typedef void (*store_pull_callback)(void *data, int64_t result, const char *experiment_id,
-                                    int64_t pull);
-int store_each_open_pull(struct store *store, store_pull_callback callback, void *data,
-                         struct error *error);
+struct store_pull {
+    int64_t result; /* 0: there is none */
+    int64_t number;
+    enum pull_state state;
+    char experiment_id[128];
+    char digest[DIGEST_HEX_SIZE];
+};
+typedef void (*store_pull_callback)(void *data, const struct store_pull *pull);
+
+enum store_pulls {
+    STORE_PULLS_NEW, /* open ones that store_set_pull_looked() was not called for */
+    STORE_PULLS_OPEN,
+    STORE_PULLS_UNMERGED, /* open or closed */
+};
+int store_each_pull(struct store *store, enum store_pulls which, store_pull_callback callback,
+                    void *data, struct error *error);
+
+/* It was looked at by itself, after its job had ended. */
+int store_set_pull_looked(struct store *store, int64_t result, struct error *error);
+
+/* The one of that number. */
+int store_find_pull(struct store *store, int64_t number, struct store_pull *pull,
+                    struct error *error);
+
+/* Whether there is any that may still change its state: all but merged ones. */
+int store_has_unmerged_pull(struct store *store, bool *has, struct error *error);
+
+/* How far pull requests were looked at. */
+struct store_looking {
+    int64_t changed_ms; /* by the forge's clock: what changed earlier is known; 0: nothing is */
+    int64_t looked_ms;  /* by ours: when each open one was looked at last; 0: never */
+};
+int store_get_looking(struct store *store, struct store_looking *looking, struct error *error);
+int store_set_looking(struct store *store, const struct store_looking *looking,
+                      struct error *error);
+
 int store_count_open_pulls(struct store *store, unsigned *count, struct error *error);
 
 /* Merged: the value is confirmed. Closed: it leaves the frontier, and every result that was not
- * promoted only because of it is queued again. There may be very many of them: what follows from it
+ * promoted only because of it is queued again. Open: it was opened again, and counts as before. There may be very many of them: what follows from it
  * is done some at a time, whatever comes between. */
 int store_settle_pull(struct store *store, int64_t result, enum pull_state state,
                       struct error *error);

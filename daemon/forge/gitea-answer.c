@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #define MESSAGE_CODE_POINTS 240
 
@@ -248,6 +249,16 @@ const char *answer_commit(struct json_object *branch)
     return forge_hash_valid(hash) ? hash : NULL;
 }
 
+int64_t answer_time_ms(struct json_object *object, const char *key)
+{
+    const char *text = answer_string(object, key);
+    struct tm time = {0};
+    const char *end = text ? strptime(text, "%Y-%m-%dT%H:%M:%S%z", &time) : NULL;
+    long offset = time.tm_gmtoff; /* which timegm() clears */
+
+    return end && !*end ? (int64_t)(timegm(&time) - offset) * 1000 : 0;
+}
+
 static int pull_state(enum pull_state *state, struct json_object *json)
 {
     const char *word = answer_string(json, "state");
@@ -272,9 +283,11 @@ int answer_pull(struct forge_pull *pull, struct json_object *json)
         .number = answer_integer(json, "number"),
         .sha = forge_hash_valid(sha) ? sha : "",
         .head = answer_string(head, "ref"),
+        .label = answer_string(head, "label"),
         .base = answer_string(base, "ref"),
         .body = body ? body : "",
         .url = answer_string(json, "html_url"),
+        .changed_ms = answer_time_ms(json, "updated_at"),
     };
 
     if (made.number <= 0 || !made.head || !made.base || pull_state(&made.state, json) < 0)

@@ -61,6 +61,10 @@ int64_t answer_integer(struct json_object *object, const char *key);
 /* Whether a member is there and is the given boolean. */
 bool answer_is(struct json_object *object, const char *key, bool value);
 
+/* A moment in milliseconds since 1970, written with whole seconds and an offset as Gitea does; 0 if there
+ * is none. */
+int64_t answer_time_ms(struct json_object *object, const char *key);
+
 /* The commit that POST branches or GET branches/{b} names, or NULL. */
 const char *answer_commit(struct json_object *branch);
 

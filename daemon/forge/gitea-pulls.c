@@ -233,6 +233,49 @@ struct operation *gitea_list_pulls(struct forge *forge, const char *branch, forg
     return &call->operation;
 }
 
+/* Listing what changed. */
+
+static void on_changed(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    struct forge_answer answer = {.retry_after_ms = -1};
+    struct forge_pull *pulls;
+    struct error error;
+
+    if (reply->answer.status == 404) {
+        answer_refusal(&error, &reply->answer);
+        gitea_judge(call, &error);
+    } else if (reply->answer.status != 200) {
+        gitea_refuse(call, reply);
+    } else if (!json_object_is_type(reply->json, json_type_array)) {
+        gitea_malformed(call, reply, "no list of pull requests");
+    } else if (call->page == 1 && json_object_array_length(reply->json) == 0) {
+        gitea_judge(call, NULL); /* as a bad token is shown a private repository */
+    } else {
+        pulls = answer_pulls(reply->json, &answer.pull_count);
+        answer.pulls = pulls;
+        answer.more = gitea_page_more(call, reply);
+        gitea_succeed(call, &answer);
+        free(pulls);
+    }
+}
+
+static void send_changed(struct gitea_call *call)
+{
+    CLEANUP_FREE char *path = memory_format("%s/pulls", call->gitea->repository);
+
+    gitea_send_page(call, path, "state=all&sort=recentupdate", on_changed);
+}
+
+struct operation *gitea_list_changed(struct forge *forge, unsigned page, forge_callback callback,
+                                     void *data)
+{
+    struct gitea_call *call = gitea_call_new(forge, callback, data);
+
+    call->page = page;
+    send_changed(call);
+    return &call->operation;
+}
+
 /* Closing. A refusal counts only while the pull request is still open. */
 
 static void on_closing_looked(struct gitea_call *call, const struct gitea_reply *reply)

@@ -115,6 +115,7 @@ int forge_gitea_new(struct forge **forge, uv_loop_t *loop, const struct config *
         .create_branch = create_branch,
         .open_pull = gitea_open_pull,
         .list_pulls = gitea_list_pulls,
+        .list_changed = gitea_list_changed,
         .look_pull = gitea_look_pull,
         .close_pull = gitea_close_pull,
         .label_pull = gitea_label_pull,

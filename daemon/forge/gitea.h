@@ -134,6 +134,8 @@ struct operation *gitea_open_pull(struct forge *forge, const char *branch, const
                                   void *data);
 struct operation *gitea_list_pulls(struct forge *forge, const char *branch, forge_callback callback,
                                    void *data);
+struct operation *gitea_list_changed(struct forge *forge, unsigned page, forge_callback callback,
+                                     void *data);
 struct operation *gitea_look_pull(struct forge *forge, int64_t number, forge_callback callback,
                                   void *data);
 struct operation *gitea_close_pull(struct forge *forge, int64_t number, forge_callback callback,

@@ -173,6 +173,16 @@ int outbox_read(struct json_object **json, const char *outbox, int64_t number, s
     return 0;
 }
 
+int64_t outbox_changed_ms(const char *outbox, int64_t number)
+{
+    CLEANUP_FREE char *path = memory_format("%s/%" PRId64 ".json", outbox, number);
+    struct stat status;
+
+    if (lstat(path, &status) < 0)
+        return 0;
+    return (int64_t)status.st_mtim.tv_sec * 1000 + status.st_mtim.tv_nsec / 1000000;
+}
+
 int outbox_read_body(char **body, const char *outbox, int64_t number, struct error *error)
 {
     CLEANUP_FREE char *path = memory_format("%s/%" PRId64 ".md", outbox, number);

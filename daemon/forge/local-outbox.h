@@ -20,6 +20,9 @@
  * `*numbers` is the caller's. */
 int outbox_numbers(int64_t **numbers, size_t *count, const char *outbox, struct error *error);
 
+/* When a pull request was written last, by whomever; 0: there is none of that number. */
+int64_t outbox_changed_ms(const char *outbox, int64_t number);
+
 /* Reads a pull request. On 0 `*json` is the caller's (json_object_put), or NULL if there is none of
  * that number. What is there has valid `state`, `head`, `base` and `sha`. */
 int outbox_read(struct json_object **json, const char *outbox, int64_t number, struct error *error);

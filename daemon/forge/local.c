@@ -21,6 +21,7 @@ static void release(struct local_call *call)
     free(call->bodies);
     free(call->pulls);
     free(call->numbers);
+    free(call->changes);
     free(call->branch);
     free(call->sha);
     free(call->title);
@@ -70,6 +71,7 @@ void local_succeed(struct local_call *call, const char *sha)
         .sha = sha,
         .pulls = call->pulls,
         .pull_count = call->pull_count,
+        .more = call->more,
         .retry_after_ms = -1,
     };
 
@@ -233,6 +235,73 @@ static struct operation *list_pulls(struct forge *forge, const char *branch,
     return &call->operation;
 }
 
+/* What changed: first when each file was written is looked at, a slice at a time; then a page of them is
+ * read. One that cannot be made out is passed over until somebody writes it again. */
+
+static int compare_changes(const void *a, const void *b)
+{
+    const struct local_change *left = a, *right = b;
+
+    if (left->changed_ms != right->changed_ms)
+        return left->changed_ms < right->changed_ms ? 1 : -1;
+    return (left->number < right->number) - (left->number > right->number);
+}
+
+static void read_page(struct local_call *call)
+{
+    size_t first = (size_t)(call->page - 1) * LIST_SLICE;
+
+    qsort(call->changes, call->number_count, sizeof(*call->changes), compare_changes);
+    for (size_t i = first; i < call->number_count && i < first + LIST_SLICE; i++) {
+        const struct local_change *change = &call->changes[i];
+        struct json_object *json;
+        struct error ignored;
+
+        if (outbox_read(&json, outbox_of(call), change->number, &ignored) == 0 && json &&
+            add_pull(call, json, change->number, &ignored) == 0)
+            call->pulls[call->pull_count - 1].changed_ms = change->changed_ms;
+    }
+    call->more = first + LIST_SLICE < call->number_count;
+    local_succeed(call, NULL);
+}
+
+static void work_changes(struct local_call *call)
+{
+    for (unsigned i = 0; i < LIST_SLICE && call->index < call->number_count; i++) {
+        int64_t number = call->numbers[call->index];
+
+        call->changes[call->index++] = (struct local_change){
+            .number = number,
+            .changed_ms = outbox_changed_ms(outbox_of(call), number),
+        };
+    }
+    if (call->index < call->number_count)
+        later(call, work_changes);
+    else
+        read_page(call);
+}
+
+static void work_list_changed(struct local_call *call)
+{
+    struct error error;
+
+    if (outbox_numbers(&call->numbers, &call->number_count, outbox_of(call), &error) < 0) {
+        local_fail(call, false, &error);
+        return;
+    }
+    call->changes = memory_new_array(call->number_count + 1, sizeof(*call->changes));
+    work_changes(call);
+}
+
+static struct operation *list_changed(struct forge *forge, unsigned page, forge_callback callback,
+                                      void *data)
+{
+    struct local_call *call = local_call_new(forge, callback, data, work_list_changed);
+
+    call->page = page;
+    return &call->operation;
+}
+
 static void work_close(struct local_call *call)
 {
     struct json_object *json;
@@ -347,6 +416,7 @@ int forge_local_new(struct forge **forge, uv_loop_t *loop, const struct config *
         .create_branch = local_create_branch,
         .open_pull = open_pull,
         .list_pulls = list_pulls,
+        .list_changed = list_changed,
         .look_pull = look_pull,
         .close_pull = close_pull,
         .label_pull = label_pull,
@@ -362,6 +432,7 @@ int forge_local_new(struct forge **forge, uv_loop_t *loop, const struct config *
     local->loop = loop;
     local->config = config;
     local->forge.functions = &functions;
+    local->forge.looks_cost_nothing = true;
     local->forge.git_url = memory_copy(config->forge.git_url ? config->forge.git_url
                                                              : config->forge.path);
     *forge = &local->forge;

@@ -18,6 +18,11 @@ struct local {
     const struct config *config;
 };
 
+struct local_change {
+    int64_t number;
+    int64_t changed_ms;
+};
+
 struct local_call {
     struct operation operation; /* first */
     struct local *local;
@@ -35,6 +40,9 @@ struct local_call {
     size_t index;     /* in `numbers`, or how much of the prefix was looked at */
     int64_t *numbers; /* of all pull requests, while they are listed */
     size_t number_count;
+    struct local_change *changes; /* when each of them was written */
+    unsigned page;
+    bool more; /* there is another page */
 
     /* The answer, and beside each of its pull requests what its strings point into. */
     struct forge_pull *pulls;

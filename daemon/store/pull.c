@@ -7,20 +7,101 @@
 #include <stdio.h>
 #include <string.h>
 
-int store_each_open_pull(struct store *store, store_pull_callback callback, void *data,
-                         struct error *error)
+/* The first word says that something is left to be done, the second that nothing is. */
+static const char *const words[][2] = {
+    [PULL_OPEN] = {"open", "open"},
+    [PULL_CLOSED] = {"closing", "closed"},
+    [PULL_MERGED] = {"merging", "merged"},
+};
+
+#define PULL_COLUMNS "id, experiment_id, pull, pull_state, digest "
+
+static enum pull_state state_of(const char *word)
+{
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strcmp(word, words[i][0]) == 0 || strcmp(word, words[i][1]) == 0)
+            return (enum pull_state)i;
+    }
+    return PULL_OPEN;
+}
+
+static void read_pull(sqlite3_stmt *statement, struct store_pull *pull)
+{
+    pull->result = sqlite3_column_int64(statement, 0);
+    snprintf(pull->experiment_id, sizeof(pull->experiment_id), "%s", store_text(statement, 1));
+    pull->number = sqlite3_column_int64(statement, 2);
+    pull->state = state_of(store_text(statement, 3));
+    snprintf(pull->digest, sizeof(pull->digest), "%s", store_text(statement, 4));
+}
+
+int store_each_pull(struct store *store, enum store_pulls which, store_pull_callback callback,
+                    void *data, struct error *error)
 {
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
         store, error,
-        "SELECT id, experiment_id, pull FROM results WHERE pull_state = 'open'"
-        " ORDER BY id",
-        "");
+        "SELECT " PULL_COLUMNS "FROM results INDEXED BY results_pull WHERE (pull_state = 'open'"
+        " AND (? OR pull_looked = 0)) OR (? AND pull_state IN ('closing', 'closed')) ORDER BY id",
+        "ii", (int64_t)(which != STORE_PULLS_NEW), (int64_t)(which == STORE_PULLS_UNMERGED));
+    struct store_pull pull;
     int row = -1;
 
-    while (statement && (row = store_row(store, statement, error)) > 0)
-        callback(data, sqlite3_column_int64(statement, 0), store_text(statement, 1),
-                 sqlite3_column_int64(statement, 2));
+    while (statement && (row = store_row(store, statement, error)) > 0) {
+        read_pull(statement, &pull);
+        callback(data, &pull);
+    }
     return row;
+}
+
+int store_set_pull_looked(struct store *store, int64_t result, struct error *error)
+{
+    return store_run(store, error, "UPDATE results SET pull_looked = 1 WHERE id = ?", "i", result);
+}
+
+int store_find_pull(struct store *store, int64_t number, struct store_pull *pull,
+                    struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error,
+        "SELECT " PULL_COLUMNS "FROM results WHERE pull = ? AND pull <> 0"
+        " AND pull_state IS NOT NULL ORDER BY id DESC LIMIT 1",
+        "i", number);
+    int row = statement ? store_row(store, statement, error) : -1;
+
+    *pull = (struct store_pull){0};
+    if (row > 0)
+        read_pull(statement, pull);
+    return row < 0 ? -1 : 0;
+}
+
+int store_has_unmerged_pull(struct store *store, bool *has, struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error,
+        "SELECT 1 FROM results INDEXED BY results_pull"
+        " WHERE pull_state IN ('open', 'closing', 'closed') LIMIT 1",
+        "");
+    int row = statement ? store_row(store, statement, error) : -1;
+
+    *has = row > 0;
+    return row < 0 ? -1 : 0;
+}
+
+int store_get_looking(struct store *store, struct store_looking *looking, struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error, "SELECT changed_ms, looked_ms FROM looking", "");
+
+    if (!statement || store_row(store, statement, error) < 0)
+        return -1;
+    looking->changed_ms = sqlite3_column_int64(statement, 0);
+    looking->looked_ms = sqlite3_column_int64(statement, 1);
+    return 0;
+}
+
+int store_set_looking(struct store *store, const struct store_looking *looking, struct error *error)
+{
+    return store_run(store, error, "UPDATE looking SET changed_ms = ?, looked_ms = ?", "ii",
+                     looking->changed_ms, looking->looked_ms);
 }
 
 int store_count_open_pulls(struct store *store, unsigned *count, struct error *error)
@@ -34,22 +115,16 @@ int store_count_open_pulls(struct store *store, unsigned *count, struct error *e
     return 0;
 }
 
-/* The first word says that something is left to be done, the second that nothing is. */
-static const char *const words[][2] = {
-    [PULL_OPEN] = {"open", "open"},
-    [PULL_CLOSED] = {"closing", "closed"},
-    [PULL_MERGED] = {"merging", "merged"},
-};
-
 static int settle_pull(struct store *store, int64_t result, enum pull_state state,
                        struct error *error)
 {
     bool counts = state != PULL_CLOSED;
 
-    if (store_run(store, error,
-                  "UPDATE results SET pull_state = ?, counts = counts AND ? WHERE id = ?", "tii",
+    if (store_run(store, error, "UPDATE results SET pull_state = ?, counts = ? WHERE id = ?", "tii",
                   words[state][0], (int64_t)counts, result) < 0)
         return -1;
+    if (state == PULL_OPEN)
+        return 0;
     return store_run(store, error, "DELETE FROM contents WHERE result = ?", "i", result);
 }
 
@@ -79,8 +154,7 @@ int store_next_settling(struct store *store, struct store_settling *settling, st
         return row;
     settling->result = sqlite3_column_int64(statement, 0);
     settling->pull = sqlite3_column_int64(statement, 1);
-    settling->state = strcmp(store_text(statement, 2), words[PULL_CLOSED][0]) == 0 ? PULL_CLOSED
-                                                                                   : PULL_MERGED;
+    settling->state = state_of(store_text(statement, 2));
     snprintf(settling->experiment_id, sizeof(settling->experiment_id), "%s",
              store_text(statement, 3));
     return 0;

@@ -1,10 +1,12 @@
 """What persons do at the forge while a job runs: theirs is never undone, and never taken for ours."""
 
+import dataclasses
 import signal
 
 import pytest
 from exhaustive import first_of
 from harness import improved
+from machine import Clock, eventually
 from real_gitea import REAL
 
 BRANCH = {"method": "POST", "path": "/branches$"}
@@ -215,8 +217,60 @@ def test_a_repository_that_is_not_what_it_was(winnowd, stand_in, gitea, project,
     assert [pull.head for pull in stand_in.pulls() if pull.state == "open"] == ["experiment/exp-2"]
 
 
+def looked_at_by_itself(gitea, number):
+    """As each is, once its job has ended."""
+    return any(record.path.endswith(f"/pulls/{number}") for record in gitea.records.matching("GET"))
+
+
+def test_what_did_not_change_is_not_asked_for(winnowd, stand_in, gitea, project):
+    """A round costs a page, however many are open. What is on later pages is found, too."""
+    winnowd.configure(forge={"poll": "200ms"})
+    settings = ["WIDTH", "DEPTH", "WARMUP"]
+    log = winnowd.start()
+    for number, setting in enumerate(settings):
+        winnowd.drop(improved(project, f"exp-{number}", 0.9 - number / 10, diff=project.tweak(**{setting: 13})))
+    log.wait(experiment="exp-2", decision="promoted")
+    eventually(lambda: looked_at_by_itself(gitea, 3))
+    seen = len(gitea.records)
+    eventually(lambda: len(gitea.records) > seen + 4)
+    asked = [record for record in gitea.records if record.kind == "api"][-4:]
+    assert all(record.path.endswith("/pulls") and "sort=recentupdate" in record.query for record in asked), asked
+    assert len({record.query for record in asked}) == 1
+    # Closed, and then more happens to others than one page tells of.
+    gitea.faults.add("hang", method="GET", path="/pulls$", seconds=0.2, count=None)
+    gitea.close_pull(1)
+    for pull in list(gitea.pulls.values())[1:]:
+        pull.updated_at = "2199-01-01T00:00:00Z"
+    for number in range(100, 160):
+        gitea.pulls[number] = dataclasses.replace(
+            gitea.pulls[2], number=number, head=f"else-{number}", state="closed", updated_at="2199-01-01T00:00:00Z"
+        )
+    log.wait(msg="pull request closed unmerged; its value leaves the frontier", experiment="exp-0")
+    assert winnowd.stop() == 0
+    for number in range(100, 160):
+        del gitea.pulls[number]
+
+
+def test_another_pull_request_of_that_number_says_nothing(winnowd, stand_in, gitea, project):
+    """The repository was made anew, with other pull requests in it."""
+    winnowd.configure(forge={"poll": "200ms"})
+    log = winnowd.start()
+    winnowd.drop(improved(project))
+    log.wait(experiment="exp-1", decision="promoted")
+    eventually(lambda: looked_at_by_itself(gitea, 1))
+    ours = gitea.pulls[1]
+    gitea.pulls[1] = dataclasses.replace(ours, head="somebody-elses", body="", state="closed", updated_at="2199-01-01T00:00:00Z")
+    seen = len(gitea.records)
+    eventually(lambda: len(gitea.records) > seen + 3)
+    gitea.pulls[1] = ours
+    winnowd.drop(improved(project, "exp-2", 0.95))
+    log.wait(experiment="exp-2", decision="discarded")
+    assert log.all(msg=lambda text: text.startswith("pull request closed")) == []
+
+
 def test_a_pull_request_that_was_deleted_counts_as_closed(winnowd, stand_in, gitea, project):
-    """As administrators may do. Its value leaves the frontier, its place is free; its branch stays."""
+    """As administrators may do. Within a day its value leaves the frontier, its place is free; its branch stays."""
+    clock = Clock(winnowd)
     winnowd.configure(forge={"poll": "200ms"}, queue={"max_open_pulls": 1})
     log = winnowd.start()
     winnowd.drop(improved(project, metric_before=1.0))
@@ -229,7 +283,7 @@ def test_a_pull_request_that_was_deleted_counts_as_closed(winnowd, stand_in, git
     assert log.all(msg="pull request is not at the forge any more; taken as closed unmerged") == []
     gitea.pulls.pop(1)
     gitea.gone = False
-    winnowd.process.send_signal(signal.SIGHUP)  # the forge is asked again at once
+    clock.pass_by(86_401)
     event = log.wait(msg="pull request is not at the forge any more; taken as closed unmerged", level="warning")
     assert (event["experiment"], event["pull"]) == ("exp-1", "1")
     log.wait(msg="pull request closed unmerged; its value leaves the frontier", requeued=1)

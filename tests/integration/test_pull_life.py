@@ -508,3 +508,49 @@ def test_a_better_one_that_comes_while_it_waits(winnowd, project):
     assert log.wait(experiment="waiting", decision="superseded")
     assert log.all(experiment="waiting", msg="step started") == []
     assert log.decisions()["running"] == "promoted"
+
+
+# What a person may do more than once.
+
+
+def test_opened_again_it_counts_as_before(winnowd, project):
+    """For the frontier, and for queue.max_open_pulls; and once merged, for good."""
+    winnowd.configure(queue={"max_open_pulls": 1})
+    log = started_with_a_baseline(winnowd)
+    number = promoted(winnowd, log, project, "exp-1", 0.8)
+    settle(winnowd, log, number, "closed")
+    winnowd.forge.set_state(number, "open")
+    assert log.wait(msg="pull request opened again; its value is back in the frontier")["experiment"] == "exp-1"
+    winnowd.drop(improved(project, "exp-2", 0.9, metric_before=0.85))
+    log.wait(experiment="exp-2", decision="discarded")
+    winnowd.drop(improved(project, "exp-3", 0.7, diff=project.tweak(DEPTH=13)))
+    log.wait(msg="jobs wait: queue.max_open_pulls is reached")
+    settle(winnowd, log, number, "closed")
+    log.wait(experiment="exp-3", decision="promoted")
+    settle(winnowd, log, number, "merged")
+    settle(winnowd, log, 2, "closed")
+    winnowd.drop(improved(project, "exp-4", 0.75))
+    assert log.wait(experiment="exp-4", decision="promoted")["before"] == "0.8"
+
+
+def test_closed_and_merged_while_nobody_looked(winnowd, project):
+    log = started_with_a_baseline(winnowd)
+    number = promoted(winnowd, log, project, "exp-1", 0.8)
+    settle(winnowd, log, number, "closed")
+    assert winnowd.stop() == 0
+    winnowd.forge.set_state(number, "merged")
+    winnowd.drop(improved(project, "exp-2", 0.9))
+    assert winnowd.once().decisions() == {"exp-2": "discarded"}
+
+
+@pytest.mark.parametrize("state, decision", [("closed", "promoted"), ("open", "discarded")])
+def test_once_looks_before_it_judges(winnowd, project, state, decision):
+    """Though nothing waits for a pull request."""
+    log = started_with_a_baseline(winnowd)
+    number = promoted(winnowd, log, project, "exp-1", 0.8)
+    assert winnowd.stop() == 0
+    winnowd.forge.set_state(number, state)
+    winnowd.drop(improved(project, "exp-2", 0.9))
+    log = winnowd.once()
+    assert [event["decision"] for event in log.all(experiment="exp-2", decision=True)][-1] == decision
+    assert log.decisions() == {"exp-2": decision}

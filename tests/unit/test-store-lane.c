@@ -257,13 +257,14 @@ static void test_beaten_by_what_was_merged_before(void **state)
     assert_false(has_content(fixture, beaten));
 }
 
-static void collect_pull(void *data, int64_t result, const char *experiment_id, int64_t pull)
+static void collect_pull(void *data, const struct store_pull *pull)
 {
     struct points *points = data;
     size_t length = strlen(points->said);
 
-    snprintf(points->said + length, sizeof(points->said) - length, "%d %s #%lld;", (int)result,
-             experiment_id, (long long)pull);
+    snprintf(points->said + length, sizeof(points->said) - length, "%d %s #%lld%s;",
+             (int)pull->result, pull->experiment_id, (long long)pull->number,
+             pull->state == PULL_OPEN ? "" : " closed");
 }
 
 static void test_open_pulls(void **state)
@@ -281,7 +282,8 @@ static void test_open_pulls(void **state)
     promote(fixture, b, INT64_MAX);
     promote(fixture, c, 6);
     settle(fixture, a, PULL_MERGED);
-    DONE(store_each_open_pull(fixture->store, collect_pull, &points, &fixture->error));
+    DONE(store_each_pull(fixture->store, STORE_PULLS_UNMERGED, collect_pull, &points,
+                         &fixture->error));
     assert_string_equal(points.said, "2 b #9223372036854775807;3 c #6;");
     DONE(store_count_open_pulls(fixture->store, &count, &fixture->error));
     assert_int_equal(count, 2);

@@ -96,7 +96,7 @@ static void test_a_newer_version_is_refused(void **state)
     after = read_whole(fixture, "winnowd.db", &after_length);
     assert_int_equal(before_length, after_length);
     assert_memory_equal(before, after, after_length);
-    execute(fixture, "PRAGMA user_version = 3");
+    execute(fixture, "PRAGMA user_version = 4");
     reopen(fixture);
 }
 
@@ -114,6 +114,8 @@ static void make_older(struct fixture *fixture)
                      "DROP INDEX results_patch; DROP INDEX moves_patch;"
                      "ALTER TABLE results DROP COLUMN patch;"
                      "ALTER TABLE jobs DROP COLUMN tried_ms;"
+                     "DROP TABLE looking; DROP INDEX results_pull_number;"
+                     "ALTER TABLE results DROP COLUMN pull_looked;"
                      "PRAGMA user_version = 1");
 }
 

@@ -351,6 +351,8 @@ class Api:
             pulls = [pull for pull in pulls if pull.author.lower() == poster]
         if call.word("sort") != "oldest":
             pulls.reverse()
+        if call.word("sort") == "recentupdate":
+            pulls.sort(key=lambda pull: pull.updated_at, reverse=True)
         branches = forge.shown_branches()
         shape = lambda pull: self.shapes.pull(pull, branches)  # noqa: E731
         return self._page(call, pulls, shape, forge.null_in_lists)
