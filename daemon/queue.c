@@ -498,6 +498,8 @@ static void work(void *data)
     struct error error;
 
     queue->turn = NULL;
+    if (!queue->options.may_judge(queue->options.data))
+        return;
     if (find_lanes(queue, &lanes, &settling, &error) < 0 ||
         work_lanes(queue, &lanes, &more, &error) < 0) {
         log_event(&event_store_failed, LOG_TEXT("reason", error.message));
@@ -550,6 +552,8 @@ static int may_settle(void *data, const struct job *job, bool *may, struct error
     bool preceded;
 
     *may = false;
+    if (!queue->options.may_judge(queue->options.data))
+        return 0;
     for (const struct job *other = queue->jobs; other; other = other->next) {
         if (other != job && unsettled(other) && in_lane(other, job->row->metric, job->row->scope) &&
             (job_opening(other) || job_undoing(other) || lane_before(other->row, job->row)))

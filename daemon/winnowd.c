@@ -32,6 +32,7 @@ struct winnowd {
     struct config *config;
     const char *path;
     bool once;
+    bool judging; /* with --once: what became of the pull requests was looked at first */
     bool stopping;
     int status;
     uint64_t progress_at; /* uv_now() of the last step forward; for --once */
@@ -150,6 +151,49 @@ static void on_once_look(void *data)
     stop(winnowd, EX_UNAVAILABLE);
 }
 
+/* ---- when judging begins ------------------------------------------------------------------------ */
+
+static void on_taken(void *data);
+static void on_spool_idle(void *data);
+
+static int start_intake(struct winnowd *winnowd, struct error *error)
+{
+    struct intake_options options = {
+        .config = winnowd->config,
+        .store = winnowd->store,
+        .once = winnowd->once,
+        .taken = on_taken,
+        .idle = on_spool_idle,
+        .data = winnowd,
+    };
+
+    return intake_new(&winnowd->intake, &winnowd->loop, &options, error);
+}
+
+static bool may_judge(void *data)
+{
+    const struct winnowd *winnowd = data;
+
+    return winnowd->judging;
+}
+
+/* With --once what a person did to pull requests counts first, as nothing that comes later would tell.
+ * Where the forge cannot say it, what is known counts. */
+static void begin_judging(struct winnowd *winnowd)
+{
+    struct error error;
+
+    if (winnowd->judging || winnowd->stopping)
+        return;
+    winnowd->judging = true;
+    if (start_intake(winnowd, &error) < 0) {
+        log_event(&event_start_failed, LOG_TEXT("reason", error.message));
+        stop(winnowd, EX_IOERR);
+        return;
+    }
+    queue_judge_again(winnowd->queue);
+}
+
 /* ---- what the parts tell ------------------------------------------------------------------------ */
 
 static void on_taken(void *data)
@@ -207,6 +251,7 @@ static void on_pulls_changed(void *data)
     struct winnowd *winnowd = data;
 
     report_changed(winnowd->report);
+    begin_judging(winnowd);
     queue_judge_again(winnowd->queue);
 }
 
@@ -214,8 +259,10 @@ static void on_health_changed(void *data)
 {
     struct winnowd *winnowd = data;
 
-    if (health_state(winnowd->health) != HEALTH_WELL)
+    if (health_state(winnowd->health) != HEALTH_WELL) {
         winnowd->tally.forge_errors++;
+        begin_judging(winnowd);
+    }
     report_forge_checked(winnowd->report);
     report_changed(winnowd->report);
     queue_forge_changed(winnowd->queue);
@@ -307,18 +354,11 @@ static int build_pipeline(struct winnowd *winnowd, struct error *error)
 {
     struct queue_options queue_options = {
         .workshop = &winnowd->workshop,
+        .may_judge = may_judge,
         .rejected = on_rejected,
         .settled = on_settled,
         .progress = on_progress,
         .rested = on_rested,
-        .data = winnowd,
-    };
-    struct intake_options intake_options = {
-        .config = winnowd->config,
-        .store = winnowd->store,
-        .once = winnowd->once,
-        .taken = on_taken,
-        .idle = on_spool_idle,
         .data = winnowd,
     };
 
@@ -336,8 +376,9 @@ static int build_pipeline(struct winnowd *winnowd, struct error *error)
         .host = winnowd->host,
     };
     pulls_new(&winnowd->pulls, &winnowd->loop, &winnowd->workshop, on_pulls_changed, winnowd);
+    winnowd->judging = !winnowd->once;
     if (queue_new(&winnowd->queue, &winnowd->loop, &queue_options, error) < 0 ||
-        intake_new(&winnowd->intake, &winnowd->loop, &intake_options, error) < 0)
+        (winnowd->judging && start_intake(winnowd, error) < 0))
         return fail(error, EX_IOERR);
     return EX_OK;
 }
@@ -390,8 +431,12 @@ int winnowd_run(struct config *config, const char *path, bool once)
     if (status == EX_OK) {
         tell_start(&winnowd);
         winnowd.progress_at = uv_now(&winnowd.loop);
-        if (once)
+        if (once) {
             winnowd.once_timer = loop_after(&winnowd.loop, ONCE_LOOK_MS, on_once_look, &winnowd);
+            pulls_look(winnowd.pulls);
+            if (pulls_looked(winnowd.pulls))
+                begin_judging(&winnowd);
+        }
         uv_run(&winnowd.loop, UV_RUN_DEFAULT);
         status = winnowd.status;
     }
