@@ -63,7 +63,7 @@ const struct config_key config_keys[] = {
     {"forge.timeout", CONFIG_DURATION, 0, AT(forge.timeout_ms), .fallback = "30s", .minimum = 1,
      .maximum = HOUR, .help = "for one request"},
     {"forge.poll", CONFIG_DURATION, CONFIG_ZERO, AT(forge.poll_ms), .fallback = "5m", .minimum = 1,
-     .maximum = 30 * DAY, .help = "how often open pull requests are looked at; 0: never"},
+     .maximum = 30 * DAY, .help = "how often pull requests that changed are looked at; 0: never"},
 
     {"sources", CONFIG_LIST, CONFIG_RESTART | CONFIG_STRIP_SLASH, AT(sources), .fallback = "",
      .check = config_check_path, .help = "git repositories whose commits a result may name"},

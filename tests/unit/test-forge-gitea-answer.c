@@ -19,6 +19,36 @@
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 #define HASH          "0123456789012345678901234567890123456789"
 
+/* Servers write their own time zone, which changes with summer. */
+static void test_times(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t ms;
+    } table[] = {
+        {"\"2021-09-01T12:00:00Z\"", 1630497600000},
+        {"\"2021-09-01T14:00:00+02:00\"", 1630497600000},
+        {"\"2021-09-01T07:30:00-04:30\"", 1630497600000},
+        {"\"1970-01-01T00:00:01Z\"", 1000},
+        {"\"2021-09-01T12:00:00\"", 0},
+        {"\"2021-09-01T12:00:00Zulu\"", 0},
+        {"\"yesterday\"", 0},
+        {"\"\"", 0},
+        {"7", 0},
+        {"null", 0},
+    };
+
+    for (size_t i = 0; i < LENGTH(table); i++) {
+        CLEANUP_FREE char *body = memory_format("{\"at\":%s}", table[i].text);
+        struct json_object *json = json_tokener_parse(body);
+
+        if (answer_time_ms(json, "at") != table[i].ms)
+            fail_msg("%s: %lld", table[i].text, (long long)answer_time_ms(json, "at"));
+        json_object_put(json);
+    }
+    assert_int_equal(answer_time_ms(NULL, "at"), 0);
+}
+
 static void test_messages(void **state)
 {
     static const struct {
@@ -380,6 +410,7 @@ int main(void)
         cmocka_unit_test(test_no_half_of_a_secret_in_a_quotation),
         cmocka_unit_test(test_commits),
         cmocka_unit_test(test_pulls),
+        cmocka_unit_test(test_times),
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_paging),
         cmocka_unit_test(test_labels),

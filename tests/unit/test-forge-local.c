@@ -265,6 +265,30 @@ static void test_look_and_close(void **state)
     assert_permanent("no pull request 7");
 }
 
+/* By when a file was written, whoever wrote it; one that cannot be made out hides no other. */
+static void test_changed(void **state)
+{
+    CALL(list_changed, 1u); /* before there is an outbox */
+    assert_success();
+    assert_int_equal(outcome.answer.pull_count, 0);
+    for (int i = 0; i < 3; i++)
+        CALL(open_pull, BRANCH, SHA, "t", "b");
+    run_shell("cd state/outbox; sed -i 's/open/closed/' 1.json; echo '{' >3.json;"
+              "touch -d @2000.5 1.json; touch -d @1000 2.json; touch -d @3000 3.json");
+    CALL(list_changed, 1u);
+    assert_success();
+    assert_int_equal(outcome.answer.pull_count, 2);
+    assert_false(outcome.answer.more);
+    assert_int_equal(outcome.pulls[0].number, 1);
+    assert_int_equal(outcome.pulls[0].state, PULL_CLOSED);
+    assert_int_equal(outcome.pulls[0].changed_ms, 2000500);
+    assert_int_equal(outcome.pulls[1].number, 2);
+    assert_int_equal(outcome.pulls[1].changed_ms, 1000000);
+    CALL(list_changed, 2u);
+    assert_success();
+    assert_int_equal(outcome.answer.pull_count, 0);
+}
+
 static void test_list(void **state)
 {
     CALL(list_pulls, BRANCH); /* before there is an outbox */
@@ -459,17 +483,12 @@ static void test_discard(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_branch),
-        TEST(test_environment_is_closed),
-        TEST(test_pull_files),
-        TEST(test_look_and_close),
-        TEST(test_list),
-        TEST(test_edited_by_hand),
-        TEST(test_labels_and_reviewers),
-        TEST(test_leftovers),
-        TEST(test_no_number_twice),
-        TEST(test_check),
-        TEST(test_urls),
+        TEST(test_branch),         TEST(test_environment_is_closed),
+        TEST(test_pull_files),     TEST(test_look_and_close),
+        TEST(test_changed),        TEST(test_list),
+        TEST(test_edited_by_hand), TEST(test_labels_and_reviewers),
+        TEST(test_leftovers),      TEST(test_no_number_twice),
+        TEST(test_check),          TEST(test_urls),
         TEST(test_discard),
     };
 
