@@ -52,7 +52,7 @@ def test_the_commit(winnowd, project, forge):
     trailers = git("interpret-trailers", "--parse", text=message.split("\n", 1)[1] + "\n")
     trailers = dict(line.split(": ", 1) for line in trailers.splitlines())
     assert trailers["Experiment-Id"] == "exp-1"
-    assert trailers["Metric"] == "val_bpb 1 -> 0.9"
+    assert trailers["Metric"] == "val_bpb 0.9"
     assert re.fullmatch("[0-9a-f]{64}", trailers["Result-Sha256"])
     assert "Measured-On" not in trailers
 
