@@ -157,6 +157,7 @@ def test_a_crash_while_others_are_queued_again(winnowd, project, state, decision
     winnowd.drop(improved(project, "exp-2", 0.9))
     log.wait(experiment="exp-2", decision="discarded")
     assert winnowd.stop() == 0
+    winnowd.forge.set_state(1, state)
     counts, word = (0, "closing") if state == "closed" else (1, "merging")
     change_store(winnowd, f"UPDATE results SET pull_state = '{word}', counts = {counts} WHERE experiment_id = 'exp-1'")
     log = winnowd.start()
@@ -183,6 +184,7 @@ def test_the_text_for_an_old_reference_is_not_found_again(winnowd, project, forg
     winnowd.ended()
     wrapper.reset()
     go.unlink()
+    winnowd.forge.set_state(1, "closed")
     change_store(winnowd, "UPDATE jobs SET push_sent = 0 WHERE state = 0 AND step = 3",
                  "UPDATE results SET pull_state = 'closed', counts = 0 WHERE experiment_id = 'exp-1'")  # fmt: skip
     log = winnowd.start()
