@@ -345,6 +345,8 @@ static bool admit(struct job *job)
     struct error error;
     bool may;
 
+    if (job->record.step == STEP_PUSH && job->record.push_sent)
+        return true; /* it may yet arrive: an undo has to know where the branch is */
     if (!metric) {
         begin_undo(job, "its metric is not configured any more", DECISION_FAILED);
         return false;
