@@ -42,11 +42,18 @@ void repository_free(struct repository *repository); /* NULL-safe; operations mu
 struct repository_refs {
     char base[FORGE_HASH_SIZE];
     char branch[FORGE_HASH_SIZE];
+    bool answered; /* with an error, too: git got an answer, though one without the base */
 };
 typedef void (*repository_look_callback)(void *data, const struct repository_refs *refs,
                                          const struct error *error);
 struct operation *repository_look(struct repository *repository, const char *branch,
                                   repository_look_callback callback, void *data);
+
+/* look at source: whether one of `sources`, by its place, can be read. The error is a permanent one that
+ * names the key, the source and what stands in the way, with the setting that opens it in a service. */
+typedef void (*repository_done_callback)(void *data, const struct error *error);
+struct operation *repository_look_at_source(struct repository *repository, size_t source,
+                                            repository_done_callback callback, void *data);
 
 /* held: whether the base pointed at `sha` at some moment since it pointed at `since` (fetches the
  * base): true for `since` itself, its present tip, and what lies between them on the first-parent
@@ -106,16 +113,17 @@ void repository_tend(struct repository *repository);
 
 /* clone: a fresh shallow clone of the composed commit at `directory` (made; its parent exists), on a
  * branch named `branch`, without remote or credentials and with a configuration of our making. */
-typedef void (*repository_done_callback)(void *data, const struct error *error);
 struct operation *repository_clone(struct repository *repository, const char *branch,
                                    const char *commit, const char *directory,
                                    repository_done_callback callback, void *data);
 
-/* push: moves the branch at the forge to `commit`, a plain fast-forward. Success if it is there
- * already. A refusal (moved by somebody, protected, a server hook) is permanent. */
+/* push: moves the branch at the forge from `expected` to `commit`, which must descend from it: a plain
+ * fast-forward, with a lease, so that the server compares and moves in one step. Success if it is there
+ * already. A branch that points elsewhere or is gone, and any other refusal (protected, a server hook),
+ * is a permanent error: nothing was done. */
 struct operation *repository_push(struct repository *repository, const char *branch,
-                                  const char *commit, repository_done_callback callback,
-                                  void *data);
+                                  const char *expected, const char *commit,
+                                  repository_done_callback callback, void *data);
 
 /* delete: removes the branch at the forge while it points at one of `expected` (NULL-terminated, one
  * or two hashes), comparing and deleting in one step at the server. After a refusal it looks again:

@@ -1,9 +1,10 @@
 /*
  * What git does at the forge besides fetching: looking, pushing, and the leased delete.
  *
- * There are two pushes, both in this file. One moves a branch forward and has no way to force it. The
- * other deletes, with a lease: the server compares and deletes in one step. Its refusals say "stale
- * info" of a branch that moved and of one that is gone alike, so after any refusal it is looked again.
+ * There are two pushes, both in this file, each with a lease: the server compares and acts in one step.
+ * One moves a branch forward, to a commit that was seen to descend from where the branch is. The other
+ * deletes. Refusals say "stale info" of a branch that moved and of one that is gone alike, so after any
+ * refusal it is looked again.
  */
 
 #include "daemon/repository/internal.h"
@@ -67,6 +68,7 @@ static int read_look(const struct repository *repository, const struct process_r
     memset(refs, 0, sizeof(*refs));
     if (!git_succeeded(result))
         return git_failure(error, result, GIT_FORGE, "looking at the forge's branches");
+    refs->answered = true;
     find_branch(result->output, base, refs->base);
     if (branch)
         find_branch(result->output, branch, refs->branch);
@@ -265,6 +267,10 @@ static void push_failure(struct error *error, const struct process_result *resul
 
 struct push {
     struct errand errand;
+    char *branch;
+    char *expected;
+    char *commit;
+    struct error refusal; /* the server's */
     repository_done_callback callback;
     void *data;
 };
@@ -274,7 +280,19 @@ static void push_discard(struct operation *operation)
     struct push *push = (struct push *)operation;
 
     operation_clear(&push->errand.step);
+    free(push->branch);
+    free(push->expected);
+    free(push->commit);
     free(push);
+}
+
+static void push_end(struct push *push, const struct error *error)
+{
+    repository_done_callback callback = push->callback;
+    void *data = push->data;
+
+    push_discard(&push->errand.operation);
+    callback(data, error);
 }
 
 /* git names what is damaged by its path. Put aside, the next try finds nothing to push and the job
@@ -287,33 +305,66 @@ static void look_for_damage(const struct push *push, const struct process_result
         repository_discard_damaged(&push->errand, error);
 }
 
+/* The lease was refused, or the server said no for a reason of its own: where the branch points decides. */
+static void push_looked(void *data, const struct process_result *result)
+{
+    struct push *push = data;
+    struct repository_refs refs;
+    struct error error = push->refusal;
+
+    push->errand.step = NULL;
+    if (read_look(push->errand.repository, result, push->branch, &refs, &error) < 0) {
+        push_end(push, &error);
+        return;
+    }
+    if (strcmp(refs.branch, push->commit) == 0) {
+        push_end(push, NULL);
+        return;
+    }
+    if (!*refs.branch)
+        error_set(&error, ERROR_PERMANENT, "branch %s was deleted by somebody else: it stays so",
+                  push->branch);
+    else if (strcmp(refs.branch, push->expected) != 0)
+        error_set(&error, ERROR_PERMANENT,
+                  "branch %s was moved by somebody else to %s: it stays so", push->branch,
+                  refs.branch);
+    push_end(push, &error);
+}
+
 static void push_ended(void *data, const struct process_result *result)
 {
     struct push *push = data;
-    repository_done_callback callback = push->callback;
-    void *callback_data = push->data;
-    bool failed = !git_succeeded(result);
-    struct error error;
+    CLEANUP_TEXT struct text said = {0};
 
     push->errand.step = NULL;
-    if (failed) {
-        push_failure(&error, result, "pushing the branch");
-        look_for_damage(push, result, &error);
+    if (git_succeeded(result)) {
+        push_end(push, NULL);
+        return;
     }
-    push_discard(&push->errand.operation);
-    callback(callback_data, failed ? &error : NULL);
+    push_failure(&push->refusal, result, "pushing the branch");
+    look_for_damage(push, result, &push->refusal);
+    if (result->output && find_refusal(result, &said)) {
+        push->errand.step = start_look(push->errand.repository, push->branch, push_looked, push);
+        return;
+    }
+    struct error error = push->refusal;
+
+    push_end(push, &error);
 }
 
-struct operation *repository_push(struct repository *repository, const char *branch,
-                                  const char *commit, repository_done_callback callback, void *data)
+static void push_send(struct push *push)
 {
-    CLEANUP_FREE char *refspec = memory_format("%s:refs/heads/%s", commit, branch);
+    struct repository *repository = push->errand.repository;
+    CLEANUP_FREE char *lease = memory_format("--force-with-lease=refs/heads/%s:%s", push->branch,
+                                             push->expected);
+    CLEANUP_FREE char *refspec = memory_format("%s:refs/heads/%s", push->commit, push->branch);
     const char *const arguments[] = {
         repository->git_dir,
         "push",
         "--porcelain",
         "--no-verify",
         "--no-recurse-submodules",
+        lease,
         "--end-of-options",
         repository->forge->git_url,
         refspec,
@@ -325,12 +376,55 @@ struct operation *repository_push(struct repository *repository, const char *bra
         .output_limit = OUTPUT_LIMIT,
         .patience = PUSH_PATIENCE,
     };
+
+    push->errand.step = git_start(repository->git, &command, push_ended, push);
+}
+
+static void push_checked(void *data, const struct process_result *result)
+{
+    struct push *push = data;
+    struct error error;
+
+    push->errand.step = NULL;
+    if (git_succeeded(result)) {
+        push_send(push);
+        return;
+    }
+    if (git_exited(result, 1))
+        error_set(&error, ERROR_BUG, "%s does not descend from %s: it is not pushed", push->commit,
+                  push->expected);
+    else
+        git_failure(&error, result, GIT_LOCAL, "looking at what is to be pushed");
+    /* What was to be pushed is lost with it: the job fails, and the next one makes it anew. */
+    if (git_found_damage(result)) {
+        repository_discard_damaged(&push->errand, &error);
+        error.kind = ERROR_PERMANENT;
+    }
+    push_end(push, &error);
+}
+
+/* With an unrelated commit a push with a lease would be a forced one: so it is looked first. */
+struct operation *repository_push(struct repository *repository, const char *branch,
+                                  const char *expected, const char *commit,
+                                  repository_done_callback callback, void *data)
+{
+    const char *const arguments[] = {
+        repository->git_dir, "merge-base", "--is-ancestor", expected, commit, NULL,
+    };
+    const struct git_command command = {
+        .arguments = arguments,
+        .reach = GIT_LOCAL,
+        .output_limit = OUTPUT_LIMIT,
+    };
     struct push *push = memory_new(sizeof(*push));
 
     errand_begin(&push->errand, repository, push_discard);
+    push->branch = memory_copy(branch);
+    push->expected = memory_copy(expected);
+    push->commit = memory_copy(commit);
     push->callback = callback;
     push->data = data;
-    push->errand.step = git_start(repository->git, &command, push_ended, push);
+    push->errand.step = git_start(repository->git, &command, push_checked, push);
     return &push->errand.operation;
 }
 

@@ -1,7 +1,8 @@
 /*
  * Step `push`: the branch moves from the base to the commit that was validated.
  *
- * A push whose answer was lost is simply repeated: it finds the branch there already.
+ * A push whose answer was lost is simply repeated: it finds the branch there already. One that somebody
+ * deleted or moved meanwhile is theirs: it is neither made anew nor overwritten.
  */
 
 #include "daemon/job.h"
@@ -13,6 +14,6 @@ void step_push_start(struct job *job)
     job->record.push_sent = true;
     if (!job_save(job))
         return;
-    job->operation = repository_push(job->workshop->repository, job->branch, job->record.commit,
-                                     job_call_ended, job);
+    job->operation = repository_push(job->workshop->repository, job->branch, job->record.base,
+                                     job->record.commit, job_call_ended, job);
 }

@@ -53,7 +53,7 @@ static struct outcome push(struct fixture *fixture, const char *branch, const ch
 {
     struct outcome outcome = {0};
 
-    repository_push(fixture->repository, branch, commit, on_done, &outcome);
+    repository_push(fixture->repository, branch, fixture->base, commit, on_done, &outcome);
     finish(fixture, &outcome);
     return outcome;
 }
@@ -180,10 +180,45 @@ static void test_push(void **state)
     RUN(fixture, "cd source; git commit -q --allow-empty -m other; "
                  "git push -q -f ../forge.git HEAD:experiment/x");
     outcome = push(fixture, "experiment/x", commit);
-    check_error(&outcome, ERROR_PERMANENT, "[rejected]");
+    check_error(&outcome, ERROR_PERMANENT, "moved by somebody else");
     check_output(fixture, "same",
                  "test $(git -C forge.git rev-parse experiment/x) = $(git -C source rev-parse "
                  "HEAD) && echo same");
+}
+
+/* What a plain push would do without a word. */
+static void test_push_only_from_where_it_was_left(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *commit = composed(fixture);
+    struct outcome outcome;
+
+    outcome = push(fixture, "experiment/x", commit); /* deleted: not made anew */
+    check_error(&outcome, ERROR_PERMANENT, "deleted by somebody else");
+    check_output(fixture, "", "git -C forge.git for-each-ref refs/heads/experiment");
+    RUN(fixture, "cd source; git commit -q --allow-empty -m theirs; "
+                 "git push -q ../forge.git HEAD:refs/heads/experiment/x");
+    outcome = push(fixture, "experiment/x", commit);
+    check_error(&outcome, ERROR_PERMANENT, "moved by somebody else");
+}
+
+/* With a lease a commit that does not descend from where the branch is would be a forced push. */
+static void test_push_of_what_is_unrelated(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *commit = composed(fixture);
+    struct outcome outcome;
+
+    CLEANUP_FREE char *alone = NULL;
+
+    RUN(fixture, "git -C forge.git branch experiment/x main");
+    alone = sh(fixture,
+               "cd state/repository.git; GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a GIT_COMMITTER_NAME=a "
+               "GIT_COMMITTER_EMAIL=a git commit-tree -m alone %s^{tree}",
+               commit);
+    outcome = push(fixture, "experiment/x", alone);
+    check_error(&outcome, ERROR_BUG, "does not descend from");
+    check_output(fixture, fixture->base, "git -C forge.git rev-parse experiment/x");
 }
 
 static void test_push_refused(void **state)
@@ -192,6 +227,7 @@ static void test_push_refused(void **state)
     CLEANUP_FREE char *commit = composed(fixture);
     struct outcome outcome;
 
+    RUN(fixture, "git -C forge.git branch experiment/x main");
     RUN(fixture, "cd forge.git/hooks; printf '#!/bin/sh\\necho not on a Sunday >&2; exit 1\\n' "
                  ">pre-receive; chmod +x pre-receive");
     outcome = push(fixture, "experiment/x", commit);
@@ -358,6 +394,7 @@ static void test_tend(void **state)
                  "&& echo few");
     tend_after(fixture, 49);
     assert_int_equal(count_gits(fixture), 1);
+    RUN(fixture, "git -C forge.git branch experiment/x main");
     assert_int_equal(push(fixture, "experiment/x", commit).error.kind, ERROR_NONE);
 }
 
@@ -401,7 +438,7 @@ static void test_nothing_forced(void **state)
     check_output(fixture, "2", "grep -c '\\[push\\]' bin/log");
     check_output(fixture, "",
                  "grep -E '\\[(-f|--force|--mirror|--all|--prune|\\+.*)\\]' bin/log || :");
-    check_output(fixture, "1", "grep -c force-with-lease bin/log");
+    check_output(fixture, "2", "grep -c force-with-lease bin/log");
     check_output(fixture, "1",
                  "grep force-with-lease bin/log | grep -c '\\[:refs/heads/experiment/x\\]$'");
 }
@@ -415,6 +452,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_deadline, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_discard, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_push, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_push_only_from_where_it_was_left, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_push_of_what_is_unrelated, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_push_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_delete, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_delete_race, set_up, tear_down),
