@@ -46,7 +46,7 @@ struct forge_pull {
 };
 
 struct forge_answer {
-    const char *sha; /* create_branch: the commit the new branch points at */
+    const char *sha; /* create_branch: the commit the new branch points at; check: the base's */
     const struct forge_pull *
         pulls; /* open_pull, look_pull: one; list_pulls: as many as there are; list_changed: a page */
     size_t pull_count;
@@ -55,6 +55,12 @@ struct forge_answer {
     bool conflict;          /* with a permanent error: the thing exists already (409) */
     bool unauthorized; /* with a permanent error: every other call would fail as well: the token
                                is not (or no longer) good, the repository moved, archived or gone */
+    bool
+        installation; /* with a permanent error: what was refused is what the configuration asks for
+                          (reviewers), whatever the experiment; the error names the key */
+    bool at_forge;    /* with a permanent error of check: to be mended at the forge, and not in the
+                      configuration or the token */
+    bool this_only;   /* with an error of look_pull: others can be looked at all the same */
     bool gone; /* with a permanent error of look_pull: there is none any more, though the repository
                   answers. Only where nothing but a deletion can be behind that */
     int64_t conflict_pull; /* with `conflict` of open_pull: its number, 0 if not told */
@@ -68,8 +74,9 @@ struct forge;
 
 struct forge_functions {
     /* Whether the forge is there, whether the token may do what is needed, whether repository and
-     * base exist, the reviewers exist and are not the token's own user. Permanent errors name the
-     * configuration key to mend. */
+     * base exist, the labels, if none may be created, and the reviewers: whether they exist, may read
+     * the repository and are not the token's own user. Permanent errors name the configuration key to
+     * mend. */
     struct operation *(*check)(struct forge *forge, forge_callback callback, void *data);
 
     /* Creates `branch` from the tip of the base. */

@@ -166,7 +166,7 @@ static void on_looked(void *data, const struct forge_answer *answer, const struc
     pulls->call = NULL;
     if (error)
         pulls->workshop->tally->forge_errors++;
-    if (error && (error->kind == ERROR_TRANSIENT || answer->unauthorized)) {
+    if (error && !answer->this_only && (error->kind == ERROR_TRANSIENT || answer->unauthorized)) {
         give_up_round(pulls, answer);
         return;
     }

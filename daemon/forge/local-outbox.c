@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -111,7 +112,7 @@ static int parse_state(enum pull_state *state, const char *word)
     };
 
     for (size_t i = 0; word && i < sizeof(words) / sizeof(words[0]); i++) {
-        if (strcmp(word, words[i]) == 0) {
+        if (strcasecmp(word, words[i]) == 0) {
             *state = (enum pull_state)i;
             return 0;
         }
@@ -308,13 +309,30 @@ int outbox_add(int64_t *number, const char *outbox, const struct outbox_entry *e
 {
     CLEANUP_DESCRIPTOR int directory = -1;
 
-    if (open_outbox(&directory, outbox, error) < 0)
-        return -1;
-    /* The lock goes with the descriptor. Nobody holds it for longer than this function takes. */
-    if (flock(directory, LOCK_EX | LOCK_NB) < 0)
-        return error_set(error, ERROR_TRANSIENT, "another process is writing to %s just now",
-                         outbox);
-    if (choose_number(number, outbox, entry->body, error) < 0)
+    if (open_outbox(&directory, outbox, error) < 0 ||
+        choose_number(number, outbox, entry->body, error) < 0)
         return -1;
     return publish(directory, outbox, *number, entry, error);
+}
+
+int outbox_lock(int *lock, const char *outbox, struct error *error)
+{
+    CLEANUP_DESCRIPTOR int directory = -1;
+
+    if (open_outbox(&directory, outbox, error) < 0)
+        return -1;
+    if (flock(directory, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+        return 0;
+    /* A file system without locks has no script that takes one, either. */
+    *lock = directory;
+    directory = -1;
+    return 1;
+}
+
+bool outbox_is_there(const char *outbox)
+{
+    struct stat status;
+
+    return stat(outbox, &status) == 0 && S_ISDIR(status.st_mode) &&
+           faccessat(AT_FDCWD, outbox, R_OK | X_OK, AT_EACCESS) == 0;
 }

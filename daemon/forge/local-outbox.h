@@ -5,6 +5,7 @@
  *
  * A pull request exists once its N.json does, which appears whole and last. People and scripts may
  * edit N.json, so it is read with suspicion, and written back with every field that is not ours kept.
+ * Whoever reads one and writes it back holds the lock of the outbox meanwhile: flock() on the directory.
  * A file that cannot be made out may be half-way through somebody's editor: that is a transient error,
  * which names the file.
  */
@@ -36,7 +37,14 @@ void outbox_pull(struct forge_pull *pull, struct json_object *json, int64_t numb
 /* Writes a pull request back, the old or the new one for whoever reads. */
 int outbox_write(const char *outbox, int64_t number, struct json_object *json, struct error *error);
 
-/* Adds a pull request and gives back its number, one above all others. Two never get the same one. What
+/* Takes the lock. On 1 `*lock` is the caller's descriptor, which holds it until it is closed; on 0 another
+ * process has it just now. */
+int outbox_lock(int *lock, const char *outbox, struct error *error);
+
+/* Whether the outbox can be looked into, so that a file that is not there is gone. */
+bool outbox_is_there(const char *outbox);
+
+/* Adds a pull request, under the lock, and gives back its number, one above all others. Two never get the same one. What
  * a crash left of adding the same body is used. */
 struct outbox_entry {
     const char *title;

@@ -1,5 +1,6 @@
 #include "daemon/forge/local.h"
 
+#include "common/log.h"
 #include "common/loop.h"
 #include "common/memory.h"
 #include "common/secret.h"
@@ -8,11 +9,21 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define LIST_SLICE 256 /* files read in one turn of the loop */
+#define LIST_SLICE     256 /* files read in one turn of the loop */
+#define LOCK_AGAIN_MS  20
+#define LOCK_WITHIN_MS 5000
+
+static const struct log_event event_malformed = {
+    .message = "a pull request's file cannot be made out; it is passed over",
+    .level = LOG_LEVEL_WARNING,
+};
 
 static void release(struct local_call *call)
 {
+    if (call->lock >= 0)
+        close(call->lock);
     for (size_t i = 0; i < call->pull_count; i++) {
         json_object_put(call->jsons[i]);
         free(call->bodies[i]);
@@ -59,10 +70,22 @@ struct local_call *local_call_new(struct forge *forge, forge_callback callback, 
 
     call->operation.discard = discard;
     call->local = (struct local *)forge;
+    call->lock = -1;
     call->callback = callback;
     call->data = data;
     later(call, work);
     return call;
+}
+
+static void end(struct local_call *call, const struct forge_answer *answer,
+                const struct error *error)
+{
+    /* Before what follows: that may well be the next call. */
+    if (call->lock >= 0)
+        close(call->lock);
+    call->lock = -1;
+    call->callback(call->data, answer, error);
+    release(call);
 }
 
 void local_succeed(struct local_call *call, const char *sha)
@@ -75,23 +98,56 @@ void local_succeed(struct local_call *call, const char *sha)
         .retry_after_ms = -1,
     };
 
-    call->callback(call->data, &answer, NULL);
-    release(call);
+    end(call, &answer, NULL);
+}
+
+static void fail_with(struct local_call *call, const struct forge_answer *answer,
+                      const struct error *error)
+{
+    struct error clean = *error;
+
+    secret_scrub(clean.message);
+    end(call, answer, &clean);
 }
 
 void local_fail(struct local_call *call, bool conflict, const struct error *error)
 {
-    struct forge_answer answer = {.retry_after_ms = -1, .conflict = conflict};
-    struct error clean = *error;
-
-    secret_scrub(clean.message);
-    call->callback(call->data, &answer, &clean);
-    release(call);
+    fail_with(call, &(struct forge_answer){.retry_after_ms = -1, .conflict = conflict}, error);
 }
 
 static const char *outbox_of(const struct local_call *call)
 {
     return call->local->config->forge.outbox;
+}
+
+/* Goes on with `call->locked` under the lock of the outbox. People and scripts hold it for a moment only. */
+static void work_lock(struct local_call *call)
+{
+    struct error error;
+    int taken = outbox_lock(&call->lock, outbox_of(call), &error);
+
+    if (taken > 0) {
+        call->locked(call);
+        return;
+    }
+    if (taken == 0 && uv_now(call->local->loop) - call->wanted_since < LOCK_WITHIN_MS) {
+        call->work = work_lock;
+        call->under_way = loop_after(call->local->loop, LOCK_AGAIN_MS, on_turn, call);
+        return;
+    }
+    if (taken == 0)
+        error_set(&error, ERROR_TRANSIENT, "another process holds the lock of %s", outbox_of(call));
+    local_fail(call, false, &error);
+}
+
+static struct local_call *new_locked(struct forge *forge, forge_callback callback, void *data,
+                                     void (*work)(struct local_call *call))
+{
+    struct local_call *call = local_call_new(forge, callback, data, work_lock);
+
+    call->locked = work;
+    call->wanted_since = uv_now(call->local->loop);
+    return call;
 }
 
 /* Adds a pull request to the answer; takes `json`. */
@@ -127,30 +183,46 @@ static int read_pull(struct local_call *call, struct json_object **json, struct 
     return 0;
 }
 
-static struct operation *about_pull(struct forge *forge, int64_t number, forge_callback callback,
-                                    void *data, void (*work)(struct local_call *call))
-{
-    struct local_call *call = local_call_new(forge, callback, data, work);
-
-    call->number = number;
-    return &call->operation;
-}
-
+/* As long as the outbox itself is there, a file that is not was taken away: the pull request is closed. One
+ * that cannot be made out says nothing about the others. */
 static void work_look(struct local_call *call)
 {
+    struct forge_answer answer = {.retry_after_ms = -1, .this_only = true};
     struct json_object *json;
     struct error error;
 
-    if (read_pull(call, &json, &error) < 0 || add_pull(call, json, call->number, &error) < 0)
-        local_fail(call, false, &error);
-    else
+    if (outbox_read(&json, outbox_of(call), call->number, &error) < 0) {
+        fail_with(call, &answer, &error);
+    } else if (!json) {
+        answer.gone = outbox_is_there(outbox_of(call));
+        answer.this_only = answer.gone;
+        error_set(&error, answer.gone ? ERROR_PERMANENT : ERROR_TRANSIENT,
+                  "there is no pull request %" PRId64 " in %s", call->number, outbox_of(call));
+        fail_with(call, &answer, &error);
+    } else if (add_pull(call, json, call->number, &error) < 0) {
+        fail_with(call, &answer, &error);
+    } else {
         local_succeed(call, NULL);
+    }
 }
 
 static struct operation *look_pull(struct forge *forge, int64_t number, forge_callback callback,
                                    void *data)
 {
-    return about_pull(forge, number, callback, data, work_look);
+    struct local_call *call = local_call_new(forge, callback, data, work_look);
+
+    call->number = number;
+    return &call->operation;
+}
+
+/* What changes a pull request. */
+static struct operation *about_pull(struct forge *forge, int64_t number, forge_callback callback,
+                                    void *data, void (*work)(struct local_call *call))
+{
+    struct local_call *call = new_locked(forge, callback, data, work);
+
+    call->number = number;
+    return &call->operation;
 }
 
 static void work_open(struct local_call *call)
@@ -174,7 +246,7 @@ static struct operation *open_pull(struct forge *forge, const char *branch, cons
                                    const char *title, const char *body, forge_callback callback,
                                    void *data)
 {
-    struct local_call *call = local_call_new(forge, callback, data, work_open);
+    struct local_call *call = new_locked(forge, callback, data, work_open);
 
     call->branch = memory_copy(branch);
     call->sha = memory_copy(sha);
@@ -188,8 +260,12 @@ static int list_one(struct local_call *call, int64_t number, struct error *error
     struct json_object *json;
     struct forge_pull pull;
 
-    if (outbox_read(&json, outbox_of(call), number, error) < 0)
-        return -1;
+    if (outbox_read(&json, outbox_of(call), number, error) < 0) {
+        /* It may be half-way through somebody's editor, and is one of many. */
+        log_event(&event_malformed, LOG_INTEGER("pull", number),
+                  LOG_TEXT("reason", error->message));
+        return 0;
+    }
     if (!json) /* taken away since it was listed */
         return 0;
     outbox_pull(&pull, json, number);

@@ -30,6 +30,9 @@ struct local_call {
     void *data;
     struct operation *under_way; /* the next turn of the loop, or git */
     void (*work)(struct local_call *call);
+    void (*locked)(struct local_call *call); /* what is done under the lock */
+    int lock;                                /* the descriptor that holds it, or -1 */
+    uint64_t wanted_since;                   /* uv_now() */
 
     int64_t number;
     char *branch;

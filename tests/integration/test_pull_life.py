@@ -267,14 +267,68 @@ def test_a_poll_of_0_is_never(winnowd, project):
     assert log.all(msg=SETTLED["closed"]) == []
 
 
-def test_a_pull_request_that_is_gone_is_told_of(winnowd, project, forge):
+def test_a_file_that_was_taken_away_is_a_closed_pull_request(winnowd, project, forge):
     log = started_with_a_baseline(winnowd)
     number = promoted(winnowd, log, project, "exp-1", 0.8)
     (forge.outbox / f"{number}.json").unlink()
-    assert log.wait(msg="pull request could not be looked at", level="warning")["pull"] == str(number)
-    winnowd.drop(improved(project, "exp-2", 0.9))
-    log.wait(experiment="exp-2", decision="discarded")  # its value stays until a person has said something
+    gone = log.wait(msg="pull request is not at the forge any more; taken as closed unmerged", level="warning")
+    assert gone["pull"] == str(number)
+    log.wait(pull=number, msg=SETTLED["closed"])
+    promoted(winnowd, log, project, "exp-2", 0.9)
     git("update-ref", "-d", "refs/heads/experiment/exp-1", directory=project.bare)
+
+
+def test_an_outbox_that_is_away_closes_nothing(winnowd, project, forge):
+    log = started_with_a_baseline(winnowd)
+    promoted(winnowd, log, project, "exp-1", 0.8)
+    away = forge.outbox.with_name("away")
+    forge.outbox.rename(away)
+    winnowd.process.send_signal(signal.SIGHUP)  # it is looked for at once
+    log.wait(msg="configuration reloaded")
+    winnowd.drop(improved(project, "exp-2", 0.9))
+    log.wait(experiment="exp-2", decision="discarded")
+    assert log.all(msg=SETTLED["closed"]) == []
+    away.rename(forge.outbox)
+    settle(winnowd, log, 1, "merged")
+
+
+@pytest.mark.parametrize("state, word", [("closed", "Closed"), ("merged", "MERGED")])
+def test_a_state_in_any_case_of_letters(winnowd, project, state, word):
+    log = started_with_a_baseline(winnowd)
+    number = promoted(winnowd, log, project, "exp-1", 0.8)
+    winnowd.forge.set_state(number, word)
+    log.wait(pull=number, msg=SETTLED[state])
+
+
+def test_a_file_that_cannot_be_read_stops_nothing_else(winnowd, project, forge):
+    log = started_with_a_baseline(winnowd)
+    promoted(winnowd, log, project, "exp-1", 0.8)
+    number = promoted(winnowd, log, project, "exp-2", 0.7)
+    whole = (forge.outbox / "1.json").read_text(encoding="utf-8")
+    (forge.outbox / "1.json").write_text('{"number": 1,')
+    told = log.wait(msg="pull request could not be looked at", level="warning")
+    assert told["pull"] == "1" and "1.json" in told["reason"]
+    settle(winnowd, log, number, "closed")
+    promoted_after = promoted(winnowd, log, project, "exp-3", 0.6)
+    assert promoted_after == 3 and not log.all(msg="forge cannot be used now; jobs wait")
+    (forge.outbox / "1.json").write_text(whole, encoding="utf-8")
+    settle(winnowd, log, 1, "merged")
+
+
+def test_a_script_and_the_daemon_take_turns(winnowd, project, forge):
+    """Who reads a file and writes it back holds the lock on the directory meanwhile."""
+    winnowd.configure(forge={"labels": ["experiment"], "reviewers": ["Timmy"]})
+    forge.outbox.mkdir()
+    lock = os.open(forge.outbox, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    log = started_with_a_baseline(winnowd)
+    winnowd.drop(improved(project, "exp-1", 0.8))
+    log.wait(experiment="exp-1", step="pull", msg="step started")
+    log.wait(experiment="exp-1", step="pull", msg="step could not be done now; trying again", reason=lambda text: "lock" in text)
+    assert forge.pulls() == []
+    os.close(lock)
+    log.wait(experiment="exp-1", decision="promoted")
+    assert [(pull.labels, pull.reviewers) for pull in forge.pulls()] == [(["experiment"], ["Timmy"])]
 
 
 # Judged until the end.
