@@ -47,6 +47,9 @@
     EVENT(forge_well, "forge answers", INFO, "23961c522970e819ae6f8f356f02bfb4") \
     EVENT(forge_down, "forge cannot be used now; jobs wait", WARNING, "48018f5e186391da6bca5daa475d779c") \
     EVENT(forge_refused, "forge refuses; jobs wait until this is mended", ERROR, "614d292e1f1eabfaa3003324c470d28b") \
+    EVENT(held, "jobs wait until this is mended", ERROR, "0e9b299dbe8c537ff2f70d00f7e4f16d") \
+    EVENT(mended, "what held jobs is mended; they go on", INFO, "c4790327ffebfa149ccab607ad313bd1") \
+    EVENT(step_held, "step waits: what it met is the installation's fault", INFO, "da3a39972d55cadbf161c3eb21cda1a9") \
     EVENT(pull_merged, "pull request merged", INFO, "e9a5642c7d0753e5f6e5c77a2ee05f69") \
     EVENT(pull_closed, "pull request closed unmerged; its value leaves the frontier", INFO, "df219833d97b001b3581437a489229e0") \
     EVENT(pull_unknown, "pull request could not be looked at", WARNING, "f054e0b83ce3094db3947d9c777a5bbb") \
@@ -55,6 +58,7 @@
     EVENT(queue_held, "jobs wait: queue.max_open_pulls is reached", INFO, "27f82f946709b347bf0283a32bc318aa") \
     EVENT(queue_idle, "nothing left to do", INFO, "90237de7232aa9defed432292ed99a49") \
     EVENT(gave_up, "gave up: a minute without progress", ERROR, "521b55ada989d8e5d645f8997a98714f") \
+    EVENT(ended_held, "ends: what is left waits until something is mended", ERROR, "35c8c055645fbac7a226e381fd775f44") \
     EVENT(status, "status", INFO, "9e450909a8d12dea1ddfc65e144b2080") \
     EVENT(report_failed, "status could not be written; trying again", WARNING, "44451bc05a7941a1ab206648de7657ab") \
     EVENT(loop_blocked, "the loop was blocked", WARNING, "13d38b6347e37c09f70c349f6dcb6633")

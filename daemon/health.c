@@ -3,29 +3,32 @@
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/memory.h"
+#include "common/text.h"
 #include "daemon/events.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sysexits.h>
 
 #define BACKOFF_FIRST_MS 500
 #define BACKOFF_MOST_MS  (5 * 60 * 1000)
-#define REFUSED_EVERY_MS (60 * 1000)
+#define MEND_EVERY_MS    (60 * 1000)
 #define ASKED_MOST_MS    (60 * 60 * 1000)
 
 struct health {
-    uv_loop_t *loop;
-    struct forge *forge;
-    struct repository *repository; /* NULL: git is not asked */
+    struct installation installation;
     void (*changed)(void *data);
     void *data;
-    struct operation *under_way; /* the check, or the pause before it */
+    struct operation *under_way; /* the questions, or the pause before them */
     enum health_state state;
-    bool ask_git; /* git was refused something: the forge's API alone does not tell */
+    struct findings findings; /* of the last answer */
+    bool reported;            /* a job holds the queue with `report` */
+    bool on_trial;            /* ... and may try again just now */
+    struct finding report;
     unsigned attempt;
-    char reason[1024];
+    const struct log_event *said; /* the last event, */
+    char *reason;                 /* and what is wrong; NULL: not known yet */
 };
 
 uint64_t backoff_ms(unsigned attempt)
@@ -51,83 +54,110 @@ uint64_t backoff_asked_ms(unsigned attempt, int64_t retry_after_ms)
     return asked > pause ? asked : pause;
 }
 
-static void check(void *data);
+static void ask(void *data);
 
-static void check_after(struct health *health, uint64_t delay_ms)
+static void ask_after(struct health *health, uint64_t delay_ms)
 {
     operation_clear(&health->under_way);
-    health->under_way = loop_after(health->loop, delay_ms, check, health);
+    health->under_way = loop_after(health->installation.loop, delay_ms, ask, health);
 }
 
-/* Says a change once, and a new reason for the same state once more. */
-static void enter(struct health *health, enum health_state state, const char *reason)
+static const struct log_event *event_of(const struct finding *finding)
 {
-    static const struct log_event *const events[] = {
-        [HEALTH_WELL] = &event_forge_well,
-        [HEALTH_DOWN] = &event_forge_down,
-        [HEALTH_REFUSED] = &event_forge_refused,
-    };
-    bool same = state == health->state && strcmp(reason, health->reason) == 0;
+    if (finding->error.kind == ERROR_TRANSIENT)
+        return &event_forge_down;
+    return finding->at_forge ? &event_forge_refused : &event_held;
+}
 
+/* Says what is wrong once, and once more where it is something else. */
+static void say(struct health *health, const struct finding *findings, size_t count)
+{
+    CLEANUP_TEXT struct text reason = {0};
+    const struct log_event *event = count ? event_of(findings) : &event_forge_well;
+    bool same;
+
+    for (size_t i = 0; i < count; i++)
+        text_append_format(&reason, "%s%s", i ? "; " : "", findings[i].error.message);
+    same = event == health->said && health->reason &&
+           strcmp(text_string(&reason), health->reason) == 0;
+    if (!count && health->said == &event_held)
+        event = &event_mended;
+    for (size_t i = 0; i < count && !same; i++)
+        log_event(event_of(&findings[i]),
+                  LOG_TEXT("key", findings[i].at_forge ? NULL : findings[i].key),
+                  LOG_TEXT("reason", findings[i].error.message));
+    if (!count && !same)
+        log_event(event);
+    health->said = count ? event : &event_forge_well;
+    free(health->reason);
+    health->reason = text_take(&reason);
+}
+
+static void enter(struct health *health, enum health_state state, const struct finding *findings,
+                  size_t count)
+{
     health->state = state;
-    snprintf(health->reason, sizeof(health->reason), "%s", reason);
-    if (!same)
-        log_event(events[state], LOG_TEXT("reason", *reason ? reason : NULL));
+    say(health, findings, count);
     health->changed(health->data);
 }
 
-static void conclude(struct health *health, const struct error *error, int64_t retry_after_ms)
+/* What a job reported has no question: it is the job that finds out. One that did not come back within a
+ * minute ended otherwise. */
+static void try_reported(struct health *health)
 {
-    if (!error) {
-        health->attempt = 0;
-        enter(health, HEALTH_WELL, "");
-    } else if (error->kind == ERROR_TRANSIENT) {
-        check_after(health, backoff_asked_ms(++health->attempt, retry_after_ms));
-        enter(health, HEALTH_DOWN, error->message);
+    if (health->on_trial) {
+        health_mended(health);
+        enter(health, HEALTH_WELL, NULL, 0);
+        return;
+    }
+    health->on_trial = true;
+    health->state = HEALTH_WELL;
+    ask_after(health, MEND_EVERY_MS);
+    health->changed(health->data);
+}
+
+static void on_answered(void *data, const struct findings *findings)
+{
+    struct health *health = data;
+    const struct finding *first = findings_first(findings);
+
+    health->under_way = NULL;
+    findings_clear(&health->findings);
+    findings_copy(&health->findings, findings);
+    if (first && first->error.kind == ERROR_TRANSIENT) {
+        ask_after(health, backoff_asked_ms(++health->attempt, findings->retry_after_ms));
+        enter(health, HEALTH_DOWN, first, 1);
+        return;
+    }
+    health->attempt = 0;
+    if (first) {
+        ask_after(health, MEND_EVERY_MS);
+        enter(health, HEALTH_REFUSED, findings->items, findings->count);
+    } else if (health->reported) {
+        try_reported(health);
     } else {
-        check_after(health, REFUSED_EVERY_MS);
-        enter(health, HEALTH_REFUSED, error->message);
+        if (findings->count)
+            ask_after(health, MEND_EVERY_MS);
+        enter(health, HEALTH_WELL, findings->items, findings->count);
     }
 }
 
-static void on_git_looked(void *data, const struct repository_refs *refs, const struct error *error)
+static void ask(void *data)
 {
     struct health *health = data;
 
-    (void)refs;
-    health->under_way = NULL;
-    health->ask_git = error != NULL;
-    conclude(health, error, -1);
+    health->under_way = installation_ask(&health->installation, on_answered, health);
 }
 
-static void on_checked(void *data, const struct forge_answer *answer, const struct error *error)
-{
-    struct health *health = data;
-
-    health->under_way = NULL;
-    if (!error && health->ask_git && health->repository)
-        health->under_way = repository_look(health->repository, NULL, on_git_looked, health);
-    else
-        conclude(health, error, answer->retry_after_ms);
-}
-
-static void check(void *data)
-{
-    struct health *health = data;
-
-    health->under_way = health->forge->functions->check(health->forge, on_checked, health);
-}
-
-void health_new(struct health **health, uv_loop_t *loop, struct forge *forge,
+void health_new(struct health **health, const struct installation *installation,
                 void (*changed)(void *data), void *data)
 {
     struct health *made = memory_new(sizeof(*made));
 
-    made->loop = loop;
-    made->forge = forge;
+    made->installation = *installation;
     made->changed = changed;
     made->data = data;
-    check(made);
+    ask(made);
     *health = made;
 }
 
@@ -136,6 +166,8 @@ void health_free(struct health *health)
     if (!health)
         return;
     operation_clear(&health->under_way);
+    findings_clear(&health->findings);
+    free(health->reason);
     free(health);
 }
 
@@ -146,7 +178,46 @@ enum health_state health_state(const struct health *health)
 
 const char *health_reason(const struct health *health)
 {
-    return health->reason;
+    return health->reason ? health->reason : "";
+}
+
+int health_status(const struct health *health)
+{
+    const struct finding *first = findings_first(&health->findings);
+
+    if (!first && health->reported)
+        first = &health->report;
+    if (!first && health->findings.count)
+        first = &health->findings.items[0];
+    return first ? first->status : EX_OK;
+}
+
+bool health_sources_held(const struct health *health)
+{
+    for (size_t i = 0; i < health->findings.count; i++) {
+        if (health->findings.items[i].holds == HOLDS_SOURCE)
+            return true;
+    }
+    return false;
+}
+
+bool health_source_held(const struct health *health, size_t source)
+{
+    for (size_t i = 0; i < health->findings.count; i++) {
+        const struct finding *finding = &health->findings.items[i];
+
+        if (finding->holds == HOLDS_SOURCE && finding->source == source)
+            return true;
+    }
+    return false;
+}
+
+bool health_forge_usable(const struct health *health)
+{
+    const struct finding *first = findings_first(&health->findings);
+
+    return health->state == HEALTH_WELL ||
+           (health->state == HEALTH_REFUSED && !(first && first->at_forge));
 }
 
 void health_suspect(struct health *health, int64_t retry_after_ms)
@@ -154,24 +225,53 @@ void health_suspect(struct health *health, int64_t retry_after_ms)
     if (health->state != HEALTH_WELL)
         return;
     health->state = HEALTH_UNKNOWN;
-    check_after(health, retry_after_ms > 0 ? backoff_asked_ms(1, retry_after_ms) : 0);
+    ask_after(health, retry_after_ms > 0 ? backoff_asked_ms(1, retry_after_ms) : 0);
 }
 
-void health_suspect_git(struct health *health)
+void health_ask(struct health *health)
 {
-    health->ask_git = true;
-    health_suspect(health, -1);
-}
-
-void health_use_git(struct health *health, struct repository *repository)
-{
-    health->repository = repository;
+    if (health->state != HEALTH_WELL && health->state != HEALTH_UNKNOWN)
+        return;
+    health->state = HEALTH_UNKNOWN;
+    ask_after(health, 0);
 }
 
 void health_look(struct health *health)
 {
-    if (health->state == HEALTH_WELL || health->state == HEALTH_UNKNOWN)
-        return;
     health->attempt = 0;
-    check_after(health, 0);
+    ask_after(health, 0);
+}
+
+static void on_reported(void *data)
+{
+    struct health *health = data;
+
+    health->under_way = NULL;
+    ask_after(health, MEND_EVERY_MS);
+    enter(health, HEALTH_REFUSED, &health->report, 1);
+}
+
+void health_hold(struct health *health, const struct error *error)
+{
+    health->reported = true;
+    health->on_trial = false;
+    health->report = (struct finding){
+        .key = "forge",
+        .holds = HOLDS_QUEUE,
+        .status = EX_CONFIG,
+        .at_forge = true,
+        .error = *error,
+    };
+    health->state = HEALTH_REFUSED;
+    operation_clear(&health->under_way);
+    health->under_way = loop_after(health->installation.loop, 0, on_reported, health);
+}
+
+void health_mended(struct health *health)
+{
+    if (!health->reported)
+        return;
+    health->reported = health->on_trial = false;
+    if (health->state == HEALTH_WELL)
+        say(health, NULL, 0);
 }

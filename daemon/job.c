@@ -6,6 +6,7 @@
 #include "daemon/document.h"
 #include "daemon/events.h"
 #include "daemon/lane.h"
+#include "daemon/repository/measured.h"
 #include "daemon/steps.h"
 
 #include <inttypes.h>
@@ -39,7 +40,8 @@ bool job_validating(const struct job *job)
     if (job_undoing(job) || job->record.step != STEP_VALIDATE || job->waiting || job->parked)
         return false;
     /* After a fault: once the requirements must have answered, the command runs. */
-    return job->record.faulty_since_ms == 0 || ran > job->workshop->config->forge.timeout_ms;
+    return (job->record.faulty_since_ms == 0 && !job->requires) ||
+           ran > job->workshop->config->forge.timeout_ms;
 }
 
 const char *job_step_name(const struct job *job)
@@ -140,6 +142,15 @@ static void begin_undo(struct job *job, const char *reason, enum decision outcom
     schedule(job, 0);
 }
 
+/* The step that was held, or waited for, is over. */
+static void end_holds(struct job *job)
+{
+    if (job->held)
+        health_mended(job->workshop->health);
+    job->held = job->requires = job->source_failed = false;
+    job->doubted = 0;
+}
+
 void job_done(struct job *job)
 {
     bool undoing = job_undoing(job);
@@ -156,6 +167,7 @@ void job_done(struct job *job)
     tally_try(job, TALLY_DONE);
     job->record.step += undoing ? -1 : 1;
     job->record.started = false;
+    end_holds(job);
     job->record.attempt = 0;
     end_trouble(job);
     /* Not written: the step is repeated after a crash, and finds itself done. */
@@ -176,6 +188,16 @@ static void wait_and_try_again(struct job *job, const char *reason, int64_t retr
               LOG_INTEGER("next_ms", (int64_t)pause));
     job->waiting = true;
     schedule(job, pause);
+}
+
+void job_waits(struct job *job, const char *reason)
+{
+    job->operation = NULL;
+    job->requires = true;
+    end_trouble(job);
+    note_step(job, "later", reason);
+    tally_try(job, TALLY_LATER);
+    wait_and_try_again(job, reason, -1);
 }
 
 /* Where the forge was never asked for a branch, nothing is to be undone there: one that refuses need not be
@@ -208,18 +230,14 @@ void job_later(struct job *job, const struct error *error, int64_t retry_after_m
     if (!job_undoing(job) && again && tried_long_enough(job)) {
         last.kind = ERROR_PERMANENT;
         error_wrap(&last, "tried in vain for queue.retry_for");
-        job_failed(job, &last);
+        job_failed_itself(job, &last);
         return;
     }
     wait_and_try_again(job, error->message, retry_after_ms);
 }
 
-void job_failed(struct job *job, const struct error *error)
+void job_failed_itself(struct job *job, const struct error *error)
 {
-    if (job_undoing(job) || error->kind == ERROR_TRANSIENT) {
-        job_later(job, error, -1);
-        return;
-    }
     job->operation = NULL;
     log_event(&event_step_failed, LOG_TEXT("experiment", job->row->experiment_id),
               LOG_TEXT("step", job_step_name(job)), LOG_INTEGER("attempt", job->record.attempt),
@@ -227,13 +245,33 @@ void job_failed(struct job *job, const struct error *error)
               LOG_TEXT("reason", error->message));
     note_step(job, "failed", error->message);
     tally_try(job, TALLY_FAILED);
-    /* What was refused here may be refused to all (the token, the repository): that is found out before
-     * the next job meets it. */
-    if (steps[job->record.step].start_needs_forge && job->record.step <= STEP_PUSH)
-        health_suspect_git(job->workshop->health);
-    else if (steps[job->record.step].start_needs_forge)
-        health_suspect(job->workshop->health, -1);
+    end_holds(job);
     begin_undo(job, error->message, DECISION_FAILED);
+}
+
+/* What was refused here may be refused to all (the token, the repository, a program): that is found out
+ * before it is charged to this experiment, and before the next one meets it. */
+static void doubt(struct job *job, const struct error *error, bool holds)
+{
+    job->operation = NULL;
+    job->parked = true;
+    job->doubt = memory_new(sizeof(*job->doubt));
+    *job->doubt = *error;
+    job->doubt_holds = holds;
+    if (health_state(job->workshop->health) == HEALTH_REFUSED)
+        job_conclude(job); /* it is known already */
+    else
+        health_ask(job->workshop->health);
+}
+
+void job_failed(struct job *job, const struct error *error)
+{
+    if (job_undoing(job) || error->kind == ERROR_TRANSIENT)
+        job_later(job, error, -1);
+    else if (error->kind == ERROR_BUG)
+        job_failed_itself(job, error);
+    else
+        doubt(job, error, false);
 }
 
 void job_forge_failed(struct job *job, const struct forge_answer *answer, const struct error *error)
@@ -242,8 +280,55 @@ void job_forge_failed(struct job *job, const struct forge_answer *answer, const 
         job->workshop->tally->forge_errors++;
     if (error->kind == ERROR_TRANSIENT)
         job_later(job, error, answer->retry_after_ms);
+    else if (!job_undoing(job) && (answer->unauthorized || answer->installation))
+        doubt(job, error, true);
     else
         job_failed(job, error);
+}
+
+/* The step is kept, and begun again once what holds it is mended. */
+static void keep_step(struct job *job, const char *reason)
+{
+    log_event(&event_step_held, LOG_TEXT("experiment", job->row->experiment_id),
+              LOG_TEXT("step", job_step_name(job)), LOG_INTEGER("attempt", job->record.attempt),
+              LOG_TEXT("reason", reason));
+    note_step(job, "later", reason);
+    tally_try(job, TALLY_LATER);
+    end_trouble(job);
+}
+
+static bool met_held_source(struct job *job)
+{
+    if (job->record.step != STEP_COMPOSE || !health_sources_held(job->workshop->health))
+        return false;
+    job->source_failed = true;
+    return job->source_failed = job_needs_held_source(job);
+}
+
+void job_conclude(struct job *job)
+{
+    struct health *health = job->workshop->health;
+    CLEANUP_FREE struct error *why = NULL;
+
+    if (!job->doubt || health_state(health) == HEALTH_UNKNOWN ||
+        health_state(health) == HEALTH_DOWN)
+        return;
+    why = TAKE(job->doubt);
+    if (health_state(health) == HEALTH_REFUSED) {
+        keep_step(job, why->message);
+    } else if (met_held_source(job)) {
+        keep_step(job, why->message);
+        job->aside = job->stepped_aside = true;
+    } else if (!job->doubt_holds) {
+        job->parked = false;
+        job_failed_itself(job, why);
+    } else if (job->doubted++ == 0) {
+        keep_step(job, why->message); /* all is well meanwhile: it is tried once more */
+    } else {
+        keep_step(job, why->message);
+        job->held = true;
+        health_hold(health, why);
+    }
 }
 
 void job_call_ended(void *data, const struct error *error)
@@ -448,10 +533,10 @@ static void on_waited(void *data)
     }
     error_set(&error, ERROR_PERMANENT, "tried in vain for queue.retry_for: %s",
               health_reason(job->workshop->health));
-    job_failed(job, &error);
+    job_failed_itself(job, &error);
 }
 
-/* Waits for the forge. A job that met a fault itself does not wait for ever. */
+/* Waits for the forge. A job that met a fault itself does not wait for ever, unless for a person. */
 static void park(struct job *job)
 {
     int64_t left = (int64_t)job->workshop->config->queue.retry_for_ms - job->record.tried_ms;
@@ -488,6 +573,61 @@ static void begin_step(struct job *job)
         step->start(job);
 }
 
+/* An undo is done wherever the forge lets it. */
+static bool may_call_forge(const struct job *job)
+{
+    const struct health *health = job->workshop->health;
+
+    return job_undoing(job) ? health_forge_usable(health) : health_state(health) == HEALTH_WELL;
+}
+
+/* Whether others went before it while it stood aside, so that nothing of it needs to begin. */
+static bool overtaken(struct job *job)
+{
+    struct workshop *workshop = job->workshop;
+    const struct config_metric *metric = job_metric(job);
+    struct store_frontier frontier;
+    struct gate_answer answer;
+    struct error error;
+
+    if (!metric)
+        return false;
+    if (store_frontier(workshop->store, metric, job->row->scope, &frontier, &error) < 0) {
+        job_later(job, &error, -1);
+        return true;
+    }
+    answer = lane_judge(metric, job->row, (struct gate_frontier){frontier.known, frontier.value});
+    job->stepped_aside = false;
+    if (answer.verdict == GATE_IMPROVED) {
+        job->record.reference = answer.reference;
+        job->answer = answer;
+        return false;
+    }
+    turn_down(job, &answer, &frontier);
+    return true;
+}
+
+/* Where a source is found to be bad before the branch is made, all that may have the commit have to be
+ * bad; the others are looked through first. */
+bool job_needs_held_source(struct job *job)
+{
+    const struct config_list *sources = &job->workshop->config->sources;
+    const struct health *health = job->workshop->health;
+    size_t meant = 0, held = 0;
+    struct error ignored;
+
+    if (job->record.step > STEP_COMPOSE || !health_sources_held(health) ||
+        document_load(job, &ignored) < 0 || job->result->change != RESULT_CHANGE_COMMIT)
+        return false;
+    for (size_t i = 0; i < sources->count; i++) {
+        if (!measured_is_meant(sources->items[i], job->result->repository))
+            continue;
+        meant++;
+        held += health_source_held(health, i);
+    }
+    return held > 0 && (job->source_failed || held == meant);
+}
+
 static void run(void *data)
 {
     struct job *job = data;
@@ -504,7 +644,7 @@ static void run(void *data)
         end(job, job->record.outcome, job->record.reason);
         return;
     }
-    if (needs_forge(job) && health_state(workshop->health) != HEALTH_WELL) {
+    if (needs_forge(job) && !may_call_forge(job)) {
         park(job);
         return;
     }
@@ -512,7 +652,14 @@ static void run(void *data)
         job->parked = job->crowded = true;
         return;
     }
+    if (!undoing && job_needs_held_source(job)) {
+        job->parked = job->aside = job->stepped_aside = true;
+        workshop->progress(workshop->data);
+        return;
+    }
     job->step_began = uv_now(workshop->loop);
+    if (!undoing && job->record.step == STEP_BRANCH && job->stepped_aside && overtaken(job))
+        return;
     if (!undoing && job->record.step >= STEP_PUSH && !job_opening(job) && !admit(job))
         return;
     begin_step(job);
@@ -520,9 +667,10 @@ static void run(void *data)
 
 void job_proceed(struct job *job)
 {
-    if (!job->parked)
+    if (!job->parked || job->doubt)
         return;
     stop_waiting(job);
+    job->aside = false;
     schedule(job, 0);
 }
 
@@ -614,5 +762,6 @@ void job_free(struct job *job)
     free(job->patch);
     free(job->command);
     free(job->output);
+    free(job->doubt);
     free(job);
 }

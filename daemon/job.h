@@ -59,11 +59,20 @@ struct job {
     struct store_job record;  /* what survives a crash */
     struct store_result *row; /* the result's row */
     char *branch;
-    bool waiting;         /* pauses before it tries again */
-    bool parked;          /* waits for the forge's health, or for its turn */
-    bool waits_for_turn;  /* parked until others of its lane have settled */
-    bool crowded;         /* parked until fewer others are being undone */
-    bool undo_busy;       /* a step of it is being undone just now */
+    bool waiting;        /* pauses before it tries again */
+    bool parked;         /* waits for the forge's health, or for its turn */
+    bool waits_for_turn; /* parked until others of its lane have settled */
+    bool crowded;        /* parked until fewer others are being undone */
+    bool undo_busy;      /* a step of it is being undone just now */
+    bool aside;          /* parked, as the source that it needs is held: others go before it */
+    bool stepped_aside;  /* once was, so that others may have overtaken it */
+    bool source_failed;  /* what was held was a source, found out when composing */
+    bool requires;       /* something of validation.requires did not answer */
+    struct error
+        *doubt;       /* why the step fails, unless it is the installation's fault: being asked */
+    bool doubt_holds; /* whatever comes out: the refusal itself says so */
+    unsigned doubted; /* how often this step ended like that */
+    bool held;        /* by what this job met and no question finds */
     bool branch_repeated; /* the branch was asked for a second time, as the first answer was lost */
     bool conflict_seen;   /* the forge said that a pull request of our branch exists */
     bool documented;      /* title and body of the pull request are in the store */
@@ -106,6 +115,12 @@ void job_stop(struct job *job);
 /* Goes on with a job that waits for the forge or for its turn; harmless for any other. */
 void job_proceed(struct job *job);
 
+/* The health of the forge is known anew: ends the doubt of a job whose step failed. */
+void job_conclude(struct job *job);
+
+/* Whether the source that its change may be in is held. */
+bool job_needs_held_source(struct job *job);
+
 /* Whether it does something that takes as long as it takes, and is not held up by a fault. */
 bool job_validating(const struct job *job);
 
@@ -125,8 +140,16 @@ const struct config_metric *job_metric(const struct job *job);
 /* The step, or its undo, is done. */
 void job_done(struct job *job);
 
-/* It cannot be done: everything is undone. A transient error is taken as job_later(). */
+/* It cannot be done. The installation is asked first: where something is wrong with that, the job keeps
+ * its step and waits until it is mended; else everything is undone. A transient error is taken as
+ * job_later(). */
 void job_failed(struct job *job, const struct error *error);
+
+/* The same where it is beyond doubt the experiment's own failure: nobody is asked. */
+void job_failed_itself(struct job *job, const struct error *error);
+
+/* It waits for something of the operator's that may take as long as it takes, and never fails for it. */
+void job_waits(struct job *job, const char *reason);
 
 /* It cannot be done now. `retry_after_ms`: what the forge asked for, else -1. */
 void job_later(struct job *job, const struct error *error, int64_t retry_after_ms);

@@ -13,11 +13,14 @@
 #include "daemon/command-line/check.h"
 #include "daemon/command-line/command-line.h"
 #include "daemon/forge.h"
+#include "daemon/installation.h"
+#include "daemon/repository.h"
 #include "daemon/status.h"
 #include "daemon/status/bulletin.h"
 #include "daemon/store.h"
 #include "daemon/winnowd.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -35,49 +38,87 @@
 
 /* ---- --check-config ----------------------------------------------------------------------------- */
 
-struct forge_check {
+struct inquiry {
     bool done;
-    bool good;
-    struct error error;
+    struct findings findings;
 };
 
-static void on_forge_checked(void *data, const struct forge_answer *answer,
-                             const struct error *error)
+static void on_answered(void *data, const struct findings *findings)
 {
-    struct forge_check *check = data;
+    struct inquiry *inquiry = data;
 
-    (void)answer;
-    check->done = true;
-    check->good = !error;
-    if (error)
-        check->error = *error;
+    inquiry->done = true;
+    findings_copy(&inquiry->findings, findings);
 }
 
-/* Asks the forge on a loop of its own. Returns the exit status. */
-static int ask_forge(const struct config *config, const char *token)
+/* Says what was found. Returns the exit status: that of the first finding that holds anything. */
+static int tell_findings(const struct findings *findings)
 {
-    struct forge_check check = {0};
-    struct forge *forge = NULL;
-    struct http *http = NULL;
-    uv_loop_t loop;
+    int status = EX_OK;
 
-    uv_loop_init(&loop);
-    if (http_new(&http, &loop, config->forge.ca_file, &check.error) == 0 &&
-        forge_new(&forge, &loop, config, http, token, &check.error) == 0) {
-        forge->functions->check(forge, on_forge_checked, &check);
-        while (!check.done)
-            uv_run(&loop, UV_RUN_ONCE);
+    for (size_t i = 0; i < findings->count; i++) {
+        const struct finding *finding = &findings->items[i];
+
+        fprintf(stderr, "winnowd: %s%s\n", finding->status == EX_OK ? "warning: " : "",
+                finding->error.message);
+        if (status == EX_OK)
+            status = finding->status;
     }
-    forge_free(forge);
+    if (status == EX_OK)
+        printf("\nThe forge answers, and lets winnowd do what it needs.\n");
+    return status;
+}
+
+/* Asks all questions, on a loop of its own. git needs a directory for its configuration; that of the daemon
+ * may be another user's, and is not touched. */
+static int ask_installation(const struct config *config, const char *directory, const char *token)
+{
+    struct config own = *config;
+    struct inquiry inquiry = {.findings.retry_after_ms = -1};
+    struct installation installation = {.config = &own, .everything = true};
+    struct http *http = NULL;
+    struct error error;
+    uv_loop_t loop;
+    int status = EX_CONFIG;
+
+    own.state = (char *)directory;
+    uv_loop_init(&loop);
+    installation.loop = &loop;
+    if (http_new(&http, &loop, config->forge.ca_file, &error) == 0 &&
+        forge_new(&installation.forge, &loop, &own, http, token, &error) == 0 &&
+        repository_new(&installation.repository, &loop, &own, installation.forge, &error) == 0) {
+        installation_ask(&installation, on_answered, &inquiry);
+        while (!inquiry.done)
+            uv_run(&loop, UV_RUN_ONCE);
+        status = tell_findings(&inquiry.findings);
+    } else {
+        fprintf(stderr, "winnowd: %s\n", error.message);
+    }
+    findings_clear(&inquiry.findings);
+    repository_free(installation.repository);
+    forge_free(installation.forge);
     http_free(http);
     uv_run(&loop, UV_RUN_DEFAULT);
     uv_loop_close(&loop);
-    if (check.good) {
-        printf("\nThe forge answers, and lets winnowd do what it needs.\n");
-        return EX_OK;
+    return status;
+}
+
+static int ask(const struct config *config, const char *token)
+{
+    const char *temporary = getenv("TMPDIR");
+    CLEANUP_FREE char *directory = memory_format("%s/winnowd.XXXXXX",
+                                                 temporary && *temporary ? temporary : "/tmp");
+    struct error error;
+    int status;
+
+    if (!mkdtemp(directory)) {
+        fprintf(stderr, "winnowd: cannot make %s: %s\n", directory, strerror(errno));
+        return EX_IOERR;
     }
-    fprintf(stderr, "winnowd: %s\n", check.error.message);
-    return check.error.kind == ERROR_TRANSIENT ? EX_UNAVAILABLE : EX_CONFIG;
+    status = ask_installation(config, directory, token);
+    if (file_remove_tree(directory, &error) < 0)
+        fprintf(stderr, "winnowd: %s\n", error.message);
+    return status;
 }
 
 static int check_config(const struct config *config)
@@ -94,7 +135,7 @@ static int check_config(const struct config *config)
         fprintf(stderr, "winnowd: %s\n", error.message);
         return EX_CONFIG;
     }
-    status = ask_forge(config, token);
+    status = ask(config, token);
     if (token)
         secret_wipe(token, strlen(token));
     free(token);

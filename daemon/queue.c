@@ -14,6 +14,7 @@
 #define SLICE_NS     10000000 /* of deciding, in one turn of the loop */
 #define UNDO_LIMIT   8        /* beside each other: each is a child process or a request */
 #define TRY_AGAIN_MS 1000
+#define ASIDE_LIMIT  64 /* jobs that let others go before them */
 
 struct lane {
     char *metric;
@@ -94,7 +95,7 @@ static struct gate_frontier frontier_with_under_way(const struct queue *queue,
 
     *under_way = false;
     for (const struct job *job = queue->jobs; job; job = job->next) {
-        if (!unsettled(job) || !in_lane(job, row->metric, row->scope) ||
+        if (!unsettled(job) || job->aside || !in_lane(job, row->metric, row->scope) ||
             !settles_before(queue, job, row))
             continue;
         *under_way = true;
@@ -159,7 +160,7 @@ static unsigned jobs_forward(const struct queue *queue)
     unsigned count = 0;
 
     for (const struct job *job = queue->jobs; job; job = job->next)
-        count += !job_undoing(job);
+        count += !job_undoing(job) && !job->aside;
     return count;
 }
 
@@ -170,10 +171,19 @@ static unsigned hands_busy(const struct queue *queue, const struct store_result 
     unsigned busy = 0;
 
     for (const struct job *job = queue->jobs; job; job = job->next)
-        busy += !job_undoing(job) &&
+        busy += !job_undoing(job) && !job->aside &&
                 !(job->waits_for_turn && in_lane(job, row->metric, row->scope) &&
                   lane_before(row, job->row));
     return busy;
+}
+
+static unsigned aside(const struct queue *queue)
+{
+    unsigned count = 0;
+
+    for (const struct job *job = queue->jobs; job; job = job->next)
+        count += job->aside;
+    return count;
 }
 
 enum readiness { READY, NOT_READY, HELD_BY_PULLS };
@@ -302,7 +312,7 @@ static enum lane_end take_next(struct queue *queue, const struct lane *lane, str
     if (turn == TURN_WAIT)
         return LANE_WAITS;
     if (turn == TURN_START) {
-        ready = readiness(queue, row);
+        ready = aside(queue) < ASIDE_LIMIT ? readiness(queue, row) : NOT_READY;
         if (ready == READY)
             *start = TAKE(row);
         return ready == READY ? LANE_STARTED : ready == NOT_READY ? LANE_WAITS : LANE_HELD;
@@ -411,11 +421,26 @@ static void lanes_clear(struct lanes *lanes)
 
 static void turn_after(struct queue *queue, uint64_t delay_ms);
 
+bool queue_stuck(const struct queue *queue)
+{
+    bool refused = health_state(queue->workshop->health) == HEALTH_REFUSED;
+
+    for (const struct job *job = queue->jobs; job; job = job->next) {
+        if (!job->aside && !(refused && job->parked))
+            return false;
+    }
+    return !queue->turn && (refused || queue->jobs);
+}
+
 static void rest(struct queue *queue)
 {
     bool held = queue->round.held;
+    bool waits = queue->round.waits;
 
-    if (queue->jobs || queue->round.waits)
+    /* Behind as many as may stand aside all others wait for the same. */
+    if (queue->jobs && queue_stuck(queue) && (!waits || aside(queue) >= ASIDE_LIMIT))
+        queue->rest = QUEUE_STUCK;
+    else if (queue->jobs || waits)
         queue->rest = QUEUE_BUSY;
     else
         queue->rest = held ? QUEUE_HELD : QUEUE_EMPTY;
@@ -555,7 +580,8 @@ static int may_settle(void *data, const struct job *job, bool *may, struct error
     if (!queue->options.may_judge(queue->options.data))
         return 0;
     for (const struct job *other = queue->jobs; other; other = other->next) {
-        if (other != job && unsettled(other) && in_lane(other, job->row->metric, job->row->scope) &&
+        if (other != job && unsettled(other) && !other->aside &&
+            in_lane(other, job->row->metric, job->row->scope) &&
             (job_opening(other) || job_undoing(other) || lane_before(other->row, job->row)))
             return 0;
     }
@@ -598,7 +624,9 @@ static void proceed_undos(struct queue *queue)
 static void proceed_all(struct queue *queue)
 {
     for (struct job *job = queue->jobs; job; job = job->next) {
-        if (!job->crowded)
+        if (job->crowded)
+            continue;
+        if (!job->aside || (!job_needs_held_source(job) && readiness(queue, job->row) == READY))
             job_proceed(job);
     }
     proceed_undos(queue);
@@ -725,8 +753,11 @@ void queue_free(struct queue *queue)
 
 void queue_forge_changed(struct queue *queue)
 {
-    if (health_state(queue->workshop->health) == HEALTH_WELL)
-        queue_judge_again(queue);
+    for (struct job *job = queue->jobs; job; job = job->next)
+        job_conclude(job);
+    if (health_forge_usable(queue->workshop->health))
+        proceed_all(queue);
+    queue_poke(queue);
 }
 
 void queue_judge_again(struct queue *queue)

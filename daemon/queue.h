@@ -57,9 +57,13 @@ void queue_reconfigured(struct queue *queue);
 enum queue_rest {
     QUEUE_BUSY,  /* there is work that goes on, or will by itself */
     QUEUE_HELD,  /* all that is left waits for queue.max_open_pulls */
+    QUEUE_STUCK, /* all that is left waits until somebody mends what health_reason() says */
     QUEUE_EMPTY, /* nothing is left */
 };
 enum queue_rest queue_rest(const struct queue *queue);
+
+/* Whether no job goes on before something is mended; the same as above, at any moment. */
+bool queue_stuck(const struct queue *queue);
 
 /* The jobs, in order of arrival; for the status. */
 const struct job *queue_jobs(const struct queue *queue);

@@ -245,7 +245,6 @@ static void describe(struct validation_outcome *outcome, const struct process_re
 
     text_append_line(&command, outcome->command, 30);
     process_describe(end, sizeof end, result);
-    /* 30 code points are 120 bytes at most: nothing is cut off in the middle of a character. */
     if (outcome->verdict == VALIDATION_TIMED_OUT)
         snprintf(outcome->sentence, sizeof outcome->sentence, "%s %.100s", text_string(&command),
                  end);
@@ -341,6 +340,32 @@ static void start_command(struct run *run, const struct environment *environment
     sandbox_free_arguments(arguments);
 }
 
+/* Elsewhere than in a checkout: a directory that is empty, and names that stand for one. */
+static int find_installed(const char *key, const char *name, const char *const *variables,
+                          struct error *error)
+{
+    CLEANUP_FREE char *program = NULL;
+
+    if (!name || (name[0] != '/' && strchr(name, '/')))
+        return 0;
+    return program_find(&program, name, variables, "/", error) < 0 ? error_wrap(error, "%s", key)
+                                                                   : 0;
+}
+
+int validation_find_programs(const struct config *config, struct error *error)
+{
+    CLEANUP(environment_free) struct environment environment = {0};
+    const char *const *variables;
+
+    environment_make(&environment, config, "/nonexistent", "/tmp", NULL);
+    variables = (const char *const *)environment.variables;
+    if (find_installed("validation.launcher", config->validation.launcher.items[0], variables,
+                       error) < 0)
+        return -1;
+    return find_installed("validation.command", config->validation.command.items[0], variables,
+                          error);
+}
+
 /* Inside a sandbox or behind a launcher a missing program would look like a failed test. */
 static int find_programs(char **program, struct run *run, const struct environment *environment)
 {
@@ -402,6 +427,12 @@ static void on_required(void *data, const struct http_response *response, const 
     struct run *run = data;
     const char *url = run->requires.items[run->required];
 
+    struct validation_outcome outcome = {
+        .verdict = VALIDATION_WAITS,
+        .command = "",
+        .tail = "",
+    };
+
     run->step = NULL;
     if (!error && response->status / 100 == 2) {
         run->required++;
@@ -413,7 +444,8 @@ static void on_required(void *data, const struct http_response *response, const 
     else
         error_set(&run->error, ERROR_TRANSIENT, "validation.requires: %s answers %ld", url,
                   response->status);
-    finish(run, NULL, &run->error);
+    snprintf(outcome.sentence, sizeof(outcome.sentence), "%s", run->error.message);
+    finish(run, &outcome, NULL);
 }
 
 static void require_next(struct run *run)

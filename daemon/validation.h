@@ -27,6 +27,7 @@ enum validation_verdict {
     VALIDATION_FAILED, /* exit status other than 0 */
     VALIDATION_TIMED_OUT,
     VALIDATION_KILLED, /* by a signal */
+    VALIDATION_WAITS,  /* validation.requires does not answer */
 };
 
 struct validation_outcome {
@@ -35,7 +36,7 @@ struct validation_outcome {
     uint64_t duration_ms; /* of the command alone */
     const char *command;  /* as a human would type it */
     const char *tail;     /* the last lines of output, valid UTF-8; secrets are still in it */
-    char sentence[256];   /* "tox -e unit exited with status 1 after 12.3 s" */
+    char sentence[1024];  /* "tox -e unit exited with status 1 after 12.3 s" */
 };
 
 /* `config`, `repository` and `http` must outlive it. A reload holds for the next run, and for what a
@@ -44,8 +45,13 @@ int validation_new(struct validation **validation, uv_loop_t *loop, const struct
                    struct repository *repository, struct http *http, struct error *error);
 void validation_free(struct validation *validation); /* NULL-safe; runs must be over */
 
-/* Asks the URLs of validation.requires, clones, runs, judges. A requirement that does not answer 2xx,
- * a full disk, a command that cannot be started for want of processes, a sandbox that cannot be made
+/* Whether validation.launcher and validation.command are installed, as far as that can be told without a
+ * checkout: a name with a '/' that is not absolute means a file of the repository. The error is permanent
+ * and names the key. */
+int validation_find_programs(const struct config *config, struct error *error);
+
+/* Asks the URLs of validation.requires, clones, runs, judges. A requirement that does not answer 2xx is the
+ * outcome VALIDATION_WAITS, with the reason as its sentence: nothing was begun. A full disk, a command that cannot be started for want of processes, a sandbox that cannot be made
  * now: transient error. A command that does not exist, tests that fill the disk: permanent. Otherwise
  * the outcome, whatever its verdict. The checkout is left for validation_remove(). */
 typedef void (*validation_callback)(void *data, const struct validation_outcome *outcome,

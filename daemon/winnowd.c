@@ -44,6 +44,7 @@ struct winnowd {
     struct forge *forge;
     struct repository *repository;
     struct validation *validation;
+    struct installation installation;
     struct health *health;
     struct workshop workshop;
     struct queue *queue;
@@ -129,9 +130,9 @@ static void end_if_finished(struct winnowd *winnowd)
     } else if (rest == QUEUE_HELD && pulls_looked(winnowd->pulls)) {
         log_event(&event_queue_idle, LOG_TEXT("reason", "queue.max_open_pulls is reached"));
         stop(winnowd, EX_OK);
-    } else if (health_state(winnowd->health) == HEALTH_REFUSED && !queue_jobs(winnowd->queue)) {
-        log_event(&event_gave_up, LOG_TEXT("reason", health_reason(winnowd->health)));
-        stop(winnowd, EX_CONFIG);
+    } else if (rest == QUEUE_STUCK || queue_stuck(winnowd->queue)) {
+        log_event(&event_ended_held, LOG_TEXT("reason", health_reason(winnowd->health)));
+        stop(winnowd, health_status(winnowd->health));
     }
 }
 
@@ -143,6 +144,7 @@ static void on_once_look(void *data)
     winnowd->once_timer = loop_after(&winnowd->loop, ONCE_LOOK_MS, on_once_look, winnowd);
     if (work_takes_its_time(winnowd) || intake_patient(winnowd->intake))
         winnowd->progress_at = now;
+    end_if_finished(winnowd);
     if (now - winnowd->progress_at < ONCE_PATIENCE_MS || winnowd->stopping)
         return;
     log_event(&event_gave_up,
@@ -362,8 +364,13 @@ static int build_pipeline(struct winnowd *winnowd, struct error *error)
         .data = winnowd,
     };
 
-    health_new(&winnowd->health, &winnowd->loop, winnowd->forge, on_health_changed, winnowd);
-    health_use_git(winnowd->health, winnowd->repository);
+    winnowd->installation = (struct installation){
+        .loop = &winnowd->loop,
+        .config = winnowd->config,
+        .forge = winnowd->forge,
+        .repository = winnowd->repository,
+    };
+    health_new(&winnowd->health, &winnowd->installation, on_health_changed, winnowd);
     winnowd->workshop = (struct workshop){
         .loop = &winnowd->loop,
         .config = winnowd->config,

@@ -388,6 +388,17 @@ int64_t answer_label(struct json_object *labels, const char *name)
     return -1;
 }
 
+bool answer_has_login(struct json_object *users, const char *name)
+{
+    for (size_t i = 0; i < json_object_array_length(users); i++) {
+        const char *login = answer_string(json_object_array_get_idx(users, i), "login");
+
+        if (login && strcasecmp(login, name) == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool has_label(struct json_object *labels, int64_t id)
 {
     for (size_t i = 0; i < json_object_array_length(labels); i++)

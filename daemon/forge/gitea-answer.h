@@ -93,5 +93,8 @@ bool answer_more(const struct answer_page *page);
 /* The id of the label of that name in a page of labels; -1 if it is not there. */
 int64_t answer_label(struct json_object *labels, const char *name);
 
+/* Whether a list of users holds one of that name, in any case of letters. */
+bool answer_has_login(struct json_object *users, const char *name);
+
 /* Whether a list of labels, as POST issues/{n}/labels answers it, holds all these ids. */
 bool answer_has_labels(struct json_object *labels, const int64_t *ids, size_t count);

@@ -21,51 +21,217 @@ static void fail(struct gitea_call *call, bool unauthorized, const struct error 
                error);
 }
 
-/* The reviewers: each exists, and is not the one who will have opened the pull request. */
+static void succeed(struct gitea_call *call)
+{
+    gitea_succeed(call, &(struct forge_answer){.sha = call->sha, .retry_after_ms = -1});
+}
+
+/* The labels, where none may be created: each is there, in the repository or its organisation. */
+
+static void judge_labels(struct gitea_call *call)
+{
+    const struct config_list *labels = &call->gitea->config->forge.labels;
+    struct error error;
+
+    for (size_t i = 0; i < labels->count; i++) {
+        if (answer_label(call->kept, labels->items[i]) > 0)
+            continue;
+        error_set(
+            &error, ERROR_PERMANENT,
+            "forge.labels: there is no label %s, and forge.create_labels forbids to create it",
+            labels->items[i]);
+        fail(call, false, &error);
+        return;
+    }
+    succeed(call);
+}
+
+static void keep_labels(struct gitea_call *call, struct json_object *page)
+{
+    for (size_t i = 0; i < json_object_array_length(page); i++)
+        json_object_array_add(call->kept, json_object_get(json_object_array_get_idx(page, i)));
+}
+
+/* Whether the page was taken, and whether that was the last one; anything else ended the call. */
+static bool take_labels(struct gitea_call *call, const struct gitea_reply *reply, bool *last)
+{
+    if (reply->answer.status != 200) {
+        gitea_refuse(call, reply);
+        return false;
+    }
+    if (!json_object_is_type(reply->json, json_type_array)) {
+        gitea_malformed(call, reply, "no list of labels");
+        return false;
+    }
+    keep_labels(call, reply->json);
+    *last = !gitea_page_more(call, reply) || call->page > GITEA_PAGE_LIMIT;
+    return true;
+}
+
+static void send_organisation_labels(struct gitea_call *call);
+
+/* An owner that is no organisation is a 404, a token that may not see organisations a 403. */
+static void on_organisation_labels(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    bool last;
+
+    if (reply->answer.status == 404 || reply->answer.status == 403)
+        judge_labels(call);
+    else if (take_labels(call, reply, &last)) {
+        if (last)
+            judge_labels(call);
+        else
+            send_organisation_labels(call);
+    }
+}
+
+static void send_organisation_labels(struct gitea_call *call)
+{
+    CLEANUP_TEXT struct text path = {0};
+
+    text_append(&path, "/orgs/");
+    http_append_encoded(&path, call->gitea->config->forge.owner);
+    text_append(&path, "/labels");
+    gitea_send_page(call, text_string(&path), "", on_organisation_labels);
+}
+
+static void send_labels(struct gitea_call *call);
+
+static void on_labels(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    bool last;
+
+    if (!take_labels(call, reply, &last))
+        return;
+    if (!last) {
+        send_labels(call);
+        return;
+    }
+    call->page = 1;
+    call->seen = 0;
+    send_organisation_labels(call);
+}
+
+static void send_labels(struct gitea_call *call)
+{
+    CLEANUP_FREE char *path = memory_format("%s/labels", call->gitea->repository);
+
+    gitea_send_page(call, path, "", on_labels);
+}
+
+static void check_labels(struct gitea_call *call)
+{
+    const struct config *config = call->gitea->config;
+
+    if (config->forge.create_labels || config->forge.labels.count == 0) {
+        succeed(call);
+        return;
+    }
+    call->kept = json_object_new_array();
+    call->page = 1;
+    send_labels(call);
+}
+
+/* The reviewers: each exists, is a person who may read the repository, and is not the one who will have
+ * opened the pull request. */
 
 static void check_reviewer(struct gitea_call *call);
 
+static const char *reviewer(const struct gitea_call *call)
+{
+    return call->names.items[call->index];
+}
+
+static void next_reviewer(struct gitea_call *call)
+{
+    call->index++;
+    check_reviewer(call);
+}
+
+/* Whom the forge would let be asked. Of a public repository that everybody may read it names a part
+ * only; where it does not answer, the step finds out. */
+static void on_readers(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    struct error error;
+
+    if (reply->answer.status == 403 || reply->answer.status == 404) {
+        next_reviewer(call);
+    } else if (reply->answer.status != 200) {
+        gitea_refuse(call, reply);
+    } else if (!json_object_is_type(reply->json, json_type_array)) {
+        gitea_malformed(call, reply, "no list of users");
+    } else if (answer_has_login(reply->json, reviewer(call))) {
+        next_reviewer(call);
+    } else {
+        error_set(&error, ERROR_PERMANENT,
+                  "forge.reviewers: %s may not read the repository %s/%s, and cannot review there",
+                  reviewer(call), call->gitea->config->forge.owner,
+                  call->gitea->config->forge.repo);
+        fail(call, false, &error);
+    }
+}
+
+/* Its name is known as a user's, too. */
+static void on_organisation(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    struct error error;
+
+    if (reply->answer.status == 200) {
+        error_set(&error, ERROR_PERMANENT,
+                  "forge.reviewers: %s is an organisation, which cannot review", reviewer(call));
+        fail(call, false, &error);
+    } else if (reply->answer.status != 404 && reply->answer.status != 403) {
+        gitea_refuse(call, reply);
+    } else if (call->repository_private) {
+        gitea_send_repository(call, "GET", "/reviewers", NULL, NULL, on_readers);
+    } else {
+        next_reviewer(call);
+    }
+}
+
+static void ask_about_reviewer(struct gitea_call *call, const char *place, gitea_next next)
+{
+    CLEANUP_TEXT struct text path = {0};
+
+    text_append(&path, place);
+    http_append_encoded(&path, reviewer(call));
+    gitea_send(call, "GET", text_string(&path), NULL, NULL, next);
+}
+
 static void on_reviewer(struct gitea_call *call, const struct gitea_reply *reply)
 {
-    const char *name = call->names.items[call->index];
     const char *login = answer_string(reply->json, "login");
     struct error error;
 
     if (reply->answer.status == 404) {
         error_set(&error, ERROR_PERMANENT, "forge.reviewers: there is no user %s at the forge",
-                  name);
+                  reviewer(call));
         fail(call, false, &error);
     } else if (reply->answer.status != 200) {
         gitea_refuse(call, reply);
-    } else if (!login || strcasecmp(login, name) != 0) {
+    } else if (!login || strcasecmp(login, reviewer(call)) != 0) {
         gitea_malformed(call, reply, "another user or none");
     } else {
-        call->index++;
-        check_reviewer(call);
+        ask_about_reviewer(call, "/orgs/", on_organisation);
     }
 }
 
 static void check_reviewer(struct gitea_call *call)
 {
-    CLEANUP_TEXT struct text path = {0};
     struct error error;
-    const char *name;
 
     if (call->index == call->names.count) {
-        gitea_succeed(call, NULL);
+        check_labels(call);
         return;
     }
-    name = call->names.items[call->index];
-    if (call->login && strcasecmp(call->login, name) == 0) {
+    if (call->login && strcasecmp(call->login, reviewer(call)) == 0) {
         error_set(&error, ERROR_PERMANENT,
                   "forge.reviewers: %s is the token's own user, who cannot review what it opened",
-                  name);
+                  reviewer(call));
         fail(call, false, &error);
         return;
     }
-    text_append(&path, "/users/");
-    http_append_encoded(&path, name);
-    gitea_send(call, "GET", text_string(&path), NULL, NULL, on_reviewer);
+    ask_about_reviewer(call, "/users/", on_reviewer);
 }
 
 /* The prefix: a branch named like one of its directories leaves no room below it. */
@@ -132,6 +298,8 @@ static void on_base(struct gitea_call *call, const struct gitea_reply *reply)
     } else if (!answer_commit(reply->json) || !name || strcmp(name, config->forge.base) != 0) {
         gitea_malformed(call, reply, "no branch");
     } else {
+        free(call->sha);
+        call->sha = memory_copy(answer_commit(reply->json));
         call->index = 0;
         check_prefix(call);
     }
@@ -144,11 +312,12 @@ static void check_base(struct gitea_call *call)
 
 /* The repository. */
 
-/* What keeps jobs out of a repository that is there, or NULL. */
-static const char *obstacle(struct json_object *repository)
+/* What keeps jobs out of a repository that is there, or NULL; and whether that is mended at the forge. */
+static const char *obstacle(struct json_object *repository, bool *at_forge)
 {
     struct json_object *permissions = NULL;
 
+    *at_forge = true;
     json_object_object_get_ex(repository, "permissions", &permissions);
     if (answer_is(repository, "archived", true))
         return "is archived (forge.owner, forge.repo)";
@@ -156,6 +325,7 @@ static const char *obstacle(struct json_object *repository)
         return "is a mirror, which nobody can push to (forge.owner, forge.repo)";
     if (answer_is(repository, "has_pull_requests", false))
         return "has its pull requests turned off (forge.owner, forge.repo)";
+    *at_forge = false;
     if (answer_is(permissions, "push", false))
         return "may not be pushed to by the token's user (forge.token_file, or its rights at the "
                "forge)";
@@ -167,6 +337,7 @@ static void on_repository(struct gitea_call *call, const struct gitea_reply *rep
     const struct config *config = call->gitea->config;
     CLEANUP_FREE char *wanted = memory_format("%s/%s", config->forge.owner, config->forge.repo);
     const char *name = answer_string(reply->json, "full_name");
+    struct forge_answer answer = {.retry_after_ms = -1};
     struct error error;
 
     if (reply->answer.status == 404) {
@@ -180,10 +351,12 @@ static void on_repository(struct gitea_call *call, const struct gitea_reply *rep
         gitea_refuse(call, reply);
     } else if (!name || strcasecmp(name, wanted) != 0) {
         gitea_malformed(call, reply, "another repository or none");
-    } else if (obstacle(reply->json)) {
-        error_set(&error, ERROR_PERMANENT, "the repository %s %s", wanted, obstacle(reply->json));
-        fail(call, false, &error);
+    } else if (obstacle(reply->json, &answer.at_forge)) {
+        error_set(&error, ERROR_PERMANENT, "the repository %s %s", wanted,
+                  obstacle(reply->json, &answer.at_forge));
+        gitea_fail(call, &answer, &error);
     } else {
+        call->repository_private = answer_is(reply->json, "private", true);
         call->base_empty = answer_is(reply->json, "empty", true);
         check_base(call);
     }

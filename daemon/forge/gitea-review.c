@@ -29,18 +29,6 @@ static void append_reviewers(struct gitea_call *call, struct text *text)
             text_append_format(text, "%s%s", text->length ? ", " : "", call->names.items[i]);
 }
 
-/* Goes on with the next reviewer, or ends with what was refused on the way. */
-static void next_reviewer(struct gitea_call *call)
-{
-    call->index++;
-    if (call->index < call->names.count)
-        send_one(call);
-    else if (call->failure.kind == ERROR_NONE)
-        gitea_succeed(call, NULL);
-    else
-        gitea_judge(call, &call->failure);
-}
-
 /* Keeps the first refusal: it is the one that is told in the end. */
 static void remember_refusal(struct gitea_call *call, const struct gitea_reply *reply)
 {
@@ -50,7 +38,7 @@ static void remember_refusal(struct gitea_call *call, const struct gitea_reply *
         return;
     append_reviewers(call, &names);
     answer_refusal(&call->failure, &reply->answer);
-    error_wrap(&call->failure, "cannot ask %s for a review (mend forge.reviewers)",
+    error_wrap(&call->failure, "forge.reviewers: %s cannot be asked for a review",
                text_string(&names));
 }
 
@@ -62,12 +50,18 @@ static bool is_asked_already(const struct gitea_reply *reply)
     return strstr(text_string(&words), "already") != NULL;
 }
 
-/* A closed pull request is refused with a 403, which says nothing about the token then. */
-static void on_forbidden_looked(struct gitea_call *call, const struct gitea_reply *reply)
+/* A closed pull request is refused like a reviewer who cannot be asked; and with a 403, which says nothing
+ * about the token then. Of an open one it is who was asked that is wrong, or the token: no experiment is to
+ * blame for either. */
+static void on_refused_looked(struct gitea_call *call, const struct gitea_reply *reply)
 {
     struct forge_answer answer = {.retry_after_ms = -1};
     struct forge_pull pull;
 
+    if (reply->answer.status == 404) {
+        gitea_judge(call, &call->failure);
+        return;
+    }
     if (reply->answer.status != 200) {
         gitea_refuse(call, reply);
         return;
@@ -76,12 +70,31 @@ static void on_forbidden_looked(struct gitea_call *call, const struct gitea_repl
         gitea_malformed(call, reply, "no pull request");
         return;
     }
-    answer.unauthorized = pull.state == PULL_OPEN;
-    if (!answer.unauthorized)
+    answer.installation = pull.state == PULL_OPEN;
+    if (!answer.installation)
         error_set(&call->failure, ERROR_PERMANENT,
                   "pull request %" PRId64 " is not open any more, nobody was asked for a review",
                   call->number);
     gitea_fail(call, &answer, &call->failure);
+}
+
+static void look_at_refused(struct gitea_call *call)
+{
+    CLEANUP_FREE char *path = memory_format("/pulls/%" PRId64, call->number);
+
+    gitea_send_repository(call, "GET", path, NULL, NULL, on_refused_looked);
+}
+
+/* Goes on with the next reviewer, or ends with what was refused on the way. */
+static void next_reviewer(struct gitea_call *call)
+{
+    call->index++;
+    if (call->index < call->names.count)
+        send_one(call);
+    else if (call->failure.kind == ERROR_NONE)
+        gitea_succeed(call, NULL);
+    else
+        look_at_refused(call);
 }
 
 static void on_asked(struct gitea_call *call, const struct gitea_reply *reply)
@@ -94,10 +107,8 @@ static void on_asked(struct gitea_call *call, const struct gitea_reply *reply)
         else
             gitea_succeed(call, NULL);
     } else if (status == 403) {
-        CLEANUP_FREE char *path = memory_format("/pulls/%" PRId64, call->number);
-
         answer_refusal(&call->failure, &reply->answer);
-        gitea_send_repository(call, "GET", path, NULL, NULL, on_forbidden_looked);
+        look_at_refused(call);
     } else if (status != 404 && status != 409 && status != 422) {
         gitea_refuse(call, reply);
     } else if (!call->again && call->names.count > 1) {

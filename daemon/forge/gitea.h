@@ -67,12 +67,13 @@ struct gitea_call {
     int64_t number;
     unsigned attempt; /* looks or tries so far */
     unsigned page;
-    size_t seen;     /* elements on the pages so far */
-    size_t index;    /* which label, reviewer or part of the prefix is being worked on */
-    char *login;     /* of the token's user; NULL if the token may not tell */
-    bool base_empty; /* the repository said that it is empty */
-    bool again;      /* the labels were looked up a second time, or reviewers are asked singly */
-    bool uncertain;  /* an earlier request may have done its work: no refusal is a permanent one */
+    size_t seen;             /* elements on the pages so far */
+    size_t index;            /* which label, reviewer or part of the prefix is being worked on */
+    char *login;             /* of the token's user; NULL if the token may not tell */
+    bool base_empty;         /* the repository said that it is empty */
+    bool repository_private; /* ... or that not everybody may read it */
+    bool again;     /* the labels were looked up a second time, or reviewers are asked singly */
+    bool uncertain; /* an earlier request may have done its work: no refusal is a permanent one */
     struct json_object *kept; /* pull requests, as an array */
     struct gitea_call *next_label_call;
     void (*pause_over)(struct gitea_call *call);

@@ -182,7 +182,7 @@ static void check_outbox(struct local_call *call)
         error_wrap(&error, "forge.outbox");
         local_fail(call, false, &error);
     } else {
-        local_succeed(call, NULL);
+        local_succeed(call, call->sha);
     }
 }
 
@@ -228,6 +228,7 @@ static void on_check_base(void *data, const struct process_result *result)
 
     call->under_way = NULL;
     if (exited(result, 0)) {
+        call->sha = printed(result);
         check_prefix(call);
         return;
     }

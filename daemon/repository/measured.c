@@ -8,17 +8,16 @@
 
 #include "daemon/repository/measured.h"
 
-#include "common/file.h"
 #include "common/loop.h"
 #include "common/memory.h"
 #include "common/text.h"
 #include "daemon/repository/change.h"
 #include "daemon/repository/glob.h"
 #include "daemon/repository/internal.h"
+#include "daemon/repository/source.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define NAMES_LIMIT     ((size_t)64 * 1024)
 #define HISTORY_LIMIT   ((size_t)16 * 1024 * 1024)
@@ -34,6 +33,8 @@ struct measuring {
     size_t source; /* that is looked at just now */
     size_t found;  /* the source that has the commit */
     bool on_base;  /* the commit descends from the base */
+    struct error
+        unread; /* of a source that could not be looked at; the others may have the commit */
     struct measured measured;
     measured_callback callback;
     void *data;
@@ -305,9 +306,8 @@ static void start_in_source(struct measuring *measuring, const char *const *word
 {
     struct repository *repository = measuring->errand.repository;
     const char *source = repository->config->sources.items[measuring->source];
-    CLEANUP_FREE char *inner = file_join(source, ".git");
-    CLEANUP_FREE char *git_dir = memory_format("--git-dir=%s",
-                                               access(inner, F_OK) == 0 ? inner : source);
+    CLEANUP_FREE char *directory = source_git_dir(source);
+    CLEANUP_FREE char *git_dir = memory_format("--git-dir=%s", directory);
     const char *const arguments[] = {git_dir, words[0], words[1], NULL};
     const struct git_command command = {
         .arguments = arguments,
@@ -344,6 +344,9 @@ static void resolve_next(struct measuring *measuring)
         start_in_source(measuring, words, NULL, resolved);
     } else if (measuring->measured.commit[0]) {
         fetch(measuring);
+    } else if (measuring->unread.kind != ERROR_NONE) {
+        error = measuring->unread;
+        measuring_end(measuring, &error);
     } else {
         error_set(&error, ERROR_PERMANENT, "commit %s is missing: no source has it",
                   measuring->digits);
@@ -409,13 +412,13 @@ static void resolved(void *data, const struct process_result *result)
     struct measuring *measuring = data;
     const char *source = measuring->errand.repository->config->sources.items[measuring->source];
     char hash[FORGE_HASH_SIZE];
-    struct error error;
 
     measuring->errand.step = NULL;
     if (!git_succeeded(result)) {
-        git_failure(&error, result, GIT_SOURCE, "looking the commit up");
-        error_wrap(&error, "source %s", source);
-        measuring_end(measuring, &error);
+        git_failure(&measuring->unread, result, GIT_SOURCE, "looking the commit up");
+        error_wrap(&measuring->unread, "source %s", source);
+        measuring->source++;
+        resolve_next(measuring);
     } else if (result->output_length == 0) {
         measuring->source++;
         resolve_next(measuring);

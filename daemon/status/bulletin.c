@@ -39,6 +39,7 @@ int bulletin_write(const char *state, const struct bulletin *bulletin, struct er
     put(object, "forge", json_object_new_string(bulletin->forge));
     put(object, "place", json_object_new_string(bulletin->place));
     put(object, "trouble", json_object_new_string(bulletin->trouble));
+    put(object, "held", json_object_new_string(bulletin->held));
     bytes = json_object_to_json_string_length(object, JSON_C_TO_STRING_PLAIN, &length);
     written = file_replace(AT_FDCWD, path, bytes, length, 0640, error);
     json_object_put(object);
@@ -89,6 +90,7 @@ void bulletin_read(struct bulletin *bulletin, const char *state)
         copy_text(bulletin->forge, sizeof(bulletin->forge), object, "forge");
         copy_text(bulletin->place, sizeof(bulletin->place), object, "place");
         copy_text(bulletin->trouble, sizeof(bulletin->trouble), object, "trouble");
+        copy_text(bulletin->held, sizeof(bulletin->held), object, "held");
     }
     json_object_put(object);
 }

@@ -24,6 +24,7 @@ struct bulletin {
     char forge[16];     /* "unknown", "well", "down", "refused" */
     char place[1024];   /* where the forge is */
     char trouble[1024]; /* what is wrong with it; "" */
+    char held[1024];    /* what else holds jobs until it is mended; "" */
 };
 
 int bulletin_write(const char *state, const struct bulletin *bulletin, struct error *error);

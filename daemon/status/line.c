@@ -108,8 +108,8 @@ int status_line(struct text *line, struct store *store, const struct queue *queu
                        open == 1 ? "" : "s");
     if (last)
         text_append_format(line, ", last: #%" PRId64 " %s", pull, last);
-    if (health_state(health) != HEALTH_WELL && *health_reason(health)) {
-        text_append(line, ", forge: ");
+    if (*health_reason(health)) {
+        text_append(line, health_forge_usable(health) ? ", held: " : ", forge: ");
         text_append_line(line, health_reason(health), 200);
     }
     return 0;

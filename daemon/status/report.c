@@ -54,7 +54,8 @@ static uint64_t now_of(const struct report *report)
 
 /* ---- what is told ------------------------------------------------------------------------------- */
 
-static const char *health_word(enum health_state state)
+/* Where the queue is held by something else than the forge, the forge is well. */
+static const char *health_word(const struct health *health)
 {
     static const char *const words[] = {
         [HEALTH_UNKNOWN] = "unknown",
@@ -63,14 +64,15 @@ static const char *health_word(enum health_state state)
         [HEALTH_REFUSED] = "refused",
     };
 
-    return words[state];
+    return health_forge_usable(health) ? words[HEALTH_WELL] : words[health_state(health)];
 }
 
 static void make_bulletin(const struct report *report, struct bulletin *bulletin)
 {
     const struct forge *forge = report->options.forge;
     const char *place = forge->web_url ? forge->web_url : report->options.config->forge.path;
-    enum health_state state = health_state(report->options.health);
+    const struct health *health = report->options.health;
+    bool usable = health_forge_usable(health);
 
     *bulletin = (struct bulletin){
         .running = true,
@@ -81,13 +83,13 @@ static void make_bulletin(const struct report *report, struct bulletin *bulletin
         .lag_ms = lag_largest_ms(report->lag),
         .version = WINNOWD_VERSION,
     };
-    snprintf(bulletin->forge, sizeof(bulletin->forge), "%s", health_word(state));
+    snprintf(bulletin->forge, sizeof(bulletin->forge), "%s", health_word(health));
     snprintf(bulletin->place, sizeof(bulletin->place), "%s", place ? place : "");
-    if (state != HEALTH_WELL)
-        snprintf(bulletin->trouble, sizeof(bulletin->trouble), "%s",
-                 health_reason(report->options.health));
+    snprintf(usable ? bulletin->held : bulletin->trouble, sizeof(bulletin->held), "%s",
+             health_reason(health));
     secret_scrub(bulletin->place);
     secret_scrub(bulletin->trouble);
+    secret_scrub(bulletin->held);
 }
 
 static int make_line(const struct report *report, struct text *line, struct error *error)
@@ -128,7 +130,7 @@ static int write_metrics(struct report *report, struct error *error)
     textfile->running = textfile->undoing = 0;
     for (const struct job *job = queue_jobs(options->queue); job; job = job->next)
         *(job_undoing(job) ? &textfile->undoing : &textfile->running) += 1;
-    textfile->forge_well = health_state(options->health) == HEALTH_WELL;
+    textfile->forge_well = health_forge_usable(options->health);
     textfile->lag_ms = lag_largest_ms(report->lag);
     textfile_render(&text, textfile);
     /* The collector is another user. */

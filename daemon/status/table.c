@@ -82,6 +82,10 @@ static void append_daemon(struct text *text, const struct status *status)
         text_append(text, "\n         ");
         append_shown(text, bulletin->trouble, (size_t)2 * REASON_LIMIT);
     }
+    if (*bulletin->held) {
+        text_append(text, "\nheld     ");
+        append_shown(text, bulletin->held, (size_t)2 * REASON_LIMIT);
+    }
     text_append(text, "\n");
 }
 

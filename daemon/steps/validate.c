@@ -45,9 +45,13 @@ static void on_validated(void *data, const struct validation_outcome *outcome,
         return;
     }
     tell_output(job, outcome->tail);
+    if (outcome->verdict == VALIDATION_WAITS) {
+        job_waits(job, outcome->sentence);
+        return;
+    }
     if (outcome->verdict != VALIDATION_PASSED) {
         error_set(&failed, ERROR_PERMANENT, "%s", outcome->sentence);
-        job_failed(job, &failed);
+        job_failed_itself(job, &failed);
         return;
     }
     free(job->command);

@@ -243,18 +243,20 @@ static void test_reviewers(void **state)
     open_pull_of(BRANCH);
     set_list(&fixture.config.forge.reviewers, fixture.reviewers, "Nobody", "Timmy");
     CALL(review_pull, 1);
-    assert_permanent("cannot ask Nobody for a review (mend forge.reviewers)");
+    assert_permanent("forge.reviewers: Nobody cannot be asked for a review");
+    assert_true(outcome.answer.installation);
     assert_string_equal(ask("g.pulls[1].reviewers"), "['Timmy']");
     set_list(&fixture.config.forge.reviewers, fixture.reviewers, "winnowd", NULL);
     CALL(review_pull, 1);
-    assert_permanent("cannot ask winnowd");
+    assert_permanent("forge.reviewers: winnowd cannot be asked");
+    assert_true(outcome.answer.installation);
     assert_false(outcome.answer.unauthorized);
     set_list(&fixture.config.forge.reviewers, fixture.reviewers, "Bob", NULL);
     tell("g.approve(1, 'Bob')");
     tell("g.close_pull(1)");
     CALL(review_pull, 1);
     assert_permanent("not open any more");
-    assert_false(outcome.answer.unauthorized);
+    assert_false(outcome.answer.unauthorized || outcome.answer.installation);
 }
 
 int main(void)

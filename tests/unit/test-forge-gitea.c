@@ -177,6 +177,29 @@ static void test_bad_tokens(void **state)
     }
 }
 
+/* What every promotion would meet at its end. */
+static void test_check_asks_for_readers_and_labels(void **state)
+{
+    begin("organisation=True");
+    tell("g.add_user('Bob', collaborator=False)");
+    set_list(&fixture.config.forge.reviewers, fixture.reviewers, "Bob", NULL);
+    CALL(check);
+    assert_permanent("forge.reviewers: Bob may not read the repository lab/model");
+    tell("g.add_user('Bob')");
+    tell("g.add_user('lab')");
+    set_list(&fixture.config.forge.reviewers, fixture.reviewers, "lab", NULL);
+    CALL(check);
+    assert_permanent("forge.reviewers: lab is an organisation");
+    set_list(&fixture.config.forge.reviewers, fixture.reviewers, "Bob", NULL);
+    fixture.config.forge.create_labels = false;
+    set_list(&fixture.config.forge.labels, fixture.labels, "no-such", NULL);
+    CALL(check);
+    assert_permanent("forge.labels: there is no label no-such, and forge.create_labels");
+    tell("g.add_label('no-such', organisation=True)");
+    CALL(check);
+    assert_success();
+}
+
 static void test_check_names_the_key(void **state)
 {
     begin("");
@@ -306,6 +329,7 @@ int main(void)
         TEST(test_faults_are_transient),
         TEST(test_bad_tokens),
         TEST(test_check_names_the_key),
+        TEST(test_check_asks_for_readers_and_labels),
         TEST(test_check_of_another_server),
         TEST(test_scopes),
         TEST(test_lagging_base),

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include <cmocka.h>
 
@@ -59,6 +60,7 @@ struct scripted {
     struct forge forge;
     uv_loop_t *loop;
     enum error_kind kind;
+    bool at_forge;
     unsigned checks;
     unsigned changes;
     struct health *health;
@@ -69,7 +71,7 @@ struct scripted {
 static void end_check(void *data)
 {
     struct scripted *scripted = data;
-    struct forge_answer answer = {.retry_after_ms = -1};
+    struct forge_answer answer = {.retry_after_ms = -1, .at_forge = scripted->at_forge};
     struct error error = {.kind = scripted->kind, .message = "as scripted"};
 
     scripted->callback(scripted->data, &answer, scripted->kind == ERROR_NONE ? NULL : &error);
@@ -87,6 +89,17 @@ static struct operation *check(struct forge *forge, forge_callback callback, voi
 
 static const struct forge_functions functions = {.check = check};
 
+/* Nothing but the forge is asked: no source, no git, and a program that is always there. */
+static char *nothing[] = {NULL};
+static char *program[] = {(char *)"/bin/sh", NULL};
+static const struct config config = {
+    .sources = {nothing, 0},
+    .validation = {.command = {program, 1},
+                   .launcher = {nothing, 0},
+                   .environment = {nothing, 0},
+                   .pass_environment = {nothing, 0}},
+};
+
 static void on_changed(void *data)
 {
     struct scripted *scripted = data;
@@ -99,7 +112,9 @@ static void begin(struct scripted *scripted, uv_loop_t *loop, enum error_kind ki
 {
     *scripted = (struct scripted){.forge.functions = &functions, .loop = loop, .kind = kind};
     uv_loop_init(loop);
-    health_new(&scripted->health, loop, &scripted->forge, on_changed, scripted);
+    health_new(&scripted->health,
+               &(struct installation){.loop = loop, .config = &config, .forge = &scripted->forge},
+               on_changed, scripted);
     uv_run(loop, UV_RUN_DEFAULT);
 }
 
@@ -159,18 +174,65 @@ static void test_look(void **state)
     health_look(scripted.health);
     uv_run(&loop, UV_RUN_DEFAULT);
     assert_int_equal(health_state(scripted.health), HEALTH_WELL);
+    health_look(scripted.health); /* a reload may have configured what is not there */
+    assert_int_equal(health_state(scripted.health), HEALTH_WELL);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(scripted.checks, 3);
+    finish(&scripted);
+}
+
+/* What a job met and no question finds is held until that job says that it is mended. */
+static void test_report(void **state)
+{
+    struct error error = {.kind = ERROR_PERMANENT, .message = "forge.reviewers: as reported"};
+    struct scripted scripted;
+    uv_loop_t loop;
+
+    (void)state;
+    begin(&scripted, &loop, ERROR_NONE);
+    assert_int_equal(health_status(scripted.health), EX_OK);
+    health_hold(scripted.health, &error);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(health_state(scripted.health), HEALTH_REFUSED);
+    assert_int_equal(health_status(scripted.health), EX_CONFIG);
+    assert_string_equal(health_reason(scripted.health), "forge.reviewers: as reported");
     health_look(scripted.health);
-    uv_run(&loop, UV_RUN_NOWAIT);
-    assert_int_equal(scripted.checks, 2);
+    uv_run(&loop, UV_RUN_DEFAULT); /* all questions are answered well: the job may try */
+    assert_int_equal(health_state(scripted.health), HEALTH_WELL);
+    assert_string_equal(health_reason(scripted.health), "forge.reviewers: as reported");
+    health_mended(scripted.health);
+    assert_string_equal(health_reason(scripted.health), "");
+    assert_int_equal(health_status(scripted.health), EX_OK);
+    finish(&scripted);
+}
+
+/* What only a person mends is told apart by where it is mended. */
+static void test_where_it_is_mended(void **state)
+{
+    struct scripted scripted;
+    uv_loop_t loop;
+
+    (void)state;
+    begin(&scripted, &loop, ERROR_PERMANENT);
+    assert_int_equal(health_status(scripted.health), EX_CONFIG);
+    scripted.at_forge = true;
+    health_look(scripted.health);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(health_status(scripted.health), EX_UNAVAILABLE);
+    assert_false(health_forge_usable(scripted.health));
     finish(&scripted);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pauses), cmocka_unit_test(test_what_the_forge_asks_for),
-        cmocka_unit_test(test_states), cmocka_unit_test(test_suspicion),
+        cmocka_unit_test(test_pauses),
+        cmocka_unit_test(test_what_the_forge_asks_for),
+        cmocka_unit_test(test_states),
+        cmocka_unit_test(test_suspicion),
         cmocka_unit_test(test_look),
+        cmocka_unit_test(test_report),
+        cmocka_unit_test(test_where_it_is_mended),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

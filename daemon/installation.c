@@ -1,0 +1,330 @@
+#include "daemon/installation.h"
+
+#include "common/file.h"
+#include "common/loop.h"
+#include "common/memory.h"
+#include "daemon/validation.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+
+#define BASE_LOOKS    3 /* the base may move between the forge's word and git's */
+#define LOOK_AGAIN_MS 500
+
+struct asking;
+
+/* Each ends in exactly one answered(), from the loop or at once. */
+struct question {
+    const char *key;
+    enum finding_holds holds;
+    bool at_forge;
+    void (*ask)(struct asking *asking);
+};
+
+struct asking {
+    struct operation operation; /* first */
+    const struct installation *installation;
+    installation_callback callback;
+    void *data;
+    struct operation *step;
+    size_t question;            /* its place in the table */
+    size_t source;              /* the one that is asked about */
+    unsigned looks;             /* at the base, by git */
+    char base[FORGE_HASH_SIZE]; /* what the forge says that it points at; "": not known */
+    struct findings findings;
+};
+
+static void next(void *data);
+static const struct question *current(const struct asking *asking);
+
+static void discard(struct operation *operation)
+{
+    struct asking *asking = (struct asking *)operation;
+
+    operation_clear(&asking->step);
+    findings_clear(&asking->findings);
+    free(asking);
+}
+
+/* What the present question found. */
+static struct finding *add(struct asking *asking, const struct error *error)
+{
+    struct findings *findings = &asking->findings;
+    const struct question *question = current(asking);
+    struct finding *finding;
+
+    findings->items = memory_resize(findings->items, (findings->count + 1) * sizeof(*finding));
+    finding = &findings->items[findings->count++];
+    *finding = (struct finding){
+        .key = question->key,
+        .holds = question->holds,
+        .source = asking->source,
+        .status = error->kind == ERROR_TRANSIENT ? EX_UNAVAILABLE : EX_CONFIG,
+        .at_forge = question->at_forge,
+        .error = *error,
+    };
+    return finding;
+}
+
+/* Goes on with the next question, at the loop's next turn: a question may be answered at once. */
+static void answered(struct asking *asking)
+{
+    asking->question++;
+    asking->step = loop_after(asking->installation->loop, 0, next, asking);
+}
+
+/* ---- the forge, and git at the forge ------------------------------------------------------------ */
+
+static void add_forge(struct asking *asking, const struct forge_answer *answer,
+                      const struct error *error)
+{
+    struct finding *finding = add(asking, error);
+
+    asking->findings.retry_after_ms = answer->retry_after_ms;
+    if (answer->at_forge)
+        finding->status = EX_UNAVAILABLE;
+}
+
+static void on_forge_checked(void *data, const struct forge_answer *answer,
+                             const struct error *error)
+{
+    struct asking *asking = data;
+
+    asking->step = NULL;
+    if (!error) {
+        snprintf(asking->base, sizeof(asking->base), "%s", answer->sha ? answer->sha : "");
+    } else {
+        add_forge(asking, answer, error);
+    }
+    answered(asking);
+}
+
+static void ask_forge(struct asking *asking)
+{
+    struct forge *forge = asking->installation->forge;
+
+    asking->step = forge->functions->check(forge, on_forge_checked, asking);
+}
+
+static void on_base_asked(void *data, const struct forge_answer *answer, const struct error *error);
+
+static void ask_base_again(void *data)
+{
+    struct asking *asking = data;
+    struct forge *forge = asking->installation->forge;
+
+    asking->step = forge->functions->check(forge, on_base_asked, asking);
+}
+
+static void on_git_looked(void *data, const struct repository_refs *refs, const struct error *error)
+{
+    struct asking *asking = data;
+    const struct forge *forge = asking->installation->forge;
+    struct error other;
+
+    asking->step = NULL;
+    if (error && !refs->answered) {
+        other = *error;
+        error_wrap(&other, "forge.git_url");
+        add(asking, &other);
+    } else if (*asking->base && strcmp(refs->base, asking->base) != 0) {
+        if (++asking->looks < BASE_LOOKS) {
+            asking->step = loop_after(asking->installation->loop, LOOK_AGAIN_MS, ask_base_again,
+                                      asking);
+            return;
+        }
+        error_set(
+            &other, ERROR_PERMANENT,
+            "forge.git_url: the base %s is at %s there, and at %s at the forge: %s is another "
+            "repository",
+            asking->installation->config->forge.base, *refs->base ? refs->base : "nothing",
+            asking->base, forge->git_url);
+        add(asking, &other);
+    }
+    answered(asking);
+}
+
+static void look(struct asking *asking)
+{
+    asking->step = repository_look(asking->installation->repository, NULL, on_git_looked, asking);
+}
+
+static void on_base_asked(void *data, const struct forge_answer *answer, const struct error *error)
+{
+    struct asking *asking = data;
+
+    asking->step = NULL;
+    if (error) {
+        add_forge(asking, answer, error);
+        answered(asking);
+        return;
+    }
+    snprintf(asking->base, sizeof(asking->base), "%s", answer->sha ? answer->sha : "");
+    look(asking);
+}
+
+/* Where the forge itself is not well there is nothing to be learned from git. */
+static void ask_git(struct asking *asking)
+{
+    if (!asking->installation->repository || asking->findings.count)
+        answered(asking);
+    else
+        look(asking);
+}
+
+/* ---- sources ------------------------------------------------------------------------------------ */
+
+static void ask_sources(struct asking *asking);
+
+static void on_source_looked(void *data, const struct error *error)
+{
+    struct asking *asking = data;
+
+    asking->step = NULL;
+    if (error)
+        add(asking, error);
+    asking->source++;
+    ask_sources(asking);
+}
+
+static void ask_sources(struct asking *asking)
+{
+    const struct installation *installation = asking->installation;
+
+    if (!installation->repository || asking->source == installation->config->sources.count)
+        answered(asking);
+    else
+        asking->step = repository_look_at_source(installation->repository, asking->source,
+                                                 on_source_looked, asking);
+}
+
+/* ---- what is on this machine -------------------------------------------------------------------- */
+
+static void ask_programs(struct asking *asking)
+{
+    struct error error;
+
+    if (validation_find_programs(asking->installation->config, &error) < 0)
+        add(asking, &error);
+    answered(asking);
+}
+
+static int check_directory(const char *path, struct error *error)
+{
+    struct stat status;
+
+    if (stat(path, &status) < 0)
+        return error_set(error, ERROR_PERMANENT, "%s: %s", path, strerror(errno));
+    if (!S_ISDIR(status.st_mode))
+        return error_set(error, ERROR_PERMANENT, "%s is no directory", path);
+    return 0;
+}
+
+static void ask_spool(struct asking *asking)
+{
+    struct error error;
+
+    if (check_directory(asking->installation->config->spool, &error) < 0) {
+        error_wrap(&error, "spool");
+        add(asking, &error)->status = EX_IOERR;
+    }
+    answered(asking);
+}
+
+static void ask_textfile(struct asking *asking)
+{
+    CLEANUP_FREE char *copy = memory_copy(asking->installation->config->status.textfile);
+    struct error error;
+
+    if (copy && check_directory(dirname(copy), &error) < 0) {
+        error_wrap(&error, "status.textfile");
+        add(asking, &error)->status = EX_OK;
+    }
+    answered(asking);
+}
+
+/* ---- all of it ---------------------------------------------------------------------------------- */
+
+/* The spool holds nothing here: without one the daemon does not even start. */
+static const struct question questions[] = {
+    {"forge", HOLDS_QUEUE, true, ask_forge},
+    {"forge.git_url", HOLDS_QUEUE, true, ask_git},
+    {"sources", HOLDS_SOURCE, false, ask_sources},
+    {"validation.command", HOLDS_QUEUE, false, ask_programs},
+    {"spool", HOLDS_NOTHING, false, ask_spool},
+    {"status.textfile", HOLDS_NOTHING, false, ask_textfile},
+};
+
+static const struct question *current(const struct asking *asking)
+{
+    return &questions[asking->question];
+}
+
+static void end(struct asking *asking)
+{
+    installation_callback callback = asking->callback;
+    void *data = asking->data;
+    struct findings findings = asking->findings;
+
+    asking->findings = (struct findings){0};
+    discard(&asking->operation);
+    callback(data, &findings);
+    findings_clear(&findings);
+}
+
+static void next(void *data)
+{
+    struct asking *asking = data;
+    size_t count = sizeof(questions) / sizeof(questions[0]);
+
+    asking->step = NULL;
+    while (asking->question < count && current(asking)->holds == HOLDS_NOTHING &&
+           !asking->installation->everything)
+        asking->question++;
+    if (asking->question == count)
+        end(asking);
+    else
+        current(asking)->ask(asking);
+}
+
+struct operation *installation_ask(const struct installation *installation,
+                                   installation_callback callback, void *data)
+{
+    struct asking *asking = memory_new(sizeof(*asking));
+
+    asking->operation.discard = discard;
+    asking->installation = installation;
+    asking->callback = callback;
+    asking->data = data;
+    asking->findings.retry_after_ms = -1;
+    asking->step = loop_after(installation->loop, 0, next, asking);
+    return &asking->operation;
+}
+
+const struct finding *findings_first(const struct findings *findings)
+{
+    for (size_t i = 0; i < findings->count; i++) {
+        if (findings->items[i].holds == HOLDS_QUEUE)
+            return &findings->items[i];
+    }
+    return NULL;
+}
+
+void findings_copy(struct findings *copy, const struct findings *findings)
+{
+    *copy = *findings;
+    copy->items = memory_new_array(findings->count + 1, sizeof(*copy->items));
+    if (findings->count)
+        memcpy(copy->items, findings->items, findings->count * sizeof(*copy->items));
+}
+
+void findings_clear(struct findings *findings)
+{
+    free(findings->items);
+    *findings = (struct findings){.retry_after_ms = -1};
+}

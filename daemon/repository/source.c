@@ -1,0 +1,141 @@
+/*
+ * Whether a source can be read: the directory, the repository in it, its objects.
+ *
+ * git says of a directory that it may not enter that it is no repository; so it is asked last, and what
+ * stands in the way is told by the system itself.
+ */
+
+#include "daemon/repository/source.h"
+#include "daemon/repository/internal.h"
+
+#include "common/file.h"
+#include "common/loop.h"
+#include "common/memory.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PATH_OUTPUT_LIMIT 65536
+
+struct source_look {
+    struct errand errand;
+    char *source;
+    repository_done_callback callback;
+    void *data;
+};
+
+static void source_look_discard(struct operation *operation)
+{
+    struct source_look *look = (struct source_look *)operation;
+
+    operation_clear(&look->errand.step);
+    free(look->source);
+    free(look);
+}
+
+static void source_look_end(struct source_look *look, const struct error *error)
+{
+    repository_done_callback callback = look->callback;
+    void *data = look->data;
+
+    source_look_discard(&look->errand.operation);
+    callback(data, error);
+}
+
+char *source_git_dir(const char *source)
+{
+    CLEANUP_FREE char *inner = file_join(source, ".git");
+
+    return access(inner, F_OK) == 0 ? TAKE(inner) : memory_copy(source);
+}
+
+/* Under the unit a home directory is empty, or may not be entered. */
+static bool is_in_home(const char *path)
+{
+    static const char *const homes[] = {"/home/", "/root/", "/run/user/"};
+
+    for (size_t i = 0; i < sizeof(homes) / sizeof(homes[0]); i++) {
+        if (strncmp(path, homes[i], strlen(homes[i])) == 0)
+            return true;
+    }
+    return strcmp(path, "/root") == 0;
+}
+
+static int set_unreadable(struct error *error, const char *source, const char *path, int code)
+{
+    bool hidden = is_in_home(source) && (code == ENOENT || code == EACCES);
+
+    error_set(error, error_kind_of_errno(code), "sources: %s: %s%s%s%s", path, strerror(code),
+              hidden ? " (in a service, ProtectHome= hides it: BindReadOnlyPaths=" : "",
+              hidden ? source : "", hidden ? " opens it)" : "");
+    return -1;
+}
+
+/* Whether files below the directory can be listed and opened. */
+static int check_readable(const char *source, const char *path, struct error *error)
+{
+    struct stat status;
+
+    if (stat(path, &status) < 0 || faccessat(AT_FDCWD, path, R_OK | X_OK, AT_EACCESS) < 0)
+        return set_unreadable(error, source, path, errno);
+    if (!S_ISDIR(status.st_mode))
+        return set_unreadable(error, source, path, ENOTDIR);
+    return 0;
+}
+
+static void on_objects_named(void *data, const struct process_result *result)
+{
+    struct source_look *look = data;
+    struct error error;
+
+    look->errand.step = NULL;
+    if (!git_succeeded(result)) {
+        git_failure(&error, result, GIT_SOURCE, look->source);
+        error_wrap(&error, "sources");
+        source_look_end(look, &error);
+        return;
+    }
+    CLEANUP_FREE char *objects = memory_copy_bytes(result->output, strcspn(result->output, "\n"));
+
+    source_look_end(look, check_readable(look->source, objects, &error) < 0 ? &error : NULL);
+}
+
+/* A directory whose .git is a file keeps its objects elsewhere: git knows where. */
+static void begin(void *data)
+{
+    struct source_look *look = data;
+    CLEANUP_FREE char *directory = source_git_dir(look->source);
+    CLEANUP_FREE char *git_dir = memory_format("--git-dir=%s", directory);
+    const char *const arguments[] = {
+        git_dir, "rev-parse", "--git-path", "objects", NULL,
+    };
+    const struct git_command command = {
+        .arguments = arguments,
+        .reach = GIT_SOURCE,
+        .output_limit = PATH_OUTPUT_LIMIT,
+    };
+    struct error error;
+
+    look->errand.step = NULL;
+    if (check_readable(look->source, look->source, &error) < 0)
+        source_look_end(look, &error);
+    else
+        look->errand.step = git_start(look->errand.repository->git, &command, on_objects_named,
+                                      look);
+}
+
+struct operation *repository_look_at_source(struct repository *repository, size_t source,
+                                            repository_done_callback callback, void *data)
+{
+    struct source_look *look = memory_new(sizeof(*look));
+
+    errand_begin(&look->errand, repository, source_look_discard);
+    look->source = memory_copy(repository->config->sources.items[source]);
+    look->callback = callback;
+    look->data = data;
+    look->errand.step = loop_after(repository->loop, 0, begin, look);
+    return &look->errand.operation;
+}

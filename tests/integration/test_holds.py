@@ -1,0 +1,311 @@
+"""What is wrong with the installation holds the queue, naming the key, and is charged to no experiment."""
+
+import os
+import signal
+import subprocess
+
+import pytest
+from harness import StandIn, appears, git, improved, result
+from machine import Clock
+
+CONFIGURATION, UNREACHABLE, UNUSABLE = 78, 69, 74
+
+
+def wrong_reviewer(daemon, forge, project):
+    forge.gitea.add_user("Bob", collaborator=False)
+    daemon.configure(forge={"reviewers": ["Bob"]})
+    return lambda: forge.gitea.add_user("Bob", collaborator=True)
+
+
+def organisation(daemon, forge, project):
+    forge.gitea.add_user("lab")  # an organisation's name is known as a user's, too
+    daemon.configure(forge={"reviewers": ["lab"]})
+    return lambda: daemon.configure(forge={"reviewers": []})
+
+
+def no_label(daemon, forge, project):
+    daemon.configure(forge={"labels": ["wanted"], "create_labels": False})
+    return lambda: daemon.configure(forge={"create_labels": True})
+
+
+def archived(daemon, forge, project):
+    forge.gitea.archived = True
+
+    def mend():
+        forge.gitea.archived = False
+
+    return mend
+
+
+def no_git_url(daemon, forge, project):
+    daemon.configure(forge={"git_url": f"{forge.gitea.url}/lab/nothing.git"})
+    return lambda: daemon.configure(forge={"git_url": None})
+
+
+def other_git_url(daemon, forge, project):
+    """A repository that is there, and has a main branch, but is another one."""
+    other = daemon.directory / "other.git"
+    git("clone", "-q", "--bare", project.bare, other)
+    work = daemon.directory / "other"
+    git("clone", "-q", other, work)
+    git("commit", "-q", "--allow-empty", "-m", "Elsewhere", directory=work)
+    git("push", "-q", "origin", project.base, directory=work)
+    daemon.configure(forge={"git_url": f"file://{other}"})
+    return lambda: daemon.configure(forge={"git_url": None})
+
+
+def no_command(daemon, forge, project):
+    program = daemon.home / "check"
+    daemon.configure(validation={"command": [str(program)]})
+
+    def mend():
+        program.write_text("#!/bin/sh\n")
+        program.chmod(0o755)
+
+    return mend
+
+
+def no_launcher(daemon, forge, project):
+    daemon.configure(validation={"launcher": ["no-such-launcher"]})
+    return lambda: daemon.configure(validation={"launcher": ["nice"]})
+
+
+FAULTS = {
+    "forge.reviewers": [wrong_reviewer, organisation],
+    "forge.labels": [no_label],
+    "forge.owner": [archived],
+    "forge.git_url": [no_git_url, other_git_url],
+    "validation.command": [no_command],
+    "validation.launcher": [no_launcher],
+}
+CASES = [pytest.param(key, fault, id=fault.__name__) for key, faults in FAULTS.items() for fault in faults]
+
+
+@pytest.fixture
+def stand_in(project):
+    made = StandIn(project, "1.25", owner="lab", organisation=True)
+    yield made
+    made.stop()
+
+
+def held(key):
+    return {"level": "error", "reason": lambda reason: key in reason}
+
+
+@pytest.mark.parametrize("key, fault", CASES)
+def test_it_holds_the_queue_until_it_is_mended(gitea_winnowd, stand_in, project, key, fault):
+    daemon, at_forge = gitea_winnowd, fault is archived
+    mend = fault(daemon, stand_in, project)
+    daemon.drop(improved(project))
+    daemon.write_configuration()
+    status, said, log = daemon.run("--check-config")
+    assert status == (UNREACHABLE if at_forge else CONFIGURATION) and key in log.text, log.text
+    assert "lets winnowd do what it needs" not in said
+    log = daemon.once(status=UNREACHABLE if at_forge else CONFIGURATION)
+    assert log.wait_until(lambda: log.all(**held(key))) and log.decisions() == {}
+    assert stand_in.branches() == {} and not stand_in.pulls()
+    log = daemon.start()
+    log.wait(**held(key))
+    mend()
+    if key == "forge.git_url":  # which only a restart applies
+        assert daemon.stop() == 0
+        log = daemon.start()
+    else:
+        daemon.write_configuration()
+        daemon.process.send_signal(signal.SIGHUP)
+    log.wait(experiment="exp-1", decision="promoted")
+    assert daemon.stop() == 0
+    assert log.decisions() == {"exp-1": "promoted"} and not log.all(msg="step failed")
+    assert daemon.run("--check-config")[0] == 0
+
+
+def test_what_only_shows_in_the_step_is_recognised_there(gitea_winnowd, stand_in, project):
+    """The forge changes its mind about a reviewer after it was asked; the pull request stays."""
+    asks = {"method": "POST", "path": "/requested_reviewers$"}
+    stand_in.gitea.faults.add(status=422, body='{"message":"Reviewer can\'t read"}', count=None, **asks)
+    gitea_winnowd.configure(forge={"reviewers": ["Alice"]})
+    gitea_winnowd.drop(improved(project))
+    gitea_winnowd.drop(improved(project, "exp-2", 0.8))
+    log = gitea_winnowd.once(status=CONFIGURATION)
+    assert log.all(**held("forge.reviewers: Alice")) and log.decisions() == {}
+    assert [pull.state for pull in stand_in.pulls()] == ["open"]
+    log = gitea_winnowd.start()
+    log.wait(**held("forge.reviewers: Alice"))
+    gitea_winnowd.process.send_signal(signal.SIGHUP)  # in vain: it is tried, and held again
+    stand_in.gitea.faults.wait(seconds=10)
+    stand_in.gitea.faults.clear()
+    gitea_winnowd.process.send_signal(signal.SIGHUP)
+    log.wait(experiment="exp-2", decision="promoted")
+    assert gitea_winnowd.stop() == 0
+    assert log.decisions() == {"exp-1": "promoted", "exp-2": "promoted"}
+    assert [(pull.head, pull.state, pull.reviewers) for pull in stand_in.pulls()] == [
+        ("experiment/exp-1", "open", ["Alice"]), ("experiment/exp-2", "open", ["Alice"]),
+    ]  # fmt: skip
+
+
+# Sources.
+
+
+def missing(place, project):
+    return lambda: git("clone", "-q", project.work, place)
+
+
+def no_repository(place, project):
+    place.mkdir()
+    return lambda: git("clone", "-q", project.work, place)
+
+
+def unreadable(place, project):
+    git("clone", "-q", project.work, place)
+    place.chmod(0)
+    return lambda: place.chmod(0o755)
+
+
+def unreadable_objects(place, project):
+    git("clone", "-q", project.work, place)
+    (place / ".git/objects").chmod(0)
+    return lambda: (place / ".git/objects").chmod(0o755)
+
+
+BAD = [missing, no_repository] + ([unreadable, unreadable_objects] if os.geteuid() else [])
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_a_bad_source_holds_the_jobs_that_need_it(winnowd, forge, project, bad):
+    place = winnowd.directory / "bad"
+    commits = {name: project.experiment({f"{name}.txt": name})[0] for name in ("first", "second", "third")}
+    for name, sha in commits.items():
+        git("update-ref", f"refs/heads/{name}", sha, directory=project.work)
+    mend = bad(place, project)
+    winnowd.configure(sources=[str(place), str(project.work)])
+
+    def drop(name, after, repository):
+        winnowd.drop(result(name, after, metric_before=1.0, commit=commits[name], repository=repository))
+
+    drop("first", 0.9, "bad")
+    drop("second", 0.8, "work")
+    drop("third", 0.7, "bad")
+    try:
+        status, _, log = winnowd.run("--check-config")
+        assert status == CONFIGURATION and f"sources: {place}" in log.text, log.text
+        log = winnowd.once(status=CONFIGURATION)
+        assert log.all(key="sources", **held(f"sources: {place}"))
+        assert log.decisions() == {"second": "promoted"}
+        assert set(forge.branches()) == {"experiment/second"}
+        log = winnowd.start()
+        log.wait(key="sources", **held(f"sources: {place}"))
+        assert appears(winnowd.state / "status.json")
+        assert f"held     sources: {place}" in winnowd.status()
+    finally:
+        mend()
+    winnowd.process.send_signal(signal.SIGHUP)
+    log.wait(experiment="third", decision="promoted")
+    assert winnowd.stop() == 0
+    # Others went before it meanwhile, and it is judged as it would be now.
+    assert log.decisions() == {"first": "superseded", "third": "promoted"} and not log.all(msg="step failed")
+
+
+def test_the_only_source_holds_all_that_name_a_commit(winnowd, forge, project):
+    sha, _ = project.experiment({"a.txt": "a"})
+    place = winnowd.directory / "gone"
+    winnowd.configure(sources=[str(place)])
+    winnowd.drop(result("exp-1", 0.9, metric_before=1.0, commit=sha))
+    winnowd.drop(improved(project, "exp-2", 0.8))
+    assert winnowd.once(status=CONFIGURATION).decisions() == {"exp-2": "promoted"}
+    git("clone", "-q", project.work, place)
+    git("fetch", "-q", project.work, sha, directory=place)
+    winnowd.drop(result("exp-3", 0.7, metric_before=1.0, commit=sha))
+    assert winnowd.once().decisions() == {"exp-1": "superseded", "exp-3": "promoted"}
+
+
+def test_a_commit_is_found_in_another_source(winnowd, project):
+    sha, _ = project.experiment({"a.txt": "a"})
+    winnowd.configure(sources=[str(winnowd.directory / "gone"), str(project.work)])
+    winnowd.drop(result("exp-1", 0.9, metric_before=1.0, commit=sha))
+    assert winnowd.once().decisions() == {"exp-1": "promoted"}
+
+
+def test_a_source_that_goes_away_in_the_middle(winnowd, forge, project):
+    """Found out when it is looked into: the branch is there already, and others go on."""
+    sha, _ = project.experiment({"a.txt": "a"})
+    place, away = winnowd.directory / "source", winnowd.directory / "away"
+    git("clone", "-q", project.work, place)
+    git("fetch", "-q", project.work, sha, directory=place)
+    winnowd.configure(sources=[str(place)])
+    log = winnowd.start()
+    log.wait(msg="forge answers")
+    place.rename(away)
+    winnowd.drop(result("exp-1", 0.9, metric_before=1.0, commit=sha))
+    log.wait(key="sources", level="error")
+    winnowd.drop(improved(project, "exp-2", 0.95))
+    log.wait(experiment="exp-2", decision="promoted")
+    away.rename(place)
+    winnowd.process.send_signal(signal.SIGHUP)
+    log.wait(experiment="exp-1", decision="promoted")
+    assert winnowd.stop() == 0 and set(forge.branches()) == {"experiment/exp-1", "experiment/exp-2"}
+
+
+def test_the_setting_that_opens_a_home_is_named(winnowd):
+    winnowd.configure(sources=["/home/nobody-at-all/model"])
+    status, _, log = winnowd.run("--check-config")
+    assert status == CONFIGURATION
+    assert "ProtectHome= hides it: BindReadOnlyPaths=/home/nobody-at-all/model opens it" in log.text
+
+
+# What holds nothing, but is found.
+
+
+def test_check_config_finds_a_missing_spool(winnowd):
+    winnowd.spool.rmdir()
+    status, said, log = winnowd.run("--check-config")
+    assert status == UNUSABLE and f"spool: {winnowd.spool}" in log.text
+    winnowd.once(status=UNUSABLE)
+
+
+def test_a_textfile_nowhere_is_a_warning(winnowd):
+    winnowd.configure(status={"textfile": str(winnowd.directory / "nowhere/winnowd.prom")})
+    before = sorted(winnowd.directory.rglob("*"))
+    winnowd.write_configuration()
+    status, said, log = winnowd.run("--check-config")
+    assert status == 0 and "warning: status.textfile: " in log.text and "lets winnowd do what it needs" in said
+    assert sorted(set(winnowd.directory.rglob("*")) - {winnowd.file}) == before, "it touched something"
+    assert winnowd.once().all(level="warning", msg=lambda text: text.startswith("status could not be written"))
+
+
+# validation.requires.
+
+
+@pytest.fixture
+def service(project):
+    made = StandIn(project, "1.25")
+    yield made
+    made.stop()
+
+
+def test_what_is_required_ends_once_after_a_minute(winnowd, project, service):
+    """69, and the job is still queued: cron's next run takes it up."""
+    clock = Clock(winnowd)
+    winnowd.configure(validation={"requires": [f"{service.gitea.url}/api/v1/version"]}, queue={"retry_for": "1s"})
+    service.gitea.down()
+    winnowd.drop(improved(project))
+    winnowd.write_configuration()
+    winnowd._launch(("--once",), stdout=subprocess.DEVNULL)
+    winnowd.log.wait(experiment="exp-1", attempt=3, reason=lambda text: text.startswith("validation.requires: "))
+    clock.pass_by(61)
+    assert winnowd.ended() == UNREACHABLE and winnowd.log.decisions() == {}
+    service.gitea.up()
+    assert winnowd.once().decisions() == {"exp-1": "promoted"}
+
+
+def test_what_is_required_is_waited_for_and_never_fails(winnowd, project, service):
+    """Longer than queue.retry_for, with the forge well."""
+    winnowd.configure(
+        validation={"requires": [f"{service.gitea.url}/api/v1/version"]}, queue={"retry_for": "1s"},
+    )  # fmt: skip
+    service.gitea.down()
+    winnowd.drop(improved(project))
+    log = winnowd.start()
+    log.wait(experiment="exp-1", step="validate", attempt=4, reason=lambda text: text.startswith("validation.requires: "))
+    service.gitea.up()
+    log.wait(experiment="exp-1", decision="promoted")
+    assert winnowd.stop() == 0 and not log.all(msg="step failed")
