@@ -202,7 +202,7 @@ def test_a_reload_at_every_request(gitea_winnowd, stand_in, gitea, project):
     winnowd.configure(forge={"labels": used[0], "reviewers": ["Alice", "Bob", "Carol"]})
     log = winnowd.start()
     log.wait(msg="forge answers")
-    gitea.faults.add("pass", path=r"/api/v1/repos/.*(labels|pulls|reviewers)", count=None, call=another)
+    gitea.faults.add("pass", path=r"/api/v1/repos/.*(labels|pulls|requested_reviewers)", count=None, call=another)
     winnowd.drop(improved(project))
     log.wait(experiment="exp-1", decision="promoted")
     (pull,) = stand_in.pulls()
