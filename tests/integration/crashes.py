@@ -18,6 +18,7 @@ import subprocess
 
 import harness
 from events import PATIENCE
+from machine import Clock, preload, preloaded
 
 SHIM = r"""
 #define _GNU_SOURCE
@@ -110,13 +111,6 @@ LABELS = r"/issues/[0-9]+/labels$"
 OUTCOMES = {"failing": "failed", "label": "failed", "empty": "rejected", "broken": "rejected"}
 
 
-def build_shim(directory):
-    source, library = pathlib.Path(directory) / "die.c", pathlib.Path(directory) / "die.so"
-    source.write_text(SHIM, encoding="utf-8")
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", str(library), str(source), "-ldl"], check=True)
-    return library
-
-
 @dataclasses.dataclass(frozen=True)
 class Point:
     where: str  # request, git, rename, sync, fork, status
@@ -136,9 +130,9 @@ def new_file(path, *lines):
 
 
 class World:
-    """`kind` is local, 1.15 or 1.25. `shim` is the library of build_shim()."""
+    """`kind` is local, 1.15 or 1.25."""
 
-    def __init__(self, directory, kind, shim=None, programs=("git",)):
+    def __init__(self, directory, kind, programs=("git",)):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.project = harness.Project(self.directory)
@@ -153,7 +147,8 @@ class World:
             forge={"poll": "0s"},
         )
         self.wrapper = self.winnowd.wrapper = harness.Wrapper(self.directory / "wrapper", programs)
-        self.shim, self.died = shim, self.directory / "died"
+        preload(self.winnowd.environment, preloaded(SHIM))
+        self.died = self.directory / "died"
         self.made = 0
         self.expected = {}  # experiment: its decision
         self.files = {}  # name of a dropped file: the one decision on it
@@ -210,11 +205,9 @@ class World:
     def arm(self, point=None):
         """Prepares the forge, the programs and the library for the next life; None: nothing kills."""
         self.wrapper.reset()
-        for name in ("DIE_AT", "DIE_LOG", "LD_PRELOAD"):
-            self.winnowd.environment.pop(name, None)
-        if self.shim and (point is None or point.where in ("rename", "sync", "fork", "status")):
-            self.died.unlink(missing_ok=True)
-            self.winnowd.environment |= {"LD_PRELOAD": str(self.shim), "DIE_LOG": str(self.died)}
+        self.winnowd.environment.pop("DIE_AT", None)
+        self.died.unlink(missing_ok=True)
+        self.winnowd.environment["DIE_LOG"] = str(self.died)
         if self.gitea:
             self.first_request = len(self.gitea.records)
             self.gitea.faults.clear()
@@ -359,6 +352,10 @@ def essence(call):
 
 def suffer(world, scenario, point):
     """One death at the point, one life after it; the sentences about what is broken."""
+    # What is still on its way when the daemon is dead takes its own time, and is waited for; else what was
+    # asked for and never made is given up sooner.
+    late = point.when == "late" or point.where == "fork"
+    world.winnowd.clock.at_pace(1 if late else Clock.PACE).hurry(1 if late else Clock.PACE)
     world.drop(scenario)
     try:
         world.live(point)

@@ -29,6 +29,7 @@ import urllib.parse
 import yaml
 from events import PATIENCE, Log
 from gitea import Gitea
+from machine import Clock
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("WINNOWD") or str(ROOT / "build/daemon/winnowd")
@@ -377,6 +378,7 @@ class Winnowd:
             "log": {"format": "logfmt", "level": "debug", "status_every": "0s"},
         }
         self.environment = {"PATH": PATH, "HOME": str(self.home), "LANG": "C.UTF-8", **SANITIZED, **forge.environment()}
+        self.clock = Clock(self)
         self.wrapper = None
         self.unfinished = False  # a test that leaves a job in the middle says so
         self.process = None
@@ -472,11 +474,11 @@ class Winnowd:
         assert found == status, f"exit status {found}:\n{log.text}"
         return log
 
-    def start(self):
-        """Runs the daemon until stop() or kill(); gives back the log."""
+    def start(self, *arguments):
+        """Runs the daemon until stop() or kill(), or its own end; gives back the log."""
         assert self.process is None or self.process.poll() is not None, "it is running already"
         self.write_configuration()
-        self._launch((), stdout=subprocess.DEVNULL)
+        self._launch(arguments, stdout=subprocess.DEVNULL)
         return self.log
 
     def _launch(self, arguments, stdout):

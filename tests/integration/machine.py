@@ -1,13 +1,16 @@
 """The machine under the daemon, and how a test breaks it: its clock, its disks, its watches.
 
-    Clock   a library put before the daemon's own: sets its clocks, refuses watches. Nothing of it
-            reaches the children, whose environment is the daemon's making
+    Clock   a library put before the daemon's own: makes its pauses short, sets its clocks, refuses
+            watches. Nothing of it reaches the children, whose environment is the daemon's making
     Disk    a small file system, which can be filled up and made read-only; needs root
 
+preloaded() builds such a library, once in a run of the tests, whoever asks for it.
 eventually() waits for what no line of the log and no request tells of.
 """
 
+import atexit
 import contextlib
+import functools
 import mmap
 import os
 import pathlib
@@ -15,19 +18,25 @@ import shutil
 import signal
 import struct
 import subprocess
+import tempfile
 import time
 
 import pytest
+from events import PATIENCE
 
 SOURCE = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -35,32 +44,61 @@ struct orders {
     int64_t wall_ns;        /* added to what a calendar shows */
     int64_t steady_ns;      /* added to what intervals are measured by */
     int64_t refuse_watches; /* the errno, 0: none is refused */
+    int64_t hurries;        /* the calendar gains so many seconds in each second ... */
+    int64_t since_ns;       /* ... from this time of CLOCK_MONOTONIC on */
+    int64_t pace;           /* a pause passes so many times as fast while nothing is under way */
+    int64_t flown_ns;       /* what that has saved, added to both; ours to write */
 };
 
-static volatile struct orders *orders;
+static struct orders *orders;
+/* What is under way: children that were not waited for, connections that are listened to. */
+static pid_t children[64];
+static unsigned char connections[1024];
+
+#define REAL(name) \
+    static __typeof__(&name) real; \
+    if (!real) \
+        real = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
 
 __attribute__((constructor)) static void map_orders(void)
 {
-    int file = open(getenv("WINNOWD_TEST_ORDERS"), O_RDONLY | O_CLOEXEC);
+    const char *path = getenv("WINNOWD_TEST_ORDERS");
+    int file = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
+    void *mapped = file < 0 ? MAP_FAILED : mmap(NULL, sizeof(*orders), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
 
-    orders = mmap(NULL, sizeof(*orders), PROT_READ, MAP_SHARED, file, 0);
-    close(file);
+    if (mapped != MAP_FAILED)
+        orders = mapped;
+    if (file >= 0)
+        close(file);
+}
+
+static int64_t in_ns(const struct timespec *spec)
+{
+    return spec->tv_sec * INT64_C(1000000000) + spec->tv_nsec;
+}
+
+static int real_clock(clockid_t clock, struct timespec *spec)
+{
+    REAL(clock_gettime);
+
+    return real(clock, spec);
 }
 
 int clock_gettime(clockid_t clock, struct timespec *spec)
 {
-    static int (*real)(clockid_t, struct timespec *);
-    int64_t moved, whole;
-    int status;
+    struct timespec steady;
+    int64_t whole;
+    int status = real_clock(clock, spec);
 
-    if (!real)
-        real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
-    status = real(clock, spec);
     if (status != 0 || !orders)
         return status;
-    moved = clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE ? orders->wall_ns
-                                                                     : orders->steady_ns;
-    whole = spec->tv_sec * INT64_C(1000000000) + spec->tv_nsec + moved;
+    whole = in_ns(spec) + __atomic_load_n(&orders->flown_ns, __ATOMIC_RELAXED);
+    if (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE) {
+        real_clock(CLOCK_MONOTONIC, &steady);
+        whole += orders->wall_ns + orders->hurries * (in_ns(&steady) - orders->since_ns);
+    } else {
+        whole += orders->steady_ns;
+    }
     spec->tv_sec = whole / 1000000000;
     spec->tv_nsec = whole % 1000000000;
     return 0;
@@ -88,56 +126,164 @@ time_t time(time_t *value)
 
 int inotify_add_watch(int file, const char *path, uint32_t mask)
 {
-    static int (*real)(int, const char *, uint32_t);
+    REAL(inotify_add_watch);
 
     if (orders && orders->refuse_watches) {
         errno = (int)orders->refuse_watches;
         return -1;
     }
-    if (!real)
-        real = (int (*)(int, const char *, uint32_t))dlsym(RTLD_NEXT, "inotify_add_watch");
     return real(file, path, mask);
+}
+
+pid_t fork(void)
+{
+    REAL(fork);
+    pid_t child = real();
+
+    for (size_t i = 0; child > 0 && i < sizeof(children) / sizeof(*children); i++) {
+        if (children[i] == 0) {
+            children[i] = child;
+            break;
+        }
+    }
+    return child;
+}
+
+pid_t waitpid(pid_t number, int *status, int options)
+{
+    REAL(waitpid);
+    pid_t ended = real(number, status, options);
+
+    for (size_t i = 0; ended > 0 && i < sizeof(children) / sizeof(*children); i++) {
+        if (children[i] == ended)
+            children[i] = 0;
+    }
+    return ended;
+}
+
+int epoll_ctl(int epoll, int action, int file, struct epoll_event *event)
+{
+    REAL(epoll_ctl);
+    struct stat status;
+
+    if (file >= 0 && file < (int)sizeof(connections))
+        connections[file] = action != EPOLL_CTL_DEL && fstat(file, &status) == 0 && S_ISSOCK(status.st_mode);
+    return real(epoll, action, file, event);
+}
+
+static int is_idle(void)
+{
+    for (size_t i = 0; i < sizeof(children) / sizeof(*children); i++) {
+        if (children[i] != 0)
+            return 0;
+    }
+    for (size_t i = 0; i < sizeof(connections); i++) {
+        if (connections[i])
+            return 0;
+    }
+    return 1;
+}
+
+/* A pause that nothing has ended is taken for over sooner than it is. */
+int epoll_pwait(int epoll, struct epoll_event *events, int count, int within_ms, const sigset_t *signals)
+{
+    REAL(epoll_pwait);
+    int found, waited_ms = within_ms;
+
+    if (orders && orders->pace > 1 && within_ms > 0 && is_idle())
+        waited_ms = (int)((within_ms + orders->pace - 1) / orders->pace);
+    found = real(epoll, events, count, waited_ms, signals);
+    if (found == 0 && waited_ms != within_ms)
+        __atomic_fetch_add(&orders->flown_ns, (within_ms - waited_ms) * INT64_C(1000000), __ATOMIC_RELAXED);
+    return found;
+}
+
+int epoll_wait(int epoll, struct epoll_event *events, int count, int within_ms)
+{
+    return epoll_pwait(epoll, events, count, within_ms, NULL);
 }
 """
 SECOND = 10**9
 
 
-def eventually(condition, seconds=20):
+def eventually(condition, seconds=PATIENCE):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s"
         time.sleep(0.02)
 
 
+@functools.cache
+def preloaded(source):
+    """A library of this C source, to stand before others."""
+    compiler = shutil.which("cc") or pytest.skip("there is no C compiler")
+    folder = tempfile.mkdtemp(prefix="winnowd-preloaded.")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    library = f"{folder}/before.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, "-x", "c", "-", "-ldl"],
+                   input=source.encode(), check=True)  # fmt: skip
+    return library
+
+
+def preload(environment, library):
+    """Puts it before what the daemon has, and before what was put there already."""
+    environment["LD_PRELOAD"] = ":".join(filter(None, [library, environment.get("LD_PRELOAD")]))
+    # The sanitizer wants to be the first library, which here it cannot be.
+    options = environment.get("ASAN_OPTIONS")
+    if options is not None and "verify_asan_link_order" not in options:
+        environment["ASAN_OPTIONS"] = f"{options}:verify_asan_link_order=0"
+
+
 class Clock:
-    """Give it to a daemon before it starts: Clock(winnowd)."""
+    """Of one daemon, from its first start on.
+
+    While the daemon has no child and no request under way, its pauses (to try again, to look again, to see
+    whether a file has changed) pass PACE times as fast, on both of its clocks. Deadlines of what is under
+    way are as long as ever, however slow the machine is. A test that is about the length of a pause, or
+    that moves the time itself, says by_hand() first.
+    """
+
+    PACE = 20
 
     def __init__(self, winnowd):
-        compiler = shutil.which("cc") or pytest.skip("there is no C compiler")
-        folder = winnowd.directory / "clock"
-        folder.mkdir()
-        (folder / "clock.c").write_text(SOURCE, encoding="utf-8")
-        library = folder / "clock.so"
-        subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, folder / "clock.c", "-ldl"], check=True)
-        path = folder / "orders"
-        path.write_bytes(bytes(24))
+        path = winnowd.directory / "clock"
+        path.write_bytes(bytes(56))
+        path.chmod(0o666)  # whoever the daemon runs as
         with open(path, "r+b") as file:
-            self._orders = mmap.mmap(file.fileno(), 24)
+            self._orders = mmap.mmap(file.fileno(), 56)
         self._winnowd = winnowd
-        self._wall = self._steady = self._watches = 0
-        winnowd.environment |= {"LD_PRELOAD": str(library), "WINNOWD_TEST_ORDERS": str(path)}
-        # The sanitizer wants to be the first library, which here it cannot be.
-        options = winnowd.environment.get("ASAN_OPTIONS")
-        if options is not None:
-            winnowd.environment["ASAN_OPTIONS"] = f"{options}:verify_asan_link_order=0"
+        self._wall = self._steady = self._watches = self._hurries = self._since = 0
+        self._pace = self.PACE
+        preload(winnowd.environment, preloaded(SOURCE))
+        winnowd.environment["WINNOWD_TEST_ORDERS"] = str(path)
+        self._write()
 
     def _write(self):
-        self._orders[:] = struct.pack("qqq", self._wall, self._steady, self._watches)
+        words = self._wall, self._steady, self._watches, self._hurries, self._since, self._pace
+        self._orders[:48] = struct.pack("6q", *words)  # the last word is the daemon's
+
+    def by_hand(self):
+        """Time passes as it does, and as the test says."""
+        return self.at_pace(1)
+
+    def at_pace(self, times):
+        self._pace = times
+        self._write()
+        return self
 
     def set_back(self, seconds):
         """Somebody sets the calendar; intervals go on as they did."""
         self._wall -= int(seconds * SECOND)
         self._write()
+
+    def hurry(self, times=20):
+        """The calendar alone runs so many times as fast from here on, also while something is under way:
+        what was asked for long ago, and may still come, is soon no longer waited for."""
+        now = time.monotonic_ns()
+        self._wall += self._hurries * (now - self._since)
+        self._hurries, self._since = times - 1, now
+        self._write()
+        return self
 
     def pass_by(self, seconds):
         """So much time has passed for the daemon, which is told to look at the clock."""

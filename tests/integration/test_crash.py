@@ -16,21 +16,16 @@ import harness
 import pytest
 from exhaustive import first_of, sample
 
-WORLDS = 3  # side by side in one test: a lost answer is waited for, and that takes ten seconds
+WORLDS = 3  # side by side in one test: a life waits for the forge more than it works
 SAMPLE = 4  # points, where not all are taken, in two worlds: their first lives cost more than the points
 
 
-@pytest.fixture(scope="session")
-def shim(tmp_path_factory):
-    return crashes.build_shim(tmp_path_factory.mktemp("shim"))
-
-
 @pytest.fixture
-def new_world(tmp_path, the_binary_is_there, shim):
+def new_world(tmp_path, the_binary_is_there):
     made, numbers = [], itertools.count()
 
     def new(kind, scenario="promoted", **more):
-        world = crashes.World(tmp_path / f"world-{next(numbers)}", kind, shim, **more)
+        world = crashes.World(tmp_path / f"world-{next(numbers)}", kind, **more)
         world.refuse_labels(scenario == "label")
         made.append(world)
         return world

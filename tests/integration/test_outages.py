@@ -11,7 +11,6 @@ import harness
 import pytest
 from exhaustive import first_of
 from harness import improved
-from machine import Clock
 
 MOMENTS = {
     "look": {"method": "GET", "path": "git-upload-pack$"},
@@ -142,7 +141,7 @@ def test_retry_after_is_kept_to(winnowd, stand_in, gitea, project):
 
 
 def test_a_retry_after_of_a_year_is_not(winnowd, gitea, project):
-    clock = Clock(winnowd)
+    clock = winnowd.clock.by_hand()
     gitea.faults.add(status=429, headers={"Retry-After": "31536000"}, body="{}", **MOMENTS["label"])
     winnowd.drop(improved(project))
     log = winnowd.start()
@@ -300,7 +299,7 @@ MENDED = ["restart", "reload", "wait"]
 
 @pytest.mark.parametrize("moment, mended", first_of(zip(["look", "branch", "push", "pull", "label"], MENDED * 2), 3))
 def test_the_token_ends_in_the_middle(winnowd, stand_in, gitea, project, moment, mended):
-    clock = Clock(winnowd)
+    clock = winnowd.clock.by_hand()
     good = gitea.token
 
     def revoke(_):
@@ -402,7 +401,7 @@ def test_a_certificate_that_gets_wrong_in_the_middle(project, tmp_path, the_bina
 @pytest.mark.parametrize("step", ["branch", "pull"])
 def test_a_lost_answer_is_waited_for(winnowd, stand_in, gitea, project, step, back):
     """The server is still at work when we stop waiting: it is asked once, and what it makes is adopted."""
-    clock = Clock(winnowd)
+    clock = winnowd.clock.by_hand()
     gitea.faults.add("hang", seconds=3.5, call=lambda _: clock.set_back(back), **MOMENTS[step])
     winnowd.drop(improved(project))
     log = winnowd.start()
@@ -413,7 +412,7 @@ def test_a_lost_answer_is_waited_for(winnowd, stand_in, gitea, project, step, ba
 
 @pytest.mark.parametrize("step", ["branch", "pull"])
 def test_a_lost_request_is_repeated_only_when_it_is_long_lost(winnowd, stand_in, gitea, project, step):
-    clock = Clock(winnowd)
+    clock = winnowd.clock.by_hand()
     gitea.faults.add("close", **MOMENTS[step])
     winnowd.drop(improved(project))
     log = winnowd.start()

@@ -22,6 +22,10 @@ ROOT_BLOCKS = "".join(text for kind, text in BLOCKS if kind == "sh root")
 TREE = ("common", "config", "daemon", "systemd", "tests", "meson.build", "meson_options.txt", "README.md", "LICENSE")
 
 
+# What the same compiler has made of the same text before need not be made again.
+CCACHE = shutil.which("ccache")
+
+
 def block(words):
     (text,) = [text for _, text in BLOCKS if words in text]
     return text
@@ -38,6 +42,14 @@ def copy_of_the_tree(place):
     return place
 
 
+def kept_builds(place):
+    """Variables for a build below `place` by ccache, with its usual store, where it is installed."""
+    if not CCACHE:
+        return {}
+    store = subprocess.run([CCACHE, "--get-config", "cache_dir"], capture_output=True, text=True, check=True).stdout.strip()
+    return {"CC": "ccache cc", "CCACHE_DIR": store, "CCACHE_BASEDIR": str(place), "CCACHE_NOHASHDIR": "1"}
+
+
 class Reader:
     """Somebody who types what README says."""
 
@@ -46,7 +58,7 @@ class Reader:
         self.gitea = gitea
         self.environment = {
             "PATH": harness.PATH, "HOME": str(place.parent), "LANG": "C.UTF-8", "TMPDIR": str(place.parent),
-            **harness.IDENTITY, **harness.SANITIZED, "CFLAGS": "-O0",  # compiled sooner
+            **harness.IDENTITY, **harness.SANITIZED, "CFLAGS": "-O0", **kept_builds(place),  # compiled sooner
         }  # fmt: skip
 
     def type(self, text, typed="", status=0):
@@ -167,7 +179,7 @@ def test_links_lead_somewhere(target):
 def test_what_is_installed_is_what_root_is_told(tmp_path, the_binary_is_there):
     """Installed below a directory, with the prefix of whoever follows README; then uninstalled."""
     build, root = tmp_path / "build", tmp_path / "root"
-    quiet = {"check": True, "capture_output": True, "timeout": 600}
+    quiet = {"check": True, "capture_output": True, "timeout": 600, "env": {**os.environ, **kept_builds(tmp_path)}}
     subprocess.run(["meson", "setup", build, ROOT, "-Doptimization=0"], **quiet)
     subprocess.run(["meson", "install", "-C", build, "--destdir", root], **quiet)
     installed = {f"/{path.relative_to(root)}" for path in root.rglob("*") if path.is_file()}
@@ -188,6 +200,7 @@ def test_what_is_installed_is_what_root_is_told(tmp_path, the_binary_is_there):
     assert program in installed
     tmpfiles = next(path for path in root.rglob("tmpfiles.d/winnowd.conf")).read_text()
     assert "/var/spool/winnowd" in tmpfiles
-    subprocess.run(["ninja", "-C", build, "uninstall"], env={**os.environ, "DESTDIR": str(root)}, **quiet)
+    quiet["env"]["DESTDIR"] = str(root)
+    subprocess.run(["ninja", "-C", build, "uninstall"], **quiet)
     left = {f"/{path.relative_to(root)}" for path in root.rglob("*") if path.is_file()}
     assert left <= {"/etc/winnowd/winnowd.yaml"}, left

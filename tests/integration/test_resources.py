@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 from harness import improved, result
-from machine import Clock, Disk, eventually
+from machine import Disk, eventually
 
 
 def a_gate_of_files(winnowd, then="true"):
@@ -205,7 +205,7 @@ def test_another_spool_under_the_same_name(winnowd, project, how):
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EMFILE], ids=["ENOSPC", "EMFILE"])
 def test_no_watches_left(winnowd, code):
-    clock = Clock(winnowd)
+    clock = winnowd.clock.by_hand()
     clock.refuse_watches(code)
     winnowd.drop(result("exp-1", 1.0))
     log = winnowd.start()
@@ -256,7 +256,7 @@ def test_no_descriptors_left(winnowd, project, forge, step):
 
 
 def test_a_clock_that_is_set_back(winnowd, project, forge):
-    clock = Clock(winnowd)
+    clock = winnowd.clock.by_hand()
     go = a_gate_of_files(winnowd)
     log = winnowd.start()
     winnowd.drop(result("first", 1.0))
