@@ -23,7 +23,7 @@ def content(path, most=1 << 22):
 
 def run(*command):
     try:
-        done = subprocess.run(command, capture_output=True, timeout=20)
+        done = subprocess.run(command, capture_output=True)
         return done.returncode, done.stdout + done.stderr
     except OSError as error:
         return 127, str(error).encode()
@@ -50,8 +50,12 @@ def token_in_proc():
 
 
 def token_in_files():
+    """In the daemon's own places first, where it is: where they can be read there is no need to look on, and
+    how much else lies on the disk does not matter. In the sandbox the other places are as good as empty."""
     found = []
-    for top in [FACTS["directory"], "/etc", "/home", "/root", "/run", "/tmp", "/var/tmp"]:
+    for top in [FACTS["directory"], "/home", "/root", "/run", "/tmp", "/var/tmp"]:
+        if found:
+            break
         for place, _, names in os.walk(top):
             if place.startswith(os.getcwd()):
                 continue

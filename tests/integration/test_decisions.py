@@ -244,6 +244,6 @@ def test_a_real_night_dropped_at_once(winnowd, project, real_logs, name, keeps):
     for number, (value, status, hypothesis) in enumerate(rows):
         winnowd.drop(result(f"row-{number:04}", value, metric=metric, status=status, hypothesis=hypothesis,
                             diff=change.replace("+WIDTH = 65", f"+WIDTH = {65 + number}")))  # fmt: skip
-    decisions = winnowd.once(seconds=120).decisions()
+    decisions = winnowd.once().decisions()
     assert [decisions.get(f"row-{number:04}") for number in range(len(rows))] == expected
     assert len(winnowd.forge.pulls()) == expected.count("promoted")

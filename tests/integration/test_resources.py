@@ -53,7 +53,7 @@ def assert_it_waits_and_goes_on(winnowd, forge, disk, log, waits=lambda text: te
     log.wait(msg=waits)
     assert log.decisions() == {}
     disk.empty()
-    log.wait(experiment="exp-1", decision="promoted", seconds=30)
+    log.wait(experiment="exp-1", decision="promoted")
     assert winnowd.stop() == 0
     assert assert_store_is_whole(winnowd) == {"exp-1": 1}
     assert [pull.head for pull in forge.pulls()] == ["experiment/exp-1"]
@@ -194,7 +194,7 @@ def test_another_spool_under_the_same_name(winnowd, project, how):
     winnowd.spool.mkdir()
     log.wait(msg="spool directory is there")
     winnowd.drop(result("exp-2", 2.0, metric_before=1.0))
-    log.wait(experiment="exp-2", decision="discarded", seconds=10)
+    log.wait(experiment="exp-2", decision="discarded")
     assert winnowd.archived() == ["exp-2.json"]
     go.touch()
     log.wait(experiment="exp-1", decision="promoted")
@@ -213,14 +213,14 @@ def test_no_watches_left(winnowd, code):
     log.wait(experiment="exp-1", decision="baseline")
     winnowd.drop(result("exp-2", 2.0))
     clock.pass_by(31)  # the timer of the full scan
-    log.wait(experiment="exp-2", decision="discarded", seconds=10)
+    log.wait(experiment="exp-2", decision="discarded")
     clock.refuse_watches(0)
     clock.pass_by(31)
     winnowd.drop(result("exp-3", 2.0))
     log.wait(msg="status")
-    log.wait(experiment="exp-3", decision="discarded", seconds=10)
+    log.wait(experiment="exp-3", decision="discarded")
     winnowd.drop(result("exp-4", 2.0))
-    log.wait(experiment="exp-4", decision="discarded", seconds=10)  # watched again
+    log.wait(experiment="exp-4", decision="discarded", seconds=25)  # watched again: sooner than by the timer
     assert len(log.all(level="warning", msg=lambda text: "not watched" in text)) == 1
 
 
@@ -251,7 +251,7 @@ def test_no_descriptors_left(winnowd, project, forge, step):
     assert winnowd.waiting() == ["exp-2.json"] and "exp-1" not in log.decisions()
     limit_descriptors(winnowd, None)
     log.wait(experiment="exp-1", decision="promoted")
-    log.wait(experiment="exp-2", decision="discarded", seconds=40)
+    log.wait(experiment="exp-2", decision="discarded")
     assert [pull.head for pull in forge.pulls()] == ["experiment/exp-1"]
 
 
@@ -268,7 +268,7 @@ def test_a_clock_that_is_set_back(winnowd, project, forge):
     log.wait(experiment="exp-1", decision="promoted")
     log.wait(experiment="exp-2", decision="promoted")
     winnowd.drop(result("exp-3", 0.95), age=3600 + 400)
-    log.wait(experiment="exp-3", decision="discarded", seconds=10)
+    log.wait(experiment="exp-3", decision="discarded")
     assert winnowd.stop() == 0
     assert winnowd.once().decisions() == {}
     assert len(forge.pulls()) == 2
@@ -353,7 +353,7 @@ def test_a_second_daemon_on_the_same_state(winnowd):
     assert status == 74 and str(winnowd.process.pid) in errors and str(winnowd.state) in errors
     assert winnowd.run_beside("--once")[0] == 74
     winnowd.drop(result("exp-2", 2.0))
-    log.wait(experiment="exp-2", decision="discarded", seconds=10)
+    log.wait(experiment="exp-2", decision="discarded")
     winnowd.kill()
     winnowd.drop(result("exp-3", 2.0))
     assert winnowd.once().decisions() == {"exp-3": "discarded"}  # a dead one holds no lock

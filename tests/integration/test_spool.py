@@ -30,12 +30,13 @@ def test_yaml_is_taken_too(winnowd, name):
 
 @pytest.mark.parametrize("in_place", [False, True], ids=["renamed", "in place"])
 def test_an_event_tells_of_a_file(winnowd, in_place):
+    winnowd.clock.by_hand()
     log = winnowd.start()
     winnowd.drop(result("exp-1", 1.0), in_place=in_place)
     log.wait(experiment="exp-1", decision="baseline")
     winnowd.drop(result("exp-2", 1.5), in_place=in_place)
-    # Well below the timer of the full scan: it was the event.
-    log.wait(experiment="exp-2", decision="discarded", seconds=10)
+    # Sooner than the timer of the full scan: it was the event.
+    log.wait(experiment="exp-2", decision="discarded", seconds=25)
 
 
 def test_a_file_in_place_is_taken_when_its_writer_closes_it(winnowd):

@@ -218,7 +218,7 @@ def test_a_server_that_echoes_it(gitea_winnowd, stand_in, project, step, status)
     gitea_winnowd.configure(forge={"reviewers": ["Timmy"]})
     gitea_winnowd.drop(promotable(project))
     gitea_winnowd.write_configuration()
-    _, _, log = gitea_winnowd.run("--once", seconds=100)
+    _, _, log = gitea_winnowd.run("--once")
     assert any(fault.struck for fault in stand_in.gitea.faults), "the server was not asked"
     assert not holds(log.text.encode(), stand_in.token)
     _, said, more = gitea_winnowd.run_beside("--status")
@@ -328,7 +328,7 @@ def test_a_redirect_to_another_host_gets_no_token(gitea_winnowd, stand_in, proje
         )  # fmt: skip
         gitea_winnowd.drop(promotable(project))
         gitea_winnowd.write_configuration()
-        _, _, log = gitea_winnowd.run("--once", seconds=100)
+        _, _, log = gitea_winnowd.run("--once")
         assert any(fault.struck for fault in stand_in.gitea.faults), "the server was not asked"
         # It holds the queue before anything is made, so that there is nothing to wait for.
         assert step != "git" or log.decisions() == {} and not log.all(msg=GAVE_UP)
