@@ -10,6 +10,7 @@
 #include "daemon/forge.h"
 
 #include "common/http.h"
+#include "common/loop.h"
 #include "common/memory.h"
 #include "common/secret.h"
 
@@ -44,6 +45,9 @@ static const char driver[] =
     "    g.forge.branch_written(branch, old, new, 'daemon')\n"
     "    g.ledger.wrote(branch, new)\n"
     "    return new\n"
+    "def caught_up(record):\n"
+    "    g.forge._lagging.clear()\n"
+    "    g.forge._lag_ends = 0\n"
     "print(g.url, flush=True)\n"
     "for line in sys.stdin:\n"
     "    try:\n"
@@ -147,6 +151,20 @@ static inline void make_forge(const char *token)
     fixture.forge = NULL;
     assert_int_equal(
         forge_new(&fixture.forge, &fixture.loop, &fixture.config, fixture.http, token, &error), 0);
+}
+
+/* The linker puts this before the client's own pauses: they are a twentieth of what they are, and told. */
+static uint64_t paused_ms;
+struct operation *__real_loop_after(uv_loop_t *loop, uint64_t delay_ms, loop_callback callback,
+                                    void *data);
+struct operation *__wrap_loop_after(uv_loop_t *loop, uint64_t delay_ms, loop_callback callback,
+                                    void *data);
+
+struct operation *__wrap_loop_after(uv_loop_t *loop, uint64_t delay_ms, loop_callback callback,
+                                    void *data)
+{
+    paused_ms += delay_ms;
+    return __real_loop_after(loop, delay_ms / 20, callback, data);
 }
 
 /* Starts stand-in and client; to be called by each test, since each wants another stand-in. */

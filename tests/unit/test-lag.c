@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #define WORK_MS 120
+#define WAIT_MS 1000 /* longer than a busy machine lets us stand in the middle of anything */
 
 struct fixture {
     uv_loop_t loop;
@@ -60,7 +61,7 @@ static void test_work_in_a_timer_counts(void **state)
     begin(&fixture);
     loop_after(&fixture.loop, 50, work, &fixture);
     finish(&fixture);
-    assert_in_range(fixture.largest, WORK_MS - 2, 10 * WORK_MS);
+    assert_true(fixture.largest >= WORK_MS - 2);
 }
 
 static void on_async(uv_async_t *async)
@@ -81,7 +82,7 @@ static void test_work_for_a_descriptor_counts(void **state)
     async.data = &fixture;
     uv_async_send(&async);
     finish(&fixture);
-    assert_in_range(fixture.largest, WORK_MS - 2, 10 * WORK_MS);
+    assert_true(fixture.largest >= WORK_MS - 2);
 }
 
 static void test_waiting_does_not_count(void **state)
@@ -90,10 +91,10 @@ static void test_waiting_does_not_count(void **state)
 
     (void)state;
     begin(&fixture);
-    loop_after(&fixture.loop, WORK_MS, nothing, NULL);
-    loop_after(&fixture.loop, 2 * WORK_MS, nothing, NULL);
+    loop_after(&fixture.loop, WAIT_MS, nothing, NULL);
+    loop_after(&fixture.loop, WAIT_MS + WORK_MS, nothing, NULL);
     finish(&fixture);
-    assert_in_range(fixture.largest, 0, WORK_MS / 2);
+    assert_in_range(fixture.largest, 0, WAIT_MS / 2);
 }
 
 static void on_signal(uv_signal_t *signal, int number)
@@ -106,7 +107,7 @@ static void on_signal(uv_signal_t *signal, int number)
 static void test_a_wait_that_a_signal_ends_does_not_count(void **state)
 {
     struct fixture fixture;
-    struct itimerval timer = {.it_value = {.tv_usec = WORK_MS * 1000}};
+    struct itimerval timer = {.it_value = {.tv_sec = WAIT_MS / 1000}};
     uv_signal_t signal;
 
     (void)state;
@@ -116,7 +117,7 @@ static void test_a_wait_that_a_signal_ends_does_not_count(void **state)
     loop_after(&fixture.loop, 1, nothing, NULL); /* so that the loop has polled before */
     setitimer(ITIMER_REAL, &timer, NULL);
     finish(&fixture);
-    assert_in_range(fixture.largest, 0, WORK_MS / 2);
+    assert_in_range(fixture.largest, 0, WAIT_MS / 2);
 }
 
 int main(void)
