@@ -113,7 +113,7 @@ static inline bool gone(int pid)
 /* A signal is delivered soon, not at once. */
 static inline bool soon_gone(int pid)
 {
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < 3000; i++) {
         if (gone(pid))
             return true;
         usleep(10000);

@@ -280,7 +280,7 @@ static void test_no_answer_in_time(void **state)
     send_to("POST", "/pulls", "{}", 200, on_answer, &answer);
     wait_for(&answer);
     expect_error(&answer, "POST", "/pulls", "no answer within 0.2 s");
-    assert_in_range((uv_hrtime() - began) / 1000000, 195, 4000);
+    assert_true((uv_hrtime() - began) / 1000000 >= 195);
     answer_clear(&answer);
     send_to("GET", "/", NULL, 200, on_answer, &answer);
     wait_for(&answer);

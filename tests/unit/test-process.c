@@ -158,7 +158,7 @@ static void test_closed_output_is_not_the_end(void **state)
 
     run(&outcome, &(struct process_options){SHELL("exec >&- 2>&-; sleep 0.3; exit 5")});
     assert_int_equal(outcome.result.status, 5);
-    assert_in_range(outcome.result.duration_ms, 300, 10000);
+    assert_true(outcome.result.duration_ms >= 300);
 }
 
 static void test_too_much_output_is_stopped(void **state)
