@@ -6,6 +6,7 @@ import pathlib
 import socket
 import subprocess
 
+import harness
 import pytest
 from harness import result
 
@@ -99,28 +100,35 @@ REJECTED = {
 }
 
 
-@pytest.mark.representative
-@pytest.mark.parametrize("what", REJECTED)
-def test_a_wrong_file_is_rejected_with_its_reason(winnowd, what):
-    winnowd.drop(REJECTED[what], name="wrong.json")
+REJECTED |= {
+    f"id {name!a}": json.dumps(result(name, 1.0))
+    for name in ["", ".a", "-a", "_a", "a b", "a/b", "a..b", "a.", "a.lock", "a~1", "a^", "a:b", "ä", "a" * 101, "a\nb", "@"]
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory, the_binary_is_there):
+    """All of them in one run: what the log and the reason file say of each."""
+    directory = tmp_path_factory.mktemp("refused")
+    winnowd = harness.Winnowd(directory, harness.LocalForge(harness.Project(directory), directory))
+    names = {what: f"wrong-{number}.json" for number, what in enumerate(REJECTED)}
+    for what, name in names.items():
+        winnowd.drop(REJECTED[what], name=name)
     winnowd.drop(result("right", 1.0))
     log = winnowd.once()
     assert log.decisions().get("right") == "baseline"
-    (event,) = log.all(decision="rejected")
-    rejected = winnowd.rejected()
-    assert list(rejected) == ["wrong.json"]
-    assert rejected["wrong.json"].splitlines()[0] == event["reason"]
-    assert winnowd.archived() == ["right.json"]
+    assert winnowd.archived() == ["right.json"] and winnowd.waiting() == []
+    winnowd.check_promises()
+    reasons = winnowd.rejected()
+    return {what: (log.all(decision="rejected", file=name), reasons.get(name)) for what, name in names.items()}
 
 
-@pytest.mark.parametrize(
-    "experiment_id",
-    ["", ".a", "-a", "_a", "a b", "a/b", "a..b", "a.", "a.lock", "a~1", "a^", "a:b", "ä", "a" * 101, "a\nb", "@"],
-)
-def test_an_id_that_cannot_be_a_branch(winnowd, experiment_id):
-    winnowd.drop(json.dumps(result(experiment_id, 1.0)), name="wrong.json")
-    winnowd.once()
-    assert list(winnowd.rejected()) == ["wrong.json"]
+@pytest.mark.representative
+@pytest.mark.xdist_group("refused")
+@pytest.mark.parametrize("what", REJECTED)
+def test_a_wrong_file_is_rejected_with_its_reason(refused, what):
+    (event,), reason = refused[what]
+    assert reason and reason.splitlines()[0] == event["reason"]
 
 
 @pytest.mark.parametrize("experiment_id", ["a", "0", "a" * 100, "A.b-c_d", "a.locked", "1.2.3"])
