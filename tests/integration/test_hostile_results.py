@@ -15,7 +15,7 @@ import zlib
 
 import pytest
 from harness import git, result, tweaked
-from machine import preload, preloaded
+from machine import eventually, preload, preloaded
 
 MEBIBYTE = 1 << 20
 HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e0fff]")
@@ -122,7 +122,7 @@ def test_files_that_are_refused(winnowd, bystanders):
         name = f"wrong-{number}.{ending}"
         winnowd.drop(content, name=name)
         event = log.wait(file=name, decision=True)
-        log.wait_until(lambda name=name: not (winnowd.spool / name).exists(), 5)
+        eventually(lambda name=name: not (winnowd.spool / name).exists())
         reason = event["reason"]
         if event["decision"] != "rejected" or words not in reason or len(reason) > 1000 or HIDDEN.search(reason) or winnowd.rejected().get(name) != reason + "\n":
             wrong.append((what, words, event))
@@ -130,7 +130,8 @@ def test_files_that_are_refused(winnowd, bystanders):
             bystanders.check()
     bystanders.check()
     assert not wrong, "\n".join(map(str, wrong))
-    assert len(winnowd.rejected()) == len(WRONG) and winnowd.waiting() == []
+    eventually(lambda: winnowd.waiting() == [])
+    assert len(winnowd.rejected()) == len(WRONG)
     assert winnowd.archived() == sorted(f"bystander-{number}.json" for number in range(1, bystanders.count + 1))
     assert not log.all(msg="step started")
     assert not (winnowd.directory / "outside.json").exists() and "\x1b" not in log.text
@@ -256,7 +257,7 @@ def test_a_name_that_changes_hands_between_look_and_open(shim, winnowd, bystande
     if what == "other file":
         # What counts is what was opened: its bytes are judged, and it is what moves.
         bystanders.log.wait(experiment="other", decision="baseline")
-        bystanders.log.wait_until(lambda: winnowd.archived() == ["swapped.json"], 10)
+        eventually(lambda: winnowd.archived() == ["swapped.json"])
         (archived,) = winnowd.spool.glob(".archive/*/swapped.json")
         assert json.loads(archived.read_text())["experiment_id"] == "other"
     else:
@@ -287,7 +288,7 @@ def test_names_that_would_write_the_log(winnowd, bystanders):
     assert not bystanders.log.all(decision="promoted")
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f\u202e]", bystanders.log.text)
     assert all("msg=" in line for line in bystanders.log.text.splitlines())
-    assert list(winnowd.rejected()) == [ODD_NAME]
+    eventually(lambda: list(winnowd.rejected()) == [ODD_NAME])
 
 
 # Patches.

@@ -383,6 +383,7 @@ def test_a_wrong_certificate_holds_the_queue(project, tmp_path, the_binary_is_th
     if kind is True:
         assert "forge.ca_file" in down["reason"]
     log.wait(experiment="exp-1", msg="result queued")
+    eventually(lambda: winnowd.waiting() == [])
     assert winnowd.stop() == 0
     assert log.all(msg="step started") == [] and log.decisions() == {}
     assert winnowd.archived() == ["exp-1.json"]

@@ -44,7 +44,8 @@ def test_no_room_for_the_store(winnowd, project):
         disk.empty()
         for number in range(1, 9):
             log.wait(experiment=f"exp-{number}", decision="discarded")
-        assert winnowd.waiting() == [] and len(winnowd.archived()) == 9
+        eventually(lambda: winnowd.waiting() == [])
+        assert len(winnowd.archived()) == 9
         assert winnowd.stop() == 0
         assert set(assert_store_is_whole(winnowd).values()) == {1}
 
@@ -195,7 +196,7 @@ def test_another_spool_under_the_same_name(winnowd, project, how):
     log.wait(msg="spool directory is there")
     winnowd.drop(result("exp-2", 2.0, metric_before=1.0))
     log.wait(experiment="exp-2", decision="discarded")
-    assert winnowd.archived() == ["exp-2.json"]
+    eventually(lambda: winnowd.archived() == ["exp-2.json"])
     go.touch()
     log.wait(experiment="exp-1", decision="promoted")
 

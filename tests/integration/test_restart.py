@@ -45,6 +45,7 @@ def test_a_queue_survives(winnowd, project, forge):
     winnowd.drop(result("exp-2", 0.8, diff=project.tweak(DEPTH=13)))
     winnowd.drop(result("exp-3", 2.0, **IMPROVED))
     log.wait(experiment="exp-3", decision="discarded")
+    eventually(lambda: winnowd.waiting() == [])
     winnowd.kill()
     assert winnowd.archived() == ["exp-1.json", "exp-2.json", "exp-3.json"]
     go.touch()
