@@ -11,19 +11,29 @@ import pytest
 from harness import improved
 
 
+GAVE_UP = "gave up: a minute without progress"
+
+
 def assert_promoted_once(forge):
     (pull,) = forge.pulls()
     assert pull.state == "open"
     assert forge.branches() == {pull.head: pull.sha}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("stand_in", ["1.25"], indirect=True)
 def test_once_gives_up_on_a_forge_that_stays_away(gitea_winnowd, stand_in, project):
+    clock = gitea_winnowd.clock.by_hand()
     stand_in.gitea.down()
     gitea_winnowd.drop(improved(project))
-    log = gitea_winnowd.once(status=69, seconds=100)
-    assert "exp-1" not in log.decisions()
+    log = gitea_winnowd.start("--once")
+    log.wait(experiment="exp-1", msg="result queued")
+    log.wait(msg="forge cannot be used now; jobs wait")
+    clock.pass_by(55)
+    log.wait(msg="status")
+    assert gitea_winnowd.process.poll() is None and not log.all(msg=GAVE_UP)
+    clock.pass_by(10)
+    assert gitea_winnowd.ended() == 69
+    assert log.all(msg=GAVE_UP) and "exp-1" not in log.decisions()
     assert gitea_winnowd.archived() == ["exp-1.json"]
     stand_in.gitea.up()
     assert gitea_winnowd.once().decisions() == {"exp-1": "promoted"}

@@ -114,8 +114,8 @@ def test_the_status_of_a_running_validation(winnowd, manager, project):
     said = manager.wait("STATUS", lambda text: text.startswith("validating exp-1"))
     assert re.fullmatch(r"validating exp-1 \(sleep, \d+s\), 1 waiting, 0 pull requests open", said)
     # Its age grows while somebody looks.
-    winnowd.clock.pass_by(3600)
-    manager.wait("STATUS", lambda text: re.match(r"validating exp-1 \(sleep, 1h", text))
+    winnowd.clock.pass_by(20)  # less than any deadline
+    manager.wait("STATUS", lambda text: re.match(r"validating exp-1 \(sleep, [2-9]\ds", text))
 
 
 def test_the_status_at_the_end_names_the_last_pull_request(winnowd, manager, project):
