@@ -1,3 +1,5 @@
+/* Promise: no configuration, whatever its bytes, breaks a bound or is refused without a reason. */
+
 /*
  * Any bytes as a configuration. What is refused says where and why, in words that can be shown; what
  * is taken keeps the bounds that the rest of the daemon relies on, and is read the same again.

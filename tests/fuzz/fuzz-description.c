@@ -1,3 +1,5 @@
+/* Promise: foreign text, whatever its bytes, is inert and within the bounds of its place. */
+
 /*
  * Any bytes in every place of a pull request that foreign text can come to. The documents stay within
  * their bounds, are readable text, and hold our own comment and trailers once.

@@ -1,3 +1,5 @@
+/* Promise: no list of changed files leads out of the tree or past what is protected. */
+
 /*
  * Any bytes as git's list of changed files with their statistics. What passes every check stands below
  * the top of the tree, out of .git and out of the way of the tests' orders, by rules that are written

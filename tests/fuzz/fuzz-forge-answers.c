@@ -1,3 +1,5 @@
+/* Promise: no answer of a forge harms the daemon. */
+
 /*
  * Whatever a forge may answer: the first byte chooses the status, the rest is the body.
  */

@@ -1,3 +1,5 @@
+/* Promise: no header of an answer breaks a bound. */
+
 /*
  * Any bytes as the header of an answer, line by line. What is made out of it stays within its bounds, and
  * an answer that begins anew remembers nothing.

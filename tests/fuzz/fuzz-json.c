@@ -1,3 +1,5 @@
+/* Promise: what is taken as JSON is JSON, and means the same to every reader. */
+
 /*
  * Any bytes as JSON. What is taken must be taken by json-c too, and must come out of it as a document
  * that is taken again and means the same.

@@ -1,3 +1,5 @@
+/* Promise: no result file, whatever its bytes, breaks a bound or is refused without a reason. */
+
 /*
  * Any bytes as a result file, in both formats. What is taken keeps every bound; what is refused says why.
  */

@@ -1,3 +1,5 @@
+/* Promise: orders to tox that a change brings are seen, whatever else the file holds. */
+
 /*
  * Any bytes as a pyproject.toml and a setup.cfg that a change alters: whatever stands in the file,
  * orders for tox that are written into it are seen.

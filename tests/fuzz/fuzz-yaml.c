@@ -1,3 +1,5 @@
+/* Promise: what is taken as YAML is within its bounds and knows its lines. */
+
 /*
  * Any bytes as YAML. What is taken holds only objects, arrays, strings and nulls, no deeper and no
  * more of them than allowed, and knows the line of each.

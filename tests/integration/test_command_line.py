@@ -1,4 +1,7 @@
-"""The command line: what it takes, what it says, how it ends."""
+"""Promise: the command line takes, says and ends with what its page promises.
+
+The command line: what it takes, what it says, how it ends.
+"""
 
 import signal
 

@@ -1,4 +1,7 @@
-"""The configuration: every error of a file in one go, with its place; the environment's word."""
+"""Promise: every error of a configuration is named in one go, with its place; the environment has its say.
+
+The configuration: every error of a file in one go, with its place; the environment's word.
+"""
 
 import pytest
 import yaml

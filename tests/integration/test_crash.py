@@ -1,4 +1,6 @@
-"""kill -9 before and after every request, every git, tox, every file move: nothing lost, nothing orphaned.
+"""Promise: nothing is lost, doubled or orphaned by kill -9 before or after any request, git, tox or file move.
+
+kill -9 before and after every request, every git, tox, every file move: nothing lost, nothing orphaned.
 
 A life without a death tells where there is something to die at; then the daemon dies at each of these
 places (without --exhaustive: at some, from the first to the last), with a result of its own for each, and

@@ -1,4 +1,6 @@
-"""What a pull request's texts become once a Markdown renderer, a forge and git have read them.
+"""Promise: foreign text in a pull request stays inert, whatever a renderer, a forge or git makes of it.
+
+What a pull request's texts become once a Markdown renderer, a forge and git have read them.
 
 The body is rendered, and then looked at as a forge looks at it: Gitea goes over the text outside of code
 and makes links of mentions, references, hashes, addresses and emoji. Nothing may be left there for it.

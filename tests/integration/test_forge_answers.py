@@ -1,4 +1,7 @@
-"""What a forge answers to the calls that the daemon makes, and to those near them: the stand-in of the newer kind says what a real Gitea says."""
+"""Promise: the stand-in of the newer kind answers what a real Gitea answers.
+
+What a forge answers to the calls that the daemon makes, and to those near them: the stand-in of the newer kind says what a real Gitea says.
+"""
 
 import base64
 import http.client

@@ -1,4 +1,6 @@
-"""Where a Gitea is and how one gets in: addresses, certificates, tokens, what --check-config says of it; when --once gives up.
+"""Promise: a Gitea wherever it stands, however it goes away, is used as configured.
+
+Where a Gitea is and how one gets in: addresses, certificates, tokens, what --check-config says of it; when --once gives up.
 
 A promotion, its undos, answers that are lost and kills are in test_promotion.py, outages in test_outages.py,
 what others do in test_others_hands.py; what each answer means in tests/unit/test-forge-gitea*.c.

@@ -1,4 +1,6 @@
-"""The stand-in's answers against what is known of Gitea's: what no test of the daemon would miss.
+"""Promise: the stand-in answers as Gitea is known to, so that tests may lean on it.
+
+The stand-in's answers against what is known of Gitea's: what no test of the daemon would miss.
 
 A stand-in that is too kind makes tests agree that should not. Beside a real Gitea it is held by
 test_forge_answers.py and whatever takes any_gitea; its moods by tests/unit/test-forge-gitea*.c (lag, pages,

@@ -1,4 +1,6 @@
-"""What the daemon may do at a forge, seen from outside: everything that was asked of it is on record.
+"""Promise: the daemon does nothing at a forge but what it may.
+
+What the daemon may do at a forge, seen from outside: everything that was asked of it is on record.
 
 The fixtures of every other test look through these records, too (proxy/governed.py): no issue, no write to
 the base, no force, nothing outside the prefix. Here is what would make it do so, and what it says to that.

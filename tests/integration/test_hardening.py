@@ -1,4 +1,7 @@
-"""What the compiler and the linker did for the binary, read from the binary itself."""
+"""Promise: the binary is built with what compiler and linker can do against attacks.
+
+What the compiler and the linker did for the binary, read from the binary itself.
+"""
 
 import json
 import os

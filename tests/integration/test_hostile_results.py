@@ -1,4 +1,6 @@
-"""Result files and patches as an attacker would write them, dropped into a daemon that runs.
+"""Promise: no result file or patch, however hostile, harms anything but itself.
+
+Result files and patches as an attacker would write them, dropped into a daemon that runs.
 
 Each is decided, the reason names its file and what is wrong with it, and nothing else is disturbed: what
 is dropped beside it gets its decision, what lies outside of the spool stays as it was.

@@ -1,5 +1,8 @@
-"""What is written of winnowd against what it is: no key, flag, default, exit status or event in one
-place that is missing in another. The sources of truth are read by tables.py."""
+"""Promise: what is written of winnowd is what it is.
+
+What is written of winnowd against what it is: no key, flag, default, exit status or event in one
+place that is missing in another. The sources of truth are read by tables.py.
+"""
 
 import re
 
@@ -160,3 +163,12 @@ def test_keys_in_readme_exist():
     told = set(re.findall(rf"`((?:{'|'.join(groups)})\.[a-z_.]+)`", page("README.md")))
     files = {name for name in told if (ROOT / name.replace(".", "/", 1)).exists()}
     assert told - files <= set(all_keys())
+
+
+@pytest.mark.parametrize("pattern", ["integration/test_*.py", "unit/test-*.c", "fuzz/fuzz-*.c"])
+def test_every_test_says_in_its_first_line_which_promise_it_holds(pattern):
+    first = {path.name: path.read_text(encoding="utf-8").split("\n", 1)[0] for path in (harness.ROOT / "tests").glob(pattern)}
+    assert first
+    for name, line in first.items():
+        begin, end = ('"""', "") if name.endswith(".py") else ("/* ", " */")
+        assert line.startswith(f"{begin}Promise: ") and line.endswith(f".{end}"), f"{name}: {line}"

@@ -1,4 +1,7 @@
-"""Who includes whom: daemon/README.md says who may, in tables that are read here, and the code is held to them."""
+"""Promise: includes point one way.
+
+Who includes whom: daemon/README.md says who may, in tables that are read here, and the code is held to them.
+"""
 
 import fnmatch
 import pathlib

@@ -1,4 +1,6 @@
-"""Night after night, what a loop of experiments leaves becomes the right pull requests, and nothing gets lost.
+"""Promise: night after night, what a loop of experiments leaves becomes the right pull requests.
+
+Night after night, what a loop of experiments leaves becomes the right pull requests, and nothing gets lost.
 
 The project is as real ones are (series.py): each experiment is a commit on top of the last one that was kept, and all
 of them change the same few lines or their neighbours. In the morning a reviewer (reviewer.py) merges and closes.

@@ -1,4 +1,7 @@
-"""What the service manager is told: readiness, status, watchdog, reloads, the end."""
+"""Promise: the service manager is told the truth about readiness, status, reloads and the end.
+
+What the service manager is told: readiness, status, watchdog, reloads, the end.
+"""
 
 import datetime
 import os

@@ -1,4 +1,7 @@
-"""What an operator reads and types beside the log: catalog, explanations, completion, reloads."""
+"""Promise: an operator finds an explanation for everything, and can have one before anything is done.
+
+What an operator reads and types beside the log: catalog, explanations, completion, reloads.
+"""
 
 import json
 import os

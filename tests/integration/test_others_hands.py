@@ -1,4 +1,7 @@
-"""What persons do at the forge while a job runs: theirs is never undone, and never taken for ours."""
+"""Promise: what persons do at the forge is never undone, and never taken for ours.
+
+What persons do at the forge while a job runs: theirs is never undone, and never taken for ours.
+"""
 
 import dataclasses
 import signal

@@ -1,4 +1,6 @@
-"""A pull request as a reviewer sees it on a phone: drawn by Chromium, with the forge's own chart library.
+"""Promise: a reviewer can read a pull request on a phone.
+
+A pull request as a reviewer sees it on a phone: drawn by Chromium, with the forge's own chart library.
 
 Needs `chromium` on the PATH, and WINNOWD_NODE_MODULES: a directory with the npm packages mermaid and
 marked in it, made anywhere by `npm install --ignore-scripts mermaid marked`. Without either it is

@@ -1,4 +1,7 @@
-"""The whole job, on the stand-in and on a real Gitea alike: from a result to a pull request, every undo of it, what others do meanwhile, a kill -9 in the middle."""
+"""Promise: a promotion at a Gitea is whole, or leaves nothing behind, at a real one as at the stand-in.
+
+The whole job, on the stand-in and on a real Gitea alike: from a result to a pull request, every undo of it, what others do meanwhile, a kill -9 in the middle.
+"""
 
 import harness
 import pytest

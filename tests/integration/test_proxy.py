@@ -1,4 +1,7 @@
-"""The proxy in front of the forge: faults show as they are named, and nothing that is asked goes unrecorded."""
+"""Promise: a fault shows as it is named, and nothing that is asked goes unrecorded.
+
+The proxy in front of the forge: faults show as they are named, and nothing that is asked goes unrecorded.
+"""
 
 import http.client
 import os

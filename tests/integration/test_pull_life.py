@@ -1,4 +1,7 @@
-"""What becomes of a pull request after its job, and of what was decided because of it; which goes first."""
+"""Promise: what becomes of a pull request counts for what was decided because of it.
+
+What becomes of a pull request after its job, and of what was decided because of it; which goes first.
+"""
 
 import contextlib
 import fcntl

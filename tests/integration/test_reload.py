@@ -1,4 +1,7 @@
-"""SIGHUP: every key that can be reloaded is, at any time, and nothing of the old configuration is left behind."""
+"""Promise: SIGHUP applies every key that can be reloaded, and leaves nothing of the old configuration.
+
+SIGHUP: every key that can be reloaded is, at any time, and nothing of the old configuration is left behind.
+"""
 
 import contextlib
 import http.server

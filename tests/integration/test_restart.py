@@ -1,4 +1,7 @@
-"""Restarts and crashes: nothing is lost, nothing is done twice."""
+"""Promise: nothing is lost and nothing is done twice over a restart.
+
+Restarts and crashes: nothing is lost, nothing is done twice.
+"""
 
 import contextlib
 import shutil

@@ -1,4 +1,6 @@
-"""However a night's results arrive, they end in the same decisions.
+"""Promise: however a night's results arrive, they end in the same decisions.
+
+However a night's results arrive, they end in the same decisions.
 
 Series are made at random from a seed. Each is dropped at once with one hand and with four, in quick
 succession while the daemon works, one by one, and at once with the daemon killed in the middle; what

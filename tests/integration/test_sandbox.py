@@ -1,5 +1,8 @@
-"""Code that nobody has read, with and without bubblewrap around it: each attempt fails or is bounded, and
-the job ends right."""
+"""Promise: code under test reaches nothing but its checkout, and what it uses is bounded.
+
+Code that nobody has read, with and without bubblewrap around it: each attempt fails or is bounded, and
+the job ends right.
+"""
 
 import contextlib
 import os

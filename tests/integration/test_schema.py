@@ -1,4 +1,7 @@
-"""The JSON Schemas against the parsers: the same cases, the same verdict."""
+"""Promise: the JSON Schemas and the parsers give the same verdict.
+
+The JSON Schemas against the parsers: the same cases, the same verdict.
+"""
 
 import json
 

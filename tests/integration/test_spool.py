@@ -1,4 +1,7 @@
-"""The spool: what is taken, when, how often, and where it goes."""
+"""Promise: each file of the spool is taken once, when it is whole, and goes where it belongs.
+
+The spool: what is taken, when, how often, and where it goes.
+"""
 
 import json
 import os

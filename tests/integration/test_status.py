@@ -1,4 +1,7 @@
-"""--status and --status --json: beside a running daemon, without one, and after a crash."""
+"""Promise: --status tells how things are, beside a running daemon, without one and after a crash.
+
+--status and --status --json: beside a running daemon, without one, and after a crash.
+"""
 
 import fcntl
 import json

@@ -1,4 +1,6 @@
-"""The token reaches git and the forge, and nothing else: everything that is left behind is searched for it.
+"""Promise: the token reaches git and the forge, and nothing else.
+
+The token reaches git and the forge, and nothing else: everything that is left behind is searched for it.
 
 At the end of each test the fixtures look through the log, the state, the spool and the pull requests, in
 all the forms in which the token travels; here the rest is looked at: processes, errors, other hosts.

@@ -1,3 +1,5 @@
+/* Promise: output of a child is kept within its bounds, to the byte. */
+
 /*
  * The bounds of a capture, byte by byte; that it survives a flood is seen in test-process.
  */

@@ -1,3 +1,5 @@
+/* Promise: a line of a file is shown with its caret at the fault, whatever the file holds. */
+
 /* common/caret: the line with its caret, whatever the file holds. */
 
 #include "common/caret.h"

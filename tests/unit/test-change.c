@@ -1,3 +1,5 @@
+/* Promise: a change that touches what it may not, or leaves the tree, fails. */
+
 /* What a change may do: paths, links, modes, and the parts of files that tox reads. */
 
 #include "common/memory.h"

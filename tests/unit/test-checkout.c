@@ -1,3 +1,5 @@
+/* Promise: nothing that tests start or leave outlives their run. */
+
 #include "daemon/validation/checkout.h"
 #include "tests/unit/validation-fixture.h"
 

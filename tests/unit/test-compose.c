@@ -1,3 +1,5 @@
+/* Promise: a pull request is the whole change that was measured, or the job fails. */
+
 /* One commit of a change on the base: from a diff, from a patch, from a measured commit. */
 
 #include "git-fixture.h"

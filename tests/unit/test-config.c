@@ -1,3 +1,5 @@
+/* Promise: a wrong configuration is refused with file, line, key and what would do. */
+
 #include "config/config.h"
 
 #include "common/memory.h"

@@ -1,3 +1,5 @@
+/* Promise: the token comes from where it is said to be, from a file that others cannot read. */
+
 #include "config/credential.h"
 
 #include "common/memory.h"

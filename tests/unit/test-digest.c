@@ -1,3 +1,5 @@
+/* Promise: a digest is that of SHA-256, for content of any length. */
+
 /* The examples of FIPS 180-4, and lengths around the ends of a block. */
 
 #include "common/digest.h"

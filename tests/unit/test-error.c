@@ -1,3 +1,5 @@
+/* Promise: an error says whether it may pass, in a sentence. */
+
 #include "common/error.h"
 
 #include "common/text.h"

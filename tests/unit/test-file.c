@@ -1,3 +1,5 @@
+/* Promise: files are read, written and removed whole, and no link is followed by mistake. */
+
 #include "common/file.h"
 
 #include "common/memory.h"

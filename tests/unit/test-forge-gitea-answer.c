@@ -1,3 +1,5 @@
+/* Promise: whatever Gitea answers is taken for what it means, or for a fault that passes. */
+
 /*
  * What Gitea answers, as tables: bodies as they were observed, and as nobody should send them.
  */

@@ -1,3 +1,5 @@
+/* Promise: a pull request is opened once, with its labels and reviewers, however Gitea lags. */
+
 /*
  * The Gitea client against the stand-in: pull requests, their labels and reviewers.
  */

@@ -1,3 +1,5 @@
+/* Promise: a bare repository and an outbox are a forge, whatever has been done to them. */
+
 /*
  * The local forge: a real bare repository, an outbox that people and crashes have been at.
  */

@@ -1,3 +1,5 @@
+/* Promise: improved is what is better by more than the thresholds, and nothing else. */
+
 /*
  * The gate as a table. Every row is judged twice, as minimize and, with every sign turned, as maximize.
  */

@@ -1,3 +1,5 @@
+/* Promise: a failure of git that passes by itself is not taken for a final one. */
+
 /*
  * What git's words mean: which failures pass by themselves, and what is shown of them.
  */

@@ -1,3 +1,5 @@
+/* Promise: a pattern of the configuration means what git's :(top,glob) means. */
+
 #include "daemon/repository/glob.h"
 
 #include <setjmp.h>

@@ -1,3 +1,5 @@
+/* Promise: a forge that is down is asked by one probe with growing pauses, not by a storm. */
+
 #include "daemon/health.h"
 
 #include "common/loop.h"

@@ -1,3 +1,5 @@
+/* Promise: header fields mean what they say, and no server breaks a bound with them. */
+
 /*
  * Header fields as servers write them, and as they should not.
  */

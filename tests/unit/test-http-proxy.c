@@ -1,3 +1,5 @@
+/* Promise: what is private goes through no proxy, and no secret through one that could read it. */
+
 /* common/http-proxy: what is private goes through no proxy, and no secret does that it could read. */
 
 #include "common/http-proxy.h"

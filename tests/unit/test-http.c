@@ -1,3 +1,5 @@
+/* Promise: a request ends in one answer or one error, whatever the server does. */
+
 /*
  * Real HTTP over real sockets, against a server that answers, hangs, cuts off, resets and floods.
  */

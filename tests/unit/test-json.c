@@ -1,3 +1,5 @@
+/* Promise: only strict JSON within its bounds is taken. */
+
 #include "common/json.h"
 
 #include "common/memory.h"

@@ -1,3 +1,5 @@
+/* Promise: deferred work is done once, never too soon, and not at all once it is discarded. */
+
 #include "common/loop.h"
 
 #include <setjmp.h>

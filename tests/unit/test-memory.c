@@ -1,3 +1,5 @@
+/* Promise: memory is there, zeroed or copied as asked for, or the program ends. */
+
 #include "common/memory.h"
 
 #include <fcntl.h>

@@ -1,3 +1,5 @@
+/* Promise: a sentence about a result file points to its place. */
+
 /* daemon/place: where a sentence about a result file points to. */
 
 #include "daemon/command-line/place.h"

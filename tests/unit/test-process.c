@@ -1,3 +1,5 @@
+/* Promise: a child's end, output and environment are what they are said to be. */
+
 /*
  * Real children: sh, sleep, cat, python3. What each test fears stands in its name.
  */

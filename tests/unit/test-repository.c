@@ -1,3 +1,5 @@
+/* Promise: only our own branch is pushed to and deleted, and only while it is where we left it. */
+
 /* Looking, pushing, deleting, cloning: everything at the forge, against bare repositories. */
 
 #include "git-fixture.h"

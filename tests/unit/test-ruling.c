@@ -1,3 +1,5 @@
+/* Promise: what no outcome of earlier jobs can change is ruled at once, and the rest waits. */
+
 /*
  * What is ruled on a file at once, and what may pass and is waited for.
  */

@@ -1,3 +1,5 @@
+/* Promise: what tests may see and use is what the configuration says. */
+
 #include "daemon/validation/sandbox.h"
 #include "tests/unit/validation-fixture.h"
 

@@ -1,3 +1,5 @@
+/* Promise: a secret is blotted out of all that is said, in each form in which it travels. */
+
 #include "common/secret.h"
 
 #include "common/memory.h"

@@ -1,3 +1,5 @@
+/* Promise: a decided file moves once, under a name of its own, and its patch with it. */
+
 /*
  * Where files go from the spool: the archive, the rejected ones; and patches, which stay until then.
  */

@@ -1,3 +1,5 @@
+/* Promise: the status shows the facts it was given. */
+
 /* daemon/status and daemon/textfile: what is shown of given facts. */
 
 #include "daemon/status.h"

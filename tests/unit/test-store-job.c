@@ -1,3 +1,5 @@
+/* Promise: a job and all that its undo needs outlive a crash. */
+
 /*
  * The store's jobs and documents, and what it tells to those who only look.
  */

@@ -1,3 +1,5 @@
+/* Promise: frontier and queue are what the decisions make them. */
+
 /*
  * The store's frontier, queue, moves, and what the settling of a pull request does to them.
  */

@@ -1,3 +1,5 @@
+/* Promise: each result has one decision, durable before anything else happens. */
+
 /*
  * The store as a file: opened, refused, locked, full. And its results: added, found, decided.
  */

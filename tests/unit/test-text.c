@@ -1,3 +1,5 @@
+/* Promise: text and numbers are shown as they are, visibly, and never cut inside a character. */
+
 #include "common/text.h"
 
 #include <math.h>

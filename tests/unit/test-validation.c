@@ -1,3 +1,5 @@
+/* Promise: tests run as configured, in a clean environment, and green means tested. */
+
 #include "daemon/validation/environment.h"
 #include "tests/unit/validation-fixture.h"
 

@@ -1,3 +1,5 @@
+/* Promise: only plain YAML within its bounds is taken, and each value knows its line. */
+
 #include "common/yaml.h"
 
 #include "common/memory.h"
