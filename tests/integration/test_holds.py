@@ -1,4 +1,4 @@
-"""What is wrong with the installation holds the queue, naming the key, and is charged to no experiment."""
+"""Promise: what is wrong with the installation holds the queue and is charged to no experiment."""
 
 import os
 import signal
@@ -284,7 +284,7 @@ def service(project):
 
 def test_what_is_required_ends_once_after_a_minute(winnowd, project, service):
     """69, and the job is still queued: cron's next run takes it up."""
-    clock = Clock(winnowd)
+    clock = winnowd.clock.by_hand()
     winnowd.configure(validation={"requires": [f"{service.gitea.url}/api/v1/version"]}, queue={"retry_for": "1s"})
     service.gitea.down()
     winnowd.drop(improved(project))

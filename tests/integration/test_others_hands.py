@@ -303,7 +303,7 @@ def test_another_pull_request_of_that_number_says_nothing(winnowd, stand_in, git
 
 def test_a_pull_request_that_was_deleted_counts_as_closed(winnowd, stand_in, gitea, project):
     """As administrators may do. Within a day its value leaves the frontier, its place is free; its branch stays."""
-    clock = Clock(winnowd)
+    clock = winnowd.clock.by_hand()
     winnowd.configure(forge={"poll": "200ms"}, queue={"max_open_pulls": 1})
     log = winnowd.start()
     winnowd.drop(improved(project, metric_before=1.0))

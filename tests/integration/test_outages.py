@@ -235,7 +235,7 @@ def test_retry_for_ends_it(winnowd, stand_in, gitea, project, moment, step):
 @pytest.mark.parametrize("how", ["off", "clock set ahead"])
 def test_time_in_which_nothing_was_tried_does_not_count(winnowd, stand_in, gitea, project, how):
     """A weekend without power, or a clock that jumps, between one passing fault and the next."""
-    clock = Clock(winnowd)
+    clock = winnowd.clock.by_hand()
     winnowd.configure(queue={"retry_for": "1h"})
     ahead = 200_000 if how == "clock set ahead" else 0
     gitea.faults.add("bad_gateway", **MOMENTS["look"])
@@ -252,7 +252,7 @@ def test_time_in_which_nothing_was_tried_does_not_count(winnowd, stand_in, gitea
 
 
 def test_a_forge_that_is_down_after_a_weekend_is_asked_first(winnowd, stand_in, gitea, project):
-    clock = Clock(winnowd)
+    clock = winnowd.clock.by_hand()
     winnowd.configure(queue={"retry_for": "10m"})
     gitea.faults.add("bad_gateway", call=break_down(gitea), **MOMENTS["look"])
     winnowd.drop(improved(project))
@@ -272,7 +272,7 @@ def test_a_forge_that_is_down_after_a_weekend_is_asked_first(winnowd, stand_in, 
 
 def test_once_after_once_counts(winnowd, stand_in, gitea, project):
     """From cron: the time of each run is added up, and in the end the job fails with the forge's own fault."""
-    clock = Clock(winnowd)
+    clock = winnowd.clock.by_hand()
     winnowd.configure(queue={"retry_for": "100s"})
     gitea.faults.add("bad_gateway", call=break_down(gitea), **MOMENTS["look"])
     winnowd.drop(improved(project))
