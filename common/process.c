@@ -329,13 +329,32 @@ static const char *death_signal_program(void)
     return path;
 }
 
+/* The file that we are; where it was replaced or removed since, as it was. (Not always that: under valgrind it
+ * would be valgrind.) */
+static char *this_program(void)
+{
+    char path[4096];
+    size_t size = sizeof(path);
+
+    if (uv_exepath(path, &size) < 0 || access(path, X_OK) < 0)
+        return memory_copy("/proc/self/exe");
+    return memory_copy(path);
+}
+
+/* Children that end with a daemon that is killed are told by setpriv; our own program tells itself. */
+static bool needs_death_signal(const struct process_options *options)
+{
+    return death_signal_program() && !options->this_program && options->manner != PROCESS_LEFT &&
+           options->manner != PROCESS_OUTLIVES;
+}
+
 /* Free the array only; the strings are borrowed. */
 static char **make_arguments(const char *path, const struct process_options *options)
 {
     const char *const prefix[] = {death_signal_program(), "--pdeathsig",
                                   options->manner == PROCESS_KILLED ? "KILL" : "TERM", "--"};
     const char *const *argv = options->argv;
-    size_t prefixed = prefix[0] && options->manner != PROCESS_LEFT ? 4 : 0;
+    size_t prefixed = needs_death_signal(options) ? 4 : 0;
     size_t count = 0;
     const char **arguments;
 
@@ -344,7 +363,8 @@ static char **make_arguments(const char *path, const struct process_options *opt
     arguments = memory_new_array(prefixed + count + 1, sizeof(*arguments));
     memcpy(arguments, prefix, prefixed * sizeof(*prefix));
     memcpy(arguments + prefixed, argv, count * sizeof(*argv));
-    arguments[prefixed] = path;
+    if (!options->this_program)
+        arguments[prefixed] = path;
     return (char **)arguments;
 }
 
@@ -361,7 +381,7 @@ static int spawn(struct process *process, const struct process_options *options,
     };
     uv_process_options_t spawning = {
         .exit_cb = on_exit_status,
-        .file = arguments[0],
+        .file = options->this_program ? path : arguments[0],
         .args = arguments,
         .env = (char **)(options->environment ? options->environment : nothing),
         .cwd = options->directory,
@@ -384,7 +404,10 @@ static int start(struct process *process, const struct process_options *options)
     const char *name = options->argv[0] ? options->argv[0] : "";
     int status;
 
-    if (program_find(&path, name, options->environment, options->directory, &process->error) < 0)
+    if (options->this_program)
+        path = this_program();
+    else if (program_find(&path, name, options->environment, options->directory, &process->error) <
+             0)
         return -1;
     status = open_pipes(process, descriptors);
     if (status == 0) {
@@ -424,6 +447,8 @@ static void process_discard(struct operation *operation)
         kill(process->pid, SIGTERM);
     if (process->running && process->manner == PROCESS_ASKED_ALL)
         signal_group(process, SIGTERM);
+    if (process->manner == PROCESS_OUTLIVES && process->pid)
+        close_handle(&process->child);
     close_all_but_child(process);
 }
 

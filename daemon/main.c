@@ -10,6 +10,7 @@
 #include "common/text.h"
 #include "config/config.h"
 #include "config/credential.h"
+#include "daemon/background.h"
 #include "daemon/command-line/check.h"
 #include "daemon/command-line/command-line.h"
 #include "daemon/forge.h"
@@ -279,8 +280,11 @@ int main(int argc, char **argv)
 {
     struct arguments arguments;
     struct config *config;
-    int status = command_line_parse(&arguments, argc, argv);
+    int status = background_main(argc, argv);
 
+    if (status >= 0)
+        return status;
+    status = command_line_parse(&arguments, argc, argv);
     if (status >= 0)
         return fflush(stdout) == 0 ? status : EX_IOERR;
     signal(SIGPIPE, SIG_IGN); /* a broken pipe is an error like any other */

@@ -20,6 +20,7 @@
 #include "daemon/repository/git.h"
 #include "daemon/validation/checkout.h"
 #include "daemon/validation/environment.h"
+#include "daemon/validation/remover.h"
 #include "daemon/validation/sandbox.h"
 
 #include <fcntl.h>
@@ -42,6 +43,7 @@ struct validation {
     struct repository *repository;
     struct http *http;
     struct sandbox *sandbox;
+    struct remover *remover;
     char *checkouts; /* without symbolic links, as the sandbox needs it */
     char *logs;
 };
@@ -125,6 +127,7 @@ int validation_new(struct validation **validationp, uv_loop_t *loop, const struc
         return error_set(error, ERROR_TRANSIENT, "%s cannot be reached", checkouts);
     if (sandbox_new(&validation->sandbox, config, error))
         return -1;
+    validation->remover = remover_new(loop, validation->checkouts);
     *validationp = TAKE(validation);
     return 0;
 }
@@ -134,6 +137,7 @@ void validation_free(struct validation *validation)
     if (!validation)
         return;
     sandbox_free(validation->sandbox);
+    remover_free(validation->remover);
     free(validation->checkouts);
     free(validation->logs);
     free(validation);
@@ -153,7 +157,10 @@ int validation_sweep(struct validation *validation, struct error *error)
 {
     CLEANUP_FREE char *sign = git_sign(validation->config);
 
-    return checkout_sweep(validation->checkouts, sign, error);
+    if (checkout_sweep(validation->checkouts, sign, error))
+        return -1;
+    remover_start(validation->remover);
+    return 0;
 }
 
 static void run_free(struct run *run)
@@ -416,6 +423,7 @@ static void on_made(void *data, const struct error *error)
         finish(run, NULL, error);
         return;
     }
+    remover_start(run->validation->remover);
     run->step = repository_clone(run->validation->repository, run->branch, run->commit,
                                  run->checkout.source, on_cloned, run);
 }

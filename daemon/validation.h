@@ -7,7 +7,7 @@
  * whole output goes to <state>/validation/<experiment_id>.log, its last lines are kept. The
  * environment is made from nothing; the code under test gets no credential, no descriptor and no
  * sight of the daemon's own that can be kept from it (see sandbox). What is left of a run after a
- * crash of the daemon, processes included, is removed by validation_sweep().
+ * crash of the daemon is ended and removed by validation_sweep().
  */
 
 #include "common/error.h"
@@ -43,7 +43,7 @@ struct validation_outcome {
  * run has not begun. Permanent error where the sandbox that is demanded does not work. */
 int validation_new(struct validation **validation, uv_loop_t *loop, const struct config *config,
                    struct repository *repository, struct http *http, struct error *error);
-void validation_free(struct validation *validation); /* NULL-safe; runs must be over */
+void validation_free(struct validation *validation); /* NULL-safe; runs must be over; see remover_free() */
 
 /* Whether validation.launcher and validation.command are installed, as far as that can be told without a
  * checkout: a name with a '/' that is not absolute means a file of the repository. The error is permanent
@@ -64,8 +64,8 @@ struct operation *validation_run(struct validation *validation, const char *expe
 struct operation *validation_remove(struct validation *validation, const char *experiment_id,
                                     repository_done_callback callback, void *data);
 
-/* At start: kills what a daemon before us left running in checkouts, and its gits, which might make
- * another one; removes every checkout. */
+/* At start and at the end: kills what a daemon before us left running in checkouts, and its gits, which might
+ * make another one; sets every checkout aside and has it removed in the background. */
 int validation_sweep(struct validation *validation, struct error *error);
 
 /* Whether there is a sandbox. */

@@ -3,6 +3,7 @@
 #include "common/file.h"
 #include "common/memory.h"
 #include "daemon/validation/leftover.h"
+#include "daemon/validation/remover.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -22,6 +23,7 @@ struct checkout checkout_name(const char *parent, const char *experiment_id)
     checkout.home = file_join(checkout.directory, "home");
     checkout.temporary = file_join(checkout.directory, "tmp");
     checkout.begun = file_join(checkout.directory, "begun");
+    checkout.parent = memory_copy(parent);
     checkout.note = memory_format("%s/.%s", parent, experiment_id);
     return checkout;
 }
@@ -33,6 +35,7 @@ void checkout_free(struct checkout *checkout)
     free(checkout->home);
     free(checkout->temporary);
     free(checkout->begun);
+    free(checkout->parent);
     free(checkout->note);
     *checkout = (struct checkout){0};
 }
@@ -50,13 +53,17 @@ struct work {
     struct error error;
 };
 
-/* What has left the process group, where no sandbox ends it, is found by where it works. */
-static int remove_checkout(const struct checkout *checkout, const atomic_bool *stop,
-                           struct error *error)
+/* What has left the process group, where no sandbox ends it, is found by where it works. What a new checkout
+ * meets is only set aside: it may be large. */
+static int remove_checkout(struct work *work, struct error *error)
 {
+    const struct checkout *checkout = &work->checkout;
     CLEANUP(leftover_freep) struct leftover *leftover = leftover_new(checkout->directory);
 
-    if (leftover_kill(leftover, error) || file_remove_tree_until(checkout->directory, stop, error))
+    if (leftover_kill(leftover, error))
+        return -1;
+    if (work->make ? remover_set_aside(checkout->parent, checkout->directory, error)
+                   : file_remove_tree_until(checkout->directory, &work->stop, error))
         return -1;
     if (unlink(checkout->note) && errno != ENOENT)
         return error_set(error, ERROR_TRANSIENT, "%s: %s", checkout->note, strerror(errno));
@@ -74,7 +81,7 @@ static void do_work(uv_work_t *request)
 {
     struct work *work = request->data;
 
-    work->result = remove_checkout(&work->checkout, &work->stop, &work->error);
+    work->result = remove_checkout(work, &work->error);
     if (!work->result && work->make)
         work->result = make_checkout(&work->checkout, &work->error);
 }
@@ -114,6 +121,7 @@ static struct operation *start_work(uv_loop_t *loop, const struct checkout *chec
         .home = memory_copy(checkout->home),
         .temporary = memory_copy(checkout->temporary),
         .begun = memory_copy(checkout->begun),
+        .parent = memory_copy(checkout->parent),
         .note = memory_copy(checkout->note),
     };
     work->make = make;
@@ -161,13 +169,13 @@ static int remove_entry(const char *parent, const char *name, struct error *erro
     CLEANUP_FREE char *path = file_join(parent, name);
 
     if (name[0] != '.')
-        return file_remove_tree(path, error);
+        return remover_set_aside(parent, path, error);
     if (unlink(path) && errno != ENOENT)
         return error_set(error, ERROR_TRANSIENT, "%s: %s", path, strerror(errno));
     return 0;
 }
 
-/* One pass over `parent` either for the notes, to end what they name, or for all, to remove it. */
+/* One pass over `parent` either for the notes, to end what they name, or for all, to set it aside. */
 static int each_entry(const char *parent, struct leftover *leftover, struct error *error)
 {
     CLEANUP(close_directory) DIR *directory = opendir(parent);
@@ -178,7 +186,8 @@ static int each_entry(const char *parent, struct leftover *leftover, struct erro
     if (!directory)
         return error_set(error, error_kind_of_errno(errno), "%s: %s", parent, strerror(errno));
     while ((entry = readdir(directory))) {
-        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") ||
+            !strcmp(entry->d_name, REMOVER_FOLDER))
             continue;
         if (!leftover) {
             if (remove_entry(parent, entry->d_name, error))

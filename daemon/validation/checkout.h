@@ -9,6 +9,7 @@
  *     <state>/checkouts/ID/begun    made by the sandbox, which then lets the tests begin
  *     <state>/checkouts/.ID         which process group runs there: its number, when it began, on
  *                                   which boot. An ID never begins with a dot.
+ *     <state>/checkouts/.removed/   what is left of earlier ones (see remover)
  *
  * A daemon that is killed leaves the tests running, all but their first process. The next one finds
  * them by the note, and by what their environment and working directory say.
@@ -26,6 +27,7 @@ struct checkout {
     char *home;
     char *temporary;
     char *begun;
+    char *parent;
     char *note;
 };
 
@@ -35,7 +37,7 @@ void checkout_free(struct checkout *checkout);
 
 typedef void (*checkout_callback)(void *data, const struct error *error);
 
-/* Ends what runs there, removes what is there and makes the directories anew, all but `source`; off
+/* Ends what runs there, sets what is there aside and makes the directories anew, all but `source`; off
  * the loop. */
 struct operation *checkout_make(uv_loop_t *loop, const struct checkout *checkout,
                                 checkout_callback callback, void *data);
@@ -52,6 +54,6 @@ bool checkout_has_begun(const struct checkout *checkout);
 int checkout_note(const struct checkout *checkout, int id, struct error *error);
 
 /* Kills every process that runs in a checkout below `parent`, or has `variable` (NAME=VALUE) in its
- * environment, and waits for its end, then removes all checkouts. Blocks: for the start of the daemon,
- * before the loop runs. */
+ * environment, and waits for its end, then sets all checkouts aside. Blocks: for the start of the daemon,
+ * before the loop runs, and for its end. */
 int checkout_sweep(const char *parent, const char *variable, struct error *error);

@@ -4,6 +4,8 @@ Restarts and crashes: nothing is lost, nothing is done twice.
 """
 
 import contextlib
+import fcntl
+import os
 import shutil
 import sqlite3
 
@@ -196,3 +198,43 @@ def test_a_thousand_lanes_hide_none(winnowd, project):
             store.execute(RESULT, (f"exp-{number}", f"s{number:04}", "ok", f"{number}.json", number, 0))
         store.execute(RESULT, ("last", "t", "baseline", "last.json", 1, 0))
     assert winnowd.once().decisions() == {"last": "baseline"}
+
+
+# What is large is removed beside the work.
+
+
+@pytest.fixture
+def remover_waits(winnowd):
+    """The child that removes what is left has not ended, as if there were millions of files."""
+    folder = winnowd.state / "checkouts/.removed"
+    folder.mkdir(parents=True)
+    lock = os.open(folder, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    yield folder
+    os.close(lock)
+    eventually(lambda: not folder.exists())
+
+
+@pytest.mark.parametrize("ended", ["kill", "stop"])
+def test_nobody_waits_for_a_large_checkout(winnowd, project, remover_waits, ended):
+    """Neither the start nor the job that needs its name, nor the end."""
+    left = winnowd.state / "checkouts/exp-1/source/left"
+    left.parent.mkdir(parents=True)
+    left.write_text("by an earlier daemon")
+    begun, go = winnowd.directory / "begun", winnowd.directory / "go"
+    script = f"touch new {begun}; while [ ! -e {go} ]; do sleep 0.05; done"
+    winnowd.configure(validation={"command": ["sh", "-c", script], "sandbox": "none"})
+    log = winnowd.start()
+    winnowd.drop(result("exp-1", 0.9, diff=project.tweak(WIDTH=65), **IMPROVED))
+    log.wait(experiment="exp-1", msg="step started", step="validate")
+    eventually(begun.exists)
+    assert (left.parent / "new").exists() and not left.exists()
+    assert (remover_waits / "0/source/left").read_text() == "by an earlier daemon"
+    if ended == "stop":
+        assert winnowd.stop() == 0
+        assert (remover_waits / "1/source/new").exists(), "what the validation left was not set aside"
+    else:
+        winnowd.kill()
+    go.touch()
+    assert winnowd.once().decisions() == {"exp-1": "promoted"}
+    assert (remover_waits / "0/source/left").exists()

@@ -10,6 +10,7 @@
 #include "common/memory.h"
 #include "config/config.h"
 #include "daemon/validation.h"
+#include "tests/unit/background-fixture.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

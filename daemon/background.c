@@ -1,0 +1,45 @@
+#include "daemon/background.h"
+
+#include "daemon/validation/remover.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define NICE           10
+#define IO_WHO_PROCESS 1
+#define IO_CLASS_IDLE  (3 << 13)
+
+static const struct {
+    const char *name;
+    int (*work)(int argc, char **argv);
+    bool outlives; /* goes on when the daemon has ended */
+} works[] = {
+    {REMOVER_PROGRAM, remover_main, true},
+};
+
+/* Where that is forbidden it works all the same. */
+static void stand_back(void)
+{
+    setpriority(PRIO_PROCESS, 0, NICE);
+    syscall(SYS_ioprio_set, IO_WHO_PROCESS, 0, IO_CLASS_IDLE);
+}
+
+int background_main(int argc, char **argv)
+{
+    for (size_t i = 0; argc > 0 && i < sizeof works / sizeof *works; i++) {
+        if (strcmp(argv[0], works[i].name) != 0)
+            continue;
+        signal(SIGPIPE, SIG_IGN); /* who listened may be gone */
+        if (!works[i].outlives)
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+        stand_back();
+        return works[i].work(argc, argv);
+    }
+    return -1;
+}
