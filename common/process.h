@@ -29,12 +29,12 @@ enum process_manner {
     PROCESS_ASKED,     /* trusted: by SIGTERM to itself alone; what it started notices that */
     PROCESS_ASKED_ALL, /* trusted: by SIGTERM to its whole group, where some of it would not notice */
     PROCESS_LEFT,      /* trusted, soon over and not to be interrupted: by itself */
-    PROCESS_OUTLIVES,  /* the same, but a daemon that ends does not wait for it either */
+    PROCESS_OUTLIVES, /* the same, but a daemon that ends does not wait for it either */
 };
 
 struct process_options {
-    const char *const *argv;        /* NULL-terminated; argv[0] is looked up on the PATH below */
-    bool this_program;              /* instead: it is the running program, and argv[0] a name for it */
+    const char *const *argv; /* NULL-terminated; argv[0] is looked up on the PATH below */
+    bool this_program;       /* instead: it is the running program, and argv[0] a name for it */
     const char *const *environment; /* NULL-terminated "NAME=value", the whole of it */
     const char *directory;          /* working directory; NULL: the daemon's */
     enum process_manner manner;

@@ -1,5 +1,6 @@
 #include "daemon/background.h"
 
+#include "daemon/store.h"
 #include "daemon/validation/remover.h"
 
 #include <signal.h>
@@ -21,6 +22,7 @@ static const struct {
     bool outlives; /* goes on when the daemon has ended */
 } works[] = {
     {REMOVER_PROGRAM, remover_main, true},
+    {STORE_CHECK_PROGRAM, store_check_main, false},
 };
 
 /* Where that is forbidden it works all the same. */

@@ -44,6 +44,8 @@
     EVENT(pull_duplicate_closed, "second pull request of the same experiment closed", WARNING, "6a015b665e4a329cdbe7df00cba497dd") \
     EVENT(checkout_left, "checkout could not be removed; the next start does it", WARNING, "5d0a6d0a0c9fd5c8a2a11ce0c1b46c1f") \
     EVENT(store_failed, "store could not be written; trying again", ERROR, "365bf63a6659b55404103017ead492d2") \
+    EVENT(store_damaged, "winnowd ends: the store is damaged", ERROR, "138258cfede1b539a9f7c2fd0d1d2ed5") \
+    EVENT(store_unchecked, "store could not be checked; trying again", WARNING, "f37529e4d26caa41e26559c1e1d11ca3") \
     EVENT(forge_well, "forge answers", INFO, "23961c522970e819ae6f8f356f02bfb4") \
     EVENT(forge_down, "forge cannot be used now; jobs wait", WARNING, "48018f5e186391da6bca5daa475d779c") \
     EVENT(forge_refused, "forge refuses; jobs wait until this is mended", ERROR, "614d292e1f1eabfaa3003324c470d28b") \

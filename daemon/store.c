@@ -15,7 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define STORE_FILE "winnowd.db"
+#define STORE_FILE       "winnowd.db"
+#define CHECKPOINT_PAGES 1000 /* of the log, SQLite's own default */
 
 /* Each entry brings a store from the version of its index to the next; none is ever changed once it
  * was released. `PRAGMA user_version` says where a file stands. */
@@ -171,7 +172,7 @@ static enum error_kind kind_of(int code)
     }
 }
 
-static int set_damaged(struct error *error, const char *path, const char *how)
+int store_set_damaged(struct error *error, const char *path, const char *how)
 {
     return error_set(error, ERROR_PERMANENT,
                      "%s: the store is damaged (%s): move it aside, with its -wal file if there is "
@@ -183,9 +184,10 @@ int store_failed(struct store *store, const char *what, struct error *error)
 {
     int code = sqlite3_extended_errcode(store->database);
 
+    store->damaged = store->damaged || kind_of(code) == ERROR_PERMANENT;
     if (kind_of(code) == ERROR_PERMANENT)
-        return set_damaged(error, sqlite3_db_filename(store->database, "main"),
-                           sqlite3_errmsg(store->database));
+        return store_set_damaged(error, sqlite3_db_filename(store->database, "main"),
+                                 sqlite3_errmsg(store->database));
     return error_set(error, kind_of(code), "store: %s: %s", what, sqlite3_errmsg(store->database));
 }
 
@@ -321,8 +323,10 @@ void store_rollback(struct store *store)
 /* Two locks on one file; no crash leaves either behind. The process's own says who the daemon is.
  * (Nothing else opens this file, as closing it once more would end that lock.) The other one is
  * inherited: a child that was forked just before the daemon was killed holds it until it executes
- * something. To have it is to know that there is none any more which could not be told from us. */
-static int take_lock(struct store *store, const char *state, struct error *error)
+ * something. To have it is to know that there is none any more which could not be told from us. `note` gets
+ * what the last one noted at its end; it is gone from the disk before anything is written to the store. */
+static int take_lock(struct store *store, const char *state, char note[static STORE_NOTE_SIZE],
+                     struct error *error)
 {
     CLEANUP_FREE char *path = file_join(state, STORE_LOCK_FILE);
     char holder[32] = "";
@@ -334,7 +338,9 @@ static int take_lock(struct store *store, const char *state, struct error *error
     if (fcntl(store->lock, F_SETLK, &whole) == 0) {
         while (flock(store->lock, LOCK_EX) < 0 && errno == EINTR)
             ;
-        if (ftruncate(store->lock, 0) < 0 || dprintf(store->lock, "%d\n", (int)getpid()) < 0)
+        (void)!pread(store->lock, note, STORE_NOTE_SIZE - 1, 0);
+        if (ftruncate(store->lock, 0) < 0 || dprintf(store->lock, "%d\n", (int)getpid()) < 0 ||
+            fdatasync(store->lock) < 0)
             return error_set(error, ERROR_PERMANENT, "%s: %s", path, strerror(errno));
         return 0;
     }
@@ -407,25 +413,11 @@ static int prepare_writer(struct store *store, struct error *error)
     return 0;
 }
 
-/* A damaged page may lie where no query of this start would touch it: looked for before anything is
- * written, so that the file stays as it was found. */
-static int check_integrity(struct store *store, struct error *error)
+/* While it is not known to be whole, nothing must write what stands in the log into it, nor remove the log:
+ * somebody may want to save what there is. */
+void store_keep_as_found(struct store *store, bool keep)
 {
-    CLEANUP_RESET sqlite3_stmt *statement = store_query(store, error, "PRAGMA quick_check(1)", "");
-    const char *verdict;
-
-    if (!statement || store_row(store, statement, error) < 0)
-        return -1;
-    verdict = store_text(statement, 0);
-    if (strcmp(verdict, "ok") == 0)
-        return 0;
-    return set_damaged(error, sqlite3_db_filename(store->database, "main"), verdict);
-}
-
-/* While it is not known to be whole, closing must not write what stands in the log into it, nor remove
- * the log: somebody may want to save what there is. */
-static void keep_as_found(struct store *store, bool keep)
-{
+    sqlite3_wal_autocheckpoint(store->database, keep ? 0 : CHECKPOINT_PAGES);
     sqlite3_db_config(store->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, (int)keep, NULL);
 }
 
@@ -438,7 +430,7 @@ static int open_database(struct store *store, const char *path, int flags, struc
         return -1;
     }
     sqlite3_busy_timeout(store->database, flags & SQLITE_OPEN_READONLY ? 2000 : 200);
-    keep_as_found(store, true);
+    store_keep_as_found(store, true);
     if (sqlite3_exec(store->database,
                      "PRAGMA cache_size = -1000; PRAGMA temp_store = MEMORY;"
                      "PRAGMA trusted_schema = OFF;",
@@ -469,7 +461,7 @@ static int make_new(const char *path, struct error *error)
     if (open_database(made, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, error) < 0 ||
         prepare_writer(made, error) < 0)
         return -1;
-    keep_as_found(made, false);
+    store_keep_as_found(made, false);
     return 0;
 }
 
@@ -503,17 +495,29 @@ static int find_or_create(const char *path, struct error *error)
                                : error_set(error, ERROR_PERMANENT, "%s: %s", path, strerror(errno));
     if (status.st_size > 0)
         return 0;
-    return set_damaged(error, path, "it is empty");
+    return store_set_damaged(error, path, "it is empty");
 }
 
+/* A damaged page may lie where no query of this start would touch it. It is looked for before anything is
+ * written, so that the file stays as it was found, unless that would take long. */
 static int open_writer(struct store *store, const char *state, const char *path,
                        struct error *error)
 {
-    if (take_lock(store, state, error) < 0 || find_or_create(path, error) < 0 ||
-        open_database(store, path, SQLITE_OPEN_READWRITE, error) < 0 ||
-        check_integrity(store, error) < 0 || prepare_writer(store, error) < 0)
+    char note[STORE_NOTE_SIZE] = "";
+    bool whole;
+
+    if (take_lock(store, state, note, error) < 0 || find_or_create(path, error) < 0)
         return -1;
-    keep_as_found(store, false);
+    whole = store_is_as_closed(note, path);
+    if (open_database(store, path, SQLITE_OPEN_READWRITE, error) < 0)
+        return -1;
+    store->unchecked = !whole && !store_is_small(path);
+    if (!whole && !store->unchecked && store_check_integrity(store, error) < 0)
+        return -1;
+    if (prepare_writer(store, error) < 0)
+        return -1;
+    store_keep_as_found(store, store->unchecked);
+    store->writing = true;
     return 0;
 }
 
@@ -541,9 +545,14 @@ void store_free(struct store *store)
 {
     if (!store)
         return;
+    CLEANUP_FREE char *path = store->writing
+                                  ? memory_copy(sqlite3_db_filename(store->database, "main"))
+                                  : NULL;
+
     for (int i = 0; i < STORE_STATEMENT_LIMIT; i++)
         sqlite3_finalize(store->statements[i].statement);
-    sqlite3_close(store->database);
+    if (sqlite3_close(store->database) == SQLITE_OK && path && !store->unchecked && !store->damaged)
+        store_note_closed(store->lock, path);
     if (store->lock >= 0)
         close(store->lock);
     free(store);

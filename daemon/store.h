@@ -33,6 +33,16 @@ int store_open(struct store **store, const char *state, bool read_only, struct e
 void store_free(struct store *store);
 void store_freep(struct store **store);
 
+/* After a stop that was not clean a large store is opened without a look at all of it. Until somebody has
+ * looked and said that it can be trusted, nothing is written to the file itself, but to its log. */
+bool store_is_unchecked(const struct store *store);
+void store_trust(struct store *store);
+
+/* That look, for a child (see background.h): prints what is wrong and returns EX_OK, EX_DATAERR for damage,
+ * or EX_IOERR. */
+#define STORE_CHECK_PROGRAM "winnowd-check-store" /* STATE */
+int store_check_main(int argc, char **argv);
+
 int store_begin(struct store *store, struct error *error);
 int store_commit(struct store *store, struct error *error);
 void store_rollback(struct store *store);

@@ -43,7 +43,8 @@ struct validation_outcome {
  * run has not begun. Permanent error where the sandbox that is demanded does not work. */
 int validation_new(struct validation **validation, uv_loop_t *loop, const struct config *config,
                    struct repository *repository, struct http *http, struct error *error);
-void validation_free(struct validation *validation); /* NULL-safe; runs must be over; see remover_free() */
+void validation_free(
+    struct validation *validation); /* NULL-safe; runs must be over; see remover_free() */
 
 /* Whether validation.launcher and validation.command are installed, as far as that can be told without a
  * checkout: a name with a '/' that is not absolute means a file of the repository. The error is permanent

@@ -14,6 +14,7 @@
 #include "daemon/reload.h"
 #include "daemon/status/report.h"
 #include "daemon/status/tally.h"
+#include "daemon/store-check.h"
 
 #include <malloc.h>
 #include <signal.h>
@@ -55,6 +56,7 @@ struct winnowd {
 
     uv_signal_t signals[SIGNAL_COUNT];
     struct operation *once_timer;
+    struct operation *store_check; /* NULL once the store is known to be whole */
 };
 
 /* ---- the end ------------------------------------------------------------------------------------ */
@@ -84,6 +86,7 @@ static void tear_down(struct winnowd *winnowd)
     bool validating = winnowd->validation != NULL;
 
     operation_clear(&winnowd->once_timer);
+    operation_clear(&winnowd->store_check);
     report_free(winnowd->report);
     pulls_free(winnowd->pulls);
     intake_free(winnowd->intake);
@@ -121,7 +124,8 @@ static void end_if_finished(struct winnowd *winnowd)
 {
     enum queue_rest rest;
 
-    if (!winnowd->once || winnowd->stopping || !winnowd->intake || !intake_idle(winnowd->intake))
+    if (!winnowd->once || winnowd->stopping || !winnowd->intake || !intake_idle(winnowd->intake) ||
+        winnowd->store_check)
         return;
     rest = queue_rest(winnowd->queue);
     if (rest == QUEUE_EMPTY) {
@@ -142,7 +146,7 @@ static void on_once_look(void *data)
     uint64_t now = uv_now(&winnowd->loop);
 
     winnowd->once_timer = loop_after(&winnowd->loop, ONCE_LOOK_MS, on_once_look, winnowd);
-    if (work_takes_its_time(winnowd) || intake_patient(winnowd->intake))
+    if (work_takes_its_time(winnowd) || intake_patient(winnowd->intake) || winnowd->store_check)
         winnowd->progress_at = now;
     end_if_finished(winnowd);
     if (now - winnowd->progress_at < ONCE_PATIENCE_MS || winnowd->stopping)
@@ -271,6 +275,19 @@ static void on_health_changed(void *data)
     if (!pulls_looked(winnowd->pulls))
         pulls_look(winnowd->pulls);
     end_if_finished(winnowd);
+}
+
+static void on_store_checked(void *data, const struct error *damage)
+{
+    struct winnowd *winnowd = data;
+
+    winnowd->store_check = NULL;
+    if (damage) {
+        log_event(&event_store_damaged, LOG_TEXT("reason", damage->message));
+        stop(winnowd, EX_IOERR);
+    } else {
+        end_if_finished(winnowd);
+    }
 }
 
 /* ---- signals ------------------------------------------------------------------------------------ */
@@ -438,6 +455,9 @@ int winnowd_run(struct config *config, const char *path, bool once)
     if (status == EX_OK) {
         tell_start(&winnowd);
         winnowd.progress_at = uv_now(&winnowd.loop);
+        if (store_is_unchecked(winnowd.store))
+            winnowd.store_check = store_check(&winnowd.loop, winnowd.store, config->state,
+                                              on_store_checked, &winnowd);
         if (once) {
             winnowd.once_timer = loop_after(&winnowd.loop, ONCE_LOOK_MS, on_once_look, &winnowd);
             pulls_look(winnowd.pulls);

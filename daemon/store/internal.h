@@ -17,7 +17,10 @@
 
 struct store {
     sqlite3 *database;
-    int lock; /* descriptor, -1 for readers */
+    int lock;       /* descriptor, -1 for readers */
+    bool writing;   /* it was opened for that, and found in order */
+    bool unchecked; /* it is not known yet to be whole */
+    bool damaged;   /* it is known not to be */
     struct {
         const char *sql; /* compared as a pointer: every text is a literal */
         sqlite3_stmt *statement;
@@ -27,6 +30,22 @@ struct store {
 /* How a reader opens the database at `path`, as a URI that the caller frees: where nobody writes to it
  * and nothing is left of a crash, so that no file is made beside it. */
 char *store_reader_uri(const char *state, const char *path);
+
+/* Whether the store at `path`, which nobody has open, is as it was when `note` was written; and the writing
+ * of that, in the lock file, when it was closed. */
+#define STORE_NOTE_SIZE 128
+bool store_is_as_closed(const char *note, const char *path);
+void store_note_closed(int lock, const char *path);
+
+/* Whether to look at all of it takes no time worth mentioning, even from a slow disk. */
+#define STORE_SMALL (4LL * 1024 * 1024)
+bool store_is_small(const char *path);
+
+/* Permanent error where something is damaged. Reads all of the store. */
+int store_check_integrity(struct store *store, struct error *error);
+int store_set_damaged(struct error *error, const char *path, const char *how);
+
+void store_keep_as_found(struct store *store, bool keep);
 
 /* Turns SQLite's last error into ours. Returns -1. */
 int store_failed(struct store *store, const char *what, struct error *error);

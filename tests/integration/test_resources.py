@@ -336,6 +336,61 @@ def test_a_damaged_store_is_refused_and_not_touched(winnowd, how, ended):
     assert winnowd.once().decisions() == {"late": "baseline"}
 
 
+def a_large_store(winnowd):
+    """After a stop that was not clean, too large to be looked at before the work begins."""
+    winnowd.drop(result("exp-1", 1.0))
+    winnowd.once()
+    with sqlite3.connect(winnowd.state / "winnowd.db") as store:
+        store.execute("INSERT INTO contents (result, bytes) VALUES (1000000, zeroblob(8000000))")
+    store.close()
+    return winnowd.state / "winnowd.db"
+
+
+def noted_closed(winnowd):
+    return (winnowd.state / "lock").read_text().startswith("closed ")
+
+
+def test_a_large_store_is_looked_at_beside_the_work(winnowd):
+    a_large_store(winnowd)
+    winnowd.drop(result("exp-2", 2.0))
+    log = winnowd.once()
+    assert log.decisions() == {"exp-2": "discarded"}
+    assert noted_closed(winnowd), "it ended before it knew"
+    assert assert_store_is_whole(winnowd) == {"exp-1": 1, "exp-2": 1}
+
+
+@pytest.mark.parametrize("how", ["start", "once"])
+def test_damage_of_a_large_store_stops_the_daemon(winnowd, how):
+    path = a_large_store(winnowd)
+    content = path.read_bytes()
+    middle = len(content) // 8192 * 4096
+    content = content[:middle] + b"\xa5" * 4096 + content[middle + 4096 :]
+    path.write_bytes(content)
+    for _ in range(2):
+        if how == "once":
+            log = winnowd.once(status=74)
+        else:
+            log = winnowd.start()
+            assert winnowd.ended() == 74
+        ended = log.wait(msg="winnowd ends: the store is damaged", level="error")
+        assert str(path) in ended["reason"] and "move it aside" in ended["reason"]
+        assert path.read_bytes() == content
+        assert not noted_closed(winnowd)
+
+
+def test_no_look_at_all_of_the_store_after_a_clean_stop(winnowd):
+    a_large_store(winnowd)
+    winnowd.once()
+    winnowd.start()
+    winnowd.log.wait(msg="forge answers")
+    assert not noted_closed(winnowd), "a crash from here on would go unnoticed"
+    assert winnowd.stop() == 0
+    assert noted_closed(winnowd)
+    winnowd.start().wait(msg="forge answers")
+    winnowd.kill()
+    assert not noted_closed(winnowd)
+
+
 def test_a_store_of_a_newer_version_is_refused_and_not_touched(winnowd):
     winnowd.drop(result("exp-1", 1.0))
     winnowd.once()

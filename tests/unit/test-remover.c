@@ -162,7 +162,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_comes_while_it_works, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_goes_on_without_the_daemon, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_little_is_gone_at_the_end, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_what_cannot_be_set_aside_is_removed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_cannot_be_set_aside_is_removed, set_up,
+                                        tear_down),
     };
 
     signal(SIGPIPE, SIG_IGN);

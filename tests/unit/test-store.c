@@ -241,6 +241,81 @@ static void test_a_damaged_page_and_a_log(void **state)
     check_left_alone(fixture, true);
 }
 
+/* More than what is looked at before the work begins. */
+static void fill_much(struct fixture *fixture)
+{
+    const size_t length = 6 * 1024 * 1024;
+    CLEANUP_FREE char *bytes = memory_new(length);
+    struct store_content content = {.bytes = bytes, .length = length};
+    struct store_result row = row_of("large", 1);
+    int64_t id;
+
+    DONE(store_add(fixture->store, &row, &content, &id, &fixture->error));
+}
+
+/* Adds a result as a daemon that is killed then; its log is left. */
+static void add_and_die(struct fixture *fixture, const char *experiment_id)
+{
+    int status;
+    pid_t child;
+
+    close_store(fixture);
+    child = fork();
+    if (child == 0) {
+        reopen(fixture);
+        add(fixture, experiment_id, 1);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+static void test_a_clean_stop_is_believed(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *path = path_of(fixture, "winnowd.db");
+
+    fill_much(fixture);
+    reopen(fixture);
+    assert_false(store_is_unchecked(fixture->store));
+    close_store(fixture);
+    assert_int_equal(chmod(path, 0600), 0); /* as whatever else touches it */
+    reopen(fixture);
+    assert_true(store_is_unchecked(fixture->store));
+    reopen(fixture);
+    assert_true(store_is_unchecked(fixture->store)); /* nobody has looked yet */
+    store_trust(fixture->store);
+    reopen(fixture);
+    assert_false(store_is_unchecked(fixture->store));
+}
+
+/* Nothing gets into the file itself until it is known to be whole. */
+static void test_an_unclean_stop_of_a_large_store(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *before = NULL;
+    CLEANUP_FREE char *after = NULL;
+    size_t before_length, after_length;
+
+    fill_much(fixture);
+    add_and_die(fixture, "the last");
+    before = read_whole(fixture, "winnowd.db", &before_length);
+    reopen(fixture);
+    assert_true(store_is_unchecked(fixture->store));
+    fill(fixture, 3000);
+    reopen(fixture);
+    after = read_whole(fixture, "winnowd.db", &after_length);
+    assert_int_equal(before_length, after_length);
+    assert_memory_equal(before, after, after_length);
+    store_trust(fixture->store);
+    close_store(fixture);
+    free(after);
+    after = read_whole(fixture, "winnowd.db", &after_length);
+    assert_true(after_length > before_length);
+    reopen(fixture);
+    assert_false(store_is_unchecked(fixture->store));
+}
+
 /* The lock belongs to the process, so that another one has to try. */
 static void refused_elsewhere(struct fixture *fixture, char message[static 1024])
 {
@@ -644,6 +719,8 @@ int main(void)
         STORE_TEST(test_a_damaged_page),
         STORE_TEST(test_a_file_cut_short),
         STORE_TEST(test_a_damaged_page_and_a_log),
+        STORE_TEST(test_a_clean_stop_is_believed),
+        STORE_TEST(test_an_unclean_stop_of_a_large_store),
         STORE_TEST(test_one_writer),
         STORE_TEST(test_a_reader_beside_the_writer),
         STORE_TEST(test_a_snapshot_is_of_one_moment),
