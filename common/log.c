@@ -1,5 +1,6 @@
 #include "common/log.h"
 
+#include "common/log-output.h"
 #include "common/loop.h"
 #include "common/memory.h"
 #include "common/secret.h"
@@ -7,10 +8,13 @@
 
 #include <errno.h>
 #include <math.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,7 +33,9 @@ enum output { OUTPUT_UNKNOWN, OUTPUT_JOURNAL, OUTPUT_LOGFMT, OUTPUT_COLOURS, OUT
 static enum log_level chosen_level = LOG_LEVEL_INFO;
 static enum output output = OUTPUT_UNKNOWN;
 static uint64_t dropped; /* events that could not be written since the last one that could */
-static bool line_open;   /* the last line was written in part only: it has no end yet */
+
+static const struct log_event lines_dropped = {"lines of the log were lost", LOG_LEVEL_WARNING,
+                                               NULL};
 
 static const struct {
     const char *word;
@@ -242,24 +248,6 @@ static void build_line(struct text *line, const struct log_event *event,
     text_append(line, output == OUTPUT_JSON ? "}\n" : "\n");
 }
 
-/* One write, so that lines of several writers do not mix. A line that was cut short gets its end
- * with the next one, which then stands alone. */
-static bool write_line(const struct text *line)
-{
-    CLEANUP_TEXT struct text whole = {0};
-    ssize_t written;
-
-    if (line_open)
-        text_append(&whole, "\n");
-    text_append_bytes(&whole, line->data, line->length);
-    do {
-        written = write(STDERR_FILENO, whole.data, whole.length);
-    } while (written < 0 && errno == EINTR);
-    if (written > 0)
-        line_open = whole.data[written - 1] != '\n';
-    return written == (ssize_t)whole.length;
-}
-
 #ifdef HAVE_SYSTEMD
 #define JOURNAL_FIELDS_MAX 64
 
@@ -297,6 +285,23 @@ static void add_journal_field(struct journal_entry *entry, const struct log_fiel
         add_part(entry, &part);
 }
 
+/* libsystemd waits for a journal that does not read. A connected socket of our own knows whether there is room
+ * in its queue; where there is none such, that is libsystemd's to find out. */
+static bool journal_takes_more(void)
+{
+    static const struct sockaddr_un journal = {AF_UNIX, "/run/systemd/journal/socket"};
+    static int probe = -1;
+    struct pollfd ready = {.events = POLLOUT};
+
+    if (probe < 0)
+        probe = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    /* Anew each time: a journal that was started again has another one at that name. */
+    if (probe < 0 || connect(probe, (const struct sockaddr *)&journal, sizeof(journal)) < 0)
+        return true;
+    ready.fd = probe;
+    return poll(&ready, 1, 0) == 1;
+}
+
 static bool send_to_journal(const struct log_event *event, const struct log_field *fields)
 {
     CLEANUP(free_parts) struct journal_entry entry = {0};
@@ -317,9 +322,27 @@ static bool send_to_journal(const struct log_event *event, const struct log_fiel
     }
     if (dropped > 0)
         add_journal_field(&entry, &(struct log_field)LOG_INTEGER("dropped", (int64_t)dropped));
-    return sd_journal_sendv(entry.parts, entry.count) >= 0;
+    return journal_takes_more() && sd_journal_sendv(entry.parts, entry.count) >= 0;
 }
 #endif
+
+/* Without this, what was lost would be told with the next event, whenever that comes. */
+static void tell_dropped(void)
+{
+    if (dropped > 0)
+        log_event(&lines_dropped);
+}
+
+void log_attach(uv_loop_t *loop)
+{
+    log_output_watch(loop, tell_dropped);
+}
+
+void log_finish(void)
+{
+    log_output_finish();
+    tell_dropped();
+}
 
 void log_write(const struct log_event *event, const struct log_field *fields)
 {
@@ -338,7 +361,7 @@ void log_write(const struct log_event *event, const struct log_field *fields)
 #endif
     {
         build_line(&line, event, fields);
-        written = write_line(&line);
+        written = log_output_write(line.data, line.length);
     }
     dropped = written ? 0 : dropped + 1;
     errno = code;

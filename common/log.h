@@ -5,8 +5,9 @@
  *
  * An event is a constant (what happened, its level, its journal MESSAGE_ID); what varies stands in
  * fields. Field values may hold anything: they are quoted, repaired to valid UTF-8, bounded in
- * length and scrubbed of secrets here. Logging returns nothing and never fails the work: what
- * cannot be written is counted, and the count is told with the next line that can.
+ * length and scrubbed of secrets here. Logging returns nothing, never fails the work and never waits for who
+ * reads: what is not taken now is kept for a while, then lost; what is lost is counted, and the count is told
+ * with the next line that can be written.
  *
  * logfmt: `time=2026-01-31T04:05:06.789Z level=info msg="step ended" experiment=exp-042 step=push`.
  * A value is quoted when it is empty or holds a space, '"', '=', a control character or anything
@@ -19,6 +20,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <uv.h>
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 enum log_format { LOG_FORMAT_AUTO, LOG_FORMAT_JOURNAL, LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON };
@@ -57,6 +59,13 @@ struct log_field {
 /* Chooses level and format; AUTO is the journal where stderr is the journal ($JOURNAL_STREAM), else
  * logfmt, with colours if stderr is a terminal. Before the first call: info, AUTO. */
 void log_configure(enum log_level level, enum log_format format);
+
+/* From here on (NULL: not any more) the loop writes what is kept as soon as it is taken. It is not kept running
+ * by that. */
+void log_attach(uv_loop_t *loop);
+
+/* At the end: writes what is kept, and waits for who reads it for a second at most. */
+void log_finish(void);
 
 /* Whether an event of this level would be written; to spare the work of making its fields. */
 bool log_enabled(enum log_level level);

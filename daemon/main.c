@@ -271,6 +271,16 @@ static void forbid_dumps(void)
         setrlimit(RLIMIT_CORE, &core);
 }
 
+/* Whatever is opened next would get the number of one that is closed, and what is written for people would go
+ * there. */
+static void open_standard_descriptors(void)
+{
+    for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; descriptor++) {
+        if (fcntl(descriptor, F_GETFD) < 0 && open("/dev/null", O_RDWR) != descriptor)
+            _exit(EX_OSERR);
+    }
+}
+
 static bool needs_token(enum command command)
 {
     return command != COMMAND_CHECK_RESULT && command != COMMAND_STATUS;
@@ -280,8 +290,10 @@ int main(int argc, char **argv)
 {
     struct arguments arguments;
     struct config *config;
-    int status = background_main(argc, argv);
+    int status;
 
+    open_standard_descriptors();
+    status = background_main(argc, argv);
     if (status >= 0)
         return status;
     status = command_line_parse(&arguments, argc, argv);

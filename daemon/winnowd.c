@@ -100,6 +100,7 @@ static void tear_down(struct winnowd *winnowd)
     http_free(winnowd->http);
     for (int i = 0; i < SIGNAL_COUNT; i++)
         close_signal(&winnowd->signals[i]);
+    log_attach(NULL);
     uv_run(&winnowd->loop, UV_RUN_DEFAULT);
     uv_loop_close(&winnowd->loop);
     store_free(winnowd->store);
@@ -414,6 +415,7 @@ static int build(struct winnowd *winnowd)
 
     mallopt(M_ARENA_MAX, 1); /* the pool's threads do little: an arena each would be waste */
     uv_loop_init(&winnowd->loop);
+    log_attach(&winnowd->loop);
     watch_signals(winnowd);
     log_configure(winnowd->config->log.level, winnowd->config->log.format);
     if (gethostname(winnowd->host, sizeof(winnowd->host) - 1) < 0)
@@ -469,5 +471,6 @@ int winnowd_run(struct config *config, const char *path, bool once)
     }
     tear_down(&winnowd);
     log_event(&event_stopped, LOG_INTEGER("status", status));
+    log_finish();
     return status;
 }

@@ -3,7 +3,9 @@
 A machine that runs short of something: nothing is lost, and it goes on when there is room again.
 """
 
+import contextlib
 import errno
+import fcntl
 import os
 import resource
 import shutil
@@ -506,3 +508,66 @@ def test_a_private_repository_that_is_damaged_under_a_job(winnowd, project, forg
     winnowd.drop(improved(project, "exp-2", 0.8))
     log.wait(experiment="exp-2", decision="promoted")
     assert set(forge.branches()) == {"experiment/exp-2"}
+
+
+# Descriptors.
+
+
+@pytest.mark.parametrize("closed", [[0], [1], [2], [0, 1, 2]])
+def test_standard_descriptors_that_are_closed(winnowd, forge, closed):
+    """What is opened next would get their numbers, and the log would go into it."""
+    winnowd.drop(improved(forge.project))
+    winnowd.write_configuration()
+    shell = f"exec {' '.join(f'{number}>&-' for number in closed)}; exec \"$@\""
+    ended = subprocess.run(
+        ["/bin/sh", "-c", shell, "sh", *winnowd.command("--once")], env=winnowd.environment, cwd=winnowd.directory,
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    assert (2 in closed) == (ended.stderr == "")
+    assert assert_store_is_whole(winnowd) == {"exp-1": 1}
+    assert [pull.head for pull in forge.pulls()] == ["experiment/exp-1"]
+
+
+@pytest.fixture
+def full_pipe():
+    """Nobody reads it, and it holds no byte more."""
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    os.write(writing, b"x" * 4096)
+    os.set_blocking(reading, False)
+    yield reading, writing
+    os.close(reading)
+    os.close(writing)
+
+
+def test_nobody_reads_the_log(winnowd, full_pipe):
+    """The work goes on, who reads after all misses nothing, and SIGTERM is obeyed."""
+    reading, writing = full_pipe
+    winnowd.write_configuration()
+    process = subprocess.Popen(
+        winnowd.command(), env=winnowd.environment, cwd=winnowd.directory, stdin=subprocess.DEVNULL, stderr=writing,
+    )  # fmt: skip
+    text = bytearray()
+
+    def read():
+        with contextlib.suppress(BlockingIOError):
+            text.extend(os.read(reading, 65536))
+        return b"experiment=exp-19 " in text  # without another event
+
+    try:
+        for number in range(20):
+            winnowd.drop(result(f"exp-{number}", 1.0 + number))
+        eventually(lambda: winnowd.waiting() == [])
+        assert os.get_blocking(writing), "it is shared with others, who do not expect that"
+        eventually(read)
+        assert text.startswith(b"x" * 4096 + b"time=")
+        assert [number for number in range(20) if f"experiment=exp-{number} ".encode() not in text] == []
+        for number in range(20, 60):
+            winnowd.drop(result(f"exp-{number}", 1.0 + number))
+        eventually(lambda: winnowd.waiting() == [])
+        process.terminate()
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        process.wait()
