@@ -105,6 +105,12 @@ struct config {
     } queue;
 
     struct {
+        uint64_t validation_logs_ms; /* 0: for ever; likewise below */
+        uint64_t archive_ms;
+        uint64_t rejected_ms;
+    } keep;
+
+    struct {
         enum log_level level;
         enum log_format format;
         uint64_t status_every_ms; /* 0: never */

@@ -115,6 +115,16 @@ const struct config_key config_keys[] = {
     {"queue.retry_for", CONFIG_DURATION, CONFIG_ZERO, AT(queue.retry_for_ms), .fallback = "24h",
      .minimum = 1, .maximum = 365 * DAY, .help = "how long transient faults are retried"},
 
+    {"keep.validation_logs", CONFIG_DURATION, CONFIG_ZERO, AT(keep.validation_logs_ms),
+     .fallback = "30d", .minimum = HOUR, .maximum = 36500 * DAY,
+     .help = "how long the output of validations is kept; 0: for ever"},
+    {"keep.archive", CONFIG_DURATION, CONFIG_ZERO, AT(keep.archive_ms), .fallback = "0",
+     .minimum = HOUR, .maximum = 36500 * DAY,
+     .help = "how long results are kept in the archive; 0: for ever"},
+    {"keep.rejected", CONFIG_DURATION, CONFIG_ZERO, AT(keep.rejected_ms), .fallback = "0",
+     .minimum = HOUR, .maximum = 36500 * DAY,
+     .help = "how long rejected files are kept; 0: for ever"},
+
     {"log.level", CONFIG_WORD, 0, AT(log.level), .fallback = "info", .words = levels,
      .help = "the least that is logged"},
     {"log.format", CONFIG_WORD, 0, AT(log.format), .fallback = "auto", .words = formats,

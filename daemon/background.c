@@ -1,5 +1,6 @@
 #include "daemon/background.h"
 
+#include "daemon/keep.h"
 #include "daemon/store.h"
 #include "daemon/validation/remover.h"
 
@@ -22,6 +23,7 @@ static const struct {
     bool outlives; /* goes on when the daemon has ended */
 } works[] = {
     {REMOVER_PROGRAM, remover_main, true},
+    {KEEP_PROGRAM, keep_main, false},
     {STORE_CHECK_PROGRAM, store_check_main, false},
 };
 

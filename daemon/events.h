@@ -61,6 +61,8 @@
     EVENT(queue_idle, "nothing left to do", INFO, "90237de7232aa9defed432292ed99a49") \
     EVENT(gave_up, "gave up: a minute without progress", ERROR, "521b55ada989d8e5d645f8997a98714f") \
     EVENT(ended_held, "ends: what is left waits until something is mended", ERROR, "35c8c055645fbac7a226e381fd775f44") \
+    EVENT(kept_no_longer, "old files removed", INFO, "e76088c6acff7fa02d959089a12be55c") \
+    EVENT(keep_failed, "old files could not be looked at; trying again tomorrow", WARNING, "a97d85fcdfe1b3d1818fcfceb56e404d") \
     EVENT(status, "status", INFO, "9e450909a8d12dea1ddfc65e144b2080") \
     EVENT(report_failed, "status could not be written; trying again", WARNING, "44451bc05a7941a1ab206648de7657ab") \
     EVENT(loop_blocked, "the loop was blocked", WARNING, "13d38b6347e37c09f70c349f6dcb6633")

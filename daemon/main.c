@@ -277,7 +277,7 @@ static void open_standard_descriptors(void)
 {
     for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; descriptor++) {
         if (fcntl(descriptor, F_GETFD) < 0 && open("/dev/null", O_RDWR) != descriptor)
-            _exit(EX_OSERR);
+            _exit(EX_IOERR);
     }
 }
 

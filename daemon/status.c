@@ -168,6 +168,7 @@ int status_read(struct status **status, struct store *store, const struct config
 
     made->now_ms = clock_now_ms();
     made->bulletin = *bulletin;
+    keep_read(&made->kept, config->state);
     if (store) {
         if (store_snapshot(store, error) < 0)
             return -1;

@@ -12,6 +12,7 @@
 #include "common/text.h"
 #include "config/config.h"
 #include "daemon/health.h"
+#include "daemon/keep.h"
 #include "daemon/queue.h"
 #include "daemon/status/bulletin.h"
 #include "daemon/store.h"
@@ -71,6 +72,7 @@ struct status {
     size_t frontier_count;
     struct status_decision *decisions; /* newest first */
     size_t decision_count;
+    struct keep_sizes kept;
     struct bulletin bulletin;
 };
 

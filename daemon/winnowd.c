@@ -9,6 +9,7 @@
 #include "daemon/events.h"
 #include "daemon/health.h"
 #include "daemon/intake.h"
+#include "daemon/keep.h"
 #include "daemon/pulls.h"
 #include "daemon/queue.h"
 #include "daemon/reload.h"
@@ -53,6 +54,7 @@ struct winnowd {
     struct pulls *pulls;
     struct tally tally;
     struct report *report;
+    struct keep *keep;
 
     uv_signal_t signals[SIGNAL_COUNT];
     struct operation *once_timer;
@@ -87,6 +89,7 @@ static void tear_down(struct winnowd *winnowd)
 
     operation_clear(&winnowd->once_timer);
     operation_clear(&winnowd->store_check);
+    keep_free(winnowd->keep);
     report_free(winnowd->report);
     pulls_free(winnowd->pulls);
     intake_free(winnowd->intake);
@@ -460,6 +463,8 @@ int winnowd_run(struct config *config, const char *path, bool once)
         if (store_is_unchecked(winnowd.store))
             winnowd.store_check = store_check(&winnowd.loop, winnowd.store, config->state,
                                               on_store_checked, &winnowd);
+        if (!once)
+            winnowd.keep = keep_new(&winnowd.loop, config, KEEP_FIRST_MS);
         if (once) {
             winnowd.once_timer = loop_after(&winnowd.loop, ONCE_LOOK_MS, on_once_look, &winnowd);
             pulls_look(winnowd.pulls);

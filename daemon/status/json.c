@@ -163,6 +163,21 @@ static struct json_object *decisions_of(const struct status *status)
     return decisions;
 }
 
+static struct json_object *kept_of(const struct keep_sizes *kept)
+{
+    struct json_object *object = json_object_new_object();
+
+    put(object, "time", time_or_null(kept->at_ms));
+    for (enum keep_place place = 0; kept->at_ms && place < KEEP_PLACES; place++) {
+        struct json_object *size = json_object_new_object();
+
+        put(size, "files", json_object_new_int64((int64_t)kept->places[place].files));
+        put(size, "bytes", json_object_new_int64((int64_t)kept->places[place].bytes));
+        put(object, keep_name(place), size);
+    }
+    return object;
+}
+
 void status_json(struct text *text, const struct status *status)
 {
     struct json_object *object = json_object_new_object();
@@ -178,6 +193,7 @@ void status_json(struct text *text, const struct status *status)
     put(object, "undo", jobs_of(status, true));
     put(object, "frontier", frontiers_of(status));
     put(object, "decisions", decisions_of(status));
+    put(object, "kept", kept_of(&status->kept));
     text_append(text, json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY |
                                                                  JSON_C_TO_STRING_NOSLASHESCAPE));
     text_append(text, "\n");

@@ -197,6 +197,27 @@ static void append_decision(struct text *text, const struct status_decision *dec
     text_append(text, "\n");
 }
 
+/* "3 files, 1.2 MiB" of each place, as the last look found it. */
+static void append_kept(struct text *text, const struct keep_sizes *kept)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+
+    if (!kept->at_ms)
+        return;
+    text_append(text, "\nkept, as of ");
+    append_time(text, kept->at_ms);
+    text_append(text, "\n");
+    for (enum keep_place place = 0; place < KEEP_PLACES; place++) {
+        double bytes = (double)kept->places[place].bytes;
+        size_t unit = 0;
+
+        for (; bytes >= 1024 && unit < sizeof(units) / sizeof(*units) - 1; unit++)
+            bytes /= 1024;
+        text_append_format(text, "  %-16s  %8" PRIu64 " files  %7.*f %s\n", keep_name(place),
+                           kept->places[place].files, unit > 0, bytes, units[unit]);
+    }
+}
+
 void status_table(struct text *text, const struct status *status, unsigned width)
 {
     append_daemon(text, status);
@@ -214,4 +235,5 @@ void status_table(struct text *text, const struct status *status, unsigned width
         text_append(text, "\nlast decisions\n");
     for (size_t i = 0; i < status->decision_count; i++)
         append_decision(text, &status->decisions[i], width);
+    append_kept(text, &status->kept);
 }

@@ -196,6 +196,22 @@ def test_the_token_is_in_none_of_it(gitea_winnowd):
     assert gitea_winnowd.forge.token not in json.dumps(status)  # and check_promises() looks at the state
 
 
+def test_how_much_is_kept(winnowd):
+    """As the child has found it that looks a minute after the start."""
+    winnowd.drop(result("exp-1", 1.0))
+    winnowd.drop("{", name="bad.json")
+    winnowd.once()
+    assert json.loads(winnowd.run_beside("--status", "--json")[1])["kept"] == {"time": None}
+    assert "kept" not in winnowd.status()
+    child = ["winnowd-sweep", winnowd.state, winnowd.spool, "0", "0", "0"]
+    subprocess.run(child, executable=winnowd.command()[0], check=True, stdout=subprocess.DEVNULL)
+    kept = json.loads(winnowd.run_beside("--status", "--json")[1])["kept"]
+    size = (next((winnowd.spool / ".archive").glob("*/exp-1.json"))).stat().st_size
+    assert kept.pop("time") and kept["archive"] == {"files": 1, "bytes": size}
+    assert kept["validation_logs"] == {"files": 0, "bytes": 0} and kept["rejected"]["files"] == 2
+    assert f"archive                  1 files  {size:7} B" in winnowd.status()
+
+
 def test_a_terminal_has_its_width(winnowd):
     winnowd.drop('{"experiment_id": "' + "x" * 300 + '"}', name="long.json")
     winnowd.once()

@@ -122,6 +122,9 @@ static void test_defaults(void **state)
     assert_int_equal(config->queue.max_open_pulls, 0);
     assert_int_equal(config->queue.order, QUEUE_ORDER_ARRIVAL);
     assert_int_equal(config->queue.retry_for_ms, 86400000);
+    assert_int_equal(config->keep.validation_logs_ms, 2592000000);
+    assert_int_equal(config->keep.archive_ms, 0);
+    assert_int_equal(config->keep.rejected_ms, 0);
     assert_int_equal(config->log.level, LOG_LEVEL_INFO);
     assert_int_equal(config->log.format, LOG_FORMAT_AUTO);
     assert_int_equal(config->log.status_every_ms, 900000);
@@ -196,6 +199,7 @@ static void test_other_keys(void **state)
               "  requires: [\"http://127.0.0.1:11434/api/version?x=1\"]\n"
               "  limits: {memory: 4G, processes: 100, file_size: 1572864, cpu_time: 10m}\n"
               "queue: {parallel: 3, max_open_pulls: 2, order: best, retry_for: 1d}\n"
+              "keep: {validation_logs: 0, archive: 365d, rejected: 1h}\n"
               "log: {level: debug, format: json, status_every: 0}\n");
 
     assert_list(&config->change.protect, "");
@@ -219,6 +223,9 @@ static void test_other_keys(void **state)
     assert_int_equal(config->queue.max_open_pulls, 2);
     assert_int_equal(config->queue.order, QUEUE_ORDER_BEST);
     assert_int_equal(config->queue.retry_for_ms, 86400000);
+    assert_int_equal(config->keep.validation_logs_ms, 0);
+    assert_int_equal(config->keep.archive_ms, 31536000000);
+    assert_int_equal(config->keep.rejected_ms, 3600000);
     assert_int_equal(config->log.level, LOG_LEVEL_DEBUG);
     assert_int_equal(config->log.format, LOG_FORMAT_JSON);
     assert_int_equal(config->log.status_every_ms, 0);
@@ -333,7 +340,7 @@ static void test_unknown_keys(void **state)
                                           "format, status_every would do");
     assert_refused("log.level: info",
                    "f.yaml:1:1: log.level: unknown key, one of spool, state, "
-                   "forge, sources, change, validation, queue, log, status, metrics "
+                   "forge, sources, change, validation, queue, keep, log, status, metrics "
                    "would do");
     assert_refused("log: info", "f.yaml:1:6: log: found no keys, a group of keys with values would "
                                 "do");

@@ -1,0 +1,235 @@
+#include "daemon/keep.h"
+
+#include "common/file.h"
+#include "common/loop.h"
+#include "common/memory.h"
+#include "common/process.h"
+#include "common/text.h"
+#include "daemon/events.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define DAY_MS     ((uint64_t)24 * 60 * 60 * 1000)
+#define NOTE       "kept"
+#define NOTE_LIMIT 4096
+#define SAID_LIMIT 256 /* bytes that a child prints */
+
+struct keep {
+    uv_loop_t *loop;
+    const struct config *config;
+    struct operation *step; /* the wait, or the child */
+};
+
+static const struct {
+    const char *name;
+    bool in_spool; /* else in the state */
+    const char *directory;
+    bool days; /* with a directory for each day */
+} places[KEEP_PLACES] = {
+    [KEEP_VALIDATION_LOGS] = {"validation_logs", false, "validation", false},
+    [KEEP_ARCHIVE] = {"archive", true, ".archive", true},
+    [KEEP_REJECTED] = {"rejected", true, ".rejected", false},
+};
+
+const char *keep_name(enum keep_place place)
+{
+    return places[place].name;
+}
+
+/* ---- the child ---------------------------------------------------------------------------------- */
+
+struct sweep {
+    int64_t before_ms; /* what has been there since before that goes; 0: nothing */
+    uint64_t files, bytes;
+    uint64_t removed;
+};
+
+/* Who moves a file keeps the time of its content, but not the time of the move. */
+static bool is_old(const struct sweep *sweep, const struct timespec *since)
+{
+    return (int64_t)since->tv_sec * 1000 + since->tv_nsec / 1000000 < sweep->before_ms;
+}
+
+static int sweep_directory(struct sweep *sweep, int parent, const char *name, bool days);
+
+static int sweep_entry(struct sweep *sweep, int directory, const char *name, bool days)
+{
+    struct stat status;
+
+    if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT ? 0 : -1;
+    if (S_ISDIR(status.st_mode)) {
+        if (!days)
+            return 0; /* none of ours */
+        if (sweep_directory(sweep, directory, name, false) < 0)
+            return -1;
+        /* One of today's may be about to be used, and none that is used is empty. */
+        if (is_old(sweep, &status.st_mtim))
+            unlinkat(directory, name, AT_REMOVEDIR);
+        return 0;
+    }
+    if (is_old(sweep, &status.st_ctim)) {
+        sweep->removed++;
+        return unlinkat(directory, name, 0);
+    }
+    sweep->files++;
+    sweep->bytes += (uint64_t)status.st_size;
+    return 0;
+}
+
+/* Who writes to the spool may put a link in place of any directory: none is followed. */
+static int sweep_directory(struct sweep *sweep, int parent, const char *name, bool days)
+{
+    CLEANUP_LISTING DIR *listing = NULL;
+    int descriptor = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    const struct dirent *entry;
+
+    if (descriptor < 0)
+        return errno == ENOENT ? 0 : -1;
+    listing = fdopendir(descriptor);
+    while (listing && (errno = 0, entry = readdir(listing))) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        if (sweep_entry(sweep, descriptor, entry->d_name, days) < 0)
+            return -1;
+    }
+    return listing && errno == 0 ? 0 : -1;
+}
+
+static int sweep_place(struct sweep *sweep, enum keep_place place, const char *state,
+                       const char *spool)
+{
+    const char *parent = places[place].in_spool ? spool : state;
+    CLEANUP_DESCRIPTOR int descriptor = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (descriptor >= 0 &&
+        sweep_directory(sweep, descriptor, places[place].directory, places[place].days) == 0)
+        return 0;
+    fprintf(stderr, "%s/%s: %s", parent, places[place].directory, strerror(errno));
+    return -1;
+}
+
+int keep_main(int argc, char **argv)
+{
+    CLEANUP_TEXT struct text note = {0};
+    CLEANUP_FREE char *path = argc == 3 + KEEP_PLACES ? file_join(argv[1], NOTE) : NULL;
+    int64_t now = clock_now_ms();
+    uint64_t removed = 0;
+    struct error error;
+
+    if (!path)
+        return EX_USAGE;
+    text_append_format(&note, "%" PRId64 "\n", now);
+    for (enum keep_place place = 0; place < KEEP_PLACES; place++) {
+        long long limit = atoll(argv[3 + place]);
+        struct sweep sweep = {.before_ms = limit > 0 ? now - limit : 0};
+
+        if (sweep_place(&sweep, place, argv[1], argv[2]) < 0)
+            return EX_IOERR;
+        text_append_format(&note, "%s %" PRIu64 " %" PRIu64 "\n", places[place].name, sweep.files,
+                           sweep.bytes);
+        removed += sweep.removed;
+    }
+    if (file_replace(AT_FDCWD, path, note.data, note.length, 0640, &error) < 0) {
+        fprintf(stderr, "%s", error.message);
+        return EX_IOERR;
+    }
+    printf("%" PRIu64 "\n", removed);
+    return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+}
+
+/* ---- the daemon --------------------------------------------------------------------------------- */
+
+static void look(void *data);
+
+static void on_looked(void *data, const struct process_result *result)
+{
+    struct keep *keep = data;
+    char end[PROCESS_DESCRIPTION_SIZE];
+    long long removed;
+
+    keep->step = loop_after(keep->loop, DAY_MS, look, keep);
+    process_describe(end, sizeof end, result);
+    if (result->end != PROCESS_EXITED || result->status != EX_OK) {
+        log_event(&event_keep_failed, LOG_TEXT("reason", *result->errors ? result->errors : end));
+        return;
+    }
+    removed = atoll(result->output);
+    if (removed > 0)
+        log_event(&event_kept_no_longer, LOG_INTEGER("files", removed));
+}
+
+static void look(void *data)
+{
+    struct keep *keep = data;
+    const struct config *config = keep->config;
+    const uint64_t limits[KEEP_PLACES] = {
+        [KEEP_VALIDATION_LOGS] = config->keep.validation_logs_ms,
+        [KEEP_ARCHIVE] = config->keep.archive_ms,
+        [KEEP_REJECTED] = config->keep.rejected_ms,
+    };
+    char words[KEEP_PLACES][24];
+    const char *argv[3 + KEEP_PLACES + 1] = {KEEP_PROGRAM, config->state, config->spool};
+    struct process_options options = {
+        .argv = argv,
+        .this_program = true,
+        .output_limit = SAID_LIMIT,
+    };
+
+    for (enum keep_place place = 0; place < KEEP_PLACES; place++) {
+        snprintf(words[place], sizeof words[place], "%" PRIu64, limits[place]);
+        argv[3 + place] = words[place];
+    }
+    keep->step = process_start(keep->loop, &options, on_looked, keep);
+}
+
+struct keep *keep_new(uv_loop_t *loop, const struct config *config, uint64_t first_ms)
+{
+    struct keep *keep = memory_new(sizeof *keep);
+
+    keep->loop = loop;
+    keep->config = config;
+    keep->step = loop_after(loop, first_ms, look, keep);
+    return keep;
+}
+
+void keep_free(struct keep *keep)
+{
+    if (!keep)
+        return;
+    operation_clear(&keep->step);
+    free(keep);
+}
+
+/* ---- who only looks ----------------------------------------------------------------------------- */
+
+void keep_read(struct keep_sizes *sizes, const char *state)
+{
+    CLEANUP_FREE char *path = file_join(state, NOTE);
+    CLEANUP_FREE char *bytes = NULL;
+    struct keep_sizes read = {0};
+    struct error ignored;
+    size_t length;
+    const char *at;
+
+    *sizes = read;
+    if (file_read(&bytes, &length, AT_FDCWD, path, NOTE_LIMIT, &ignored) < 0 ||
+        sscanf(bytes, "%" SCNd64, &read.at_ms) != 1)
+        return;
+    at = strchr(bytes, '\n');
+    for (enum keep_place place = 0; place < KEEP_PLACES; place++) {
+        if (!at || sscanf(at + 1, "%*s %" SCNu64 " %" SCNu64, &read.places[place].files,
+                          &read.places[place].bytes) != 2)
+            return;
+        at = strchr(at + 1, '\n');
+    }
+    *sizes = read;
+}
