@@ -1,4 +1,4 @@
-/* Files are kept as long as the configuration says, and no link leads out of where they lie. */
+/* Promise: files are kept as long as the configuration says, and no link leads out of where they lie. */
 
 #include "common/file.h"
 #include "common/memory.h"

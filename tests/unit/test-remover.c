@@ -1,4 +1,4 @@
-/* Large leftovers are removed by a child: nobody meets them and nobody waits for them. */
+/* Promise: nobody meets what is left of a checkout, and nobody waits for its removal. */
 
 #include "common/file.h"
 #include "common/memory.h"
