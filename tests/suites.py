@@ -361,6 +361,8 @@ def real_gitea(run, suite, log):
 
 
 INTEGRATION = "tests/integration"
+# What the integration tests look at of a build; the unit tests of it are built when they are asked for.
+NEEDED = ["daemon/winnowd", "daemon/winnowd.bash", "daemon/_winnowd", "tests/unit/print-description"]
 STAND_IN_TESTS = ["tests/integration/test_gitea_stand_in.py", "tests/integration/test_proxy.py"]  # all that is marked stand_in
 STAND_IN = ["tests/integration/gitea/*.py", "tests/integration/proxy/*.py", "tests/integration/stand_in_client.py", *STAND_IN_TESTS]
 NO_STAND_IN = [f"--ignore={path}" for path in STAND_IN_TESTS]
@@ -368,7 +370,7 @@ NO_STAND_IN = [f"--ignore={path}" for path in STAND_IN_TESTS]
 # A lane is worked from top to bottom, beside the others.
 SUITES = [
     Suite("gitea", "forge", "a real Gitea, built once", real_gitea, seconds=2400),
-    Suite("build", "tests", "the daemon, by gcc", build_suite("gcc", ["daemon/winnowd", "tests/unit/print-description"])),
+    Suite("build", "tests", "the daemon, by gcc", build_suite("gcc", NEEDED)),
     Suite("integration", "tests", "the daemon, from outside",
           integration("gcc", "-m", "not representative and not real", INTEGRATION, *NO_STAND_IN), ("build",), 2400),
     Suite("integration-gitea", "tests", "the same, at a real Gitea",

@@ -6,7 +6,6 @@ import subprocess
 
 import pytest
 from harness import StandIn, appears, git, improved, result
-from machine import Clock
 
 CONFIGURATION, UNREACHABLE, UNUSABLE = 78, 69, 74
 

@@ -171,4 +171,4 @@ def test_every_test_says_in_its_first_line_which_promise_it_holds(pattern):
     assert first
     for name, line in first.items():
         begin, end = ('"""', "") if name.endswith(".py") else ("/* ", " */")
-        assert line.startswith(f"{begin}Promise: ") and line.endswith(f".{end}"), f"{name}: {line}"
+        assert line.startswith(f"{begin}Promise: ") and line.removesuffix('"""').endswith(f".{end}"), f"{name}: {line}"

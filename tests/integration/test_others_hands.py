@@ -9,7 +9,7 @@ import signal
 import pytest
 from exhaustive import first_of
 from harness import improved
-from machine import Clock, eventually
+from machine import eventually
 from real_gitea import REAL
 
 BRANCH = {"method": "POST", "path": "/branches$"}

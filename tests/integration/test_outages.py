@@ -238,8 +238,8 @@ def test_time_in_which_nothing_was_tried_does_not_count(winnowd, stand_in, gitea
     clock = winnowd.clock.by_hand()
     winnowd.configure(queue={"retry_for": "1h"})
     ahead = 200_000 if how == "clock set ahead" else 0
-    gitea.faults.add("bad_gateway", **MOMENTS["look"])
-    gitea.faults.add("bad_gateway", nth=2, call=lambda _: clock.set_back(-ahead), **MOMENTS["look"])
+    gitea.faults.add("bad_gateway", nth=2, **MOMENTS["look"])  # behind the one at the start
+    gitea.faults.add("bad_gateway", nth=3, call=lambda _: clock.set_back(-ahead), **MOMENTS["look"])
     winnowd.drop(improved(project))
     log = winnowd.start()
     log.wait(experiment="exp-1", step="branch", msg="step could not be done now; trying again")
@@ -254,7 +254,7 @@ def test_time_in_which_nothing_was_tried_does_not_count(winnowd, stand_in, gitea
 def test_a_forge_that_is_down_after_a_weekend_is_asked_first(winnowd, stand_in, gitea, project):
     clock = winnowd.clock.by_hand()
     winnowd.configure(queue={"retry_for": "10m"})
-    gitea.faults.add("bad_gateway", call=break_down(gitea), **MOMENTS["look"])
+    gitea.faults.add("bad_gateway", nth=2, call=break_down(gitea), **MOMENTS["look"])
     winnowd.drop(improved(project))
     log = winnowd.start()
     log.wait(**DOWN)
@@ -274,10 +274,10 @@ def test_once_after_once_counts(winnowd, stand_in, gitea, project):
     """From cron: the time of each run is added up, and in the end the job fails with the forge's own fault."""
     clock = winnowd.clock.by_hand()
     winnowd.configure(queue={"retry_for": "100s"})
-    gitea.faults.add("bad_gateway", call=break_down(gitea), **MOMENTS["look"])
+    gitea.faults.add("bad_gateway", nth=2, call=break_down(gitea), **MOMENTS["look"])
     winnowd.drop(improved(project))
     failed = []
-    for _ in range(4):
+    for _ in range(3):
         winnowd.write_configuration()
         winnowd._launch(("--once",), stdout=subprocess.DEVNULL)
         winnowd.log.wait(**DOWN)

@@ -154,13 +154,14 @@ def test_a_person_pushes_to_our_branch(winnowd, forge, project, gate):
 
 
 def test_a_person_deletes_our_branch(winnowd, forge, project, gate):
-    """Nothing of theirs is in the way of our push, which makes it again."""
+    """It is not made anew: whoever deleted it meant it."""
     log = started(winnowd, project)
     gate.reached()
     forge.gitea.delete_branch(OURS)
     gate.open()
-    log.wait(experiment="exp-1", decision="promoted")
-    assert_promoted_once(forge)
+    failed = log.wait(experiment="exp-1", decision="failed")
+    assert failed["step"] == "push" and "was deleted by somebody else" in failed["reason"]
+    assert forge.branches() == {} and forge.pulls() == []
 
 
 def test_the_base_moves(winnowd, forge, project, gate):

@@ -269,10 +269,12 @@ def test_a_clock_that_is_set_back(winnowd, project, forge):
     winnowd.drop(result("exp-1", 0.9, diff=project.tweak(WIDTH=65)))
     eventually((winnowd.directory / "begun").exists)
     clock.set_back(3600)
-    winnowd.drop(result("exp-2", 0.8, diff=project.tweak(DEPTH=13)), age=3600 + 500)
+    # Its file is older than that of exp-1 now, so that it goes first.
+    winnowd.drop(result("exp-2", 0.95, diff=project.tweak(DEPTH=13)), age=3600 + 500)
+    log.wait(experiment="exp-2", msg="result queued")
     go.touch()
-    log.wait(experiment="exp-1", decision="promoted")
     log.wait(experiment="exp-2", decision="promoted")
+    assert log.wait(experiment="exp-1", decision="promoted")["before"] == "0.95"
     winnowd.drop(result("exp-3", 0.95), age=3600 + 400)
     log.wait(experiment="exp-3", decision="discarded")
     assert winnowd.stop() == 0
