@@ -13,6 +13,8 @@
 #include "daemon/background.h"
 #include "daemon/command-line/check.h"
 #include "daemon/command-line/command-line.h"
+#include "daemon/command-line/export.h"
+#include "daemon/command-line/retry.h"
 #include "daemon/forge.h"
 #include "daemon/installation.h"
 #include "daemon/repository.h"
@@ -203,6 +205,44 @@ static int print_status(const struct config *config, bool json)
     return EX_OK;
 }
 
+/* ---- --retry, --export -------------------------------------------------------------------------- */
+
+static int retry(const struct config *config, const struct arguments *arguments)
+{
+    CLEANUP(store_freep) struct store *store = NULL;
+    struct error error;
+    int status = EX_OK;
+
+    if (open_store(&store, config, &error) < 0) {
+        fprintf(stderr, "winnowd: %s\n", error.message);
+        return EX_IOERR;
+    }
+    for (int i = -1; i < arguments->more_id_count; i++) {
+        const char *id = i < 0 ? arguments->id : arguments->more_ids[i];
+
+        if (retry_result(config->spool, store, id, &error) == 0) {
+            printf("%s is in the spool again\n", id);
+            continue;
+        }
+        fprintf(stderr, "winnowd: %s\n", error.message);
+        if (status != EX_IOERR)
+            status = error.kind == ERROR_PERMANENT ? EX_DATAERR : EX_IOERR;
+    }
+    return status;
+}
+
+static int export_all(const struct config *config, bool json)
+{
+    CLEANUP(store_freep) struct store *store = NULL;
+    struct error error;
+
+    if (open_store(&store, config, &error) == 0 &&
+        export_decisions(stdout, store, json, &error) == 0)
+        return EX_OK;
+    fprintf(stderr, "winnowd: %s\n", error.message);
+    return EX_IOERR;
+}
+
 /* ---- the beginning ------------------------------------------------------------------------------ */
 
 /* What is wrong, each with the place it is about, as far as the file still says so. */
@@ -254,6 +294,12 @@ static int run(const struct arguments *arguments, struct config *config)
     case COMMAND_STATUS:
         status = print_status(config, arguments->json);
         break;
+    case COMMAND_RETRY:
+        status = retry(config, arguments);
+        break;
+    case COMMAND_EXPORT:
+        status = export_all(config, arguments->json);
+        break;
     }
     config_free(config);
     return status;
@@ -283,7 +329,7 @@ static void open_standard_descriptors(void)
 
 static bool needs_token(enum command command)
 {
-    return command != COMMAND_CHECK_RESULT && command != COMMAND_STATUS;
+    return command == COMMAND_RUN || command == COMMAND_ONCE || command == COMMAND_CHECK_CONFIG;
 }
 
 int main(int argc, char **argv)

@@ -352,6 +352,32 @@ typedef void (*store_decided_callback)(void *data, const struct store_decided *d
 int store_last_decisions(struct store *store, unsigned limit, store_decided_callback callback,
                          void *data, struct error *error);
 
+/* One decision of the history, as --export tells it. Strings are valid inside the callback only. */
+struct store_exported {
+    int64_t at_ms;
+    const char *experiment_id; /* "": it could not be made out */
+    const char *file_name;
+    const char *scope;
+    const char *metric;   /* "" where it became no result */
+    const char *status;   /* as the experimenter wrote it */
+    double before;        /* the reference; NaN: none, or no longer known */
+    double after;         /* NaN: none */
+    const char *decision; /* its name */
+    bool current;         /* no later decision took its place */
+    const char *reason;
+    const char *measured; /* the measured commit; "": none */
+    int64_t pull;         /* number; 0: none */
+    const char *pull_state;
+    const char *digest;
+};
+
+/* Returns whether to go on. */
+typedef bool (*store_exported_callback)(void *data, const struct store_exported *exported);
+
+/* Every decision ever made, oldest first, one at a time. */
+int store_export(struct store *store, store_exported_callback callback, void *data,
+                 struct error *error);
+
 /* The newest pull request: its number and experiment (caller frees); 0 and NULL if there is none. */
 int store_last_pull(struct store *store, int64_t *pull, char **experiment_id, struct error *error);
 

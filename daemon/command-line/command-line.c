@@ -65,6 +65,13 @@ static int wrong_usage(const char *sentence)
     return EX_USAGE;
 }
 
+/* What an option chooses. */
+static const enum command commands[OPTION_COUNT] = {
+    [OPTION_ONCE] = COMMAND_ONCE,     [OPTION_CHECK_CONFIG] = COMMAND_CHECK_CONFIG,
+    [OPTION_STATUS] = COMMAND_STATUS, [OPTION_CHECK_RESULT] = COMMAND_CHECK_RESULT,
+    [OPTION_RETRY] = COMMAND_RETRY,   [OPTION_EXPORT] = COMMAND_EXPORT,
+};
+
 /* Returns -1 to go on, else the exit status. */
 static int take_option(struct arguments *arguments, enum option_id id)
 {
@@ -87,10 +94,9 @@ static int take_option(struct arguments *arguments, enum option_id id)
         return wrong_usage("only one command at a time would do");
     if (id == OPTION_CHECK_RESULT)
         arguments->result = optarg;
-    arguments->command = id == OPTION_ONCE           ? COMMAND_ONCE
-                         : id == OPTION_CHECK_CONFIG ? COMMAND_CHECK_CONFIG
-                         : id == OPTION_CHECK_RESULT ? COMMAND_CHECK_RESULT
-                                                     : COMMAND_STATUS;
+    if (id == OPTION_RETRY)
+        arguments->id = optarg;
+    arguments->command = commands[id];
     return -1;
 }
 
@@ -136,9 +142,14 @@ int command_line_parse(struct arguments *arguments, int argc, char **argv)
         if (status >= 0)
             return status;
     }
-    if (optind < argc)
+    if (arguments->command == COMMAND_RETRY) {
+        arguments->more_ids = argv + optind;
+        arguments->more_id_count = argc - optind;
+    } else if (optind < argc) {
         return wrong_usage("there is an argument too many");
-    if (arguments->json && arguments->command != COMMAND_STATUS)
-        return wrong_usage("--json goes with --status only");
+    }
+    if (arguments->json && arguments->command != COMMAND_STATUS &&
+        arguments->command != COMMAND_EXPORT)
+        return wrong_usage("--json goes with --status or --export only");
     return -1;
 }

@@ -12,12 +12,17 @@ enum command {
     COMMAND_CHECK_CONFIG,
     COMMAND_CHECK_RESULT,
     COMMAND_STATUS,
+    COMMAND_RETRY,
+    COMMAND_EXPORT,
 };
 
 struct arguments {
     enum command command;
     const char *config; /* the file */
     const char *result; /* the file of --check-result */
+    const char *id;     /* the first of --retry; the others follow */
+    char *const *more_ids;
+    int more_id_count;
     bool json;
 };
 

@@ -24,6 +24,11 @@ static const struct row rows[] = {
 
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
 
+static bool takes_file(const struct row *row)
+{
+    return row->argument && strcmp(row->argument, "FILE") == 0;
+}
+
 static void print_bash(void)
 {
     const char *between = "";
@@ -37,7 +42,7 @@ static void print_bash(void)
            "    case $previous in\n"
            "    ");
     for (size_t i = 0; i < ROW_COUNT; i++) {
-        if (!rows[i].argument)
+        if (!takes_file(&rows[i]))
             continue;
         printf("%s--%s", between, rows[i].name);
         if (rows[i].letter)
@@ -87,7 +92,7 @@ static void print_zsh_option(const struct row *row, const char *dashes, const ch
     }
     printf(")%s%s%s[", dashes, name, row->argument && !strcmp(dashes, "--") ? "=" : "");
     print_words(row->help);
-    printf("]%s' \\\n", row->argument ? ":file:_files" : "");
+    printf("]%s' \\\n", takes_file(row) ? ":file:_files" : row->argument ? ":id:" : "");
 }
 
 static void print_zsh(void)

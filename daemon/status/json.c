@@ -3,49 +3,12 @@
  * null, times are in UTC as RFC 3339 has them.
  */
 
-#include "common/json.h"
 #include "daemon/status.h"
-
-#include <math.h>
-#include <time.h>
+#include "daemon/status/json-value.h"
 
 static void put(struct json_object *object, const char *key, struct json_object *value)
 {
     json_object_object_add(object, key, value);
-}
-
-static struct json_object *text_or_null(const char *string)
-{
-    return string && *string ? json_object_new_string(string) : NULL;
-}
-
-static struct json_object *number_or_null(double number)
-{
-    char digits[32];
-
-    if (!isfinite(number))
-        return NULL;
-    number_format(digits, sizeof(digits), number);
-    return json_object_new_double_s(number, digits);
-}
-
-static struct json_object *count_or_null(int64_t count)
-{
-    return count ? json_object_new_int64(count) : NULL;
-}
-
-static struct json_object *time_or_null(int64_t at_ms)
-{
-    time_t at = (time_t)(at_ms / 1000);
-    char when[40], day[32];
-    struct tm utc;
-
-    if (!at_ms)
-        return NULL;
-    gmtime_r(&at, &utc);
-    strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(when, sizeof(when), "%s.%03dZ", day, (int)(at_ms % 1000));
-    return json_object_new_string(when);
 }
 
 static struct json_object *daemon_of(const struct bulletin *bulletin)
@@ -54,10 +17,10 @@ static struct json_object *daemon_of(const struct bulletin *bulletin)
     bool known = bulletin->known;
 
     put(daemon, "running", json_object_new_boolean(bulletin->running));
-    put(daemon, "process", count_or_null(bulletin->process));
-    put(daemon, "version", known ? text_or_null(bulletin->version) : NULL);
-    put(daemon, "started", known ? time_or_null(bulletin->started_ms) : NULL);
-    put(daemon, "told", known ? time_or_null(bulletin->told_ms) : NULL);
+    put(daemon, "process", json_count_or_null(bulletin->process));
+    put(daemon, "version", known ? json_text_or_null(bulletin->version) : NULL);
+    put(daemon, "started", known ? json_time_or_null(bulletin->started_ms) : NULL);
+    put(daemon, "told", known ? json_time_or_null(bulletin->told_ms) : NULL);
     put(daemon, "loop_lag_ms", known ? json_object_new_int64((int64_t)bulletin->lag_ms) : NULL);
     return daemon;
 }
@@ -67,8 +30,8 @@ static struct json_object *forge_of(const struct bulletin *bulletin)
     struct json_object *forge = json_object_new_object();
 
     put(forge, "state", json_object_new_string(bulletin->known ? bulletin->forge : "unknown"));
-    put(forge, "place", text_or_null(bulletin->place));
-    put(forge, "reason", text_or_null(bulletin->trouble));
+    put(forge, "place", json_text_or_null(bulletin->place));
+    put(forge, "reason", json_text_or_null(bulletin->trouble));
     return forge;
 }
 
@@ -93,14 +56,14 @@ static struct json_object *jobs_of(const struct status *status, bool undoing)
         if (job->undoing != undoing)
             continue;
         object = json_object_new_object();
-        put(object, "experiment", text_or_null(job->experiment_id));
-        put(object, "metric", text_or_null(job->metric));
+        put(object, "experiment", json_text_or_null(job->experiment_id));
+        put(object, "metric", json_text_or_null(job->metric));
         put(object, "step", json_object_new_string(job->step));
         put(object, "attempt", json_object_new_int64((int64_t)job->attempt));
-        put(object, "since", time_or_null(job->since_ms));
-        put(object, "held_up_since", time_or_null(job->faulty_ms));
-        put(object, "pull", count_or_null(job->pull));
-        put(object, "reason", text_or_null(job->reason));
+        put(object, "since", json_time_or_null(job->since_ms));
+        put(object, "held_up_since", json_time_or_null(job->faulty_ms));
+        put(object, "pull", json_count_or_null(job->pull));
+        put(object, "reason", json_text_or_null(job->reason));
         json_object_array_add(jobs, object);
     }
     return jobs;
@@ -113,8 +76,8 @@ static struct json_object *history_of(const struct status_frontier *frontier)
     for (size_t i = 0; i < frontier->point_count; i++) {
         struct json_object *point = json_object_new_object();
 
-        put(point, "experiment", text_or_null(frontier->points[i].experiment_id));
-        put(point, "value", number_or_null(frontier->points[i].value));
+        put(point, "experiment", json_text_or_null(frontier->points[i].experiment_id));
+        put(point, "value", json_number_or_null(frontier->points[i].value));
         put(point, "baseline", json_object_new_boolean(frontier->points[i].baseline));
         json_object_array_add(history, point);
     }
@@ -133,8 +96,8 @@ static struct json_object *frontiers_of(const struct status *status)
         put(object, "metric", json_object_new_string(frontier->metric->name));
         put(object, "scope", json_object_new_string(frontier->scope));
         put(object, "direction", json_object_new_string(down ? "minimize" : "maximize"));
-        put(object, "value", frontier->known ? number_or_null(frontier->value) : NULL);
-        put(object, "experiment", text_or_null(frontier->experiment_id));
+        put(object, "value", frontier->known ? json_number_or_null(frontier->value) : NULL);
+        put(object, "experiment", json_text_or_null(frontier->experiment_id));
         put(object, "history", history_of(frontier));
         json_object_array_add(frontiers, object);
     }
@@ -149,15 +112,15 @@ static struct json_object *decisions_of(const struct status *status)
         const struct status_decision *decision = &status->decisions[i];
         struct json_object *object = json_object_new_object();
 
-        put(object, "time", time_or_null(decision->at_ms));
-        put(object, "experiment", text_or_null(decision->experiment_id));
-        put(object, "file", text_or_null(decision->file_name));
+        put(object, "time", json_time_or_null(decision->at_ms));
+        put(object, "experiment", json_text_or_null(decision->experiment_id));
+        put(object, "file", json_text_or_null(decision->file_name));
         put(object, "decision", json_object_new_string(decision_name(decision->decision)));
-        put(object, "metric", text_or_null(decision->metric));
-        put(object, "before", number_or_null(decision->before));
-        put(object, "after", number_or_null(decision->after));
-        put(object, "pull", count_or_null(decision->pull));
-        put(object, "reason", text_or_null(decision->reason));
+        put(object, "metric", json_text_or_null(decision->metric));
+        put(object, "before", json_number_or_null(decision->before));
+        put(object, "after", json_number_or_null(decision->after));
+        put(object, "pull", json_count_or_null(decision->pull));
+        put(object, "reason", json_text_or_null(decision->reason));
         json_object_array_add(decisions, object);
     }
     return decisions;
@@ -182,7 +145,7 @@ void status_json(struct text *text, const struct status *status)
 {
     struct json_object *object = json_object_new_object();
 
-    put(object, "time", time_or_null(status->now_ms));
+    put(object, "time", json_time_or_null(status->now_ms));
     put(object, "daemon", daemon_of(&status->bulletin));
     put(object, "forge", forge_of(&status->bulletin));
     put(object, "held", text_or_null(status->bulletin.held));

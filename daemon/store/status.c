@@ -5,6 +5,7 @@
 #include "common/text.h"
 #include "daemon/store/internal.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -131,6 +132,45 @@ int store_last_decisions(struct store *store, unsigned limit, store_decided_call
         };
 
         callback(data, &decided);
+    }
+    return row;
+}
+
+/* What a decision that has been replaced was measured against is not kept. */
+int store_export(struct store *store, store_exported_callback callback, void *data,
+                 struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error,
+        "SELECT d.at_ms, d.experiment_id, d.file_name, r.scope, r.metric, r.status, r.reference,"
+        " r.after, d.decision, coalesce(r.decision = d.decision AND r.decided_ms = d.at_ms, 1),"
+        " d.reason, r.measured, r.pull, r.pull_state, d.digest"
+        " FROM decisions d LEFT JOIN results r ON r.id = d.result ORDER BY d.id",
+        "");
+    int row = -1;
+
+    while (statement && (row = store_row(store, statement, error)) > 0) {
+        bool current = sqlite3_column_int(statement, 9);
+        struct store_exported exported = {
+            .at_ms = sqlite3_column_int64(statement, 0),
+            .experiment_id = store_text(statement, 1),
+            .file_name = store_text(statement, 2),
+            .scope = store_text(statement, 3),
+            .metric = store_text(statement, 4),
+            .status = store_text(statement, 5),
+            .before = current ? store_real(statement, 6) : NAN,
+            .after = store_real(statement, 7),
+            .decision = store_text(statement, 8),
+            .current = current,
+            .reason = store_text(statement, 10),
+            .measured = current ? store_text(statement, 11) : "",
+            .pull = current ? sqlite3_column_int64(statement, 12) : 0,
+            .pull_state = current ? store_text(statement, 13) : "",
+            .digest = store_text(statement, 14),
+        };
+
+        if (!callback(data, &exported))
+            return 0;
     }
     return row;
 }

@@ -1,0 +1,21 @@
+#pragma once
+
+/*
+ * Values as programs get them from --status --json and --export: what is not known is null, times are
+ * in UTC as RFC 3339 has them, a number is the shortest that reads back as the same.
+ *
+ * Each function returns a new object, the caller's, or NULL, which is json-c's null.
+ */
+
+#include <json-c/json.h>
+#include <stdint.h>
+
+struct json_object *json_text_or_null(const char *string); /* NULL and "" are null */
+struct json_object *json_number_or_null(double number);    /* what is not finite is null */
+struct json_object *json_count_or_null(int64_t count);     /* 0 is null */
+struct json_object *json_time_or_null(int64_t at_ms);      /* milliseconds since 1970; 0 is null */
+
+#define TIME_SIZE 48
+
+/* Writes such a time: 2026-11-27T09:12:56.123Z. */
+void time_format(char buffer[static TIME_SIZE], int64_t at_ms);
