@@ -281,8 +281,8 @@ static void add_journal_field(struct journal_entry *entry, const struct log_fiel
         text_append_bytes(&part, &upper, 1);
     }
     text_append(&part, "=");
-    if (append_value(&part, field, VALUE_LIMIT))
-        add_part(entry, &part);
+    append_value(&part, field, VALUE_LIMIT); /* or nothing: the catalog puts it into a sentence */
+    add_part(entry, &part);
 }
 
 /* libsystemd waits for a journal that does not read. A connected socket of our own knows whether there is room

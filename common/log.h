@@ -15,7 +15,8 @@
  * and hidden characters (bidi, zero width) as \uXXXX.
  * json: one object a line with the same keys; numbers as numbers.
  * journal: MESSAGE (the event's message and its fields in short), PRIORITY, MESSAGE_ID, and each
- * field as WINNOWD_<NAME IN CAPITALS>.
+ * field as WINNOWD_<NAME IN CAPITALS>; one that is left out elsewhere is empty there, since the catalog
+ * shows the bare name of a field that is missing.
  */
 
 #include <stdbool.h>

@@ -28,7 +28,6 @@
     EVENT(stray_files, "files in the spool are no results by their names, and no result names them", WARNING, "3cf39a02a03341e1b2c4415f3150a11c") \
     EVENT(intake_failed, "results could not be taken in; trying again", ERROR, "8df08078a22ea180c5c2c2af3977a654") \
     EVENT(move_failed, "file could not be moved; trying again", WARNING, "f3194a3b381e53e7952c466e473a1797") \
-    EVENT(spool_failed, "spool could not be watched", ERROR, "c498b6e73648245edafa3a387f006745") \
     EVENT(step_started, "step started", INFO, "ab57f9854332c3da675a2e199b58ba8d") \
     EVENT(step_ended, "step ended", INFO, "c1b87f1a7323691b19f9cbef0f69a4d0") \
     EVENT(step_failed, "step failed", INFO, "2eb737282fea875e75365e1458294a90") \
