@@ -33,6 +33,8 @@ struct reader {
     size_t length;
     const struct json_limits *limits;
     struct error *error;
+    void (*complain)(void *data, const struct error *error); /* NULL: the first mistake ends it */
+    void *data;
     unsigned depth;
     unsigned values;
 };
@@ -150,6 +152,15 @@ fail_at(struct error *error, struct yaml_position position, const char *format, 
                      position.column, message);
 }
 
+/* After fail_at(): whether the reading goes on behind this mistake. */
+static int read_past(struct reader *reader)
+{
+    if (!reader->complain)
+        return -1;
+    reader->complain(reader->data, reader->error);
+    return 0;
+}
+
 /* A piece of the document, made fit for an error. */
 static const char *show(struct text *shown, const void *piece)
 {
@@ -207,13 +218,20 @@ static int check_properties(struct reader *reader, const yaml_char_t *anchor,
                             const yaml_char_t *tag)
 {
     struct yaml_position position = position_of(reader->event.start_mark);
-    CLEANUP_TEXT struct text shown = {0};
+    CLEANUP_TEXT struct text shown_anchor = {0};
+    CLEANUP_TEXT struct text shown_tag = {0};
 
-    if (anchor)
-        return fail_at(reader->error, position, "anchor &%s: anchors are not taken",
-                       show(&shown, anchor));
-    if (tag)
-        return fail_at(reader->error, position, "tag %s: tags are not taken", show(&shown, tag));
+    if (anchor) {
+        fail_at(reader->error, position, "anchor &%s: anchors are not taken",
+                show(&shown_anchor, anchor));
+        if (read_past(reader) < 0)
+            return -1;
+    }
+    if (tag) {
+        fail_at(reader->error, position, "tag %s: tags are not taken", show(&shown_tag, tag));
+        if (read_past(reader) < 0)
+            return -1;
+    }
     return 0;
 }
 
@@ -283,7 +301,8 @@ static int read_sequence(struct reader *reader, struct json_object **value)
     return 0;
 }
 
-/* Takes the key that the reader stands at; `*key` is the caller's. */
+/* Takes the key that the reader stands at; `*key` is the caller's, and NULL where its member is to be left
+ * out. */
 static int read_key(struct reader *reader, struct json_object *object, struct origin *origin,
                     char **key)
 {
@@ -292,17 +311,23 @@ static int read_key(struct reader *reader, struct json_object *object, struct or
     const char *string = (const char *)event->data.scalar.value;
     CLEANUP_TEXT struct text shown = {0};
 
-    if (event->type == YAML_ALIAS_EVENT)
-        return fail_at(reader->error, position, "alias *%s: aliases are not taken",
-                       show(&shown, event->data.alias.anchor));
+    if (event->type == YAML_ALIAS_EVENT) {
+        fail_at(reader->error, position, "alias *%s: aliases are not taken",
+                show(&shown, event->data.alias.anchor));
+        return read_past(reader);
+    }
     if (event->type != YAML_SCALAR_EVENT)
         return fail_at(reader->error, position, "a key that is no scalar");
     if (check_scalar(reader) < 0)
         return -1;
-    if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && strcmp(string, "<<") == 0)
-        return fail_at(reader->error, position, "key <<: merging is not taken");
-    if (json_object_object_get_ex(object, string, NULL))
-        return fail_at(reader->error, position, "duplicate key '%s'", show(&shown, string));
+    if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && strcmp(string, "<<") == 0) {
+        fail_at(reader->error, position, "key <<: merging is not taken");
+        return read_past(reader);
+    }
+    if (json_object_object_get_ex(object, string, NULL)) {
+        fail_at(reader->error, position, "duplicate key '%s'", show(&shown, string));
+        return read_past(reader);
+    }
     remember_key(origin, string, event->start_mark);
     *key = memory_copy(string);
     return 0;
@@ -332,7 +357,9 @@ static int read_mapping(struct reader *reader, struct json_object **value)
         if (read_key(reader, object, origin, &key) < 0 || next_event(reader) < 0 ||
             read_value(reader, &member) < 0)
             return -1;
-        if (json_object_object_add_ex(object, key, member, JSON_C_OBJECT_ADD_KEY_IS_NEW) < 0)
+        if (!key)
+            json_object_put(member);
+        else if (json_object_object_add_ex(object, key, member, JSON_C_OBJECT_ADD_KEY_IS_NEW) < 0)
             abort();
     }
     reader->depth--;
@@ -355,8 +382,9 @@ static int read_value(struct reader *reader, struct json_object **value)
     case YAML_MAPPING_START_EVENT:
         return read_mapping(reader, value);
     case YAML_ALIAS_EVENT:
-        return fail_at(reader->error, position, "alias *%s: aliases are not taken",
-                       show(&shown, reader->event.data.alias.anchor));
+        fail_at(reader->error, position, "alias *%s: aliases are not taken",
+                show(&shown, reader->event.data.alias.anchor));
+        return read_past(reader);
     default:
         return error_set(reader->error, ERROR_BUG, "libyaml gave event %d in place of a value",
                          (int)reader->event.type);
@@ -448,8 +476,23 @@ static void free_reader(struct reader *reader)
 int yaml_parse(struct json_object **tree, const char *bytes, size_t length,
                const struct json_limits *limits, struct error *error)
 {
+    return yaml_parse_all(tree, bytes, length, limits, NULL, NULL, error);
+}
+
+int yaml_parse_all(struct json_object **tree, const char *bytes, size_t length,
+                   const struct json_limits *limits,
+                   void (*complain)(void *data, const struct error *error), void *data,
+                   struct error *error)
+{
     CLEANUP(free_reader)
-    struct reader reader = {.bytes = bytes, .length = length, .limits = limits, .error = error};
+    struct reader reader = {
+        .bytes = bytes,
+        .length = length,
+        .limits = limits,
+        .error = error,
+        .complain = complain,
+        .data = data,
+    };
     CLEANUP_JSON struct json_object *value = NULL;
 
     if (check_bytes(bytes, length, limits, error) < 0)

@@ -28,6 +28,14 @@ struct yaml_position {
 int yaml_parse(struct json_object **tree, const char *bytes, size_t length,
                const struct json_limits *limits, struct error *error);
 
+/* The same for a document whose mistakes are all to be told at once. What can be read past (a duplicate key,
+ * of which the first counts; a merge key, an anchor, a tag; an alias, which counts as null) goes to
+ * `complain`, in the same words, and the reading goes on. On -1 the error is what it ended with. */
+int yaml_parse_all(struct json_object **tree, const char *bytes, size_t length,
+                   const struct json_limits *limits,
+                   void (*complain)(void *data, const struct error *error), void *data,
+                   struct error *error);
+
 /* Where a value of such a tree begins; {0, 0} for null values and foreign trees. */
 struct yaml_position yaml_position(const struct json_object *value);
 

@@ -338,8 +338,9 @@ static int compare_problems(const void *a, const void *b)
 }
 
 /* A sentence of the YAML reader begins with its place; ours have it in front of everything. */
-static void report_yaml(struct config_reader *reader, const struct error *error)
+static void report_yaml(void *data, const struct error *error)
 {
+    struct config_reader *reader = data;
     struct yaml_position at = {0};
     int length = 0;
 
@@ -357,7 +358,7 @@ int config_parse(struct config **configp, const char *name, const char *bytes, s
     struct error error;
 
     *problems = (struct config_problems){0};
-    if (yaml_parse(&root, bytes, length, &limits, &error)) {
+    if (yaml_parse_all(&root, bytes, length, &limits, report_yaml, &reader, &error)) {
         report_yaml(&reader, &error);
         return -1;
     }

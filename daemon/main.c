@@ -5,6 +5,7 @@
 #include "common/caret.h"
 #include "common/file.h"
 #include "common/http.h"
+#include "common/log.h"
 #include "common/memory.h"
 #include "common/secret.h"
 #include "common/text.h"
@@ -15,6 +16,7 @@
 #include "daemon/command-line/command-line.h"
 #include "daemon/command-line/export.h"
 #include "daemon/command-line/retry.h"
+#include "daemon/events.h"
 #include "daemon/forge.h"
 #include "daemon/installation.h"
 #include "daemon/repository.h"
@@ -265,13 +267,24 @@ static void print_problems(const char *path, const struct config_problems *probl
     }
 }
 
-static struct config *load(const char *path)
+/* A service has nobody who looks at it: the log says what is wrong, as it says that of anything else. */
+static void log_problems(const struct config_problems *problems)
 {
+    for (size_t i = 0; i < problems->count; i++)
+        log_event(&event_start_failed, LOG_TEXT("reason", problems->items[i].message));
+}
+
+static struct config *load(const struct arguments *arguments)
+{
+    bool service = arguments->command == COMMAND_RUN || arguments->command == COMMAND_ONCE;
     struct config_problems problems = {0};
     struct config *config = NULL;
 
-    if (config_load(&config, path, &problems) < 0)
-        print_problems(path, &problems);
+    config_load(&config, arguments->config, &problems);
+    if (service && !isatty(STDERR_FILENO))
+        log_problems(&problems);
+    else
+        print_problems(arguments->config, &problems);
     config_problems_free(&problems);
     return config;
 }
@@ -349,7 +362,7 @@ int main(int argc, char **argv)
     forbid_dumps();
     if (!needs_token(arguments.command))
         credential_hide_environment();
-    config = load(arguments.config);
+    config = load(&arguments);
     if (!config) {
         credential_hide_environment();
         return EX_CONFIG;

@@ -3,8 +3,12 @@
 The configuration: every error of a file in one go, with its place; the environment's word.
 """
 
+import os
+import subprocess
+
 import pytest
 import yaml
+from events import PATIENCE
 
 CONFIGURATION = 78
 
@@ -45,6 +49,43 @@ def test_all_errors_of_a_file_in_one_go(winnowd):
         assert key in complaint
         assert found is None or found in complaint
     assert "minimize" in said and "maximize" in said, "what would do is not said"
+
+
+def test_a_mistake_of_yaml_hides_no_other_error(winnowd):
+    winnowd.write_configuration()
+    text = winnowd.file.read_text(encoding="utf-8") + "spool: /elsewhere\ncolour: red\nsources: &a [b]\n"
+    lines = text.count("\n")
+    status, said = check(winnowd, text)
+    assert status == CONFIGURATION
+    for line, complaint in [(lines - 2, "duplicate key 'spool'"), (lines - 1, "colour: unknown key"), (lines, "anchor &a"),
+                            (lines, "sources")]:  # fmt: skip
+        assert [row for row in said.splitlines() if f"winnowd.yaml:{line}:" in row and complaint in row], complaint
+
+
+WRONG = "spool: /a\nspool: /b\ncolour: red\n"
+
+
+@pytest.mark.parametrize("arguments", [(), ("--once",)])
+def test_a_service_that_cannot_start_says_so_in_its_log(winnowd, arguments):
+    winnowd.write_configuration(WRONG)
+    status, _, log = winnowd.run(*arguments)
+    assert status == CONFIGURATION
+    assert len(log.events) == len(log.text.splitlines()), log.text
+    failed = log.all(msg="winnowd could not start", level="error")
+    assert len(failed) == len(log.events)
+    for complaint in ["winnowd.yaml:2:1: duplicate key 'spool'", "winnowd.yaml:3:1: colour: unknown key", "metrics"]:
+        assert [event for event in failed if complaint in event["reason"]], complaint
+
+
+def test_on_a_terminal_the_place_is_shown(winnowd):
+    winnowd.write_configuration(WRONG)
+    ours, its = os.openpty()
+    done = subprocess.run(winnowd.command(), stderr=its, stdin=subprocess.DEVNULL, timeout=PATIENCE, env=winnowd.environment)
+    os.close(its)
+    said = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert done.returncode == CONFIGURATION
+    assert "spool: /b" in said and "^" in said and "could not start" not in said
 
 
 @pytest.mark.parametrize(

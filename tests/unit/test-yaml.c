@@ -289,10 +289,62 @@ static void test_cut(void **state)
     }
 }
 
+static void collect(void *data, const struct error *error)
+{
+    text_append_format(data, "%s\n", error->message);
+}
+
+/* What is wrong with a document in one go, and what is still read of it. */
+static void test_all_mistakes(void **state)
+{
+    static const char document[] = "a: 1\n"
+                                   "a: {x: 1, x: 2}\n"
+                                   "b: &one !!str 2\n"
+                                   "c: *one\n"
+                                   "<<: {d: 1}\n"
+                                   "*two : 3\n"
+                                   "e: [1, *three]\n";
+    static const char told[] = "line 2, column 1: duplicate key 'a'\n"
+                               "line 2, column 11: duplicate key 'x'\n"
+                               "line 3, column 4: anchor &one: anchors are not taken\n"
+                               "line 3, column 4: tag tag:yaml.org,2002:str: tags are not taken\n"
+                               "line 4, column 4: alias *one: aliases are not taken\n"
+                               "line 5, column 1: key <<: merging is not taken\n"
+                               "line 6, column 1: alias *two: aliases are not taken\n"
+                               "line 7, column 8: alias *three: aliases are not taken\n";
+    CLEANUP_TEXT struct text text = {0};
+    struct json_object *tree = NULL;
+    struct error error;
+
+    assert_int_equal(
+        yaml_parse_all(&tree, document, strlen(document), &limits, collect, &text, &error), 0);
+    assert_string_equal(text_string(&text), told);
+    assert_string_equal(json_object_to_json_string_ext(tree, JSON_C_TO_STRING_PLAIN),
+                        "{\"a\":\"1\",\"b\":\"2\",\"c\":null,\"e\":[\"1\",null]}");
+    json_object_put(tree);
+}
+
+/* What cannot be read past ends it, after what came before. */
+static void test_all_mistakes_to_the_last(void **state)
+{
+    static const char document[] = "a: 1\na: 2\nb: [\n";
+    CLEANUP_TEXT struct text text = {0};
+    struct json_object *tree = NULL;
+    struct error error = {0};
+
+    assert_int_equal(
+        yaml_parse_all(&tree, document, strlen(document), &limits, collect, &text, &error), -1);
+    assert_null(tree);
+    assert_string_equal(text_string(&text), "line 2, column 1: duplicate key 'a'\n");
+    assert_int_equal(strncmp(error.message, "line 4, column 1: ", 18), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scalars),
+        cmocka_unit_test(test_all_mistakes),
+        cmocka_unit_test(test_all_mistakes_to_the_last),
         cmocka_unit_test(test_structure),
         cmocka_unit_test(test_positions),
         cmocka_unit_test(test_plain),
