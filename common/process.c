@@ -62,7 +62,8 @@ struct process {
     struct text output_bytes;
     struct text errors_bytes;
     struct capture *capture; /* NULL: output and errors are kept apart, in memory */
-    struct error error;      /* why it was not started */
+    void (*printed)(void *data, const char *bytes, size_t length);
+    struct error error; /* why it was not started */
     struct process_result result;
 };
 
@@ -245,6 +246,8 @@ static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer)
             complete(process);
     } else if (process->capture) {
         capture_append(process->capture, buffer->base, (size_t)length);
+        if (process->printed)
+            process->printed(process->data, buffer->base, (size_t)length);
     } else if (stream == (uv_stream_t *)&process->output) {
         keep_output(process, buffer->base, (size_t)length);
     } else {
@@ -462,6 +465,7 @@ static struct process *process_new(uv_loop_t *loop, const struct process_options
     process->grace_ms = options->grace_ms;
     process->manner = options->manner;
     process->output_limit = options->output_limit;
+    process->printed = options->printed;
     for (size_t i = 0; i < 3; i++) {
         uv_pipe_init(loop, pipes[i], 0);
         pipes[i]->data = process;

@@ -45,7 +45,10 @@ struct process_options {
     size_t output_limit;  /* bytes of stdout kept; a child that prints more is killed */
     const char *log_path; /* stdout and stderr together go to this file instead (truncated first) */
     size_t log_limit;     /* bytes written to the file at most; the rest is counted, not kept */
-    unsigned tail_lines;  /* with log_path: the last lines kept in memory, 0 to 10,000 */
+    void (*printed)(void *data, const char *bytes,
+                    size_t length); /* with log_path: each piece as it
+                                                                      comes, whole; NULL: nobody looks */
+    unsigned tail_lines;            /* with log_path: the last lines kept in memory, 0 to 10,000 */
     size_t tail_line_limit; /* bytes kept of each such line, the rest replaced by "…"; 0: 4096 */
 };
 

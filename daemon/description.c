@@ -292,11 +292,24 @@ static void append_metric(struct text *text, const struct description *descripti
 
 /* ---- validation, files, details --------------------------------------------------------------- */
 
+static void append_log(struct text *text, const struct description *description)
+{
+    if (!description->log)
+        return;
+    text_append(text, " Its whole output: ");
+    inert_append_code(text, description->log, CELL_LIMIT);
+    text_append(text, " on ");
+    inert_append_code(text, description->host, CELL_LIMIT);
+    text_append(text, ".");
+}
+
 static void append_validation(struct text *text, const struct description *description, size_t left)
 {
     text_append(text, "\n### Validation\n\n");
     inert_append_code(text, description->command, VALUE_LIMIT);
-    text_append_format(text, " passed in %.1f s.\n", (double)description->duration_ms / 1000);
+    text_append_format(text, " passed in %.1f s.", (double)description->duration_ms / 1000);
+    append_log(text, description);
+    text_append(text, "\n");
     left = left > VALUE_LIMIT + 200 ? left - VALUE_LIMIT - 200 : 0;
     if (!description->output || !*description->output) {
         text_append(text, "It printed nothing.\n");

@@ -38,9 +38,10 @@ struct description {
     const struct description_point *frontier;
     size_t frontier_count;
 
-    const char *command; /* of the validation; so are the next two */
+    const char *command; /* of the validation; so are the next three */
     uint64_t duration_ms;
     const char *output; /* the last lines */
+    const char *log;    /* path of the whole output on `host`; NULL: not told */
 
     const struct repository_file *files;
     size_t file_count;

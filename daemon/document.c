@@ -64,6 +64,7 @@ static struct description describe(const struct job *job)
         .command = job->command,
         .duration_ms = job->duration_ms,
         .output = job->output,
+        .log = job->log,
         .files = job->change.files,
         .file_count = job->change.file_count,
         .base_branch = job->workshop->config->forge.base,

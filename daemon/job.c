@@ -763,5 +763,6 @@ void job_free(struct job *job)
     free(job->command);
     free(job->output);
     free(job->doubt);
+    free(job->log);
     free(job);
 }

@@ -20,6 +20,7 @@
 #include "daemon/repository/git.h"
 #include "daemon/validation/checkout.h"
 #include "daemon/validation/environment.h"
+#include "daemon/validation/failure.h"
 #include "daemon/validation/remover.h"
 #include "daemon/validation/sandbox.h"
 
@@ -36,6 +37,7 @@
 #define FULL_BELOW_BYTES  (1024 * 1024)
 #define LOW_BELOW_BYTES   (64 * 1024 * 1024)
 #define WATCH_EVERY_MS    1000
+#define FAILURE_SHOWN     160 /* code points */
 
 struct validation {
     uv_loop_t *loop;
@@ -65,6 +67,8 @@ struct run {
     uint64_t free_before;    /* bytes of the disk with the checkouts; before the command */
     uint64_t free_after;     /* and after it */
     bool filled;             /* ended, since there was nearly nothing left */
+    char *log;               /* path of the whole output */
+    struct failure failure;  /* what was found in it */
     struct error error;      /* what ended it */
 };
 
@@ -169,6 +173,7 @@ static void run_free(struct run *run)
     free(run->branch);
     free(run->commit);
     free(run->command);
+    free(run->log);
     free(run->experiment_id);
     checkout_free(&run->checkout);
     free(run);
@@ -279,6 +284,26 @@ static bool never_began(struct run *run, const struct process_result *result)
     return true;
 }
 
+static void on_printed(void *data, const char *bytes, size_t length)
+{
+    struct run *run = data;
+
+    failure_read(&run->failure, bytes, length);
+}
+
+/* A verdict with what it rests on. What was printed by tests that passed is no failure. */
+static void judged(struct run *run, struct validation_outcome *outcome,
+                   const struct process_result *result)
+{
+    CLEANUP_TEXT struct text failure = {0};
+
+    if (outcome->verdict != VALIDATION_PASSED)
+        failure_end(&run->failure, &failure, FAILURE_SHOWN);
+    outcome->failure = text_string(&failure);
+    describe(outcome, result);
+    finish(run, outcome, NULL);
+}
+
 static void on_command(void *data, const struct process_result *result)
 {
     struct run *run = data;
@@ -288,6 +313,7 @@ static void on_command(void *data, const struct process_result *result)
         .duration_ms = result->duration_ms,
         .command = run->command,
         .tail = result->tail,
+        .log = run->log,
     };
 
     run->step = NULL;
@@ -312,8 +338,7 @@ static void on_command(void *data, const struct process_result *result)
         finish(run, NULL, &run->error);
         return;
     }
-    describe(&outcome, result);
-    finish(run, &outcome, NULL);
+    judged(run, &outcome, result);
 }
 
 static void start_command(struct run *run, const struct environment *environment,
@@ -321,7 +346,6 @@ static void start_command(struct run *run, const struct environment *environment
 {
     struct validation *validation = run->validation;
     CLEANUP_FREE char *name = memory_format("%s.log", run->experiment_id);
-    CLEANUP_FREE char *log = file_join(validation->logs, name);
     char **arguments = sandbox_arguments(validation->sandbox, &run->checkout, program);
     struct process_options options = {
         .argv = (const char *const *)arguments,
@@ -329,8 +353,9 @@ static void start_command(struct run *run, const struct environment *environment
         .directory = run->checkout.source,
         .deadline_ms = validation->config->validation.timeout_ms,
         .grace_ms = GRACE_MS,
-        .log_path = log,
+        .log_path = run->log = file_join(validation->logs, name),
         .log_limit = LOG_LIMIT,
+        .printed = on_printed,
         .tail_lines = validation->config->validation.output_lines,
     };
     struct error error;

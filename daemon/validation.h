@@ -36,7 +36,10 @@ struct validation_outcome {
     uint64_t duration_ms; /* of the command alone */
     const char *command;  /* as a human would type it */
     const char *tail;     /* the last lines of output, valid UTF-8; secrets are still in it */
-    char sentence[1024];  /* "tox -e unit exited with status 1 after 12.3 s" */
+    const char
+        *failure;    /* a line of the output that may say why it failed, likewise; "" for none */
+    const char *log; /* the file with the whole output */
+    char sentence[1024]; /* "tox -e unit exited with status 1 after 12.3 s" */
 };
 
 /* `config`, `repository` and `http` must outlive it. A reload holds for the next run, and for what a

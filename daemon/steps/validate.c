@@ -4,6 +4,7 @@
 
 #include "common/log.h"
 #include "common/memory.h"
+#include "common/secret.h"
 #include "daemon/events.h"
 #include "daemon/job.h"
 #include "daemon/steps.h"
@@ -33,6 +34,14 @@ static void tell_output(const struct job *job, const char *tail)
                   LOG_TEXT("output", line));
 }
 
+/* Why it did not pass, for whoever reads the decision, and where all of it is. */
+static void explain(struct error *error, const struct validation_outcome *outcome)
+{
+    error_set(error, ERROR_PERMANENT, "%s%s%s; the whole output: %s", outcome->sentence,
+              *outcome->failure ? ": " : "", outcome->failure, outcome->log);
+    secret_scrub(error->message);
+}
+
 static void on_validated(void *data, const struct validation_outcome *outcome,
                          const struct error *error)
 {
@@ -50,14 +59,16 @@ static void on_validated(void *data, const struct validation_outcome *outcome,
         return;
     }
     if (outcome->verdict != VALIDATION_PASSED) {
-        error_set(&failed, ERROR_PERMANENT, "%s", outcome->sentence);
+        explain(&failed, outcome);
         job_failed_itself(job, &failed);
         return;
     }
     free(job->command);
     free(job->output);
+    free(job->log);
     job->command = memory_copy(outcome->command);
     job->output = memory_copy(outcome->tail);
+    job->log = memory_copy(outcome->log);
     job->duration_ms = outcome->duration_ms;
     job->operation = validation_remove(job->workshop->validation, job->row->experiment_id,
                                        on_removed_after_pass, job);

@@ -88,6 +88,28 @@ def test_failing_tests(winnowd, project, forge):
     assert list(winnowd.state.rglob("train.py")) == [], "the checkout is still there"
 
 
+NOISE = "for line in $(seq 100); do echo $line; done; "
+
+
+@pytest.mark.representative
+def test_a_failure_says_why_and_where_the_whole_output_is(winnowd, project):
+    """The line stands far above the last ones that are kept."""
+    script = f"echo 'FAILED tests/test_a.py::test_b - assert 3 == 4'; {NOISE} exit 1"
+    winnowd.configure(validation={"command": ["sh", "-c", script], "output_lines": 5})
+    log = promote(winnowd, project.tweak(WIDTH=65))
+    output = winnowd.state / "validation/exp-1.log"
+    assert_failed(winnowd, log, "FAILED tests/test_a.py::test_b - assert 3 == 4", f"the whole output: {output}")
+    assert output.read_text(encoding="utf-8").startswith("FAILED tests/test_a.py") and "\n100\n" in output.read_text(encoding="utf-8")
+    assert "assert 3 == 4" in winnowd.run_beside("--status")[1]
+
+
+def test_a_pass_says_where_the_whole_output_is(winnowd, project, forge):
+    winnowd.configure(validation={"command": ["sh", "-c", f"echo 'FAILED to fail'; {NOISE}"]})
+    assert promote(winnowd, project.tweak(WIDTH=65)).decisions() == {"exp-1": "promoted"}
+    (pull,) = forge.pulls()
+    assert f"Its whole output: `{winnowd.state}/validation/exp-1.log` on `" in pull.body
+
+
 def test_a_change_that_the_base_has_already(winnowd, project):
     winnowd.configure(sources=[str(project.work)])
     sha, _ = project.experiment({"train.py": tweaked(WIDTH=65)})

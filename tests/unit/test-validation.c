@@ -38,6 +38,17 @@ static void test_fails(void **state)
     assert_outcome(fixture, VALIDATION_FAILED, 3);
     assert_memory_equal(fixture->outcome.sentence, "sh -c 'exit 3' exited with status 3 after ",
                         42);
+    assert_string_equal(fixture->outcome.failure, "");
+    end(fixture);
+
+    assert_int_equal(begin(fixture,
+                           "sandbox: none, output_lines: 1, command: [sh, -c, 'echo \"error: "
+                           "one\"; echo two; echo three; exit 3']"),
+                     0);
+    run(fixture);
+    assert_string_equal(fixture->outcome.tail, "three");
+    assert_string_equal(fixture->outcome.failure, "error: one");
+    assert_non_null(strstr(fixture->outcome.log, "/state/validation/" ID ".log"));
 }
 
 static void test_killed(void **state)

@@ -170,6 +170,8 @@ static inline int teardown(void **state)
     file_remove_tree(fixture->directory, &error);
     free((char *)fixture->outcome.command);
     free((char *)fixture->outcome.tail);
+    free((char *)fixture->outcome.failure);
+    free((char *)fixture->outcome.log);
     free(fixture->directory);
     free(fixture);
     return 0;
@@ -191,9 +193,13 @@ static inline void on_outcome(void *data, const struct validation_outcome *outco
         return;
     free((char *)fixture->outcome.command);
     free((char *)fixture->outcome.tail);
+    free((char *)fixture->outcome.failure);
+    free((char *)fixture->outcome.log);
     fixture->outcome = *outcome;
     fixture->outcome.command = memory_copy(outcome->command);
     fixture->outcome.tail = memory_copy(outcome->tail);
+    fixture->outcome.failure = memory_copy(outcome->failure);
+    fixture->outcome.log = memory_copy(outcome->log);
 }
 
 static inline void run(struct fixture *fixture)

@@ -1,0 +1,258 @@
+#include "daemon/validation/failure.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ESCAPE '\033'
+
+enum completion { ALONE, NEXT_LINE, NEXT_EXCEPTION };
+
+/* The first row that fits says what a line is. All but `begins` may be NULL. */
+static const struct pattern {
+    const char *begins; /* behind blanks */
+    const char *holds;
+    const char *lacks;
+    enum failure_rank rank;
+    enum completion completion;
+} patterns[] = {
+    /* pytest: `FAILED tests/test_a.py::test_b - assert 1 == 2`, but unittest: `FAILED (failures=1)` */
+    {"FAILED (", NULL, NULL, FAILURE_SUMMARY, ALONE},
+    {"FAILED ", NULL, NULL, FAILURE_TEST, ALONE},
+    {"ERROR ", ".py", NULL, FAILURE_TEST, ALONE},
+    {"E   ", NULL, NULL, FAILURE_REASON, ALONE},
+    /* unittest: `FAIL: test_b (test_a.A.test_b)`, then a traceback */
+    {"FAIL: ", " (", NULL, FAILURE_TEST, NEXT_EXCEPTION},
+    {"ERROR: test", " (", NULL, FAILURE_TEST, NEXT_EXCEPTION},
+    {"ERROR: setUp", " (", NULL, FAILURE_TEST, NEXT_EXCEPTION},
+    {"ERROR: tearDown", " (", NULL, FAILURE_TEST, NEXT_EXCEPTION},
+    /* tox 3, at the end of what a command printed, and its table of environments */
+    {"ERROR: InvocationError", NULL, NULL, FAILURE_SUMMARY, ALONE},
+    {"ERROR:   ", NULL, NULL, FAILURE_SUMMARY, ALONE},
+    /* go test: `--- FAIL: TestB (0.00s)`, then `    a_test.go:7: got 1, want 2` */
+    {"--- FAIL: ", NULL, NULL, FAILURE_TEST, NEXT_LINE},
+    {"FAIL\t", NULL, NULL, FAILURE_SUMMARY, ALONE},
+    /* googletest */
+    {"[  FAILED  ] ", NULL, " test", FAILURE_TEST, ALONE},
+    /* cargo: `thread 'a::b' panicked at src/lib.rs:5:9:`, then the message; before 1.73 on the same line */
+    {"thread '", "' panicked at '", NULL, FAILURE_TEST, ALONE},
+    {"thread '", " panicked at ", NULL, FAILURE_TEST, NEXT_LINE},
+    {"error: test failed", NULL, NULL, FAILURE_SUMMARY, ALONE},
+    /* compilers, linters, pip and the rest */
+    {"AssertionError", NULL, NULL, FAILURE_ERROR, ALONE},
+    {"error: ", NULL, NULL, FAILURE_ERROR, ALONE},
+    {"error[", "]: ", NULL, FAILURE_ERROR, ALONE},
+    {"Error: ", NULL, NULL, FAILURE_ERROR, ALONE},
+    {"ERROR: ", NULL, NULL, FAILURE_ERROR, ALONE},
+    {"fatal: ", NULL, NULL, FAILURE_ERROR, ALONE},
+    {"", ": error: ", NULL, FAILURE_ERROR, ALONE},
+    {"", ": fatal error: ", NULL, FAILURE_ERROR, ALONE},
+    /* ninja and make, which say it of what has said it already */
+    {"FAILED: ", NULL, NULL, FAILURE_SUMMARY, ALONE},
+    {"make: *** ", NULL, NULL, FAILURE_SUMMARY, ALONE},
+    {"make[", "]: *** ", NULL, FAILURE_SUMMARY, ALONE},
+};
+
+static bool begins(const char *line, const char *word)
+{
+    return strncmp(line, word, strlen(word)) == 0;
+}
+
+static const struct pattern *match(const char *line)
+{
+    for (size_t i = 0; i < sizeof(patterns) / sizeof(*patterns); i++) {
+        const struct pattern *pattern = &patterns[i];
+
+        if (begins(line, pattern->begins) && (!pattern->holds || strstr(line, pattern->holds)) &&
+            (!pattern->lacks || !strstr(line, pattern->lacks)))
+            return pattern;
+    }
+    return NULL;
+}
+
+static void keep(char to[static FAILURE_LINE_SIZE], const char *line)
+{
+    snprintf(to, FAILURE_LINE_SIZE, "%s", line);
+}
+
+static void find(struct failure *failure, enum failure_rank rank, enum completion completion,
+                 const char *line)
+{
+    failure->rank = rank;
+    keep(failure->found, line);
+    *failure->detail = '\0';
+    failure->awaits_next = completion == NEXT_LINE;
+    failure->awaits_exception = completion == NEXT_EXCEPTION;
+}
+
+/* Whether the line belongs to a traceback; its last one is what was raised. */
+static bool trace(struct failure *failure, const char *line, size_t indentation)
+{
+    if (begins(line, "Traceback (most recent call last):")) {
+        failure->traced = true;
+        failure->indentation = indentation;
+        return true;
+    }
+    if (!failure->traced)
+        return false;
+    if (indentation > failure->indentation)
+        return true;
+    failure->traced = false;
+    if (failure->awaits_exception)
+        keep(failure->detail, line);
+    else if (failure->rank < FAILURE_EXCEPTION)
+        find(failure, FAILURE_EXCEPTION, ALONE, line);
+    failure->awaits_exception = false;
+    return true;
+}
+
+/* What lies between the rules of pytest's `____ TestA.test_b ____`; false if it is no such heading. */
+static bool read_heading(char section[static FAILURE_LINE_SIZE], const char *line)
+{
+    size_t rule = strspn(line, "_");
+    size_t length = strlen(line);
+
+    if (rule < 3 || line[rule] != ' ' || length < rule + 5 || strcmp(line + length - 3, "___") != 0)
+        return false;
+    while (length > rule && (line[length - 1] == '_' || line[length - 1] == ' '))
+        length--;
+    if (length == rule)
+        return false;
+    snprintf(section, FAILURE_LINE_SIZE, "%.*s", (int)(length - rule - 1), line + rule + 1);
+    return true;
+}
+
+static void judge(struct failure *failure, const char *line, size_t indentation)
+{
+    const struct pattern *pattern = match(line);
+
+    if (pattern && pattern->rank == FAILURE_REASON) {
+        line += strspn(line + 1, " ") + 1;
+        if (!*failure->reason) {
+            keep(failure->reason, line);
+            keep(failure->reason_section, failure->section);
+        }
+    }
+    /* A part of a test may have failed before anything is said of the whole of it. */
+    if (pattern && (pattern->rank > failure->rank ||
+                    (failure->awaits_next && pattern->completion == NEXT_LINE))) {
+        find(failure, pattern->rank, pattern->completion, line);
+        return;
+    }
+    if (failure->awaits_next && indentation + strlen(line) > 0)
+        keep(failure->detail, line);
+    failure->awaits_next = false;
+}
+
+/* Takes out what colours a line: ESC, '[', parameters, a letter. */
+static void strip_colours(char *line)
+{
+    char *to = line;
+
+    for (const char *at = line; *at != '\0';) {
+        if (at[0] != ESCAPE || at[1] != '[') {
+            *to++ = *at++;
+            continue;
+        }
+        at += 2;
+        while (*at != '\0' && (unsigned char)*at < 0x40)
+            at++;
+        if (*at != '\0')
+            at++;
+    }
+    *to = '\0';
+}
+
+static void end_line(struct failure *failure)
+{
+    size_t indentation;
+    const char *line;
+
+    failure->line[failure->length] = '\0'; /* what lies behind a NUL is not looked at */
+    failure->length = 0;
+    strip_colours(failure->line);
+    indentation = strspn(failure->line, " \t");
+    line = failure->line + indentation;
+    if (*line == '\0' || read_heading(failure->section, line))
+        return;
+    if (!trace(failure, line, indentation))
+        judge(failure, line, indentation);
+}
+
+static void append(struct failure *failure, const char *bytes, size_t length)
+{
+    size_t room = FAILURE_LINE_SIZE - 1 - failure->length;
+
+    memcpy(failure->line + failure->length, bytes, length < room ? length : room);
+    failure->length += length < room ? length : room;
+}
+
+/* One line, of which a bar of progress may have written many over each other. */
+static void read_line(struct failure *failure, const char *at, const char *end)
+{
+    const char *back;
+
+    while ((back = memchr(at, '\r', (size_t)(end - at)))) {
+        append(failure, at, (size_t)(back - at));
+        end_line(failure);
+        at = back + 1;
+    }
+    append(failure, at, (size_t)(end - at));
+}
+
+void failure_read(struct failure *failure, const char *bytes, size_t length)
+{
+    const char *end = bytes + length;
+
+    while (bytes < end) {
+        const char *newline = memchr(bytes, '\n', (size_t)(end - bytes));
+
+        read_line(failure, bytes, newline ? newline : end);
+        if (!newline)
+            return;
+        end_line(failure);
+        bytes = newline + 1;
+    }
+}
+
+/* pytest cuts the reason off its summary where that is wider than a terminal; it stood whole above, below the
+ * heading of the same test. */
+static bool reason_was_cut(const struct failure *failure)
+{
+    const char *section = failure->reason_section;
+    const char *space = strrchr(section, ' ');
+    const char *name = space ? space + 1 : section;
+    const char *dot = strchr(name, '/') ? NULL : strrchr(name, '.');
+    size_t length = strlen(failure->found);
+
+    if (failure->rank != FAILURE_TEST || !*failure->reason || !*section || !*name)
+        return false;
+    if (strstr(failure->found, " - ") &&
+        (length < 3 || strcmp(failure->found + length - 3, "...") != 0))
+        return false;
+    return strstr(failure->found, dot ? dot + 1 : name) != NULL;
+}
+
+void failure_end(struct failure *failure, struct text *text, size_t limit)
+{
+    CLEANUP_TEXT struct text raw = {0};
+    CLEANUP_TEXT struct text repaired = {0};
+    CLEANUP_TEXT struct text line = {0};
+    const char *detail;
+
+    end_line(failure);
+    detail = failure->detail;
+    if (reason_was_cut(failure)) {
+        char *dash = strstr(failure->found, " - ");
+
+        if (dash)
+            *dash = '\0';
+        detail = failure->reason;
+    }
+    text_append(&raw, failure->found);
+    if (*detail)
+        text_append_format(&raw, "%s %s", raw.data[raw.length - 1] == ':' ? "" : ":", detail);
+    text_append_repaired(&repaired, text_string(&raw), raw.length);
+    text_append_line(&line, text_string(&repaired), limit);
+    text_append_visible(text, text_string(&line), NULL);
+}

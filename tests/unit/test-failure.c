@@ -1,0 +1,246 @@
+/*
+ * `failed` says why: of what tests print, the line that a person would look for.
+ */
+
+#include "daemon/validation/failure.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* In pieces of several sizes: where a read ends must not matter. */
+static void assert_found(const char *output, const char *expected)
+{
+    static const size_t pieces[] = {1, 2, 3, 7, 64, SIZE_MAX};
+    size_t length = strlen(output);
+
+    for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++) {
+        CLEANUP_TEXT struct text text = {0};
+        struct failure failure = {0};
+
+        for (size_t at = 0; at < length;) {
+            size_t piece = length - at < pieces[i] ? length - at : pieces[i];
+
+            failure_read(&failure, output + at, piece);
+            at += piece;
+        }
+        failure_end(&failure, &text, 200);
+        assert_string_equal(text_string(&text), expected);
+    }
+}
+
+static const char pytest_begin[] =
+    "F.                                                                       [100%]\n"
+    "=================================== FAILURES ===================================\n"
+    "_________________________________ TestA.test_b _________________________________\n"
+    "\n"
+    "self = <test_a.TestA object at 0x7f13df2d3340>\n"
+    "\n"
+    "    def test_b(self):\n"
+    ">       assert loss() == 4, \"the loss is not four\"\n"
+    "E       AssertionError: the loss is not four\n"
+    "E       assert 3 == 4\n"
+    "E        +  where 3 = loss()\n"
+    "\n"
+    "test_a.py:7: AssertionError\n"
+    "=========================== short test summary info ============================\n";
+
+static void assert_pytest(const char *summary, const char *expected)
+{
+    CLEANUP_TEXT struct text output = {0};
+
+    text_append_format(&output, "%s%s\n1 failed, 1 passed in 0.01s\n", pytest_begin, summary);
+    assert_found(text_string(&output), expected);
+}
+
+static void test_pytest(void **state)
+{
+    assert_pytest("FAILED test_a.py::TestA::test_b - AssertionError: the loss is not four",
+                  "FAILED test_a.py::TestA::test_b - AssertionError: the loss is not four");
+    /* Cut to a terminal's width, to nothing even. */
+    assert_pytest("FAILED test_a.py::TestA::test_b - AssertionError: the lo...",
+                  "FAILED test_a.py::TestA::test_b: AssertionError: the loss is not four");
+    assert_pytest("FAILED test_a.py::TestA::test_b",
+                  "FAILED test_a.py::TestA::test_b: AssertionError: the loss is not four");
+    /* Another test's reason is none. */
+    assert_pytest("FAILED test_a.py::TestA::test_c - AssertionErr...",
+                  "FAILED test_a.py::TestA::test_c - AssertionErr...");
+    assert_pytest("\033[31mFAILED\033[0m test_a.py::TestA::\033[1mtest_b\033[0m - oh",
+                  "FAILED test_a.py::TestA::test_b - oh");
+    /* -rN */
+    assert_pytest("", "AssertionError: the loss is not four");
+}
+
+static void test_pytest_that_cannot_collect(void **state)
+{
+    assert_found(
+        "==================================== ERRORS ====================================\n"
+        "______________________ ERROR collecting tests/test_a.py ______________________\n"
+        "ImportError while importing test module '/x/tests/test_a.py'.\n"
+        "Traceback:\n"
+        "tests/test_a.py:1: in <module>\n"
+        "    import nothing\n"
+        "E   ModuleNotFoundError: No module named 'nothing'\n"
+        "=========================== short test summary info ==========================\n"
+        "ERROR tests/test_a.py\n"
+        "!!!!!!!!!!!!!!!!!!!! Interrupted: 1 error during collection !!!!!!!!!!!!!!!!!!\n",
+        "ERROR tests/test_a.py: ModuleNotFoundError: No module named 'nothing'");
+    assert_found("ERROR: file or directory not found: tests\n\n\nno tests ran in 0.00s\n",
+                 "ERROR: file or directory not found: tests");
+}
+
+static void test_unittest(void **state)
+{
+    assert_found("F.\n"
+                 "======================================================================\n"
+                 "FAIL: test_b (test_a.A.test_b)\n"
+                 "What it is about.\n"
+                 "----------------------------------------------------------------------\n"
+                 "Traceback (most recent call last):\n"
+                 "  File \"/x/test_a.py\", line 7, in test_b\n"
+                 "    self.assertEqual(3, 4)\n"
+                 "AssertionError: 3 != 4\n"
+                 "\n"
+                 "----------------------------------------------------------------------\n"
+                 "Ran 2 tests in 0.001s\n"
+                 "\n"
+                 "FAILED (failures=1)\n",
+                 "FAIL: test_b (test_a.A.test_b): AssertionError: 3 != 4");
+    assert_found("FAILED (failures=1)\n", "FAILED (failures=1)");
+}
+
+static void test_tox(void **state)
+{
+    /* tox 3 says last, in red, what its command has said before. */
+    assert_found(
+        "unit run-test: commands[0] | python check.py\n"
+        "Traceback (most recent call last):\n"
+        "  File \"/x/check.py\", line 1, in <module>\n"
+        "    import nothing\n"
+        "ModuleNotFoundError: No module named 'nothing'\n"
+        "ERROR: InvocationError for command python check.py (exited with code 1)\n"
+        "___________________________________ summary ____________________________________\n"
+        "ERROR:   unit: commands failed\n",
+        "ModuleNotFoundError: No module named 'nothing'");
+    assert_found("ERROR: InvocationError for command false (exited with code 1)\n"
+                 "ERROR:   unit: commands failed\n",
+                 "ERROR: InvocationError for command false (exited with code 1)");
+    assert_found("ERROR: Could not find a version that satisfies the requirement nothing (from "
+                 "versions: none)\n",
+                 "ERROR: Could not find a version that satisfies the requirement nothing (from "
+                 "versions: none)");
+}
+
+static void test_go(void **state)
+{
+    assert_found("--- FAIL: TestA (0.00s)\n"
+                 "    --- FAIL: TestA/part (0.00s)\n"
+                 "        a_test.go:7: got 3, want 4\n"
+                 "--- FAIL: TestB (0.00s)\n"
+                 "    a_test.go:9: later\n"
+                 "FAIL\n"
+                 "FAIL\texample.org/a\t0.002s\n",
+                 "--- FAIL: TestA/part (0.00s): a_test.go:7: got 3, want 4");
+    assert_found("FAIL\texample.org/a [build failed]\n", "FAIL example.org/a [build failed]");
+}
+
+static void test_cargo(void **state)
+{
+    assert_found(
+        "test tests::works ... FAILED\n"
+        "\n"
+        "---- tests::works stdout ----\n"
+        "thread 'tests::works' panicked at src/lib.rs:5:9:\n"
+        "assertion `left == right` failed\n"
+        "  left: 3\n"
+        " right: 4\n"
+        "error: test failed, to rerun pass `--lib`\n",
+        "thread 'tests::works' panicked at src/lib.rs:5:9: assertion `left == right` failed");
+    assert_found("thread 'tests::works' panicked at 'no', src/lib.rs:5:9\nnote: run with\n",
+                 "thread 'tests::works' panicked at 'no', src/lib.rs:5:9");
+    assert_found(
+        "error[E0308]: mismatched types\n --> src/lib.rs:2:5\nerror: could not compile `a`\n",
+        "error[E0308]: mismatched types");
+}
+
+static void test_compilers_and_make(void **state)
+{
+    assert_found("cc -c a.c\n"
+                 "a.c:3:5: error: expected ';' before 'return'\n"
+                 "make: *** [Makefile:2: a.o] Error 1\n",
+                 "a.c:3:5: error: expected ';' before 'return'");
+    assert_found("sh check\nmake: *** [Makefile:2: check] Error 1\n",
+                 "make: *** [Makefile:2: check] Error 1");
+    assert_found("make[1]: *** [Makefile:2: check] Error 1\nmake: *** [all] Error 2\n",
+                 "make[1]: *** [Makefile:2: check] Error 1");
+    assert_found("[ RUN      ] A.b\n[  FAILED  ] A.b (0 ms)\n[  FAILED  ] 1 test, listed below:\n",
+                 "[ FAILED ] A.b (0 ms)");
+}
+
+static void test_first_of_its_kind(void **state)
+{
+    assert_found("FAILED a.py::a - first\nFAILED a.py::b - second\n", "FAILED a.py::a - first");
+    assert_found(
+        "error: one\nerror: two\nTraceback (most recent call last):\n  File\nValueError: 3\n",
+        "ValueError: 3");
+    /* One behind the other: what began it all. */
+    assert_found(
+        "Traceback (most recent call last):\n  File\nKeyError: 'a'\n\nDuring handling of the above "
+        "exception, another exception occurred:\n\nTraceback (most recent call last):\n  File\n"
+        "ValueError: b\n",
+        "KeyError: 'a'");
+}
+
+static void test_nothing_looks_like_it(void **state)
+{
+    assert_found("", "");
+    assert_found("all is well\n3 passed\ntest_x.py::test_FAILED PASSED\nno errors: 0\n", "");
+    assert_found("___\n____\n___ ___\n_______\n    \n\n", "");
+}
+
+static void test_foreign_text(void **state)
+{
+    assert_found("progress 1%\rprogress 2%\rFAILED a.py::a - b\r\n", "FAILED a.py::a - b");
+    assert_found("error: \xff \xe2\x80\xae end", "error: \xef\xbf\xbd U+202E end");
+    assert_found("error: \033[", "error:");
+}
+
+/* A line without an end costs no more than its beginning. */
+static void test_long_lines(void **state)
+{
+    CLEANUP_TEXT struct text text = {0};
+    struct failure failure = {0};
+    char piece[4096];
+
+    memset(piece, 'x', sizeof(piece));
+    failure_read(&failure, "error: ", 7);
+    for (int i = 0; i < 1000; i++)
+        failure_read(&failure, piece, sizeof(piece));
+    failure_read(&failure, "\nFAILED a.py::a\n", 16);
+    failure_end(&failure, &text, 10);
+    assert_string_equal(text_string(&text), "FAILED a.…");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pytest),
+        cmocka_unit_test(test_pytest_that_cannot_collect),
+        cmocka_unit_test(test_unittest),
+        cmocka_unit_test(test_tox),
+        cmocka_unit_test(test_go),
+        cmocka_unit_test(test_cargo),
+        cmocka_unit_test(test_compilers_and_make),
+        cmocka_unit_test(test_first_of_its_kind),
+        cmocka_unit_test(test_nothing_looks_like_it),
+        cmocka_unit_test(test_foreign_text),
+        cmocka_unit_test(test_long_lines),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
