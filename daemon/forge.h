@@ -33,6 +33,8 @@ bool forge_hash_valid(const char *string);
 
 enum pull_state { PULL_OPEN, PULL_CLOSED, PULL_MERGED };
 
+enum forge_mergeable { FORGE_MERGEABLE_UNKNOWN, FORGE_MERGEABLE, FORGE_NOT_MERGEABLE };
+
 struct forge_pull {
     int64_t number;
     enum pull_state state;
@@ -41,7 +43,8 @@ struct forge_pull {
     const char *label; /* what the branch was called, also once it is gone; NULL: not told */
     const char *base;
     const char *body;
-    const char *url;    /* for a human; NULL on the local forge */
+    const char *url; /* for a human; the file with its text on the local forge; NULL: not told */
+    enum forge_mergeable mergeable;
     int64_t changed_ms; /* when it changed last, by the forge's own clock; 0: not told */
 };
 

@@ -151,6 +151,11 @@ static void end_holds(struct job *job)
     job->doubted = 0;
 }
 
+static const char *job_pull_url(const struct job *job)
+{
+    return *job->record.pull_url ? job->record.pull_url : NULL;
+}
+
 void job_done(struct job *job)
 {
     bool undoing = job_undoing(job);
@@ -162,7 +167,8 @@ void job_done(struct job *job)
               LOG_INTEGER("attempt", job->record.attempt),
               LOG_INTEGER("duration_ms", (int64_t)(uv_now(job->workshop->loop) - job->step_began)),
               LOG_TEXT("branch", job->record.step == STEP_BRANCH ? job->branch : NULL),
-              LOG_NUMBER("pull", job->record.pull ? (double)job->record.pull : NAN));
+              LOG_NUMBER("pull", job->record.pull ? (double)job->record.pull : NAN),
+              LOG_TEXT("url", job->record.step == STEP_PULL ? job_pull_url(job) : NULL));
     note_step(job, undoing ? "undone" : "end", NULL);
     tally_try(job, TALLY_DONE);
     job->record.step += undoing ? -1 : 1;
@@ -186,6 +192,7 @@ static void wait_and_try_again(struct job *job, const char *reason, int64_t retr
               LOG_TEXT("experiment", job->row->experiment_id), LOG_TEXT("step", job_step_name(job)),
               LOG_INTEGER("attempt", job->record.attempt), LOG_TEXT("reason", reason),
               LOG_INTEGER("next_ms", (int64_t)pause));
+    note_step(job, "waits", reason);
     job->waiting = true;
     schedule(job, pause);
 }
@@ -487,6 +494,7 @@ static void end(struct job *job, enum decision decision, const char *reason)
               LOG_NUMBER("pull", job->record.pull && decision == DECISION_PROMOTED
                                      ? (double)job->record.pull
                                      : NAN),
+              LOG_TEXT("url", decision == DECISION_PROMOTED ? job_pull_url(job) : NULL),
               LOG_TEXT("branch", job->branch), LOG_TEXT("reason", *reason ? reason : NULL));
     workshop->over(workshop->data, job);
 }

@@ -138,6 +138,16 @@ static void follow(struct pulls *pulls, const struct store_pull *known, enum pul
                   LOG_INTEGER("pull", known->number));
 }
 
+/* For people only: what cannot be written now is written when it is looked at again. */
+static void note_mergeable(const struct pulls *pulls, const struct store_pull *known,
+                           const struct forge_pull *pull)
+{
+    struct error ignored;
+
+    if (pull->state == PULL_OPEN)
+        (void)store_set_mergeable(pulls->workshop->store, known->result, pull->mergeable, &ignored);
+}
+
 /* A number alone proves nothing: the repository may be another one by now. */
 static bool is_of(const struct pulls *pulls, const struct forge_pull *pull,
                   const struct store_pull *known)
@@ -179,6 +189,7 @@ static void on_looked(void *data, const struct forge_answer *answer, const struc
                   LOG_INTEGER("pull", known->number), LOG_TEXT("reason", error->message));
     } else if (!error) {
         follow(pulls, known, answer->pulls[0].state);
+        note_mergeable(pulls, known, &answer->pulls[0]);
     }
     /* Where this cannot be written it is looked at once more. */
     (void)store_set_pull_looked(pulls->workshop->store, known->result, &ignored);
@@ -246,8 +257,10 @@ static int take_page(struct pulls *pulls, const struct forge_answer *answer, str
 
         if (store_find_pull(pulls->workshop->store, pull->number, &known, error) < 0)
             return -1;
-        if (known.result && is_of(pulls, pull, &known))
+        if (known.result && is_of(pulls, pull, &known)) {
             follow(pulls, &known, pull->state);
+            note_mergeable(pulls, &known, pull);
+        }
         if (pull->changed_ms < oldest)
             oldest = pull->changed_ms;
         if (pulls->page == 1 && pull->changed_ms > pulls->reached.changed_ms)

@@ -9,6 +9,8 @@
 #include <string.h>
 
 #define DECISION_LIMIT 20
+#define TOLD_LIMIT     10 /* promotions and failures among the decisions, however long ago */
+#define WAITING_LIMIT  10
 #define POINT_LIMIT    50
 #define GROW(array, count)                                                                         \
     ((array) = memory_resize((array), ((count) + 1) * sizeof(*(array))), &(array)[(count)++])
@@ -44,6 +46,20 @@ static void collect_job(void *data, const struct store_job *record)
     };
 }
 
+/* What a job that goes on waits for. */
+static int read_hold(struct reading *reading, size_t i, struct error *error)
+{
+    char *reason;
+
+    if (store_step_waits(reading->store, reading->job_ids[i], &reason, error) < 0)
+        return -1;
+    if (reason) {
+        free(reading->status->jobs[i].reason);
+        reading->status->jobs[i].reason = reason;
+    }
+    return 0;
+}
+
 static int read_jobs(struct reading *reading, struct error *error)
 {
     struct status *status = reading->status;
@@ -56,6 +72,9 @@ static int read_jobs(struct reading *reading, struct error *error)
         if (store_load(reading->store, reading->result_ids[i], &row, error) < 0 ||
             store_step_began(reading->store, reading->job_ids[i], &status->jobs[i].since_ms,
                              error) < 0)
+            return -1;
+        if (status->jobs[i].faulty_ms && !*status->jobs[i].reason &&
+            read_hold(reading, i, error) < 0)
             return -1;
         status->jobs[i].experiment_id = memory_copy(row ? row->experiment_id : "");
         status->jobs[i].metric = memory_copy(row ? row->metric : "");
@@ -124,6 +143,81 @@ static int read_frontiers(struct reading *reading, struct error *error)
     return 0;
 }
 
+/* ---- what a person looks at ---------------------------------------------------------------------- */
+
+static void collect_pull(void *data, const struct store_shown_pull *pull)
+{
+    struct status *status = data;
+
+    *GROW(status->pulls, status->pull_count) = (struct status_pull){
+        .experiment_id = memory_copy(pull->experiment_id),
+        .metric = memory_copy(pull->metric),
+        .scope = memory_copy(pull->scope),
+        .value = pull->after,
+        .before = pull->before,
+        .number = pull->number,
+        .url = memory_copy(pull->url),
+        .mergeable = pull->mergeable,
+        .opened_ms = pull->opened_ms,
+    };
+}
+
+static void collect_waiting(void *data, const struct store_waiting *waiting)
+{
+    struct status *status = data;
+
+    *GROW(status->waits, status->wait_count) = (struct status_waiting){
+        .experiment_id = memory_copy(waiting->experiment_id),
+        .metric = memory_copy(waiting->metric),
+        .value = waiting->after,
+        .since_ms = waiting->received_ms,
+    };
+}
+
+/* By the value that counts for its metric and scope, where that is another one's. */
+static void find_overtaken(struct status *status, struct status_pull *pull)
+{
+    for (size_t i = 0; i < status->frontier_count; i++) {
+        const struct status_frontier *frontier = &status->frontiers[i];
+        bool down = frontier->metric->direction == METRIC_MINIMIZE;
+
+        if (strcmp(frontier->metric->name, pull->metric) == 0 &&
+            strcmp(frontier->scope, pull->scope) == 0 && frontier->known &&
+            (down ? frontier->value < pull->value : frontier->value > pull->value))
+            pull->overtaken_by = memory_copy(frontier->experiment_id);
+    }
+}
+
+/* What is in the way of all of them; the first thing that has to go. */
+static char *find_hold(const struct status *status, const struct config *config)
+{
+    const struct bulletin *bulletin = &status->bulletin;
+    unsigned limit = config->queue.max_open_pulls;
+
+    if (!bulletin->running)
+        return memory_copy("the daemon is not running");
+    if (*bulletin->trouble)
+        return memory_format("the forge: %s", bulletin->trouble);
+    if (*bulletin->held)
+        return memory_copy(bulletin->held);
+    if (limit && status->open_pulls >= limit)
+        return memory_format("queue.max_open_pulls (%u) is reached", limit);
+    return memory_copy("");
+}
+
+static int read_sights(struct reading *reading, struct error *error)
+{
+    struct status *status = reading->status;
+
+    if (store_each_shown_pull(reading->store, collect_pull, status, error) < 0 ||
+        store_each_waiting(reading->store, WAITING_LIMIT, collect_waiting, status, error) < 0)
+        return -1;
+    for (size_t i = 0; i < status->pull_count; i++)
+        find_overtaken(status, &status->pulls[i]);
+    status->waits_for = find_hold(status, reading->config);
+    return 0;
+}
+
 /* ---- decisions ---------------------------------------------------------------------------------- */
 
 static void collect_decision(void *data, const struct store_decided *decided)
@@ -139,6 +233,7 @@ static void collect_decision(void *data, const struct store_decided *decided)
         .before = decided->before,
         .after = decided->after,
         .pull = decided->pull,
+        .url = memory_copy(decided->url),
         .reason = memory_copy(decided->reason),
     };
 }
@@ -154,9 +249,10 @@ static int read_all(struct reading *reading, struct error *error)
     if (store_count(store, status->results, error) < 0 ||
         store_count_waiting(store, &status->waiting, error) < 0 ||
         store_count_open_pulls(store, &status->open_pulls, error) < 0 ||
-        read_jobs(reading, error) < 0 || read_frontiers(reading, error) < 0)
+        read_jobs(reading, error) < 0 || read_frontiers(reading, error) < 0 ||
+        read_sights(reading, error) < 0)
         return -1;
-    return store_last_decisions(store, DECISION_LIMIT, collect_decision, status, error);
+    return store_last_decisions(store, DECISION_LIMIT, TOLD_LIMIT, collect_decision, status, error);
 }
 
 int status_read(struct status **status, struct store *store, const struct config *config,
@@ -192,10 +288,29 @@ static void free_frontier(struct status_frontier *frontier)
     free(frontier->experiment_id);
 }
 
+static void free_sights(struct status *status)
+{
+    for (size_t i = 0; i < status->pull_count; i++) {
+        free(status->pulls[i].experiment_id);
+        free(status->pulls[i].metric);
+        free(status->pulls[i].scope);
+        free(status->pulls[i].url);
+        free(status->pulls[i].overtaken_by);
+    }
+    for (size_t i = 0; i < status->wait_count; i++) {
+        free(status->waits[i].experiment_id);
+        free(status->waits[i].metric);
+    }
+    free(status->pulls);
+    free(status->waits);
+    free(status->waits_for);
+}
+
 void status_free(struct status *status)
 {
     if (!status)
         return;
+    free_sights(status);
     for (size_t i = 0; i < status->job_count; i++) {
         free(status->jobs[i].experiment_id);
         free(status->jobs[i].metric);
@@ -207,6 +322,7 @@ void status_free(struct status *status)
         free(status->decisions[i].experiment_id);
         free(status->decisions[i].file_name);
         free(status->decisions[i].metric);
+        free(status->decisions[i].url);
         free(status->decisions[i].reason);
     }
     free(status->jobs);

@@ -30,7 +30,26 @@ struct status_job {
     int64_t since_ms;  /* when that try began, since 1970; 0: not yet */
     int64_t faulty_ms; /* since when transient faults hold it; 0: none */
     int64_t pull;      /* number; 0: none yet */
-    char *reason;      /* why it is undone; "" */
+    char *reason;      /* why it is undone, or what holds it up; "" */
+};
+
+struct status_pull {
+    char *experiment_id;
+    char *metric;
+    char *scope;
+    double value, before; /* before: NaN: none */
+    int64_t number;
+    char *url; /* "": not known */
+    enum forge_mergeable mergeable;
+    char *overtaken_by; /* the experiment whose better value counts; NULL: none */
+    int64_t opened_ms;
+};
+
+struct status_waiting {
+    char *experiment_id;
+    char *metric;
+    double value;
+    int64_t since_ms;
 };
 
 struct status_point {
@@ -57,6 +76,7 @@ struct status_decision {
     char *metric;         /* "" where it became no result */
     double before, after; /* NaN: none */
     int64_t pull;         /* number; 0: none */
+    char *url;            /* of that; "": not known */
     char *reason;
 };
 
@@ -66,6 +86,11 @@ struct status {
     unsigned results[DECISION_COUNT];
     unsigned waiting;
     unsigned open_pulls;
+    struct status_pull *pulls; /* the open ones, newest first */
+    size_t pull_count;
+    char *waits_for;              /* what holds all that waits; "": each its turn */
+    struct status_waiting *waits; /* the first ten, in order of arrival */
+    size_t wait_count;
     struct status_job *jobs; /* in order of arrival */
     size_t job_count;
     struct status_frontier *frontiers;
@@ -82,8 +107,8 @@ int status_read(struct status **status, struct store *store, const struct config
 void status_free(struct status *status); /* NULL-safe */
 void status_freep(struct status **status);
 
-/* Appends the table. `width`: columns of the terminal, to which long reasons are cut; 0: as long as a
- * line of a log may be. */
+/* Appends the table. `width`: columns of the terminal, into which all fits but the address of a pull
+ * request; 0: uncut, each thing on a line. */
 void status_table(struct text *text, const struct status *status, unsigned width);
 
 /* Appends one JSON object and a line end. */

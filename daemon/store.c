@@ -149,6 +149,11 @@ static const char *const migrations[] = {
     "INSERT INTO looking VALUES (0, 0);"
     "CREATE INDEX results_pull_number ON results (pull) WHERE pull <> 0;"
     "ALTER TABLE results ADD COLUMN pull_looked INTEGER NOT NULL DEFAULT 0;",
+    /* What a person looks at. */
+    "ALTER TABLE jobs ADD COLUMN pull_url TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE results ADD COLUMN pull_url TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE results ADD COLUMN mergeable INTEGER;"
+    "CREATE INDEX decisions_told ON decisions (id) WHERE decision IN ('promoted', 'failed');",
 };
 
 #define STORE_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))

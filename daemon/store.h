@@ -193,6 +193,8 @@ int store_next_queued(struct store *store, const char *metric, const char *scope
 
 enum job_state { JOB_RUNNING, JOB_UNDOING, JOB_OVER };
 
+#define PULL_URL_SIZE 1024
+
 /* What must survive a crash; written before a call goes out and after its answer came. */
 struct store_job {
     int64_t id;
@@ -211,7 +213,8 @@ struct store_job {
     char measured[FORGE_HASH_SIZE];
     bool push_sent;
     int64_t pull_posted_ms;
-    int64_t pull; /* number; 0: none yet */
+    int64_t pull;                 /* number; 0: none yet */
+    char pull_url[PULL_URL_SIZE]; /* where a person looks at it; "": not known, or too long */
     int64_t close_posted_ms;
     double reference; /* the "before" that commit and pull request show */
 
@@ -227,7 +230,7 @@ void store_job_clear(struct store_job *job); /* frees what it points to */
 int store_add_job(struct store *store, struct store_job *job, struct error *error);
 int store_save_job(struct store *store, const struct store_job *job, struct error *error);
 
-/* A line in the history of steps: "start", "end", "undo", "undone", with the attempt and a reason. */
+/* A line in the history of steps: "start", "end", "failed", "waits", "undo", "undone", with the attempt and a reason. */
 int store_add_step(struct store *store, int64_t job, const char *step, const char *what,
                    unsigned attempt, const char *reason, struct error *error);
 
@@ -288,6 +291,10 @@ int store_get_looking(struct store *store, struct store_looking *looking, struct
 int store_set_looking(struct store *store, const struct store_looking *looking,
                       struct error *error);
 
+/* Whether the forge says that it can be merged, as it was looked at last. */
+int store_set_mergeable(struct store *store, int64_t result, enum forge_mergeable mergeable,
+                        struct error *error);
+
 int store_count_open_pulls(struct store *store, unsigned *count, struct error *error);
 
 /* Merged: the value is confirmed. Closed: it leaves the frontier, and every result that was not
@@ -337,6 +344,35 @@ int store_count_waiting(struct store *store, unsigned *count, struct error *erro
 int store_count_decisions(struct store *store, int64_t *last,
                           uint64_t counts[static DECISION_COUNT], struct error *error);
 
+struct store_waiting {
+    const char *experiment_id;
+    const char *metric;
+    double after; /* NaN: none */
+    int64_t received_ms;
+};
+typedef void (*store_waiting_callback)(void *data, const struct store_waiting *waiting);
+
+/* The first `limit` queued results that have no job, in order of arrival. */
+int store_each_waiting(struct store *store, unsigned limit, store_waiting_callback callback,
+                       void *data, struct error *error);
+
+struct store_shown_pull {
+    const char *experiment_id;
+    const char *metric;
+    const char *scope;
+    double after;
+    double before; /* NaN: none */
+    int64_t number;
+    const char *url; /* "": not known */
+    enum forge_mergeable mergeable;
+    int64_t opened_ms;
+};
+typedef void (*store_shown_pull_callback)(void *data, const struct store_shown_pull *pull);
+
+/* The open pull requests, newest first. */
+int store_each_shown_pull(struct store *store, store_shown_pull_callback callback, void *data,
+                          struct error *error);
+
 struct store_decided {
     const char *experiment_id; /* may be NULL */
     const char *file_name;
@@ -346,11 +382,15 @@ struct store_decided {
     enum decision decision;
     const char *reason;
     int64_t pull;
+    const char *url; /* of that; "": not known */
     int64_t at_ms;
 };
 typedef void (*store_decided_callback)(void *data, const struct store_decided *decided);
-int store_last_decisions(struct store *store, unsigned limit, store_decided_callback callback,
-                         void *data, struct error *error);
+
+/* The last `limit` of all, and the last `told` promotions and failures, which a night of discards would hide;
+ * newest first. */
+int store_last_decisions(struct store *store, unsigned limit, unsigned told,
+                         store_decided_callback callback, void *data, struct error *error);
 
 /* One decision of the history, as --export tells it. Strings are valid inside the callback only. */
 struct store_exported {
@@ -383,6 +423,9 @@ int store_last_pull(struct store *store, int64_t *pull, char **experiment_id, st
 
 /* When the step of a job that is under way was begun last, or its undo; 0: not yet. */
 int store_step_began(struct store *store, int64_t job, int64_t *at_ms, struct error *error);
+
+/* What a job has waited for last; caller frees, NULL: nothing so far. */
+int store_step_waits(struct store *store, int64_t job, char **reason, struct error *error);
 
 /* Every metric and scope that has a value which counts. */
 int store_each_frontier(struct store *store, store_lane_callback callback, void *data,

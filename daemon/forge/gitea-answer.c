@@ -288,6 +288,9 @@ int answer_pull(struct forge_pull *pull, struct json_object *json)
         .body = body ? body : "",
         .url = answer_string(json, "html_url"),
         .changed_ms = answer_time_ms(json, "updated_at"),
+        .mergeable = answer_is(json, "mergeable", true)    ? FORGE_MERGEABLE
+                     : answer_is(json, "mergeable", false) ? FORGE_NOT_MERGEABLE
+                                                           : FORGE_MERGEABLE_UNKNOWN,
     };
 
     if (made.number <= 0 || !made.head || !made.base || pull_state(&made.state, json) < 0)

@@ -27,9 +27,11 @@ static void release(struct local_call *call)
     for (size_t i = 0; i < call->pull_count; i++) {
         json_object_put(call->jsons[i]);
         free(call->bodies[i]);
+        free(call->urls[i]);
     }
     free(call->jsons);
     free(call->bodies);
+    free(call->urls);
     free(call->pulls);
     free(call->numbers);
     free(call->changes);
@@ -166,7 +168,10 @@ static int add_pull(struct local_call *call, struct json_object *json, int64_t n
     call->jsons = memory_resize(call->jsons, call->pull_count * sizeof(*call->jsons));
     call->bodies = memory_resize(call->bodies, call->pull_count * sizeof(*call->bodies));
     outbox_pull(&call->pulls[count], json, number);
+    call->urls = memory_resize(call->urls, call->pull_count * sizeof(*call->urls));
+    call->urls[count] = memory_format("%s/%" PRId64 ".md", outbox_of(call), number);
     call->pulls[count].body = body;
+    call->pulls[count].url = call->urls[count];
     call->jsons[count] = json;
     call->bodies[count] = body;
     return 0;

@@ -51,6 +51,7 @@ struct local_call {
     struct forge_pull *pulls;
     struct json_object **jsons;
     char **bodies;
+    char **urls; /* likewise */
     size_t pull_count;
 };
 

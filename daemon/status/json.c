@@ -69,6 +69,48 @@ static struct json_object *jobs_of(const struct status *status, bool undoing)
     return jobs;
 }
 
+static struct json_object *pulls_of(const struct status *status)
+{
+    struct json_object *pulls = json_object_new_array();
+
+    for (size_t i = 0; i < status->pull_count; i++) {
+        const struct status_pull *pull = &status->pulls[i];
+        struct json_object *object = json_object_new_object();
+        bool known = pull->mergeable != FORGE_MERGEABLE_UNKNOWN;
+
+        put(object, "experiment", json_text_or_null(pull->experiment_id));
+        put(object, "metric", json_text_or_null(pull->metric));
+        put(object, "scope", json_object_new_string(pull->scope));
+        put(object, "before", json_number_or_null(pull->before));
+        put(object, "after", json_number_or_null(pull->value));
+        put(object, "pull", json_count_or_null(pull->number));
+        put(object, "url", json_text_or_null(pull->url));
+        put(object, "mergeable",
+            known ? json_object_new_boolean(pull->mergeable == FORGE_MERGEABLE) : NULL);
+        put(object, "overtaken_by", json_text_or_null(pull->overtaken_by));
+        put(object, "opened", json_time_or_null(pull->opened_ms));
+        json_object_array_add(pulls, object);
+    }
+    return pulls;
+}
+
+static struct json_object *waits_of(const struct status *status)
+{
+    struct json_object *waits = json_object_new_array();
+
+    for (size_t i = 0; i < status->wait_count; i++) {
+        const struct status_waiting *waiting = &status->waits[i];
+        struct json_object *object = json_object_new_object();
+
+        put(object, "experiment", json_text_or_null(waiting->experiment_id));
+        put(object, "metric", json_text_or_null(waiting->metric));
+        put(object, "after", json_number_or_null(waiting->value));
+        put(object, "since", json_time_or_null(waiting->since_ms));
+        json_object_array_add(waits, object);
+    }
+    return waits;
+}
+
 static struct json_object *history_of(const struct status_frontier *frontier)
 {
     struct json_object *history = json_object_new_array();
@@ -120,6 +162,7 @@ static struct json_object *decisions_of(const struct status *status)
         put(object, "before", json_number_or_null(decision->before));
         put(object, "after", json_number_or_null(decision->after));
         put(object, "pull", json_count_or_null(decision->pull));
+        put(object, "url", json_text_or_null(decision->url));
         put(object, "reason", json_text_or_null(decision->reason));
         json_object_array_add(decisions, object);
     }
@@ -151,6 +194,9 @@ void status_json(struct text *text, const struct status *status)
     put(object, "held", text_or_null(status->bulletin.held));
     put(object, "waiting", json_object_new_int64((int64_t)status->waiting));
     put(object, "open_pulls", json_object_new_int64((int64_t)status->open_pulls));
+    put(object, "pulls", pulls_of(status));
+    put(object, "waits_for", json_text_or_null(status->waits_for));
+    put(object, "first_waiting", waits_of(status));
     put(object, "results", results_of(status));
     put(object, "running", jobs_of(status, false));
     put(object, "undo", jobs_of(status, true));

@@ -11,8 +11,10 @@
 #include <string.h>
 #include <time.h>
 
-#define REASON_LIMIT 160 /* code points, where there is no terminal */
-#define REASON_LEAST 20
+#define REASON_LIMIT 500 /* code points */
+#define REASON_ROWS  3   /* lines of one on a terminal */
+#define INDENTATION  6   /* of those */
+#define PULLS_SHOWN  20
 #define NAME_WIDTH   24
 
 /* One line of foreign text: nothing in it moves a cursor or hides. */
@@ -43,69 +45,227 @@ static void pad_to(struct text *text, size_t start, size_t columns)
         text_append(text, " ");
 }
 
-/* The reason at the end of a row that began at `start`, as long as the terminal has room. */
-static void append_reason(struct text *text, size_t start, const char *reason, unsigned width)
+/* Ends the line that began at `start`, cut to the terminal's columns. */
+static void end_line(struct text *text, size_t start, unsigned width)
 {
-    size_t used = utf8_count(text_string(text) + start) + 2;
-    size_t limit = REASON_LIMIT;
+    const char *at = text_string(text) + start;
+    uint32_t code_point;
 
-    if (!*reason)
-        return;
-    if (width > 0)
-        limit = width > used + REASON_LEAST ? width - used : REASON_LEAST;
-    text_append(text, "  ");
-    append_shown(text, reason, limit);
+    if (width > 0 && utf8_count(at) > width) {
+        for (unsigned column = 1; column < width; column++)
+            at += utf8_decode(at, &code_point);
+        text->length = (size_t)(at - text->data);
+        text->data[text->length] = '\0';
+        text_append(text, "…");
+    }
+    text_append(text, "\n");
 }
 
-static void append_daemon(struct text *text, const struct status *status)
+/* Bytes of the string that fit into so many columns, up to a space if there is one. */
+static size_t fitting(const char *string, unsigned columns)
+{
+    const char *at = string, *space = NULL;
+    uint32_t code_point;
+
+    for (unsigned column = 0; column < columns && *at; column++) {
+        if (*at == ' ')
+            space = at;
+        at += utf8_decode(at, &code_point);
+    }
+    return (size_t)((*at && *at != ' ' && space ? space : at) - string);
+}
+
+/* A reason below its row, in a few lines; the last is cut. */
+static void append_below(struct text *text, const char *reason, unsigned width)
+{
+    for (unsigned row = 1; *reason; row++) {
+        size_t start = text->length;
+        size_t length = row < REASON_ROWS && width > INDENTATION
+                            ? fitting(reason, width - INDENTATION)
+                            : strlen(reason);
+
+        text_append_format(text, "%*s%.*s", INDENTATION, "", (int)length, reason);
+        end_line(text, start, width);
+        reason += length;
+        reason += strspn(reason, " ");
+    }
+}
+
+/* Ends a row with a reason, which stands below it on a terminal that has no room for it. */
+static void end_with_reason(struct text *text, size_t start, const char *reason, unsigned width)
+{
+    CLEANUP_TEXT struct text shown = {0};
+    size_t used = utf8_count(text_string(text) + start) + 2;
+
+    append_shown(&shown, reason, REASON_LIMIT);
+    if (shown.length > 0 && width > 0 && used + utf8_count(shown.data) > width) {
+        end_line(text, start, width);
+        append_below(text, shown.data, width);
+        return;
+    }
+    if (shown.length > 0)
+        text_append_format(text, "  %s", shown.data);
+    end_line(text, start, width);
+}
+
+static void append_value(struct text *text, const char *metric, double value)
+{
+    if (isnan(value))
+        return;
+    text_append(text, "  ");
+    append_shown(text, metric, NAME_WIDTH);
+    text_append(text, " ");
+    text_append_number(text, value);
+}
+
+/* ---- how it is as a whole ----------------------------------------------------------------------- */
+
+static void append_running(struct text *text, const struct status *status, unsigned width)
 {
     const struct bulletin *bulletin = &status->bulletin;
+    size_t start = text->length;
+
+    text_append_format(text, "daemon   running%s", bulletin->known ? " for " : "");
+    if (bulletin->known)
+        status_append_age(text, status->now_ms - bulletin->started_ms);
+    text_append_format(text, ", process %d", bulletin->process);
+    if (bulletin->known)
+        text_append_format(text, ", version %s, loop lag %" PRIu64 " ms", bulletin->version,
+                           bulletin->lag_ms);
+    end_line(text, start, width);
+}
+
+static void append_daemon(struct text *text, const struct status *status, unsigned width)
+{
+    const struct bulletin *bulletin = &status->bulletin;
+    size_t start;
 
     if (!bulletin->running) {
         text_append(text, "daemon   not running\n");
         return;
     }
-    text_append_format(text, "daemon   running, process %d", bulletin->process);
-    if (!bulletin->known) {
-        text_append(text, "\n");
+    append_running(text, status, width);
+    if (!bulletin->known)
         return;
-    }
-    text_append_format(text, ", version %s, since ", bulletin->version);
-    append_time(text, bulletin->started_ms);
-    text_append(text, " (");
-    status_append_age(text, status->now_ms - bulletin->started_ms);
-    text_append_format(text, "), loop held up %" PRIu64 " ms at most\nforge    %s  ",
-                       bulletin->lag_ms,
+    start = text->length;
+    text_append_format(text, "forge    %s  ",
                        strcmp(bulletin->forge, "unknown") ? bulletin->forge : "being asked");
     append_shown(text, bulletin->place, REASON_LIMIT);
+    end_line(text, start, width);
     if (*bulletin->trouble) {
-        text_append(text, "\n         ");
+        start = text->length;
+        text_append(text, "         ");
         append_shown(text, bulletin->trouble, (size_t)2 * REASON_LIMIT);
+        end_line(text, start, width);
     }
     if (*bulletin->held) {
-        text_append(text, "\nheld     ");
+        start = text->length;
+        text_append(text, "held     ");
         append_shown(text, bulletin->held, (size_t)2 * REASON_LIMIT);
+        end_line(text, start, width);
     }
-    text_append(text, "\n");
 }
 
-static void append_counts(struct text *text, const struct status *status)
+static void append_results(struct text *text, const struct status *status, unsigned width)
 {
+    size_t start = text->length;
+
+    text_append_format(text, "results  %u queued", status->results[DECISION_QUEUED]);
+    for (int i = DECISION_QUEUED + 1; i < DECISION_COUNT; i++) {
+        CLEANUP_FREE char *count = memory_format("%u %s", status->results[i],
+                                                 decision_name((enum decision)i));
+
+        if (!status->results[i])
+            continue;
+        text_append(text, ",");
+        if (width > 0 && utf8_count(text_string(text) + start) + strlen(count) + 2 > width) {
+            end_line(text, start, width);
+            start = text->length;
+            text_append(text, "        ");
+        }
+        text_append_format(text, " %s", count);
+    }
+    end_line(text, start, width);
+}
+
+static void append_counts(struct text *text, const struct status *status, unsigned width)
+{
+    size_t start = text->length;
     unsigned undoing = 0;
 
     for (size_t i = 0; i < status->job_count; i++)
         undoing += status->jobs[i].undoing;
-    text_append_format(text,
-                       "queue    %u waiting, %zu running, %u to undo, %u pull request%s open\n",
+    text_append_format(text, "queue    %u waiting, %zu running, %u to undo, %u pull request%s open",
                        status->waiting, status->job_count - undoing, undoing, status->open_pulls,
                        status->open_pulls == 1 ? "" : "s");
-    text_append_format(text, "results  %u queued", status->results[DECISION_QUEUED]);
-    for (int i = DECISION_QUEUED + 1; i < DECISION_COUNT; i++) {
-        if (status->results[i])
-            text_append_format(text, ", %u %s", status->results[i],
-                               decision_name((enum decision)i));
+    end_line(text, start, width);
+    append_results(text, status, width);
+}
+
+/* ---- what a person looks at --------------------------------------------------------------------- */
+
+static void append_pull(struct text *text, const struct status *status,
+                        const struct status_pull *pull, unsigned width)
+{
+    static const char *const words[] = {
+        [FORGE_MERGEABLE_UNKNOWN] = "",
+        [FORGE_MERGEABLE] = "  mergeable",
+        [FORGE_NOT_MERGEABLE] = "  does not merge",
+    };
+    size_t start = text->length;
+
+    text_append_format(text, "  #%" PRId64, pull->number);
+    pad_to(text, start, 7);
+    text_append_format(text, "  %s", pull->experiment_id);
+    append_value(text, pull->metric, pull->value);
+    if (!isnan(pull->before)) {
+        text_append(text, " after ");
+        text_append_number(text, pull->before);
     }
-    text_append(text, "\n");
+    text_append(text, words[pull->mergeable]);
+    if (pull->overtaken_by)
+        text_append_format(text, "  overtaken by %s", pull->overtaken_by);
+    text_append(text, "  ");
+    status_append_age(text, status->now_ms - pull->opened_ms);
+    end_line(text, start, width);
+    if (*pull->url) {
+        text_append(text, "         ");
+        append_shown(text, pull->url, PULL_URL_SIZE); /* a part of it would be none */
+        text_append(text, "\n");
+    }
+}
+
+static void append_pulls(struct text *text, const struct status *status, unsigned width)
+{
+    if (status->pull_count)
+        text_append(text, "\nopen pull requests\n");
+    for (size_t i = 0; i < status->pull_count && i < PULLS_SHOWN; i++)
+        append_pull(text, status, &status->pulls[i], width);
+    if (status->pull_count > PULLS_SHOWN)
+        text_append_format(text, "  %zu more\n", status->pull_count - PULLS_SHOWN);
+}
+
+static void append_waiting(struct text *text, const struct status *status, unsigned width)
+{
+    size_t start = text->length + 1;
+
+    if (!status->wait_count)
+        return;
+    text_append(text, "\nwaiting");
+    end_with_reason(text, start, *status->waits_for ? status->waits_for : "each for its turn",
+                    width);
+    for (size_t i = 0; i < status->wait_count; i++) {
+        const struct status_waiting *waiting = &status->waits[i];
+
+        start = text->length;
+        text_append_format(text, "  %-*s", NAME_WIDTH, waiting->experiment_id);
+        append_value(text, waiting->metric, waiting->value);
+        text_append(text, "  ");
+        status_append_age(text, status->now_ms - waiting->since_ms);
+        end_line(text, start, width);
+    }
+    if (status->waiting > status->wait_count)
+        text_append_format(text, "  %zu more\n", status->waiting - status->wait_count);
 }
 
 static void append_job(struct text *text, const struct status *status, const struct status_job *job,
@@ -126,8 +286,7 @@ static void append_job(struct text *text, const struct status *status, const str
     }
     if (job->pull)
         text_append_format(text, "  #%" PRId64, job->pull);
-    append_reason(text, start, job->reason, width);
-    text_append(text, "\n");
+    end_with_reason(text, start, job->reason, width);
 }
 
 /* Those that go one way, under their heading; nothing where there are none. */
@@ -146,7 +305,25 @@ static void append_jobs(struct text *text, const struct status *status, bool und
     }
 }
 
-static void append_frontier(struct text *text, const struct status_frontier *frontier)
+/* ---- what was -------------------------------------------------------------------------------------- */
+
+/* The newest of the points, as many as there is room for. */
+static void append_points(struct text *text, size_t start, const struct status_frontier *frontier,
+                          unsigned width)
+{
+    size_t used = utf8_count(text_string(text) + start) + 2;
+    size_t count = frontier->point_count;
+
+    if (width > 0 && used + count > width)
+        count = width > used ? width - used : 0;
+    if (count < 2)
+        return;
+    text_append(text, "  ");
+    status_append_sparkline(text, frontier->points + frontier->point_count - count, count);
+}
+
+static void append_frontier(struct text *text, const struct status_frontier *frontier,
+                            unsigned width)
 {
     size_t start = text->length;
 
@@ -159,19 +336,16 @@ static void append_frontier(struct text *text, const struct status_frontier *fro
     pad_to(text, start, 18);
     text_append_format(text, "  %s  ",
                        frontier->metric->direction == METRIC_MINIMIZE ? "minimize" : "maximize");
-    if (!frontier->known) {
-        text_append(text, "none yet\n");
-        return;
-    }
-    text_append_number(text, frontier->value);
-    pad_to(text, start, 42);
-    text_append(text, "  ");
-    text_append(text, frontier->experiment_id ? frontier->experiment_id : "(configured)");
-    if (frontier->point_count > 1) {
+    if (frontier->known) {
+        text_append_number(text, frontier->value);
+        pad_to(text, start, 42);
         text_append(text, "  ");
-        status_append_sparkline(text, frontier->points, frontier->point_count);
+        text_append(text, frontier->experiment_id ? frontier->experiment_id : "(configured)");
+        append_points(text, start, frontier, width);
+    } else {
+        text_append(text, "none yet");
     }
-    text_append(text, "\n");
+    end_line(text, start, width);
 }
 
 static void append_decision(struct text *text, const struct status_decision *decision,
@@ -185,16 +359,10 @@ static void append_decision(struct text *text, const struct status_decision *dec
     append_shown(text, decision->experiment_id ? decision->experiment_id : decision->file_name,
                  100);
     pad_to(text, start, 36 + 16);
-    if (!isnan(decision->after)) {
-        text_append(text, "  ");
-        append_shown(text, decision->metric, NAME_WIDTH);
-        text_append(text, " ");
-        text_append_number(text, decision->after);
-    }
+    append_value(text, decision->metric, decision->after);
     if (decision->pull)
         text_append_format(text, "  #%" PRId64, decision->pull);
-    append_reason(text, start, decision->reason, width);
-    text_append(text, "\n");
+    end_with_reason(text, start, decision->reason, width);
 }
 
 /* "3 files, 1.2 MiB" of each place, as the last look found it. */
@@ -220,17 +388,19 @@ static void append_kept(struct text *text, const struct keep_sizes *kept)
 
 void status_table(struct text *text, const struct status *status, unsigned width)
 {
-    append_daemon(text, status);
+    append_daemon(text, status, width);
     if (!status->stored) {
         text_append(text, "results  none yet: there is no store\n");
         return;
     }
-    append_counts(text, status);
+    append_counts(text, status, width);
+    append_pulls(text, status, width);
+    append_waiting(text, status, width);
     append_jobs(text, status, false, "jobs", width);
     append_jobs(text, status, true, "left to undo", width);
     text_append(text, "\nfrontier\n");
     for (size_t i = 0; i < status->frontier_count; i++)
-        append_frontier(text, &status->frontiers[i]);
+        append_frontier(text, &status->frontiers[i], width);
     if (status->decision_count)
         text_append(text, "\nlast decisions\n");
     for (size_t i = 0; i < status->decision_count; i++)

@@ -15,6 +15,7 @@
 #include "daemon/job.h"
 #include "daemon/steps.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,6 +56,16 @@ static const struct forge_pull *find_pull(const struct forge_answer *answer, int
             return &answer->pulls[i];
     }
     return NULL;
+}
+
+/* From here on it is this one. */
+static void adopt(struct job *job, const struct forge_pull *pull)
+{
+    const char *url = pull->url ? pull->url : "";
+
+    job->record.pull = pull->number;
+    snprintf(job->record.pull_url, sizeof(job->record.pull_url), "%s",
+             strlen(url) < sizeof(job->record.pull_url) ? url : "");
 }
 
 /* ---- start: the pull request is there ----------------------------------------------------------- */
@@ -115,7 +126,7 @@ static void on_listed_after(void *data, const struct forge_answer *answer,
     }
     lowest = first_of_ours(job, answer, 0);
     if (lowest && lowest < job->record.pull) {
-        job->record.pull = lowest;
+        adopt(job, find_pull(answer, lowest));
         if (!job_save(job))
             return;
     }
@@ -147,7 +158,7 @@ static void on_opened(void *data, const struct forge_answer *answer, const struc
 
     job->operation = NULL;
     if (!error) {
-        job->record.pull = answer->pulls[0].number;
+        adopt(job, &answer->pulls[0]);
         if (job_save(job))
             list_after(job);
     } else if (error->kind != ERROR_TRANSIENT && answer->conflict && !job->conflict_seen) {
@@ -207,7 +218,7 @@ static void on_looked(void *data, const struct forge_answer *answer, const struc
     }
     ours = first_of_ours(job, answer, 0);
     if (ours) {
-        job->record.pull = ours;
+        adopt(job, find_pull(answer, ours));
         if (job_save(job))
             list_after(job);
     } else if (job->conflict_seen && answer->pull_count > 0) {

@@ -48,18 +48,18 @@ int store_add_job(struct store *store, struct store_job *job, struct error *erro
 
 int store_save_job(struct store *store, const struct store_job *job, struct error *error)
 {
-    return store_run(store, error,
-                     "UPDATE jobs SET state = ?, step = ?, started = ?, attempt = ?,"
-                     " faulty_since_ms = ?, branch_posted_ms = ?, base_then = ?, base = ?,"
-                     " composed = ?, measured = ?, push_sent = ?, pull_posted_ms = ?, pull = ?,"
-                     " close_posted_ms = ?, reference = ?, outcome = ?, reason = ?,"
-                     " failed_step = ?, turned_down_by = ?, tried_ms = ? WHERE id = ?",
-                     "iiiiiittttiiiirtttiii", (int64_t)job->state, (int64_t)job->step,
-                     (int64_t)job->started, (int64_t)job->attempt, job->faulty_since_ms,
-                     job->branch_posted_ms, job->base_then, job->base, job->commit, job->measured,
-                     (int64_t)job->push_sent, job->pull_posted_ms, job->pull, job->close_posted_ms,
-                     job->reference, decision_name(job->outcome), job->reason, job->failed_step,
-                     job->turned_down_by, job->tried_ms, job->id);
+    return store_run(
+        store, error,
+        "UPDATE jobs SET state = ?, step = ?, started = ?, attempt = ?,"
+        " faulty_since_ms = ?, branch_posted_ms = ?, base_then = ?, base = ?,"
+        " composed = ?, measured = ?, push_sent = ?, pull_posted_ms = ?, pull = ?,"
+        " close_posted_ms = ?, reference = ?, outcome = ?, reason = ?,"
+        " failed_step = ?, turned_down_by = ?, tried_ms = ?, pull_url = ? WHERE id = ?",
+        "iiiiiittttiiiirtttiiti", (int64_t)job->state, (int64_t)job->step, (int64_t)job->started,
+        (int64_t)job->attempt, job->faulty_since_ms, job->branch_posted_ms, job->base_then,
+        job->base, job->commit, job->measured, (int64_t)job->push_sent, job->pull_posted_ms,
+        job->pull, job->close_posted_ms, job->reference, decision_name(job->outcome), job->reason,
+        job->failed_step, job->turned_down_by, job->tried_ms, job->pull_url, job->id);
 }
 
 int store_add_step(struct store *store, int64_t job, const char *step, const char *what,
@@ -112,8 +112,9 @@ static int end_job(struct store *store, const struct store_job *job,
         return -1;
     if (promoted &&
         store_run(store, error,
-                  "UPDATE results SET pull = ?, pull_state = ?, measured = ? WHERE id = ?", "itti",
-                  job->pull, "open", job->measured, job->result) < 0)
+                  "UPDATE results SET pull = ?, pull_url = ?, pull_state = ?, measured = ?"
+                  " WHERE id = ?",
+                  "ittti", job->pull, job->pull_url, "open", job->measured, job->result) < 0)
         return -1;
     if (store_write_decision(store, job->result, decision, error) < 0 ||
         requeue_if_unfounded(store, job->result, error) < 0)
@@ -162,6 +163,7 @@ static void read_job(sqlite3_stmt *statement, struct store_job *job)
     job->failed_step = memory_copy((const char *)sqlite3_column_text(statement, 19));
     job->turned_down_by = sqlite3_column_int64(statement, 20);
     job->tried_ms = sqlite3_column_int64(statement, 21);
+    snprintf(job->pull_url, sizeof(job->pull_url), "%s", store_text(statement, 22));
 }
 
 int store_each_job(struct store *store, store_job_callback callback, void *data,
@@ -172,7 +174,7 @@ int store_each_job(struct store *store, store_job_callback callback, void *data,
         "SELECT j.id, j.result, state, step, started, attempt, faulty_since_ms, branch_posted_ms,"
         " base_then, base, composed, j.measured, push_sent, pull_posted_ms, j.pull,"
         " close_posted_ms, j.reference, outcome, j.reason, failed_step,"
-        " turned_down_by, tried_ms"
+        " turned_down_by, tried_ms, j.pull_url"
         " FROM jobs j JOIN results r ON r.id = j.result WHERE state <> 2"
         " ORDER BY r.modified_ns, r.file_name, r.id",
         "");

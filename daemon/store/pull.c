@@ -115,6 +115,15 @@ int store_count_open_pulls(struct store *store, unsigned *count, struct error *e
     return 0;
 }
 
+int store_set_mergeable(struct store *store, int64_t result, enum forge_mergeable mergeable,
+                        struct error *error)
+{
+    return store_run(
+        store, error,
+        "UPDATE results SET mergeable = ? WHERE id = ? AND coalesce(mergeable, 0) <> ?", "iii",
+        (int64_t)mergeable, result, (int64_t)mergeable);
+}
+
 static int settle_pull(struct store *store, int64_t result, enum pull_state state,
                        struct error *error)
 {

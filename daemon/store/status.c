@@ -107,15 +107,71 @@ int store_count_decisions(struct store *store, int64_t *last,
     return row;
 }
 
-int store_last_decisions(struct store *store, unsigned limit, store_decided_callback callback,
-                         void *data, struct error *error)
+int store_each_waiting(struct store *store, unsigned limit, store_waiting_callback callback,
+                       void *data, struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error,
+        "SELECT experiment_id, metric, after, received_ms FROM results INDEXED BY results_queued"
+        " WHERE decision = 'queued' AND job = 0 ORDER BY modified_ns, file_name, id LIMIT ?",
+        "i", (int64_t)limit);
+    int row = -1;
+
+    while (statement && (row = store_row(store, statement, error)) > 0) {
+        struct store_waiting waiting = {
+            .experiment_id = store_text(statement, 0),
+            .metric = store_text(statement, 1),
+            .after = store_real(statement, 2),
+            .received_ms = sqlite3_column_int64(statement, 3),
+        };
+
+        callback(data, &waiting);
+    }
+    return row;
+}
+
+int store_each_shown_pull(struct store *store, store_shown_pull_callback callback, void *data,
+                          struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error,
+        "SELECT experiment_id, metric, scope, after, reference, pull, pull_url,"
+        " coalesce(mergeable, 0), decided_ms FROM results INDEXED BY results_pull"
+        " WHERE pull_state = 'open' ORDER BY decided_ms DESC, id DESC",
+        "");
+    int row = -1;
+
+    while (statement && (row = store_row(store, statement, error)) > 0) {
+        struct store_shown_pull pull = {
+            .experiment_id = store_text(statement, 0),
+            .metric = store_text(statement, 1),
+            .scope = store_text(statement, 2),
+            .after = store_real(statement, 3),
+            .before = store_real(statement, 4),
+            .number = sqlite3_column_int64(statement, 5),
+            .url = store_text(statement, 6),
+            .mergeable = (enum forge_mergeable)sqlite3_column_int(statement, 7),
+            .opened_ms = sqlite3_column_int64(statement, 8),
+        };
+
+        callback(data, &pull);
+    }
+    return row;
+}
+
+int store_last_decisions(struct store *store, unsigned limit, unsigned told,
+                         store_decided_callback callback, void *data, struct error *error)
 {
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
         store, error,
         "SELECT d.experiment_id, d.file_name, r.metric, r.after, r.reference, d.decision, d.reason,"
-        " iif(d.decision = 'promoted', r.pull, 0), d.at_ms FROM decisions d"
-        " LEFT JOIN results r ON r.id = d.result ORDER BY d.id DESC LIMIT ?",
-        "i", (int64_t)limit);
+        " iif(d.decision = 'promoted', r.pull, 0), d.at_ms,"
+        " iif(d.decision = 'promoted', r.pull_url, '') FROM decisions d"
+        " LEFT JOIN results r ON r.id = d.result WHERE d.id IN"
+        " (SELECT * FROM (SELECT id FROM decisions ORDER BY id DESC LIMIT ?)"
+        " UNION SELECT * FROM (SELECT id FROM decisions INDEXED BY decisions_told"
+        " WHERE decision IN ('promoted', 'failed') ORDER BY id DESC LIMIT ?)) ORDER BY d.id DESC",
+        "ii", (int64_t)limit, (int64_t)told);
     int row = -1;
 
     while (statement && (row = store_row(store, statement, error)) > 0) {
@@ -129,6 +185,7 @@ int store_last_decisions(struct store *store, unsigned limit, store_decided_call
             .reason = store_text(statement, 6),
             .pull = sqlite3_column_int64(statement, 7),
             .at_ms = sqlite3_column_int64(statement, 8),
+            .url = store_text(statement, 9),
         };
 
         callback(data, &decided);
@@ -203,6 +260,18 @@ int store_step_began(struct store *store, int64_t job, int64_t *at_ms, struct er
         return -1;
     *at_ms = sqlite3_column_int64(statement, 0);
     return 0;
+}
+
+int store_step_waits(struct store *store, int64_t job, char **reason, struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error,
+        "SELECT reason FROM steps WHERE job = ? AND what = 'waits' ORDER BY id DESC LIMIT 1", "i",
+        job);
+    int row = statement ? store_row(store, statement, error) : -1;
+
+    *reason = row > 0 ? memory_copy(store_text(statement, 0)) : NULL;
+    return row < 0 ? -1 : 0;
 }
 
 int store_each_frontier(struct store *store, store_lane_callback callback, void *data,

@@ -11,7 +11,9 @@ import signal
 import struct
 import subprocess
 import termios
+import time
 
+import pytest
 from events import PATIENCE
 from harness import appears, result
 from machine import eventually
@@ -219,6 +221,103 @@ def test_a_terminal_has_its_width(winnowd):
     narrow = on_terminal(winnowd, 100)
     assert max(map(len, wide.splitlines())) > 150
     assert max(map(len, narrow.splitlines())) <= 100 and "…" in narrow
+
+
+def promoted(winnowd, project, *values):
+    """Experiments exp-1, exp-2 ..., each of them better than the one before."""
+    for number, value in enumerate(values, 1):
+        winnowd.drop(result(f"exp-{number}", value, metric_before=1.0, diff=project.tweak(WIDTH=64 + number)))
+    log = winnowd.once()
+    assert set(log.decisions().values()) == {"promoted"}, log.text
+    return log
+
+
+@pytest.mark.representative
+def test_what_to_look_at_comes_first(winnowd, project):
+    """Open pull requests: which value, where, and whether a better one is there."""
+    log = promoted(winnowd, project, 0.9, 0.8)
+    page = f"{winnowd.config['forge']['outbox']}/2.md"
+    assert log.wait(experiment="exp-2", decision="promoted")["url"] == page
+    newest, oldest = status_of(winnowd)["pulls"]
+    assert newest | {"opened": None} == {
+        "experiment": "exp-2", "metric": "val_bpb", "scope": "", "before": 0.9, "after": 0.8, "pull": 2, "url": page,
+        "mergeable": None, "overtaken_by": None, "opened": None,
+    }  # fmt: skip
+    assert (oldest["experiment"], oldest["overtaken_by"]) == ("exp-1", "exp-2")
+    assert [row["url"] for row in status_of(winnowd)["decisions"]] == [newest["url"], oldest["url"]]
+    for table in (winnowd.status(), on_terminal(winnowd, 80)):
+        first, rest = table.split("\nopen pull requests\n")[1].split("\n", 1)
+        assert first.startswith("  #2     exp-2  val_bpb 0.8 after 0.9  ") and rest.startswith(f"         {page}\n")
+        assert "  #1     exp-1  val_bpb 0.9 after 1  overtaken by exp-2  " in rest
+
+
+def test_an_open_pull_request_at_a_forge(gitea_winnowd, project):
+    """Its address is the forge's word, and whether it can be merged as well."""
+    gitea_winnowd.configure(forge={"poll": "100ms"})
+    log = gitea_winnowd.start()
+    gitea_winnowd.drop(result("exp-1", 0.9, metric_before=1.0, diff=project.tweak(WIDTH=65)))
+    decided = log.wait(experiment="exp-1", decision="promoted")
+    assert decided["url"].startswith("http") and decided["url"].endswith("/pulls/1")
+    assert log.all(msg="step ended", step="pull", url=decided["url"])
+    deadline = time.monotonic() + PATIENCE  # no line of the log tells that it was looked at
+    while status_of(gitea_winnowd)["pulls"][0]["mergeable"] is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    (pull,) = status_of(gitea_winnowd)["pulls"]
+    assert pull["url"] == decided["url"] and pull["mergeable"] is True
+    assert "  mergeable  " in gitea_winnowd.status()
+
+
+def test_what_waits_says_why(winnowd, project):
+    winnowd.configure(queue={"max_open_pulls": 1}, forge={"poll": "1h"})
+    log = winnowd.start()
+    winnowd.drop(result("exp-1", 0.9, metric_before=1.0, diff=project.tweak(WIDTH=65)))
+    log.wait(experiment="exp-1", decision="promoted")
+    winnowd.drop(result("exp-2", 0.8, diff=project.tweak(WIDTH=66)))
+    log.wait(experiment="exp-2", msg="result queued")
+    status = status_of(winnowd)
+    assert status["waits_for"] == "queue.max_open_pulls (1) is reached"
+    (waiting,) = status["first_waiting"]
+    assert (waiting["experiment"], waiting["metric"], waiting["after"]) == ("exp-2", "val_bpb", 0.8)
+    assert "\nwaiting  queue.max_open_pulls (1) is reached\n  exp-2 " in winnowd.status()
+    assert winnowd.stop() == 0
+    assert status_of(winnowd)["waits_for"] == "the daemon is not running"
+
+
+def test_a_job_that_is_held_up_says_why(winnowd, project):
+    winnowd.configure(validation={"requires": ["http://127.0.0.1:1/"]})
+    winnowd.unfinished = True
+    log = winnowd.start()
+    winnowd.drop(result("exp-1", 0.9, metric_before=1.0, diff=project.tweak(WIDTH=65)))
+    reason = log.wait(experiment="exp-1", msg=lambda text: text.startswith("step could not"))["reason"]
+    (job,) = status_of(winnowd)["running"]
+    assert job["reason"] == reason and "validation.requires" in reason
+
+
+def test_discards_hide_no_promotion(winnowd, project):
+    winnowd.drop(result("exp-1", 0.9, metric_before=1.0, diff=project.tweak(WIDTH=65)))
+    winnowd.once()
+    for number in range(30):
+        winnowd.drop(result(f"bad-{number}", 2.0))
+    winnowd.once()
+    decided = [row["experiment"] for row in status_of(winnowd)["decisions"]]
+    assert len(decided) == 21 and decided[-1] == "exp-1" and "bad-29" in decided
+    assert "promoted    exp-1" in winnowd.status()
+
+
+def test_eighty_columns_are_enough(winnowd, project):
+    """Only an address may be longer; in a pipe nothing is cut."""
+    long = "exp-" + "x" * 90
+    winnowd.configure(validation={"command": ["sh", "-c", f"echo 'FAILED {'y' * 150}'; exit 1"]}, metrics={"m" * 60: {"direction": "minimize"}})
+    winnowd.drop(result(long, 0.9, metric_before=1.0, diff=project.tweak(WIDTH=65)))
+    for number in range(60):
+        winnowd.drop(result(f"base-{number}", 1.0 - number / 1000, status="baseline"))
+    winnowd.once()
+    narrow, wide = on_terminal(winnowd, 80), winnowd.status()
+    assert max(map(len, narrow.splitlines())) == 80
+    assert long not in narrow and "…" in narrow
+    (failed,) = [line for line in wide.splitlines() if long in line]
+    assert "y" * 100 in failed and "the whole output: " in failed and not failed.endswith("…")
+    assert "exited with status 1" in narrow and "y" * 40 in narrow, "the reason has no room"
 
 
 def test_json_goes_with_status_only(winnowd):

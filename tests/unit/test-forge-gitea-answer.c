@@ -400,10 +400,38 @@ static void test_labels(void **state)
     json_object_put(labels);
 }
 
+static void test_whether_it_merges(void **state)
+{
+    static const struct {
+        const char *value;
+        enum forge_mergeable expected;
+    } table[] = {
+        {"true", FORGE_MERGEABLE},
+        {"false", FORGE_NOT_MERGEABLE},
+        {"null", FORGE_MERGEABLE_UNKNOWN},
+        {"\"true\"", FORGE_MERGEABLE_UNKNOWN},
+    };
+
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        CLEANUP_FREE char *body = memory_format(
+            "{\"number\":5,\"state\":\"open\",\"head\":{\"ref\":\"x\"},\"base\":{\"ref\":\"m\"},"
+            "\"html_url\":\"http://forge.example/o/r/pulls/5\",\"mergeable\":%s}",
+            table[i].value);
+        struct json_object *json = json_tokener_parse(body);
+        struct forge_pull pull = {0};
+
+        assert_int_equal(answer_pull(&pull, json), 0);
+        assert_int_equal(pull.mergeable, table[i].expected);
+        assert_string_equal(pull.url, "http://forge.example/o/r/pulls/5");
+        json_object_put(json);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_whether_it_merges),
         cmocka_unit_test(test_long_message_is_cut),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_redirect_to_nowhere),

@@ -43,6 +43,7 @@ static struct {
     struct forge_pull pulls[PULLS]; /* numbers and states; the strings are gone */
     char sha[FORGE_HASH_SIZE];
     char body[64];
+    char url[256];
 } outcome;
 
 static void set_list(struct config_list *list, char **items, const char *first, const char *second)
@@ -139,8 +140,10 @@ static void on_answer(void *data, const struct forge_answer *answer, const struc
     if (answer->sha || answer->pull_count > 0)
         snprintf(outcome.sha, sizeof(outcome.sha), "%s",
                  answer->sha ? answer->sha : answer->pulls[0].sha);
-    if (answer->pull_count > 0)
+    if (answer->pull_count > 0) {
         snprintf(outcome.body, sizeof(outcome.body), "%s", answer->pulls[0].body);
+        snprintf(outcome.url, sizeof(outcome.url), "%s", answer->pulls[0].url);
+    }
 }
 
 static void finish(struct operation *operation)
@@ -222,7 +225,7 @@ static void test_pull_files(void **state)
     assert_int_equal(outcome.answer.pull_count, 1);
     assert_int_equal(outcome.pulls[0].number, 1);
     assert_int_equal(outcome.pulls[0].state, PULL_OPEN);
-    assert_null(outcome.pulls[0].url);
+    assert_non_null(strstr(outcome.url, "/outbox/1.md"));
     assert_string_equal(outcome.sha, SHA);
     assert_string_equal(outcome.body, "# Body\n");
     assert_shell("ls -A state/outbox | sort", "1.json\n1.md");

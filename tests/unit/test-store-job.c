@@ -30,6 +30,7 @@ static struct store_job full_job(int64_t result)
         .reason = reason,
         .failed_step = step,
         .turned_down_by = INT64_MAX - 1,
+        .pull_url = "http://forge.example/o/r/pulls/7",
     };
 
     memset(job.base_then, 'a', FORGE_HASH_SIZE - 1);
@@ -91,6 +92,7 @@ static void check_same(const struct store_job *a, const struct store_job *b)
     assert_string_equal(a->failed_step ? a->failed_step : "none",
                         b->failed_step ? b->failed_step : "none");
     assert_int_equal(a->turned_down_by, b->turned_down_by);
+    assert_string_equal(a->pull_url, b->pull_url);
 }
 
 static void test_every_column_of_a_job(void **state)
@@ -404,13 +406,85 @@ static void test_the_last_decisions(void **state)
     decide(fixture, id, DECISION_CRASHED, 0);
     DONE(store_decide_file(fixture->store, "x.json", NULL, "", DECISION_REJECTED, "line 1",
                            &fixture->error));
-    DONE(store_last_decisions(fixture->store, 10, tell, &told, &fixture->error));
+    DONE(store_last_decisions(fixture->store, 10, 10, tell, &told, &fixture->error));
     assert_string_equal(told.said, "-|x.json||nan|nan|rejected|line 1|0\n"
                                    "b|exp.json|val_bpb|nan|nan|crashed|because|0\n"
                                    "a|exp.json|val_bpb|1|2|promoted||5\n");
-    DONE(store_last_decisions(fixture->store, 2, tell, &two, &fixture->error));
+    DONE(store_last_decisions(fixture->store, 2, 0, tell, &two, &fixture->error));
     assert_memory_equal(two.said, told.said, strlen(two.said));
     assert_null(strstr(two.said, "promoted"));
+    /* A promotion is told however long ago it was. */
+    *two.said = '\0';
+    DONE(store_last_decisions(fixture->store, 2, 1, tell, &two, &fixture->error));
+    assert_string_equal(two.said, told.said);
+}
+
+static void show_pull(void *data, const struct store_shown_pull *pull)
+{
+    struct told *told = data;
+    size_t length = strlen(told->said);
+
+    assert_true(pull->opened_ms > 0);
+    snprintf(told->said + length, sizeof(told->said) - length, "%s|%s|%g|%g|%d|%s|%d\n",
+             pull->experiment_id, pull->metric, pull->after, pull->before, (int)pull->number,
+             pull->url, (int)pull->mergeable);
+}
+
+/* What is open, what the forge said of it, and no longer than it is open. */
+static void test_what_a_person_looks_at(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_job job = {.result = add(fixture, "a", 1),
+                            .pull = 5,
+                            .reference = 2,
+                            .pull_url = "http://forge.example/5"};
+    struct store_decision promoted = {.decision = DECISION_PROMOTED, .reason = "", .reference = 2};
+    struct told told = {""};
+
+    DONE(store_add_job(fixture->store, &job, &fixture->error));
+    DONE(store_end_job(fixture->store, &job, &promoted, &fixture->error));
+    DONE(store_each_shown_pull(fixture->store, show_pull, &told, &fixture->error));
+    DONE(store_set_mergeable(fixture->store, job.result, FORGE_NOT_MERGEABLE, &fixture->error));
+    DONE(store_each_shown_pull(fixture->store, show_pull, &told, &fixture->error));
+    DONE(store_set_mergeable(fixture->store, job.result, FORGE_MERGEABLE_UNKNOWN, &fixture->error));
+    DONE(store_each_shown_pull(fixture->store, show_pull, &told, &fixture->error));
+    DONE(store_settle_pull(fixture->store, job.result, PULL_MERGED, &fixture->error));
+    DONE(store_each_shown_pull(fixture->store, show_pull, &told, &fixture->error));
+    assert_string_equal(told.said, "a|val_bpb|1|2|5|http://forge.example/5|0\n"
+                                   "a|val_bpb|1|2|5|http://forge.example/5|2\n"
+                                   "a|val_bpb|1|2|5|http://forge.example/5|0\n");
+}
+
+static void collect_waiting(void *data, const struct store_waiting *waiting)
+{
+    struct told *told = data;
+    size_t length = strlen(told->said);
+
+    snprintf(told->said + length, sizeof(told->said) - length, "%s %s %g;", waiting->experiment_id,
+             waiting->metric, waiting->after);
+}
+
+static void test_what_waits(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_job job = {.result = add(fixture, "a", 1)};
+    struct told told = {""};
+    char *reason;
+
+    for (char id[] = "b"; *id < 'f'; ++*id)
+        add(fixture, id, 2);
+    DONE(store_add_job(fixture->store, &job, &fixture->error));
+    DONE(store_each_waiting(fixture->store, 3, collect_waiting, &told, &fixture->error));
+    assert_string_equal(told.said, "b val_bpb 2;c val_bpb 2;d val_bpb 2;");
+
+    DONE(store_step_waits(fixture->store, job.id, &reason, &fixture->error));
+    assert_null(reason);
+    DONE(store_add_step(fixture->store, job.id, "push", "waits", 1, "one", &fixture->error));
+    DONE(store_add_step(fixture->store, job.id, "push", "waits", 2, "two", &fixture->error));
+    DONE(store_add_step(fixture->store, job.id, "push", "start", 3, NULL, &fixture->error));
+    DONE(store_step_waits(fixture->store, job.id, &reason, &fixture->error));
+    assert_string_equal(reason, "two");
+    free(reason);
 }
 
 static void collect_lane(void *data, const char *metric, const char *scope)
@@ -453,6 +527,8 @@ int main(void)
         STORE_TEST(test_when_a_step_began),
         STORE_TEST(test_counts),
         STORE_TEST(test_the_last_decisions),
+        STORE_TEST(test_what_a_person_looks_at),
+        STORE_TEST(test_what_waits),
         STORE_TEST(test_every_frontier),
     };
 

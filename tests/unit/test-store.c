@@ -123,6 +123,9 @@ static void make_older(struct fixture *fixture)
                      "ALTER TABLE jobs DROP COLUMN tried_ms;"
                      "DROP TABLE looking; DROP INDEX results_pull_number;"
                      "ALTER TABLE results DROP COLUMN pull_looked;"
+                     "DROP INDEX decisions_told; ALTER TABLE jobs DROP COLUMN pull_url;"
+                     "ALTER TABLE results DROP COLUMN pull_url;"
+                     "ALTER TABLE results DROP COLUMN mergeable;"
                      "PRAGMA user_version = 1");
 }
 
