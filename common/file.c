@@ -121,7 +121,8 @@ static int write_file(int directory, const char *path, const void *bytes, size_t
                         (mode_t)mode);
     if (descriptor < 0)
         return fail(error, "create", temporary);
-    if (write_all(descriptor, bytes, length) < 0 || (durable && fsync(descriptor) < 0)) {
+    if ((!durable && fchmod(descriptor, (mode_t)mode) < 0) ||
+        write_all(descriptor, bytes, length) < 0 || (durable && fsync(descriptor) < 0)) {
         fail(error, "write", temporary);
         unlinkat(directory, temporary, 0);
         return -1;

@@ -24,7 +24,7 @@ int file_write(int directory, const char *path, const void *bytes, size_t length
                struct error *error);
 
 /* The same without the sync, for what is written often and no loss: a reader finds the old or the new
- * file, but a power cut may leave an empty one. */
+ * file, but a power cut may leave an empty one. Its mode is `mode` whatever the mask: others read it. */
 int file_replace(int directory, const char *path, const void *bytes, size_t length, unsigned mode,
                  struct error *error);
 

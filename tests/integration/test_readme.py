@@ -187,7 +187,7 @@ def test_what_is_installed_is_what_root_is_told(tmp_path, the_binary_is_there):
     subprocess.run(["meson", "install", "-C", build, "--destdir", root], **quiet)
     installed = {f"/{path.relative_to(root)}" for path in root.rglob("*") if path.is_file()}
     names = {pathlib.Path(path).name for path in installed}
-    assert "/usr/local/sbin/winnowd" in installed and "/etc/winnowd/winnowd.yaml" in installed
+    assert "/usr/local/bin/winnowd" in installed and "/etc/winnowd/winnowd.yaml" in installed
     for words, file in {"systemctl": "winnowd.service", "systemd-sysusers": "winnowd.conf", "--create winnowd.conf":
                         "winnowd.conf", "--update-catalog": "winnowd.catalog"}.items():  # fmt: skip
         assert words in ROOT_BLOCKS and file in names, words

@@ -4,12 +4,15 @@ status.textfile: the figures for node_exporter, read by a strict parser and by p
 """
 
 import math
+import os
 import re
 import shutil
 import signal
 import subprocess
+import urllib.request
 
 import pytest
+from events import PATIENCE
 from harness import appears, result
 
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
@@ -56,6 +59,34 @@ def textfile(winnowd):
     path.parent.mkdir()
     winnowd.configure(status={"textfile": str(path)})
     return path
+
+
+def test_the_collector_is_another_user_and_reads_it(winnowd, textfile):
+    """Whatever the mask: that of the unit is 0027."""
+    before = os.umask(0o077)
+    try:
+        winnowd.once()
+    finally:
+        os.umask(before)
+    assert oct(textfile.stat().st_mode & 0o777) == "0o644"
+
+
+@pytest.mark.skipif(not shutil.which("prometheus-node-exporter"), reason="Debian's prometheus-node-exporter is not installed")
+def test_node_exporter_takes_it(winnowd, textfile):
+    winnowd.drop(result("exp-1", 1.25))
+    winnowd.once()
+    collector = [f"--collector.textfile.directory={textfile.parent}", "--collector.disable-defaults", "--collector.textfile"]
+    with subprocess.Popen(["prometheus-node-exporter", "--web.listen-address=127.0.0.1:0", *collector],
+                          stderr=subprocess.PIPE, text=True) as exporter:  # fmt: skip
+        try:
+            said = next(line for line in exporter.stderr if "Listening on" in line)
+            address = re.search(r"127\.0\.0\.1:[1-9]\d*", said)[0]
+            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"http://{address}/metrics", timeout=PATIENCE) as page:
+                text = page.read().decode()
+        finally:
+            exporter.kill()
+    assert "node_textfile_scrape_error 0\n" in text
+    assert 'winnowd_frontier{metric="val_bpb",scope=""} 1.25\n' in text
 
 
 def test_the_parser_is_strict():

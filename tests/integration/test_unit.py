@@ -31,7 +31,7 @@ def analyze(*arguments):
 def unit(tmp_path, the_binary_is_there):
     """The unit as it is installed, with the daemon that is tested in it."""
     text = (SYSTEMD / "winnowd.service.in").read_text()
-    text = text.replace("@sbindir@/winnowd", harness.BINARY)
+    text = text.replace("@bindir@/winnowd", harness.BINARY)
     text = re.sub("@(sysconfdir|docdir)@", "/etc", text)
     assert not re.search("@[a-z]+@", text), "something is not filled in"
     path = tmp_path / "winnowd.service"
@@ -124,6 +124,13 @@ def test_a_wrong_configuration_fails_the_reload(unit, winnowd):
     winnowd.write_configuration()
     (winnowd.state / "winnowd.db").write_text("no store at all, which is another trouble")
     assert reload()[0] == 0
+
+
+def test_the_collector_s_directory_can_be_written_to(unit):
+    """That of Debian's node_exporter, which the configuration shows: it belongs to root there."""
+    (path,) = re.findall(r"#textfile: (\S+)/[^/]+\.prom$", (harness.ROOT / "config/winnowd.yaml").read_text(), re.MULTILINE)
+    assert f"-{path}" in settings(unit)["ReadWritePaths"], "where it is not there the service starts all the same"
+    assert f"\ninstall -d -o winnowd {path}\n" in (harness.ROOT / "README.md").read_text()
 
 
 def test_a_test_that_is_killed_does_not_stop_the_service(unit):
