@@ -114,7 +114,7 @@ def test_word_by_word(gitea, tmp_path):
     assert samples and all(sample in log for sample in samples), "README shows another log than this"
 
     # A producer in Python: its names are the reader's own.
-    python = block("draft.rename")
+    python = block(".exp-2.json.tmp")
     assert steps[len(done)] == python
     done.append(python)
     diff = subprocess.run(["git", "diff"], cwd=reader.place / "model", capture_output=True, text=True, check=True).stdout
@@ -136,8 +136,8 @@ def test_word_by_word(gitea, tmp_path):
         log.write(f"{short}\t0.940000\t44.0\tkeep\ta wider model\n")
     play("results.tsv")
     log = reader.type(once)
-    assert f"experiment/auto-{short}" in reader.opened(), log
-    assert f"auto-{short}" in play("--status")
+    assert "experiment/results-0002" in reader.opened(), log
+    assert "results-0002" in play("--status")
     assert len(done) == len(steps), "a block that this test does not know"
     gitea.assert_governed("experiment/", "main")
     token_stays_secret(reader)
@@ -160,6 +160,31 @@ def token_stays_secret(reader):
 def test_the_configuration_has_ten_lines():
     text = re.search(r"<<EOF\n(.*?)\nEOF", block("git clone"), re.DOTALL)[1]
     assert len(text.splitlines()) == 10
+
+
+def test_every_row_of_a_loop_s_log_is_dropped_once(winnowd, project):
+    """Rows at one commit, with a tab, quotes or nothing in them, one or several at a time; and once more."""
+    (winnowd.directory / "model").mkdir()
+    log = winnowd.directory / "model/results.tsv"
+    sha, _ = project.experiment({"train.py": harness.tweaked(WIDTH=65)})
+    winnowd.configure(sources=[str(project.work)])
+
+    def drop(text):
+        with log.open("a", encoding="utf-8") as file:
+            file.write(text)
+        subprocess.run(["sh", "-ec", block("results.tsv")], cwd=winnowd.directory, check=True, timeout=60)
+        return winnowd.once()
+
+    header = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
+    said = drop(f"{header}{sha[:7]}\t1.0\t44.0\tbaseline\tas it was\n")
+    assert said.decisions() == {"results-0002": "baseline"}
+    said = drop(f"{sha[:7]}\t1.2\t44.0\tdiscard\ta tab\there\n{sha[:7]}\t\t\tcrash\t\n{sha[:7]}\t0.9\t44.0\tkeep\t\"wider\" $HOME `x`\n")
+    assert said.decisions() == {"results-0003": "discarded", "results-0004": "crashed", "results-0005": "promoted"}, said.text
+    (pull,) = winnowd.forge.pulls()
+    assert '"wider" $HOME' in pull.body
+    assert drop("").decisions() == {}
+    (winnowd.spool / ".results.dropped").unlink()
+    assert {event["decision"] for event in drop("").all(decision=True)} <= {"duplicate", "rejected"}
 
 
 @pytest.mark.parametrize("text", [text for kind, text in BLOCKS if kind.startswith("sh")])
