@@ -192,7 +192,6 @@ static void wait_and_try_again(struct job *job, const char *reason, int64_t retr
               LOG_TEXT("experiment", job->row->experiment_id), LOG_TEXT("step", job_step_name(job)),
               LOG_INTEGER("attempt", job->record.attempt), LOG_TEXT("reason", reason),
               LOG_INTEGER("next_ms", (int64_t)pause));
-    note_step(job, "waits", reason);
     job->waiting = true;
     schedule(job, pause);
 }

@@ -73,8 +73,7 @@ static int read_jobs(struct reading *reading, struct error *error)
             store_step_began(reading->store, reading->job_ids[i], &status->jobs[i].since_ms,
                              error) < 0)
             return -1;
-        if (status->jobs[i].faulty_ms && !*status->jobs[i].reason &&
-            read_hold(reading, i, error) < 0)
+        if (!*status->jobs[i].reason && read_hold(reading, i, error) < 0)
             return -1;
         status->jobs[i].experiment_id = memory_copy(row ? row->experiment_id : "");
         status->jobs[i].metric = memory_copy(row ? row->metric : "");

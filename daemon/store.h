@@ -230,7 +230,7 @@ void store_job_clear(struct store_job *job); /* frees what it points to */
 int store_add_job(struct store *store, struct store_job *job, struct error *error);
 int store_save_job(struct store *store, const struct store_job *job, struct error *error);
 
-/* A line in the history of steps: "start", "end", "failed", "waits", "undo", "undone", with the attempt and a reason. */
+/* A line in the history of steps: "start", "end", "failed", "later", "undo", "undone", with the attempt and a reason. */
 int store_add_step(struct store *store, int64_t job, const char *step, const char *what,
                    unsigned attempt, const char *reason, struct error *error);
 
@@ -424,7 +424,7 @@ int store_last_pull(struct store *store, int64_t *pull, char **experiment_id, st
 /* When the step of a job that is under way was begun last, or its undo; 0: not yet. */
 int store_step_began(struct store *store, int64_t job, int64_t *at_ms, struct error *error);
 
-/* What a job has waited for last; caller frees, NULL: nothing so far. */
+/* What holds up the step of a job, also while it is tried again; caller frees, NULL: nothing. */
 int store_step_waits(struct store *store, int64_t job, char **reason, struct error *error);
 
 /* Every metric and scope that has a value which counts. */

@@ -191,7 +191,7 @@ void status_json(struct text *text, const struct status *status)
     put(object, "time", json_time_or_null(status->now_ms));
     put(object, "daemon", daemon_of(&status->bulletin));
     put(object, "forge", forge_of(&status->bulletin));
-    put(object, "held", text_or_null(status->bulletin.held));
+    put(object, "held", json_text_or_null(status->bulletin.held));
     put(object, "waiting", json_object_new_int64((int64_t)status->waiting));
     put(object, "open_pulls", json_object_new_int64((int64_t)status->open_pulls));
     put(object, "pulls", pulls_of(status));

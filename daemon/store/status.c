@@ -266,11 +266,12 @@ int store_step_waits(struct store *store, int64_t job, char **reason, struct err
 {
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
         store, error,
-        "SELECT reason FROM steps WHERE job = ? AND what = 'waits' ORDER BY id DESC LIMIT 1", "i",
-        job);
+        "SELECT iif(what = 'later', reason, NULL) FROM steps WHERE job = ?"
+        " AND what IN ('later', 'end', 'failed', 'undone') ORDER BY id DESC LIMIT 1",
+        "i", job);
     int row = statement ? store_row(store, statement, error) : -1;
 
-    *reason = row > 0 ? memory_copy(store_text(statement, 0)) : NULL;
+    *reason = row > 0 ? memory_copy((const char *)sqlite3_column_text(statement, 0)) : NULL;
     return row < 0 ? -1 : 0;
 }
 

@@ -1,3 +1,5 @@
+/* Promise: whatever tests print, the line that is shown of it is short, valid and hides nothing. */
+
 /*
  * Any bytes as the output of tests. The line that is found is short, valid and holds nothing hidden; it is the
  * same whether the bytes come in one piece or one by one.

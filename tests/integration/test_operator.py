@@ -67,7 +67,13 @@ def calls(text, function="log_event"):
 
 
 def events_meant(argument, text):
-    """The names in a call's first argument: an address, a choice of them, or a row of a table of them."""
+    """The names in a call's first argument: an address, a choice of them, a row of a table of them, what a
+    function chooses, or what a variable was set to."""
+    function = re.fullmatch(r"(\w+)\(.*\)", argument)
+    if function:
+        argument = re.search(rf"^static .*\b{function[1]}\([^;]*?\)\n\{{\n(.*?)^\}}", text, re.DOTALL | re.MULTILINE)[1]
+    if re.fullmatch(r"\w+", argument):
+        argument = " ".join(re.findall(rf"\b{argument} = ([^;]*);", text))
     table = re.fullmatch(r"(\w+)\[.*\]", argument)
     if table:
         argument = re.search(rf"\b{table[1]}\[.*?\] = \{{(.*?)\}};", text, re.DOTALL)[1]

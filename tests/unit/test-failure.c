@@ -1,6 +1,4 @@
-/*
- * `failed` says why: of what tests print, the line that a person would look for.
- */
+/* Promise: `failed` says why: of what tests print, the line that a person would look for. */
 
 #include "daemon/validation/failure.h"
 

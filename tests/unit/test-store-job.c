@@ -479,12 +479,15 @@ static void test_what_waits(void **state)
 
     DONE(store_step_waits(fixture->store, job.id, &reason, &fixture->error));
     assert_null(reason);
-    DONE(store_add_step(fixture->store, job.id, "push", "waits", 1, "one", &fixture->error));
-    DONE(store_add_step(fixture->store, job.id, "push", "waits", 2, "two", &fixture->error));
+    DONE(store_add_step(fixture->store, job.id, "push", "later", 1, "one", &fixture->error));
+    DONE(store_add_step(fixture->store, job.id, "push", "later", 2, "two", &fixture->error));
     DONE(store_add_step(fixture->store, job.id, "push", "start", 3, NULL, &fixture->error));
     DONE(store_step_waits(fixture->store, job.id, &reason, &fixture->error));
     assert_string_equal(reason, "two");
     free(reason);
+    DONE(store_add_step(fixture->store, job.id, "push", "end", 3, NULL, &fixture->error));
+    DONE(store_step_waits(fixture->store, job.id, &reason, &fixture->error));
+    assert_null(reason);
 }
 
 static void collect_lane(void *data, const char *metric, const char *scope)
