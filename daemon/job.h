@@ -92,7 +92,7 @@ struct job {
     struct repository_change change; /* a copy of its own */
     char *command;
     char *output;
-    char *log; /* path of the whole output */
+    char *log;            /* path of the whole output */
     uint64_t duration_ms; /* of the validation's command */
 
     struct job *next; /* in the queue's list */
