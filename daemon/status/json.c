@@ -173,7 +173,7 @@ static struct json_object *kept_of(const struct keep_sizes *kept)
 {
     struct json_object *object = json_object_new_object();
 
-    put(object, "time", time_or_null(kept->at_ms));
+    put(object, "time", json_time_or_null(kept->at_ms));
     for (enum keep_place place = 0; kept->at_ms && place < KEEP_PLACES; place++) {
         struct json_object *size = json_object_new_object();
 
