@@ -36,7 +36,7 @@ static const struct {
 /* The cell as text; "" where there is nothing. */
 static void format_cell(struct text *text, size_t column, const struct store_exported *exported)
 {
-    const char *at = (const char *)exported + columns[column].offset;
+    const void *at = (const char *)exported + columns[column].offset;
     char when[TIME_SIZE];
 
     switch (columns[column].kind) {
@@ -63,7 +63,7 @@ static void format_cell(struct text *text, size_t column, const struct store_exp
 
 static struct json_object *json_of_cell(size_t column, const struct store_exported *exported)
 {
-    const char *at = (const char *)exported + columns[column].offset;
+    const void *at = (const char *)exported + columns[column].offset;
 
     switch (columns[column].kind) {
     case KIND_TEXT:
