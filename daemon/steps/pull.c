@@ -38,15 +38,15 @@ static bool is_ours(const struct job *job, const struct forge_pull *pull)
     return pull->body && strstr(pull->body, marker);
 }
 
-/* The lowest of ours in a list that is sorted by number, but for `except`; 0: none. */
-static int64_t first_of_ours(const struct job *job, const struct forge_answer *answer,
-                             int64_t except)
+/* The lowest of ours in a list that is sorted by number, but for `except`; NULL: none. */
+static const struct forge_pull *first_of_ours(const struct job *job,
+                                              const struct forge_answer *answer, int64_t except)
 {
     for (size_t i = 0; i < answer->pull_count; i++) {
         if (answer->pulls[i].number != except && is_ours(job, &answer->pulls[i]))
-            return answer->pulls[i].number;
+            return &answer->pulls[i];
     }
-    return 0;
+    return NULL;
 }
 
 static const struct forge_pull *find_pull(const struct forge_answer *answer, int64_t number)
@@ -116,7 +116,7 @@ static void on_listed_after(void *data, const struct forge_answer *answer,
                             const struct error *error)
 {
     struct job *job = data;
-    int64_t lowest, duplicate;
+    const struct forge_pull *lowest, *duplicate;
     const struct forge_pull *kept;
 
     job->operation = NULL;
@@ -125,15 +125,15 @@ static void on_listed_after(void *data, const struct forge_answer *answer,
         return;
     }
     lowest = first_of_ours(job, answer, 0);
-    if (lowest && lowest < job->record.pull) {
-        adopt(job, find_pull(answer, lowest));
+    if (lowest && lowest->number < job->record.pull) {
+        adopt(job, lowest);
         if (!job_save(job))
             return;
     }
     duplicate = first_of_ours(job, answer, job->record.pull);
     kept = find_pull(answer, job->record.pull);
     if (duplicate)
-        close_duplicate(job, duplicate);
+        close_duplicate(job, duplicate->number);
     else if (kept && strcmp(kept->sha, job->record.commit) != 0)
         job->operation = repository_look(job->workshop->repository, job->branch,
                                          on_looked_at_branch, job);
@@ -209,7 +209,7 @@ static void fail_taken(struct job *job)
 static void on_looked(void *data, const struct forge_answer *answer, const struct error *error)
 {
     struct job *job = data;
-    int64_t ours;
+    const struct forge_pull *ours;
 
     job->operation = NULL;
     if (error) {
@@ -218,7 +218,7 @@ static void on_looked(void *data, const struct forge_answer *answer, const struc
     }
     ours = first_of_ours(job, answer, 0);
     if (ours) {
-        adopt(job, find_pull(answer, ours));
+        adopt(job, ours);
         if (job_save(job))
             list_after(job);
     } else if (job->conflict_seen && answer->pull_count > 0) {
@@ -298,7 +298,7 @@ static void on_listed_for_undo(void *data, const struct forge_answer *answer,
 {
     struct job *job = data;
     struct forge *forge = job->workshop->forge;
-    int64_t ours;
+    const struct forge_pull *ours;
 
     job->operation = NULL;
     if (error) {
@@ -307,7 +307,7 @@ static void on_listed_for_undo(void *data, const struct forge_answer *answer,
     }
     ours = first_of_ours(job, answer, 0);
     if (ours)
-        close_ours(job, ours);
+        close_ours(job, ours->number);
     else if (job->record.pull)
         job->operation = forge->functions->look_pull(forge, job->record.pull, on_looked_at_pull,
                                                      job);
