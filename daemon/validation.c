@@ -29,6 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #define GRACE_MS          10000
 #define LOG_LIMIT         (64 * 1024 * 1024)
@@ -73,7 +74,8 @@ struct run {
 };
 
 static const struct log_event event_note = {"validation not noted", LOG_LEVEL_WARNING, NULL};
-static const struct log_event event_log = {"validation log incomplete", LOG_LEVEL_WARNING, NULL};
+static const struct log_event event_log = {"validation log could not be written", LOG_LEVEL_WARNING,
+                                           NULL};
 
 /* One argument as a shell would take it. */
 static void append_argument(struct text *text, const char *argument)
@@ -304,6 +306,12 @@ static void judged(struct run *run, struct validation_outcome *outcome,
     finish(run, outcome, NULL);
 }
 
+/* Where there was no room for all of the output, a part of it would take the room that the store needs. */
+static void give_up_log(const struct run *run)
+{
+    unlink(run->log);
+}
+
 static void on_command(void *data, const struct process_result *result)
 {
     struct run *run = data;
@@ -324,9 +332,12 @@ static void on_command(void *data, const struct process_result *result)
         finish(run, NULL, &run->error);
         return;
     }
-    if (result->problem)
+    if (result->problem) {
         log_event(&event_log, LOG_TEXT("experiment", run->experiment_id),
                   LOG_TEXT("reason", result->problem));
+        give_up_log(run);
+        outcome.log = NULL;
+    }
     /* A full disk looks like failing tests; it is told apart while it is still full. */
     run->free_after = disk_free(run);
     if (outcome.verdict != VALIDATION_PASSED &&

@@ -38,7 +38,7 @@ struct validation_outcome {
     const char *tail;     /* the last lines of output, valid UTF-8; secrets are still in it */
     const char
         *failure;    /* a line of the output that may say why it failed, likewise; "" for none */
-    const char *log; /* the file with the whole output */
+    const char *log; /* the file with the whole output; NULL: it could not be written */
     char sentence[1024]; /* "tox -e unit exited with status 1 after 12.3 s" */
 };
 

@@ -37,8 +37,9 @@ static void tell_output(const struct job *job, const char *tail)
 /* Why it did not pass, for whoever reads the decision, and where all of it is. */
 static void explain(struct error *error, const struct validation_outcome *outcome)
 {
-    error_set(error, ERROR_PERMANENT, "%s%s%s; the whole output: %s", outcome->sentence,
-              *outcome->failure ? ": " : "", outcome->failure, outcome->log);
+    error_set(error, ERROR_PERMANENT, "%s%s%s%s%s", outcome->sentence,
+              *outcome->failure ? ": " : "", outcome->failure,
+              outcome->log ? "; the whole output: " : "", outcome->log ? outcome->log : "");
     secret_scrub(error->message);
 }
 

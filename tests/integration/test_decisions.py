@@ -4,6 +4,8 @@ What becomes of a result, end to end: the gate, the frontier, and the order that
 """
 
 
+import re
+
 import pytest
 from experiment_logs import rows_of_log
 from harness import result
@@ -215,14 +217,14 @@ def test_a_log_of_many_experiments(winnowd, name):
 
 # Real logs, a row a result file.
 
-CRASHED = {"crash", "crashed", "error", "timeout", "oom"}
+CRASHED = {"crash", "crashed", "fail", "failed", "timeout", "oom", "killed", "invalid"}
 
 
 def expected_of(rows, direction):
     """What the page of promises says of such rows, in as few words as possible."""
     best, sign, decisions = None, -1 if direction == "maximize" else 1, []
     for value, status, _ in rows:
-        if status in CRASHED:
+        if CRASHED & set(re.split("[^a-z]+", status.lower())):
             decisions.append("crashed")
         elif status not in ("ok", "keep"):
             decisions.append("discarded")

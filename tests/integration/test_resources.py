@@ -79,7 +79,7 @@ def test_no_room_in_the_middle_of_a_job(winnowd, forge, step):
 
 
 def test_tests_that_leave_no_room(winnowd, forge, project):
-    """They pass, but what they say cannot be written down any more, and neither can that they passed."""
+    """What they say cannot be written down any more, and what there is of it does not keep the store from its room."""
     with Disk(winnowd.state, "8m") as disk:
         go = a_gate_of_files(winnowd, "head -c 9000000 /dev/zero | tr '\\0' '\\n'")
         log = winnowd.start()
