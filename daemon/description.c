@@ -28,6 +28,7 @@
 #define LEAD_LIMIT       200  /* characters */
 #define HYPOTHESIS_LINES 8    /* so are those of more lines */
 #define ROWS_OPEN        8    /* longer tables and outputs are folded */
+#define NOTES_LIMIT      1000
 #define LINKED_LIMIT     4000 /* of the table of files: beyond, names stand without a link */
 #define ADDRESS_LIMIT    1000
 #define HASH_SHOWN       10
@@ -370,6 +371,11 @@ static void append_files(struct text *text, const struct description *descriptio
         text_append_format(text, "\nand %zu more files.\n", description->file_count - shown);
     if (folded)
         close_fold(text);
+    if (description->notes) {
+        text_append(text, "\nThe patch was mended so that it applies: ");
+        inert_append_code(text, description->notes, NOTES_LIMIT);
+        text_append(text, "\n");
+    }
 }
 
 static size_t append_details_of(struct text *text, struct json_object *object, size_t end)

@@ -45,6 +45,7 @@ struct description {
 
     const struct repository_file *files;
     size_t file_count;
+    const char *notes; /* what was mended in the patch so that it applies; NULL: nothing */
 
     const char *base_branch;
     const char *base; /* full hashes; measured is "" for a patch or a diff */

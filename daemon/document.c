@@ -67,6 +67,7 @@ static struct description describe(const struct job *job)
         .log = job->log,
         .files = job->change.files,
         .file_count = job->change.file_count,
+        .notes = job->change.notes,
         .base_branch = job->workshop->config->forge.base,
         .base = job->record.base,
         .measured = job->record.measured,

@@ -29,6 +29,7 @@
     EVENT(intake_failed, "results could not be taken in; trying again", ERROR, "8df08078a22ea180c5c2c2af3977a654") \
     EVENT(move_failed, "file could not be moved; trying again", WARNING, "f3194a3b381e53e7952c466e473a1797") \
     EVENT(step_started, "step started", INFO, "ab57f9854332c3da675a2e199b58ba8d") \
+    EVENT(patch_mended, "patch mended so that it applies", INFO, "0f4c7d8be2a94d27a1c3f6a0b51f9e63") \
     EVENT(step_ended, "step ended", INFO, "c1b87f1a7323691b19f9cbef0f69a4d0") \
     EVENT(step_failed, "step failed", INFO, "2eb737282fea875e75365e1458294a90") \
     EVENT(validation_output, "validation says", DEBUG, "27f1a7ac71494f4289b2a54bbd2a7a4b") \

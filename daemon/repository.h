@@ -78,6 +78,7 @@ struct repository_change {
     char **
         contained; /* full hashes between base and measured commit, itself left out; at most 1000 */
     size_t contained_count;
+    char *notes; /* what was mended in a patch so that it applies; NULL: nothing */
 };
 
 /* A deep copy, and its end; an empty one may be cleared, too. */

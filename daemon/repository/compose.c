@@ -407,15 +407,17 @@ static void compare(struct composing *composing, const char *tree)
     composing->errand.step = git_start(repository->git, &command, listed, composing);
 }
 
-static void patch_applied(void *data, const struct error *error)
+static void patch_applied(void *data, const char *notes, const struct error *error)
 {
     struct composing *composing = data;
 
     composing->errand.step = NULL;
-    if (error)
+    if (error) {
         composing_end(composing, error);
-    else
-        compare(composing, NULL);
+        return;
+    }
+    composing->change.notes = *notes ? memory_copy(notes) : NULL;
+    compare(composing, NULL);
 }
 
 static void commit_measured(void *data, struct measured *measured, const struct error *error)

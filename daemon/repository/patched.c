@@ -1,29 +1,45 @@
 /*
- * git apply, on an index of its own.
+ * A patch onto the base, on an index of its own.
  *
- * All of the patch is tried first. Only if it fails, and fails on excluded files alone, is it tried again
- * without these. What it did to excluded files otherwise is taken back by comparing trees, later.
+ *     base into index ─▶ scan ─▶ what is there? ─▶ paths ─▶ look at files ─▶ apply ─▶ end
+ *           ▲                                                    ▲             │
+ *           └──────── again, without what does not fit ──────────│─────────────┤
+ *                                                                └─ next part ─┘
+ *
+ * Parts are those of a series. Changes of excluded files are left out from the beginning; a file that is
+ * renamed or copied from or to one is tried first, and left out if it does not fit. What was done to
+ * excluded files otherwise is taken back by comparing trees, later.
  */
 
 #include "daemon/repository/patched.h"
 
 #include "common/memory.h"
 #include "common/text.h"
+#include "daemon/repository/answers.h"
 #include "daemon/repository/change.h"
 #include "daemon/repository/glob.h"
 #include "daemon/repository/internal.h"
+#include "daemon/repository/patch.h"
+#include "daemon/repository/unfit.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define OUTPUT_LIMIT ((size_t)64 * 1024)
-#define TRIES        5
+#define OUTPUT_LIMIT  ((size_t)64 * 1024)
+#define ANSWER_LIMIT  ((size_t)64 * 1024 * 1024)
+#define CONTENT_LIMIT ((size_t)128 * 1024 * 1024) /* of the files that one part changes */
+#define PARTS_LIMIT   500
+#define TRIES         5
 
 struct patching {
     struct errand errand;
     char *base;
     char *index;
-    struct text patch;
+    struct text bytes;  /* as they came */
+    struct patch patch; /* read from these, anew at every try */
+    unsigned part;      /* the one that is being applied */
+    struct text asked;  /* what git was asked for, a NUL behind each */
+    struct text notes;
     char **left_out; /* options "--exclude=<path>" */
     size_t left_out_count;
     unsigned tries;
@@ -39,7 +55,10 @@ static void patching_discard(struct operation *operation)
     for (size_t i = 0; i < patching->left_out_count; i++)
         free(patching->left_out[i]);
     free(patching->left_out);
-    text_free(&patching->patch);
+    patch_free(&patching->patch);
+    text_free(&patching->bytes);
+    text_free(&patching->asked);
+    text_free(&patching->notes);
     free(patching->base);
     free(patching->index);
     free(patching);
@@ -49,38 +68,54 @@ static void patching_end(struct patching *patching, const struct error *error)
 {
     patched_callback callback = patching->callback;
     void *data = patching->data;
+    CLEANUP_FREE char *notes = text_take(&patching->notes);
 
     patching_discard(&patching->errand.operation);
-    callback(data, error);
+    callback(data, error ? NULL : notes, error);
 }
 
-/* Which file a line of git's is about, if it says that a file does not fit; caller frees. */
-static char *unfit_file(const char *line)
+static bool is_excluded(const struct patching *patching, const char *path)
 {
-    static const char *const reasons[] = {
-        ": patch does not apply",
-        ": does not exist in index",
-        ": already exists in index",
-        ": does not match index",
-        ": wrong type",
-        NULL,
-    };
-    size_t length = strcspn(line, "\n");
-
-    if (strncmp(line, "error: ", 7) != 0)
-        return NULL;
-    for (size_t i = 0; reasons[i]; i++) {
-        size_t reason = strlen(reasons[i]);
-
-        if (length > 7 + reason && memcmp(line + length - reason, reasons[i], reason) == 0)
-            return memory_copy_bytes(line + 7, length - 7 - reason);
-    }
-    return NULL;
+    return glob_match_any(patching->errand.repository->config->change.exclude.items, path);
 }
+
+/* "train.py was changed …"; shown to people. */
+static void note(struct patching *patching, const char *path, const char *says)
+{
+    CLEANUP_FILE_NAMES struct file_names name = {0};
+
+    file_names_add(&name, path);
+    text_append_format(&patching->notes, "%s%s %s", patching->notes.length ? "; " : "",
+                       file_names_string(&name), says);
+}
+
+/* Where git failed that only reads our own repository. */
+static void reading_fail(struct patching *patching, const struct process_result *result,
+                         const char *what)
+{
+    struct error error;
+
+    if (result->end == PROCESS_OVERFLOWED) {
+        error_set(&error, ERROR_PERMANENT,
+                  "the files that the patch changes have more than %zu MiB",
+                  CONTENT_LIMIT / 1024 / 1024);
+    } else {
+        git_failure(&error, result, GIT_LOCAL, what);
+        if (git_found_damage(result))
+            repository_discard_damaged(&patching->errand, &error);
+    }
+    patching_end(patching, &error);
+}
+
+/* ---- apply -------------------------------------------------------------------------------------- */
+
+static void begin_part(struct patching *patching);
+static void read_base(struct patching *patching);
 
 /* A path as a pattern that matches nothing else. */
-static void leave_out(struct patching *patching, const char *path)
+static void leave_out(void *data, const char *path)
 {
+    struct patching *patching = data;
     struct text option = {0};
 
     text_append(&option, "--exclude=");
@@ -94,33 +129,28 @@ static void leave_out(struct patching *patching, const char *path)
     patching->left_out[patching->left_out_count++] = text_take(&option);
 }
 
-/* Sorts the files that do not fit: excluded ones are left out, the others named. */
-static bool sort_unfit(struct patching *patching, const char *errors, struct file_names *names)
+static void applied(void *data, const struct process_result *result)
 {
+    struct patching *patching = data;
     char *const *exclude = patching->errand.repository->config->change.exclude.items;
+    CLEANUP_TEXT struct text said = {0};
     size_t before = patching->left_out_count;
-
-    for (const char *line = errors; *line; line += strcspn(line, "\n"), line += *line == '\n') {
-        CLEANUP_FREE char *path = unfit_file(line);
-
-        if (path && glob_match_any(exclude, path))
-            leave_out(patching, path);
-        else if (path)
-            file_names_add(names, path);
-    }
-    return names->count == 0 && patching->left_out_count > before;
-}
-
-static void patching_fail(struct patching *patching, const struct process_result *result,
-                          struct file_names *names)
-{
     struct error error;
 
-    if (names->count > 0)
-        error_set(&error, ERROR_PERMANENT, "the patch does not apply to the base: conflict in %s",
-                  file_names_string(names));
-    else if (strstr(result->errors, "No valid patches in input"))
-        error_set(&error, ERROR_PERMANENT, "the patch is no diff");
+    patching->errand.step = NULL;
+    if (git_succeeded(result)) {
+        patching->part++;
+        begin_part(patching);
+        return;
+    }
+    unfit_read(result->errors, exclude, leave_out, patching, &said);
+    if (said.length == 0 && patching->left_out_count > before && ++patching->tries < TRIES) {
+        read_base(patching);
+        return;
+    }
+    if (said.length > 0)
+        error_set(&error, ERROR_PERMANENT, "the patch does not apply to the base: %s",
+                  text_string(&said));
     else if (git_exceeded(result))
         error_set(&error, ERROR_PERMANENT, "the patch %s to apply", git_exceeded(result));
     else
@@ -128,45 +158,43 @@ static void patching_fail(struct patching *patching, const struct process_result
     patching_end(patching, &error);
 }
 
-static void apply(struct patching *patching);
-
-static void applied(void *data, const struct process_result *result)
+static bool wants_three_way(const struct patching *patching)
 {
-    struct patching *patching = data;
-    CLEANUP_FILE_NAMES struct file_names names = {0};
-
-    patching->errand.step = NULL;
-    if (git_succeeded(result))
-        patching_end(patching, NULL);
-    else if (sort_unfit(patching, result->errors, &names) && ++patching->tries < TRIES)
-        apply(patching);
-    else
-        patching_fail(patching, result, &names);
+    for (size_t i = 0; i < patching->patch.count; i++) {
+        if (patching->patch.files[i].part == patching->part && patching->patch.files[i].three_way)
+            return true;
+    }
+    return false;
 }
 
 static void apply(struct patching *patching)
 {
     struct repository *repository = patching->errand.repository;
     const char *const fixed[] = {
-        repository->git_dir, "apply", "--cached", "--whitespace=nowarn", "--allow-empty",
+        repository->git_dir, "apply", "--cached", "--whitespace=nowarn", "--unidiff-zero",
     };
     size_t count = sizeof(fixed) / sizeof(fixed[0]);
-    CLEANUP_FREE const char **arguments = memory_new_array(count + patching->left_out_count + 2,
+    CLEANUP_FREE const char **arguments = memory_new_array(count + patching->left_out_count + 4,
                                                            sizeof(*arguments));
+    CLEANUP_TEXT struct text input = {0};
 
+    memcpy(arguments, fixed, sizeof(fixed));
+    if (wants_three_way(patching))
+        arguments[count++] = "--3way";
     /* Empty is allowed only where nothing but excluded files was in the patch. */
-    count -= patching->left_out_count == 0;
-    memcpy(arguments, fixed, count * sizeof(*arguments));
+    if (patching->left_out_count > 0)
+        arguments[count++] = "--allow-empty";
     for (size_t i = 0; i < patching->left_out_count; i++)
         arguments[count++] = patching->left_out[i];
     arguments[count] = "-";
+    patch_write(&patching->patch, patching->part, &input);
 
     const struct git_command command = {
         .arguments = arguments,
         .reach = GIT_LOCAL,
         .index = patching->index,
-        .input = text_string(&patching->patch),
-        .input_length = patching->patch.length,
+        .input = text_string(&input),
+        .input_length = input.length,
         .output_limit = OUTPUT_LIMIT,
         .memory = GIT_MEMORY_LIMIT,
     };
@@ -174,43 +202,302 @@ static void apply(struct patching *patching)
     patching->errand.step = git_start(repository->git, &command, applied, patching);
 }
 
+/* ---- look at files ------------------------------------------------------------------------------ */
+
+static void ask(struct patching *patching, const char *prefix, const char *name)
+{
+    text_append(&patching->asked, prefix);
+    text_append_bytes(&patching->asked, name, strlen(name) + 1);
+}
+
+static void ask_git(struct patching *patching, const char *how, size_t limit,
+                    process_callback callback)
+{
+    struct repository *repository = patching->errand.repository;
+    const char *const arguments[] = {repository->git_dir, "cat-file", how, "-z", NULL};
+    const struct git_command command = {
+        .arguments = arguments,
+        .reach = GIT_LOCAL,
+        .index = patching->index,
+        .input = text_string(&patching->asked),
+        .input_length = patching->asked.length,
+        .output_limit = limit,
+    };
+
+    patching->errand.step = git_start(repository->git, &command, callback, patching);
+}
+
+/* Whether the file's lines have to be looked for in what there is. */
+static bool is_sought(const struct patching *patching, const struct patch_file *file)
+{
+    return file->part == patching->part && file->hunk_count > 0 && file->kind != PATCH_NEW;
+}
+
+static void note_fit(struct patching *patching, const struct patch_file *file, enum patch_fit fit)
+{
+    if (fit == PATCH_FITS_AS_CRLF)
+        note(patching, file->new_path, "has CRLF line ends, and so has now what the patch adds");
+    else if (fit == PATCH_FITS_AS_LF || (fit == PATCH_FITS && file->carriage))
+        note(patching, file->new_path, "was changed with the patch's CRLF line ends read as LF");
+}
+
+/* What the patch was made on, if it is known, comes before what is there now. */
+static int fit_file(struct patching *patching, struct patch_file *file, const struct answer *origin,
+                    const struct answer *present, struct error *error)
+{
+    bool same = origin->found && present->found && strcmp(origin->hash, present->hash) == 0;
+    enum patch_fit fit = PATCH_FITS_NOT;
+
+    if (origin->found && !same &&
+        patch_fit(file, origin->bytes, origin->length, true, &fit, error) < 0)
+        return -1;
+    file->three_way = fit != PATCH_FITS_NOT;
+    if (!file->three_way && present->found &&
+        patch_fit(file, present->bytes, present->length, same, &fit, error) < 0)
+        return -1;
+    note_fit(patching, file, fit);
+    return 0;
+}
+
+static int fit_files(struct patching *patching, struct answers *answers, struct error *error)
+{
+    for (size_t i = 0; i < patching->patch.count; i++) {
+        struct patch_file *file = &patching->patch.files[i];
+        struct answer origin = {0};
+        struct answer present = {0};
+
+        if (file->part == patching->part && file->kind == PATCH_NEW)
+            note_fit(patching, file, PATCH_FITS);
+        if (!is_sought(patching, file))
+            continue;
+        if (file->old_blob[0])
+            answers_next(answers, &origin);
+        answers_next(answers, &present);
+        if (fit_file(patching, file, &origin, &present, error) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void fit_and_apply(struct patching *patching, struct answers *answers)
+{
+    struct error error;
+
+    if (fit_files(patching, answers, &error) < 0)
+        patching_end(patching, &error);
+    else
+        apply(patching);
+}
+
+static void looked(void *data, const struct process_result *result)
+{
+    struct patching *patching = data;
+    struct answers answers = answers_of(&patching->asked, result->output, result->output_length,
+                                        true);
+
+    patching->errand.step = NULL;
+    if (git_succeeded(result))
+        fit_and_apply(patching, &answers);
+    else
+        reading_fail(patching, result, "reading the files that the patch changes");
+}
+
+static bool part_is_empty(const struct patching *patching)
+{
+    for (size_t i = 0; i < patching->patch.count; i++) {
+        if (patching->patch.files[i].part == patching->part)
+            return false;
+    }
+    return true;
+}
+
+static void begin_part(struct patching *patching)
+{
+    struct answers nothing = {0};
+
+    while (patching->part < patching->patch.parts && part_is_empty(patching))
+        patching->part++;
+    if (patching->part >= patching->patch.parts) {
+        patching_end(patching, NULL);
+        return;
+    }
+    text_reset(&patching->asked);
+    for (size_t i = 0; i < patching->patch.count; i++) {
+        const struct patch_file *file = &patching->patch.files[i];
+
+        if (is_sought(patching, file) && file->old_blob[0])
+            ask(patching, "", file->old_blob);
+        if (is_sought(patching, file))
+            ask(patching, ":0:", file->old_path);
+    }
+    if (patching->asked.length > 0)
+        ask_git(patching, "--batch", CONTENT_LIMIT, looked);
+    else
+        fit_and_apply(patching, &nothing);
+}
+
+/* ---- paths -------------------------------------------------------------------------------------- */
+
+/* Which paths the base has, of those that were asked for. */
+struct known {
+    const char **paths;
+    size_t count;
+};
+
+static int compare_paths(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static bool is_known(void *data, const char *path)
+{
+    const struct known *known = data;
+
+    return known->count > 0 &&
+           bsearch(&path, known->paths, known->count, sizeof(*known->paths), compare_paths);
+}
+
+/* Files that stay as they are on the base, whatever the patch does to them, are in no part. */
+static void drop_excluded(struct patching *patching)
+{
+    for (size_t i = 0; i < patching->patch.count; i++) {
+        struct patch_file *file = &patching->patch.files[i];
+
+        if (file->kind != PATCH_RENAMED && file->kind != PATCH_COPIED &&
+            is_excluded(patching, file->new_path))
+            file->part = patching->patch.parts;
+    }
+}
+
+static int check_content(const struct patching *patching, struct error *error)
+{
+    for (size_t i = 0; i < patching->patch.count; i++) {
+        const struct patch_file *file = &patching->patch.files[i];
+        CLEANUP_FILE_NAMES struct file_names name = {0};
+
+        if (!file->contentless || file->part >= patching->patch.parts)
+            continue;
+        file_names_add(&name, file->new_path);
+        return error_set(error, ERROR_PERMANENT,
+                         "cannot apply binary patch to %s (line %zu) without full index line: the "
+                         "patch was made without --binary",
+                         file_names_string(&name), file->line);
+    }
+    return 0;
+}
+
+static void place(struct patching *patching, struct known *known)
+{
+    struct error error;
+
+    if (patch_place(&patching->patch, is_known, known, &error) < 0) {
+        patching_end(patching, &error);
+        return;
+    }
+    drop_excluded(patching);
+    if (patching->patch.parts > PARTS_LIMIT) {
+        error_set(&error, ERROR_PERMANENT,
+                  "the patch is a series of %u parts; at most %d are taken", patching->patch.parts,
+                  PARTS_LIMIT);
+        patching_end(patching, &error);
+    } else if (check_content(patching, &error) < 0) {
+        patching_end(patching, &error);
+    } else {
+        patching->part = 0;
+        begin_part(patching);
+    }
+}
+
+static void answered(void *data, const struct process_result *result)
+{
+    struct patching *patching = data;
+    struct answers answers = answers_of(&patching->asked, result->output, result->output_length,
+                                        false);
+    CLEANUP_FREE const char **paths = NULL;
+    struct known known = {0};
+    struct answer answer;
+    size_t count = 0;
+
+    patching->errand.step = NULL;
+    if (!git_succeeded(result)) {
+        reading_fail(patching, result, "looking for the files that the patch changes");
+        return;
+    }
+    for (size_t i = 0; i < patching->asked.length; i++)
+        count += patching->asked.data[i] == '\0';
+    paths = memory_new_array(count, sizeof(*paths));
+    while (answers_next(&answers, &answer)) {
+        if (answer.found)
+            paths[known.count++] = answer.asked + strlen(":0:");
+    }
+    known.paths = paths;
+    qsort(paths, known.count, sizeof(*paths), compare_paths);
+    place(patching, &known);
+}
+
+static void ask_for_path(void *data, const char *path)
+{
+    ask(data, ":0:", path);
+}
+
+static void begin_try(struct patching *patching)
+{
+    struct known nothing = {0};
+    struct error error;
+
+    patch_free(&patching->patch);
+    text_reset(&patching->notes);
+    text_reset(&patching->asked);
+    if (patch_scan(&patching->patch, text_string(&patching->bytes), patching->bytes.length,
+                   &error) < 0) {
+        patching_end(patching, &error);
+        return;
+    }
+    text_append(&patching->notes, text_string(&patching->patch.recounted));
+    patch_questions(&patching->patch, ask_for_path, patching);
+    if (patching->asked.length > 0)
+        ask_git(patching, "--batch-check", ANSWER_LIMIT, answered);
+    else
+        place(patching, &nothing);
+}
+
 static void base_read(void *data, const struct process_result *result)
 {
     struct patching *patching = data;
-    struct error error;
 
     patching->errand.step = NULL;
-    if (git_succeeded(result)) {
-        apply(patching);
-        return;
-    }
-    git_failure(&error, result, GIT_LOCAL, "reading the base");
-    if (git_found_damage(result))
-        repository_discard_damaged(&patching->errand, &error);
-    patching_end(patching, &error);
+    if (git_succeeded(result))
+        begin_try(patching);
+    else
+        reading_fail(patching, result, "reading the base");
+}
+
+static void read_base(struct patching *patching)
+{
+    struct repository *repository = patching->errand.repository;
+    const char *const arguments[] = {repository->git_dir, "read-tree", patching->base, NULL};
+    const struct git_command command = {
+        .arguments = arguments,
+        .reach = GIT_LOCAL,
+        .index = patching->index,
+        .output_limit = OUTPUT_LIMIT,
+    };
+
+    patching->errand.step = git_start(repository->git, &command, base_read, patching);
 }
 
 struct operation *patched_start(struct repository *repository, const char *base, const char *index,
                                 const char *patch, size_t length, patched_callback callback,
                                 void *data)
 {
-    const char *const arguments[] = {repository->git_dir, "read-tree", base, NULL};
-    const struct git_command command = {
-        .arguments = arguments,
-        .reach = GIT_LOCAL,
-        .index = index,
-        .output_limit = OUTPUT_LIMIT,
-    };
     struct patching *patching = memory_new(sizeof(*patching));
 
     errand_begin(&patching->errand, repository, patching_discard);
     patching->base = memory_copy(base);
     patching->index = memory_copy(index);
-    text_append_bytes(&patching->patch, patch, length);
-    if (length > 0 && patch[length - 1] != '\n')
-        text_append(&patching->patch, "\n");
+    text_append_bytes(&patching->bytes, patch, length);
     patching->callback = callback;
     patching->data = data;
-    patching->errand.step = git_start(repository->git, &command, base_read, patching);
+    read_base(patching);
     return &patching->errand.operation;
 }

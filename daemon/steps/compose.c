@@ -4,8 +4,10 @@
  * The date is the result's, so that composing again, after a crash, makes the same commit.
  */
 
+#include "common/log.h"
 #include "common/memory.h"
 #include "daemon/document.h"
+#include "daemon/events.h"
 #include "daemon/job.h"
 #include "daemon/steps.h"
 
@@ -33,6 +35,9 @@ static void on_composed(void *data, const struct repository_change *change,
     }
     repository_change_clear(&job->change);
     repository_change_copy(&job->change, change);
+    if (change->notes)
+        log_event(&event_patch_mended, LOG_TEXT("experiment", job->row->experiment_id),
+                  LOG_TEXT("reason", change->notes));
     snprintf(job->record.commit, sizeof(job->record.commit), "%s", change->commit);
     snprintf(job->record.measured, sizeof(job->record.measured), "%s", change->measured);
     job_done(job);

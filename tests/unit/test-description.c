@@ -178,6 +178,9 @@ static void the_parts_of_a_body(void **state)
     check_body("[`c000000000`](<http://forge/o/r/commit/" COMMIT ">)");
     check_body("| [`a`&#124;`b.py`](<http://forge/o/r/src/commit/" COMMIT "/a%7Cb.py>) | 1 | 2 |\n"
                "| `c` | binary | binary |\n");
+    description.notes = "#1 has CRLF line ends";
+    check_body("\nThe patch was mended so that it applies: `#1 has CRLF line ends`\n");
+    description.notes = NULL;
     description.output = NULL;
     check_body("It printed nothing.");
 }

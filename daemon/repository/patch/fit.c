@@ -1,0 +1,238 @@
+/*
+ * Where the hunks of a file belong in it.
+ *
+ * All places at which the lines of a hunk stand are found in one go over the file (Knuth, Morris, Pratt),
+ * whatever the line that its header names. Line ends are tried the other way round for all hunks of the
+ * file, or for none.
+ */
+
+#include "common/memory.h"
+#include "daemon/repository/patch/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct slice {
+    const char *at;
+    size_t length; /* with the line end, if there is one */
+};
+
+struct slices {
+    struct slice *items;
+    size_t count;
+};
+
+/* Where a hunk stands in a file. */
+struct places {
+    size_t count;
+    size_t first, second; /* from 0 */
+    bool as_said;         /* it stands at the line that its header names, too */
+};
+
+static void slices_free(struct slices *slices)
+{
+    free(slices->items);
+}
+
+static bool is_equal(const struct slice *left, const struct slice *right)
+{
+    return left->length == right->length && memcmp(left->at, right->at, left->length) == 0;
+}
+
+/* The next line of some text; `at` moves behind it. */
+static struct slice next_slice(const char **at, const char *end)
+{
+    const char *line_end = memchr(*at, '\n', (size_t)(end - *at));
+    struct slice slice = {*at, (size_t)((line_end ? line_end + 1 : end) - *at)};
+
+    *at += slice.length;
+    return slice;
+}
+
+static void split(struct slices *slices, const char *content, size_t length)
+{
+    const char *end = content + length;
+    size_t count = 1;
+
+    for (const char *at = content; at < end; at++)
+        count += *at == '\n';
+    slices->items = memory_new_array(count, sizeof(*slices->items));
+    while (content < end)
+        slices->items[slices->count++] = next_slice(&content, end);
+}
+
+/* The lines that a hunk finds in the file, as they stand there. */
+static void split_hunk(struct slices *slices, const struct text *body)
+{
+    const char *at = text_string(body);
+    const char *end = at + body->length;
+    char kind = '\0';
+
+    split(slices, at, body->length);
+    slices->count = 0;
+    while (at < end) {
+        struct slice line = next_slice(&at, end);
+
+        /* "\ No newline at end of file" belongs to the line above it. */
+        if (*line.at == '\\' && (kind == ' ' || kind == '-') && slices->count > 0)
+            slices->items[slices->count - 1].length--;
+        kind = *line.at;
+        if (kind == ' ' || kind == '-')
+            slices->items[slices->count++] = (struct slice){line.at + 1, line.length - 1};
+    }
+}
+
+/* For each line of the hunk, how far the hunk goes on alike when the next line is another one. */
+static size_t *list_borders(const struct slices *wanted)
+{
+    size_t *borders = memory_new_array(wanted->count + 1, sizeof(*borders));
+    size_t length = 0;
+
+    for (size_t i = 1; i < wanted->count; i++) {
+        while (length > 0 && !is_equal(&wanted->items[i], &wanted->items[length]))
+            length = borders[length - 1];
+        length += is_equal(&wanted->items[i], &wanted->items[length]);
+        borders[i] = length;
+    }
+    return borders;
+}
+
+static struct places find(const struct slices *wanted, const struct slices *content, long said)
+{
+    CLEANUP_FREE size_t *borders = list_borders(wanted);
+    struct places places = {0};
+    size_t matched = 0;
+
+    for (size_t i = 0; i < content->count; i++) {
+        size_t place;
+
+        while (matched > 0 && !is_equal(&content->items[i], &wanted->items[matched]))
+            matched = borders[matched - 1];
+        matched += is_equal(&content->items[i], &wanted->items[matched]);
+        if (matched < wanted->count)
+            continue;
+        place = i + 1 - wanted->count;
+        if (places.count++ == 0)
+            places.first = place;
+        else if (places.count == 2)
+            places.second = place;
+        places.as_said = places.as_said || (long)place + 1 == said;
+        matched = borders[matched - 1];
+    }
+    return places;
+}
+
+/* ---- line ends ---------------------------------------------------------------------------------- */
+
+static void convert(struct text *to, const struct text *body, bool to_crlf)
+{
+    const char *at = text_string(body);
+    const char *end = at + body->length;
+
+    while (at < end) {
+        struct slice line = next_slice(&at, end);
+        bool whole = *line.at != '\\' && (at >= end || *at != '\\');
+        size_t length = line.length - 1;
+
+        while (*line.at != '\\' && length > 1 && line.at[length - 1] == '\r')
+            length--;
+        text_append_bytes(to, line.at, length);
+        if (to_crlf && whole)
+            text_append(to, "\r");
+        text_append(to, "\n");
+    }
+}
+
+static bool fits_all(const struct text *bodies, size_t count, const struct slices *content)
+{
+    for (size_t i = 0; i < count; i++) {
+        CLEANUP(slices_free) struct slices wanted = {0};
+
+        split_hunk(&wanted, &bodies[i]);
+        if (wanted.count > 0 && find(&wanted, content, 0).count == 0)
+            return false;
+    }
+    return true;
+}
+
+/* Takes the bodies over if all of them fit with line ends of the other kind. */
+static bool try_line_ends(struct patch_file *file, const struct slices *content, bool to_crlf)
+{
+    CLEANUP_FREE struct text *bodies = memory_new_array(file->hunk_count, sizeof(*bodies));
+    bool fits;
+
+    for (size_t i = 0; i < file->hunk_count; i++)
+        convert(&bodies[i], &file->hunks[i].body, to_crlf);
+    fits = fits_all(bodies, file->hunk_count, content);
+    for (size_t i = 0; i < file->hunk_count; i++) {
+        if (fits) {
+            struct text body = file->hunks[i].body;
+
+            file->hunks[i].body = bodies[i];
+            bodies[i] = body;
+        }
+        text_free(&bodies[i]);
+    }
+    return fits;
+}
+
+static enum patch_fit find_line_ends(struct patch_file *file, const struct slices *content)
+{
+    bool fits = true;
+
+    for (size_t i = 0; i < file->hunk_count && fits; i++)
+        fits = fits_all(&file->hunks[i].body, 1, content);
+    if (fits)
+        return PATCH_FITS;
+    if (try_line_ends(file, content, false))
+        return PATCH_FITS_AS_LF;
+    return try_line_ends(file, content, true) ? PATCH_FITS_AS_CRLF : PATCH_FITS_NOT;
+}
+
+/* ---- places ------------------------------------------------------------------------------------- */
+
+static int place_hunk(const struct patch_file *file, struct patch_hunk *hunk,
+                      const struct slices *content, bool exact, struct error *error)
+{
+    CLEANUP(slices_free) struct slices wanted = {0};
+    CLEANUP_TEXT struct text path = {0};
+    struct places places;
+
+    split_hunk(&wanted, &hunk->body);
+    text_append_repaired(&path, file->old_path, strlen(file->old_path));
+    if (wanted.count == 0) {
+        if ((exact && hunk->old_start <= (long)content->count) || content->count == 0)
+            return 0;
+        return error_set(
+            error, ERROR_PERMANENT,
+            "the hunk at line %zu of the patch has no context, so that its place in %s "
+            "cannot be known (git diff without -U0)",
+            hunk->line, text_string(&path));
+    }
+    places = find(&wanted, content, hunk->old_start);
+    if (exact && places.as_said)
+        return 0;
+    if (places.count > 1)
+        return error_set(error, ERROR_PERMANENT,
+                         "the hunk at line %zu of the patch fits at lines %zu and %zu%s of %s, and "
+                         "which one is meant cannot be known (more context, or an index line that "
+                         "names a blob of the repository, would tell)",
+                         hunk->line, places.first + 1, places.second + 1,
+                         places.count > 2 ? " and more" : "", text_string(&path));
+    hunk->old_start = (long)places.first + 1;
+    return 0;
+}
+
+int patch_fit(struct patch_file *file, const char *bytes, size_t length, bool exact,
+              enum patch_fit *fit, struct error *error)
+{
+    CLEANUP(slices_free) struct slices content = {0};
+
+    split(&content, bytes, length);
+    *fit = find_line_ends(file, &content);
+    for (size_t i = 0; i < file->hunk_count && *fit != PATCH_FITS_NOT; i++) {
+        if (place_hunk(file, &file->hunks[i], &content, exact, error) < 0)
+            return -1;
+    }
+    return 0;
+}

@@ -1,0 +1,261 @@
+/*
+ * Hunks, and what their headers count.
+ *
+ * A header says how many lines its hunk has, and often says it wrongly. It is believed where a hunk
+ * that ends there is followed by what may follow one. Where it is not, the lines are counted anew up to
+ * what ends a hunk beyond doubt; if something else comes first, the patch fails.
+ */
+
+#include "common/memory.h"
+#include "daemon/repository/patch/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define NUMBER_LIMIT 1000000000L
+
+struct header {
+    long old_start, old_count, new_start, new_count;
+};
+
+/* "12" or "12,3" behind a sign. */
+static const char *read_range(const char *at, const char *end, char sign, long *start, long *count)
+{
+    long *const numbers[] = {start, count};
+
+    *start = 0;
+    *count = 1;
+    if (at >= end || *at++ != sign)
+        return NULL;
+    for (int i = 0; i < 2; i++) {
+        const char *first = at;
+
+        for (*numbers[i] = 0; at < end && *at >= '0' && *at <= '9' && *numbers[i] < NUMBER_LIMIT;)
+            *numbers[i] = *numbers[i] * 10 + (*at++ - '0');
+        if (at == first)
+            return NULL;
+        if (i == 1 || at >= end || *at != ',')
+            break;
+        at++;
+    }
+    return at;
+}
+
+static bool read_header(const struct line *line, struct header *header)
+{
+    const char *end = line->at + line->length;
+    const char *at;
+
+    if (!line_begins(line, "@@ "))
+        return false;
+    at = read_range(line->at + 3, end, '-', &header->old_start, &header->old_count);
+    if (!at || at >= end || *at != ' ')
+        return false;
+    at = read_range(at + 1, end, '+', &header->new_start, &header->new_count);
+    return at && end - at >= 3 && memcmp(at, " @@", 3) == 0;
+}
+
+bool hunk_header_is(const struct line *line)
+{
+    struct header header;
+
+    return read_header(line, &header);
+}
+
+/* What kind of line in a hunk this is; '\0' for one that can be none. A context line that is empty may
+ * have lost its blank. */
+static char kind_of(const struct line *line)
+{
+    char first = line->length > 0 ? line->at[0] : ' ';
+
+    return strchr(" +-\\", first) ? first : '\0';
+}
+
+/* What is no part of a hunk whatever it counts. */
+static bool ends_beyond_doubt(const struct scan *scan, struct cursor cursor)
+{
+    struct cursor ahead = cursor;
+    struct line line;
+
+    return !line_next(&ahead, &line) || line_begins(&line, "diff -") || hunk_header_is(&line) ||
+           line_is_mail(&line) || pair_begins(cursor) || trailer_begins(scan, cursor, NULL);
+}
+
+/* Goes over as many lines as the header counts, and what says that the last one has no line end. */
+static bool walk_counted(struct cursor *cursor, const struct header *header)
+{
+    long old_left = header->old_count, new_left = header->new_count;
+    struct line line;
+
+    while (old_left > 0 || new_left > 0) {
+        char kind = line_next(cursor, &line) ? kind_of(&line) : '\0';
+
+        old_left -= kind == ' ' || kind == '-';
+        new_left -= kind == ' ' || kind == '+';
+        if (kind == '\0' || old_left < 0 || new_left < 0)
+            return false;
+    }
+    if (cursor->at < cursor->end && *cursor->at == '\\')
+        line_next(cursor, &line);
+    return true;
+}
+
+/* Whether what comes behind a hunk looks like more of it. */
+static bool goes_on(const struct scan *scan, struct cursor cursor)
+{
+    struct cursor before = cursor;
+    bool blank = false;
+    struct line line;
+
+    if (!line_next(&cursor, &line))
+        return false;
+    while (line_is_blank(&line)) {
+        blank = true;
+        before = cursor;
+        if (!line_next(&cursor, &line))
+            return false;
+    }
+    if (ends_beyond_doubt(scan, before) || (blank && line_is_statistics(&line)))
+        return false;
+    return kind_of(&line) != '\0';
+}
+
+/* Somebody's second file, indented. As a context line it would only be found not to fit. */
+static bool looks_like_a_diff(const struct line *line)
+{
+    static const char *const beginnings[] = {"diff --git ", "--- ", "+++ ", "@@ -", NULL};
+    struct line rest = *line;
+
+    while (rest.length > 0 && (rest.at[0] == ' ' || rest.at[0] == '\t')) {
+        rest.at++;
+        rest.length--;
+    }
+    for (size_t i = 0; rest.at != line->at && beginnings[i]; i++) {
+        if (line_begins(&rest, beginnings[i]))
+            return true;
+    }
+    return false;
+}
+
+/* Up to where the hunk ends beyond doubt; blank lines at its end are none of its own. */
+static int walk_all(const struct scan *scan, struct cursor *cursor, const struct cursor *counted,
+                    struct error *error)
+{
+    struct cursor last = *cursor;
+    struct line line;
+
+    while (!ends_beyond_doubt(scan, *cursor)) {
+        bool beyond = counted && cursor->at >= counted->at;
+
+        line_next(cursor, &line);
+        if (kind_of(&line) == '\0' || (beyond && looks_like_a_diff(&line)))
+            return line_refuse(&line, error,
+                               "is no part of the hunk above it, whose end is in doubt, as its "
+                               "header counts other lines than there are");
+        if (line.length > 0)
+            last = *cursor;
+    }
+    *cursor = last;
+    return 0;
+}
+
+static void keep_line(struct patch_hunk *hunk, const struct patch_file *file,
+                      const struct line *line)
+{
+    char kind = kind_of(line);
+
+    hunk->old_count += kind == ' ' || kind == '-';
+    hunk->new_count += kind == ' ' || kind == '+';
+    if (line->length == 0)
+        text_append(&hunk->body, " ");
+    text_append_bytes(&hunk->body, line->at, line->length);
+    if (line->carriage && !file->carriage && kind != '\\')
+        text_append(&hunk->body, "\r");
+    text_append(&hunk->body, "\n");
+}
+
+static void note_recount(struct scan *scan, const struct header *said,
+                         const struct patch_hunk *hunk)
+{
+    struct text *text = &scan->patch->recounted;
+
+    if (said->old_count == hunk->old_count && said->new_count == hunk->new_count)
+        return;
+    text_append_format(text, "%sthe hunk at line %zu has -%ld +%ld lines, not -%ld +%ld",
+                       text->length ? "; " : "", hunk->line, hunk->old_count, hunk->new_count,
+                       said->old_count, said->new_count);
+}
+
+static struct patch_hunk *add_hunk(struct patch_file *file)
+{
+    /* Doubled each time that it is full, which it is at powers of two. */
+    if ((file->hunk_count & (file->hunk_count - 1)) == 0)
+        file->hunks = memory_resize(file->hunks, (file->hunk_count ? 2 * file->hunk_count : 1) *
+                                                     sizeof(*file->hunks));
+    file->hunks[file->hunk_count] = (struct patch_hunk){0};
+    return &file->hunks[file->hunk_count++];
+}
+
+static int scan_hunk(struct scan *scan, struct patch_file *file, const struct line *header_line,
+                     struct error *error)
+{
+    struct cursor begin = scan->cursor;
+    struct cursor counted = begin;
+    struct cursor end;
+    struct patch_hunk *hunk;
+    struct header header;
+    struct line line;
+    bool whole;
+
+    read_header(header_line, &header);
+    whole = walk_counted(&counted, &header);
+    end = counted;
+    if (!whole || goes_on(scan, counted)) {
+        end = begin;
+        if (walk_all(scan, &end, whole ? &counted : NULL, error) < 0)
+            return -1;
+    }
+    hunk = add_hunk(file);
+    hunk->line = header_line->number;
+    hunk->old_start = header.old_start;
+    while (scan->cursor.at < end.at && line_next(&scan->cursor, &line))
+        keep_line(hunk, file, &line);
+    if (hunk->old_count == 0 && hunk->new_count == 0)
+        return line_refuse(header_line, error, "begins a hunk without lines");
+    note_recount(scan, &header, hunk);
+    return 0;
+}
+
+/* Blank lines may stand between two hunks. */
+static bool next_header(struct scan *scan, struct line *line)
+{
+    struct cursor ahead = scan->cursor;
+
+    while (line_next(&ahead, line)) {
+        if (line_begins(line, "@@")) {
+            scan->cursor = ahead;
+            return true;
+        }
+        if (!line_is_blank(line))
+            return false;
+    }
+    return false;
+}
+
+int hunks_scan(struct scan *scan, struct patch_file *file, struct error *error)
+{
+    struct line line;
+
+    while (next_header(scan, &line)) {
+        if (line_begins(&line, "@@@"))
+            return line_refuse(&line, error,
+                               "belongs to the combined diff of a merge, which cannot be applied");
+        if (!hunk_header_is(&line))
+            return line_refuse(&line, error,
+                               "begins a hunk without line numbers; it has to look like "
+                               "\"@@ -3,7 +3,8 @@\"");
+        if (scan_hunk(scan, file, &line, error) < 0)
+            return -1;
+    }
+    return 0;
+}

@@ -1,0 +1,466 @@
+/*
+ * Which file of the base a name means.
+ *
+ * git puts a prefix before each name, a/ and b/ or another pair, or none where it was told so; others
+ * write the names as they found them. Nothing in a name tells which, but all names of a patch together
+ * nearly always do, with a look at which files there are.
+ */
+
+#include "common/memory.h"
+#include "daemon/repository/patch/internal.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEPTH_LIMIT 12
+#define ADVICE      "use git diff with --src-prefix=a/ --dst-prefix=b/, at the top of the repository"
+
+enum evidence {
+    EVIDENCE_NONE,   /* one name only: the other side is /dev/null */
+    EVIDENCE_PAIR,   /* two different prefixes */
+    EVIDENCE_BARE,   /* the same name twice: no prefixes */
+    EVIDENCE_DIFFER, /* two names that have nothing to do with each other */
+};
+
+struct placing {
+    struct patch *patch;
+    patch_exists exists;
+    void *data;
+    const struct patch_file *witness; /* whose names have told the prefixes; NULL: none has */
+    char *old_prefix;                 /* with the "/"; both "" for none */
+    char *new_prefix;
+    const char **made; /* names of files that the patch itself makes, sorted */
+    size_t made_count;
+};
+
+static int refuse_file(const struct patch_file *file, struct error *error, const char *name,
+                       const char *says)
+{
+    CLEANUP_TEXT struct text repaired = {0};
+    CLEANUP_TEXT struct text visible = {0};
+
+    text_append_repaired(&repaired, name, strlen(name));
+    text_append_visible(&visible, text_string(&repaired), NULL);
+    return error_set(error, ERROR_PERMANENT, "%s (line %zu of the patch) %s", text_string(&visible),
+                     file->line, says);
+}
+
+static const char *name_of(const struct patch_file *file)
+{
+    return file->new_name ? file->new_name : file->old_name ? file->old_name : file->header;
+}
+
+static bool is_moved(const struct patch_file *file)
+{
+    return file->kind == PATCH_RENAMED || file->kind == PATCH_COPIED;
+}
+
+/* ---- names -------------------------------------------------------------------------------------- */
+
+/* Takes a name from the header, or holds it against the one that is there. */
+static bool agree(char **name, char **header_name)
+{
+    if (*name)
+        return strcmp(*name, *header_name) == 0;
+    *name = TAKE(*header_name);
+    return true;
+}
+
+static int complete_names(struct patch_file *file, struct error *error)
+{
+    CLEANUP_FREE char *old_name = NULL;
+    CLEANUP_FREE char *new_name = NULL;
+
+    if (!file->header)
+        return 0;
+    if (!name_split(file->header, file->old_path, file->new_path, &old_name, &new_name)) {
+        if ((file->old_name || file->new_name) && !is_moved(file))
+            return 0;
+        return refuse_file(file, error, file->header, "cannot be split into two names; " ADVICE);
+    }
+    if (!agree(&file->old_name, &old_name) || !agree(&file->new_name, &new_name))
+        return refuse_file(file, error, name_of(file),
+                           "is called otherwise in the line \"diff --git\" above it");
+    return 0;
+}
+
+static enum evidence evidence_of(const struct patch_file *file)
+{
+    const char *old_rest, *new_rest;
+
+    if (!file->old_name || !file->new_name)
+        return EVIDENCE_NONE;
+    if (is_moved(file))
+        return strcmp(file->old_name, file->old_path) == 0 ? EVIDENCE_BARE : EVIDENCE_PAIR;
+    if (strcmp(file->old_name, file->new_name) == 0)
+        return EVIDENCE_BARE;
+    old_rest = name_behind(file->old_name);
+    new_rest = name_behind(file->new_name);
+    return old_rest && new_rest && strcmp(old_rest, new_rest) == 0 ? EVIDENCE_PAIR
+                                                                   : EVIDENCE_DIFFER;
+}
+
+static bool is_absolute(const char *name)
+{
+    return name && (*name == '/' || (isalpha((unsigned char)name[0]) && name[1] == ':' &&
+                                     (name[2] == '/' || name[2] == '\\')));
+}
+
+static bool has_backslash(const char *name)
+{
+    return name && strchr(name, '\\');
+}
+
+/* A backslash is a letter of the name only if the base has a file of that name. */
+static bool backslash_is_known(const struct placing *placing, const char *name)
+{
+    for (; name; name = name_behind(name)) {
+        if (placing->exists(placing->data, name))
+            return true;
+    }
+    return false;
+}
+
+static int check_name(const struct placing *placing, const struct patch_file *file,
+                      const char *name, struct error *error)
+{
+    if (is_absolute(name))
+        return refuse_file(file, error, name, "is an absolute path; " ADVICE);
+    if (has_backslash(name) && !backslash_is_known(placing, name))
+        return refuse_file(file, error, name,
+                           "is a path with a backslash; paths have slashes: " ADVICE);
+    return 0;
+}
+
+static bool has_dots(const char *path)
+{
+    while (path) {
+        size_t length = strcspn(path, "/");
+
+        if ((length == 1 && path[0] == '.') || (length == 2 && path[0] == '.' && path[1] == '.'))
+            return true;
+        path = path[length] ? path + length + 1 : NULL;
+    }
+    return false;
+}
+
+/* ---- prefixes ----------------------------------------------------------------------------------- */
+
+static char *prefix_of(const char *name, const char *path)
+{
+    return memory_copy_bytes(name, strlen(name) - strlen(path));
+}
+
+static void take_witness(struct placing *placing, const struct patch_file *file)
+{
+    bool bare = evidence_of(file) == EVIDENCE_BARE;
+    const char *old_rest = is_moved(file) ? file->old_path : name_behind(file->old_name);
+    const char *new_rest = is_moved(file) ? file->new_path : name_behind(file->new_name);
+
+    placing->witness = file;
+    placing->old_prefix = bare ? memory_copy("") : prefix_of(file->old_name, old_rest);
+    placing->new_prefix = bare ? memory_copy("") : prefix_of(file->new_name, new_rest);
+}
+
+static bool has_prefix(const char *name, const char *prefix)
+{
+    return !name || strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+/* Whether the file's names can have the prefixes that others have told. */
+static bool bears_out(const struct placing *placing, const struct patch_file *file)
+{
+    enum evidence evidence = evidence_of(file);
+
+    if (evidence == EVIDENCE_PAIR || evidence == EVIDENCE_BARE) {
+        if ((*placing->old_prefix == '\0') != (evidence == EVIDENCE_BARE))
+            return false;
+    }
+    return evidence == EVIDENCE_DIFFER || (has_prefix(file->old_name, placing->old_prefix) &&
+                                           has_prefix(file->new_name, placing->new_prefix));
+}
+
+/* Where each file is new or goes, a/ and b/ are taken for what they nearly always are. */
+static bool all_look_prefixed(const struct patch *patch)
+{
+    for (size_t i = 0; i < patch->count; i++) {
+        const struct patch_file *file = &patch->files[i];
+
+        if (!has_prefix(file->old_name, "a/") || !has_prefix(file->new_name, "b/"))
+            return false;
+    }
+    return true;
+}
+
+static int find_prefixes(struct placing *placing, struct error *error)
+{
+    struct patch *patch = placing->patch;
+
+    for (size_t i = 0; i < patch->count && !placing->witness; i++) {
+        enum evidence evidence = evidence_of(&patch->files[i]);
+
+        if (evidence == EVIDENCE_PAIR || evidence == EVIDENCE_BARE)
+            take_witness(placing, &patch->files[i]);
+    }
+    if (!placing->witness) {
+        bool prefixed = all_look_prefixed(patch);
+
+        placing->old_prefix = memory_copy(prefixed ? "a/" : "");
+        placing->new_prefix = memory_copy(prefixed ? "b/" : "");
+        return 0;
+    }
+    for (size_t i = 0; i < patch->count; i++) {
+        if (!bears_out(placing, &patch->files[i]))
+            return refuse_file(&patch->files[i], error, name_of(&patch->files[i]),
+                               *placing->old_prefix
+                                   ? "has not the prefixes of the other files; " ADVICE
+                                   : "has prefixes, other files have none; " ADVICE);
+    }
+    return 0;
+}
+
+/* ---- depths ------------------------------------------------------------------------------------- */
+
+/* The name without its first `depth` parts; NULL where it has no more. */
+static const char *at_depth(const char *name, unsigned depth)
+{
+    while (name && depth-- > 0)
+        name = name_behind(name);
+    return name;
+}
+
+static int compare_strings(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void list_made(struct placing *placing)
+{
+    const struct patch *patch = placing->patch;
+
+    placing->made = memory_new_array(patch->count, sizeof(*placing->made));
+    for (size_t i = 0; i < patch->count; i++) {
+        const struct patch_file *file = &patch->files[i];
+
+        if ((file->kind == PATCH_NEW || is_moved(file)) && file->new_name)
+            placing->made[placing->made_count++] = file->new_name;
+    }
+    qsort(placing->made, placing->made_count, sizeof(*placing->made), compare_strings);
+}
+
+static bool is_made(const struct placing *placing, const char *name)
+{
+    return name && bsearch(&name, placing->made, placing->made_count, sizeof(*placing->made),
+                           compare_strings);
+}
+
+/* Whether the file has to be on the base, so that it can tell a depth. */
+static bool tells_depth(const struct placing *placing, const struct patch_file *file)
+{
+    return file->kind != PATCH_NEW && !is_made(placing, file->old_name);
+}
+
+static bool is_at(const struct placing *placing, const char *name, unsigned depth)
+{
+    const char *path = at_depth(name, depth);
+
+    return path && placing->exists(placing->data, path);
+}
+
+/* A bit for each depth at which the base has the file. */
+static unsigned depths_of(const struct placing *placing, const struct patch_file *file)
+{
+    unsigned depths = 0;
+
+    for (unsigned depth = 0; depth < DEPTH_LIMIT; depth++) {
+        if (is_at(placing, file->old_name, depth) ||
+            (file->new_name && is_at(placing, file->new_name, depth)))
+            depths |= 1U << depth;
+    }
+    return depths;
+}
+
+static int refuse_depths(const struct patch_file *file, unsigned depths, struct error *error)
+{
+    const char *name = file->old_name ? file->old_name : file->new_name;
+    const char *first = NULL, *second = NULL;
+    CLEANUP_FREE char *says = NULL;
+
+    for (unsigned depth = 0; depth < DEPTH_LIMIT; depth++) {
+        if (!(depths & (1U << depth)))
+            continue;
+        second = first && !second ? at_depth(name, depth) : second;
+        first = first ? first : at_depth(name, depth);
+    }
+    if (!second)
+        return refuse_file(file, error, name,
+                           "is not on the base where the other files of the patch are; " ADVICE);
+    says = memory_format("has no prefix, and may be %s or %s of the base; " ADVICE, first, second);
+    return refuse_file(file, error, name, says);
+}
+
+/* How many parts of the names do not belong to the paths, where there are no prefixes. */
+static int find_depth(struct placing *placing, unsigned *depth, struct error *error)
+{
+    const struct patch *patch = placing->patch;
+    const struct patch_file *teller = NULL;
+    unsigned common = ~0U;
+
+    for (size_t i = 0; i < patch->count; i++) {
+        const struct patch_file *file = &patch->files[i];
+        unsigned depths;
+
+        if (!tells_depth(placing, file))
+            continue;
+        teller = teller ? teller : file;
+        depths = depths_of(placing, file);
+        if (depths == 0)
+            return refuse_file(
+                file, error, file->old_name ? file->old_name : name_of(file),
+                file->remark
+                    ? "does not exist on the base (behind a name may only stand a "
+                      "tab and what follows it)"
+                    : "does not exist on the base, with or without its first parts; " ADVICE);
+        common &= depths;
+        if (common == 0)
+            return refuse_depths(file, depths, error);
+    }
+    if (!teller)
+        return refuse_file(
+            &patch->files[0], error, name_of(&patch->files[0]),
+            "cannot be placed: the patch has no prefixes, and no file that is on the "
+            "base; " ADVICE);
+    if (common & (common - 1))
+        return refuse_depths(teller, common, error);
+    for (*depth = 0; !(common & (1U << *depth));)
+        ++*depth;
+    return 0;
+}
+
+/* ---- paths -------------------------------------------------------------------------------------- */
+
+static const char *strip(const char *name, const char *prefix, unsigned depth)
+{
+    return name ? at_depth(has_prefix(name, prefix) ? name + strlen(prefix) : name, depth) : NULL;
+}
+
+/* Of two names without anything in common, that which the base has. */
+static int choose(const struct placing *placing, struct patch_file *file, const char *old_path,
+                  const char *new_path, const char **path, struct error *error)
+{
+    bool old_is = placing->exists(placing->data, old_path);
+    bool new_is = placing->exists(placing->data, new_path);
+
+    *path = old_is ? old_path : new_path;
+    if (!old_is && !new_is)
+        return refuse_file(file, error, old_path,
+                           file->remark
+                               ? "does not exist on the base (behind a name may only stand a "
+                                 "tab and what follows it)"
+                               : "does not exist on the base; " ADVICE);
+    if (file->header || (old_is && new_is))
+        return refuse_file(file, error, old_path,
+                           "is another file than the one that it becomes, and no rename is told");
+    return 0;
+}
+
+static int set_paths(const struct placing *placing, struct patch_file *file, unsigned depth,
+                     struct error *error)
+{
+    const char *old_path = strip(is_moved(file) ? file->old_path : file->old_name,
+                                 is_moved(file) ? "" : placing->old_prefix, depth);
+    const char *new_path = strip(is_moved(file) ? file->new_path : file->new_name,
+                                 is_moved(file) ? "" : placing->new_prefix, depth);
+    CLEANUP_FREE char *before = file->old_path;
+    CLEANUP_FREE char *after = file->new_path;
+    const char *path = new_path ? new_path : old_path;
+
+    file->old_path = file->new_path = NULL;
+    if (!path || (is_moved(file) && !old_path))
+        return refuse_file(file, error, name_of(file), "is no path; " ADVICE);
+    if (!is_moved(file) && old_path && new_path && strcmp(old_path, new_path) != 0 &&
+        choose(placing, file, old_path, new_path, &path, error) < 0)
+        return -1;
+    if (has_dots(path) || (old_path && has_dots(old_path)))
+        return refuse_file(file, error, path, "is an invalid path: it has a part \".\" or \"..\"");
+    if (file->kind == PATCH_NEW && file->remark && !file->header)
+        return refuse_file(file, error, path,
+                           "is a new file whose name may end in a remark; behind a name may only "
+                           "stand a tab and what follows it");
+    file->old_path = memory_copy(is_moved(file) ? old_path : path);
+    file->new_path = memory_copy(is_moved(file) ? new_path : path);
+    return 0;
+}
+
+/* ---- all of it ---------------------------------------------------------------------------------- */
+
+static int place_all(struct placing *placing, struct error *error)
+{
+    struct patch *patch = placing->patch;
+    unsigned depth = 0;
+
+    for (size_t i = 0; i < patch->count; i++) {
+        struct patch_file *file = &patch->files[i];
+
+        if (complete_names(file, error) < 0 ||
+            check_name(placing, file, file->old_name, error) < 0 ||
+            check_name(placing, file, file->new_name, error) < 0)
+            return -1;
+    }
+    if (find_prefixes(placing, error) < 0)
+        return -1;
+    list_made(placing);
+    if (*placing->old_prefix == '\0' && find_depth(placing, &depth, error) < 0)
+        return -1;
+    for (size_t i = 0; i < patch->count; i++) {
+        if (set_paths(placing, &patch->files[i], depth, error) < 0)
+            return -1;
+    }
+    parts_order(patch);
+    return 0;
+}
+
+int patch_place(struct patch *patch, patch_exists exists, void *data, struct error *error)
+{
+    struct placing placing = {.patch = patch, .exists = exists, .data = data};
+    int placed = place_all(&placing, error);
+
+    free(placing.old_prefix);
+    free(placing.new_prefix);
+    free(placing.made);
+    return placed;
+}
+
+static void ask_about(const char *name, patch_ask ask, void *data)
+{
+    for (unsigned depth = 0; name && depth < DEPTH_LIMIT; depth++, name = name_behind(name))
+        ask(data, name);
+}
+
+/* Names that are told by their prefixes need no look at the base. */
+static bool is_told(const struct patch_file *file)
+{
+    return evidence_of(file) == EVIDENCE_PAIR && !has_backslash(file->old_name) &&
+           !has_backslash(file->new_name);
+}
+
+void patch_questions(const struct patch *patch, patch_ask ask, void *data)
+{
+    for (size_t i = 0; i < patch->count; i++) {
+        const struct patch_file *file = &patch->files[i];
+        struct patch_file told = {
+            .old_path = file->old_path, .new_path = file->new_path, .kind = file->kind};
+        CLEANUP_FREE char *old_name = NULL;
+        CLEANUP_FREE char *new_name = NULL;
+
+        if (file->header)
+            name_split(file->header, file->old_path, file->new_path, &old_name, &new_name);
+        told.old_name = file->old_name ? file->old_name : old_name;
+        told.new_name = file->new_name ? file->new_name : new_name;
+        if (is_told(&told))
+            continue;
+        ask_about(told.old_name, ask, data);
+        ask_about(told.new_name, ask, data);
+    }
+}
