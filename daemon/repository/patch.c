@@ -122,6 +122,8 @@ static bool read_extended(struct patch_file *file, const struct line *line)
         {"dissimilarity index ", PATCH_CHANGED, NULL, NULL},
     };
 
+    if (line_has_nul(line))
+        return false;
     if (line_begins(line, "index "))
         return read_index(file, line);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -185,7 +187,7 @@ static int scan_names(struct scan *scan, struct patch_file *file, struct error *
             return line_refuse(&line, error,
                                "stands where the new name of a file has to, \"+++ \"");
         if (name_read(&line, 4, names[i], &file->remark) < 0)
-            return line_refuse(&line, error, "has no name in well-formed quotes");
+            return line_refuse(&line, error, "holds no well-formed name");
     }
     if (hunks_scan(scan, file, error) < 0)
         return -1;
@@ -227,7 +229,11 @@ static int finish_file(struct patch_file *file, const struct line *header, struc
                            "hunk");
     if (file->kind == PATCH_CHANGED && file->hunk_count == 0 && file->binary.length == 0 &&
         !file->contentless && !(file->old_mode && file->new_mode))
-        return line_refuse(header, error, "begins a file without a change");
+        return line_refuse(header, error,
+                           strstr(file->header, " --- ") && strstr(file->header, " @@ ")
+                               ? "makes the patch no diff: it has lost its line ends (in YAML, "
+                                 "\"diff: |\" keeps them)"
+                               : "begins a file without a change");
     return 0;
 }
 
@@ -239,10 +245,6 @@ static int scan_git(struct scan *scan, const struct line *header, struct error *
     struct line line;
 
     file->header = line_rest(header, strlen("diff --git "));
-    if (strstr(file->header, " --- ") && strstr(file->header, " @@ "))
-        return line_refuse(header, error,
-                           "makes the patch no diff: it has lost its line ends (in YAML, "
-                           "\"diff: |\" keeps them)");
     while (line_next(&ahead, &line) && read_extended(file, &line))
         scan->cursor = ahead;
     ahead = scan->cursor;
@@ -614,6 +616,8 @@ static int take_line(struct scan *scan, const struct line *line, struct error *e
     const struct loss *loss;
     const struct kind *kind = kinds;
 
+    if (line_has_nul(line))
+        return line_refuse(line, error, "holds a NUL byte");
     if (scan->region == REGION_MAIL_HEADER)
         return take_mail_header(scan, line, error);
     loss = scan->region != REGION_MESSAGE || line_begins(line, "diff --c") ? find_loss(line) : NULL;

@@ -46,6 +46,7 @@ bool line_next(struct cursor *cursor, struct line *line);
 bool line_begins(const struct line *line, const char *prefix);
 bool line_ends(const struct line *line, const char *suffix);
 bool line_is(const struct line *line, const char *string);
+bool line_has_nul(const struct line *line);
 bool line_is_blank(const struct line *line);
 char *line_rest(const struct line *line, size_t from); /* a copy; caller frees */
 bool line_is_mail(const struct line *line);            /* the first one of a mail in a series */

@@ -53,6 +53,11 @@ bool line_is(const struct line *line, const char *string)
     return line->length == strlen(string) && line_begins(line, string);
 }
 
+bool line_has_nul(const struct line *line)
+{
+    return memchr(line->at, '\0', line->length);
+}
+
 bool line_is_blank(const struct line *line)
 {
     struct line rest = *line;
@@ -242,7 +247,7 @@ bool line_is_statistics(const struct line *line)
     CLEANUP_FREE char *string = NULL;
 
     if (line->length == 0 || !strchr(" :-0123456789", line->at[0]) ||
-        memchr(line->at, '\0', line->length))
+        line_has_nul(line))
         return false;
     string = line_rest(line, 0);
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {

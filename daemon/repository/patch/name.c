@@ -66,15 +66,19 @@ int name_read(const struct line *line, size_t from, char **name, bool *remark)
     const char *end;
     char *tab;
 
+    if (line_has_nul(line))
+        return -1;
     if (*rest == '"') {
         *name = unquote(rest, &end);
-        return *name && strspn(end, " ") == strcspn(end, "\t") ? 0 : -1;
+        return *name && **name && strspn(end, " ") == strcspn(end, "\t") ? 0 : -1;
     }
     tab = strchr(rest, '\t');
     if (tab)
         *tab = '\0';
     else
         trim(rest);
+    if (!*rest)
+        return -1;
     *remark = *remark || (!tab && strchr(rest, ' '));
     *name = strcmp(rest, "/dev/null") == 0 ? NULL : TAKE(rest);
     return 0;
@@ -129,7 +133,7 @@ static bool split_at(const char *header, size_t at, char **old_name, char **new_
     for (int i = 0; i < 2; i++) {
         if (**halves[i] == '"') {
             *names[i] = unquote(*halves[i], &end);
-            if (*names[i] && *end) {
+            if (*names[i] && (*end || !**names[i])) {
                 free(*names[i]);
                 *names[i] = NULL;
             }

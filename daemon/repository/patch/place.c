@@ -365,6 +365,12 @@ static int choose(const struct placing *placing, struct patch_file *file, const 
     return 0;
 }
 
+static void replace(char **string, char *with)
+{
+    free(*string);
+    *string = with;
+}
+
 static int set_paths(const struct placing *placing, struct patch_file *file, unsigned depth,
                      struct error *error)
 {
@@ -372,12 +378,9 @@ static int set_paths(const struct placing *placing, struct patch_file *file, uns
                                  is_moved(file) ? "" : placing->old_prefix, depth);
     const char *new_path = strip(is_moved(file) ? file->new_path : file->new_name,
                                  is_moved(file) ? "" : placing->new_prefix, depth);
-    CLEANUP_FREE char *before = file->old_path;
-    CLEANUP_FREE char *after = file->new_path;
     const char *path = new_path ? new_path : old_path;
 
-    file->old_path = file->new_path = NULL;
-    if (!path || (is_moved(file) && !old_path))
+    if (!path || !*path || (is_moved(file) && (!old_path || !*old_path)))
         return refuse_file(file, error, name_of(file), "is no path; " ADVICE);
     if (!is_moved(file) && old_path && new_path && strcmp(old_path, new_path) != 0 &&
         choose(placing, file, old_path, new_path, &path, error) < 0)
@@ -388,8 +391,9 @@ static int set_paths(const struct placing *placing, struct patch_file *file, uns
         return refuse_file(file, error, path,
                            "is a new file whose name may end in a remark; behind a name may only "
                            "stand a tab and what follows it");
-    file->old_path = memory_copy(is_moved(file) ? old_path : path);
-    file->new_path = memory_copy(is_moved(file) ? new_path : path);
+    /* Copied first: of a rename, they are parts of what they replace. */
+    replace(&file->old_path, memory_copy(is_moved(file) ? old_path : path));
+    replace(&file->new_path, memory_copy(is_moved(file) ? new_path : path));
     return 0;
 }
 
