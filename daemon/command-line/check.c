@@ -213,7 +213,7 @@ static int explain_judgement(struct check *check, struct error *error)
 
 /* ---- the change --------------------------------------------------------------------------------- */
 
-static void append_file(struct check *check, const struct patch_file *file)
+static void append_file(struct check *check, const struct patch_files_item *file)
 {
     text_append(check->text, "  ");
     text_append_visible(check->text, file->path, NULL);
@@ -250,8 +250,8 @@ static void explain_patch(struct check *check, const char *patch, size_t length)
 
     text_append(check->text, "Change: ");
     if (patch_files_read(&files, patch, length, &error) < 0) {
-        fails(check, "git cannot read the patch: %s", error.message);
-        text_append(check->text, "git cannot list its files: ");
+        fails(check, "%s", error.message);
+        text_append(check->text, "it cannot be taken: ");
         text_append_visible(check->text, error.message, NULL);
         text_append(check->text, "\n");
     } else {

@@ -4,6 +4,7 @@
 #include "common/memory.h"
 #include "common/process.h"
 #include "common/text.h"
+#include "daemon/repository/patch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,8 +51,7 @@ static void on_ended(void *data, const struct process_result *result)
  * another user's, that it was configured is consent; its own configuration runs nothing: there is no
  * transport that it may use for objects it lacks, and each diff is git's own.
  */
-static void run_git(struct run *run, const char *git_dir, const char *const *arguments,
-                    const struct text *input)
+static void run_git(struct run *run, const char *git_dir, const char *const *arguments)
 {
     const char *search = getenv("PATH");
     CLEANUP_FREE char *path = memory_format("PATH=%s", search ? search : "/usr/bin:/bin");
@@ -74,8 +74,6 @@ static void run_git(struct run *run, const char *git_dir, const char *const *arg
         .argv = arguments,
         .environment = environment,
         .directory = "/",
-        .input = input ? input->data : NULL,
-        .input_length = input ? input->length : 0,
         .deadline_ms = DEADLINE_MS,
         .output_limit = OUTPUT_LIMIT,
     };
@@ -97,13 +95,19 @@ static long count_of(const char *word, char **end)
     return strtol(word, end, 10);
 }
 
+static void append_item(struct patch_files *files, const struct patch_files_item *item)
+{
+    files->items = memory_resize(files->items, (files->count + 1) * sizeof(*item));
+    files->items[files->count++] = *item;
+}
+
 /* Entries of "ADDED TAB REMOVED TAB PATH", each with a NUL behind it. */
 static void parse(struct patch_files *files, const char *output, size_t length)
 {
     const char *end = output + length;
 
     while (output < end) {
-        struct patch_file file = {0};
+        struct patch_files_item file = {0};
         char *at;
 
         file.added = count_of(output, &at);
@@ -114,27 +118,53 @@ static void parse(struct patch_files *files, const char *output, size_t length)
 
             text_append_repaired(&path, at + 1, strlen(at + 1));
             file.path = text_take(&path);
-            files->items = memory_resize(files->items, (files->count + 1) * sizeof(file));
-            files->items[files->count++] = file;
+            append_item(files, &file);
         }
         output += strlen(output) + 1;
     }
 }
 
-int patch_files_read(struct patch_files *files, const char *patch, size_t length,
+/* The names that a patch gives its files stand for the base here, which nobody asks for. */
+static bool is_named(void *data, const char *path)
+{
+    const struct patch *patch = data;
+
+    for (size_t i = 0; i < patch->count; i++) {
+        const struct patch_file *file = &patch->files[i];
+        const char *name = file->new_name ? file->new_name : file->old_name;
+
+        if (name && strcmp(name, path) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void add_change(struct patch_files *files, const struct patch_file *change)
+{
+    CLEANUP_TEXT struct text path = {0};
+    struct patch_files_item item = {.added = -1, .removed = -1};
+    int64_t added, removed;
+
+    text_append_repaired(&path, change->new_path, strlen(change->new_path));
+    item.path = text_take(&path);
+    if (change->binary.length == 0 && !change->contentless) {
+        patch_count(change, &added, &removed);
+        item.added = (long)added;
+        item.removed = (long)removed;
+    }
+    append_item(files, &item);
+}
+
+int patch_files_read(struct patch_files *files, const char *bytes, size_t length,
                      struct error *error)
 {
-    static const char *const arguments[] = {"git", "apply", "--numstat", "-z", NULL};
-    CLEANUP(free_output) struct run run = {.error = error};
-    CLEANUP_TEXT struct text whole = {0};
+    CLEANUP_PATCH struct patch patch = {0};
 
-    text_append_bytes(&whole, patch, length);
-    if (length > 0 && patch[length - 1] != '\n')
-        text_append(&whole, "\n");
-    run_git(&run, "/dev/null", arguments, &whole);
-    if (run.status != 0)
+    if (patch_scan(&patch, bytes, length, error) < 0 ||
+        patch_place(&patch, is_named, &patch, error) < 0)
         return -1;
-    parse(files, run.output, run.length);
+    for (size_t i = 0; i < patch.count; i++)
+        add_change(files, &patch.files[i]);
     return 0;
 }
 
@@ -146,7 +176,7 @@ static int ask_for_commit(char commit[static FORGE_HASH_SIZE], const char *git_d
 {
     CLEANUP(free_output) struct run run = {.error = error};
 
-    run_git(&run, git_dir, arguments, NULL);
+    run_git(&run, git_dir, arguments);
     commit[0] = '\0';
     if (run.status < 0 || run.status > 1)
         return -1;
@@ -214,7 +244,7 @@ int patch_files_of_commit(struct patch_files *files, bool *known, enum patch_sin
     if (find_start(start, since, git_dir, commit, base, error) < 0)
         return -1;
     if (*since != PATCH_SINCE_NEVER) {
-        run_git(&run, git_dir, arguments, NULL);
+        run_git(&run, git_dir, arguments);
         if (run.status != 0)
             return -1;
         parse(files, run.output, run.length);

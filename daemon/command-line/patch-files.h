@@ -11,18 +11,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct patch_file {
+struct patch_files_item {
     char *path;
     long added; /* lines; both -1 for a binary file */
     long removed;
 };
 
 struct patch_files {
-    struct patch_file *items;
+    struct patch_files_item *items;
     size_t count;
 };
 
-/* Asks `git apply --numstat`, in no repository, and waits for it. A patch that git cannot read is a
+/* Reads a patch as compose does, but for the base, which is not asked for. One that cannot be taken is a
  * permanent error. `*files` must be empty and is the caller's in both cases. */
 int patch_files_read(struct patch_files *files, const char *patch, size_t length,
                      struct error *error);

@@ -231,7 +231,7 @@ static int finish_file(struct patch_file *file, const struct line *header, struc
         !file->contentless && !(file->old_mode && file->new_mode))
         return line_refuse(header, error,
                            strstr(file->header, " --- ") && strstr(file->header, " @@ ")
-                               ? "makes the patch no diff: it has lost its line ends (in YAML, "
+                               ? "has lost its line ends, so that the patch is no diff (in YAML, "
                                  "\"diff: |\" keeps them)"
                                : "begins a file without a change");
     return 0;

@@ -230,10 +230,18 @@ def test_results_that_wait_are_said(winnowd, project):
     assert line(text, "Queue").startswith("Queue: 1 result waits;")
 
 
-def test_a_patch_that_git_cannot_read(winnowd):
-    status, text = check(winnowd, result("exp-9", 0.9, metric_before=1.0, diff="--- a/x\n+++ b/x\n@@ -1 +1,5 @@\n-a\n"))
-    assert status == 65 and text.startswith("exp-9: queued, would fail at compose: git cannot read the patch: ")
-    assert "git cannot list its files" in line(text, "Change")
+@pytest.mark.parametrize(
+    "diff, said",
+    [
+        ("--- a/x\n+++ b/x\n@@ ... @@\n-a\n", 'line 3 of the patch, "@@ ... @@"'),
+        ("diff --git a/x b/x --- a/x +++ b/x @@ -1 +1 @@ -a +b\n", "the patch is no diff"),
+        ("--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\nOnly in new: y\n", "Only in new: y"),
+    ],
+)
+def test_a_patch_that_cannot_be_taken(winnowd, diff, said):
+    status, text = check(winnowd, result("exp-9", 0.9, metric_before=1.0, diff=diff))
+    assert status == 65 and text.startswith("exp-9: queued, would fail at compose: ") and said in text.split("\n")[0]
+    assert said in line(text, "Change")
 
 
 def test_a_change_is_tried_on_the_base_as_it_was_fetched_last(winnowd, project):
