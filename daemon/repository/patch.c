@@ -424,6 +424,52 @@ static int refuse(struct scan *scan, const struct line *line, struct error *erro
     return line_refuse(line, error, advice_for(line));
 }
 
+/* ---- mails -------------------------------------------------------------------------------------- */
+
+static int refuse_encoding(const struct line *line, struct error *error)
+{
+    CLEANUP_FREE char *value = line_rest(line, 0);
+
+    for (char *at = value; *at; at++)
+        *at = (char)tolower((unsigned char)*at);
+    if (strncmp(value, "content-transfer-encoding:", 26) != 0)
+        return 0;
+    if (strstr(value, "base64") || strstr(value, "quoted-printable"))
+        return line_refuse(line, error,
+                           "says that the mail is encoded; save it decoded, or use what git "
+                           "format-patch wrote");
+    return 0;
+}
+
+static void read_boundary(struct scan *scan, const struct line *line)
+{
+    CLEANUP_FREE char *value = line_rest(line, 0);
+    char *at = strstr(value, "boundary=");
+    size_t length;
+
+    if (!at)
+        return;
+    at += strlen("boundary=");
+    at += *at == '"';
+    length = strcspn(at, "\"; ");
+    if (length < sizeof(scan->boundary)) {
+        memcpy(scan->boundary, at, length);
+        scan->boundary[length] = '\0';
+    }
+}
+
+static int take_mail_header(struct scan *scan, const struct line *line, struct error *error)
+{
+    if (line_is_blank(line)) {
+        scan->region = REGION_MESSAGE;
+        return 0;
+    }
+    if (!is_header(line))
+        return line_refuse(line, error, "is no header of a mail");
+    read_boundary(scan, line);
+    return refuse_encoding(line, error);
+}
+
 /* ---- the table ---------------------------------------------------------------------------------- */
 
 /* Mails and commits are applied one after the other; what stands above the first is a part of its own. */
@@ -437,13 +483,11 @@ static void begin_part(struct scan *scan)
 
 static int take_mail(struct scan *scan, const struct line *line, struct error *error)
 {
-    (void)line;
-    (void)error;
     scan->region = REGION_MAIL_HEADER;
     scan->mail = true;
     scan->boundary[0] = '\0';
     begin_part(scan);
-    return 0;
+    return is_header(line) ? take_mail_header(scan, line, error) : 0;
 }
 
 static int take_commit(struct scan *scan, const struct line *line, struct error *error)
@@ -506,14 +550,25 @@ static bool is_pair(const struct scan *scan, const struct line *line)
            line_next(&ahead, &second) && line_next(&ahead, &second) && line_begins(&second, "+++ ");
 }
 
+/* Headers with a subject among them, down to a blank line; above them "From " and a sender, perhaps. */
+static bool headers_begin(struct cursor cursor)
+{
+    bool subject = false;
+    struct line line = {0};
+
+    while (line_next(&cursor, &line) && !line_is_blank(&line)) {
+        if (!is_header(&line) && !(line.number == 1 && line_begins(&line, "From ")))
+            return false;
+        subject = subject || line_begins(&line, "Subject:");
+    }
+    return subject;
+}
+
 static bool is_mail(const struct scan *scan, const struct line *line)
 {
-    return line_is_mail(line) || (line->number == 1 &&
-                                  (line_begins(line, "From ") || line_begins(line, "From: ") ||
-                                   line_begins(line, "Subject: ") || line_begins(line, "Date: ") ||
-                                   line_begins(line, "Return-Path: ") ||
-                                   line_begins(line, "Received: ") || line_begins(line, "To: ")) &&
-                                  scan->patch->count == 0);
+    return line_is_mail(line) ||
+           (line->number == 1 &&
+            headers_begin((struct cursor){line->at, scan->cursor.end, line->number}));
 }
 
 static bool is_commit(const struct scan *scan, const struct line *line)
@@ -559,50 +614,6 @@ static const struct kind {
 };
 
 /* ---- regions ------------------------------------------------------------------------------------ */
-
-static int refuse_encoding(const struct line *line, struct error *error)
-{
-    CLEANUP_FREE char *value = line_rest(line, 0);
-
-    for (char *at = value; *at; at++)
-        *at = (char)tolower((unsigned char)*at);
-    if (strncmp(value, "content-transfer-encoding:", 26) != 0)
-        return 0;
-    if (strstr(value, "base64") || strstr(value, "quoted-printable"))
-        return line_refuse(line, error,
-                           "says that the mail is encoded; save it decoded, or use what git "
-                           "format-patch wrote");
-    return 0;
-}
-
-static void read_boundary(struct scan *scan, const struct line *line)
-{
-    CLEANUP_FREE char *value = line_rest(line, 0);
-    char *at = strstr(value, "boundary=");
-    size_t length;
-
-    if (!at)
-        return;
-    at += strlen("boundary=");
-    at += *at == '"';
-    length = strcspn(at, "\"; ");
-    if (length < sizeof(scan->boundary)) {
-        memcpy(scan->boundary, at, length);
-        scan->boundary[length] = '\0';
-    }
-}
-
-static int take_mail_header(struct scan *scan, const struct line *line, struct error *error)
-{
-    if (line_is_blank(line)) {
-        scan->region = REGION_MESSAGE;
-        return 0;
-    }
-    if (!is_header(line))
-        return line_refuse(line, error, "is no header of a mail");
-    read_boundary(scan, line);
-    return refuse_encoding(line, error);
-}
 
 /* Whether a mail's message goes on: with anything but a change, and behind "---" but what names one. */
 static bool is_message(const struct scan *scan, const struct line *line)

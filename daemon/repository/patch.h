@@ -32,6 +32,7 @@ struct patch_hunk {
     long old_start; /* as its header says, or where patch_fit() found it to be */
     long old_count; /* counted, never as said */
     long new_count;
+    long loose;       /* how many lines at its end were empty: context, or between two files */
     struct text body; /* its lines, each with a line end */
 };
 
@@ -90,7 +91,8 @@ enum patch_fit {
     PATCH_FITS,
     PATCH_FITS_AS_LF,   /* once the CRLF of the patch are read as LF: they are so from now on */
     PATCH_FITS_AS_CRLF, /* the other way round */
-    PATCH_FITS_NOT,     /* nothing was done; git says why */
+    PATCH_FITS_TRIMMED, /* without the empty lines at the ends of its hunks: they are gone from now on */
+    PATCH_FITS_NOT, /* nothing was done; git says why */
 };
 
 /* Moves each hunk to where it fits. `exact`: the content is what the patch was made on, so that a hunk

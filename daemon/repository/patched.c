@@ -237,6 +237,8 @@ static void note_fit(struct patching *patching, const struct patch_file *file, e
 {
     if (fit == PATCH_FITS_AS_CRLF)
         note(patching, file->new_path, "has CRLF line ends, and so has now what the patch adds");
+    else if (fit == PATCH_FITS_TRIMMED)
+        note(patching, file->new_path, "was changed without the empty lines at the end of a hunk");
     else if (fit == PATCH_FITS_AS_LF || (fit == PATCH_FITS && file->carriage))
         note(patching, file->new_path, "was changed with the patch's CRLF line ends read as LF");
 }

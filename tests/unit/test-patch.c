@@ -74,7 +74,7 @@ static void what_carries_no_change_is_passed_over(void **state)
     check(MAIL HEADER GIT HUNK "-- \n2.39.5\n\n", FIRST);
     check(MAIL HEADER GIT HUNK "-- \n2.39.5 (Apple Git-154)\n", FIRST);
     check(MAIL HEADER GIT HUNK "\nbase-commit: 60299e340d\n-- \n2.39.5\n", FIRST);
-    check("Subject: x\nFrom: A <a@b>\n\nWhy.\n\n" GIT HUNK, FIRST);
+    check("X-Y: z\n w\nSubject: x\n\nWhy.\n\n" GIT HUNK, FIRST);
     check("commit 60299e340d (HEAD -> main)\nAuthor: A\nDate:   x\n\n    Why.\n    diff --git "
           "x\n\n" GIT HUNK,
           FIRST);
@@ -144,6 +144,10 @@ static void wrong_counts_are_counted_anew(void **state)
     check_counted("@@ -1,2 +1,2 @@\n a\n\n--- end\n+b\n", "@@ -1,3 +1,3 @@\n a\n \n--- end\n+b\n",
                   "the hunk at line 5 has -3 +3 lines, not -2 +2");
     check_counted("@@ -1,2 +1,1 @@\n--- x\n a\n", "@@ -1,2 +1,1 @@\n--- x\n a\n", "");
+    /* The names of the next file, or a trailer, are no lines of the hunk, whatever is counted. */
+    check(GIT "@@ -1,4 +1,4 @@\n a\n-b\n+B\n c\n" PAIR HUNK, FIRST FIRST);
+    check_counted("@@ -1,4 +1,3 @@\n a\n-b\n+B\n c\n-- \n2.39.5\n", HUNK,
+                  "the hunk at line 5 has -3 +3 lines, not -4 +3");
     check_refused(GIT "@@ -1,4 +1,4 @@\n a\n-b\n+B\nc\n", "line 9 of the patch, \"c\"");
 }
 
@@ -175,6 +179,10 @@ static void a_path_is_taken_if_it_can_be_known(void **state)
     check_refused("--- /dev/null\n+++ b/n.py (new)\n" NEW, "remark");
     check_refused(PAIR HUNK "--- src/m.py\n+++ src/m.py\n" HUNK, "has not the prefixes");
     check_refused("--- /tmp/t.py\n+++ /tmp/t.py\n" HUNK, "absolute");
+    check_refused("--- ~/t.py\n+++ ~/t.py\n" HUNK, "absolute");
+    check_refused("--- ../t.py\n+++ ../t.py\n" HUNK, "invalid path");
+    check_refused("--- a/t.py\n+++ b/t.py # new\n" HUNK, "behind a name may only stand a tab");
+    check_refused("--- old/t.py\n+++ new/t.py\n" HUNK, "may be meant");
     check_refused("--- C:/x/t.py\n+++ C:/x/t.py\n" HUNK, "absolute");
     check_refused("--- a\\t.py\n+++ b\\t.py\n" HUNK, "backslash");
     check_refused("--- a/./t.py\n+++ b/./t.py\n" HUNK, "invalid path");
@@ -239,6 +247,7 @@ static void a_hunk_has_one_place(void **state)
         {"@@ -2 +2 @@\n-y\n\\ No newline at end of file\n+z\n", "x\ny", false, PATCH_FITS,
          "-y\n\\"},
         {"@@ -2 +2 @@\n-y\n+z\n", "x\ny", false, PATCH_FITS_NOT, "-y\n"},
+        {"@@ -1,3 +1,3 @@\n-x\n+y\n a\n\n", CONTENT, false, PATCH_FITS_TRIMMED, "@@ -1,2 +1,2 @@"},
         {"@@ -1,2 +1,2 @@\n a\n-a\n+b\n", "a\na\na\n", false, PATCH_FITS, "lines 1 and 2"},
     };
 

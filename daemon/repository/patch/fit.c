@@ -189,6 +189,31 @@ static enum patch_fit find_line_ends(struct patch_file *file, const struct slice
     return try_line_ends(file, content, true) ? PATCH_FITS_AS_CRLF : PATCH_FITS_NOT;
 }
 
+/* ---- empty lines -------------------------------------------------------------------------------- */
+
+/* Empty lines behind a hunk stand between it and the next one, if they are no context of it. */
+static bool trim(struct patch_file *file)
+{
+    bool trimmed = false;
+
+    for (size_t i = 0; i < file->hunk_count; i++) {
+        struct patch_hunk *hunk = &file->hunks[i];
+        size_t line = file->carriage || hunk->body.length < 3 ||
+                              hunk->body.data[hunk->body.length - 2] != '\r'
+                          ? 2
+                          : 3;
+
+        for (; hunk->loose > 0 && hunk->old_count > 1; hunk->loose--) {
+            hunk->body.length -= line;
+            hunk->body.data[hunk->body.length] = '\0';
+            hunk->old_count--;
+            hunk->new_count--;
+            trimmed = true;
+        }
+    }
+    return trimmed;
+}
+
 /* ---- places ------------------------------------------------------------------------------------- */
 
 static int place_hunk(const struct patch_file *file, struct patch_hunk *hunk,
@@ -230,6 +255,8 @@ int patch_fit(struct patch_file *file, const char *bytes, size_t length, bool ex
 
     split(&content, bytes, length);
     *fit = find_line_ends(file, &content);
+    if (*fit == PATCH_FITS_NOT && trim(file) && find_line_ends(file, &content) == PATCH_FITS)
+        *fit = PATCH_FITS_TRIMMED;
     for (size_t i = 0; i < file->hunk_count && *fit != PATCH_FITS_NOT; i++) {
         if (place_hunk(file, &file->hunks[i], &content, exact, error) < 0)
             return -1;

@@ -81,15 +81,20 @@ static bool ends_beyond_doubt(const struct scan *scan, struct cursor cursor)
            line_is_mail(&line) || pair_begins(cursor) || trailer_begins(scan, cursor, NULL);
 }
 
-/* Goes over as many lines as the header counts, and what says that the last one has no line end. */
-static bool walk_counted(struct cursor *cursor, const struct header *header)
+/* Goes over as many lines as the header counts, and what says that the last one has no line end. A header
+ * may count the next file's names, or a mail's trailer, as lines that are removed and added. */
+static bool walk_counted(const struct scan *scan, struct cursor *cursor,
+                         const struct header *header)
 {
     long old_left = header->old_count, new_left = header->new_count;
     struct line line;
 
     while (old_left > 0 || new_left > 0) {
-        char kind = line_next(cursor, &line) ? kind_of(&line) : '\0';
+        char kind = '\0';
 
+        if (!pair_begins(*cursor) && !trailer_begins(scan, *cursor, NULL) &&
+            line_next(cursor, &line))
+            kind = kind_of(&line);
         old_left -= kind == ' ' || kind == '-';
         new_left -= kind == ' ' || kind == '+';
         if (kind == '\0' || old_left < 0 || new_left < 0)
@@ -166,6 +171,7 @@ static void keep_line(struct patch_hunk *hunk, const struct patch_file *file,
 
     hunk->old_count += kind == ' ' || kind == '-';
     hunk->new_count += kind == ' ' || kind == '+';
+    hunk->loose = line->length == 0 ? hunk->loose + 1 : 0;
     if (line->length == 0)
         text_append(&hunk->body, " ");
     text_append_bytes(&hunk->body, line->at, line->length);
@@ -208,7 +214,7 @@ static int scan_hunk(struct scan *scan, struct patch_file *file, const struct li
     bool whole;
 
     read_header(header_line, &header);
-    whole = walk_counted(&counted, &header);
+    whole = walk_counted(scan, &counted, &header);
     end = counted;
     if (!whole || goes_on(scan, counted)) {
         end = begin;

@@ -246,8 +246,7 @@ bool line_is_statistics(const struct line *line)
     };
     CLEANUP_FREE char *string = NULL;
 
-    if (line->length == 0 || !strchr(" :-0123456789", line->at[0]) ||
-        line_has_nul(line))
+    if (line->length == 0 || !strchr(" :-0123456789", line->at[0]) || line_has_nul(line))
         return false;
     string = line_rest(line, 0);
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {

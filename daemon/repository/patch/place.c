@@ -103,8 +103,9 @@ static enum evidence evidence_of(const struct patch_file *file)
 
 static bool is_absolute(const char *name)
 {
-    return name && (*name == '/' || (isalpha((unsigned char)name[0]) && name[1] == ':' &&
-                                     (name[2] == '/' || name[2] == '\\')));
+    return name && (*name == '/' || strncmp(name, "~/", 2) == 0 ||
+                    (isalpha((unsigned char)name[0]) && name[1] == ':' &&
+                     (name[2] == '/' || name[2] == '\\')));
 }
 
 static bool has_backslash(const char *name)
@@ -122,27 +123,29 @@ static bool backslash_is_known(const struct placing *placing, const char *name)
     return false;
 }
 
+static bool has_part(const char *path, const char *part)
+{
+    while (path) {
+        size_t length = strcspn(path, "/");
+
+        if (length == strlen(part) && strncmp(path, part, length) == 0)
+            return true;
+        path = path[length] ? path + length + 1 : NULL;
+    }
+    return false;
+}
+
 static int check_name(const struct placing *placing, const struct patch_file *file,
                       const char *name, struct error *error)
 {
     if (is_absolute(name))
         return refuse_file(file, error, name, "is an absolute path; " ADVICE);
+    if (has_part(name, ".."))
+        return refuse_file(file, error, name, "is an invalid path: it has a part \"..\"");
     if (has_backslash(name) && !backslash_is_known(placing, name))
         return refuse_file(file, error, name,
                            "is a path with a backslash; paths have slashes: " ADVICE);
     return 0;
-}
-
-static bool has_dots(const char *path)
-{
-    while (path) {
-        size_t length = strcspn(path, "/");
-
-        if ((length == 1 && path[0] == '.') || (length == 2 && path[0] == '.' && path[1] == '.'))
-            return true;
-        path = path[length] ? path + length + 1 : NULL;
-    }
-    return false;
 }
 
 /* ---- prefixes ----------------------------------------------------------------------------------- */
@@ -161,6 +164,44 @@ static void take_witness(struct placing *placing, const struct patch_file *file)
     placing->witness = file;
     placing->old_prefix = bare ? memory_copy("") : prefix_of(file->old_name, old_rest);
     placing->new_prefix = bare ? memory_copy("") : prefix_of(file->new_name, new_rest);
+}
+
+/* Pairs that git itself uses; reversed by -R. */
+static bool is_gits_own(const char *old_name, const char *new_name)
+{
+    static const char *const pairs[] = {"ab", "iw", "ci", "cw", "ow", "12", NULL};
+
+    if (!old_name[0] || old_name[1] != '/' || !new_name[0] || new_name[1] != '/')
+        return false;
+    for (size_t i = 0; pairs[i]; i++) {
+        if ((pairs[i][0] == old_name[0] && pairs[i][1] == new_name[0]) ||
+            (pairs[i][1] == old_name[0] && pairs[i][0] == new_name[0]))
+            return true;
+    }
+    return false;
+}
+
+static bool is_there(const struct placing *placing, const char *name)
+{
+    return name && placing->exists(placing->data, name);
+}
+
+/* Directories that look like prefixes, as those of "diff -ru old new", may be directories of the base. */
+static int check_directories(const struct placing *placing, struct error *error)
+{
+    const struct patch *patch = placing->patch;
+
+    if (is_gits_own(placing->old_prefix, placing->new_prefix))
+        return 0;
+    for (size_t i = 0; i < patch->count; i++) {
+        const struct patch_file *file = &patch->files[i];
+
+        if (is_there(placing, file->old_name) || is_there(placing, file->new_name))
+            return refuse_file(file, error, name_of(file),
+                               "is on the base as it stands, and may be meant without its first "
+                               "part as well; " ADVICE);
+    }
+    return 0;
 }
 
 static bool has_prefix(const char *name, const char *prefix)
@@ -217,7 +258,7 @@ static int find_prefixes(struct placing *placing, struct error *error)
                                    ? "has not the prefixes of the other files; " ADVICE
                                    : "has prefixes, other files have none; " ADVICE);
     }
-    return 0;
+    return *placing->old_prefix ? check_directories(placing, error) : 0;
 }
 
 /* ---- depths ------------------------------------------------------------------------------------- */
@@ -353,8 +394,8 @@ static int choose(const struct placing *placing, struct patch_file *file, const 
     bool new_is = placing->exists(placing->data, new_path);
 
     *path = old_is ? old_path : new_path;
-    if (!old_is && !new_is)
-        return refuse_file(file, error, old_path,
+    if ((!old_is && !new_is) || file->remark)
+        return refuse_file(file, error, old_is ? new_path : old_path,
                            file->remark
                                ? "does not exist on the base (behind a name may only stand a "
                                  "tab and what follows it)"
@@ -385,8 +426,8 @@ static int set_paths(const struct placing *placing, struct patch_file *file, uns
     if (!is_moved(file) && old_path && new_path && strcmp(old_path, new_path) != 0 &&
         choose(placing, file, old_path, new_path, &path, error) < 0)
         return -1;
-    if (has_dots(path) || (old_path && has_dots(old_path)))
-        return refuse_file(file, error, path, "is an invalid path: it has a part \".\" or \"..\"");
+    if (has_part(path, ".") || has_part(old_path, "."))
+        return refuse_file(file, error, path, "is an invalid path: it has a part \".\"");
     if (file->kind == PATCH_NEW && file->remark && !file->header)
         return refuse_file(file, error, path,
                            "is a new file whose name may end in a remark; behind a name may only "
@@ -446,7 +487,7 @@ static void ask_about(const char *name, patch_ask ask, void *data)
 static bool is_told(const struct patch_file *file)
 {
     return evidence_of(file) == EVIDENCE_PAIR && !has_backslash(file->old_name) &&
-           !has_backslash(file->new_name);
+           !has_backslash(file->new_name) && is_gits_own(file->old_name, file->new_name);
 }
 
 void patch_questions(const struct patch *patch, patch_ask ask, void *data)
