@@ -77,7 +77,7 @@ static bool read_mode(const struct line *line, size_t from, unsigned *mode)
     unsigned long value = strtoul(rest, &end, 8);
 
     *mode = (unsigned)value;
-    return end - rest == 6 && end[strspn(end, " ")] == '\0';
+    return strspn(rest, "01234567") == 6 && end[strspn(end, " ")] == '\0';
 }
 
 /* "index 5b0efd5..04b1661 100644" */

@@ -19,6 +19,7 @@
 #include "daemon/repository/change.h"
 #include "daemon/repository/glob.h"
 #include "daemon/repository/internal.h"
+#include "daemon/repository/origin.h"
 #include "daemon/repository/patch.h"
 #include "daemon/repository/unfit.h"
 
@@ -38,6 +39,7 @@ struct patching {
     struct text bytes;  /* as they came */
     struct patch patch; /* read from these, anew at every try */
     unsigned part;      /* the one that is being applied */
+    unsigned fetched;   /* parts whose blobs the sources were asked for */
     struct text asked;  /* what git was asked for, a NUL behind each */
     struct text notes;
     char **left_out; /* options "--exclude=<path>" */
@@ -291,6 +293,35 @@ static void fit_and_apply(struct patching *patching, struct answers *answers)
         apply(patching);
 }
 
+static void looked(void *data, const struct process_result *result);
+
+static void originals_fetched(void *data)
+{
+    struct patching *patching = data;
+
+    patching->errand.step = NULL;
+    ask_git(patching, "--batch", CONTENT_LIMIT, looked);
+}
+
+/* Once for each part: has a source what the patch was made on, and our repository has not? */
+static bool fetch_originals(struct patching *patching, struct answers answers)
+{
+    struct repository *repository = patching->errand.repository;
+    CLEANUP_TEXT struct text wanted = {0};
+    struct answer answer;
+
+    if (repository->config->sources.count == 0 || patching->fetched > patching->part)
+        return false;
+    patching->fetched = patching->part + 1;
+    while (answers_next(&answers, &answer)) {
+        if (!answer.found && strncmp(answer.asked, ":0:", 3) != 0)
+            text_append_bytes(&wanted, answer.asked, strlen(answer.asked) + 1);
+    }
+    if (wanted.length > 0)
+        patching->errand.step = origin_start(repository, &wanted, originals_fetched, patching);
+    return wanted.length > 0;
+}
+
 static void looked(void *data, const struct process_result *result)
 {
     struct patching *patching = data;
@@ -298,10 +329,10 @@ static void looked(void *data, const struct process_result *result)
                                         true);
 
     patching->errand.step = NULL;
-    if (git_succeeded(result))
-        fit_and_apply(patching, &answers);
-    else
+    if (!git_succeeded(result))
         reading_fail(patching, result, "reading the files that the patch changes");
+    else if (!fetch_originals(patching, answers))
+        fit_and_apply(patching, &answers);
 }
 
 static bool part_is_empty(const struct patching *patching)

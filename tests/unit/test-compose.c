@@ -163,6 +163,87 @@ static void test_tox_orders(void **state)
     repository_change_clear(&outcome.change);
 }
 
+/* Two layers alike, and a base that has got the second of them since the patch was made. */
+static const char layers[] =
+    "layer() { printf '# %s\\nclass L:\\n    p = 1\\n    q = 2\\n# end\\n' $1; }\n";
+
+/* Where an index line names a known blob, the change is merged from it, renamed or not. */
+static void test_merged_from_its_blob(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *diff = sh(fixture,
+                                 "%scd source; layer old >m.py; cp m.py n.py; git add .; git commit -qm one\n"
+                                 "git checkout -qb side; sed -i s/1/3/ m.py; git mv n.py r.py; "
+                                 "sed -i s/2/4/ r.py; git add -A; git commit -qm two\n"
+                                 "git diff -M HEAD^ HEAD; git checkout -q main; "
+                                 "for f in m.py n.py; do { layer new; layer old; } >$f; done\n"
+                                 "git commit -qam three; git push -q ../forge.git main",
+                                 layers);
+    CLEANUP_FREE char *base = sh(fixture, "git -C source rev-parse main");
+    CLEANUP_FREE char *expected = sh(fixture, "%s{ layer new; layer old | sed s/1/3/; layer new; "
+                                              "layer old | sed s/2/4/; }",
+                                     layers);
+    struct outcome outcome;
+
+    strcpy(fixture->base, base);
+    compose_diff(fixture, diff, &outcome);
+    check_success(&outcome);
+    check_files(fixture, "M m.py;D n.py;A r.py;");
+    check_output(fixture, expected,
+                 "git -C state/repository.git show experiment/x:m.py experiment/x:r.py");
+    repository_change_clear(&outcome.change);
+}
+
+/* The blob may be in a source only; without any, the place is in doubt. */
+static void test_blob_of_a_source(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *diff = sh(fixture,
+                                 "%s{ layer new; layer old; } >source/m.py; cd source; git add .; "
+                                 "git commit -qm one; git push -q ../forge.git main\n"
+                                 "cd ..; git clone -q source second; cd second; layer old >m.py; "
+                                 "git commit -qam two; sed -i s/1/3/ m.py; git diff",
+                                 layers);
+    CLEANUP_FREE char *base = sh(fixture, "git -C source rev-parse main");
+    CLEANUP_FREE char *expected = sh(fixture, "%s{ layer new; layer old | sed s/1/3/; }", layers);
+    struct outcome outcome;
+
+    strcpy(fixture->base, base);
+    check_refused(fixture,
+                  "--- a/m.py\n+++ b/m.py\n@@ -2,3 +2,3 @@\n class L:\n-    p = 1\n+    p = 3\n     q = 2\n",
+                  "fits at lines 2 and 7 of m.py");
+    fixture->sources[1] = memory_format("%s/second", fixture->directory);
+    fixture->config.sources.count = 2;
+    compose_diff(fixture, diff, &outcome);
+    check_success(&outcome);
+    check_output(fixture, expected, "git -C state/repository.git show experiment/x:m.py");
+    repository_change_clear(&outcome.change);
+    check_output(fixture, "", "git -C state/repository.git for-each-ref refs/remotes; "
+                              "ls state/repository.git | grep FETCH_HEAD || :");
+}
+
+/* What a source that lacks the blob would have to fetch is not fetched, and its command is not run. */
+static void test_blob_of_a_hostile_promisor(void **state)
+{
+    struct fixture *fixture = *state;
+    struct outcome outcome;
+
+    RUN(fixture,
+        "printf '#!/bin/sh\necho >%s/ran\n' >evil; chmod +x evil; cd source; "
+        "git config extensions.partialClone origin; git config remote.origin.promisor true; "
+        "git config remote.origin.url ext::$PWD/../evil; git config core.sshCommand $PWD/../evil; "
+        "git config remote.origin.uploadpack $PWD/../evil; git config protocol.ext.allow always",
+        fixture->directory);
+    compose_diff(fixture,
+                 "diff --git a/train.py b/train.py\n"
+                 "index 0123456789012345678901234567890123456789..1 100644\n--- a/train.py\n"
+                 "+++ b/train.py\n@@ -1,3 +1,3 @@\n-1\n+one\n 2\n 3\n",
+                 &outcome);
+    check_success(&outcome);
+    repository_change_clear(&outcome.change);
+    check_output(fixture, "", "ls ran 2>/dev/null || :");
+}
+
 /* Excluded files stay as they are on the base: changed, in conflict, made, or renamed away. */
 static void test_excluded_in_diff(void **state)
 {
@@ -484,6 +565,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refused_diffs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_links_inside, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_tox_orders, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_merged_from_its_blob, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_blob_of_a_source, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_blob_of_a_hostile_promisor, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_excluded_in_diff, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_strange_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_commit, set_up, tear_down),

@@ -1,0 +1,154 @@
+/*
+ * Source by source: which of the blobs does it have, and under which full names? These are fetched.
+ */
+
+#include "daemon/repository/origin.h"
+
+#include "common/file.h"
+#include "common/loop.h"
+#include "common/memory.h"
+#include "daemon/repository/answers.h"
+#include "daemon/repository/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ANSWER_LIMIT ((size_t)4 * 1024 * 1024)
+#define FETCH_LIMIT  500 /* blobs of one source; they are arguments */
+
+struct fetching {
+    struct errand errand;
+    struct text wanted;
+    size_t source;
+    origin_callback callback;
+    void *data;
+};
+
+static void fetching_discard(struct operation *operation)
+{
+    struct fetching *fetching = (struct fetching *)operation;
+
+    operation_clear(&fetching->errand.step);
+    text_free(&fetching->wanted);
+    free(fetching);
+}
+
+static void ask_next(struct fetching *fetching);
+
+static void fetched(void *data, const struct process_result *result)
+{
+    struct fetching *fetching = data;
+
+    (void)result;
+    fetching->errand.step = NULL;
+    fetching->source++;
+    ask_next(fetching);
+}
+
+static void fetch(struct fetching *fetching, char (*hashes)[FORGE_HASH_SIZE], size_t count)
+{
+    struct repository *repository = fetching->errand.repository;
+    const char *const words[] = {
+        repository->git_dir,
+        "-c",
+        "protocol.version=2",
+        "-c",
+        "fetch.fsckObjects=true",
+        "fetch",
+        "--quiet",
+        "--no-tags",
+        "--no-write-fetch-head",
+        "--no-recurse-submodules",
+        "--no-auto-maintenance",
+        "--end-of-options",
+        repository->config->sources.items[fetching->source],
+    };
+    size_t fixed = sizeof(words) / sizeof(words[0]);
+    CLEANUP_FREE const char **arguments = memory_new_array(fixed + count + 1, sizeof(*arguments));
+
+    memcpy(arguments, words, sizeof(words));
+    for (size_t i = 0; i < count; i++)
+        arguments[fixed + i] = hashes[i];
+
+    const struct git_command command = {
+        .arguments = arguments,
+        .reach = GIT_SOURCE,
+        .output_limit = ANSWER_LIMIT,
+    };
+
+    fetching->errand.step = git_start(repository->git, &command, fetched, fetching);
+}
+
+static void answered(void *data, const struct process_result *result)
+{
+    struct fetching *fetching = data;
+    struct answers answers = answers_of(&fetching->wanted, result->output, result->output_length,
+                                        false);
+    CLEANUP_FREE char(*hashes)[FORGE_HASH_SIZE] = memory_new_array(FETCH_LIMIT, sizeof(*hashes));
+    struct answer answer;
+    size_t count = 0;
+
+    fetching->errand.step = NULL;
+    while (git_succeeded(result) && count < FETCH_LIMIT && answers_next(&answers, &answer)) {
+        if (answer.found && git_is_hash(answer.hash))
+            memcpy(hashes[count++], answer.hash, sizeof(answer.hash));
+    }
+    if (count > 0) {
+        fetch(fetching, hashes, count);
+    } else {
+        fetching->source++;
+        ask_next(fetching);
+    }
+}
+
+static void ask_next(struct fetching *fetching)
+{
+    struct repository *repository = fetching->errand.repository;
+    const struct config_list *sources = &repository->config->sources;
+
+    if (fetching->source >= sources->count) {
+        origin_callback callback = fetching->callback;
+        void *data = fetching->data;
+
+        fetching_discard(&fetching->errand.operation);
+        callback(data);
+        return;
+    }
+
+    const char *source = sources->items[fetching->source];
+    CLEANUP_FREE char *inner = file_join(source, ".git");
+    CLEANUP_FREE char *git_dir = memory_format("--git-dir=%s",
+                                               access(inner, F_OK) == 0 ? inner : source);
+    const char *const arguments[] = {git_dir, "cat-file", "--batch-check", "-z", NULL};
+    const struct git_command command = {
+        .arguments = arguments,
+        .reach = GIT_SOURCE,
+        .input = text_string(&fetching->wanted),
+        .input_length = fetching->wanted.length,
+        .output_limit = ANSWER_LIMIT,
+    };
+
+    fetching->errand.step = git_start(repository->git, &command, answered, fetching);
+}
+
+static void fetching_begin(void *data)
+{
+    struct fetching *fetching = data;
+
+    fetching->errand.step = NULL;
+    ask_next(fetching);
+}
+
+struct operation *origin_start(struct repository *repository, const struct text *wanted,
+                               origin_callback callback, void *data)
+{
+    struct fetching *fetching = memory_new(sizeof(*fetching));
+
+    errand_begin(&fetching->errand, repository, fetching_discard);
+    text_append_bytes(&fetching->wanted, text_string(wanted), wanted->length);
+    fetching->callback = callback;
+    fetching->data = data;
+    fetching->errand.step = loop_after(repository->loop, 0, fetching_begin, fetching);
+    return &fetching->errand.operation;
+}
