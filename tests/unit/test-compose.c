@@ -165,7 +165,7 @@ static void test_tox_orders(void **state)
 
 /* Two layers alike, and a base that has got the second of them since the patch was made. */
 static const char layers[] =
-    "layer() { printf '# %s\\nclass L:\\n    p = 1\\n    q = 2\\n# end\\n' $1; }\n";
+    "layer() { printf '# %s\\n#\\n#\\n#\\nclass L:\\n    p = 1\\n    q = 2\\n# end\\n' $1; }\n";
 
 /* Where an index line names a known blob, the change is merged from it, renamed or not. */
 static void test_merged_from_its_blob(void **state)
@@ -211,7 +211,7 @@ static void test_blob_of_a_source(void **state)
     strcpy(fixture->base, base);
     check_refused(fixture,
                   "--- a/m.py\n+++ b/m.py\n@@ -2,3 +2,3 @@\n class L:\n-    p = 1\n+    p = 3\n     q = 2\n",
-                  "fits at lines 2 and 7 of m.py");
+                  "fits at lines 5 and 13 of m.py");
     fixture->sources[1] = memory_format("%s/second", fixture->directory);
     fixture->config.sources.count = 2;
     compose_diff(fixture, diff, &outcome);
@@ -231,8 +231,8 @@ static void test_blob_of_a_hostile_promisor(void **state)
     RUN(fixture,
         "printf '#!/bin/sh\necho >%s/ran\n' >evil; chmod +x evil; cd source; "
         "git config extensions.partialClone origin; git config remote.origin.promisor true; "
-        "git config remote.origin.url ext::$PWD/../evil; git config core.sshCommand $PWD/../evil; "
-        "git config remote.origin.uploadpack $PWD/../evil; git config protocol.ext.allow always",
+        "git config remote.origin.url $PWD/../forge.git; "
+        "git config remote.origin.uploadpack $PWD/../evil",
         fixture->directory);
     compose_diff(fixture,
                  "diff --git a/train.py b/train.py\n"
