@@ -1,3 +1,5 @@
+/* Promise: what is taken of a patch does to a file what the patch says, whatever else it holds. */
+
 /*
  * Any bytes as a patch. What the scanner lets through is counted as it stands, reads the same again once
  * it is written for git, and does to a file what it says: as many lines are gained as are added, less

@@ -1,4 +1,4 @@
-"""A patch is taken whole or not at all: inputs that people really made, kept beside the repository (WINNOWD_CASES), each with what becomes of it."""
+"""Promise: a patch is taken whole or not at all: inputs that people really made, kept beside the repository (WINNOWD_CASES), each with what becomes of it."""
 
 import os
 import pathlib

@@ -1,4 +1,4 @@
-"""Nothing ordinary is refused: what git and diff make themselves, in each form that people use, is composed to the tree that it was made of."""
+"""Promise: nothing ordinary is refused: what git and diff make themselves, in each form that people use, is composed to the tree that it was made of."""
 
 import os
 import subprocess

@@ -119,7 +119,8 @@ static void test_refused_diffs(void **state)
                   "protected files: tox.ini");
     check_refused(fixture, NEW(".git/config", "100644", "x"), "invalid path '.git/config'");
     check_refused(fixture, NEW("sub/.g\u200cit/config", "100644", "x"), ".gU+200Cit/config");
-    check_refused(fixture, NEW("../x", "100644", "x"), "../x (line 1 of the patch) is an invalid path");
+    check_refused(fixture, NEW("../x", "100644", "x"),
+                  "../x (line 1 of the patch) is an invalid path");
     check_refused(fixture, LINK("l", "/etc/passwd"), "leaves the tree: l");
     check_refused(fixture, LINK("sub/l", "../../x"), "leaves the tree: sub/l");
     check_refused(fixture, LINK("l", "sub") NEW("l/x", "100644", "x"), "beyond a symbolic link");
@@ -171,17 +172,19 @@ static const char layers[] =
 static void test_merged_from_its_blob(void **state)
 {
     struct fixture *fixture = *state;
-    CLEANUP_FREE char *diff = sh(fixture,
-                                 "%scd source; layer old >m.py; cp m.py n.py; git add .; git commit -qm one\n"
-                                 "git checkout -qb side; sed -i s/1/3/ m.py; git mv n.py r.py; "
-                                 "sed -i s/2/4/ r.py; git add -A; git commit -qm two\n"
-                                 "git diff -M HEAD^ HEAD; git checkout -q main; "
-                                 "for f in m.py n.py; do { layer new; layer old; } >$f; done\n"
-                                 "git commit -qam three; git push -q ../forge.git main",
-                                 layers);
+    CLEANUP_FREE char *diff = sh(
+        fixture,
+        "%scd source; layer old >m.py; cp m.py n.py; git add .; git commit -qm one\n"
+        "git checkout -qb side; sed -i s/1/3/ m.py; git mv n.py r.py; "
+        "sed -i s/2/4/ r.py; git add -A; git commit -qm two\n"
+        "git diff -M HEAD^ HEAD; git checkout -q main; "
+        "for f in m.py n.py; do { layer new; layer old; } >$f; done\n"
+        "git commit -qam three; git push -q ../forge.git main",
+        layers);
     CLEANUP_FREE char *base = sh(fixture, "git -C source rev-parse main");
-    CLEANUP_FREE char *expected = sh(fixture, "%s{ layer new; layer old | sed s/1/3/; layer new; "
-                                              "layer old | sed s/2/4/; }",
+    CLEANUP_FREE char *expected = sh(fixture,
+                                     "%s{ layer new; layer old | sed s/1/3/; layer new; "
+                                     "layer old | sed s/2/4/; }",
                                      layers);
     struct outcome outcome;
 
@@ -209,17 +212,19 @@ static void test_blob_of_a_source(void **state)
     struct outcome outcome;
 
     strcpy(fixture->base, base);
-    check_refused(fixture,
-                  "--- a/m.py\n+++ b/m.py\n@@ -2,3 +2,3 @@\n class L:\n-    p = 1\n+    p = 3\n     q = 2\n",
-                  "fits at lines 5 and 13 of m.py");
+    check_refused(
+        fixture,
+        "--- a/m.py\n+++ b/m.py\n@@ -2,3 +2,3 @@\n class L:\n-    p = 1\n+    p = 3\n     q = 2\n",
+        "fits at lines 5 and 13 of m.py");
     fixture->sources[1] = memory_format("%s/second", fixture->directory);
     fixture->config.sources.count = 2;
     compose_diff(fixture, diff, &outcome);
     check_success(&outcome);
     check_output(fixture, expected, "git -C state/repository.git show experiment/x:m.py");
     repository_change_clear(&outcome.change);
-    check_output(fixture, "", "git -C state/repository.git for-each-ref refs/remotes; "
-                              "ls state/repository.git | grep FETCH_HEAD || :");
+    check_output(fixture, "",
+                 "git -C state/repository.git for-each-ref refs/remotes; "
+                 "ls state/repository.git | grep FETCH_HEAD || :");
 }
 
 /* What a source that lacks the blob would have to fetch is not fetched, and its command is not run. */

@@ -1,4 +1,4 @@
-/* Every line of a patch is accounted for: what is read of it, what is counted anew, what is refused. */
+/* Promise: every line of a patch is applied, or known to carry no change, or the patch fails. */
 
 #include "common/memory.h"
 #include "daemon/repository/patch.h"

@@ -87,7 +87,7 @@ static bool walk_counted(const struct scan *scan, struct cursor *cursor,
                          const struct header *header)
 {
     long old_left = header->old_count, new_left = header->new_count;
-    struct line line;
+    struct line line = {0};
 
     while (old_left > 0 || new_left > 0) {
         char kind = '\0';
@@ -209,7 +209,7 @@ static int scan_hunk(struct scan *scan, struct patch_file *file, const struct li
     struct cursor counted = begin;
     struct cursor end;
     struct patch_hunk *hunk;
-    struct header header;
+    struct header header = {0};
     struct line line;
     bool whole;
 
