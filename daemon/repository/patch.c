@@ -421,8 +421,8 @@ static const char *advice_for(const struct line *line)
 
 static int refuse(struct scan *scan, const struct line *line, struct error *error)
 {
-    (void)scan;
-    return line_refuse(line, error, advice_for(line));
+    line_refuse(line, error, advice_for(line));
+    return scan->patch->count == 0 ? error_wrap(error, "the patch is no diff") : -1;
 }
 
 /* ---- mails -------------------------------------------------------------------------------------- */
@@ -646,7 +646,7 @@ static int take_line(struct scan *scan, const struct line *line, struct error *e
     }
     while (kind->is && !kind->is(scan, line))
         kind++;
-    if (scan->announced && kind->is != is_pair && kind->is != is_idle)
+    if (scan->announced && kind->is && kind->is != is_pair && kind->is != is_idle)
         return error_set(
             error, ERROR_PERMANENT,
             "line %zu of the patch names a file, and no hunk of it follows: whether it "
@@ -659,7 +659,7 @@ static int take_line(struct scan *scan, const struct line *line, struct error *e
 
 static void skip_mark(struct line *line)
 {
-    if (line_begins(line, "\xef\xbb\xbf")) {
+    while (line_begins(line, "\xef\xbb\xbf")) {
         line->at += 3;
         line->length -= 3;
     }
@@ -706,8 +706,6 @@ int patch_scan(struct patch *patch, const char *bytes, size_t length, struct err
         skip_mark(&line);
         taken = take_line(&scan, &line, error);
     }
-    if (patch->count == 0 && taken < 0 && scan.loss_count == 0)
-        error_wrap(error, "the patch is no diff");
     taken = finish(&scan, taken, error);
     patch->parts += patch->parts == 0;
     text_free(&scan.losses);

@@ -106,6 +106,8 @@ static void all_else_is_refused(void **state)
     check_refused("diff -ruN a/t.py b/t.py\n" PAIR HUNK "diff -ruN a/x b/x\n", "line 9");
     check_refused("diff --git a/x b/x\n" GIT HUNK, "without a change");
     check_refused("diff --git a/x b/x\nnew file mode 100644\nindex 0000000..587be6b\n", "no hunk");
+    check_refused(GIT "@@ -1,2 +1,2 @@\n a\n b\n", "no line is added or removed");
+    check_refused("Index: x\nCannot display\n", "line 2 of the patch, \"Cannot display\"");
     check_refused(GIT "@@ ... @@\n a\n", "without line numbers");
     check_refused(GIT "@@@ -1,4 -1,4 +1,4 @@@\n", "combined");
     check_refused("\033[1mdiff --git a/t.py b/t.py\033[m\n", "coloured");
@@ -185,6 +187,7 @@ static void a_path_is_taken_if_it_can_be_known(void **state)
     check_refused("--- old/t.py\n+++ new/t.py\n" HUNK, "may be meant");
     check_refused("--- C:/x/t.py\n+++ C:/x/t.py\n" HUNK, "absolute");
     check_refused("--- a\\t.py\n+++ b\\t.py\n" HUNK, "backslash");
+    check_refused("--- a/t.py\n+++ b/n.py\n" HUNK, "no rename is told");
     check_refused("--- a/./t.py\n+++ b/./t.py\n" HUNK, "invalid path");
     check_refused("diff --git a/x b/y\nold mode 100644\nnew mode 100755\n", "split into two names");
     check_refused("diff --git a/x b/x\n" PAIR HUNK, "called otherwise");

@@ -164,7 +164,7 @@ static int walk_all(const struct scan *scan, struct cursor *cursor, const struct
     return 0;
 }
 
-static void keep_line(struct patch_hunk *hunk, const struct patch_file *file,
+static bool keep_line(struct patch_hunk *hunk, const struct patch_file *file,
                       const struct line *line)
 {
     char kind = kind_of(line);
@@ -178,6 +178,7 @@ static void keep_line(struct patch_hunk *hunk, const struct patch_file *file,
     if (line->carriage && !file->carriage && kind != '\\')
         text_append(&hunk->body, "\r");
     text_append(&hunk->body, "\n");
+    return kind == '+' || kind == '-';
 }
 
 static void note_recount(struct scan *scan, const struct header *said,
@@ -211,7 +212,7 @@ static int scan_hunk(struct scan *scan, struct patch_file *file, const struct li
     struct patch_hunk *hunk;
     struct header header = {0};
     struct line line;
-    bool whole;
+    bool whole, changes = false;
 
     read_header(header_line, &header);
     whole = walk_counted(scan, &counted, &header);
@@ -225,9 +226,10 @@ static int scan_hunk(struct scan *scan, struct patch_file *file, const struct li
     hunk->line = header_line->number;
     hunk->old_start = header.old_start;
     while (scan->cursor.at < end.at && line_next(&scan->cursor, &line))
-        keep_line(hunk, file, &line);
-    if (hunk->old_count == 0 && hunk->new_count == 0)
-        return line_refuse(header_line, error, "begins a hunk without lines");
+        changes = keep_line(hunk, file, &line) || changes;
+    if (!changes)
+        return line_refuse(header_line, error,
+                           "begins a hunk in which no line is added or removed");
     note_recount(scan, &header, hunk);
     return 0;
 }

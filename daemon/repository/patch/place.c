@@ -386,7 +386,15 @@ static const char *strip(const char *name, const char *prefix, unsigned depth)
     return name ? at_depth(has_prefix(name, prefix) ? name + strlen(prefix) : name, depth) : NULL;
 }
 
-/* Of two names without anything in common, that which the base has. */
+/* "train.py.orig" and "train.py" */
+static bool is_variant(const char *left, const char *right)
+{
+    size_t length = strlen(left) < strlen(right) ? strlen(left) : strlen(right);
+
+    return strncmp(left, right, length) == 0;
+}
+
+/* Of two names that are not the same, that which the base has. */
 static int choose(const struct placing *placing, struct patch_file *file, const char *old_path,
                   const char *new_path, const char **path, struct error *error)
 {
@@ -400,7 +408,7 @@ static int choose(const struct placing *placing, struct patch_file *file, const 
                                ? "does not exist on the base (behind a name may only stand a "
                                  "tab and what follows it)"
                                : "does not exist on the base; " ADVICE);
-    if (file->header || (old_is && new_is))
+    if (file->header || (old_is && new_is) || !is_variant(old_path, new_path))
         return refuse_file(file, error, old_path,
                            "is another file than the one that it becomes, and no rename is told");
     return 0;
