@@ -54,7 +54,7 @@ bool line_is_mail(const struct line *line);            /* the first one of a mai
 /* "line 7 of the patch, "text", <says>"; always -1. */
 int line_refuse(const struct line *line, struct error *error, const char *says);
 
-/* Whether "--- ", "+++ " and "@@ -" stand at the cursor, one below the other. */
+/* Whether "--- ", "+++ " and "@@ -" stand at the cursor, one below the other, but for blank lines. */
 bool pair_begins(struct cursor cursor);
 
 /* Whether "-- ", a version and the end of the patch or of its mail stand there. If so and `after` is

@@ -100,10 +100,16 @@ int line_refuse(const struct line *line, struct error *error, const char *says)
 
 bool pair_begins(struct cursor cursor)
 {
-    struct line line;
+    struct line line = {0};
 
-    return line_next(&cursor, &line) && line_begins(&line, "--- ") && line_next(&cursor, &line) &&
-           line_begins(&line, "+++ ") && line_next(&cursor, &line) && line_begins(&line, "@@ -");
+    if (!line_next(&cursor, &line) || !line_begins(&line, "--- ") || !line_next(&cursor, &line) ||
+        !line_begins(&line, "+++ "))
+        return false;
+    while (line_next(&cursor, &line)) {
+        if (!line_is_blank(&line))
+            return line_begins(&line, "@@ -");
+    }
+    return false;
 }
 
 static size_t count_hex(const char *at, size_t length)
