@@ -24,10 +24,10 @@
 #define RUNS_SHOWN       20
 #define FILES_SHOWN      100
 #define CONTAINED_SHOWN  20
-#define HYPOTHESIS_OPEN  600  /* longer ones begin with so much, and are folded */
-#define LEAD_LIMIT       200  /* characters */
-#define HYPOTHESIS_LINES 8    /* so are those of more lines */
-#define ROWS_OPEN        8    /* longer tables and outputs are folded */
+#define HYPOTHESIS_OPEN  600 /* longer ones begin with so much, and are folded */
+#define LEAD_LIMIT       200 /* characters */
+#define HYPOTHESIS_LINES 8   /* so are those of more lines */
+#define ROWS_OPEN        8   /* longer tables and outputs are folded */
 #define NOTES_LIMIT      1000
 #define LINKED_LIMIT     4000 /* of the table of files: beyond, names stand without a link */
 #define ADDRESS_LIMIT    1000
