@@ -20,7 +20,7 @@ def busy_loops(count):
 
 def failures(run, suite):
     """Names of the tests that failed in the suite's last run."""
-    report = run.work / f"{suite.name}.xml"
+    report = run.work / f"{suite.file}.xml"
     if report.exists():
         return counts.failures_of_pytest(report)
     for log in pathlib.Path(run.builds).glob(f"*/meson-logs/testlog-{suite.name}.json"):
@@ -33,9 +33,11 @@ def one_round(run, chosen, name, failed):
     begun = time.monotonic()
     total = [0, 0, 0]
     for suite in chosen:
-        with open(run.work / f"{suite.name}.log", "wb") as log:
+        with open(run.work / f"{suite.file}.log", "wb") as log:
             try:
                 found = suite.run(run, suite, log)
+            except suites.Skipped:
+                found = (0, 0, 1)
             except suites.Failed as failure:
                 found = (0, 1, 0)
                 failed[f"{suite.name}: {failure}"].append(name)
@@ -53,28 +55,44 @@ def main():
     parser.add_argument("--busy", type=int, default=4, help="how many busy loops")
     parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"default: {' '.join(TESTED)}")
     wanted = parser.parse_args()
+    table = [suite for name in wanted.suites or TESTED for suite in suites.named(suites.SUITES, name)]
     run = suites.Run()
-    chosen = [suite for name in wanted.suites or TESTED for suite in suites.named(suites.SUITES, name)[-1:]]
-    for need in ("gitea", "build", "build-sanitize"):
-        suite = suites.named(suites.SUITES, need)[-1]
-        with open(run.work / "build.log", "wb") as log:
-            try:
-                suite.run(run, suite, log)
-            except suites.Skipped as skipped:
-                print(f"{need}: {skipped}")
-                chosen = [other for other in chosen if need not in other.needs]
-    failed = collections.defaultdict(list)
-    loops = []
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
-        for number in range(1, wanted.rounds + 1):
-            if number == wanted.rounds // 2 + 1:
-                loops = busy_loops(wanted.busy)
-            one_round(run, chosen, f"{number}{' (busy)' if loops else ''}", failed)
+        return all_rounds(run, wanted, built(run, table))
+    except KeyboardInterrupt:
+        return 130
     finally:
-        for loop in loops:
-            loop.kill()
         run.end_all()
+
+
+def built(run, table):
+    """Builds what the suites need, once; gives back those that can be run: with `needs`, as builds have none."""
+    absent = set()
+    for suite in {suite.name: suite for suite in table if not suite.needs}.values():
+        log = run.work / "build.log"
+        try:
+            with open(log, "wb") as file:
+                suite.run(run, suite, file)
+        except suites.Skipped as skipped:
+            print(f"{suite.name}: {skipped}")
+            absent.add(suite.name)
+        except suites.Failed as failure:
+            sys.exit(f"{log.read_text(errors='replace')}{suite.name}: {failure}")
+    tests = {suite.name: suite for suite in table if suite.needs and not absent & set(suite.needs)}
+    return list(tests.values())
+
+
+def all_rounds(run, wanted, chosen):
+    failed = collections.defaultdict(list)
+    for number in range(1, wanted.rounds + 1):
+        busy = number > wanted.rounds // 2
+        loops = busy_loops(wanted.busy if busy else 0)
+        try:
+            one_round(run, chosen, f"{number}{' (busy)' if busy else ''}", failed)
+        finally:
+            for loop in loops:
+                loop.kill()
     for test, rounds in sorted(failed.items()):
         print(f"failed in round {', '.join(rounds)}: {test}")
     print(f"{wanted.rounds} rounds, {len(failed)} tests failed in any")

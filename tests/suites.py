@@ -8,11 +8,15 @@ all that went into it. tests/exhaustive remembers nothing.
 
 import argparse
 import concurrent.futures
+import contextlib
+import ctypes
 import dataclasses
+import fcntl
 import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -55,16 +59,26 @@ class Skipped(Exception):
 # ---- builds, kept between calls -------------------------------------------------------------------
 
 
+@contextlib.contextmanager
+def alone(file):
+    """Holds what the file stands for against other calls of tests/run, and other lanes of this one."""
+    with open(file, "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def builds():
     """The folder of this checkout's builds. Those of checkouts that are gone are removed."""
     kept = CACHE / "builds"
     mine = kept / hashlib.sha256(str(ROOT).encode()).hexdigest()[:12]
-    for folder in kept.iterdir() if kept.exists() else ():
-        source = folder / "checkout"
-        if not source.exists() or not pathlib.Path(source.read_text()).exists():
-            shutil.rmtree(folder, ignore_errors=True)
-    mine.mkdir(parents=True, exist_ok=True)
-    (mine / "checkout").write_text(str(ROOT))
+    kept.mkdir(parents=True, exist_ok=True)
+    with alone(CACHE / "builds.lock"):
+        for folder in kept.iterdir():
+            source = folder / "checkout"
+            if not source.exists() or not pathlib.Path(source.read_text()).exists():
+                shutil.rmtree(folder, ignore_errors=True)
+        mine.mkdir(exist_ok=True)
+        (mine / "checkout").write_text(str(ROOT))
     return mine
 
 
@@ -80,15 +94,39 @@ BUILDS = {  # name: compiler, options of meson
 # ---- running ----------------------------------------------------------------------------------------
 
 
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def descendants():
+    """The processes below this one that have not ended."""
+    children = {}
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = stat.read_text(errors="replace").rpartition(")")[2].split()[:2]
+        except OSError:
+            continue  # it has ended
+        if state not in "ZX":
+            children.setdefault(int(parent), []).append(int(stat.parent.name))
+    found, next_ones = [], [os.getpid()]
+    while next_ones:
+        next_ones = [child for parent in next_ones for child in children.get(parent, ())]
+        found += next_ones
+    return found
+
+
 class Run:
     """One call of tests/run: where it builds and logs, and the processes that it started."""
 
     def __init__(self):
-        self.builds = builds()
+        try:
+            self.builds = builds()
+        except OSError as error:
+            raise SystemExit(f"tests/run: nothing can be kept in {CACHE}: {error}") from None
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="winnowd-tests."))
-        self.children = set()
         self.lock = threading.Lock()
         self.ended = False
+        # Daemons under test are in sessions of their own. Those whose parent is gone become our children.
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
     def call(self, command, log, seconds, environment=(), nice=0):
         """Runs a command in a process group of its own, its output into `log`; gives back the status."""
@@ -100,7 +138,6 @@ class Run:
                 cwd=ROOT, env={**ENVIRONMENT, **dict(environment)}, start_new_session=True,
                 preexec_fn=(lambda: os.nice(nice)) if nice else None,
             )  # fmt: skip
-            self.children.add(child)
         try:
             return child.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -115,23 +152,27 @@ class Run:
         except ProcessLookupError:
             pass
         child.wait()
-        with self.lock:
-            self.children.discard(child)
 
     def end_all(self):
+        """Ends all that was started, with whatever it started, and removes what it left."""
         with self.lock:
             self.ended = True
-            children = list(self.children)
-        for child in children:
-            try:
-                os.killpg(child.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+        while left := descendants():
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.02)
+        shutil.rmtree(self.work, ignore_errors=True)
 
     def build(self, name, log, targets=(), nice=0):
+        with alone(self.builds / f"{name}.lock"):
+            self._build(name, log, targets, nice)
+
+    def _build(self, name, log, targets, nice):
         compiler, options = BUILDS[name]
         folder = self.builds / name
         if not (folder / "build.ninja").exists():
+            shutil.rmtree(folder, ignore_errors=True)  # what an interrupted setup left
             command = ["meson", "setup", folder, ".", "-Dwerror=true", *options]
             if self.call(command, log, 120, {"CC": f"ccache {compiler}"}) != 0:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -192,6 +233,11 @@ class Suite:
     needs: tuple = ()
     seconds: int = 900
     forget: bool = False  # look at everything anew
+
+    @property
+    def file(self):
+        """A name for files of its own: short, since sockets lie below, whose paths have a narrow bound."""
+        return self.name if re.fullmatch(r"[\w-]{,20}", self.name) else digest_of(self.name)[:8]
 
 
 def build_suite(build, targets=(), nice=0):
@@ -283,13 +329,14 @@ def meson_tests(build, prefix, names=()):
         if not wanted:
             raise Failed(f"no test has the prefix {prefix!r}")
         result = folder / "meson-logs" / f"testlog-{suite.name}.json"
-        result.unlink(missing_ok=True)
         command = ["meson", "test", "-C", folder, "--no-rebuild", "--num-processes", WORKERS - 1,
                    "--print-errorlogs", "--logbase", f"testlog-{suite.name}", *wanted]  # fmt: skip
-        status = run.call(command, log, suite.seconds)
-        if not result.exists():
-            raise Failed("no test was run")
-        found = counts.of_meson(result)
+        with alone(run.builds / f"{build}.lock"):
+            result.unlink(missing_ok=True)
+            status = run.call(command, log, suite.seconds)
+            if not result.exists():
+                raise Failed("no test was run")
+            found = counts.of_meson(result)
         return found if status == 0 or found[1] else (found[0], 1, found[2])
 
     return run_them
@@ -309,15 +356,15 @@ def integration(build, *arguments, workers=WORKERS, environment=()):
     """pytest against the daemon of that build."""
 
     def run_them(run, suite, log):
-        report = run.work / f"{suite.name}.xml"
+        report = run.work / f"{suite.file}.xml"
         beside = ["-n", workers, "--dist", "loadgroup"] if workers else []
         command = [
-            PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--basetemp={run.work / suite.name}",
+            PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--basetemp={run.work / suite.file}",
             f"--junitxml={report}", *beside, *arguments,
         ]  # fmt: skip
         told = {"WINNOWD": run.daemon(build), "ASAN_OPTIONS": "detect_leaks=1:log_path=stderr"}
         status = run.call(command, log, suite.seconds, {**told, **dict(environment)})
-        shutil.rmtree(run.work / suite.name, ignore_errors=True)
+        shutil.rmtree(run.work / suite.file, ignore_errors=True)
         if not report.exists():
             raise Failed("pytest ended without a report")
         found = counts.of_pytest(report)
@@ -419,10 +466,11 @@ def named(table, name, *options):
             return [*before, suite]
     file, _, rest = name.partition("::")
     stem = pathlib.Path(file).name
-    if (ROOT / INTEGRATION / stem).is_file():
+    if stem.startswith("test_") and (ROOT / INTEGRATION / stem).is_file():
         build = next(suite for suite in table if suite.name == "build")
-        chosen = f"{INTEGRATION}/{stem}{'::' + rest if rest else ''}"
-        return [build, Suite(stem, "tests", chosen, integration("gcc", chosen, *options, workers=0 if rest else WORKERS),
+        test = f"{stem}{'::' + rest if rest else ''}"
+        chosen = f"{INTEGRATION}/{test}"
+        return [build, Suite(test, "tests", chosen, integration("gcc", chosen, *options, workers=0 if rest else WORKERS),
                              ("build",), 7200)]
     stem = stem.removesuffix(".c").removeprefix("test-")
     if (ROOT / f"tests/unit/test-{stem}.c").is_file():
@@ -467,8 +515,10 @@ class Report:
 def run_suite(run, report, suite):
     for need in suite.needs:
         report.ended[need].wait()
+    if run.ended:
+        return
     begun = time.monotonic()
-    path = run.work / f"{suite.name.replace(' ', '-')}.log"
+    path = run.work / f"{suite.file}.log"
     why = ""
     broken = [row[0].name for row in report.rows if row[1][1] and row[0].name in suite.needs]
     absent = [row[0].name for row in report.rows if row[1][2] and not row[1][0] and row[0].name in suite.needs]
@@ -483,7 +533,8 @@ def run_suite(run, report, suite):
         found, why = (0, 0, 1), str(skipped)
     except Exception as failure:  # noqa: BLE001: whatever it is, other suites wait for this one's end
         found, why = (0, 1, 0), str(failure) if isinstance(failure, Failed) else repr(failure)
-    report.tell(suite, found, time.monotonic() - begun, why, path if path.exists() else None)
+    if not run.ended:
+        report.tell(suite, found, time.monotonic() - begun, why, path if path.exists() else None)
 
 
 def run_lane(run, report, suites):
@@ -525,7 +576,7 @@ def main():
         thread.start()
     for thread in threads:
         thread.join()
-    shutil.rmtree(run.work, ignore_errors=True)
+    run.end_all()
     return 0 if report.table(time.monotonic() - begun) else 1
 
 
