@@ -8,6 +8,7 @@ import subprocess
 import pytest
 from events import PATIENCE
 from harness import result
+from machine import eventually
 
 REJECTED, UNUSABLE = 65, 74
 COLUMNS = [
@@ -38,11 +39,13 @@ def test_a_failed_one_is_tried_again_beside_a_running_daemon(winnowd, project, k
     content = result("exp-1", 0.9, metric_before=1.0, **change)
     winnowd.drop(content, patch=("exp-1.patch", diff) if kind == "patch" else None)
     log.wait(experiment="exp-1", decision="failed")
+    eventually(lambda: winnowd.waiting() == [])  # files are moved beside the work
     mended.touch()
     code, text, said = winnowd.run_beside("--retry", "exp-1")
     assert (code, text) == (0, "exp-1 is in the spool again\n"), said
     log.wait(experiment="exp-1", decision="promoted")
-    assert winnowd.archived().count("exp-1.json") == 1 and winnowd.waiting() == []
+    eventually(lambda: winnowd.waiting() == [])
+    assert winnowd.archived().count("exp-1.json") == 1
 
 
 def test_of_several_each_is_told(winnowd, project):

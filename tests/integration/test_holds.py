@@ -5,7 +5,8 @@ import signal
 import subprocess
 
 import pytest
-from harness import StandIn, appears, git, improved, result
+from harness import StandIn, git, improved, result
+from machine import eventually
 
 CONFIGURATION, UNREACHABLE, UNUSABLE = 78, 69, 74
 
@@ -121,7 +122,7 @@ def test_it_holds_the_queue_until_it_is_mended(gitea_winnowd, stand_in, project,
 def test_what_only_shows_in_the_step_is_recognised_there(gitea_winnowd, stand_in, project):
     """The forge changes its mind about a reviewer after it was asked; the pull request stays."""
     asks = {"method": "POST", "path": "/requested_reviewers$"}
-    stand_in.gitea.faults.add(status=422, body='{"message":"Reviewer can\'t read"}', count=None, **asks)
+    refusal = stand_in.gitea.faults.add(status=422, body='{"message":"Reviewer can\'t read"}', count=None, **asks)
     gitea_winnowd.configure(forge={"reviewers": ["Alice"]})
     gitea_winnowd.drop(improved(project))
     gitea_winnowd.drop(improved(project, "exp-2", 0.8))
@@ -130,8 +131,10 @@ def test_what_only_shows_in_the_step_is_recognised_there(gitea_winnowd, stand_in
     assert [pull.state for pull in stand_in.pulls()] == ["open"]
     log = gitea_winnowd.start()
     log.wait(**held("forge.reviewers: Alice"))
+    struck, told = refusal.struck, len(log.all(**held("forge.reviewers: Alice")))
     gitea_winnowd.process.send_signal(signal.SIGHUP)  # in vain: it is tried, and held again
-    stand_in.gitea.faults.wait(seconds=10)
+    assert log.wait_until(lambda: len(log.all(**held("forge.reviewers: Alice"))) > told), log.text
+    assert refusal.struck > struck
     stand_in.gitea.faults.clear()
     gitea_winnowd.process.send_signal(signal.SIGHUP)
     log.wait(experiment="exp-2", decision="promoted")
@@ -193,8 +196,7 @@ def test_a_bad_source_holds_the_jobs_that_need_it(winnowd, forge, project, bad):
         assert set(forge.branches()) == {"experiment/second"}
         log = winnowd.start()
         log.wait(key="sources", **held(f"sources: {place}"))
-        assert appears(winnowd.state / "status.json")
-        assert f"held     sources: {place}" in winnowd.status()
+        eventually(lambda: f"held     sources: {place}" in winnowd.status())  # written a moment after the log
     finally:
         mend()
     winnowd.process.send_signal(signal.SIGHUP)

@@ -17,6 +17,7 @@ from harness import ROOT, StandIn, Winnowd, improved
 from test_token import holds
 
 FAR = "elsewhere.example"  # the name in the certificate of a stand-in of the kind "wrong_name"
+HASTE = {"RES_OPTIONS": "timeout:1 attempts:1"}  # where name servers are configured that do not answer
 
 
 def copy(one, other):
@@ -75,6 +76,7 @@ def far(project, tmp_path, the_binary_is_there):
     forge = StandIn(project, "1.25", tls="wrong_name")
     winnowd = Winnowd(tmp_path, forge)
     winnowd.configure(forge={"url": f"https://{FAR}:{forge.gitea.port}"})
+    winnowd.environment.update(HASTE)
     yield winnowd
     winnowd.check_promises()
     forge.stop()
@@ -127,10 +129,10 @@ def test_a_forge_elsewhere_is_asked_directly(far, how):
         assert proxy.heard == []
 
 
-@pytest.mark.parametrize("url, heard", [("http://ollama.example/api/version", 1), ("http://127.0.0.1:9/", 0), ("http://ollama/", 0)])
+@pytest.mark.parametrize("url, heard", [("http://ollama.example/api/version", 1), ("http://127.0.0.1:9/", 0), ("http://no-such-neighbour/", 0)])
 def test_what_tests_require_is_asked_as_anything_else(winnowd, project, proxy, url, heard):
     """Without a secret, plain http may go through it, too."""
-    winnowd.environment.update(proxy.variables)
+    winnowd.environment.update(proxy.variables | HASTE)
     winnowd.configure(validation={"requires": [url]})
     log = winnowd.start()
     winnowd.drop(improved(project))

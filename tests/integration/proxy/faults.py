@@ -111,7 +111,6 @@ class FaultList:
 
     def __init__(self):
         self._lock = threading.Lock()
-        self._asked = threading.Condition(self._lock)
         self._faults = []
 
     def add(self, action="answer", **wanted):
@@ -137,13 +136,7 @@ class FaultList:
                     chosen = fault
             if chosen is not None:
                 chosen.struck += 1
-            self._asked.notify_all()
             return chosen
-
-    def wait(self, seconds):
-        """Waits until the next request comes; AssertionError if none does in time."""
-        with self._lock:
-            assert self._asked.wait(seconds), f"no request within {seconds} s"
 
     def __iter__(self):
         with self._lock:
