@@ -21,9 +21,14 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(config, items):
     if exhaustive.everything:
         return
-    left_out = [item for item in items if item.get_closest_marker("exhaustive")]
+    left_out = [item for item in items if is_left_out(item)]
     config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if not item.get_closest_marker("exhaustive")]
+    items[:] = [item for item in items if not is_left_out(item)]
+
+
+def is_left_out(item):
+    few, real = item.get_closest_marker("few_at_a_real_one"), item.get_closest_marker("real")
+    return item.get_closest_marker("exhaustive") or (few and real)
 
 
 def pytest_collection_finish(session):

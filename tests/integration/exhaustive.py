@@ -19,6 +19,14 @@ def rarely(value):
     return pytest.param(*(value if isinstance(value, tuple) else (value,)), marks=EXHAUSTIVE)
 
 
+def at_a_real_one(values, count=1):
+    """Parameters for a forge that is a real one: there, too, only the first are taken every time. The rest of
+    what they vary is the daemon's own, and the stand-in shows it."""
+    values = list(values)
+    return [pytest.param(*(value if isinstance(value, tuple) else (value,)), marks=pytest.mark.few_at_a_real_one)
+            if place >= count else value for place, value in enumerate(values)]  # fmt: skip
+
+
 def sample(points, count):
     """All of them, or every time the same few, from the first to the last."""
     if everything or len(points) <= count:

@@ -332,6 +332,9 @@ class Gitea(Proxy):
     def close_pull(self, number):
         self.call("PATCH", f"/pulls/{number}", {"state": "closed"})
 
+    def reopen_pull(self, number):
+        self.call("PATCH", f"/pulls/{number}", {"state": "open"})
+
     def merge_pull(self, number, style="merge", delete_branch=False):
         """Gitea looks first, beside its answers, whether that can be done."""
         self.until(lambda: self.call("GET", f"/pulls/{number}")["mergeable"])

@@ -7,7 +7,7 @@ import dataclasses
 import signal
 
 import pytest
-from exhaustive import first_of
+from exhaustive import at_a_real_one, first_of
 from harness import improved
 from machine import eventually
 from real_gitea import REAL
@@ -55,7 +55,7 @@ def then(gitea, at, action="pass", **more):
 
 
 @AT_A_REAL_ONE_TOO
-@pytest.mark.parametrize("lost", [False, True], ids=["", "answer lost"])
+@pytest.mark.parametrize("lost", at_a_real_one([True, False]), ids=["answer lost", ""])
 def test_a_branch_that_appears_just_before_ours(winnowd, stand_in, gitea, project, lost):
     made = []
     then(gitea, BRANCH, "close" if lost else "pass")(lambda: made.append(gitea.push_to_branch(OURS)))
@@ -84,7 +84,7 @@ def test_a_push_to_our_branch_before_the_undo(winnowd, stand_in, gitea, project)
 
 
 @AT_A_REAL_ONE_TOO
-@pytest.mark.parametrize("force", [False, True], ids=["on top", "forced"])
+@pytest.mark.parametrize("force", at_a_real_one([True, False]), ids=["forced", "on top"])
 def test_a_push_to_our_branch_with_its_pull_request_open(winnowd, stand_in, gitea, project, force):
     theirs = []
     then(gitea, LABEL, "answer", **NO)(lambda: theirs.append(gitea.push_to_branch(OURS, force=force)))
@@ -142,10 +142,10 @@ def test_our_branch_deleted_by_a_person(winnowd, stand_in, gitea, project):
 
 
 @AT_A_REAL_ONE_TOO
-@pytest.mark.parametrize("undone", [False, True], ids=["", "while it is undone"])
+@pytest.mark.parametrize("undone", at_a_real_one([True, False]), ids=["while it is undone", ""])
 @pytest.mark.parametrize("how, second", [("closed", "promoted"), ("merged", "discarded")])
 def test_a_pull_request_settled_while_the_job_runs(winnowd, stand_in, gitea, project, how, second, undone):
-    winnowd.configure(forge={"poll": "1s"})
+    winnowd.configure(forge={"poll": "200ms"})
 
     def settle():
         gitea.close_pull(1) if how == "closed" else gitea.merge_pull(1, delete_branch=True)

@@ -5,8 +5,9 @@ The whole job, on the stand-in and on a real Gitea alike: from a result to a pul
 
 import harness
 import pytest
-from exhaustive import first_of
+from exhaustive import at_a_real_one, first_of
 from harness import appears, improved, result, tweaked
+from machine import eventually
 
 OURS = "experiment/exp-1"
 
@@ -78,6 +79,7 @@ def test_a_promotion(winnowd, forge, project):
     assert log.all(decision="promoted")[0]["pull"] == str(pull.number)
 
 
+@pytest.mark.few_at_a_real_one
 def test_several_in_one_night(winnowd, forge, project):
     winnowd.drop(result("first", 1.0))
     for number, name in enumerate(("WIDTH", "DEPTH", "WARMUP")):
@@ -193,6 +195,36 @@ def test_what_became_of_a_pull_request_is_noticed(winnowd, forge, project, what,
     log.wait(experiment="exp-2", decision=follows)
 
 
+def test_what_is_opened_again_is_found_and_what_did_not_change_is_not_asked_for(winnowd, forge, project):
+    """In the list of what changed, whose newest page is all that a quiet round asks for."""
+    winnowd.configure(forge={"poll": "200ms"})
+    log = started(winnowd, project)
+    log.wait(experiment="exp-1", decision="promoted")
+    winnowd.drop(result("exp-2", 0.8, diff=project.tweak(DEPTH=13)))
+    log.wait(experiment="exp-2", decision="promoted")
+    records = forge.gitea.records
+
+    def asked(path):
+        return [record for record in records.matching("GET") if record.path.endswith(path)]
+
+    def rounds(count):
+        before = len(asked("/pulls"))
+        eventually(lambda: len(asked("/pulls")) >= before + count)
+
+    eventually(lambda: asked("/pulls/1") and asked("/pulls/2"))  # each once, after its job
+    rounds(2)
+    one, other, lists = len(asked("/pulls/1")), len(asked("/pulls/2")), len(asked("/pulls"))
+    rounds(2)
+    assert (len(asked("/pulls/1")), len(asked("/pulls/2"))) == (one, other)
+    assert len({record.query for record in asked("/pulls")[lists:]}) == 1
+    forge.gitea.close_pull(1)
+    log.wait(msg="pull request closed unmerged; its value leaves the frontier", pull=1)
+    forge.gitea.reopen_pull(1)
+    log.wait(msg="pull request opened again; its value is back in the frontier", pull=1)
+    rounds(1)
+    assert len(asked("/pulls/2")) == other
+
+
 def test_a_branch_deleted_under_its_pull_request_closes_it(winnowd, forge, project):
     winnowd.configure(forge={"poll": "200ms"})
     log = started(winnowd, project)
@@ -215,7 +247,7 @@ def test_a_kill_while_the_tests_run(winnowd, forge, project, gate):
     assert_promoted_once(forge)
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("when", at_a_real_one(["after", "before"]))
 def test_a_kill_at_the_push(winnowd, forge, project, gate, tmp_path, when):
     winnowd.wrapper = harness.Wrapper(tmp_path / "wrapper")
     started(winnowd, project)
@@ -234,7 +266,7 @@ ANSWERS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("step", ANSWERS)
+@pytest.mark.parametrize("step", at_a_real_one(ANSWERS, 3))
 def test_a_kill_before_an_answer_came(winnowd, forge, project, step):
     """What was asked for is done, and the daemon does not know."""
     winnowd.configure(forge={"reviewers": ["Timmy"]})
@@ -248,7 +280,7 @@ def test_a_kill_before_an_answer_came(winnowd, forge, project, step):
     assert pull.labels == ["experiment"] and pull.reviewers == ["Timmy"]
 
 
-@pytest.mark.parametrize("step", first_of(["pull", "push", "branch", "label", "review"], 2))
+@pytest.mark.parametrize("step", first_of(at_a_real_one(["pull", "push"]), 2) + first_of(["branch", "label", "review"], 0))
 def test_an_answer_that_is_lost(winnowd, forge, project, step):
     """A proxy says 502 when all is done."""
     winnowd.configure(forge={"reviewers": ["Timmy"]})
