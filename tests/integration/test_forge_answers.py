@@ -1,4 +1,4 @@
-"""Promise: the stand-in of the newer kind answers what a real Gitea answers.
+"""Promise: of the tests' own tools: the stand-in answers as a real Gitea does, so that what holds at one holds at both.
 
 What a forge answers to the calls that the daemon makes, and to those near them: the stand-in of the newer kind says what a real Gitea says.
 """

@@ -1,4 +1,4 @@
-"""Promise: a Gitea wherever it stands, however it goes away, is used as configured.
+"""Promise: a Gitea is reached wherever the configuration says it is, with the token from wherever it says, or the reason is told.
 
 Where a Gitea is and how one gets in: addresses, certificates, tokens, what --check-config says of it; when --once gives up.
 

@@ -1,4 +1,4 @@
-"""Promise: the stand-in answers as Gitea is known to, so that tests may lean on it.
+"""Promise: of the tests' own tools: the stand-in answers as Gitea is known to, so that tests may lean on it.
 
 The stand-in's answers against what is known of Gitea's: what no test of the daemon would miss.
 

@@ -1,4 +1,4 @@
-"""Promise: what is written of winnowd is what it is.
+"""Promise: manual pages, example, schema, completion and message catalog say what the program does.
 
 What is written of winnowd against what it is: no key, flag, default, exit status or event in one
 place that is missing in another. The sources of truth are read by tables.py.

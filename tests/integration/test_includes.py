@@ -1,4 +1,4 @@
-"""Promise: includes point one way.
+"""Promise: each part of the source knows only those below it: common, then config, then daemon.
 
 Who includes whom: daemon/README.md says who may, in tables that are read here, and the code is held to them.
 """
