@@ -565,7 +565,7 @@ def main():
         return 0
     suites = chosen_suites(wanted)
     run, report, begun = Run(), Report(suites), time.monotonic()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: (run.end_all(), os._exit(130)))
     lanes = dict.fromkeys(suite.lane for suite in suites)
     threads = [
