@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define DEFAULT_PATH "/bin:/usr/bin"
+#define FIRST_LINE   256 /* as much as Linux reads of it, the line end included */
 
 static const char *search_path(const char *const *environment)
 {
@@ -20,8 +21,26 @@ static const char *search_path(const char *const *environment)
     return DEFAULT_PATH;
 }
 
-/* Whether exec would take this file; else errno says why not. */
-static bool executable(int directory, const char *path)
+/* What a script names behind `#!`; NULL where the file is no script, or cannot be read: exec needs no right
+ * to read a program. */
+static char *interpreter_of(int directory, const char *path)
+{
+    char line[FIRST_LINE] = "";
+    int file = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    ssize_t length = file < 0 ? -1 : read(file, line, sizeof(line) - 1);
+    char *name;
+
+    if (file >= 0)
+        close(file);
+    if (length < 2 || strncmp(line, "#!", 2) != 0)
+        return NULL;
+    line[strcspn(line, "\n")] = '\0';
+    name = line + 2 + strspn(line + 2, " \t");
+    name[strcspn(name, " \t")] = '\0';
+    return *name ? memory_copy(name) : NULL;
+}
+
+static bool may_run(int directory, const char *path)
 {
     struct stat status;
 
@@ -34,9 +53,28 @@ static bool executable(int directory, const char *path)
     return faccessat(directory, path, X_OK, AT_EACCESS) == 0;
 }
 
+/* Whether exec would take this file; else errno says why not, and `*lacking`, which is the caller's, which
+ * interpreter it is about: that of the first script that lacks one. */
+static bool executable(int directory, const char *path, char **lacking)
+{
+    CLEANUP_FREE char *interpreter = NULL;
+    int reason;
+
+    if (!may_run(directory, path))
+        return false;
+    interpreter = interpreter_of(directory, path);
+    if (!interpreter || may_run(directory, interpreter))
+        return true;
+    reason = errno;
+    if (!*lacking)
+        *lacking = memory_format("%s: its interpreter %s", path, interpreter);
+    errno = reason;
+    return false;
+}
+
 /* The candidates in turn. One that may not be executed is passed over, but remembered: if none is
  * found, that is the better explanation. */
-static char *search(int directory, const char *name, const char *entries)
+static char *search(int directory, const char *name, const char *entries, char **lacking)
 {
     int reason = ENOENT;
 
@@ -46,7 +84,7 @@ static char *search(int directory, const char *name, const char *entries)
                                            ? memory_format("%.*s/%s", (int)length, entry, name)
                                            : memory_format("./%s", name);
 
-        if (executable(directory, candidate))
+        if (executable(directory, candidate, lacking))
             return TAKE(candidate);
         if (errno == EACCES)
             reason = EACCES;
@@ -58,20 +96,22 @@ static char *search(int directory, const char *name, const char *entries)
     return NULL;
 }
 
-static char *look_up(int directory, const char *name, const char *const *environment)
+static char *look_up(int directory, const char *name, const char *const *environment,
+                     char **lacking)
 {
     if (*name == '\0') {
         errno = ENOENT;
         return NULL;
     }
     if (strchr(name, '/'))
-        return executable(directory, name) ? memory_copy(name) : NULL;
-    return search(directory, name, search_path(environment));
+        return executable(directory, name, lacking) ? memory_copy(name) : NULL;
+    return search(directory, name, search_path(environment), lacking);
 }
 
 int program_find(char **path, const char *name, const char *const *environment,
                  const char *directory, struct error *error)
 {
+    CLEANUP_FREE char *lacking = NULL;
     int start = AT_FDCWD;
     char *found;
 
@@ -81,11 +121,14 @@ int program_find(char **path, const char *name, const char *const *environment,
             return error_set(error, error_kind_of_errno(errno), "working directory %s: %s",
                              directory, strerror(errno));
     }
-    found = look_up(start, name, environment);
+    found = look_up(start, name, environment, &lacking);
     if (!found)
-        error_set(error, ERROR_PERMANENT, "%s: %s", *name ? name : "(an empty name)",
-                  errno == ENOENT && !strchr(name, '/') ? "no such program on the PATH"
-                                                        : strerror(errno));
+        error_set(error, ERROR_PERMANENT, "%s: %s",
+                  lacking ? lacking
+                  : *name ? name
+                          : "(an empty name)",
+                  errno == ENOENT && !lacking && !strchr(name, '/') ? "no such program on the PATH"
+                                                                    : strerror(errno));
     if (start >= 0)
         close(start);
     if (!found)

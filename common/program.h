@@ -11,6 +11,6 @@
  * /bin:/usr/bin) for a child that will run in `directory` (NULL: the daemon's own). A name with a
  * '/' is taken as it stands; relative names and PATH entries start from `directory`. On 0 `*path` is
  * the caller's and means that file to a process in `directory`. On -1 the error is permanent and
- * says whether the directory or the program is missing or not executable. */
+ * says whether the directory, the program or the interpreter of a script is missing or not executable. */
 int program_find(char **path, const char *name, const char *const *environment,
                  const char *directory, struct error *error);

@@ -65,6 +65,15 @@ def no_command(daemon, forge, project):
     return mend
 
 
+def no_interpreter(daemon, forge, project):
+    """As after an upgrade of Python: tox is there, what runs it is not."""
+    program = daemon.home / "tox"
+    program.write_text("#!/no/such/python3\nimport tox\n")
+    program.chmod(0o755)
+    daemon.configure(validation={"command": [str(program)]})
+    return lambda: program.write_text("#!/bin/sh\n")
+
+
 def no_launcher(daemon, forge, project):
     daemon.configure(validation={"launcher": ["no-such-launcher"]})
     return lambda: daemon.configure(validation={"launcher": ["nice"]})
@@ -75,7 +84,7 @@ FAULTS = {
     "forge.labels": [no_label],
     "forge.owner": [archived],
     "forge.git_url": [no_git_url, other_git_url],
-    "validation.command": [no_command],
+    "validation.command": [no_command, no_interpreter],
     "validation.launcher": [no_launcher],
 }
 CASES = [pytest.param(key, fault, id=fault.__name__) for key, faults in FAULTS.items() for fault in faults]

@@ -25,14 +25,20 @@ static char *path_of(const char *name)
     return memory_format("%s/%s", directory, name);
 }
 
-static void make(const char *name, mode_t mode)
+static void write_program(const char *name, const char *content, mode_t mode)
 {
     CLEANUP_FREE char *path = path_of(name);
     FILE *file = fopen(path, "we");
 
     assert_non_null(file);
+    assert_true(fputs(content, file) >= 0);
     fclose(file);
     assert_int_equal(chmod(path, mode), 0);
+}
+
+static void make(const char *name, mode_t mode)
+{
+    write_program(name, "", mode);
 }
 
 static void finds(const char *name, const char *variable, const char *where, const char *expected)
@@ -93,6 +99,25 @@ static void test_what_may_not_be_executed_is_passed_over(void **state)
     misses("/usr", "PATH=", NULL, "/usr: Permission denied");
 }
 
+/* As after an upgrade of Python, which leaves the scripts of old environments behind. */
+static void test_a_script_needs_its_interpreter(void **state)
+{
+    CLEANUP_FREE char *path = memory_format("PATH=%1$s/old:%1$s/new", directory);
+    CLEANUP_FREE char *old_only = memory_format("PATH=%s/old", directory);
+    CLEANUP_FREE char *old = path_of("old/tox");
+    CLEANUP_FREE char *second = path_of("new/tox");
+    CLEANUP_FREE char *relative = path_of("relative");
+    CLEANUP_FREE char *lacks = memory_format(
+        "%s: its interpreter /nowhere/python3: No such file or directory", old);
+
+    misses(old, "PATH=/bin", NULL, lacks);
+    misses("tox", old_only, NULL, lacks);
+    finds("tox", path, NULL, second);
+    finds("relative", "PATH=", directory, "./relative");
+    misses("./relative", "PATH=", "/", "./relative: No such file or directory");
+    finds("bare", "PATH=", directory, "./bare");
+}
+
 static void test_missing_directory_is_named(void **state)
 {
     misses("sh", "PATH=/bin", "/nowhere", "working directory /nowhere: No such file or directory");
@@ -101,18 +126,25 @@ static void test_missing_directory_is_named(void **state)
 
 static int set_up(void **state)
 {
-    CLEANUP_FREE char *folder = NULL;
+    const char *const folders[] = {"bin", "old", "new"};
 
     if (!mkdtemp(directory))
         return -1;
-    folder = path_of("bin");
-    if (mkdir(folder, 0700) < 0)
-        return -1;
+    for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
+        CLEANUP_FREE char *folder = path_of(folders[i]);
+
+        if (mkdir(folder, 0700) < 0)
+            return -1;
+    }
     make("plain", 0644);
     make("here", 0755);
     make("both", 0644);
     make("bin/both", 0755);
     make("bin/-find me", 0755);
+    write_program("old/tox", "#!/nowhere/python3 -I\nimport tox\n", 0755);
+    write_program("new/tox", "#! /bin/sh -e\n", 0755);
+    write_program("relative", "#!bin/both\n", 0755);
+    write_program("bare", "#!", 0755);
     return 0;
 }
 
@@ -129,6 +161,7 @@ int main(void)
         cmocka_unit_test(test_path_is_searched_in_order),
         cmocka_unit_test(test_relative_entries_start_from_the_directory),
         cmocka_unit_test(test_what_may_not_be_executed_is_passed_over),
+        cmocka_unit_test(test_a_script_needs_its_interpreter),
         cmocka_unit_test(test_missing_directory_is_named),
     };
 
