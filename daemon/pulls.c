@@ -24,6 +24,7 @@ struct pulls {
     struct operation *settle; /* the next turn of what follows from one that was settled */
     struct store_settling settling;
     bool looked;
+    bool tried; /* a round has ended, complete or not */
 
     /* This round. */
     struct store_looking looking; /* up to where earlier ones got */
@@ -60,6 +61,7 @@ static void end_round(struct pulls *pulls, bool complete)
     if (complete && store_set_looking(pulls->workshop->store, &pulls->reached, &error) < 0)
         log_event(&event_store_failed, LOG_TEXT("reason", error.message)); /* seen once more */
     pulls->looked |= complete;
+    pulls->tried = true;
     if (!pulls->timer && pulls->workshop->config->forge.poll_ms)
         pulls->timer = loop_after(pulls->loop, pulls->workshop->config->forge.poll_ms, on_timer,
                                   pulls);
@@ -365,4 +367,9 @@ void pulls_free(struct pulls *pulls)
 bool pulls_looked(const struct pulls *pulls)
 {
     return pulls->looked || pulls->workshop->config->forge.poll_ms == 0;
+}
+
+bool pulls_tried(const struct pulls *pulls)
+{
+    return pulls->tried;
 }

@@ -28,6 +28,10 @@ void pulls_look(struct pulls *pulls);
 /* Whether they were looked at at least once, or there is nothing to look at. */
 bool pulls_looked(const struct pulls *pulls);
 
+/* Whether a round of looking has ended, complete or not: what an earlier life left to be settled may be
+ * told of before. */
+bool pulls_tried(const struct pulls *pulls);
+
 /* A person settled a pull request: writes it down. What follows from it goes in slices, and is told of
  * at its end. */
 void pulls_settle(struct pulls *pulls, int64_t result, const char *experiment_id,

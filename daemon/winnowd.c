@@ -246,7 +246,8 @@ static void on_rejected(void *data, const struct store_result *row, const char *
 {
     struct winnowd *winnowd = data;
 
-    intake_reject_archived(winnowd->intake, row, reason);
+    if (winnowd->intake) /* else it finds what was rejected before when it begins */
+        intake_reject_archived(winnowd->intake, row, reason);
 }
 
 static void on_settled(void *data, const struct store_result *row, enum pull_state state)
@@ -261,7 +262,8 @@ static void on_pulls_changed(void *data)
     struct winnowd *winnowd = data;
 
     report_changed(winnowd->report);
-    begin_judging(winnowd);
+    if (pulls_tried(winnowd->pulls))
+        begin_judging(winnowd);
     queue_judge_again(winnowd->queue);
 }
 

@@ -613,3 +613,32 @@ def test_once_looks_before_it_judges(winnowd, project, state, decision):
     log = winnowd.once()
     assert [event["decision"] for event in log.all(experiment="exp-2", decision=True)][-1] == decision
     assert log.decisions() == {"exp-2": decision}
+
+
+def test_once_looks_before_it_judges_though_an_earlier_life_left_something_to_settle(winnowd, project):
+    log = started_with_a_baseline(winnowd)
+    numbers = [promoted(winnowd, log, project, "exp-1", 0.8),
+               promoted(winnowd, log, project, "exp-2", 0.7, diff=project.tweak(DEPTH=13))]  # fmt: skip
+    assert winnowd.stop() == 0
+    change_store(winnowd, "UPDATE results SET pull_state = 'closing', counts = 0 WHERE experiment_id = 'exp-1'")
+    for number in numbers:
+        winnowd.forge.set_state(number, "closed")
+    winnowd.drop(improved(project, "exp-3", 0.75))
+    assert winnowd.once().decisions() == {"exp-3": "promoted"}
+
+
+def test_once_ends_an_undo_as_rejected_before_it_has_looked(winnowd, project):
+    """Its file is in the archive, and goes from there to what was rejected once files are taken in."""
+    log = started_with_a_baseline(winnowd)
+    promoted(winnowd, log, project, "exp-1", 0.8)
+    assert winnowd.stop() == 0
+    winnowd.configure(validation={"command": ["sleep", "60"]})
+    log = winnowd.start()
+    winnowd.drop(improved(project, "exp-2", 0.7))
+    log.wait(experiment="exp-2", step="validate")
+    winnowd.kill()
+    git("update-ref", "-d", "refs/heads/experiment/exp-2", directory=project.bare)
+    change_store(winnowd, "UPDATE jobs SET state = 1, step = 0, branch_posted_ms = 0, outcome = 'rejected',"
+                          " reason = 'no reference' WHERE state = 0")  # fmt: skip
+    assert winnowd.once().decisions() == {"exp-2": "rejected"}
+    assert winnowd.rejected() == {"exp-2.json": "no reference\n"}
