@@ -52,18 +52,22 @@ int error_set(struct error *error, enum error_kind kind, const char *format, ...
     print(error, format, arguments);
     va_end(arguments);
     error->kind = kind;
+    error->installation = false;
     return -1;
 }
 
 int error_wrap(struct error *error, const char *format, ...)
 {
+    bool installation = error->installation;
     struct error context;
     va_list arguments;
 
     va_start(arguments, format);
     print(&context, format, arguments);
     va_end(arguments);
-    return error_set(error, error->kind, "%s: %s", context.message, error->message);
+    error_set(error, error->kind, "%s: %s", context.message, error->message);
+    error->installation = installation;
+    return -1;
 }
 
 const char *error_kind_name(enum error_kind kind)

@@ -12,6 +12,8 @@
  * store makes that safe.
  */
 
+#include <stdbool.h>
+
 enum error_kind {
     ERROR_NONE = 0,
     ERROR_TRANSIENT, /* the world is in the way just now (network, 5xx, disk full): try again */
@@ -21,15 +23,16 @@ enum error_kind {
 
 struct error {
     enum error_kind kind;
+    bool installation; /* what failed is what the configuration names, whoever it failed for */
     char
         message[1024]; /* valid UTF-8, one sentence without a full stop, cut at the end if longer */
 };
 
-/* Sets kind and sentence. Always returns -1, so that `return error_set(...)` reads well. */
+/* Sets kind and sentence, and `installation` to false. Always returns -1, so that `return error_set(...)` reads well. */
 int error_set(struct error *error, enum error_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Puts "context: " before the sentence of an error that was set; the kind stays. Returns -1. */
+/* Puts "context: " before the sentence of an error that was set; all else stays. Returns -1. */
 int error_wrap(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The analyzer sees one file at a time, and is told here what it cannot know. */

@@ -270,6 +270,12 @@ static void doubt(struct job *job, const struct error *error, bool holds)
         health_ask(job->workshop->health);
 }
 
+/* Whether its step needs nothing but the forge. */
+static bool is_at_forge(const struct job *job)
+{
+    return job->record.step != STEP_COMPOSE && job->record.step != STEP_VALIDATE;
+}
+
 void job_failed(struct job *job, const struct error *error)
 {
     if (job_undoing(job) || error->kind == ERROR_TRANSIENT)
@@ -277,7 +283,7 @@ void job_failed(struct job *job, const struct error *error)
     else if (error->kind == ERROR_BUG)
         job_failed_itself(job, error);
     else
-        doubt(job, error, false);
+        doubt(job, error, error->installation && is_at_forge(job));
 }
 
 void job_forge_failed(struct job *job, const struct forge_answer *answer, const struct error *error)
@@ -327,7 +333,10 @@ void job_conclude(struct job *job)
         job->aside = job->stepped_aside = true;
     } else if (!job->doubt_holds) {
         job->parked = false;
-        job_failed_itself(job, why);
+        if (why->installation)
+            job_later(job, why, -1); /* it was mended meanwhile */
+        else
+            job_failed_itself(job, why);
     } else if (job->doubted++ == 0) {
         keep_step(job, why->message); /* all is well meanwhile: it is tried once more */
     } else {

@@ -409,19 +409,27 @@ int validation_find_programs(const struct config *config, struct error *error)
                           error);
 }
 
+/* A program that is not in the checkout is missing for every experiment. */
+static int set_missing(struct error *error, const char *key, const char *name)
+{
+    error_wrap(error, "%s", key);
+    error->installation = name[0] == '/' || !strchr(name, '/');
+    return -1;
+}
+
 /* Inside a sandbox or behind a launcher a missing program would look like a failed test. */
 static int find_programs(char **program, struct run *run, const struct environment *environment)
 {
     const struct config *config = run->validation->config;
     const char *const *variables = (const char *const *)environment->variables;
     const char *launcher = config->validation.launcher.items[0];
+    const char *command = config->validation.command.items[0];
     CLEANUP_FREE char *found = NULL;
 
     if (launcher && program_find(&found, launcher, variables, run->checkout.source, &run->error))
-        return error_wrap(&run->error, "validation.launcher");
-    if (program_find(program, config->validation.command.items[0], variables, run->checkout.source,
-                     &run->error))
-        return error_wrap(&run->error, "validation.command");
+        return set_missing(&run->error, "validation.launcher", launcher);
+    if (program_find(program, command, variables, run->checkout.source, &run->error))
+        return set_missing(&run->error, "validation.command", command);
     return 0;
 }
 

@@ -183,8 +183,13 @@ int git_failure_said(struct error *error, const struct process_result *result, e
     text_append_visible(&visible, text_string(&repaired), NULL);
     text_append_line(&line, text_string(&visible), SAID_LIMIT);
     if (line.length == 0 || result->end != PROCESS_EXITED)
-        return error_set(error, kind_of(result, reach, said), "%s: git %s", what, how);
-    return error_set(error, kind_of(result, reach, said), "%s: %s", what, text_string(&line));
+        error_set(error, kind_of(result, reach, said), "%s: git %s", what, how);
+    else
+        error_set(error, kind_of(result, reach, said), "%s: %s", what, text_string(&line));
+    /* That a source has no such commit is told by what git prints, not by its failure. */
+    error->installation = reach == GIT_SOURCE ||
+                          (reach == GIT_FORGE && says(result->errors, credentials));
+    return -1;
 }
 
 int git_failure(struct error *error, const struct process_result *result, enum git_reach reach,

@@ -1,6 +1,7 @@
 """Promise: what is wrong with the installation holds the queue and is charged to no experiment."""
 
 import os
+import shutil
 import signal
 import subprocess
 
@@ -270,6 +271,36 @@ def test_a_source_that_goes_away_in_the_middle(winnowd, forge, project):
     winnowd.process.send_signal(signal.SIGHUP)
     log.wait(experiment="exp-1", decision="promoted")
     assert winnowd.stop() == 0 and set(forge.branches()) == {"experiment/exp-1", "experiment/exp-2"}
+
+
+AWAY = {
+    "a source": ("compose", "*--disambiguate*", "echo 'fatal: not a git repository' >&2; exit 128"),
+    "the program": ("validate", "*/checkouts/*", "mv check check.away"),
+}
+
+
+@pytest.mark.parametrize("what", AWAY)
+def test_what_is_back_before_anybody_looks_failed_nobody(winnowd, project, what):
+    """Mounted anew, installed anew: the first time that git is asked so it is away, and then it is back."""
+    step, asked, away = AWAY[what]
+    sha, _ = project.experiment({"a.txt": "a"})
+    git("update-ref", "refs/heads/exp-1", sha, directory=project.work)
+    programs = winnowd.directory / "programs"
+    programs.mkdir()
+    (programs / "check").write_text("#!/bin/sh\n")
+    (programs / "git").write_text(
+        f"#!/bin/sh\nHERE=$PWD; cd {programs}\n"
+        f'case "$*" in {asked}) [ -e once ] || {{ touch once; {away}; }};; *) [ ! -e check.away ] || mv check.away check;; esac\n'
+        f'cd "$HERE"; exec {shutil.which("git")} "$@"\n'
+    )  # fmt: skip
+    for name in ("check", "git"):
+        (programs / name).chmod(0o755)
+    winnowd.environment["PATH"] = f"{programs}:{winnowd.environment['PATH']}"
+    winnowd.configure(sources=[str(project.work)], validation={"command": [str(programs / "check")], "sandbox": "none"})
+    winnowd.drop(result("exp-1", 0.9, metric_before=1.0, commit=sha))
+    log = winnowd.once()
+    assert log.decisions() == {"exp-1": "promoted"}
+    assert log.all(msg="step could not be done now; trying again", step=step), log.text
 
 
 def test_the_setting_that_opens_a_home_is_named(winnowd):

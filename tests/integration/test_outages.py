@@ -354,6 +354,21 @@ def test_the_token_ends_in_the_middle(winnowd, stand_in, gitea, project, moment,
     assert set(stand_in.branches()) == both and "failed" not in log.decisions().values()
 
 
+@pytest.mark.parametrize("count", [1, None])
+def test_git_is_refused_the_push_alone(winnowd, stand_in, gitea, project, count):
+    """Though the forge says that all is well: once is nothing, and more holds the queue as the API's refusal does."""
+    gitea.faults.add("unauthorized", count=count, **MOMENTS["push"])
+    winnowd.drop(improved(project))
+    winnowd.drop(improved(project, "exp-2", 0.8))
+    log = winnowd.start()
+    if count is None:
+        assert "token" in log.wait(**REFUSED)["reason"]
+        gitea.faults.clear()
+        winnowd.process.send_signal(signal.SIGHUP)
+    log.wait(experiment="exp-2", decision="promoted")
+    assert log.decisions() == {"exp-1": "promoted", "exp-2": "promoted"} and not log.all(msg="step failed")
+
+
 def test_the_token_ends_while_pull_requests_are_looked_at(winnowd, stand_in, gitea, project):
     winnowd.configure(forge={"poll": "200ms"})
     log = winnowd.start()
