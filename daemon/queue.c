@@ -421,15 +421,17 @@ static void lanes_clear(struct lanes *lanes)
 
 static void turn_after(struct queue *queue, uint64_t delay_ms);
 
+/* While the forge is only down, or being asked, what waits behind those that stand aside may yet begin. */
 bool queue_stuck(const struct queue *queue)
 {
-    bool refused = health_state(queue->workshop->health) == HEALTH_REFUSED;
+    enum health_state health = health_state(queue->workshop->health);
+    bool refused = health == HEALTH_REFUSED;
 
     for (const struct job *job = queue->jobs; job; job = job->next) {
         if (!job->aside && !(refused && job->parked))
             return false;
     }
-    return !queue->turn && (refused || queue->jobs);
+    return !queue->turn && (refused || (queue->jobs && health == HEALTH_WELL));
 }
 
 static void rest(struct queue *queue)

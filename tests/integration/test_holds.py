@@ -273,6 +273,25 @@ def test_a_source_that_goes_away_in_the_middle(winnowd, forge, project):
     assert winnowd.stop() == 0 and set(forge.branches()) == {"experiment/exp-1", "experiment/exp-2"}
 
 
+def test_once_does_not_end_for_a_held_source_while_others_wait_for_the_forge(gitea_winnowd, stand_in, project):
+    daemon, gitea = gitea_winnowd, stand_in.gitea
+    daemon.clock.by_hand()
+    sha, diff = project.experiment({"a.txt": "a"})
+    daemon.configure(sources=[str(daemon.directory / "gone")])
+    daemon.drop(result("exp-1", 0.9, metric_before=1.0, commit=sha))
+    daemon.drop(result("exp-2", 0.8, metric_before=1.0, patch="exp-2.patch"))
+    log = daemon.start("--once")
+    log.wait(key="sources", level="error")
+    gitea.faults.add("bad_gateway", count=None)
+    daemon.process.send_signal(signal.SIGHUP)  # it is asked again
+    log.wait(msg="forge cannot be used now; jobs wait")
+    (daemon.spool / "exp-2.patch").write_text(diff)
+    log.wait(experiment="exp-2", decision="queued")
+    gitea.faults.clear()
+    log.wait(experiment="exp-2", decision="promoted")
+    assert daemon.ended() == CONFIGURATION and log.decisions() == {"exp-2": "promoted"}
+
+
 AWAY = {
     "a source": ("compose", "*--disambiguate*", "echo 'fatal: not a git repository' >&2; exit 128"),
     "the program": ("validate", "*/checkouts/*", "mv check check.away"),
