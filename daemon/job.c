@@ -33,6 +33,11 @@ bool job_opening(const struct job *job)
     return !job_undoing(job) && (step > STEP_PULL || (step == STEP_PULL && job->record.started));
 }
 
+bool job_early(const struct job *job)
+{
+    return job->record.step <= STEP_COMPOSE;
+}
+
 bool job_validating(const struct job *job)
 {
     uint64_t ran = uv_now(job->workshop->loop) - job->step_began;
@@ -632,8 +637,8 @@ bool job_needs_held_source(struct job *job)
     size_t meant = 0, held = 0;
     struct error ignored;
 
-    if (job->record.step > STEP_COMPOSE || !health_sources_held(health) ||
-        document_load(job, &ignored) < 0 || job->result->change != RESULT_CHANGE_COMMIT)
+    if (!job_early(job) || !health_sources_held(health) || document_load(job, &ignored) < 0 ||
+        job->result->change != RESULT_CHANGE_COMMIT)
         return false;
     for (size_t i = 0; i < sources->count; i++) {
         if (!measured_is_meant(sources->items[i], job->result->repository))
@@ -669,7 +674,7 @@ static void run(void *data)
         return;
     }
     if (!undoing && job_needs_held_source(job)) {
-        job->parked = job->aside = job->stepped_aside = true;
+        job_stand_aside(job);
         workshop->progress(workshop->data);
         return;
     }
@@ -688,6 +693,12 @@ void job_proceed(struct job *job)
     stop_waiting(job);
     job->aside = false;
     schedule(job, 0);
+}
+
+void job_stand_aside(struct job *job)
+{
+    operation_clear(&job->operation);
+    job->parked = job->aside = job->stepped_aside = true;
 }
 
 void job_stop(struct job *job)

@@ -64,7 +64,7 @@ struct job {
     bool waits_for_turn; /* parked until others of its lane have settled */
     bool crowded;        /* parked until fewer others are being undone */
     bool undo_busy;      /* a step of it is being undone just now */
-    bool aside;          /* parked, as the source that it needs is held: others go before it */
+    bool aside;          /* parked, as its source is held or hands are few: others go before it */
     bool stepped_aside;  /* once was, so that others may have overtaken it */
     bool source_failed;  /* what was held was a source, found out when composing */
     bool requires;       /* something of validation.requires did not answer */
@@ -118,6 +118,12 @@ void job_proceed(struct job *job);
 
 /* The health of the forge is known anew: ends the doubt of a job whose step failed. */
 void job_conclude(struct job *job);
+
+/* Lets others go before it, until it is told to proceed. */
+void job_stand_aside(struct job *job);
+
+/* Whether its tests have not begun, so that it may stand aside. */
+bool job_early(const struct job *job);
 
 /* Whether the source that its change may be in is held. */
 bool job_needs_held_source(struct job *job);

@@ -164,16 +164,27 @@ static unsigned jobs_forward(const struct queue *queue)
     return count;
 }
 
-/* The hands that are no use for this result: a job that waits for this very result to settle first does
- * nothing with its own. */
+/* Whether a job waits for this very result to settle first. */
+static bool is_awaited(const struct queue *queue, const struct store_result *row)
+{
+    for (const struct job *job = queue->jobs; job; job = job->next) {
+        if (job->waits_for_turn && in_lane(job, row->metric, row->scope) &&
+            lane_before(row, job->row))
+            return true;
+    }
+    return false;
+}
+
+/* The hands that are no use for this result. A job that waits for its turn does nothing with its own, and
+ * lends it to a result that another one waits for: else jobs of two lanes could keep from each other what
+ * they wait for. */
 static unsigned hands_busy(const struct queue *queue, const struct store_result *row)
 {
+    bool awaited = is_awaited(queue, row);
     unsigned busy = 0;
 
     for (const struct job *job = queue->jobs; job; job = job->next)
-        busy += !job_undoing(job) && !job->aside &&
-                !(job->waits_for_turn && in_lane(job, row->metric, row->scope) &&
-                  lane_before(row, job->row));
+        busy += !job_undoing(job) && !job->aside && !(awaited && job->waits_for_turn);
     return busy;
 }
 
@@ -698,6 +709,32 @@ static void resumed_clear(struct resumed *resumed)
     free(resumed->items);
 }
 
+/* Whether one that is past its tests waits for this one. */
+static bool holds_up(const struct queue *queue, const struct job *job)
+{
+    for (const struct job *other = job->next; other; other = other->next) {
+        if (!job_early(other) && !job_undoing(other) &&
+            in_lane(other, job->row->metric, job->row->scope))
+            return true;
+    }
+    return false;
+}
+
+/* Those that stood aside before are begun as well as those that went on then: no more go on now than
+ * there are hands. What was tested is not tested again for it. */
+static void leave_hands(struct queue *queue)
+{
+    unsigned busy = 0;
+
+    for (const struct job *job = queue->jobs; job; job = job->next)
+        busy += !job_undoing(job) && !job_early(job);
+    for (struct job *job = queue->jobs; job; job = job->next) {
+        if (!job_undoing(job) && job_early(job) && !holds_up(queue, job) &&
+            busy++ >= queue->workshop->config->queue.parallel)
+            job_stand_aside(job);
+    }
+}
+
 static int resume(struct queue *queue, struct error *error)
 {
     CLEANUP(resumed_clear) struct resumed resumed = {0};
@@ -713,6 +750,7 @@ static int resume(struct queue *queue, struct error *error)
         job_resume(&job, queue->workshop, row, &resumed.items[i]);
         insert(queue, job);
     }
+    leave_hands(queue);
     return 0;
 }
 

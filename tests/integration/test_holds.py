@@ -386,3 +386,42 @@ def test_what_is_required_is_waited_for_and_never_fails(winnowd, project, servic
     service.gitea.up()
     log.wait(experiment="exp-1", decision="promoted")
     assert winnowd.stop() == 0 and not log.all(msg="step failed")
+
+
+# No more hands than there are.
+
+
+def test_those_that_stood_aside_take_turns_after_a_restart(winnowd, project):
+    place, alone = winnowd.directory / "source", winnowd.directory / "alone"
+    script = f"mkdir {alone} && sleep 0.3 && rmdir {alone}"  # fails beside another one
+    winnowd.configure(sources=[str(place)], validation={"command": ["sh", "-c", script], "sandbox": "none"})
+    for number in range(1, 4):
+        sha, _ = project.experiment({f"{number}.txt": "a"})
+        git("update-ref", f"refs/heads/exp-{number}", sha, directory=project.work)
+        winnowd.drop(result(f"exp-{number}", 1 - number / 10, metric_before=1.0, commit=sha))
+    assert winnowd.once(status=CONFIGURATION).decisions() == {}
+    place.symlink_to(project.work)
+    assert winnowd.once().decisions() == {f"exp-{number}": "promoted" for number in range(1, 4)}
+
+
+def test_fewer_hands_than_jobs_that_wait_for_what_arrived_late(winnowd, project):
+    """Each waits for an older result of its metric, and none may keep its hand from the other's."""
+    go = winnowd.directory / "go"
+    winnowd.configure(
+        queue={"parallel": 2},
+        validation={"command": ["sh", "-c", f"while [ ! -e {go} ]; do sleep 0.02; done"], "sandbox": "none"},
+    )
+    log = winnowd.start()
+    for metric, after, before in (("val_bpb", 0.8, 1.0), ("accuracy", 0.8, 0.5)):
+        winnowd.drop(improved(project, f"late-{metric}", after, metric=metric, metric_before=before), age=100)
+        log.wait(experiment=f"late-{metric}", msg="step started", step="validate")
+    winnowd.configure(queue={"parallel": 1}).write_configuration()
+    winnowd.process.send_signal(signal.SIGHUP)
+    log.wait(msg="configuration reloaded")
+    for metric, after, before in (("val_bpb", 0.9, 1.0), ("accuracy", 0.7, 0.5)):
+        winnowd.drop(improved(project, f"early-{metric}", after, metric=metric, metric_before=before), age=200)
+        log.wait(experiment=f"early-{metric}", decision="queued")
+    go.touch()
+    for metric in ("val_bpb", "accuracy"):
+        log.wait(experiment=f"late-{metric}", decision="promoted")
+    assert winnowd.stop() == 0 and set(log.decisions().values()) == {"promoted"} and len(log.decisions()) == 4
