@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <uv.h>
 
-#define LOG_OUTPUT_KEPT ((size_t)256 * 1024) /* bytes */
+#define LOG_OUTPUT_KEPT ((size_t)4 * 1024 * 1024) /* bytes: a burst of lines, until it is taken */
 
 /* One line, its end included. False if it is lost, at least in part: it could not be written, or there is no
  * room for it. From a lack of room on all are lost until everything that was kept is written. */
