@@ -134,12 +134,12 @@ static void on_created(struct gitea_call *call, const struct gitea_reply *reply)
     const char *name = call->names.items[call->index];
     const char *made = answer_string(reply->json, "name");
     int64_t id = answer_integer(reply->json, "id");
+    struct error error;
 
-    /* 422: a name that is too long, say. */
-    if (reply->answer.status == 404 || reply->answer.status == 422) {
-        answer_refusal(&call->failure, &reply->answer);
-        error_wrap(&call->failure, "forge.labels: label %s cannot be created", name);
-        gitea_look_at_refused(call);
+    if (reply->answer.status == 404) {
+        answer_refusal(&error, &reply->answer);
+        error_wrap(&error, "label %s (forge.labels) cannot be created", name);
+        gitea_judge(call, &error);
     } else if (reply->answer.status != 201) {
         gitea_refuse(call, reply);
     } else if (id <= 0 || !made || strcmp(made, name) != 0) {
