@@ -60,7 +60,7 @@ struct forge_answer {
                                is not (or no longer) good, the repository moved, archived or gone */
     bool
         installation; /* with a permanent error: what was refused is what the configuration asks for
-                          (labels, reviewers), whatever the experiment; the error names the key */
+                          (reviewers), whatever the experiment; the error names the key */
     bool at_forge;    /* with a permanent error of check: to be mended at the forge, and not in the
                       configuration or the token */
     bool this_only;   /* with an error of look_pull: others can be looked at all the same */

@@ -79,6 +79,8 @@ static void take_ids(struct gitea_call *call, struct json_object *page)
 /* Ids may have become stale when somebody deleted a label: they are looked up once more. */
 static void look_up_again(struct gitea_call *call, const struct gitea_reply *reply)
 {
+    struct error error;
+
     if (!call->again) {
         call->again = true;
         gitea_label_forget(call->gitea);
@@ -90,10 +92,10 @@ static void look_up_again(struct gitea_call *call, const struct gitea_reply *rep
         gitea_malformed(call, reply, "without the labels that were put on");
         return;
     }
-    answer_refusal(&call->failure, &reply->answer);
-    error_wrap(&call->failure, "forge.labels: cannot put labels on pull request %" PRId64,
+    answer_refusal(&error, &reply->answer);
+    error_wrap(&error, "cannot put labels on pull request %" PRId64 " (forge.labels)",
                call->number);
-    gitea_look_at_refused(call);
+    gitea_judge(call, &error);
 }
 
 static void on_labelled(struct gitea_call *call, const struct gitea_reply *reply)

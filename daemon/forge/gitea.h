@@ -146,10 +146,6 @@ struct operation *gitea_label_pull(struct forge *forge, int64_t number, forge_ca
 struct operation *gitea_review_pull(struct forge *forge, int64_t number, forge_callback callback,
                                     void *data);
 
-/* Something that was to be put on the pull request `call->number` was refused, as `call->failure` says: looks
- * at it, and ends the call. Where it is open the failure is the installation's. */
-void gitea_look_at_refused(struct gitea_call *call);
-
 /* Forgets the ids of all labels. */
 void gitea_label_forget(struct gitea *gitea);
 

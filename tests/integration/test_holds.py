@@ -155,21 +155,6 @@ def test_what_only_shows_in_the_step_is_recognised_there(gitea_winnowd, stand_in
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("status", [404, 422])
-def test_labels_that_are_refused_hold(gitea_winnowd, stand_in, project, status):
-    """Whatever --check-config finds, no experiment is to blame."""
-    fault = {"status": status, "body": '{"message":"not this label"}', "method": "POST", "path": "/labels$"}
-    stand_in.gitea.add_label("experiment")
-    stand_in.gitea.faults.add(count=None, **fault)
-    gitea_winnowd.drop(improved(project))
-    log = gitea_winnowd.once(status=CONFIGURATION)
-    assert log.all(**held("forge.labels: cannot put labels on pull request 1")) and log.decisions() == {}
-    assert [pull.state for pull in stand_in.pulls()] == ["open"]
-    stand_in.gitea.faults.clear()
-    assert gitea_winnowd.once().decisions() == {"exp-1": "promoted"}
-    assert [(pull.state, pull.labels) for pull in stand_in.pulls()] == [("open", ["experiment"])]
-
-
 # Sources.
 
 
