@@ -200,9 +200,8 @@ def test_an_undo_survives_restarts_until_it_is_done(winnowd, stand_in, gitea, pr
 
 def test_an_undo_that_waits_holds_nobody_up(winnowd, stand_in, gitea, project):
     """The forge takes everything but the deletion of this one branch."""
-    # Said once, just after a push, it would be asked again.
     gitea.faults.add(status=422, body='{"message":"no"}', call=lambda _: gitea.protect("experiment/exp-1"), count=2,
-                     **MOMENTS["pull"])  # fmt: skip
+                     **MOMENTS["label"])  # fmt: skip
     winnowd.drop(improved(project))
     winnowd.drop(improved(project, "exp-2", 0.8))
     log = winnowd.start()
@@ -212,7 +211,8 @@ def test_an_undo_that_waits_holds_nobody_up(winnowd, stand_in, gitea, project):
     assert "protected branch" in waits["reason"]
     gitea.unprotect("experiment/exp-1")
     log.wait(experiment="exp-1", decision="failed")
-    assert {pull.head: pull.state for pull in stand_in.pulls()} == {"experiment/exp-2": "open"}
+    states = {pull.head: pull.state for pull in stand_in.pulls()}
+    assert states == {"experiment/exp-1": "closed", "experiment/exp-2": "open"}
     assert set(stand_in.branches()) == {"experiment/exp-2"}
 
 

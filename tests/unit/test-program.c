@@ -106,7 +106,6 @@ static void test_a_script_needs_its_interpreter(void **state)
     CLEANUP_FREE char *old_only = memory_format("PATH=%s/old", directory);
     CLEANUP_FREE char *old = path_of("old/tox");
     CLEANUP_FREE char *second = path_of("new/tox");
-    CLEANUP_FREE char *relative = path_of("relative");
     CLEANUP_FREE char *lacks = memory_format(
         "%s: its interpreter /nowhere/python3: No such file or directory", old);
 
