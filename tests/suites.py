@@ -17,6 +17,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -286,7 +287,7 @@ def tidy(run, suite, log):
 
 def preprocessed(entry):
     """All that a compiler gets to see of a file, comments included, without the checkout's place."""
-    words = entry["command"].split()
+    words = shlex.split(entry["command"])
     words = words[words.index("clang") :] if "clang" in words else words
     output = words.index("-o")
     command = [*words[:output], *words[output + 2 :], "-E", "-C", "-P"]
