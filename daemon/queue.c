@@ -806,12 +806,6 @@ void queue_judge_again(struct queue *queue)
     queue_poke(queue);
 }
 
-void queue_reconfigured(struct queue *queue)
-{
-    proceed_all(queue);
-    queue_poke(queue);
-}
-
 enum queue_rest queue_rest(const struct queue *queue)
 {
     return queue->rest;

@@ -45,14 +45,12 @@ void queue_free(struct queue *queue);
 /* Looks again at what could be decided or started; at the loop's next turn. */
 void queue_poke(struct queue *queue);
 
-/* A frontier may have changed, or what is queued: so do jobs that wait for their turn. */
+/* A frontier may have changed, or what is queued, or the settings in force: whatever waits looks again at
+ * what it waits for, and for how long. */
 void queue_judge_again(struct queue *queue);
 
 /* The forge's health changed: jobs that wait for it go on. */
 void queue_forge_changed(struct queue *queue);
-
-/* Other settings are in force: whatever waits looks again at what it waits for, and for how long. */
-void queue_reconfigured(struct queue *queue);
 
 enum queue_rest {
     QUEUE_BUSY,  /* there is work that goes on, or will by itself */

@@ -307,7 +307,7 @@ static void reload(struct winnowd *winnowd)
         log_configure(winnowd->config->log.level, winnowd->config->log.format);
         health_look(winnowd->health);
         pulls_look(winnowd->pulls);
-        queue_reconfigured(winnowd->queue);
+        queue_judge_again(winnowd->queue);
     }
     report_reloaded(winnowd->report);
 }
