@@ -272,6 +272,39 @@ struct operation *repository_fetch(struct repository *repository, const char *ha
     return git_start(repository->git, &command, callback, data);
 }
 
+struct operation *repository_fetch_source(struct repository *repository, size_t source,
+                                          char (*hashes)[FORGE_HASH_SIZE], size_t count,
+                                          process_callback callback, void *data)
+{
+    const char *const words[] = {
+        repository->git_dir,
+        "-c",
+        "protocol.version=2",
+        "-c",
+        "fetch.fsckObjects=true",
+        "fetch",
+        "--quiet",
+        "--no-tags",
+        "--no-write-fetch-head",
+        "--no-recurse-submodules",
+        "--no-auto-maintenance",
+        "--end-of-options",
+        repository->config->sources.items[source],
+    };
+    size_t fixed = sizeof(words) / sizeof(words[0]);
+    CLEANUP_FREE const char **arguments = memory_new_array(fixed + count + 1, sizeof(*arguments));
+    const struct git_command command = {
+        .arguments = arguments,
+        .reach = GIT_SOURCE,
+        .output_limit = 65536,
+    };
+
+    memcpy(arguments, words, sizeof(words));
+    for (size_t i = 0; i < count; i++)
+        arguments[fixed + i] = hashes[i];
+    return git_start(repository->git, &command, callback, data);
+}
+
 int repository_fetched(struct repository *repository, const char *hash,
                        const struct process_result *result, struct error *error)
 {

@@ -58,5 +58,11 @@ struct operation *repository_fetch(struct repository *repository, const char *ha
 int repository_fetched(struct repository *repository, const char *hash,
                        const struct process_result *result, struct error *error);
 
+/* Fetches objects by their full names from the source of that number. A blob can be asked for by its name
+ * in git's protocol 2 alone. */
+struct operation *repository_fetch_source(struct repository *repository, size_t source,
+                                          char (*hashes)[FORGE_HASH_SIZE], size_t count,
+                                          process_callback callback, void *data);
+
 /* Whether a commit of the base is here already. */
 bool repository_has_base(const struct repository *repository, const char *hash);

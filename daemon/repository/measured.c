@@ -275,29 +275,9 @@ static void fetched(void *data, const struct process_result *result)
 
 static void fetch(struct measuring *measuring)
 {
-    struct repository *repository = measuring->errand.repository;
-    const char *const arguments[] = {
-        repository->git_dir,
-        "-c",
-        "fetch.fsckObjects=true",
-        "fetch",
-        "--quiet",
-        "--no-tags",
-        "--no-write-fetch-head",
-        "--no-recurse-submodules",
-        "--no-auto-maintenance",
-        "--end-of-options",
-        repository->config->sources.items[measuring->found],
-        measuring->measured.commit,
-        NULL,
-    };
-    const struct git_command command = {
-        .arguments = arguments,
-        .reach = GIT_SOURCE,
-        .output_limit = NAMES_LIMIT,
-    };
-
-    measuring->errand.step = git_start(repository->git, &command, fetched, measuring);
+    measuring->errand.step = repository_fetch_source(measuring->errand.repository, measuring->found,
+                                                     &measuring->measured.commit, 1, fetched,
+                                                     measuring);
 }
 
 /* Starts a git in the source that is looked at. */

@@ -46,40 +46,6 @@ static void fetched(void *data, const struct process_result *result)
     ask_next(fetching);
 }
 
-static void fetch(struct fetching *fetching, char (*hashes)[FORGE_HASH_SIZE], size_t count)
-{
-    struct repository *repository = fetching->errand.repository;
-    const char *const words[] = {
-        repository->git_dir,
-        "-c",
-        "protocol.version=2",
-        "-c",
-        "fetch.fsckObjects=true",
-        "fetch",
-        "--quiet",
-        "--no-tags",
-        "--no-write-fetch-head",
-        "--no-recurse-submodules",
-        "--no-auto-maintenance",
-        "--end-of-options",
-        repository->config->sources.items[fetching->source],
-    };
-    size_t fixed = sizeof(words) / sizeof(words[0]);
-    CLEANUP_FREE const char **arguments = memory_new_array(fixed + count + 1, sizeof(*arguments));
-
-    memcpy(arguments, words, sizeof(words));
-    for (size_t i = 0; i < count; i++)
-        arguments[fixed + i] = hashes[i];
-
-    const struct git_command command = {
-        .arguments = arguments,
-        .reach = GIT_SOURCE,
-        .output_limit = ANSWER_LIMIT,
-    };
-
-    fetching->errand.step = git_start(repository->git, &command, fetched, fetching);
-}
-
 static void answered(void *data, const struct process_result *result)
 {
     struct fetching *fetching = data;
@@ -95,7 +61,8 @@ static void answered(void *data, const struct process_result *result)
             memcpy(hashes[count++], answer.hash, sizeof(answer.hash));
     }
     if (count > 0) {
-        fetch(fetching, hashes, count);
+        fetching->errand.step = repository_fetch_source(
+            fetching->errand.repository, fetching->source, hashes, count, fetched, fetching);
     } else {
         fetching->source++;
         ask_next(fetching);
