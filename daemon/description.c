@@ -3,8 +3,8 @@
 #include "common/memory.h"
 #include "common/text.h"
 #include "daemon/description/chart.h"
+#include "daemon/description/escape.h"
 #include "daemon/description/facts.h"
-#include "daemon/description/inert.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -52,7 +52,7 @@ static void append_subject(struct text *text, const struct result *result, size_
     else
         text_append_line(&summary, result->hypothesis, SUMMARY_LIMIT);
     text_append(&subject, "experiment: ");
-    inert_append_plain(&subject, text_string(&summary));
+    escape_append_plain(&subject, text_string(&summary));
     text_append_line(text, text_string(&subject), limit);
 }
 
@@ -97,7 +97,7 @@ static void append_message_body(struct text *text, const char *hypothesis)
         CLEANUP_FREE char *foreign = memory_copy_bytes(line, length);
         CLEANUP_TEXT struct text plain = {0};
 
-        inert_append_plain(&plain, foreign);
+        escape_append_plain(&plain, foreign);
         append_wrapped(text, text_string(&plain));
         line += length + (line[length] == '\n' ? 1 : 0);
     }
@@ -112,7 +112,7 @@ char *description_commit_message(const struct description *description)
     append_subject(&message, result, SUBJECT_LIMIT);
     text_append(&message, "\n\n");
     append_message_body(&message, result->hypothesis);
-    inert_append_plain(&metric, result->metric);
+    escape_append_plain(&metric, result->metric);
     text_append_format(&message, "\nExperiment-Id: %s\nMetric: %s ", result->experiment_id,
                        text_string(&metric));
     text_append_number(&message, result->after.mean);
@@ -170,13 +170,13 @@ static void append_link(struct text *text, const struct description *description
     CLEANUP_FREE char *brief = memory_copy(shown);
 
     if (!description->web_url || strlen(address) > ADDRESS_LIMIT) {
-        inert_append_code(text, shown, CELL_LIMIT);
+        escape_append_code(text, shown, CELL_LIMIT);
         return;
     }
     if (forge_hash_valid(shown))
         brief[HASH_SHOWN] = '\0';
     text_append(text, "[");
-    inert_append_code(text, brief, CELL_LIMIT);
+    escape_append_code(text, brief, CELL_LIMIT);
     text_append_format(text, "](<%s/%s/%s>)", description->web_url, kind, address);
 }
 
@@ -191,15 +191,15 @@ static void append_hypothesis(struct text *text, const struct description *descr
 
     text_append(text, "### Hypothesis\n\n");
     if (strlen(hypothesis) <= HYPOTHESIS_OPEN && count_lines(hypothesis) <= HYPOTHESIS_LINES) {
-        inert_append_quote(text, hypothesis, HYPOTHESIS_LIMIT);
+        escape_append_quote(text, hypothesis, HYPOTHESIS_LIMIT);
         return;
     }
     text_append_line(&lead, hypothesis, LEAD_LIMIT);
-    inert_append_quote(text, text_string(&lead), 4 * LEAD_LIMIT);
+    escape_append_quote(text, text_string(&lead), 4 * LEAD_LIMIT);
     text_append(text, "\n");
     snprintf(summary, sizeof(summary), "All of it: %zu characters", utf8_count(hypothesis));
     open_fold(text, summary);
-    inert_append_quote(text, hypothesis, HYPOTHESIS_LIMIT);
+    escape_append_quote(text, hypothesis, HYPOTHESIS_LIMIT);
     close_fold(text);
 }
 
@@ -266,26 +266,26 @@ static const char *source_name(enum gate_source source)
 static void append_metric(struct text *text, const struct description *description)
 {
     const struct result *result = description->result;
-    const struct gate_answer *answer = &description->answer;
-    double change = result->after.mean - answer->reference;
+    const struct gate_verdict *verdict = &description->verdict;
+    double change = result->after.mean - verdict->reference;
 
     text_append(text, "\n### Metric\n\n| Metric | ");
-    inert_append_code(text, result->metric, CELL_LIMIT);
+    escape_append_code(text, result->metric, CELL_LIMIT);
     text_append(text, " |\n| --- | --- |\n| Direction | ");
     text_append(text, description->metric->direction == METRIC_MINIMIZE
                           ? "minimize (lower is better)"
                           : "maximize (higher is better)");
     text_append(text, " |\n| Before | ");
-    append_number(text, answer->reference);
-    text_append(text, source_name(answer->source));
+    append_number(text, verdict->reference);
+    text_append(text, source_name(verdict->source));
     text_append(text, " |\n| After | ");
     append_number(text, result->after.mean);
     text_append(text, " |\n| Change | ");
     append_difference(text, change, 6, "");
     text_append(text, " |\n| Relative change | ");
-    append_difference(text, 100 * change / fabs(answer->reference), 3, " %");
+    append_difference(text, 100 * change / fabs(verdict->reference), 3, " %");
     text_append(text, " |\n| Threshold | ");
-    append_number(text, answer->threshold);
+    append_number(text, verdict->threshold);
     text_append(text, " had to be exceeded |\n");
     append_runs(text, "after", &result->after);
     append_runs(text, "before", &result->before);
@@ -298,16 +298,16 @@ static void append_log(struct text *text, const struct description *description)
     if (!description->log)
         return;
     text_append(text, " Its whole output: ");
-    inert_append_code(text, description->log, CELL_LIMIT);
+    escape_append_code(text, description->log, CELL_LIMIT);
     text_append(text, " on ");
-    inert_append_code(text, description->host, CELL_LIMIT);
+    escape_append_code(text, description->host, CELL_LIMIT);
     text_append(text, ".");
 }
 
 static void append_validation(struct text *text, const struct description *description, size_t left)
 {
     text_append(text, "\n### Validation\n\n");
-    inert_append_code(text, description->command, VALUE_LIMIT);
+    escape_append_code(text, description->command, VALUE_LIMIT);
     text_append_format(text, " passed in %.1f s.", (double)description->duration_ms / 1000);
     append_log(text, description);
     text_append(text, "\n");
@@ -319,12 +319,12 @@ static void append_validation(struct text *text, const struct description *descr
     left = left < OUTPUT_LIMIT ? left : OUTPUT_LIMIT;
     if (count_lines(description->output) <= ROWS_OPEN) {
         text_append(text, "The last lines of its output:\n\n");
-        inert_append_block(text, description->output, left);
+        escape_append_block(text, description->output, left);
         return;
     }
     text_append(text, "\n");
     open_fold(text, "The last lines of its output");
-    inert_append_block(text, description->output, left);
+    escape_append_block(text, description->output, left);
     close_fold(text);
 }
 
@@ -342,7 +342,7 @@ static void append_file(struct text *text, const struct description *description
     if (where && linked)
         append_link(text, description, file->path, kind, file->path);
     else
-        inert_append_code(text, file->path, CELL_LIMIT);
+        escape_append_code(text, file->path, CELL_LIMIT);
     if (file->added < 0)
         text_append(text, " | binary | binary |\n");
     else
@@ -373,7 +373,7 @@ static void append_files(struct text *text, const struct description *descriptio
         close_fold(text);
     if (description->notes) {
         text_append(text, "\nThe patch was mended so that it applies: ");
-        inert_append_code(text, description->notes, NOTES_LIMIT);
+        escape_append_code(text, description->notes, NOTES_LIMIT);
         text_append(text, "\n");
     }
 }
@@ -391,9 +391,9 @@ static size_t append_details_of(struct text *text, struct json_object *object, s
             continue;
         }
         text_append(text, "| ");
-        inert_append_code(text, name, CELL_LIMIT);
+        escape_append_code(text, name, CELL_LIMIT);
         text_append(text, " | ");
-        inert_append_code(text, description_value(value), VALUE_LIMIT);
+        escape_append_code(text, description_value(value), VALUE_LIMIT);
         text_append(text, " |\n");
     }
     return left_out;
@@ -435,7 +435,7 @@ static void append_measured(struct text *text, const struct description *descrip
     if (description->web_url && forge_hash_valid(description->measured))
         text_append(text, description->measured);
     else
-        inert_append_code(text, description->measured, CELL_LIMIT);
+        escape_append_code(text, description->measured, CELL_LIMIT);
     text_append(text, description->tree_is_measured
                           ? ", and the tree of this pull request is the measured one\n"
                           : ", applied to a base that has moved or without excluded files: the "
@@ -456,7 +456,7 @@ static void append_contained(struct text *text, const struct description *descri
         if (contained->pull > 0)
             append_link(text, description, contained->experiment_id, "pulls", number);
         else
-            inert_append_code(text, contained->experiment_id, CELL_LIMIT);
+            escape_append_code(text, contained->experiment_id, CELL_LIMIT);
     }
     if (description->contained_count > CONTAINED_SHOWN)
         text_append_format(text, " and %zu more experiments",
@@ -471,9 +471,9 @@ static void append_contained(struct text *text, const struct description *descri
 static void append_provenance(struct text *text, const struct description *description)
 {
     text_append(text, "\n### Provenance\n\n- Experiment: ");
-    inert_append_code(text, description->result->experiment_id, CELL_LIMIT);
+    escape_append_code(text, description->result->experiment_id, CELL_LIMIT);
     text_append(text, "\n- Base: ");
-    inert_append_code(text, description->base_branch, CELL_LIMIT);
+    escape_append_code(text, description->base_branch, CELL_LIMIT);
     text_append(text, " at ");
     append_link(text, description, description->base, "commit", description->base);
     text_append(text, "\n- Validated commit: ");
@@ -482,9 +482,9 @@ static void append_provenance(struct text *text, const struct description *descr
     append_measured(text, description);
     append_contained(text, description);
     text_append(text, "- Host: ");
-    inert_append_code(text, description->host, CELL_LIMIT);
+    escape_append_code(text, description->host, CELL_LIMIT);
     text_append(text, ", winnowd `" WINNOWD_VERSION "`\n- Result file: SHA-256 ");
-    inert_append_code(text, description->digest, CELL_LIMIT);
+    escape_append_code(text, description->digest, CELL_LIMIT);
     text_append(text, "\n");
 }
 

@@ -31,8 +31,8 @@ struct description_contained {
 struct description {
     const struct result *result;
     const struct config_metric *metric;
-    struct gate_answer
-        answer; /* as judged when the job's turn came: the reference is the "before" */
+    struct gate_verdict
+        verdict; /* as judged when the job's turn came: the reference is the "before" */
 
     /* The metric's frontier, oldest first, this experiment left out; the last 49 are drawn. */
     const struct description_point *frontier;

@@ -37,7 +37,7 @@ static void scrub(struct result *result)
     scrub_values(result->unknown);
 }
 
-int document_load(struct job *job, struct error *error)
+int job_load_result(struct job *job, struct error *error)
 {
     CLEANUP_FREE char *bytes = NULL;
     CLEANUP_FREE char *experiment_id = NULL;
@@ -46,7 +46,7 @@ int document_load(struct job *job, struct error *error)
     if (job->result)
         return 0;
     free(job->patch);
-    if (store_load_content(job->workshop->store, job->row->id, &bytes, &length, &job->patch,
+    if (store_load_content(job->services->store, job->row->id, &bytes, &length, &job->patch,
                            &job->patch_length, error) < 0)
         return -1;
     if (result_parse(&job->result, &experiment_id, job->row->file_name, bytes, length, error) < 0)
@@ -60,7 +60,7 @@ static struct description describe(const struct job *job)
     return (struct description){
         .result = job->result,
         .metric = job_metric(job),
-        .answer = job->answer,
+        .verdict = job->verdict,
         .command = job->command,
         .duration_ms = job->duration_ms,
         .output = job->output,
@@ -68,14 +68,14 @@ static struct description describe(const struct job *job)
         .files = job->change.files,
         .file_count = job->change.file_count,
         .notes = job->change.notes,
-        .base_branch = job->workshop->config->forge.base,
+        .base_branch = job->services->config->forge.base,
         .base = job->record.base,
         .measured = job->record.measured,
         .tree_is_measured = job->change.tree_is_measured,
         .commit = job->record.commit,
-        .host = job->workshop->host,
+        .host = job->services->host,
         .digest = job->row->digest,
-        .web_url = job->workshop->forge->web_url,
+        .web_url = job->services->forge->web_url,
     };
 }
 
@@ -135,7 +135,7 @@ static int find_contained(const struct job *job, struct contained *contained, st
         char *experiment_id;
         int64_t pull;
 
-        if (store_find_measured(job->workshop->store, change->contained[i], &experiment_id, &pull,
+        if (store_find_measured(job->services->store, change->contained[i], &experiment_id, &pull,
                                 error) < 0)
             return -1;
         if (experiment_id)
@@ -150,7 +150,7 @@ static int find_contained(const struct job *job, struct contained *contained, st
 /* In one transaction with the job, whose reference it shows. */
 static int save(struct job *job, const char *title, const char *body, struct error *error)
 {
-    struct store *store = job->workshop->store;
+    struct store *store = job->services->store;
 
     if (store_begin(store, error) < 0)
         return -1;
@@ -170,7 +170,7 @@ int document_write(struct job *job, struct error *error)
     CLEANUP_FREE char *body = NULL;
     struct description description = describe(job);
 
-    if (store_frontier_history(job->workshop->store, job->row->metric, job->row->scope, POINT_LIMIT,
+    if (store_frontier_history(job->services->store, job->row->metric, job->row->scope, POINT_LIMIT,
                                add_point, &points, error) < 0 ||
         find_contained(job, &contained, error) < 0)
         return -1;

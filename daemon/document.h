@@ -10,7 +10,7 @@
 struct job;
 
 /* Loads and parses the job's content into job->result and job->patch, once. */
-int document_load(struct job *job, struct error *error);
+int job_load_result(struct job *job, struct error *error);
 
 /* The commit's message, with "%M" for the measured commit; caller frees. The content was loaded. */
 char *document_message(const struct job *job);

@@ -48,7 +48,7 @@ struct forge_pull {
     int64_t changed_ms; /* when it changed last, by the forge's own clock; 0: not told */
 };
 
-struct forge_answer {
+struct forge_reply {
     const char *sha; /* create_branch: the commit the new branch points at; check: the base's */
     const struct forge_pull *
         pulls; /* open_pull, look_pull: one; list_pulls: as many as there are; list_changed: a page */
@@ -70,7 +70,7 @@ struct forge_answer {
 };
 
 /* `error` is NULL on success; `answer` is never NULL. */
-typedef void (*forge_callback)(void *data, const struct forge_answer *answer,
+typedef void (*forge_callback)(void *data, const struct forge_reply *reply,
                                const struct error *error);
 
 struct forge;

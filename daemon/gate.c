@@ -37,10 +37,10 @@ static bool exceeds(double improvement, double threshold, double after, double r
     return improvement - threshold > rounding;
 }
 
-static struct gate_answer answer(enum gate_verdict verdict)
+static struct gate_verdict make(enum gate_outcome outcome)
 {
-    return (struct gate_answer){
-        .verdict = verdict,
+    return (struct gate_verdict){
+        .outcome = outcome,
         .source = GATE_SOURCE_NONE,
         .reference = NAN,
         .improvement = NAN,
@@ -68,10 +68,10 @@ static enum gate_source choose_reference(const struct config_metric *metric,
     return GATE_SOURCE_NONE;
 }
 
-static struct gate_answer without_reference(const struct config_metric *metric,
-                                            struct gate_frontier frontier)
+static struct gate_verdict without_reference(const struct config_metric *metric,
+                                             struct gate_frontier frontier)
 {
-    struct gate_answer verdict = answer(frontier.known ? GATE_REJECTED : GATE_BASELINE);
+    struct gate_verdict verdict = make(frontier.known ? GATE_REJECTED : GATE_BASELINE);
 
     if (frontier.known)
         snprintf(verdict.reason, sizeof(verdict.reason),
@@ -81,12 +81,12 @@ static struct gate_answer without_reference(const struct config_metric *metric,
     return verdict;
 }
 
-static void explain(struct gate_answer *verdict, const struct config_metric *metric, double after)
+static void explain(struct gate_verdict *verdict, const struct config_metric *metric, double after)
 {
     char value[32], reference[32], threshold[32];
     const char *source = verdict->source == GATE_SOURCE_BEFORE ? "metric_before" : "frontier";
     const char *good = metric->direction == METRIC_MINIMIZE ? "below" : "above";
-    const char *is = verdict->verdict == GATE_IMPROVED ? "is" : "is not";
+    const char *is = verdict->outcome == GATE_IMPROVED ? "is" : "is not";
 
     number_format(value, sizeof(value), after);
     number_format(reference, sizeof(reference), verdict->reference);
@@ -99,10 +99,10 @@ static void explain(struct gate_answer *verdict, const struct config_metric *met
                  reference, source);
 }
 
-static struct gate_answer compare(const struct config_metric *metric, double after,
-                                  enum gate_source source, double reference)
+static struct gate_verdict compare(const struct config_metric *metric, double after,
+                                   enum gate_source source, double reference)
 {
-    struct gate_answer verdict = answer(GATE_NOT_IMPROVED);
+    struct gate_verdict verdict = make(GATE_NOT_IMPROVED);
 
     verdict.source = source;
     verdict.reference = reference;
@@ -111,14 +111,14 @@ static struct gate_answer compare(const struct config_metric *metric, double aft
     verdict.threshold = fmax(metric->min_delta, metric->min_relative * fabs(reference));
     if (gate_better(metric->direction, after, reference) &&
         exceeds(verdict.improvement, verdict.threshold, after, reference))
-        verdict.verdict = GATE_IMPROVED;
+        verdict.outcome = GATE_IMPROVED;
     explain(&verdict, metric, after);
     return verdict;
 }
 
-static struct gate_answer by_status(enum gate_verdict verdict, const struct result *result)
+static struct gate_verdict by_status(enum gate_outcome outcome, const struct result *result)
 {
-    struct gate_answer by_word = answer(verdict);
+    struct gate_verdict by_word = make(outcome);
     CLEANUP_TEXT struct text word = {0};
 
     text_append_line(&word, result->status_word, STATUS_QUOTED);
@@ -131,10 +131,10 @@ static struct gate_answer by_status(enum gate_verdict verdict, const struct resu
 }
 
 /* A baseline that is worse than the frontier would not be one. */
-static struct gate_answer as_baseline(const struct config_metric *metric,
-                                      const struct result *result, struct gate_frontier frontier)
+static struct gate_verdict as_baseline(const struct config_metric *metric,
+                                       const struct result *result, struct gate_frontier frontier)
 {
-    struct gate_answer verdict;
+    struct gate_verdict verdict;
     char value[32], reference[32];
 
     if (!frontier.known || !gate_better(metric->direction, frontier.value, result->after.mean))
@@ -147,8 +147,8 @@ static struct gate_answer as_baseline(const struct config_metric *metric,
     return verdict;
 }
 
-struct gate_answer gate_judge(const struct config_metric *metric, const struct result *result,
-                              struct gate_frontier frontier)
+struct gate_verdict gate_judge(const struct config_metric *metric, const struct result *result,
+                               struct gate_frontier frontier)
 {
     enum gate_source source;
     double reference;
@@ -169,7 +169,7 @@ struct gate_answer gate_judge(const struct config_metric *metric, const struct r
     return compare(metric, result->after.mean, source, reference);
 }
 
-bool gate_final(const struct config_metric *metric, const struct gate_answer *answer)
+bool gate_final(const struct config_metric *metric, const struct gate_verdict *verdict)
 {
-    return metric->min_relative < 1 || !(answer->improvement > 0);
+    return metric->min_relative < 1 || !(verdict->improvement > 0);
 }

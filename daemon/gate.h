@@ -19,7 +19,7 @@
 
 #include <stdbool.h>
 
-enum gate_verdict {
+enum gate_outcome {
     GATE_IMPROVED,     /* better than the reference: may be promoted, if it has a change */
     GATE_NOT_IMPROVED, /* it is not */
     GATE_BASELINE, /* there is nothing to compare with, or status says baseline and it is not worse */
@@ -35,8 +35,8 @@ struct gate_frontier {
     double value;
 };
 
-struct gate_answer {
-    enum gate_verdict verdict;
+struct gate_verdict {
+    enum gate_outcome outcome;
     enum gate_source source; /* where the reference came from */
     double reference;        /* NaN if there is none; so are the next two */
     double improvement; /* how much better than the reference, in the metric's good direction */
@@ -45,14 +45,14 @@ struct gate_answer {
 };
 
 /* Judges a result. `frontier` is the best value among the baseline and what was promoted so far. */
-struct gate_answer gate_judge(const struct config_metric *metric, const struct result *result,
-                              struct gate_frontier frontier);
+struct gate_verdict gate_judge(const struct config_metric *metric, const struct result *result,
+                               struct gate_frontier frontier);
 
 /* Whether an answer of GATE_NOT_IMPROVED stays one however much better the frontier becomes. Nearly
  * always: a better reference asks for more. Not so with a min_relative of 1 and above, where the
  * reference is on the far side of zero: -8 does not beat 10 by more than twice 10, but it beats 6 by
  * more than twice 6. */
-bool gate_final(const struct config_metric *metric, const struct gate_answer *answer);
+bool gate_final(const struct config_metric *metric, const struct gate_verdict *verdict);
 
 /* Whether `a` is strictly better than `b`. */
 bool gate_better(enum metric_direction direction, double a, double b);

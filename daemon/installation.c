@@ -80,26 +80,25 @@ static void answered(struct asking *asking)
 
 /* ---- the forge, and git at the forge ------------------------------------------------------------ */
 
-static void add_forge(struct asking *asking, const struct forge_answer *answer,
+static void add_forge(struct asking *asking, const struct forge_reply *reply,
                       const struct error *error)
 {
     struct finding *finding = add(asking, error);
 
-    asking->findings.retry_after_ms = answer->retry_after_ms;
-    if (answer->at_forge)
+    asking->findings.retry_after_ms = reply->retry_after_ms;
+    if (reply->at_forge)
         finding->status = EX_UNAVAILABLE;
 }
 
-static void on_forge_checked(void *data, const struct forge_answer *answer,
-                             const struct error *error)
+static void on_forge_checked(void *data, const struct forge_reply *reply, const struct error *error)
 {
     struct asking *asking = data;
 
     asking->step = NULL;
     if (!error) {
-        snprintf(asking->base, sizeof(asking->base), "%s", answer->sha ? answer->sha : "");
+        snprintf(asking->base, sizeof(asking->base), "%s", reply->sha ? reply->sha : "");
     } else {
-        add_forge(asking, answer, error);
+        add_forge(asking, reply, error);
     }
     answered(asking);
 }
@@ -111,7 +110,7 @@ static void ask_forge(struct asking *asking)
     asking->step = forge->functions->check(forge, on_forge_checked, asking);
 }
 
-static void on_base_asked(void *data, const struct forge_answer *answer, const struct error *error);
+static void on_base_asked(void *data, const struct forge_reply *reply, const struct error *error);
 
 static void ask_base_again(void *data)
 {
@@ -154,17 +153,17 @@ static void look(struct asking *asking)
     asking->step = repository_look(asking->installation->repository, NULL, on_git_looked, asking);
 }
 
-static void on_base_asked(void *data, const struct forge_answer *answer, const struct error *error)
+static void on_base_asked(void *data, const struct forge_reply *reply, const struct error *error)
 {
     struct asking *asking = data;
 
     asking->step = NULL;
     if (error) {
-        add_forge(asking, answer, error);
+        add_forge(asking, reply, error);
         answered(asking);
         return;
     }
-    snprintf(asking->base, sizeof(asking->base), "%s", answer->sha ? answer->sha : "");
+    snprintf(asking->base, sizeof(asking->base), "%s", reply->sha ? reply->sha : "");
     look(asking);
 }
 

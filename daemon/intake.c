@@ -4,8 +4,8 @@
 #include "common/loop.h"
 #include "common/memory.h"
 #include "common/text.h"
+#include "daemon/assessment.h"
 #include "daemon/events.h"
-#include "daemon/ruling.h"
 #include "daemon/spool.h"
 
 #include <math.h>
@@ -46,7 +46,7 @@ struct intake {
 /* What was ruled on a file of a slice, until it is committed, told and moved. */
 struct entry {
     struct spool_file *file;
-    struct ruling ruling;
+    struct assessment assessment;
     int64_t result; /* 0: it became none */
     int64_t move;
     bool moved_before; /* met again, its move is still to be done */
@@ -63,37 +63,39 @@ static int read_patch(void *data, const char *name, size_t limit, char **bytes, 
 
 static int store_entry(struct intake *intake, struct entry *entry, struct error *error)
 {
-    struct ruling *ruling = &entry->ruling;
+    struct assessment *assessment = &entry->assessment;
     struct store *store = intake->options.store;
     struct store_decision decision = {
-        .decision = ruling->decision,
-        .reason = ruling->reason,
-        .reference = ruling->answer.reference,
-        .reference_result = ruling->answer.source == GATE_SOURCE_FRONTIER ? ruling->frontier.result
-                                                                          : 0,
+        .decision = assessment->decision,
+        .reason = assessment->reason,
+        .reference = assessment->verdict.reference,
+        .reference_result = assessment->verdict.source == GATE_SOURCE_FRONTIER
+                                ? assessment->frontier.result
+                                : 0,
     };
     struct store_content content = {
         .bytes = entry->file->bytes,
         .length = entry->file->length,
-        .patch = ruling->patch,
-        .patch_length = ruling->patch_length,
-        .patch_name = ruling->patch_name,
+        .patch = assessment->patch,
+        .patch_length = assessment->patch_length,
+        .patch_name = assessment->patch_name,
     };
     struct store_result row;
 
-    if (ruling->decision == DECISION_REJECTED || ruling->decision == DECISION_DUPLICATE) {
+    if (assessment->decision == DECISION_REJECTED || assessment->decision == DECISION_DUPLICATE) {
         CLEANUP_TEXT struct text name = {0};
 
         text_append_repaired(&name, entry->file->name, strlen(entry->file->name));
-        return store_decide_file(store, text_string(&name), ruling->experiment_id, ruling->digest,
-                                 ruling->decision, ruling->reason, error);
+        return store_decide_file(store, text_string(&name), assessment->experiment_id,
+                                 assessment->digest, assessment->decision, assessment->reason,
+                                 error);
     }
-    row = ruling_row(ruling, entry->file);
-    entry->result = ruling->retried;
-    if (ruling->retried ? store_retry(store, ruling->retried, &row, &content, error) < 0
-                        : store_add(store, &row, &content, &entry->result, error) < 0)
+    row = assessment_row(assessment, entry->file);
+    entry->result = assessment->retried;
+    if (assessment->retried ? store_retry(store, assessment->retried, &row, &content, error) < 0
+                            : store_add(store, &row, &content, &entry->result, error) < 0)
         return -1;
-    if (ruling->decision == DECISION_QUEUED)
+    if (assessment->decision == DECISION_QUEUED)
         return 0;
     return store_decide(store, entry->result, &decision, error);
 }
@@ -103,10 +105,10 @@ static struct spool_move move_of(const struct entry *entry, const char *day)
     return (struct spool_move){
         .name = entry->file->name,
         .inode = entry->file->inode,
-        .place = entry->ruling.decision == DECISION_REJECTED ? SPOOL_REJECT : SPOOL_ARCHIVE,
+        .place = entry->assessment.decision == DECISION_REJECTED ? SPOOL_REJECT : SPOOL_ARCHIVE,
         .day = day,
-        .reason = entry->ruling.reason,
-        .patch = entry->ruling.patch_name,
+        .reason = entry->assessment.reason,
+        .patch = entry->assessment.patch_name,
     };
 }
 
@@ -126,18 +128,18 @@ static uint64_t left_for(const struct intake *intake, const struct entry *entry)
         [SPOOL_DELAY_PATCH] = PATCH_PATIENCE_MS,
         [SPOOL_DELAY_FAULT] = intake->options.config->queue.retry_for_ms,
     };
-    enum spool_delay delay = entry->ruling.delay;
+    enum spool_delay delay = entry->assessment.delay;
     uint64_t delayed_ms = entry->file->delayed_ms[delay];
 
     return delayed_ms < patience_ms[delay] ? patience_ms[delay] - delayed_ms : 0;
 }
 
-static void say_tried(struct ruling *ruling)
+static void say_tried(struct assessment *assessment)
 {
-    char *reason = memory_format("%s; tried in vain for queue.retry_for", ruling->reason);
+    char *reason = memory_format("%s; tried in vain for queue.retry_for", assessment->reason);
 
-    free(ruling->reason);
-    ruling->reason = reason;
+    free(assessment->reason);
+    assessment->reason = reason;
 }
 
 static int decide_entry(struct intake *intake, struct entry *entry, const char *day,
@@ -151,14 +153,14 @@ static int decide_entry(struct intake *intake, struct entry *entry, const char *
         return -1;
     if (entry->moved_before)
         return 0;
-    if (ruling_make(&entry->ruling, intake->options.config, intake->options.store, entry->file,
-                    read_patch, intake->spool, error) < 0)
+    if (assessment_make(&entry->assessment, intake->options.config, intake->options.store,
+                        entry->file, read_patch, intake->spool, error) < 0)
         return -1;
     entry->delayed = left_for(intake, entry) > 0;
     if (entry->delayed)
         return 0;
-    if (entry->ruling.delay == SPOOL_DELAY_FAULT)
-        say_tried(&entry->ruling);
+    if (entry->assessment.delay == SPOOL_DELAY_FAULT)
+        say_tried(&entry->assessment);
     if (store_entry(intake, entry, error) < 0)
         return -1;
     move = move_of(entry, day);
@@ -205,14 +207,14 @@ static void told_clear(struct told *told)
 
 static void tell_unknown_status(struct intake *intake, const struct entry *entry)
 {
-    const struct result *result = entry->ruling.result;
+    const struct result *result = entry->assessment.result;
     CLEANUP_TEXT struct text word = {0};
 
     if (!result || result->status_known)
         return;
     text_append_line(&word, result->status_word, TOLD_SHOWN);
     if (tell_once(&intake->words, text_string(&word)))
-        log_event(&event_unknown_status, LOG_TEXT("experiment", entry->ruling.experiment_id),
+        log_event(&event_unknown_status, LOG_TEXT("experiment", entry->assessment.experiment_id),
                   LOG_TEXT("file", entry->file->name), LOG_TEXT("status", text_string(&word)));
 }
 
@@ -220,9 +222,9 @@ static void tell_unknown_keys(struct intake *intake, const struct entry *entry)
 {
     CLEANUP_TEXT struct text keys = {0};
 
-    if (!entry->ruling.result || !entry->ruling.result->unknown)
+    if (!entry->assessment.result || !entry->assessment.result->unknown)
         return;
-    json_object_object_foreach(entry->ruling.result->unknown, key, value)
+    json_object_object_foreach(entry->assessment.result->unknown, key, value)
     {
         CLEANUP_TEXT struct text shown = {0};
 
@@ -232,7 +234,7 @@ static void tell_unknown_keys(struct intake *intake, const struct entry *entry)
             text_append_format(&keys, "%s%s", keys.length ? ", " : "", text_string(&shown));
     }
     if (keys.length)
-        log_event(&event_unknown_keys, LOG_TEXT("experiment", entry->ruling.experiment_id),
+        log_event(&event_unknown_keys, LOG_TEXT("experiment", entry->assessment.experiment_id),
                   LOG_TEXT("file", entry->file->name), LOG_TEXT("keys", text_string(&keys)));
 }
 
@@ -241,16 +243,16 @@ static void tell_delay(struct intake *intake, const struct entry *entry)
 {
     uint64_t now = uv_now(intake->loop);
 
-    if (entry->file->delayed_ms[entry->ruling.delay] > 0)
+    if (entry->file->delayed_ms[entry->assessment.delay] > 0)
         return;
-    if (entry->ruling.delay == SPOOL_DELAY_PATCH) {
-        log_event(&event_patch_awaited, LOG_TEXT("experiment", entry->ruling.experiment_id),
+    if (entry->assessment.delay == SPOOL_DELAY_PATCH) {
+        log_event(&event_patch_awaited, LOG_TEXT("experiment", entry->assessment.experiment_id),
                   LOG_TEXT("file", entry->file->name),
-                  LOG_TEXT("patch", entry->ruling.result->patch));
+                  LOG_TEXT("patch", entry->assessment.result->patch));
     } else if (now - intake->told_fault_ms >= 1000) {
         intake->told_fault_ms = now;
         log_event(&event_file_faulty, LOG_TEXT("file", entry->file->name),
-                  LOG_TEXT("reason", entry->ruling.reason));
+                  LOG_TEXT("reason", entry->assessment.reason));
     }
 }
 
@@ -263,10 +265,10 @@ static void put_off(struct intake *intake, struct entry *entry)
     uint64_t pause_ms = file->delayed_ms[SPOOL_DELAY_FAULT] / 4;
 
     tell_delay(intake, entry);
-    file->delay = entry->ruling.delay;
+    file->delay = entry->assessment.delay;
     file->again_ms = left_ms;
     if (file->delay == SPOOL_DELAY_PATCH) {
-        file->patch = memory_copy(entry->ruling.result->patch);
+        file->patch = memory_copy(entry->assessment.result->patch);
         intake->patient_until = uv_now(intake->loop) + left_ms;
         return;
     }
@@ -279,21 +281,21 @@ static void put_off(struct intake *intake, struct entry *entry)
 
 static void tell(struct intake *intake, const struct entry *entry)
 {
-    const struct ruling *ruling = &entry->ruling;
-    const struct result *result = ruling->result;
-    bool queued = ruling->decision == DECISION_QUEUED;
+    const struct assessment *assessment = &entry->assessment;
+    const struct result *result = assessment->result;
+    bool queued = assessment->decision == DECISION_QUEUED;
 
     if (entry->moved_before)
         return;
     tell_unknown_keys(intake, entry);
     tell_unknown_status(intake, entry);
     log_event(queued ? &event_result_queued : &event_result_decided,
-              LOG_TEXT("experiment", ruling->experiment_id),
+              LOG_TEXT("experiment", assessment->experiment_id),
               LOG_TEXT("metric", result ? result->metric : NULL),
-              LOG_NUMBER("before", ruling->answer.reference),
+              LOG_NUMBER("before", assessment->verdict.reference),
               LOG_NUMBER("after", result && result->after.count ? result->after.mean : NAN),
-              LOG_TEXT("decision", decision_name(ruling->decision)),
-              LOG_TEXT("reason", ruling->reason), LOG_TEXT("file", entry->file->name));
+              LOG_TEXT("decision", decision_name(assessment->decision)),
+              LOG_TEXT("reason", assessment->reason), LOG_TEXT("file", entry->file->name));
 }
 
 /* ---- moving ----------------------------------------------------------------------------------- */
@@ -489,7 +491,7 @@ static size_t on_take(void *data, struct spool_file *files, size_t count)
         }
     }
     for (size_t i = 0; i < count; i++)
-        ruling_clear(&entries[i].ruling);
+        assessment_clear(&entries[i].assessment);
     if (decided < 0)
         return 0;
     if (delayed < decided)

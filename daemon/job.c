@@ -6,7 +6,7 @@
 #include "daemon/document.h"
 #include "daemon/events.h"
 #include "daemon/lane.h"
-#include "daemon/repository/measured.h"
+#include "daemon/repository/source-commit.h"
 #include "daemon/steps.h"
 
 #include <inttypes.h>
@@ -40,13 +40,13 @@ bool job_early(const struct job *job)
 
 bool job_validating(const struct job *job)
 {
-    uint64_t ran = uv_now(job->workshop->loop) - job->step_began;
+    uint64_t ran = uv_now(job->services->loop) - job->step_began;
 
     if (job_undoing(job) || job->record.step != STEP_VALIDATE || job->waiting || job->parked)
         return false;
     /* After a fault: once the requirements must have answered, the command runs. */
     return (job->record.faulty_since_ms == 0 && !job->requires) ||
-           ran > job->workshop->config->forge.timeout_ms;
+           ran > job->services->config->forge.timeout_ms;
 }
 
 const char *job_step_name(const struct job *job)
@@ -58,12 +58,12 @@ const char *job_step_name(const struct job *job)
 
 const struct config_metric *job_metric(const struct job *job)
 {
-    return config_metric(job->workshop->config, job->row->metric);
+    return config_metric(job->services->config, job->row->metric);
 }
 
 void job_pause(struct job *job, uint64_t delay_ms, void (*callback)(void *data))
 {
-    job->operation = loop_after(job->workshop->loop, delay_ms, callback, job);
+    job->operation = loop_after(job->services->loop, delay_ms, callback, job);
 }
 
 /* Entered from the loop only: operations have ended by now, and callbacks have returned. */
@@ -85,7 +85,7 @@ static bool save(struct job *job)
 {
     struct error error;
 
-    if (store_save_job(job->workshop->store, &job->record, &error) == 0)
+    if (store_save_job(job->services->store, &job->record, &error) == 0)
         return true;
     log_event(&event_store_failed, LOG_TEXT("experiment", job->row->experiment_id),
               LOG_TEXT("reason", error.message));
@@ -97,14 +97,14 @@ static void note_step(struct job *job, const char *what, const char *reason)
 {
     struct error ignored;
 
-    (void)store_add_step(job->workshop->store, job->record.id, job_step_name(job), what,
+    (void)store_add_step(job->services->store, job->record.id, job_step_name(job), what,
                          job->record.attempt, reason, &ignored);
 }
 
-static void tally_try(struct job *job, enum tally_end end)
+static void count_try(struct job *job, enum counters_end end)
 {
-    tally_step(job->workshop->tally, job->record.step, job_undoing(job), end,
-               uv_now(job->workshop->loop) - job->step_began);
+    counters_step(job->services->counters, job->record.step, job_undoing(job), end,
+                  uv_now(job->services->loop) - job->step_began);
 }
 
 /* ---- trouble that may pass ---------------------------------------------------------------------- */
@@ -126,7 +126,7 @@ static void count_trying(struct job *job, uint64_t spent_ms)
 
 static bool tried_long_enough(const struct job *job)
 {
-    return job->record.tried_ms >= (int64_t)job->workshop->config->queue.retry_for_ms;
+    return job->record.tried_ms >= (int64_t)job->services->config->queue.retry_for_ms;
 }
 
 /* ---- how a step ends ---------------------------------------------------------------------------- */
@@ -143,7 +143,7 @@ static void begin_undo(struct job *job, const char *reason, enum decision outcom
     end_trouble(job);
     /* Not written: after a crash the step is tried again and fails again. */
     save(job);
-    job->workshop->progress(job->workshop->data);
+    job->services->progress(job->services->data);
     schedule(job, 0);
 }
 
@@ -151,7 +151,7 @@ static void begin_undo(struct job *job, const char *reason, enum decision outcom
 static void end_holds(struct job *job)
 {
     if (job->held)
-        health_mended(job->workshop->health);
+        health_mended(job->services->health);
     job->held = job->requires = job->source_failed = false;
     job->doubted = 0;
 }
@@ -170,12 +170,12 @@ void job_done(struct job *job)
     log_event(undoing ? &event_undo_ended : &event_step_ended,
               LOG_TEXT("experiment", job->row->experiment_id), LOG_TEXT("step", job_step_name(job)),
               LOG_INTEGER("attempt", job->record.attempt),
-              LOG_INTEGER("duration_ms", (int64_t)(uv_now(job->workshop->loop) - job->step_began)),
+              LOG_INTEGER("duration_ms", (int64_t)(uv_now(job->services->loop) - job->step_began)),
               LOG_TEXT("branch", job->record.step == STEP_BRANCH ? job->branch : NULL),
               LOG_NUMBER("pull", job->record.pull ? (double)job->record.pull : NAN),
               LOG_TEXT("url", job->record.step == STEP_PULL ? job_pull_url(job) : NULL));
     note_step(job, undoing ? "undone" : "end", NULL);
-    tally_try(job, TALLY_DONE);
+    count_try(job, COUNTERS_DONE);
     job->record.step += undoing ? -1 : 1;
     job->record.started = false;
     end_holds(job);
@@ -183,7 +183,7 @@ void job_done(struct job *job)
     end_trouble(job);
     /* Not written: the step is repeated after a crash, and finds itself done. */
     save(job);
-    job->workshop->progress(job->workshop->data);
+    job->services->progress(job->services->data);
     schedule(job, 0);
 }
 
@@ -207,7 +207,7 @@ void job_waits(struct job *job, const char *reason)
     job->requires = true;
     end_trouble(job);
     note_step(job, "later", reason);
-    tally_try(job, TALLY_LATER);
+    count_try(job, COUNTERS_LATER);
     wait_and_try_again(job, reason, -1);
 }
 
@@ -230,14 +230,14 @@ void job_later(struct job *job, const struct error *error, int64_t retry_after_m
     job->operation = NULL;
     if (job->undo_busy) {
         job->undo_busy = false;
-        job->workshop->undo_rests(job->workshop->data);
+        job->services->undo_rests(job->services->data);
     }
     note_step(job, "later", error->message);
-    tally_try(job, TALLY_LATER);
+    count_try(job, COUNTERS_LATER);
     if (needs_forge(job))
-        health_suspect(job->workshop->health, retry_after_ms);
+        health_suspect(job->services->health, retry_after_ms);
     again = job->record.faulty_since_ms != 0;
-    count_trying(job, uv_now(job->workshop->loop) - job->step_began);
+    count_trying(job, uv_now(job->services->loop) - job->step_began);
     if (!job_undoing(job) && again && tried_long_enough(job)) {
         last.kind = ERROR_PERMANENT;
         error_wrap(&last, "tried in vain for queue.retry_for");
@@ -252,10 +252,10 @@ void job_failed_itself(struct job *job, const struct error *error)
     job->operation = NULL;
     log_event(&event_step_failed, LOG_TEXT("experiment", job->row->experiment_id),
               LOG_TEXT("step", job_step_name(job)), LOG_INTEGER("attempt", job->record.attempt),
-              LOG_INTEGER("duration_ms", (int64_t)(uv_now(job->workshop->loop) - job->step_began)),
+              LOG_INTEGER("duration_ms", (int64_t)(uv_now(job->services->loop) - job->step_began)),
               LOG_TEXT("reason", error->message));
     note_step(job, "failed", error->message);
-    tally_try(job, TALLY_FAILED);
+    count_try(job, COUNTERS_FAILED);
     end_holds(job);
     begin_undo(job, error->message, DECISION_FAILED);
 }
@@ -269,10 +269,10 @@ static void doubt(struct job *job, const struct error *error, bool holds)
     job->doubt = memory_new(sizeof(*job->doubt));
     *job->doubt = *error;
     job->doubt_holds = holds;
-    if (health_state(job->workshop->health) == HEALTH_REFUSED)
+    if (health_state(job->services->health) == HEALTH_REFUSED)
         job_conclude(job); /* it is known already */
     else
-        health_ask(job->workshop->health);
+        health_ask(job->services->health);
 }
 
 /* Whether its step needs nothing but the forge. */
@@ -291,13 +291,13 @@ void job_failed(struct job *job, const struct error *error)
         doubt(job, error, error->installation && is_at_forge(job));
 }
 
-void job_forge_failed(struct job *job, const struct forge_answer *answer, const struct error *error)
+void job_forge_failed(struct job *job, const struct forge_reply *reply, const struct error *error)
 {
-    if (answer->unauthorized || error->kind == ERROR_TRANSIENT)
-        job->workshop->tally->forge_errors++;
+    if (reply->unauthorized || error->kind == ERROR_TRANSIENT)
+        job->services->counters->forge_errors++;
     if (error->kind == ERROR_TRANSIENT)
-        job_later(job, error, answer->retry_after_ms);
-    else if (!job_undoing(job) && (answer->unauthorized || answer->installation))
+        job_later(job, error, reply->retry_after_ms);
+    else if (!job_undoing(job) && (reply->unauthorized || reply->installation))
         doubt(job, error, true);
     else
         job_failed(job, error);
@@ -310,13 +310,13 @@ static void keep_step(struct job *job, const char *reason)
               LOG_TEXT("step", job_step_name(job)), LOG_INTEGER("attempt", job->record.attempt),
               LOG_TEXT("reason", reason));
     note_step(job, "later", reason);
-    tally_try(job, TALLY_LATER);
+    count_try(job, COUNTERS_LATER);
     end_trouble(job);
 }
 
 static bool met_held_source(struct job *job)
 {
-    if (job->record.step != STEP_COMPOSE || !health_sources_held(job->workshop->health))
+    if (job->record.step != STEP_COMPOSE || !health_sources_held(job->services->health))
         return false;
     job->source_failed = true;
     return job->source_failed = job_needs_held_source(job);
@@ -324,7 +324,7 @@ static bool met_held_source(struct job *job)
 
 void job_conclude(struct job *job)
 {
-    struct health *health = job->workshop->health;
+    struct health *health = job->services->health;
     CLEANUP_FREE struct error *why = NULL;
 
     if (!job->doubt || health_state(health) == HEALTH_UNKNOWN ||
@@ -366,7 +366,7 @@ bool job_save(struct job *job)
 {
     struct error error;
 
-    if (store_save_job(job->workshop->store, &job->record, &error) == 0)
+    if (store_save_job(job->services->store, &job->record, &error) == 0)
         return true;
     job_later(job, &error, -1);
     return false;
@@ -384,44 +384,44 @@ void job_settled_by_person(struct job *job, enum pull_state state)
 /* ---- the last judgements, before the branch moves and before the pull request is opened --------- */
 
 /* What was written for the old reference goes in the same moment: it must not be found again. */
-static void rewind_to_compose(struct job *job, const struct gate_answer *answer)
+static void rewind_to_compose(struct job *job, const struct gate_verdict *verdict)
 {
     struct store_job before = job->record;
     struct error error;
 
-    job->record.reference = answer->reference;
+    job->record.reference = verdict->reference;
     job->record.step = STEP_COMPOSE;
     job->record.attempt = 0;
-    if (store_rewind_job(job->workshop->store, &job->record, &error) < 0) {
+    if (store_rewind_job(job->services->store, &job->record, &error) < 0) {
         job->record = before;
         job_later(job, &error, -1);
         return;
     }
     log_event(&event_job_rewound, LOG_TEXT("experiment", job->row->experiment_id),
-              LOG_NUMBER("before", answer->reference), LOG_TEXT("reason", answer->reason));
-    job->answer = *answer;
+              LOG_NUMBER("before", verdict->reference), LOG_TEXT("reason", verdict->reason));
+    job->verdict = *verdict;
     job->documented = false;
     schedule(job, 0);
 }
 
 /* The pull request shows the right reference. The commit says nothing of it: its verdict holds. After a
  * restart what validation found is known no more, and is to be found again. */
-static bool show(struct job *job, const struct gate_answer *answer)
+static bool show(struct job *job, const struct gate_verdict *verdict)
 {
     double before = job->record.reference;
     /* After a restart the reference alone is known. */
-    bool same = answer->reference == before &&
-                (!job->command || answer->threshold == job->answer.threshold);
+    bool same = verdict->reference == before &&
+                (!job->command || verdict->threshold == job->verdict.threshold);
     struct error error;
 
-    job->answer = *answer;
+    job->verdict = *verdict;
     if (same && job->documented)
         return true;
     if (!job->command) {
-        rewind_to_compose(job, answer);
+        rewind_to_compose(job, verdict);
         return false;
     }
-    job->record.reference = answer->reference;
+    job->record.reference = verdict->reference;
     if (document_write(job, &error) == 0)
         return true;
     job->record.reference = before;
@@ -429,24 +429,24 @@ static bool show(struct job *job, const struct gate_answer *answer)
     return false;
 }
 
-static void turn_down(struct job *job, const struct gate_answer *answer,
+static void turn_down(struct job *job, const struct gate_verdict *verdict,
                       const struct store_frontier *frontier)
 {
-    if (answer->verdict == GATE_NOT_IMPROVED)
+    if (verdict->outcome == GATE_NOT_IMPROVED)
         job->record.turned_down_by = frontier->result;
-    job->record.reference = answer->reference;
-    begin_undo(job, answer->reason,
-               lane_decision(job->row, frontier, answer, job->workshop->config->queue.order));
+    job->record.reference = verdict->reference;
+    begin_undo(job, verdict->reason,
+               lane_decision(job->row, frontier, verdict, job->services->config->queue.order));
 }
 
 /* Whether everything that arrived earlier has settled, the result is still better, and the pull request
  * will show the right reference. If not, the job was sent elsewhere, or parked. */
 static bool admit(struct job *job)
 {
-    struct workshop *workshop = job->workshop;
+    struct services *services = job->services;
     const struct config_metric *metric = job_metric(job);
     struct store_frontier frontier;
-    struct gate_answer answer;
+    struct gate_verdict verdict;
     struct error error;
     bool may;
 
@@ -456,8 +456,8 @@ static bool admit(struct job *job)
         begin_undo(job, "its metric is not configured any more", DECISION_FAILED);
         return false;
     }
-    if (workshop->may_settle(workshop->data, job, &may, &error) < 0 ||
-        store_frontier(workshop->store, metric, job->row->scope, &frontier, &error) < 0) {
+    if (services->may_settle(services->data, job, &may, &error) < 0 ||
+        store_frontier(services->store, metric, job->row->scope, &frontier, &error) < 0) {
         job_later(job, &error, -1);
         return false;
     }
@@ -465,19 +465,19 @@ static bool admit(struct job *job)
         job->parked = job->waits_for_turn = true;
         return false;
     }
-    answer = lane_judge(metric, job->row, (struct gate_frontier){frontier.known, frontier.value});
-    if (answer.verdict != GATE_IMPROVED) {
-        turn_down(job, &answer, &frontier);
+    verdict = lane_judge(metric, job->row, (struct gate_frontier){frontier.known, frontier.value});
+    if (verdict.outcome != GATE_IMPROVED) {
+        turn_down(job, &verdict, &frontier);
         return false;
     }
-    return show(job, &answer);
+    return show(job, &verdict);
 }
 
 /* ---- how a job ends ----------------------------------------------------------------------------- */
 
 static void end(struct job *job, enum decision decision, const char *reason)
 {
-    struct workshop *workshop = job->workshop;
+    struct services *services = job->services;
     bool failed = decision == DECISION_FAILED;
     CLEANUP_FREE char *full = failed ? memory_format("%s: %s", job->record.failed_step, reason)
                                      : memory_copy(reason);
@@ -492,14 +492,14 @@ static void end(struct job *job, enum decision decision, const char *reason)
     struct error error;
 
     /* First, as nobody does it once the job is over in the store. */
-    repository_forget(workshop->repository, job->branch);
-    if (store_end_job(workshop->store, &job->record, &verdict, &error) < 0) {
+    repository_forget(services->repository, job->branch);
+    if (store_end_job(services->store, &job->record, &verdict, &error) < 0) {
         log_event(&event_store_failed, LOG_TEXT("experiment", job->row->experiment_id),
                   LOG_TEXT("reason", error.message));
         schedule(job, backoff_ms(++job->record.attempt));
         return;
     }
-    tally_job(workshop->tally, decision, failed ? job->record.failed_step : NULL);
+    counters_job(services->counters, decision, failed ? job->record.failed_step : NULL);
     log_event(&event_result_decided, LOG_TEXT("experiment", job->row->experiment_id),
               LOG_TEXT("metric", job->row->metric), LOG_NUMBER("before", job->record.reference),
               LOG_NUMBER("after", job->row->after), LOG_TEXT("decision", decision_name(decision)),
@@ -509,7 +509,7 @@ static void end(struct job *job, enum decision decision, const char *reason)
                                      : NAN),
               LOG_TEXT("url", decision == DECISION_PROMOTED ? job_pull_url(job) : NULL),
               LOG_TEXT("branch", job->branch), LOG_TEXT("reason", *reason ? reason : NULL));
-    workshop->over(workshop->data, job);
+    services->over(services->data, job);
 }
 
 /* Closed or merged by a person while the job ran: promoted first, and then that counts (the queue
@@ -525,7 +525,7 @@ static void end_promoted(struct job *job)
  * forge refuses, which is for somebody to mend. */
 static void stop_waiting(struct job *job)
 {
-    uint64_t waited = uv_now(job->workshop->loop) - job->parked_at;
+    uint64_t waited = uv_now(job->services->loop) - job->parked_at;
     uint64_t pause = job->pause_ms;
 
     job->parked = false;
@@ -533,7 +533,7 @@ static void stop_waiting(struct job *job)
     job->waits_for_turn = false;
     job->pause_ms = 0;
     operation_clear(&job->operation);
-    if (pause == 0 || health_state(job->workshop->health) == HEALTH_REFUSED)
+    if (pause == 0 || health_state(job->services->health) == HEALTH_REFUSED)
         return;
     count_trying(job, waited < pause ? waited : pause);
     save(job);
@@ -548,22 +548,22 @@ static void on_waited(void *data)
 
     job->operation = NULL;
     stop_waiting(job);
-    if (!tried_long_enough(job) || health_state(job->workshop->health) != HEALTH_DOWN) {
+    if (!tried_long_enough(job) || health_state(job->services->health) != HEALTH_DOWN) {
         park(job);
         return;
     }
     error_set(&error, ERROR_PERMANENT, "tried in vain for queue.retry_for: %s",
-              health_reason(job->workshop->health));
+              health_reason(job->services->health));
     job_failed_itself(job, &error);
 }
 
 /* Waits for the forge. A job that met a fault itself does not wait for ever, unless for a person. */
 static void park(struct job *job)
 {
-    int64_t left = (int64_t)job->workshop->config->queue.retry_for_ms - job->record.tried_ms;
+    int64_t left = (int64_t)job->services->config->queue.retry_for_ms - job->record.tried_ms;
 
     job->parked = true;
-    job->parked_at = uv_now(job->workshop->loop);
+    job->parked_at = uv_now(job->services->loop);
     if (job_undoing(job) || job->record.faulty_since_ms == 0)
         return;
     job->pause_ms = left < PARK_LEAST_MS  ? PARK_LEAST_MS
@@ -597,7 +597,7 @@ static void begin_step(struct job *job)
 /* An undo is done wherever the forge lets it. */
 static bool may_call_forge(const struct job *job)
 {
-    const struct health *health = job->workshop->health;
+    const struct health *health = job->services->health;
 
     return job_undoing(job) ? health_forge_usable(health) : health_state(health) == HEALTH_WELL;
 }
@@ -605,26 +605,26 @@ static bool may_call_forge(const struct job *job)
 /* Whether others went before it while it stood aside, so that nothing of it needs to begin. */
 static bool overtaken(struct job *job)
 {
-    struct workshop *workshop = job->workshop;
+    struct services *services = job->services;
     const struct config_metric *metric = job_metric(job);
     struct store_frontier frontier;
-    struct gate_answer answer;
+    struct gate_verdict verdict;
     struct error error;
 
     if (!metric)
         return false;
-    if (store_frontier(workshop->store, metric, job->row->scope, &frontier, &error) < 0) {
+    if (store_frontier(services->store, metric, job->row->scope, &frontier, &error) < 0) {
         job_later(job, &error, -1);
         return true;
     }
-    answer = lane_judge(metric, job->row, (struct gate_frontier){frontier.known, frontier.value});
+    verdict = lane_judge(metric, job->row, (struct gate_frontier){frontier.known, frontier.value});
     job->stepped_aside = false;
-    if (answer.verdict == GATE_IMPROVED) {
-        job->record.reference = answer.reference;
-        job->answer = answer;
+    if (verdict.outcome == GATE_IMPROVED) {
+        job->record.reference = verdict.reference;
+        job->verdict = verdict;
         return false;
     }
-    turn_down(job, &answer, &frontier);
+    turn_down(job, &verdict, &frontier);
     return true;
 }
 
@@ -632,16 +632,16 @@ static bool overtaken(struct job *job)
  * bad; the others are looked through first. */
 bool job_needs_held_source(struct job *job)
 {
-    const struct config_list *sources = &job->workshop->config->sources;
-    const struct health *health = job->workshop->health;
+    const struct config_list *sources = &job->services->config->sources;
+    const struct health *health = job->services->health;
     size_t meant = 0, held = 0;
     struct error ignored;
 
-    if (!job_early(job) || !health_sources_held(health) || document_load(job, &ignored) < 0 ||
+    if (!job_early(job) || !health_sources_held(health) || job_load_result(job, &ignored) < 0 ||
         job->result->change != RESULT_CHANGE_COMMIT)
         return false;
     for (size_t i = 0; i < sources->count; i++) {
-        if (!measured_is_meant(sources->items[i], job->result->repository))
+        if (!source_commit_is_meant(sources->items[i], job->result->repository))
             continue;
         meant++;
         held += health_source_held(health, i);
@@ -652,7 +652,7 @@ bool job_needs_held_source(struct job *job)
 static void run(void *data)
 {
     struct job *job = data;
-    struct workshop *workshop = job->workshop;
+    struct services *services = job->services;
     bool undoing = job_undoing(job);
 
     if (job->settled || (!undoing && job->record.step == STEP_COUNT)) {
@@ -669,16 +669,16 @@ static void run(void *data)
         park(job);
         return;
     }
-    if (undoing && !workshop->may_undo(workshop->data)) {
+    if (undoing && !services->may_undo(services->data)) {
         job->parked = job->crowded = true;
         return;
     }
     if (!undoing && job_needs_held_source(job)) {
         job_stand_aside(job);
-        workshop->progress(workshop->data);
+        services->progress(services->data);
         return;
     }
-    job->step_began = uv_now(workshop->loop);
+    job->step_began = uv_now(services->loop);
     if (!undoing && job->record.step == STEP_BRANCH && job->stepped_aside && overtaken(job))
         return;
     if (!undoing && job->record.step >= STEP_PUSH && !job_opening(job) && !admit(job))
@@ -710,27 +710,27 @@ void job_stop(struct job *job)
 
 /* ---- life --------------------------------------------------------------------------------------- */
 
-static struct job *make(struct workshop *workshop, struct store_result *row)
+static struct job *make(struct services *services, struct store_result *row)
 {
     struct job *job = memory_new(sizeof(*job));
 
-    job->workshop = workshop;
+    job->services = services;
     job->row = row;
-    job->branch = memory_format("%s%s", workshop->config->forge.branch_prefix, row->experiment_id);
-    job->step_began = uv_now(workshop->loop);
+    job->branch = memory_format("%s%s", services->config->forge.branch_prefix, row->experiment_id);
+    job->step_began = uv_now(services->loop);
     return job;
 }
 
-int job_new(struct job **job, struct workshop *workshop, struct store_result *row,
-            const struct gate_answer *answer, struct error *error)
+int job_new(struct job **job, struct services *services, struct store_result *row,
+            const struct gate_verdict *verdict, struct error *error)
 {
-    struct job *made = make(workshop, row);
+    struct job *made = make(services, row);
 
-    made->answer = *answer;
+    made->verdict = *verdict;
     made->record.result = row->id;
-    made->record.reference = answer->reference;
+    made->record.reference = verdict->reference;
     made->record.outcome = DECISION_FAILED;
-    if (store_add_job(workshop->store, &made->record, error) < 0) {
+    if (store_add_job(services->store, &made->record, error) < 0) {
         made->row = NULL;
         job_free(made);
         return -1;
@@ -751,23 +751,23 @@ static void choose_step(struct job *job)
     if (job_undoing(job) || job->record.step < STEP_COMPOSE || job_opening(job))
         return;
     job->documented = job->record.step >= STEP_PUSH &&
-                      store_get_document(job->workshop->store, job->record.id, &title, &body,
+                      store_get_document(job->services->store, job->record.id, &title, &body,
                                          &ignored) == 0 &&
                       title;
     if (!job->documented)
         job->record.step = STEP_COMPOSE;
 }
 
-void job_resume(struct job **job, struct workshop *workshop, struct store_result *row,
+void job_resume(struct job **job, struct services *services, struct store_result *row,
                 const struct store_job *record)
 {
-    struct job *made = make(workshop, row);
+    struct job *made = make(services, row);
 
     made->record = *record;
     made->record.reason = memory_copy(record->reason);
     made->record.failed_step = memory_copy(record->failed_step);
     made->record.attempt = 0;
-    made->answer.reference = record->reference;
+    made->verdict.reference = record->reference;
     choose_step(made);
     log_event(&event_job_resumed, LOG_TEXT("experiment", row->experiment_id),
               LOG_TEXT("step", job_step_name(made)),

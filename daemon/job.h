@@ -13,12 +13,12 @@
 
 #include "common/error.h"
 #include "common/operation.h"
+#include "daemon/counters.h"
 #include "daemon/forge.h"
 #include "daemon/gate.h"
 #include "daemon/health.h"
 #include "daemon/repository.h"
 #include "daemon/result.h"
-#include "daemon/status/tally.h"
 #include "daemon/store.h"
 #include "daemon/validation.h"
 
@@ -29,7 +29,7 @@
 struct job;
 
 /* What jobs work with, and what they ask of the queue that owns them. */
-struct workshop {
+struct services {
     uv_loop_t *loop;
     const struct config *config;
     struct store *store;
@@ -37,7 +37,7 @@ struct workshop {
     struct repository *repository;
     struct validation *validation;
     struct health *health;
-    struct tally *tally;
+    struct counters *counters;
     const char *host;
 
     /* Whether it is the job's turn to be settled: all of the lane that arrived earlier were, and no
@@ -55,7 +55,7 @@ struct workshop {
 };
 
 struct job {
-    struct workshop *workshop;
+    struct services *services;
     struct store_job record;  /* what survives a crash */
     struct store_result *row; /* the result's row */
     char *branch;
@@ -64,7 +64,7 @@ struct job {
     bool waits_for_turn; /* parked until others of its lane have settled */
     bool crowded;        /* parked until fewer others are being undone */
     bool undo_busy;      /* a step of it is being undone just now */
-    bool aside;          /* parked, as its source is held or hands are few: others go before it */
+    bool aside;          /* parked, as its source is held or slots are few: others go before it */
     bool stepped_aside;  /* once was, so that others may have overtaken it */
     bool source_failed;  /* what was held was a source, found out when composing */
     bool requires;       /* something of validation.requires did not answer */
@@ -88,7 +88,7 @@ struct job {
     struct result *result;
     char *patch;
     size_t patch_length;
-    struct gate_answer answer;
+    struct gate_verdict verdict;
     struct repository_change change; /* a copy of its own */
     char *command;
     char *output;
@@ -100,11 +100,11 @@ struct job {
 
 /* Starts a new job for a queued result; `row` is taken over. Fails if it cannot be written down: the
  * caller still owns the row then. Nothing of it runs before the loop does. */
-int job_new(struct job **job, struct workshop *workshop, struct store_result *row,
-            const struct gate_answer *answer, struct error *error);
+int job_new(struct job **job, struct services *services, struct store_result *row,
+            const struct gate_verdict *verdict, struct error *error);
 
 /* Takes a job up again after a restart; `row` is taken over, `record` copied. */
-void job_resume(struct job **job, struct workshop *workshop, struct store_result *row,
+void job_resume(struct job **job, struct services *services, struct store_result *row,
                 const struct store_job *record);
 
 /* Frees a job and ends what is under way, leaving it resumable. NULL-safe. */
@@ -162,8 +162,7 @@ void job_waits(struct job *job, const char *reason);
 void job_later(struct job *job, const struct error *error, int64_t retry_after_ms);
 
 /* Sorts a forge's refusal into the above, and tells the health of the forge about it. */
-void job_forge_failed(struct job *job, const struct forge_answer *answer,
-                      const struct error *error);
+void job_forge_failed(struct job *job, const struct forge_reply *reply, const struct error *error);
 
 /* The step, or its undo, ended as its one call did: a callback for that call. `data` is the job,
  * `error` NULL where all went well. */

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-struct gate_answer lane_judge(const struct config_metric *metric, const struct store_result *row,
-                              struct gate_frontier frontier)
+struct gate_verdict lane_judge(const struct config_metric *metric, const struct store_result *row,
+                               struct gate_frontier frontier)
 {
     struct result result = {
         .after = {.count = !isnan(row->after), .mean = row->after},
@@ -34,9 +34,9 @@ bool lane_before(const struct store_result *a, const struct store_result *b)
 
 static enum decision turned_down(const struct store_result *row,
                                  const struct store_frontier *frontier,
-                                 const struct gate_answer *answer, enum queue_order order)
+                                 const struct gate_verdict *verdict, enum queue_order order)
 {
-    bool overtaken = answer->source == GATE_SOURCE_FRONTIER && frontier->result != 0 &&
+    bool overtaken = verdict->source == GATE_SOURCE_FRONTIER && frontier->result != 0 &&
                      (order == QUEUE_ORDER_BEST ||
                       arrived_before(row->modified_ns, row->file_name, row->id,
                                      frontier->modified_ns, frontier->file_name, frontier->result));
@@ -45,13 +45,13 @@ static enum decision turned_down(const struct store_result *row,
 }
 
 enum decision lane_decision(const struct store_result *row, const struct store_frontier *frontier,
-                            const struct gate_answer *answer, enum queue_order order)
+                            const struct gate_verdict *verdict, enum queue_order order)
 {
-    switch (answer->verdict) {
+    switch (verdict->outcome) {
     case GATE_IMPROVED:
         return DECISION_QUEUED;
     case GATE_NOT_IMPROVED:
-        return turned_down(row, frontier, answer, order);
+        return turned_down(row, frontier, verdict, order);
     case GATE_BASELINE:
         return DECISION_BASELINE;
     case GATE_CRASHED:

@@ -14,8 +14,8 @@
 #include <stdbool.h>
 
 /* Judges a stored result against a frontier. */
-struct gate_answer lane_judge(const struct config_metric *metric, const struct store_result *row,
-                              struct gate_frontier frontier);
+struct gate_verdict lane_judge(const struct config_metric *metric, const struct store_result *row,
+                               struct gate_frontier frontier);
 
 /* Whether `a` arrived before `b`: modification time of its file, then name, then intake. */
 bool lane_before(const struct store_result *a, const struct store_result *b);
@@ -25,4 +25,4 @@ bool lane_before(const struct store_result *a, const struct store_result *b);
  * frontier; `superseded` if that was preferred to it, as the better of the two or as the one that
  * arrived later. */
 enum decision lane_decision(const struct store_result *row, const struct store_frontier *frontier,
-                            const struct gate_answer *answer, enum queue_order order);
+                            const struct gate_verdict *verdict, enum queue_order order);

@@ -21,7 +21,7 @@
 #include "daemon/installation.h"
 #include "daemon/repository.h"
 #include "daemon/status.h"
-#include "daemon/status/bulletin.h"
+#include "daemon/status/status-file.h"
 #include "daemon/store.h"
 #include "daemon/winnowd.h"
 
@@ -190,12 +190,12 @@ static int print_status(const struct config *config, bool json)
     CLEANUP(store_freep) struct store *store = NULL;
     CLEANUP(status_freep) struct status *status = NULL;
     CLEANUP_TEXT struct text text = {0};
-    struct bulletin bulletin;
+    struct status_file status_file;
     struct error error;
 
-    bulletin_read(&bulletin, config->state);
+    status_file_read(&status_file, config->state);
     if (open_store(&store, config, &error) < 0 ||
-        status_read(&status, store, config, &bulletin, &error) < 0) {
+        status_read(&status, store, config, &status_file, &error) < 0) {
         fprintf(stderr, "winnowd: %s\n", error.message);
         return EX_IOERR;
     }

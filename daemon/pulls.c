@@ -16,7 +16,7 @@
 
 struct pulls {
     uv_loop_t *loop;
-    struct workshop *workshop;
+    struct services *services;
     void (*changed)(void *data);
     void *data;
     struct operation *timer;
@@ -58,12 +58,12 @@ static void end_round(struct pulls *pulls, bool complete)
     struct error error;
 
     clear_round(pulls);
-    if (complete && store_set_looking(pulls->workshop->store, &pulls->reached, &error) < 0)
+    if (complete && store_set_looking(pulls->services->store, &pulls->reached, &error) < 0)
         log_event(&event_store_failed, LOG_TEXT("reason", error.message)); /* seen once more */
     pulls->looked |= complete;
     pulls->tried = true;
-    if (!pulls->timer && pulls->workshop->config->forge.poll_ms)
-        pulls->timer = loop_after(pulls->loop, pulls->workshop->config->forge.poll_ms, on_timer,
+    if (!pulls->timer && pulls->services->config->forge.poll_ms)
+        pulls->timer = loop_after(pulls->loop, pulls->services->config->forge.poll_ms, on_timer,
                                   pulls);
     pulls->changed(pulls->data);
 }
@@ -86,7 +86,7 @@ static void tell_settled(struct pulls *pulls)
 static void settle_some(void *data)
 {
     struct pulls *pulls = data;
-    struct store *store = pulls->workshop->store;
+    struct store *store = pulls->services->store;
     struct store_settling *settling = &pulls->settling;
     struct error error;
 
@@ -117,7 +117,7 @@ void pulls_settle(struct pulls *pulls, int64_t result, const char *experiment_id
 {
     struct error error;
 
-    if (store_settle_pull(pulls->workshop->store, result, state, &error) < 0) {
+    if (store_settle_pull(pulls->services->store, result, state, &error) < 0) {
         log_event(&event_store_failed, LOG_TEXT("experiment", experiment_id),
                   LOG_TEXT("reason", error.message)); /* the next round finds it again */
         return;
@@ -147,14 +147,14 @@ static void note_mergeable(const struct pulls *pulls, const struct store_pull *k
     struct error ignored;
 
     if (pull->state == PULL_OPEN)
-        (void)store_set_mergeable(pulls->workshop->store, known->result, pull->mergeable, &ignored);
+        (void)store_set_mergeable(pulls->services->store, known->result, pull->mergeable, &ignored);
 }
 
 /* A number alone proves nothing: the repository may be another one by now. */
 static bool is_of(const struct pulls *pulls, const struct forge_pull *pull,
                   const struct store_pull *known)
 {
-    CLEANUP_FREE char *branch = memory_format("%s%s", pulls->workshop->config->forge.branch_prefix,
+    CLEANUP_FREE char *branch = memory_format("%s%s", pulls->services->config->forge.branch_prefix,
                                               known->experiment_id);
     CLEANUP_FREE char *marker = description_marker(known->experiment_id, known->digest);
 
@@ -163,13 +163,13 @@ static bool is_of(const struct pulls *pulls, const struct forge_pull *pull,
 }
 
 /* It would be the same for the others: the next round looks at all of them. */
-static void give_up_round(struct pulls *pulls, const struct forge_answer *answer)
+static void give_up_round(struct pulls *pulls, const struct forge_reply *reply)
 {
-    health_suspect(pulls->workshop->health, answer->retry_after_ms);
+    health_suspect(pulls->services->health, reply->retry_after_ms);
     end_round(pulls, false);
 }
 
-static void on_looked(void *data, const struct forge_answer *answer, const struct error *error)
+static void on_looked(void *data, const struct forge_reply *reply, const struct error *error)
 {
     struct pulls *pulls = data;
     const struct store_pull *known = &pulls->each[pulls->at];
@@ -177,12 +177,12 @@ static void on_looked(void *data, const struct forge_answer *answer, const struc
 
     pulls->call = NULL;
     if (error)
-        pulls->workshop->tally->forge_errors++;
-    if (error && !answer->this_only && (error->kind == ERROR_TRANSIENT || answer->unauthorized)) {
-        give_up_round(pulls, answer);
+        pulls->services->counters->forge_errors++;
+    if (error && !reply->this_only && (error->kind == ERROR_TRANSIENT || reply->unauthorized)) {
+        give_up_round(pulls, reply);
         return;
     }
-    if (error && answer->gone && known->state == PULL_OPEN) {
+    if (error && reply->gone && known->state == PULL_OPEN) {
         log_event(&event_pull_gone, LOG_TEXT("experiment", known->experiment_id),
                   LOG_INTEGER("pull", known->number), LOG_TEXT("reason", error->message));
         follow(pulls, known, PULL_CLOSED);
@@ -190,18 +190,18 @@ static void on_looked(void *data, const struct forge_answer *answer, const struc
         log_event(&event_pull_unknown, LOG_TEXT("experiment", known->experiment_id),
                   LOG_INTEGER("pull", known->number), LOG_TEXT("reason", error->message));
     } else if (!error) {
-        follow(pulls, known, answer->pulls[0].state);
-        note_mergeable(pulls, known, &answer->pulls[0]);
+        follow(pulls, known, reply->pulls[0].state);
+        note_mergeable(pulls, known, &reply->pulls[0]);
     }
     /* Where this cannot be written it is looked at once more. */
-    (void)store_set_pull_looked(pulls->workshop->store, known->result, &ignored);
+    (void)store_set_pull_looked(pulls->services->store, known->result, &ignored);
     pulls->at++;
     look_at_next(pulls);
 }
 
 static void look_at_next(struct pulls *pulls)
 {
-    struct forge *forge = pulls->workshop->forge;
+    struct forge *forge = pulls->services->forge;
 
     if (pulls->at == pulls->count)
         end_round(pulls, true);
@@ -226,13 +226,13 @@ static int collect_each(struct pulls *pulls, struct error *error)
     int64_t now = clock_now_ms();
     enum store_pulls which = STORE_PULLS_NEW;
 
-    if (pulls->workshop->forge->looks_cost_nothing)
+    if (pulls->services->forge->looks_cost_nothing)
         which = STORE_PULLS_OPEN;
     if (now - pulls->looking.looked_ms >= DAY_MS || now < pulls->looking.looked_ms) {
         which = pulls->looking.changed_ms == 0 ? STORE_PULLS_UNMERGED : STORE_PULLS_OPEN;
         pulls->reached.looked_ms = now;
     }
-    return store_each_pull(pulls->workshop->store, which, collect, pulls, error);
+    return store_each_pull(pulls->services->store, which, collect, pulls, error);
 }
 
 static void look_at_each(struct pulls *pulls)
@@ -249,15 +249,15 @@ static void look_at_each(struct pulls *pulls)
 
 /* Takes what a page tells. Returns whether the next one may tell of something that changed since the last
  * round; -1: the store failed. */
-static int take_page(struct pulls *pulls, const struct forge_answer *answer, struct error *error)
+static int take_page(struct pulls *pulls, const struct forge_reply *reply, struct error *error)
 {
     int64_t oldest = INT64_MAX;
 
-    for (size_t i = 0; i < answer->pull_count; i++) {
-        const struct forge_pull *pull = &answer->pulls[i];
+    for (size_t i = 0; i < reply->pull_count; i++) {
+        const struct forge_pull *pull = &reply->pulls[i];
         struct store_pull known;
 
-        if (store_find_pull(pulls->workshop->store, pull->number, &known, error) < 0)
+        if (store_find_pull(pulls->services->store, pull->number, &known, error) < 0)
             return -1;
         if (known.result && is_of(pulls, pull, &known)) {
             follow(pulls, &known, pull->state);
@@ -268,15 +268,15 @@ static int take_page(struct pulls *pulls, const struct forge_answer *answer, str
         if (pulls->page == 1 && pull->changed_ms > pulls->reached.changed_ms)
             pulls->reached.changed_ms = pull->changed_ms;
     }
-    return answer->more && pulls->looking.changed_ms > 0 && oldest >= pulls->looking.changed_ms;
+    return reply->more && pulls->looking.changed_ms > 0 && oldest >= pulls->looking.changed_ms;
 }
 
 /* What is refused to this list alone is no matter of the forge's health. */
-static void tell_unknown(struct pulls *pulls, const struct forge_answer *answer,
+static void tell_unknown(struct pulls *pulls, const struct forge_reply *reply,
                          const struct error *error)
 {
-    if (error->kind == ERROR_TRANSIENT || answer->unauthorized) {
-        give_up_round(pulls, answer);
+    if (error->kind == ERROR_TRANSIENT || reply->unauthorized) {
+        give_up_round(pulls, reply);
         return;
     }
     log_event(&event_pull_unknown, LOG_TEXT("reason", error->message));
@@ -285,7 +285,7 @@ static void tell_unknown(struct pulls *pulls, const struct forge_answer *answer,
 
 static void list_next(struct pulls *pulls);
 
-static void on_listed(void *data, const struct forge_answer *answer, const struct error *error)
+static void on_listed(void *data, const struct forge_reply *reply, const struct error *error)
 {
     struct pulls *pulls = data;
     struct error failed;
@@ -293,11 +293,11 @@ static void on_listed(void *data, const struct forge_answer *answer, const struc
 
     pulls->call = NULL;
     if (error) {
-        pulls->workshop->tally->forge_errors++;
-        tell_unknown(pulls, answer, error);
+        pulls->services->counters->forge_errors++;
+        tell_unknown(pulls, reply, error);
         return;
     }
-    more = take_page(pulls, answer, &failed);
+    more = take_page(pulls, reply, &failed);
     if (more < 0) {
         log_event(&event_store_failed, LOG_TEXT("reason", failed.message));
         end_round(pulls, false);
@@ -310,18 +310,18 @@ static void on_listed(void *data, const struct forge_answer *answer, const struc
 
 static void list_next(struct pulls *pulls)
 {
-    struct forge *forge = pulls->workshop->forge;
+    struct forge *forge = pulls->services->forge;
 
     pulls->call = forge->functions->list_changed(forge, ++pulls->page, on_listed, pulls);
 }
 
 void pulls_look(struct pulls *pulls)
 {
-    struct store *store = pulls->workshop->store;
+    struct store *store = pulls->services->store;
     struct error error;
     bool any;
 
-    if (pulls->call || pulls->workshop->config->forge.poll_ms == 0)
+    if (pulls->call || pulls->services->config->forge.poll_ms == 0)
         return;
     operation_clear(&pulls->timer);
     if (store_get_looking(store, &pulls->looking, &error) < 0 ||
@@ -334,19 +334,19 @@ void pulls_look(struct pulls *pulls)
     pulls->page = 0;
     if (!any)
         end_round(pulls, true);
-    else if (health_state(pulls->workshop->health) == HEALTH_WELL)
+    else if (health_state(pulls->services->health) == HEALTH_WELL)
         list_next(pulls);
     else
         pulls->looked = false; /* health_changed asks again */
 }
 
-void pulls_new(struct pulls **pulls, uv_loop_t *loop, struct workshop *workshop,
+void pulls_new(struct pulls **pulls, uv_loop_t *loop, struct services *services,
                void (*changed)(void *data), void *data)
 {
     struct pulls *made = memory_new(sizeof(*made));
 
     made->loop = loop;
-    made->workshop = workshop;
+    made->services = services;
     made->changed = changed;
     made->data = data;
     settle_after(made, 0); /* what an earlier life left */
@@ -366,7 +366,7 @@ void pulls_free(struct pulls *pulls)
 
 bool pulls_looked(const struct pulls *pulls)
 {
-    return pulls->looked || pulls->workshop->config->forge.poll_ms == 0;
+    return pulls->looked || pulls->services->config->forge.poll_ms == 0;
 }
 
 bool pulls_tried(const struct pulls *pulls)

@@ -18,7 +18,7 @@
 struct pulls;
 
 /* `changed` is called when a round of looking ended, and when a pull request was settled. */
-void pulls_new(struct pulls **pulls, uv_loop_t *loop, struct workshop *workshop,
+void pulls_new(struct pulls **pulls, uv_loop_t *loop, struct services *services,
                void (*changed)(void *data), void *data);
 void pulls_free(struct pulls *pulls); /* NULL-safe */
 

@@ -30,7 +30,7 @@ struct round {
 struct queue {
     uv_loop_t *loop;
     struct queue_options options;
-    struct workshop *workshop;
+    struct services *services;
     struct job *jobs; /* in order of arrival */
     struct operation *turn;
     struct lane last; /* that had its turn */
@@ -80,7 +80,7 @@ static bool unsettled(const struct job *job)
 static bool settles_before(const struct queue *queue, const struct job *job,
                            const struct store_result *row)
 {
-    return queue->workshop->config->queue.order == QUEUE_ORDER_BEST || job_opening(job) ||
+    return queue->services->config->queue.order == QUEUE_ORDER_BEST || job_opening(job) ||
            job_undoing(job) || lane_before(job->row, row);
 }
 
@@ -119,36 +119,36 @@ static enum turn decide(struct decided *decided, enum decision decision, const c
 }
 
 /* Whether it may yet be otherwise, by what becomes of those that settle before it. */
-static bool undecided(const struct config_metric *metric, const struct gate_answer *answer)
+static bool undecided(const struct config_metric *metric, const struct gate_verdict *verdict)
 {
-    return answer->verdict == GATE_BASELINE ||
-           (answer->verdict == GATE_NOT_IMPROVED && !gate_final(metric, answer));
+    return verdict->outcome == GATE_BASELINE ||
+           (verdict->outcome == GATE_NOT_IMPROVED && !gate_final(metric, verdict));
 }
 
 /* What becomes of the next result of a lane. */
 static enum turn judge(const struct queue *queue, const struct config_metric *metric,
                        const struct store_frontier *settled, const struct store_result *row,
-                       struct gate_answer *answer, struct decided *decided)
+                       struct gate_verdict *verdict, struct decided *decided)
 {
     struct gate_frontier hoped;
     bool under_way;
 
     hoped = frontier_with_under_way(queue, row, metric, settled, &under_way);
-    *answer = lane_judge(metric, row, (struct gate_frontier){settled->known, settled->value});
-    decided->reference = answer->reference;
-    if (answer->verdict != GATE_IMPROVED) {
-        if (under_way && undecided(metric, answer))
+    *verdict = lane_judge(metric, row, (struct gate_frontier){settled->known, settled->value});
+    decided->reference = verdict->reference;
+    if (verdict->outcome != GATE_IMPROVED) {
+        if (under_way && undecided(metric, verdict))
             return TURN_WAIT;
         return decide(decided,
-                      lane_decision(row, settled, answer, queue->workshop->config->queue.order),
-                      answer->reason);
+                      lane_decision(row, settled, verdict, queue->services->config->queue.order),
+                      verdict->reason);
     }
     if (!row->has_change)
         return under_way ? TURN_WAIT
                          : decide(decided, DECISION_REJECTED,
                                   "it would be promoted, but has no change: commit, patch or diff "
                                   "is missing");
-    if (under_way && lane_judge(metric, row, hoped).verdict != GATE_IMPROVED)
+    if (under_way && lane_judge(metric, row, hoped).outcome != GATE_IMPROVED)
         return TURN_WAIT;
     return TURN_START;
 }
@@ -175,10 +175,10 @@ static bool is_awaited(const struct queue *queue, const struct store_result *row
     return false;
 }
 
-/* The hands that are no use for this result. A job that waits for its turn does nothing with its own, and
+/* The slots that are no use for this result. A job that waits for its turn does nothing with its own, and
  * lends it to a result that another one waits for: else jobs of two lanes could keep from each other what
  * they wait for. */
-static unsigned hands_busy(const struct queue *queue, const struct store_result *row)
+static unsigned slots_busy(const struct queue *queue, const struct store_result *row)
 {
     bool awaited = is_awaited(queue, row);
     unsigned busy = 0;
@@ -202,13 +202,13 @@ enum readiness { READY, NOT_READY, HELD_BY_PULLS };
 /* Whether queue.max_open_pulls leaves room for one more job. */
 static int has_room(const struct queue *queue, bool *has, struct error *error)
 {
-    unsigned limit = queue->workshop->config->queue.max_open_pulls;
+    unsigned limit = queue->services->config->queue.max_open_pulls;
     unsigned open;
 
     *has = limit == 0;
     if (limit == 0)
         return 0;
-    if (store_count_open_pulls(queue->workshop->store, &open, error) < 0)
+    if (store_count_open_pulls(queue->services->store, &open, error) < 0)
         return -1;
     *has = open + jobs_forward(queue) < limit;
     return 0;
@@ -216,12 +216,12 @@ static int has_room(const struct queue *queue, bool *has, struct error *error)
 
 static enum readiness readiness(const struct queue *queue, const struct store_result *row)
 {
-    unsigned busy = hands_busy(queue, row);
+    unsigned busy = slots_busy(queue, row);
     struct error error;
     bool room;
 
-    if (busy >= queue->workshop->config->queue.parallel ||
-        health_state(queue->workshop->health) != HEALTH_WELL || has_room(queue, &room, &error) < 0)
+    if (busy >= queue->services->config->queue.parallel ||
+        health_state(queue->services->health) != HEALTH_WELL || has_room(queue, &room, &error) < 0)
         return NOT_READY;
     if (room)
         return READY;
@@ -243,17 +243,17 @@ static void proceed_all(struct queue *queue);
 /* ---- a turn ------------------------------------------------------------------------------------- */
 
 static int store_decided(struct queue *queue, const struct decided *decided,
-                         const struct gate_answer *answer, const struct store_frontier *frontier,
+                         const struct gate_verdict *verdict, const struct store_frontier *frontier,
                          struct error *error)
 {
     struct store_decision decision = {
         .decision = decided->decision,
         .reason = decided->reason,
         .reference = decided->reference,
-        .reference_result = answer->source == GATE_SOURCE_FRONTIER ? frontier->result : 0,
+        .reference_result = verdict->source == GATE_SOURCE_FRONTIER ? frontier->result : 0,
     };
 
-    return store_decide(queue->workshop->store, decided->row->id, &decision, error);
+    return store_decide(queue->services->store, decided->row->id, &decision, error);
 }
 
 /* The best first, but what others are measured against goes before them: a result that says it is the
@@ -262,7 +262,7 @@ static int find_best(const struct queue *queue, const struct lane *lane,
                      const struct config_metric *metric, const struct store_frontier *frontier,
                      struct store_result **row, struct error *error)
 {
-    struct store *store = queue->workshop->store;
+    struct store *store = queue->services->store;
     CLEANUP(store_result_freep) struct store_result *first = NULL;
     enum store_next best = metric->direction == METRIC_MINIMIZE ? STORE_NEXT_LOWEST
                                                                 : STORE_NEXT_HIGHEST;
@@ -276,7 +276,7 @@ static int find_best(const struct queue *queue, const struct lane *lane,
             0)
             return -1;
         if (first &&
-            lane_judge(metric, first, (struct gate_frontier){0}).verdict == GATE_BASELINE) {
+            lane_judge(metric, first, (struct gate_frontier){0}).outcome == GATE_BASELINE) {
             *row = TAKE(first);
             return 0;
         }
@@ -288,11 +288,11 @@ static int find_next(const struct queue *queue, const struct lane *lane,
                      const struct config_metric *metric, struct store_frontier *frontier,
                      struct store_result **row, struct error *error)
 {
-    struct store *store = queue->workshop->store;
+    struct store *store = queue->services->store;
 
     if (metric && store_frontier(store, metric, lane->scope, frontier, error) < 0)
         return -1;
-    if (metric && queue->workshop->config->queue.order == QUEUE_ORDER_BEST)
+    if (metric && queue->services->config->queue.order == QUEUE_ORDER_BEST)
         return find_best(queue, lane, metric, frontier, row, error);
     return store_next_queued(store, lane->metric, lane->scope, STORE_NEXT_ARRIVED, row, error);
 }
@@ -302,23 +302,23 @@ enum lane_end { LANE_EMPTY, LANE_WAITS, LANE_HELD, LANE_STARTED, LANE_MORE, LANE
 /* Takes the next result of a lane: decides it within the open transaction, or finds that a job is to
  * be started with it, which is left in `start`. */
 static enum lane_end take_next(struct queue *queue, const struct lane *lane, struct slice *slice,
-                               struct store_result **start, struct gate_answer *answer,
+                               struct store_result **start, struct gate_verdict *verdict,
                                struct error *error)
 {
-    const struct config_metric *metric = config_metric(queue->workshop->config, lane->metric);
+    const struct config_metric *metric = config_metric(queue->services->config, lane->metric);
     struct decided *decided = &slice->items[slice->count];
     struct store_frontier frontier = {0};
     CLEANUP(store_result_freep) struct store_result *row = NULL;
     enum readiness ready;
     enum turn turn;
 
-    *answer = (struct gate_answer){.source = GATE_SOURCE_NONE};
+    *verdict = (struct gate_verdict){.source = GATE_SOURCE_NONE};
     *decided = (struct decided){.reference = NAN};
     if (find_next(queue, lane, metric, &frontier, &row, error) < 0)
         return LANE_FAILED;
     if (!row)
         return LANE_EMPTY;
-    turn = metric ? judge(queue, metric, &frontier, row, answer, decided)
+    turn = metric ? judge(queue, metric, &frontier, row, verdict, decided)
                   : decide(decided, DECISION_REJECTED, "its metric is not configured any more");
     if (turn == TURN_WAIT)
         return LANE_WAITS;
@@ -330,14 +330,14 @@ static enum lane_end take_next(struct queue *queue, const struct lane *lane, str
     }
     decided->row = TAKE(row);
     slice->count++;
-    return store_decided(queue, decided, answer, &frontier, error) < 0 ? LANE_FAILED : LANE_MORE;
+    return store_decided(queue, decided, verdict, &frontier, error) < 0 ? LANE_FAILED : LANE_MORE;
 }
 
 static void tell(struct queue *queue, const struct slice *slice)
 {
     struct error ignored;
     /* What becomes of their files: a move that is not written down is found done at the next start. */
-    bool batched = store_begin(queue->workshop->store, &ignored) == 0;
+    bool batched = store_begin(queue->services->store, &ignored) == 0;
 
     for (size_t i = 0; i < slice->count; i++) {
         const struct decided *decided = &slice->items[i];
@@ -352,7 +352,7 @@ static void tell(struct queue *queue, const struct slice *slice)
                   LOG_TEXT("reason", decided->reason));
     }
     if (batched)
-        (void)store_commit(queue->workshop->store, &ignored);
+        (void)store_commit(queue->services->store, &ignored);
     if (slice->count == 0)
         return;
     proceed_all(queue); /* one of them may have waited for one of these */
@@ -360,11 +360,11 @@ static void tell(struct queue *queue, const struct slice *slice)
 }
 
 static enum lane_end start_job(struct queue *queue, struct store_result *row,
-                               const struct gate_answer *answer, struct error *error)
+                               const struct gate_verdict *verdict, struct error *error)
 {
     struct job *job;
 
-    if (job_new(&job, queue->workshop, row, answer, error) < 0) {
+    if (job_new(&job, queue->services, row, verdict, error) < 0) {
         store_result_free(row);
         return LANE_FAILED;
     }
@@ -378,24 +378,24 @@ static enum lane_end work_lane(struct queue *queue, const struct lane *lane, uin
 {
     CLEANUP(slice_freep) struct slice *slice = memory_new(sizeof(*slice));
     struct store_result *start = NULL;
-    struct gate_answer answer;
+    struct gate_verdict verdict;
     enum lane_end end = LANE_MORE;
 
-    if (store_begin(queue->workshop->store, error) < 0)
+    if (store_begin(queue->services->store, error) < 0)
         return LANE_FAILED;
     do {
-        end = take_next(queue, lane, slice, &start, &answer, error);
+        end = take_next(queue, lane, slice, &start, &verdict, error);
     } while (end == LANE_MORE && slice->count < SLICE_LIMIT && uv_hrtime() < until_ns);
     if (end == LANE_FAILED) {
-        store_rollback(queue->workshop->store);
+        store_rollback(queue->services->store);
         return LANE_FAILED;
     }
-    if (store_commit(queue->workshop->store, error) < 0) {
+    if (store_commit(queue->services->store, error) < 0) {
         store_result_free(start);
         return LANE_FAILED;
     }
     tell(queue, slice);
-    return end == LANE_STARTED ? start_job(queue, start, &answer, error) : end;
+    return end == LANE_STARTED ? start_job(queue, start, &verdict, error) : end;
 }
 
 static int lane_order(const struct lane *a, const struct lane *b)
@@ -435,7 +435,7 @@ static void turn_after(struct queue *queue, uint64_t delay_ms);
 /* While the forge is only down, or being asked, what waits behind those that stand aside may yet begin. */
 bool queue_stuck(const struct queue *queue)
 {
-    enum health_state health = health_state(queue->workshop->health);
+    enum health_state health = health_state(queue->services->health);
     bool refused = health == HEALTH_REFUSED;
 
     for (const struct job *job = queue->jobs; job; job = job->next) {
@@ -459,7 +459,7 @@ static void rest(struct queue *queue)
         queue->rest = held ? QUEUE_HELD : QUEUE_EMPTY;
     if (held && !queue->told_held)
         log_event(&event_queue_held,
-                  LOG_INTEGER("limit", queue->workshop->config->queue.max_open_pulls));
+                  LOG_INTEGER("limit", queue->services->config->queue.max_open_pulls));
     queue->told_held = held;
     queue->options.rested(queue->options.data);
 }
@@ -522,10 +522,10 @@ static int find_lanes(struct queue *queue, struct lanes *lanes, bool *settling, 
 {
     struct store_settling found;
 
-    if (store_next_settling(queue->workshop->store, &found, error) < 0)
+    if (store_next_settling(queue->services->store, &found, error) < 0)
         return -1;
     *settling = found.result != 0;
-    return *settling ? 0 : store_each_lane(queue->workshop->store, add_lane, lanes, error);
+    return *settling ? 0 : store_each_lane(queue->services->store, add_lane, lanes, error);
 }
 
 static void work(void *data)
@@ -573,9 +573,9 @@ static int is_preceded(const struct queue *queue, const struct job *job, bool *p
     bool room;
 
     *preceded = false;
-    if (queue->workshop->config->queue.order == QUEUE_ORDER_BEST)
+    if (queue->services->config->queue.order == QUEUE_ORDER_BEST)
         return 0;
-    if (store_next_queued(queue->workshop->store, job->row->metric, job->row->scope,
+    if (store_next_queued(queue->services->store, job->row->metric, job->row->scope,
                           STORE_NEXT_ARRIVED, &first, error) < 0 ||
         has_room(queue, &room, error) < 0)
         return -1;
@@ -598,7 +598,7 @@ static int may_settle(void *data, const struct job *job, bool *may, struct error
             (job_opening(other) || job_undoing(other) || lane_before(other->row, job->row)))
             return 0;
     }
-    if (store_next_settling(queue->workshop->store, &settling, error) < 0 ||
+    if (store_next_settling(queue->services->store, &settling, error) < 0 ||
         is_preceded(queue, job, &preceded, error) < 0)
         return -1;
     if (preceded)
@@ -721,8 +721,8 @@ static bool holds_up(const struct queue *queue, const struct job *job)
 }
 
 /* Those that stood aside before are begun as well as those that went on then: no more go on now than
- * there are hands. What was tested is not tested again for it. */
-static void leave_hands(struct queue *queue)
+ * there are slots. What was tested is not tested again for it. */
+static void leave_slots(struct queue *queue)
 {
     unsigned busy = 0;
 
@@ -730,7 +730,7 @@ static void leave_hands(struct queue *queue)
         busy += !job_undoing(job) && !job_early(job);
     for (struct job *job = queue->jobs; job; job = job->next) {
         if (!job_undoing(job) && job_early(job) && !holds_up(queue, job) &&
-            busy++ >= queue->workshop->config->queue.parallel)
+            busy++ >= queue->services->config->queue.parallel)
             job_stand_aside(job);
     }
 }
@@ -739,18 +739,18 @@ static int resume(struct queue *queue, struct error *error)
 {
     CLEANUP(resumed_clear) struct resumed resumed = {0};
 
-    if (store_each_job(queue->workshop->store, collect_job, &resumed, error) < 0)
+    if (store_each_job(queue->services->store, collect_job, &resumed, error) < 0)
         return -1;
     for (size_t i = 0; i < resumed.count; i++) {
         struct store_result *row = NULL;
         struct job *job;
 
-        if (store_load(queue->workshop->store, resumed.items[i].result, &row, error) < 0)
+        if (store_load(queue->services->store, resumed.items[i].result, &row, error) < 0)
             return -1;
-        job_resume(&job, queue->workshop, row, &resumed.items[i]);
+        job_resume(&job, queue->services, row, &resumed.items[i]);
         insert(queue, job);
     }
-    leave_hands(queue);
+    leave_slots(queue);
     return 0;
 }
 
@@ -761,13 +761,13 @@ int queue_new(struct queue **queue, uv_loop_t *loop, const struct queue_options 
 
     made->loop = loop;
     made->options = *options;
-    made->workshop = options->workshop;
-    made->workshop->may_settle = may_settle;
-    made->workshop->may_undo = may_undo;
-    made->workshop->undo_rests = on_undo_rests;
-    made->workshop->over = on_over;
-    made->workshop->progress = on_progress;
-    made->workshop->data = made;
+    made->services = options->services;
+    made->services->may_settle = may_settle;
+    made->services->may_undo = may_undo;
+    made->services->undo_rests = on_undo_rests;
+    made->services->over = on_over;
+    made->services->progress = on_progress;
+    made->services->data = made;
     if (resume(made, error) < 0)
         return -1;
     queue_poke(made);
@@ -795,7 +795,7 @@ void queue_forge_changed(struct queue *queue)
 {
     for (struct job *job = queue->jobs; job; job = job->next)
         job_conclude(job);
-    if (health_forge_usable(queue->workshop->health))
+    if (health_forge_usable(queue->services->health))
         proceed_all(queue);
     queue_poke(queue);
 }

@@ -21,7 +21,7 @@
 struct queue;
 
 struct queue_options {
-    struct workshop *workshop; /* its functions and their data are filled in here */
+    struct services *services; /* its functions and their data are filled in here */
     /* Whether anything is to be judged yet. Once it is: queue_judge_again(). */
     bool (*may_judge)(void *data);
     /* A queued result was rejected when its turn came: its file is to be moved. */

@@ -92,7 +92,7 @@ void repository_free(struct repository *repository)
 {
     if (!repository)
         return;
-    operation_clear(&repository->upkeep);
+    operation_clear(&repository->maintenance);
     git_free(repository->git);
     free(repository->directory);
     free(repository->scratch);
@@ -122,19 +122,19 @@ static void put_aside(struct repository *repository)
     forget_bases(repository);
 }
 
-void repository_discard_damaged(const struct errand *errand, struct error *error)
+void repository_discard_damaged(const struct git_sequence *sequence, struct error *error)
 {
-    if (errand->repository->generation == errand->generation)
-        put_aside(errand->repository);
+    if (sequence->repository->generation == sequence->generation)
+        put_aside(sequence->repository);
     error->kind = ERROR_TRANSIENT;
 }
 
-void errand_begin(struct errand *errand, struct repository *repository,
-                  void (*discard)(struct operation *operation))
+void git_sequence_begin(struct git_sequence *sequence, struct repository *repository,
+                        void (*discard)(struct operation *operation))
 {
-    errand->operation.discard = discard;
-    errand->repository = repository;
-    errand->generation = repository->generation;
+    sequence->operation.discard = discard;
+    sequence->repository = repository;
+    sequence->generation = repository->generation;
 }
 
 /* Whether a file of the repository says what it should: 1, 0, or -1 where that cannot be seen just now. */

@@ -108,9 +108,9 @@ struct operation *repository_compose(struct repository *repository,
 /* forget: drops the ref that compose kept its commit by; gone already is fine. */
 void repository_forget(struct repository *repository, const char *branch);
 
-/* tend: now and then, and only at a moment without any job, lets git throw away what is of no use any
+/* maintain: now and then, and only at a moment without any job, lets git throw away what is of no use any
  * more. Costs nothing most of the time; never fails the work. */
-void repository_tend(struct repository *repository);
+void repository_maintain(struct repository *repository);
 
 /* clone: a fresh shallow clone of the composed commit at `directory` (made; its parent exists), on a
  * branch named `branch`, without remote or credentials and with a configuration of our making. */

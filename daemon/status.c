@@ -190,15 +190,15 @@ static void find_overtaken(struct status *status, struct status_pull *pull)
 /* What is in the way of all of them; the first thing that has to go. */
 static char *find_hold(const struct status *status, const struct config *config)
 {
-    const struct bulletin *bulletin = &status->bulletin;
+    const struct status_file *status_file = &status->status_file;
     unsigned limit = config->queue.max_open_pulls;
 
-    if (!bulletin->running)
+    if (!status_file->running)
         return memory_copy("the daemon is not running");
-    if (*bulletin->trouble)
-        return memory_format("the forge: %s", bulletin->trouble);
-    if (*bulletin->held)
-        return memory_copy(bulletin->held);
+    if (*status_file->trouble)
+        return memory_format("the forge: %s", status_file->trouble);
+    if (*status_file->held)
+        return memory_copy(status_file->held);
     if (limit && status->open_pulls >= limit)
         return memory_format("queue.max_open_pulls (%u) is reached", limit);
     return memory_copy("");
@@ -255,14 +255,14 @@ static int read_all(struct reading *reading, struct error *error)
 }
 
 int status_read(struct status **status, struct store *store, const struct config *config,
-                const struct bulletin *bulletin, struct error *error)
+                const struct status_file *status_file, struct error *error)
 {
     CLEANUP(status_freep) struct status *made = memory_new(sizeof(*made));
     struct reading reading = {.status = made, .store = store, .config = config};
     int done = 0;
 
     made->now_ms = clock_now_ms();
-    made->bulletin = *bulletin;
+    made->status_file = *status_file;
     keep_read(&made->kept, config->state);
     if (store) {
         if (store_snapshot(store, error) < 0)

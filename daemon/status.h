@@ -4,7 +4,7 @@
  * The state of things at one moment, and the ways to say it: a table for people (--status, SIGUSR1),
  * JSON for programs (--status --json), one line (the log's summary, the service manager).
  *
- * Everything but the bulletin is read from the store, so that it is the same beside a running daemon,
+ * Everything but the status_file is read from the store, so that it is the same beside a running daemon,
  * inside it and without it. All text of foreign origin is made visible when it is shown.
  */
 
@@ -14,7 +14,7 @@
 #include "daemon/health.h"
 #include "daemon/keep.h"
 #include "daemon/queue.h"
-#include "daemon/status/bulletin.h"
+#include "daemon/status/status-file.h"
 #include "daemon/store.h"
 
 #include <stdbool.h>
@@ -98,12 +98,12 @@ struct status {
     struct status_decision *decisions; /* newest first */
     size_t decision_count;
     struct keep_sizes kept;
-    struct bulletin bulletin;
+    struct status_file status_file;
 };
 
 /* Reads all of it. `store` NULL: there is none yet. `config` must outlive the status. */
 int status_read(struct status **status, struct store *store, const struct config *config,
-                const struct bulletin *bulletin, struct error *error);
+                const struct status_file *status_file, struct error *error);
 void status_free(struct status *status); /* NULL-safe */
 void status_freep(struct status **status);
 

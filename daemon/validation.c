@@ -17,7 +17,7 @@
 #include "common/process.h"
 #include "common/program.h"
 #include "common/text.h"
-#include "daemon/repository/git.h"
+#include "daemon/git/git.h"
 #include "daemon/validation/checkout.h"
 #include "daemon/validation/environment.h"
 #include "daemon/validation/failure.h"
@@ -161,7 +161,7 @@ bool validation_sandboxed(const struct validation *validation)
 
 int validation_sweep(struct validation *validation, struct error *error)
 {
-    CLEANUP_FREE char *sign = git_sign(validation->config);
+    CLEANUP_FREE char *sign = git_marker(validation->config);
 
     if (checkout_sweep(validation->checkouts, sign, error))
         return -1;

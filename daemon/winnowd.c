@@ -6,6 +6,7 @@
 #include "common/memory.h"
 #include "common/secret.h"
 #include "config/credential.h"
+#include "daemon/counters.h"
 #include "daemon/events.h"
 #include "daemon/health.h"
 #include "daemon/intake.h"
@@ -14,7 +15,6 @@
 #include "daemon/queue.h"
 #include "daemon/reload.h"
 #include "daemon/status/report.h"
-#include "daemon/status/tally.h"
 #include "daemon/store-check.h"
 
 #include <malloc.h>
@@ -48,11 +48,11 @@ struct winnowd {
     struct validation *validation;
     struct installation installation;
     struct health *health;
-    struct workshop workshop;
+    struct services services;
     struct queue *queue;
     struct intake *intake;
     struct pulls *pulls;
-    struct tally tally;
+    struct counters counters;
     struct report *report;
     struct keep *keep;
 
@@ -237,7 +237,7 @@ static void on_rested(void *data)
 
     report_changed(winnowd->report);
     if (!winnowd->once && !queue_jobs(winnowd->queue))
-        repository_tend(winnowd->repository);
+        repository_maintain(winnowd->repository);
     malloc_trim(0); /* what the work needed is given back: most of a daemon's life is waiting */
     end_if_finished(winnowd);
 }
@@ -272,7 +272,7 @@ static void on_health_changed(void *data)
     struct winnowd *winnowd = data;
 
     if (health_state(winnowd->health) != HEALTH_WELL) {
-        winnowd->tally.forge_errors++;
+        winnowd->counters.forge_errors++;
         begin_judging(winnowd);
     }
     report_forge_checked(winnowd->report);
@@ -378,7 +378,7 @@ static int build_tools(struct winnowd *winnowd, struct error *error)
 static int build_pipeline(struct winnowd *winnowd, struct error *error)
 {
     struct queue_options queue_options = {
-        .workshop = &winnowd->workshop,
+        .services = &winnowd->services,
         .may_judge = may_judge,
         .rejected = on_rejected,
         .settled = on_settled,
@@ -394,7 +394,7 @@ static int build_pipeline(struct winnowd *winnowd, struct error *error)
         .repository = winnowd->repository,
     };
     health_new(&winnowd->health, &winnowd->installation, on_health_changed, winnowd);
-    winnowd->workshop = (struct workshop){
+    winnowd->services = (struct services){
         .loop = &winnowd->loop,
         .config = winnowd->config,
         .store = winnowd->store,
@@ -402,10 +402,10 @@ static int build_pipeline(struct winnowd *winnowd, struct error *error)
         .repository = winnowd->repository,
         .validation = winnowd->validation,
         .health = winnowd->health,
-        .tally = &winnowd->tally,
+        .counters = &winnowd->counters,
         .host = winnowd->host,
     };
-    pulls_new(&winnowd->pulls, &winnowd->loop, &winnowd->workshop, on_pulls_changed, winnowd);
+    pulls_new(&winnowd->pulls, &winnowd->loop, &winnowd->services, on_pulls_changed, winnowd);
     winnowd->judging = !winnowd->once;
     if (queue_new(&winnowd->queue, &winnowd->loop, &queue_options, error) < 0 ||
         (winnowd->judging && start_intake(winnowd, error) < 0))
@@ -436,7 +436,7 @@ static int build(struct winnowd *winnowd)
                                          .forge = winnowd->forge,
                                          .health = winnowd->health,
                                          .queue = winnowd->queue,
-                                         .tally = &winnowd->tally,
+                                         .counters = &winnowd->counters,
                                          .summaries = !winnowd->once,
                                      });
     return status;

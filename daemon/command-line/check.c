@@ -3,12 +3,12 @@
 #include "common/caret.h"
 #include "common/file.h"
 #include "common/memory.h"
+#include "daemon/assessment.h"
 #include "daemon/command-line/patch-files.h"
 #include "daemon/command-line/place.h"
 #include "daemon/command-line/trial.h"
 #include "daemon/repository/glob.h"
-#include "daemon/repository/measured.h"
-#include "daemon/ruling.h"
+#include "daemon/repository/source-commit.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +32,7 @@ struct check {
     struct store *store; /* NULL: there is none yet */
     const struct spool_file *file;
     const char *path;
-    struct ruling ruling;
+    struct assessment assessment;
 };
 
 /* The first of what would make the job fail counts. */
@@ -89,8 +89,8 @@ static struct spread spread_of(const struct measurement *measurement)
 
 static void explain_measurement(struct check *check)
 {
-    const struct measurement *after = &check->ruling.result->after;
-    const struct config_metric *metric = check->ruling.metric;
+    const struct measurement *after = &check->assessment.result->after;
+    const struct config_metric *metric = check->assessment.metric;
     struct spread spread;
 
     text_append_format(check->text, "\nMeasured: %s ", metric->name);
@@ -111,7 +111,7 @@ static void explain_measurement(struct check *check)
 static int append_owner(struct check *check, struct error *error)
 {
     CLEANUP(store_result_freep) struct store_result *row = NULL;
-    int64_t id = check->ruling.frontier.result;
+    int64_t id = check->assessment.frontier.result;
 
     if (id && store_load(check->store, id, &row, error) < 0)
         return -1;
@@ -119,28 +119,28 @@ static int append_owner(struct check *check, struct error *error)
         text_append_format(check->text, ", set by %s", row->experiment_id);
     else
         text_append_format(check->text, ", configured as metrics.%s.baseline",
-                           check->ruling.metric->name);
+                           check->assessment.metric->name);
     return 0;
 }
 
 static int explain_reference(struct check *check, struct error *error)
 {
-    const struct ruling *ruling = &check->ruling;
-    const struct measurement *before = &ruling->result->before;
-    bool by_frontier = ruling->answer.source == GATE_SOURCE_FRONTIER;
+    const struct assessment *assessment = &check->assessment;
+    const struct measurement *before = &assessment->result->before;
+    bool by_frontier = assessment->verdict.source == GATE_SOURCE_FRONTIER;
 
-    append_number(check, "Reference: ", ruling->answer.reference, "");
+    append_number(check, "Reference: ", assessment->verdict.reference, "");
     text_append(check->text,
                 by_frontier ? ", the frontier" : ", measured by the experimenter (metric_before)");
     if (by_frontier && append_owner(check, error) < 0)
         return -1;
-    if (ruling->metric->reference != METRIC_REFERENCE_BEST) {
+    if (assessment->metric->reference != METRIC_REFERENCE_BEST) {
         text_append_format(check->text, "; metrics.%s.reference asks for this one only",
-                           ruling->metric->name);
+                           assessment->metric->name);
     } else if (by_frontier && before->count) {
         append_number(check, "; metric_before is ", before->mean, ", which is not better");
-    } else if (!by_frontier && ruling->frontier.known) {
-        append_number(check, "; the frontier is ", ruling->frontier.value, "");
+    } else if (!by_frontier && assessment->frontier.known) {
+        append_number(check, "; the frontier is ", assessment->frontier.value, "");
         if (append_owner(check, error) < 0)
             return -1;
         text_append(check->text, ", and not better");
@@ -153,28 +153,28 @@ static int explain_reference(struct check *check, struct error *error)
 
 static void explain_threshold(struct check *check)
 {
-    const struct config_metric *metric = check->ruling.metric;
-    const struct gate_answer *answer = &check->ruling.answer;
+    const struct config_metric *metric = check->assessment.metric;
+    const struct gate_verdict *verdict = &check->assessment.verdict;
 
-    append_rounded(check, "Threshold: it must be better by more than ", answer->threshold, "");
-    if (answer->threshold > 0) {
+    append_rounded(check, "Threshold: it must be better by more than ", verdict->threshold, "");
+    if (verdict->threshold > 0) {
         append_number(check, " (min_delta ", metric->min_delta, "");
         append_number(check, ", min_relative ", metric->min_relative, "");
-        append_rounded(check, " of the reference: ", metric->min_relative * fabs(answer->reference),
-                       ")");
+        append_rounded(check,
+                       " of the reference: ", metric->min_relative * fabs(verdict->reference), ")");
     }
-    append_rounded(check, answer->improvement < 0 ? "; it is worse by " : "; it is better by ",
-                   fabs(answer->improvement), "");
-    if (answer->reference != 0)
+    append_rounded(check, verdict->improvement < 0 ? "; it is worse by " : "; it is better by ",
+                   fabs(verdict->improvement), "");
+    if (verdict->reference != 0)
         text_append_format(check->text, " (%.3g %%)",
-                           100 * fabs(answer->improvement / answer->reference));
+                           100 * fabs(verdict->improvement / verdict->reference));
     text_append(check->text, ".\n");
 }
 
 static void explain_noise(struct check *check)
 {
-    const struct measurement *after = &check->ruling.result->after;
-    double improvement = check->ruling.answer.improvement;
+    const struct measurement *after = &check->assessment.result->after;
+    double improvement = check->assessment.verdict.improvement;
     struct spread spread = spread_of(after);
     double error = spread.deviation / sqrt((double)after->count);
 
@@ -195,14 +195,15 @@ static void explain_noise(struct check *check)
 
 static int explain_judgement(struct check *check, struct error *error)
 {
-    const struct ruling *ruling = &check->ruling;
-    bool counted = ruling->result->after.count > 0 && (ruling->result->status == RESULT_OK ||
-                                                       ruling->result->status == RESULT_BASELINE);
+    const struct assessment *assessment = &check->assessment;
+    bool counted = assessment->result->after.count > 0 &&
+                   (assessment->result->status == RESULT_OK ||
+                    assessment->result->status == RESULT_BASELINE);
 
     if (!counted)
         return 0;
     explain_measurement(check);
-    if (ruling->answer.source == GATE_SOURCE_NONE)
+    if (assessment->verdict.source == GATE_SOURCE_NONE)
         return 0;
     if (explain_reference(check, error) < 0)
         return -1;
@@ -270,21 +271,21 @@ static bool explain_commit_in(struct check *check, const char *source, bool *uns
     struct error error;
     bool known;
 
-    if (patch_files_of_commit(&files, &known, &since, source, check->ruling.result->commit, base,
-                              &error) < 0) {
+    if (patch_files_of_commit(&files, &known, &since, source, check->assessment.result->commit,
+                              base, &error) < 0) {
         text_append_format(check->text, "Change: it cannot be looked at in %s: ", source);
         text_append_visible(check->text, error.message, NULL);
         text_append(check->text, "\n");
         *unsure = true;
     } else if (known && since == PATCH_SINCE_NEVER) {
-        fails(check, "commit %s is part of %s already", check->ruling.result->commit, base);
+        fails(check, "commit %s is part of %s already", check->assessment.result->commit, base);
         text_append_format(check->text,
                            "Change: commit %s is part of %s already, as it is known in %s, so that "
                            "the job would fail at compose.\n",
-                           check->ruling.result->commit, base, source);
+                           check->assessment.result->commit, base, source);
     } else if (known) {
         text_append_format(check->text, "Change: that of commit %s in %s since ",
-                           check->ruling.result->commit, source);
+                           check->assessment.result->commit, source);
         if (since == PATCH_SINCE_BASE)
             text_append_format(check->text, "%s, as it is known there: ", base);
         else
@@ -298,11 +299,11 @@ static bool explain_commit_in(struct check *check, const char *source, bool *uns
 static void explain_commit(struct check *check)
 {
     const struct config_list *sources = &check->config->sources;
-    const struct result *result = check->ruling.result;
+    const struct result *result = check->assessment.result;
     bool meant = false, unsure = false;
 
     for (size_t i = 0; i < sources->count; i++) {
-        if (!measured_is_meant(sources->items[i], result->repository))
+        if (!source_commit_is_meant(sources->items[i], result->repository))
             continue;
         meant = true;
         if (explain_commit_in(check, sources->items[i], &unsure))
@@ -322,11 +323,11 @@ static void explain_commit(struct check *check)
  * what else is said of the change is only what can be seen without trying. */
 static void explain_trial(struct check *check)
 {
-    const struct ruling *ruling = &check->ruling;
+    const struct assessment *assessment = &check->assessment;
     const char *base = check->config->forge.base;
     struct error why = {0};
-    enum trial_end end = trial_run(check->config, ruling->result, ruling->patch,
-                                   ruling->patch_length, &why);
+    enum trial_end end = trial_run(check->config, assessment->result, assessment->patch,
+                                   assessment->patch_length, &why);
 
     if (end != TRIAL_UNKNOWN) {
         free(check->failure);
@@ -347,7 +348,7 @@ static void explain_trial(struct check *check)
 
 static void explain_unknown_keys(struct check *check)
 {
-    struct json_object *unknown = check->ruling.result->unknown;
+    struct json_object *unknown = check->assessment.result->unknown;
     const char *between = "";
 
     if (!unknown)
@@ -368,8 +369,8 @@ static void explain_unknown_keys(struct check *check)
 
 static void explain_change(struct check *check)
 {
-    const struct ruling *ruling = &check->ruling;
-    const struct result *result = ruling->result;
+    const struct assessment *assessment = &check->assessment;
+    const struct result *result = assessment->result;
 
     switch (result->change) {
     case RESULT_CHANGE_NONE:
@@ -379,7 +380,7 @@ static void explain_change(struct check *check)
         explain_commit(check);
         break;
     case RESULT_CHANGE_PATCH:
-        explain_patch(check, ruling->patch, ruling->patch_length);
+        explain_patch(check, assessment->patch, assessment->patch_length);
         break;
     case RESULT_CHANGE_DIFF:
         explain_patch(check, result->diff, strlen(result->diff));
@@ -405,7 +406,7 @@ static int explain_job(struct check *check, struct error *error)
     text_append_format(check->text,
                        "Job: it would create the branch %s%s from %s, make one commit of "
                        "the change on it, run",
-                       config->forge.branch_prefix, check->ruling.experiment_id,
+                       config->forge.branch_prefix, check->assessment.experiment_id,
                        config->forge.base);
     text_append(check->text, config->validation.launcher.count ? " " : "");
     append_list(check, &config->validation.launcher, " ");
@@ -438,15 +439,15 @@ static int explain_job(struct check *check, struct error *error)
 /* What the result would become if nothing else were under way. */
 static const char *word_of(const struct check *check)
 {
-    const struct ruling *ruling = &check->ruling;
+    const struct assessment *assessment = &check->assessment;
 
-    if (ruling->decision != DECISION_QUEUED)
-        return decision_name(ruling->decision);
-    if (ruling->answer.verdict == GATE_BASELINE)
+    if (assessment->decision != DECISION_QUEUED)
+        return decision_name(assessment->decision);
+    if (assessment->verdict.outcome == GATE_BASELINE)
         return "queued, would be baseline";
-    if (ruling->answer.verdict != GATE_IMPROVED)
+    if (assessment->verdict.outcome != GATE_IMPROVED)
         return "queued, would be discarded";
-    if (ruling->result->change == RESULT_CHANGE_NONE)
+    if (assessment->result->change == RESULT_CHANGE_NONE)
         return "queued, would be rejected";
     return check->failure ? "queued, would fail at compose" : "queued, would be promoted";
 }
@@ -454,20 +455,21 @@ static const char *word_of(const struct check *check)
 /* Whether it would come to nothing for what is wrong with it. */
 static bool is_wrong(const struct check *check)
 {
-    const struct ruling *ruling = &check->ruling;
+    const struct assessment *assessment = &check->assessment;
 
-    if (ruling->decision == DECISION_QUEUED && ruling->answer.verdict == GATE_IMPROVED)
-        return check->failure || ruling->result->change == RESULT_CHANGE_NONE;
-    return ruling->decision == DECISION_REJECTED;
+    if (assessment->decision == DECISION_QUEUED && assessment->verdict.outcome == GATE_IMPROVED)
+        return check->failure || assessment->result->change == RESULT_CHANGE_NONE;
+    return assessment->decision == DECISION_REJECTED;
 }
 
 static void append_decision(struct check *check)
 {
-    const struct ruling *ruling = &check->ruling;
-    const char *reason = check->failure ? check->failure : ruling->reason;
+    const struct assessment *assessment = &check->assessment;
+    const char *reason = check->failure ? check->failure : assessment->reason;
     CLEANUP_TEXT struct text line = {0};
 
-    text_append(check->text, ruling->experiment_id ? ruling->experiment_id : "(no experiment_id)");
+    text_append(check->text,
+                assessment->experiment_id ? assessment->experiment_id : "(no experiment_id)");
     text_append_format(check->text, ": %s", word_of(check));
     if (*reason) {
         text_append_repaired(&line, reason, strlen(reason));
@@ -484,7 +486,7 @@ static void append_place(struct check *check)
 
     if (!file->bytes)
         return;
-    place = place_of(file->name, file->bytes, file->length, check->ruling.reason);
+    place = place_of(file->name, file->bytes, file->length, check->assessment.reason);
     if (!place.line)
         return;
     text_append_visible(check->text, check->path, NULL);
@@ -495,23 +497,23 @@ static void append_place(struct check *check)
 /* All that is said behind the first line. */
 static int explain(struct check *check, struct error *error)
 {
-    const struct ruling *ruling = &check->ruling;
+    const struct assessment *assessment = &check->assessment;
 
-    if (ruling->decision == DECISION_REJECTED)
+    if (assessment->decision == DECISION_REJECTED)
         append_place(check);
-    if (!ruling->result || !ruling->metric || ruling->decision == DECISION_DUPLICATE)
+    if (!assessment->result || !assessment->metric || assessment->decision == DECISION_DUPLICATE)
         return 0;
     if (explain_judgement(check, error) < 0)
         return -1;
     explain_unknown_keys(check);
-    if (ruling->decision != DECISION_QUEUED)
+    if (assessment->decision != DECISION_QUEUED)
         return 0;
-    if (ruling->answer.verdict == GATE_BASELINE) {
+    if (assessment->verdict.outcome == GATE_BASELINE) {
         text_append(check->text, "Job: none; later results are measured against this one.\n");
         return 0;
     }
     explain_change(check);
-    if (ruling->result->change == RESULT_CHANGE_NONE)
+    if (assessment->result->change == RESULT_CHANGE_NONE)
         return 0;
     explain_trial(check);
     return explain_job(check, error);
@@ -563,14 +565,14 @@ int check_result(struct text *text, bool *wrong, const struct config *config, st
 
     if (file_read(&file.bytes, &file.length, AT_FDCWD, path, RESULT_SIZE_LIMIT, &unreadable) < 0)
         file.problem = unreadable.message;
-    made = ruling_make(&check.ruling, config, store, &file, read_beside, dirname(for_directory),
-                       error);
+    made = assessment_make(&check.assessment, config, store, &file, read_beside,
+                           dirname(for_directory), error);
     if (made == 0) {
         made = tell(&check, error);
         *wrong = is_wrong(&check);
     }
     free(check.failure);
-    ruling_clear(&check.ruling);
+    assessment_clear(&check.assessment);
     free(file.bytes);
     return made;
 }

@@ -3,7 +3,7 @@
 /*
  * --check-result: what would be decided on a result file, and why, in sentences.
  *
- * By the same way as intake (ruling.h), with the store as it is now. Touches nothing of the
+ * By the same way as intake (assessment.h), with the store as it is now. Touches nothing of the
  * daemon's, and asks the forge nothing.
  */
 

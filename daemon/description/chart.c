@@ -58,7 +58,7 @@ static void collect_points(struct chart *chart, const struct description *descri
         add_point(chart, name && *name ? name : "baseline", description->frontier[i].value);
     }
     if (chart->count == 0)
-        add_point(chart, "before", description->answer.reference);
+        add_point(chart, "before", description->verdict.reference);
     add_point(chart, description->result->experiment_id, description->result->after.mean);
 }
 

@@ -1,7 +1,7 @@
 #include "daemon/description/facts.h"
 
 #include "common/memory.h"
-#include "daemon/description/inert.h"
+#include "daemon/description/escape.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -32,7 +32,7 @@ static void append_text(struct text *text, const char *name, const char *value)
 {
     append_name(text, name);
     if (value && *value)
-        inert_append_json(text, value);
+        escape_append_json(text, value);
     else
         text_append(text, "null");
 }
@@ -65,7 +65,7 @@ static void append_detail(struct text *text, struct json_object *value)
     case json_type_string:
     case json_type_array:
     case json_type_object:
-        inert_append_json(text, description_value(value));
+        escape_append_json(text, description_value(value));
         break;
     default:
         text_append(text, description_value(value));
@@ -85,7 +85,7 @@ static void append_details(struct text *text, const char *name, struct json_obje
         {
             CLEANUP_TEXT struct text detail = {0};
 
-            inert_append_json(&detail, key);
+            escape_append_json(&detail, key);
             text_append(&detail, ":");
             append_detail(&detail, value);
             if (text->length + detail.length > end) {
@@ -105,15 +105,15 @@ static void append_details(struct text *text, const char *name, struct json_obje
 static void append_metric(struct text *text, const struct description *description)
 {
     const struct result *result = description->result;
-    const struct gate_answer *answer = &description->answer;
+    const struct gate_verdict *verdict = &description->verdict;
 
     append_text(text, "metric", result->metric);
     append_text(text, "direction",
                 description->metric->direction == METRIC_MINIMIZE ? "minimize" : "maximize");
-    append_number(text, "before", answer->reference);
+    append_number(text, "before", verdict->reference);
     append_number(text, "after", result->after.mean);
-    append_number(text, "change", result->after.mean - answer->reference);
-    append_number(text, "threshold", answer->threshold);
+    append_number(text, "change", result->after.mean - verdict->reference);
+    append_number(text, "threshold", verdict->threshold);
     append_runs(text, "runs_after", &result->after);
     append_runs(text, "runs_before", &result->before);
 }
@@ -124,7 +124,7 @@ static void append_contained(struct text *text, const struct description *descri
     text_append(text, "[");
     for (size_t i = 0; i < description->contained_count && i < CONTAINED_TOLD; i++) {
         text_append(text, i > 0 ? "," : "");
-        inert_append_json(text, description->contained[i].experiment_id);
+        escape_append_json(text, description->contained[i].experiment_id);
     }
     text_append(text, "]");
 }
@@ -155,7 +155,7 @@ static void append_change(struct text *text, const struct description *descripti
 static void append_marker(struct text *text, const char *experiment_id, const char *digest)
 {
     text_append(text, "\n<!-- winnowd {\"experiment_id\":");
-    inert_append_json(text, experiment_id);
+    escape_append_json(text, experiment_id);
     append_text(text, "result_sha256", digest);
 }
 

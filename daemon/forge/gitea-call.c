@@ -42,57 +42,57 @@ struct gitea_call *gitea_call_new(struct forge *forge, forge_callback callback, 
 }
 
 /* The callback comes last but for our own memory: it may discard other calls or free the forge. */
-static void end(struct gitea_call *call, const struct forge_answer *answer,
+static void end(struct gitea_call *call, const struct forge_reply *outcome,
                 const struct error *error)
 {
-    static const struct forge_answer nothing = {.retry_after_ms = -1};
+    static const struct forge_reply nothing = {.retry_after_ms = -1};
 
     gitea_label_leave(call);
-    call->callback(call->data, answer ? answer : &nothing, error);
+    call->callback(call->data, outcome ? outcome : &nothing, error);
     release(call);
 }
 
-void gitea_succeed(struct gitea_call *call, const struct forge_answer *answer)
+void gitea_succeed(struct gitea_call *call, const struct forge_reply *outcome)
 {
-    end(call, answer, NULL);
+    end(call, outcome, NULL);
 }
 
-void gitea_fail(struct gitea_call *call, const struct forge_answer *answer,
+void gitea_fail(struct gitea_call *call, const struct forge_reply *outcome,
                 const struct error *error)
 {
     struct error clean = *error;
 
     secret_scrub(clean.message);
-    end(call, answer, &clean);
+    end(call, outcome, &clean);
 }
 
 /* A permanent error says that nothing was done, which is not known of an uncertain call. */
-static void fail_unless_uncertain(struct gitea_call *call, struct forge_answer *answer,
+static void fail_unless_uncertain(struct gitea_call *call, struct forge_reply *outcome,
                                   struct error *error)
 {
     if (call->uncertain && error->kind == ERROR_PERMANENT) {
         error->kind = ERROR_TRANSIENT;
-        answer->unauthorized = false;
+        outcome->unauthorized = false;
     }
-    gitea_fail(call, answer, error);
+    gitea_fail(call, outcome, error);
 }
 
 void gitea_refuse(struct gitea_call *call, const struct gitea_reply *reply)
 {
     struct error error;
-    struct forge_answer answer = {.retry_after_ms = -1};
+    struct forge_reply outcome = {.retry_after_ms = -1};
 
-    answer.unauthorized = answer_refusal(&error, &reply->answer);
+    outcome.unauthorized = gitea_body_refusal(&error, &reply->body);
     if (error.kind == ERROR_TRANSIENT)
-        answer.retry_after_ms = reply->response->retry_after_ms;
-    fail_unless_uncertain(call, &answer, &error);
+        outcome.retry_after_ms = reply->response->retry_after_ms;
+    fail_unless_uncertain(call, &outcome, &error);
 }
 
 void gitea_malformed(struct gitea_call *call, const struct gitea_reply *reply, const char *what)
 {
     struct error error;
 
-    answer_malformed(&error, &reply->answer, what);
+    gitea_body_malformed(&error, &reply->body, what);
     gitea_fail(call, NULL, &error);
 }
 
@@ -111,7 +111,7 @@ static void on_response(void *data, const struct http_response *response, const 
         gitea_fail(call, NULL, &problem);
         return;
     }
-    reply.answer = (struct answer){
+    reply.body = (struct gitea_body){
         .method = call->method,
         .path = path,
         .status = response->status,
@@ -120,7 +120,7 @@ static void on_response(void *data, const struct http_response *response, const 
         .location = response->location,
     };
     if (response->status >= 200 && response->status < 300 &&
-        answer_parse(&reply.json, &reply.answer, &problem) < 0) {
+        gitea_body_parse(&reply.json, &reply.body, &problem) < 0) {
         gitea_fail(call, NULL, &problem);
         return;
     }
@@ -144,7 +144,7 @@ void gitea_send(struct gitea_call *call, const char *method, const char *path, c
         .headers = headers,
         .body = body,
         .timeout_ms = gitea->config->forge.timeout_ms,
-        .body_limit = ANSWER_SIZE_LIMIT,
+        .body_limit = GITEA_BODY_LIMIT,
     };
 
     free(call->path);
@@ -191,7 +191,7 @@ void gitea_send_page(struct gitea_call *call, const char *path, const char *quer
 
 bool gitea_page_more(struct gitea_call *call, const struct gitea_reply *reply)
 {
-    struct answer_page page = {
+    struct gitea_page page = {
         .count = json_object_array_length(reply->json),
         .total_count = reply->response->total_count,
         .has_next = reply->response->has_next,
@@ -199,7 +199,7 @@ bool gitea_page_more(struct gitea_call *call, const struct gitea_reply *reply)
 
     call->seen += page.count;
     page.seen = call->seen;
-    if (!answer_more(&page))
+    if (!gitea_body_more(&page))
         return false;
     call->page++;
     return true;
@@ -232,11 +232,11 @@ bool gitea_again(struct gitea_call *call, void (*over)(struct gitea_call *call))
 static void on_judged_user(struct gitea_call *call, const struct gitea_reply *reply)
 {
     const struct config *config = call->gitea->config;
-    struct forge_answer answer = {.unauthorized = true, .retry_after_ms = -1};
+    struct forge_reply outcome = {.unauthorized = true, .retry_after_ms = -1};
     struct error error;
 
     /* A token without the scope for /user is a good one all the same. */
-    if (reply->answer.status != 200 && reply->answer.status != 403) {
+    if (reply->body.status != 200 && reply->body.status != 403) {
         gitea_refuse(call, reply);
         return;
     }
@@ -244,35 +244,35 @@ static void on_judged_user(struct gitea_call *call, const struct gitea_reply *re
               "the repository %s/%s does not exist, or the token may not see it (mend forge.owner, "
               "forge.repo or forge.token_file)",
               config->forge.owner, config->forge.repo);
-    fail_unless_uncertain(call, &answer, &error);
+    fail_unless_uncertain(call, &outcome, &error);
 }
 
 static void on_judged_repository(struct gitea_call *call, const struct gitea_reply *reply)
 {
     const struct config *config = call->gitea->config;
-    struct forge_answer answer = {.unauthorized = true, .retry_after_ms = -1};
+    struct forge_reply outcome = {.unauthorized = true, .retry_after_ms = -1};
     struct error error;
 
-    if (reply->answer.status == 404) {
+    if (reply->body.status == 404) {
         gitea_send(call, "GET", "/user", NULL, NULL, on_judged_user);
-    } else if (reply->answer.status != 200) {
+    } else if (reply->body.status != 200) {
         gitea_refuse(call, reply);
-    } else if (!answer_string(reply->json, "full_name")) {
+    } else if (!gitea_body_string(reply->json, "full_name")) {
         gitea_malformed(call, reply, "no repository");
     } else if (call->failure_is_answer) {
         gitea_succeed(call, NULL);
-    } else if (answer_is(reply->json, "archived", true)) {
+    } else if (gitea_body_is(reply->json, "archived", true)) {
         error_set(&error, ERROR_PERMANENT,
                   "the repository %s/%s is archived (forge.owner, forge.repo): %s",
                   config->forge.owner, config->forge.repo, call->failure.message);
-        fail_unless_uncertain(call, &answer, &error);
+        fail_unless_uncertain(call, &outcome, &error);
     } else {
-        answer = (struct forge_answer){.gone = true, .retry_after_ms = -1};
-        gitea_fail(call, &answer, &call->failure);
+        outcome = (struct forge_reply){.gone = true, .retry_after_ms = -1};
+        gitea_fail(call, &outcome, &call->failure);
     }
 }
 
-void gitea_judge(struct gitea_call *call, const struct error *gone)
+void gitea_diagnose_404(struct gitea_call *call, const struct error *gone)
 {
     call->failure_is_answer = gone == NULL;
     if (gone)

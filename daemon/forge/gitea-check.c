@@ -17,13 +17,13 @@
 
 static void fail(struct gitea_call *call, bool unauthorized, const struct error *error)
 {
-    gitea_fail(call, &(struct forge_answer){.unauthorized = unauthorized, .retry_after_ms = -1},
+    gitea_fail(call, &(struct forge_reply){.unauthorized = unauthorized, .retry_after_ms = -1},
                error);
 }
 
 static void succeed(struct gitea_call *call)
 {
-    gitea_succeed(call, &(struct forge_answer){.sha = call->sha, .retry_after_ms = -1});
+    gitea_succeed(call, &(struct forge_reply){.sha = call->sha, .retry_after_ms = -1});
 }
 
 /* The labels, where none may be created: each is there, in the repository or its organisation. */
@@ -34,7 +34,7 @@ static void judge_labels(struct gitea_call *call)
     struct error error;
 
     for (size_t i = 0; i < labels->count; i++) {
-        if (answer_label(call->kept, labels->items[i]) > 0)
+        if (gitea_body_label(call->kept, labels->items[i]) > 0)
             continue;
         error_set(
             &error, ERROR_PERMANENT,
@@ -55,7 +55,7 @@ static void keep_labels(struct gitea_call *call, struct json_object *page)
 /* Whether the page was taken, and whether that was the last one; anything else ended the call. */
 static bool take_labels(struct gitea_call *call, const struct gitea_reply *reply, bool *last)
 {
-    if (reply->answer.status != 200) {
+    if (reply->body.status != 200) {
         gitea_refuse(call, reply);
         return false;
     }
@@ -75,7 +75,7 @@ static void on_organisation_labels(struct gitea_call *call, const struct gitea_r
 {
     bool last;
 
-    if (reply->answer.status == 404 || reply->answer.status == 403)
+    if (reply->body.status == 404 || reply->body.status == 403)
         judge_labels(call);
     else if (take_labels(call, reply, &last)) {
         if (last)
@@ -154,13 +154,13 @@ static void on_readers(struct gitea_call *call, const struct gitea_reply *reply)
 {
     struct error error;
 
-    if (reply->answer.status == 403 || reply->answer.status == 404) {
+    if (reply->body.status == 403 || reply->body.status == 404) {
         next_reviewer(call);
-    } else if (reply->answer.status != 200) {
+    } else if (reply->body.status != 200) {
         gitea_refuse(call, reply);
     } else if (!json_object_is_type(reply->json, json_type_array)) {
         gitea_malformed(call, reply, "no list of users");
-    } else if (answer_has_login(reply->json, reviewer(call))) {
+    } else if (gitea_body_has_login(reply->json, reviewer(call))) {
         next_reviewer(call);
     } else {
         error_set(&error, ERROR_PERMANENT,
@@ -176,11 +176,11 @@ static void on_organisation(struct gitea_call *call, const struct gitea_reply *r
 {
     struct error error;
 
-    if (reply->answer.status == 200) {
+    if (reply->body.status == 200) {
         error_set(&error, ERROR_PERMANENT,
                   "forge.reviewers: %s is an organisation, which cannot review", reviewer(call));
         fail(call, false, &error);
-    } else if (reply->answer.status != 404 && reply->answer.status != 403) {
+    } else if (reply->body.status != 404 && reply->body.status != 403) {
         gitea_refuse(call, reply);
     } else if (call->repository_private) {
         gitea_send_repository(call, "GET", "/reviewers", NULL, NULL, on_readers);
@@ -200,14 +200,14 @@ static void ask_about_reviewer(struct gitea_call *call, const char *place, gitea
 
 static void on_reviewer(struct gitea_call *call, const struct gitea_reply *reply)
 {
-    const char *login = answer_string(reply->json, "login");
+    const char *login = gitea_body_string(reply->json, "login");
     struct error error;
 
-    if (reply->answer.status == 404) {
+    if (reply->body.status == 404) {
         error_set(&error, ERROR_PERMANENT, "forge.reviewers: there is no user %s at the forge",
                   reviewer(call));
         fail(call, false, &error);
-    } else if (reply->answer.status != 200) {
+    } else if (reply->body.status != 200) {
         gitea_refuse(call, reply);
     } else if (!login || strcasecmp(login, reviewer(call)) != 0) {
         gitea_malformed(call, reply, "another user or none");
@@ -242,11 +242,11 @@ static void on_prefix(struct gitea_call *call, const struct gitea_reply *reply)
 {
     struct error error;
 
-    if (reply->answer.status == 404) {
+    if (reply->body.status == 404) {
         check_prefix(call);
-    } else if (reply->answer.status != 200) {
+    } else if (reply->body.status != 200) {
         gitea_refuse(call, reply);
-    } else if (!answer_commit(reply->json)) {
+    } else if (!gitea_body_commit(reply->json)) {
         gitea_malformed(call, reply, "no branch");
     } else {
         error_set(&error, ERROR_PERMANENT,
@@ -280,12 +280,12 @@ static void check_base(struct gitea_call *call);
 static void on_base(struct gitea_call *call, const struct gitea_reply *reply)
 {
     const struct config *config = call->gitea->config;
-    const char *name = answer_string(reply->json, "name");
+    const char *name = gitea_body_string(reply->json, "name");
     struct error error;
 
-    if (reply->answer.status == 404 && call->attempt < BASE_LOOKS) {
+    if (reply->body.status == 404 && call->attempt < BASE_LOOKS) {
         gitea_again(call, check_base);
-    } else if (reply->answer.status == 404) {
+    } else if (reply->body.status == 404) {
         error_set(&error, ERROR_PERMANENT,
                   call->base_empty
                       ? "forge.base: the repository %s/%s is empty, there is no branch "
@@ -293,13 +293,13 @@ static void on_base(struct gitea_call *call, const struct gitea_reply *reply)
                       : "forge.base: the repository %s/%s has no branch %s",
                   config->forge.owner, config->forge.repo, config->forge.base);
         fail(call, false, &error);
-    } else if (reply->answer.status != 200) {
+    } else if (reply->body.status != 200) {
         gitea_refuse(call, reply);
-    } else if (!answer_commit(reply->json) || !name || strcmp(name, config->forge.base) != 0) {
+    } else if (!gitea_body_commit(reply->json) || !name || strcmp(name, config->forge.base) != 0) {
         gitea_malformed(call, reply, "no branch");
     } else {
         free(call->sha);
-        call->sha = memory_copy(answer_commit(reply->json));
+        call->sha = memory_copy(gitea_body_commit(reply->json));
         call->index = 0;
         check_prefix(call);
     }
@@ -319,14 +319,14 @@ static const char *obstacle(struct json_object *repository, bool *at_forge)
 
     *at_forge = true;
     json_object_object_get_ex(repository, "permissions", &permissions);
-    if (answer_is(repository, "archived", true))
+    if (gitea_body_is(repository, "archived", true))
         return "is archived (forge.owner, forge.repo)";
-    if (answer_is(repository, "mirror", true))
+    if (gitea_body_is(repository, "mirror", true))
         return "is a mirror, which nobody can push to (forge.owner, forge.repo)";
-    if (answer_is(repository, "has_pull_requests", false))
+    if (gitea_body_is(repository, "has_pull_requests", false))
         return "has its pull requests turned off (forge.owner, forge.repo)";
     *at_forge = false;
-    if (answer_is(permissions, "push", false))
+    if (gitea_body_is(permissions, "push", false))
         return "may not be pushed to by the token's user (forge.token_file, or its rights at the "
                "forge)";
     return NULL;
@@ -336,28 +336,28 @@ static void on_repository(struct gitea_call *call, const struct gitea_reply *rep
 {
     const struct config *config = call->gitea->config;
     CLEANUP_FREE char *wanted = memory_format("%s/%s", config->forge.owner, config->forge.repo);
-    const char *name = answer_string(reply->json, "full_name");
-    struct forge_answer answer = {.retry_after_ms = -1};
+    const char *name = gitea_body_string(reply->json, "full_name");
+    struct forge_reply outcome = {.retry_after_ms = -1};
     struct error error;
 
-    if (reply->answer.status == 404) {
+    if (reply->body.status == 404) {
         error_set(
             &error, ERROR_PERMANENT,
             "the repository %s does not exist, or %s may not see it (forge.owner, forge.repo, "
             "forge.token_file)",
             wanted, call->login ? call->login : "the token's user");
         fail(call, false, &error);
-    } else if (reply->answer.status != 200) {
+    } else if (reply->body.status != 200) {
         gitea_refuse(call, reply);
     } else if (!name || strcasecmp(name, wanted) != 0) {
         gitea_malformed(call, reply, "another repository or none");
-    } else if (obstacle(reply->json, &answer.at_forge)) {
+    } else if (obstacle(reply->json, &outcome.at_forge)) {
         error_set(&error, ERROR_PERMANENT, "the repository %s %s", wanted,
-                  obstacle(reply->json, &answer.at_forge));
-        gitea_fail(call, &answer, &error);
+                  obstacle(reply->json, &outcome.at_forge));
+        gitea_fail(call, &outcome, &error);
     } else {
-        call->repository_private = answer_is(reply->json, "private", true);
-        call->base_empty = answer_is(reply->json, "empty", true);
+        call->repository_private = gitea_body_is(reply->json, "private", true);
+        call->base_empty = gitea_body_is(reply->json, "empty", true);
         check_base(call);
     }
 }
@@ -371,10 +371,10 @@ static void check_repository(struct gitea_call *call)
 
 static void on_user(struct gitea_call *call, const struct gitea_reply *reply)
 {
-    const char *login = answer_string(reply->json, "login");
+    const char *login = gitea_body_string(reply->json, "login");
     struct error error;
 
-    switch (reply->answer.status) {
+    switch (reply->body.status) {
     case 200:
         if (login && *login) {
             call->login = memory_copy(login);
@@ -402,7 +402,7 @@ static void on_user(struct gitea_call *call, const struct gitea_reply *reply)
     error_set(&error, ERROR_PERMANENT,
               "forge.token_file: the forge does not know the token's user (GET /user was answered "
               "%ld)",
-              reply->answer.status);
+              reply->body.status);
     fail(call, true, &error);
 }
 
@@ -410,7 +410,7 @@ static void on_user(struct gitea_call *call, const struct gitea_reply *reply)
 
 static void on_version(struct gitea_call *call, const struct gitea_reply *reply)
 {
-    long status = reply->answer.status;
+    long status = reply->body.status;
     struct error error;
 
     if (status == 404) {
@@ -420,7 +420,7 @@ static void on_version(struct gitea_call *call, const struct gitea_reply *reply)
             "404)",
             call->gitea->api);
         fail(call, false, &error);
-    } else if (status == 200 && !answer_string(reply->json, "version")) {
+    } else if (status == 200 && !gitea_body_string(reply->json, "version")) {
         gitea_malformed(call, reply, "no version");
     } else if (status == 200 || status == 401 || status == 403) {
         /* Where nothing is shown to strangers, the next answer tells what is wrong with the token. */

@@ -69,7 +69,7 @@ static bool all_known(const struct gitea_call *call)
 static void take_ids(struct gitea_call *call, struct json_object *page)
 {
     for (size_t i = 0; i < call->names.count; i++) {
-        int64_t id = answer_label(page, call->names.items[i]);
+        int64_t id = gitea_body_label(page, call->names.items[i]);
 
         if (call->label_ids[i] == 0 && id > 0)
             call->label_ids[i] = id;
@@ -88,19 +88,19 @@ static void look_up_again(struct gitea_call *call, const struct gitea_reply *rep
         return;
     }
     gitea_label_forget(call->gitea);
-    if (reply->answer.status >= 200 && reply->answer.status < 300) {
+    if (reply->body.status >= 200 && reply->body.status < 300) {
         gitea_malformed(call, reply, "without the labels that were put on");
         return;
     }
-    answer_refusal(&error, &reply->answer);
+    gitea_body_refusal(&error, &reply->body);
     error_wrap(&error, "cannot put labels on pull request %" PRId64 " (forge.labels)",
                call->number);
-    gitea_judge(call, &error);
+    gitea_diagnose_404(call, &error);
 }
 
 static void on_labelled(struct gitea_call *call, const struct gitea_reply *reply)
 {
-    long status = reply->answer.status;
+    long status = reply->body.status;
 
     if (status == 404 || status == 422)
         look_up_again(call, reply);
@@ -109,7 +109,7 @@ static void on_labelled(struct gitea_call *call, const struct gitea_reply *reply
     else if (!json_object_is_type(reply->json, json_type_array))
         gitea_malformed(call, reply, "no list of labels");
     /* An unknown id is dropped without a word. */
-    else if (!answer_has_labels(reply->json, call->label_ids, call->names.count))
+    else if (!gitea_body_has_labels(reply->json, call->label_ids, call->names.count))
         look_up_again(call, reply);
     else
         gitea_succeed(call, NULL);
@@ -134,15 +134,15 @@ static void send_ids(struct gitea_call *call)
 static void on_created(struct gitea_call *call, const struct gitea_reply *reply)
 {
     const char *name = call->names.items[call->index];
-    const char *made = answer_string(reply->json, "name");
-    int64_t id = answer_integer(reply->json, "id");
+    const char *made = gitea_body_string(reply->json, "name");
+    int64_t id = gitea_body_integer(reply->json, "id");
     struct error error;
 
-    if (reply->answer.status == 404) {
-        answer_refusal(&error, &reply->answer);
+    if (reply->body.status == 404) {
+        gitea_body_refusal(&error, &reply->body);
         error_wrap(&error, "label %s (forge.labels) cannot be created", name);
-        gitea_judge(call, &error);
-    } else if (reply->answer.status != 201) {
+        gitea_diagnose_404(call, &error);
+    } else if (reply->body.status != 201) {
         gitea_refuse(call, reply);
     } else if (id <= 0 || !made || strcmp(made, name) != 0) {
         gitea_malformed(call, reply, "no label");
@@ -172,7 +172,7 @@ static void create_missing(struct gitea_call *call)
             &error, ERROR_PERMANENT,
             "there is no label %s (forge.labels), and forge.create_labels forbids to create it",
             name);
-        gitea_judge(call, &error);
+        gitea_diagnose_404(call, &error);
         return;
     }
     body = json_object_new_object();
@@ -188,7 +188,7 @@ static void take_page(struct gitea_call *call, const struct gitea_reply *reply,
                       void (*next_page)(struct gitea_call *call),
                       void (*go_on)(struct gitea_call *call))
 {
-    if (reply->answer.status != 200) {
+    if (reply->body.status != 200) {
         gitea_refuse(call, reply);
         return;
     }
@@ -209,7 +209,7 @@ static void send_organisation_page(struct gitea_call *call);
  * the repository's own labels. */
 static void on_organisation_page(struct gitea_call *call, const struct gitea_reply *reply)
 {
-    if (reply->answer.status == 404 || reply->answer.status == 403)
+    if (reply->body.status == 404 || reply->body.status == 403)
         create_missing(call);
     else
         take_page(call, reply, send_organisation_page, create_missing);
@@ -241,9 +241,9 @@ static void on_repository_page(struct gitea_call *call, const struct gitea_reply
 {
     struct error error;
 
-    if (reply->answer.status == 404) {
-        answer_refusal(&error, &reply->answer);
-        gitea_judge(call, &error);
+    if (reply->body.status == 404) {
+        gitea_body_refusal(&error, &reply->body);
+        gitea_diagnose_404(call, &error);
     } else {
         take_page(call, reply, send_repository_page, look_at_organisation);
     }

@@ -9,7 +9,7 @@
 
 static void succeed_with(struct gitea_call *call, const struct forge_pull *pull)
 {
-    gitea_succeed(call, &(struct forge_answer){
+    gitea_succeed(call, &(struct forge_reply){
                             .pulls = pull,
                             .pull_count = 1,
                             .retry_after_ms = -1,
@@ -20,7 +20,7 @@ static void succeed_with(struct gitea_call *call, const struct forge_pull *pull)
 static int take_pull(struct gitea_call *call, const struct gitea_reply *reply,
                      struct forge_pull *pull)
 {
-    if (answer_pull(pull, reply->json) < 0) {
+    if (gitea_body_pull(pull, reply->json) < 0) {
         gitea_malformed(call, reply, "no pull request");
         return -1;
     }
@@ -46,10 +46,10 @@ static void on_looked(struct gitea_call *call, const struct gitea_reply *reply)
     struct forge_pull pull;
     struct error gone;
 
-    if (reply->answer.status == 404) {
+    if (reply->body.status == 404) {
         error_set(&gone, ERROR_PERMANENT, "there is no pull request %" PRId64, call->number);
-        gitea_judge(call, &gone);
-    } else if (reply->answer.status != 200) {
+        gitea_diagnose_404(call, &gone);
+    } else if (reply->body.status != 200) {
         gitea_refuse(call, reply);
     } else if (take_pull(call, reply, &pull) == 0) {
         succeed_with(call, &pull);
@@ -77,9 +77,9 @@ static void on_opened_again(struct gitea_call *call, const struct gitea_reply *r
 {
     struct forge_pull pull;
 
-    if (reply->answer.status == 404 && gitea_again(call, send_look_again))
+    if (reply->body.status == 404 && gitea_again(call, send_look_again))
         return;
-    if (reply->answer.status != 200) {
+    if (reply->body.status != 200) {
         gitea_refuse(call, reply);
         return;
     }
@@ -115,19 +115,19 @@ static void take_opened(struct gitea_call *call, const struct gitea_reply *reply
 static void refuse_conflict(struct gitea_call *call, const struct gitea_reply *reply)
 {
     struct error error;
-    struct forge_answer answer = {
+    struct forge_reply outcome = {
         .retry_after_ms = -1,
         .conflict = true,
-        .conflict_pull = answer_conflict_pull(reply->answer.body, reply->answer.body_length),
+        .conflict_pull = gitea_body_conflict_pull(reply->body.body, reply->body.body_length),
     };
 
-    answer_refusal(&error, &reply->answer);
-    gitea_fail(call, &answer, &error);
+    gitea_body_refusal(&error, &reply->body);
+    gitea_fail(call, &outcome, &error);
 }
 
 static void on_opened(struct gitea_call *call, const struct gitea_reply *reply)
 {
-    long status = reply->answer.status;
+    long status = reply->body.status;
     struct error error;
 
     if (status == 201)
@@ -137,10 +137,10 @@ static void on_opened(struct gitea_call *call, const struct gitea_reply *reply)
     else if ((status == 404 || status == 422) && gitea_again(call, send_open))
         return;
     else if (status == 404) {
-        answer_refusal(&error, &reply->answer);
+        gitea_body_refusal(&error, &reply->body);
         error_wrap(&error, "the forge does not know branch %s, or the base %s (forge.base)",
                    call->branch, call->gitea->config->forge.base);
-        gitea_judge(call, &error);
+        gitea_diagnose_404(call, &error);
     } else {
         gitea_refuse(call, reply);
     }
@@ -177,11 +177,11 @@ static void send_list(struct gitea_call *call);
 
 static void succeed_with_list(struct gitea_call *call)
 {
-    struct forge_answer answer = {.retry_after_ms = -1};
-    struct forge_pull *pulls = answer_pulls(call->kept, &answer.pull_count);
+    struct forge_reply outcome = {.retry_after_ms = -1};
+    struct forge_pull *pulls = gitea_body_pulls(call->kept, &outcome.pull_count);
 
-    answer.pulls = pulls;
-    gitea_succeed(call, &answer);
+    outcome.pulls = pulls;
+    gitea_succeed(call, &outcome);
     free(pulls);
 }
 
@@ -189,19 +189,19 @@ static void on_listed(struct gitea_call *call, const struct gitea_reply *reply)
 {
     struct error error;
 
-    if (reply->answer.status == 404) {
+    if (reply->body.status == 404) {
         if (gitea_again(call, send_list))
             return;
-        answer_refusal(&error, &reply->answer);
-        gitea_judge(call, &error);
-    } else if (reply->answer.status != 200) {
+        gitea_body_refusal(&error, &reply->body);
+        gitea_diagnose_404(call, &error);
+    } else if (reply->body.status != 200) {
         gitea_refuse(call, reply);
-    } else if (answer_keep_pulls(call->kept, reply->json, call->branch) < 0) {
+    } else if (gitea_body_keep_pulls(call->kept, reply->json, call->branch) < 0) {
         gitea_malformed(call, reply, "no list of pull requests");
     } else if (!gitea_page_more(call, reply)) {
         /* To a bad token some servers show a private repository as one with nothing in it. */
         if (call->seen == 0)
-            gitea_judge(call, NULL);
+            gitea_diagnose_404(call, NULL);
         else
             succeed_with_list(call);
     } else if (call->page > GITEA_PAGE_LIMIT) {
@@ -237,24 +237,24 @@ struct operation *gitea_list_pulls(struct forge *forge, const char *branch, forg
 
 static void on_changed(struct gitea_call *call, const struct gitea_reply *reply)
 {
-    struct forge_answer answer = {.retry_after_ms = -1};
+    struct forge_reply outcome = {.retry_after_ms = -1};
     struct forge_pull *pulls;
     struct error error;
 
-    if (reply->answer.status == 404) {
-        answer_refusal(&error, &reply->answer);
-        gitea_judge(call, &error);
-    } else if (reply->answer.status != 200) {
+    if (reply->body.status == 404) {
+        gitea_body_refusal(&error, &reply->body);
+        gitea_diagnose_404(call, &error);
+    } else if (reply->body.status != 200) {
         gitea_refuse(call, reply);
     } else if (!json_object_is_type(reply->json, json_type_array)) {
         gitea_malformed(call, reply, "no list of pull requests");
     } else if (call->page == 1 && json_object_array_length(reply->json) == 0) {
-        gitea_judge(call, NULL); /* as a bad token is shown a private repository */
+        gitea_diagnose_404(call, NULL); /* as a bad token is shown a private repository */
     } else {
-        pulls = answer_pulls(reply->json, &answer.pull_count);
-        answer.pulls = pulls;
-        answer.more = gitea_page_more(call, reply);
-        gitea_succeed(call, &answer);
+        pulls = gitea_body_pulls(reply->json, &outcome.pull_count);
+        outcome.pulls = pulls;
+        outcome.more = gitea_page_more(call, reply);
+        gitea_succeed(call, &outcome);
         free(pulls);
     }
 }
@@ -282,25 +282,25 @@ static void on_closing_looked(struct gitea_call *call, const struct gitea_reply 
 {
     struct forge_pull pull;
 
-    if (reply->answer.status == 404) {
-        gitea_judge(call, NULL);
-    } else if (reply->answer.status != 200) {
+    if (reply->body.status == 404) {
+        gitea_diagnose_404(call, NULL);
+    } else if (reply->body.status != 200) {
         gitea_refuse(call, reply);
     } else if (take_pull(call, reply, &pull) == 0) {
         if (pull.state != PULL_OPEN)
             gitea_succeed(call, NULL);
         else
-            gitea_judge(call, &call->failure);
+            gitea_diagnose_404(call, &call->failure);
     }
 }
 
 static void on_closed(struct gitea_call *call, const struct gitea_reply *reply)
 {
     struct forge_pull pull;
-    long status = reply->answer.status;
+    long status = reply->body.status;
 
     if (status == 404 || status == 409 || status == 412 || status == 422) {
-        answer_refusal(&call->failure, &reply->answer);
+        gitea_body_refusal(&call->failure, &reply->body);
         send_pull(call, "GET", "", NULL, on_closing_looked);
     } else if (status < 200 || status >= 300) {
         gitea_refuse(call, reply);

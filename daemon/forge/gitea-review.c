@@ -37,7 +37,7 @@ static void remember_refusal(struct gitea_call *call, const struct gitea_reply *
     if (call->failure.kind != ERROR_NONE)
         return;
     append_reviewers(call, &names);
-    answer_refusal(&call->failure, &reply->answer);
+    gitea_body_refusal(&call->failure, &reply->body);
     error_wrap(&call->failure, "forge.reviewers: %s cannot be asked for a review",
                text_string(&names));
 }
@@ -46,7 +46,7 @@ static bool is_asked_already(const struct gitea_reply *reply)
 {
     CLEANUP_TEXT struct text words = {0};
 
-    answer_message(&words, reply->answer.body, reply->answer.body_length);
+    gitea_body_message(&words, reply->body.body, reply->body.body_length);
     return strstr(text_string(&words), "already") != NULL;
 }
 
@@ -55,27 +55,27 @@ static bool is_asked_already(const struct gitea_reply *reply)
  * blame for either. */
 static void on_refused_looked(struct gitea_call *call, const struct gitea_reply *reply)
 {
-    struct forge_answer answer = {.retry_after_ms = -1};
+    struct forge_reply outcome = {.retry_after_ms = -1};
     struct forge_pull pull;
 
-    if (reply->answer.status == 404) {
-        gitea_judge(call, &call->failure);
+    if (reply->body.status == 404) {
+        gitea_diagnose_404(call, &call->failure);
         return;
     }
-    if (reply->answer.status != 200) {
+    if (reply->body.status != 200) {
         gitea_refuse(call, reply);
         return;
     }
-    if (answer_pull(&pull, reply->json) < 0 || pull.number != call->number) {
+    if (gitea_body_pull(&pull, reply->json) < 0 || pull.number != call->number) {
         gitea_malformed(call, reply, "no pull request");
         return;
     }
-    answer.installation = pull.state == PULL_OPEN;
-    if (!answer.installation)
+    outcome.installation = pull.state == PULL_OPEN;
+    if (!outcome.installation)
         error_set(&call->failure, ERROR_PERMANENT,
                   "pull request %" PRId64 " is not open any more, nobody was asked for a review",
                   call->number);
-    gitea_fail(call, &answer, &call->failure);
+    gitea_fail(call, &outcome, &call->failure);
 }
 
 static void look_at_refused(struct gitea_call *call)
@@ -99,7 +99,7 @@ static void next_reviewer(struct gitea_call *call)
 
 static void on_asked(struct gitea_call *call, const struct gitea_reply *reply)
 {
-    long status = reply->answer.status;
+    long status = reply->body.status;
 
     if (status >= 200 && status < 300) {
         if (call->again)
@@ -107,7 +107,7 @@ static void on_asked(struct gitea_call *call, const struct gitea_reply *reply)
         else
             gitea_succeed(call, NULL);
     } else if (status == 403) {
-        answer_refusal(&call->failure, &reply->answer);
+        gitea_body_refusal(&call->failure, &reply->body);
         look_at_refused(call);
     } else if (status != 404 && status != 409 && status != 422) {
         gitea_refuse(call, reply);

@@ -10,13 +10,13 @@
 /* What the forge said of the branch to be made may have three reasons; which one is looked up. */
 static void on_branch_in_the_way(struct gitea_call *call, const struct gitea_reply *reply)
 {
-    struct forge_answer answer = {.retry_after_ms = -1};
+    struct forge_reply outcome = {.retry_after_ms = -1};
     struct error error;
 
-    if (reply->answer.status == 200) {
-        answer.conflict = true;
+    if (reply->body.status == 200) {
+        outcome.conflict = true;
         error_set(&error, ERROR_PERMANENT, "branch %s exists already", call->branch);
-    } else if (reply->answer.status == 404) {
+    } else if (reply->body.status == 404) {
         error_set(&error, ERROR_PERMANENT,
                   "branch %s cannot be made, another branch or tag stands in its way (mend "
                   "forge.branch_prefix): %s",
@@ -25,24 +25,24 @@ static void on_branch_in_the_way(struct gitea_call *call, const struct gitea_rep
         gitea_refuse(call, reply);
         return;
     }
-    gitea_fail(call, &answer, &error);
+    gitea_fail(call, &outcome, &error);
 }
 
 static void on_base_of_branch(struct gitea_call *call, const struct gitea_reply *reply)
 {
     struct error error;
 
-    if (reply->answer.status == 200) {
+    if (reply->body.status == 200) {
         /* An archived repository is a 404 on some versions, too. */
         if (call->uncertain)
             gitea_fail(call, NULL, &call->failure);
         else
-            gitea_judge(call, &call->failure);
-    } else if (reply->answer.status == 404) {
+            gitea_diagnose_404(call, &call->failure);
+    } else if (reply->body.status == 404) {
         error_set(&error, ERROR_PERMANENT,
                   "the base branch %s does not exist (mend forge.base): %s",
                   call->gitea->config->forge.base, call->failure.message);
-        gitea_judge(call, &error);
+        gitea_diagnose_404(call, &error);
     } else {
         gitea_refuse(call, reply);
     }
@@ -50,23 +50,23 @@ static void on_base_of_branch(struct gitea_call *call, const struct gitea_reply 
 
 static void on_branch_created(struct gitea_call *call, const struct gitea_reply *reply)
 {
-    const char *name = answer_string(reply->json, "name");
-    const char *sha = answer_commit(reply->json);
+    const char *name = gitea_body_string(reply->json, "name");
+    const char *sha = gitea_body_commit(reply->json);
 
-    switch (reply->answer.status) {
+    switch (reply->body.status) {
     case 201:
         if (sha && name && strcmp(name, call->branch) == 0)
-            gitea_succeed(call, &(struct forge_answer){.sha = sha, .retry_after_ms = -1});
+            gitea_succeed(call, &(struct forge_reply){.sha = sha, .retry_after_ms = -1});
         else
             gitea_malformed(call, reply, "no commit of the new branch");
         break;
     case 409:
-        answer_refusal(&call->failure, &reply->answer);
+        gitea_body_refusal(&call->failure, &reply->body);
         gitea_send_branch(call, call->branch, on_branch_in_the_way);
         break;
     case 404:
     case 500: /* newer versions say so of an unknown base */
-        answer_refusal(&call->failure, &reply->answer);
+        gitea_body_refusal(&call->failure, &reply->body);
         call->uncertain = call->failure.kind == ERROR_TRANSIENT;
         gitea_send_branch(call, call->gitea->config->forge.base, on_base_of_branch);
         break;

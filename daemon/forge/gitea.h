@@ -12,7 +12,7 @@
 #include "common/http.h"
 #include "common/operation.h"
 #include "daemon/forge.h"
-#include "daemon/forge/gitea-answer.h"
+#include "daemon/forge/gitea-body.h"
 
 #include <json-c/json.h>
 #include <stdbool.h>
@@ -40,7 +40,7 @@ struct gitea {
 
 /* An answer as a `next` function sees it; valid inside it only. */
 struct gitea_reply {
-    struct answer answer;
+    struct gitea_body body;
     struct json_object *json; /* the body of a 2xx; NULL if it was blank */
     const struct http_response *response;
 };
@@ -78,7 +78,7 @@ struct gitea_call {
     struct gitea_call *next_label_call;
     void (*pause_over)(struct gitea_call *call);
 
-    /* A failure that is still being judged, see gitea_judge(). */
+    /* A failure that is still being judged, see gitea_diagnose_404(). */
     struct error failure;
     bool failure_is_answer; /* whether that the thing is gone is a success */
 };
@@ -112,8 +112,8 @@ void gitea_pause(struct gitea_call *call, uint64_t ms, void (*over)(struct gitea
 bool gitea_again(struct gitea_call *call, void (*over)(struct gitea_call *call));
 
 /* These end the call: `call` is gone when they return. `answer` may be NULL for an empty one. */
-void gitea_succeed(struct gitea_call *call, const struct forge_answer *answer);
-void gitea_fail(struct gitea_call *call, const struct forge_answer *answer,
+void gitea_succeed(struct gitea_call *call, const struct forge_reply *outcome);
+void gitea_fail(struct gitea_call *call, const struct forge_reply *outcome,
                 const struct error *error);
 
 /* Fails with what a status that is no success means. */
@@ -126,7 +126,7 @@ void gitea_malformed(struct gitea_call *call, const struct gitea_reply *reply, c
  * token that may not see it: looks at the repository and at /user, and fails with what is true. If
  * the repository is there, the thing is gone: then it fails with `gone`, or succeeds if that is
  * NULL. */
-void gitea_judge(struct gitea_call *call, const struct error *gone);
+void gitea_diagnose_404(struct gitea_call *call, const struct error *gone);
 
 /* The operations, by file: -check, -pulls, -labels; branches are in gitea.c. */
 struct operation *gitea_check(struct forge *forge, forge_callback callback, void *data);

@@ -4,7 +4,7 @@
 #include "common/memory.h"
 #include "common/process.h"
 #include "common/text.h"
-#include "daemon/repository/lock.h"
+#include "daemon/git/lock.h"
 
 #include <stdlib.h>
 #include <string.h>

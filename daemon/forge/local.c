@@ -79,20 +79,19 @@ struct local_call *local_call_new(struct forge *forge, forge_callback callback, 
     return call;
 }
 
-static void end(struct local_call *call, const struct forge_answer *answer,
-                const struct error *error)
+static void end(struct local_call *call, const struct forge_reply *reply, const struct error *error)
 {
     /* Before what follows: that may well be the next call. */
     if (call->lock >= 0)
         close(call->lock);
     call->lock = -1;
-    call->callback(call->data, answer, error);
+    call->callback(call->data, reply, error);
     release(call);
 }
 
 void local_succeed(struct local_call *call, const char *sha)
 {
-    struct forge_answer answer = {
+    struct forge_reply reply = {
         .sha = sha,
         .pulls = call->pulls,
         .pull_count = call->pull_count,
@@ -100,21 +99,21 @@ void local_succeed(struct local_call *call, const char *sha)
         .retry_after_ms = -1,
     };
 
-    end(call, &answer, NULL);
+    end(call, &reply, NULL);
 }
 
-static void fail_with(struct local_call *call, const struct forge_answer *answer,
+static void fail_with(struct local_call *call, const struct forge_reply *reply,
                       const struct error *error)
 {
     struct error clean = *error;
 
     secret_scrub(clean.message);
-    end(call, answer, &clean);
+    end(call, reply, &clean);
 }
 
 void local_fail(struct local_call *call, bool conflict, const struct error *error)
 {
-    fail_with(call, &(struct forge_answer){.retry_after_ms = -1, .conflict = conflict}, error);
+    fail_with(call, &(struct forge_reply){.retry_after_ms = -1, .conflict = conflict}, error);
 }
 
 static const char *outbox_of(const struct local_call *call)
@@ -192,20 +191,20 @@ static int read_pull(struct local_call *call, struct json_object **json, struct 
  * that cannot be made out says nothing about the others. */
 static void work_look(struct local_call *call)
 {
-    struct forge_answer answer = {.retry_after_ms = -1, .this_only = true};
+    struct forge_reply reply = {.retry_after_ms = -1, .this_only = true};
     struct json_object *json;
     struct error error;
 
     if (outbox_read(&json, outbox_of(call), call->number, &error) < 0) {
-        fail_with(call, &answer, &error);
+        fail_with(call, &reply, &error);
     } else if (!json) {
-        answer.gone = outbox_is_there(outbox_of(call));
-        answer.this_only = answer.gone;
-        error_set(&error, answer.gone ? ERROR_PERMANENT : ERROR_TRANSIENT,
+        reply.gone = outbox_is_there(outbox_of(call));
+        reply.this_only = reply.gone;
+        error_set(&error, reply.gone ? ERROR_PERMANENT : ERROR_TRANSIENT,
                   "there is no pull request %" PRId64 " in %s", call->number, outbox_of(call));
-        fail_with(call, &answer, &error);
+        fail_with(call, &reply, &error);
     } else if (add_pull(call, json, call->number, &error) < 0) {
-        fail_with(call, &answer, &error);
+        fail_with(call, &reply, &error);
     } else {
         local_succeed(call, NULL);
     }

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 struct clone {
-    struct errand errand;
+    struct git_sequence sequence;
     char *branch;
     char *commit;
     char *directory;
@@ -36,7 +36,7 @@ static void clone_discard(struct operation *operation)
 
     struct error ignored;
 
-    operation_clear(&clone->errand.step);
+    operation_clear(&clone->sequence.step);
     /* What cannot be removed is at the next start. */
     file_remove_tree(clone->template, &ignored);
     free(clone->template);
@@ -51,7 +51,7 @@ static void clone_end(struct clone *clone, const struct error *error)
     repository_done_callback callback = clone->callback;
     void *data = clone->data;
 
-    clone_discard(&clone->errand.operation);
+    clone_discard(&clone->sequence.operation);
     callback(data, error);
 }
 
@@ -106,14 +106,14 @@ static void clone_ended(void *data, const struct process_result *result)
     struct error error;
     int failed;
 
-    clone->errand.step = NULL;
+    clone->sequence.step = NULL;
     if (git_succeeded(result))
         failed = check_commit(clone, &error) < 0 ? -1 : cut_off(clone, &error);
     else
         failed = git_failure(&error, result, GIT_LOCAL, "making the checkout");
     /* The ref may name a commit that is not here, and would be in every later git's way. */
     if (failed < 0 && error.kind != ERROR_TRANSIENT)
-        repository_forget(clone->errand.repository, clone->branch);
+        repository_forget(clone->sequence.repository, clone->branch);
     clone_end(clone, failed < 0 ? &error : NULL);
 }
 
@@ -131,7 +131,7 @@ static void append_as_it_is(struct text *text, const char *glob, const char *bel
 
 static int write_template(const struct clone *clone, struct error *error)
 {
-    char *const *protect = clone->errand.repository->config->change.protect.items;
+    char *const *protect = clone->sequence.repository->config->change.protect.items;
     CLEANUP_FREE char *directory = file_join(clone->template, "info");
     CLEANUP_FREE char *path = file_join(directory, "attributes");
     CLEANUP_TEXT struct text text = {0};
@@ -151,7 +151,7 @@ static int write_template(const struct clone *clone, struct error *error)
 static void clone_begin(void *data)
 {
     struct clone *clone = data;
-    struct repository *repository = clone->errand.repository;
+    struct repository *repository = clone->sequence.repository;
     CLEANUP_FREE char *ref = memory_format("refs/heads/%s", clone->branch);
     CLEANUP_FREE char *template = memory_format("--template=%s", clone->template);
     const char *const arguments[] = {
@@ -177,14 +177,14 @@ static void clone_begin(void *data)
     };
     struct error error;
 
-    clone->errand.step = NULL;
+    clone->sequence.step = NULL;
     if (repository_prepare(repository, clone->commit, &error) < 0 ||
         repository_set_ref(repository, ref, clone->commit, &error) < 0 ||
         write_template(clone, &error) < 0) {
         clone_end(clone, &error);
         return;
     }
-    clone->errand.step = git_start(repository->git, &command, clone_ended, clone);
+    clone->sequence.step = git_start(repository->git, &command, clone_ended, clone);
 }
 
 struct operation *repository_clone(struct repository *repository, const char *branch,
@@ -193,13 +193,13 @@ struct operation *repository_clone(struct repository *repository, const char *br
 {
     struct clone *clone = memory_new(sizeof(*clone));
 
-    errand_begin(&clone->errand, repository, clone_discard);
+    git_sequence_begin(&clone->sequence, repository, clone_discard);
     clone->branch = memory_copy(branch);
     clone->commit = memory_copy(commit);
     clone->directory = memory_copy(directory);
     clone->template = repository_scratch(repository, "template");
     clone->callback = callback;
     clone->data = data;
-    clone->errand.step = loop_after(repository->loop, 0, clone_begin, clone);
-    return &clone->errand.operation;
+    clone->sequence.step = loop_after(repository->loop, 0, clone_begin, clone);
+    return &clone->sequence.operation;
 }

@@ -17,8 +17,8 @@
 #include "common/text.h"
 #include "daemon/repository/change.h"
 #include "daemon/repository/internal.h"
-#include "daemon/repository/measured.h"
 #include "daemon/repository/patched.h"
+#include "daemon/repository/source-commit.h"
 #include "daemon/repository/tox.h"
 
 #include <stdio.h>
@@ -32,7 +32,7 @@
 #define IMPORT_LIMIT  ((size_t)64 * 1024)
 
 struct composing {
-    struct errand errand;
+    struct git_sequence sequence;
     char *base;
     char *branch;
     char *message;
@@ -42,7 +42,7 @@ struct composing {
     char *source;
     struct text patch;
     char *index; /* path of our index file; NULL for a commit */
-    struct measured measured;
+    struct source_commit measured;
     struct change list;
     struct repository_change change;
     repository_compose_callback callback;
@@ -64,7 +64,7 @@ static void composing_discard(struct operation *operation)
 {
     struct composing *composing = (struct composing *)operation;
 
-    operation_clear(&composing->errand.step);
+    operation_clear(&composing->sequence.step);
     remove_index(composing->index);
     repository_change_clear(&composing->change);
     change_free(&composing->list);
@@ -83,7 +83,7 @@ static void composing_discard(struct operation *operation)
 static void composing_end(struct composing *composing, const struct error *error)
 {
     composing->callback(composing->data, error ? NULL : &composing->change, error);
-    composing_discard(&composing->errand.operation);
+    composing_discard(&composing->sequence.operation);
 }
 
 static void composing_fail(struct composing *composing, const struct process_result *result,
@@ -93,7 +93,7 @@ static void composing_fail(struct composing *composing, const struct process_res
 
     git_failure(&error, result, GIT_LOCAL, what);
     if (git_found_damage(result))
-        repository_discard_damaged(&composing->errand, &error);
+        repository_discard_damaged(&composing->sequence, &error);
     composing_end(composing, &error);
 }
 
@@ -128,7 +128,7 @@ static void imported(void *data, const struct process_result *result)
     struct composing *composing = data;
     struct error error;
 
-    composing->errand.step = NULL;
+    composing->sequence.step = NULL;
     if (!git_succeeded(result)) {
         composing_fail(composing, result, "making the commit");
         return;
@@ -153,7 +153,7 @@ static void append_plain(struct text *text, const char *string)
 
 static void append_person(const struct composing *composing, struct text *text, const char *role)
 {
-    const struct config *config = composing->errand.repository->config;
+    const struct config *config = composing->sequence.repository->config;
 
     text_append_format(text, "%s ", role);
     append_plain(text, config->change.author_name);
@@ -216,7 +216,7 @@ static void append_entries(const struct change *list, struct text *text)
 
 static void import(struct composing *composing)
 {
-    struct repository *repository = composing->errand.repository;
+    struct repository *repository = composing->sequence.repository;
     CLEANUP_TEXT struct text stream = {0};
     const char *const arguments[] = {repository->git_dir, "fast-import", "--quiet", NULL};
 
@@ -239,7 +239,7 @@ static void import(struct composing *composing)
     /* An earlier try's commit would make this one an update that is no fast-forward, and a git that was
      * killed may have left its lock. */
     repository_forget(repository, composing->branch);
-    composing->errand.step = git_start(repository->git, &command, imported, composing);
+    composing->sequence.step = git_start(repository->git, &command, imported, composing);
 }
 
 /* What is left of the answer of `git cat-file --batch`: "<hash> blob <size>\n<bytes>\n" each. */
@@ -303,7 +303,7 @@ static void contents_read(void *data, const struct process_result *result)
     struct error error;
     int failed = 0;
 
-    composing->errand.step = NULL;
+    composing->sequence.step = NULL;
     if (!git_succeeded(result)) {
         composing_fail(composing, result, "reading the changed files");
         return;
@@ -325,7 +325,7 @@ static void contents_read(void *data, const struct process_result *result)
 /* Asks for the files that have to be looked into, in the order in which they are checked. */
 static void look_into(struct composing *composing)
 {
-    struct repository *repository = composing->errand.repository;
+    struct repository *repository = composing->sequence.repository;
     CLEANUP_TEXT struct text wanted = {0};
     const char *const arguments[] = {repository->git_dir, "cat-file", "--batch", NULL};
 
@@ -350,16 +350,16 @@ static void look_into(struct composing *composing)
         .output_limit = CONTENT_LIMIT,
     };
 
-    composing->errand.step = git_start(repository->git, &command, contents_read, composing);
+    composing->sequence.step = git_start(repository->git, &command, contents_read, composing);
 }
 
 static void listed(void *data, const struct process_result *result)
 {
     struct composing *composing = data;
-    const struct config *config = composing->errand.repository->config;
+    const struct config *config = composing->sequence.repository->config;
     struct error error;
 
-    composing->errand.step = NULL;
+    composing->sequence.step = NULL;
     if (git_exceeded(result)) {
         error_set(&error, ERROR_PERMANENT, "the change %s to compare with the base",
                   git_exceeded(result));
@@ -378,7 +378,7 @@ static void listed(void *data, const struct process_result *result)
 /* Compares with the base: our index, or, where `tree` is given, that tree. */
 static void compare(struct composing *composing, const char *tree)
 {
-    struct repository *repository = composing->errand.repository;
+    struct repository *repository = composing->sequence.repository;
     const char *const arguments[] = {
         repository->git_dir,
         tree ? "diff-tree" : "diff-index",
@@ -404,14 +404,14 @@ static void compare(struct composing *composing, const char *tree)
         .memory = LIST_MEMORY,
     };
 
-    composing->errand.step = git_start(repository->git, &command, listed, composing);
+    composing->sequence.step = git_start(repository->git, &command, listed, composing);
 }
 
 static void patch_applied(void *data, const char *notes, const struct error *error)
 {
     struct composing *composing = data;
 
-    composing->errand.step = NULL;
+    composing->sequence.step = NULL;
     if (error) {
         composing_end(composing, error);
         return;
@@ -420,12 +420,12 @@ static void patch_applied(void *data, const char *notes, const struct error *err
     compare(composing, NULL);
 }
 
-static void commit_measured(void *data, struct measured *measured, const struct error *error)
+static void commit_measured(void *data, struct source_commit *measured, const struct error *error)
 {
     struct composing *composing = data;
     struct repository_change *change = &composing->change;
 
-    composing->errand.step = NULL;
+    composing->sequence.step = NULL;
     if (error) {
         composing_end(composing, error);
         return;
@@ -440,16 +440,17 @@ static void commit_measured(void *data, struct measured *measured, const struct 
 /* The base is here. */
 static void bring_in(struct composing *composing)
 {
-    struct repository *repository = composing->errand.repository;
+    struct repository *repository = composing->sequence.repository;
 
     if (composing->kind == RESULT_CHANGE_COMMIT) {
-        composing->errand.step = measured_start(repository, composing->base, composing->digits,
-                                                composing->source, commit_measured, composing);
+        composing->sequence.step = source_commit_start(repository, composing->base,
+                                                       composing->digits, composing->source,
+                                                       commit_measured, composing);
     } else {
         composing->index = repository_scratch(repository, "index");
-        composing->errand.step = patched_start(repository, composing->base, composing->index,
-                                               text_string(&composing->patch),
-                                               composing->patch.length, patch_applied, composing);
+        composing->sequence.step = patched_start(repository, composing->base, composing->index,
+                                                 text_string(&composing->patch),
+                                                 composing->patch.length, patch_applied, composing);
     }
 }
 
@@ -458,8 +459,8 @@ static void base_fetched(void *data, const struct process_result *result)
     struct composing *composing = data;
     struct error error;
 
-    composing->errand.step = NULL;
-    if (repository_fetched(composing->errand.repository, composing->base, result, &error) < 0)
+    composing->sequence.step = NULL;
+    if (repository_fetched(composing->sequence.repository, composing->base, result, &error) < 0)
         composing_end(composing, &error);
     else
         bring_in(composing);
@@ -468,10 +469,10 @@ static void base_fetched(void *data, const struct process_result *result)
 static void composing_begin(void *data)
 {
     struct composing *composing = data;
-    struct repository *repository = composing->errand.repository;
+    struct repository *repository = composing->sequence.repository;
     struct error error;
 
-    composing->errand.step = NULL;
+    composing->sequence.step = NULL;
     if (composing->kind == RESULT_CHANGE_NONE || !git_is_hash(composing->base)) {
         error_set(&error, ERROR_BUG, "there is nothing to compose");
         composing_end(composing, &error);
@@ -482,12 +483,12 @@ static void composing_begin(void *data)
         return;
     }
     /* What was made anew just now is not what an earlier git found damaged. */
-    composing->errand.generation = repository->generation;
+    composing->sequence.generation = repository->generation;
     if (repository_has_base(repository, composing->base)) {
         bring_in(composing);
     } else {
-        composing->errand.step = repository_fetch(repository, composing->base, base_fetched,
-                                                  composing);
+        composing->sequence.step = repository_fetch(repository, composing->base, base_fetched,
+                                                    composing);
     }
 }
 
@@ -498,7 +499,7 @@ struct operation *repository_compose(struct repository *repository,
     struct composing *composing = memory_new(sizeof(*composing));
     const struct result *result = compose->result;
 
-    errand_begin(&composing->errand, repository, composing_discard);
+    git_sequence_begin(&composing->sequence, repository, composing_discard);
     composing->base = memory_copy(compose->base);
     composing->branch = memory_copy(compose->branch);
     composing->message = memory_copy(compose->message);
@@ -512,6 +513,6 @@ struct operation *repository_compose(struct repository *repository,
         text_append(&composing->patch, result->diff);
     composing->callback = callback;
     composing->data = data;
-    composing->errand.step = loop_after(repository->loop, 0, composing_begin, composing);
-    return &composing->errand.operation;
+    composing->sequence.step = loop_after(repository->loop, 0, composing_begin, composing);
+    return &composing->sequence.operation;
 }

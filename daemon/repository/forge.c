@@ -11,7 +11,7 @@
 
 #include "common/memory.h"
 #include "common/text.h"
-#include "daemon/repository/lock.h"
+#include "daemon/git/lock.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -78,7 +78,7 @@ static int read_look(const struct repository *repository, const struct process_r
 }
 
 struct look {
-    struct errand errand;
+    struct git_sequence sequence;
     char *branch;
     repository_look_callback callback;
     void *data;
@@ -88,7 +88,7 @@ static void look_discard(struct operation *operation)
 {
     struct look *look = (struct look *)operation;
 
-    operation_clear(&look->errand.step);
+    operation_clear(&look->sequence.step);
     free(look->branch);
     free(look);
 }
@@ -100,10 +100,10 @@ static void look_ended(void *data, const struct process_result *result)
     void *callback_data = look->data;
     struct repository_refs refs;
     struct error error;
-    int failed = read_look(look->errand.repository, result, look->branch, &refs, &error);
+    int failed = read_look(look->sequence.repository, result, look->branch, &refs, &error);
 
-    look->errand.step = NULL;
-    look_discard(&look->errand.operation);
+    look->sequence.step = NULL;
+    look_discard(&look->sequence.operation);
     callback(callback_data, &refs, failed < 0 ? &error : NULL);
 }
 
@@ -112,16 +112,16 @@ struct operation *repository_look(struct repository *repository, const char *bra
 {
     struct look *look = memory_new(sizeof(*look));
 
-    errand_begin(&look->errand, repository, look_discard);
+    git_sequence_begin(&look->sequence, repository, look_discard);
     look->branch = memory_copy(branch);
     look->callback = callback;
     look->data = data;
-    look->errand.step = start_look(repository, branch, look_ended, look);
-    return &look->errand.operation;
+    look->sequence.step = start_look(repository, branch, look_ended, look);
+    return &look->sequence.operation;
 }
 
 struct held {
-    struct errand errand;
+    struct git_sequence sequence;
     char *sha;
     char *since;
     char tip[FORGE_HASH_SIZE];
@@ -133,7 +133,7 @@ static void held_discard(struct operation *operation)
 {
     struct held *held = (struct held *)operation;
 
-    operation_clear(&held->errand.step);
+    operation_clear(&held->sequence.step);
     free(held->sha);
     free(held->since);
     free(held);
@@ -144,7 +144,7 @@ static void held_end(struct held *held, bool answer, const struct error *error)
     repository_held_callback callback = held->callback;
     void *data = held->data;
 
-    held_discard(&held->errand.operation);
+    held_discard(&held->sequence.operation);
     callback(data, answer, error);
 }
 
@@ -154,7 +154,7 @@ static void held_listed(void *data, const struct process_result *result)
     struct held *held = data;
     struct error error;
 
-    held->errand.step = NULL;
+    held->sequence.step = NULL;
     if (!git_succeeded(result)) {
         git_failure(&error, result, GIT_LOCAL, "reading the base's history");
         held_end(held, false, &error);
@@ -170,10 +170,10 @@ static void held_listed(void *data, const struct process_result *result)
 static void held_fetched(void *data, const struct process_result *result)
 {
     struct held *held = data;
-    struct repository *repository = held->errand.repository;
+    struct repository *repository = held->sequence.repository;
     struct error error;
 
-    held->errand.step = NULL;
+    held->sequence.step = NULL;
     if (repository_fetched(repository, held->tip, result, &error) < 0) {
         held_end(held, false, &error);
         return;
@@ -188,17 +188,17 @@ static void held_fetched(void *data, const struct process_result *result)
         .output_limit = OUTPUT_LIMIT,
     };
 
-    held->errand.step = git_start(repository->git, &command, held_listed, held);
+    held->sequence.step = git_start(repository->git, &command, held_listed, held);
 }
 
 static void held_looked(void *data, const struct process_result *result)
 {
     struct held *held = data;
-    struct repository *repository = held->errand.repository;
+    struct repository *repository = held->sequence.repository;
     struct repository_refs refs;
     struct error error;
 
-    held->errand.step = NULL;
+    held->sequence.step = NULL;
     if (read_look(repository, result, NULL, &refs, &error) < 0) {
         held_end(held, false, &error);
         return;
@@ -209,7 +209,7 @@ static void held_looked(void *data, const struct process_result *result)
     } else if (repository_prepare(repository, held->tip, &error) < 0) {
         held_end(held, false, &error);
     } else {
-        held->errand.step = repository_fetch(repository, held->tip, held_fetched, held);
+        held->sequence.step = repository_fetch(repository, held->tip, held_fetched, held);
     }
 }
 
@@ -218,13 +218,13 @@ struct operation *repository_held(struct repository *repository, const char *sha
 {
     struct held *held = memory_new(sizeof(*held));
 
-    errand_begin(&held->errand, repository, held_discard);
+    git_sequence_begin(&held->sequence, repository, held_discard);
     held->sha = memory_copy(sha);
     held->since = memory_copy(since);
     held->callback = callback;
     held->data = data;
-    held->errand.step = start_look(repository, NULL, held_looked, held);
-    return &held->errand.operation;
+    held->sequence.step = start_look(repository, NULL, held_looked, held);
+    return &held->sequence.operation;
 }
 
 /* The server's own words about one ref, from --porcelain: "!\t<from>:<to>\t<summary>". Appends the
@@ -266,7 +266,7 @@ static void push_failure(struct error *error, const struct process_result *resul
 }
 
 struct push {
-    struct errand errand;
+    struct git_sequence sequence;
     char *branch;
     char *expected;
     char *commit;
@@ -279,7 +279,7 @@ static void push_discard(struct operation *operation)
 {
     struct push *push = (struct push *)operation;
 
-    operation_clear(&push->errand.step);
+    operation_clear(&push->sequence.step);
     free(push->branch);
     free(push->expected);
     free(push->commit);
@@ -291,7 +291,7 @@ static void push_end(struct push *push, const struct error *error)
     repository_done_callback callback = push->callback;
     void *data = push->data;
 
-    push_discard(&push->errand.operation);
+    push_discard(&push->sequence.operation);
     callback(data, error);
 }
 
@@ -301,8 +301,8 @@ static void look_for_damage(const struct push *push, const struct process_result
                             struct error *error)
 {
     if (error->kind == ERROR_TRANSIENT && git_found_damage(result) &&
-        strstr(result->errors, push->errand.repository->directory))
-        repository_discard_damaged(&push->errand, error);
+        strstr(result->errors, push->sequence.repository->directory))
+        repository_discard_damaged(&push->sequence, error);
 }
 
 /* The lease was refused, or the server said no for a reason of its own: where the branch points decides. */
@@ -312,8 +312,8 @@ static void push_looked(void *data, const struct process_result *result)
     struct repository_refs refs;
     struct error error = push->refusal;
 
-    push->errand.step = NULL;
-    if (read_look(push->errand.repository, result, push->branch, &refs, &error) < 0) {
+    push->sequence.step = NULL;
+    if (read_look(push->sequence.repository, result, push->branch, &refs, &error) < 0) {
         push_end(push, &error);
         return;
     }
@@ -336,7 +336,7 @@ static void push_ended(void *data, const struct process_result *result)
     struct push *push = data;
     CLEANUP_TEXT struct text said = {0};
 
-    push->errand.step = NULL;
+    push->sequence.step = NULL;
     if (git_succeeded(result)) {
         push_end(push, NULL);
         return;
@@ -344,7 +344,8 @@ static void push_ended(void *data, const struct process_result *result)
     push_failure(&push->refusal, result, "pushing the branch");
     look_for_damage(push, result, &push->refusal);
     if (result->output && find_refusal(result, &said)) {
-        push->errand.step = start_look(push->errand.repository, push->branch, push_looked, push);
+        push->sequence.step = start_look(push->sequence.repository, push->branch, push_looked,
+                                         push);
         return;
     }
     struct error error = push->refusal;
@@ -354,7 +355,7 @@ static void push_ended(void *data, const struct process_result *result)
 
 static void push_send(struct push *push)
 {
-    struct repository *repository = push->errand.repository;
+    struct repository *repository = push->sequence.repository;
     CLEANUP_FREE char *lease = memory_format("--force-with-lease=refs/heads/%s:%s", push->branch,
                                              push->expected);
     CLEANUP_FREE char *refspec = memory_format("%s:refs/heads/%s", push->commit, push->branch);
@@ -377,7 +378,7 @@ static void push_send(struct push *push)
         .patience = PUSH_PATIENCE,
     };
 
-    push->errand.step = git_start(repository->git, &command, push_ended, push);
+    push->sequence.step = git_start(repository->git, &command, push_ended, push);
 }
 
 static void push_checked(void *data, const struct process_result *result)
@@ -385,7 +386,7 @@ static void push_checked(void *data, const struct process_result *result)
     struct push *push = data;
     struct error error;
 
-    push->errand.step = NULL;
+    push->sequence.step = NULL;
     if (git_succeeded(result)) {
         push_send(push);
         return;
@@ -397,7 +398,7 @@ static void push_checked(void *data, const struct process_result *result)
         git_failure(&error, result, GIT_LOCAL, "looking at what is to be pushed");
     /* What was to be pushed is lost with it: the job fails, and the next one makes it anew. */
     if (git_found_damage(result)) {
-        repository_discard_damaged(&push->errand, &error);
+        repository_discard_damaged(&push->sequence, &error);
         error.kind = ERROR_PERMANENT;
     }
     push_end(push, &error);
@@ -418,19 +419,19 @@ struct operation *repository_push(struct repository *repository, const char *bra
     };
     struct push *push = memory_new(sizeof(*push));
 
-    errand_begin(&push->errand, repository, push_discard);
+    git_sequence_begin(&push->sequence, repository, push_discard);
     push->branch = memory_copy(branch);
     push->expected = memory_copy(expected);
     push->commit = memory_copy(commit);
     push->callback = callback;
     push->data = data;
-    push->errand.step = git_start(repository->git, &command, push_checked, push);
-    return &push->errand.operation;
+    push->sequence.step = git_start(repository->git, &command, push_checked, push);
+    return &push->sequence.operation;
 }
 
 struct delete
 {
-    struct errand errand;
+    struct git_sequence sequence;
     char *branch;
     char *expected[2];
     char points_at[FORGE_HASH_SIZE];
@@ -444,7 +445,7 @@ static void delete_discard(struct operation *operation)
 {
     struct delete *delete = (struct delete *)operation;
 
-    operation_clear(&delete->errand.step);
+    operation_clear(&delete->sequence.step);
     free(delete->branch);
     free(delete->expected[0]);
     free(delete->expected[1]);
@@ -459,7 +460,7 @@ static void delete_end(struct delete *delete, enum repository_deleted deleted,
     char points_at[FORGE_HASH_SIZE];
 
     memcpy(points_at, delete->points_at, sizeof(points_at));
-    delete_discard(&delete->errand.operation);
+    delete_discard(&delete->sequence.operation);
     callback(data, deleted, points_at, error);
 }
 
@@ -470,7 +471,7 @@ static void delete_pushed(void *data, const struct process_result *result)
     struct delete *delete = data;
     CLEANUP_TEXT struct text said = {0};
 
-    delete->errand.step = NULL;
+    delete->sequence.step = NULL;
     if (git_succeeded(result)) {
         delete_end(delete, REPOSITORY_DELETED, NULL);
         return;
@@ -484,14 +485,14 @@ static void delete_pushed(void *data, const struct process_result *result)
         return;
     }
     delete->refused = true;
-    delete->errand.step = start_look(delete->errand.repository, delete->branch, delete_looked,
-                                     delete);
+    delete->sequence.step = start_look(delete->sequence.repository, delete->branch, delete_looked,
+                                       delete);
 }
 
 /* The lease names the one hash that the branch was seen at; the source is empty, always. */
 static void delete_push(struct delete *delete)
 {
-    struct repository *repository = delete->errand.repository;
+    struct repository *repository = delete->sequence.repository;
     CLEANUP_FREE char *lease = memory_format("--force-with-lease=refs/heads/%s:%s", delete->branch,
                                              delete->points_at);
     CLEANUP_FREE char *refspec = memory_format(":refs/heads/%s", delete->branch);
@@ -513,7 +514,7 @@ static void delete_push(struct delete *delete)
         .patience = PUSH_PATIENCE,
     };
 
-    delete->errand.step = git_start(repository->git, &command, delete_pushed, delete);
+    delete->sequence.step = git_start(repository->git, &command, delete_pushed, delete);
 }
 
 static bool is_expected(const struct delete *delete, const char *hash)
@@ -531,8 +532,8 @@ static void delete_looked(void *data, const struct process_result *result)
     struct repository_refs refs;
     struct error error;
 
-    delete->errand.step = NULL;
-    if (read_look(delete->errand.repository, result, delete->branch, &refs, &error) < 0) {
+    delete->sequence.step = NULL;
+    if (read_look(delete->sequence.repository, result, delete->branch, &refs, &error) < 0) {
         delete_end(delete, REPOSITORY_MOVED, &error);
         return;
     }
@@ -544,7 +545,7 @@ static void delete_looked(void *data, const struct process_result *result)
     } else if (delete->refused) {
         error = delete->refusal;
         delete_end(delete, REPOSITORY_MOVED, &error);
-    } else if (repository_prepare(delete->errand.repository, delete->points_at, &error) < 0) {
+    } else if (repository_prepare(delete->sequence.repository, delete->points_at, &error) < 0) {
         delete_end(delete, REPOSITORY_MOVED, &error);
     } else {
         delete_push(delete);
@@ -557,12 +558,12 @@ struct operation *repository_delete(struct repository *repository, const char *b
 {
     struct delete *delete = memory_new(sizeof(*delete));
 
-    errand_begin(&delete->errand, repository, delete_discard);
+    git_sequence_begin(&delete->sequence, repository, delete_discard);
     delete->branch = memory_copy(branch);
     for (size_t i = 0; i < 2 && expected[i]; i++)
         delete->expected[i] = memory_copy(expected[i]);
     delete->callback = callback;
     delete->data = data;
-    delete->errand.step = start_look(repository, branch, delete_looked, delete);
-    return &delete->errand.operation;
+    delete->sequence.step = start_look(repository, branch, delete_looked, delete);
+    return &delete->sequence.operation;
 }

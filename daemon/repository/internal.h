@@ -5,8 +5,8 @@
  */
 
 #include "common/process.h"
+#include "daemon/git/git.h"
 #include "daemon/repository.h"
-#include "daemon/repository/git.h"
 
 #define REPOSITORY_BASES 16
 
@@ -22,27 +22,27 @@ struct repository {
     uint64_t generation; /* counts how often the repository was made anew */
     char bases[REPOSITORY_BASES][FORGE_HASH_SIZE]; /* commits that were fetched from the forge */
     unsigned next_base;
-    unsigned forgotten; /* commits, since the last upkeep */
-    struct operation *upkeep;
+    unsigned forgotten; /* commits, since the last maintenance */
+    struct operation *maintenance;
 };
 
 /* An operation of one step after another. Embedded first in each operation's own struct. */
-struct errand {
+struct git_sequence {
     struct operation operation;
     struct repository *repository;
     struct operation *step; /* the child or timer under way; NULL inside its callback */
     uint64_t generation;    /* of the repository when the operation began */
 };
 
-void errand_begin(struct errand *errand, struct repository *repository,
-                  void (*discard)(struct operation *operation));
+void git_sequence_begin(struct git_sequence *sequence, struct repository *repository,
+                        void (*discard)(struct operation *operation));
 
 /* Makes the bare repository if it is not there, or is not whole, for object names as long as `hash`. */
 int repository_prepare(struct repository *repository, const char *hash, struct error *error);
 
-/* Puts a repository that git found damaged out of the way, unless that has happened since the errand
+/* Puts a repository that git found damaged out of the way, unless that has happened since the sequence
  * began; the next operation makes a new one. The error becomes a transient one. */
-void repository_discard_damaged(const struct errand *errand, struct error *error);
+void repository_discard_damaged(const struct git_sequence *sequence, struct error *error);
 
 /* A path in <state>/scratch that nothing else has; caller frees. */
 char *repository_scratch(struct repository *repository, const char *what);

@@ -7,7 +7,7 @@
 #include "common/file.h"
 #include "common/loop.h"
 #include "common/memory.h"
-#include "daemon/repository/answers.h"
+#include "daemon/git/cat-file.h"
 #include "daemon/repository/internal.h"
 
 #include <stdlib.h>
@@ -18,7 +18,7 @@
 #define FETCH_LIMIT  500 /* blobs of one source; they are arguments */
 
 struct fetching {
-    struct errand errand;
+    struct git_sequence sequence;
     struct text wanted;
     size_t source;
     origin_callback callback;
@@ -29,7 +29,7 @@ static void fetching_discard(struct operation *operation)
 {
     struct fetching *fetching = (struct fetching *)operation;
 
-    operation_clear(&fetching->errand.step);
+    operation_clear(&fetching->sequence.step);
     text_free(&fetching->wanted);
     free(fetching);
 }
@@ -41,7 +41,7 @@ static void fetched(void *data, const struct process_result *result)
     struct fetching *fetching = data;
 
     (void)result;
-    fetching->errand.step = NULL;
+    fetching->sequence.step = NULL;
     fetching->source++;
     ask_next(fetching);
 }
@@ -49,20 +49,20 @@ static void fetched(void *data, const struct process_result *result)
 static void answered(void *data, const struct process_result *result)
 {
     struct fetching *fetching = data;
-    struct answers answers = answers_of(&fetching->wanted, result->output, result->output_length,
-                                        false);
+    struct cat_file objects = cat_file_of(&fetching->wanted, result->output, result->output_length,
+                                          false);
     CLEANUP_FREE char(*hashes)[FORGE_HASH_SIZE] = memory_new_array(FETCH_LIMIT, sizeof(*hashes));
-    struct answer answer;
+    struct cat_file_object object;
     size_t count = 0;
 
-    fetching->errand.step = NULL;
-    while (git_succeeded(result) && count < FETCH_LIMIT && answers_next(&answers, &answer)) {
-        if (answer.found && git_is_hash(answer.hash))
-            memcpy(hashes[count++], answer.hash, sizeof(answer.hash));
+    fetching->sequence.step = NULL;
+    while (git_succeeded(result) && count < FETCH_LIMIT && cat_file_next(&objects, &object)) {
+        if (object.found && git_is_hash(object.hash))
+            memcpy(hashes[count++], object.hash, sizeof(object.hash));
     }
     if (count > 0) {
-        fetching->errand.step = repository_fetch_source(
-            fetching->errand.repository, fetching->source, hashes, count, fetched, fetching);
+        fetching->sequence.step = repository_fetch_source(
+            fetching->sequence.repository, fetching->source, hashes, count, fetched, fetching);
     } else {
         fetching->source++;
         ask_next(fetching);
@@ -71,14 +71,14 @@ static void answered(void *data, const struct process_result *result)
 
 static void ask_next(struct fetching *fetching)
 {
-    struct repository *repository = fetching->errand.repository;
+    struct repository *repository = fetching->sequence.repository;
     const struct config_list *sources = &repository->config->sources;
 
     if (fetching->source >= sources->count) {
         origin_callback callback = fetching->callback;
         void *data = fetching->data;
 
-        fetching_discard(&fetching->errand.operation);
+        fetching_discard(&fetching->sequence.operation);
         callback(data);
         return;
     }
@@ -96,14 +96,14 @@ static void ask_next(struct fetching *fetching)
         .output_limit = ANSWER_LIMIT,
     };
 
-    fetching->errand.step = git_start(repository->git, &command, answered, fetching);
+    fetching->sequence.step = git_start(repository->git, &command, answered, fetching);
 }
 
 static void fetching_begin(void *data)
 {
     struct fetching *fetching = data;
 
-    fetching->errand.step = NULL;
+    fetching->sequence.step = NULL;
     ask_next(fetching);
 }
 
@@ -112,10 +112,10 @@ struct operation *origin_start(struct repository *repository, const struct text 
 {
     struct fetching *fetching = memory_new(sizeof(*fetching));
 
-    errand_begin(&fetching->errand, repository, fetching_discard);
+    git_sequence_begin(&fetching->sequence, repository, fetching_discard);
     text_append_bytes(&fetching->wanted, text_string(wanted), wanted->length);
     fetching->callback = callback;
     fetching->data = data;
-    fetching->errand.step = loop_after(repository->loop, 0, fetching_begin, fetching);
-    return &fetching->errand.operation;
+    fetching->sequence.step = loop_after(repository->loop, 0, fetching_begin, fetching);
+    return &fetching->sequence.operation;
 }

@@ -15,7 +15,7 @@
 
 #include "common/memory.h"
 #include "common/text.h"
-#include "daemon/repository/answers.h"
+#include "daemon/git/cat-file.h"
 #include "daemon/repository/change.h"
 #include "daemon/repository/glob.h"
 #include "daemon/repository/internal.h"
@@ -33,7 +33,7 @@
 #define TRIES         5
 
 struct patching {
-    struct errand errand;
+    struct git_sequence sequence;
     char *base;
     char *index;
     struct text bytes;  /* as they came */
@@ -53,7 +53,7 @@ static void patching_discard(struct operation *operation)
 {
     struct patching *patching = (struct patching *)operation;
 
-    operation_clear(&patching->errand.step);
+    operation_clear(&patching->sequence.step);
     for (size_t i = 0; i < patching->left_out_count; i++)
         free(patching->left_out[i]);
     free(patching->left_out);
@@ -72,13 +72,13 @@ static void patching_end(struct patching *patching, const struct error *error)
     void *data = patching->data;
     CLEANUP_FREE char *notes = text_take(&patching->notes);
 
-    patching_discard(&patching->errand.operation);
+    patching_discard(&patching->sequence.operation);
     callback(data, error ? NULL : notes, error);
 }
 
 static bool is_excluded(const struct patching *patching, const char *path)
 {
-    return glob_match_any(patching->errand.repository->config->change.exclude.items, path);
+    return glob_match_any(patching->sequence.repository->config->change.exclude.items, path);
 }
 
 /* "train.py was changed …"; shown to people. */
@@ -104,7 +104,7 @@ static void reading_fail(struct patching *patching, const struct process_result 
     } else {
         git_failure(&error, result, GIT_LOCAL, what);
         if (git_found_damage(result))
-            repository_discard_damaged(&patching->errand, &error);
+            repository_discard_damaged(&patching->sequence, &error);
     }
     patching_end(patching, &error);
 }
@@ -134,12 +134,12 @@ static void leave_out(void *data, const char *path)
 static void applied(void *data, const struct process_result *result)
 {
     struct patching *patching = data;
-    char *const *exclude = patching->errand.repository->config->change.exclude.items;
+    char *const *exclude = patching->sequence.repository->config->change.exclude.items;
     CLEANUP_TEXT struct text said = {0};
     size_t before = patching->left_out_count;
     struct error error;
 
-    patching->errand.step = NULL;
+    patching->sequence.step = NULL;
     if (git_succeeded(result)) {
         patching->part++;
         begin_part(patching);
@@ -171,7 +171,7 @@ static bool wants_three_way(const struct patching *patching)
 
 static void apply(struct patching *patching)
 {
-    struct repository *repository = patching->errand.repository;
+    struct repository *repository = patching->sequence.repository;
     const char *const fixed[] = {
         repository->git_dir, "apply", "--cached", "--whitespace=nowarn", "--unidiff-zero",
     };
@@ -201,7 +201,7 @@ static void apply(struct patching *patching)
         .memory = GIT_MEMORY_LIMIT,
     };
 
-    patching->errand.step = git_start(repository->git, &command, applied, patching);
+    patching->sequence.step = git_start(repository->git, &command, applied, patching);
 }
 
 /* ---- look at files ------------------------------------------------------------------------------ */
@@ -215,7 +215,7 @@ static void ask(struct patching *patching, const char *prefix, const char *name)
 static void ask_git(struct patching *patching, const char *how, size_t limit,
                     process_callback callback)
 {
-    struct repository *repository = patching->errand.repository;
+    struct repository *repository = patching->sequence.repository;
     const char *const arguments[] = {repository->git_dir, "cat-file", how, "-z", NULL};
     const struct git_command command = {
         .arguments = arguments,
@@ -226,7 +226,7 @@ static void ask_git(struct patching *patching, const char *how, size_t limit,
         .output_limit = limit,
     };
 
-    patching->errand.step = git_start(repository->git, &command, callback, patching);
+    patching->sequence.step = git_start(repository->git, &command, callback, patching);
 }
 
 /* Whether the file's lines have to be looked for in what there is. */
@@ -246,8 +246,9 @@ static void note_fit(struct patching *patching, const struct patch_file *file, e
 }
 
 /* What the patch was made on, if it is known, comes before what is there now. */
-static int fit_file(struct patching *patching, struct patch_file *file, const struct answer *origin,
-                    const struct answer *present, struct error *error)
+static int fit_file(struct patching *patching, struct patch_file *file,
+                    const struct cat_file_object *origin, const struct cat_file_object *present,
+                    struct error *error)
 {
     bool same = origin->found && present->found && strcmp(origin->hash, present->hash) == 0;
     enum patch_fit fit = PATCH_FITS_NOT;
@@ -263,31 +264,31 @@ static int fit_file(struct patching *patching, struct patch_file *file, const st
     return 0;
 }
 
-static int fit_files(struct patching *patching, struct answers *answers, struct error *error)
+static int fit_files(struct patching *patching, struct cat_file *objects, struct error *error)
 {
     for (size_t i = 0; i < patching->patch.count; i++) {
         struct patch_file *file = &patching->patch.files[i];
-        struct answer origin = {0};
-        struct answer present = {0};
+        struct cat_file_object origin = {0};
+        struct cat_file_object present = {0};
 
         if (file->part == patching->part && file->kind == PATCH_NEW)
             note_fit(patching, file, PATCH_FITS);
         if (!is_sought(patching, file))
             continue;
         if (file->old_blob[0])
-            answers_next(answers, &origin);
-        answers_next(answers, &present);
+            cat_file_next(objects, &origin);
+        cat_file_next(objects, &present);
         if (fit_file(patching, file, &origin, &present, error) < 0)
             return -1;
     }
     return 0;
 }
 
-static void fit_and_apply(struct patching *patching, struct answers *answers)
+static void fit_and_apply(struct patching *patching, struct cat_file *objects)
 {
     struct error error;
 
-    if (fit_files(patching, answers, &error) < 0)
+    if (fit_files(patching, objects, &error) < 0)
         patching_end(patching, &error);
     else
         apply(patching);
@@ -299,40 +300,40 @@ static void originals_fetched(void *data)
 {
     struct patching *patching = data;
 
-    patching->errand.step = NULL;
+    patching->sequence.step = NULL;
     ask_git(patching, "--batch", CONTENT_LIMIT, looked);
 }
 
 /* Once for each part: has a source what the patch was made on, and our repository has not? */
-static bool fetch_originals(struct patching *patching, struct answers answers)
+static bool fetch_originals(struct patching *patching, struct cat_file objects)
 {
-    struct repository *repository = patching->errand.repository;
+    struct repository *repository = patching->sequence.repository;
     CLEANUP_TEXT struct text wanted = {0};
-    struct answer answer;
+    struct cat_file_object object;
 
     if (repository->config->sources.count == 0 || patching->fetched > patching->part)
         return false;
     patching->fetched = patching->part + 1;
-    while (answers_next(&answers, &answer)) {
-        if (!answer.found && strncmp(answer.asked, ":0:", 3) != 0)
-            text_append_bytes(&wanted, answer.asked, strlen(answer.asked) + 1);
+    while (cat_file_next(&objects, &object)) {
+        if (!object.found && strncmp(object.asked, ":0:", 3) != 0)
+            text_append_bytes(&wanted, object.asked, strlen(object.asked) + 1);
     }
     if (wanted.length > 0)
-        patching->errand.step = origin_start(repository, &wanted, originals_fetched, patching);
+        patching->sequence.step = origin_start(repository, &wanted, originals_fetched, patching);
     return wanted.length > 0;
 }
 
 static void looked(void *data, const struct process_result *result)
 {
     struct patching *patching = data;
-    struct answers answers = answers_of(&patching->asked, result->output, result->output_length,
-                                        true);
+    struct cat_file objects = cat_file_of(&patching->asked, result->output, result->output_length,
+                                          true);
 
-    patching->errand.step = NULL;
+    patching->sequence.step = NULL;
     if (!git_succeeded(result))
         reading_fail(patching, result, "reading the files that the patch changes");
-    else if (!fetch_originals(patching, answers))
-        fit_and_apply(patching, &answers);
+    else if (!fetch_originals(patching, objects))
+        fit_and_apply(patching, &objects);
 }
 
 static bool part_is_empty(const struct patching *patching)
@@ -346,7 +347,7 @@ static bool part_is_empty(const struct patching *patching)
 
 static void begin_part(struct patching *patching)
 {
-    struct answers nothing = {0};
+    struct cat_file nothing = {0};
 
     while (patching->part < patching->patch.parts && part_is_empty(patching))
         patching->part++;
@@ -444,14 +445,14 @@ static void place(struct patching *patching, struct known *known)
 static void answered(void *data, const struct process_result *result)
 {
     struct patching *patching = data;
-    struct answers answers = answers_of(&patching->asked, result->output, result->output_length,
-                                        false);
+    struct cat_file objects = cat_file_of(&patching->asked, result->output, result->output_length,
+                                          false);
     CLEANUP_FREE const char **paths = NULL;
     struct known known = {0};
-    struct answer answer;
+    struct cat_file_object object;
     size_t count = 0;
 
-    patching->errand.step = NULL;
+    patching->sequence.step = NULL;
     if (!git_succeeded(result)) {
         reading_fail(patching, result, "looking for the files that the patch changes");
         return;
@@ -459,9 +460,9 @@ static void answered(void *data, const struct process_result *result)
     for (size_t i = 0; i < patching->asked.length; i++)
         count += patching->asked.data[i] == '\0';
     paths = memory_new_array(count, sizeof(*paths));
-    while (answers_next(&answers, &answer)) {
-        if (answer.found)
-            paths[known.count++] = answer.asked + strlen(":0:");
+    while (cat_file_next(&objects, &object)) {
+        if (object.found)
+            paths[known.count++] = object.asked + strlen(":0:");
     }
     known.paths = paths;
     qsort(paths, known.count, sizeof(*paths), compare_paths);
@@ -498,7 +499,7 @@ static void base_read(void *data, const struct process_result *result)
 {
     struct patching *patching = data;
 
-    patching->errand.step = NULL;
+    patching->sequence.step = NULL;
     if (git_succeeded(result))
         begin_try(patching);
     else
@@ -507,7 +508,7 @@ static void base_read(void *data, const struct process_result *result)
 
 static void read_base(struct patching *patching)
 {
-    struct repository *repository = patching->errand.repository;
+    struct repository *repository = patching->sequence.repository;
     const char *const arguments[] = {repository->git_dir, "read-tree", patching->base, NULL};
     const struct git_command command = {
         .arguments = arguments,
@@ -516,7 +517,7 @@ static void read_base(struct patching *patching)
         .output_limit = OUTPUT_LIMIT,
     };
 
-    patching->errand.step = git_start(repository->git, &command, base_read, patching);
+    patching->sequence.step = git_start(repository->git, &command, base_read, patching);
 }
 
 struct operation *patched_start(struct repository *repository, const char *base, const char *index,
@@ -525,12 +526,12 @@ struct operation *patched_start(struct repository *repository, const char *base,
 {
     struct patching *patching = memory_new(sizeof(*patching));
 
-    errand_begin(&patching->errand, repository, patching_discard);
+    git_sequence_begin(&patching->sequence, repository, patching_discard);
     patching->base = memory_copy(base);
     patching->index = memory_copy(index);
     text_append_bytes(&patching->bytes, patch, length);
     patching->callback = callback;
     patching->data = data;
     read_base(patching);
-    return &patching->errand.operation;
+    return &patching->sequence.operation;
 }

@@ -21,7 +21,7 @@
 #define PATH_OUTPUT_LIMIT 65536
 
 struct source_look {
-    struct errand errand;
+    struct git_sequence sequence;
     char *source;
     repository_done_callback callback;
     void *data;
@@ -31,7 +31,7 @@ static void source_look_discard(struct operation *operation)
 {
     struct source_look *look = (struct source_look *)operation;
 
-    operation_clear(&look->errand.step);
+    operation_clear(&look->sequence.step);
     free(look->source);
     free(look);
 }
@@ -41,7 +41,7 @@ static void source_look_end(struct source_look *look, const struct error *error)
     repository_done_callback callback = look->callback;
     void *data = look->data;
 
-    source_look_discard(&look->errand.operation);
+    source_look_discard(&look->sequence.operation);
     callback(data, error);
 }
 
@@ -91,7 +91,7 @@ static void on_objects_named(void *data, const struct process_result *result)
     struct source_look *look = data;
     struct error error;
 
-    look->errand.step = NULL;
+    look->sequence.step = NULL;
     if (!git_succeeded(result)) {
         git_failure(&error, result, GIT_SOURCE, look->source);
         error_wrap(&error, "sources");
@@ -119,12 +119,12 @@ static void begin(void *data)
     };
     struct error error;
 
-    look->errand.step = NULL;
+    look->sequence.step = NULL;
     if (check_readable(look->source, look->source, &error) < 0)
         source_look_end(look, &error);
     else
-        look->errand.step = git_start(look->errand.repository->git, &command, on_objects_named,
-                                      look);
+        look->sequence.step = git_start(look->sequence.repository->git, &command, on_objects_named,
+                                        look);
 }
 
 struct operation *repository_look_at_source(struct repository *repository, size_t source,
@@ -132,10 +132,10 @@ struct operation *repository_look_at_source(struct repository *repository, size_
 {
     struct source_look *look = memory_new(sizeof(*look));
 
-    errand_begin(&look->errand, repository, source_look_discard);
+    git_sequence_begin(&look->sequence, repository, source_look_discard);
     look->source = memory_copy(repository->config->sources.items[source]);
     look->callback = callback;
     look->data = data;
-    look->errand.step = loop_after(repository->loop, 0, begin, look);
-    return &look->errand.operation;
+    look->sequence.step = loop_after(repository->loop, 0, begin, look);
+    return &look->sequence.operation;
 }

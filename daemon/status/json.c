@@ -11,27 +11,28 @@ static void put(struct json_object *object, const char *key, struct json_object 
     json_object_object_add(object, key, value);
 }
 
-static struct json_object *daemon_of(const struct bulletin *bulletin)
+static struct json_object *daemon_of(const struct status_file *status_file)
 {
     struct json_object *daemon = json_object_new_object();
-    bool known = bulletin->known;
+    bool known = status_file->known;
 
-    put(daemon, "running", json_object_new_boolean(bulletin->running));
-    put(daemon, "process", json_count_or_null(bulletin->process));
-    put(daemon, "version", known ? json_text_or_null(bulletin->version) : NULL);
-    put(daemon, "started", known ? json_time_or_null(bulletin->started_ms) : NULL);
-    put(daemon, "told", known ? json_time_or_null(bulletin->told_ms) : NULL);
-    put(daemon, "loop_lag_ms", known ? json_object_new_int64((int64_t)bulletin->lag_ms) : NULL);
+    put(daemon, "running", json_object_new_boolean(status_file->running));
+    put(daemon, "process", json_count_or_null(status_file->process));
+    put(daemon, "version", known ? json_text_or_null(status_file->version) : NULL);
+    put(daemon, "started", known ? json_time_or_null(status_file->started_ms) : NULL);
+    put(daemon, "told", known ? json_time_or_null(status_file->told_ms) : NULL);
+    put(daemon, "loop_lag_ms", known ? json_object_new_int64((int64_t)status_file->lag_ms) : NULL);
     return daemon;
 }
 
-static struct json_object *forge_of(const struct bulletin *bulletin)
+static struct json_object *forge_of(const struct status_file *status_file)
 {
     struct json_object *forge = json_object_new_object();
 
-    put(forge, "state", json_object_new_string(bulletin->known ? bulletin->forge : "unknown"));
-    put(forge, "place", json_text_or_null(bulletin->place));
-    put(forge, "reason", json_text_or_null(bulletin->trouble));
+    put(forge, "state",
+        json_object_new_string(status_file->known ? status_file->forge : "unknown"));
+    put(forge, "place", json_text_or_null(status_file->place));
+    put(forge, "reason", json_text_or_null(status_file->trouble));
     return forge;
 }
 
@@ -189,9 +190,9 @@ void status_json(struct text *text, const struct status *status)
     struct json_object *object = json_object_new_object();
 
     put(object, "time", json_time_or_null(status->now_ms));
-    put(object, "daemon", daemon_of(&status->bulletin));
-    put(object, "forge", forge_of(&status->bulletin));
-    put(object, "held", json_text_or_null(status->bulletin.held));
+    put(object, "daemon", daemon_of(&status->status_file));
+    put(object, "forge", forge_of(&status->status_file));
+    put(object, "held", json_text_or_null(status->status_file.held));
     put(object, "waiting", json_object_new_int64((int64_t)status->waiting));
     put(object, "open_pulls", json_object_new_int64((int64_t)status->open_pulls));
     put(object, "pulls", pulls_of(status));

@@ -55,7 +55,7 @@ static const char *test_program(const struct config *config)
 
 static void append_job(struct text *line, const struct job *job, const struct config *config)
 {
-    uint64_t age = uv_now(job->workshop->loop) - job->step_began;
+    uint64_t age = uv_now(job->services->loop) - job->step_began;
     bool undoing = job_undoing(job);
     bool waits = job->waiting || job->parked;
     int step = job->record.step;

@@ -8,9 +8,9 @@
 #include "common/text.h"
 #include "daemon/events.h"
 #include "daemon/status.h"
-#include "daemon/status/bulletin.h"
 #include "daemon/status/lag.h"
 #include "daemon/status/notify.h"
+#include "daemon/status/status-file.h"
 #include "daemon/status/textfile.h"
 
 #include <errno.h>
@@ -67,14 +67,14 @@ static const char *health_word(const struct health *health)
     return health_forge_usable(health) ? words[HEALTH_WELL] : words[health_state(health)];
 }
 
-static void make_bulletin(const struct report *report, struct bulletin *bulletin)
+static void make_status_file(const struct report *report, struct status_file *status_file)
 {
     const struct forge *forge = report->options.forge;
     const char *place = forge->web_url ? forge->web_url : report->options.config->forge.path;
     const struct health *health = report->options.health;
     bool usable = health_forge_usable(health);
 
-    *bulletin = (struct bulletin){
+    *status_file = (struct status_file){
         .running = true,
         .process = (int)getpid(),
         .known = true,
@@ -83,13 +83,13 @@ static void make_bulletin(const struct report *report, struct bulletin *bulletin
         .lag_ms = lag_largest_ms(report->lag),
         .version = WINNOWD_VERSION,
     };
-    snprintf(bulletin->forge, sizeof(bulletin->forge), "%s", health_word(health));
-    snprintf(bulletin->place, sizeof(bulletin->place), "%s", place ? place : "");
-    snprintf(usable ? bulletin->held : bulletin->trouble, sizeof(bulletin->held), "%s",
+    snprintf(status_file->forge, sizeof(status_file->forge), "%s", health_word(health));
+    snprintf(status_file->place, sizeof(status_file->place), "%s", place ? place : "");
+    snprintf(usable ? status_file->held : status_file->trouble, sizeof(status_file->held), "%s",
              health_reason(health));
-    secret_scrub(bulletin->place);
-    secret_scrub(bulletin->trouble);
-    secret_scrub(bulletin->held);
+    secret_scrub(status_file->place);
+    secret_scrub(status_file->trouble);
+    secret_scrub(status_file->held);
 }
 
 static int make_line(const struct report *report, struct text *line, struct error *error)
@@ -144,14 +144,14 @@ static int write_metrics(struct report *report, struct error *error)
 static int tell_all(struct report *report, bool metrics, struct error *error)
 {
     CLEANUP_TEXT struct text line = {0};
-    struct bulletin bulletin;
+    struct status_file status_file;
     int written;
 
     if (make_line(report, &line, error) < 0)
         return -1;
     notify_status(report->notify, text_string(&line));
-    make_bulletin(report, &bulletin);
-    written = bulletin_write(report->options.config->state, &bulletin, error);
+    make_status_file(report, &status_file);
+    written = status_file_write(report->options.config->state, &status_file, error);
     if (metrics && write_metrics(report, error) < 0)
         written = -1;
     return written;
@@ -258,13 +258,13 @@ void report_everything(struct report *report)
 {
     CLEANUP(status_freep) struct status *status = NULL;
     CLEANUP_TEXT struct text table = {0};
-    struct bulletin bulletin;
+    struct status_file status_file;
     struct error error;
     char *rest, *line;
 
     report_summary(report);
-    make_bulletin(report, &bulletin);
-    if (status_read(&status, report->options.store, report->options.config, &bulletin, &error) <
+    make_status_file(report, &status_file);
+    if (status_read(&status, report->options.store, report->options.config, &status_file, &error) <
         0) {
         log_event(&event_store_failed, LOG_TEXT("reason", error.message));
         return;
@@ -329,7 +329,7 @@ void report_new(struct report **report, const struct report_options *options)
     made->started_ms = clock_now_ms();
     made->textfile.version = WINNOWD_VERSION;
     made->textfile.started_ms = made->started_ms;
-    made->textfile.tally = options->tally;
+    made->textfile.counters = options->counters;
     notify_new(&made->notify, options->loop);
     lag_new(&made->lag, options->loop);
     made->patience = loop_after(options->loop, READY_MS, be_ready, made);
@@ -345,7 +345,7 @@ void report_free(struct report *report)
     operation_clear(&report->patience);
     operation_clear(&report->next);
     operation_clear(&report->summary);
-    bulletin_remove(report->options.config->state);
+    status_file_remove(report->options.config->state);
     notify_free(report->notify);
     lag_free(report->lag);
     textfile_clear(&report->textfile);

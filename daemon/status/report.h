@@ -2,7 +2,7 @@
 
 /*
  * What the running daemon says about itself while it works: the service manager's readiness and
- * status, the bulletin for --status, the file for node_exporter, the log's summary.
+ * status, the status_file for --status, the file for node_exporter, the log's summary.
  *
  * Whoever changes something says so with report_changed(), and what is told follows within a second,
  * at most once a second; while a job runs it is told again every 5 s, as its age grows. Nothing
@@ -10,10 +10,10 @@
  */
 
 #include "config/config.h"
+#include "daemon/counters.h"
 #include "daemon/forge.h"
 #include "daemon/health.h"
 #include "daemon/queue.h"
-#include "daemon/status/tally.h"
 #include "daemon/store.h"
 
 #include <uv.h>
@@ -27,13 +27,13 @@ struct report_options { /* all of these must outlive the report */
     const struct forge *forge;
     const struct health *health;
     const struct queue *queue;
-    const struct tally *tally;
+    const struct counters *counters;
     bool summaries; /* whether log.status_every is heeded */
 };
 
 void report_new(struct report **report, const struct report_options *options);
 
-/* Takes the bulletin away. NULL-safe. The loop must run once more. */
+/* Takes the status_file away. NULL-safe. The loop must run once more. */
 void report_free(struct report *report);
 
 void report_changed(struct report *report);

@@ -122,46 +122,46 @@ static void append_value(struct text *text, const char *metric, double value)
 
 static void append_running(struct text *text, const struct status *status, unsigned width)
 {
-    const struct bulletin *bulletin = &status->bulletin;
+    const struct status_file *status_file = &status->status_file;
     size_t start = text->length;
 
-    text_append_format(text, "daemon   running%s", bulletin->known ? " for " : "");
-    if (bulletin->known)
-        status_append_age(text, status->now_ms - bulletin->started_ms);
-    text_append_format(text, ", process %d", bulletin->process);
-    if (bulletin->known)
-        text_append_format(text, ", version %s, loop lag %" PRIu64 " ms", bulletin->version,
-                           bulletin->lag_ms);
+    text_append_format(text, "daemon   running%s", status_file->known ? " for " : "");
+    if (status_file->known)
+        status_append_age(text, status->now_ms - status_file->started_ms);
+    text_append_format(text, ", process %d", status_file->process);
+    if (status_file->known)
+        text_append_format(text, ", version %s, loop lag %" PRIu64 " ms", status_file->version,
+                           status_file->lag_ms);
     end_line(text, start, width);
 }
 
 static void append_daemon(struct text *text, const struct status *status, unsigned width)
 {
-    const struct bulletin *bulletin = &status->bulletin;
+    const struct status_file *status_file = &status->status_file;
     size_t start;
 
-    if (!bulletin->running) {
+    if (!status_file->running) {
         text_append(text, "daemon   not running\n");
         return;
     }
     append_running(text, status, width);
-    if (!bulletin->known)
+    if (!status_file->known)
         return;
     start = text->length;
     text_append_format(text, "forge    %s  ",
-                       strcmp(bulletin->forge, "unknown") ? bulletin->forge : "being asked");
-    append_shown(text, bulletin->place, REASON_LIMIT);
+                       strcmp(status_file->forge, "unknown") ? status_file->forge : "being asked");
+    append_shown(text, status_file->place, REASON_LIMIT);
     end_line(text, start, width);
-    if (*bulletin->trouble) {
+    if (*status_file->trouble) {
         start = text->length;
         text_append(text, "         ");
-        append_shown(text, bulletin->trouble, (size_t)2 * REASON_LIMIT);
+        append_shown(text, status_file->trouble, (size_t)2 * REASON_LIMIT);
         end_line(text, start, width);
     }
-    if (*bulletin->held) {
+    if (*status_file->held) {
         start = text->length;
         text_append(text, "held     ");
-        append_shown(text, bulletin->held, (size_t)2 * REASON_LIMIT);
+        append_shown(text, status_file->held, (size_t)2 * REASON_LIMIT);
         end_line(text, start, width);
     }
 }

@@ -110,7 +110,7 @@ static void append_decisions(struct text *text, const struct textfile *textfile)
 }
 
 /* Outcomes that a job can have are there from the beginning, for those who ask for a rate. */
-static void append_jobs(struct text *text, const struct tally *tally)
+static void append_jobs(struct text *text, const struct counters *counters)
 {
     describe(text, "winnowd_jobs_total", "counter",
              "Jobs that are over, by their outcome and the step that ended them; none: no step "
@@ -119,25 +119,25 @@ static void append_jobs(struct text *text, const struct tally *tally)
         for (int step = 0; step <= STEP_COUNT; step++) {
             bool expected = step == STEP_COUNT ? i == DECISION_PROMOTED : i == DECISION_FAILED;
 
-            if (expected || tally->jobs[i][step])
+            if (expected || counters->jobs[i][step])
                 text_append_format(
                     text, "winnowd_jobs_total{outcome=\"%s\",step=\"%s\"} %" PRIu64 "\n",
                     decision_name((enum decision)i), step == STEP_COUNT ? "none" : steps[step].name,
-                    tally->jobs[i][step]);
+                    counters->jobs[i][step]);
         }
     }
 }
 
 static void append_durations(struct text *text, const char *name, const char *help,
-                             const struct tally_tries tries[STEP_COUNT][TALLY_END_COUNT])
+                             const struct counters_tries tries[STEP_COUNT][COUNTERS_END_COUNT])
 {
     describe(text, name, "summary", help);
     for (int step = 0; step < STEP_COUNT; step++) {
-        for (int end = 0; end < TALLY_END_COUNT; end++) {
+        for (int end = 0; end < COUNTERS_END_COUNT; end++) {
             CLEANUP_FREE char *labels = memory_format("step=\"%s\",end=\"%s\"", steps[step].name,
-                                                      tally_end_name((enum tally_end)end));
+                                                      counters_end_name((enum counters_end)end));
 
-            if (!tries[step][end].count && end != TALLY_DONE)
+            if (!tries[step][end].count && end != COUNTERS_DONE)
                 continue;
             text_append_format(text, "%s_sum{%s} ", name, labels);
             append_seconds(text, tries[step][end].milliseconds);
@@ -164,7 +164,7 @@ static void append_frontiers(struct text *text, const struct textfile *textfile)
 
 void textfile_render(struct text *text, const struct textfile *textfile)
 {
-    const struct tally *tally = textfile->tally;
+    const struct counters *counters = textfile->counters;
 
     describe(text, "winnowd_build_info", "gauge", "Always 1; the version is a label.");
     text_append_format(text, "winnowd_build_info{version=\"%s\"} 1\n", textfile->version);
@@ -172,11 +172,11 @@ void textfile_render(struct text *text, const struct textfile *textfile)
     text_append(text, "winnowd_start_time_seconds ");
     append_seconds(text, (uint64_t)textfile->started_ms);
     append_decisions(text, textfile);
-    append_jobs(text, tally);
+    append_jobs(text, counters);
     append_durations(text, "winnowd_step_duration_seconds",
-                     "How long tries of the steps of jobs took.", tally->steps);
+                     "How long tries of the steps of jobs took.", counters->steps);
     append_durations(text, "winnowd_undo_duration_seconds",
-                     "How long tries of undoing the steps of jobs took.", tally->undos);
+                     "How long tries of undoing the steps of jobs took.", counters->undos);
     append_single(text, "winnowd_queue_length", "gauge", "Results that wait for their turn.",
                   textfile->waiting);
     append_single(text, "winnowd_jobs_running", "gauge", "Jobs under way.", textfile->running);
@@ -188,7 +188,7 @@ void textfile_render(struct text *text, const struct textfile *textfile)
                   textfile->forge_well);
     append_single(text, "winnowd_forge_errors_total", "counter",
                   "Calls and checks that the forge did not answer as needed.",
-                  (double)tally->forge_errors);
+                  (double)counters->forge_errors);
     append_single(text, "winnowd_loop_lag_max_seconds", "gauge",
                   "The longest that the event loop was held up.", (double)textfile->lag_ms / 1000);
     append_frontiers(text, textfile);

@@ -11,7 +11,7 @@
 #include "common/error.h"
 #include "common/text.h"
 #include "config/config.h"
-#include "daemon/status/tally.h"
+#include "daemon/counters.h"
 #include "daemon/store.h"
 
 #include <stdbool.h>
@@ -28,7 +28,7 @@ struct textfile {
     const char *version;
     int64_t started_ms; /* since 1970 */
     uint64_t decisions[DECISION_COUNT];
-    const struct tally *tally;
+    const struct counters *counters;
     unsigned waiting, running, undoing, open_pulls;
     bool forge_well;
     uint64_t lag_ms;

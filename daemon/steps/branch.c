@@ -48,26 +48,26 @@ static void fail_not_ours(struct job *job)
 
 static void look(void *data);
 
-static void on_created(void *data, const struct forge_answer *answer, const struct error *error)
+static void on_created(void *data, const struct forge_reply *reply, const struct error *error)
 {
     struct job *job = data;
 
     job->operation = NULL;
     if (!error) {
-        copy_hash(job->record.base, answer->sha);
+        copy_hash(job->record.base, reply->sha);
         job_done(job);
-    } else if (error->kind != ERROR_TRANSIENT && answer->conflict && job->branch_repeated) {
+    } else if (error->kind != ERROR_TRANSIENT && reply->conflict && job->branch_repeated) {
         look(job); /* the first try arrived after all, or somebody else was there before us */
     } else {
         if (error->kind != ERROR_TRANSIENT)
             job->record.branch_posted_ms = 0; /* refused: nothing was made */
-        job_forge_failed(job, answer, error);
+        job_forge_failed(job, reply, error);
     }
 }
 
 static void create(struct job *job, const char *base)
 {
-    struct forge *forge = job->workshop->forge;
+    struct forge *forge = job->services->forge;
 
     job->branch_repeated = job->record.branch_posted_ms != 0;
     copy_hash(job->record.base_then, base);
@@ -98,7 +98,7 @@ static void on_adoptable(void *data, bool held, const struct error *error)
 static void adopt(struct job *job, const char *points_at)
 {
     copy_hash(job->record.base, points_at);
-    job->operation = repository_held(job->workshop->repository, job->record.base,
+    job->operation = repository_held(job->services->repository, job->record.base,
                                      job->record.base_then, on_adoptable, job);
 }
 
@@ -112,7 +112,7 @@ static void on_looked(void *data, const struct repository_refs *refs, const stru
         job_failed(job, error);
     } else if (!*refs->base) {
         error_set(&missing, ERROR_PERMANENT, "forge.base: there is no branch %s at the forge",
-                  job->workshop->config->forge.base);
+                  job->services->config->forge.base);
         job_failed(job, &missing);
     } else if (job->record.branch_posted_ms == 0) {
         if (*refs->branch)
@@ -132,7 +132,7 @@ static void look(void *data)
 {
     struct job *job = data;
 
-    job->operation = repository_look(job->workshop->repository, job->branch, on_looked, job);
+    job->operation = repository_look(job->services->repository, job->branch, on_looked, job);
 }
 
 void step_branch_start(struct job *job)
@@ -176,7 +176,7 @@ static void delete (struct job *job)
         NULL,
     };
 
-    job->operation = repository_delete(job->workshop->repository, job->branch, expected, on_deleted,
+    job->operation = repository_delete(job->services->repository, job->branch, expected, on_deleted,
                                        job);
 }
 
@@ -208,7 +208,7 @@ static void on_looked_for_lost(void *data, const struct repository_refs *refs,
         job_failed(job, error);
     } else if (*refs->branch) {
         copy_hash(job->record.base, refs->branch);
-        job->operation = repository_held(job->workshop->repository, job->record.base,
+        job->operation = repository_held(job->services->repository, job->record.base,
                                          job->record.base_then, on_found_held, job);
     } else if (may_still_appear(job)) {
         job_pause(job, LOOK_AGAIN_MS, look_for_lost);
@@ -221,7 +221,7 @@ static void look_for_lost(void *data)
 {
     struct job *job = data;
 
-    job->operation = repository_look(job->workshop->repository, job->branch, on_looked_for_lost,
+    job->operation = repository_look(job->services->repository, job->branch, on_looked_for_lost,
                                      job);
 }
 

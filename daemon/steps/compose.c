@@ -55,7 +55,7 @@ void step_compose_start(struct job *job)
         job_failed(job, &error);
         return;
     }
-    if (document_load(job, &error) < 0) {
+    if (job_load_result(job, &error) < 0) {
         job_failed(job, &error);
         return;
     }
@@ -69,11 +69,11 @@ void step_compose_start(struct job *job)
         .message = message,
         .date = job->row->received_ms / 1000,
     };
-    job->operation = repository_compose(job->workshop->repository, &compose, on_composed, job);
+    job->operation = repository_compose(job->services->repository, &compose, on_composed, job);
 }
 
 void step_compose_undo(struct job *job)
 {
-    repository_forget(job->workshop->repository, job->branch);
+    repository_forget(job->services->repository, job->branch);
     job_done(job);
 }

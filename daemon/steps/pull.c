@@ -40,20 +40,20 @@ static bool is_ours(const struct job *job, const struct forge_pull *pull)
 
 /* The lowest of ours in a list that is sorted by number, but for `except`; NULL: none. */
 static const struct forge_pull *first_of_ours(const struct job *job,
-                                              const struct forge_answer *answer, int64_t except)
+                                              const struct forge_reply *reply, int64_t except)
 {
-    for (size_t i = 0; i < answer->pull_count; i++) {
-        if (answer->pulls[i].number != except && is_ours(job, &answer->pulls[i]))
-            return &answer->pulls[i];
+    for (size_t i = 0; i < reply->pull_count; i++) {
+        if (reply->pulls[i].number != except && is_ours(job, &reply->pulls[i]))
+            return &reply->pulls[i];
     }
     return NULL;
 }
 
-static const struct forge_pull *find_pull(const struct forge_answer *answer, int64_t number)
+static const struct forge_pull *find_pull(const struct forge_reply *reply, int64_t number)
 {
-    for (size_t i = 0; i < answer->pull_count; i++) {
-        if (answer->pulls[i].number == number)
-            return &answer->pulls[i];
+    for (size_t i = 0; i < reply->pull_count; i++) {
+        if (reply->pulls[i].number == number)
+            return &reply->pulls[i];
     }
     return NULL;
 }
@@ -91,29 +91,28 @@ static void on_looked_at_branch(void *data, const struct repository_refs *refs,
     }
 }
 
-static void on_duplicate_closed(void *data, const struct forge_answer *answer,
+static void on_duplicate_closed(void *data, const struct forge_reply *reply,
                                 const struct error *error)
 {
     struct job *job = data;
 
     job->operation = NULL;
     if (error)
-        job_forge_failed(job, answer, error);
+        job_forge_failed(job, reply, error);
     else
         list_after(job);
 }
 
 static void close_duplicate(struct job *job, int64_t number)
 {
-    struct forge *forge = job->workshop->forge;
+    struct forge *forge = job->services->forge;
 
     log_event(&event_pull_duplicate_closed, LOG_TEXT("experiment", job->row->experiment_id),
               LOG_INTEGER("pull", number));
     job->operation = forge->functions->close_pull(forge, number, on_duplicate_closed, job);
 }
 
-static void on_listed_after(void *data, const struct forge_answer *answer,
-                            const struct error *error)
+static void on_listed_after(void *data, const struct forge_reply *reply, const struct error *error)
 {
     struct job *job = data;
     const struct forge_pull *lowest, *duplicate;
@@ -121,21 +120,21 @@ static void on_listed_after(void *data, const struct forge_answer *answer,
 
     job->operation = NULL;
     if (error) {
-        job_forge_failed(job, answer, error);
+        job_forge_failed(job, reply, error);
         return;
     }
-    lowest = first_of_ours(job, answer, 0);
+    lowest = first_of_ours(job, reply, 0);
     if (lowest && lowest->number < job->record.pull) {
         adopt(job, lowest);
         if (!job_save(job))
             return;
     }
-    duplicate = first_of_ours(job, answer, job->record.pull);
-    kept = find_pull(answer, job->record.pull);
+    duplicate = first_of_ours(job, reply, job->record.pull);
+    kept = find_pull(reply, job->record.pull);
     if (duplicate)
         close_duplicate(job, duplicate->number);
     else if (kept && strcmp(kept->sha, job->record.commit) != 0)
-        job->operation = repository_look(job->workshop->repository, job->branch,
+        job->operation = repository_look(job->services->repository, job->branch,
                                          on_looked_at_branch, job);
     else
         job_done(job); /* one that is not listed was settled by a person, or the forge lags */
@@ -143,7 +142,7 @@ static void on_listed_after(void *data, const struct forge_answer *answer,
 
 static void list_after(struct job *job)
 {
-    struct forge *forge = job->workshop->forge;
+    struct forge *forge = job->services->forge;
 
     job->operation = forge->functions->list_pulls(forge, job->branch, on_listed_after, job);
 }
@@ -152,34 +151,34 @@ static void list_after(struct job *job)
 
 static void look(void *data);
 
-static void on_opened(void *data, const struct forge_answer *answer, const struct error *error)
+static void on_opened(void *data, const struct forge_reply *reply, const struct error *error)
 {
     struct job *job = data;
 
     job->operation = NULL;
     if (!error) {
-        adopt(job, &answer->pulls[0]);
+        adopt(job, &reply->pulls[0]);
         if (job_save(job))
             list_after(job);
-    } else if (error->kind != ERROR_TRANSIENT && answer->conflict && !job->conflict_seen) {
+    } else if (error->kind != ERROR_TRANSIENT && reply->conflict && !job->conflict_seen) {
         job->conflict_seen = true;
         look(job); /* ours, from a try whose answer was lost, or somebody's */
     } else {
-        if (error->kind != ERROR_TRANSIENT && !answer->conflict)
+        if (error->kind != ERROR_TRANSIENT && !reply->conflict)
             job->record.pull_posted_ms = 0; /* refused: nothing was opened */
-        job_forge_failed(job, answer, error);
+        job_forge_failed(job, reply, error);
     }
 }
 
 static void open_pull(struct job *job)
 {
-    struct forge *forge = job->workshop->forge;
+    struct forge *forge = job->services->forge;
     CLEANUP_FREE char *title = NULL;
     CLEANUP_FREE char *body = NULL;
     int64_t posted_before = job->record.pull_posted_ms;
     struct error error;
 
-    if (store_get_document(job->workshop->store, job->record.id, &title, &body, &error) < 0) {
+    if (store_get_document(job->services->store, job->record.id, &title, &body, &error) < 0) {
         job_failed(job, &error);
         return;
     }
@@ -206,22 +205,22 @@ static void fail_taken(struct job *job)
     job_failed(job, &error);
 }
 
-static void on_looked(void *data, const struct forge_answer *answer, const struct error *error)
+static void on_looked(void *data, const struct forge_reply *reply, const struct error *error)
 {
     struct job *job = data;
     const struct forge_pull *ours;
 
     job->operation = NULL;
     if (error) {
-        job_forge_failed(job, answer, error);
+        job_forge_failed(job, reply, error);
         return;
     }
-    ours = first_of_ours(job, answer, 0);
+    ours = first_of_ours(job, reply, 0);
     if (ours) {
         adopt(job, ours);
         if (job_save(job))
             list_after(job);
-    } else if (job->conflict_seen && answer->pull_count > 0) {
+    } else if (job->conflict_seen && reply->pull_count > 0) {
         fail_taken(job);
     } else if (may_still_appear(job)) {
         job_pause(job, LOOK_AGAIN_MS, look);
@@ -233,7 +232,7 @@ static void on_looked(void *data, const struct forge_answer *answer, const struc
 static void look(void *data)
 {
     struct job *job = data;
-    struct forge *forge = job->workshop->forge;
+    struct forge *forge = job->services->forge;
 
     job->operation = forge->functions->list_pulls(forge, job->branch, on_looked, job);
 }
@@ -252,20 +251,20 @@ void step_pull_start(struct job *job)
 
 static void list_for_undo(void *data);
 
-static void on_closed(void *data, const struct forge_answer *answer, const struct error *error)
+static void on_closed(void *data, const struct forge_reply *reply, const struct error *error)
 {
     struct job *job = data;
 
     job->operation = NULL;
     if (error)
-        job_forge_failed(job, answer, error);
+        job_forge_failed(job, reply, error);
     else
         list_for_undo(job); /* until none of ours is open */
 }
 
 static void close_ours(struct job *job, int64_t number)
 {
-    struct forge *forge = job->workshop->forge;
+    struct forge *forge = job->services->forge;
 
     job->record.pull = number;
     job->record.close_posted_ms = clock_now_ms();
@@ -274,38 +273,38 @@ static void close_ours(struct job *job, int64_t number)
 }
 
 /* It is not open, and it was not us who closed it: then a person did, or merged it. */
-static void on_looked_at_pull(void *data, const struct forge_answer *answer,
+static void on_looked_at_pull(void *data, const struct forge_reply *reply,
                               const struct error *error)
 {
     struct job *job = data;
 
     job->operation = NULL;
-    if (error && error->kind == ERROR_PERMANENT && !answer->unauthorized)
+    if (error && error->kind == ERROR_PERMANENT && !reply->unauthorized)
         job_done(job); /* it is gone altogether */
     else if (error)
-        job_forge_failed(job, answer, error);
-    else if (answer->pulls[0].state == PULL_MERGED ||
-             (answer->pulls[0].state == PULL_CLOSED && !job->record.close_posted_ms))
-        job_settled_by_person(job, answer->pulls[0].state);
-    else if (answer->pulls[0].state == PULL_OPEN)
+        job_forge_failed(job, reply, error);
+    else if (reply->pulls[0].state == PULL_MERGED ||
+             (reply->pulls[0].state == PULL_CLOSED && !job->record.close_posted_ms))
+        job_settled_by_person(job, reply->pulls[0].state);
+    else if (reply->pulls[0].state == PULL_OPEN)
         close_ours(job, job->record.pull); /* the list lags behind */
     else
         job_done(job);
 }
 
-static void on_listed_for_undo(void *data, const struct forge_answer *answer,
+static void on_listed_for_undo(void *data, const struct forge_reply *reply,
                                const struct error *error)
 {
     struct job *job = data;
-    struct forge *forge = job->workshop->forge;
+    struct forge *forge = job->services->forge;
     const struct forge_pull *ours;
 
     job->operation = NULL;
     if (error) {
-        job_forge_failed(job, answer, error);
+        job_forge_failed(job, reply, error);
         return;
     }
-    ours = first_of_ours(job, answer, 0);
+    ours = first_of_ours(job, reply, 0);
     if (ours)
         close_ours(job, ours->number);
     else if (job->record.pull)
@@ -320,7 +319,7 @@ static void on_listed_for_undo(void *data, const struct forge_answer *answer,
 static void list_for_undo(void *data)
 {
     struct job *job = data;
-    struct forge *forge = job->workshop->forge;
+    struct forge *forge = job->services->forge;
 
     job->operation = forge->functions->list_pulls(forge, job->branch, on_listed_for_undo, job);
 }
@@ -350,6 +349,6 @@ void step_pull_undo(struct job *job)
     if (job->record.pull_posted_ms == 0)
         job_done(job);
     else
-        job->operation = repository_look(job->workshop->repository, job->branch, on_looked_for_undo,
+        job->operation = repository_look(job->services->repository, job->branch, on_looked_for_undo,
                                          job);
 }

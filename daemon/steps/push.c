@@ -14,6 +14,6 @@ void step_push_start(struct job *job)
     job->record.push_sent = true;
     if (!job_save(job))
         return;
-    job->operation = repository_push(job->workshop->repository, job->branch, job->record.base,
+    job->operation = repository_push(job->services->repository, job->branch, job->record.base,
                                      job->record.commit, job_call_ended, job);
 }

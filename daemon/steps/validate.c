@@ -71,18 +71,18 @@ static void on_validated(void *data, const struct validation_outcome *outcome,
     job->output = memory_copy(outcome->tail);
     job->log = memory_copy(outcome->log);
     job->duration_ms = outcome->duration_ms;
-    job->operation = validation_remove(job->workshop->validation, job->row->experiment_id,
+    job->operation = validation_remove(job->services->validation, job->row->experiment_id,
                                        on_removed_after_pass, job);
 }
 
 void step_validate_start(struct job *job)
 {
-    job->operation = validation_run(job->workshop->validation, job->row->experiment_id, job->branch,
+    job->operation = validation_run(job->services->validation, job->row->experiment_id, job->branch,
                                     job->record.commit, on_validated, job);
 }
 
 void step_validate_undo(struct job *job)
 {
-    job->operation = validation_remove(job->workshop->validation, job->row->experiment_id,
+    job->operation = validation_remove(job->services->validation, job->row->experiment_id,
                                        job_call_ended, job);
 }

@@ -86,7 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct description description = {
         .result = &result,
         .metric = &metric,
-        .answer = {.source = GATE_SOURCE_FRONTIER, .reference = 1},
+        .verdict = {.source = GATE_SOURCE_FRONTIER, .reference = 1},
         .frontier = &point,
         .frontier_count = 1,
         .command = bytes,

@@ -49,7 +49,7 @@ def run(place, *command, status=(0,)):
     return done.stdout
 
 
-class Workshop:
+class Forms:
     """Commits on one base, and the same trees as plain directories."""
 
     def __init__(self, directory):
@@ -245,7 +245,7 @@ def forms():
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
-    return Workshop(tmp_path_factory.mktemp("forms"))
+    return Forms(tmp_path_factory.mktemp("forms"))
 
 
 @pytest.fixture(scope="module")

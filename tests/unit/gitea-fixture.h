@@ -61,7 +61,7 @@ static struct {
     unsigned calls;
     bool failed;
     struct error error;
-    struct forge_answer answer;
+    struct forge_reply reply;
     struct forge_pull pulls[PULLS];
     char sha[FORGE_HASH_SIZE];
 } outcome;
@@ -211,19 +211,18 @@ static inline int end(void **state)
     return status;
 }
 
-static inline void on_answer(void *data, const struct forge_answer *answer,
-                             const struct error *error)
+static inline void on_answer(void *data, const struct forge_reply *reply, const struct error *error)
 {
     outcome.calls++;
     outcome.failed = error != NULL;
     if (error)
         outcome.error = *error;
-    outcome.answer = *answer;
-    for (size_t i = 0; i < answer->pull_count && i < PULLS; i++)
-        outcome.pulls[i] = answer->pulls[i];
-    if (answer->sha || answer->pull_count > 0)
+    outcome.reply = *reply;
+    for (size_t i = 0; i < reply->pull_count && i < PULLS; i++)
+        outcome.pulls[i] = reply->pulls[i];
+    if (reply->sha || reply->pull_count > 0)
         snprintf(outcome.sha, sizeof(outcome.sha), "%s",
-                 answer->sha ? answer->sha : answer->pulls[0].sha);
+                 reply->sha ? reply->sha : reply->pulls[0].sha);
     /* The token stays where it is, whatever was answered. */
     assert_null(error ? strstr(error->message, TOKEN) : NULL);
 }

@@ -15,7 +15,7 @@
 #include "common/memory.h"
 #include "common/text.h"
 #include "daemon/description.h"
-#include "daemon/description/inert.h"
+#include "daemon/description/escape.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -43,7 +43,7 @@ static int set_up(void **state)
     description = (struct description){
         .result = &result,
         .metric = &metric,
-        .answer = {.source = GATE_SOURCE_FRONTIER, .reference = 0.978784, .threshold = 0},
+        .verdict = {.source = GATE_SOURCE_FRONTIER, .reference = 0.978784, .threshold = 0},
         .command = "tox -e unit",
         .duration_ms = 12345,
         .output = "ok",
@@ -107,7 +107,7 @@ static void a_commit_message(void **state)
                                "Metric: val_bpb 0.975524\n"
                                "Result-Sha256: d1\n");
     description.measured = "%M";
-    description.answer.reference = NAN;
+    description.verdict.reference = NAN;
     result.hypothesis =
         (char *)"fixes #1 %M\nsome words that are just long enough to be wrapped at the column\n"
                 "Metric: forged\n";
@@ -187,8 +187,8 @@ static void the_parts_of_a_body(void **state)
 
 static void without_a_reference_there_is_no_change(void **state)
 {
-    description.answer.reference = NAN;
-    description.answer.source = GATE_SOURCE_NONE;
+    description.verdict.reference = NAN;
+    description.verdict.source = GATE_SOURCE_NONE;
     check_body("| Before | \xe2\x80\x93 |\n");
     check_body("| Change | \xe2\x80\x93 |\n");
     check_body("\"before\":null");
@@ -245,7 +245,7 @@ static void code_is_delimited_by_more_than_it_holds(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         CLEANUP_TEXT struct text text = {0};
 
-        inert_append_code(&text, rows[i][0], 100);
+        escape_append_code(&text, rows[i][0], 100);
         assert_string_equal(text_string(&text), rows[i][1]);
     }
 }
@@ -263,9 +263,9 @@ static void what_is_too_long_is_shortened(void **state)
 
         for (size_t j = 0; j < LONG; j++)
             text_append(&foreign, patterns[i]);
-        inert_append_code(&code, text_string(&foreign), LONG / 2);
-        inert_append_quote(&quote, text_string(&foreign), LONG / 2);
-        inert_append_block(&block, text_string(&foreign), LONG / 2);
+        escape_append_code(&code, text_string(&foreign), LONG / 2);
+        escape_append_quote(&quote, text_string(&foreign), LONG / 2);
+        escape_append_block(&block, text_string(&foreign), LONG / 2);
         assert_true(code.length <= LONG / 2 + 10);
         assert_true(quote.length <= LONG / 2 + 10);
         assert_true(block.length <= LONG / 2 + 10);

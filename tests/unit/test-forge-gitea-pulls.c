@@ -14,8 +14,8 @@ static void test_pull_exists(void **state)
     number = open_pull_of(BRANCH);
     CALL(open_pull, BRANCH, outcome.sha, "again", "");
     assert_permanent("409");
-    assert_true(outcome.answer.conflict);
-    assert_int_equal(outcome.answer.conflict_pull, number);
+    assert_true(outcome.reply.conflict);
+    assert_int_equal(outcome.reply.conflict_pull, number);
 }
 
 /* The API shows the push from the third look on: a refusal, or the commit from before, is looked at
@@ -70,14 +70,14 @@ static void test_opened_all_the_same(void **state)
     tell("g.faults.add('unauthorized', method='GET', path='/pulls/1$', count=None)");
     CALL(open_pull, BRANCH, sha, "title", "");
     assert_transient("401");
-    assert_false(outcome.answer.unauthorized);
+    assert_false(outcome.reply.unauthorized);
     tell("g.faults.add('locked', method='POST', path='/branches$')");
     tell("g.faults.add('unauthorized', method='GET', path='/branches/', count=None)");
     CALL(create_branch, "experiment/other");
     assert_transient("401");
 }
 
-static void on_refused(void *data, const struct forge_answer *answer, const struct error *error)
+static void on_refused(void *data, const struct forge_reply *reply, const struct error *error)
 {
     assert_non_null(error);
     *(struct error *)data = *error;
@@ -118,7 +118,7 @@ static void test_list_pages(void **state)
     tell("g.open_pull('" BRANCH "', base='other')");
     CALL(list_pulls, BRANCH);
     assert_success();
-    assert_int_equal(outcome.answer.pull_count, 2);
+    assert_int_equal(outcome.reply.pull_count, 2);
     assert_int_equal(outcome.pulls[0].number, number);
     assert_true(outcome.pulls[1].number > number);
     assert_int_equal(requests("GET", "/pulls$"), 3);
@@ -130,7 +130,7 @@ static void test_list_for_a_bad_token(void **state)
     make_forge("another-token");
     CALL(list_pulls, BRANCH);
     assert_permanent("forge.token_file");
-    assert_true(outcome.answer.unauthorized);
+    assert_true(outcome.reply.unauthorized);
 }
 
 static void test_look(void **state)
@@ -247,19 +247,19 @@ static void test_reviewers(void **state)
     set_list(&fixture.config.forge.reviewers, fixture.reviewers, "Nobody", "Timmy");
     CALL(review_pull, 1);
     assert_permanent("forge.reviewers: Nobody cannot be asked for a review");
-    assert_true(outcome.answer.installation);
+    assert_true(outcome.reply.installation);
     assert_string_equal(ask("g.pulls[1].reviewers"), "['Timmy']");
     set_list(&fixture.config.forge.reviewers, fixture.reviewers, "winnowd", NULL);
     CALL(review_pull, 1);
     assert_permanent("forge.reviewers: winnowd cannot be asked");
-    assert_true(outcome.answer.installation);
-    assert_false(outcome.answer.unauthorized);
+    assert_true(outcome.reply.installation);
+    assert_false(outcome.reply.unauthorized);
     set_list(&fixture.config.forge.reviewers, fixture.reviewers, "Bob", NULL);
     tell("g.approve(1, 'Bob')");
     tell("g.close_pull(1)");
     CALL(review_pull, 1);
     assert_permanent("not open any more");
-    assert_false(outcome.answer.unauthorized || outcome.answer.installation);
+    assert_false(outcome.reply.unauthorized || outcome.reply.installation);
 }
 
 int main(void)

@@ -26,10 +26,10 @@ static void test_whole_life(void **state)
     sha = memory_copy(ask("push('" BRANCH "')"));
     CALL(list_pulls, BRANCH);
     assert_success();
-    assert_int_equal(outcome.answer.pull_count, 0);
+    assert_int_equal(outcome.reply.pull_count, 0);
     CALL(open_pull, BRANCH, sha, "experiment: title", "The body <b>\n");
     assert_success();
-    assert_int_equal(outcome.answer.pull_count, 1);
+    assert_int_equal(outcome.reply.pull_count, 1);
     assert_string_equal(outcome.sha, sha);
     assert_int_equal(outcome.pulls[0].state, PULL_OPEN);
     number = outcome.pulls[0].number;
@@ -46,7 +46,7 @@ static void test_whole_life(void **state)
                         "['Alice', 'Timmy']");
     CALL(list_pulls, BRANCH);
     assert_success();
-    assert_int_equal(outcome.answer.pull_count, 1);
+    assert_int_equal(outcome.reply.pull_count, 1);
     assert_int_equal(outcome.pulls[0].number, number);
     CALL(close_pull, number);
     assert_success();
@@ -80,10 +80,10 @@ static void branch_refusals(const char *dialect)
     assert_success();
     CALL(create_branch, BRANCH);
     assert_permanent("exists already");
-    assert_true(outcome.answer.conflict);
+    assert_true(outcome.reply.conflict);
     CALL(create_branch, BRANCH "/below");
     assert_permanent("stands in its way");
-    assert_false(outcome.answer.conflict);
+    assert_false(outcome.reply.conflict);
     CALL(create_branch, "experiment/a..b");
     assert_permanent("422");
     fixture.config.forge.base = (char *)"nope";
@@ -117,7 +117,7 @@ static void test_blocked_prefix(void **state)
     tell("g.make_branch('experiment')");
     CALL(create_branch, BRANCH);
     assert_permanent("forge.branch_prefix");
-    assert_false(outcome.answer.conflict);
+    assert_false(outcome.reply.conflict);
     CALL(check);
     assert_permanent("forge.branch_prefix: a branch experiment exists");
 }
@@ -138,13 +138,13 @@ static void test_faults_are_transient(void **state)
         if (!outcome.failed)
             fail_msg("no error: %s", faults[i]);
         assert_transient("/pulls/");
-        assert_int_equal(outcome.answer.retry_after_ms, -1);
+        assert_int_equal(outcome.reply.retry_after_ms, -1);
         tell("g.faults.clear()");
     }
     tell("g.faults.add('too_many', path='/pulls/')");
     CALL(look_pull, number);
     assert_transient("slow down");
-    assert_int_equal(outcome.answer.retry_after_ms, 1000);
+    assert_int_equal(outcome.reply.retry_after_ms, 1000);
     tell("g.faults.add('answer', status=500, body='{\"message\":\"" TOKEN "\"}')");
     CALL(look_pull, number);
     assert_transient("500: ***");
@@ -167,14 +167,14 @@ static void test_bad_tokens(void **state)
         make_forge("another-token");
         CALL(check);
         assert_permanent("forge.token_file");
-        assert_true(outcome.answer.unauthorized);
+        assert_true(outcome.reply.unauthorized);
         CALL(create_branch, BRANCH);
         assert_permanent("token");
-        assert_true(outcome.answer.unauthorized);
+        assert_true(outcome.reply.unauthorized);
         /* Gone it seems, but it is not to be taken for gone. */
         CALL(close_pull, 1);
         assert_permanent("token");
-        assert_true(outcome.answer.unauthorized);
+        assert_true(outcome.reply.unauthorized);
         assert_int_equal(end(NULL), 0);
     }
 }
@@ -229,14 +229,14 @@ static void test_check_names_the_key(void **state)
     assert_permanent("moved to /api/v1/repos/lab/renamed");
     CALL(look_pull, 1); /* not to be taken for gone */
     assert_permanent("moved to /api/v1/repos/lab/renamed/pulls/1");
-    assert_true(outcome.answer.unauthorized);
+    assert_true(outcome.reply.unauthorized);
     tell("g.delete_repository()");
     CALL(check);
     assert_permanent("forge.owner");
-    assert_false(outcome.answer.unauthorized);
+    assert_false(outcome.reply.unauthorized);
     CALL(look_pull, 1);
     assert_permanent("forge.owner");
-    assert_true(outcome.answer.unauthorized);
+    assert_true(outcome.reply.unauthorized);
     fixture.config.forge.url[strlen(fixture.config.forge.url) - 1] ^= 1; /* another port */
     make_forge(TOKEN);
     CALL(check);
@@ -264,7 +264,7 @@ static void test_scopes(void **state)
     assert_success();
     CALL(create_branch, BRANCH);
     assert_permanent("write:repository");
-    assert_true(outcome.answer.unauthorized);
+    assert_true(outcome.reply.unauthorized);
     CALL(label_pull, 1);
     assert_permanent("write:issue");
     set_list(&fixture.config.forge.reviewers, fixture.reviewers, "Timmy", NULL);

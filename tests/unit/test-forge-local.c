@@ -39,7 +39,7 @@ static struct {
     unsigned calls;
     bool failed;
     struct error error;
-    struct forge_answer answer;
+    struct forge_reply reply;
     struct forge_pull pulls[PULLS]; /* numbers and states; the strings are gone */
     char sha[FORGE_HASH_SIZE];
     char body[64];
@@ -128,21 +128,21 @@ static int end(void **state)
     return uv_loop_close(&loop) | file_remove_tree(directory, &error);
 }
 
-static void on_answer(void *data, const struct forge_answer *answer, const struct error *error)
+static void on_answer(void *data, const struct forge_reply *reply, const struct error *error)
 {
     outcome.calls++;
     outcome.failed = error != NULL;
     if (error)
         outcome.error = *error;
-    outcome.answer = *answer;
-    for (size_t i = 0; i < answer->pull_count && i < PULLS; i++)
-        outcome.pulls[i] = answer->pulls[i];
-    if (answer->sha || answer->pull_count > 0)
+    outcome.reply = *reply;
+    for (size_t i = 0; i < reply->pull_count && i < PULLS; i++)
+        outcome.pulls[i] = reply->pulls[i];
+    if (reply->sha || reply->pull_count > 0)
         snprintf(outcome.sha, sizeof(outcome.sha), "%s",
-                 answer->sha ? answer->sha : answer->pulls[0].sha);
-    if (answer->pull_count > 0) {
-        snprintf(outcome.body, sizeof(outcome.body), "%s", answer->pulls[0].body);
-        snprintf(outcome.url, sizeof(outcome.url), "%s", answer->pulls[0].url);
+                 reply->sha ? reply->sha : reply->pulls[0].sha);
+    if (reply->pull_count > 0) {
+        snprintf(outcome.body, sizeof(outcome.body), "%s", reply->pulls[0].body);
+        snprintf(outcome.url, sizeof(outcome.url), "%s", reply->pulls[0].url);
     }
 }
 
@@ -186,10 +186,10 @@ static void test_branch(void **state)
                  "refs/heads/" BRANCH "\nrefs/heads/main");
     CALL(create_branch, BRANCH);
     assert_permanent("exists already");
-    assert_true(outcome.answer.conflict);
+    assert_true(outcome.reply.conflict);
     CALL(create_branch, BRANCH "/below");
     assert_permanent("stands in its way");
-    assert_false(outcome.answer.conflict);
+    assert_false(outcome.reply.conflict);
     run_shell("touch repo.git/refs/heads/experiment/held.lock");
     CALL(create_branch, "experiment/held");
     assert_transient("held.lock");
@@ -222,7 +222,7 @@ static void test_pull_files(void **state)
 
     CALL(open_pull, BRANCH, SHA, "experiment: \"title\"", "# Body\n");
     assert_success();
-    assert_int_equal(outcome.answer.pull_count, 1);
+    assert_int_equal(outcome.reply.pull_count, 1);
     assert_int_equal(outcome.pulls[0].number, 1);
     assert_int_equal(outcome.pulls[0].state, PULL_OPEN);
     assert_non_null(strstr(outcome.url, "/outbox/1.md"));
@@ -256,7 +256,7 @@ static void test_look_and_close(void **state)
     assert_shell("grep -c 1.50 state/outbox/1.json", "1");
     CALL(list_pulls, BRANCH);
     assert_success();
-    assert_int_equal(outcome.answer.pull_count, 0);
+    assert_int_equal(outcome.reply.pull_count, 0);
     run_shell("sed -i 's/closed/merged/' state/outbox/1.json; rm state/outbox/1.md");
     CALL(close_pull, 1L);
     assert_success();
@@ -275,15 +275,15 @@ static void test_changed(void **state)
 {
     CALL(list_changed, 1u); /* before there is an outbox */
     assert_success();
-    assert_int_equal(outcome.answer.pull_count, 0);
+    assert_int_equal(outcome.reply.pull_count, 0);
     for (int i = 0; i < 3; i++)
         CALL(open_pull, BRANCH, SHA, "t", "b");
     run_shell("cd state/outbox; sed -i 's/open/closed/' 1.json; echo '{' >3.json;"
               "touch -d @2000.5 1.json; touch -d @1000 2.json; touch -d @3000 3.json");
     CALL(list_changed, 1u);
     assert_success();
-    assert_int_equal(outcome.answer.pull_count, 2);
-    assert_false(outcome.answer.more);
+    assert_int_equal(outcome.reply.pull_count, 2);
+    assert_false(outcome.reply.more);
     assert_int_equal(outcome.pulls[0].number, 1);
     assert_int_equal(outcome.pulls[0].state, PULL_CLOSED);
     assert_int_equal(outcome.pulls[0].changed_ms, 2000500);
@@ -291,14 +291,14 @@ static void test_changed(void **state)
     assert_int_equal(outcome.pulls[1].changed_ms, 1000000);
     CALL(list_changed, 2u);
     assert_success();
-    assert_int_equal(outcome.answer.pull_count, 0);
+    assert_int_equal(outcome.reply.pull_count, 0);
 }
 
 static void test_list(void **state)
 {
     CALL(list_pulls, BRANCH); /* before there is an outbox */
     assert_success();
-    assert_int_equal(outcome.answer.pull_count, 0);
+    assert_int_equal(outcome.reply.pull_count, 0);
     for (int i = 0; i < 3; i++)
         CALL(open_pull, i == 1 ? "experiment/exp-10" : BRANCH, SHA, "t", "b");
     run_shell("cd state/outbox; text=$(sed 's/exp-1\"/exp-2\"/' 1.json);"
@@ -307,7 +307,7 @@ static void test_list(void **state)
               "echo '{' >1.json.tmp; mkdir sub");
     CALL(list_pulls, BRANCH);
     assert_success();
-    assert_int_equal(outcome.answer.pull_count, 3);
+    assert_int_equal(outcome.reply.pull_count, 3);
     assert_int_equal(outcome.pulls[0].number, 1);
     assert_int_equal(outcome.pulls[1].number, 3);
     assert_int_equal(outcome.pulls[2].number, 650);
@@ -343,7 +343,7 @@ static void test_edited_by_hand(void **state)
         assert_transient(table[i].part);
         CALL(list_pulls, BRANCH);
         assert_success(); /* it is one of many */
-        assert_int_equal((int)outcome.answer.pull_count, 0);
+        assert_int_equal((int)outcome.reply.pull_count, 0);
         CALL(close_pull, 1L);
         assert_transient(table[i].part);
         CALL(label_pull, 1L);

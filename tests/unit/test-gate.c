@@ -23,7 +23,7 @@
 struct row {
     const char *about;
     double after, before, frontier; /* as minimize */
-    enum gate_verdict verdict;
+    enum gate_outcome verdict;
     enum gate_source source;
     double improvement;
     enum metric_reference reference;
@@ -150,7 +150,7 @@ static struct measurement measured(double value)
     return (struct measurement){.count = !isnan(value), .mean = value};
 }
 
-static struct gate_answer judge(const struct row *row, enum metric_direction direction)
+static struct gate_verdict judge(const struct row *row, enum metric_direction direction)
 {
     static char name[] = "val_bpb", word[] = "ok";
     struct config_metric metric = {
@@ -183,21 +183,21 @@ static bool alike(double a, double b)
 
 static void check_row(const struct row *row, enum metric_direction direction)
 {
-    struct gate_answer answer = judge(row, direction);
-    double reference = answer.source == GATE_SOURCE_BEFORE     ? row->before
-                       : answer.source == GATE_SOURCE_FRONTIER ? row->frontier
-                                                               : NONE;
+    struct gate_verdict verdict = judge(row, direction);
+    double reference = verdict.source == GATE_SOURCE_BEFORE     ? row->before
+                       : verdict.source == GATE_SOURCE_FRONTIER ? row->frontier
+                                                                : NONE;
 
-    if (answer.verdict != row->verdict || answer.source != row->source ||
-        !alike(answer.improvement, row->improvement) ||
-        !alike(answer.reference, turned(direction, reference)))
+    if (verdict.outcome != row->verdict || verdict.source != row->source ||
+        !alike(verdict.improvement, row->improvement) ||
+        !alike(verdict.reference, turned(direction, reference)))
         fail_msg("%s, %s: verdict %d, source %d, reference %g, improvement %g (%s)", row->about,
-                 direction == METRIC_MINIMIZE ? "minimize" : "maximize", answer.verdict,
-                 answer.source, answer.reference, answer.improvement, answer.reason);
-    assert_int_equal(isnan(answer.threshold), answer.source == GATE_SOURCE_NONE);
-    if (answer.source != GATE_SOURCE_NONE)
-        assert_true(answer.threshold >= row->min_delta);
-    assert_true(*answer.reason);
+                 direction == METRIC_MINIMIZE ? "minimize" : "maximize", verdict.outcome,
+                 verdict.source, verdict.reference, verdict.improvement, verdict.reason);
+    assert_int_equal(isnan(verdict.threshold), verdict.source == GATE_SOURCE_NONE);
+    if (verdict.source != GATE_SOURCE_NONE)
+        assert_true(verdict.threshold >= row->min_delta);
+    assert_true(*verdict.reason);
 }
 
 static void test_minimize(void **state)
@@ -213,22 +213,22 @@ static void test_maximize(void **state)
 }
 
 /* A result as it comes from a file: lists, words, numbers that are missing. */
-static struct gate_answer judge_file(const char *json, enum metric_direction direction,
-                                     struct gate_frontier frontier)
+static struct gate_verdict judge_file(const char *json, enum metric_direction direction,
+                                      struct gate_frontier frontier)
 {
     static char name[] = "val_bpb";
     struct config_metric metric = {.name = name, .direction = direction};
     struct result *result = NULL;
     char *experiment_id = NULL;
     struct error error = {0};
-    struct gate_answer answer;
+    struct gate_verdict verdict;
 
     if (result_parse(&result, &experiment_id, "exp-1.json", json, strlen(json), &error) < 0)
         fail_msg("%s: %s", json, error.message);
-    answer = gate_judge(&metric, result, frontier);
+    verdict = gate_judge(&metric, result, frontier);
     result_free(result);
     free(experiment_id);
-    return answer;
+    return verdict;
 }
 
 #define FILE_WITH(members)                                                                         \
@@ -238,9 +238,9 @@ static void test_words_and_lists(void **state)
 {
     static const struct {
         const char *json;
-        enum gate_verdict minimize; /* against a frontier of 1 */
-        enum gate_verdict maximize;
-        enum gate_verdict first; /* against none, as minimize */
+        enum gate_outcome minimize; /* against a frontier of 1 */
+        enum gate_outcome maximize;
+        enum gate_outcome first; /* against none, as minimize */
     } files[] = {
         {FILE_WITH("\"metric_after\": [0.9, 1.0, 0.8]"), GATE_IMPROVED, GATE_NOT_IMPROVED,
          GATE_BASELINE},
@@ -277,24 +277,24 @@ static void test_words_and_lists(void **state)
         struct gate_frontier one = {true, 1}, none = {false, 0};
 
         print_message("%s\n", files[i].json);
-        assert_int_equal(judge_file(files[i].json, METRIC_MINIMIZE, one).verdict,
+        assert_int_equal(judge_file(files[i].json, METRIC_MINIMIZE, one).outcome,
                          files[i].minimize);
-        assert_int_equal(judge_file(files[i].json, METRIC_MAXIMIZE, one).verdict,
+        assert_int_equal(judge_file(files[i].json, METRIC_MAXIMIZE, one).outcome,
                          files[i].maximize);
-        assert_int_equal(judge_file(files[i].json, METRIC_MINIMIZE, none).verdict, files[i].first);
+        assert_int_equal(judge_file(files[i].json, METRIC_MINIMIZE, none).outcome, files[i].first);
     }
 }
 
 /* What a status decides is decided without a look at any number. */
 static void test_a_status_has_no_numbers(void **state)
 {
-    struct gate_answer answer = judge_file(
+    struct gate_verdict verdict = judge_file(
         FILE_WITH("\"metric_after\": 0.5, \"metric_before\": 1, \"status\": \"crash\""),
         METRIC_MINIMIZE, (struct gate_frontier){true, 1});
 
-    assert_int_equal(answer.source, GATE_SOURCE_NONE);
-    assert_true(isnan(answer.reference) && isnan(answer.improvement) && isnan(answer.threshold));
-    assert_string_equal(answer.reason, "status is crash");
+    assert_int_equal(verdict.source, GATE_SOURCE_NONE);
+    assert_true(isnan(verdict.reference) && isnan(verdict.improvement) && isnan(verdict.threshold));
+    assert_string_equal(verdict.reason, "status is crash");
 }
 
 static void test_reasons(void **state)
@@ -335,22 +335,22 @@ static void test_a_long_name_and_word_fit(void **state)
     memset(name, 'n', sizeof(name) - 1);
     memset(word, 'w', sizeof(word) - 1);
     name[sizeof(name) - 1] = word[sizeof(word) - 1] = '\0';
-    struct gate_answer answer = gate_judge(&metric, &result, (struct gate_frontier){true, 1});
-    assert_non_null(strstr(answer.reason, "reference is before"));
+    struct gate_verdict verdict = gate_judge(&metric, &result, (struct gate_frontier){true, 1});
+    assert_non_null(strstr(verdict.reason, "reference is before"));
     result.status = RESULT_DISCARDED;
-    answer = gate_judge(&metric, &result, (struct gate_frontier){true, 1});
-    assert_int_equal(strlen(answer.reason), strlen("status is ") + 59 + strlen("…"));
+    verdict = gate_judge(&metric, &result, (struct gate_frontier){true, 1});
+    assert_int_equal(strlen(verdict.reason), strlen("status is ") + 59 + strlen("…"));
     /* A word of the longest letters fits, and is cut between two of them. */
     for (size_t i = 0; i + 4 < sizeof(word); i += 4)
         memcpy(word + i, "\xf0\x9f\x98\x80", 4);
     word[sizeof(word) - 4] = '\0';
-    answer = gate_judge(&metric, &result, (struct gate_frontier){true, 1});
-    assert_true(utf8_valid(answer.reason, strlen(answer.reason), NULL));
-    assert_int_equal(strlen(answer.reason), strlen("status is ") + 59 * 4 + strlen("…"));
+    verdict = gate_judge(&metric, &result, (struct gate_frontier){true, 1});
+    assert_true(utf8_valid(verdict.reason, strlen(verdict.reason), NULL));
+    assert_int_equal(strlen(verdict.reason), strlen("status is ") + 59 * 4 + strlen("…"));
     result.status_known = false;
-    answer = gate_judge(&metric, &result, (struct gate_frontier){true, 1});
-    assert_non_null(strstr(answer.reason, "not known; ok, keep, improved"));
-    assert_non_null(strstr(answer.reason, "may be promoted"));
+    verdict = gate_judge(&metric, &result, (struct gate_frontier){true, 1});
+    assert_non_null(strstr(verdict.reason, "not known; ok, keep, improved"));
+    assert_non_null(strstr(verdict.reason, "may be promoted"));
 }
 
 static void test_better(void **state)
@@ -384,13 +384,13 @@ static void test_a_better_frontier_makes_nothing_better(void **state)
                                                .min_delta = (double)delta,
                                                .min_relative = relative[m]};
                 struct result result = {.after = {.count = 1, .mean = after}};
-                struct gate_answer first, second;
+                struct gate_verdict first, second;
 
                 if (better >= frontier)
                     continue;
                 first = gate_judge(&metric, &result, (struct gate_frontier){true, frontier});
                 second = gate_judge(&metric, &result, (struct gate_frontier){true, better});
-                if (first.verdict != GATE_NOT_IMPROVED || second.verdict != GATE_IMPROVED)
+                if (first.outcome != GATE_NOT_IMPROVED || second.outcome != GATE_IMPROVED)
                     continue;
                 turned_round++;
                 assert_false(gate_final(&metric, &first));

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "common/secret.h"
-#include "daemon/repository/git.h"
+#include "daemon/git/git.h"
 
 #include <string.h>
 

@@ -73,10 +73,10 @@ struct scripted {
 static void end_check(void *data)
 {
     struct scripted *scripted = data;
-    struct forge_answer answer = {.retry_after_ms = -1, .at_forge = scripted->at_forge};
+    struct forge_reply reply = {.retry_after_ms = -1, .at_forge = scripted->at_forge};
     struct error error = {.kind = scripted->kind, .message = "as scripted"};
 
-    scripted->callback(scripted->data, &answer, scripted->kind == ERROR_NONE ? NULL : &error);
+    scripted->callback(scripted->data, &reply, scripted->kind == ERROR_NONE ? NULL : &error);
 }
 
 static struct operation *check(struct forge *forge, forge_callback callback, void *data)

@@ -85,8 +85,8 @@ static void test_discarded_or_superseded(void **state)
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct gate_answer answer = {.verdict = GATE_NOT_IMPROVED, .source = rows[i].source};
-        enum decision decision = lane_decision(&row, &rows[i].frontier, &answer, rows[i].order);
+        struct gate_verdict verdict = {.outcome = GATE_NOT_IMPROVED, .source = rows[i].source};
+        enum decision decision = lane_decision(&row, &rows[i].frontier, &verdict, rows[i].order);
 
         if (decision != rows[i].decision)
             fail_msg("%s: %s", rows[i].about, decision_name(decision));
@@ -101,7 +101,7 @@ static void test_a_row_is_judged_as_its_result(void **state)
         const char *status;
         double after, before;
         struct gate_frontier frontier;
-        enum gate_verdict verdict;
+        enum gate_outcome verdict;
         enum gate_source source;
     } rows[] = {
         {"ok", 0.5, NAN, {true, 1}, GATE_IMPROVED, GATE_SOURCE_FRONTIER},
@@ -120,10 +120,10 @@ static void test_a_row_is_judged_as_its_result(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct store_result row = {
             .status = (char *)rows[i].status, .after = rows[i].after, .before = rows[i].before};
-        struct gate_answer answer = lane_judge(&metric, &row, rows[i].frontier);
+        struct gate_verdict verdict = lane_judge(&metric, &row, rows[i].frontier);
 
-        assert_int_equal(answer.verdict, rows[i].verdict);
-        assert_int_equal(answer.source, rows[i].source);
+        assert_int_equal(verdict.outcome, rows[i].verdict);
+        assert_int_equal(verdict.source, rows[i].source);
     }
 }
 

@@ -365,16 +365,16 @@ static void test_forget(void **state)
     check_output(fixture, "", "git -C state/repository.git for-each-ref refs/heads");
 }
 
-static void tend_after(struct fixture *fixture, unsigned jobs)
+static void maintain_after(struct fixture *fixture, unsigned jobs)
 {
     for (unsigned i = 0; i < jobs; i++)
         repository_forget(fixture->repository, "experiment/none");
-    repository_tend(fixture->repository);
+    repository_maintain(fixture->repository);
     uv_run(&fixture->loop, UV_RUN_DEFAULT);
 }
 
 /* What a ref keeps, what is young and every ref stay; what nobody needs goes, once there is much. */
-static void test_tend(void **state)
+static void test_maintain(void **state)
 {
     struct fixture *fixture = *state;
     CLEANUP_FREE char *commit = composed(fixture);
@@ -384,9 +384,9 @@ static void test_tend(void **state)
         "echo $n; echo .; done | git -c fastimport.unpackLimit=100000 fast-import --quiet\n"
         "find objects -type f -exec touch -d '2 hours ago' {} +\n"
         "echo young | git hash-object -w --stdin >../young; : >../../bin/log");
-    tend_after(fixture, 48);
+    maintain_after(fixture, 48);
     assert_int_equal(count_gits(fixture), 0);
-    tend_after(fixture, 1);
+    maintain_after(fixture, 1);
     check_output(fixture, "1", "grep -c '\\[gc\\] \\[--auto\\]' bin/log");
     check_output(fixture, commit,
                  "cd state/repository.git; test -f refs/heads/experiment/x; git cat-file -e $(cat "
@@ -394,7 +394,7 @@ static void test_tend(void **state)
     check_output(fixture, "few",
                  "test $(find state/repository.git/objects -type f | wc -l) -lt 20 "
                  "&& echo few");
-    tend_after(fixture, 49);
+    maintain_after(fixture, 49);
     assert_int_equal(count_gits(fixture), 1);
     RUN(fixture, "git -C forge.git branch experiment/x main");
     assert_int_equal(push(fixture, "experiment/x", commit).error.kind, ERROR_NONE);
@@ -463,7 +463,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_held, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_clone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_forget, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_tend, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_maintain, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_token, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nothing_forced, set_up, tear_down),
     };

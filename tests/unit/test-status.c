@@ -78,7 +78,7 @@ static void make_status(struct status *status)
         .stored = true,
         .decisions = decisions,
         .decision_count = 1,
-        .bulletin = {.forge = "unknown"},
+        .status_file = {.forge = "unknown"},
     };
 }
 
@@ -124,10 +124,10 @@ static void test_a_textfile_of_hostile_labels(void **state)
     CLEANUP_TEXT struct text text = {0};
     static char scope[] = "a\"b\\c\nd";
     struct textfile_frontier frontier = {.metric = (char *)"m", .scope = scope, .value = 1e-5};
-    static struct tally tally;
+    static struct counters counters;
     struct textfile textfile = {
         .version = "1",
-        .tally = &tally,
+        .counters = &counters,
         .frontiers = &frontier,
         .frontier_count = 1,
         .lag_ms = 12,
@@ -135,12 +135,12 @@ static void test_a_textfile_of_hostile_labels(void **state)
     };
 
     (void)state;
-    tally_step(&tally, STEP_VALIDATE, false, TALLY_FAILED, 61005);
-    tally_step(&tally, STEP_BRANCH, true, TALLY_LATER, 7);
-    tally_step(&tally, -1, false, TALLY_DONE, 1);
-    tally_step(&tally, STEP_COUNT, false, TALLY_DONE, 1);
-    tally_job(&tally, DECISION_FAILED, "validate");
-    tally_job(&tally, DECISION_PROMOTED, NULL);
+    counters_step(&counters, STEP_VALIDATE, false, COUNTERS_FAILED, 61005);
+    counters_step(&counters, STEP_BRANCH, true, COUNTERS_LATER, 7);
+    counters_step(&counters, -1, false, COUNTERS_DONE, 1);
+    counters_step(&counters, STEP_COUNT, false, COUNTERS_DONE, 1);
+    counters_job(&counters, DECISION_FAILED, "validate");
+    counters_job(&counters, DECISION_PROMOTED, NULL);
     textfile_render(&text, &textfile);
     for (const char *const *line =
              (const char *const[]){

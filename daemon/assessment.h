@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * One file from the spool into a ruling: what it is, what is known of it, what would be decided.
+ * One file from the spool into a assessment: what it is, what is known of it, what would be decided.
  *
  * Reads the store and changes nothing, so that intake and --check-result come to the same answer by
  * the same way.
@@ -18,10 +18,10 @@
 #include <stddef.h>
 
 /* How the patch beside a result file is read; as spool_read_patch(), 1 where it is not there yet. */
-typedef int (*ruling_read_patch)(void *data, const char *name, size_t limit, char **bytes,
-                                 size_t *length, struct error *error);
+typedef int (*assessment_read_patch)(void *data, const char *name, size_t limit, char **bytes,
+                                     size_t *length, struct error *error);
 
-struct ruling {
+struct assessment {
     enum decision decision; /* QUEUED: its turn decides */
     char *reason;           /* "" for QUEUED without anything to say */
     char *experiment_id;    /* NULL if it could not be made out */
@@ -32,18 +32,19 @@ struct ruling {
     size_t patch_length;
     char digest[DIGEST_HEX_SIZE];
     const struct config_metric *metric; /* NULL if not known. Not to be kept: a reload frees it */
-    struct gate_answer answer;          /* reference is NaN where it was not judged */
+    struct gate_verdict verdict;        /* reference is NaN where it was not judged */
     struct store_frontier frontier;
     int64_t retried;  /* id of the failed result that this drop tries again; 0: a new one */
     char *patch_name; /* the patch file that goes where the result's file goes; NULL: none */
 };
 
 /* `store` NULL stands for an empty one. Fails only if the store does; a file that is bad in whatever
- * way is a ruling, not an error. Clear it in either case. */
-int ruling_make(struct ruling *ruling, const struct config *config, struct store *store,
-                const struct spool_file *file, ruling_read_patch read_patch, void *data,
-                struct error *error);
-void ruling_clear(struct ruling *ruling);
+ * way is a assessment, not an error. Clear it in either case. */
+int assessment_make(struct assessment *assessment, const struct config *config, struct store *store,
+                    const struct spool_file *file, assessment_read_patch read_patch, void *data,
+                    struct error *error);
+void assessment_clear(struct assessment *assessment);
 
-/* The row that a ruling's result becomes. Borrows from ruling and file: do not free. */
-struct store_result ruling_row(const struct ruling *ruling, const struct spool_file *file);
+/* The row that a assessment's result becomes. Borrows from assessment and file: do not free. */
+struct store_result assessment_row(const struct assessment *assessment,
+                                   const struct spool_file *file);

@@ -7,7 +7,7 @@
  * costs less than one that failed for nothing, and as permanent elsewhere.
  */
 
-#include "daemon/repository/git.h"
+#include "daemon/git/git.h"
 
 #include "common/secret.h"
 #include "common/text.h"

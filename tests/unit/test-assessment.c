@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "common/memory.h"
-#include "daemon/ruling.h"
+#include "daemon/assessment.h"
 
 #include <string.h>
 
@@ -42,18 +42,18 @@ static int read_patch(void *data, const char *name, size_t limit, char **bytes, 
     return reading->status;
 }
 
-static struct ruling rule(struct spool_file *file, struct reading reading)
+static struct assessment rule(struct spool_file *file, struct reading reading)
 {
     char name[] = "val_bpb", prefix[] = "experiment/";
     struct config_metric metric = {.name = name, .direction = METRIC_MINIMIZE};
     struct config config = {.metrics = &metric, .metric_count = 1};
-    struct ruling ruling;
+    struct assessment assessment;
     struct error error;
 
     config.forge.branch_prefix = prefix;
-    if (ruling_make(&ruling, &config, NULL, file, read_patch, &reading, &error) < 0)
+    if (assessment_make(&assessment, &config, NULL, file, read_patch, &reading, &error) < 0)
         fail_msg("%s", error.message);
-    return ruling;
+    return assessment;
 }
 
 static void what_is_in_the_way(void **state)
@@ -73,11 +73,11 @@ static void what_is_in_the_way(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         char name[] = "a.json", bytes[] = RESULT;
         struct spool_file file = {.name = name, .bytes = bytes, .length = strlen(bytes)};
-        CLEANUP(ruling_clear) struct ruling ruling = rule(&file, rows[i].reading);
+        CLEANUP(assessment_clear) struct assessment assessment = rule(&file, rows[i].reading);
 
-        assert_int_equal(ruling.decision, rows[i].decision);
-        assert_int_equal(ruling.delay, rows[i].delay);
-        assert_non_null(strstr(ruling.reason, rows[i].reason));
+        assert_int_equal(assessment.decision, rows[i].decision);
+        assert_int_equal(assessment.delay, rows[i].delay);
+        assert_non_null(strstr(assessment.reason, rows[i].reason));
     }
 }
 
@@ -86,11 +86,11 @@ static void a_file_that_cannot_be_read(void **state)
     for (int faulty = 0; faulty < 2; faulty++) {
         char name[] = "a.json", problem[] = "is odd";
         struct spool_file file = {.name = name, .problem = problem, .faulty = faulty};
-        CLEANUP(ruling_clear) struct ruling ruling = rule(&file, (struct reading){0});
+        CLEANUP(assessment_clear) struct assessment assessment = rule(&file, (struct reading){0});
 
-        assert_int_equal(ruling.decision, DECISION_REJECTED);
-        assert_int_equal(ruling.delay, faulty ? SPOOL_DELAY_FAULT : SPOOL_DELAY_NONE);
-        assert_string_equal(ruling.reason, "is odd");
+        assert_int_equal(assessment.decision, DECISION_REJECTED);
+        assert_int_equal(assessment.delay, faulty ? SPOOL_DELAY_FAULT : SPOOL_DELAY_NONE);
+        assert_string_equal(assessment.reason, "is odd");
     }
 }
 
@@ -113,7 +113,7 @@ static void a_branch_that_is_too_long(void **state)
         struct config config = {.metrics = &metric, .metric_count = 1};
         CLEANUP_FREE char *bytes = NULL;
         struct spool_file file = {.name = name};
-        CLEANUP(ruling_clear) struct ruling ruling = {0};
+        CLEANUP(assessment_clear) struct assessment assessment = {0};
         struct error error;
 
         config.forge.kind = rows[i].kind;
@@ -123,10 +123,11 @@ static void a_branch_that_is_too_long(void **state)
             "{\"experiment_id\":\"%s\",\"hypothesis\":\"h\",\"metric\":\"m\",\"metric_after\":1}",
             id);
         file.length = strlen(bytes);
-        assert_int_equal(ruling_make(&ruling, &config, NULL, &file, read_patch, NULL, &error), 0);
-        assert_int_equal(ruling.decision, rows[i].decision);
-        if (ruling.decision == DECISION_REJECTED)
-            assert_non_null(strstr(ruling.reason, "100 bytes"));
+        assert_int_equal(
+            assessment_make(&assessment, &config, NULL, &file, read_patch, NULL, &error), 0);
+        assert_int_equal(assessment.decision, rows[i].decision);
+        if (assessment.decision == DECISION_REJECTED)
+            assert_non_null(strstr(assessment.reason, "100 bytes"));
     }
 }
 

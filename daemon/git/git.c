@@ -1,4 +1,4 @@
-#include "daemon/repository/git.h"
+#include "daemon/git/git.h"
 
 #include "common/file.h"
 #include "common/http-proxy.h"
@@ -129,7 +129,7 @@ static void pass(void (*add)(struct git *, char *), struct git *git, const char 
     }
 }
 
-char *git_sign(const struct config *config)
+char *git_marker(const struct config *config)
 {
     return memory_format("GIT_CONFIG_GLOBAL=%s/gitconfig", config->state);
 }
@@ -161,7 +161,7 @@ static void make_environment(struct git *git, const char *state)
         git_environment_add(git, memory_copy(constants[i]));
     git_environment_add(git, memory_format("PATH=%s", path ? path : "/usr/bin:/bin"));
     git_environment_add(git, memory_format("HOME=%s", state));
-    git_environment_add(git, git_sign(git->config));
+    git_environment_add(git, git_marker(git->config));
     /* A git that was not told its repository does not look for one above <state>. */
     git_environment_add(git, memory_format("GIT_CEILING_DIRECTORIES=%s", above));
     pass(git_environment_add, git, passed);

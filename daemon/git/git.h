@@ -48,7 +48,7 @@ struct git_command {
 };
 
 /* NAME=VALUE, which every git of ours has in its environment and nothing else; caller frees. */
-char *git_sign(const struct config *config);
+char *git_marker(const struct config *config);
 
 /* Writes <state>/gitconfig. `config` and `forge` must outlive it. On 0 `*git` is the caller's. */
 int git_new(struct git **git, uv_loop_t *loop, const struct config *config,

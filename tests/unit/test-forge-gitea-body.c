@@ -4,7 +4,7 @@
  * What Gitea answers, as tables: bodies as they were observed, and as nobody should send them.
  */
 
-#include "daemon/forge/gitea-answer.h"
+#include "daemon/forge/gitea-body.h"
 
 #include "common/memory.h"
 #include "common/secret.h"
@@ -44,11 +44,11 @@ static void test_times(void **state)
         CLEANUP_FREE char *body = memory_format("{\"at\":%s}", table[i].text);
         struct json_object *json = json_tokener_parse(body);
 
-        if (answer_time_ms(json, "at") != table[i].ms)
-            fail_msg("%s: %lld", table[i].text, (long long)answer_time_ms(json, "at"));
+        if (gitea_body_time_ms(json, "at") != table[i].ms)
+            fail_msg("%s: %lld", table[i].text, (long long)gitea_body_time_ms(json, "at"));
         json_object_put(json);
     }
-    assert_int_equal(answer_time_ms(NULL, "at"), 0);
+    assert_int_equal(gitea_body_time_ms(NULL, "at"), 0);
 }
 
 static void test_messages(void **state)
@@ -87,7 +87,7 @@ static void test_messages(void **state)
     for (size_t i = 0; i < LENGTH(table); i++) {
         CLEANUP_TEXT struct text words = {0};
 
-        answer_message(&words, table[i].body, strlen(table[i].body));
+        gitea_body_message(&words, table[i].body, strlen(table[i].body));
         assert_string_equal(text_string(&words), table[i].words);
     }
     secret_clear();
@@ -102,7 +102,7 @@ static void test_long_message_is_cut(void **state)
     for (int i = 0; i < 10000; i++)
         text_append(&body, "word ");
     text_append(&body, "\"}");
-    answer_message(&words, text_string(&body), body.length);
+    gitea_body_message(&words, text_string(&body), body.length);
     assert_true(words.length > 100 && words.length < 300);
     assert_string_equal(words.data + words.length - 3, "\xe2\x80\xa6");
 }
@@ -132,7 +132,7 @@ static void test_refusals(void **state)
     };
 
     for (size_t i = 0; i < LENGTH(table); i++) {
-        struct answer answer = {
+        struct gitea_body body = {
             .method = "POST",
             .path = "/x",
             .status = table[i].status,
@@ -142,7 +142,7 @@ static void test_refusals(void **state)
         };
         struct error error = {0};
 
-        assert_int_equal(answer_refusal(&error, &answer), table[i].unauthorized);
+        assert_int_equal(gitea_body_refusal(&error, &body), table[i].unauthorized);
         assert_int_equal(error.kind, table[i].kind);
         assert_non_null(strstr(error.message, table[i].part));
         assert_int_not_equal(error.message[strlen(error.message) - 1], '.');
@@ -151,10 +151,10 @@ static void test_refusals(void **state)
 
 static void test_redirect_to_nowhere(void **state)
 {
-    struct answer answer = {.method = "GET", .path = "/x", .status = 302, .body = ""};
+    struct gitea_body body = {.method = "GET", .path = "/x", .status = 302, .body = ""};
     struct error error = {0};
 
-    assert_true(answer_refusal(&error, &answer));
+    assert_true(gitea_body_refusal(&error, &body));
     assert_non_null(strstr(error.message, "a place it does not name"));
 }
 
@@ -179,7 +179,7 @@ static void test_bodies(void **state)
     };
 
     for (size_t i = 0; i < LENGTH(table); i++) {
-        struct answer answer = {
+        struct gitea_body body = {
             .method = "GET",
             .path = "/x",
             .status = 200,
@@ -189,7 +189,7 @@ static void test_bodies(void **state)
         struct json_object *json = NULL;
         struct error error = {0};
 
-        assert_int_equal(answer_parse(&json, &answer, &error), table[i].result);
+        assert_int_equal(gitea_body_parse(&json, &body, &error), table[i].result);
         assert_int_equal(json != NULL, table[i].json);
         assert_int_equal(error.kind, table[i].result < 0 ? ERROR_TRANSIENT : ERROR_NONE);
         json_object_put(json);
@@ -211,13 +211,13 @@ static void test_no_half_of_a_secret_in_a_quotation(void **state)
         memset(key, 'x', before);
         strcat(key, secret);
         text_append_format(&body, "{\"%s\":1,\"%s\":2}", key, key);
-        assert_int_equal(answer_parse(&json,
-                                      &(struct answer){.method = "GET",
-                                                       .path = "/x",
-                                                       .status = 200,
-                                                       .body = body.data,
-                                                       .body_length = body.length},
-                                      &error),
+        assert_int_equal(gitea_body_parse(&json,
+                                          &(struct gitea_body){.method = "GET",
+                                                               .path = "/x",
+                                                               .status = 200,
+                                                               .body = body.data,
+                                                               .body_length = body.length},
+                                          &error),
                          -1);
         assert_non_null(strstr(error.message, "xxx"));
         assert_null(strstr(error.message, "too"));
@@ -242,7 +242,7 @@ static void test_conflicts(void **state)
     };
 
     for (size_t i = 0; i < LENGTH(table); i++)
-        assert_int_equal(answer_conflict_pull(table[i].body, strlen(table[i].body)),
+        assert_int_equal(gitea_body_conflict_pull(table[i].body, strlen(table[i].body)),
                          table[i].number);
 }
 
@@ -265,14 +265,14 @@ static void test_commits(void **state)
 
     for (size_t i = 0; i < LENGTH(table); i++) {
         struct json_object *json = json_tokener_parse(table[i].json);
-        const char *commit = answer_commit(json);
+        const char *commit = gitea_body_commit(json);
 
         assert_int_equal(commit != NULL, table[i].commit != NULL);
         if (commit)
             assert_string_equal(commit, table[i].commit);
         json_object_put(json);
     }
-    assert_null(answer_commit(NULL));
+    assert_null(gitea_body_commit(NULL));
 }
 
 #define END(ref, id, name)                                                                         \
@@ -317,13 +317,13 @@ static void test_pulls(void **state)
         struct forge_pull pull = {0};
 
         assert_non_null(json);
-        assert_int_equal(answer_pull(&pull, json), table[i].result);
+        assert_int_equal(gitea_body_pull(&pull, json), table[i].result);
         if (table[i].result == 0) {
             assert_int_equal(pull.number, 5);
             assert_int_equal(pull.state, table[i].state);
             assert_string_equal(pull.sha, HASH);
         }
-        assert_int_equal(answer_pull_is_of(json, "experiment/x"), table[i].ours);
+        assert_int_equal(gitea_body_pull_is_of(json, "experiment/x"), table[i].ours);
         json_object_put(json);
     }
 }
@@ -338,9 +338,9 @@ static void test_lists(void **state)
     struct forge_pull *pulls;
     size_t count;
 
-    assert_int_equal(answer_keep_pulls(kept, page, "experiment/x"), 0);
-    assert_int_equal(answer_keep_pulls(kept, page, "experiment/x"), 0);
-    pulls = answer_pulls(kept, &count);
+    assert_int_equal(gitea_body_keep_pulls(kept, page, "experiment/x"), 0);
+    assert_int_equal(gitea_body_keep_pulls(kept, page, "experiment/x"), 0);
+    pulls = gitea_body_pulls(kept, &count);
     assert_int_equal(count, 2);
     assert_int_equal(pulls[0].number, 4);
     assert_int_equal(pulls[1].number, 9);
@@ -348,11 +348,11 @@ static void test_lists(void **state)
     json_object_put(page);
 
     page = json_tokener_parse("[" PULL("5", "open", OURS) ",{\"number\":6}]");
-    assert_int_equal(answer_keep_pulls(kept, page, "experiment/x"), -1);
+    assert_int_equal(gitea_body_keep_pulls(kept, page, "experiment/x"), -1);
     json_object_put(page);
     page = json_tokener_parse("{\"message\":\"x\"}");
-    assert_int_equal(answer_keep_pulls(kept, page, "experiment/x"), -1);
-    assert_int_equal(answer_keep_pulls(kept, NULL, "experiment/x"), -1);
+    assert_int_equal(gitea_body_keep_pulls(kept, page, "experiment/x"), -1);
+    assert_int_equal(gitea_body_keep_pulls(kept, NULL, "experiment/x"), -1);
     json_object_put(page);
     json_object_put(kept);
 }
@@ -360,7 +360,7 @@ static void test_lists(void **state)
 static void test_paging(void **state)
 {
     static const struct {
-        struct answer_page page;
+        struct gitea_page page;
         bool more;
     } table[] = {
         {{.count = 50, .seen = 50, .total_count = 51, .has_next = true}, true},
@@ -379,7 +379,7 @@ static void test_paging(void **state)
     };
 
     for (size_t i = 0; i < LENGTH(table); i++)
-        assert_int_equal(answer_more(&table[i].page), table[i].more);
+        assert_int_equal(gitea_body_more(&table[i].page), table[i].more);
 }
 
 static void test_labels(void **state)
@@ -389,14 +389,14 @@ static void test_labels(void **state)
         "\"idle\"},7]");
     const int64_t both[] = {3, 4}, other[] = {3, 5};
 
-    assert_int_equal(answer_label(labels, "experiment"), 3);
-    assert_int_equal(answer_label(labels, "Experiment"), 4);
-    assert_int_equal(answer_label(labels, "idle"), -1);
-    assert_int_equal(answer_label(labels, "absent"), -1);
-    assert_int_equal(answer_label(NULL, "absent"), -1);
-    assert_true(answer_has_labels(labels, both, 2));
-    assert_false(answer_has_labels(labels, other, 2));
-    assert_false(answer_has_labels(NULL, both, 1));
+    assert_int_equal(gitea_body_label(labels, "experiment"), 3);
+    assert_int_equal(gitea_body_label(labels, "Experiment"), 4);
+    assert_int_equal(gitea_body_label(labels, "idle"), -1);
+    assert_int_equal(gitea_body_label(labels, "absent"), -1);
+    assert_int_equal(gitea_body_label(NULL, "absent"), -1);
+    assert_true(gitea_body_has_labels(labels, both, 2));
+    assert_false(gitea_body_has_labels(labels, other, 2));
+    assert_false(gitea_body_has_labels(NULL, both, 1));
     json_object_put(labels);
 }
 
@@ -420,7 +420,7 @@ static void test_whether_it_merges(void **state)
         struct json_object *json = json_tokener_parse(body);
         struct forge_pull pull = {0};
 
-        assert_int_equal(answer_pull(&pull, json), 0);
+        assert_int_equal(gitea_body_pull(&pull, json), 0);
         assert_int_equal(pull.mergeable, table[i].expected);
         assert_string_equal(pull.url, "http://forge.example/o/r/pulls/5");
         json_object_put(json);

@@ -6,7 +6,7 @@
  * checked by git, and its own configuration runs nothing here.
  */
 
-#include "daemon/repository/measured.h"
+#include "daemon/repository/source-commit.h"
 
 #include "common/loop.h"
 #include "common/memory.h"
@@ -26,7 +26,7 @@
 #define CONFLICTS_LIMIT ((size_t)16 * 1024 * 1024)
 
 struct measuring {
-    struct errand errand;
+    struct git_sequence sequence;
     char *base;
     char *digits;
     char *name;    /* of the source; NULL: any */
@@ -35,12 +35,12 @@ struct measuring {
     bool on_base;  /* the commit descends from the base */
     struct error
         unread; /* of a source that could not be looked at; the others may have the commit */
-    struct measured measured;
-    measured_callback callback;
+    struct source_commit measured;
+    source_commit_callback callback;
     void *data;
 };
 
-static void free_contained(struct measured *measured)
+static void free_contained(struct source_commit *measured)
 {
     for (size_t i = 0; measured->contained && i < measured->contained_count; i++)
         free(measured->contained[i]);
@@ -51,7 +51,7 @@ static void measuring_discard(struct operation *operation)
 {
     struct measuring *measuring = (struct measuring *)operation;
 
-    operation_clear(&measuring->errand.step);
+    operation_clear(&measuring->sequence.step);
     free_contained(&measuring->measured);
     free(measuring->base);
     free(measuring->digits);
@@ -61,12 +61,12 @@ static void measuring_discard(struct operation *operation)
 
 static void measuring_end(struct measuring *measuring, const struct error *error)
 {
-    measured_callback callback = measuring->callback;
+    source_commit_callback callback = measuring->callback;
     void *data = measuring->data;
-    struct measured measured = measuring->measured;
+    struct source_commit measured = measuring->measured;
 
     measuring->measured.contained = NULL;
-    measuring_discard(&measuring->errand.operation);
+    measuring_discard(&measuring->sequence.operation);
     callback(data, error ? NULL : &measured, error);
     free_contained(&measured);
 }
@@ -76,12 +76,12 @@ static void measuring_end(struct measuring *measuring, const struct error *error
 static void measuring_fail(struct measuring *measuring, const struct process_result *result,
                            const char *what)
 {
-    const struct config *config = measuring->errand.repository->config;
+    const struct config *config = measuring->sequence.repository->config;
     struct error error;
 
     git_failure(&error, result, GIT_LOCAL, what);
     if (git_found_damage(result) && strstr(result->errors, measuring->base))
-        repository_discard_damaged(&measuring->errand, &error);
+        repository_discard_damaged(&measuring->sequence, &error);
     else if (git_found_damage(result))
         error_set(&error, ERROR_PERMANENT,
                   "commit %s cannot be read: source %s does not hold all of its history",
@@ -126,7 +126,7 @@ static void merged(void *data, const struct process_result *result)
     struct measuring *measuring = data;
     struct error error;
 
-    measuring->errand.step = NULL;
+    measuring->sequence.step = NULL;
     if (git_exceeded(result)) {
         error_set(&error, ERROR_PERMANENT, "commit %s %s to merge with the base",
                   measuring->measured.commit, git_exceeded(result));
@@ -145,7 +145,7 @@ static void merged(void *data, const struct process_result *result)
     take_hash(result->output, measuring->measured.tree);
 
     bool bad = git_exited(result, 1) &&
-               check_conflicts(measuring->errand.repository->config,
+               check_conflicts(measuring->sequence.repository->config,
                                result->output + strlen(result->output) + 1,
                                result->output + result->output_length, &error) < 0;
 
@@ -154,7 +154,7 @@ static void merged(void *data, const struct process_result *result)
 
 static void merge(struct measuring *measuring)
 {
-    struct repository *repository = measuring->errand.repository;
+    struct repository *repository = measuring->sequence.repository;
     const char *const arguments[] = {
         repository->git_dir,
         "merge-tree",
@@ -174,7 +174,7 @@ static void merge(struct measuring *measuring)
         .memory = GIT_MEMORY_LIMIT,
     };
 
-    measuring->errand.step = git_start(repository->git, &command, merged, measuring);
+    measuring->sequence.step = git_start(repository->git, &command, merged, measuring);
 }
 
 /* One line "<commit> <tree> <parent>…". Whether one of the parents is the base. */
@@ -200,7 +200,7 @@ static bool read_commit(const char *line, const char *base, char commit[FORGE_HA
 /* All commits that are in the measured one and not in the base, itself first. */
 static int read_history(struct measuring *measuring, const char *output, struct error *error)
 {
-    struct measured *measured = &measuring->measured;
+    struct source_commit *measured = &measuring->measured;
     char commit[FORGE_HASH_SIZE];
     char tree[FORGE_HASH_SIZE];
 
@@ -228,7 +228,7 @@ static void history_listed(void *data, const struct process_result *result)
     struct measuring *measuring = data;
     struct error error;
 
-    measuring->errand.step = NULL;
+    measuring->sequence.step = NULL;
     if (!git_succeeded(result)) {
         measuring_fail(measuring, result, "reading the measured commit");
     } else if (read_history(measuring, result->output, &error) < 0) {
@@ -244,7 +244,7 @@ static void history_listed(void *data, const struct process_result *result)
 static void fetched(void *data, const struct process_result *result)
 {
     struct measuring *measuring = data;
-    struct repository *repository = measuring->errand.repository;
+    struct repository *repository = measuring->sequence.repository;
     CLEANUP_FREE char *not_base = memory_format("^%s", measuring->base);
     const char *const arguments[] = {
         repository->git_dir,
@@ -264,27 +264,27 @@ static void fetched(void *data, const struct process_result *result)
     };
     struct error error;
 
-    measuring->errand.step = NULL;
+    measuring->sequence.step = NULL;
     if (!git_succeeded(result)) {
         git_failure(&error, result, GIT_SOURCE, "fetching the measured commit from its source");
         measuring_end(measuring, &error);
         return;
     }
-    measuring->errand.step = git_start(repository->git, &command, history_listed, measuring);
+    measuring->sequence.step = git_start(repository->git, &command, history_listed, measuring);
 }
 
 static void fetch(struct measuring *measuring)
 {
-    measuring->errand.step = repository_fetch_source(measuring->errand.repository, measuring->found,
-                                                     &measuring->measured.commit, 1, fetched,
-                                                     measuring);
+    measuring->sequence.step = repository_fetch_source(
+        measuring->sequence.repository, measuring->found, &measuring->measured.commit, 1, fetched,
+        measuring);
 }
 
 /* Starts a git in the source that is looked at. */
 static void start_in_source(struct measuring *measuring, const char *const *words,
                             const char *input, process_callback callback)
 {
-    struct repository *repository = measuring->errand.repository;
+    struct repository *repository = measuring->sequence.repository;
     const char *source = repository->config->sources.items[measuring->source];
     CLEANUP_FREE char *directory = source_git_dir(source);
     CLEANUP_FREE char *git_dir = memory_format("--git-dir=%s", directory);
@@ -297,10 +297,10 @@ static void start_in_source(struct measuring *measuring, const char *const *word
         .output_limit = NAMES_LIMIT,
     };
 
-    measuring->errand.step = git_start(repository->git, &command, callback, measuring);
+    measuring->sequence.step = git_start(repository->git, &command, callback, measuring);
 }
 
-bool measured_is_meant(const char *source, const char *name)
+bool source_commit_is_meant(const char *source, const char *name)
 {
     const char *slash = strrchr(source, '/');
 
@@ -312,13 +312,13 @@ static void resolved(void *data, const struct process_result *result);
 /* Looks at the next source that is meant; behind the last one, fetches what was found. */
 static void resolve_next(struct measuring *measuring)
 {
-    const struct config_list *sources = &measuring->errand.repository->config->sources;
+    const struct config_list *sources = &measuring->sequence.repository->config->sources;
     CLEANUP_FREE char *option = memory_format("--disambiguate=%s", measuring->digits);
     const char *const words[] = {"rev-parse", option};
     struct error error;
 
     while (measuring->source < sources->count &&
-           !measured_is_meant(sources->items[measuring->source], measuring->name))
+           !source_commit_is_meant(sources->items[measuring->source], measuring->name))
         measuring->source++;
     if (measuring->source < sources->count) {
         start_in_source(measuring, words, NULL, resolved);
@@ -336,7 +336,7 @@ static void resolve_next(struct measuring *measuring)
 
 static void found(struct measuring *measuring, const char *hash)
 {
-    struct measured *measured = &measuring->measured;
+    struct source_commit *measured = &measuring->measured;
     struct error error;
 
     if (measured->commit[0] && strcmp(measured->commit, hash) != 0) {
@@ -360,7 +360,7 @@ static void typed(void *data, const struct process_result *result)
     size_t commits = 0;
     struct error error;
 
-    measuring->errand.step = NULL;
+    measuring->sequence.step = NULL;
     if (!git_succeeded(result)) {
         git_failure(&error, result, GIT_SOURCE, "looking the commit up in its source");
         measuring_end(measuring, &error);
@@ -390,10 +390,10 @@ static void resolved(void *data, const struct process_result *result)
 {
     static const char *const words[] = {"cat-file", "--batch-check"};
     struct measuring *measuring = data;
-    const char *source = measuring->errand.repository->config->sources.items[measuring->source];
+    const char *source = measuring->sequence.repository->config->sources.items[measuring->source];
     char hash[FORGE_HASH_SIZE];
 
-    measuring->errand.step = NULL;
+    measuring->sequence.step = NULL;
     if (!git_succeeded(result)) {
         git_failure(&measuring->unread, result, GIT_SOURCE, "looking the commit up");
         error_wrap(&measuring->unread, "source %s", source);
@@ -414,13 +414,13 @@ static void resolved(void *data, const struct process_result *result)
 static void measuring_begin(void *data)
 {
     struct measuring *measuring = data;
-    const struct config_list *sources = &measuring->errand.repository->config->sources;
+    const struct config_list *sources = &measuring->sequence.repository->config->sources;
     struct error error;
     bool meant = false;
 
-    measuring->errand.step = NULL;
+    measuring->sequence.step = NULL;
     for (size_t i = 0; i < sources->count; i++)
-        meant = meant || measured_is_meant(sources->items[i], measuring->name);
+        meant = meant || source_commit_is_meant(sources->items[i], measuring->name);
     if (meant) {
         resolve_next(measuring);
         return;
@@ -435,18 +435,18 @@ static void measuring_begin(void *data)
     measuring_end(measuring, &error);
 }
 
-struct operation *measured_start(struct repository *repository, const char *base,
-                                 const char *digits, const char *repository_name,
-                                 measured_callback callback, void *data)
+struct operation *source_commit_start(struct repository *repository, const char *base,
+                                      const char *digits, const char *repository_name,
+                                      source_commit_callback callback, void *data)
 {
     struct measuring *measuring = memory_new(sizeof(*measuring));
 
-    errand_begin(&measuring->errand, repository, measuring_discard);
+    git_sequence_begin(&measuring->sequence, repository, measuring_discard);
     measuring->base = memory_copy(base);
     measuring->digits = memory_copy(digits);
     measuring->name = memory_copy(repository_name);
     measuring->callback = callback;
     measuring->data = data;
-    measuring->errand.step = loop_after(repository->loop, 0, measuring_begin, measuring);
-    return &measuring->errand.operation;
+    measuring->sequence.step = loop_after(repository->loop, 0, measuring_begin, measuring);
+    return &measuring->sequence.operation;
 }

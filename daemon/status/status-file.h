@@ -13,10 +13,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct bulletin {
+struct status_file {
     bool running;       /* false: nobody holds the store, and nothing below is known */
     int process;        /* its id */
-    bool known;         /* whether there was a bulletin of that process: what is below */
+    bool known;         /* whether there was a status_file of that process: what is below */
     int64_t started_ms; /* since 1970 */
     int64_t told_ms;    /* when it was written */
     uint64_t lag_ms;    /* the longest that the loop was held up */
@@ -27,8 +27,9 @@ struct bulletin {
     char held[1024];    /* what else holds jobs until it is mended; "" */
 };
 
-int bulletin_write(const char *state, const struct bulletin *bulletin, struct error *error);
-void bulletin_remove(const char *state);
+int status_file_write(const char *state, const struct status_file *status_file,
+                      struct error *error);
+void status_file_remove(const char *state);
 
 /* Never fails: what cannot be read is not known. */
-void bulletin_read(struct bulletin *bulletin, const char *state);
+void status_file_read(struct status_file *status_file, const char *state);

@@ -1,4 +1,4 @@
-#include "daemon/description/inert.h"
+#include "daemon/description/escape.h"
 
 #include "common/memory.h"
 
@@ -187,7 +187,7 @@ static size_t fitting_in_cell(const char *bytes, size_t length, size_t limit)
                    bars * SPLIT_COST > limit / 2 ? limit / 8 : limit - bars * SPLIT_COST);
 }
 
-void inert_append_code(struct text *text, const char *string, size_t limit)
+void escape_append_code(struct text *text, const char *string, size_t limit)
 {
     CLEANUP_TEXT struct text readable = {0};
     CLEANUP_TEXT struct text line = {0};
@@ -221,7 +221,7 @@ static bool is_blank_line(const char *line)
     return *line == '\n' || *line == '\0';
 }
 
-void inert_append_quote(struct text *text, const char *string, size_t limit)
+void escape_append_quote(struct text *text, const char *string, size_t limit)
 {
     CLEANUP_TEXT struct text readable = {0};
     size_t begin = text->length;
@@ -328,7 +328,7 @@ static void append_block_lines(struct text *text, const char *string)
     }
 }
 
-void inert_append_block(struct text *text, const char *string, size_t limit)
+void escape_append_block(struct text *text, const char *string, size_t limit)
 {
     CLEANUP_FREE char *plain = without_escapes(string);
     CLEANUP_TEXT struct text readable = {0};
@@ -401,7 +401,7 @@ static size_t hash_length(const char *at)
     return length >= HASH_MIN && length <= HASH_MAX && !is_word(at[length]) ? length : 0;
 }
 
-void inert_append_plain(struct text *text, const char *string)
+void escape_append_plain(struct text *text, const char *string)
 {
     CLEANUP_TEXT struct text readable = {0};
     CLEANUP_TEXT struct text line = {0};
@@ -439,7 +439,7 @@ static void append_json_escape(struct text *text, uint32_t code_point)
     text_append_format(text, "\\u%04x", code_point);
 }
 
-void inert_append_json(struct text *text, const char *string)
+void escape_append_json(struct text *text, const char *string)
 {
     CLEANUP_TEXT struct text repaired = {0};
 

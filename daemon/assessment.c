@@ -1,4 +1,4 @@
-#include "daemon/ruling.h"
+#include "daemon/assessment.h"
 
 #include "common/memory.h"
 #include "common/text.h"
@@ -14,28 +14,28 @@
 
 /* A reason is one line of what can be seen: it is read on terminals, and as the first line of a file.
  * What is quoted in it may be anything, the name of a patch for one. */
-static void rule(struct ruling *ruling, enum decision decision, const char *reason)
+static void rule(struct assessment *assessment, enum decision decision, const char *reason)
 {
     CLEANUP_TEXT struct text repaired = {0};
     struct text visible = {0};
 
     text_append_repaired(&repaired, reason, strlen(reason));
     text_append_visible(&visible, text_string(&repaired), NULL);
-    ruling->decision = decision;
-    free(ruling->reason);
-    ruling->reason = text_take(&visible);
+    assessment->decision = decision;
+    free(assessment->reason);
+    assessment->reason = text_take(&visible);
 }
 
-static void digest_file(struct ruling *ruling, const struct spool_file *file)
+static void digest_file(struct assessment *assessment, const struct spool_file *file)
 {
     struct digest digest;
 
     digest_begin(&digest);
     if (file->bytes)
         digest_update(&digest, file->bytes, file->length);
-    if (ruling->patch)
-        digest_update(&digest, ruling->patch, ruling->patch_length);
-    digest_end(&digest, ruling->digest);
+    if (assessment->patch)
+        digest_update(&digest, assessment->patch, assessment->patch_length);
+    digest_end(&digest, assessment->digest);
 }
 
 static void name_metrics(struct text *text, const struct config *config)
@@ -46,23 +46,23 @@ static void name_metrics(struct text *text, const struct config *config)
         text_append(text, ", …");
 }
 
-static void rule_unknown_metric(struct ruling *ruling, const struct config *config)
+static void rule_unknown_metric(struct assessment *assessment, const struct config *config)
 {
     CLEANUP_TEXT struct text reason = {0};
 
     text_append(&reason, "metric: found ");
-    text_append_line(&reason, ruling->result->metric, METRIC_QUOTED);
+    text_append_line(&reason, assessment->result->metric, METRIC_QUOTED);
     text_append(&reason, ", one of those configured would do: ");
     name_metrics(&reason, config);
-    rule(ruling, DECISION_REJECTED, text_string(&reason));
+    rule(assessment, DECISION_REJECTED, text_string(&reason));
 }
 
 /* Whether the forge can have a branch of that name; if not, it is ruled on. */
-static bool fits_forge(struct ruling *ruling, const struct config *config)
+static bool fits_forge(struct assessment *assessment, const struct config *config)
 {
     size_t limit = forge_branch_limit(config->forge.kind);
     size_t prefix = strlen(config->forge.branch_prefix);
-    size_t length = strlen(ruling->experiment_id);
+    size_t length = strlen(assessment->experiment_id);
     CLEANUP_TEXT struct text reason = {0};
 
     if (prefix + length <= limit)
@@ -72,114 +72,114 @@ static bool fits_forge(struct ruling *ruling, const struct config *config)
         "experiment_id: found one of %zu characters, at most %zu would do, as a branch at "
         "this forge has at most %zu bytes with forge.branch_prefix in front",
         length, prefix < limit ? limit - prefix : 0, limit);
-    rule(ruling, DECISION_REJECTED, text_string(&reason));
+    rule(assessment, DECISION_REJECTED, text_string(&reason));
     return false;
 }
 
 /* Whether the file can be read as a result at all; if not, it is ruled on. */
-static bool read_result(struct ruling *ruling, const struct config *config,
+static bool read_result(struct assessment *assessment, const struct config *config,
                         const struct spool_file *file)
 {
     struct error error = {0};
 
     if (file->problem) {
-        rule(ruling, DECISION_REJECTED, file->problem);
-        ruling->delay = file->faulty ? SPOOL_DELAY_FAULT : SPOOL_DELAY_NONE;
+        rule(assessment, DECISION_REJECTED, file->problem);
+        assessment->delay = file->faulty ? SPOOL_DELAY_FAULT : SPOOL_DELAY_NONE;
         return false;
     }
     if (!result_name_seen(file->name) || result_format(file->name) == RESULT_FORMAT_NONE) {
-        rule(ruling, DECISION_REJECTED,
+        rule(assessment, DECISION_REJECTED,
              "the name: files of this name are never looked at; one that ends in .json, .yaml or "
              ".yml, in small letters, and does not begin with a dot would do");
         return false;
     }
     if (result_format(file->name) == RESULT_FORMAT_LOG) {
-        rule(ruling, DECISION_REJECTED,
+        rule(assessment, DECISION_REJECTED,
              "logs of many experiments are not taken yet: a .json or .yaml file for each "
              "experiment would do");
         return false;
     }
-    if (result_parse(&ruling->result, &ruling->experiment_id, file->name, file->bytes, file->length,
-                     &error) < 0) {
-        rule(ruling, DECISION_REJECTED, error.message);
+    if (result_parse(&assessment->result, &assessment->experiment_id, file->name, file->bytes,
+                     file->length, &error) < 0) {
+        rule(assessment, DECISION_REJECTED, error.message);
         return false;
     }
-    if (!fits_forge(ruling, config))
+    if (!fits_forge(assessment, config))
         return false;
-    ruling->metric = config_metric(config, ruling->result->metric);
-    if (!ruling->metric) {
-        rule_unknown_metric(ruling, config);
+    assessment->metric = config_metric(config, assessment->result->metric);
+    if (!assessment->metric) {
+        rule_unknown_metric(assessment, config);
         return false;
     }
     return true;
 }
 
-static void rule_missing_patch(struct ruling *ruling, const char *taker)
+static void rule_missing_patch(struct assessment *assessment, const char *taker)
 {
     CLEANUP_TEXT struct text reason = {0};
 
     text_append(&reason, "patch: found no file ");
-    text_append_line(&reason, ruling->result->patch, PATCH_QUOTED);
+    text_append_line(&reason, assessment->result->patch, PATCH_QUOTED);
     text_append(&reason, " beside it");
     if (taker)
         text_append_format(&reason, ", as %s took the one of that name: a file of its own would do",
                            taker);
     else
         text_append(&reason, " within a minute: drop it first, or once more with this one");
-    rule(ruling, DECISION_REJECTED, text_string(&reason));
-    ruling->delay = SPOOL_DELAY_PATCH;
+    rule(assessment, DECISION_REJECTED, text_string(&reason));
+    assessment->delay = SPOOL_DELAY_PATCH;
 }
 
 /* Which patch file goes where the result's file goes, and who took one of that name before. One that an
  * earlier result is about to take along is as good as gone. */
-static int find_patch(struct ruling *ruling, struct store *store, const struct spool_file *file,
-                      char **taker, struct error *error)
+static int find_patch(struct assessment *assessment, struct store *store,
+                      const struct spool_file *file, char **taker, struct error *error)
 {
     CLEANUP_FREE char *name = NULL;
     bool held = false;
 
-    if (ruling->result)
-        name = memory_copy(ruling->result->patch);
+    if (assessment->result)
+        name = memory_copy(assessment->result->patch);
     else if (file->bytes)
         name = result_patch_name(file->name, file->bytes, file->length);
     if (name && store && store_find_patch(store, name, taker, &held, error) < 0)
         return -1;
     if (!held)
-        ruling->patch_name = TAKE(name);
+        assessment->patch_name = TAKE(name);
     return 0;
 }
 
 /* Reads the patch that the result names, if there is one; false where that is ruled on. */
-static bool take_patch(struct ruling *ruling, ruling_read_patch read_patch, void *data,
+static bool take_patch(struct assessment *assessment, assessment_read_patch read_patch, void *data,
                        const char *taker)
 {
     struct error error = {0};
     int status = 1;
 
-    if (!ruling->result->patch)
+    if (!assessment->result->patch)
         return true;
-    if (ruling->patch_name)
-        status = read_patch(data, ruling->patch_name, RESULT_SIZE_LIMIT, &ruling->patch,
-                            &ruling->patch_length, &error);
+    if (assessment->patch_name)
+        status = read_patch(data, assessment->patch_name, RESULT_SIZE_LIMIT, &assessment->patch,
+                            &assessment->patch_length, &error);
     if (status > 0) {
-        rule_missing_patch(ruling, taker);
+        rule_missing_patch(assessment, taker);
     } else if (status < 0) {
-        rule(ruling, DECISION_REJECTED, error.message);
-        ruling->delay = error.kind == ERROR_TRANSIENT ? SPOOL_DELAY_FAULT : SPOOL_DELAY_NONE;
+        rule(assessment, DECISION_REJECTED, error.message);
+        assessment->delay = error.kind == ERROR_TRANSIENT ? SPOOL_DELAY_FAULT : SPOOL_DELAY_NONE;
     }
     return status == 0;
 }
 
 /* An identifier that is taken: the same content again is a duplicate, unless it failed; then it is
  * another try. Returns whether there is something left to judge. */
-static bool compare_known(struct ruling *ruling, const struct store_result *known)
+static bool compare_known(struct assessment *assessment, const struct store_result *known)
 {
-    bool same = strcmp(known->digest, ruling->digest) == 0;
+    bool same = strcmp(known->digest, assessment->digest) == 0;
     CLEANUP_TEXT struct text before = {0};
     CLEANUP_TEXT struct text reason = {0};
 
     if (same && known->decision == DECISION_FAILED) {
-        ruling->retried = known->id;
+        assessment->retried = known->id;
         return true;
     }
     text_append_format(&reason,
@@ -189,85 +189,88 @@ static bool compare_known(struct ruling *ruling, const struct store_result *know
                        *known->reason ? ": " : "");
     text_append_repaired(&before, known->reason, strlen(known->reason));
     text_append_line(&reason, text_string(&before), REASON_QUOTED);
-    rule(ruling, same ? DECISION_DUPLICATE : DECISION_REJECTED, text_string(&reason));
+    rule(assessment, same ? DECISION_DUPLICATE : DECISION_REJECTED, text_string(&reason));
     return false;
 }
 
 /* Only what no outcome of earlier jobs can change is decided here; a frontier can only get better by
  * them. */
-static void judge(struct ruling *ruling)
+static void judge(struct assessment *assessment)
 {
-    struct gate_frontier frontier = {ruling->frontier.known, ruling->frontier.value};
+    struct gate_frontier frontier = {assessment->frontier.known, assessment->frontier.value};
 
-    ruling->answer = gate_judge(ruling->metric, ruling->result, frontier);
-    switch (ruling->answer.verdict) {
+    assessment->verdict = gate_judge(assessment->metric, assessment->result, frontier);
+    switch (assessment->verdict.outcome) {
     case GATE_IMPROVED:
     case GATE_BASELINE:
-        rule(ruling, DECISION_QUEUED, ruling->answer.reason);
+        rule(assessment, DECISION_QUEUED, assessment->verdict.reason);
         break;
     case GATE_NOT_IMPROVED:
-        rule(ruling,
-             gate_final(ruling->metric, &ruling->answer) ? DECISION_DISCARDED : DECISION_QUEUED,
-             ruling->answer.reason);
+        rule(assessment,
+             gate_final(assessment->metric, &assessment->verdict) ? DECISION_DISCARDED
+                                                                  : DECISION_QUEUED,
+             assessment->verdict.reason);
         break;
     case GATE_DISCARDED:
-        rule(ruling, DECISION_DISCARDED, ruling->answer.reason);
+        rule(assessment, DECISION_DISCARDED, assessment->verdict.reason);
         break;
     case GATE_CRASHED:
-        rule(ruling, DECISION_CRASHED, ruling->answer.reason);
+        rule(assessment, DECISION_CRASHED, assessment->verdict.reason);
         break;
     case GATE_REJECTED:
-        rule(ruling, DECISION_REJECTED, ruling->answer.reason);
+        rule(assessment, DECISION_REJECTED, assessment->verdict.reason);
         break;
     }
 }
 
-int ruling_make(struct ruling *ruling, const struct config *config, struct store *store,
-                const struct spool_file *file, ruling_read_patch read_patch, void *data,
-                struct error *error)
+int assessment_make(struct assessment *assessment, const struct config *config, struct store *store,
+                    const struct spool_file *file, assessment_read_patch read_patch, void *data,
+                    struct error *error)
 {
     CLEANUP(store_result_freep) struct store_result *known = NULL;
     CLEANUP_FREE char *taker = NULL;
     bool readable;
 
-    *ruling = (struct ruling){.answer = {.reference = NAN, .improvement = NAN, .threshold = NAN}};
-    readable = read_result(ruling, config, file);
-    if (find_patch(ruling, store, file, &taker, error) < 0)
+    *assessment = (struct assessment){
+        .verdict = {.reference = NAN, .improvement = NAN, .threshold = NAN}};
+    readable = read_result(assessment, config, file);
+    if (find_patch(assessment, store, file, &taker, error) < 0)
         return -1;
-    readable = readable && take_patch(ruling, read_patch, data, taker);
-    digest_file(ruling, file);
+    readable = readable && take_patch(assessment, read_patch, data, taker);
+    digest_file(assessment, file);
     if (!readable)
         return 0;
-    if (store && store_find(store, ruling->experiment_id, &known, error) < 0)
+    if (store && store_find(store, assessment->experiment_id, &known, error) < 0)
         return -1;
-    if (known && !compare_known(ruling, known))
+    if (known && !compare_known(assessment, known))
         return 0;
-    ruling->frontier.known = ruling->metric->has_baseline;
-    ruling->frontier.value = ruling->metric->baseline;
-    if (store && store_frontier(store, ruling->metric, "", &ruling->frontier, error) < 0)
+    assessment->frontier.known = assessment->metric->has_baseline;
+    assessment->frontier.value = assessment->metric->baseline;
+    if (store && store_frontier(store, assessment->metric, "", &assessment->frontier, error) < 0)
         return -1;
-    judge(ruling);
+    judge(assessment);
     return 0;
 }
 
-void ruling_clear(struct ruling *ruling)
+void assessment_clear(struct assessment *assessment)
 {
-    free(ruling->reason);
-    free(ruling->experiment_id);
-    result_free(ruling->result);
-    free(ruling->patch);
-    free(ruling->patch_name);
-    *ruling = (struct ruling){0};
+    free(assessment->reason);
+    free(assessment->experiment_id);
+    result_free(assessment->result);
+    free(assessment->patch);
+    free(assessment->patch_name);
+    *assessment = (struct assessment){0};
 }
 
 static char no_scope[] = "";
 static char baseline[] = "baseline"; /* whatever else was written: it is looked for */
 
-struct store_result ruling_row(const struct ruling *ruling, const struct spool_file *file)
+struct store_result assessment_row(const struct assessment *assessment,
+                                   const struct spool_file *file)
 {
-    const struct result *result = ruling->result;
+    const struct result *result = assessment->result;
     struct store_result row = {
-        .experiment_id = ruling->experiment_id,
+        .experiment_id = assessment->experiment_id,
         .scope = no_scope,
         .metric = result->metric,
         .status = result->status == RESULT_BASELINE ? baseline : result->status_word,
@@ -278,6 +281,6 @@ struct store_result ruling_row(const struct ruling *ruling, const struct spool_f
         .modified_ns = file->modified_ns,
     };
 
-    memcpy(row.digest, ruling->digest, sizeof(row.digest));
+    memcpy(row.digest, assessment->digest, sizeof(row.digest));
     return row;
 }

@@ -1,4 +1,4 @@
-#include "daemon/forge/gitea-answer.h"
+#include "daemon/forge/gitea-body.h"
 
 #include "common/json.h"
 #include "common/memory.h"
@@ -14,7 +14,7 @@
 #define MESSAGE_CODE_POINTS 240
 
 static const struct json_limits limits = {
-    .bytes = ANSWER_SIZE_LIMIT,
+    .bytes = GITEA_BODY_LIMIT,
     .depth = 32,
     .values = 1000000,
 };
@@ -48,29 +48,29 @@ static int parse(struct json_object **json, const char *body, size_t length, str
     return json_parse(json, copy, length, &limits, error);
 }
 
-int answer_parse(struct json_object **json, const struct answer *answer, struct error *error)
+int gitea_body_parse(struct json_object **json, const struct gitea_body *body, struct error *error)
 {
     CLEANUP_FREE char *clean = NULL;
     struct error problem;
 
     *json = NULL;
-    if (is_blank(answer->body, answer->body_length))
+    if (is_blank(body->body, body->body_length))
         return 0;
-    if (parse(json, answer->body, answer->body_length, &problem) == 0)
+    if (parse(json, body->body, body->body_length, &problem) == 0)
         return 0;
     /* What is wrong is told of the answer without secrets: it is quoted, and the quotation cut short. */
-    clean = memory_copy_bytes(answer->body, answer->body_length);
-    secret_scrub_bytes(clean, answer->body_length);
-    if (parse(json, clean, answer->body_length, &problem) == 0)
+    clean = memory_copy_bytes(body->body, body->body_length);
+    secret_scrub_bytes(clean, body->body_length);
+    if (parse(json, clean, body->body_length, &problem) == 0)
         return 0;
     return error_set(error, ERROR_TRANSIENT, "%s %s was answered %ld with what is no JSON: %s",
-                     answer->method, answer->path, answer->status, problem.message);
+                     body->method, body->path, body->status, problem.message);
 }
 
-int answer_malformed(struct error *error, const struct answer *answer, const char *what)
+int gitea_body_malformed(struct error *error, const struct gitea_body *body, const char *what)
 {
-    return error_set(error, ERROR_TRANSIENT, "%s %s was answered %ld with %s", answer->method,
-                     answer->path, answer->status, what);
+    return error_set(error, ERROR_TRANSIENT, "%s %s was answered %ld with %s", body->method,
+                     body->path, body->status, what);
 }
 
 /* How long the first object in the bytes is; 0 if they begin with none or it does not end. */
@@ -114,7 +114,7 @@ static void append_words(struct text *text, const char *words)
     text_append_visible(text, shown, NULL);
 }
 
-void answer_message(struct text *text, const char *body, size_t length)
+void gitea_body_message(struct text *text, const char *body, size_t length)
 {
     struct json_object *json = NULL, *errors;
     struct error error;
@@ -123,7 +123,7 @@ void answer_message(struct text *text, const char *body, size_t length)
 
     if (!document || parse(&json, body, document, &error) < 0)
         return;
-    message = answer_string(json, "message");
+    message = gitea_body_string(json, "message");
     if (json_object_object_get_ex(json, "errors", &errors) &&
         json_object_is_type(errors, json_type_array) && json_object_array_length(errors) > 0) {
         struct json_object *first = json_object_array_get_idx(errors, 0);
@@ -141,7 +141,7 @@ void answer_message(struct text *text, const char *body, size_t length)
     json_object_put(json);
 }
 
-bool answer_status_transient(long status)
+bool gitea_body_status_transient(long status)
 {
     return status == 408 || status == 425 || status == 429 || status >= 500;
 }
@@ -165,43 +165,43 @@ static const char *remedy(long status)
     }
 }
 
-bool answer_refusal(struct error *error, const struct answer *answer)
+bool gitea_body_refusal(struct error *error, const struct gitea_body *body)
 {
     CLEANUP_TEXT struct text words = {0};
-    bool transient = answer_status_transient(answer->status);
+    bool transient = gitea_body_status_transient(body->status);
     size_t length;
 
-    answer_message(&words, answer->body, answer->body_length);
+    gitea_body_message(&words, body->body, body->body_length);
     length = words.length;
     if (length > 0 && words.data[length - 1] == '.')
         words.data[length - 1] = '\0';
-    if (answer->status >= 300 && answer->status < 400) {
+    if (body->status >= 300 && body->status < 400) {
         CLEANUP_TEXT struct text location = {0}, repaired = {0};
 
-        text_append_repaired(&repaired, answer->location ? answer->location : "",
-                             answer->location ? strlen(answer->location) : 0);
+        text_append_repaired(&repaired, body->location ? body->location : "",
+                             body->location ? strlen(body->location) : 0);
         append_words(&location, text_string(&repaired));
         error_set(error, ERROR_PERMANENT,
                   "%s %s was answered %ld: it has moved to %s (mend forge.url, forge.owner or "
                   "forge.repo)",
-                  answer->method, answer->path, answer->status,
+                  body->method, body->path, body->status,
                   location.length ? text_string(&location) : "a place it does not name");
         return true;
     }
     error_set(error, transient ? ERROR_TRANSIENT : ERROR_PERMANENT, "%s%s %s was answered %ld%s%s",
-              remedy(answer->status), answer->method, answer->path, answer->status,
-              length ? ": " : "", text_string(&words));
-    return answer->status == 401 || answer->status == 403 || answer->status == 423;
+              remedy(body->status), body->method, body->path, body->status, length ? ": " : "",
+              text_string(&words));
+    return body->status == 401 || body->status == 403 || body->status == 423;
 }
 
-int64_t answer_conflict_pull(const char *body, size_t length)
+int64_t gitea_body_conflict_pull(const char *body, size_t length)
 {
     CLEANUP_TEXT struct text words = {0};
     const char *found;
     long long number;
     char *end;
 
-    answer_message(&words, body, length);
+    gitea_body_message(&words, body, length);
     found = strstr(text_string(&words), "issue_id:");
     if (!found)
         return 0;
@@ -220,21 +220,21 @@ static struct json_object *member(struct json_object *object, const char *key)
     return value;
 }
 
-const char *answer_string(struct json_object *object, const char *key)
+const char *gitea_body_string(struct json_object *object, const char *key)
 {
     struct json_object *value = member(object, key);
 
     return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
 }
 
-int64_t answer_integer(struct json_object *object, const char *key)
+int64_t gitea_body_integer(struct json_object *object, const char *key)
 {
     struct json_object *value = member(object, key);
 
     return json_object_is_type(value, json_type_int) ? json_object_get_int64(value) : -1;
 }
 
-bool answer_is(struct json_object *object, const char *key, bool value)
+bool gitea_body_is(struct json_object *object, const char *key, bool value)
 {
     struct json_object *found = member(object, key);
 
@@ -242,16 +242,16 @@ bool answer_is(struct json_object *object, const char *key, bool value)
            (json_object_get_boolean(found) != 0) == value;
 }
 
-const char *answer_commit(struct json_object *branch)
+const char *gitea_body_commit(struct json_object *branch)
 {
-    const char *hash = answer_string(member(branch, "commit"), "id");
+    const char *hash = gitea_body_string(member(branch, "commit"), "id");
 
     return forge_hash_valid(hash) ? hash : NULL;
 }
 
-int64_t answer_time_ms(struct json_object *object, const char *key)
+int64_t gitea_body_time_ms(struct json_object *object, const char *key)
 {
-    const char *text = answer_string(object, key);
+    const char *text = gitea_body_string(object, key);
     struct tm time = {0};
     const char *end = text ? strptime(text, "%Y-%m-%dT%H:%M:%S%z", &time) : NULL;
     long offset = time.tm_gmtoff; /* which timegm() clears */
@@ -261,9 +261,9 @@ int64_t answer_time_ms(struct json_object *object, const char *key)
 
 static int pull_state(enum pull_state *state, struct json_object *json)
 {
-    const char *word = answer_string(json, "state");
+    const char *word = gitea_body_string(json, "state");
 
-    if (answer_is(json, "merged", true))
+    if (gitea_body_is(json, "merged", true))
         *state = PULL_MERGED;
     else if (word && strcmp(word, "open") == 0)
         *state = PULL_OPEN;
@@ -274,23 +274,23 @@ static int pull_state(enum pull_state *state, struct json_object *json)
     return 0;
 }
 
-int answer_pull(struct forge_pull *pull, struct json_object *json)
+int gitea_body_pull(struct forge_pull *pull, struct json_object *json)
 {
     struct json_object *head = member(json, "head"), *base = member(json, "base");
-    const char *sha = answer_string(head, "sha");
-    const char *body = answer_string(json, "body");
+    const char *sha = gitea_body_string(head, "sha");
+    const char *body = gitea_body_string(json, "body");
     struct forge_pull made = {
-        .number = answer_integer(json, "number"),
+        .number = gitea_body_integer(json, "number"),
         .sha = forge_hash_valid(sha) ? sha : "",
-        .head = answer_string(head, "ref"),
-        .label = answer_string(head, "label"),
-        .base = answer_string(base, "ref"),
+        .head = gitea_body_string(head, "ref"),
+        .label = gitea_body_string(head, "label"),
+        .base = gitea_body_string(base, "ref"),
         .body = body ? body : "",
-        .url = answer_string(json, "html_url"),
-        .changed_ms = answer_time_ms(json, "updated_at"),
-        .mergeable = answer_is(json, "mergeable", true)    ? FORGE_MERGEABLE
-                     : answer_is(json, "mergeable", false) ? FORGE_NOT_MERGEABLE
-                                                           : FORGE_MERGEABLE_UNKNOWN,
+        .url = gitea_body_string(json, "html_url"),
+        .changed_ms = gitea_body_time_ms(json, "updated_at"),
+        .mergeable = gitea_body_is(json, "mergeable", true)    ? FORGE_MERGEABLE
+                     : gitea_body_is(json, "mergeable", false) ? FORGE_NOT_MERGEABLE
+                                                               : FORGE_MERGEABLE_UNKNOWN,
     };
 
     if (made.number <= 0 || !made.head || !made.base || pull_state(&made.state, json) < 0)
@@ -299,13 +299,14 @@ int answer_pull(struct forge_pull *pull, struct json_object *json)
     return 0;
 }
 
-bool answer_pull_is_of(struct json_object *json, const char *branch)
+bool gitea_body_pull_is_of(struct json_object *json, const char *branch)
 {
     struct json_object *head = member(json, "head"), *base = member(json, "base");
-    int64_t head_id = answer_integer(head, "repo_id"), base_id = answer_integer(base, "repo_id");
-    const char *ref = answer_string(head, "ref");
-    const char *head_name = answer_string(member(head, "repo"), "full_name");
-    const char *base_name = answer_string(member(base, "repo"), "full_name");
+    int64_t head_id = gitea_body_integer(head, "repo_id"),
+            base_id = gitea_body_integer(base, "repo_id");
+    const char *ref = gitea_body_string(head, "ref");
+    const char *head_name = gitea_body_string(member(head, "repo"), "full_name");
+    const char *base_name = gitea_body_string(member(base, "repo"), "full_name");
 
     if (!ref || strcmp(ref, branch) != 0)
         return false;
@@ -317,12 +318,12 @@ bool answer_pull_is_of(struct json_object *json, const char *branch)
 static bool holds_number(struct json_object *kept, int64_t number)
 {
     for (size_t i = 0; i < json_object_array_length(kept); i++)
-        if (answer_integer(json_object_array_get_idx(kept, i), "number") == number)
+        if (gitea_body_integer(json_object_array_get_idx(kept, i), "number") == number)
             return true;
     return false;
 }
 
-int answer_keep_pulls(struct json_object *kept, struct json_object *page, const char *branch)
+int gitea_body_keep_pulls(struct json_object *kept, struct json_object *page, const char *branch)
 {
     if (!json_object_is_type(page, json_type_array))
         return -1;
@@ -332,9 +333,9 @@ int answer_keep_pulls(struct json_object *kept, struct json_object *page, const 
 
         if (!json)
             continue;
-        if (answer_pull(&pull, json) < 0)
+        if (gitea_body_pull(&pull, json) < 0)
             return -1;
-        if (!answer_pull_is_of(json, branch) || pull.state != PULL_OPEN)
+        if (!gitea_body_pull_is_of(json, branch) || pull.state != PULL_OPEN)
             continue;
         /* A pull request opened meanwhile moves the others to the next page: they come twice. */
         if (!holds_number(kept, pull.number))
@@ -350,20 +351,20 @@ static int compare_pulls(const void *a, const void *b)
     return (left->number > right->number) - (left->number < right->number);
 }
 
-struct forge_pull *answer_pulls(struct json_object *kept, size_t *count)
+struct forge_pull *gitea_body_pulls(struct json_object *kept, size_t *count)
 {
     size_t length = json_object_array_length(kept);
     struct forge_pull *pulls = memory_new_array(length + 1, sizeof(*pulls));
 
     *count = 0;
     for (size_t i = 0; i < length; i++)
-        if (answer_pull(&pulls[*count], json_object_array_get_idx(kept, i)) == 0)
+        if (gitea_body_pull(&pulls[*count], json_object_array_get_idx(kept, i)) == 0)
             (*count)++;
     qsort(pulls, *count, sizeof(*pulls), compare_pulls);
     return pulls;
 }
 
-bool answer_more(const struct answer_page *page)
+bool gitea_body_more(const struct gitea_page *page)
 {
     if (page->count == 0)
         return false;
@@ -376,14 +377,14 @@ bool answer_more(const struct answer_page *page)
     return true;
 }
 
-int64_t answer_label(struct json_object *labels, const char *name)
+int64_t gitea_body_label(struct json_object *labels, const char *name)
 {
     if (!json_object_is_type(labels, json_type_array))
         return -1;
     for (size_t i = 0; i < json_object_array_length(labels); i++) {
         struct json_object *label = json_object_array_get_idx(labels, i);
-        const char *found = answer_string(label, "name");
-        int64_t id = answer_integer(label, "id");
+        const char *found = gitea_body_string(label, "name");
+        int64_t id = gitea_body_integer(label, "id");
 
         if (found && id > 0 && strcmp(found, name) == 0)
             return id;
@@ -391,10 +392,10 @@ int64_t answer_label(struct json_object *labels, const char *name)
     return -1;
 }
 
-bool answer_has_login(struct json_object *users, const char *name)
+bool gitea_body_has_login(struct json_object *users, const char *name)
 {
     for (size_t i = 0; i < json_object_array_length(users); i++) {
-        const char *login = answer_string(json_object_array_get_idx(users, i), "login");
+        const char *login = gitea_body_string(json_object_array_get_idx(users, i), "login");
 
         if (login && strcasecmp(login, name) == 0)
             return true;
@@ -405,12 +406,12 @@ bool answer_has_login(struct json_object *users, const char *name)
 static bool has_label(struct json_object *labels, int64_t id)
 {
     for (size_t i = 0; i < json_object_array_length(labels); i++)
-        if (answer_integer(json_object_array_get_idx(labels, i), "id") == id)
+        if (gitea_body_integer(json_object_array_get_idx(labels, i), "id") == id)
             return true;
     return false;
 }
 
-bool answer_has_labels(struct json_object *labels, const int64_t *ids, size_t count)
+bool gitea_body_has_labels(struct json_object *labels, const int64_t *ids, size_t count)
 {
     if (!json_object_is_type(labels, json_type_array))
         return false;

@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * What `git cat-file --batch -z` or `--batch-check -z` answers, question by question. Pure.
+ * What `git cat-file --batch -z` or `--batch-check -z` objects, question by question. Pure.
  */
 
 #include "common/text.h"
@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct answers {
+struct cat_file {
     const char *asked; /* what is left of the questions, with a NUL behind each */
     const char *asked_end;
     const char *at; /* what is left of the output */
@@ -18,7 +18,7 @@ struct answers {
     bool contents; /* of --batch */
 };
 
-struct answer {
+struct cat_file_object {
     const char *asked;
     bool found; /* it is a blob, and the only one of that name */
     char hash[FORGE_HASH_SIZE];
@@ -26,9 +26,9 @@ struct answer {
     size_t length;
 };
 
-/* Both texts must outlive the answers. */
-struct answers answers_of(const struct text *asked, const char *output, size_t length,
-                          bool contents);
+/* Both texts must outlive the objects. */
+struct cat_file cat_file_of(const struct text *asked, const char *output, size_t length,
+                            bool contents);
 
-/* The next answer; false if there are no more questions. */
-bool answers_next(struct answers *answers, struct answer *answer);
+/* The next object; false if there are no more questions. */
+bool cat_file_next(struct cat_file *objects, struct cat_file_object *object);

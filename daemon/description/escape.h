@@ -22,19 +22,19 @@
 
 /* One line of code; line ends become spaces. Fit for a table's cell. At most about `limit` bytes.
  * Appends nothing for a blank string. */
-void inert_append_code(struct text *text, const char *string, size_t limit);
+void escape_append_code(struct text *text, const char *string, size_t limit);
 
 /* A quotation, each line of it code. Ends in a line end. */
-void inert_append_quote(struct text *text, const char *string, size_t limit);
+void escape_append_quote(struct text *text, const char *string, size_t limit);
 
 /* The last lines that fit, in a fenced block that its content cannot close; no line of it begins with
  * "<". Escape sequences of terminals are dropped. Ends in a line end. */
-void inert_append_block(struct text *text, const char *string, size_t limit);
+void escape_append_block(struct text *text, const char *string, size_t limit);
 
 /* One line where there is no markup to hide behind: a title, a line of a commit's message. What a forge
  * would act on gets a space in its middle: "@ name", "# 12". */
-void inert_append_plain(struct text *text, const char *string);
+void escape_append_plain(struct text *text, const char *string);
 
 /* A JSON string, quotes included, that is pure ASCII but for what is plainly visible, and that cannot
  * end the HTML comment it stands in. */
-void inert_append_json(struct text *text, const char *string);
+void escape_append_json(struct text *text, const char *string);

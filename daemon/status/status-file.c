@@ -1,4 +1,4 @@
-#include "daemon/status/bulletin.h"
+#include "daemon/status/status-file.h"
 
 #include "common/file.h"
 #include "common/json.h"
@@ -23,7 +23,7 @@ static void put(struct json_object *object, const char *key, struct json_object 
     json_object_object_add(object, key, value);
 }
 
-int bulletin_write(const char *state, const struct bulletin *bulletin, struct error *error)
+int status_file_write(const char *state, const struct status_file *status_file, struct error *error)
 {
     CLEANUP_FREE char *path = path_of(state);
     struct json_object *object = json_object_new_object();
@@ -31,22 +31,22 @@ int bulletin_write(const char *state, const struct bulletin *bulletin, struct er
     size_t length;
     int written;
 
-    put(object, "process", json_object_new_int(bulletin->process));
-    put(object, "version", json_object_new_string(bulletin->version));
-    put(object, "started_ms", json_object_new_int64(bulletin->started_ms));
-    put(object, "told_ms", json_object_new_int64(bulletin->told_ms));
-    put(object, "lag_ms", json_object_new_int64((int64_t)bulletin->lag_ms));
-    put(object, "forge", json_object_new_string(bulletin->forge));
-    put(object, "place", json_object_new_string(bulletin->place));
-    put(object, "trouble", json_object_new_string(bulletin->trouble));
-    put(object, "held", json_object_new_string(bulletin->held));
+    put(object, "process", json_object_new_int(status_file->process));
+    put(object, "version", json_object_new_string(status_file->version));
+    put(object, "started_ms", json_object_new_int64(status_file->started_ms));
+    put(object, "told_ms", json_object_new_int64(status_file->told_ms));
+    put(object, "lag_ms", json_object_new_int64((int64_t)status_file->lag_ms));
+    put(object, "forge", json_object_new_string(status_file->forge));
+    put(object, "place", json_object_new_string(status_file->place));
+    put(object, "trouble", json_object_new_string(status_file->trouble));
+    put(object, "held", json_object_new_string(status_file->held));
     bytes = json_object_to_json_string_length(object, JSON_C_TO_STRING_PLAIN, &length);
     written = file_replace(AT_FDCWD, path, bytes, length, 0640, error);
     json_object_put(object);
     return written;
 }
 
-void bulletin_remove(const char *state)
+void status_file_remove(const char *state)
 {
     CLEANUP_FREE char *path = path_of(state);
 
@@ -66,7 +66,7 @@ static void copy_text(char *target, size_t size, struct json_object *object, con
         snprintf(target, size, "%s", json_object_get_string(value));
 }
 
-void bulletin_read(struct bulletin *bulletin, const char *state)
+void status_file_read(struct status_file *status_file, const char *state)
 {
     CLEANUP_FREE char *path = path_of(state);
     CLEANUP_FREE char *bytes = NULL;
@@ -74,23 +74,23 @@ void bulletin_read(struct bulletin *bulletin, const char *state)
     struct error ignored;
     size_t length;
 
-    *bulletin = (struct bulletin){.process = store_writer(state), .forge = "unknown"};
-    bulletin->running = bulletin->process != 0;
-    if (!bulletin->running ||
+    *status_file = (struct status_file){.process = store_writer(state), .forge = "unknown"};
+    status_file->running = status_file->process != 0;
+    if (!status_file->running ||
         file_read(&bytes, &length, AT_FDCWD, path, FILE_LIMIT, &ignored) < 0 ||
         json_parse(&object, bytes, length, &limits, &ignored) < 0)
         return;
     if (json_object_is_type(object, json_type_object) &&
-        number_of(object, "process") == bulletin->process) {
-        bulletin->known = true;
-        bulletin->started_ms = number_of(object, "started_ms");
-        bulletin->told_ms = number_of(object, "told_ms");
-        bulletin->lag_ms = (uint64_t)number_of(object, "lag_ms");
-        copy_text(bulletin->version, sizeof(bulletin->version), object, "version");
-        copy_text(bulletin->forge, sizeof(bulletin->forge), object, "forge");
-        copy_text(bulletin->place, sizeof(bulletin->place), object, "place");
-        copy_text(bulletin->trouble, sizeof(bulletin->trouble), object, "trouble");
-        copy_text(bulletin->held, sizeof(bulletin->held), object, "held");
+        number_of(object, "process") == status_file->process) {
+        status_file->known = true;
+        status_file->started_ms = number_of(object, "started_ms");
+        status_file->told_ms = number_of(object, "told_ms");
+        status_file->lag_ms = (uint64_t)number_of(object, "lag_ms");
+        copy_text(status_file->version, sizeof(status_file->version), object, "version");
+        copy_text(status_file->forge, sizeof(status_file->forge), object, "forge");
+        copy_text(status_file->place, sizeof(status_file->place), object, "place");
+        copy_text(status_file->trouble, sizeof(status_file->trouble), object, "trouble");
+        copy_text(status_file->held, sizeof(status_file->held), object, "held");
     }
     json_object_put(object);
 }

@@ -2,7 +2,7 @@
  * Keeping our own repository small, over years.
  *
  * A job leaves some four loose objects behind, nothing points at them once it is over, and git's own
- * upkeep is switched off, as it would come in the middle of a job. Here git is asked now and then, at a
+ * maintenance is switched off, as it would come in the middle of a job. Here git is asked now and then, at a
  * moment without jobs, whether there is enough to be worth it. What a job that begins meanwhile makes
  * or finds again is younger than what is thrown away; refs stay files, as we write and remove them
  * ourselves.
@@ -14,19 +14,20 @@
 
 #include <string.h>
 
-#define UPKEEP_AFTER 50 /* commits forgotten, two or three a job: each question costs a child */
+#define MAINTENANCE_AFTER                                                                          \
+    50 /* commits forgotten, two or three a job: each question costs a child */
 
 static const struct log_event event_untidy = {
-    .message = "the private repository could not be tidied; it is tried again after some jobs",
+    .message = "the private repository could not be maintained; it is tried again after some jobs",
     .level = LOG_LEVEL_WARNING,
 };
 
-static void on_tidied(void *data, const struct process_result *result)
+static void on_maintained(void *data, const struct process_result *result)
 {
     struct repository *repository = data;
     struct error error;
 
-    repository->upkeep = NULL;
+    repository->maintenance = NULL;
     /* One that a person has moved back since may be gone. */
     memset(repository->bases, 0, sizeof(repository->bases));
     if (git_succeeded(result))
@@ -35,7 +36,7 @@ static void on_tidied(void *data, const struct process_result *result)
     log_event(&event_untidy, LOG_TEXT("reason", error.message));
 }
 
-void repository_tend(struct repository *repository)
+void repository_maintain(struct repository *repository)
 {
     const char *const arguments[] = {
         repository->git_dir,
@@ -67,8 +68,8 @@ void repository_tend(struct repository *repository)
         .output_limit = 65536,
     };
 
-    if (repository->upkeep || repository->forgotten < UPKEEP_AFTER)
+    if (repository->maintenance || repository->forgotten < MAINTENANCE_AFTER)
         return;
     repository->forgotten = 0;
-    repository->upkeep = git_start(repository->git, &command, on_tidied, repository);
+    repository->maintenance = git_start(repository->git, &command, on_maintained, repository);
 }

@@ -1,4 +1,4 @@
-#include "daemon/repository/lock.h"
+#include "daemon/git/lock.h"
 
 #include <string.h>
 

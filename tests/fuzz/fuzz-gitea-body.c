@@ -6,7 +6,7 @@
 
 #include "common/memory.h"
 #include "common/text.h"
-#include "daemon/forge/gitea-answer.h"
+#include "daemon/forge/gitea-body.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -21,33 +21,33 @@ static void make_out(struct json_object *json)
     struct forge_pull pull;
     size_t count;
 
-    if (answer_pull(&pull, json) == 0 && (pull.number <= 0 || !pull.head || !pull.base))
+    if (gitea_body_pull(&pull, json) == 0 && (pull.number <= 0 || !pull.head || !pull.base))
         abort();
-    answer_keep_pulls(kept, json, "experiment/x");
-    free(answer_pulls(kept, &count));
+    gitea_body_keep_pulls(kept, json, "experiment/x");
+    free(gitea_body_pulls(kept, &count));
     if (count != json_object_array_length(kept))
         abort();
     json_object_put(kept);
-    if (answer_commit(json) && !forge_hash_valid(answer_commit(json)))
+    if (gitea_body_commit(json) && !forge_hash_valid(gitea_body_commit(json)))
         abort();
-    if (answer_label(json, "experiment") == 0)
+    if (gitea_body_label(json, "experiment") == 0)
         abort();
-    answer_has_labels(json, ids, 2);
+    gitea_body_has_labels(json, ids, 2);
 }
 
-static void read_answer(const struct answer *answer)
+static void read_answer(const struct gitea_body *body)
 {
     CLEANUP_TEXT struct text words = {0};
     struct json_object *json;
     struct error error;
 
-    answer_message(&words, answer->body, answer->body_length);
+    gitea_body_message(&words, body->body, body->body_length);
     if (!utf8_valid(text_string(&words), words.length, NULL) || words.length > 8192)
         abort();
-    answer_refusal(&error, answer);
-    if (answer_conflict_pull(answer->body, answer->body_length) < 0)
+    gitea_body_refusal(&error, body);
+    if (gitea_body_conflict_pull(body->body, body->body_length) < 0)
         abort();
-    if (answer_parse(&json, answer, &error) < 0) {
+    if (gitea_body_parse(&json, body, &error) < 0) {
         if (error.kind != ERROR_TRANSIENT)
             abort();
         return;
@@ -64,7 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     body = memory_copy_bytes(data + 1, size - 1);
-    read_answer(&(struct answer){
+    read_answer(&(struct gitea_body){
         .method = "GET",
         .path = "/repos/lab/model",
         .status = statuses[data[0] % (sizeof(statuses) / sizeof(statuses[0]))],
