@@ -8,6 +8,7 @@
 #include <string.h>
 
 #undef error_set
+#undef error_set_at
 #undef error_wrap
 
 /* Keeps the promise that a message is valid UTF-8, whatever was printed into it: a character that the
@@ -53,20 +54,38 @@ int error_set(struct error *error, enum error_kind kind, const char *format, ...
     va_end(arguments);
     error->kind = kind;
     error->installation = false;
+    error->line = error->column = error->sentence = 0;
+    return -1;
+}
+
+int error_set_at(struct error *error, unsigned line, unsigned column, const char *format, ...)
+{
+    struct error sentence;
+    va_list arguments;
+
+    va_start(arguments, format);
+    print(&sentence, format, arguments);
+    va_end(arguments);
+    error_set(error, ERROR_PERMANENT, "line %u, column %u: %s", line, column, sentence.message);
+    error->line = line;
+    error->column = column;
+    error->sentence = (unsigned)snprintf(NULL, 0, "line %u, column %u: ", line, column);
     return -1;
 }
 
 int error_wrap(struct error *error, const char *format, ...)
 {
-    bool installation = error->installation;
+    struct error before = *error;
     struct error context;
     va_list arguments;
 
     va_start(arguments, format);
     print(&context, format, arguments);
     va_end(arguments);
-    error_set(error, error->kind, "%s: %s", context.message, error->message);
-    error->installation = installation;
+    error_set(error, before.kind, "%s: %s", context.message, before.message);
+    error->installation = before.installation;
+    error->line = before.line;
+    error->column = before.column;
     return -1;
 }
 

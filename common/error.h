@@ -24,6 +24,9 @@ enum error_kind {
 struct error {
     enum error_kind kind;
     bool installation; /* what failed is what the configuration names, whoever it failed for */
+    unsigned line;     /* of the file that it is about, from 1; 0: it is about no place in a file */
+    unsigned column;   /* from 1 */
+    unsigned sentence; /* where in the message the sentence begins, behind "line 3, column 5: " */
     char
         message[1024]; /* valid UTF-8, one sentence without a full stop, cut at the end if longer */
 };
@@ -32,13 +35,18 @@ struct error {
 int error_set(struct error *error, enum error_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The same for a permanent error about a place in a file, which the message begins with. */
+int error_set_at(struct error *error, unsigned line, unsigned column, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
 /* Puts "context: " before the sentence of an error that was set; all else stays. Returns -1. */
 int error_wrap(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The analyzer sees one file at a time, and is told here what it cannot know. */
 #ifdef __clang_analyzer__
-#define error_set(...)  (error_set(__VA_ARGS__), -1)
-#define error_wrap(...) (error_wrap(__VA_ARGS__), -1)
+#define error_set(...)    (error_set(__VA_ARGS__), -1)
+#define error_set_at(...) (error_set_at(__VA_ARGS__), -1)
+#define error_wrap(...)   (error_wrap(__VA_ARGS__), -1)
 #endif
 
 /* The one answer to what an errno means: permanent where it is about the name, the file or the call

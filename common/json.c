@@ -67,7 +67,7 @@ static void put_object(struct json_object **object)
 static int __attribute__((format(printf, 3, 4)))
 fail_at(struct parser *parser, const char *at, const char *format, ...)
 {
-    unsigned long line = 1;
+    unsigned line = 1;
     const char *begin = parser->bytes;
     va_list arguments;
     char message[512];
@@ -81,9 +81,7 @@ fail_at(struct parser *parser, const char *at, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(message, sizeof(message), format, arguments);
     va_end(arguments);
-    error_set(parser->error, ERROR_PERMANENT, "line %lu, column %zu: %s", line,
-              (size_t)(at - begin) + 1, message);
-    return -1;
+    return error_set_at(parser->error, line, (unsigned)(at - begin) + 1, "%s", message);
 }
 
 /* The analyzer does not look into functions like this one: see error.h. */

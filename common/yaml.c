@@ -148,8 +148,7 @@ fail_at(struct error *error, struct yaml_position position, const char *format, 
     va_start(arguments, format);
     vsnprintf(message, sizeof(message), format, arguments);
     va_end(arguments);
-    return error_set(error, ERROR_PERMANENT, "line %u, column %u: %s", position.line,
-                     position.column, message);
+    return error_set_at(error, position.line, position.column, "%s", message);
 }
 
 /* After fail_at(): whether the reading goes on behind this mistake. */

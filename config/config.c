@@ -337,16 +337,13 @@ static int compare_problems(const void *a, const void *b)
     return strcmp(left->message, right->message);
 }
 
-/* A sentence of the YAML reader begins with its place; ours have it in front of everything. */
+/* A message of the YAML reader begins with its place; ours have it in front of everything. */
 static void report_yaml(void *data, const struct error *error)
 {
     struct config_reader *reader = data;
-    struct yaml_position at = {0};
-    int length = 0;
 
-    if (sscanf(error->message, "line %u, column %u: %n", &at.line, &at.column, &length) < 2)
-        length = 0;
-    config_problem(reader, at, "", "%s", error->message + length);
+    config_problem(reader, (struct yaml_position){error->line, error->column}, "", "%s",
+                   error->message + error->sentence);
 }
 
 int config_parse(struct config **configp, const char *name, const char *bytes, size_t length,

@@ -3,6 +3,7 @@
 #include "common/memory.h"
 #include "common/text.h"
 #include "daemon/forge.h"
+#include "daemon/result/place.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -26,6 +27,17 @@ static void rule(struct assessment *assessment, enum decision decision, const ch
     assessment->reason = text_take(&visible);
 }
 
+/* The same, where it is the value of a key that is to blame. */
+static void reject_key(struct assessment *assessment, const struct spool_file *file,
+                       const char *key, const char *reason)
+{
+    struct place place = place_of_key(file->name, file->bytes, file->length, key);
+
+    rule(assessment, DECISION_REJECTED, reason);
+    assessment->line = place.line;
+    assessment->column = place.column;
+}
+
 static void digest_file(struct assessment *assessment, const struct spool_file *file)
 {
     struct digest digest;
@@ -46,7 +58,8 @@ static void name_metrics(struct text *text, const struct config *config)
         text_append(text, ", …");
 }
 
-static void rule_unknown_metric(struct assessment *assessment, const struct config *config)
+static void rule_unknown_metric(struct assessment *assessment, const struct config *config,
+                                const struct spool_file *file)
 {
     CLEANUP_TEXT struct text reason = {0};
 
@@ -54,11 +67,12 @@ static void rule_unknown_metric(struct assessment *assessment, const struct conf
     text_append_line(&reason, assessment->result->metric, METRIC_QUOTED);
     text_append(&reason, ", one of those configured would do: ");
     name_metrics(&reason, config);
-    rule(assessment, DECISION_REJECTED, text_string(&reason));
+    reject_key(assessment, file, "metric", text_string(&reason));
 }
 
 /* Whether the forge can have a branch of that name; if not, it is ruled on. */
-static bool fits_forge(struct assessment *assessment, const struct config *config)
+static bool fits_forge(struct assessment *assessment, const struct config *config,
+                       const struct spool_file *file)
 {
     size_t limit = forge_branch_limit(config->forge.kind);
     size_t prefix = strlen(config->forge.branch_prefix);
@@ -72,7 +86,7 @@ static bool fits_forge(struct assessment *assessment, const struct config *confi
         "experiment_id: found one of %zu characters, at most %zu would do, as a branch at "
         "this forge has at most %zu bytes with forge.branch_prefix in front",
         length, prefix < limit ? limit - prefix : 0, limit);
-    rule(assessment, DECISION_REJECTED, text_string(&reason));
+    reject_key(assessment, file, "experiment_id", text_string(&reason));
     return false;
 }
 
@@ -102,19 +116,22 @@ static bool read_result(struct assessment *assessment, const struct config *conf
     if (result_parse(&assessment->result, &assessment->experiment_id, file->name, file->bytes,
                      file->length, &error) < 0) {
         rule(assessment, DECISION_REJECTED, error.message);
+        assessment->line = error.line;
+        assessment->column = error.column;
         return false;
     }
-    if (!fits_forge(assessment, config))
+    if (!fits_forge(assessment, config, file))
         return false;
     assessment->metric = config_metric(config, assessment->result->metric);
     if (!assessment->metric) {
-        rule_unknown_metric(assessment, config);
+        rule_unknown_metric(assessment, config, file);
         return false;
     }
     return true;
 }
 
-static void rule_missing_patch(struct assessment *assessment, const char *taker)
+static void rule_missing_patch(struct assessment *assessment, const struct spool_file *file,
+                               const char *taker)
 {
     CLEANUP_TEXT struct text reason = {0};
 
@@ -126,7 +143,7 @@ static void rule_missing_patch(struct assessment *assessment, const char *taker)
                            taker);
     else
         text_append(&reason, " within a minute: drop it first, or once more with this one");
-    rule(assessment, DECISION_REJECTED, text_string(&reason));
+    reject_key(assessment, file, "patch", text_string(&reason));
     assessment->delay = SPOOL_DELAY_PATCH;
 }
 
@@ -150,8 +167,8 @@ static int find_patch(struct assessment *assessment, struct store *store,
 }
 
 /* Reads the patch that the result names, if there is one; false where that is ruled on. */
-static bool take_patch(struct assessment *assessment, assessment_read_patch read_patch, void *data,
-                       const char *taker)
+static bool take_patch(struct assessment *assessment, const struct spool_file *file,
+                       assessment_read_patch read_patch, void *data, const char *taker)
 {
     struct error error = {0};
     int status = 1;
@@ -162,7 +179,7 @@ static bool take_patch(struct assessment *assessment, assessment_read_patch read
         status = read_patch(data, assessment->patch_name, RESULT_SIZE_LIMIT, &assessment->patch,
                             &assessment->patch_length, &error);
     if (status > 0) {
-        rule_missing_patch(assessment, taker);
+        rule_missing_patch(assessment, file, taker);
     } else if (status < 0) {
         rule(assessment, DECISION_REJECTED, error.message);
         assessment->delay = error.kind == ERROR_TRANSIENT ? SPOOL_DELAY_FAULT : SPOOL_DELAY_NONE;
@@ -236,7 +253,7 @@ int assessment_make(struct assessment *assessment, const struct config *config, 
     readable = read_result(assessment, config, file);
     if (find_patch(assessment, store, file, &taker, error) < 0)
         return -1;
-    readable = readable && take_patch(assessment, read_patch, data, taker);
+    readable = readable && take_patch(assessment, file, read_patch, data, taker);
     digest_file(assessment, file);
     if (!readable)
         return 0;

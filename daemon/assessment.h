@@ -24,6 +24,7 @@ typedef int (*assessment_read_patch)(void *data, const char *name, size_t limit,
 struct assessment {
     enum decision decision; /* QUEUED: its turn decides */
     char *reason;           /* "" for QUEUED without anything to say */
+    unsigned line, column;  /* the place in the file that a rejection is about; 0: none */
     char *experiment_id;    /* NULL if it could not be made out */
     struct result *result;  /* NULL if it could not be parsed */
     enum spool_delay

@@ -1,10 +1,13 @@
 #include "daemon/forge.h"
 
+#include "common/loop.h"
 #include "common/memory.h"
 #include "common/secret.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define LOST_ANSWER_MS 10000
 
 /* Gitea and Forgejo keep it in a column of that size; git below, in a file name, to which ".lock" is added. */
 size_t forge_branch_limit(enum forge_kind kind)
@@ -19,6 +22,15 @@ bool forge_hash_valid(const char *string)
     size_t length = string ? strspn(string, "0123456789abcdef") : 0;
 
     return (length == 40 || length == 64) && !string[length];
+}
+
+bool forge_may_still_appear(int64_t *posted_ms)
+{
+    int64_t now = clock_now_ms();
+
+    if (*posted_ms > now)
+        *posted_ms = now;
+    return now - *posted_ms < LOST_ANSWER_MS;
 }
 
 int forge_new(struct forge **forge, uv_loop_t *loop, const struct config *config, struct http *http,

@@ -23,6 +23,10 @@
 #include <stdint.h>
 #include <uv.h>
 
+/* Whether what was posted at that time, and answered by nobody, may still appear at the forge: 10 s long.
+ * A time that lies ahead, as the clock was set back, becomes now: the 10 s begin anew. */
+bool forge_may_still_appear(int64_t *posted_ms);
+
 /* How many bytes the name of a branch may have there, prefix included. */
 size_t forge_branch_limit(enum forge_kind kind);
 

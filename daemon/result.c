@@ -4,6 +4,7 @@
 #include "common/memory.h"
 #include "common/text.h"
 #include "common/yaml.h"
+#include "daemon/result/place.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -33,6 +34,9 @@ struct reading {
     struct result *result;
     struct json_object *root;
     bool yaml;
+    const char *file_name;
+    const char *bytes;
+    size_t length;
     struct error *error;
 };
 
@@ -79,31 +83,41 @@ static void append_found(struct text *text, struct json_object *value)
     }
 }
 
+/* The sentence names the key, the error's place is that of its value. */
+static int fail_at_key(struct reading *reading, const char *name, const char *sentence)
+{
+    struct place place = place_of_key(reading->file_name, reading->bytes, reading->length, name);
+    CLEANUP_TEXT struct text text = {0};
+
+    append_position(&text, reading, name);
+    text_append_format(&text, "%s: %s", name, sentence);
+    error_set(reading->error, ERROR_PERMANENT, "%s", text_string(&text));
+    reading->error->line = place.line;
+    reading->error->column = place.column;
+    return -1;
+}
+
 static int refuse(struct reading *reading, const struct key *key, struct json_object *found)
 {
     CLEANUP_TEXT struct text text = {0};
 
-    append_position(&text, reading, key->name);
-    text_append_format(&text, "%s: found ", key->name);
+    text_append(&text, "found ");
     append_found(&text, found);
     text_append_format(&text, ", %s would do", key->would_do);
-    return error_set(reading->error, ERROR_PERMANENT, "%s", text_string(&text));
+    return fail_at_key(reading, key->name, text_string(&text));
 }
 
 /* For what is wrong between keys, or with a value in a way that its first letters do not show. */
 __attribute__((format(printf, 3, 4))) static int complain(struct reading *reading, const char *name,
                                                           const char *format, ...)
 {
-    CLEANUP_TEXT struct text text = {0};
     char sentence[512];
     va_list arguments;
 
     va_start(arguments, format);
     vsnprintf(sentence, sizeof(sentence), format, arguments);
     va_end(arguments);
-    append_position(&text, reading, name);
-    text_append_format(&text, "%s: %s", name, sentence);
-    return error_set(reading->error, ERROR_PERMANENT, "%s", text_string(&text));
+    return fail_at_key(reading, name, sentence);
 }
 
 /* The value's text; NULL if it is none. In JSON, 1234567 without quotes is none: a number that looks
@@ -558,7 +572,13 @@ int result_parse(struct result **result, char **experiment_id, const char *file_
 {
     CLEANUP(result_freep) struct result *local = memory_new(sizeof(*local));
     CLEANUP(json_freep) struct json_object *root = NULL;
-    struct reading reading = {.result = local, .error = error};
+    struct reading reading = {
+        .result = local,
+        .file_name = file_name,
+        .bytes = bytes,
+        .length = length,
+        .error = error,
+    };
     int status;
 
     *experiment_id = NULL;

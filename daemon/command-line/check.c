@@ -5,7 +5,6 @@
 #include "common/memory.h"
 #include "daemon/assessment.h"
 #include "daemon/command-line/patch-files.h"
-#include "daemon/command-line/place.h"
 #include "daemon/command-line/trial.h"
 #include "daemon/repository/glob.h"
 #include "daemon/repository/source-commit.h"
@@ -482,16 +481,15 @@ static void append_decision(struct check *check)
 static void append_place(struct check *check)
 {
     const struct spool_file *file = check->file;
-    struct place place;
+    unsigned line = check->assessment.line, column = check->assessment.column;
 
-    if (!file->bytes)
-        return;
-    place = place_of(file->name, file->bytes, file->length, check->assessment.reason);
-    if (!place.line)
+    if (!line)
         return;
     text_append_visible(check->text, check->path, NULL);
-    text_append_format(check->text, ":%u:%u\n", place.line, place.column);
-    caret_append(check->text, file->bytes, file->length, place.line, place.column, place.in_bytes);
+    text_append_format(check->text, ":%u:%u\n", line, column);
+    /* JSON is read by bytes, YAML by characters. */
+    caret_append(check->text, file->bytes, file->length, line, column,
+                 result_format(file->name) != RESULT_FORMAT_YAML);
 }
 
 /* All that is said behind the first line. */

@@ -17,21 +17,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LOST_ANSWER_MS 10000
-#define LOOK_AGAIN_MS  500
+#define LOOK_AGAIN_MS 500
 
 static void copy_hash(char to[static FORGE_HASH_SIZE], const char *from)
 {
     snprintf(to, FORGE_HASH_SIZE, "%s", from);
-}
-
-static bool may_still_appear(struct job *job)
-{
-    int64_t now = clock_now_ms();
-
-    if (job->record.branch_posted_ms > now)
-        job->record.branch_posted_ms = now; /* the clock was set back: the time begins anew */
-    return now - job->record.branch_posted_ms < LOST_ANSWER_MS;
 }
 
 static void fail_not_ours(struct job *job)
@@ -121,7 +111,7 @@ static void on_looked(void *data, const struct repository_refs *refs, const stru
             create(job, refs->base);
     } else if (*refs->branch) {
         adopt(job, refs->branch);
-    } else if (may_still_appear(job)) {
+    } else if (forge_may_still_appear(&job->record.branch_posted_ms)) {
         job_pause(job, LOOK_AGAIN_MS, look);
     } else {
         create(job, refs->base);
@@ -210,7 +200,7 @@ static void on_looked_for_lost(void *data, const struct repository_refs *refs,
         copy_hash(job->record.base, refs->branch);
         job->operation = repository_held(job->services->repository, job->record.base,
                                          job->record.base_then, on_found_held, job);
-    } else if (may_still_appear(job)) {
+    } else if (forge_may_still_appear(&job->record.branch_posted_ms)) {
         job_pause(job, LOOK_AGAIN_MS, look_for_lost);
     } else {
         job_done(job);

@@ -19,17 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOST_ANSWER_MS 10000
-#define LOOK_AGAIN_MS  500
-
-static bool may_still_appear(struct job *job)
-{
-    int64_t now = clock_now_ms();
-
-    if (job->record.pull_posted_ms > now)
-        job->record.pull_posted_ms = now; /* the clock was set back: the time begins anew */
-    return now - job->record.pull_posted_ms < LOST_ANSWER_MS;
-}
+#define LOOK_AGAIN_MS 500
 
 static bool is_ours(const struct job *job, const struct forge_pull *pull)
 {
@@ -222,7 +212,7 @@ static void on_looked(void *data, const struct forge_reply *reply, const struct 
             list_after(job);
     } else if (job->conflict_seen && reply->pull_count > 0) {
         fail_taken(job);
-    } else if (may_still_appear(job)) {
+    } else if (forge_may_still_appear(&job->record.pull_posted_ms)) {
         job_pause(job, LOOK_AGAIN_MS, look);
     } else {
         open_pull(job);
@@ -310,7 +300,7 @@ static void on_listed_for_undo(void *data, const struct forge_reply *reply,
     else if (job->record.pull)
         job->operation = forge->functions->look_pull(forge, job->record.pull, on_looked_at_pull,
                                                      job);
-    else if (may_still_appear(job))
+    else if (forge_may_still_appear(&job->record.pull_posted_ms))
         job_pause(job, LOOK_AGAIN_MS, list_for_undo);
     else
         job_done(job);

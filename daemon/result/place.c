@@ -1,19 +1,9 @@
-#include "daemon/command-line/place.h"
+#include "daemon/result/place.h"
 
-#include "common/json.h"
 #include "common/yaml.h"
 #include "daemon/result.h"
 
-#include <stdio.h>
 #include <string.h>
-
-#define KEY_LIMIT 64
-
-static const struct json_limits limits = {
-    .bytes = RESULT_SIZE_LIMIT,
-    .depth = 32,
-    .values = 10000,
-};
 
 static const char *skip_blanks(const char *at, const char *end)
 {
@@ -64,7 +54,7 @@ static const char *find_member(const char *bytes, const char *end, const char *k
 static struct place place_in_json(const char *bytes, size_t length, const char *key)
 {
     const char *value = find_member(bytes, bytes + length, key);
-    struct place place = {.line = 1, .column = 1, .in_bytes = true};
+    struct place place = {.line = 1, .column = 1};
 
     if (!value || value == bytes + length)
         return (struct place){0};
@@ -84,7 +74,7 @@ static struct place place_in_yaml(const char *bytes, size_t length, const char *
     struct json_object *root, *value;
     struct error ignored;
 
-    if (yaml_parse(&root, bytes, length, &limits, &ignored) < 0)
+    if (yaml_parse(&root, bytes, length, &result_limits, &ignored) < 0)
         return (struct place){0};
     if (json_object_is_type(root, json_type_object) && json_object_object_get_ex(root, key, &value))
         position = value ? yaml_position(value) : yaml_key_position(root, key);
@@ -92,33 +82,9 @@ static struct place place_in_yaml(const char *bytes, size_t length, const char *
     return (struct place){.line = position.line, .column = position.column};
 }
 
-/* The key that a sentence begins with; false if it begins otherwise. */
-static bool key_of(const char *sentence, char key[static KEY_LIMIT])
+struct place place_of_key(const char *file_name, const char *bytes, size_t length, const char *key)
 {
-    size_t length = strspn(sentence, "abcdefghijklmnopqrstuvwxyz_");
-
-    if (length == 0 || length >= KEY_LIMIT || strncmp(sentence + length, ": ", 2) != 0)
-        return false;
-    snprintf(key, KEY_LIMIT, "%.*s", (int)length, sentence);
-    return true;
-}
-
-struct place place_of(const char *file_name, const char *bytes, size_t length, const char *sentence)
-{
-    bool yaml = result_format(file_name) == RESULT_FORMAT_YAML;
-    struct place place = {.in_bytes = !yaml};
-    int behind = 0;
-    char key[KEY_LIMIT];
-
-    if (sscanf(sentence, "line %u, column %u: %n", &place.line, &place.column, &behind) < 2)
-        behind = 0;
-    /* The value says more than the key in front of it. */
-    if (key_of(sentence + behind, key)) {
-        struct place value = yaml ? place_in_yaml(bytes, length, key)
-                                  : place_in_json(bytes, length, key);
-
-        if (value.line)
-            return value;
-    }
-    return behind ? place : (struct place){0};
+    if (result_format(file_name) == RESULT_FORMAT_YAML)
+        return place_in_yaml(bytes, length, key);
+    return place_in_json(bytes, length, key);
 }
