@@ -90,26 +90,30 @@ char *document_message(const struct job *job)
     return message;
 }
 
+/* What counts so far, for the chart. Strings are the store's. */
 struct points {
-    struct description_point items[POINT_LIMIT];
+    struct store_point *items;
     size_t count;
+    struct description_point shown[POINT_LIMIT];
 };
 
-static void add_point(void *data, const struct store_point *point)
+static int read_points(const struct job *job, struct points *points, struct error *error)
 {
-    struct points *points = data;
-
-    points->items[points->count++] = (struct description_point){
-        .experiment_id = memory_copy(point->experiment_id),
-        .value = point->value,
-        .baseline = point->baseline,
-    };
+    if (store_frontier_history(job->services->store, job->row->metric, job->row->scope, POINT_LIMIT,
+                               &points->items, &points->count, error) < 0)
+        return -1;
+    for (size_t i = 0; i < points->count; i++)
+        points->shown[i] = (struct description_point){
+            .experiment_id = points->items[i].experiment_id,
+            .value = points->items[i].value,
+            .baseline = points->items[i].baseline,
+        };
+    return 0;
 }
 
 static void points_clear(struct points *points)
 {
-    for (size_t i = 0; i < points->count; i++)
-        free((char *)points->items[i].experiment_id);
+    store_points_free(points->items, points->count);
 }
 
 struct contained {
@@ -170,11 +174,9 @@ int document_write(struct job *job, struct error *error)
     CLEANUP_FREE char *body = NULL;
     struct description description = describe(job);
 
-    if (store_frontier_history(job->services->store, job->row->metric, job->row->scope, POINT_LIMIT,
-                               add_point, &points, error) < 0 ||
-        find_contained(job, &contained, error) < 0)
+    if (read_points(job, &points, error) < 0 || find_contained(job, &contained, error) < 0)
         return -1;
-    description.frontier = points.items;
+    description.frontier = points.shown;
     description.frontier_count = points.count;
     description.contained = contained.items;
     description.contained_count = contained.count;

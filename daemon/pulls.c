@@ -210,14 +210,6 @@ static void look_at_next(struct pulls *pulls)
                                                   pulls);
 }
 
-static void collect(void *data, const struct store_pull *pull)
-{
-    struct pulls *pulls = data;
-
-    pulls->each = memory_resize(pulls->each, (pulls->count + 1) * sizeof(*pulls->each));
-    pulls->each[pulls->count++] = *pull;
-}
-
 /* Which ones are looked at one by one. One that was deleted is in no list, so once a day it is each open
  * one; the first time also each that was ever closed; and always those whose jobs have ended since, as a
  * change while the job ran was nobody's. */
@@ -232,7 +224,8 @@ static int collect_each(struct pulls *pulls, struct error *error)
         which = pulls->looking.changed_ms == 0 ? STORE_PULLS_UNMERGED : STORE_PULLS_OPEN;
         pulls->reached.looked_ms = now;
     }
-    return store_each_pull(pulls->services->store, which, collect, pulls, error);
+    clear_round(pulls);
+    return store_list_pulls(pulls->services->store, which, &pulls->each, &pulls->count, error);
 }
 
 static void look_at_each(struct pulls *pulls)

@@ -16,11 +16,6 @@
 #define TRY_AGAIN_MS 1000
 #define ASIDE_LIMIT  64 /* jobs that let others go before them */
 
-struct lane {
-    char *metric;
-    char *scope;
-};
-
 /* Of lanes that had their turn one after the other and wait, since the last that could do something. */
 struct round {
     size_t count;
@@ -33,7 +28,7 @@ struct queue {
     struct services *services;
     struct job *jobs; /* in order of arrival */
     struct operation *turn;
-    struct lane last; /* that had its turn */
+    struct store_lane last; /* that had its turn */
     struct round round;
     enum queue_rest rest;
     bool told_held;
@@ -258,7 +253,7 @@ static int store_decided(struct queue *queue, const struct decided *decided,
 
 /* The best first, but what others are measured against goes before them: a result that says it is the
  * baseline, and where there is no reference yet the first to arrive. */
-static int find_best(const struct queue *queue, const struct lane *lane,
+static int find_best(const struct queue *queue, const struct store_lane *lane,
                      const struct config_metric *metric, const struct store_frontier *frontier,
                      struct store_result **row, struct error *error)
 {
@@ -284,7 +279,7 @@ static int find_best(const struct queue *queue, const struct lane *lane,
     return store_next_queued(store, lane->metric, lane->scope, best, row, error);
 }
 
-static int find_next(const struct queue *queue, const struct lane *lane,
+static int find_next(const struct queue *queue, const struct store_lane *lane,
                      const struct config_metric *metric, struct store_frontier *frontier,
                      struct store_result **row, struct error *error)
 {
@@ -301,9 +296,9 @@ enum lane_end { LANE_EMPTY, LANE_WAITS, LANE_HELD, LANE_STARTED, LANE_MORE, LANE
 
 /* Takes the next result of a lane: decides it within the open transaction, or finds that a job is to
  * be started with it, which is left in `start`. */
-static enum lane_end take_next(struct queue *queue, const struct lane *lane, struct slice *slice,
-                               struct store_result **start, struct gate_verdict *verdict,
-                               struct error *error)
+static enum lane_end take_next(struct queue *queue, const struct store_lane *lane,
+                               struct slice *slice, struct store_result **start,
+                               struct gate_verdict *verdict, struct error *error)
 {
     const struct config_metric *metric = config_metric(queue->services->config, lane->metric);
     struct decided *decided = &slice->items[slice->count];
@@ -373,8 +368,8 @@ static enum lane_end start_job(struct queue *queue, struct store_result *row,
 }
 
 /* Works on a lane until it waits, or a slice is full, or it is late. */
-static enum lane_end work_lane(struct queue *queue, const struct lane *lane, uint64_t until_ns,
-                               struct error *error)
+static enum lane_end work_lane(struct queue *queue, const struct store_lane *lane,
+                               uint64_t until_ns, struct error *error)
 {
     CLEANUP(slice_freep) struct slice *slice = memory_new(sizeof(*slice));
     struct store_result *start = NULL;
@@ -398,7 +393,7 @@ static enum lane_end work_lane(struct queue *queue, const struct lane *lane, uin
     return end == LANE_STARTED ? start_job(queue, start, &verdict, error) : end;
 }
 
-static int lane_order(const struct lane *a, const struct lane *b)
+static int lane_order(const struct store_lane *a, const struct store_lane *b)
 {
     int order = strcmp(a->metric, b->metric);
 
@@ -406,28 +401,13 @@ static int lane_order(const struct lane *a, const struct lane *b)
 }
 
 struct lanes {
-    struct lane *items;
+    struct store_lane *items;
     size_t count;
 };
 
-static void add_lane(void *data, const char *metric, const char *scope)
-{
-    struct lanes *lanes = data;
-
-    lanes->items = memory_resize(lanes->items, (lanes->count + 1) * sizeof(*lanes->items));
-    lanes->items[lanes->count++] = (struct lane){
-        .metric = memory_copy(metric),
-        .scope = memory_copy(scope),
-    };
-}
-
 static void lanes_clear(struct lanes *lanes)
 {
-    for (size_t i = 0; i < lanes->count; i++) {
-        free(lanes->items[i].metric);
-        free(lanes->items[i].scope);
-    }
-    free(lanes->items);
+    store_lanes_free(lanes->items, lanes->count);
 }
 
 static void turn_after(struct queue *queue, uint64_t delay_ms);
@@ -475,9 +455,9 @@ static size_t first_of_turn(const struct queue *queue, const struct lanes *lanes
     return at < lanes->count ? at : 0;
 }
 
-static void remember_turn(struct queue *queue, struct lane *lane)
+static void remember_turn(struct queue *queue, struct store_lane *lane)
 {
-    struct lane before = queue->last;
+    struct store_lane before = queue->last;
 
     queue->last = *lane;
     *lane = before; /* freed with the others */
@@ -525,7 +505,9 @@ static int find_lanes(struct queue *queue, struct lanes *lanes, bool *settling, 
     if (store_next_settling(queue->services->store, &found, error) < 0)
         return -1;
     *settling = found.result != 0;
-    return *settling ? 0 : store_each_lane(queue->services->store, add_lane, lanes, error);
+    if (*settling)
+        return 0;
+    return store_list_lanes(queue->services->store, &lanes->items, &lanes->count, error);
 }
 
 static void work(void *data)
@@ -690,23 +672,9 @@ struct resumed {
     size_t count;
 };
 
-static void collect_job(void *data, const struct store_job *record)
-{
-    struct resumed *resumed = data;
-    struct store_job *copy;
-
-    resumed->items = memory_resize(resumed->items, (resumed->count + 1) * sizeof(*resumed->items));
-    copy = &resumed->items[resumed->count++];
-    *copy = *record;
-    copy->reason = memory_copy(record->reason);
-    copy->failed_step = memory_copy(record->failed_step);
-}
-
 static void resumed_clear(struct resumed *resumed)
 {
-    for (size_t i = 0; i < resumed->count; i++)
-        store_job_clear(&resumed->items[i]);
-    free(resumed->items);
+    store_jobs_free(resumed->items, resumed->count);
 }
 
 /* Whether one that is past its tests waits for this one. */
@@ -739,7 +707,7 @@ static int resume(struct queue *queue, struct error *error)
 {
     CLEANUP(resumed_clear) struct resumed resumed = {0};
 
-    if (store_each_job(queue->services->store, collect_job, &resumed, error) < 0)
+    if (store_list_jobs(queue->services->store, &resumed.items, &resumed.count, error) < 0)
         return -1;
     for (size_t i = 0; i < resumed.count; i++) {
         struct store_result *row = NULL;

@@ -33,51 +33,14 @@ struct status_job {
     char *reason;      /* why it is undone, or what holds it up; "" */
 };
 
-struct status_pull {
-    char *experiment_id;
-    char *metric;
-    char *scope;
-    double value, before; /* before: NaN: none */
-    int64_t number;
-    char *url; /* "": not known */
-    enum forge_mergeable mergeable;
-    char *overtaken_by; /* the experiment whose better value counts; NULL: none */
-    int64_t opened_ms;
-};
-
-struct status_waiting {
-    char *experiment_id;
-    char *metric;
-    double value;
-    int64_t since_ms;
-};
-
-struct status_point {
-    char *experiment_id;
-    double value;
-    bool baseline;
-};
-
 struct status_frontier {
     const struct config_metric *metric;
     char *scope; /* "" or the segment of a log */
     bool known;
     double value;
-    char *experiment_id;         /* whose value it is; NULL: the configuration's */
-    struct status_point *points; /* what counts, oldest first, the last fifty */
+    char *experiment_id;        /* whose value it is; NULL: the configuration's */
+    struct store_point *points; /* what counts, oldest first, the last fifty */
     size_t point_count;
-};
-
-struct status_decision {
-    int64_t at_ms;
-    enum decision decision;
-    char *experiment_id; /* NULL: it could not be made out */
-    char *file_name;
-    char *metric;         /* "" where it became no result */
-    double before, after; /* NaN: none */
-    int64_t pull;         /* number; 0: none */
-    char *url;            /* of that; "": not known */
-    char *reason;
 };
 
 struct status {
@@ -86,16 +49,16 @@ struct status {
     unsigned results[DECISION_COUNT];
     unsigned waiting;
     unsigned open_pulls;
-    struct status_pull *pulls; /* the open ones, newest first */
+    struct store_open_pull *pulls; /* the open ones, newest first */
     size_t pull_count;
-    char *waits_for;              /* what holds all that waits; "": each its turn */
-    struct status_waiting *waits; /* the first ten, in order of arrival */
+    char *waits_for;             /* what holds all that waits; "": each its turn */
+    struct store_waiting *waits; /* the first ten, in order of arrival */
     size_t wait_count;
     struct status_job *jobs; /* in order of arrival */
     size_t job_count;
     struct status_frontier *frontiers;
     size_t frontier_count;
-    struct status_decision *decisions; /* newest first */
+    struct store_decided *decisions; /* newest first */
     size_t decision_count;
     struct keep_sizes kept;
     struct status_file status_file;
@@ -106,6 +69,9 @@ int status_read(struct status **status, struct store *store, const struct config
                 const struct status_file *status_file, struct error *error);
 void status_free(struct status *status); /* NULL-safe */
 void status_freep(struct status **status);
+
+/* The experiment whose better value counts instead of that of an open pull request; NULL: none. */
+const char *status_overtaken_by(const struct status *status, const struct store_open_pull *pull);
 
 /* Appends the table. `width`: columns of the terminal, into which all fits but the address of a pull
  * request; 0: uncut, each thing on a line. */
@@ -123,4 +89,4 @@ int status_line(struct text *line, struct store *store, const struct queue *queu
 void status_append_age(struct text *text, int64_t age_ms);
 
 /* The values as a row of blocks ▁▂▃▄▅▆▇█, low values low. */
-void status_append_sparkline(struct text *text, const struct status_point *points, size_t count);
+void status_append_sparkline(struct text *text, const struct store_point *points, size_t count);

@@ -9,8 +9,9 @@
  * Errors are transient where the system may cure them (disk full, I/O, a lock held by somebody's
  * sqlite3 shell) and permanent where the file is damaged or belongs to a newer version.
  *
- * Rows that are handed out belong to the caller (store_result_free). Strings in structures that are
- * handed in are copied by SQLite.
+ * Rows and arrays that are handed out belong to the caller, what an array holds on failure included:
+ * store_X_free(items, count), which NULL and 0 are fine for. Strings in structures that are handed in are
+ * copied by SQLite.
  */
 
 #include "common/digest.h"
@@ -135,16 +136,16 @@ int store_frontier(struct store *store, const struct config_metric *metric, cons
                    struct store_frontier *frontier, struct error *error);
 
 struct store_point {
-    const char *experiment_id;
+    char *experiment_id;
     double value;
     bool baseline;
 };
-typedef void (*store_point_callback)(void *data, const struct store_point *point);
 
 /* What counts for the metric, oldest decision first, the last `limit` of it. */
 int store_frontier_history(struct store *store, const char *metric, const char *scope,
-                           unsigned limit, store_point_callback callback, void *data,
+                           unsigned limit, struct store_point **points, size_t *count,
                            struct error *error);
+void store_points_free(struct store_point *points, size_t count);
 
 /* ---- moves of files, done after their decision is durable -------------------------------------- */
 
@@ -172,11 +173,15 @@ int store_each_move(struct store *store, unsigned limit, store_move_callback cal
 
 /* ---- queue ------------------------------------------------------------------------------------ */
 
-typedef void (*store_lane_callback)(void *data, const char *metric, const char *scope);
+struct store_lane {
+    char *metric;
+    char *scope;
+};
 
 /* Every metric and scope that has queued results without a job. */
-int store_each_lane(struct store *store, store_lane_callback callback, void *data,
-                    struct error *error);
+int store_list_lanes(struct store *store, struct store_lane **lanes, size_t *count,
+                     struct error *error);
+void store_lanes_free(struct store_lane *lanes, size_t count);
 
 enum store_next {
     STORE_NEXT_ARRIVED,  /* the first to arrive */
@@ -243,9 +248,10 @@ int store_rewind_job(struct store *store, const struct store_job *job, struct er
 int store_end_job(struct store *store, const struct store_job *job,
                   const struct store_decision *decision, struct error *error);
 
-typedef void (*store_job_callback)(void *data, const struct store_job *job);
-int store_each_job(struct store *store, store_job_callback callback, void *data,
-                   struct error *error); /* those that are not over, in order of arrival */
+/* Those that are not over, in order of arrival. */
+int store_list_jobs(struct store *store, struct store_job **jobs, size_t *count,
+                    struct error *error);
+void store_jobs_free(struct store_job *jobs, size_t count);
 
 /* Title and body of the pull request to be, written once before the push. */
 int store_set_document(struct store *store, int64_t job, const char *title, const char *body,
@@ -262,15 +268,14 @@ struct store_pull {
     char experiment_id[128];
     char digest[DIGEST_HEX_SIZE];
 };
-typedef void (*store_pull_callback)(void *data, const struct store_pull *pull);
 
 enum store_pulls {
     STORE_PULLS_NEW, /* open ones that store_set_pull_looked() was not called for */
     STORE_PULLS_OPEN,
     STORE_PULLS_UNMERGED, /* open or closed */
 };
-int store_each_pull(struct store *store, enum store_pulls which, store_pull_callback callback,
-                    void *data, struct error *error);
+int store_list_pulls(struct store *store, enum store_pulls which, struct store_pull **pulls,
+                     size_t *count, struct error *error); /* caller frees with free() */
 
 /* It was looked at by itself, after its job had ended. */
 int store_set_pull_looked(struct store *store, int64_t result, struct error *error);
@@ -345,52 +350,52 @@ int store_count_decisions(struct store *store, int64_t *last,
                           uint64_t counts[static DECISION_COUNT], struct error *error);
 
 struct store_waiting {
-    const char *experiment_id;
-    const char *metric;
-    double after; /* NaN: none */
-    int64_t received_ms;
+    char *experiment_id;
+    char *metric;
+    double value; /* NaN: none */
+    int64_t since_ms;
 };
-typedef void (*store_waiting_callback)(void *data, const struct store_waiting *waiting);
 
 /* The first `limit` queued results that have no job, in order of arrival. */
-int store_each_waiting(struct store *store, unsigned limit, store_waiting_callback callback,
-                       void *data, struct error *error);
+int store_list_waiting(struct store *store, unsigned limit, struct store_waiting **waiting,
+                       size_t *count, struct error *error);
+void store_waiting_free(struct store_waiting *waiting, size_t count);
 
-struct store_shown_pull {
-    const char *experiment_id;
-    const char *metric;
-    const char *scope;
-    double after;
+struct store_open_pull {
+    char *experiment_id;
+    char *metric;
+    char *scope;
+    double value;
     double before; /* NaN: none */
     int64_t number;
-    const char *url; /* "": not known */
+    char *url; /* "": not known */
     enum forge_mergeable mergeable;
     int64_t opened_ms;
 };
-typedef void (*store_shown_pull_callback)(void *data, const struct store_shown_pull *pull);
 
 /* The open pull requests, newest first. */
-int store_each_shown_pull(struct store *store, store_shown_pull_callback callback, void *data,
+int store_list_open_pulls(struct store *store, struct store_open_pull **pulls, size_t *count,
                           struct error *error);
+void store_open_pulls_free(struct store_open_pull *pulls, size_t count);
 
 struct store_decided {
-    const char *experiment_id; /* may be NULL */
-    const char *file_name;
-    const char *metric; /* "" where it became no result */
-    double after;       /* NaN: none */
-    double before;      /* the reference; NaN: none */
+    char *experiment_id; /* NULL: it could not be made out */
+    char *file_name;
+    char *metric;  /* "" where it became no result */
+    double after;  /* NaN: none */
+    double before; /* the reference; NaN: none */
     enum decision decision;
-    const char *reason;
-    int64_t pull;
-    const char *url; /* of that; "": not known */
+    char *reason;
+    int64_t pull; /* number; 0: none */
+    char *url;    /* of that; "": not known */
     int64_t at_ms;
 };
-typedef void (*store_decided_callback)(void *data, const struct store_decided *decided);
 
 /* The last `limit` of all, and the last `told` promotions and failures, which a night of discards would hide;
  * newest first. */
 int store_last_decisions(struct store *store, unsigned limit, unsigned told,
-                         store_decided_callback callback, void *data, struct error *error);
+                         struct store_decided **decisions, size_t *count, struct error *error);
+void store_decisions_free(struct store_decided *decisions, size_t count);
 
 /* One decision of the history, as --export tells it. Strings are valid inside the callback only. */
 struct store_exported {
@@ -428,5 +433,5 @@ int store_step_began(struct store *store, int64_t job, int64_t *at_ms, struct er
 int store_step_waits(struct store *store, int64_t job, char **reason, struct error *error);
 
 /* Every metric and scope that has a value which counts. */
-int store_each_frontier(struct store *store, store_lane_callback callback, void *data,
-                        struct error *error);
+int store_list_frontiers(struct store *store, struct store_lane **lanes, size_t *count,
+                         struct error *error);

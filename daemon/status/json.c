@@ -75,7 +75,7 @@ static struct json_object *pulls_of(const struct status *status)
     struct json_object *pulls = json_object_new_array();
 
     for (size_t i = 0; i < status->pull_count; i++) {
-        const struct status_pull *pull = &status->pulls[i];
+        const struct store_open_pull *pull = &status->pulls[i];
         struct json_object *object = json_object_new_object();
         bool known = pull->mergeable != FORGE_MERGEABLE_UNKNOWN;
 
@@ -88,7 +88,7 @@ static struct json_object *pulls_of(const struct status *status)
         put(object, "url", json_text_or_null(pull->url));
         put(object, "mergeable",
             known ? json_object_new_boolean(pull->mergeable == FORGE_MERGEABLE) : NULL);
-        put(object, "overtaken_by", json_text_or_null(pull->overtaken_by));
+        put(object, "overtaken_by", json_text_or_null(status_overtaken_by(status, pull)));
         put(object, "opened", json_time_or_null(pull->opened_ms));
         json_object_array_add(pulls, object);
     }
@@ -100,7 +100,7 @@ static struct json_object *waits_of(const struct status *status)
     struct json_object *waits = json_object_new_array();
 
     for (size_t i = 0; i < status->wait_count; i++) {
-        const struct status_waiting *waiting = &status->waits[i];
+        const struct store_waiting *waiting = &status->waits[i];
         struct json_object *object = json_object_new_object();
 
         put(object, "experiment", json_text_or_null(waiting->experiment_id));
@@ -152,7 +152,7 @@ static struct json_object *decisions_of(const struct status *status)
     struct json_object *decisions = json_object_new_array();
 
     for (size_t i = 0; i < status->decision_count; i++) {
-        const struct status_decision *decision = &status->decisions[i];
+        const struct store_decided *decision = &status->decisions[i];
         struct json_object *object = json_object_new_object();
 
         put(object, "time", json_time_or_null(decision->at_ms));

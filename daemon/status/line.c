@@ -26,7 +26,7 @@ void status_append_age(struct text *text, int64_t age_ms)
         text_append_format(text, "%" PRId64 "s", seconds);
 }
 
-void status_append_sparkline(struct text *text, const struct status_point *points, size_t count)
+void status_append_sparkline(struct text *text, const struct store_point *points, size_t count)
 {
     static const char *const blocks[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
     double low = 0, high = 0;

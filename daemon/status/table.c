@@ -205,13 +205,14 @@ static void append_counts(struct text *text, const struct status *status, unsign
 /* ---- what a person looks at --------------------------------------------------------------------- */
 
 static void append_pull(struct text *text, const struct status *status,
-                        const struct status_pull *pull, unsigned width)
+                        const struct store_open_pull *pull, unsigned width)
 {
     static const char *const words[] = {
         [FORGE_MERGEABLE_UNKNOWN] = "",
         [FORGE_MERGEABLE] = "  mergeable",
         [FORGE_NOT_MERGEABLE] = "  does not merge",
     };
+    const char *overtaken_by = status_overtaken_by(status, pull);
     size_t start = text->length;
 
     text_append_format(text, "  #%" PRId64, pull->number);
@@ -223,8 +224,8 @@ static void append_pull(struct text *text, const struct status *status,
         text_append_number(text, pull->before);
     }
     text_append(text, words[pull->mergeable]);
-    if (pull->overtaken_by)
-        text_append_format(text, "  overtaken by %s", pull->overtaken_by);
+    if (overtaken_by)
+        text_append_format(text, "  overtaken by %s", overtaken_by);
     text_append(text, "  ");
     status_append_age(text, status->now_ms - pull->opened_ms);
     end_line(text, start, width);
@@ -255,7 +256,7 @@ static void append_waiting(struct text *text, const struct status *status, unsig
     end_with_reason(text, start, *status->waits_for ? status->waits_for : "each for its turn",
                     width);
     for (size_t i = 0; i < status->wait_count; i++) {
-        const struct status_waiting *waiting = &status->waits[i];
+        const struct store_waiting *waiting = &status->waits[i];
 
         start = text->length;
         text_append_format(text, "  %-*s", NAME_WIDTH, waiting->experiment_id);
@@ -348,8 +349,7 @@ static void append_frontier(struct text *text, const struct status_frontier *fro
     end_line(text, start, width);
 }
 
-static void append_decision(struct text *text, const struct status_decision *decision,
-                            unsigned width)
+static void append_decision(struct text *text, const struct store_decided *decision, unsigned width)
 {
     size_t start = text->length;
 

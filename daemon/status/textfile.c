@@ -7,50 +7,49 @@
 
 /* ---- what the store knows ----------------------------------------------------------------------- */
 
-struct reading {
-    struct textfile *textfile;
-    const struct config *config;
-};
-
-static void collect_frontier(void *data, const char *metric_name, const char *scope)
+static void add_frontier(struct textfile *textfile, const struct store_lane *lane, double value)
 {
-    struct reading *reading = data;
-    struct textfile *textfile = reading->textfile;
-    const struct config_metric *metric = config_metric(reading->config, metric_name);
-    size_t count = textfile->frontier_count;
+    size_t count = textfile->frontier_count++;
 
-    if (!metric)
-        return;
     textfile->frontiers = memory_resize(textfile->frontiers,
                                         (count + 1) * sizeof(*textfile->frontiers));
     textfile->frontiers[count] = (struct textfile_frontier){
-        .metric = memory_copy(metric->name),
-        .scope = memory_copy(scope),
+        .metric = memory_copy(lane->metric),
+        .scope = memory_copy(lane->scope),
+        .value = value,
     };
-    textfile->frontier_count++;
+}
+
+static int read_frontiers(struct textfile *textfile, struct store *store,
+                          const struct config *config, struct error *error)
+{
+    struct store_lane *lanes;
+    size_t count;
+    int read = store_list_frontiers(store, &lanes, &count, error);
+
+    for (size_t i = 0; read == 0 && i < count; i++) {
+        const struct config_metric *metric = config_metric(config, lanes[i].metric);
+        struct store_frontier found;
+
+        if (!metric)
+            continue;
+        read = store_frontier(store, metric, lanes[i].scope, &found, error);
+        if (read == 0)
+            add_frontier(textfile, &lanes[i], found.value);
+    }
+    store_lanes_free(lanes, count);
+    return read;
 }
 
 int textfile_read(struct textfile *textfile, struct store *store, const struct config *config,
                   int64_t *last, struct error *error)
 {
-    struct reading reading = {.textfile = textfile, .config = config};
-
     textfile_clear(textfile);
     if (store_count_decisions(store, last, textfile->decisions, error) < 0 ||
         store_count_waiting(store, &textfile->waiting, error) < 0 ||
-        store_count_open_pulls(store, &textfile->open_pulls, error) < 0 ||
-        store_each_frontier(store, collect_frontier, &reading, error) < 0)
+        store_count_open_pulls(store, &textfile->open_pulls, error) < 0)
         return -1;
-    for (size_t i = 0; i < textfile->frontier_count; i++) {
-        struct textfile_frontier *item = &textfile->frontiers[i];
-        struct store_frontier found;
-
-        if (store_frontier(store, config_metric(config, item->metric), item->scope, &found, error) <
-            0)
-            return -1;
-        item->value = found.value;
-    }
-    return 0;
+    return read_frontiers(textfile, store, config, error);
 }
 
 void textfile_clear(struct textfile *textfile)

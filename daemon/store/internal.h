@@ -66,6 +66,10 @@ static inline void store_resetp(sqlite3_stmt **statement)
 }
 #define CLEANUP_RESET CLEANUP(store_resetp)
 
+/* A new last element of an array that is handed out. */
+#define STORE_GROW(items, count)                                                                   \
+    ((items) = memory_resize((items), ((count) + 1) * sizeof(*(items))), &(items)[(count)++])
+
 /* The two halves of store_decide(): what is decided, and its content where nobody needs it again. */
 int store_write_decision(struct store *store, int64_t id, const struct store_decision *decision,
                          struct error *error);
@@ -74,6 +78,9 @@ int store_let_go_of_content(struct store *store, int64_t id, struct error *error
 /* Columns: text that is NULL becomes "", real that is NULL becomes NaN. */
 const char *store_text(sqlite3_stmt *statement, int column);
 double store_real(sqlite3_stmt *statement, int column);
+
+/* Reads two columns, metric and scope. */
+struct store_lane store_read_lane(sqlite3_stmt *statement);
 
 /* Reads the columns of STORE_RESULT_COLUMNS, from column 0. */
 struct store_result *store_read_result(sqlite3_stmt *statement);

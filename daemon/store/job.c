@@ -141,6 +141,7 @@ static void copy_hash(char hash[static FORGE_HASH_SIZE], sqlite3_stmt *statement
 
 static void read_job(sqlite3_stmt *statement, struct store_job *job)
 {
+    *job = (struct store_job){0};
     job->id = sqlite3_column_int64(statement, 0);
     job->result = sqlite3_column_int64(statement, 1);
     job->state = (enum job_state)sqlite3_column_int(statement, 2);
@@ -166,8 +167,8 @@ static void read_job(sqlite3_stmt *statement, struct store_job *job)
     snprintf(job->pull_url, sizeof(job->pull_url), "%s", store_text(statement, 22));
 }
 
-int store_each_job(struct store *store, store_job_callback callback, void *data,
-                   struct error *error)
+int store_list_jobs(struct store *store, struct store_job **jobs, size_t *count,
+                    struct error *error)
 {
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
         store, error,
@@ -180,14 +181,18 @@ int store_each_job(struct store *store, store_job_callback callback, void *data,
         "");
     int row = -1;
 
-    while (statement && (row = store_row(store, statement, error)) > 0) {
-        struct store_job job = {0};
-
-        read_job(statement, &job);
-        callback(data, &job);
-        store_job_clear(&job);
-    }
+    *jobs = NULL;
+    *count = 0;
+    while (statement && (row = store_row(store, statement, error)) > 0)
+        read_job(statement, STORE_GROW(*jobs, *count));
     return row;
+}
+
+void store_jobs_free(struct store_job *jobs, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        store_job_clear(&jobs[i]);
+    free(jobs);
 }
 
 int store_set_document(struct store *store, int64_t job, const char *title, const char *body,

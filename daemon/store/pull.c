@@ -34,21 +34,20 @@ static void read_pull(sqlite3_stmt *statement, struct store_pull *pull)
     snprintf(pull->digest, sizeof(pull->digest), "%s", store_text(statement, 4));
 }
 
-int store_each_pull(struct store *store, enum store_pulls which, store_pull_callback callback,
-                    void *data, struct error *error)
+int store_list_pulls(struct store *store, enum store_pulls which, struct store_pull **pulls,
+                     size_t *count, struct error *error)
 {
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
         store, error,
         "SELECT " PULL_COLUMNS "FROM results INDEXED BY results_pull WHERE (pull_state = 'open'"
         " AND (? OR pull_looked = 0)) OR (? AND pull_state IN ('closing', 'closed')) ORDER BY id",
         "ii", (int64_t)(which != STORE_PULLS_NEW), (int64_t)(which == STORE_PULLS_UNMERGED));
-    struct store_pull pull;
     int row = -1;
 
-    while (statement && (row = store_row(store, statement, error)) > 0) {
-        read_pull(statement, &pull);
-        callback(data, &pull);
-    }
+    *pulls = NULL;
+    *count = 0;
+    while (statement && (row = store_row(store, statement, error)) > 0)
+        read_pull(statement, STORE_GROW(*pulls, *count));
     return row;
 }
 

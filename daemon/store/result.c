@@ -264,7 +264,7 @@ int store_frontier(struct store *store, const struct config_metric *metric, cons
 }
 
 int store_frontier_history(struct store *store, const char *metric, const char *scope,
-                           unsigned limit, store_point_callback callback, void *data,
+                           unsigned limit, struct store_point **points, size_t *count,
                            struct error *error)
 {
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
@@ -275,16 +275,23 @@ int store_frontier_history(struct store *store, const char *metric, const char *
         "tti", metric, scope, (int64_t)limit);
     int row = -1;
 
+    *points = NULL;
+    *count = 0;
     while (statement && (row = store_row(store, statement, error)) > 0) {
-        struct store_point point = {
-            .experiment_id = store_text(statement, 0),
+        *STORE_GROW(*points, *count) = (struct store_point){
+            .experiment_id = memory_copy(store_text(statement, 0)),
             .value = store_real(statement, 1),
             .baseline = decision_parse(store_text(statement, 2)) == DECISION_BASELINE,
         };
-
-        callback(data, &point);
     }
     return row;
+}
+
+void store_points_free(struct store_point *points, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(points[i].experiment_id);
+    free(points);
 }
 
 /* From one lane to the next, past all that waits in it. */
@@ -298,24 +305,38 @@ static sqlite3_stmt *query_lane_after(struct store *store, const char *metric, c
                        "tt", metric, scope);
 }
 
-int store_each_lane(struct store *store, store_lane_callback callback, void *data,
-                    struct error *error)
+int store_list_lanes(struct store *store, struct store_lane **lanes, size_t *count,
+                     struct error *error)
 {
-    CLEANUP_FREE char *metric = memory_copy("");
-    CLEANUP_FREE char *scope = memory_copy("");
-
+    *lanes = NULL;
+    *count = 0;
     for (;;) {
-        CLEANUP_RESET sqlite3_stmt *statement = query_lane_after(store, metric, scope, error);
+        const struct store_lane *last = *count ? &(*lanes)[*count - 1] : NULL;
+        CLEANUP_RESET sqlite3_stmt *statement = query_lane_after(store, last ? last->metric : "",
+                                                                 last ? last->scope : "", error);
         int row = statement ? store_row(store, statement, error) : -1;
 
         if (row <= 0)
             return row;
-        free(metric);
-        free(scope);
-        metric = memory_copy(store_text(statement, 0));
-        scope = memory_copy(store_text(statement, 1));
-        callback(data, metric, scope);
+        *STORE_GROW(*lanes, *count) = store_read_lane(statement);
     }
+}
+
+struct store_lane store_read_lane(sqlite3_stmt *statement)
+{
+    return (struct store_lane){
+        .metric = memory_copy(store_text(statement, 0)),
+        .scope = memory_copy(store_text(statement, 1)),
+    };
+}
+
+void store_lanes_free(struct store_lane *lanes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(lanes[i].metric);
+        free(lanes[i].scope);
+    }
+    free(lanes);
 }
 
 static sqlite3_stmt *query_queued(struct store *store, const char *metric, const char *scope,

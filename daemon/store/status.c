@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -107,8 +108,8 @@ int store_count_decisions(struct store *store, int64_t *last,
     return row;
 }
 
-int store_each_waiting(struct store *store, unsigned limit, store_waiting_callback callback,
-                       void *data, struct error *error)
+int store_list_waiting(struct store *store, unsigned limit, struct store_waiting **waiting,
+                       size_t *count, struct error *error)
 {
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
         store, error,
@@ -117,20 +118,29 @@ int store_each_waiting(struct store *store, unsigned limit, store_waiting_callba
         "i", (int64_t)limit);
     int row = -1;
 
+    *waiting = NULL;
+    *count = 0;
     while (statement && (row = store_row(store, statement, error)) > 0) {
-        struct store_waiting waiting = {
-            .experiment_id = store_text(statement, 0),
-            .metric = store_text(statement, 1),
-            .after = store_real(statement, 2),
-            .received_ms = sqlite3_column_int64(statement, 3),
+        *STORE_GROW(*waiting, *count) = (struct store_waiting){
+            .experiment_id = memory_copy(store_text(statement, 0)),
+            .metric = memory_copy(store_text(statement, 1)),
+            .value = store_real(statement, 2),
+            .since_ms = sqlite3_column_int64(statement, 3),
         };
-
-        callback(data, &waiting);
     }
     return row;
 }
 
-int store_each_shown_pull(struct store *store, store_shown_pull_callback callback, void *data,
+void store_waiting_free(struct store_waiting *waiting, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(waiting[i].experiment_id);
+        free(waiting[i].metric);
+    }
+    free(waiting);
+}
+
+int store_list_open_pulls(struct store *store, struct store_open_pull **pulls, size_t *count,
                           struct error *error)
 {
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
@@ -141,26 +151,53 @@ int store_each_shown_pull(struct store *store, store_shown_pull_callback callbac
         "");
     int row = -1;
 
+    *pulls = NULL;
+    *count = 0;
     while (statement && (row = store_row(store, statement, error)) > 0) {
-        struct store_shown_pull pull = {
-            .experiment_id = store_text(statement, 0),
-            .metric = store_text(statement, 1),
-            .scope = store_text(statement, 2),
-            .after = store_real(statement, 3),
+        *STORE_GROW(*pulls, *count) = (struct store_open_pull){
+            .experiment_id = memory_copy(store_text(statement, 0)),
+            .metric = memory_copy(store_text(statement, 1)),
+            .scope = memory_copy(store_text(statement, 2)),
+            .value = store_real(statement, 3),
             .before = store_real(statement, 4),
             .number = sqlite3_column_int64(statement, 5),
-            .url = store_text(statement, 6),
+            .url = memory_copy(store_text(statement, 6)),
             .mergeable = (enum forge_mergeable)sqlite3_column_int(statement, 7),
             .opened_ms = sqlite3_column_int64(statement, 8),
         };
-
-        callback(data, &pull);
     }
     return row;
 }
 
+void store_open_pulls_free(struct store_open_pull *pulls, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(pulls[i].experiment_id);
+        free(pulls[i].metric);
+        free(pulls[i].scope);
+        free(pulls[i].url);
+    }
+    free(pulls);
+}
+
+static struct store_decided read_decided(sqlite3_stmt *statement)
+{
+    return (struct store_decided){
+        .experiment_id = memory_copy((const char *)sqlite3_column_text(statement, 0)),
+        .file_name = memory_copy(store_text(statement, 1)),
+        .metric = memory_copy(store_text(statement, 2)),
+        .after = store_real(statement, 3),
+        .before = store_real(statement, 4),
+        .decision = decision_parse(store_text(statement, 5)),
+        .reason = memory_copy(store_text(statement, 6)),
+        .pull = sqlite3_column_int64(statement, 7),
+        .at_ms = sqlite3_column_int64(statement, 8),
+        .url = memory_copy(store_text(statement, 9)),
+    };
+}
+
 int store_last_decisions(struct store *store, unsigned limit, unsigned told,
-                         store_decided_callback callback, void *data, struct error *error)
+                         struct store_decided **decisions, size_t *count, struct error *error)
 {
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
         store, error,
@@ -174,23 +211,23 @@ int store_last_decisions(struct store *store, unsigned limit, unsigned told,
         "ii", (int64_t)limit, (int64_t)told);
     int row = -1;
 
-    while (statement && (row = store_row(store, statement, error)) > 0) {
-        struct store_decided decided = {
-            .experiment_id = (const char *)sqlite3_column_text(statement, 0),
-            .file_name = store_text(statement, 1),
-            .metric = store_text(statement, 2),
-            .after = store_real(statement, 3),
-            .before = store_real(statement, 4),
-            .decision = decision_parse(store_text(statement, 5)),
-            .reason = store_text(statement, 6),
-            .pull = sqlite3_column_int64(statement, 7),
-            .at_ms = sqlite3_column_int64(statement, 8),
-            .url = store_text(statement, 9),
-        };
-
-        callback(data, &decided);
-    }
+    *decisions = NULL;
+    *count = 0;
+    while (statement && (row = store_row(store, statement, error)) > 0)
+        *STORE_GROW(*decisions, *count) = read_decided(statement);
     return row;
+}
+
+void store_decisions_free(struct store_decided *decisions, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(decisions[i].experiment_id);
+        free(decisions[i].file_name);
+        free(decisions[i].metric);
+        free(decisions[i].reason);
+        free(decisions[i].url);
+    }
+    free(decisions);
 }
 
 /* What a decision that has been replaced was measured against is not kept. */
@@ -275,15 +312,17 @@ int store_step_waits(struct store *store, int64_t job, char **reason, struct err
     return row < 0 ? -1 : 0;
 }
 
-int store_each_frontier(struct store *store, store_lane_callback callback, void *data,
-                        struct error *error)
+int store_list_frontiers(struct store *store, struct store_lane **lanes, size_t *count,
+                         struct error *error)
 {
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
         store, error,
         "SELECT DISTINCT metric, scope FROM results WHERE counts = 1 ORDER BY metric, scope", "");
     int row = -1;
 
+    *lanes = NULL;
+    *count = 0;
     while (statement && (row = store_row(store, statement, error)) > 0)
-        callback(data, store_text(statement, 0), store_text(statement, 1));
+        *STORE_GROW(*lanes, *count) = store_read_lane(statement);
     return row;
 }

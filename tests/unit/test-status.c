@@ -38,7 +38,7 @@ static void test_ages(void **state)
 static void expect_sparkline(const double *values, size_t count, const char *wanted)
 {
     CLEANUP_TEXT struct text text = {0};
-    struct status_point points[16] = {0};
+    struct store_point points[16] = {0};
 
     for (size_t i = 0; i < count; i++)
         points[i].value = values[i];
@@ -60,11 +60,11 @@ static void test_sparklines(void **state)
 /* A status with hostile text wherever text comes from outside. */
 static void make_status(struct status *status)
 {
-    static struct status_decision decisions[1];
+    static struct store_decided decisions[1];
     static char file_name[] = "a\033[2J\n.json", reason[] = "\xe2\x80\xaez: \"x\"\n\ny",
                 empty[] = "";
 
-    decisions[0] = (struct status_decision){
+    decisions[0] = (struct store_decided){
         .at_ms = 1769832245678,
         .decision = DECISION_REJECTED,
         .file_name = file_name,

@@ -41,30 +41,18 @@ static struct store_job full_job(int64_t result)
 }
 
 struct jobs {
-    struct store_job items[8];
+    struct store_job *items;
     size_t count;
 };
 
-static void collect_job(void *data, const struct store_job *job)
-{
-    struct jobs *jobs = data;
-    struct store_job *copy = &jobs->items[jobs->count++];
-
-    *copy = *job;
-    copy->reason = memory_copy(job->reason);
-    copy->failed_step = memory_copy(job->failed_step);
-}
-
 static void load_jobs(struct fixture *fixture, struct jobs *jobs)
 {
-    memset(jobs, 0, sizeof(*jobs));
-    DONE(store_each_job(fixture->store, collect_job, jobs, &fixture->error));
+    DONE(store_list_jobs(fixture->store, &jobs->items, &jobs->count, &fixture->error));
 }
 
 static void clear_jobs(struct jobs *jobs)
 {
-    for (size_t i = 0; i < jobs->count; i++)
-        store_job_clear(&jobs->items[i]);
+    store_jobs_free(jobs->items, jobs->count);
 }
 
 static void check_same(const struct store_job *a, const struct store_job *b)
@@ -381,9 +369,8 @@ struct told {
     char said[512];
 };
 
-static void tell(void *data, const struct store_decided *decided)
+static void tell_one(struct told *told, const struct store_decided *decided)
 {
-    struct told *told = data;
     size_t length = strlen(told->said);
 
     assert_true(decided->at_ms > 0);
@@ -391,6 +378,17 @@ static void tell(void *data, const struct store_decided *decided)
              decided->experiment_id ? decided->experiment_id : "-", decided->file_name,
              decided->metric, decided->after, decided->before, decision_name(decided->decision),
              decided->reason, (int)decided->pull);
+}
+
+static void tell(struct fixture *fixture, unsigned limit, unsigned always, struct told *told)
+{
+    struct store_decided *decisions;
+    size_t count;
+
+    DONE(store_last_decisions(fixture->store, limit, always, &decisions, &count, &fixture->error));
+    for (size_t i = 0; i < count; i++)
+        tell_one(told, &decisions[i]);
+    store_decisions_free(decisions, count);
 }
 
 static void test_the_last_decisions(void **state)
@@ -406,28 +404,34 @@ static void test_the_last_decisions(void **state)
     decide(fixture, id, DECISION_CRASHED, 0);
     DONE(store_decide_file(fixture->store, "x.json", NULL, "", DECISION_REJECTED, "line 1",
                            &fixture->error));
-    DONE(store_last_decisions(fixture->store, 10, 10, tell, &told, &fixture->error));
+    tell(fixture, 10, 10, &told);
     assert_string_equal(told.said, "-|x.json||nan|nan|rejected|line 1|0\n"
                                    "b|exp.json|val_bpb|nan|nan|crashed|because|0\n"
                                    "a|exp.json|val_bpb|1|2|promoted||5\n");
-    DONE(store_last_decisions(fixture->store, 2, 0, tell, &two, &fixture->error));
+    tell(fixture, 2, 0, &two);
     assert_memory_equal(two.said, told.said, strlen(two.said));
     assert_null(strstr(two.said, "promoted"));
     /* A promotion is told however long ago it was. */
     *two.said = '\0';
-    DONE(store_last_decisions(fixture->store, 2, 1, tell, &two, &fixture->error));
+    tell(fixture, 2, 1, &two);
     assert_string_equal(two.said, told.said);
 }
 
-static void show_pull(void *data, const struct store_shown_pull *pull)
+static void show_pulls(struct fixture *fixture, struct told *told)
 {
-    struct told *told = data;
-    size_t length = strlen(told->said);
+    struct store_open_pull *pulls;
+    size_t count;
 
-    assert_true(pull->opened_ms > 0);
-    snprintf(told->said + length, sizeof(told->said) - length, "%s|%s|%g|%g|%d|%s|%d\n",
-             pull->experiment_id, pull->metric, pull->after, pull->before, (int)pull->number,
-             pull->url, (int)pull->mergeable);
+    DONE(store_list_open_pulls(fixture->store, &pulls, &count, &fixture->error));
+    for (size_t i = 0; i < count; i++) {
+        size_t length = strlen(told->said);
+
+        assert_true(pulls[i].opened_ms > 0);
+        snprintf(told->said + length, sizeof(told->said) - length, "%s|%s|%g|%g|%d|%s|%d\n",
+                 pulls[i].experiment_id, pulls[i].metric, pulls[i].value, pulls[i].before,
+                 (int)pulls[i].number, pulls[i].url, (int)pulls[i].mergeable);
+    }
+    store_open_pulls_free(pulls, count);
 }
 
 /* What is open, what the forge said of it, and no longer than it is open. */
@@ -443,39 +447,37 @@ static void test_what_a_person_looks_at(void **state)
 
     DONE(store_add_job(fixture->store, &job, &fixture->error));
     DONE(store_end_job(fixture->store, &job, &promoted, &fixture->error));
-    DONE(store_each_shown_pull(fixture->store, show_pull, &told, &fixture->error));
+    show_pulls(fixture, &told);
     DONE(store_set_mergeable(fixture->store, job.result, FORGE_NOT_MERGEABLE, &fixture->error));
-    DONE(store_each_shown_pull(fixture->store, show_pull, &told, &fixture->error));
+    show_pulls(fixture, &told);
     DONE(store_set_mergeable(fixture->store, job.result, FORGE_MERGEABLE_UNKNOWN, &fixture->error));
-    DONE(store_each_shown_pull(fixture->store, show_pull, &told, &fixture->error));
+    show_pulls(fixture, &told);
     DONE(store_settle_pull(fixture->store, job.result, PULL_MERGED, &fixture->error));
-    DONE(store_each_shown_pull(fixture->store, show_pull, &told, &fixture->error));
+    show_pulls(fixture, &told);
     assert_string_equal(told.said, "a|val_bpb|1|2|5|http://forge.example/5|0\n"
                                    "a|val_bpb|1|2|5|http://forge.example/5|2\n"
                                    "a|val_bpb|1|2|5|http://forge.example/5|0\n");
-}
-
-static void collect_waiting(void *data, const struct store_waiting *waiting)
-{
-    struct told *told = data;
-    size_t length = strlen(told->said);
-
-    snprintf(told->said + length, sizeof(told->said) - length, "%s %s %g;", waiting->experiment_id,
-             waiting->metric, waiting->after);
 }
 
 static void test_what_waits(void **state)
 {
     struct fixture *fixture = *state;
     struct store_job job = {.result = add(fixture, "a", 1)};
-    struct told told = {""};
+    struct store_waiting *waiting;
+    size_t count;
     char *reason;
 
     for (char id[] = "b"; *id < 'f'; ++*id)
         add(fixture, id, 2);
     DONE(store_add_job(fixture->store, &job, &fixture->error));
-    DONE(store_each_waiting(fixture->store, 3, collect_waiting, &told, &fixture->error));
-    assert_string_equal(told.said, "b val_bpb 2;c val_bpb 2;d val_bpb 2;");
+    DONE(store_list_waiting(fixture->store, 3, &waiting, &count, &fixture->error));
+    assert_int_equal(count, 3);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(*waiting[i].experiment_id, "bcd"[i]);
+        assert_string_equal(waiting[i].metric, "val_bpb");
+        assert_true(waiting[i].value == 2);
+    }
+    store_waiting_free(waiting, count);
 
     DONE(store_step_waits(fixture->store, job.id, &reason, &fixture->error));
     assert_null(reason);
@@ -490,19 +492,12 @@ static void test_what_waits(void **state)
     assert_null(reason);
 }
 
-static void collect_lane(void *data, const char *metric, const char *scope)
-{
-    struct told *told = data;
-    size_t length = strlen(told->said);
-
-    snprintf(told->said + length, sizeof(told->said) - length, "%s/%s;", metric, scope);
-}
-
 static void test_every_frontier(void **state)
 {
     struct fixture *fixture = *state;
     struct store_result row = row_of("b", 1);
-    struct told told = {""};
+    struct store_lane *lanes;
+    size_t count;
 
     decide(fixture, add(fixture, "a", 1), DECISION_BASELINE, 0);
     row.scope = (char *)"night 2";
@@ -511,8 +506,13 @@ static void test_every_frontier(void **state)
     row.experiment_id = (char *)"c";
     row.scope = (char *)"unknown";
     add_row(fixture, &row);
-    DONE(store_each_frontier(fixture->store, collect_lane, &told, &fixture->error));
-    assert_string_equal(told.said, "accuracy/night 2;val_bpb/;");
+    DONE(store_list_frontiers(fixture->store, &lanes, &count, &fixture->error));
+    assert_int_equal(count, 2);
+    assert_string_equal(lanes[0].metric, "accuracy");
+    assert_string_equal(lanes[0].scope, "night 2");
+    assert_string_equal(lanes[1].metric, "val_bpb");
+    assert_string_equal(lanes[1].scope, "");
+    store_lanes_free(lanes, count);
 }
 
 int main(void)

@@ -106,9 +106,8 @@ struct points {
     char said[256];
 };
 
-static void collect_point(void *data, const struct store_point *point)
+static void say_point(struct points *points, const struct store_point *point)
 {
-    struct points *points = data;
     size_t length = strlen(points->said);
 
     snprintf(points->said + length, sizeof(points->said) - length, "%s%s=%g%s", length ? " " : "",
@@ -119,9 +118,14 @@ static void check_history(struct fixture *fixture, const char *scope, unsigned l
                           const char *expected)
 {
     struct points points = {""};
+    struct store_point *items;
+    size_t count;
 
-    DONE(store_frontier_history(fixture->store, "val_bpb", scope, limit, collect_point, &points,
+    DONE(store_frontier_history(fixture->store, "val_bpb", scope, limit, &items, &count,
                                 &fixture->error));
+    for (size_t i = 0; i < count; i++)
+        say_point(&points, &items[i]);
+    store_points_free(items, count);
     assert_string_equal(points.said, expected);
 }
 
@@ -259,9 +263,8 @@ static void test_beaten_by_what_was_merged_before(void **state)
     assert_false(has_content(fixture, beaten));
 }
 
-static void collect_pull(void *data, const struct store_pull *pull)
+static void say_pull(struct points *points, const struct store_pull *pull)
 {
-    struct points *points = data;
     size_t length = strlen(points->said);
 
     snprintf(points->said + length, sizeof(points->said) - length, "%d %s #%lld%s;",
@@ -274,6 +277,8 @@ static void test_open_pulls(void **state)
     struct fixture *fixture = *state;
     struct points points = {""};
     int64_t a = add(fixture, "a", 3), b = add(fixture, "b", 2), c = add(fixture, "c", 1), pull;
+    struct store_pull *pulls;
+    size_t listed;
     unsigned count;
     char *experiment_id;
 
@@ -284,8 +289,10 @@ static void test_open_pulls(void **state)
     promote(fixture, b, INT64_MAX);
     promote(fixture, c, 6);
     settle(fixture, a, PULL_MERGED);
-    DONE(store_each_pull(fixture->store, STORE_PULLS_UNMERGED, collect_pull, &points,
-                         &fixture->error));
+    DONE(store_list_pulls(fixture->store, STORE_PULLS_UNMERGED, &pulls, &listed, &fixture->error));
+    for (size_t i = 0; i < listed; i++)
+        say_pull(&points, &pulls[i]);
+    free(pulls);
     assert_string_equal(points.said, "2 b #9223372036854775807;3 c #6;");
     DONE(store_count_open_pulls(fixture->store, &count, &fixture->error));
     assert_int_equal(count, 2);
@@ -337,12 +344,21 @@ static void test_find_measured(void **state)
 
 /* ---- queue -------------------------------------------------------------------------------------- */
 
-static void collect_lane(void *data, const char *metric, const char *scope)
+static void check_lanes(struct fixture *fixture, const char *expected)
 {
-    struct points *points = data;
-    size_t length = strlen(points->said);
+    struct points lanes = {""};
+    struct store_lane *items;
+    size_t count;
 
-    snprintf(points->said + length, sizeof(points->said) - length, "%s/%s;", metric, scope);
+    DONE(store_list_lanes(fixture->store, &items, &count, &fixture->error));
+    for (size_t i = 0; i < count; i++) {
+        size_t length = strlen(lanes.said);
+
+        snprintf(lanes.said + length, sizeof(lanes.said) - length, "%s/%s;", items[i].metric,
+                 items[i].scope);
+    }
+    store_lanes_free(items, count);
+    assert_string_equal(lanes.said, expected);
 }
 
 /* Takes what is queued, one after the other, and says in which order. */
@@ -378,7 +394,6 @@ static void test_the_next(void **state)
         {"g", 4, 70, "\xff", "baseline", "val_bpb"}, {"h", 0, 0, "a", "ok", "accuracy"},
     };
     struct fixture *fixture = *state;
-    struct points lanes = {""};
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct store_result row = row_of(rows[i].id, rows[i].after);
@@ -393,9 +408,7 @@ static void test_the_next(void **state)
     check_order(fixture, STORE_NEXT_BASELINE, "dg");
     check_order(fixture, STORE_NEXT_LOWEST, "ebcafgd");
     check_order(fixture, STORE_NEXT_HIGHEST, "dgafceb");
-    DONE(store_each_lane(fixture->store, collect_lane, &lanes, &fixture->error));
-    assert_true(strcmp(lanes.said, "val_bpb/;accuracy/;") == 0 ||
-                strcmp(lanes.said, "accuracy/;val_bpb/;") == 0);
+    check_lanes(fixture, "accuracy/;val_bpb/;");
 }
 
 static void test_a_job_takes_it_out_of_the_queue(void **state)
@@ -403,15 +416,13 @@ static void test_a_job_takes_it_out_of_the_queue(void **state)
     struct fixture *fixture = *state;
     struct store_result *next = NULL;
     struct store_job job = {.result = add(fixture, "exp-1", 1), .reference = NAN};
-    struct points lanes = {""};
     unsigned waiting;
 
     DONE(store_add_job(fixture->store, &job, &fixture->error));
     DONE(store_next_queued(fixture->store, "val_bpb", "", STORE_NEXT_ARRIVED, &next,
                            &fixture->error));
     assert_null(next);
-    DONE(store_each_lane(fixture->store, collect_lane, &lanes, &fixture->error));
-    assert_string_equal(lanes.said, "");
+    check_lanes(fixture, "");
     DONE(store_count_waiting(fixture->store, &waiting, &fixture->error));
     assert_int_equal(waiting, 0);
     assert_int_equal(decision_of(fixture, job.result), DECISION_QUEUED);

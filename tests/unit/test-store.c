@@ -129,28 +129,23 @@ static void make_older(struct fixture *fixture)
                      "PRAGMA user_version = 1");
 }
 
-static void find_job(void *data, const struct store_job *job)
-{
-    struct store_job *found = data;
-
-    found->id = job->id;
-    found->turned_down_by = job->turned_down_by;
-}
-
 static void test_an_older_one_is_brought_along(void **state)
 {
     struct fixture *fixture = *state;
     int64_t id = add(fixture, "exp-1", 1), other = add(fixture, "exp-2", 2);
-    struct store_job job = {.result = other, .reference = NAN, .turned_down_by = id}, found = {0};
+    struct store_job job = {.result = other, .reference = NAN, .turned_down_by = id}, *found;
     struct store_result *next;
+    size_t count;
 
     DONE(store_add_job(fixture->store, &job, &fixture->error));
     make_older(fixture);
     assert_non_null(strstr(refused(fixture, true), "older"));
     reopen(fixture);
-    DONE(store_each_job(fixture->store, find_job, &found, &fixture->error));
-    assert_int_equal(found.id, job.id);
-    assert_int_equal(found.turned_down_by, 0);
+    DONE(store_list_jobs(fixture->store, &found, &count, &fixture->error));
+    assert_int_equal(count, 1);
+    assert_int_equal(found->id, job.id);
+    assert_int_equal(found->turned_down_by, 0);
+    store_jobs_free(found, count);
     for (enum store_next which = STORE_NEXT_ARRIVED; which <= STORE_NEXT_HIGHEST; which++) {
         DONE(store_next_queued(fixture->store, "val_bpb", "", which, &next, &fixture->error));
         assert_int_equal(next ? next->id : 0, which == STORE_NEXT_BASELINE ? 0 : id);
