@@ -2,7 +2,7 @@
 
 #include "common/memory.h"
 #include "common/text.h"
-#include "daemon/forge.h"
+#include "daemon/forge/kinds.h"
 #include "daemon/result/place.h"
 
 #include <math.h>

@@ -5,6 +5,7 @@
 #include "daemon/description/chart.h"
 #include "daemon/description/escape.h"
 #include "daemon/description/facts.h"
+#include "daemon/git/hash.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -173,7 +174,7 @@ static void append_link(struct text *text, const struct description *description
         escape_append_code(text, shown, CELL_LIMIT);
         return;
     }
-    if (forge_hash_valid(shown))
+    if (git_hash_valid(shown))
         brief[HASH_SHOWN] = '\0';
     text_append(text, "[");
     escape_append_code(text, brief, CELL_LIMIT);
@@ -432,7 +433,7 @@ static void append_measured(struct text *text, const struct description *descrip
     text_append(text, "- Measured commit: ");
     /* It may never have been pushed anywhere. A bare hash is what forges make a link of where they
      * have the commit, and leave alone where they do not. */
-    if (description->web_url && forge_hash_valid(description->measured))
+    if (description->web_url && git_hash_valid(description->measured))
         text_append(text, description->measured);
     else
         escape_append_code(text, description->measured, CELL_LIMIT);

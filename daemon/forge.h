@@ -17,23 +17,13 @@
 
 #include "common/error.h"
 #include "common/operation.h"
-#include "config/config.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <uv.h>
 
 /* Whether what was posted at that time, and answered by nobody, may still appear at the forge: 10 s long.
  * A time that lies ahead, as the clock was set back, becomes now: the 10 s begin anew. */
 bool forge_may_still_appear(int64_t *posted_ms);
-
-/* How many bytes the name of a branch may have there, prefix included. */
-size_t forge_branch_limit(enum forge_kind kind);
-
-#define FORGE_HASH_SIZE 65 /* room for a SHA-256 object name */
-
-/* Whether the string is a whole object name: 40 or 64 lower-case hex digits. NULL is none. */
-bool forge_hash_valid(const char *string);
 
 enum pull_state { PULL_OPEN, PULL_CLOSED, PULL_MERGED };
 
@@ -133,14 +123,4 @@ struct forge {
     bool looks_cost_nothing; /* look_pull is no request: all open ones can be looked at each time */
 };
 
-struct http;
-
-/* Makes the forge that the configuration names. `token` is copied. `config` and `http` must outlive
- * it. On 0 `*forge` is the caller's (forge_free). */
-int forge_new(struct forge **forge, uv_loop_t *loop, const struct config *config, struct http *http,
-              const char *token, struct error *error);
-int forge_gitea_new(struct forge **forge, uv_loop_t *loop, const struct config *config,
-                    struct http *http, const char *token, struct error *error);
-int forge_local_new(struct forge **forge, uv_loop_t *loop, const struct config *config,
-                    struct error *error);
 void forge_free(struct forge *forge); /* NULL-safe; operations under way must have been discarded */

@@ -3,6 +3,7 @@
 #include "common/file.h"
 #include "common/loop.h"
 #include "common/memory.h"
+#include "daemon/git/hash.h"
 #include "daemon/validation.h"
 
 #include <errno.h>
@@ -32,10 +33,10 @@ struct asking {
     installation_callback callback;
     void *data;
     struct operation *step;
-    size_t question;            /* its place in the table */
-    size_t source;              /* the one that is asked about */
-    unsigned looks;             /* at the base, by git */
-    char base[FORGE_HASH_SIZE]; /* what the forge says that it points at; "": not known */
+    size_t question;          /* its place in the table */
+    size_t source;            /* the one that is asked about */
+    unsigned looks;           /* at the base, by git */
+    char base[GIT_HASH_SIZE]; /* what the forge says that it points at; "": not known */
     struct findings findings;
 };
 

@@ -17,7 +17,7 @@
 #include "daemon/command-line/export.h"
 #include "daemon/command-line/retry.h"
 #include "daemon/events.h"
-#include "daemon/forge.h"
+#include "daemon/forge/kinds.h"
 #include "daemon/installation.h"
 #include "daemon/repository.h"
 #include "daemon/status.h"

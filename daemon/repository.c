@@ -57,7 +57,7 @@ int repository_new(struct repository **repository, uv_loop_t *loop, const struct
     new->git_dir = memory_format("--git-dir=%s", new->directory);
     if (file_make_directories(new->scratch, 0700, error) < 0)
         return error_wrap(error, "preparing the state directory");
-    if (git_new(&new->git, loop, config, forge, error) < 0)
+    if (git_new(&new->git, loop, config, forge->git_url, forge->token, error) < 0)
         return -1;
     *repository = TAKE(new);
     return 0;
@@ -273,7 +273,7 @@ struct operation *repository_fetch(struct repository *repository, const char *ha
 }
 
 struct operation *repository_fetch_source(struct repository *repository, size_t source,
-                                          char (*hashes)[FORGE_HASH_SIZE], size_t count,
+                                          char (*hashes)[GIT_HASH_SIZE], size_t count,
                                           process_callback callback, void *data)
 {
     const char *const words[] = {

@@ -14,6 +14,7 @@
 #include "common/operation.h"
 #include "config/config.h"
 #include "daemon/forge.h"
+#include "daemon/git/hash.h"
 #include "daemon/result.h"
 
 #include <stdbool.h>
@@ -40,8 +41,8 @@ void repository_free(struct repository *repository); /* NULL-safe; operations mu
 
 /* look: what base and branch point at, at the forge, in one call. An empty string: no such branch. */
 struct repository_refs {
-    char base[FORGE_HASH_SIZE];
-    char branch[FORGE_HASH_SIZE];
+    char base[GIT_HASH_SIZE];
+    char branch[GIT_HASH_SIZE];
     bool answered; /* with an error, too: git got an answer, though one without the base */
 };
 typedef void (*repository_look_callback)(void *data, const struct repository_refs *refs,
@@ -70,9 +71,9 @@ struct repository_file {
 };
 
 struct repository_change {
-    char commit[FORGE_HASH_SIZE];   /* the composed commit; its parent is the base */
-    char measured[FORGE_HASH_SIZE]; /* full hash of the measured commit; "" for a patch or diff */
-    bool tree_is_measured; /* the composed tree is the measured commit's tree, to the byte */
+    char commit[GIT_HASH_SIZE];   /* the composed commit; its parent is the base */
+    char measured[GIT_HASH_SIZE]; /* full hash of the measured commit; "" for a patch or diff */
+    bool tree_is_measured;        /* the composed tree is the measured commit's tree, to the byte */
     struct repository_file *files; /* by path */
     size_t file_count;
     char **

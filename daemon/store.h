@@ -19,6 +19,7 @@
 #include "config/config.h"
 #include "daemon/decision.h"
 #include "daemon/forge.h"
+#include "daemon/git/hash.h"
 #include "daemon/spool.h"
 
 #include <stdbool.h>
@@ -211,11 +212,11 @@ struct store_job {
     int64_t faulty_since_ms; /* since when transient faults hold this step; 0: none */
     int64_t tried_ms;        /* how long it was tried since, whatever the calendar says */
 
-    int64_t branch_posted_ms;        /* when the branch was asked for; 0: not yet */
-    char base_then[FORGE_HASH_SIZE]; /* where the base pointed just before */
-    char base[FORGE_HASH_SIZE];      /* the commit in the forge's answer; "": no branch yet */
-    char commit[FORGE_HASH_SIZE];    /* composed; "": not yet */
-    char measured[FORGE_HASH_SIZE];
+    int64_t branch_posted_ms;      /* when the branch was asked for; 0: not yet */
+    char base_then[GIT_HASH_SIZE]; /* where the base pointed just before */
+    char base[GIT_HASH_SIZE];      /* the commit in the forge's answer; "": no branch yet */
+    char commit[GIT_HASH_SIZE];    /* composed; "": not yet */
+    char measured[GIT_HASH_SIZE];
     bool push_sent;
     int64_t pull_posted_ms;
     int64_t pull;                 /* number; 0: none yet */

@@ -8,6 +8,7 @@
 #include "config/credential.h"
 #include "daemon/counters.h"
 #include "daemon/events.h"
+#include "daemon/forge/kinds.h"
 #include "daemon/health.h"
 #include "daemon/intake.h"
 #include "daemon/keep.h"

@@ -171,7 +171,7 @@ int patch_files_read(struct patch_files *files, const char *bytes, size_t length
 /* ---- a commit ------------------------------------------------------------------------------------ */
 
 /* The commit that git prints; "" if there is none. */
-static int ask_for_commit(char commit[static FORGE_HASH_SIZE], const char *git_dir,
+static int ask_for_commit(char commit[static GIT_HASH_SIZE], const char *git_dir,
                           const char *const *arguments, struct error *error)
 {
     CLEANUP(free_output) struct run run = {.error = error};
@@ -181,11 +181,11 @@ static int ask_for_commit(char commit[static FORGE_HASH_SIZE], const char *git_d
     if (run.status < 0 || run.status > 1)
         return -1;
     if (run.status == 0)
-        snprintf(commit, FORGE_HASH_SIZE, "%.*s", (int)strcspn(run.output, "\n"), run.output);
+        snprintf(commit, GIT_HASH_SIZE, "%.*s", (int)strcspn(run.output, "\n"), run.output);
     return 0;
 }
 
-int patch_files_find(char commit[static FORGE_HASH_SIZE], const char *git_dir, const char *name,
+int patch_files_find(char commit[static GIT_HASH_SIZE], const char *git_dir, const char *name,
                      struct error *error)
 {
     CLEANUP_FREE char *wanted = memory_format("%s^{commit}", name);
@@ -196,7 +196,7 @@ int patch_files_find(char commit[static FORGE_HASH_SIZE], const char *git_dir, c
 }
 
 /* Where the commit left the base: as it is at the origin, or here, unless the commit is on it. */
-static int find_start(char start[static FORGE_HASH_SIZE], enum patch_since *since,
+static int find_start(char start[static GIT_HASH_SIZE], enum patch_since *since,
                       const char *git_dir, const char *commit, const char *base,
                       struct error *error)
 {
@@ -231,7 +231,7 @@ int patch_files_of_commit(struct patch_files *files, bool *known, enum patch_sin
     CLEANUP(free_output) struct run run = {.error = error};
     CLEANUP_FREE char *inner = file_join(source, ".git");
     const char *git_dir = access(inner, F_OK) == 0 ? inner : source;
-    char commit[FORGE_HASH_SIZE], start[FORGE_HASH_SIZE];
+    char commit[GIT_HASH_SIZE], start[GIT_HASH_SIZE];
     const char *const arguments[] = {"git",           "diff-tree",     "-r", "--no-renames",
                                      "--no-ext-diff", "--no-textconv", "-z", "--numstat",
                                      start,           commit,          NULL};

@@ -6,7 +6,7 @@
  */
 
 #include "common/error.h"
-#include "daemon/forge.h"
+#include "daemon/git/hash.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -41,7 +41,7 @@ int patch_files_of_commit(struct patch_files *files, bool *known, enum patch_sin
                           struct error *error);
 
 /* The commit that a name stands for in the repository at `git_dir`; "" if there is none. */
-int patch_files_find(char commit[static FORGE_HASH_SIZE], const char *git_dir, const char *name,
+int patch_files_find(char commit[static GIT_HASH_SIZE], const char *git_dir, const char *name,
                      struct error *error);
 
 void patch_files_free(struct patch_files *files);

@@ -52,7 +52,7 @@ enum trial_end trial_run(const struct config *config, const struct result *resul
     CLEANUP_FREE char *directory = file_join(config->state, "repository.git");
     CLEANUP_FREE char *objects = file_join(directory, "objects");
     CLEANUP_FREE char *state = file_join(place ? place : "/tmp", "winnowd-check.XXXXXX");
-    char base[FORGE_HASH_SIZE];
+    char base[GIT_HASH_SIZE];
     struct trial trial = {.end = TRIAL_UNKNOWN, .why = why};
     struct config aside = *config;
     struct forge forge = {.git_url = directory};

@@ -4,6 +4,7 @@
 #include "common/memory.h"
 #include "common/secret.h"
 #include "common/text.h"
+#include "daemon/git/hash.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -246,7 +247,7 @@ const char *gitea_body_commit(struct json_object *branch)
 {
     const char *hash = gitea_body_string(member(branch, "commit"), "id");
 
-    return forge_hash_valid(hash) ? hash : NULL;
+    return git_hash_valid(hash) ? hash : NULL;
 }
 
 int64_t gitea_body_time_ms(struct json_object *object, const char *key)
@@ -281,7 +282,7 @@ int gitea_body_pull(struct forge_pull *pull, struct json_object *json)
     const char *body = gitea_body_string(json, "body");
     struct forge_pull made = {
         .number = gitea_body_integer(json, "number"),
-        .sha = forge_hash_valid(sha) ? sha : "",
+        .sha = git_hash_valid(sha) ? sha : "",
         .head = gitea_body_string(head, "ref"),
         .label = gitea_body_string(head, "label"),
         .base = gitea_body_string(base, "ref"),

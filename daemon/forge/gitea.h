@@ -11,6 +11,7 @@
 
 #include "common/http.h"
 #include "common/operation.h"
+#include "config/config.h"
 #include "daemon/forge.h"
 #include "daemon/forge/gitea-body.h"
 
@@ -127,6 +128,10 @@ void gitea_malformed(struct gitea_call *call, const struct gitea_reply *reply, c
  * the repository is there, the thing is gone: then it fails with `gone`, or succeeds if that is
  * NULL. */
 void gitea_diagnose_404(struct gitea_call *call, const struct error *gone);
+
+/* As forge_new(), for Gitea and Forgejo. */
+int forge_gitea_new(struct forge **forge, uv_loop_t *loop, const struct config *config,
+                    struct http *http, const char *token, struct error *error);
 
 /* The operations, by file: -check, -pulls, -labels; branches are in gitea.c. */
 struct operation *gitea_check(struct forge *forge, forge_callback callback, void *data);

@@ -4,6 +4,7 @@
 #include "common/memory.h"
 #include "common/process.h"
 #include "common/text.h"
+#include "daemon/git/hash.h"
 #include "daemon/git/lock.h"
 
 #include <stdlib.h>
@@ -141,7 +142,7 @@ static void on_base_of_branch(void *data, const struct process_result *result)
         local_fail(call, false, &error);
         return;
     }
-    if (!exited(result, 0) || !forge_hash_valid(hash)) {
+    if (!exited(result, 0) || !git_hash_valid(hash)) {
         set_git_error(&error, ERROR_TRANSIENT, "cannot look at the base", result);
         local_fail(call, false, &error);
         return;

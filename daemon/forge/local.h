@@ -8,6 +8,7 @@
  * does it from the loop and not while it is being started.
  */
 
+#include "config/config.h"
 #include "daemon/forge.h"
 
 #include <json-c/json.h>
@@ -62,6 +63,10 @@ struct local_call *local_call_new(struct forge *forge, forge_callback callback, 
 /* These end the call: `call` is gone when they return. `sha` may be NULL. */
 void local_succeed(struct local_call *call, const char *sha);
 void local_fail(struct local_call *call, bool conflict, const struct error *error);
+
+/* As forge_new(), for a bare repository. */
+int forge_local_new(struct forge **forge, uv_loop_t *loop, const struct config *config,
+                    struct error *error);
 
 /* The operations that need git. */
 struct operation *local_create_branch(struct forge *forge, const char *branch,

@@ -5,7 +5,7 @@
  */
 
 #include "common/text.h"
-#include "daemon/forge.h"
+#include "daemon/git/hash.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,7 +21,7 @@ struct cat_file {
 struct cat_file_object {
     const char *asked;
     bool found; /* it is a blob, and the only one of that name */
-    char hash[FORGE_HASH_SIZE];
+    char hash[GIT_HASH_SIZE];
     const char *bytes; /* of its content; NULL for --batch-check */
     size_t length;
 };

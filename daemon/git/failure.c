@@ -210,10 +210,3 @@ bool git_found_damage(const struct process_result *result)
 {
     return result->end == PROCESS_EXITED && says(result->errors, damages);
 }
-
-bool git_is_hash(const char *string)
-{
-    size_t length = strspn(string, "0123456789abcdef");
-
-    return string[length] == '\0' && (length == 40 || length == 64);
-}

@@ -196,20 +196,20 @@ static void add_setting(struct git *git, unsigned number, const char *url, const
     git_credentials_add(git, memory_format("GIT_CONFIG_VALUE_%u=%s", number, value));
 }
 
-static void make_credentials(struct git *git, const struct forge *forge)
+static void make_credentials(struct git *git, const char *url, const char *token)
 {
     static const char *const proxies[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
                                           "ALL_PROXY",  "no_proxy",    "NO_PROXY",    NULL};
     unsigned count = 0;
 
-    if (strncmp(forge->git_url, "http://", 7) != 0 && strncmp(forge->git_url, "https://", 8) != 0)
+    if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
         return;
-    if (forge->token) {
-        char *pair = memory_format(USER ":%s", forge->token);
+    if (token) {
+        char *pair = memory_format(USER ":%s", token);
         char *encoded = encode_base64(pair);
         char *header = memory_format("Authorization: Basic %s", encoded);
 
-        add_setting(git, count++, forge->git_url, "extraHeader", header);
+        add_setting(git, count++, url, "extraHeader", header);
         secret_wipe(pair, strlen(pair));
         secret_wipe(encoded, strlen(encoded));
         secret_wipe(header, strlen(header));
@@ -218,9 +218,9 @@ static void make_credentials(struct git *git, const struct forge *forge)
         free(header);
     }
     if (git->config->forge.ca_file)
-        add_setting(git, count++, forge->git_url, "sslCAInfo", git->config->forge.ca_file);
+        add_setting(git, count++, url, "sslCAInfo", git->config->forge.ca_file);
     git_credentials_add(git, memory_format("GIT_CONFIG_COUNT=%u", count));
-    if (!http_proxy_passed_by(forge->git_url, forge->token != NULL))
+    if (!http_proxy_passed_by(url, token != NULL))
         pass(git_credentials_add, git, proxies);
 }
 
@@ -234,15 +234,15 @@ static void find_limiter(struct git *git)
         program_find(&git->limiter, "prlimit", (const char *const *)environ, NULL, &error);
 }
 
-int git_new(struct git **git, uv_loop_t *loop, const struct config *config,
-            const struct forge *forge, struct error *error)
+int git_new(struct git **git, uv_loop_t *loop, const struct config *config, const char *url,
+            const char *token, struct error *error)
 {
     CLEANUP(git_freep) struct git *new = memory_new(sizeof(*new));
 
     new->loop = loop;
     new->config = config;
     make_environment(new, config->state);
-    make_credentials(new, forge);
+    make_credentials(new, url, token);
     find_limiter(new);
     if (write_configuration(config, error) < 0)
         return error_wrap(error, "preparing git's configuration");

@@ -13,7 +13,6 @@
 #include "common/operation.h"
 #include "common/process.h"
 #include "config/config.h"
-#include "daemon/forge.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -50,9 +49,10 @@ struct git_command {
 /* NAME=VALUE, which every git of ours has in its environment and nothing else; caller frees. */
 char *git_marker(const struct config *config);
 
-/* Writes <state>/gitconfig. `config` and `forge` must outlive it. On 0 `*git` is the caller's. */
-int git_new(struct git **git, uv_loop_t *loop, const struct config *config,
-            const struct forge *forge, struct error *error);
+/* Writes <state>/gitconfig. `url` is the forge's repository, without credentials; `token` is for git over
+ * HTTP, NULL if none is needed; both are copied. `config` must outlive it. On 0 `*git` is the caller's. */
+int git_new(struct git **git, uv_loop_t *loop, const struct config *config, const char *url,
+            const char *token, struct error *error);
 void git_free(struct git *git); /* NULL-safe */
 void git_freep(struct git **git);
 
@@ -82,6 +82,3 @@ int git_failure_said(struct error *error, const struct process_result *result, e
 /* Whether a failed git of GIT_LOCAL complains about the repository itself, not about what it was
  * asked: a half-made one, a damaged object. Not to be asked of a git that reads foreign text. */
 bool git_found_damage(const struct process_result *result);
-
-/* Whether a string is a full object name, in lower-case hex digits. */
-bool git_is_hash(const char *string);

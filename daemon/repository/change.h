@@ -9,7 +9,7 @@
 
 #include "common/error.h"
 #include "common/text.h"
-#include "daemon/forge.h"
+#include "daemon/git/hash.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,8 +20,8 @@ struct change_entry {
     char *path;
     unsigned old_mode;
     unsigned new_mode;
-    char old_hash[FORGE_HASH_SIZE];
-    char new_hash[FORGE_HASH_SIZE];
+    char old_hash[GIT_HASH_SIZE];
+    char new_hash[GIT_HASH_SIZE];
     int64_t added; /* lines; both -1 for a binary file */
     int64_t removed;
 };

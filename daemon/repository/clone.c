@@ -63,7 +63,7 @@ static int check_commit(const struct clone *clone, struct error *error)
     CLEANUP_FREE char *bytes = NULL;
     size_t length;
 
-    if (file_read(&bytes, &length, AT_FDCWD, path, FORGE_HASH_SIZE + 1, error) < 0)
+    if (file_read(&bytes, &length, AT_FDCWD, path, GIT_HASH_SIZE + 1, error) < 0)
         return error_wrap(error, "looking at the checkout");
     bytes[strcspn(bytes, "\n")] = '\0';
     if (strcmp(bytes, clone->commit) != 0)

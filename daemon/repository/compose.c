@@ -100,11 +100,11 @@ static void composing_fail(struct composing *composing, const struct process_res
 /* "<commit>\n040000 tree <tree>\t\n" */
 static bool read_import(struct composing *composing, const char *output)
 {
-    char tree[FORGE_HASH_SIZE];
+    char tree[GIT_HASH_SIZE];
 
     if (sscanf(output, "%64[0-9a-f] 040000 tree %64[0-9a-f]", composing->change.commit, tree) !=
             2 ||
-        !git_is_hash(composing->change.commit))
+        !git_hash_valid(composing->change.commit))
         return false;
     composing->change.tree_is_measured = strcmp(tree, composing->measured.own_tree) == 0;
     return true;
@@ -473,7 +473,7 @@ static void composing_begin(void *data)
     struct error error;
 
     composing->sequence.step = NULL;
-    if (composing->kind == RESULT_CHANGE_NONE || !git_is_hash(composing->base)) {
+    if (composing->kind == RESULT_CHANGE_NONE || !git_hash_valid(composing->base)) {
         error_set(&error, ERROR_BUG, "there is nothing to compose");
         composing_end(composing, &error);
         return;

@@ -41,7 +41,7 @@ static struct operation *start_look(struct repository *repository, const char *b
 }
 
 /* Finds "<hash>\trefs/heads/<branch>\n"; names that only end alike are listed, too. */
-static void find_branch(const char *output, const char *branch, char hash[FORGE_HASH_SIZE])
+static void find_branch(const char *output, const char *branch, char hash[GIT_HASH_SIZE])
 {
     CLEANUP_FREE char *tail = memory_format("\trefs/heads/%s\n", branch);
     size_t tail_length = strlen(tail);
@@ -50,7 +50,7 @@ static void find_branch(const char *output, const char *branch, char hash[FORGE_
     for (const char *line = output; *line; line += strcspn(line, "\n"), line += *line == '\n') {
         size_t length = strcspn(line, "\t\n");
 
-        if (strncmp(line + length, tail, tail_length) == 0 && length < FORGE_HASH_SIZE) {
+        if (strncmp(line + length, tail, tail_length) == 0 && length < GIT_HASH_SIZE) {
             memcpy(hash, line, length);
             hash[length] = '\0';
             return;
@@ -124,7 +124,7 @@ struct held {
     struct git_sequence sequence;
     char *sha;
     char *since;
-    char tip[FORGE_HASH_SIZE];
+    char tip[GIT_HASH_SIZE];
     repository_held_callback callback;
     void *data;
 };
@@ -434,7 +434,7 @@ struct delete
     struct git_sequence sequence;
     char *branch;
     char *expected[2];
-    char points_at[FORGE_HASH_SIZE];
+    char points_at[GIT_HASH_SIZE];
     struct error refusal; /* of the last try */
     bool refused;
     repository_delete_callback callback;
@@ -457,7 +457,7 @@ static void delete_end(struct delete *delete, enum repository_deleted deleted,
 {
     repository_delete_callback callback = delete->callback;
     void *data = delete->data;
-    char points_at[FORGE_HASH_SIZE];
+    char points_at[GIT_HASH_SIZE];
 
     memcpy(points_at, delete->points_at, sizeof(points_at));
     delete_discard(&delete->sequence.operation);

@@ -19,8 +19,8 @@ struct repository {
     char *scratch;   /* <state>/scratch: index files; emptied at every start */
     char *git_dir;   /* "--git-dir=<directory>" */
     uint64_t next_name;
-    uint64_t generation; /* counts how often the repository was made anew */
-    char bases[REPOSITORY_BASES][FORGE_HASH_SIZE]; /* commits that were fetched from the forge */
+    uint64_t generation;                         /* counts how often the repository was made anew */
+    char bases[REPOSITORY_BASES][GIT_HASH_SIZE]; /* commits that were fetched from the forge */
     unsigned next_base;
     unsigned forgotten; /* commits, since the last maintenance */
     struct operation *maintenance;
@@ -61,7 +61,7 @@ int repository_fetched(struct repository *repository, const char *hash,
 /* Fetches objects by their full names from the source of that number. A blob can be asked for by its name
  * in git's protocol 2 alone. */
 struct operation *repository_fetch_source(struct repository *repository, size_t source,
-                                          char (*hashes)[FORGE_HASH_SIZE], size_t count,
+                                          char (*hashes)[GIT_HASH_SIZE], size_t count,
                                           process_callback callback, void *data);
 
 /* Whether a commit of the base is here already. */

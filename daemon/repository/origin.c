@@ -51,13 +51,13 @@ static void answered(void *data, const struct process_result *result)
     struct fetching *fetching = data;
     struct cat_file objects = cat_file_of(&fetching->wanted, result->output, result->output_length,
                                           false);
-    CLEANUP_FREE char(*hashes)[FORGE_HASH_SIZE] = memory_new_array(FETCH_LIMIT, sizeof(*hashes));
+    CLEANUP_FREE char(*hashes)[GIT_HASH_SIZE] = memory_new_array(FETCH_LIMIT, sizeof(*hashes));
     struct cat_file_object object;
     size_t count = 0;
 
     fetching->sequence.step = NULL;
     while (git_succeeded(result) && count < FETCH_LIMIT && cat_file_next(&objects, &object)) {
-        if (object.found && git_is_hash(object.hash))
+        if (object.found && git_hash_valid(object.hash))
             memcpy(hashes[count++], object.hash, sizeof(object.hash));
     }
     if (count > 0) {

@@ -91,7 +91,7 @@ static bool read_index(struct patch_file *file, const struct line *line)
     for (int i = 0; i < 2; i++) {
         size_t digits = strspn(at, "0123456789abcdef");
 
-        if (digits == 0 || digits >= FORGE_HASH_SIZE ||
+        if (digits == 0 || digits >= GIT_HASH_SIZE ||
             (i == 0 && strncmp(at + digits, "..", 2) != 0))
             return false;
         memcpy(blobs[i], at, digits);

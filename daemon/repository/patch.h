@@ -13,7 +13,7 @@
 
 #include "common/error.h"
 #include "common/text.h"
-#include "daemon/forge.h"
+#include "daemon/git/hash.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -47,8 +47,8 @@ struct patch_file {
     enum patch_kind kind;
     unsigned old_mode; /* 0: not told */
     unsigned new_mode;
-    char old_blob[FORGE_HASH_SIZE]; /* of the index line, often abbreviated; "" without one */
-    char new_blob[FORGE_HASH_SIZE];
+    char old_blob[GIT_HASH_SIZE]; /* of the index line, often abbreviated; "" without one */
+    char new_blob[GIT_HASH_SIZE];
     bool remark;      /* a name holds blanks and has no tab behind it: it may end in a remark */
     bool carriage;    /* its headers end with CRLF, so that its lines were read without the CR */
     bool contentless; /* "Binary files … differ": there is a change, but it is not in the patch */

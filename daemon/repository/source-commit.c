@@ -90,12 +90,12 @@ static void measuring_fail(struct measuring *measuring, const struct process_res
 }
 
 /* Takes a word of a line; words end in a blank, the line's end, or the end of all. */
-static const char *take_hash(const char *at, char hash[FORGE_HASH_SIZE])
+static const char *take_hash(const char *at, char hash[GIT_HASH_SIZE])
 {
     size_t length = strcspn(at, " \n");
 
-    if (length >= FORGE_HASH_SIZE)
-        length = FORGE_HASH_SIZE - 1;
+    if (length >= GIT_HASH_SIZE)
+        length = GIT_HASH_SIZE - 1;
     memcpy(hash, at, length);
     hash[length] = '\0';
     return at + length + (at[length] == ' ');
@@ -137,7 +137,7 @@ static void merged(void *data, const struct process_result *result)
         measuring_fail(measuring, result, "merging the measured commit with the base");
         return;
     }
-    if (!git_is_hash(result->output)) {
+    if (!git_hash_valid(result->output)) {
         error_set(&error, ERROR_PERMANENT, "git's merge cannot be read");
         measuring_end(measuring, &error);
         return;
@@ -178,10 +178,10 @@ static void merge(struct measuring *measuring)
 }
 
 /* One line "<commit> <tree> <parent>…". Whether one of the parents is the base. */
-static bool read_commit(const char *line, const char *base, char commit[FORGE_HASH_SIZE],
-                        char tree[FORGE_HASH_SIZE])
+static bool read_commit(const char *line, const char *base, char commit[GIT_HASH_SIZE],
+                        char tree[GIT_HASH_SIZE])
 {
-    char parent[FORGE_HASH_SIZE];
+    char parent[GIT_HASH_SIZE];
 
     line = take_hash(line, commit);
     line = take_hash(line, tree);
@@ -201,8 +201,8 @@ static bool read_commit(const char *line, const char *base, char commit[FORGE_HA
 static int read_history(struct measuring *measuring, const char *output, struct error *error)
 {
     struct source_commit *measured = &measuring->measured;
-    char commit[FORGE_HASH_SIZE];
-    char tree[FORGE_HASH_SIZE];
+    char commit[GIT_HASH_SIZE];
+    char tree[GIT_HASH_SIZE];
 
     if (!*output)
         return error_set(error, ERROR_PERMANENT,
@@ -234,7 +234,7 @@ static void history_listed(void *data, const struct process_result *result)
     } else if (read_history(measuring, result->output, &error) < 0) {
         measuring_end(measuring, &error);
     } else if (measuring->on_base) {
-        memcpy(measuring->measured.tree, measuring->measured.own_tree, FORGE_HASH_SIZE);
+        memcpy(measuring->measured.tree, measuring->measured.own_tree, GIT_HASH_SIZE);
         measuring_end(measuring, NULL);
     } else {
         merge(measuring);
@@ -356,7 +356,7 @@ static void found(struct measuring *measuring, const char *hash)
 static void typed(void *data, const struct process_result *result)
 {
     struct measuring *measuring = data;
-    char hash[FORGE_HASH_SIZE] = "";
+    char hash[GIT_HASH_SIZE] = "";
     size_t commits = 0;
     struct error error;
 
@@ -373,7 +373,7 @@ static void typed(void *data, const struct process_result *result)
             take_hash(line, hash);
         }
     }
-    if (commits == 1 && git_is_hash(hash)) {
+    if (commits == 1 && git_hash_valid(hash)) {
         found(measuring, hash);
     } else if (commits == 0) {
         measuring->source++;
@@ -391,7 +391,7 @@ static void resolved(void *data, const struct process_result *result)
     static const char *const words[] = {"cat-file", "--batch-check"};
     struct measuring *measuring = data;
     const char *source = measuring->sequence.repository->config->sources.items[measuring->source];
-    char hash[FORGE_HASH_SIZE];
+    char hash[GIT_HASH_SIZE];
 
     measuring->sequence.step = NULL;
     if (!git_succeeded(result)) {

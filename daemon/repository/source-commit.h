@@ -11,11 +11,11 @@
 #include <stdbool.h>
 
 struct source_commit {
-    char commit[FORGE_HASH_SIZE];   /* in full */
-    char own_tree[FORGE_HASH_SIZE]; /* the tree that was measured */
-    char tree[FORGE_HASH_SIZE]; /* that tree on the base: merged, if the base has moved. Files that
+    char commit[GIT_HASH_SIZE];   /* in full */
+    char own_tree[GIT_HASH_SIZE]; /* the tree that was measured */
+    char tree[GIT_HASH_SIZE]; /* that tree on the base: merged, if the base has moved. Files that
                                        are excluded from changes may hold conflict marks */
-    char **contained;           /* as in struct repository_change; may be taken */
+    char **contained;         /* as in struct repository_change; may be taken */
     size_t contained_count;
 };
 

@@ -11,6 +11,7 @@
 #include "common/loop.h"
 #include "common/memory.h"
 #include "daemon/events.h"
+#include "daemon/git/hash.h"
 #include "daemon/job.h"
 #include "daemon/steps.h"
 
@@ -19,9 +20,9 @@
 
 #define LOOK_AGAIN_MS 500
 
-static void copy_hash(char to[static FORGE_HASH_SIZE], const char *from)
+static void copy_hash(char to[static GIT_HASH_SIZE], const char *from)
 {
-    snprintf(to, FORGE_HASH_SIZE, "%s", from);
+    snprintf(to, GIT_HASH_SIZE, "%s", from);
 }
 
 static void fail_not_ours(struct job *job)

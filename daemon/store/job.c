@@ -134,9 +134,9 @@ int store_end_job(struct store *store, const struct store_job *job,
     return store_commit(store, error);
 }
 
-static void copy_hash(char hash[static FORGE_HASH_SIZE], sqlite3_stmt *statement, int column)
+static void copy_hash(char hash[static GIT_HASH_SIZE], sqlite3_stmt *statement, int column)
 {
-    snprintf(hash, FORGE_HASH_SIZE, "%s", store_text(statement, column));
+    snprintf(hash, GIT_HASH_SIZE, "%s", store_text(statement, column));
 }
 
 static void read_job(sqlite3_stmt *statement, struct store_job *job)

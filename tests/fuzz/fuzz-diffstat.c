@@ -35,7 +35,7 @@ static void check_parsed(const struct change *change)
         require(*entry->path != '\0');
         require(i == 0 || strcmp(change->entries[i - 1].path, entry->path) <= 0);
         require(strlen(entry->old_hash) == strlen(entry->new_hash));
-        require(strlen(entry->new_hash) < FORGE_HASH_SIZE);
+        require(strlen(entry->new_hash) < GIT_HASH_SIZE);
     }
 }
 

@@ -7,6 +7,7 @@
 #include "common/memory.h"
 #include "common/text.h"
 #include "daemon/forge/gitea-body.h"
+#include "daemon/git/hash.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -28,7 +29,7 @@ static void make_out(struct json_object *json)
     if (count != json_object_array_length(kept))
         abort();
     json_object_put(kept);
-    if (gitea_body_commit(json) && !forge_hash_valid(gitea_body_commit(json)))
+    if (gitea_body_commit(json) && !git_hash_valid(gitea_body_commit(json)))
         abort();
     if (gitea_body_label(json, "experiment") == 0)
         abort();

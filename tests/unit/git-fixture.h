@@ -32,7 +32,7 @@ struct fixture {
     char *sources[3];
     char *protect[3];
     char *exclude[3];
-    char base[FORGE_HASH_SIZE];
+    char base[GIT_HASH_SIZE];
 };
 
 /* Runs a script in the fixture's directory; its output without the last line end; caller frees. */
@@ -178,7 +178,7 @@ struct outcome {
     struct repository_change change;
     struct repository_refs refs;
     enum repository_deleted deleted;
-    char points_at[FORGE_HASH_SIZE];
+    char points_at[GIT_HASH_SIZE];
     bool held;
 };
 

@@ -7,7 +7,8 @@
  * things up there, ask() looks. Each test begins one of its own with begin(), and TEST() ends it.
  */
 
-#include "daemon/forge.h"
+#include "daemon/forge/kinds.h"
+#include "daemon/git/hash.h"
 
 #include "common/http.h"
 #include "common/loop.h"
@@ -63,7 +64,7 @@ static struct {
     struct error error;
     struct forge_reply reply;
     struct forge_pull pulls[PULLS];
-    char sha[FORGE_HASH_SIZE];
+    char sha[GIT_HASH_SIZE];
 } outcome;
 
 static struct {

@@ -39,7 +39,7 @@ static void check_refused(struct fixture *fixture, const char *diff, const char 
 static void test_diff(void **state)
 {
     struct fixture *fixture = *state;
-    char first[FORGE_HASH_SIZE];
+    char first[GIT_HASH_SIZE];
     struct outcome outcome;
 
     compose_diff(fixture, TRAIN NEW("new.py", "100755", "x") DELETE("sub/util.py", "util"),

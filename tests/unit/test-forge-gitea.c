@@ -311,12 +311,12 @@ static void test_tokens_that_cannot_be(void **state)
     struct forge *forge;
 
     begin("");
-    assert_int_equal(
-        forge_gitea_new(&forge, &fixture.loop, &fixture.config, fixture.http, NULL, &error), -1);
-    assert_int_equal(error.kind, ERROR_PERMANENT);
-    assert_int_equal(forge_gitea_new(&forge, &fixture.loop, &fixture.config, fixture.http,
-                                     "two\r\nlines", &error),
+    assert_int_equal(forge_new(&forge, &fixture.loop, &fixture.config, fixture.http, NULL, &error),
                      -1);
+    assert_int_equal(error.kind, ERROR_PERMANENT);
+    assert_int_equal(
+        forge_new(&forge, &fixture.loop, &fixture.config, fixture.http, "two\r\nlines", &error),
+        -1);
     assert_null(strstr(error.message, "two"));
 }
 

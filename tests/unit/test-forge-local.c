@@ -4,7 +4,8 @@
  * The local forge: a real bare repository, an outbox that people and crashes have been at.
  */
 
-#include "daemon/forge.h"
+#include "daemon/forge/kinds.h"
+#include "daemon/git/hash.h"
 
 #include "common/file.h"
 #include "common/memory.h"
@@ -41,7 +42,7 @@ static struct {
     struct error error;
     struct forge_reply reply;
     struct forge_pull pulls[PULLS]; /* numbers and states; the strings are gone */
-    char sha[FORGE_HASH_SIZE];
+    char sha[GIT_HASH_SIZE];
     char body[64];
     char url[256];
 } outcome;

@@ -33,8 +33,8 @@ static struct store_job full_job(int64_t result)
         .pull_url = "http://forge.example/o/r/pulls/7",
     };
 
-    memset(job.base_then, 'a', FORGE_HASH_SIZE - 1);
-    memset(job.base, 'b', FORGE_HASH_SIZE - 1);
+    memset(job.base_then, 'a', GIT_HASH_SIZE - 1);
+    memset(job.base, 'b', GIT_HASH_SIZE - 1);
     memset(job.commit, 'c', 40);
     memset(job.measured, 'd', 7);
     return job;

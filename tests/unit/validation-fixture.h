@@ -27,8 +27,8 @@
 
 struct fixture {
     char *directory;
-    char base[FORGE_HASH_SIZE];
-    char commit[FORGE_HASH_SIZE]; /* an experiment's, on the base */
+    char base[GIT_HASH_SIZE];
+    char commit[GIT_HASH_SIZE]; /* an experiment's, on the base */
     uv_loop_t loop;
     struct config *config;
     struct forge forge;

@@ -1,0 +1,24 @@
+#include "daemon/forge/kinds.h"
+
+#include "daemon/forge/gitea.h"
+#include "daemon/forge/local.h"
+
+/* Gitea and Forgejo keep it in a column of that size; git below, in a file name, to which ".lock" is added. */
+size_t forge_branch_limit(enum forge_kind kind)
+{
+    static const size_t limits[] = {[FORGE_GITEA] = 100, [FORGE_LOCAL] = 200};
+
+    return limits[kind];
+}
+
+int forge_new(struct forge **forge, uv_loop_t *loop, const struct config *config, struct http *http,
+              const char *token, struct error *error)
+{
+    switch (config->forge.kind) {
+    case FORGE_GITEA:
+        return forge_gitea_new(forge, loop, config, http, token, error);
+    case FORGE_LOCAL:
+        return forge_local_new(forge, loop, config, error);
+    }
+    return error_set(error, ERROR_BUG, "forge.kind: unknown kind %d", (int)config->forge.kind);
+}
