@@ -169,6 +169,34 @@ static void give_up_round(struct pulls *pulls, const struct forge_reply *reply)
     end_round(pulls, false);
 }
 
+static void take_error(struct pulls *pulls, const struct store_pull *known,
+                       const struct forge_reply *reply, const struct error *error)
+{
+    if (known->state != PULL_OPEN)
+        return;
+    log_event(reply->gone ? &event_pull_gone : &event_pull_unknown,
+              LOG_TEXT("experiment", known->experiment_id), LOG_INTEGER("pull", known->number),
+              LOG_TEXT("reason", error->message));
+    if (reply->gone)
+        follow(pulls, known, PULL_CLOSED);
+}
+
+static void take_pull(struct pulls *pulls, const struct store_pull *known,
+                      const struct forge_pull *pull)
+{
+    CLEANUP_FREE char *other = NULL;
+
+    if (is_of(pulls, pull, known)) {
+        follow(pulls, known, pull->state);
+        note_mergeable(pulls, known, pull);
+    } else if (known->state == PULL_OPEN) {
+        other = memory_format("expected a pull request of ours, found one of the branch %s",
+                              pull->label ? pull->label : pull->head);
+        log_event(&event_pull_unknown, LOG_TEXT("experiment", known->experiment_id),
+                  LOG_INTEGER("pull", known->number), LOG_TEXT("reason", other));
+    }
+}
+
 static void on_looked(void *data, const struct forge_reply *reply, const struct error *error)
 {
     struct pulls *pulls = data;
@@ -182,17 +210,10 @@ static void on_looked(void *data, const struct forge_reply *reply, const struct 
         give_up_round(pulls, reply);
         return;
     }
-    if (error && reply->gone && known->state == PULL_OPEN) {
-        log_event(&event_pull_gone, LOG_TEXT("experiment", known->experiment_id),
-                  LOG_INTEGER("pull", known->number), LOG_TEXT("reason", error->message));
-        follow(pulls, known, PULL_CLOSED);
-    } else if (error && known->state == PULL_OPEN) {
-        log_event(&event_pull_unknown, LOG_TEXT("experiment", known->experiment_id),
-                  LOG_INTEGER("pull", known->number), LOG_TEXT("reason", error->message));
-    } else if (!error) {
-        follow(pulls, known, reply->pulls[0].state);
-        note_mergeable(pulls, known, &reply->pulls[0]);
-    }
+    if (error)
+        take_error(pulls, known, reply, error);
+    else
+        take_pull(pulls, known, &reply->pulls[0]);
     /* Where this cannot be written it is looked at once more. */
     (void)store_set_pull_looked(pulls->services->store, known->result, &ignored);
     pulls->at++;

@@ -285,7 +285,8 @@ def test_what_did_not_change_is_not_asked_for(winnowd, stand_in, gitea, project)
 
 
 def test_another_pull_request_of_that_number_says_nothing(winnowd, stand_in, gitea, project):
-    """The repository was made anew, with other pull requests in it."""
+    """The repository was made anew, with other pull requests in it: neither the list nor a look at that number is believed."""
+    clock = winnowd.clock.by_hand()
     winnowd.configure(forge={"poll": "200ms"})
     log = winnowd.start()
     winnowd.drop(improved(project))
@@ -295,6 +296,9 @@ def test_another_pull_request_of_that_number_says_nothing(winnowd, stand_in, git
     gitea.pulls[1] = dataclasses.replace(ours, head="somebody-elses", body="", state="closed", updated_at="2199-01-01T00:00:00Z")
     seen = len(gitea.records)
     eventually(lambda: len(gitea.records) > seen + 3)
+    clock.pass_by(86_401)
+    told = log.wait(experiment="exp-1", msg="pull request could not be looked at", level="warning")
+    assert told["pull"] == "1" and "somebody-elses" in told["reason"]
     gitea.pulls[1] = ours
     winnowd.drop(improved(project, "exp-2", 0.95))
     log.wait(experiment="exp-2", decision="discarded")
