@@ -3,6 +3,7 @@
 #include "common/memory.h"
 #include "common/text.h"
 #include "daemon/forge/kinds.h"
+#include "daemon/lane.h"
 #include "daemon/result/place.h"
 
 #include <math.h>
@@ -212,11 +213,8 @@ static bool compare_known(struct assessment *assessment, const struct store_resu
 
 /* Only what no outcome of earlier jobs can change is decided here; a frontier can only get better by
  * them. */
-static void judge(struct assessment *assessment)
+static void decide(struct assessment *assessment)
 {
-    struct gate_frontier frontier = {assessment->frontier.known, assessment->frontier.value};
-
-    assessment->verdict = gate_judge(assessment->metric, assessment->result, frontier);
     switch (assessment->verdict.outcome) {
     case GATE_IMPROVED:
     case GATE_BASELINE:
@@ -261,11 +259,10 @@ int assessment_make(struct assessment *assessment, const struct config *config, 
         return -1;
     if (known && !compare_known(assessment, known))
         return 0;
-    assessment->frontier.known = assessment->metric->has_baseline;
-    assessment->frontier.value = assessment->metric->baseline;
-    if (store && store_frontier(store, assessment->metric, "", &assessment->frontier, error) < 0)
+    if (lane_judge(store, assessment->metric, "", &assessment->result->claim, &assessment->frontier,
+                   &assessment->verdict, error) < 0)
         return -1;
-    judge(assessment);
+    decide(assessment);
     return 0;
 }
 
@@ -280,7 +277,6 @@ void assessment_clear(struct assessment *assessment)
 }
 
 static char no_scope[] = "";
-static char baseline[] = "baseline"; /* whatever else was written: it is looked for */
 
 struct store_result assessment_row(const struct assessment *assessment,
                                    const struct spool_file *file)
@@ -290,9 +286,7 @@ struct store_result assessment_row(const struct assessment *assessment,
         .experiment_id = assessment->experiment_id,
         .scope = no_scope,
         .metric = result->metric,
-        .status = result->status == RESULT_BASELINE ? baseline : result->status_word,
-        .after = result->after.count ? result->after.mean : NAN,
-        .before = result->before.count ? result->before.mean : NAN,
+        .claim = result->claim,
         .has_change = result->change != RESULT_CHANGE_NONE,
         .file_name = file->name,
         .modified_ns = file->modified_ns,

@@ -116,7 +116,7 @@ char *description_commit_message(const struct description *description)
     escape_append_plain(&metric, result->metric);
     text_append_format(&message, "\nExperiment-Id: %s\nMetric: %s ", result->experiment_id,
                        text_string(&metric));
-    text_append_number(&message, result->after.mean);
+    text_append_number(&message, result->claim.after.mean);
     if (description->measured && *description->measured)
         text_append_format(&message, "\nMeasured-On: %s", description->measured);
     text_append_format(&message, "\nResult-Sha256: %s\n", description->digest);
@@ -268,7 +268,7 @@ static void append_metric(struct text *text, const struct description *descripti
 {
     const struct result *result = description->result;
     const struct gate_verdict *verdict = &description->verdict;
-    double change = result->after.mean - verdict->reference;
+    double change = result->claim.after.mean - verdict->reference;
 
     text_append(text, "\n### Metric\n\n| Metric | ");
     escape_append_code(text, result->metric, CELL_LIMIT);
@@ -280,7 +280,7 @@ static void append_metric(struct text *text, const struct description *descripti
     append_number(text, verdict->reference);
     text_append(text, source_name(verdict->source));
     text_append(text, " |\n| After | ");
-    append_number(text, result->after.mean);
+    append_number(text, result->claim.after.mean);
     text_append(text, " |\n| Change | ");
     append_difference(text, change, 6, "");
     text_append(text, " |\n| Relative change | ");
@@ -288,8 +288,8 @@ static void append_metric(struct text *text, const struct description *descripti
     text_append(text, " |\n| Threshold | ");
     append_number(text, verdict->threshold);
     text_append(text, " had to be exceeded |\n");
-    append_runs(text, "after", &result->after);
-    append_runs(text, "before", &result->before);
+    append_runs(text, "after", &result->claim.after);
+    append_runs(text, "before", &result->claim.before);
 }
 
 /* ---- validation, files, details --------------------------------------------------------------- */

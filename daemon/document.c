@@ -39,17 +39,15 @@ static void scrub(struct result *result)
 
 int job_load_result(struct job *job, struct error *error)
 {
-    CLEANUP_FREE char *bytes = NULL;
-    CLEANUP_FREE char *experiment_id = NULL;
-    size_t length;
+    CLEANUP_FREE char *parsed = NULL;
 
     if (job->result)
         return 0;
     free(job->patch);
-    if (store_load_content(job->services->store, job->row->id, &bytes, &length, &job->patch,
-                           &job->patch_length, error) < 0)
+    if (store_load_parsed(job->services->store, job->row->id, &parsed, &job->patch,
+                          &job->patch_length, error) < 0)
         return -1;
-    if (result_parse(&job->result, &experiment_id, job->row->file_name, bytes, length, error) < 0)
+    if (result_parse_canonical(&job->result, parsed, error) < 0)
         return -1;
     scrub(job->result);
     return 0;

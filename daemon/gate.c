@@ -50,15 +50,15 @@ static struct gate_verdict make(enum gate_outcome outcome)
 
 /* Which value the result has to beat; GATE_SOURCE_NONE where there is none of the kind asked for. */
 static enum gate_source choose_reference(const struct config_metric *metric,
-                                         const struct result *result, struct gate_frontier frontier,
+                                         const struct claim *claim, struct gate_frontier frontier,
                                          double *reference)
 {
-    bool before = result->before.count > 0 && metric->reference != METRIC_REFERENCE_FRONTIER;
+    bool before = claim->before.count > 0 && metric->reference != METRIC_REFERENCE_FRONTIER;
     bool settled = frontier.known && metric->reference != METRIC_REFERENCE_BEFORE;
 
     if (before &&
-        (!settled || gate_better(metric->direction, result->before.mean, frontier.value))) {
-        *reference = result->before.mean;
+        (!settled || gate_better(metric->direction, claim->before.mean, frontier.value))) {
+        *reference = claim->before.mean;
         return GATE_SOURCE_BEFORE;
     }
     if (settled) {
@@ -116,14 +116,14 @@ static struct gate_verdict compare(const struct config_metric *metric, double af
     return verdict;
 }
 
-static struct gate_verdict by_status(enum gate_outcome outcome, const struct result *result)
+static struct gate_verdict by_status(enum gate_outcome outcome, const struct claim *claim)
 {
     struct gate_verdict by_word = make(outcome);
     CLEANUP_TEXT struct text word = {0};
 
-    text_append_line(&word, result->status_word, STATUS_QUOTED);
+    text_append_line(&word, claim->status_word, STATUS_QUOTED);
     snprintf(by_word.reason, sizeof(by_word.reason), "status is %s%s", text_string(&word),
-             result->status_known
+             claim->status_known
                  ? ""
                  : ", which is not known; ok, keep, improved, success, finished and "
                    "the like may be promoted");
@@ -132,41 +132,41 @@ static struct gate_verdict by_status(enum gate_outcome outcome, const struct res
 
 /* A baseline that is worse than the frontier would not be one. */
 static struct gate_verdict as_baseline(const struct config_metric *metric,
-                                       const struct result *result, struct gate_frontier frontier)
+                                       const struct claim *claim, struct gate_frontier frontier)
 {
     struct gate_verdict verdict;
     char value[32], reference[32];
 
-    if (!frontier.known || !gate_better(metric->direction, frontier.value, result->after.mean))
-        return by_status(GATE_BASELINE, result);
-    verdict = compare(metric, result->after.mean, GATE_SOURCE_FRONTIER, frontier.value);
-    number_format(value, sizeof(value), result->after.mean);
+    if (!frontier.known || !gate_better(metric->direction, frontier.value, claim->after.mean))
+        return by_status(GATE_BASELINE, claim);
+    verdict = compare(metric, claim->after.mean, GATE_SOURCE_FRONTIER, frontier.value);
+    number_format(value, sizeof(value), claim->after.mean);
     number_format(reference, sizeof(reference), frontier.value);
     snprintf(verdict.reason, sizeof(verdict.reason),
              "status is baseline, but %s is worse than %s (frontier)", value, reference);
     return verdict;
 }
 
-struct gate_verdict gate_judge(const struct config_metric *metric, const struct result *result,
+struct gate_verdict gate_judge(const struct config_metric *metric, const struct claim *claim,
                                struct gate_frontier frontier)
 {
     enum gate_source source;
     double reference;
 
-    switch (result->status) {
-    case RESULT_CRASHED:
-        return by_status(GATE_CRASHED, result);
-    case RESULT_DISCARDED:
-        return by_status(GATE_DISCARDED, result);
-    case RESULT_BASELINE:
-        return as_baseline(metric, result, frontier);
-    case RESULT_OK:
+    switch (claim->status) {
+    case CLAIM_CRASHED:
+        return by_status(GATE_CRASHED, claim);
+    case CLAIM_DISCARDED:
+        return by_status(GATE_DISCARDED, claim);
+    case CLAIM_BASELINE:
+        return as_baseline(metric, claim, frontier);
+    case CLAIM_OK:
         break;
     }
-    source = choose_reference(metric, result, frontier, &reference);
+    source = choose_reference(metric, claim, frontier, &reference);
     if (source == GATE_SOURCE_NONE)
         return without_reference(metric, frontier);
-    return compare(metric, result->after.mean, source, reference);
+    return compare(metric, claim->after.mean, source, reference);
 }
 
 bool gate_final(const struct config_metric *metric, const struct gate_verdict *verdict)

@@ -1,11 +1,11 @@
 #pragma once
 
 /*
- * A result and a frontier into a verdict: was it really better? Pure, and tested as a table.
+ * A claim and a frontier into a verdict: was it really better? Pure, and tested as a table.
  *
  * This is the one place that knows what "improved" means. It is asked twice about every possible
  * promotion: at intake, with the frontier as it is settled then, and again when the job's turn comes.
- * It never trusts the experimenter's word: `keep` is a claim, and a crash has no number.
+ * It never trusts the experimenter's word: `keep` is no verdict, and a crash has no number.
  *
  * The reference is the better of what the experimenter measured before and the frontier, unless the
  * metric is configured to look at one of them only. Improved is strictly better than the reference
@@ -15,7 +15,7 @@
  */
 
 #include "config/config.h"
-#include "daemon/result.h"
+#include "daemon/claim.h"
 
 #include <stdbool.h>
 
@@ -44,8 +44,8 @@ struct gate_verdict {
     char reason[384];   /* for the log: "0.981 is not below 0.979 (frontier) by more than 0.001" */
 };
 
-/* Judges a result. `frontier` is the best value among the baseline and what was promoted so far. */
-struct gate_verdict gate_judge(const struct config_metric *metric, const struct result *result,
+/* Judges a claim. `frontier` is the best value among the baseline and what was promoted so far. */
+struct gate_verdict gate_judge(const struct config_metric *metric, const struct claim *claim,
                                struct gate_frontier frontier);
 
 /* Whether an answer of GATE_NOT_IMPROVED stays one however much better the frontier becomes. Nearly

@@ -6,6 +6,7 @@
 #include "common/text.h"
 #include "daemon/assessment.h"
 #include "daemon/events.h"
+#include "daemon/lane.h"
 #include "daemon/spool.h"
 
 #include <math.h>
@@ -69,9 +70,7 @@ static int store_entry(struct intake *intake, struct entry *entry, struct error 
         .decision = assessment->decision,
         .reason = assessment->reason,
         .reference = assessment->verdict.reference,
-        .reference_result = assessment->verdict.source == GATE_SOURCE_FRONTIER
-                                ? assessment->frontier.result
-                                : 0,
+        .reference_result = lane_reference(&assessment->frontier, &assessment->verdict),
     };
     struct store_content content = {
         .bytes = entry->file->bytes,
@@ -80,6 +79,7 @@ static int store_entry(struct intake *intake, struct entry *entry, struct error 
         .patch_length = assessment->patch_length,
         .patch_name = assessment->patch_name,
     };
+    CLEANUP_FREE char *parsed = NULL;
     struct store_result row;
 
     if (assessment->decision == DECISION_REJECTED || assessment->decision == DECISION_DUPLICATE) {
@@ -91,6 +91,7 @@ static int store_entry(struct intake *intake, struct entry *entry, struct error 
                                  error);
     }
     row = assessment_row(assessment, entry->file);
+    content.parsed = parsed = result_canonical(assessment->result);
     entry->result = assessment->retried;
     if (assessment->retried ? store_retry(store, assessment->retried, &row, &content, error) < 0
                             : store_add(store, &row, &content, &entry->result, error) < 0)
@@ -210,9 +211,9 @@ static void tell_unknown_status(struct intake *intake, const struct entry *entry
     const struct result *result = entry->assessment.result;
     CLEANUP_TEXT struct text word = {0};
 
-    if (!result || result->status_known)
+    if (!result || result->claim.status_known)
         return;
-    text_append_line(&word, result->status_word, TOLD_SHOWN);
+    text_append_line(&word, result->claim.status_word, TOLD_SHOWN);
     if (tell_once(&intake->words, text_string(&word)))
         log_event(&event_unknown_status, LOG_TEXT("experiment", entry->assessment.experiment_id),
                   LOG_TEXT("file", entry->file->name), LOG_TEXT("status", text_string(&word)));
@@ -293,7 +294,7 @@ static void tell(struct intake *intake, const struct entry *entry)
               LOG_TEXT("experiment", assessment->experiment_id),
               LOG_TEXT("metric", result ? result->metric : NULL),
               LOG_NUMBER("before", assessment->verdict.reference),
-              LOG_NUMBER("after", result && result->after.count ? result->after.mean : NAN),
+              LOG_NUMBER("after", result ? result->claim.after.mean : NAN),
               LOG_TEXT("decision", decision_name(assessment->decision)),
               LOG_TEXT("reason", assessment->reason), LOG_TEXT("file", entry->file->name));
 }

@@ -457,7 +457,8 @@ static bool admit(struct job *job)
         return false;
     }
     if (services->may_settle(services->data, job, &may, &error) < 0 ||
-        store_frontier(services->store, metric, job->row->scope, &frontier, &error) < 0) {
+        lane_judge(services->store, metric, job->row->scope, &job->row->claim, &frontier, &verdict,
+                   &error) < 0) {
         job_later(job, &error, -1);
         return false;
     }
@@ -465,7 +466,6 @@ static bool admit(struct job *job)
         job->parked = job->waits_for_turn = true;
         return false;
     }
-    verdict = lane_judge(metric, job->row, (struct gate_frontier){frontier.known, frontier.value});
     if (verdict.outcome != GATE_IMPROVED) {
         turn_down(job, &verdict, &frontier);
         return false;
@@ -502,7 +502,8 @@ static void end(struct job *job, enum decision decision, const char *reason)
     counters_job(services->counters, decision, failed ? job->record.failed_step : NULL);
     log_event(&event_result_decided, LOG_TEXT("experiment", job->row->experiment_id),
               LOG_TEXT("metric", job->row->metric), LOG_NUMBER("before", job->record.reference),
-              LOG_NUMBER("after", job->row->after), LOG_TEXT("decision", decision_name(decision)),
+              LOG_NUMBER("after", job->row->claim.after.mean),
+              LOG_TEXT("decision", decision_name(decision)),
               LOG_TEXT("step", failed ? job->record.failed_step : NULL),
               LOG_NUMBER("pull", job->record.pull && decision == DECISION_PROMOTED
                                      ? (double)job->record.pull
@@ -613,11 +614,11 @@ static bool overtaken(struct job *job)
 
     if (!metric)
         return false;
-    if (store_frontier(services->store, metric, job->row->scope, &frontier, &error) < 0) {
+    if (lane_judge(services->store, metric, job->row->scope, &job->row->claim, &frontier, &verdict,
+                   &error) < 0) {
         job_later(job, &error, -1);
         return true;
     }
-    verdict = lane_judge(metric, job->row, (struct gate_frontier){frontier.known, frontier.value});
     job->stepped_aside = false;
     if (verdict.outcome == GATE_IMPROVED) {
         job->record.reference = verdict.reference;

@@ -1,19 +1,21 @@
 #include "daemon/lane.h"
 
-#include <math.h>
 #include <string.h>
 
-struct gate_verdict lane_judge(const struct config_metric *metric, const struct store_result *row,
-                               struct gate_frontier frontier)
+int lane_judge(struct store *store, const struct config_metric *metric, const char *scope,
+               const struct claim *claim, struct store_frontier *frontier,
+               struct gate_verdict *verdict, struct error *error)
 {
-    struct result result = {
-        .after = {.count = !isnan(row->after), .mean = row->after},
-        .before = {.count = !isnan(row->before), .mean = row->before},
-        .status_word = row->status,
-    };
+    *frontier = (struct store_frontier){.known = metric->has_baseline, .value = metric->baseline};
+    if (store && store_frontier(store, metric, scope, frontier, error) < 0)
+        return -1;
+    *verdict = gate_judge(metric, claim, (struct gate_frontier){frontier->known, frontier->value});
+    return 0;
+}
 
-    result.status = result_status_parse(row->status, &result.status_known);
-    return gate_judge(metric, &result, frontier);
+int64_t lane_reference(const struct store_frontier *frontier, const struct gate_verdict *verdict)
+{
+    return verdict->source == GATE_SOURCE_FRONTIER ? frontier->result : 0;
 }
 
 static bool arrived_before(int64_t a_ns, const char *a_name, int64_t a_id, int64_t b_ns,
@@ -36,7 +38,7 @@ static enum decision turned_down(const struct store_result *row,
                                  const struct store_frontier *frontier,
                                  const struct gate_verdict *verdict, enum queue_order order)
 {
-    bool overtaken = verdict->source == GATE_SOURCE_FRONTIER && frontier->result != 0 &&
+    bool overtaken = lane_reference(frontier, verdict) != 0 &&
                      (order == QUEUE_ORDER_BEST ||
                       arrived_before(row->modified_ns, row->file_name, row->id,
                                      frontier->modified_ns, frontier->file_name, frontier->result));

@@ -94,8 +94,9 @@ static struct gate_frontier frontier_with_under_way(const struct queue *queue,
             !settles_before(queue, job, row))
             continue;
         *under_way = true;
-        if (!frontier.known || gate_better(metric->direction, job->row->after, frontier.value))
-            frontier = (struct gate_frontier){true, job->row->after};
+        if (!frontier.known ||
+            gate_better(metric->direction, job->row->claim.after.mean, frontier.value))
+            frontier = (struct gate_frontier){true, job->row->claim.after.mean};
     }
     return frontier;
 }
@@ -120,16 +121,15 @@ static bool undecided(const struct config_metric *metric, const struct gate_verd
            (verdict->outcome == GATE_NOT_IMPROVED && !gate_final(metric, verdict));
 }
 
-/* What becomes of the next result of a lane. */
-static enum turn judge(const struct queue *queue, const struct config_metric *metric,
-                       const struct store_frontier *settled, const struct store_result *row,
-                       struct gate_verdict *verdict, struct decided *decided)
+/* What becomes of the next result of a lane, as it was judged by the settled frontier. */
+static enum turn take_turn(const struct queue *queue, const struct config_metric *metric,
+                           const struct store_frontier *settled, const struct store_result *row,
+                           const struct gate_verdict *verdict, struct decided *decided)
 {
     struct gate_frontier hoped;
     bool under_way;
 
     hoped = frontier_with_under_way(queue, row, metric, settled, &under_way);
-    *verdict = lane_judge(metric, row, (struct gate_frontier){settled->known, settled->value});
     decided->reference = verdict->reference;
     if (verdict->outcome != GATE_IMPROVED) {
         if (under_way && undecided(metric, verdict))
@@ -143,7 +143,7 @@ static enum turn judge(const struct queue *queue, const struct config_metric *me
                          : decide(decided, DECISION_REJECTED,
                                   "it would be promoted, but has no change: commit, patch or diff "
                                   "is missing");
-    if (under_way && lane_judge(metric, row, hoped).outcome != GATE_IMPROVED)
+    if (under_way && gate_judge(metric, &row->claim, hoped).outcome != GATE_IMPROVED)
         return TURN_WAIT;
     return TURN_START;
 }
@@ -245,7 +245,7 @@ static int store_decided(struct queue *queue, const struct decided *decided,
         .decision = decided->decision,
         .reason = decided->reason,
         .reference = decided->reference,
-        .reference_result = verdict->source == GATE_SOURCE_FRONTIER ? frontier->result : 0,
+        .reference_result = lane_reference(frontier, verdict),
     };
 
     return store_decide(queue->services->store, decided->row->id, &decision, error);
@@ -254,11 +254,13 @@ static int store_decided(struct queue *queue, const struct decided *decided,
 /* The best first, but what others are measured against goes before them: a result that says it is the
  * baseline, and where there is no reference yet the first to arrive. */
 static int find_best(const struct queue *queue, const struct store_lane *lane,
-                     const struct config_metric *metric, const struct store_frontier *frontier,
-                     struct store_result **row, struct error *error)
+                     const struct config_metric *metric, struct store_result **row,
+                     struct error *error)
 {
     struct store *store = queue->services->store;
     CLEANUP(store_result_freep) struct store_result *first = NULL;
+    struct store_frontier frontier;
+    struct gate_verdict verdict;
     enum store_next best = metric->direction == METRIC_MINIMIZE ? STORE_NEXT_LOWEST
                                                                 : STORE_NEXT_HIGHEST;
 
@@ -266,30 +268,26 @@ static int find_best(const struct queue *queue, const struct store_lane *lane,
         return -1;
     if (*row)
         return 0;
-    if (!frontier->known) {
-        if (store_next_queued(store, lane->metric, lane->scope, STORE_NEXT_ARRIVED, &first, error) <
-            0)
-            return -1;
-        if (first &&
-            lane_judge(metric, first, (struct gate_frontier){0}).outcome == GATE_BASELINE) {
-            *row = TAKE(first);
-            return 0;
-        }
+    if (store_next_queued(store, lane->metric, lane->scope, STORE_NEXT_ARRIVED, &first, error) < 0)
+        return -1;
+    if (first &&
+        lane_judge(store, metric, lane->scope, &first->claim, &frontier, &verdict, error) < 0)
+        return -1;
+    if (first && !frontier.known && verdict.outcome == GATE_BASELINE) {
+        *row = TAKE(first);
+        return 0;
     }
     return store_next_queued(store, lane->metric, lane->scope, best, row, error);
 }
 
 static int find_next(const struct queue *queue, const struct store_lane *lane,
-                     const struct config_metric *metric, struct store_frontier *frontier,
-                     struct store_result **row, struct error *error)
+                     const struct config_metric *metric, struct store_result **row,
+                     struct error *error)
 {
-    struct store *store = queue->services->store;
-
-    if (metric && store_frontier(store, metric, lane->scope, frontier, error) < 0)
-        return -1;
     if (metric && queue->services->config->queue.order == QUEUE_ORDER_BEST)
-        return find_best(queue, lane, metric, frontier, row, error);
-    return store_next_queued(store, lane->metric, lane->scope, STORE_NEXT_ARRIVED, row, error);
+        return find_best(queue, lane, metric, row, error);
+    return store_next_queued(queue->services->store, lane->metric, lane->scope, STORE_NEXT_ARRIVED,
+                             row, error);
 }
 
 enum lane_end { LANE_EMPTY, LANE_WAITS, LANE_HELD, LANE_STARTED, LANE_MORE, LANE_FAILED };
@@ -309,11 +307,14 @@ static enum lane_end take_next(struct queue *queue, const struct store_lane *lan
 
     *verdict = (struct gate_verdict){.source = GATE_SOURCE_NONE};
     *decided = (struct decided){.reference = NAN};
-    if (find_next(queue, lane, metric, &frontier, &row, error) < 0)
+    if (find_next(queue, lane, metric, &row, error) < 0)
         return LANE_FAILED;
     if (!row)
         return LANE_EMPTY;
-    turn = metric ? judge(queue, metric, &frontier, row, verdict, decided)
+    if (metric && lane_judge(queue->services->store, metric, lane->scope, &row->claim, &frontier,
+                             verdict, error) < 0)
+        return LANE_FAILED;
+    turn = metric ? take_turn(queue, metric, &frontier, row, verdict, decided)
                   : decide(decided, DECISION_REJECTED, "its metric is not configured any more");
     if (turn == TURN_WAIT)
         return LANE_WAITS;
@@ -342,7 +343,7 @@ static void tell(struct queue *queue, const struct slice *slice)
         log_event(&event_result_decided, LOG_TEXT("experiment", decided->row->experiment_id),
                   LOG_TEXT("metric", decided->row->metric),
                   LOG_NUMBER("before", decided->reference),
-                  LOG_NUMBER("after", decided->row->after),
+                  LOG_NUMBER("after", decided->row->claim.after.mean),
                   LOG_TEXT("decision", decision_name(decided->decision)),
                   LOG_TEXT("reason", decided->reason));
     }

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define DEPTH_LIMIT       32
 #define VALUES_LIMIT      10000
@@ -206,8 +205,7 @@ static int read_status(struct reading *reading, const struct key *key, struct js
 
     if (!string || is_blank(string))
         return refuse(reading, key, value);
-    reading->result->status = result_status_parse(string, &reading->result->status_known);
-    reading->result->status_word = memory_copy(string);
+    claim_set_status(&reading->result->claim, string);
     return 0;
 }
 
@@ -225,24 +223,6 @@ static int number_of(const struct reading *reading, struct json_object *value, d
     default:
         return -1;
     }
-}
-
-/* The sum of many runs near the end of the range is infinite where their mean is not. */
-static double mean_of(const double *runs, size_t count)
-{
-    const double scale = 0x1p-14; /* a power of two, and less than 1 / VALUES_LIMIT */
-    long double sum = 0;
-    double mean;
-
-    for (size_t i = 0; i < count; i++)
-        sum += runs[i];
-    mean = (double)(sum / count);
-    if (isfinite(mean))
-        return mean;
-    sum = 0;
-    for (size_t i = 0; i < count; i++)
-        sum += runs[i] * scale;
-    return (double)(sum / count) / scale;
 }
 
 /* NaN or an infinity somewhere in a value, NULL if there is none; `*name` is its key inside the value,
@@ -300,29 +280,22 @@ static int read_measurement(struct reading *reading, const struct key *key,
         if (number_of(reading, run, &runs[i]) < 0)
             return refuse(reading, key, run);
     }
-    measurement->mean = mean_of(runs, count);
-    measurement->count = count;
-    measurement->runs = TAKE(runs);
+    *measurement = measurement_of(runs, count);
     return 0;
 }
 
-/* What did not end well needs no number, and may have an odd one: it is as if it was not given. */
-static bool metric_counts(const struct result *result)
-{
-    return result->status == RESULT_OK || result->status == RESULT_BASELINE;
-}
-
+/* Where the number does not count, an odd one is as if it was not given. */
 static int read_numbers(struct reading *reading, const struct key *key, struct json_object *value,
                         struct measurement *measurement)
 {
     struct error odd;
     struct reading lenient = *reading;
-    bool odd_is_none = reading->result->status == RESULT_CRASHED &&
-                       measurement == &reading->result->after;
+    const struct claim *claim = &reading->result->claim;
+    bool odd_is_none = claim->status == CLAIM_CRASHED && measurement == &claim->after;
 
     if (!odd_is_none && refuse_non_finite(reading, key->name, value) < 0)
         return -1;
-    if (metric_counts(reading->result))
+    if (claim_counts(claim))
         return read_measurement(reading, key, value, measurement);
     lenient.error = &odd;
     read_measurement(&lenient, key, value, measurement);
@@ -332,13 +305,13 @@ static int read_numbers(struct reading *reading, const struct key *key, struct j
 static int read_metric_after(struct reading *reading, const struct key *key,
                              struct json_object *value)
 {
-    return read_numbers(reading, key, value, &reading->result->after);
+    return read_numbers(reading, key, value, &reading->result->claim.after);
 }
 
 static int read_metric_before(struct reading *reading, const struct key *key,
                               struct json_object *value)
 {
-    return read_numbers(reading, key, value, &reading->result->before);
+    return read_numbers(reading, key, value, &reading->result->claim.before);
 }
 
 static int read_commit(struct reading *reading, const struct key *key, struct json_object *value)
@@ -506,11 +479,9 @@ static int read_rest(struct reading *reading)
 {
     struct result *result = reading->result;
 
-    if (!result->status_word) {
-        result->status_word = memory_copy("ok");
-        result->status_known = true;
-    }
-    if (metric_counts(result) && result->after.count == 0)
+    if (!result->claim.status_word)
+        claim_set_status(&result->claim, "ok");
+    if (claim_counts(&result->claim) && result->claim.after.count == 0)
         return complain(reading, "metric_after",
                         "found nothing, a number or a list of numbers would do (only a result that "
                         "crashed or is discarded needs none)");
@@ -567,13 +538,36 @@ char *result_patch_name(const char *file_name, const char *bytes, size_t length)
     return memory_copy(text_of(value));
 }
 
+static struct result *new_result(void)
+{
+    struct result *result = memory_new(sizeof(*result));
+
+    result->claim = claim_none();
+    return result;
+}
+
+static int read_root(struct reading *reading)
+{
+    CLEANUP_TEXT struct text found = {0};
+
+    if (json_object_is_type(reading->root, json_type_object))
+        return read_keys(reading) < 0 || read_rest(reading) < 0 || keep_unknown(reading) < 0 ? -1
+                                                                                             : 0;
+    append_found(&found, reading->root);
+    return error_set(reading->error, ERROR_PERMANENT,
+                     "the file: found %s, an object with experiment_id, hypothesis, metric and "
+                     "metric_after would do",
+                     text_string(&found));
+}
+
 int result_parse(struct result **result, char **experiment_id, const char *file_name,
                  const char *bytes, size_t length, struct error *error)
 {
-    CLEANUP(result_freep) struct result *local = memory_new(sizeof(*local));
+    CLEANUP(result_freep) struct result *local = new_result();
     CLEANUP(json_freep) struct json_object *root = NULL;
     struct reading reading = {
         .result = local,
+        .yaml = result_format(file_name) == RESULT_FORMAT_YAML,
         .file_name = file_name,
         .bytes = bytes,
         .length = length,
@@ -582,26 +576,95 @@ int result_parse(struct result **result, char **experiment_id, const char *file_
     int status;
 
     *experiment_id = NULL;
-    reading.yaml = result_format(file_name) == RESULT_FORMAT_YAML;
     if (parse_tree(&root, file_name, bytes, length, error) < 0)
         return -1;
-    if (!json_object_is_type(root, json_type_object)) {
-        CLEANUP_TEXT struct text found = {0};
-
-        append_found(&found, root);
-        return error_set(error, ERROR_PERMANENT,
-                         "the file: found %s, an object with experiment_id, hypothesis, metric and "
-                         "metric_after would do",
-                         text_string(&found));
-    }
     reading.root = root;
-    status = read_keys(&reading);
+    status = read_root(&reading);
     *experiment_id = memory_copy(local->experiment_id);
-    if (status < 0 || read_rest(&reading) < 0 || keep_unknown(&reading) < 0)
+    if (status == 0)
+        *result = TAKE(local);
+    return status;
+}
+
+/* ---- canonical ---------------------------------------------------------------------------------- */
+
+/* Escapes make it longer than the file that it came from. */
+static const struct json_limits canonical_limits = {
+    .bytes = 8 * (size_t)RESULT_SIZE_LIMIT,
+    .depth = DEPTH_LIMIT,
+    .values = VALUES_LIMIT,
+};
+
+static void put_text(struct json_object *root, const char *key, const char *text)
+{
+    if (text)
+        json_object_object_add(root, key, json_object_new_string(text));
+}
+
+static struct json_object *number_of_run(double run)
+{
+    char written[32];
+
+    number_format(written, sizeof(written), run);
+    return json_object_new_double_s(run, written);
+}
+
+static void put_measurement(struct json_object *root, const char *key,
+                            const struct measurement *measurement)
+{
+    struct json_object *runs;
+
+    if (measurement->count == 0)
+        return;
+    runs = json_object_new_array();
+    for (size_t i = 0; i < measurement->count; i++)
+        json_object_array_add(runs, number_of_run(measurement->runs[i]));
+    json_object_object_add(root, key, runs);
+}
+
+char *result_canonical(const struct result *result)
+{
+    CLEANUP(json_freep) struct json_object *root = json_object_new_object();
+
+    put_text(root, "experiment_id", result->experiment_id);
+    put_text(root, "status", result->claim.status_word);
+    put_text(root, "hypothesis", result->hypothesis);
+    put_text(root, "title", result->title);
+    put_text(root, "metric", result->metric);
+    put_measurement(root, "metric_after", &result->claim.after);
+    put_measurement(root, "metric_before", &result->claim.before);
+    put_text(root, "commit", result->commit);
+    put_text(root, "repository", result->repository);
+    put_text(root, "patch", result->patch);
+    put_text(root, "diff", result->diff);
+    if (result->details)
+        json_object_object_add(root, "details", json_object_get(result->details));
+    if (result->unknown) {
+        json_object_object_foreach(result->unknown, name, value)
+            json_object_object_add(root, name, json_object_get(value));
+    }
+    return memory_copy(json_object_to_json_string_ext(root, JSON_C_TO_STRING_PLAIN |
+                                                                JSON_C_TO_STRING_NOSLASHESCAPE));
+}
+
+int result_parse_canonical(struct result **result, const char *json, struct error *error)
+{
+    CLEANUP(result_freep) struct result *local = new_result();
+    CLEANUP(json_freep) struct json_object *root = NULL;
+    size_t length = strlen(json);
+    struct reading reading = {
+        .result = local, .file_name = ".json", .bytes = json, .length = length, .error = error};
+
+    if (json_parse(&root, json, length, &canonical_limits, error) < 0)
+        return -1;
+    reading.root = root;
+    if (read_root(&reading) < 0)
         return -1;
     *result = TAKE(local);
     return 0;
 }
+
+/* ---- life --------------------------------------------------------------------------------------- */
 
 void result_free(struct result *result)
 {
@@ -611,9 +674,7 @@ void result_free(struct result *result)
     free(result->hypothesis);
     free(result->title);
     free(result->metric);
-    free(result->after.runs);
-    free(result->before.runs);
-    free(result->status_word);
+    claim_clear(&result->claim);
     free(result->commit);
     free(result->repository);
     free(result->patch);
@@ -648,102 +709,4 @@ enum result_format result_format(const char *file_name)
         if (ends_with(file_name, endings[i].ending))
             return endings[i].format;
     return RESULT_FORMAT_NONE;
-}
-
-struct status_word {
-    const char *word;
-    enum result_status status;
-    bool alone; /* counts only where it is all there is */
-};
-
-static const struct status_word status_words[] = {
-    {"ok", RESULT_OK, false},
-    {"keep", RESULT_OK, false},
-    {"kept", RESULT_OK, false},
-    {"accept", RESULT_OK, false},
-    {"accepted", RESULT_OK, false},
-    {"approve", RESULT_OK, false},
-    {"approved", RESULT_OK, false},
-    {"improve", RESULT_OK, false},
-    {"improved", RESULT_OK, false},
-    {"best", RESULT_OK, false},
-    {"success", RESULT_OK, false},
-    {"succeeded", RESULT_OK, false},
-    {"finished", RESULT_OK, false},
-    {"complete", RESULT_OK, false},
-    {"completed", RESULT_OK, false},
-    {"done", RESULT_OK, false},
-    {"yes", RESULT_OK, true},
-    {"true", RESULT_OK, true},
-    {"1", RESULT_OK, true},
-    {"baseline", RESULT_BASELINE, false},
-    {"crash", RESULT_CRASHED, false},
-    {"crashed", RESULT_CRASHED, false},
-    {"fail", RESULT_CRASHED, false},
-    {"failed", RESULT_CRASHED, false},
-    {"error", RESULT_CRASHED, true},
-    {"timeout", RESULT_CRASHED, false},
-    {"oom", RESULT_CRASHED, false},
-    {"killed", RESULT_CRASHED, false},
-    {"invalid", RESULT_CRASHED, false},
-    {"discard", RESULT_DISCARDED, false},
-    {"discarded", RESULT_DISCARDED, false},
-    {"reject", RESULT_DISCARDED, false},
-    {"rejected", RESULT_DISCARDED, false},
-    {"revert", RESULT_DISCARDED, false},
-    {"reverted", RESULT_DISCARDED, false},
-    {"rollback", RESULT_DISCARDED, false},
-    {"skip", RESULT_DISCARDED, false},
-    {"skipped", RESULT_DISCARDED, false},
-    {"noop", RESULT_DISCARDED, false},
-    {"not", RESULT_DISCARDED, false},
-    {"neutral", RESULT_DISCARDED, true},
-    {"no", RESULT_DISCARDED, true},
-    {"false", RESULT_DISCARDED, true},
-    {"0", RESULT_DISCARDED, true},
-};
-
-static bool is_letter(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static bool is_letter_or_digit(char c)
-{
-    return is_letter(c) || (c >= '0' && c <= '9');
-}
-
-static const struct status_word *find_status_word(const char *word, size_t length, bool alone)
-{
-    for (size_t i = 0; i < sizeof(status_words) / sizeof(status_words[0]); i++)
-        if (strlen(status_words[i].word) == length && (alone || !status_words[i].alone) &&
-            strncasecmp(status_words[i].word, word, length) == 0)
-            return &status_words[i];
-    return NULL;
-}
-
-enum result_status result_status_parse(const char *words, bool *known)
-{
-    static const unsigned ranks[] = {
-        [RESULT_OK] = 0, [RESULT_BASELINE] = 1, [RESULT_DISCARDED] = 2, [RESULT_CRASHED] = 3};
-    const struct status_word *counts, *found;
-    const char *end = words + strlen(words);
-
-    while (end > words && !is_letter_or_digit(end[-1]))
-        end--;
-    while (words < end && !is_letter_or_digit(*words))
-        words++;
-    counts = find_status_word(words, (size_t)(end - words), true);
-    while (!(counts && counts->alone) && words < end) {
-        size_t length = 0;
-
-        while (words + length < end && is_letter(words[length]))
-            length++;
-        found = find_status_word(words, length, false);
-        if (found && (!counts || ranks[found->status] > ranks[counts->status]))
-            counts = found;
-        words += length > 0 ? length : 1;
-    }
-    *known = counts != NULL;
-    return counts ? counts->status : RESULT_DISCARDED;
 }

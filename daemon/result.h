@@ -10,6 +10,7 @@
 
 #include "common/error.h"
 #include "common/json.h"
+#include "daemon/claim.h"
 
 #include <json-c/json.h>
 #include <stdbool.h>
@@ -20,14 +21,6 @@
 /* What a result file may hold. NaN and Infinity are told of by their key. */
 extern const struct json_limits result_limits;
 
-/* How the experimenter says it ended: only the first three may change a frontier. */
-enum result_status {
-    RESULT_OK,        /* ok, keep, improved, finished ... */
-    RESULT_BASELINE,  /* baseline */
-    RESULT_CRASHED,   /* crashed, failed, timeout, oom ... */
-    RESULT_DISCARDED, /* discarded, reverted, not ..., and what has no known word */
-};
-
 enum result_change {
     RESULT_CHANGE_NONE,
     RESULT_CHANGE_COMMIT,
@@ -35,23 +28,12 @@ enum result_change {
     RESULT_CHANGE_DIFF
 };
 
-/* A number, or a list of them from repeated runs. */
-struct measurement {
-    double *runs;
-    size_t count; /* 0: not given */
-    double mean;  /* of all runs; no overflow on the way */
-};
-
 struct result {
     char *experiment_id;
     char *hypothesis;
     char *title; /* NULL if not given; one line */
     char *metric;
-    struct measurement after;
-    struct measurement before;
-    enum result_status status;
-    bool status_known; /* whether it has a known word */
-    char *status_word; /* as it was written; "ok" if it was not */
+    struct claim claim;
     enum result_change change;
     char *commit;                /* 7 to 40 lower-case hex digits; else NULL */
     char *repository;            /* NULL if not given */
@@ -82,6 +64,13 @@ enum result_format result_format(const char *file_name);
 int result_parse(struct result **result, char **experiment_id, const char *file_name,
                  const char *bytes, size_t length, struct error *error);
 
+/* The result as a JSON file of its own, whatever kind of file it came from; caller frees. */
+char *result_canonical(const struct result *result);
+
+/* The result that result_canonical() gave this of. On 0 `*result` is the caller's. On -1 the error is
+ * permanent. */
+int result_parse_canonical(struct result **result, const char *json, struct error *error);
+
 /* The patch file that a result names which result_parse() refused, so that it can go where the result
  * goes; caller frees. NULL if it cannot be made out. */
 char *result_patch_name(const char *file_name, const char *bytes, size_t length);
@@ -91,8 +80,3 @@ void result_freep(struct result **result);
 
 /* Whether the string can be an experiment_id. */
 bool result_id_valid(const char *experiment_id);
-
-/* Which status some words stand for, and whether one of them is known. The case of letters does not
- * matter, and words are split at what is no letter. Of the known words one for a crash counts before
- * one for a discard, that before `baseline`, and that before the others. */
-enum result_status result_status_parse(const char *words, bool *known);

@@ -2,6 +2,7 @@
 
 #include "common/file.h"
 #include "common/loop.h"
+#include "daemon/result.h"
 #include "daemon/store/internal.h"
 
 #include <errno.h>
@@ -154,6 +155,12 @@ static const char *const migrations[] = {
     "ALTER TABLE results ADD COLUMN pull_url TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE results ADD COLUMN mergeable INTEGER;"
     "CREATE INDEX decisions_told ON decisions (id) WHERE decision IN ('promoted', 'failed');",
+    /* The runs of a measurement, and what a result file says, whatever kind of file it was. */
+    "ALTER TABLE results ADD COLUMN after_runs TEXT;"
+    "ALTER TABLE results ADD COLUMN before_runs TEXT;"
+    "ALTER TABLE contents ADD COLUMN parsed TEXT;"
+    "UPDATE contents SET parsed = canonical((SELECT file_name FROM results WHERE id = result),"
+    " bytes);",
 };
 
 #define STORE_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
@@ -357,6 +364,20 @@ static int take_lock(struct store *store, const char *state, char note[static ST
                      *holder ? holder : "unknown");
 }
 
+/* For migrations: canonical(file name, bytes), what a result file says; NULL where it is none any more. */
+static void canonical(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    const char *file_name = (const char *)sqlite3_value_text(values[0]);
+    CLEANUP(result_freep) struct result *result = NULL;
+    CLEANUP_FREE char *experiment_id = NULL;
+    struct error ignored;
+
+    (void)count;
+    if (file_name && result_parse(&result, &experiment_id, file_name, sqlite3_value_blob(values[1]),
+                                  (size_t)sqlite3_value_bytes(values[1]), &ignored) == 0)
+        sqlite3_result_text(context, result_canonical(result), -1, free);
+}
+
 static int migrate_one(struct store *store, int version, struct error *error)
 {
     CLEANUP_FREE char *sql = memory_format("BEGIN IMMEDIATE; %s PRAGMA user_version = %d; COMMIT;",
@@ -406,6 +427,9 @@ static int prepare_writer(struct store *store, struct error *error)
 
     if (read_version(store, &version, error) < 0)
         return -1;
+    if (sqlite3_create_function(store->database, "canonical", 2, SQLITE_UTF8 | SQLITE_DIRECTONLY,
+                                NULL, canonical, NULL, NULL) != SQLITE_OK)
+        return store_failed(store, "opening", error);
     if (sqlite3_exec(store->database,
                      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                      "PRAGMA journal_size_limit = 4194304;",

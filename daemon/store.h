@@ -17,6 +17,7 @@
 #include "common/digest.h"
 #include "common/error.h"
 #include "config/config.h"
+#include "daemon/claim.h"
 #include "daemon/decision.h"
 #include "daemon/forge.h"
 #include "daemon/git/hash.h"
@@ -56,9 +57,7 @@ struct store_result {
     char *experiment_id;
     char *scope; /* "" or the segment of a log */
     char *metric;
-    char *status;
-    double after;  /* NaN: none */
-    double before; /* NaN: none */
+    struct claim claim;
     bool has_change;
     char *file_name;
     int64_t modified_ns; /* arrival: modification time, then name, then id */
@@ -86,6 +85,7 @@ struct store_content {
     const char *patch; /* NULL: none */
     size_t patch_length;
     const char *patch_name; /* the file's in the spool; NULL: none */
+    const char *parsed;     /* what the result file says, as result_canonical() gives it */
 };
 int store_add(struct store *store, const struct store_result *result,
               const struct store_content *content, int64_t *id, struct error *error);
@@ -99,8 +99,12 @@ int store_retry(struct store *store, int64_t id, const struct store_result *resu
 int store_find_patch(struct store *store, const char *name, char **experiment_id, bool *held,
                      struct error *error);
 
-/* The bytes of the result file and of its patch; caller frees both. Permanent error once they were
- * let go of (see store_decide). */
+/* What the result file says, as it was parsed, and the bytes of its patch; caller frees both. Permanent
+ * error once they were let go of (see store_decide). */
+int store_load_parsed(struct store *store, int64_t id, char **parsed, char **patch,
+                      size_t *patch_length, struct error *error);
+
+/* The bytes of the result file and of its patch, likewise. */
 int store_load_content(struct store *store, int64_t id, char **bytes, size_t *length, char **patch,
                        size_t *patch_length, struct error *error);
 

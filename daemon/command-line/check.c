@@ -66,29 +66,23 @@ static void append_rounded(struct check *check, const char *before, double numbe
 /* ---- the measurement ---------------------------------------------------------------------------- */
 
 struct spread {
-    double low, high, deviation; /* deviation: of the sample */
+    double low, high;
 };
 
 static struct spread spread_of(const struct measurement *measurement)
 {
-    struct spread spread = {measurement->runs[0], measurement->runs[0], 0};
-    double sum = 0;
+    struct spread spread = {measurement->mean, measurement->mean};
 
     for (size_t i = 0; i < measurement->count; i++) {
-        double run = measurement->runs[i];
-
-        spread.low = fmin(spread.low, run);
-        spread.high = fmax(spread.high, run);
-        sum += (run - measurement->mean) * (run - measurement->mean);
+        spread.low = fmin(spread.low, measurement->runs[i]);
+        spread.high = fmax(spread.high, measurement->runs[i]);
     }
-    if (measurement->count > 1)
-        spread.deviation = sqrt(sum / (double)(measurement->count - 1));
     return spread;
 }
 
 static void explain_measurement(struct check *check)
 {
-    const struct measurement *after = &check->assessment.result->after;
+    const struct measurement *after = &check->assessment.result->claim.after;
     const struct config_metric *metric = check->assessment.metric;
     struct spread spread;
 
@@ -125,7 +119,7 @@ static int append_owner(struct check *check, struct error *error)
 static int explain_reference(struct check *check, struct error *error)
 {
     const struct assessment *assessment = &check->assessment;
-    const struct measurement *before = &assessment->result->before;
+    const struct measurement *before = &assessment->result->claim.before;
     bool by_frontier = assessment->verdict.source == GATE_SOURCE_FRONTIER;
 
     append_number(check, "Reference: ", assessment->verdict.reference, "");
@@ -172,10 +166,10 @@ static void explain_threshold(struct check *check)
 
 static void explain_noise(struct check *check)
 {
-    const struct measurement *after = &check->assessment.result->after;
+    const struct measurement *after = &check->assessment.result->claim.after;
     double improvement = check->assessment.verdict.improvement;
     struct spread spread = spread_of(after);
-    double error = spread.deviation / sqrt((double)after->count);
+    double error = after->deviation / sqrt((double)after->count);
 
     if (after->count == 1) {
         text_append(check->text, "Noise: it was measured once, so nothing is known of how much the "
@@ -183,7 +177,7 @@ static void explain_noise(struct check *check)
         return;
     }
     append_rounded(check, "Noise: the runs lie ", spread.high - spread.low, " apart");
-    append_rounded(check, " (standard deviation ", spread.deviation, ")");
+    append_rounded(check, " (standard deviation ", after->deviation, ")");
     if (error > 0 && improvement > 0) {
         text_append_format(
             check->text, "; the improvement is %.2g times the standard error of their mean%s",
@@ -195,9 +189,8 @@ static void explain_noise(struct check *check)
 static int explain_judgement(struct check *check, struct error *error)
 {
     const struct assessment *assessment = &check->assessment;
-    bool counted = assessment->result->after.count > 0 &&
-                   (assessment->result->status == RESULT_OK ||
-                    assessment->result->status == RESULT_BASELINE);
+    const struct claim *claim = &assessment->result->claim;
+    bool counted = claim->after.count > 0 && claim_counts(claim);
 
     if (!counted)
         return 0;

@@ -59,7 +59,7 @@ static void collect_points(struct chart *chart, const struct description *descri
     }
     if (chart->count == 0)
         add_point(chart, "before", description->verdict.reference);
-    add_point(chart, description->result->experiment_id, description->result->after.mean);
+    add_point(chart, description->result->experiment_id, description->result->claim.after.mean);
 }
 
 /* Letters of a label that mean nothing to Mermaid, which would take orders from the others. */

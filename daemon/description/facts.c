@@ -111,11 +111,11 @@ static void append_metric(struct text *text, const struct description *descripti
     append_text(text, "direction",
                 description->metric->direction == METRIC_MINIMIZE ? "minimize" : "maximize");
     append_number(text, "before", verdict->reference);
-    append_number(text, "after", result->after.mean);
-    append_number(text, "change", result->after.mean - verdict->reference);
+    append_number(text, "after", result->claim.after.mean);
+    append_number(text, "change", result->claim.after.mean - verdict->reference);
     append_number(text, "threshold", verdict->threshold);
-    append_runs(text, "runs_after", &result->after);
-    append_runs(text, "runs_before", &result->before);
+    append_runs(text, "runs_after", &result->claim.after);
+    append_runs(text, "runs_before", &result->claim.before);
 }
 
 static void append_contained(struct text *text, const struct description *description)

@@ -86,5 +86,5 @@ struct store_lane store_read_lane(sqlite3_stmt *statement);
 struct store_result *store_read_result(sqlite3_stmt *statement);
 #define STORE_RESULT_COLUMNS                                                                       \
     "id, experiment_id, scope, metric, status, after, before, has_change, file_name, "             \
-    "modified_ns, "                                                                                \
-    "digest, decision, reason, received_ms, reference_result, archived "
+    "modified_ns, digest, decision, reason, received_ms, reference_result, archived, "             \
+    "after_runs, before_runs "

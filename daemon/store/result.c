@@ -17,7 +17,7 @@ void store_result_free(struct store_result *result)
     free(result->experiment_id);
     free(result->scope);
     free(result->metric);
-    free(result->status);
+    claim_clear(&result->claim);
     free(result->file_name);
     free(result->reason);
     free(result->archived);
@@ -37,9 +37,11 @@ struct store_result *store_read_result(sqlite3_stmt *statement)
     result->experiment_id = memory_copy(store_text(statement, 1));
     result->scope = memory_copy(store_text(statement, 2));
     result->metric = memory_copy(store_text(statement, 3));
-    result->status = memory_copy(store_text(statement, 4));
-    result->after = store_real(statement, 5);
-    result->before = store_real(statement, 6);
+    claim_set_status(&result->claim, store_text(statement, 4));
+    result->claim.after = measurement_read(store_real(statement, 5),
+                                           (const char *)sqlite3_column_text(statement, 16));
+    result->claim.before = measurement_read(store_real(statement, 6),
+                                            (const char *)sqlite3_column_text(statement, 17));
     result->has_change = sqlite3_column_int(statement, 7);
     result->file_name = memory_copy(store_text(statement, 8));
     result->modified_ns = sqlite3_column_int64(statement, 9);
@@ -103,21 +105,33 @@ static int set_content(struct store *store, int64_t id, const struct store_conte
                        struct error *error)
 {
     return store_run(
-        store, error, "INSERT OR REPLACE INTO contents (result, bytes, patch) VALUES (?, ?, ?)",
-        "ibb", id, content->bytes, content->length, content->patch, content->patch_length);
+        store, error,
+        "INSERT OR REPLACE INTO contents (result, bytes, patch, parsed) VALUES (?, ?, ?, ?)",
+        "ibbt", id, content->bytes, content->length, content->patch, content->patch_length,
+        content->parsed);
+}
+
+/* One that is the baseline is looked for by that word, whatever else was written. */
+static const char *status_word(const struct claim *claim)
+{
+    return claim->status == CLAIM_BASELINE ? "baseline" : claim->status_word;
 }
 
 int store_add(struct store *store, const struct store_result *result,
               const struct store_content *content, int64_t *id, struct error *error)
 {
+    const struct claim *claim = &result->claim;
+    CLEANUP_FREE char *after_runs = measurement_write(&claim->after);
+    CLEANUP_FREE char *before_runs = measurement_write(&claim->before);
+
     if (store_run(store, error,
                   "INSERT INTO results (experiment_id, scope, metric, status, after, before,"
-                  " has_change, file_name, modified_ns, digest, patch, received_ms)"
-                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                  "ttttrrititti", result->experiment_id, result->scope, result->metric,
-                  result->status, result->after, result->before, (int64_t)result->has_change,
-                  result->file_name, result->modified_ns, result->digest, content->patch_name,
-                  clock_now_ms()) < 0)
+                  " after_runs, before_runs, has_change, file_name, modified_ns, digest, patch,"
+                  " received_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                  "ttttrrttititti", result->experiment_id, result->scope, result->metric,
+                  status_word(claim), claim->after.mean, claim->before.mean, after_runs,
+                  before_runs, (int64_t)result->has_change, result->file_name, result->modified_ns,
+                  result->digest, content->patch_name, clock_now_ms()) < 0)
         return -1;
     *id = sqlite3_last_insert_rowid(store->database);
     return set_content(store, *id, content, error);
@@ -152,23 +166,51 @@ int store_find_patch(struct store *store, const char *name, char **experiment_id
     return 0;
 }
 
+static sqlite3_stmt *query_content(struct store *store, int64_t id, struct error *error)
+{
+    sqlite3_stmt *statement = store_query(
+        store, error, "SELECT bytes, patch, parsed FROM contents WHERE result = ?", "i", id);
+    int row = statement ? store_row(store, statement, error) : -1;
+
+    if (row > 0)
+        return statement;
+    if (statement)
+        sqlite3_reset(statement);
+    if (row == 0)
+        error_set(error, ERROR_PERMANENT, "its content is not kept any more");
+    return NULL;
+}
+
+/* NULL where there is none. */
+static char *copy_blob(sqlite3_stmt *statement, int column, size_t *length)
+{
+    *length = (size_t)sqlite3_column_bytes(statement, column);
+    return sqlite3_column_type(statement, column) == SQLITE_NULL
+               ? NULL
+               : memory_copy_bytes(sqlite3_column_blob(statement, column), *length);
+}
+
 int store_load_content(struct store *store, int64_t id, char **bytes, size_t *length, char **patch,
                        size_t *patch_length, struct error *error)
 {
-    CLEANUP_RESET sqlite3_stmt *statement = store_query(
-        store, error, "SELECT bytes, patch FROM contents WHERE result = ?", "i", id);
-    int row = statement ? store_row(store, statement, error) : -1;
+    CLEANUP_RESET sqlite3_stmt *statement = query_content(store, id, error);
 
-    if (row < 0)
+    if (!statement)
         return -1;
-    if (row == 0)
-        return error_set(error, ERROR_PERMANENT, "its content is not kept any more");
-    *length = (size_t)sqlite3_column_bytes(statement, 0);
-    *bytes = memory_copy_bytes(sqlite3_column_blob(statement, 0), *length);
-    *patch_length = (size_t)sqlite3_column_bytes(statement, 1);
-    *patch = sqlite3_column_type(statement, 1) == SQLITE_NULL
-                 ? NULL
-                 : memory_copy_bytes(sqlite3_column_blob(statement, 1), *patch_length);
+    *bytes = copy_blob(statement, 0, length);
+    *patch = copy_blob(statement, 1, patch_length);
+    return 0;
+}
+
+int store_load_parsed(struct store *store, int64_t id, char **parsed, char **patch,
+                      size_t *patch_length, struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = query_content(store, id, error);
+
+    if (!statement)
+        return -1;
+    *parsed = memory_copy(store_text(statement, 2));
+    *patch = copy_blob(statement, 1, patch_length);
     return 0;
 }
 

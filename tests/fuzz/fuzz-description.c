@@ -78,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct result result = {
         .experiment_id = (char *)"exp-1",
         .metric = (char *)"loss",
-        .after = {.runs = &run, .count = 1, .mean = run},
+        .claim = {.after = {.runs = &run, .count = 1, .mean = run}},
     };
     const struct repository_file file = {bytes, 1, 2};
     const struct description_contained contained = {"exp-0", 7};

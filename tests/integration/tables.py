@@ -87,8 +87,8 @@ def result_keys():
 
 def status_words():
     """word: (what it stands for, whether it counts only alone)"""
-    body = re.search(r"status_words\[\] = \{(.*?)\n\};", source("daemon/result.c"), re.DOTALL)[1]
-    rows = re.findall(r'\{"(\w+)", RESULT_(\w+), (true|false)\}', body)
+    body = re.search(r"status_words\[\] = \{(.*?)\n\};", source("daemon/claim.c"), re.DOTALL)[1]
+    rows = re.findall(r'\{"(\w+)", CLAIM_(\w+), (true|false)\}', body)
     return {word: (kind, alone == "true") for word, kind, alone in rows}
 
 

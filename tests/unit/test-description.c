@@ -37,7 +37,7 @@ static int set_up(void **state)
         .experiment_id = (char *)"exp-042",
         .hypothesis = (char *)"Wider is better.\n\nSo they say.",
         .metric = (char *)"val_bpb",
-        .after = {.runs = &run, .count = 1, .mean = run},
+        .claim = {.after = {.runs = &run, .count = 1, .mean = run}},
     };
     metric = (struct config_metric){.direction = METRIC_MINIMIZE};
     description = (struct description){
@@ -161,7 +161,7 @@ static void the_parts_of_a_body(void **state)
     check_body("| `a`&#124;`b.py` | 1 | 2 |\n| `c` | binary | binary |\n");
     check_body("- Base: `main` at `" BASE "`\n");
     check_body("- Measured commit: none, the change came as a diff\n");
-    result.before = (struct measurement){.runs = before, .count = 2, .mean = 0.625};
+    result.claim.before = (struct measurement){.runs = before, .count = 2, .mean = 0.625};
     metric.direction = METRIC_MAXIMIZE;
     description.contained = contained;
     description.contained_count = 2;

@@ -6,6 +6,7 @@
 
 #include "common/text.h"
 #include "daemon/gate.h"
+#include "daemon/result.h"
 
 #include <float.h>
 #include <math.h>
@@ -14,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -160,10 +162,10 @@ static struct gate_verdict judge(const struct row *row, enum metric_direction di
         .min_relative = row->min_relative,
         .reference = row->reference,
     };
-    struct result result = {
+    struct claim claim = {
         .after = measured(turned(direction, row->after)),
         .before = measured(turned(direction, row->before)),
-        .status = RESULT_OK,
+        .status = CLAIM_OK,
         .status_word = word,
     };
     struct gate_frontier frontier = {
@@ -171,7 +173,7 @@ static struct gate_verdict judge(const struct row *row, enum metric_direction di
         .value = isnan(row->frontier) ? 0 : turned(direction, row->frontier),
     };
 
-    return gate_judge(&metric, &result, frontier);
+    return gate_judge(&metric, &claim, frontier);
 }
 
 static bool alike(double a, double b)
@@ -225,7 +227,7 @@ static struct gate_verdict judge_file(const char *json, enum metric_direction di
 
     if (result_parse(&result, &experiment_id, "exp-1.json", json, strlen(json), &error) < 0)
         fail_msg("%s: %s", json, error.message);
-    verdict = gate_judge(&metric, result, frontier);
+    verdict = gate_judge(&metric, &result->claim, frontier);
     result_free(result);
     free(experiment_id);
     return verdict;
@@ -330,25 +332,25 @@ static void test_a_long_name_and_word_fit(void **state)
 {
     char name[400], word[400];
     struct config_metric metric = {.name = name, .reference = METRIC_REFERENCE_BEFORE};
-    struct result result = {.status = RESULT_OK, .status_known = true, .status_word = word};
+    struct claim claim = {.status = CLAIM_OK, .status_known = true, .status_word = word};
 
     memset(name, 'n', sizeof(name) - 1);
     memset(word, 'w', sizeof(word) - 1);
     name[sizeof(name) - 1] = word[sizeof(word) - 1] = '\0';
-    struct gate_verdict verdict = gate_judge(&metric, &result, (struct gate_frontier){true, 1});
+    struct gate_verdict verdict = gate_judge(&metric, &claim, (struct gate_frontier){true, 1});
     assert_non_null(strstr(verdict.reason, "reference is before"));
-    result.status = RESULT_DISCARDED;
-    verdict = gate_judge(&metric, &result, (struct gate_frontier){true, 1});
+    claim.status = CLAIM_DISCARDED;
+    verdict = gate_judge(&metric, &claim, (struct gate_frontier){true, 1});
     assert_int_equal(strlen(verdict.reason), strlen("status is ") + 59 + strlen("…"));
     /* A word of the longest letters fits, and is cut between two of them. */
     for (size_t i = 0; i + 4 < sizeof(word); i += 4)
         memcpy(word + i, "\xf0\x9f\x98\x80", 4);
     word[sizeof(word) - 4] = '\0';
-    verdict = gate_judge(&metric, &result, (struct gate_frontier){true, 1});
+    verdict = gate_judge(&metric, &claim, (struct gate_frontier){true, 1});
     assert_true(utf8_valid(verdict.reason, strlen(verdict.reason), NULL));
     assert_int_equal(strlen(verdict.reason), strlen("status is ") + 59 * 4 + strlen("…"));
-    result.status_known = false;
-    verdict = gate_judge(&metric, &result, (struct gate_frontier){true, 1});
+    claim.status_known = false;
+    verdict = gate_judge(&metric, &claim, (struct gate_frontier){true, 1});
     assert_non_null(strstr(verdict.reason, "not known; ok, keep, improved"));
     assert_non_null(strstr(verdict.reason, "may be promoted"));
 }
@@ -383,13 +385,13 @@ static void test_a_better_frontier_makes_nothing_better(void **state)
                 struct config_metric metric = {.direction = METRIC_MINIMIZE,
                                                .min_delta = (double)delta,
                                                .min_relative = relative[m]};
-                struct result result = {.after = {.count = 1, .mean = after}};
+                struct claim claim = {.after = {.count = 1, .mean = after}};
                 struct gate_verdict first, second;
 
                 if (better >= frontier)
                     continue;
-                first = gate_judge(&metric, &result, (struct gate_frontier){true, frontier});
-                second = gate_judge(&metric, &result, (struct gate_frontier){true, better});
+                first = gate_judge(&metric, &claim, (struct gate_frontier){true, frontier});
+                second = gate_judge(&metric, &claim, (struct gate_frontier){true, better});
                 if (first.outcome != GATE_NOT_IMPROVED || second.outcome != GATE_IMPROVED)
                     continue;
                 turned_round++;

@@ -118,9 +118,13 @@ static void test_a_row_is_judged_as_its_result(void **state)
     const struct config_metric metric = {.name = name};
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct store_result row = {
-            .status = (char *)rows[i].status, .after = rows[i].after, .before = rows[i].before};
-        struct gate_verdict verdict = lane_judge(&metric, &row, rows[i].frontier);
+        struct claim claim = {.after = measurement_read(rows[i].after, NULL),
+                              .before = measurement_read(rows[i].before, NULL)};
+        struct gate_verdict verdict;
+
+        claim_set_status(&claim, rows[i].status);
+        verdict = gate_judge(&metric, &claim, rows[i].frontier);
+        claim_clear(&claim);
 
         assert_int_equal(verdict.outcome, rows[i].verdict);
         assert_int_equal(verdict.source, rows[i].source);

@@ -92,12 +92,12 @@ static void everything_in_json(void **state)
     assert_string_equal(result->hypothesis, "a\nb \xc3\xa9");
     assert_string_equal(result->title, "one two three");
     assert_string_equal(result->metric, "val_bpb");
-    assert_int_equal(result->after.count, 1);
-    assert_true(result->after.mean == 0.975524);
-    assert_int_equal(result->before.count, 2);
-    assert_true(result->before.mean == 0.98);
-    assert_int_equal(result->status, RESULT_OK);
-    assert_string_equal(result->status_word, "keep");
+    assert_int_equal(result->claim.after.count, 1);
+    assert_true(result->claim.after.mean == 0.975524);
+    assert_int_equal(result->claim.before.count, 2);
+    assert_true(result->claim.before.mean == 0.98);
+    assert_int_equal(result->claim.status, CLAIM_OK);
+    assert_string_equal(result->claim.status_word, "keep");
     assert_int_equal(result->change, RESULT_CHANGE_COMMIT);
     assert_string_equal(result->commit, "abcdef1");
     assert_string_equal(result->repository, "/srv/nanochat");
@@ -116,9 +116,9 @@ static void the_least_there_can_be(void **state)
     CLEANUP(result_freep) struct result *result = parse_with(AFTER);
 
     assert_null(result->title);
-    assert_int_equal(result->before.count, 0);
-    assert_int_equal(result->status, RESULT_OK);
-    assert_string_equal(result->status_word, "ok");
+    assert_int_equal(result->claim.before.count, 0);
+    assert_int_equal(result->claim.status, CLAIM_OK);
+    assert_string_equal(result->claim.status_word, "ok");
     assert_int_equal(result->change, RESULT_CHANGE_NONE);
     assert_null(result->details);
     assert_null(result->unknown);
@@ -142,9 +142,9 @@ static void the_key_decides_the_type_in_yaml(void **state)
 
     assert_string_equal(result->experiment_id, "42");
     assert_string_equal(result->hypothesis, "3.0");
-    assert_true(result->after.mean == 1e-5);
-    assert_true(result->before.mean == 1.5);
-    assert_int_equal(result->status, RESULT_OK);
+    assert_true(result->claim.after.mean == 1e-5);
+    assert_true(result->claim.before.mean == 1.5);
+    assert_int_equal(result->claim.status, CLAIM_OK);
     assert_string_equal(result->commit, "1234567");
     assert_string_equal(json_object_get_string(json_object_object_get(result->details, "steps")),
                         "100");
@@ -211,9 +211,9 @@ static void numbers_keep_their_digits(void **state)
     CLEANUP(result_freep) struct result *negative = parse_with("\"metric_after\":-0.0,");
     CLEANUP(result_freep) struct result *tiny = parse_with("\"metric_after\":4.9e-324,");
 
-    assert_true(large->after.mean == 123456789012345678901234567890.0);
-    assert_true(negative->after.mean == 0);
-    assert_true(tiny->after.mean == 4.9e-324);
+    assert_true(large->claim.after.mean == 123456789012345678901234567890.0);
+    assert_true(negative->claim.after.mean == 0);
+    assert_true(tiny->claim.after.mean == 4.9e-324);
 }
 
 static void the_mean_does_not_overflow(void **state)
@@ -224,10 +224,10 @@ static void the_mean_does_not_overflow(void **state)
     struct result *opposite = parse_with("\"metric_after\":[1.7e308,-1.7e308],");
     CLEANUP(result_freep) struct result *same = parse_with("\"metric_after\":[0.1,0.1,0.1],");
 
-    assert_true(fabs(large->after.mean - 1.7e308) < 1e293);
-    assert_true(opposite->after.mean == 0);
+    assert_true(fabs(large->claim.after.mean - 1.7e308) < 1e293);
+    assert_true(opposite->claim.after.mean == 0);
     /* valgrind computes with 64 bits where the processor has 80. */
-    assert_true(same->after.mean == 0.1 || getenv("WINNOWD_UNDER_VALGRIND"));
+    assert_true(same->claim.after.mean == 0.1 || getenv("WINNOWD_UNDER_VALGRIND"));
 }
 
 /* Only ok, keep and baseline need a number that means something. */
@@ -245,11 +245,11 @@ static void a_crash_needs_no_number(void **state)
         CLEANUP(result_freep) struct result *with_odd = parse_with(odd);
         CLEANUP(result_freep) struct result *with_one = parse_with(some);
 
-        assert_int_equal(without->status, i < 5 ? RESULT_CRASHED : RESULT_DISCARDED);
-        assert_int_equal(without->after.count, 0);
-        assert_int_equal(with_odd->after.count, 0);
-        assert_int_equal(with_one->after.count, 1);
-        assert_string_equal(without->status_word, words[i]);
+        assert_int_equal(without->claim.status, i < 5 ? CLAIM_CRASHED : CLAIM_DISCARDED);
+        assert_int_equal(without->claim.after.count, 0);
+        assert_int_equal(with_odd->claim.after.count, 0);
+        assert_int_equal(with_one->claim.after.count, 1);
+        assert_string_equal(without->claim.status_word, words[i]);
     }
     refuse_with("\"status\":\"baseline\",", "metric_after: found nothing");
     refuse_with("\"status\":\"keep\",", "metric_after: found nothing");
@@ -381,67 +381,67 @@ static void status_words(void **state)
 {
     static const struct {
         const char *words;
-        enum result_status status;
+        enum claim_status status;
         bool known;
     } rows[] = {
-        {"ok", RESULT_OK, true},
-        {"OK", RESULT_OK, true},
-        {"Keep", RESULT_OK, true},
-        {"kept", RESULT_OK, true},
-        {"ACCEPTED", RESULT_OK, true},
-        {"accept", RESULT_OK, true},
-        {"approve", RESULT_OK, true},
-        {"approved", RESULT_OK, true},
-        {"improve", RESULT_OK, true},
-        {"improved", RESULT_OK, true},
-        {"NEW_BEST", RESULT_OK, true},
-        {"success", RESULT_OK, true},
-        {"SUCCEEDED", RESULT_OK, true},
-        {"FINISHED", RESULT_OK, true},
-        {"complete", RESULT_OK, true},
-        {"COMPLETED", RESULT_OK, true},
-        {"done", RESULT_OK, true},
-        {"yes", RESULT_OK, true},
-        {"True", RESULT_OK, true},
-        {"1", RESULT_OK, true},
-        {" keep (seed 2) ", RESULT_OK, true},
-        {"\xe2\x9c\x85 keep", RESULT_OK, true},
-        {"keep: error bars overlap", RESULT_OK, true},
-        {"Baseline", RESULT_BASELINE, true},
-        {"keep/baseline", RESULT_BASELINE, true},
-        {"CRASHED", RESULT_CRASHED, true},
-        {"crash", RESULT_CRASHED, true},
-        {"FAILED", RESULT_CRASHED, true},
-        {"fail", RESULT_CRASHED, true},
-        {"Error", RESULT_CRASHED, true},
-        {"timeout", RESULT_CRASHED, true},
-        {"OOM-killed", RESULT_CRASHED, true},
-        {"invalid", RESULT_CRASHED, true},
-        {"baseline crashed", RESULT_CRASHED, true},
-        {"discard (crash)", RESULT_CRASHED, true},
-        {"discard", RESULT_DISCARDED, true},
-        {"REJECTED", RESULT_DISCARDED, true},
-        {"revert", RESULT_DISCARDED, true},
-        {"rollback", RESULT_DISCARDED, true},
-        {"skipped", RESULT_DISCARDED, true},
-        {"noop", RESULT_DISCARDED, true},
-        {"not kept", RESULT_DISCARDED, true},
-        {"discarded, not the baseline", RESULT_DISCARDED, true},
-        {"neutral", RESULT_DISCARDED, true},
-        {"no", RESULT_DISCARDED, true},
-        {"FALSE", RESULT_DISCARDED, true},
-        {"0", RESULT_DISCARDED, true},
-        {"no change", RESULT_DISCARDED, false},
-        {"10", RESULT_DISCARDED, false},
-        {"keeper", RESULT_DISCARDED, false},
-        {"TODO", RESULT_DISCARDED, false},
-        {"?", RESULT_DISCARDED, false},
-        {"yes and 1", RESULT_DISCARDED, false},
+        {"ok", CLAIM_OK, true},
+        {"OK", CLAIM_OK, true},
+        {"Keep", CLAIM_OK, true},
+        {"kept", CLAIM_OK, true},
+        {"ACCEPTED", CLAIM_OK, true},
+        {"accept", CLAIM_OK, true},
+        {"approve", CLAIM_OK, true},
+        {"approved", CLAIM_OK, true},
+        {"improve", CLAIM_OK, true},
+        {"improved", CLAIM_OK, true},
+        {"NEW_BEST", CLAIM_OK, true},
+        {"success", CLAIM_OK, true},
+        {"SUCCEEDED", CLAIM_OK, true},
+        {"FINISHED", CLAIM_OK, true},
+        {"complete", CLAIM_OK, true},
+        {"COMPLETED", CLAIM_OK, true},
+        {"done", CLAIM_OK, true},
+        {"yes", CLAIM_OK, true},
+        {"True", CLAIM_OK, true},
+        {"1", CLAIM_OK, true},
+        {" keep (seed 2) ", CLAIM_OK, true},
+        {"\xe2\x9c\x85 keep", CLAIM_OK, true},
+        {"keep: error bars overlap", CLAIM_OK, true},
+        {"Baseline", CLAIM_BASELINE, true},
+        {"keep/baseline", CLAIM_BASELINE, true},
+        {"CRASHED", CLAIM_CRASHED, true},
+        {"crash", CLAIM_CRASHED, true},
+        {"FAILED", CLAIM_CRASHED, true},
+        {"fail", CLAIM_CRASHED, true},
+        {"Error", CLAIM_CRASHED, true},
+        {"timeout", CLAIM_CRASHED, true},
+        {"OOM-killed", CLAIM_CRASHED, true},
+        {"invalid", CLAIM_CRASHED, true},
+        {"baseline crashed", CLAIM_CRASHED, true},
+        {"discard (crash)", CLAIM_CRASHED, true},
+        {"discard", CLAIM_DISCARDED, true},
+        {"REJECTED", CLAIM_DISCARDED, true},
+        {"revert", CLAIM_DISCARDED, true},
+        {"rollback", CLAIM_DISCARDED, true},
+        {"skipped", CLAIM_DISCARDED, true},
+        {"noop", CLAIM_DISCARDED, true},
+        {"not kept", CLAIM_DISCARDED, true},
+        {"discarded, not the baseline", CLAIM_DISCARDED, true},
+        {"neutral", CLAIM_DISCARDED, true},
+        {"no", CLAIM_DISCARDED, true},
+        {"FALSE", CLAIM_DISCARDED, true},
+        {"0", CLAIM_DISCARDED, true},
+        {"no change", CLAIM_DISCARDED, false},
+        {"10", CLAIM_DISCARDED, false},
+        {"keeper", CLAIM_DISCARDED, false},
+        {"TODO", CLAIM_DISCARDED, false},
+        {"?", CLAIM_DISCARDED, false},
+        {"yes and 1", CLAIM_DISCARDED, false},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         bool known;
-        enum result_status status = result_status_parse(rows[i].words, &known);
+        enum claim_status status = claim_status_parse(rows[i].words, &known);
 
         if (status != rows[i].status || known != rows[i].known)
             fail_msg("%s: %d, known %d", rows[i].words, status, known);
@@ -466,8 +466,8 @@ static void numbers_that_are_none(void **state)
                                                    numbers[i]);
         CLEANUP(result_freep) struct result *result = parse_with(crashed);
 
-        assert_int_equal(result->status, RESULT_CRASHED);
-        assert_int_equal(result->after.count, 0);
+        assert_int_equal(result->claim.status, CLAIM_CRASHED);
+        assert_int_equal(result->claim.after.count, 0);
         refuse_with(after, "metric_after: found ");
         refuse_with(discarded, "metric_after: found ");
         refuse_with(before, ", a finite number would do, or null where there is none");
@@ -490,6 +490,49 @@ static void numbers_that_a_double_cannot_hold(void **state)
     }
 }
 
+/* What is written down of a result says all of it, whatever kind of file it came from. */
+static void what_is_canonical(void **state)
+{
+    static const char *const files[][2] = {
+        {"a.json",
+         "{\"experiment_id\":\"e\",\"hypothesis\":\"a\\nb/c\",\"metric\":\"m\",\"metric_after\":"
+         "[0.1,3],\"metric_before\":1e-5,\"commit\":\"ABCDEF7\",\"repository\":\"/r\","
+         "\"details\":{\"n\":1.50,\"x\":null},\"seed\":7,\"title\":\"t\"}"},
+        {"a.yml",
+         "experiment_id: e\nhypothesis: |\n  a\n  b\nmetric: m\nstatus: OOM\nmetric_after: .nan\n"
+         "diff: |\n  x\ndetails: {n: 1.50, t: \"7\"}\nseed: [1, {a: b}]\n"},
+    };
+    static const char *const expected[] = {
+        "{\"experiment_id\":\"e\",\"status\":\"ok\",\"hypothesis\":\"a\\nb/"
+        "c\",\"title\":\"t\",\"metric\":\"m\","
+        "\"metric_after\":[0.1,3],\"metric_before\":[1e-05],\"commit\":\"abcdef7\",\"repository\":"
+        "\"/r\","
+        "\"details\":{\"n\":1.50,\"x\":null},\"seed\":7}",
+        "{\"experiment_id\":\"e\",\"status\":\"OOM\",\"hypothesis\":\"a\\nb\\n\",\"metric\":\"m\","
+        "\"diff\":\"x\\n\",\"details\":{\"n\":\"1.50\",\"t\":\"7\"},\"seed\":[\"1\",{\"a\":\"b\"}]"
+        "}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        CLEANUP(result_freep) struct result *result = NULL;
+        CLEANUP(result_freep) struct result *again = NULL;
+        CLEANUP_FREE char *experiment_id = NULL;
+        CLEANUP_FREE char *written = NULL;
+        CLEANUP_FREE char *rewritten = NULL;
+        struct error error = {0};
+
+        if (result_parse(&result, &experiment_id, files[i][0], files[i][1], strlen(files[i][1]),
+                         &error) < 0)
+            fail_msg("%s", error.message);
+        written = result_canonical(result);
+        assert_string_equal(written, expected[i]);
+        assert_int_equal(result_parse_canonical(&again, written, &error), 0);
+        rewritten = result_canonical(again);
+        assert_string_equal(rewritten, written);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -509,6 +552,7 @@ int main(void)
         cmocka_unit_test(a_patch_is_a_plain_name),
         cmocka_unit_test(formats_by_ending),
         cmocka_unit_test(status_words),
+        cmocka_unit_test(what_is_canonical),
         cmocka_unit_test(numbers_that_are_none),
         cmocka_unit_test(numbers_that_a_double_cannot_hold),
     };

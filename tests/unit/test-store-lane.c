@@ -400,7 +400,8 @@ static void test_the_next(void **state)
 
         row.modified_ns = rows[i].modified_ns;
         row.file_name = (char *)rows[i].file_name;
-        row.status = (char *)rows[i].status;
+        row.claim.status_word = (char *)rows[i].status;
+        row.claim.status = claim_status_parse(rows[i].status, &row.claim.status_known);
         row.metric = (char *)rows[i].metric;
         add_row(fixture, &row);
     }

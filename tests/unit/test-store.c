@@ -6,6 +6,8 @@
 
 #include "store-fixture.h"
 
+#include "daemon/result.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -126,7 +128,40 @@ static void make_older(struct fixture *fixture)
                      "DROP INDEX decisions_told; ALTER TABLE jobs DROP COLUMN pull_url;"
                      "ALTER TABLE results DROP COLUMN pull_url;"
                      "ALTER TABLE results DROP COLUMN mergeable;"
+                     "ALTER TABLE results DROP COLUMN after_runs;"
+                     "ALTER TABLE results DROP COLUMN before_runs;"
+                     "ALTER TABLE contents DROP COLUMN parsed;"
                      "PRAGMA user_version = 1");
+}
+
+/* What a result file said was read out of its bytes again and again, by its name. */
+static void test_older_content_is_parsed(void **state)
+{
+    static const char yaml[] = "experiment_id: exp-1\nhypothesis: x\nmetric: val_bpb\n"
+                               "metric_after: [1, 3]\n";
+    struct fixture *fixture = *state;
+    struct store_result row = row_of("exp-1", 2), strange = row_of("exp-2", 2);
+    struct store_content content = {.bytes = yaml, .length = sizeof(yaml) - 1},
+                         none = {.bytes = ""};
+    CLEANUP(result_freep) struct result *result = NULL;
+    CLEANUP_FREE char *parsed = NULL;
+    CLEANUP_FREE char *lost = NULL;
+    char *patch;
+    size_t length;
+    int64_t id, other;
+
+    row.file_name = (char *)"exp-1.yaml";
+    DONE(store_add(fixture->store, &row, &content, &id, &fixture->error));
+    DONE(store_add(fixture->store, &strange, &none, &other, &fixture->error));
+    make_older(fixture);
+    reopen(fixture);
+    DONE(store_load_parsed(fixture->store, id, &parsed, &patch, &length, &fixture->error));
+    assert_null(patch);
+    DONE(result_parse_canonical(&result, parsed, &fixture->error));
+    assert_int_equal(result->claim.after.count, 2);
+    assert_true(result->claim.after.mean == 2);
+    DONE(store_load_parsed(fixture->store, other, &lost, &patch, &length, &fixture->error));
+    assert_int_equal(result_parse_canonical(&result, lost, &fixture->error), -1);
 }
 
 static void test_an_older_one_is_brought_along(void **state)
@@ -511,16 +546,26 @@ static void test_a_lock_of_somebody_else_is_transient(void **state)
 
 /* ---- results ------------------------------------------------------------------------------------ */
 
+static void check_measurement(const struct measurement *found, const struct measurement *given)
+{
+    assert_int_equal(found->count, given->count);
+    assert_true(found->mean == given->mean);
+    assert_true(found->deviation == given->deviation ||
+                (isnan(found->deviation) && isnan(given->deviation)));
+    assert_memory_equal(found->runs, given->runs, given->count * sizeof(*given->runs));
+}
+
 static void test_every_column(void **state)
 {
     struct fixture *fixture = *state;
+    double runs[] = {-1.7976931348623157e308, 5e-324};
     struct store_result given = {
         .experiment_id = (char *)"exp.1",
         .scope = (char *)"segment 2",
         .metric = (char *)"accuracy",
-        .status = (char *)"NEW_BEST \xe2\x9c\x93",
-        .after = -1.7976931348623157e308,
-        .before = 5e-324,
+        .claim = {.status_word = (char *)"NEW_BEST \xe2\x9c\x93",
+                  .after = measurement_of(runs, 2),
+                  .before = measurement_of(&runs[1], 1)},
         .has_change = false,
         .file_name = (char *)"\xff\xfe name.json",
         .modified_ns = INT64_MIN + 1,
@@ -536,8 +581,12 @@ static void test_every_column(void **state)
     assert_string_equal(row->experiment_id, given.experiment_id);
     assert_string_equal(row->scope, given.scope);
     assert_string_equal(row->metric, given.metric);
-    assert_string_equal(row->status, given.status);
-    assert_true(row->after == given.after && row->before == given.before);
+    assert_string_equal(row->claim.status_word, given.claim.status_word);
+    assert_int_equal(row->claim.status, CLAIM_OK);
+    check_measurement(&row->claim.after, &given.claim.after);
+    check_measurement(&row->claim.before, &given.claim.before);
+    free(given.claim.after.runs);
+    free(given.claim.before.runs);
     assert_false(row->has_change);
     assert_string_equal(row->file_name, given.file_name);
     assert_int_equal(row->modified_ns, given.modified_ns);
@@ -558,7 +607,8 @@ static void test_numbers_that_are_none(void **state)
     int64_t id = add(fixture, "exp-1", NAN);
 
     DONE(store_load(fixture->store, id, &row, &fixture->error));
-    assert_true(isnan(row->after) && isnan(row->before));
+    assert_true(isnan(row->claim.after.mean) && isnan(row->claim.before.mean));
+    assert_true(row->claim.after.count == 0 && row->claim.before.count == 0);
 }
 
 static void test_what_is_not_there(void **state)
@@ -736,6 +786,7 @@ int main(void)
         STORE_TEST(test_what_was_added_survives),
         STORE_TEST(test_a_newer_version_is_refused),
         STORE_TEST(test_an_older_one_is_brought_along),
+        STORE_TEST(test_older_content_is_parsed),
         STORE_TEST(test_no_database_at_all),
         STORE_TEST(test_a_damaged_page),
         STORE_TEST(test_a_file_cut_short),
