@@ -69,8 +69,11 @@ const struct config_key config_keys[] = {
      .check = config_check_path, .help = "git repositories whose commits a result may name"},
 
     {"change.protect", CONFIG_LIST, 0, AT(change.protect),
-     .fallback = "tox.ini .gitea/** .forgejo/** .github/**", .check = config_check_glob,
-     .help = "files that no change may touch"},
+     .fallback =
+         "tox.ini tox.toml toxfile.py setup.cfg pyproject.toml **/conftest.py **/pytest.ini "
+         "**/.pytest.ini noxfile.py Makefile .pre-commit-config.yaml .tox/** .gitmodules "
+         ".gitattributes .lfsconfig .gitea/** .forgejo/** .github/**",
+     .check = config_check_glob, .help = "files that no change may touch"},
     {"change.exclude", CONFIG_LIST, 0, AT(change.exclude),
      .fallback = "results.tsv autoresearch.jsonl .auto/**", .check = config_check_glob,
      .help = "files that stay as they are on the base"},

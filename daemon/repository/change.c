@@ -2,7 +2,6 @@
 
 #include "common/memory.h"
 #include "daemon/repository/glob.h"
-#include "daemon/repository/tox.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -316,12 +315,7 @@ static bool is_submodule(const struct change_entry *entry, void *data)
 
 static bool is_protected(const struct change_entry *entry, void *data)
 {
-    return glob_match_any(data, entry->path) || tox_owns(entry->path);
-}
-
-static bool is_linked_tox(const struct change_entry *entry, void *data)
-{
-    return entry->new_mode == MODE_LINK && tox_reads(entry->path);
+    return glob_match_any(data, entry->path);
 }
 
 /* Refuses what a rule says yes to, naming the files. */
@@ -343,13 +337,12 @@ int change_check(const struct change *change, char *const *protect, struct error
 {
     if (change->count == 0)
         return error_set(error, ERROR_PERMANENT, "the change is empty on the base");
-    if (refuse(change, is_protected, (void *)protect, "the change touches protected files", error) <
-            0 ||
+    if (refuse(change, is_protected, (void *)protect,
+               "the change touches protected files (change.protect)", error) < 0 ||
         refuse(change, is_submodule, NULL, "the change touches a submodule", error) < 0 ||
         refuse(change, is_bad_path, NULL, "the change leads into .git or out of the tree", error) <
             0 ||
-        refuse(change, is_bad_mode, NULL, "the change holds files of an unknown kind", error) < 0 ||
-        refuse(change, is_linked_tox, NULL, "the change makes links of protected files", error) < 0)
+        refuse(change, is_bad_mode, NULL, "the change holds files of an unknown kind", error) < 0)
         return -1;
     return 0;
 }
@@ -357,11 +350,6 @@ int change_check(const struct change *change, char *const *protect, struct error
 bool change_is_link(const struct change_entry *entry)
 {
     return entry->new_mode == MODE_LINK;
-}
-
-bool change_is_tox(const struct change_entry *entry)
-{
-    return tox_reads(entry->path);
 }
 
 /* Whether a target is harmless: as many `..` as there are directories above the link, at most, and

@@ -42,13 +42,11 @@ int change_parse(struct change *change, const char *bytes, size_t length, struct
  * beside them, a file where a directory has to be. `excluded` is a NULL-terminated list of globs. */
 int change_exclude(struct change *change, char *const *excluded, struct error *error);
 
-/* Permanent error for an empty change, a protected path, a path that leads into .git, a submodule, and
- * a pyproject.toml or setup.cfg that is no plain file. */
+/* Permanent error for an empty change, a protected path, a path that leads into .git and a submodule. */
 int change_check(const struct change *change, char *const *protect, struct error *error);
 
-/* Whether the file's content has to be looked at as well: a symbolic link, a file that tox reads. */
+/* Whether the file's content has to be looked at as well: that of a symbolic link is where it leads. */
 bool change_is_link(const struct change_entry *entry);
-bool change_is_tox(const struct change_entry *entry);
 
 /* Permanent error if a link at `path` with this target leaves the tree. */
 int change_check_link(const char *path, const char *target, size_t length, struct error *error);

@@ -19,7 +19,6 @@
 #include "daemon/repository/internal.h"
 #include "daemon/repository/patched.h"
 #include "daemon/repository/source-commit.h"
-#include "daemon/repository/tox.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -266,25 +265,6 @@ static bool next_content(struct contents *contents, const char **bytes, size_t *
     return true;
 }
 
-static int check_tox(const struct change_entry *entry, struct contents *contents,
-                     struct error *error)
-{
-    const char *old = NULL;
-    const char *new = NULL;
-    size_t old_length = 0;
-    size_t new_length = 0;
-
-    if ((entry->old_mode && !next_content(contents, &old, &old_length)) ||
-        (entry->new_mode && !next_content(contents, &new, &new_length)))
-        return error_set(error, ERROR_PERMANENT, "%s cannot be read", entry->path);
-    if (tox_orders_differ(entry->path, old, old_length, new, new_length))
-        return error_set(
-            error, ERROR_PERMANENT,
-            "the change touches protected files: %s, the part that tells tox what to run",
-            entry->path);
-    return 0;
-}
-
 static int check_link(const struct change_entry *entry, struct contents *contents,
                       struct error *error)
 {
@@ -311,9 +291,7 @@ static void contents_read(void *data, const struct process_result *result)
     for (size_t i = 0; i < composing->list.count && failed == 0; i++) {
         const struct change_entry *entry = &composing->list.entries[i];
 
-        if (change_is_tox(entry))
-            failed = check_tox(entry, &contents, &error);
-        else if (change_is_link(entry))
+        if (change_is_link(entry))
             failed = check_link(entry, &contents, &error);
     }
     if (failed < 0)
@@ -330,12 +308,8 @@ static void look_into(struct composing *composing)
     const char *const arguments[] = {repository->git_dir, "cat-file", "--batch", NULL};
 
     for (size_t i = 0; i < composing->list.count; i++) {
-        const struct change_entry *entry = &composing->list.entries[i];
-
-        if (change_is_tox(entry) && entry->old_mode)
-            text_append_format(&wanted, "%s\n", entry->old_hash);
-        if ((change_is_tox(entry) && entry->new_mode) || change_is_link(entry))
-            text_append_format(&wanted, "%s\n", entry->new_hash);
+        if (change_is_link(&composing->list.entries[i]))
+            text_append_format(&wanted, "%s\n", composing->list.entries[i].new_hash);
     }
     if (wanted.length == 0) {
         import(composing);

@@ -551,25 +551,38 @@ def test_a_checkout_that_does_not_want_to_go(sandboxed):
 # What is refused before anything runs.
 
 
-@pytest.mark.parametrize(
-    "name, content",
-    [
-        ("tox.ini", harness.TOX.replace("unittest", "this")),
-        ("pyproject.toml", "[tool.tox]\nlegacy_tox_ini = ''\n"),
-        ("pyproject.toml", '["tool" . "tox"]\nlegacy_tox_ini = ""\n'),
-        ("setup.cfg", "[tox:tox]\nenvlist = none\n"),
-        ("tox.toml", "env_list = ['none']\n"),
-        (".tox/unit/bin/python", "#!/bin/sh\nexit 0\n"),
-        (".gitea/workflows/x.yaml", "on: push\n"),
-        (".github/workflows/deep/x.yaml", "on: push\n"),
-    ],
-    ids=["tox.ini", "pyproject", "pyproject, quoted", "setup.cfg", "tox.toml", "environment", "workflow", "workflow, deep"],
-)
-def test_orders_to_tox_are_refused_before_anything_runs(house, name, content):
+ORDERS = {
+    "tox.ini": harness.TOX.replace("unittest", "this"),
+    "tox.toml": "env_list = ['none']\n",
+    "toxfile.py": "from tox.plugin import impl\n",
+    "setup.cfg": "[metadata]\nname = x\n",
+    "pyproject.toml": "[project]\nname = 'x'\n",
+    "conftest.py": "collect_ignore = ['tests']\n",
+    "tests/deep/conftest.py": "collect_ignore = ['tests']\n",
+    "pytest.ini": "[pytest]\ntestpaths = none\n",
+    "tests/pytest.ini": "[pytest]\n",
+    ".pytest.ini": "[pytest]\n",
+    "noxfile.py": "import nox\n",
+    "Makefile": "test:\n",
+    ".pre-commit-config.yaml": "repos: []\n",
+    ".tox/unit/bin/python": "#!/bin/sh\nexit 0\n",
+    ".gitmodules": "[submodule]\n",
+    ".gitattributes": "* text=auto\n",
+    ".lfsconfig": "[lfs]\nurl = https://example.org\n",
+    ".gitea/workflows/x.yaml": "on: push\n",
+    ".forgejo/workflows/x.yaml": "on: push\n",
+    ".github/workflows/deep/x.yaml": "on: push\n",
+}
+
+
+def test_orders_to_what_runs_the_tests_are_refused_before_anything_runs(house):
     marker = house.state / "ran"
     house.configure(validation={"command": ["sh", "-c", f"touch {marker}"], "sandbox": "none"})
-    _, diff = house.forge.project.experiment({name: content, "train.py": harness.tweaked(WIDTH=65)})
-    house.drop(result("exp-1", 0.9, metric_before=1.0, diff=diff))
+    for number, (name, content) in enumerate(ORDERS.items()):
+        _, diff = house.forge.project.experiment({name: content, "train.py": harness.tweaked(WIDTH=65 + number)})
+        house.drop(result(f"exp-{number}", 0.9 - number / 1000, metric_before=1.0, diff=diff))
     log = house.once()
-    assert log.decisions() == {"exp-1": "failed"} and name in log.reasons()["exp-1"]
+    for number, name in enumerate(ORDERS):
+        assert log.decisions()[f"exp-{number}"] == "failed", name
+        assert log.reasons()[f"exp-{number}"].endswith(f"(change.protect): {name}")
     assert not log.all(step="validate") and not marker.exists()

@@ -1,10 +1,9 @@
 /* Promise: a change that touches what it may not, or leaves the tree, fails. */
 
-/* What a change may do: paths, links, modes, and the parts of files that tox reads. */
+/* What a change may do: paths, links, modes. */
 
 #include "common/memory.h"
 #include "daemon/repository/change.h"
-#include "daemon/repository/tox.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,7 +22,8 @@ static char automatic[] = ".auto/**";
 static char logs[] = "data/*.log";
 static char tox_ini[] = "tox.ini";
 static char *const excluded[] = {results, automatic, logs, NULL};
-static char *const protected[] = {tox_ini, NULL};
+static char tox_made[] = ".tox/**";
+static char *const protected[] = {tox_ini, tox_made, NULL};
 
 /* A list as git writes it, with '|' for NUL. */
 static int parse(struct change *change, const char *list, struct error *error)
@@ -151,13 +151,11 @@ static void test_kinds(void **state)
     assert_string_equal(judge("120000", "a"), "");
     assert_non_null(strstr(judge("160000", "a"), "submodule: a"));
     assert_non_null(strstr(judge("040000", "a"), "unknown kind: a"));
-    assert_non_null(strstr(judge("100644", "tox.ini"), "protected files: tox.ini"));
-    assert_non_null(strstr(judge("100644", "tox.toml"), "protected files: tox.toml"));
-    assert_non_null(strstr(judge("100644", "toxfile.py"), "protected files"));
-    assert_non_null(strstr(judge("100644", "☣.py"), "protected files"));
-    assert_non_null(strstr(judge("100755", ".tox/unit/bin/python"), "protected files"));
-    assert_non_null(strstr(judge("120000", ".tox"), "protected files"));
-    assert_non_null(strstr(judge("120000", "pyproject.toml"), "links of protected files"));
+    assert_non_null(strstr(judge("100644", "tox.ini"), "(change.protect): tox.ini"));
+    assert_non_null(strstr(judge("120000", "tox.ini"), "(change.protect): tox.ini"));
+    assert_non_null(strstr(judge("100755", ".tox/unit/bin/python"), "(change.protect): .tox/unit"));
+    assert_non_null(strstr(judge("120000", ".tox"), "(change.protect): .tox"));
+    assert_string_equal(judge("100644", "sub/tox.ini"), "");
 }
 
 static void test_exclude(void **state)
@@ -238,120 +236,6 @@ static void test_names(void **state)
     assert_string_equal(file_names_string(&names), "aU+000Ab, \ufffdU+202E, x, x, x and 3 more");
 }
 
-static void test_toml(void **state)
-{
-    static const char base[] =
-        "[project]\nname = 'x'\n[tool.tox]\nlegacy_tox_ini = \"\"\"\n[testenv]\n"
-        "commands = a\n\"\"\"\n[tool.other]\nx = 1\n";
-    static const struct {
-        const char *new;
-        bool differs;
-    } rows[] = {
-        {"[project]\nname = 'y'\n[tool.tox]\nlegacy_tox_ini = \"\"\"\n[testenv]\n"
-         "commands = a\n\"\"\"\n[tool.other]\nx = 2\n",
-         false},
-        {"[tool.tox]\nlegacy_tox_ini = \"\"\"\n[testenv]\ncommands = b\n\"\"\"\n", true},
-        {"[project]\nname = 'x'\n", true},
-        {NULL, true},
-    };
-
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        const char *new = rows[i].new;
-
-        assert_int_equal(
-            tox_orders_differ("pyproject.toml", base, strlen(base), new, new ? strlen(new) : 0),
-            rows[i].differs);
-    }
-}
-
-/* Each of these adds orders for tox to a file that had none, or must count as if it did. */
-static void test_toml_spellings(void **state)
-{
-    static const char *const orders[] = {
-        "[tool.tox]\n",
-        "[tool.tox.env.x]\ny = 1\n",
-        "[ tool . tox ]\nx=1",
-        "[\"tool\".'tox']\nx=1\n",
-        "[[tool.tox]]\nx = 1\n",
-        "tool.tox = {}\n",
-        "tool . tox . x = 1\n",
-        "tool = { tox = { x = 1 } }\n",
-        "[tool]\ntox = {}\n",
-        "[tool]\n\"tox\".x = 1\n",
-        "[tool.\"t\\u006fx\"]\nx = 1\n",
-        "x = '''\n[a]\n'''\n[tool.tox]\n",
-        "x = [\n\"[a]\",\n]\n[tool.tox]\n",
-        "x = \"\"\"\\\"\"\"\"\n[tool.tox]\n",
-        "# comment \"\"\"\n[tool.tox]\n",
-        "x = \"unfinished\n",
-        "]\n",
-        "x = \"\"\"never ends",
-    };
-    static const char *const none[] = {
-        "",
-        "[tool.toxic]\nx = 1\n",
-        "[project]\ntool = 1\n",
-        "[tool.ruff]\nx = \"[tool.tox]\"\n",
-        "x = '''\n[tool.tox]\n'''\n",
-        "x = \"\"\"\n[tool.tox]\n\"\"\"\n",
-        "# [tool.tox]\n",
-        "[x]\ntool.tox = 1\n",
-        "a = [ # ]\n 1,\n]\nb = 'x'\r\n",
-    };
-
-    for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
-        if (!tox_orders_differ("pyproject.toml", "", 0, orders[i], strlen(orders[i])))
-            fail_msg("no orders seen in: %s", orders[i]);
-    }
-    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
-        if (tox_orders_differ("pyproject.toml", NULL, 0, none[i], strlen(none[i])))
-            fail_msg("orders seen in: %s", none[i]);
-    }
-}
-
-static void test_ini(void **state)
-{
-    static const char *const orders[] = {
-        "[tox:tox]\nx = 1\n",
-        "[metadata]\na = b\n[tox:tox]\n",
-        "[testenv:unit]\ncommands = true\n",
-        "a = b\n  [tox:tox]\n",
-        "a\v[tox:tox]\n",
-        "\ufeff[tox:tox]\n",
-        "a\u2028[ tox:tox]\n",
-        "a\r[tox:tox]\r",
-        "[x,testenv:unit]\n",
-        "[{test}env]\n",
-        "[DEFAULT]\ncommands = true\n",
-    };
-    static const char *const none[] = {"", "[metadata]\nx = [tox:tox]\n", "[other]\n",
-                                       "x=a[tox]\n"};
-    static const char old[] = "[tox:tox]\na = 1\n[metadata]\nname = x\n";
-    static const char hidden[] =
-        "[tox:tox]\na = 1\n\v[other]\ncommands = x\n[metadata]\nname = x\n";
-    static const char unclosed[] = "[tox:tox]\na = 1\n[x = 1\nb = 2\n[metadata]\nname = x\n";
-    static const char commented[] = "[tox:tox]\na = 1\n[#]\nb = 2\n[metadata]\nname = x\n";
-    static const char referring[] = "[tox:tox]\na = {[metadata]name}\n[metadata]\nname = x\n";
-    static const char referring_altered[] =
-        "[tox:tox]\na = {[metadata]name}\n[metadata]\nname = y\n";
-    static const char harmless[] = "[tox:tox]\na = 1\n[metadata]\nname = y\n";
-
-    for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
-        if (!tox_orders_differ("setup.cfg", NULL, 0, orders[i], strlen(orders[i])))
-            fail_msg("no orders seen in: %s", orders[i]);
-    }
-    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
-        if (tox_orders_differ("setup.cfg", "", 0, none[i], strlen(none[i])))
-            fail_msg("orders seen in: %s", none[i]);
-    }
-    assert_true(tox_orders_differ("setup.cfg", old, strlen(old), hidden, strlen(hidden)));
-    assert_true(tox_orders_differ("setup.cfg", old, strlen(old), unclosed, strlen(unclosed)));
-    assert_true(tox_orders_differ("setup.cfg", old, strlen(old), commented, strlen(commented)));
-    assert_true(tox_orders_differ("setup.cfg", referring, strlen(referring), referring_altered,
-                                  strlen(referring_altered)));
-    assert_false(tox_orders_differ("setup.cfg", old, strlen(old), harmless, strlen(harmless)));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -359,8 +243,6 @@ int main(void)
         cmocka_unit_test(test_paths),   cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_exclude), cmocka_unit_test(test_exclude_beside),
         cmocka_unit_test(test_links),   cmocka_unit_test(test_names),
-        cmocka_unit_test(test_toml),    cmocka_unit_test(test_toml_spellings),
-        cmocka_unit_test(test_ini),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

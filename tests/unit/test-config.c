@@ -102,7 +102,10 @@ static void test_defaults(void **state)
     assert_int_equal(config->forge.timeout_ms, 30000);
     assert_int_equal(config->forge.poll_ms, 300000);
     assert_list(&config->sources, "");
-    assert_list(&config->change.protect, "tox.ini,.gitea/**,.forgejo/**,.github/**");
+    assert_list(&config->change.protect,
+                "tox.ini,tox.toml,toxfile.py,setup.cfg,pyproject.toml,**/conftest.py,"
+                "**/pytest.ini,**/.pytest.ini,noxfile.py,Makefile,.pre-commit-config.yaml,"
+                ".tox/**,.gitmodules,.gitattributes,.lfsconfig,.gitea/**,.forgejo/**,.github/**");
     assert_list(&config->change.exclude, "results.tsv,autoresearch.jsonl,.auto/**");
     assert_string_equal(config->change.author_name, "winnowd");
     assert_string_equal(config->change.author_email, "winnowd@localhost");
