@@ -276,22 +276,28 @@ void assessment_clear(struct assessment *assessment)
     *assessment = (struct assessment){0};
 }
 
-static char no_scope[] = "";
+static char empty[] = "";
 
 struct store_result assessment_row(const struct assessment *assessment,
                                    const struct spool_file *file)
 {
     const struct result *result = assessment->result;
     struct store_result row = {
-        .experiment_id = assessment->experiment_id,
-        .scope = no_scope,
-        .metric = result->metric,
-        .claim = result->claim,
-        .has_change = result->change != RESULT_CHANGE_NONE,
+        .experiment_id = assessment->experiment_id ? assessment->experiment_id : empty,
+        .scope = empty,
+        .metric = empty,
+        .claim = claim_none(),
         .file_name = file->name,
+        .inode = file->inode,
         .modified_ns = file->modified_ns,
     };
 
     memcpy(row.digest, assessment->digest, sizeof(row.digest));
+    row.claim.status_word = empty;
+    if (assessment->decision != DECISION_REJECTED && assessment->decision != DECISION_DUPLICATE) {
+        row.metric = result->metric;
+        row.claim = result->claim;
+        row.has_change = result->change != RESULT_CHANGE_NONE;
+    }
     return row;
 }

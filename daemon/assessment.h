@@ -46,6 +46,7 @@ int assessment_make(struct assessment *assessment, const struct config *config, 
                     struct error *error);
 void assessment_clear(struct assessment *assessment);
 
-/* The row that a assessment's result becomes. Borrows from assessment and file: do not free. */
+/* The row that a drop becomes: what it claims is in it unless it is rejected or a duplicate. Borrows from
+ * assessment and file: do not free. */
 struct store_result assessment_row(const struct assessment *assessment,
                                    const struct spool_file *file);

@@ -10,6 +10,7 @@
 #include "daemon/spool.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -40,6 +41,8 @@ struct intake {
     uint64_t patient_until;  /* uv_now() until which a result may wait for its patch */
     bool scanned;            /* a scan handed everything on, and nothing was dropped since */
     unsigned moves_left;     /* that could not be done */
+    bool moved_unnoted;      /* something was decided since it was noted that all is moved */
+    bool lost_count;         /* one could not be done, and its row could not be marked */
     struct told keys;        /* that are not known */
     struct told words;       /* of statuses, likewise */
 };
@@ -48,10 +51,13 @@ struct intake {
 struct entry {
     struct spool_file *file;
     struct assessment assessment;
-    int64_t result; /* 0: it became none */
-    int64_t move;
+    int64_t result;
+    char *target;      /* where its file is to lie; NULL: that is chosen when it is moved */
+    char *moved_to;    /* where it lies now */
     bool moved_before; /* met again, its move is still to be done */
     bool delayed;      /* nothing is decided yet */
+    bool marked;       /* its row says that it is still to be moved */
+    bool left;         /* it could not be moved */
 };
 
 static int read_patch(void *data, const char *name, size_t limit, char **bytes, size_t *length,
@@ -62,10 +68,34 @@ static int read_patch(void *data, const char *name, size_t limit, char **bytes, 
 
 /* ---- deciding --------------------------------------------------------------------------------- */
 
+static enum spool_place place_of(const struct entry *entry)
+{
+    return entry->assessment.decision == DECISION_REJECTED ? SPOOL_REJECT : SPOOL_ARCHIVE;
+}
+
+static int retry_entry(struct store *store, struct entry *entry, const struct store_result *row,
+                       const struct store_content *content, const struct store_decision *decision,
+                       struct error *error)
+{
+    entry->result = entry->assessment.retried;
+    entry->marked = true;
+    if (store_retry(store, entry->result, row, content, error) < 0)
+        return -1;
+    return decision->decision == DECISION_QUEUED
+               ? 0
+               : store_decide(store, entry->result, decision, error);
+}
+
 static int store_entry(struct intake *intake, struct entry *entry, struct error *error)
 {
-    struct assessment *assessment = &entry->assessment;
+    const struct assessment *assessment = &entry->assessment;
     struct store *store = intake->options.store;
+    struct store_result row = assessment_row(assessment, entry->file);
+    bool queued = assessment->decision == DECISION_QUEUED;
+    CLEANUP_FREE char *parsed = queued ||
+                                        lane_reference(&assessment->frontier, &assessment->verdict)
+                                    ? result_canonical(assessment->result)
+                                    : NULL;
     struct store_decision decision = {
         .decision = assessment->decision,
         .reason = assessment->reason,
@@ -78,48 +108,36 @@ static int store_entry(struct intake *intake, struct entry *entry, struct error 
         .patch = assessment->patch,
         .patch_length = assessment->patch_length,
         .patch_name = assessment->patch_name,
+        .parsed = parsed,
     };
-    CLEANUP_FREE char *parsed = NULL;
-    struct store_result row;
 
-    if (assessment->decision == DECISION_REJECTED || assessment->decision == DECISION_DUPLICATE) {
-        CLEANUP_TEXT struct text name = {0};
-
-        text_append_repaired(&name, entry->file->name, strlen(entry->file->name));
-        return store_decide_file(store, text_string(&name), assessment->experiment_id,
-                                 assessment->digest, assessment->decision, assessment->reason,
-                                 error);
-    }
-    row = assessment_row(assessment, entry->file);
-    content.parsed = parsed = result_canonical(assessment->result);
-    entry->result = assessment->retried;
-    if (assessment->retried ? store_retry(store, assessment->retried, &row, &content, error) < 0
-                            : store_add(store, &row, &content, &entry->result, error) < 0)
-        return -1;
-    if (assessment->decision == DECISION_QUEUED)
-        return 0;
-    return store_decide(store, entry->result, &decision, error);
+    row.archived = entry->target;
+    if (assessment->retried)
+        return retry_entry(store, entry, &row, &content, &decision, error);
+    return store_add(store, &row, &content, queued ? NULL : &decision, &entry->result, error);
 }
 
-static struct spool_move move_of(const struct entry *entry, const char *day)
+static void format_day(int64_t at_ms, char day[static 16])
 {
-    return (struct spool_move){
-        .name = entry->file->name,
-        .inode = entry->file->inode,
-        .place = entry->assessment.decision == DECISION_REJECTED ? SPOOL_REJECT : SPOOL_ARCHIVE,
-        .day = day,
-        .reason = entry->assessment.reason,
-        .patch = entry->assessment.patch_name,
-    };
-}
-
-static void today(char day[static 16])
-{
-    time_t now = (time_t)(clock_now_ms() / 1000);
+    time_t at = (time_t)(at_ms / 1000);
     struct tm utc;
 
-    gmtime_r(&now, &utc);
+    gmtime_r(&at, &utc);
     strftime(day, 16, "%Y-%m-%d", &utc);
+}
+
+/* The one of its target, so that it is found there. */
+static void day_of(const struct store_move *left, char day[static 16])
+{
+    if (!left->archived || sscanf(left->archived, ".archive/%10[0-9-]/", day) != 1)
+        format_day(left->received_ms, day);
+}
+
+static void entry_clear(struct entry *entry)
+{
+    assessment_clear(&entry->assessment);
+    free(entry->target);
+    free(entry->moved_to);
 }
 
 /* For how many milliseconds more what is in the way of an entry may pass; 0: it is decided on. */
@@ -146,7 +164,7 @@ static void say_tried(struct assessment *assessment)
 static int decide_entry(struct intake *intake, struct entry *entry, const char *day,
                         struct error *error)
 {
-    struct spool_move move;
+    struct error ignored;
 
     if (intake->moves_left > 0 &&
         store_has_move(intake->options.store, entry->file->name, entry->file->inode,
@@ -162,10 +180,21 @@ static int decide_entry(struct intake *intake, struct entry *entry, const char *
         return 0;
     if (entry->assessment.delay == SPOOL_DELAY_FAULT)
         say_tried(&entry->assessment);
-    if (store_entry(intake, entry, error) < 0)
+    /* Where that cannot be said now it is found when the file is moved. */
+    (void)spool_choose(intake->spool, place_of(entry), day, entry->file->name, &entry->target,
+                       &ignored);
+    return store_entry(intake, entry, error);
+}
+
+/* All that was decided before was moved, or is marked: noted with the next slice it costs nothing. */
+static int begin_slice(struct intake *intake, struct error *error)
+{
+    if (store_begin(intake->options.store, error) < 0)
         return -1;
-    move = move_of(entry, day);
-    return store_add_move(intake->options.store, &move, entry->result, &entry->move, error);
+    if (intake->lost_count || store_note_moved(intake->options.store, false, error) == 0)
+        return 0;
+    store_rollback(intake->options.store);
+    return -1;
 }
 
 /* Decides one at least, and as many as there is time for: gives back how many. */
@@ -175,7 +204,7 @@ static int decide_slice(struct intake *intake, struct entry *entries, size_t cou
     uint64_t until_ns = uv_hrtime() + SLICE_NS;
     size_t decided = 0;
 
-    if (store_begin(intake->options.store, error) < 0)
+    if (begin_slice(intake, error) < 0)
         return -1;
     do {
         if (decide_entry(intake, &entries[decided++], day, error) < 0) {
@@ -183,6 +212,7 @@ static int decide_slice(struct intake *intake, struct entry *entries, size_t cou
             return -1;
         }
     } while (decided < count && uv_hrtime() < until_ns);
+    intake->moved_unnoted = true;
     return store_commit(intake->options.store, error) < 0 ? -1 : (int)decided;
 }
 
@@ -310,81 +340,125 @@ static void move_failed(struct intake *intake, const char *name, const struct er
     try_again_later(intake);
 }
 
+static bool is_to_be_moved(const struct entry *entry)
+{
+    return !entry->moved_before && !entry->delayed;
+}
+
+static void move_entry(struct intake *intake, struct entry *entry, const char *day)
+{
+    const struct spool_move move = {
+        .name = entry->file->name,
+        .inode = entry->file->inode,
+        .place = place_of(entry),
+        .day = day,
+        .target = entry->target,
+        .reason = entry->assessment.reason,
+        .patch = entry->assessment.patch_name,
+    };
+    struct error error;
+
+    entry->left = spool_move(intake->spool, &move, &entry->moved_to, &error) < 0;
+    if (entry->left)
+        move_failed(intake, entry->file->name, &error);
+}
+
+/* Whether the row does not say yet where the file lies: nearly always it does. */
+static bool is_to_be_noted(const struct entry *entry)
+{
+    if (!is_to_be_moved(entry))
+        return false;
+    return entry->left || entry->marked || !entry->target || !entry->moved_to ||
+           strcmp(entry->target, entry->moved_to) != 0;
+}
+
+static int note_entries(struct store *store, const struct entry *entries, size_t count,
+                        struct error *error)
+{
+    if (store_begin(store, error) < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        const struct entry *entry = &entries[i];
+
+        if (!is_to_be_noted(entry))
+            continue;
+        if (entry->left ? store_leave_move(store, entry->result, error) < 0
+                        : store_end_move(store, entry->result, entry->moved_to, error) < 0) {
+            store_rollback(store);
+            return -1;
+        }
+    }
+    return store_commit(store, error);
+}
+
 static void move_slice(struct intake *intake, struct entry *entries, size_t count, const char *day)
 {
     struct error error;
-    bool batched = store_begin(intake->options.store, &error) == 0;
+    bool noted = false;
 
     for (size_t i = 0; i < count; i++) {
-        struct spool_move move = move_of(&entries[i], day);
-        CLEANUP_FREE char *moved_to = NULL;
-
-        if (entries[i].moved_before || entries[i].delayed)
-            continue;
-        if (spool_move(intake->spool, &move, &moved_to, &error) < 0 ||
-            store_end_move(intake->options.store, entries[i].move, moved_to, &error) < 0)
-            move_failed(intake, entries[i].file->name, &error);
+        if (is_to_be_moved(&entries[i]))
+            move_entry(intake, &entries[i], day);
+        noted |= is_to_be_noted(&entries[i]);
     }
-    /* A move that is not ended here is found done, and ended, the next time. */
-    if (batched && store_commit(intake->options.store, &error) < 0)
-        move_failed(intake, "", &error);
-}
-
-struct left_move {
-    int64_t id;
-    struct spool_move move;
-    char *name, *day, *reason, *patch;
-};
-
-struct left_moves {
-    struct left_move items[SLICE_LIMIT];
-    size_t count;
-};
-
-static void collect_move(void *data, int64_t id, const struct spool_move *move)
-{
-    struct left_moves *left = data;
-    struct left_move *item;
-
-    if (left->count == SLICE_LIMIT)
+    if (!noted || note_entries(intake->options.store, entries, count, &error) == 0)
         return;
-    item = &left->items[left->count++];
-    item->id = id;
-    item->move = *move;
-    item->move.name = item->name = memory_copy(move->name);
-    item->move.day = item->day = memory_copy(move->day);
-    item->move.reason = item->reason = memory_copy(move->reason);
-    item->move.patch = item->patch = memory_copy(move->patch);
+    /* All of the slice is gone through once more. */
+    intake->lost_count = true;
+    move_failed(intake, "", &error);
 }
 
-static void left_moves_freep(struct left_moves **left)
+static bool is_in_archive(const struct store_move *left)
 {
-    for (size_t i = 0; i < (*left)->count; i++) {
-        free((*left)->items[i].name);
-        free((*left)->items[i].day);
-        free((*left)->items[i].reason);
-        free((*left)->items[i].patch);
+    return left->archived && strncmp(left->archived, ".archive/", 9) == 0;
+}
+
+/* A file that is still in the spool, or one that was archived before its result was rejected. */
+static int move_left(struct intake *intake, const struct store_move *left, char **moved_to,
+                     struct error *error)
+{
+    enum spool_place place = left->rejected ? SPOOL_REJECT : SPOOL_ARCHIVE;
+    char day[16];
+    struct spool_move move = {
+        .name = left->name,
+        .inode = left->inode,
+        .modified_ns = left->modified_ns,
+        .place = place,
+        .day = day,
+        .target = left->rejected && is_in_archive(left) ? NULL : left->archived,
+        .reason = left->reason,
+        .patch = left->patch,
+    };
+
+    day_of(left, day);
+    if (left->rejected && is_in_archive(left)) {
+        if (spool_reject_archived(intake->spool, left->archived, left->reason, moved_to, error) < 0)
+            return -1;
+        if (*moved_to)
+            return 0;
     }
-    free(*left);
+    return spool_move(intake->spool, &move, moved_to, error);
 }
 
 static int finish_some_moves(struct intake *intake, size_t *count, struct error *error)
 {
-    CLEANUP(left_moves_freep) struct left_moves *left = memory_new(sizeof(*left));
+    struct store_move *left;
     struct error failure;
     bool batched;
 
-    if (store_each_move(intake->options.store, SLICE_LIMIT, collect_move, left, error) < 0)
+    if (store_list_moves(intake->options.store, SLICE_LIMIT, &left, count, error) < 0) {
+        store_moves_free(left, *count);
         return -1;
-    *count = left->count;
-    batched = store_begin(intake->options.store, &failure) == 0;
-    for (size_t i = 0; i < left->count; i++) {
+    }
+    batched = *count && store_begin(intake->options.store, &failure) == 0;
+    for (size_t i = 0; i < *count; i++) {
         CLEANUP_FREE char *moved_to = NULL;
 
-        if (spool_move(intake->spool, &left->items[i].move, &moved_to, &failure) < 0 ||
-            store_end_move(intake->options.store, left->items[i].id, moved_to, &failure) < 0)
-            move_failed(intake, left->items[i].name, &failure);
+        if (move_left(intake, &left[i], &moved_to, &failure) < 0 ||
+            store_end_move(intake->options.store, left[i].id, moved_to, &failure) < 0)
+            move_failed(intake, left[i].name, &failure);
     }
+    store_moves_free(left, *count);
     /* A move that is not ended here is found done, and ended, the next time. */
     return batched ? store_commit(intake->options.store, error) : 0;
 }
@@ -394,6 +468,8 @@ static int finish_moves(struct intake *intake, struct error *error)
 {
     size_t count = SLICE_LIMIT;
 
+    if (store_recall_moves(intake->options.store, error) < 0)
+        return -1;
     while (count == SLICE_LIMIT && intake->moves_left == 0) {
         if (finish_some_moves(intake, &count, error) < 0)
             return -1;
@@ -401,41 +477,20 @@ static int finish_moves(struct intake *intake, struct error *error)
     return 0;
 }
 
-static int move_rejected(struct intake *intake, const struct store_result *result,
-                         const char *reason, struct error *error)
-{
-    if (spool_reject_archived(intake->spool, result->archived, reason, error) < 0)
-        return -1;
-    return store_end_misplaced(intake->options.store, result->id, error);
-}
-
-/* The decision stands in the store and in the log; what cannot be moved now is moved at the next start. */
+/* The decision stands in the store and in the log, and the row is marked: what cannot be moved now is moved
+ * later. */
 void intake_reject_archived(struct intake *intake, const struct store_result *result,
                             const char *reason)
 {
+    CLEANUP_FREE char *moved_to = NULL;
     struct error error;
 
-    if (result->archived && move_rejected(intake, result, reason, &error) < 0)
+    if (!result->archived)
+        return;
+    if (spool_reject_archived(intake->spool, result->archived, reason, &moved_to, &error) < 0 ||
+        (moved_to && store_end_move(intake->options.store, result->id, moved_to, &error) < 0))
         log_event(&event_move_failed, LOG_TEXT("file", result->archived),
                   LOG_TEXT("reason", error.message));
-}
-
-static int finish_rejections(struct intake *intake, struct error *error)
-{
-    while (true) {
-        CLEANUP(store_result_freep) struct store_result *result = NULL;
-        struct error failure;
-
-        if (store_next_misplaced(intake->options.store, &result, error) < 0)
-            return -1;
-        if (!result)
-            return 0;
-        if (move_rejected(intake, result, result->reason, &failure) < 0) {
-            log_event(&event_move_failed, LOG_TEXT("file", result->archived),
-                      LOG_TEXT("reason", failure.message));
-            return 0;
-        }
-    }
 }
 
 /* A slice of what could not be moved before. Until none is left, a file that is met again is asked
@@ -447,7 +502,9 @@ static void on_try_again(void *data)
     size_t count;
 
     intake->again = NULL;
-    if (finish_some_moves(intake, &count, &error) < 0)
+    if (intake->lost_count && store_recall_moves(intake->options.store, &error) == 0)
+        intake->lost_count = false;
+    if (intake->lost_count || finish_some_moves(intake, &count, &error) < 0)
         try_again_later(intake);
     else if (!intake->again && count == SLICE_LIMIT)
         intake->again = loop_after(intake->loop, 0, on_try_again, intake);
@@ -473,7 +530,7 @@ static size_t on_take(void *data, struct spool_file *files, size_t count)
     int decided, delayed = 0;
 
     intake->scanned = false;
-    today(day);
+    format_day(clock_now_ms(), day);
     for (size_t i = 0; i < count; i++)
         entries[i].file = &files[i];
     decided = decide_slice(intake, entries, count, day, &error);
@@ -492,7 +549,7 @@ static size_t on_take(void *data, struct spool_file *files, size_t count)
         }
     }
     for (size_t i = 0; i < count; i++)
-        assessment_clear(&entries[i].assessment);
+        entry_clear(&entries[i]);
     if (decided < 0)
         return 0;
     if (delayed < decided)
@@ -503,8 +560,12 @@ static size_t on_take(void *data, struct spool_file *files, size_t count)
 static void on_idle(void *data, bool held)
 {
     struct intake *intake = data;
+    struct error ignored;
 
     intake->scanned = !held;
+    if (intake->moved_unnoted && !intake->lost_count &&
+        store_note_moved(intake->options.store, true, &ignored) == 0)
+        intake->moved_unnoted = false;
     if (intake_idle(intake))
         intake->options.idle(intake->options.data);
 }
@@ -532,8 +593,7 @@ int intake_new(struct intake **intake, uv_loop_t *loop, const struct intake_opti
 
     made->loop = loop;
     made->options = *options;
-    if (spool_new(&made->spool, loop, &spool_options, error) < 0 || finish_moves(made, error) < 0 ||
-        finish_rejections(made, error) < 0)
+    if (spool_new(&made->spool, loop, &spool_options, error) < 0 || finish_moves(made, error) < 0)
         return -1;
     *intake = TAKE(made);
     return 0;

@@ -5,8 +5,8 @@
  * queue, before it moves.
  *
  * A slice of files is one transaction. What is decided here is only what no outcome of an earlier
- * job can change; all else is queued and judged again when its turn comes (queue.h). Moves are
- * written down in the same transaction and done after it, so that a crash between the two is made
+ * job can change; all else is queued and judged again when its turn comes (queue.h). A drop is one row,
+ * which says where its file is to lie. It is moved after that, so that a crash between the two is made
  * good at the next start and never looks like a second drop.
  */
 

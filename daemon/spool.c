@@ -412,7 +412,10 @@ static void hand_on(struct spool *spool, struct slice *slice)
         tell_delays(slot->entry, &slot->file);
         slice->files[i] = slot->file;
     }
+    spool->handing_on = true;
     taken = spool->take(spool->data, slice->files, slice->count);
+    spool->handing_on = false;
+    spool_close_places(spool);
     /* An entry that was taken may be gone by now: moved. */
     for (size_t i = 0; i < slice->count; i++) {
         free(slice->slots[i].file.name);
@@ -523,6 +526,7 @@ int spool_new(struct spool **spool, uv_loop_t *loop, const struct spool_options 
     local->idle = options->idle;
     local->data = options->data;
     local->directory = -1;
+    local->listed_ns = clock_now_ms() * NS_PER_MS;
     local->events = -1;
     uv_idle_init(loop, &local->turn);
     uv_timer_init(loop, &local->scan);

@@ -106,20 +106,29 @@ enum spool_place { SPOOL_ARCHIVE, SPOOL_REJECT };
 struct spool_move {
     const char *name;
     uint64_t inode; /* the file is left alone if another one has its name by now */
+    int64_t
+        modified_ns; /* as struct spool_file has it: or if it was written to since; 0: not known */
     enum spool_place place;
     const char *day;    /* YYYY-MM-DD, for the archive */
+    const char *target; /* where spool_choose() said that it is to lie, if that is free; or NULL */
     const char *reason; /* for SPOOL_REJECT: text of the .reason file */
     const char *patch;  /* name of the patch file that goes with it, or NULL */
 };
 
-/* Moves a file: to .archive/DAY/NAME or .rejected/NAME, a taken name gets ~2, ~3 …; the patch beside
- * it under its own name; NAME.reason is written before the move. Done already (no such file in the
- * spool, or another one) is success. `*moved_to`, if not NULL, gets the path relative to the spool
- * (caller frees), or NULL if there was nothing to move. */
+/* Where a file of that name would be moved to now: .archive/DAY/NAME or .rejected/NAME, relative to the
+ * spool (caller frees); a taken name gets ~2, ~3 …. Transient error where the place cannot be used. */
+int spool_choose(struct spool *spool, enum spool_place place, const char *day, const char *name,
+                 char **target, struct error *error);
+
+/* Moves a file: to its target, or to the name that is free now; the patch beside it under its own name;
+ * NAME.reason is written before the move. Done already (no such file in the spool, or another one) is
+ * success. `*moved_to`, if not NULL, gets the path relative to the spool (caller frees), or NULL if there
+ * was nothing to move and it is not where it was to lie. */
 int spool_move(struct spool *spool, const struct spool_move *move, char **moved_to,
                struct error *error);
 
 /* Moves a file that is in the archive already to .rejected, with its reason, when a queued result
- * turns out to be one to reject. */
+ * turns out to be one to reject. `*moved_to` gets the path relative to the spool (caller frees), or NULL if
+ * there was nothing to move. */
 int spool_reject_archived(struct spool *spool, const char *archived, const char *reason,
-                          struct error *error);
+                          char **moved_to, struct error *error);

@@ -161,6 +161,46 @@ static const char *const migrations[] = {
     "ALTER TABLE contents ADD COLUMN parsed TEXT;"
     "UPDATE contents SET parsed = canonical((SELECT file_name FROM results WHERE id = result),"
     " bytes);",
+    /* One row a drop, also where it was rejected or is a duplicate. `decided` is the number of its
+     * decision; the history is left with those that another one took the place of. What is still to be
+     * moved is read off the row. */
+    "ALTER TABLE results ADD COLUMN inode INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE results ADD COLUMN moving INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE results ADD COLUMN decided INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE results SET moving = 1 WHERE decision = 'rejected' AND archived IS NOT NULL;"
+    "DROP INDEX results_misplaced;"
+    "DROP INDEX results_experiment;"
+    "CREATE UNIQUE INDEX results_experiment ON results (experiment_id)"
+    "  WHERE decision NOT IN ('rejected', 'duplicate');"
+    "UPDATE results SET decided = d.id"
+    "  FROM (SELECT max(id) AS id, result FROM decisions WHERE result <> 0 GROUP BY result) d"
+    "  WHERE d.result = results.id AND decision <> 'queued';"
+    "DELETE FROM decisions WHERE id IN (SELECT decided FROM results);"
+    "INSERT INTO results (experiment_id, scope, metric, status, has_change, file_name, modified_ns,"
+    "  digest, received_ms, decision, reason, decided_ms, decided)"
+    "  SELECT coalesce(experiment_id, ''), '', '', '', 0, file_name, 0, digest, at_ms, decision,"
+    "  reason, at_ms, id FROM decisions WHERE result = 0 ORDER BY id;"
+    "DROP INDEX decisions_files;"
+    "DELETE FROM decisions WHERE result = 0;"
+    "UPDATE results SET moving = 1, inode = m.inode, patch = m.patch,"
+    "  archived = iif(m.place, '.rejected/', '.archive/' || m.day || '/') || CAST(m.name AS TEXT)"
+    "  FROM (SELECT *, max(id) FROM moves GROUP BY name) m WHERE results.id = iif(m.result, "
+    "m.result,"
+    "  (SELECT max(id) FROM results r WHERE r.file_name = CAST(m.name AS TEXT)"
+    "   AND r.decision IN ('rejected', 'duplicate')));"
+    "DROP TABLE moves;"
+    "CREATE INDEX results_moving ON results (file_name, inode) WHERE moving = 1;"
+    "CREATE INDEX results_decided ON results (decided);"
+    "CREATE INDEX results_told ON results (decided) WHERE decision IN ('promoted', 'failed');"
+    "CREATE TABLE intake (first INTEGER NOT NULL);" /* the first result whose file may be unmoved */
+    "INSERT INTO intake SELECT coalesce(max(id), 0) + 1 FROM results;"
+    "CREATE TRIGGER results_history BEFORE UPDATE OF decided ON results"
+    "  WHEN old.decided <> 0 AND new.decided <> old.decided BEGIN"
+    "  INSERT INTO decisions (id, result, experiment_id, file_name, digest, decision, reason, "
+    "at_ms)"
+    "  VALUES (old.decided, old.id, old.experiment_id, old.file_name, old.digest, old.decision,"
+    "  old.reason, old.decided_ms);"
+    "END;",
 };
 
 #define STORE_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
@@ -442,6 +482,21 @@ static int prepare_writer(struct store *store, struct error *error)
     return 0;
 }
 
+/* Decisions are numbered, those in the history and those that stand in their rows together. */
+static int count_decided(struct store *store, struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error,
+        "SELECT max(coalesce((SELECT max(decided) FROM results), 0),"
+        " coalesce((SELECT max(id) FROM decisions), 0))",
+        "");
+
+    if (!statement || store_row(store, statement, error) < 0)
+        return -1;
+    store->decided = sqlite3_column_int64(statement, 0);
+    return 0;
+}
+
 /* While it is not known to be whole, nothing must write what stands in the log into it, nor remove the log:
  * somebody may want to save what there is. */
 void store_keep_as_found(struct store *store, bool keep)
@@ -543,7 +598,7 @@ static int open_writer(struct store *store, const char *state, const char *path,
     store->unchecked = !whole && !store_is_small(path);
     if (!whole && !store->unchecked && store_check_integrity(store, error) < 0)
         return -1;
-    if (prepare_writer(store, error) < 0)
+    if (prepare_writer(store, error) < 0 || count_decided(store, error) < 0)
         return -1;
     store_keep_as_found(store, store->unchecked);
     store->writing = true;

@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * SQLite: results, decisions, jobs, steps, moves. The only part that knows SQL.
+ * SQLite: results, decisions, jobs, steps. The only part that knows SQL.
  *
  * One file, <state>/winnowd.db, in WAL mode with synchronous=FULL: what a function here has committed
  * survives a crash and a power cut. Outside store_begin()/store_commit() every call is a transaction
@@ -52,33 +52,41 @@ void store_rollback(struct store *store);
 
 /* ---- results ---------------------------------------------------------------------------------- */
 
+/* A drop, whatever became of it. */
 struct store_result {
-    int64_t id; /* in order of intake */
-    char *experiment_id;
-    char *scope; /* "" or the segment of a log */
+    int64_t id;          /* in order of intake */
+    char *experiment_id; /* "": it could not be made out */
+    char *scope;         /* "" or the segment of a log */
     char *metric;
     struct claim claim;
     bool has_change;
     char *file_name;
+    uint64_t inode;
     int64_t modified_ns; /* arrival: modification time, then name, then id */
     char digest[DIGEST_HEX_SIZE];
     enum decision decision;
     char *reason; /* of the decision; "" while queued */
     int64_t received_ms;
     int64_t reference_result; /* whose frontier value it was measured against; 0: nobody's */
-    char *archived;           /* where its file lies, relative to the spool; NULL: not moved yet */
+    char *archived; /* where its file lies, or is to lie, relative to the spool; NULL: not known */
 };
 
 void store_result_free(struct store_result *result);
 void store_result_freep(struct store_result **result);
 
-/* What is known of an experiment_id: the row that reserves it, or NULL if it is free. */
+/* What is known of an experiment_id: the row that reserves it, or NULL if it is free. What was rejected,
+ * or is a duplicate, reserves none. */
 int store_find(struct store *store, const char *experiment_id, struct store_result **result,
                struct error *error);
 int store_load(struct store *store, int64_t id, struct store_result **result, struct error *error);
 
-/* A new result, `queued` until it is decided. `id` of the row given is ignored; so are its decision
- * and reason. */
+struct store_decision {
+    enum decision decision;
+    const char *reason;
+    double reference; /* NaN: none */
+    int64_t reference_result;
+};
+
 struct store_content {
     const char *bytes;
     size_t length;
@@ -87,10 +95,16 @@ struct store_content {
     const char *patch_name; /* the file's in the spool; NULL: none */
     const char *parsed;     /* what the result file says, as result_canonical() gives it */
 };
-int store_add(struct store *store, const struct store_result *result,
-              const struct store_content *content, int64_t *id, struct error *error);
 
-/* Puts a failed result back in the queue, with the content of its second drop. */
+/* A new drop, as it was decided at once, or `queued` where `decision` is NULL. `id` of the row given is
+ * ignored; so are its decision and reason. Its file is to be moved to `archived`. Content is kept where
+ * somebody may need it again (see store_decide). */
+int store_add(struct store *store, const struct store_result *result,
+              const struct store_content *content, const struct store_decision *decision,
+              int64_t *id, struct error *error);
+
+/* Puts a failed result back in the queue, with the content of its second drop, whose file is left to be
+ * moved (see below). */
 int store_retry(struct store *store, int64_t id, const struct store_result *result,
                 const struct store_content *content, struct error *error);
 
@@ -108,22 +122,12 @@ int store_load_parsed(struct store *store, int64_t id, char **parsed, char **pat
 int store_load_content(struct store *store, int64_t id, char **bytes, size_t *length, char **patch,
                        size_t *patch_length, struct error *error);
 
-/* The one place where a result gets its decision; the history keeps every one. A baseline or promoted
- * value counts for the frontier from here on. Content is let go of where nobody can need it again:
- * all but promoted, and what was discarded because of a value that may yet leave the frontier. */
-struct store_decision {
-    enum decision decision;
-    const char *reason;
-    double reference; /* NaN: none */
-    int64_t reference_result;
-};
+/* Decides on a queued result; the history keeps every decision. A baseline or promoted value counts for the
+ * frontier from here on. The file of one that is rejected now is left to be moved once more. Content is let
+ * go of where nobody can need it again: all but promoted, and what was discarded because of a value that may
+ * yet leave the frontier. */
 int store_decide(struct store *store, int64_t id, const struct store_decision *decision,
                  struct error *error);
-
-/* The decision on a file that becomes no result of its own: rejected, duplicate. */
-int store_decide_file(struct store *store, const char *file_name, const char *experiment_id,
-                      const char *digest, enum decision decision, const char *reason,
-                      struct error *error);
 
 /* ---- frontier --------------------------------------------------------------------------------- */
 
@@ -152,29 +156,45 @@ int store_frontier_history(struct store *store, const char *metric, const char *
                            struct error *error);
 void store_points_free(struct store_point *points, size_t count);
 
-/* ---- moves of files, done after their decision is durable -------------------------------------- */
+/* ---- moves of files, done after their decision is durable --------------------------------------
+ *
+ * What is to be moved stands in the rows themselves: the files of all rows from a certain one on may still
+ * lie in the spool, and those of the rows that are marked as left. */
 
-int store_add_move(struct store *store, const struct spool_move *move, int64_t result, int64_t *id,
-                   struct error *error);
+/* Files of rows that were added before this were moved, or their rows are marked: the next row is the certain
+ * one. `soon`: it need not outlive a power cut; else it belongs inside of the next slice's transaction. */
+int store_note_moved(struct store *store, bool soon, struct error *error);
 
-/* The move is done; `archived`, if not NULL, is where the result's file lies now. */
+/* Marks the rows whose files may still lie in the spool, as nobody knows after a crash. */
+int store_recall_moves(struct store *store, struct error *error);
+
+/* Marks one whose file could not be moved. */
+int store_leave_move(struct store *store, int64_t id, struct error *error);
+
+/* The file lies at `archived` now, NULL: it is not known where. The row is not marked any more. */
 int store_end_move(struct store *store, int64_t id, const char *archived, struct error *error);
 
-/* Whether a move of that very file is written down and not done. */
+/* Whether a row is marked that the move of that very file is to do. */
 int store_has_move(struct store *store, const char *name, uint64_t inode, bool *has,
                    struct error *error);
 
-/* A result that was rejected in its turn and whose file still lies in the archive; NULL: none. */
-int store_next_misplaced(struct store *store, struct store_result **result, struct error *error);
+struct store_move {
+    int64_t id;
+    char *name;
+    uint64_t inode;
+    int64_t modified_ns;
+    int64_t received_ms;
+    char *
+        archived; /* where it is to lie, or, for one that was rejected in its turn, where it lies */
+    bool rejected;
+    char *reason;
+    char *patch;
+};
 
-/* That file lies where rejected ones lie. */
-int store_end_misplaced(struct store *store, int64_t id, struct error *error);
-
-typedef void (*store_move_callback)(void *data, int64_t id, const struct spool_move *move);
-
-/* The oldest `limit` of them. */
-int store_each_move(struct store *store, unsigned limit, store_move_callback callback, void *data,
-                    struct error *error);
+/* At most `limit` of the marked rows, the oldest. */
+int store_list_moves(struct store *store, unsigned limit, struct store_move **moves, size_t *count,
+                     struct error *error);
+void store_moves_free(struct store_move *moves, size_t count);
 
 /* ---- queue ------------------------------------------------------------------------------------ */
 
@@ -344,7 +364,7 @@ int store_writer(const char *state);
 /* From here to store_rollback() all that is read belongs to one moment. */
 int store_snapshot(struct store *store, struct error *error);
 
-/* Results by their current decision; files that became no result of their own included. */
+/* Drops by their current decision. */
 int store_count(struct store *store, unsigned counts[static DECISION_COUNT], struct error *error);
 
 /* Queued results that have no job. */

@@ -56,7 +56,7 @@ bool spool_looks_the_same(const struct spool_entry *entry, const struct stat *st
            entry->modified == spool_modified(status);
 }
 
-static int64_t arrival(const struct spool *spool, const struct stat *status)
+int64_t spool_arrival(const struct spool *spool, const struct stat *status)
 {
     int64_t tomorrow = spool->listed_ns / NS_PER_SECOND + SECONDS_PER_DAY;
     bool sensible = status->st_mtim.tv_sec >= 0 && status->st_mtim.tv_sec <= tomorrow;
@@ -77,7 +77,7 @@ void spool_look(const struct spool *spool, struct spool_entry *entry, const stru
     entry->size = status->st_size;
     entry->mode = status->st_mode;
     entry->modified = spool_modified(status);
-    entry->arrived_ns = arrival(spool, status);
+    entry->arrived_ns = spool_arrival(spool, status);
 }
 
 void spool_slot_drop(struct spool_slot *slot)

@@ -17,6 +17,14 @@
 #include <sys/stat.h>
 #include <uv.h>
 
+/* A directory that files are moved to, and its path below the spool. Open for a slice at most: who writes
+ * to the spool may take it away. */
+struct spool_directory {
+    bool open;
+    int descriptor;
+    char path[64];
+};
+
 enum spool_phase {
     SPOOL_RESTING, /* nothing to do until an event or a timer */
     SPOOL_LISTING,
@@ -55,6 +63,8 @@ struct spool {
     int64_t listed_ns; /* when the last listing began, since 1970 */
     DIR *listing;
     struct spool_known known;
+    struct spool_directory places[2]; /* by enum spool_place */
+    bool handing_on;                  /* a slice is with the taker just now */
 };
 
 /* Milliseconds on the clock that intervals are measured with. */
@@ -117,6 +127,14 @@ void spool_slot_read(struct spool_slot *slot);
 
 /* Lets go of descriptor, bytes and problem. */
 void spool_slot_drop(struct spool_slot *slot);
+
+/* ---- move.c ----------------------------------------------------------------------------- */
+
+/* Lets go of the directories that files were moved to. */
+void spool_close_places(struct spool *spool);
+
+/* Modification time as arrival counts it: that of the listing where it cannot be true. */
+int64_t spool_arrival(const struct spool *spool, const struct stat *status);
 
 /* ---- watch.c ---------------------------------------------------------------------------- */
 

@@ -29,18 +29,6 @@ static const struct log_event event_swapped = {
     .level = LOG_LEVEL_WARNING,
 };
 
-/* A directory that files go to, and its path below the spool. */
-struct place {
-    int descriptor;
-    char path[64];
-};
-
-static void close_place(struct place *place)
-{
-    if (place->descriptor >= 0)
-        close(place->descriptor);
-}
-
 static int fail(struct error *error, const char *doing, const char *name)
 {
     int code = errno;
@@ -65,23 +53,59 @@ static int open_below(int directory, const char *name, struct error *error)
     return descriptor;
 }
 
-static int open_place(struct place *place, struct spool *spool, enum spool_place which,
-                      const char *day, struct error *error)
+static void close_place(struct spool_directory *place)
 {
-    int archive;
+    if (place->open)
+        close(place->descriptor);
+    place->open = false;
+}
 
-    if (which == SPOOL_REJECT) {
-        snprintf(place->path, sizeof(place->path), ".rejected");
-        place->descriptor = open_below(spool->directory, place->path, error);
-        return place->descriptor < 0 ? -1 : 0;
-    }
-    archive = open_below(spool->directory, ".archive", error);
+void spool_close_places(struct spool *spool)
+{
+    close_place(&spool->places[SPOOL_ARCHIVE]);
+    close_place(&spool->places[SPOOL_REJECT]);
+}
+
+static int open_archive(struct spool *spool, const char *day, struct error *error)
+{
+    int archive = open_below(spool->directory, ".archive", error);
+    int descriptor;
+
     if (archive < 0)
         return -1;
-    snprintf(place->path, sizeof(place->path), ".archive/%.32s", day);
-    place->descriptor = open_below(archive, day, error);
+    descriptor = open_below(archive, day, error);
     close(archive);
-    return place->descriptor < 0 ? -1 : 0;
+    return descriptor;
+}
+
+/* The directory, opened if need be: it stays open as long as a slice is moved. */
+static struct spool_directory *open_place(struct spool *spool, enum spool_place which,
+                                          const char *day, struct error *error)
+{
+    struct spool_directory *place = &spool->places[which];
+    char path[sizeof(place->path)];
+
+    if (which == SPOOL_REJECT)
+        snprintf(path, sizeof(path), ".rejected");
+    else
+        snprintf(path, sizeof(path), ".archive/%.32s", day);
+    if (place->open && strcmp(place->path, path) == 0)
+        return place;
+    close_place(place);
+    place->descriptor = which == SPOOL_REJECT ? open_below(spool->directory, ".rejected", error)
+                                              : open_archive(spool, day, error);
+    if (place->descriptor < 0)
+        return NULL;
+    memcpy(place->path, path, sizeof(path));
+    place->open = true;
+    return place;
+}
+
+/* Unless a slice is moved, which lets go of them at its end. */
+static void close_places_soon(struct spool *spool)
+{
+    if (!spool->handing_on)
+        spool_close_places(spool);
 }
 
 /* The name for the n-th try: NAME, NAME~2, NAME~3 …, shortened where it would be too long, with
@@ -105,7 +129,8 @@ static void make_name(char *buffer, size_t size, const char *name, unsigned try,
     snprintf(buffer, size, "%.*s%s", (int)keep, name, suffix);
 }
 
-static bool is_taken(const struct place *place, const char *name, unsigned try, size_t reserve)
+static bool is_taken(const struct spool_directory *place, const char *name, unsigned try,
+                     size_t reserve)
 {
     char candidate[NAME_LIMIT + 1];
     struct stat status;
@@ -116,7 +141,7 @@ static bool is_taken(const struct place *place, const char *name, unsigned try, 
 
 /* The first try whose name is free: numbers are given one after the other, so that it is found by
  * halves. Where somebody has taken files away it is one that is free. */
-static unsigned first_free(const struct place *place, const char *name, size_t reserve)
+static unsigned first_free(const struct spool_directory *place, const char *name, size_t reserve)
 {
     unsigned taken = 0, free = 1;
 
@@ -195,74 +220,110 @@ static void remove_reason(int directory, const char *new_name)
     unlinkat(directory, name, 0);
 }
 
-/* Moves directory/name to a free name in `place`, with its reason in front if there is one. 1 if there
- * is no such file. On 0 `*new_name` is the caller's. */
-static int move_to_free(int directory, const char *name, const struct place *place,
-                        const char *reason, char **new_name, struct error *error)
+enum attempt { MOVED, GONE, TAKEN, FAILED };
+
+/* Whether a name is there, as far as can be seen. */
+static bool is_there(int directory, const char *name)
+{
+    struct stat status;
+
+    return fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Moves directory/name to one name in `place`, with its reason in front if there is one. */
+static enum attempt try_name(int directory, const char *name, const struct spool_directory *place,
+                             const char *new_name, const char *reason, struct error *error)
+{
+    int code, written = reason ? write_reason(place->descriptor, new_name, reason, error) : 0;
+
+    if (written != 0)
+        return written < 0 ? FAILED : TAKEN;
+    if (rename_to_free(directory, name, place->descriptor, new_name) == 0)
+        return MOVED;
+    code = errno;
+    if (code == EEXIST)
+        return TAKEN;
+    if (code == ENOENT && !is_there(directory, name)) {
+        if (reason)
+            remove_reason(place->descriptor, new_name);
+        return GONE;
+    }
+    errno = code;
+    fail(error, "move", name);
+    return FAILED;
+}
+
+/* Moves directory/name to the wanted name in `place`, or to one that is free. 1 if there is no such file. On
+ * 0 `*new_name` is the caller's. */
+static int move_to_free(int directory, const char *name, const struct spool_directory *place,
+                        const char *wanted, const char *reason, char **new_name,
+                        struct error *error)
 {
     size_t reserve = reason ? strlen(REASON_ENDING) : 0;
+    enum attempt end = TAKEN;
     char candidate[NAME_LIMIT + 1];
 
-    for (unsigned try = first_free(place, name, reserve); try < TRIES; try++) {
-        struct stat status;
-        int taken = 0;
-
-        make_name(candidate, sizeof(candidate), name, try, reserve);
-        if (fstatat(place->descriptor, candidate, &status, AT_SYMLINK_NOFOLLOW) == 0)
-            continue;
-        if (reason)
-            taken = write_reason(place->descriptor, candidate, reason, error);
-        if (taken < 0)
-            return -1;
-        if (taken > 0)
-            continue;
-        if (rename_to_free(directory, name, place->descriptor, candidate) == 0) {
-            *new_name = memory_copy(candidate);
-            return 0;
-        }
-        if (errno == ENOENT) {
-            if (reason)
-                remove_reason(place->descriptor, candidate);
-            return 1;
-        }
-        if (errno != EEXIST)
-            return fail(error, "move", name);
+    if (wanted) {
+        snprintf(candidate, sizeof(candidate), "%s", wanted);
+        end = try_name(directory, name, place, candidate, reason, error);
     }
-    errno = EEXIST;
-    return fail(error, "move", name);
+    for (unsigned try = end == TAKEN ? first_free(place, name, reserve) : 0;
+         end == TAKEN && try < TRIES; try++) {
+        make_name(candidate, sizeof(candidate), name, try, reserve);
+        if (!is_there(place->descriptor, candidate))
+            end = try_name(directory, name, place, candidate, reason, error);
+    }
+    if (end == TAKEN) {
+        errno = EEXIST;
+        return fail(error, "move", name);
+    }
+    if (end == MOVED)
+        *new_name = memory_copy(candidate);
+    return end == MOVED ? 0 : end == GONE ? 1 : -1;
 }
 
 /* Where a file lies that was moved before a crash, and what became of it was not written down: among the
  * last that were moved under its name, as no more than a slice or two are ever on the way. */
 static char *find_moved(struct spool *spool, const struct spool_move *move)
 {
-    CLEANUP(close_place) struct place place = {.descriptor = -1};
+    const struct spool_directory *place;
     char candidate[NAME_LIMIT + 1];
     struct stat status;
     struct error ignored;
     unsigned free;
 
-    if (open_place(&place, spool, move->place, move->day, &ignored) < 0)
+    if (move->target &&
+        fstatat(spool->directory, move->target, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+        status.st_ino == move->inode)
+        return memory_copy(move->target);
+    place = open_place(spool, move->place, move->day, &ignored);
+    if (!place || move->place != SPOOL_ARCHIVE)
         return NULL;
-    free = first_free(&place, move->name, 0);
+    free = first_free(place, move->name, 0);
     for (unsigned try = free - 1; try > 0 && free - try <= ON_THE_WAY_LIMIT; try--) {
         make_name(candidate, sizeof(candidate), move->name, try, 0);
-        if (fstatat(place.descriptor, candidate, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+        if (fstatat(place->descriptor, candidate, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
             status.st_ino == move->inode)
-            return memory_format("%s/%s", place.path, candidate);
+            return memory_format("%s/%s", place->path, candidate);
     }
     return NULL;
 }
 
 /* Whether the file that has the name is still the one that was handed on. */
-static bool is_that_file(const struct spool_entry *entry, const struct spool_move *move,
+static bool is_that_file(const struct spool *spool, const struct spool_move *move,
                          const struct stat *status)
 {
+    const struct spool_entry *entry = spool_known_find(&spool->known, move->name);
+    int64_t arrival = spool_arrival(spool, status);
+
     if (status->st_ino != move->inode)
         return false;
-    if (!S_ISREG(status->st_mode) || !entry || !entry->handed || entry->inode != move->inode)
+    if (!S_ISREG(status->st_mode))
         return true;
-    return entry->size == status->st_size && entry->modified == spool_modified(status);
+    if (entry && entry->handed && entry->inode == move->inode)
+        return entry->size == status->st_size && entry->modified == spool_modified(status);
+    /* One that is none, as it cannot be true, tells nothing. */
+    return move->modified_ns == 0 || arrival == move->modified_ns || arrival == spool->listed_ns;
 }
 
 /* Forgets the file that was handed on under a name; what has the name now is found by a scan. */
@@ -279,8 +340,8 @@ static void forget(struct spool *spool, const struct spool_move *move, bool look
 }
 
 /* Another file took the name between the look and the rename: it goes back where it was. */
-static void undo_swap(struct spool *spool, const struct spool_move *move, const struct place *place,
-                      char **new_name)
+static void undo_swap(struct spool *spool, const struct spool_move *move,
+                      const struct spool_directory *place, char **new_name)
 {
     struct stat status;
 
@@ -298,47 +359,76 @@ static void undo_swap(struct spool *spool, const struct spool_move *move, const 
 static int move_all(struct spool *spool, const struct spool_move *move, char **moved_to,
                     struct error *error)
 {
-    CLEANUP(close_place) struct place place = {.descriptor = -1};
+    const struct spool_directory *place = open_place(spool, move->place, move->day, error);
+    const char *reason = move->place == SPOOL_REJECT ? move->reason : NULL;
+    const char *wanted = move->target ? strrchr(move->target, '/') + 1 : NULL;
     CLEANUP_FREE char *patch = NULL;
     CLEANUP_FREE char *new_name = NULL;
-    const char *reason = move->place == SPOOL_REJECT ? move->reason : NULL;
 
-    if (open_place(&place, spool, move->place, move->day, error) < 0)
+    if (!place)
         return -1;
-    if (move->patch && move_to_free(spool->directory, move->patch, &place, NULL, &patch, error) < 0)
+    if (move->patch &&
+        move_to_free(spool->directory, move->patch, place, NULL, NULL, &patch, error) < 0)
         return -1;
-    if (move_to_free(spool->directory, move->name, &place, reason, &new_name, error) < 0)
+    if (move_to_free(spool->directory, move->name, place, wanted, reason, &new_name, error) < 0)
         return -1;
     if (new_name)
-        undo_swap(spool, move, &place, &new_name);
+        undo_swap(spool, move, place, &new_name);
     forget(spool, move, new_name == NULL);
     if (moved_to && new_name)
-        *moved_to = memory_format("%s/%s", place.path, new_name);
+        *moved_to = memory_format("%s/%s", place->path, new_name);
     return 0;
 }
 
-int spool_move(struct spool *spool, const struct spool_move *move, char **moved_to,
-               struct error *error)
+static int move_one(struct spool *spool, const struct spool_move *move, char **moved_to,
+                    struct error *error)
 {
     struct stat status;
-    int result = 0;
 
-    if (moved_to)
-        *moved_to = NULL;
     if (spool->directory < 0)
         return error_set(error, ERROR_TRANSIENT, "the spool %s is not there", spool->path);
     if (fstatat(spool->directory, move->name, &status, AT_SYMLINK_NOFOLLOW) < 0) {
         if (errno != ENOENT)
             return fail(error, "look at", move->name);
         forget(spool, move, false);
-        if (moved_to && move->place == SPOOL_ARCHIVE)
+        if (moved_to)
             *moved_to = find_moved(spool, move);
-    } else if (!is_that_file(spool_known_find(&spool->known, move->name), move, &status)) {
-        forget(spool, move, true);
-    } else {
-        result = move_all(spool, move, moved_to, error);
+        return 0;
     }
+    if (is_that_file(spool, move, &status))
+        return move_all(spool, move, moved_to, error);
+    forget(spool, move, true);
+    return 0;
+}
+
+int spool_move(struct spool *spool, const struct spool_move *move, char **moved_to,
+               struct error *error)
+{
+    int result;
+
+    if (moved_to)
+        *moved_to = NULL;
+    result = move_one(spool, move, moved_to, error);
+    close_places_soon(spool);
     return result < 0 ? error_wrap(error, "spool %s", spool->path) : 0;
+}
+
+int spool_choose(struct spool *spool, enum spool_place place, const char *day, const char *name,
+                 char **target, struct error *error)
+{
+    const struct spool_directory *directory;
+    size_t reserve = place == SPOOL_REJECT ? strlen(REASON_ENDING) : 0;
+    char candidate[NAME_LIMIT + 1];
+
+    if (spool->directory < 0)
+        return error_set(error, ERROR_TRANSIENT, "the spool %s is not there", spool->path);
+    directory = open_place(spool, place, day, error);
+    if (!directory)
+        return error_wrap(error, "spool %s", spool->path);
+    make_name(candidate, sizeof(candidate), name, first_free(directory, name, reserve), reserve);
+    *target = memory_format("%s/%s", directory->path, candidate);
+    close_places_soon(spool);
+    return 0;
 }
 
 /* Opens the directory that a path like .archive/2026-01-31/exp.json lies in; 1 if it is not there. */
@@ -367,28 +457,38 @@ static int open_parent(struct spool *spool, const char *path, const char **name,
     return 0;
 }
 
-int spool_reject_archived(struct spool *spool, const char *archived, const char *reason,
-                          struct error *error)
+static int reject_archived(struct spool *spool, int from, const char *name, const char *reason,
+                           char **moved_to, struct error *error)
 {
-    CLEANUP(close_place) struct place from = {.descriptor = -1};
-    CLEANUP(close_place) struct place place = {.descriptor = -1};
+    const struct spool_directory *place;
     CLEANUP_FREE char *new_name = NULL;
-    const char *name = NULL;
     struct stat status;
-    int found;
 
+    if (fstatat(from, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT ? 0 : fail(error, "look at", name);
+    place = open_place(spool, SPOOL_REJECT, NULL, error);
+    if (!place || move_to_free(from, name, place, NULL, reason, &new_name, error) < 0)
+        return -1;
+    if (new_name)
+        *moved_to = memory_format("%s/%s", place->path, new_name);
+    return 0;
+}
+
+int spool_reject_archived(struct spool *spool, const char *archived, const char *reason,
+                          char **moved_to, struct error *error)
+{
+    CLEANUP_DESCRIPTOR int from = -1;
+    const char *name = NULL;
+    int result;
+
+    *moved_to = NULL;
     if (spool->directory < 0)
         return error_set(error, ERROR_TRANSIENT, "the spool %s is not there", spool->path);
-    found = open_parent(spool, archived, &name, &from.descriptor, error);
-    if (found != 0)
-        return found < 0 ? -1 : 0;
-    if (fstatat(from.descriptor, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-        return errno == ENOENT ? 0 : fail(error, "look at", archived);
-    if (open_place(&place, spool, SPOOL_REJECT, NULL, error) < 0)
-        return -1;
-    if (move_to_free(from.descriptor, name, &place, reason, &new_name, error) < 0)
-        return -1;
-    return 0;
+    result = open_parent(spool, archived, &name, &from, error);
+    if (result == 0)
+        result = reject_archived(spool, from, name, reason, moved_to, error);
+    close_places_soon(spool);
+    return result < 0 ? -1 : 0;
 }
 
 /* Whether a patch is still on its way: its writer has not closed it, or it came after its result and

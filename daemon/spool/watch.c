@@ -62,6 +62,7 @@ static void lose_watch(struct spool *spool)
 void spool_watch_close(struct spool *spool)
 {
     lose_watch(spool);
+    spool_close_places(spool);
     if (spool->listing)
         closedir(spool->listing);
     spool->listing = NULL;

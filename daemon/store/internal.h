@@ -17,10 +17,11 @@
 
 struct store {
     sqlite3 *database;
-    int lock;       /* descriptor, -1 for readers */
-    bool writing;   /* it was opened for that, and found in order */
-    bool unchecked; /* it is not known yet to be whole */
-    bool damaged;   /* it is known not to be */
+    int lock;        /* descriptor, -1 for readers */
+    bool writing;    /* it was opened for that, and found in order */
+    bool unchecked;  /* it is not known yet to be whole */
+    bool damaged;    /* it is known not to be */
+    int64_t decided; /* how many decisions there are, so that each gets a number */
     struct {
         const char *sql; /* compared as a pointer: every text is a literal */
         sqlite3_stmt *statement;

@@ -93,7 +93,8 @@ int store_rewind_job(struct store *store, const struct store_job *job, struct er
 static int requeue_if_unfounded(struct store *store, int64_t result, struct error *error)
 {
     return store_run(store, error,
-                     "UPDATE results SET decision = 'queued', reason = '', reference_result = 0"
+                     "UPDATE results SET decision = 'queued', decided = 0, reason = '',"
+                     " reference_result = 0"
                      " WHERE id = ? AND decision IN ('discarded', 'superseded')"
                      " AND reference_result IN (SELECT id FROM results"
                      " WHERE pull_state IN ('closing', 'closed'))",

@@ -1,42 +1,73 @@
 /*
- * The store's moves of files.
+ * The store's moves of files: which of its rows' files may still lie in the spool.
  */
 
-#include "common/loop.h"
 #include "daemon/store/internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-int store_add_move(struct store *store, const struct spool_move *move, int64_t result, int64_t *id,
-                   struct error *error)
+/* Without an fsync of its own: what a power cut takes back is found done by the next start. */
+static int note_soon(struct store *store, struct error *error)
+{
+    int noted;
+
+    /* Not cached: such a PRAGMA takes effect while it is compiled. */
+    if (sqlite3_exec(store->database, "PRAGMA synchronous = NORMAL", NULL, NULL, NULL) != SQLITE_OK)
+        return store_failed(store, "noting moves", error);
+    noted = store_note_moved(store, false, error);
+    if (sqlite3_exec(store->database, "PRAGMA synchronous = FULL", NULL, NULL, NULL) != SQLITE_OK)
+        return store_failed(store, "noting moves", error);
+    return noted;
+}
+
+int store_note_moved(struct store *store, bool soon, struct error *error)
+{
+    if (soon)
+        return note_soon(store, error);
+    return store_run(store, error,
+                     "UPDATE intake SET first = (SELECT coalesce(max(id), 0) + 1 FROM results)",
+                     "");
+}
+
+static int recall_moves(struct store *store, struct error *error)
 {
     if (store_run(store, error,
-                  "INSERT INTO moves (result, name, inode, place, day, reason, patch)"
-                  " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                  "ibiittt", result, (const void *)move->name, strlen(move->name),
-                  (int64_t)move->inode, (int64_t)move->place, move->day, move->reason,
-                  move->patch) < 0)
+                  "UPDATE results SET moving = 1 WHERE id >= (SELECT first FROM intake)", "") < 0)
         return -1;
-    *id = sqlite3_last_insert_rowid(store->database);
-    return 0;
+    return store_note_moved(store, false, error);
+}
+
+int store_recall_moves(struct store *store, struct error *error)
+{
+    if (store_begin(store, error) < 0)
+        return -1;
+    if (recall_moves(store, error) < 0) {
+        store_rollback(store);
+        return -1;
+    }
+    return store_commit(store, error);
+}
+
+int store_leave_move(struct store *store, int64_t id, struct error *error)
+{
+    return store_run(store, error, "UPDATE results SET moving = 1 WHERE id = ?", "i", id);
 }
 
 int store_end_move(struct store *store, int64_t id, const char *archived, struct error *error)
 {
-    if (archived && store_run(store, error,
-                              "UPDATE results SET archived = ? WHERE id = (SELECT result FROM moves"
-                              " WHERE id = ?)",
-                              "ti", archived, id) < 0)
-        return -1;
-    return store_run(store, error, "DELETE FROM moves WHERE id = ?", "i", id);
+    return store_run(store, error, "UPDATE results SET archived = ?, moving = 0 WHERE id = ?", "ti",
+                     archived, id);
 }
 
 int store_has_move(struct store *store, const char *name, uint64_t inode, bool *has,
                    struct error *error)
 {
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
-        store, error, "SELECT 1 FROM moves WHERE name = ? AND inode = ?", "bi", (const void *)name,
-        strlen(name), (int64_t)inode);
+        store, error,
+        "SELECT 1 FROM results INDEXED BY results_moving"
+        " WHERE moving = 1 AND file_name = ? AND inode = ?",
+        "ti", name, (int64_t)inode);
     int row = statement ? store_row(store, statement, error) : -1;
 
     if (row < 0)
@@ -45,28 +76,45 @@ int store_has_move(struct store *store, const char *name, uint64_t inode, bool *
     return 0;
 }
 
-int store_each_move(struct store *store, unsigned limit, store_move_callback callback, void *data,
-                    struct error *error)
+static struct store_move read_move(sqlite3_stmt *statement)
+{
+    return (struct store_move){
+        .id = sqlite3_column_int64(statement, 0),
+        .name = memory_copy(store_text(statement, 1)),
+        .inode = (uint64_t)sqlite3_column_int64(statement, 2),
+        .modified_ns = sqlite3_column_int64(statement, 3),
+        .received_ms = sqlite3_column_int64(statement, 4),
+        .archived = memory_copy((const char *)sqlite3_column_text(statement, 5)),
+        .rejected = decision_parse(store_text(statement, 6)) == DECISION_REJECTED,
+        .reason = memory_copy(store_text(statement, 7)),
+        .patch = memory_copy((const char *)sqlite3_column_text(statement, 8)),
+    };
+}
+
+int store_list_moves(struct store *store, unsigned limit, struct store_move **moves, size_t *count,
+                     struct error *error)
 {
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
         store, error,
-        "SELECT id, name, inode, place, day, reason, patch FROM moves ORDER BY id LIMIT ?", "i",
-        (int64_t)limit);
+        "SELECT id, file_name, inode, modified_ns, received_ms, archived, decision, reason, patch"
+        " FROM results INDEXED BY results_moving WHERE moving = 1 ORDER BY id LIMIT ?",
+        "i", (int64_t)limit);
     int row = -1;
 
-    while (statement && (row = store_row(store, statement, error)) > 0) {
-        CLEANUP_FREE char *name = memory_copy_bytes(sqlite3_column_blob(statement, 1),
-                                                    (size_t)sqlite3_column_bytes(statement, 1));
-        struct spool_move move = {
-            .name = name,
-            .inode = (uint64_t)sqlite3_column_int64(statement, 2),
-            .place = (enum spool_place)sqlite3_column_int(statement, 3),
-            .day = (const char *)sqlite3_column_text(statement, 4),
-            .reason = (const char *)sqlite3_column_text(statement, 5),
-            .patch = (const char *)sqlite3_column_text(statement, 6),
-        };
-
-        callback(data, sqlite3_column_int64(statement, 0), &move);
-    }
+    *moves = NULL;
+    *count = 0;
+    while (statement && (row = store_row(store, statement, error)) > 0)
+        *STORE_GROW(*moves, *count) = read_move(statement);
     return row;
+}
+
+void store_moves_free(struct store_move *moves, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(moves[i].name);
+        free(moves[i].archived);
+        free(moves[i].reason);
+        free(moves[i].patch);
+    }
+    free(moves);
 }

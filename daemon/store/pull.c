@@ -190,7 +190,7 @@ static int requeue(struct store *store, struct store_settling *settling, int64_t
 {
     if (store_run(store, error,
                   "UPDATE results INDEXED BY results_reference"
-                  " SET decision = 'queued', reason = '', reference_result = 0"
+                  " SET decision = 'queued', decided = 0, reason = '', reference_result = 0"
                   " WHERE reference_result = ? AND reference_result <> 0 AND id > ? AND id <= ?"
                   " AND decision IN ('discarded', 'superseded')"
                   " AND id IN (SELECT result FROM contents)",

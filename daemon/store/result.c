@@ -70,8 +70,8 @@ int store_find(struct store *store, const char *experiment_id, struct store_resu
 {
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
         store, error,
-        "SELECT " STORE_RESULT_COLUMNS
-        "FROM results WHERE experiment_id = ? AND decision <> 'rejected'",
+        "SELECT " STORE_RESULT_COLUMNS "FROM results WHERE experiment_id = ?"
+        " AND decision NOT IN ('rejected', 'duplicate')",
         "t", experiment_id);
 
     return read_one(store, statement, result, error);
@@ -83,22 +83,6 @@ int store_load(struct store *store, int64_t id, struct store_result **result, st
         store, error, "SELECT " STORE_RESULT_COLUMNS "FROM results WHERE id = ?", "i", id);
 
     return read_one(store, statement, result, error);
-}
-
-int store_next_misplaced(struct store *store, struct store_result **result, struct error *error)
-{
-    CLEANUP_RESET sqlite3_stmt *statement = store_query(
-        store, error,
-        "SELECT " STORE_RESULT_COLUMNS "FROM results INDEXED BY results_misplaced"
-        " WHERE decision = 'rejected' AND archived IS NOT NULL ORDER BY id LIMIT 1",
-        "");
-
-    return read_one(store, statement, result, error);
-}
-
-int store_end_misplaced(struct store *store, int64_t id, struct error *error)
-{
-    return store_run(store, error, "UPDATE results SET archived = NULL WHERE id = ?", "i", id);
 }
 
 static int set_content(struct store *store, int64_t id, const struct store_content *content,
@@ -117,35 +101,74 @@ static const char *status_word(const struct claim *claim)
     return claim->status == CLAIM_BASELINE ? "baseline" : claim->status_word;
 }
 
-int store_add(struct store *store, const struct store_result *result,
-              const struct store_content *content, int64_t *id, struct error *error)
+static bool counts(enum decision decision)
+{
+    return decision == DECISION_BASELINE || decision == DECISION_PROMOTED;
+}
+
+/* The reason why it is kept, as store_let_go_of_content() has it. */
+static int add_content(struct store *store, int64_t id, const struct store_content *content,
+                       const struct store_decision *decision, struct error *error)
+{
+    if (decision->decision == DECISION_QUEUED || decision->decision == DECISION_PROMOTED)
+        return set_content(store, id, content, error);
+    if (decision->reference_result == 0 ||
+        (decision->decision != DECISION_DISCARDED && decision->decision != DECISION_SUPERSEDED))
+        return 0;
+    return store_run(store, error,
+                     "INSERT INTO contents (result, bytes, patch, parsed) SELECT ?, ?, ?, ?"
+                     " FROM results WHERE id = ? AND pull_state = 'open'",
+                     "ibbti", id, content->bytes, content->length, content->patch,
+                     content->patch_length, content->parsed, decision->reference_result);
+}
+
+static int add_row(struct store *store, const struct store_result *result, const char *patch,
+                   const struct store_decision *decision, struct error *error)
 {
     const struct claim *claim = &result->claim;
     CLEANUP_FREE char *after_runs = measurement_write(&claim->after);
     CLEANUP_FREE char *before_runs = measurement_write(&claim->before);
+    bool queued = decision->decision == DECISION_QUEUED;
+    int64_t now = clock_now_ms();
 
-    if (store_run(store, error,
-                  "INSERT INTO results (experiment_id, scope, metric, status, after, before,"
-                  " after_runs, before_runs, has_change, file_name, modified_ns, digest, patch,"
-                  " received_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                  "ttttrrttititti", result->experiment_id, result->scope, result->metric,
-                  status_word(claim), claim->after.mean, claim->before.mean, after_runs,
-                  before_runs, (int64_t)result->has_change, result->file_name, result->modified_ns,
-                  result->digest, content->patch_name, clock_now_ms()) < 0)
+    return store_run(
+        store, error,
+        "INSERT INTO results (experiment_id, scope, metric, status, after, before, after_runs,"
+        " before_runs, has_change, file_name, inode, modified_ns, digest, patch, archived,"
+        " received_ms, decision, reason, decided_ms, decided, counts, reference, reference_result)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "ttttrrttitiitttittiiiri", result->experiment_id, result->scope, result->metric,
+        status_word(claim), claim->after.mean, claim->before.mean, after_runs, before_runs,
+        (int64_t)result->has_change, result->file_name, (int64_t)result->inode, result->modified_ns,
+        result->digest, patch, result->archived, now, decision_name(decision->decision),
+        decision->reason, queued ? (int64_t)0 : now, queued ? (int64_t)0 : ++store->decided,
+        (int64_t)counts(decision->decision), decision->reference, decision->reference_result);
+}
+
+int store_add(struct store *store, const struct store_result *result,
+              const struct store_content *content, const struct store_decision *decision,
+              int64_t *id, struct error *error)
+{
+    static const struct store_decision queued = {
+        .decision = DECISION_QUEUED, .reason = "", .reference = NAN};
+
+    if (!decision)
+        decision = &queued;
+    if (add_row(store, result, content->patch_name, decision, error) < 0)
         return -1;
     *id = sqlite3_last_insert_rowid(store->database);
-    return set_content(store, *id, content, error);
+    return add_content(store, *id, content, decision, error);
 }
 
 int store_retry(struct store *store, int64_t id, const struct store_result *result,
                 const struct store_content *content, struct error *error)
 {
     if (store_run(store, error,
-                  "UPDATE results SET decision = 'queued', reason = '', job = 0, file_name = ?,"
-                  " modified_ns = ?, patch = ?, received_ms = ?, archived = NULL, measured = ''"
-                  " WHERE id = ?",
-                  "titii", result->file_name, result->modified_ns, content->patch_name,
-                  clock_now_ms(), id) < 0)
+                  "UPDATE results SET decision = 'queued', decided = 0, reason = '', job = 0,"
+                  " file_name = ?, inode = ?, modified_ns = ?, patch = ?, received_ms = ?,"
+                  " archived = ?, moving = 1, measured = '' WHERE id = ?",
+                  "tiititi", result->file_name, (int64_t)result->inode, result->modified_ns,
+                  content->patch_name, clock_now_ms(), result->archived, id) < 0)
         return -1;
     return set_content(store, id, content, error);
 }
@@ -155,9 +178,11 @@ int store_find_patch(struct store *store, const char *name, char **experiment_id
 {
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
         store, error,
-        "SELECT (SELECT experiment_id FROM results WHERE patch = ? ORDER BY id DESC LIMIT 1),"
-        " EXISTS (SELECT 1 FROM moves WHERE patch = ?)",
-        "tt", name, name);
+        "SELECT (SELECT experiment_id FROM results WHERE patch = ?"
+        " AND decision NOT IN ('rejected', 'duplicate') ORDER BY id DESC LIMIT 1),"
+        " EXISTS (SELECT 1 FROM results WHERE patch = ? AND id >= (SELECT first FROM intake))"
+        " OR EXISTS (SELECT 1 FROM results WHERE patch = ? AND moving = 1)",
+        "ttt", name, name, name);
 
     if (!statement || store_row(store, statement, error) < 0)
         return -1;
@@ -229,22 +254,15 @@ int store_let_go_of_content(struct store *store, int64_t id, struct error *error
 int store_write_decision(struct store *store, int64_t id, const struct store_decision *decision,
                          struct error *error)
 {
-    const char *name = decision_name(decision->decision);
-    bool counts = decision->decision == DECISION_BASELINE ||
-                  decision->decision == DECISION_PROMOTED;
+    bool rejected = decision->decision == DECISION_REJECTED;
 
-    if (store_run(store, error,
-                  "UPDATE results SET decision = ?, reason = ?, decided_ms = ?, counts = ?,"
-                  " reference = ?, reference_result = ?, job = 0 WHERE id = ?",
-                  "ttiirii", name, decision->reason, clock_now_ms(), (int64_t)counts,
-                  decision->reference, decision->reference_result, id) < 0)
-        return -1;
-    return store_run(
-        store, error,
-        "INSERT INTO decisions (result, experiment_id, file_name, digest, decision,"
-        " reason, at_ms) SELECT id, experiment_id, file_name, digest, decision, reason,"
-        " decided_ms FROM results WHERE id = ?",
-        "i", id);
+    return store_run(store, error,
+                     "UPDATE results SET decision = ?, reason = ?, decided_ms = ?, decided = ?,"
+                     " counts = ?, reference = ?, reference_result = ?, job = 0,"
+                     " moving = max(moving, ?) WHERE id = ?",
+                     "ttiiiriii", decision_name(decision->decision), decision->reason,
+                     clock_now_ms(), ++store->decided, (int64_t)counts(decision->decision),
+                     decision->reference, decision->reference_result, (int64_t)rejected, id);
 }
 
 int store_decide(struct store *store, int64_t id, const struct store_decision *decision,
@@ -253,17 +271,6 @@ int store_decide(struct store *store, int64_t id, const struct store_decision *d
     if (store_write_decision(store, id, decision, error) < 0)
         return -1;
     return store_let_go_of_content(store, id, error);
-}
-
-int store_decide_file(struct store *store, const char *file_name, const char *experiment_id,
-                      const char *digest, enum decision decision, const char *reason,
-                      struct error *error)
-{
-    return store_run(store, error,
-                     "INSERT INTO decisions (result, experiment_id, file_name, digest, decision,"
-                     " reason, at_ms) VALUES (0, ?, ?, ?, ?, ?, ?)",
-                     "ttttti", experiment_id, file_name, digest, decision_name(decision), reason,
-                     clock_now_ms());
 }
 
 /* Two statements, as each direction reads its own end of the index. */

@@ -61,10 +61,7 @@ int store_snapshot(struct store *store, struct error *error)
 int store_count(struct store *store, unsigned counts[static DECISION_COUNT], struct error *error)
 {
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
-        store, error,
-        "SELECT decision, count(*) FROM results GROUP BY decision UNION ALL"
-        " SELECT decision, count(*) FROM decisions WHERE result = 0 GROUP BY decision",
-        "");
+        store, error, "SELECT decision, count(*) FROM results GROUP BY decision", "");
     int row = -1;
 
     memset(counts, 0, DECISION_COUNT * sizeof(counts[0]));
@@ -93,8 +90,10 @@ int store_count_decisions(struct store *store, int64_t *last,
 {
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
         store, error,
-        "SELECT decision, count(*), max(id) FROM decisions WHERE id > ? GROUP BY decision", "i",
-        *last);
+        "SELECT decision, count(*), max(number) FROM"
+        " (SELECT decision, decided AS number FROM results WHERE decided > ?"
+        " UNION ALL SELECT decision, id FROM decisions WHERE id > ?) GROUP BY decision",
+        "ii", *last, *last);
     int64_t newest = *last;
     int row = -1;
 
@@ -180,11 +179,22 @@ void store_open_pulls_free(struct store_open_pull *pulls, size_t count)
     free(pulls);
 }
 
+/* The name of a file may be any bytes. */
+static char *shown_name(const char *file_name)
+{
+    CLEANUP_TEXT struct text shown = {0};
+
+    text_append_repaired(&shown, file_name, strlen(file_name));
+    return memory_copy(text_string(&shown));
+}
+
 static struct store_decided read_decided(sqlite3_stmt *statement)
 {
+    const char *experiment_id = store_text(statement, 0);
+
     return (struct store_decided){
-        .experiment_id = memory_copy((const char *)sqlite3_column_text(statement, 0)),
-        .file_name = memory_copy(store_text(statement, 1)),
+        .experiment_id = memory_copy(*experiment_id ? experiment_id : NULL),
+        .file_name = shown_name(store_text(statement, 1)),
         .metric = memory_copy(store_text(statement, 2)),
         .after = store_real(statement, 3),
         .before = store_real(statement, 4),
@@ -196,18 +206,31 @@ static struct store_decided read_decided(sqlite3_stmt *statement)
     };
 }
 
+/* The decisions that stand, which are in their rows, and those that another one took the place of. */
 int store_last_decisions(struct store *store, unsigned limit, unsigned told,
                          struct store_decided **decisions, size_t *count, struct error *error)
 {
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
         store, error,
-        "SELECT d.experiment_id, d.file_name, r.metric, r.after, r.reference, d.decision, d.reason,"
+        "WITH chosen AS (SELECT * FROM"
+        " (SELECT decided AS number FROM results WHERE decided > 0"
+        "  UNION ALL SELECT id FROM decisions ORDER BY number DESC LIMIT ?)"
+        " UNION SELECT * FROM"
+        " (SELECT decided AS number FROM results INDEXED BY results_told"
+        "  WHERE decision IN ('promoted', 'failed')"
+        "  UNION ALL SELECT id FROM decisions INDEXED BY decisions_told"
+        "  WHERE decision IN ('promoted', 'failed') ORDER BY number DESC LIMIT ?))"
+        " SELECT experiment_id, file_name, metric, after, reference, decision, reason,"
+        " iif(decision = 'promoted', pull, 0), decided_ms, iif(decision = 'promoted', pull_url, "
+        "''),"
+        " decided AS number FROM results WHERE decided IN (SELECT number FROM chosen)"
+        " UNION ALL"
+        " SELECT d.experiment_id, d.file_name, r.metric, r.after, r.reference, d.decision, "
+        "d.reason,"
         " iif(d.decision = 'promoted', r.pull, 0), d.at_ms,"
-        " iif(d.decision = 'promoted', r.pull_url, '') FROM decisions d"
-        " LEFT JOIN results r ON r.id = d.result WHERE d.id IN"
-        " (SELECT * FROM (SELECT id FROM decisions ORDER BY id DESC LIMIT ?)"
-        " UNION SELECT * FROM (SELECT id FROM decisions INDEXED BY decisions_told"
-        " WHERE decision IN ('promoted', 'failed') ORDER BY id DESC LIMIT ?)) ORDER BY d.id DESC",
+        " iif(d.decision = 'promoted', r.pull_url, ''), d.id FROM decisions d"
+        " LEFT JOIN results r ON r.id = d.result WHERE d.id IN (SELECT number FROM chosen)"
+        " ORDER BY number DESC",
         "ii", (int64_t)limit, (int64_t)told);
     int row = -1;
 
@@ -236,30 +259,32 @@ int store_export(struct store *store, store_exported_callback callback, void *da
 {
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
         store, error,
-        "SELECT d.at_ms, d.experiment_id, d.file_name, r.scope, r.metric, r.status, r.reference,"
-        " r.after, d.decision, coalesce(r.decision = d.decision AND r.decided_ms = d.at_ms, 1),"
-        " d.reason, r.measured, r.pull, r.pull_state, d.digest"
-        " FROM decisions d LEFT JOIN results r ON r.id = d.result ORDER BY d.id",
+        "SELECT decided_ms, experiment_id, file_name, scope, metric, status, reference, after,"
+        " decision, 1, reason, measured, pull, pull_state, digest, decided AS number FROM results"
+        " WHERE decided > 0 UNION ALL"
+        " SELECT d.at_ms, d.experiment_id, d.file_name, r.scope, r.metric, r.status, NULL, r.after,"
+        " d.decision, 0, d.reason, '', 0, '', d.digest, d.id FROM decisions d"
+        " LEFT JOIN results r ON r.id = d.result ORDER BY number",
         "");
     int row = -1;
 
     while (statement && (row = store_row(store, statement, error)) > 0) {
-        bool current = sqlite3_column_int(statement, 9);
+        CLEANUP_FREE char *file_name = shown_name(store_text(statement, 2));
         struct store_exported exported = {
             .at_ms = sqlite3_column_int64(statement, 0),
             .experiment_id = store_text(statement, 1),
-            .file_name = store_text(statement, 2),
+            .file_name = file_name,
             .scope = store_text(statement, 3),
             .metric = store_text(statement, 4),
             .status = store_text(statement, 5),
-            .before = current ? store_real(statement, 6) : NAN,
+            .before = store_real(statement, 6),
             .after = store_real(statement, 7),
             .decision = store_text(statement, 8),
-            .current = current,
+            .current = sqlite3_column_int(statement, 9),
             .reason = store_text(statement, 10),
-            .measured = current ? store_text(statement, 11) : "",
-            .pull = current ? sqlite3_column_int64(statement, 12) : 0,
-            .pull_state = current ? store_text(statement, 13) : "",
+            .measured = store_text(statement, 11),
+            .pull = sqlite3_column_int64(statement, 12),
+            .pull_state = store_text(statement, 13),
             .digest = store_text(statement, 14),
         };
 

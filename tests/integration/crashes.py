@@ -281,10 +281,14 @@ class World:
     def _broken_store(self):
         with sqlite3.connect(f"file:{self.winnowd.state}/winnowd.db?mode=ro", uri=True) as store:
             verdict = store.execute("PRAGMA integrity_check").fetchall()
-            results = store.execute("SELECT experiment_id, decision FROM results").fetchall()
-            decisions = store.execute("SELECT file_name, decision FROM decisions").fetchall()
+            # What was rejected or is a duplicate says nothing of a metric.
+            results = store.execute("SELECT experiment_id, decision FROM results WHERE metric <> ''").fetchall()
+            decisions = store.execute(
+                "SELECT file_name, decision FROM results WHERE decided > 0"
+                " UNION ALL SELECT file_name, decision FROM decisions").fetchall()  # fmt: skip
             jobs = store.execute("SELECT result, state, step FROM jobs WHERE state <> 2").fetchall()
-            moves = store.execute("SELECT name FROM moves").fetchall()
+            moves = store.execute(
+                "SELECT file_name FROM results WHERE moving = 1 OR id >= (SELECT first FROM intake)").fetchall()  # fmt: skip
         store.close()
         if verdict != [("ok",)]:
             yield f"the store is damaged: {verdict}"

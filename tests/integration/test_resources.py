@@ -28,7 +28,9 @@ def a_gate_of_files(winnowd, then="true"):
 def assert_store_is_whole(winnowd):
     with sqlite3.connect(winnowd.state / "winnowd.db") as store:
         assert store.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        return dict(store.execute("SELECT experiment_id, count(*) FROM decisions WHERE decision <> 'queued' GROUP BY 1"))
+        return dict(store.execute(
+            "SELECT experiment_id, count(*) FROM (SELECT experiment_id FROM results WHERE decided > 0"
+            " UNION ALL SELECT experiment_id FROM decisions) GROUP BY 1"))  # fmt: skip
 
 
 # Disks that are full.

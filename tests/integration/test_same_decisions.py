@@ -172,7 +172,10 @@ def oracle(series, failing, metrics):
 def from_state(winnowd):
     """Decisions as the state remembers them: a killed daemon may not have told its last."""
     with sqlite3.connect(winnowd.state / "winnowd.db") as store:
-        rows = store.execute("SELECT experiment_id, decision FROM decisions ORDER BY id").fetchall()
+        rows = store.execute(
+            "SELECT experiment_id, decision FROM (SELECT experiment_id, decision, decided AS number FROM results"
+            " WHERE decided > 0 UNION ALL SELECT experiment_id, decision, id FROM decisions) ORDER BY number"
+        ).fetchall()
     store.close()
     return rows
 

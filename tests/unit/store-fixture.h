@@ -86,7 +86,7 @@ static inline int64_t add_row(struct fixture *fixture, const struct store_result
     struct store_content content = {.bytes = "{}", .length = 2};
     int64_t id = 0;
 
-    DONE(store_add(fixture->store, row, &content, &id, &fixture->error));
+    DONE(store_add(fixture->store, row, &content, NULL, &id, &fixture->error));
     return id;
 }
 
@@ -95,6 +95,42 @@ static inline int64_t add(struct fixture *fixture, const char *experiment_id, do
     struct store_result row = row_of(experiment_id, after);
 
     return add_row(fixture, &row);
+}
+
+static inline bool has_content(struct fixture *fixture, int64_t id)
+{
+    CLEANUP_FREE char *bytes = NULL;
+    CLEANUP_FREE char *patch = NULL;
+    size_t length, patch_length;
+
+    if (store_load_content(fixture->store, id, &bytes, &length, &patch, &patch_length,
+                           &fixture->error) == 0)
+        return true;
+    assert_int_equal(fixture->error.kind, ERROR_PERMANENT);
+    return false;
+}
+
+/* A drop that becomes no result of its own. */
+static inline int64_t add_refused(struct fixture *fixture, const char *file_name,
+                                  const char *experiment_id, enum decision decision,
+                                  const char *reason)
+{
+    struct store_decision verdict = {.decision = decision, .reason = reason, .reference = NAN};
+    struct store_result row = {
+        .experiment_id = (char *)experiment_id,
+        .scope = (char *)"",
+        .metric = (char *)"",
+        .claim = claim_none(),
+        .file_name = (char *)file_name,
+        .modified_ns = 1,
+    };
+    struct store_content content = {.bytes = "?", .length = 1};
+    int64_t id = 0;
+
+    row.claim.status_word = (char *)"";
+    DONE(store_add(fixture->store, &row, &content, &verdict, &id, &fixture->error));
+    assert_false(has_content(fixture, id));
+    return id;
 }
 
 /* `because` is the result whose value it did not beat. */
@@ -142,19 +178,6 @@ static inline enum decision decision_of(struct fixture *fixture, int64_t id)
     DONE(store_load(fixture->store, id, &row, &fixture->error));
     assert_non_null(row);
     return row->decision;
-}
-
-static inline bool has_content(struct fixture *fixture, int64_t id)
-{
-    CLEANUP_FREE char *bytes = NULL;
-    CLEANUP_FREE char *patch = NULL;
-    size_t length, patch_length;
-
-    if (store_load_content(fixture->store, id, &bytes, &length, &patch, &patch_length,
-                           &fixture->error) == 0)
-        return true;
-    assert_int_equal(fixture->error.kind, ERROR_PERMANENT);
-    return false;
 }
 
 static inline struct store_frontier

@@ -258,22 +258,76 @@ static void a_link_in_place_of_the_archive_leads_nowhere(void **state)
     assert_true(exists(fixture, ".archive/2026-01-31/a.json"));
 }
 
+/* The name that was chosen, unless another file has it by then. */
+static void a_target_is_where_the_file_lies(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *chosen = NULL, *moved_to = NULL, *found = NULL, *other = NULL;
+    struct spool_move move = {.name = "a.json", .place = SPOOL_REJECT, .reason = "odd"};
+    struct error error;
+
+    begin(fixture, NEVER_MS, NEVER_MS);
+    write_file(fixture, "a.json", "1");
+    move.inode = inode_of(fixture, "a.json");
+    assert_int_equal(spool_choose(fixture->spool, SPOOL_REJECT, NULL, "a.json", &chosen, &error),
+                     0);
+    assert_string_equal(chosen, ".rejected/a.json");
+    move.target = chosen;
+    assert_int_equal(spool_move(fixture->spool, &move, &moved_to, &error), 0);
+    assert_string_equal(moved_to, chosen);
+    assert_content(fixture, ".rejected/a.json.reason", "odd\n");
+    /* After a crash that came before this was known. */
+    assert_int_equal(spool_move(fixture->spool, &move, &found, &error), 0);
+    assert_string_equal(found, chosen);
+    write_file(fixture, "a.json", "2");
+    move.inode = inode_of(fixture, "a.json");
+    assert_int_equal(spool_move(fixture->spool, &move, &other, &error), 0);
+    assert_string_equal(other, ".rejected/a.json~2");
+    assert_content(fixture, ".rejected/a.json~2.reason", "odd\n");
+    assert_content(fixture, ".rejected/a.json", "1");
+}
+
+/* A file that was written to after it was decided is another drop. */
+static void what_changed_since_stays(void **state)
+{
+    struct fixture *fixture = *state;
+    struct spool_move move = {
+        .name = "a.json", .place = SPOOL_ARCHIVE, .day = "2026-01-31", .modified_ns = 12345};
+    CLEANUP_FREE char *moved_to = NULL;
+    struct error error;
+
+    begin(fixture, NEVER_MS, NEVER_MS);
+    write_file(fixture, "a.json", "1");
+    move.inode = inode_of(fixture, "a.json");
+    assert_int_equal(spool_move(fixture->spool, &move, &moved_to, &error), 0);
+    assert_null(moved_to);
+    assert_content(fixture, "a.json", "1");
+}
+
 static void what_is_archived_can_be_rejected_later(void **state)
 {
     struct fixture *fixture = *state;
     CLEANUP_FREE char *archived = NULL;
+    CLEANUP_FREE char *moved_to = NULL;
     struct error error;
+    char *again;
 
     begin(fixture, NEVER_MS, NEVER_MS);
     write_file(fixture, "a.json", "{}");
     archived = move_file(fixture, "a.json", SPOOL_ARCHIVE, NULL, NULL);
-    assert_int_equal(spool_reject_archived(fixture->spool, archived, "no change", &error), 0);
+    assert_int_equal(
+        spool_reject_archived(fixture->spool, archived, "no change", &moved_to, &error), 0);
+    assert_string_equal(moved_to, ".rejected/a.json");
     assert_false(exists(fixture, archived));
     assert_content(fixture, ".rejected/a.json", "{}");
     assert_content(fixture, ".rejected/a.json.reason", "no change\n");
-    assert_int_equal(spool_reject_archived(fixture->spool, archived, "no change", &error), 0);
+    assert_int_equal(spool_reject_archived(fixture->spool, archived, "no change", &again, &error),
+                     0);
+    assert_null(again);
     assert_int_equal(
-        spool_reject_archived(fixture->spool, ".archive/1999-01-01/x.json", "x", &error), 0);
+        spool_reject_archived(fixture->spool, ".archive/1999-01-01/x.json", "x", &again, &error),
+        0);
+    assert_null(again);
     assert_false(exists(fixture, ".rejected/a.json~2"));
 }
 
@@ -312,6 +366,8 @@ int main(void)
         TEST(a_move_that_fails_can_be_tried_again),
         TEST(a_move_without_noreplace_overwrites_nothing),
         TEST(a_link_in_place_of_the_archive_leads_nowhere),
+        TEST(a_target_is_where_the_file_lies),
+        TEST(what_changed_since_stays),
         TEST(what_is_archived_can_be_rejected_later),
         TEST(a_patch_is_read_beside_the_result),
     };

@@ -339,10 +339,8 @@ static void test_counts(void **state)
     decide(fixture, id, DECISION_FAILED, 0);
     decide(fixture, id, DECISION_DISCARDED, 0);
     decide(fixture, add(fixture, "f", 1), DECISION_REJECTED, 0);
-    DONE(store_decide_file(fixture->store, "x.json", NULL, "", DECISION_REJECTED, "no",
-                           &fixture->error));
-    DONE(store_decide_file(fixture->store, "d.json", "d", "", DECISION_DUPLICATE, "again",
-                           &fixture->error));
+    add_refused(fixture, "x.json", "", DECISION_REJECTED, "no");
+    add_refused(fixture, "d.json", "d", DECISION_DUPLICATE, "again");
     DONE(store_count(fixture->store, counts, &fixture->error));
     assert_int_equal(counts[DECISION_QUEUED], 3);
     assert_int_equal(counts[DECISION_BASELINE], 1);
@@ -402,8 +400,7 @@ static void test_the_last_decisions(void **state)
     DONE(store_add_job(fixture->store, &job, &fixture->error));
     DONE(store_end_job(fixture->store, &job, &promoted, &fixture->error));
     decide(fixture, id, DECISION_CRASHED, 0);
-    DONE(store_decide_file(fixture->store, "x.json", NULL, "", DECISION_REJECTED, "line 1",
-                           &fixture->error));
+    add_refused(fixture, "x.json", "", DECISION_REJECTED, "line 1");
     tell(fixture, 10, 10, &told);
     assert_string_equal(told.said, "-|x.json||nan|nan|rejected|line 1|0\n"
                                    "b|exp.json|val_bpb|nan|nan|crashed|because|0\n"

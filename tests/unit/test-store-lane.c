@@ -431,70 +431,82 @@ static void test_a_job_takes_it_out_of_the_queue(void **state)
 
 /* ---- moves -------------------------------------------------------------------------------------- */
 
-struct moves {
-    int64_t ids[4];
-    size_t count;
-};
-
 static const char strange_name[] = "\xff\x01 \"name\"\n.json";
 
-static void collect_move(void *data, int64_t id, const struct spool_move *move)
+static int64_t add_file(struct fixture *fixture, const char *experiment_id, const char *file_name,
+                        uint64_t inode)
 {
-    struct moves *moves = data;
+    struct store_result row = row_of(experiment_id, 1);
+    struct store_content content = {.bytes = "{}", .length = 2, .patch_name = "a.patch"};
+    int64_t id;
 
-    moves->ids[moves->count++] = id;
-    if (moves->count == 1) {
-        assert_string_equal(move->name, strange_name);
-        assert_true(move->inode == UINT64_MAX);
-        assert_int_equal(move->place, SPOOL_REJECT);
-        assert_string_equal(move->day, "2026-01-31");
-        assert_string_equal(move->reason, "line 1: wrong");
-        assert_string_equal(move->patch, "a.patch");
-    } else {
-        assert_int_equal(move->place, SPOOL_ARCHIVE);
-        assert_null(move->reason);
-        assert_null(move->patch);
-    }
+    row.file_name = (char *)file_name;
+    row.inode = inode;
+    row.modified_ns = 77;
+    row.archived = (char *)".archive/2026-01-31/b.json";
+    DONE(store_add(fixture->store, &row, &content, NULL, &id, &fixture->error));
+    return id;
 }
 
+static bool has_move(struct fixture *fixture, const char *name, uint64_t inode)
+{
+    bool has;
+
+    DONE(store_has_move(fixture->store, name, inode, &has, &fixture->error));
+    return has;
+}
+
+static bool is_held(struct fixture *fixture, const char *patch)
+{
+    CLEANUP_FREE char *taker = NULL;
+    bool held;
+
+    DONE(store_find_patch(fixture->store, patch, &taker, &held, &fixture->error));
+    return held;
+}
+
+/* What a crash left is all that was added since it was noted that files were moved. */
 static void test_moves(void **state)
 {
     struct fixture *fixture = *state;
-    struct spool_move move = {
-        .name = strange_name,
-        .inode = UINT64_MAX,
-        .place = SPOOL_REJECT,
-        .day = "2026-01-31",
-        .reason = "line 1: wrong",
-        .patch = "a.patch",
-    };
-    struct spool_move plain = {.name = "b.json", .inode = 2, .day = "2026-01-31"};
     CLEANUP(store_result_freep) struct store_result *row = NULL;
-    struct moves moves = {.count = 0};
-    int64_t result = add(fixture, "exp-1", 1), first, second;
-    bool has;
+    int64_t first, second, before = add_file(fixture, "exp-0", "a.json", 1);
+    struct store_move *moves;
+    size_t count;
 
-    DONE(store_add_move(fixture->store, &move, 0, &first, &fixture->error));
-    DONE(store_add_move(fixture->store, &plain, result, &second, &fixture->error));
+    DONE(store_note_moved(fixture->store, true, &fixture->error));
+    assert_false(is_held(fixture, "a.patch"));
+    first = add_file(fixture, "exp-1", strange_name, UINT64_MAX);
+    second = add_file(fixture, "exp-2", "b.json", 2);
+    assert_true(is_held(fixture, "a.patch"));
+    assert_false(has_move(fixture, strange_name, UINT64_MAX));
     reopen(fixture);
-    DONE(store_each_move(fixture->store, 1, collect_move, &moves, &fixture->error));
-    assert_int_equal(moves.count, 1);
-    moves.count = 0;
-    DONE(store_each_move(fixture->store, 100, collect_move, &moves, &fixture->error));
-    assert_int_equal(moves.count, 2);
-    assert_true(moves.ids[0] == first && moves.ids[1] == second);
-    DONE(store_has_move(fixture->store, strange_name, UINT64_MAX, &has, &fixture->error));
-    assert_true(has);
-    DONE(store_has_move(fixture->store, strange_name, 1, &has, &fixture->error));
-    assert_false(has);
-    DONE(store_has_move(fixture->store, "\xff", UINT64_MAX, &has, &fixture->error));
-    assert_false(has);
+    DONE(store_recall_moves(fixture->store, &fixture->error));
+    DONE(store_recall_moves(fixture->store, &fixture->error));
+    assert_true(is_held(fixture, "a.patch"));
+    DONE(store_list_moves(fixture->store, 1, &moves, &count, &fixture->error));
+    assert_int_equal(count, 1);
+    store_moves_free(moves, count);
+    DONE(store_list_moves(fixture->store, 100, &moves, &count, &fixture->error));
+    assert_int_equal(count, 2);
+    assert_true(moves[0].id == first && moves[1].id == second);
+    assert_string_equal(moves[0].name, strange_name);
+    assert_true(moves[0].inode == UINT64_MAX && moves[0].modified_ns == 77);
+    assert_string_equal(moves[0].archived, ".archive/2026-01-31/b.json");
+    assert_string_equal(moves[0].patch, "a.patch");
+    assert_false(moves[0].rejected);
+    store_moves_free(moves, count);
+    assert_true(has_move(fixture, strange_name, UINT64_MAX));
+    assert_false(has_move(fixture, strange_name, 1));
+    assert_false(has_move(fixture, "\xff", UINT64_MAX));
     DONE(store_end_move(fixture->store, first, NULL, &fixture->error));
-    DONE(store_end_move(fixture->store, second, "2026-01-31/b.json", &fixture->error));
-    DONE(store_has_move(fixture->store, "b.json", 2, &has, &fixture->error));
-    assert_false(has);
-    DONE(store_load(fixture->store, result, &row, &fixture->error));
-    assert_string_equal(row->archived, "2026-01-31/b.json");
+    DONE(store_end_move(fixture->store, second, "2026-01-31/b.json~2", &fixture->error));
+    assert_false(has_move(fixture, "b.json", 2));
+    assert_false(is_held(fixture, "a.patch"));
+    DONE(store_load(fixture->store, second, &row, &fixture->error));
+    assert_string_equal(row->archived, "2026-01-31/b.json~2");
+    DONE(store_leave_move(fixture->store, before, &fixture->error));
+    assert_true(has_move(fixture, "a.json", 1));
 }
 
 int main(void)

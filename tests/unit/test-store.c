@@ -113,25 +113,38 @@ static void test_a_newer_version_is_refused(void **state)
 static void make_older(struct fixture *fixture)
 {
     close_store(fixture);
-    execute(fixture, "DROP INDEX results_lowest; DROP INDEX results_highest;"
-                     "DROP INDEX results_decision; DROP INDEX results_newest_pull;"
-                     "DROP INDEX decisions_files; DROP INDEX moves_name;"
-                     "CREATE INDEX results_best ON results (metric, scope, after)"
-                     "  WHERE decision = 'queued' AND job = 0;"
-                     "CREATE INDEX decisions_decision ON decisions (decision);"
-                     "ALTER TABLE jobs DROP COLUMN turned_down_by;"
-                     "DROP INDEX results_patch; DROP INDEX moves_patch;"
-                     "ALTER TABLE results DROP COLUMN patch;"
-                     "ALTER TABLE jobs DROP COLUMN tried_ms;"
-                     "DROP TABLE looking; DROP INDEX results_pull_number;"
-                     "ALTER TABLE results DROP COLUMN pull_looked;"
-                     "DROP INDEX decisions_told; ALTER TABLE jobs DROP COLUMN pull_url;"
-                     "ALTER TABLE results DROP COLUMN pull_url;"
-                     "ALTER TABLE results DROP COLUMN mergeable;"
-                     "ALTER TABLE results DROP COLUMN after_runs;"
-                     "ALTER TABLE results DROP COLUMN before_runs;"
-                     "ALTER TABLE contents DROP COLUMN parsed;"
-                     "PRAGMA user_version = 1");
+    execute(fixture,
+            "DROP INDEX results_lowest; DROP INDEX results_highest;"
+            "DROP INDEX results_decision; DROP INDEX results_newest_pull;"
+            "CREATE INDEX results_best ON results (metric, scope, after)"
+            "  WHERE decision = 'queued' AND job = 0;"
+            "CREATE INDEX decisions_decision ON decisions (decision);"
+            "ALTER TABLE jobs DROP COLUMN turned_down_by;"
+            "DROP INDEX results_patch;"
+            "ALTER TABLE jobs DROP COLUMN tried_ms;"
+            "DROP TABLE looking; DROP INDEX results_pull_number;"
+            "ALTER TABLE results DROP COLUMN pull_looked;"
+            "DROP INDEX decisions_told; ALTER TABLE jobs DROP COLUMN pull_url;"
+            "ALTER TABLE results DROP COLUMN pull_url;"
+            "ALTER TABLE results DROP COLUMN mergeable;"
+            "ALTER TABLE results DROP COLUMN after_runs;"
+            "ALTER TABLE results DROP COLUMN before_runs;"
+            "ALTER TABLE contents DROP COLUMN parsed;"
+            "DROP TRIGGER results_history; DROP TABLE intake;"
+            "DROP INDEX results_moving; DROP INDEX results_decided; DROP INDEX results_told;"
+            "DROP INDEX results_experiment;"
+            "ALTER TABLE results DROP COLUMN inode;"
+            "ALTER TABLE results DROP COLUMN moving;"
+            "ALTER TABLE results DROP COLUMN decided;"
+            "ALTER TABLE results DROP COLUMN patch;"
+            "CREATE UNIQUE INDEX results_experiment ON results (experiment_id)"
+            "  WHERE decision <> 'rejected';"
+            "CREATE INDEX results_misplaced ON results (id)"
+            "  WHERE decision = 'rejected' AND archived IS NOT NULL;"
+            "CREATE TABLE moves (id INTEGER PRIMARY KEY, result INTEGER NOT NULL,"
+            "  name BLOB NOT NULL, inode INTEGER NOT NULL, place INTEGER NOT NULL, day TEXT,"
+            "  reason TEXT, patch TEXT);"
+            "PRAGMA user_version = 1");
 }
 
 /* What a result file said was read out of its bytes again and again, by its name. */
@@ -151,8 +164,8 @@ static void test_older_content_is_parsed(void **state)
     int64_t id, other;
 
     row.file_name = (char *)"exp-1.yaml";
-    DONE(store_add(fixture->store, &row, &content, &id, &fixture->error));
-    DONE(store_add(fixture->store, &strange, &none, &other, &fixture->error));
+    DONE(store_add(fixture->store, &row, &content, NULL, &id, &fixture->error));
+    DONE(store_add(fixture->store, &strange, &none, NULL, &other, &fixture->error));
     make_older(fixture);
     reopen(fixture);
     DONE(store_load_parsed(fixture->store, id, &parsed, &patch, &length, &fixture->error));
@@ -306,7 +319,7 @@ static void fill_much(struct fixture *fixture)
     struct store_result row = row_of("large", 1);
     int64_t id;
 
-    DONE(store_add(fixture->store, &row, &content, &id, &fixture->error));
+    DONE(store_add(fixture->store, &row, &content, NULL, &id, &fixture->error));
 }
 
 /* Adds a result as a daemon that is killed then; its log is left. */
@@ -420,7 +433,6 @@ static void test_a_reader_beside_the_writer(void **state)
     CLEANUP(store_freep) struct store *reader = NULL;
     CLEANUP(store_result_freep) struct store_result *row = NULL;
     CLEANUP(store_result_freep) struct store_result *uncommitted = NULL;
-    int64_t move;
 
     add(fixture, "exp-1", 1);
     DONE(store_open(&reader, fixture->directory, true, &fixture->error));
@@ -433,8 +445,7 @@ static void test_a_reader_beside_the_writer(void **state)
     assert_null(uncommitted);
     DONE(store_find(reader, "exp-2", &uncommitted, &fixture->error));
     assert_non_null(uncommitted);
-    assert_int_equal(
-        store_add_move(reader, &(struct spool_move){.name = "x"}, 0, &move, &fixture->error), -1);
+    assert_int_equal(store_leave_move(reader, 1, &fixture->error), -1);
 }
 
 static void test_a_snapshot_is_of_one_moment(void **state)
@@ -514,7 +525,7 @@ static void test_a_full_disk(void **state)
     assert_int_equal(store_set_document(fixture->store, 1, bytes, bytes, &fixture->error), -1);
     assert_int_equal(fixture->error.kind, ERROR_TRANSIENT);
     DONE(store_begin(fixture->store, &fixture->error));
-    if (store_add(fixture->store, &row, &content, &id, &fixture->error) == 0) {
+    if (store_add(fixture->store, &row, &content, NULL, &id, &fixture->error) == 0) {
         assert_int_equal(store_commit(fixture->store, &fixture->error), -1);
         assert_int_equal(fixture->error.kind, ERROR_TRANSIENT);
     }
@@ -524,7 +535,7 @@ static void test_a_full_disk(void **state)
     assert_null(found);
     reopen(fixture);
     DONE(store_begin(fixture->store, &fixture->error));
-    DONE(store_add(fixture->store, &row, &content, &id, &fixture->error));
+    DONE(store_add(fixture->store, &row, &content, NULL, &id, &fixture->error));
     DONE(store_commit(fixture->store, &fixture->error));
     assert_true(has_content(fixture, id));
 }
@@ -633,7 +644,7 @@ static void test_identifiers_are_unique(void **state)
 
     add(fixture, "exp-1", 1);
     add(fixture, "EXP-1", 1);
-    assert_int_equal(store_add(fixture->store, &row, &content, &id, &fixture->error), -1);
+    assert_int_equal(store_add(fixture->store, &row, &content, NULL, &id, &fixture->error), -1);
 }
 
 static void test_a_rejected_one_reserves_nothing(void **state)
@@ -665,11 +676,10 @@ static void test_a_failed_one_is_tried_again(void **state)
     CLEANUP_FREE char *bytes = NULL;
     CLEANUP_FREE char *patch = NULL;
     size_t length, patch_length;
-    int64_t move, id = add(fixture, "exp-1", 1);
+    int64_t id = add(fixture, "exp-1", 1);
+    bool left;
 
-    DONE(store_add_move(fixture->store, &(struct spool_move){.name = "x", .day = ""}, id, &move,
-                        &fixture->error));
-    DONE(store_end_move(fixture->store, move, "2026-01-31/x", &fixture->error));
+    DONE(store_end_move(fixture->store, id, "2026-01-31/x", &fixture->error));
     decide(fixture, id, DECISION_FAILED, 0);
     assert_false(has_content(fixture, id));
     row.file_name = (char *)"again.json";
@@ -681,6 +691,8 @@ static void test_a_failed_one_is_tried_again(void **state)
     assert_string_equal(loaded->file_name, "again.json");
     assert_int_equal(loaded->modified_ns, 77);
     assert_null(loaded->archived);
+    DONE(store_has_move(fixture->store, "again.json", 0, &left, &fixture->error));
+    assert_true(left);
     DONE(store_load_content(fixture->store, id, &bytes, &length, &patch, &patch_length,
                             &fixture->error));
     assert_int_equal(length, 6);
@@ -703,7 +715,7 @@ static void test_content_is_bytes(void **state)
     size_t length, patch_length;
     int64_t id;
 
-    DONE(store_add(fixture->store, &row, &content, &id, &fixture->error));
+    DONE(store_add(fixture->store, &row, &content, NULL, &id, &fixture->error));
     reopen(fixture);
     DONE(store_load_content(fixture->store, id, &loaded, &length, &loaded_patch, &patch_length,
                             &fixture->error));
@@ -728,7 +740,7 @@ static void test_no_patch_is_no_empty_patch(void **state)
     assert_null(patch);
     free(bytes);
     bytes = NULL;
-    DONE(store_add(fixture->store, &row, &content, &empty, &fixture->error));
+    DONE(store_add(fixture->store, &row, &content, NULL, &empty, &fixture->error));
     DONE(store_load_content(fixture->store, empty, &bytes, &length, &patch, &patch_length,
                             &fixture->error));
     assert_int_equal(length, 0);
@@ -759,25 +771,126 @@ static void test_content_is_let_go_of(void **state)
     }
 }
 
+static size_t count_left(struct fixture *fixture, int64_t *id, char *archived, size_t size)
+{
+    struct store_move *moves;
+    size_t count;
+
+    DONE(store_list_moves(fixture->store, 100, &moves, &count, &fixture->error));
+    if (count) {
+        *id = moves[0].id;
+        snprintf(archived, size, "%s", moves[0].archived);
+        assert_true(moves[0].rejected);
+    }
+    store_moves_free(moves, count);
+    return count;
+}
+
+/* A file that was archived before its result was rejected in its turn. */
 static void test_a_misplaced_file(void **state)
 {
     struct fixture *fixture = *state;
-    struct store_result *row = NULL;
-    struct spool_move move = {.name = "exp-1.json", .inode = 1, .day = "2026-01-31"};
-    int64_t move_id, id = add(fixture, "exp-1", 1);
+    char archived[64];
+    int64_t found = 0, id = add(fixture, "exp-1", 1);
 
-    DONE(store_add_move(fixture->store, &move, id, &move_id, &fixture->error));
-    DONE(store_end_move(fixture->store, move_id, "2026-01-31/exp-1.json", &fixture->error));
-    DONE(store_next_misplaced(fixture->store, &row, &fixture->error));
-    assert_null(row);
+    DONE(store_end_move(fixture->store, id, ".archive/2026-01-31/exp-1.json", &fixture->error));
+    assert_int_equal(count_left(fixture, &found, archived, sizeof(archived)), 0);
     decide(fixture, id, DECISION_REJECTED, 0);
-    DONE(store_next_misplaced(fixture->store, &row, &fixture->error));
-    assert_int_equal(row->id, id);
-    assert_string_equal(row->archived, "2026-01-31/exp-1.json");
-    store_result_free(row);
-    DONE(store_end_misplaced(fixture->store, id, &fixture->error));
-    DONE(store_next_misplaced(fixture->store, &row, &fixture->error));
-    assert_null(row);
+    assert_int_equal(count_left(fixture, &found, archived, sizeof(archived)), 1);
+    assert_int_equal(found, id);
+    assert_string_equal(archived, ".archive/2026-01-31/exp-1.json");
+    DONE(store_end_move(fixture->store, id, ".rejected/exp-1.json", &fixture->error));
+    assert_int_equal(count_left(fixture, &found, archived, sizeof(archived)), 0);
+}
+
+/* One row for each drop; it holds what was decided at once, and content only where somebody needs it. */
+static void test_decided_at_once(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_decision discarded = {
+        .decision = DECISION_DISCARDED, .reason = "because", .reference = 2};
+    struct store_result row = row_of("exp-2", 3);
+    struct store_content content = {.bytes = "{}", .length = 2};
+    CLEANUP(store_result_freep) struct store_result *loaded = NULL;
+    int64_t first = add(fixture, "exp-1", 2), id, other;
+
+    promote(fixture, first, 7);
+    row.archived = (char *)".archive/2026-01-31/exp-2.json";
+    DONE(store_add(fixture->store, &row, &content, &discarded, &id, &fixture->error));
+    assert_false(has_content(fixture, id));
+    DONE(store_load(fixture->store, id, &loaded, &fixture->error));
+    assert_int_equal(loaded->decision, DECISION_DISCARDED);
+    assert_string_equal(loaded->reason, "because");
+    assert_string_equal(loaded->archived, row.archived);
+    /* It may be taken back what the value of an open pull request turned down. */
+    row.experiment_id = (char *)"exp-3";
+    discarded.reference_result = first;
+    DONE(store_add(fixture->store, &row, &content, &discarded, &other, &fixture->error));
+    assert_true(has_content(fixture, other));
+    assert_int_equal(settle(fixture, first, PULL_CLOSED), 1);
+    assert_int_equal(decision_of(fixture, other), DECISION_QUEUED);
+    assert_int_equal(decision_of(fixture, id), DECISION_DISCARDED);
+}
+
+/* A store of the version before: what was rejected stood in the history only, and moves in a table. */
+static void test_drops_of_the_version_before(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP(store_result_freep) struct store_result *row = NULL;
+    CLEANUP(store_result_freep) struct store_result *free_id = NULL;
+    struct store_decided *decided;
+    struct store_move *moves;
+    unsigned counts[DECISION_COUNT];
+    size_t count;
+    int64_t a = add(fixture, "a", 1), b = add(fixture, "b", 1), c = add(fixture, "c", 1);
+
+    decide(fixture, a, DECISION_FAILED, 0);
+    make_older(fixture);
+    execute(
+        fixture,
+        "INSERT INTO decisions (result, experiment_id, file_name, digest, decision, reason, at_ms)"
+        "  VALUES (1, 'a', 'exp.json', '', 'failed', 'once', 5), (0, NULL, 'x.json', '',"
+        "  'rejected', 'line 1', 6), (1, 'a', 'exp.json', '', 'failed', 'twice', 7),"
+        "  (0, 'a', 'y.json', '', 'duplicate', 'again', 8), (3, 'c', 'exp.json', '', 'rejected',"
+        "  'no change', 9);"
+        "UPDATE results SET reason = 'twice' WHERE id = 1;"
+        "UPDATE results SET decision = 'rejected', reason = 'no change', archived = "
+        "'.archive/2026-01-31/exp.json'"
+        "  WHERE id = 3;"
+        "INSERT INTO moves (result, name, inode, place, day, reason, patch) VALUES"
+        "  (2, CAST('b.json' AS BLOB), 12, 0, '2026-01-30', NULL, 'b.diff'),"
+        "  (0, CAST('x.json' AS BLOB), 13, 1, '2026-01-30', 'line 1', NULL)");
+    reopen(fixture);
+    DONE(store_count(fixture->store, counts, &fixture->error));
+    assert_int_equal(counts[DECISION_QUEUED], 1);
+    assert_int_equal(counts[DECISION_FAILED], 1);
+    assert_int_equal(counts[DECISION_REJECTED], 2);
+    assert_int_equal(counts[DECISION_DUPLICATE], 1);
+    DONE(store_find(fixture->store, "a", &row, &fixture->error));
+    assert_int_equal(row->id, a);
+    DONE(store_find(fixture->store, "c", &free_id, &fixture->error));
+    assert_null(free_id);
+    DONE(store_last_decisions(fixture->store, 10, 0, &decided, &count, &fixture->error));
+    assert_int_equal(count, 5);
+    assert_string_equal(decided[0].reason, "no change");
+    assert_string_equal(decided[1].reason, "again");
+    assert_string_equal(decided[2].reason, "twice");
+    assert_string_equal(decided[3].file_name, "x.json");
+    assert_null(decided[3].experiment_id);
+    assert_string_equal(decided[4].reason, "once");
+    store_decisions_free(decided, count);
+    DONE(store_list_moves(fixture->store, 10, &moves, &count, &fixture->error));
+    assert_int_equal(count, 3);
+    assert_int_equal(moves[0].id, b);
+    assert_int_equal(moves[0].inode, 12);
+    assert_string_equal(moves[0].archived, ".archive/2026-01-30/b.json");
+    assert_string_equal(moves[0].patch, "b.diff");
+    assert_int_equal(moves[1].id, c);
+    assert_string_equal(moves[1].archived, ".archive/2026-01-31/exp.json");
+    assert_string_equal(moves[2].archived, ".rejected/x.json");
+    assert_string_equal(moves[2].name, "x.json");
+    assert_true(moves[1].rejected && moves[2].rejected && !moves[0].rejected);
+    store_moves_free(moves, count);
 }
 
 int main(void)
@@ -810,6 +923,8 @@ int main(void)
         STORE_TEST(test_no_patch_is_no_empty_patch),
         STORE_TEST(test_content_is_let_go_of),
         STORE_TEST(test_a_misplaced_file),
+        STORE_TEST(test_decided_at_once),
+        STORE_TEST(test_drops_of_the_version_before),
     };
 
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);
