@@ -96,6 +96,11 @@ static char *search(int directory, const char *name, const char *entries, char *
     return NULL;
 }
 
+char *program_interpreter(const char *path)
+{
+    return interpreter_of(AT_FDCWD, path);
+}
+
 static char *look_up(int directory, const char *name, const char *const *environment,
                      char **lacking)
 {

@@ -14,3 +14,7 @@
  * says whether the directory, the program or the interpreter of a script is missing or not executable. */
 int program_find(char **path, const char *name, const char *const *environment,
                  const char *directory, struct error *error);
+
+/* What the script at `path` names behind `#!`, without its arguments; NULL where it is no script, or cannot be
+ * read. Caller frees. */
+char *program_interpreter(const char *path);

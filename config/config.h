@@ -32,6 +32,7 @@ enum forge_kind { FORGE_GITEA, FORGE_LOCAL };
 enum metric_direction { METRIC_MINIMIZE, METRIC_MAXIMIZE };
 enum metric_reference { METRIC_REFERENCE_BEST, METRIC_REFERENCE_FRONTIER, METRIC_REFERENCE_BEFORE };
 enum sandbox_kind { SANDBOX_AUTO, SANDBOX_BUBBLEWRAP, SANDBOX_NONE };
+enum network_kind { NETWORK_HOST, NETWORK_NONE };
 enum queue_order { QUEUE_ORDER_ARRIVAL, QUEUE_ORDER_BEST };
 
 struct config_metric {
@@ -88,6 +89,8 @@ struct config {
         struct config_list environment; /* "NAME=value" */
         struct config_list pass_environment;
         enum sandbox_kind sandbox;
+        struct config_list read_only;
+        enum network_kind network;
         struct config_list requires;
         struct {
             uint64_t memory;      /* bytes of address space, of one process */

@@ -17,6 +17,7 @@ static const char *const forge_kinds[] = {"gitea", "local", NULL};
 static const char *const directions[] = {"minimize", "maximize", NULL};
 static const char *const references[] = {"best", "frontier", "before", NULL};
 static const char *const sandboxes[] = {"auto", "bubblewrap", "none", NULL};
+static const char *const networks[] = {"host", "none", NULL};
 static const char *const orders[] = {"arrival", "best", NULL};
 static const char *const levels[] = {"error", "warning", "info", "debug", NULL};
 static const char *const formats[] = {"auto", "journal", "logfmt", "json", NULL};
@@ -94,6 +95,10 @@ const struct config_key config_keys[] = {
      .check = config_check_variable, .help = "passed on to the tests from the daemon's own"},
     {"validation.sandbox", CONFIG_WORD, CONFIG_RESTART, AT(validation.sandbox), .fallback = "auto",
      .words = sandboxes, .help = "what keeps the tests apart from the machine"},
+    {"validation.read_only", CONFIG_LIST, CONFIG_STRIP_SLASH, AT(validation.read_only),
+     .fallback = "", .check = config_check_path, .help = "directories that the tests may read"},
+    {"validation.network", CONFIG_WORD, CONFIG_RESTART, AT(validation.network), .fallback = "host",
+     .words = networks, .help = "what the tests see of it"},
     {"validation.requires", CONFIG_LIST, 0, AT(validation.requires), .fallback = "",
      .check = config_check_url, .help = "URLs that must answer before a validation starts"},
     {"validation.limits.memory", CONFIG_SIZE, CONFIG_ZERO, AT(validation.limits.memory),

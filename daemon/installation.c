@@ -5,6 +5,7 @@
 #include "common/memory.h"
 #include "daemon/git/hash.h"
 #include "daemon/validation.h"
+#include "daemon/validation/sandbox.h"
 
 #include <errno.h>
 #include <libgen.h>
@@ -214,6 +215,15 @@ static void ask_programs(struct asking *asking)
     answered(asking);
 }
 
+static void ask_read_only(struct asking *asking)
+{
+    struct error error;
+
+    if (sandbox_check_read_only(asking->installation->config, &error) < 0)
+        add(asking, &error);
+    answered(asking);
+}
+
 static int check_directory(const char *path, struct error *error)
 {
     struct stat status;
@@ -255,6 +265,7 @@ static const struct question questions[] = {
     {"forge", HOLDS_QUEUE, true, ask_forge},
     {"forge.git_url", HOLDS_QUEUE, true, ask_git},
     {"sources", HOLDS_SOURCE, false, ask_sources},
+    {"validation.read_only", HOLDS_QUEUE, false, ask_read_only},
     {"validation.command", HOLDS_QUEUE, false, ask_programs},
     {"spool", HOLDS_NOTHING, false, ask_spool},
     {"status.textfile", HOLDS_NOTHING, false, ask_textfile},

@@ -441,6 +441,7 @@ static void on_cloned(void *data, const struct error *error)
     CLEANUP_FREE char *program = NULL;
     CLEANUP(environment_free) struct environment environment = {0};
     struct error unread; /* a project without a tox.ini is fine */
+    struct checkout inside;
     size_t length;
 
     run->step = NULL;
@@ -450,8 +451,9 @@ static void on_cloned(void *data, const struct error *error)
     }
     if (file_read(&tox_ini, &length, AT_FDCWD, tox_ini_path, TOX_INI_LIMIT, &unread))
         tox_ini = NULL;
-    environment_make(&environment, run->validation->config, run->checkout.home,
-                     run->checkout.temporary, tox_ini);
+    inside = sandbox_inside(run->validation->sandbox, &run->checkout);
+    environment_make(&environment, run->validation->config, inside.home, inside.temporary, tox_ini);
+    checkout_free(&inside);
     if (find_programs(&program, run, &environment))
         finish(run, NULL, &run->error);
     else

@@ -34,6 +34,46 @@ static void set(struct environment *environment, const char *name, const char *v
     add(environment, memory_format("%s=%s", name, value));
 }
 
+/* Programs of a home, by the directory of PATH in which they lie, that look for their data in HOME: that is another
+ * one here, so that a variable has to say where it is. */
+static const struct {
+    const char *directory;
+    const char *variable;
+    const char *place;
+} data_of_programs[] = {
+    {"/.local/bin", "PYTHONUSERBASE", "/.local"}, /* pip install --user */
+    {"/.cargo/bin", "RUSTUP_HOME", "/.rustup"},
+};
+
+/* The home whose directory of programs a PATH names first; NULL: none does. Caller frees. */
+static char *home_with(const char *path, const char *directory)
+{
+    size_t length = strlen(directory);
+
+    for (;;) {
+        size_t entry = strcspn(path, ":");
+
+        if (entry > length && *path == '/' && !strncmp(path + entry - length, directory, length))
+            return memory_format("%.*s", (int)(entry - length), path);
+        if (!path[entry])
+            return NULL;
+        path += entry + 1;
+    }
+}
+
+static void set_places_of_data(struct environment *environment, const char *path)
+{
+    for (size_t i = 0; i < sizeof data_of_programs / sizeof *data_of_programs; i++) {
+        const char *given = getenv(data_of_programs[i].variable);
+        CLEANUP_FREE char *home = home_with(path, data_of_programs[i].directory);
+        CLEANUP_FREE char *place = home ? memory_format("%s%s", home, data_of_programs[i].place)
+                                        : NULL;
+
+        if (place)
+            set(environment, data_of_programs[i].variable, given && *given ? given : place);
+    }
+}
+
 /* One override for tox 4. Before 4.14 the last of several for one key counts, since then all of them
  * do but not each version splits them at commas: so the names come one by one, then together. */
 static void append_override(struct text *text, const char *section, const char *key,
@@ -145,6 +185,7 @@ void environment_make(struct environment *environment, const struct config *conf
         user = NULL;
     *environment = (struct environment){0};
     set(environment, "PATH", path && *path ? path : DEFAULT_PATH);
+    set_places_of_data(environment, path ? path : "");
     set(environment, "HOME", home);
     set(environment, "TMPDIR", temporary);
     set(environment, "USER", user ? user->pw_name : "winnowd");

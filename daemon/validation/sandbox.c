@@ -3,13 +3,15 @@
 #include "common/memory.h"
 #include "common/program.h"
 #include "common/text.h"
+#include "daemon/validation/arguments.h"
+#include "daemon/validation/hidden.h"
+#include "daemon/validation/reach.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <linux/keyctl.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
@@ -24,6 +26,8 @@
 #include <unistd.h>
 
 #define PROBE_WITHIN_MS 10000
+#define INSIDE_PARENT   "/run"
+#define INSIDE_NAME     "checkout"
 #define SCRATCH_BYTES   "1073741824" /* of each writable place that is memory */
 
 struct sandbox {
@@ -36,197 +40,11 @@ struct sandbox {
     char *sentence;
 };
 
-static void append(struct config_list *list, char *string)
-{
-    list->items = memory_resize(list->items, (list->count + 2) * sizeof(char *));
-    list->items[list->count++] = string;
-    list->items[list->count] = NULL;
-}
-
-static void append_copies(struct config_list *list, const char *const *strings)
-{
-    for (; *strings; strings++)
-        append(list, memory_copy(*strings));
-}
-
 void sandbox_free_arguments(char **arguments)
 {
     for (char **argument = arguments; argument && *argument; argument++)
         free(*argument);
     free(arguments);
-}
-
-/* Hides a directory. The name without symbolic links, which would lead bubblewrap out of the new
- * root; what is not there or is no directory needs no hiding. */
-static void hide(struct sandbox *sandbox, const char *path)
-{
-    CLEANUP_FREE char *real = path && *path == '/' ? realpath(path, NULL) : NULL;
-    struct stat status;
-
-    if (real && strcmp(real, "/") != 0 && !stat(real, &status) && S_ISDIR(status.st_mode))
-        append(&sandbox->hidden, TAKE(real));
-}
-
-/* The user's own, whatever HOME says; a system user may have one that is part of the system. */
-static void hide_home(struct sandbox *sandbox)
-{
-    const struct passwd *user = getpwuid(geteuid());
-    struct stat status;
-
-    hide(sandbox, getenv("HOME"));
-    if (geteuid() && user && !stat(user->pw_dir, &status) && status.st_uid == geteuid())
-        hide(sandbox, user->pw_dir);
-}
-
-static int compare_places(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* As it is now: a place may have been made since the last run. */
-static void hide_all(struct sandbox *sandbox)
-{
-    const struct config *config = sandbox->config;
-    /* Logs and mail are guarded by groups that the daemon's user may be in, and what a process that
-     * crashed had in its memory by a user number. */
-    const char *const places[] = {
-        "/home",
-        "/root",
-        "/tmp",
-        "/var/tmp",
-        "/run",
-        "/var/log",
-        "/var/mail",
-        "/var/spool",
-        "/var/backups",
-        "/var/crash",
-        "/var/lib/systemd/coredump",
-        "/etc/ssl/private",
-        "/etc/credstore",
-        "/etc/credstore.encrypted",
-        (WINNOWD_SYSCONFDIR "/winnowd"),
-        "/etc/winnowd",
-    };
-
-    sandbox_free_arguments(sandbox->hidden.items);
-    sandbox->hidden = (struct config_list){0};
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-        hide(sandbox, places[i]);
-    for (size_t i = 0; i < config->sources.count; i++)
-        hide(sandbox, config->sources.items[i]);
-    hide_home(sandbox);
-    hide(sandbox, getenv("CREDENTIALS_DIRECTORY"));
-    hide(sandbox, config->state); /* checkouts, too: the one of a run comes back on top */
-    hide(sandbox, config->spool);
-    hide(sandbox, config->forge.outbox);
-    hide(sandbox, config->forge.kind == FORGE_LOCAL ? config->forge.path : NULL);
-    /* What lies in another place comes behind it: it would be covered, and could not be closed. */
-    qsort(sandbox->hidden.items, sandbox->hidden.count, sizeof(char *), compare_places);
-}
-
-/* Whether a path is the place or lies in it. */
-static bool is_in(const char *path, const char *place)
-{
-    size_t length = strlen(place);
-
-    return !strncmp(path, place, length) && (path[length] == '/' || !path[length]);
-}
-
-static bool is_hidden(const struct sandbox *sandbox, const char *path)
-{
-    for (size_t i = 0; i < sandbox->hidden.count; i++)
-        if (is_in(path, sandbox->hidden.items[i]))
-            return true;
-    return false;
-}
-
-static bool holds_hidden(const struct sandbox *sandbox, const char *path)
-{
-    for (size_t i = 0; i < sandbox->hidden.count; i++)
-        if (is_in(sandbox->hidden.items[i], path))
-            return true;
-    return false;
-}
-
-/* Whether it lies in something that was brought back already. */
-static bool is_shown(const struct config_list *arguments, const char *path)
-{
-    for (size_t i = 0; i + 2 < arguments->count; i++)
-        if (!strcmp(arguments->items[i], "--ro-bind") && is_in(path, arguments->items[i + 2]))
-            return true;
-    return false;
-}
-
-/* Brings a hidden file or directory back, to be read, but nothing that would uncover a whole hidden
- * place: where it is, and under the name that it goes by. A name that is in sight is left as it is: it
- * may be a link, and bubblewrap cannot put anything there. */
-static void show(const struct sandbox *sandbox, struct config_list *arguments, const char *path)
-{
-    CLEANUP_FREE char *real = realpath(path, NULL);
-    const char *const names[] = {real, path};
-
-    if (!real || holds_hidden(sandbox, real))
-        return;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (is_hidden(sandbox, names[i]) && !is_shown(arguments, names[i]))
-            append_copies(arguments, (const char *const[]){"--ro-bind", real, names[i], NULL});
-}
-
-static bool is_bin(const char *directory)
-{
-    size_t length = strlen(directory);
-
-    return length >= 4 && !strcmp(directory + length - 4, "/bin");
-}
-
-/* A directory of programs, and beside one called `bin` what they are made of: an interpreter or a
- * virtual environment is nothing without its library. */
-static void show_programs(const struct sandbox *sandbox, struct config_list *arguments,
-                          const char *directory)
-{
-    static const char *const beside[] = {"lib", "lib64", "libexec", "include", "pyvenv.cfg"};
-    size_t length = strlen(directory);
-
-    show(sandbox, arguments, directory);
-    if (!is_bin(directory))
-        return;
-    for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
-        CLEANUP_FREE char *other = memory_format("%.*s/%s", (int)(length - 4), directory,
-                                                 beside[i]);
-
-        show(sandbox, arguments, other);
-    }
-}
-
-static void show_path(const struct sandbox *sandbox, struct config_list *arguments)
-{
-    CLEANUP_FREE char *path = memory_copy(getenv("PATH"));
-    char *rest = NULL;
-
-    for (char *entry = path ? strtok_r(path, ":", &rest) : NULL; entry;
-         entry = strtok_r(NULL, ":", &rest))
-        if (*entry == '/')
-            show_programs(sandbox, arguments, entry);
-}
-
-/* Where a program of a virtual environment really lies, and where the environment's python does. What
- * lies beside a program elsewhere may be anything, a whole home: then the program alone is shown. */
-static void show_origin(const struct sandbox *sandbox, struct config_list *arguments,
-                        const char *program, unsigned depth)
-{
-    CLEANUP_FREE char *real = realpath(program, NULL);
-    CLEANUP_FREE char *python = NULL;
-    char *slash = real ? strrchr(real, '/') : NULL;
-
-    if (!slash || slash == real || !is_hidden(sandbox, real))
-        return;
-    *slash = '\0';
-    if (!is_bin(real))
-        return;
-    show_programs(sandbox, arguments, real);
-    python = memory_format("%s/python3", real);
-    if (depth)
-        show_origin(sandbox, arguments, python, depth - 1);
 }
 
 /* What computes on this machine may be needed by tests, and is guarded by its own permissions. */
@@ -238,8 +56,8 @@ static void show_devices(struct config_list *arguments)
     for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
         glob(patterns[i], i ? GLOB_APPEND : 0, NULL, &found);
     for (size_t i = 0; i < found.gl_pathc; i++)
-        append_copies(arguments, (const char *const[]){"--dev-bind", found.gl_pathv[i],
-                                                       found.gl_pathv[i], NULL});
+        arguments_append_copies(arguments, (const char *const[]){"--dev-bind", found.gl_pathv[i],
+                                                                 found.gl_pathv[i], NULL});
     globfree(&found);
 }
 
@@ -249,15 +67,34 @@ static void hide_file(struct config_list *arguments, const char *path)
     CLEANUP_FREE char *real = path ? realpath(path, NULL) : NULL;
 
     if (real)
-        append_copies(arguments, (const char *const[]){"--ro-bind", "/dev/null", real, NULL});
+        arguments_append_copies(arguments,
+                                (const char *const[]){"--ro-bind", "/dev/null", real, NULL});
+}
+
+/* As it is now: a place may have been made since the last run. */
+static void hide_all(struct sandbox *sandbox)
+{
+    config_list_clear(&sandbox->hidden);
+    sandbox->hidden = hidden_places(sandbox->config);
+}
+
+static void show_places(const struct sandbox *sandbox, struct config_list *arguments,
+                        const char *program)
+{
+    const struct config_list *read_only = &sandbox->config->validation.read_only;
+    const char *path = getenv("PATH");
+
+    for (size_t i = 0; i < read_only->count; i++)
+        reach_show(&sandbox->hidden, arguments, read_only->items[i]);
+    reach_show_programs(&sandbox->hidden, arguments, path ? path : "", program);
 }
 
 /* What is memory has a bound, and what nobody needs to write to is read-only. */
 static void hide_places(const struct sandbox *sandbox, struct config_list *arguments)
 {
     for (size_t i = 0; i < sandbox->hidden.count; i++)
-        append_copies(arguments, (const char *const[]){"--size", SCRATCH_BYTES, "--tmpfs",
-                                                       sandbox->hidden.items[i], NULL});
+        arguments_append_copies(arguments, (const char *const[]){"--size", SCRATCH_BYTES, "--tmpfs",
+                                                                 sandbox->hidden.items[i], NULL});
 }
 
 static void close_places(const struct sandbox *sandbox, struct config_list *arguments)
@@ -265,8 +102,8 @@ static void close_places(const struct sandbox *sandbox, struct config_list *argu
     for (size_t i = 0; i < sandbox->hidden.count; i++)
         if (strcmp(sandbox->hidden.items[i], "/tmp") != 0 &&
             strcmp(sandbox->hidden.items[i], "/var/tmp") != 0)
-            append_copies(arguments,
-                          (const char *const[]){"--remount-ro", sandbox->hidden.items[i], NULL});
+            arguments_append_copies(
+                arguments, (const char *const[]){"--remount-ro", sandbox->hidden.items[i], NULL});
 }
 
 /* bubblewrap covers what can be written to in a proc file system of its own, but tries the directory
@@ -277,57 +114,83 @@ static void enclose_proc(const struct sandbox *sandbox, struct config_list *argu
                                          "/proc/bus"};
 
     if (sandbox->proc_bound) {
-        append_copies(arguments, (const char *const[]){"--ro-bind", "/proc", "/proc", NULL});
+        arguments_append_copies(arguments,
+                                (const char *const[]){"--ro-bind", "/proc", "/proc", NULL});
         return;
     }
-    append_copies(arguments, (const char *const[]){"--proc", "/proc", NULL});
+    arguments_append_copies(arguments, (const char *const[]){"--proc", "/proc", NULL});
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-        append_copies(arguments,
-                      (const char *const[]){"--ro-bind-try", places[i], places[i], NULL});
+        arguments_append_copies(arguments,
+                                (const char *const[]){"--ro-bind-try", places[i], places[i], NULL});
 }
 
 /* The last thing that bubblewrap does, so that a sandbox that could not be made is told from tests that
  * fail. It makes the directory on which it then mounts something; that cannot be removed inside. */
 static void mark_begun(struct config_list *arguments, const struct checkout *checkout)
 {
-    append_copies(arguments, (const char *const[]){"--size", "4096", "--tmpfs", checkout->begun,
-                                                   "--remount-ro", checkout->begun, NULL});
+    arguments_append_copies(arguments,
+                            (const char *const[]){"--size", "4096", "--tmpfs", checkout->begun,
+                                                  "--remount-ro", checkout->begun, NULL});
+}
+
+/* The same place for each run, and a short one: caches and editable installs hold in the next run, too, and
+ * the name of a socket has 107 letters. */
+static struct checkout place_inside(const struct sandbox *sandbox, const struct checkout *checkout)
+{
+    char *slash = strrchr(checkout->directory, '/');
+    struct checkout inside;
+
+    if (sandbox->program && hidden_has(&sandbox->hidden, INSIDE_PARENT))
+        return checkout_name(INSIDE_PARENT, INSIDE_NAME);
+    *slash = '\0';
+    inside = checkout_name(checkout->directory, slash + 1);
+    *slash = '/';
+    return inside;
+}
+
+static void enclose_checkout(const struct sandbox *sandbox, struct config_list *arguments,
+                             const struct checkout *checkout)
+{
+    struct checkout inside = place_inside(sandbox, checkout);
+
+    arguments_append_copies(arguments,
+                            (const char *const[]){"--bind", checkout->directory, inside.directory,
+                                                  "--chdir", inside.source, NULL});
+    close_places(sandbox, arguments);
+    mark_begun(arguments, &inside);
+    checkout_free(&inside);
 }
 
 /* The prefix that makes the sandbox; `checkout` is NULL for the probe, which has none. */
 static void enclose(const struct sandbox *sandbox, struct config_list *arguments,
                     const struct checkout *checkout, const char *program)
 {
-    append_copies(arguments,
-                  (const char *const[]){sandbox->program, "--die-with-parent", "--new-session",
-                                        "--unshare-user", "--unshare-pid", "--unshare-ipc",
-                                        "--unshare-uts", "--cap-drop", "ALL", "--ro-bind", "/", "/",
-                                        "--dev", "/dev", "--size", SCRATCH_BYTES, "--tmpfs",
-                                        "/dev/shm", NULL});
+    arguments_append_copies(
+        arguments,
+        (const char *const[]){sandbox->program, "--die-with-parent", "--new-session",
+                              "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts",
+                              "--cap-drop", "ALL", "--ro-bind", "/", "/", "--dev", "/dev", "--size",
+                              SCRATCH_BYTES, "--tmpfs", "/dev/shm", NULL});
     if (!sandbox->nested)
-        append(arguments, memory_copy("--disable-userns"));
+        arguments_append(arguments, memory_copy("--disable-userns"));
+    if (sandbox->config->validation.network == NETWORK_NONE)
+        arguments_append(arguments, memory_copy("--unshare-net"));
     show_devices(arguments);
-    append_copies(arguments, (const char *const[]){"--remount-ro", "/dev", NULL});
+    arguments_append_copies(arguments, (const char *const[]){"--remount-ro", "/dev", NULL});
     enclose_proc(sandbox, arguments);
     hide_places(sandbox, arguments);
     /* The name server's address lies in /run where systemd-resolved is used. */
-    append_copies(arguments, (const char *const[]){"--ro-bind-try", "/run/systemd/resolve",
-                                                   "/run/systemd/resolve", NULL});
-    show_path(sandbox, arguments);
-    if (program) {
-        show(sandbox, arguments, program);
-        show_origin(sandbox, arguments, program, 1);
-    }
+    arguments_append_copies(arguments,
+                            (const char *const[]){"--ro-bind-try", "/run/systemd/resolve",
+                                                  "/run/systemd/resolve", NULL});
+    show_places(sandbox, arguments, program);
     hide_file(arguments, sandbox->config->forge.token_file);
     hide_file(arguments, sandbox->config->file);
     if (checkout)
-        append_copies(arguments,
-                      (const char *const[]){"--bind", checkout->directory, checkout->directory,
-                                            "--chdir", checkout->source, NULL});
-    close_places(sandbox, arguments);
-    if (checkout)
-        mark_begun(arguments, checkout);
-    append(arguments, memory_copy("--"));
+        enclose_checkout(sandbox, arguments, checkout);
+    else
+        close_places(sandbox, arguments);
+    arguments_append(arguments, memory_copy("--"));
 }
 
 /* Nobody may ask for more than the daemon has itself. A process that used up its time is told so by
@@ -344,8 +207,8 @@ static void append_limit(struct config_list *arguments, const char *name, int re
         soft = soft < ours.rlim_max ? soft : ours.rlim_max;
         hard = hard < ours.rlim_max ? hard : ours.rlim_max;
     }
-    append(arguments, memory_format("--%s=%llu:%llu", name, (unsigned long long)soft,
-                                    (unsigned long long)hard));
+    arguments_append(arguments, memory_format("--%s=%llu:%llu", name, (unsigned long long)soft,
+                                              (unsigned long long)hard));
 }
 
 /* Behind bubblewrap, where processes are counted by themselves, and before the command. */
@@ -353,14 +216,14 @@ static void limit(const struct sandbox *sandbox, struct config_list *arguments)
 {
     const struct config *config = sandbox->config;
 
-    append(arguments, memory_copy(sandbox->limiter));
+    arguments_append(arguments, memory_copy(sandbox->limiter));
     append_limit(arguments, "core", RLIMIT_CORE, 0);
     append_limit(arguments, "as", RLIMIT_AS, config->validation.limits.memory);
     append_limit(arguments, "nproc", RLIMIT_NPROC, config->validation.limits.processes);
     append_limit(arguments, "fsize", RLIMIT_FSIZE, config->validation.limits.file_size);
     append_limit(arguments, "cpu", RLIMIT_CPU,
                  (config->validation.limits.cpu_time_ms + 999) / 1000);
-    append(arguments, memory_copy("--"));
+    arguments_append(arguments, memory_copy("--"));
 }
 
 /* Waits for a probe to end by itself, no longer than it may take, and keeps what it said. */
@@ -395,7 +258,7 @@ static bool probe(struct sandbox *sandbox, char **why)
 
     hide_all(sandbox);
     enclose(sandbox, &arguments, NULL, NULL);
-    append(&arguments, memory_copy("/bin/true"));
+    arguments_append(&arguments, memory_copy("/bin/true"));
     posix_spawn_file_actions_init(&actions);
     if (!pipe2(ends, O_CLOEXEC)) {
         posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
@@ -459,7 +322,10 @@ static void describe(struct sandbox *sandbox, const char *why)
         sandbox->sentence = memory_format(
             "tests run in bubblewrap: the system is read-only to them, homes, state, spool, "
             "sources, logs, configuration and credentials are out of sight, nothing that they "
-            "start outlives them; the network is shared, abstract sockets included%s",
+            "start outlives them; %s%s",
+            sandbox->config->validation.network == NETWORK_NONE
+                ? "there is no network but a loopback of their own"
+                : "the network is shared, abstract sockets included",
             sandbox->nested ? "; name spaces of their own are open to them" : "");
     else
         sandbox->sentence = memory_format(
@@ -490,6 +356,9 @@ int sandbox_new(struct sandbox **sandboxp, const struct config *config, struct e
     if (!sandbox->program && config->validation.sandbox == SANDBOX_BUBBLEWRAP)
         return error_set(error, ERROR_PERMANENT,
                          "validation.sandbox: bubblewrap does not work here: %s", why);
+    if (!sandbox->program && config->validation.network == NETWORK_NONE)
+        return error_set(error, ERROR_PERMANENT, "validation.network: none needs bubblewrap%s%s",
+                         why ? ": " : "", why ? why : "");
     describe(sandbox, why);
     *sandboxp = TAKE(sandbox);
     return 0;
@@ -499,7 +368,7 @@ void sandbox_free(struct sandbox *sandbox)
 {
     if (!sandbox)
         return;
-    sandbox_free_arguments(sandbox->hidden.items);
+    config_list_clear(&sandbox->hidden);
     free(sandbox->program);
     free(sandbox->limiter);
     free(sandbox->sentence);
@@ -515,17 +384,54 @@ char **sandbox_arguments(struct sandbox *sandbox, const struct checkout *checkou
                          const char *program)
 {
     const struct config *config = sandbox->config;
+    const struct config_list *command = &config->validation.command;
     struct config_list arguments = {0};
 
     /* The launcher stays outside: it may need what the sandbox hides, or carry it elsewhere. */
-    append_copies(&arguments, (const char *const *)config->validation.launcher.items);
+    arguments_append_copies(&arguments, (const char *const *)config->validation.launcher.items);
     if (sandbox->program) {
         hide_all(sandbox);
         enclose(sandbox, &arguments, checkout, program);
     }
     limit(sandbox, &arguments);
-    append_copies(&arguments, (const char *const *)config->validation.command.items);
+    /* By its path: another of that name may come first where a shim changes PATH. Behind a launcher, and
+     * without a sandbox, it may be that of another machine. */
+    arguments_append(&arguments, memory_copy(sandbox->program ? program : command->items[0]));
+    arguments_append_copies(&arguments, (const char *const *)command->items + 1);
     return arguments.items;
+}
+
+struct checkout sandbox_inside(struct sandbox *sandbox, const struct checkout *checkout)
+{
+    hide_all(sandbox);
+    return place_inside(sandbox, checkout);
+}
+
+int sandbox_check_read_only(const struct config *config, struct error *error)
+{
+    const struct config_list *read_only = &config->validation.read_only;
+    CLEANUP(config_list_clear) struct config_list hidden = hidden_places(config);
+    struct stat status;
+
+    for (size_t i = 0; i < read_only->count && config->validation.sandbox != SANDBOX_NONE; i++) {
+        const char *path = read_only->items[i];
+        CLEANUP_FREE char *real = realpath(path, NULL);
+        const char *place = real ? hidden_below(&hidden, real) : NULL;
+
+        if (!real || stat(real, &status) < 0)
+            return error_set(error, ERROR_PERMANENT, "validation.read_only: %s: %s", path,
+                             strerror(errno));
+        if (!S_ISDIR(status.st_mode))
+            return error_set(error, ERROR_PERMANENT, "validation.read_only: %s is no directory",
+                             path);
+        if (place)
+            return error_set(
+                error, ERROR_PERMANENT,
+                "validation.read_only: %s would uncover %s, which is hidden as a whole; "
+                "name the directories in it that the tests need",
+                path, place);
+    }
+    return 0;
 }
 
 bool sandbox_is_there(const struct sandbox *sandbox)

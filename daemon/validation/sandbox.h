@@ -6,13 +6,13 @@
  * With bubblewrap: user, process, IPC and host name spaces of its own, the whole system read-only, an
  * empty /tmp of bounded size, and in the place of home directories, /run (with it the buses), logs,
  * mail, sources, the daemon's state, its spool, its configuration and its credentials nothing at all.
- * Only the checkout can be written to. When the command ends, or the daemon dies, so does all that it
+ * Only the checkout can be written to; it lies at one short path, the same for each run. When the command ends, or the daemon dies, so does all that it
  * started. Name spaces of its own it cannot make, where bubblewrap can see to that.
  *
  * The network is shared, since tests talk to model servers and package indexes; with it come abstract
- * sockets, which no file system can hide. Even where they lie in a hidden place, these stay in sight:
- * the directories that PATH names, beside a `bin` its libraries, the command's program, and what these
- * are links to. What would uncover a hidden place as a whole does not.
+ * sockets, which no file system can hide. validation.network can shut it off. Even where they lie in a
+ * hidden place, these stay in sight: what PATH and the command's program lead to (see reach), and
+ * validation.read_only. What would uncover a hidden place as a whole does not.
  *
  * In the checkout a mark says that the sandbox was made and the command begun: without it there is no
  * verdict, whatever the exit status of bubblewrap or of a launcher in front of it.
@@ -38,12 +38,19 @@ int sandbox_new(struct sandbox **sandbox, const struct config *config, struct er
 void sandbox_free(struct sandbox *sandbox); /* NULL-safe */
 void sandbox_freep(struct sandbox **sandbox);
 
+/* The checkout's paths as the tests see them. Free with checkout_free(). */
+struct checkout sandbox_inside(struct sandbox *sandbox, const struct checkout *checkout);
+
 /* The arguments that run the configured command, launcher in front, in the checkout: NULL-terminated.
  * `program` is where the command's program was found. What is hidden is looked up anew. Array and
  * strings are the caller's. */
 char **sandbox_arguments(struct sandbox *sandbox, const struct checkout *checkout,
                          const char *program);
 void sandbox_free_arguments(char **arguments); /* NULL-safe */
+
+/* Whether each of validation.read_only can be shown. Permanent error, naming the key, for one that is not there,
+ * is no directory, or holds a hidden place. */
+int sandbox_check_read_only(const struct config *config, struct error *error);
 
 /* Whether there is more between tests and machine than limits. */
 bool sandbox_is_there(const struct sandbox *sandbox);

@@ -82,6 +82,7 @@ def changes(directory, url):
         "validation.output_lines": (50, 7),
         "validation.environment": ({"GIVEN": "old"}, {"GIVEN": "new"}),
         "validation.pass_environment": ([], ["PASSED"]),
+        "validation.read_only": ([], ["/usr"]),
         "validation.requires": ([f"{url}/old/1", f"{url}/old/2"], [f"{url}/new"]),
         "validation.limits.memory": ("0", "8G"),
         "validation.limits.processes": (0, 3000),

@@ -17,7 +17,8 @@ static void test_bubblewrap(void **state)
         "test -e %s/spool/result.json && exit 5; test -e %s/state/repository.git && exit 6; "
         "test -e %s/project/hello && exit 7; "
         "kill -0 %d && exit 8; test $(ls -d /proc/[0-9]* | wc -l) -lt 20 || exit 9; "
-        "test $(ls -A %s/state) = checkouts || exit 10; exit 0']",
+        "test -z \"$(ls -A %s/state)\" || exit 10; test $PWD = /run/checkout/source || exit 11; "
+        "exit 0']",
         fixture->directory, fixture->directory, fixture->directory, getpid(), fixture->directory);
 
     if (begin(fixture, validation)) {

@@ -1,0 +1,97 @@
+#include "daemon/validation/hidden.h"
+
+#include "common/memory.h"
+#include "daemon/validation/arguments.h"
+
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void hide(struct config_list *hidden, const char *path)
+{
+    CLEANUP_FREE char *real = path && *path == '/' ? realpath(path, NULL) : NULL;
+    struct stat status;
+
+    if (real && strcmp(real, "/") != 0 && !stat(real, &status) && S_ISDIR(status.st_mode))
+        arguments_append(hidden, TAKE(real));
+}
+
+/* The user's own, whatever HOME says; a system user may have one that is part of the system. */
+static void hide_home(struct config_list *hidden)
+{
+    const struct passwd *user = getpwuid(geteuid());
+    struct stat status;
+
+    hide(hidden, getenv("HOME"));
+    if (geteuid() && user && !stat(user->pw_dir, &status) && status.st_uid == geteuid())
+        hide(hidden, user->pw_dir);
+}
+
+static int compare_places(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+struct config_list hidden_places(const struct config *config)
+{
+    /* Logs and mail are guarded by groups that the daemon's user may be in, and what a process that
+     * crashed had in its memory by a user number. */
+    const char *const places[] = {
+        "/home",
+        "/root",
+        "/tmp",
+        "/var/tmp",
+        "/run",
+        "/var/log",
+        "/var/mail",
+        "/var/spool",
+        "/var/backups",
+        "/var/crash",
+        "/var/lib/systemd/coredump",
+        "/etc/ssl/private",
+        "/etc/credstore",
+        "/etc/credstore.encrypted",
+        (WINNOWD_SYSCONFDIR "/winnowd"),
+        "/etc/winnowd",
+    };
+    struct config_list hidden = {0};
+
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        hide(&hidden, places[i]);
+    for (size_t i = 0; i < config->sources.count; i++)
+        hide(&hidden, config->sources.items[i]);
+    hide_home(&hidden);
+    hide(&hidden, getenv("CREDENTIALS_DIRECTORY"));
+    hide(&hidden, config->state);
+    hide(&hidden, config->spool);
+    hide(&hidden, config->forge.outbox);
+    hide(&hidden, config->forge.kind == FORGE_LOCAL ? config->forge.path : NULL);
+    if (hidden.count)
+        qsort(hidden.items, hidden.count, sizeof(char *), compare_places);
+    return hidden;
+}
+
+bool hidden_is_in(const char *path, const char *place)
+{
+    size_t length = strlen(place);
+
+    return !strncmp(path, place, length) && (path[length] == '/' || !path[length]);
+}
+
+bool hidden_has(const struct config_list *hidden, const char *path)
+{
+    for (size_t i = 0; i < hidden->count; i++)
+        if (hidden_is_in(path, hidden->items[i]))
+            return true;
+    return false;
+}
+
+const char *hidden_below(const struct config_list *hidden, const char *path)
+{
+    for (size_t i = 0; i < hidden->count; i++)
+        if (hidden_is_in(hidden->items[i], path))
+            return hidden->items[i];
+    return NULL;
+}

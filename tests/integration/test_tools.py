@@ -1,0 +1,258 @@
+"""Promise: what PATH leads to is there in the sandbox, and can be started.
+
+Trees of tools as pipx, pip, pyenv, uv and rustup make them, in a home that the sandbox hides, each tried in
+bubblewrap for real.
+"""
+
+import shutil
+import stat
+
+import harness
+import lodger
+import pytest
+from harness import git
+from test_sandbox import house, judge, needs_bubblewrap  # noqa: F401
+
+pytestmark = needs_bubblewrap
+PYTHON = "/usr/bin/python3"
+
+
+def program(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(path.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+    return path
+
+
+def link(path, target):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(target)
+    return path
+
+
+def module(site, name, text="WORD = 'here'\n"):
+    site.mkdir(parents=True, exist_ok=True)
+    (site / f"{name}.py").write_text(text)
+
+
+def environment(place, python=PYTHON):
+    """A virtual environment without pip, as venv makes it; gives back where its packages lie."""
+    link(place / "bin/python3", python)
+    link(place / "bin/python", "python3")
+    (place / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = false\nversion = 3\n")
+    version = harness.subprocess.run([PYTHON, "-c", "import sys; print('python%d.%d' % sys.version_info[:2])"],
+                                     capture_output=True, text=True, check=True).stdout.strip()  # fmt: skip
+    site = place / "lib" / version / "site-packages"
+    site.mkdir(parents=True)
+    return site
+
+
+def checked(house, command, *path, said="here", **more):
+    lodger.belong_all(house.home)
+    house.environment["PATH"] = ":".join([*map(str, path), harness.PATH])
+    log = judge(house, command, sandbox="bubblewrap", **more)
+    assert said in house.output_of("exp-1").split(), house.output_of("exp-1")
+    return log
+
+
+def test_pipx(house):
+    """A link in ~/.local/bin, an environment beside all others, and libraries that they share, by a .pth file."""
+    venv, shared = house.home / ".local/pipx/venvs/check", house.home / ".local/pipx/shared"
+    site = environment(venv)
+    common = environment(shared)
+    (site / "pipx_shared.pth").write_text(f"# what all have in common\n{common}\nimport sys\n")
+    module(common, "packaging_of_all")
+    program(venv / "bin/check", f"#!{venv}/bin/python\nimport packaging_of_all\nprint(packaging_of_all.WORD)\n")
+    checked(house, ["check"], link(house.home / ".local/bin/check", venv / "bin/check").parent)
+
+
+def test_a_path_file_with_a_relative_line(house):
+    venv = house.home / "venv"
+    site = environment(venv)
+    (site / "more.pth").write_text("../../../elsewhere\r\n/nonexistent\n")
+    module(venv / "elsewhere", "mine")
+    program(venv / "bin/check", f"#!{venv}/bin/python\nimport mine\nprint(mine.WORD)\n")
+    checked(house, [str(venv / "bin/check")])
+
+
+def test_links_to_links(house):
+    """As poetry's installer makes it, with one more in between, and a directory that is a link."""
+    real = program(house.home / ".local/share/poetry-2/venv/bin/poetry", "#!/bin/sh\ncat ${0%/*}/../lib/word\n")
+    (real.parents[1] / "lib").mkdir()
+    program(house.home / ".local/bin/poetry", "").unlink()
+    link(house.home / ".local/share/poetry", "poetry-2")
+    link(house.home / "tools/poetry", "../.local/share/poetry/venv/bin/poetry")
+    link(house.home / ".local/bin/poetry", house.home / "tools/poetry")
+    link(house.home / "lib", "nowhere")
+    (real.parents[1] / "lib/word").write_text("here\n")
+    said = 'test -L {0} && test "$(readlink -f {0})" = {1} && sh {1}'.format(house.home / ".local/bin/poetry", real)
+    checked(house, ["sh", "-c", said], house.home / ".local/bin")
+
+
+def test_a_link_from_a_place_in_sight(house):
+    """The directory of PATH is none of the hidden ones; what it leads to is."""
+    venv = house.home / "venv"
+    module(environment(venv), "mine")
+    program(venv / "bin/check", f"#!{venv}/bin/python\nimport mine\nprint(mine.WORD)\n")
+    checked(house, ["check"], link(house.directory / "open/check", venv / "bin/check").parent)
+
+
+def test_a_script_whose_interpreter_is_elsewhere(house):
+    venv = house.home / "deep/venv"
+    module(environment(venv), "mine")
+    program(house.home / "scripts/check", f"#!{venv}/bin/python\nimport mine\nprint(mine.WORD)\n")
+    checked(house, ["check"], house.home / "scripts")
+
+
+def test_an_environment_that_is_a_copy(house):
+    """Its python is no link: only pyvenv.cfg says where the library is."""
+    base, venv = house.home / "pythons/3", house.home / "venv"
+    program(base / "bin/python3", "#!/bin/sh\necho unused\n")
+    (base / "lib").mkdir()
+    (base / "lib/word").write_text("here\n")
+    program(venv / "bin/check", f"#!/bin/sh\ncat {base}/lib/word\n")
+    (venv / "pyvenv.cfg").write_text(f"home = {base}/bin\n")
+    checked(house, ["check"], venv / "bin")
+
+
+def test_pip_install_user(house):
+    """The script lies in ~/.local/bin, its module in ~/.local/lib, which HOME does not lead to any more."""
+    site = environment(house.home / "unused").relative_to(house.home / "unused")
+    module(house.home / ".local" / site, "mine")
+    program(house.home / ".local/bin/check", f"#!{PYTHON}\nimport mine\nprint(mine.WORD)\n")
+    checked(house, ["check"], house.home / ".local/bin")
+
+
+SHIM = """#!/bin/sh
+export PYENV_ROOT={root}
+exec {root}/libexec/pyenv exec "${{0##*/}}" "$@"
+"""
+PYENV = """#!/bin/sh
+shift
+version=$(cat "$PYENV_ROOT/version")
+program=$1
+shift
+exec "$PYENV_ROOT/versions/$version/bin/$program" "$@"
+"""
+
+
+def test_pyenv(house):
+    """A shim starts the program of the version that was chosen; the version is a link to another place."""
+    root = house.home / ".pyenv"
+    program(root / "shims/check", SHIM.format(root=root))
+    program(root / "libexec/pyenv", PYENV)
+    (root / "version").write_text("3.99\n")
+    real = house.home / "pythons/3.99"
+    program(real / "bin/check", f"#!/bin/sh\ncat {root}/versions/3.99/lib/word\n")
+    (real / "lib").mkdir()
+    (real / "lib/word").write_text("here\n")
+    link(root / "versions/3.99", real)
+    checked(house, ["check"], root / "shims")
+
+
+def test_rustup(house):
+    """cargo is a link to rustup, which finds the real one in ~/.rustup."""
+    program(house.home / ".cargo/bin/rustup", "#!/bin/sh\nexec ${RUSTUP_HOME:-$HOME/.rustup}/toolchains/stable/bin/${0##*/} \"$@\"\n")
+    link(house.home / ".cargo/bin/cargo", "rustup")
+    program(house.home / ".rustup/toolchains/stable/bin/cargo", "#!/bin/sh\necho here\n")
+    checked(house, ["cargo", "test"], house.home / ".cargo/bin")
+
+
+def test_what_is_not_led_to_is_hidden(house):
+    for name in ("id_rsa", ".local/secret", ".local/share/keyring", "scripts.d/secret", "pythons/secret"):
+        path = house.home / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("the-secret")
+    (house.home / ".local/bin").mkdir(parents=True)
+    link(house.home / ".local/bin/all", house.home)
+    link(house.home / ".local/bin/key", house.home / "nothing")
+    script = f"grep -rs the-secret {house.home} /run && exit 1; echo here"
+    checked(house, ["sh", "-c", script], house.home / ".local/bin")
+
+
+# One that leads to another program.
+
+
+def test_the_program_that_was_found_is_the_one_that_runs(house):
+    """By its path: not another one of that name, which a change of PATH on the way would prefer."""
+    first = program(house.home / "first/check", "#!/bin/sh\necho $0\n")
+    checked(house, ["check"], first.parent, said=str(first))
+
+
+# Keys.
+
+
+def test_directories_to_read(house):
+    place = house.home / "wheels"
+    place.mkdir()
+    (place / "word").write_text("here\n")
+    link(house.home / "shortcut", "wheels")
+    script = f"cat {house.home}/shortcut/word && ! touch {place}/more && test \"$(ls {house.home} | wc -l)\" = 2"
+    checked(house, ["sh", "-c", script], read_only=[str(house.home / "shortcut")])
+
+
+@pytest.mark.parametrize("name, said", [("nowhere", "No such file"), ("file", "no directory"), (".", "hidden as a whole")])
+def test_directories_that_cannot_be_read(house, name, said):
+    (house.home / "file").touch()
+    house.configure(validation={"read_only": [str(house.home / name)]})
+    house.drop(harness.improved(house.forge.project))
+    log = house.once(status=78)
+    (event,) = log.all(msg="jobs wait until this is mended")
+    assert event["key"] == "validation.read_only" and said in event["reason"] and "validation.read_only" in event["reason"]
+    status, _, log = house.run("--check-config")
+    assert status == 78 and said in log.text
+
+
+NETWORK = """
+import socket, sys
+listener = socket.socket()
+listener.bind(("127.0.0.1", 0))
+listener.listen()
+socket.create_connection(listener.getsockname()).close()
+print("interfaces", *(name for _, name in socket.if_nameindex()))
+try:
+    socket.create_connection(("127.0.0.1", int(sys.argv[1])), 2).close()
+    print("REACHED")
+except OSError:
+    print("here")
+"""
+
+
+@pytest.mark.parametrize("network, said", [("none", "here"), ("host", "REACHED")])
+def test_the_network(house, network, said):
+    with harness.subprocess.Popen([PYTHON, "-c", "import socket, sys\nlistener = socket.create_server(('127.0.0.1', 0))\n"
+                                   "print(listener.getsockname()[1], flush=True)\nsys.stdin.read()"],
+                                  stdin=-1, stdout=-1, text=True) as server:  # fmt: skip
+        port = server.stdout.readline().strip()
+        try:
+            log = checked(house, [PYTHON, "-c", NETWORK, port], said=said, network=network)
+        finally:
+            server.stdin.close()
+    (event,) = log.all(msg="sandbox")
+    assert ("loopback of their own" in event["reason"]) == (network == "none")
+    if network == "none":
+        assert "interfaces lo\n" in house.output_of("exp-1")
+
+
+def test_no_network_needs_the_sandbox(house):
+    house.configure(validation={"sandbox": "none", "network": "none"})
+    house.write_configuration()
+    status, _, log = house.run("--once")
+    assert status == 78 and "validation.network" in log.text
+
+
+# The checkout.
+
+
+def test_one_short_path(house):
+    """However long the name of the experiment: sockets of multiprocessing have to fit, too."""
+    house.configure(validation={"sandbox": "bubblewrap", "command": [PYTHON, "-c", (
+        "import multiprocessing, os, tempfile\n"
+        "print(os.getcwd(), os.environ['HOME'], tempfile.gettempdir())\n"
+        "with multiprocessing.Manager() as manager:\n    print(manager.list([1]))\n"
+        "assert os.statvfs('/tmp').f_blocks * os.statvfs('/tmp').f_frsize == 1 << 30\n")]})  # fmt: skip
+    name = "e" * 80
+    house.drop(harness.improved(house.forge.project, name))
+    log = house.once()
+    assert log.decisions()[name] == "promoted", log.text + house.output_of(name)
+    assert "/run/checkout/source /run/checkout/home /run/checkout/tmp\n" in house.output_of(name)
