@@ -48,6 +48,18 @@ def test_a_failed_one_is_tried_again_beside_a_running_daemon(winnowd, project, k
     assert winnowd.archived().count("exp-1.json") == 1
 
 
+@pytest.mark.parametrize("rejected", [False, True])
+def test_a_file_that_is_brought_back_is_another_drop(winnowd, rejected):
+    """It has inode, time and name of the drop that was moved last, and is told from one that a crash left."""
+    winnowd.drop(result("exp-1", 1.0, **({"metric": "unknown"} if rejected else {})))
+    first = winnowd.once().decisions()
+    assert first == {"exp-1": "rejected" if rejected else "baseline"}
+    (kept,) = winnowd.spool.glob(".rejected/exp-1.json" if rejected else ".archive/*/exp-1.json")
+    kept.rename(winnowd.spool / "exp-1.json")
+    assert winnowd.once().decisions() == {"exp-1": "rejected" if rejected else "duplicate"}
+    assert len(decisions(winnowd, "--json").splitlines()) == 2 and winnowd.waiting() == []
+
+
 def test_of_several_each_is_told(winnowd, project):
     mended = needs_a_file(winnowd)
     winnowd.drop(result("exp-1", 1.0))
