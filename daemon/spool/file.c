@@ -41,7 +41,7 @@ bool spool_being_written(const struct spool_entry *entry)
 
 bool spool_settled(const struct spool *spool, const struct spool_entry *entry)
 {
-    return spool_now_ms() - entry->looked_ms >= spool->settle_ms;
+    return entry->seen_ms - entry->looked_ms >= spool->settle_ms;
 }
 
 uint64_t spool_modified(const struct stat *status)
@@ -66,9 +66,12 @@ int64_t spool_arrival(const struct spool *spool, const struct stat *status)
 
 void spool_look(const struct spool *spool, struct spool_entry *entry, const struct stat *status)
 {
-    if (spool_looks_the_same(entry, status))
+    bool same = spool_looks_the_same(entry, status);
+
+    entry->seen_ms = spool_now_ms();
+    if (same)
         return;
-    entry->looked_ms = spool_now_ms();
+    entry->looked_ms = entry->seen_ms;
     if (entry->met_ms == 0 || entry->inode != status->st_ino) {
         entry->met_ms = entry->looked_ms;
         spool_known_forget_wait(entry);

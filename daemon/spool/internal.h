@@ -110,7 +110,7 @@ void spool_look(const struct spool *spool, struct spool_entry *entry, const stru
 /* A writer is at work whose close will be told. */
 bool spool_being_written(const struct spool_entry *entry);
 
-/* Whether a file has looked the same for the settle time. */
+/* Whether a file looked the same in two looks that lie the settle time apart. */
 bool spool_settled(const struct spool *spool, const struct spool_entry *entry);
 
 /* Whether a patch that a result waits for is there and whole; remembers how it looks. */

@@ -33,6 +33,7 @@ struct spool_entry {
     uint64_t inode;
     mode_t mode;
     uint64_t looked_ms; /* 0: not looked at yet */
+    uint64_t seen_ms;   /* when it was looked at last */
     uint64_t met_ms;    /* when it was looked at first, whatever it looked like */
 
     unsigned round;          /* of the last listing that met it */

@@ -500,7 +500,8 @@ static bool is_on_its_way(struct spool *spool, const char *name, const struct st
     if (!entry || entry->closed || !S_ISREG(status->st_mode))
         return false;
     return entry->written || (entry->created && status->st_size == 0) ||
-           (entry->looked_ms && !spool_settled(spool, entry));
+           (entry->looked_ms &&
+            !(spool_settled(spool, entry) && spool_looks_the_same(entry, status)));
 }
 
 int spool_read_patch(struct spool *spool, const char *name, size_t limit, char **bytes,
