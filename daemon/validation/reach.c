@@ -244,6 +244,18 @@ static void follow_entries(struct reach *reach, const char *directory)
     }
 }
 
+/* Where versions really lie that are links. */
+static void show_versions(struct reach *reach, const char *directory)
+{
+    CLEANUP_FREE char *pattern = file_join(directory, "*");
+    glob_t found = {0};
+
+    glob(pattern, 0, NULL, &found);
+    for (size_t i = 0; i < found.gl_pathc; i++)
+        reach_show(reach->hidden, reach->arguments, found.gl_pathv[i]);
+    globfree(&found);
+}
+
 /* ~/.rustup, where the programs that ~/.cargo/bin has as links to rustup really lie. */
 static void show_toolchains(struct reach *reach, const char *directory)
 {
@@ -281,7 +293,7 @@ static void look_at_directory(struct reach *reach, const char *directory)
 
         reach_show(reach->hidden, reach->arguments, other);
         if (!strcmp(*name, "versions"))
-            follow_entries(reach, other);
+            show_versions(reach, other);
     }
     show_pths(reach, prefix);
     show_toolchains(reach, directory);
