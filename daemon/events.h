@@ -16,6 +16,7 @@
     EVENT(running_as_root, "running as root: the code under test would run as root, too; use the winnowd user", WARNING, "6fced11d2bd8a1e6047a8387cdde8d51") \
     EVENT(sandbox, "sandbox", INFO, "3a124c647e02ff05b7c1dce27f7695f5") \
     EVENT(no_sandbox, "no sandbox", WARNING, "66080f174c96d8e25cbd0ba3a1a6bcde") \
+    EVENT(tool, "program that runs the tests", INFO, "b7d0c4d21c5e4f0f8f0a3f5e9a1d6c37") \
     EVENT(configuration_reloaded, "configuration reloaded", INFO, "b120a366f0bbe9cf42f2dc05873f9bd0") \
     EVENT(configuration_refused, "configuration refused, the old one stays", WARNING, "78b7d0ac84773ce0ce4cda11b43c589b") \
     EVENT(restart_needed, "configuration changed where only a restart applies it", WARNING, "2330fcf1562ae4b848668d77e827062c") \

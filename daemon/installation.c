@@ -1,8 +1,10 @@
 #include "daemon/installation.h"
 
 #include "common/file.h"
+#include "common/log.h"
 #include "common/loop.h"
 #include "common/memory.h"
+#include "daemon/events.h"
 #include "daemon/git/hash.h"
 #include "daemon/validation.h"
 #include "daemon/validation/sandbox.h"
@@ -206,13 +208,35 @@ static void ask_sources(struct asking *asking)
 
 /* ---- what is on this machine -------------------------------------------------------------------- */
 
-static void ask_programs(struct asking *asking)
+static void ask_launcher(struct asking *asking)
 {
     struct error error;
 
-    if (validation_find_programs(asking->installation->config, &error) < 0)
+    if (validation_find_launcher(asking->installation->config, &error) < 0)
         add(asking, &error);
     answered(asking);
+}
+
+static void on_tool_tried(void *data, bool changed, const struct error *error)
+{
+    struct asking *asking = data;
+    const struct tool *tool = asking->installation->tool;
+
+    asking->step = NULL;
+    if (error)
+        add(asking, error);
+    else if (changed && !asking->installation->everything)
+        log_event(&event_tool, LOG_TEXT("path", tool->path),
+                  LOG_TEXT("version", *tool->version ? tool->version : NULL));
+    answered(asking);
+}
+
+static void ask_command(struct asking *asking)
+{
+    const struct installation *installation = asking->installation;
+
+    asking->step = tool_try(installation->loop, installation->tool, installation->config,
+                            installation->sandbox, on_tool_tried, asking);
 }
 
 static void ask_read_only(struct asking *asking)
@@ -266,7 +290,8 @@ static const struct question questions[] = {
     {"forge.git_url", HOLDS_QUEUE, true, ask_git},
     {"sources", HOLDS_SOURCE, false, ask_sources},
     {"validation.read_only", HOLDS_QUEUE, false, ask_read_only},
-    {"validation.command", HOLDS_QUEUE, false, ask_programs},
+    {"validation.launcher", HOLDS_QUEUE, false, ask_launcher},
+    {"validation.command", HOLDS_QUEUE, false, ask_command},
     {"spool", HOLDS_NOTHING, false, ask_spool},
     {"status.textfile", HOLDS_NOTHING, false, ask_textfile},
 };

@@ -16,6 +16,7 @@
 #include "config/config.h"
 #include "daemon/forge.h"
 #include "daemon/repository.h"
+#include "daemon/validation/tool.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -51,6 +52,8 @@ struct installation {
     const struct config *config;
     struct forge *forge;
     struct repository *repository; /* NULL: git is not asked */
+    struct sandbox *sandbox;       /* in which the program of the tests is tried */
+    struct tool *tool;             /* gets what was found of it; kept from one asking to the next */
     bool everything;               /* ask what holds nothing, too */
 };
 

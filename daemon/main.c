@@ -23,6 +23,8 @@
 #include "daemon/status.h"
 #include "daemon/status/status-file.h"
 #include "daemon/store.h"
+#include "daemon/validation/sandbox.h"
+#include "daemon/validation/tool.h"
 #include "daemon/winnowd.h"
 
 #include <errno.h>
@@ -56,6 +58,14 @@ static void on_answered(void *data, const struct findings *findings)
     findings_copy(&inquiry->findings, findings);
 }
 
+static void tell_tool(const struct tool *tool)
+{
+    if (tool->path)
+        printf("\nThe tests are run by %s%s%s.\n", tool->path, *tool->version ? ": " : "",
+               tool->version);
+    fflush(stdout);
+}
+
 /* Says what was found. Returns the exit status: that of the first finding that holds anything. */
 static int tell_findings(const struct findings *findings)
 {
@@ -80,7 +90,8 @@ static int ask_installation(const struct config *config, const char *directory, 
 {
     struct config own = *config;
     struct inquiry inquiry = {.findings.retry_after_ms = -1};
-    struct installation installation = {.config = &own, .everything = true};
+    struct tool tool = {0};
+    struct installation installation = {.config = &own, .tool = &tool, .everything = true};
     struct http *http = NULL;
     struct error error;
     uv_loop_t loop;
@@ -91,15 +102,19 @@ static int ask_installation(const struct config *config, const char *directory, 
     installation.loop = &loop;
     if (http_new(&http, &loop, config->forge.ca_file, &error) == 0 &&
         forge_new(&installation.forge, &loop, &own, http, token, &error) == 0 &&
-        repository_new(&installation.repository, &loop, &own, installation.forge, &error) == 0) {
+        repository_new(&installation.repository, &loop, &own, installation.forge, &error) == 0 &&
+        sandbox_new(&installation.sandbox, config, &error) == 0) {
         installation_ask(&installation, on_answered, &inquiry);
         while (!inquiry.done)
             uv_run(&loop, UV_RUN_ONCE);
+        tell_tool(&tool);
         status = tell_findings(&inquiry.findings);
     } else {
         fprintf(stderr, "winnowd: %s\n", error.message);
     }
     findings_clear(&inquiry.findings);
+    tool_clear(&tool);
+    sandbox_free(installation.sandbox);
     repository_free(installation.repository);
     forge_free(installation.forge);
     http_free(http);

@@ -154,6 +154,11 @@ const char *validation_sandbox(const struct validation *validation)
     return sandbox_sentence(validation->sandbox);
 }
 
+struct sandbox *validation_own_sandbox(struct validation *validation)
+{
+    return validation->sandbox;
+}
+
 bool validation_sandboxed(const struct validation *validation)
 {
     return sandbox_is_there(validation->sandbox);
@@ -395,17 +400,14 @@ static int find_installed(const char *key, const char *name, const char *const *
                                                                    : 0;
 }
 
-int validation_find_programs(const struct config *config, struct error *error)
+int validation_find_launcher(const struct config *config, struct error *error)
 {
     CLEANUP(environment_free) struct environment environment = {0};
     const char *const *variables;
 
     environment_make(&environment, config, "/nonexistent", "/tmp", NULL);
     variables = (const char *const *)environment.variables;
-    if (find_installed("validation.launcher", config->validation.launcher.items[0], variables,
-                       error) < 0)
-        return -1;
-    return find_installed("validation.command", config->validation.command.items[0], variables,
+    return find_installed("validation.launcher", config->validation.launcher.items[0], variables,
                           error);
 }
 

@@ -20,6 +20,7 @@
 #include <uv.h>
 
 struct http;
+struct sandbox;
 struct validation;
 
 enum validation_verdict {
@@ -49,10 +50,12 @@ int validation_new(struct validation **validation, uv_loop_t *loop, const struct
 void validation_free(
     struct validation *validation); /* NULL-safe; runs must be over; see remover_free() */
 
-/* Whether validation.launcher and validation.command are installed, as far as that can be told without a
- * checkout: a name with a '/' that is not absolute means a file of the repository. The error is permanent
- * and names the key. */
-int validation_find_programs(const struct config *config, struct error *error);
+/* Whether validation.launcher is installed, as far as that can be told without a checkout: a name with a '/'
+ * that is not absolute means a file of the repository. The error is permanent and names the key. */
+int validation_find_launcher(const struct config *config, struct error *error);
+
+/* The sandbox in which it runs the tests; it stays the owner. */
+struct sandbox *validation_own_sandbox(struct validation *validation);
 
 /* Asks the URLs of validation.requires, clones, runs, judges. A requirement that does not answer 2xx is the
  * outcome VALIDATION_WAITS, with the reason as its sentence: nothing was begun. A full disk, a command that cannot be started for want of processes, a sandbox that cannot be made

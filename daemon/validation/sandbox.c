@@ -401,6 +401,20 @@ char **sandbox_arguments(struct sandbox *sandbox, const struct checkout *checkou
     return arguments.items;
 }
 
+char **sandbox_trial_arguments(struct sandbox *sandbox, const char *program,
+                               const struct config_list *question)
+{
+    struct config_list arguments = {0};
+
+    if (sandbox->program) {
+        hide_all(sandbox);
+        enclose(sandbox, &arguments, NULL, program);
+    }
+    limit(sandbox, &arguments);
+    arguments_append_copies(&arguments, (const char *const *)question->items);
+    return arguments.items;
+}
+
 struct checkout sandbox_inside(struct sandbox *sandbox, const struct checkout *checkout)
 {
     hide_all(sandbox);

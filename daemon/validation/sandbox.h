@@ -46,6 +46,10 @@ struct checkout sandbox_inside(struct sandbox *sandbox, const struct checkout *c
  * strings are the caller's. */
 char **sandbox_arguments(struct sandbox *sandbox, const struct checkout *checkout,
                          const char *program);
+
+/* Those that run another command, `question`, where there is no checkout; `program` is shown as above. */
+char **sandbox_trial_arguments(struct sandbox *sandbox, const char *program,
+                               const struct config_list *question);
 void sandbox_free_arguments(char **arguments); /* NULL-safe */
 
 /* Whether each of validation.read_only can be shown. Permanent error, naming the key, for one that is not there,

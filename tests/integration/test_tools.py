@@ -179,6 +179,65 @@ def test_the_program_that_was_found_is_the_one_that_runs(house):
     checked(house, ["check"], first.parent, said=str(first))
 
 
+# It is tried before the first job.
+
+
+def test_which_program_it_is_is_said(house):
+    first = program(house.home / "first/check", "#!/bin/sh\nexit 0\n")
+    lodger.belong_all(house.home)
+    house.environment["PATH"] = f"{first.parent}:{harness.PATH}"
+    log = judge(house, ["check"], sandbox="bubblewrap")
+    (event,) = log.all(msg="program that runs the tests")
+    assert event["path"] == str(first) and "version" not in event
+    log = judge(house, ["python3", "-m", "unittest"], "exp-2", 0.8)
+    (event,) = log.all(msg="program that runs the tests")
+    assert event["path"] == "/usr/bin/python3" and event["version"].startswith("Python 3.")
+    status, said, _ = house.run("--check-config")
+    assert status == 0 and "run by /usr/bin/python3: Python 3." in said
+
+
+TOX = "import sys, {module}\nprint('4.99.0 from here') if '--version' in sys.argv else print({module}.WORD)\n"
+
+
+def test_a_program_that_cannot_be_started(house):
+    """Its module lies where nothing leads to: the queue holds, no experiment is charged, and the key opens it."""
+    module(house.home / "secret/place", "packaging_of_all")
+    path = program(house.home / "bin/tox", f"#!{PYTHON}\nimport sys\nsys.path.append('{house.home}/secret/place')\n" + TOX.format(module="packaging_of_all"))
+    lodger.belong_all(house.home)
+    house.environment["PATH"] = f"{path.parent}:{harness.PATH}"
+    house.configure(validation={"command": ["tox"], "sandbox": "bubblewrap"})
+    house.drop(harness.improved(house.forge.project))
+    log = house.once(status=78)
+    (event,) = log.all(msg="jobs wait until this is mended")
+    for part in (str(path), "in the sandbox", "No module named 'packaging_of_all'", "validation.read_only"):
+        assert part in event["reason"]
+    assert not log.all(msg="step started") and event["key"] == "validation.command"
+    status, _, log = house.run("--check-config")
+    assert status == 78 and "No module named 'packaging_of_all'" in log.text
+    house.configure(validation={"read_only": [str(house.home / "secret/place")]})
+    log = house.once()
+    assert log.decisions() == {"exp-1": "promoted"}, log.text
+    (event,) = log.all(msg="program that runs the tests")
+    assert event["version"] == "4.99.0 from here"
+
+
+def test_a_program_that_is_not_there(house):
+    house.configure(validation={"command": ["no-such-program"], "sandbox": "bubblewrap"})
+    house.drop(harness.improved(house.forge.project))
+    log = house.once(status=78)
+    (event,) = log.all(msg="jobs wait until this is mended")
+    assert event["key"] == "validation.command" and "no-such-program: no such program on the PATH" in event["reason"]
+
+
+def test_a_launcher_starts_nothing_beforehand(house):
+    path = program(house.home / "bin/launch", f'#!/bin/sh\necho x >>{house.directory}/launches\nexec "$@"\n')
+    lodger.belong_all(house.home)
+    house.configure(validation={"command": ["python3", "--version"], "launcher": [str(path)], "sandbox": "bubblewrap"})
+    house.write_configuration()
+    status, said, _ = house.run("--check-config")
+    assert status == 0 and "/usr/bin/python3.\n" in said and not (house.directory / "launches").exists()
+
+
 # Keys.
 
 

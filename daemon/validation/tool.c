@@ -1,0 +1,262 @@
+#include "daemon/validation/tool.h"
+
+#include "common/loop.h"
+#include "common/memory.h"
+#include "common/process.h"
+#include "common/program.h"
+#include "common/text.h"
+#include "daemon/validation/arguments.h"
+#include "daemon/validation/environment.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define TRY_WITHIN_MS 60000
+#define OUTPUT_LIMIT  65536
+#define LINE_SHOWN    200    /* code points */
+#define ELSEWHERE     "/tmp" /* HOME while it is tried: there is no checkout */
+
+/* Is each of its arguments there, to be run? */
+static const char look[] =
+    "for file; do test -x \"$file\" || { echo \"$file: it is not there\" >&2; exit 1; }; done";
+
+struct trial {
+    struct operation operation; /* first */
+    uv_loop_t *loop;
+    struct tool *tool;
+    const struct config *config;
+    struct sandbox *sandbox;
+    tool_callback callback;
+    void *data;
+    struct operation *step;
+    char *path;
+    char *state;
+    bool asked; /* for its version */
+    struct error error;
+};
+
+void tool_clear(struct tool *tool)
+{
+    free(tool->path);
+    free(tool->version);
+    free(tool->state);
+    *tool = (struct tool){0};
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+static bool is_python(const char *path)
+{
+    const char *name = base_name(path);
+
+    return !strncmp(name, "python", 6) && (!name[6] || isdigit((unsigned char)name[6]));
+}
+
+static bool is_module_tox(const struct config_list *command)
+{
+    return command->count > 2 && is_python(command->items[0]) && !strcmp(command->items[1], "-m") &&
+           !strcmp(command->items[2], "tox");
+}
+
+bool tool_is_tox(const struct config_list *command)
+{
+    return !strcmp(base_name(command->items[0]), "tox") || is_module_tox(command);
+}
+
+static void trial_discard(struct operation *operation)
+{
+    struct trial *trial = (struct trial *)operation;
+
+    operation_clear(&trial->step);
+    free(trial->path);
+    free(trial->state);
+    free(trial);
+}
+
+static void trial_end(struct trial *trial, bool changed, const struct error *error)
+{
+    trial->callback(trial->data, changed, error);
+    trial_discard(&trial->operation);
+}
+
+/* The last line that is not blank, as it can be shown; appended. */
+static void append_last_line(struct text *text, const char *output)
+{
+    CLEANUP_FREE char *copy = memory_copy(output);
+    char *end = copy + strlen(copy);
+    char *line;
+
+    while (end > copy && isspace((unsigned char)end[-1]))
+        *--end = '\0';
+    line = strrchr(copy, '\n');
+    text_append_line(text, line ? line + 1 : copy, LINE_SHOWN);
+}
+
+static void keep(struct trial *trial, const char *version)
+{
+    struct tool *tool = trial->tool;
+
+    tool_clear(tool);
+    tool->path = TAKE(trial->path);
+    tool->version = memory_copy(version);
+    tool->state = TAKE(trial->state);
+    tool->is_tox = tool_is_tox(&trial->config->validation.command);
+    if (!tool->is_tox || sscanf(version, "%u.%u", &tool->major, &tool->minor) != 2)
+        tool->major = tool->minor = 0;
+}
+
+static void on_tried(void *data, const struct process_result *result)
+{
+    struct trial *trial = data;
+    CLEANUP_TEXT struct text said = {0};
+    bool boxed = sandbox_is_there(trial->sandbox);
+    char end[PROCESS_DESCRIPTION_SIZE];
+
+    trial->step = NULL;
+    if (result->end == PROCESS_EXITED && result->status == 0) {
+        append_last_line(&said, *result->output ? result->output : result->errors);
+        keep(trial, trial->asked ? text_string(&said) : "");
+        trial_end(trial, true, NULL);
+        return;
+    }
+    process_describe(end, sizeof end, result);
+    if (result->end != PROCESS_EXITED) {
+        error_set(&trial->error, ERROR_TRANSIENT, "validation.command: %s %.500s", trial->path,
+                  end);
+    } else {
+        append_last_line(&said, *result->errors ? result->errors : result->output);
+        error_set(&trial->error, ERROR_PERMANENT,
+                  "validation.command: %s cannot be started%s: %s%s", trial->path,
+                  boxed ? " in the sandbox" : "", said.length ? text_string(&said) : end,
+                  boxed ? "; if it needs a directory that the sandbox hides, name that in "
+                          "validation.read_only"
+                        : "");
+    }
+    tool_clear(trial->tool);
+    trial_end(trial, false, &trial->error);
+}
+
+static void append_question(struct trial *trial, struct config_list *arguments)
+{
+    const struct config_list *command = &trial->config->validation.command;
+    CLEANUP_FREE char *interpreter = program_interpreter(trial->path);
+
+    if (is_module_tox(command)) {
+        arguments_append_copies(arguments,
+                                (const char *const[]){trial->path, "-m", "tox", "--version", NULL});
+    } else if (tool_is_tox(command) || is_python(command->items[0])) {
+        arguments_append_copies(arguments, (const char *const[]){trial->path, "--version", NULL});
+    } else {
+        trial->asked = false;
+        arguments_append_copies(arguments, (const char *const[]){"/bin/sh", "-c", look, "sh",
+                                                                 trial->path, interpreter, NULL});
+    }
+}
+
+static void ask(struct trial *trial)
+{
+    CLEANUP(environment_free) struct environment environment = {0};
+    struct config_list question = {0};
+    char **arguments;
+    struct process_options options = {
+        .directory = "/",
+        .deadline_ms = TRY_WITHIN_MS,
+        .output_limit = OUTPUT_LIMIT,
+    };
+
+    trial->asked = true;
+    append_question(trial, &question);
+    environment_make(&environment, trial->config, ELSEWHERE, ELSEWHERE, NULL);
+    arguments = sandbox_trial_arguments(trial->sandbox, trial->path, &question);
+    options.argv = (const char *const *)arguments;
+    options.environment = (const char *const *)environment.variables;
+    trial->step = process_start(trial->loop, &options, on_tried, trial);
+    sandbox_free_arguments(arguments);
+    config_list_clear(&question);
+}
+
+/* What the answer rests on, in one string. */
+static char *state_of(const struct trial *trial)
+{
+    const struct config_list *lists[] = {&trial->config->validation.command,
+                                         &trial->config->validation.launcher,
+                                         &trial->config->validation.read_only};
+    struct text text = {0};
+    struct stat status = {0};
+
+    if (stat(trial->path, &status) < 0)
+        status.st_ino = 0;
+    text_append_format(&text, "%s %llu %lld.%09ld", trial->path, (unsigned long long)status.st_ino,
+                       (long long)status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        text_append(&text, "\n");
+        for (size_t j = 0; j < lists[i]->count; j++)
+            text_append_format(&text, " %s", lists[i]->items[j]);
+    }
+    return text_take(&text);
+}
+
+/* A name with a '/' that is not absolute means a file of the repository; and who knows what a launcher starts. */
+static bool may_be_tried(const struct trial *trial)
+{
+    return trial->config->validation.launcher.count == 0 && *trial->path == '/';
+}
+
+static int find(struct trial *trial)
+{
+    CLEANUP(environment_free) struct environment environment = {0};
+    const char *name = trial->config->validation.command.items[0];
+
+    environment_make(&environment, trial->config, ELSEWHERE, ELSEWHERE, NULL);
+    if (*name != '/' && strchr(name, '/'))
+        trial->path = memory_copy(name);
+    else if (program_find(&trial->path, name, (const char *const *)environment.variables, "/",
+                          &trial->error) < 0)
+        return error_wrap(&trial->error, "validation.command");
+    return 0;
+}
+
+static void begin(void *data)
+{
+    struct trial *trial = data;
+
+    trial->step = NULL;
+    if (find(trial) < 0) {
+        tool_clear(trial->tool);
+        trial_end(trial, false, &trial->error);
+        return;
+    }
+    trial->state = state_of(trial);
+    if (trial->tool->state && !strcmp(trial->state, trial->tool->state)) {
+        trial_end(trial, false, NULL);
+    } else if (!may_be_tried(trial)) {
+        keep(trial, "");
+        trial_end(trial, true, NULL);
+    } else {
+        ask(trial);
+    }
+}
+
+struct operation *tool_try(uv_loop_t *loop, struct tool *tool, const struct config *config,
+                           struct sandbox *sandbox, tool_callback callback, void *data)
+{
+    struct trial *trial = memory_new(sizeof *trial);
+
+    trial->operation.discard = trial_discard;
+    trial->loop = loop;
+    trial->tool = tool;
+    trial->config = config;
+    trial->sandbox = sandbox;
+    trial->callback = callback;
+    trial->data = data;
+    trial->step = loop_after(loop, 0, begin, trial);
+    return &trial->operation;
+}
