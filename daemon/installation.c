@@ -235,6 +235,10 @@ static void ask_command(struct asking *asking)
 {
     const struct installation *installation = asking->installation;
 
+    if (!installation->sandbox) {
+        answered(asking);
+        return;
+    }
     asking->step = tool_try(installation->loop, installation->tool, installation->config,
                             installation->sandbox, on_tool_tried, asking);
 }

@@ -52,7 +52,7 @@ struct installation {
     const struct config *config;
     struct forge *forge;
     struct repository *repository; /* NULL: git is not asked */
-    struct sandbox *sandbox;       /* in which the program of the tests is tried */
+    struct sandbox *sandbox;       /* NULL: the program of the tests is not tried in it */
     struct tool *tool;             /* gets what was found of it; kept from one asking to the next */
     bool everything;               /* ask what holds nothing, too */
 };
