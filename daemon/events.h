@@ -51,6 +51,7 @@
     EVENT(forge_down, "forge cannot be used now; jobs wait", WARNING, "48018f5e186391da6bca5daa475d779c") \
     EVENT(forge_refused, "forge refuses; jobs wait until this is mended", ERROR, "614d292e1f1eabfaa3003324c470d28b") \
     EVENT(held, "jobs wait until this is mended", ERROR, "0e9b299dbe8c537ff2f70d00f7e4f16d") \
+    EVENT(unchecked, "not all could be checked; jobs go on without", WARNING, "ec9d07a51408440ea2f40293ceffa740") \
     EVENT(mended, "what held jobs is mended; they go on", INFO, "c4790327ffebfa149ccab607ad313bd1") \
     EVENT(step_held, "step waits: what it met is the installation's fault", INFO, "da3a39972d55cadbf161c3eb21cda1a9") \
     EVENT(pull_merged, "pull request merged", INFO, "e9a5642c7d0753e5f6e5c77a2ee05f69") \

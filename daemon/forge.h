@@ -54,12 +54,16 @@ struct forge_reply {
                                is not (or no longer) good, the repository moved, archived or gone */
     bool
         installation; /* with a permanent error: what was refused is what the configuration asks for
-                          (reviewers), whatever the experiment; the error names the key */
+                          (labels, reviewers), whatever the experiment; the error names the key */
     bool at_forge;    /* with a permanent error of check: to be mended at the forge, and not in the
                       configuration or the token */
     bool this_only;   /* with an error of look_pull: others can be looked at all the same */
     bool gone; /* with a permanent error of look_pull: there is none any more, though the repository
                   answers. Only where nothing but a deletion can be behind that */
+    bool
+        unexplained; /* with a transient error of create_branch: refused without a word, as for a rule or
+                         a hook that git would name */
+    const char *unchecked; /* check: what it could not find out, and why; NULL: nothing */
     int64_t conflict_pull; /* with `conflict` of open_pull: its number, 0 if not told */
 };
 

@@ -29,6 +29,7 @@ struct health {
     unsigned attempt;
     const struct log_event *said; /* the last event, */
     char *reason;                 /* and what is wrong; NULL: not known yet */
+    char *unchecked;              /* what was said of that; NULL: nothing */
 };
 
 uint64_t backoff_ms(unsigned attempt)
@@ -116,6 +117,18 @@ static void try_reported(struct health *health)
     health->changed(health->data);
 }
 
+/* Once, and once more where it is something else. */
+static void say_unchecked(struct health *health, const struct findings *findings)
+{
+    const char *unchecked = findings->unchecked;
+
+    if (!unchecked || (health->unchecked && strcmp(unchecked, health->unchecked) == 0))
+        return;
+    free(health->unchecked);
+    health->unchecked = memory_copy(unchecked);
+    log_event(&event_unchecked, LOG_TEXT("reason", unchecked));
+}
+
 static void on_answered(void *data, const struct findings *findings)
 {
     struct health *health = data;
@@ -124,6 +137,7 @@ static void on_answered(void *data, const struct findings *findings)
     health->under_way = NULL;
     findings_clear(&health->findings);
     findings_copy(&health->findings, findings);
+    say_unchecked(health, findings);
     if (first && first->error.kind == ERROR_TRANSIENT) {
         ask_after(health, backoff_asked_ms(++health->attempt, findings->retry_after_ms));
         enter(health, HEALTH_DOWN, first, 1);
@@ -168,6 +182,7 @@ void health_free(struct health *health)
     operation_clear(&health->under_way);
     findings_clear(&health->findings);
     free(health->reason);
+    free(health->unchecked);
     free(health);
 }
 

@@ -101,6 +101,7 @@ static void on_forge_checked(void *data, const struct forge_reply *reply, const 
     asking->step = NULL;
     if (!error) {
         snprintf(asking->base, sizeof(asking->base), "%s", reply->sha ? reply->sha : "");
+        asking->findings.unchecked = memory_copy(reply->unchecked);
     } else {
         add_forge(asking, reply, error);
     }
@@ -358,6 +359,7 @@ const struct finding *findings_first(const struct findings *findings)
 void findings_copy(struct findings *copy, const struct findings *findings)
 {
     *copy = *findings;
+    copy->unchecked = memory_copy(findings->unchecked);
     copy->items = memory_new_array(findings->count + 1, sizeof(*copy->items));
     if (findings->count)
         memcpy(copy->items, findings->items, findings->count * sizeof(*copy->items));
@@ -366,5 +368,6 @@ void findings_copy(struct findings *copy, const struct findings *findings)
 void findings_clear(struct findings *findings)
 {
     free(findings->items);
+    free(findings->unchecked);
     *findings = (struct findings){.retry_after_ms = -1};
 }

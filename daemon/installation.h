@@ -45,6 +45,7 @@ struct findings {
     struct finding *items; /* in the order of the table */
     size_t count;
     int64_t retry_after_ms; /* what the forge asked for, else -1 */
+    char *unchecked;        /* what could not be found out, and why; NULL: nothing */
 };
 
 struct installation {

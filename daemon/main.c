@@ -79,6 +79,8 @@ static int tell_findings(const struct findings *findings)
         if (status == EX_OK)
             status = finding->status;
     }
+    if (findings->unchecked)
+        fprintf(stderr, "winnowd: warning: not checked: %s\n", findings->unchecked);
     if (status == EX_OK)
         printf("\nThe forge answers, and lets winnowd do what it needs.\n");
     return status;

@@ -142,6 +142,48 @@ void gitea_body_message(struct text *text, const char *body, size_t length)
     json_object_put(json);
 }
 
+bool gitea_body_is_own(const struct gitea_body *body)
+{
+    size_t document = first_document(body->body, body->body_length);
+    struct json_object *json = NULL;
+    struct error ignored;
+    bool own;
+
+    if (!document || parse(&json, body->body, document, &ignored) < 0)
+        return false;
+    own = gitea_body_string(json, "message") != NULL;
+    json_object_put(json);
+    return own;
+}
+
+/* The title of a page, or else its first line. */
+static const char *words_of(const char *body, size_t *length)
+{
+    const char *title = strcasestr(body, "<title>");
+
+    if (title)
+        body = title + strlen("<title>");
+    else
+        body += strspn(body, " \t\r\n");
+    *length = strcspn(body, title ? "<\r\n" : "\r\n");
+    return body;
+}
+
+int gitea_body_foreign(struct error *error, const struct gitea_body *body)
+{
+    CLEANUP_TEXT struct text repaired = {0}, words = {0};
+    size_t length;
+    const char *said = words_of(body->body, &length);
+
+    text_append_repaired(&repaired, said, length);
+    append_words(&words, text_string(&repaired));
+    return error_set(error, ERROR_TRANSIENT,
+                     "%s %s was answered %ld, but not by the forge: something in front of it "
+                     "answers with %s%s%s",
+                     body->method, body->path, body->status, words.length ? "\"" : "an empty page",
+                     text_string(&words), words.length ? "\"" : "");
+}
+
 bool gitea_body_status_transient(long status)
 {
     return status == 408 || status == 425 || status == 429 || status >= 500;
@@ -378,19 +420,49 @@ bool gitea_body_more(const struct gitea_page *page)
     return true;
 }
 
-int64_t gitea_body_label(struct json_object *labels, const char *name)
+static struct json_object *find_label(struct json_object *labels, const char *name,
+                                      int (*compare)(const char *, const char *))
 {
     if (!json_object_is_type(labels, json_type_array))
-        return -1;
+        return NULL;
     for (size_t i = 0; i < json_object_array_length(labels); i++) {
         struct json_object *label = json_object_array_get_idx(labels, i);
         const char *found = gitea_body_string(label, "name");
-        int64_t id = gitea_body_integer(label, "id");
 
-        if (found && id > 0 && strcmp(found, name) == 0)
-            return id;
+        if (found && gitea_body_integer(label, "id") > 0 && compare(found, name) == 0)
+            return label;
     }
-    return -1;
+    return NULL;
+}
+
+struct json_object *gitea_body_find_label(struct json_object *labels, const char *name)
+{
+    struct json_object *label = find_label(labels, name, strcmp);
+
+    return label ? label : find_label(labels, name, strcasecmp);
+}
+
+int64_t gitea_body_label(struct json_object *labels, const char *name)
+{
+    return gitea_body_integer(gitea_body_find_label(labels, name), "id");
+}
+
+const char *gitea_body_rival(struct json_object *labels, const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    size_t scope = slash ? (size_t)(slash - name) + 1 : 0;
+
+    if (!scope || !json_object_is_type(labels, json_type_array))
+        return NULL;
+    for (size_t i = 0; i < json_object_array_length(labels); i++) {
+        struct json_object *label = json_object_array_get_idx(labels, i);
+        const char *other = gitea_body_string(label, "name");
+
+        if (other && gitea_body_is(label, "exclusive", true) && strcasecmp(other, name) != 0 &&
+            strncasecmp(other, name, scope) == 0 && !strchr(other + scope, '/'))
+            return other;
+    }
+    return NULL;
 }
 
 bool gitea_body_has_login(struct json_object *users, const char *name)

@@ -46,6 +46,13 @@ void gitea_body_message(struct text *text, const char *body, size_t length);
  * the rest. Returns whether it is about the token or the repository as a whole: 3xx, 401, 403, 423. */
 bool gitea_body_refusal(struct error *error, const struct gitea_body *body);
 
+/* Whether an answer with an error was written by the forge: JSON with a `message`. What sits in front of it
+ * answers with pages of its own, which say nothing of what is at the forge. */
+bool gitea_body_is_own(const struct gitea_body *body);
+
+/* Sets a transient error for an answer that is not the forge's, with the first of its words. Returns -1. */
+int gitea_body_foreign(struct error *error, const struct gitea_body *body);
+
 /* Whether this status may be another one next time. */
 bool gitea_body_status_transient(long status);
 
@@ -90,8 +97,16 @@ struct gitea_page {
 };
 bool gitea_body_more(const struct gitea_page *page);
 
-/* The id of the label of that name in a page of labels; -1 if it is not there. */
+/* The id of the label of that name in a page of labels; -1 if it is not there. One whose name differs in the
+ * case of letters counts where there is none of that very name. */
 int64_t gitea_body_label(struct json_object *labels, const char *name);
+
+/* The label itself, or NULL. */
+struct json_object *gitea_body_find_label(struct json_object *labels, const char *name);
+
+/* The name of another label of the list that excludes the one of this name: both are exclusive and of one
+ * scope, so that the forge takes one off when it puts the other one on. NULL: there is none. */
+const char *gitea_body_rival(struct json_object *labels, const char *name);
 
 /* Whether a list of users holds one of that name, in any case of letters. */
 bool gitea_body_has_login(struct json_object *users, const char *name);

@@ -18,6 +18,7 @@ static void release(struct gitea_call *call)
     free(call->sha);
     free(call->body);
     free(call->login);
+    free(call->unchecked);
     free(call);
 }
 
@@ -102,8 +103,11 @@ static void on_response(void *data, const struct http_response *response, const 
     CLEANUP_FREE char *path = TAKE(call->path);
     struct gitea_reply reply = {.response = response};
     struct error problem;
+    bool anybody;
 
     call->under_way = NULL;
+    anybody = call->anybody;
+    call->anybody = false;
     if (error) {
         /* Whatever it was, the request may have arrived. */
         problem = *error;
@@ -119,6 +123,12 @@ static void on_response(void *data, const struct http_response *response, const 
         .body_length = response->body_length,
         .location = response->location,
     };
+    if (response->status >= 400 && !gitea_body_status_transient(response->status) && !anybody &&
+        !gitea_body_is_own(&reply.body)) {
+        gitea_body_foreign(&problem, &reply.body);
+        gitea_fail(call, NULL, &problem);
+        return;
+    }
     if (response->status >= 200 && response->status < 300 &&
         gitea_body_parse(&reply.json, &reply.body, &problem) < 0) {
         gitea_fail(call, NULL, &problem);
@@ -247,6 +257,40 @@ static void on_judged_user(struct gitea_call *call, const struct gitea_reply *re
     fail_unless_uncertain(call, &outcome, &error);
 }
 
+static void end_judged(struct gitea_call *call)
+{
+    if (call->failure_is_answer)
+        gitea_succeed(call, NULL);
+    else
+        gitea_fail(call, &(struct forge_reply){.gone = true, .retry_after_ms = -1}, &call->failure);
+}
+
+void gitea_fail_without_pulls(struct gitea_call *call)
+{
+    const struct config *config = call->gitea->config;
+    struct forge_reply outcome = {.unauthorized = true, .at_forge = true, .retry_after_ms = -1};
+    struct error error;
+
+    error_set(&error, ERROR_PERMANENT,
+              "the pull requests of the repository %s/%s are out of reach: they are turned off, or "
+              "the token's user has no right to them (forge.owner, forge.repo, forge.token_file)",
+              config->forge.owner, config->forge.repo);
+    fail_unless_uncertain(call, &outcome, &error);
+}
+
+/* Where none can be seen, that one cannot be seen says nothing of it. */
+static void on_judged_pulls(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    if (reply->body.status == 404)
+        gitea_fail_without_pulls(call);
+    else if (reply->body.status != 200)
+        gitea_refuse(call, reply);
+    else if (!json_object_is_type(reply->json, json_type_array))
+        gitea_malformed(call, reply, "no list of pull requests");
+    else
+        end_judged(call);
+}
+
 static void on_judged_repository(struct gitea_call *call, const struct gitea_reply *reply)
 {
     const struct config *config = call->gitea->config;
@@ -259,23 +303,31 @@ static void on_judged_repository(struct gitea_call *call, const struct gitea_rep
         gitea_refuse(call, reply);
     } else if (!gitea_body_string(reply->json, "full_name")) {
         gitea_malformed(call, reply, "no repository");
-    } else if (call->failure_is_answer) {
+    } else if (call->failure_is_answer && !call->among_pulls) {
         gitea_succeed(call, NULL);
     } else if (gitea_body_is(reply->json, "archived", true)) {
         error_set(&error, ERROR_PERMANENT,
                   "the repository %s/%s is archived (forge.owner, forge.repo): %s",
                   config->forge.owner, config->forge.repo, call->failure.message);
         fail_unless_uncertain(call, &outcome, &error);
+    } else if (call->among_pulls) {
+        gitea_send_repository(call, "GET", "/pulls", "?state=all&limit=1", NULL, on_judged_pulls);
     } else {
-        outcome = (struct forge_reply){.gone = true, .retry_after_ms = -1};
-        gitea_fail(call, &outcome, &call->failure);
+        end_judged(call);
     }
 }
 
 void gitea_diagnose_404(struct gitea_call *call, const struct error *gone)
 {
     call->failure_is_answer = gone == NULL;
+    call->among_pulls = true;
     if (gone)
         call->failure = *gone;
+    gitea_send_repository(call, "GET", "", NULL, NULL, on_judged_repository);
+}
+
+void gitea_diagnose_empty(struct gitea_call *call)
+{
+    call->failure_is_answer = true;
     gitea_send_repository(call, "GET", "", NULL, NULL, on_judged_repository);
 }

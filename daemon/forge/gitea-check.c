@@ -8,9 +8,8 @@
 #include <strings.h>
 
 /*
- * Whether everything is there that a job will need: one pass of reading requests, which ends at the
- * first thing that is wrong. It writes nothing, so what a token may write is seen only as far as the
- * forge tells of it.
+ * Whether everything is there that a job will need: one pass of requests without effect, which ends at the
+ * first thing that is wrong. This is what can be read; gitea-rights.c has what may be written.
  */
 
 #define BASE_LOOKS 3 /* a repository that was pushed to a moment ago may still show as empty */
@@ -19,117 +18,6 @@ static void fail(struct gitea_call *call, bool unauthorized, const struct error 
 {
     gitea_fail(call, &(struct forge_reply){.unauthorized = unauthorized, .retry_after_ms = -1},
                error);
-}
-
-static void succeed(struct gitea_call *call)
-{
-    gitea_succeed(call, &(struct forge_reply){.sha = call->sha, .retry_after_ms = -1});
-}
-
-/* The labels, where none may be created: each is there, in the repository or its organisation. */
-
-static void judge_labels(struct gitea_call *call)
-{
-    const struct config_list *labels = &call->gitea->config->forge.labels;
-    struct error error;
-
-    for (size_t i = 0; i < labels->count; i++) {
-        if (gitea_body_label(call->kept, labels->items[i]) > 0)
-            continue;
-        error_set(
-            &error, ERROR_PERMANENT,
-            "forge.labels: there is no label %s, and forge.create_labels forbids to create it",
-            labels->items[i]);
-        fail(call, false, &error);
-        return;
-    }
-    succeed(call);
-}
-
-static void keep_labels(struct gitea_call *call, struct json_object *page)
-{
-    for (size_t i = 0; i < json_object_array_length(page); i++)
-        json_object_array_add(call->kept, json_object_get(json_object_array_get_idx(page, i)));
-}
-
-/* Whether the page was taken, and whether that was the last one; anything else ended the call. */
-static bool take_labels(struct gitea_call *call, const struct gitea_reply *reply, bool *last)
-{
-    if (reply->body.status != 200) {
-        gitea_refuse(call, reply);
-        return false;
-    }
-    if (!json_object_is_type(reply->json, json_type_array)) {
-        gitea_malformed(call, reply, "no list of labels");
-        return false;
-    }
-    keep_labels(call, reply->json);
-    *last = !gitea_page_more(call, reply) || call->page > GITEA_PAGE_LIMIT;
-    return true;
-}
-
-static void send_organisation_labels(struct gitea_call *call);
-
-/* An owner that is no organisation is a 404, a token that may not see organisations a 403. */
-static void on_organisation_labels(struct gitea_call *call, const struct gitea_reply *reply)
-{
-    bool last;
-
-    if (reply->body.status == 404 || reply->body.status == 403)
-        judge_labels(call);
-    else if (take_labels(call, reply, &last)) {
-        if (last)
-            judge_labels(call);
-        else
-            send_organisation_labels(call);
-    }
-}
-
-static void send_organisation_labels(struct gitea_call *call)
-{
-    CLEANUP_TEXT struct text path = {0};
-
-    text_append(&path, "/orgs/");
-    http_append_encoded(&path, call->gitea->config->forge.owner);
-    text_append(&path, "/labels");
-    gitea_send_page(call, text_string(&path), "", on_organisation_labels);
-}
-
-static void send_labels(struct gitea_call *call);
-
-static void on_labels(struct gitea_call *call, const struct gitea_reply *reply)
-{
-    bool last;
-
-    if (!take_labels(call, reply, &last))
-        return;
-    if (!last) {
-        send_labels(call);
-        return;
-    }
-    call->page = 1;
-    call->seen = 0;
-    send_organisation_labels(call);
-}
-
-static void send_labels(struct gitea_call *call)
-{
-    CLEANUP_FREE char *path = memory_format("%s/labels", call->gitea->repository);
-
-    gitea_send_page(call, path, "", on_labels);
-}
-
-static void check_labels(struct gitea_call *call)
-{
-    const struct config *config = call->gitea->config;
-
-    if (config->forge.create_labels || config->forge.labels.count == 0) {
-        succeed(call);
-        return;
-    }
-    call->kept = json_object_new_array();
-    call->page = 1;
-    send_labels(call);
 }
 
 /* The reviewers: each exists, is a person who may read the repository, and is not the one who will have
@@ -203,7 +91,10 @@ static void on_reviewer(struct gitea_call *call, const struct gitea_reply *reply
     const char *login = gitea_body_string(reply->json, "login");
     struct error error;
 
-    if (reply->body.status == 404) {
+    if (reply->body.status == 403) {
+        gitea_check_skipped(call, "whether forge.reviewers are users at the forge", reply);
+        next_reviewer(call);
+    } else if (reply->body.status == 404) {
         error_set(&error, ERROR_PERMANENT, "forge.reviewers: there is no user %s at the forge",
                   reviewer(call));
         fail(call, false, &error);
@@ -221,7 +112,7 @@ static void check_reviewer(struct gitea_call *call)
     struct error error;
 
     if (call->index == call->names.count) {
-        check_labels(call);
+        gitea_check_rights(call);
         return;
     }
     if (call->login && strcasecmp(call->login, reviewer(call)) == 0) {
@@ -332,6 +223,18 @@ static const char *obstacle(struct json_object *repository, bool *at_forge)
     return NULL;
 }
 
+/* The forge knows by which address persons reach it; forge.url may be one inside of a network. */
+static void take_web_url(struct gitea *gitea, struct json_object *repository)
+{
+    const char *url = gitea_body_string(repository, "html_url");
+
+    if (!url || (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) ||
+        strpbrk(url, " \t\r\n<>()\"'`\\") || strcmp(url, gitea->forge.web_url) == 0)
+        return;
+    free(gitea->forge.web_url);
+    gitea->forge.web_url = memory_copy(url);
+}
+
 static void on_repository(struct gitea_call *call, const struct gitea_reply *reply)
 {
     const struct config *config = call->gitea->config;
@@ -356,6 +259,7 @@ static void on_repository(struct gitea_call *call, const struct gitea_reply *rep
                   obstacle(reply->json, &outcome.at_forge));
         gitea_fail(call, &outcome, &error);
     } else {
+        take_web_url(call->gitea, reply->json);
         call->repository_private = gitea_body_is(reply->json, "private", true);
         call->base_empty = gitea_body_is(reply->json, "empty", true);
         check_base(call);
@@ -388,10 +292,9 @@ static void on_user(struct gitea_call *call, const struct gitea_reply *reply)
         break; /* an empty list is what some servers show to nobody */
     case 403:
         /* A token without the scope read:user can do all else, but not tell who its user is. */
-        if (call->names.count == 0)
-            check_repository(call);
-        else
-            gitea_refuse(call, reply);
+        if (call->names.count)
+            gitea_check_skipped(call, "whether forge.reviewers names the token's own user", reply);
+        check_repository(call);
         return;
     case 404:
         break;
@@ -435,6 +338,7 @@ struct operation *gitea_check(struct forge *forge, forge_callback callback, void
     struct gitea_call *call = gitea_call_new(forge, callback, data);
 
     call->names = config_list_copy(&call->gitea->config->forge.reviewers);
+    call->anybody = true;
     gitea_send(call, "GET", "/version", NULL, NULL, on_version);
     return &call->operation;
 }

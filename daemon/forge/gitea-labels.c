@@ -76,11 +76,28 @@ static void take_ids(struct gitea_call *call, struct json_object *page)
     }
 }
 
+/* One that was put on took another one off. */
+static bool is_excluded(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    for (size_t i = 0; i < call->names.count; i++) {
+        const char *name = call->names.items[i];
+        const char *rival = gitea_body_rival(reply->json, name);
+
+        if (gitea_body_has_labels(reply->json, &call->label_ids[i], 1) || !rival)
+            continue;
+        error_set(
+            &call->failure, ERROR_PERMANENT,
+            "forge.labels: %s and %s exclude each other at the forge, a pull request can have "
+            "one of them only",
+            name, rival);
+        return true;
+    }
+    return false;
+}
+
 /* Ids may have become stale when somebody deleted a label: they are looked up once more. */
 static void look_up_again(struct gitea_call *call, const struct gitea_reply *reply)
 {
-    struct error error;
-
     if (!call->again) {
         call->again = true;
         gitea_label_forget(call->gitea);
@@ -92,10 +109,10 @@ static void look_up_again(struct gitea_call *call, const struct gitea_reply *rep
         gitea_malformed(call, reply, "without the labels that were put on");
         return;
     }
-    gitea_body_refusal(&error, &reply->body);
-    error_wrap(&error, "cannot put labels on pull request %" PRId64 " (forge.labels)",
+    gitea_body_refusal(&call->failure, &reply->body);
+    error_wrap(&call->failure, "forge.labels: cannot put labels on pull request %" PRId64,
                call->number);
-    gitea_diagnose_404(call, &error);
+    gitea_look_at_refused(call);
 }
 
 static void on_labelled(struct gitea_call *call, const struct gitea_reply *reply)
@@ -109,10 +126,12 @@ static void on_labelled(struct gitea_call *call, const struct gitea_reply *reply
     else if (!json_object_is_type(reply->json, json_type_array))
         gitea_malformed(call, reply, "no list of labels");
     /* An unknown id is dropped without a word. */
-    else if (!gitea_body_has_labels(reply->json, call->label_ids, call->names.count))
-        look_up_again(call, reply);
-    else
+    else if (gitea_body_has_labels(reply->json, call->label_ids, call->names.count))
         gitea_succeed(call, NULL);
+    else if (is_excluded(call, reply))
+        gitea_look_at_refused(call);
+    else
+        look_up_again(call, reply);
 }
 
 static void send_ids(struct gitea_call *call)
@@ -136,12 +155,12 @@ static void on_created(struct gitea_call *call, const struct gitea_reply *reply)
     const char *name = call->names.items[call->index];
     const char *made = gitea_body_string(reply->json, "name");
     int64_t id = gitea_body_integer(reply->json, "id");
-    struct error error;
 
-    if (reply->body.status == 404) {
-        gitea_body_refusal(&error, &reply->body);
-        error_wrap(&error, "label %s (forge.labels) cannot be created", name);
-        gitea_diagnose_404(call, &error);
+    /* 422: a name that it does not take, say. */
+    if (reply->body.status == 404 || reply->body.status == 422) {
+        gitea_body_refusal(&call->failure, &reply->body);
+        error_wrap(&call->failure, "forge.labels: label %s cannot be created", name);
+        gitea_look_at_refused(call);
     } else if (reply->body.status != 201) {
         gitea_refuse(call, reply);
     } else if (id <= 0 || !made || strcmp(made, name) != 0) {
@@ -159,7 +178,6 @@ static void create_missing(struct gitea_call *call)
 {
     struct json_object *body;
     const char *name;
-    struct error error;
 
     call->index = first_unknown(call);
     if (call->index == call->names.count) {
@@ -169,10 +187,10 @@ static void create_missing(struct gitea_call *call)
     name = call->names.items[call->index];
     if (!call->gitea->config->forge.create_labels) {
         error_set(
-            &error, ERROR_PERMANENT,
-            "there is no label %s (forge.labels), and forge.create_labels forbids to create it",
+            &call->failure, ERROR_PERMANENT,
+            "forge.labels: there is no label %s, and forge.create_labels forbids to create it",
             name);
-        gitea_diagnose_404(call, &error);
+        gitea_look_at_refused(call);
         return;
     }
     body = json_object_new_object();
@@ -239,11 +257,10 @@ static void look_at_organisation(struct gitea_call *call)
 
 static void on_repository_page(struct gitea_call *call, const struct gitea_reply *reply)
 {
-    struct error error;
-
     if (reply->body.status == 404) {
-        gitea_body_refusal(&error, &reply->body);
-        gitea_diagnose_404(call, &error);
+        gitea_body_refusal(&call->failure, &reply->body);
+        error_wrap(&call->failure, "forge.labels");
+        gitea_look_at_refused(call);
     } else {
         take_page(call, reply, send_repository_page, look_at_organisation);
     }

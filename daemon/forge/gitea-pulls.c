@@ -201,7 +201,7 @@ static void on_listed(struct gitea_call *call, const struct gitea_reply *reply)
     } else if (!gitea_page_more(call, reply)) {
         /* To a bad token some servers show a private repository as one with nothing in it. */
         if (call->seen == 0)
-            gitea_diagnose_404(call, NULL);
+            gitea_diagnose_empty(call);
         else
             succeed_with_list(call);
     } else if (call->page > GITEA_PAGE_LIMIT) {
@@ -249,7 +249,7 @@ static void on_changed(struct gitea_call *call, const struct gitea_reply *reply)
     } else if (!json_object_is_type(reply->json, json_type_array)) {
         gitea_malformed(call, reply, "no list of pull requests");
     } else if (call->page == 1 && json_object_array_length(reply->json) == 0) {
-        gitea_diagnose_404(call, NULL); /* as a bad token is shown a private repository */
+        gitea_diagnose_empty(call); /* as a bad token is shown a private repository */
     } else {
         pulls = gitea_body_pulls(reply->json, &outcome.pull_count);
         outcome.pulls = pulls;

@@ -51,8 +51,8 @@ static bool is_asked_already(const struct gitea_reply *reply)
 }
 
 /* A closed pull request is refused like a reviewer who cannot be asked; and with a 403, which says nothing
- * about the token then. Of an open one it is who was asked that is wrong, or the token: no experiment is to
- * blame for either. */
+ * about the token then. Of an open one it is what was asked for that is wrong, or the token: no experiment
+ * is to blame for either. */
 static void on_refused_looked(struct gitea_call *call, const struct gitea_reply *reply)
 {
     struct forge_reply outcome = {.retry_after_ms = -1};
@@ -73,12 +73,12 @@ static void on_refused_looked(struct gitea_call *call, const struct gitea_reply 
     outcome.installation = pull.state == PULL_OPEN;
     if (!outcome.installation)
         error_set(&call->failure, ERROR_PERMANENT,
-                  "pull request %" PRId64 " is not open any more, nobody was asked for a review",
+                  "pull request %" PRId64 " is not open any more, nothing was put on it",
                   call->number);
     gitea_fail(call, &outcome, &call->failure);
 }
 
-static void look_at_refused(struct gitea_call *call)
+void gitea_look_at_refused(struct gitea_call *call)
 {
     CLEANUP_FREE char *path = memory_format("/pulls/%" PRId64, call->number);
 
@@ -94,7 +94,7 @@ static void next_reviewer(struct gitea_call *call)
     else if (call->failure.kind == ERROR_NONE)
         gitea_succeed(call, NULL);
     else
-        look_at_refused(call);
+        gitea_look_at_refused(call);
 }
 
 static void on_asked(struct gitea_call *call, const struct gitea_reply *reply)
@@ -108,7 +108,7 @@ static void on_asked(struct gitea_call *call, const struct gitea_reply *reply)
             gitea_succeed(call, NULL);
     } else if (status == 403) {
         gitea_body_refusal(&call->failure, &reply->body);
-        look_at_refused(call);
+        gitea_look_at_refused(call);
     } else if (status != 404 && status != 409 && status != 422) {
         gitea_refuse(call, reply);
     } else if (!call->again && call->names.count > 1) {

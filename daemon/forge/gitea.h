@@ -75,13 +75,16 @@ struct gitea_call {
     bool repository_private; /* ... or that not everybody may read it */
     bool again;     /* the labels were looked up a second time, or reviewers are asked singly */
     bool uncertain; /* an earlier request may have done its work: no refusal is a permanent one */
-    struct json_object *kept; /* pull requests, as an array */
+    struct json_object *kept; /* pull requests or labels, as an array */
+    char *unchecked;          /* what a check could not find out, as sentences; NULL: nothing */
     struct gitea_call *next_label_call;
     void (*pause_over)(struct gitea_call *call);
 
     /* A failure that is still being judged, see gitea_diagnose_404(). */
     struct error failure;
     bool failure_is_answer; /* whether that the thing is gone is a success */
+    bool among_pulls;       /* whether the list of pull requests is to be looked at, too */
+    bool anybody;           /* the next answer may come from something else than the forge */
 };
 
 /* Begins a call. It ends by itself with its callback, or by being discarded. */
@@ -123,18 +126,32 @@ void gitea_refuse(struct gitea_call *call, const struct gitea_reply *reply);
 /* Fails as transient: an answer without what it has to hold. */
 void gitea_malformed(struct gitea_call *call, const struct gitea_reply *reply, const char *what);
 
-/* Ends a call after a 404, which Gitea answers for a missing thing, for a missing repository and to a
- * token that may not see it: looks at the repository and at /user, and fails with what is true. If
- * the repository is there, the thing is gone: then it fails with `gone`, or succeeds if that is
- * NULL. */
+/* Ends a call after a 404, which Gitea answers for a missing thing, for a missing repository, where pull
+ * requests are turned off, and to a token that may not see them: looks at the repository, at the list of
+ * pull requests and at /user, and fails with what is true. If all of that is there, the thing is gone: then
+ * it fails with `gone`, or succeeds if that is NULL. */
 void gitea_diagnose_404(struct gitea_call *call, const struct error *gone);
 
 /* As forge_new(), for Gitea and Forgejo. */
 int forge_gitea_new(struct forge **forge, uv_loop_t *loop, const struct config *config,
                     struct http *http, const char *token, struct error *error);
 
+/* Ends a call after an empty list, as some servers show to a bad token: succeeds if the repository is there. */
+void gitea_diagnose_empty(struct gitea_call *call);
+
+/* Fails as the list of pull requests was answered with a 404, though the repository is there. */
+void gitea_fail_without_pulls(struct gitea_call *call);
+
 /* The operations, by file: -check, -pulls, -labels; branches are in gitea.c. */
 struct operation *gitea_check(struct forge *forge, forge_callback callback, void *data);
+
+/* The second half of a check: the pull requests, what the token may write, the labels. Ends the call. */
+void gitea_check_rights(struct gitea_call *call);
+
+/* What a check cannot find out, as the answer says why. */
+void gitea_check_skipped(struct gitea_call *call, const char *what,
+                         const struct gitea_reply *reply);
+
 struct operation *gitea_open_pull(struct forge *forge, const char *branch, const char *sha,
                                   const char *title, const char *body, forge_callback callback,
                                   void *data);
@@ -150,6 +167,10 @@ struct operation *gitea_label_pull(struct forge *forge, int64_t number, forge_ca
                                    void *data);
 struct operation *gitea_review_pull(struct forge *forge, int64_t number, forge_callback callback,
                                     void *data);
+
+/* Something that was to be put on the pull request `call->number` was refused, as `call->failure` says: looks
+ * at it, and ends the call. Where it is open the failure is the installation's. */
+void gitea_look_at_refused(struct gitea_call *call);
 
 /* Forgets the ids of all labels. */
 void gitea_label_forget(struct gitea *gitea);

@@ -68,7 +68,28 @@ static const char *const credentials[] = {
     NULL,
 };
 
+/* Whatever the experiment: the way to the repository, or all that lies below the prefix, is closed. */
+static const char *const barriers[] = {
+    "requested URL returned error: 3",
+    "requested URL returned error: 4",
+    "redirection",
+    "' not found",
+    "does not appear to be a git repository",
+    "dubious ownership",
+    "Not allowed to push to protected branch",
+    NULL,
+};
+
+/* What answers is no git: a login page, or one that keeps machines away. */
+static const char *const strangers[] = {
+    "is this a git repository?",
+    "git-http-push failed",
+    NULL,
+};
+
 static const char *const refusals[] = {
+    "is this a git repository?",
+    "git-http-push failed",
     "Authentication failed",
     "could not read Username",
     "could not read Password",
@@ -149,14 +170,22 @@ static enum error_kind kind_of(const struct process_result *result, enum git_rea
                                                                   : ERROR_TRANSIENT;
 }
 
-/* The line that says most: the first "fatal:", or else the first "error:", or else the first line. */
+static int rank_of(const char *line)
+{
+    if (strncmp(line, "error: RPC failed; ", 19) == 0)
+        return 3; /* the "fatal:" behind it says only that the other side hung up */
+    return strncmp(line, "fatal: ", 7) == 0 ? 2 : strncmp(line, "error: ", 7) == 0;
+}
+
+/* The line that says most: what the server answered, or else the first "fatal:", or else the first
+ * "error:", or else the first line. */
 static const char *essence_of(const char *errors, size_t *length)
 {
     const char *best = errors;
     int best_rank = 0;
 
     for (const char *line = errors; *line; line += strcspn(line, "\n"), line += *line == '\n') {
-        int rank = strncmp(line, "fatal: ", 7) == 0 ? 2 : strncmp(line, "error: ", 7) == 0;
+        int rank = rank_of(line);
 
         if (rank > best_rank) {
             best = line;
@@ -188,8 +217,22 @@ int git_failure_said(struct error *error, const struct process_result *result, e
         error_set(error, kind_of(result, reach, said), "%s: %s", what, text_string(&line));
     /* That a source has no such commit is told by what git prints, not by its failure. */
     error->installation = reach == GIT_SOURCE ||
-                          (reach == GIT_FORGE && says(result->errors, credentials));
+                          (reach == GIT_FORGE &&
+                           (says(result->errors, credentials) || says(result->errors, barriers) ||
+                            says(result->errors, strangers)));
     return -1;
+}
+
+/* What the server said beside its status, which comes before git's own line. */
+static void append_remote(struct text *said, const char *errors)
+{
+    const char *words = strncmp(errors, "remote: ", 8) == 0 ? errors + 8 : NULL;
+
+    if (!words || !strstr(errors, "returned error: "))
+        return;
+    text_append(said, " (");
+    text_append_bytes(said, words, strcspn(words, "\n"));
+    text_append(said, ")");
 }
 
 int git_failure(struct error *error, const struct process_result *result, enum git_reach reach,
@@ -201,8 +244,13 @@ int git_failure(struct error *error, const struct process_result *result, enum g
 
     if (reach == GIT_FORGE && says(result->errors, credentials))
         text_append(&said, "the forge does not accept the token for git (forge.token_file)");
+    else if (reach == GIT_FORGE && says(result->errors, strangers))
+        text_append(&said, "what answers there is not git: a login page, or one that keeps "
+                           "machines away (forge.git_url)");
     else
         text_append_bytes(&said, essence, length);
+    if (reach == GIT_FORGE)
+        append_remote(&said, result->errors);
     return git_failure_said(error, result, reach, what, text_string(&said));
 }
 

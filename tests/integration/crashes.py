@@ -107,7 +107,7 @@ WATCHED(SYNC, "data", fdatasync, (int file), (file))
 """
 
 WRITES = re.compile(r"POST .*(?<!/git-upload-pack)$|(PATCH|DELETE) .*")
-LABELS = r"/issues/[0-9]+/labels$"
+LABELS = r"/issues/[1-9][0-9]*/labels$"
 OUTCOMES = {"failing": "failed", "label": "failed", "empty": "rejected", "broken": "rejected"}
 
 
@@ -200,7 +200,9 @@ class World:
     # Where it dies.
 
     def refuse_labels(self, refused=True):
+        """A fault that passes, for longer than it is waited for: the latest way to fail that there is."""
         self.labels_refused = refused
+        self.winnowd.configure(queue={"retry_for": "1ms" if refused else "24h"})
 
     def arm(self, point=None):
         """Prepares the forge, the programs and the library for the next life; None: nothing kills."""
@@ -221,13 +223,13 @@ class World:
         else:
             self.winnowd.environment["DIE_AT"] = f"{point.where} {point.when} {point.number}"
         if self.gitea and self.labels_refused:
-            self.gitea.faults.add(status=422, body='{"message":"no such label"}', method="POST", path=LABELS, count=None)
+            self.gitea.faults.add("locked", method="POST", path=LABELS, count=None)
 
     def _arm_request(self, point):
         method, path = point.what.split(" ", 1)
         kill = {"nth": point.number, "call": lambda record: self.winnowd.process.kill()}
         if self.labels_refused and method == "POST" and re.search(LABELS, path):
-            self.gitea.faults.add(status=422, body="{}", **kill)
+            self.gitea.faults.add("locked", **kill)
         elif point.when == "late" and path.endswith("/pulls"):
             self.gitea.forge.open_pull_takes = 2.5  # looked for before, put in after
             self.gitea.faults.add("pass", **kill)

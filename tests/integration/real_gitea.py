@@ -137,6 +137,7 @@ class Server:
         self._write_settings(found.parent)
         self.process = None
         self.numbers = itertools.count(1)
+        self.teams = {}  # login: id of the team that it is in
 
     def _own_copy(self, found):
         """Where its user can reach it: what is kept may lie below a home that others cannot enter."""
@@ -208,7 +209,16 @@ class Server:
             team = self.call("POST", "/orgs/lab/teams", {"name": f"may-{level}", "permission": level, "units_map": units,
                                                          "includes_all_repositories": True})  # fmt: skip
             self.call("PUT", f"/teams/{team['id']}/members/{login}")
+            self.teams[login] = team["id"]
         self.token = self.make_token(BOT, scopes())
+
+    def change_team(self, **levels):
+        """What the bot may do: write, but for what is named."""
+        units = {f"repo.{name}": levels.get(name, "write") for name in ("code", "issues", "pulls")}
+        self.call("PATCH", f"/teams/{self.teams[BOT]}", {"name": "may-write", "permission": "write", "units_map": units})
+
+    def change_bot(self, **facts):
+        self.call("PATCH", f"/admin/users/{BOT}", {"login_name": BOT, "source_id": 0, **facts})
 
     # Requests
 
@@ -385,12 +395,27 @@ class Gitea(Proxy):
     def archive(self, archived=True):
         self.call("PATCH", "", {"archived": archived})
 
+    def turn_pulls(self, on):
+        self.call("PATCH", "", {"has_pull_requests": on})
+
+    def let_reach_pulls(self, may):
+        self.behind.server.change_team(pulls="write" if may else "none")
+
+    def let_push(self, may):
+        self.behind.server.change_team(code="write" if may else "read")
+
+    def bar(self):
+        self.behind.server.change_bot(must_change_password=True)
+
+    def unbar(self):
+        self.behind.server.change_bot(must_change_password=False)
+
     def rename(self, repo):
         self.call("PATCH", "", {"name": repo})
         self.behind.repo = repo
 
-    def add_label(self, name, color="00aabb", description="", organisation=False):
-        wanted = {"name": name, "color": f"#{color}", "description": description}
+    def add_label(self, name, color="00aabb", description="", organisation=False, exclusive=False):
+        wanted = {"name": name, "color": f"#{color}", "description": description, "exclusive": exclusive}
         if organisation:
             return self.behind.server.call("POST", f"/orgs/{self.behind.owner}/labels", wanted)
         return self.call("POST", "/labels", wanted)

@@ -155,6 +155,22 @@ def test_what_only_shows_in_the_step_is_recognised_there(gitea_winnowd, stand_in
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("status", [404, 422])
+@pytest.mark.parametrize("what", ["put labels on pull request 1", "created"])
+def test_labels_that_are_refused_hold(gitea_winnowd, stand_in, project, what, status):
+    """Whatever --check-config finds, no experiment is to blame."""
+    path = r"/model/labels$" if what == "created" else r"/issues/[1-9]\d*/labels$"
+    stand_in.gitea.faults.add(status=status, body='{"message":"not this label"}', method="POST", path=path, count=None)
+    gitea_winnowd.drop(improved(project))
+    log = gitea_winnowd.once(status=CONFIGURATION)
+    assert log.all(level="error", reason=lambda text: "forge.labels: " in text and what in text), log.text
+    assert log.decisions() == {}
+    assert [pull.state for pull in stand_in.pulls()] == ["open"]
+    stand_in.gitea.faults.clear()
+    assert gitea_winnowd.once().decisions() == {"exp-1": "promoted"}
+    assert [(pull.state, pull.labels) for pull in stand_in.pulls()] == [("open", ["experiment"])]
+
+
 # Sources.
 
 

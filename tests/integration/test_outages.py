@@ -21,7 +21,7 @@ MOMENTS = {
     "branch": {"method": "POST", "path": "/branches$"},
     "push": {"method": "POST", "path": "git-receive-pack$"},
     "pull": {"method": "POST", "path": "/pulls$"},
-    "label": {"method": "POST", "path": r"/issues/\d+/labels$"},
+    "label": {"method": "POST", "path": r"/issues/[1-9]\d*/labels$"},
     "review": {"method": "POST", "path": "/requested_reviewers$"},
 }  # fmt: skip
 WEATHER = {
@@ -200,10 +200,10 @@ def test_an_undo_survives_restarts_until_it_is_done(winnowd, stand_in, gitea, pr
 
 def test_an_undo_that_waits_holds_nobody_up(winnowd, stand_in, gitea, project):
     """The forge takes everything but the deletion of this one branch."""
-    gitea.faults.add(status=422, body='{"message":"no"}', call=lambda _: gitea.protect("experiment/exp-1"), count=2,
-                     **MOMENTS["label"])  # fmt: skip
+    gitea.faults.add("pass", at="after", call=lambda _: gitea.protect("experiment/exp-1"), **MOMENTS["branch"])
+    winnowd.configure(validation={"command": ["sh", "-c", "! grep -q 'WIDTH = 65' train.py"], "sandbox": "none"})
     winnowd.drop(improved(project))
-    winnowd.drop(improved(project, "exp-2", 0.8))
+    winnowd.drop(improved(project, "exp-2", 0.8, diff=project.tweak(DEPTH=13)))
     log = winnowd.start()
     log.wait(experiment="exp-2", decision="promoted")
     assert "experiment/exp-1" in stand_in.branches() and "exp-1" not in log.decisions()
@@ -211,8 +211,7 @@ def test_an_undo_that_waits_holds_nobody_up(winnowd, stand_in, gitea, project):
     assert "protected branch" in waits["reason"]
     gitea.unprotect("experiment/exp-1")
     log.wait(experiment="exp-1", decision="failed")
-    states = {pull.head: pull.state for pull in stand_in.pulls()}
-    assert states == {"experiment/exp-1": "closed", "experiment/exp-2": "open"}
+    assert {pull.head: pull.state for pull in stand_in.pulls()} == {"experiment/exp-2": "open"}
     assert set(stand_in.branches()) == {"experiment/exp-2"}
 
 

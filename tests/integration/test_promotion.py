@@ -3,6 +3,8 @@
 The whole job, on the stand-in and on a real Gitea alike: from a result to a pull request, every undo of it, what others do meanwhile, a kill -9 in the middle.
 """
 
+import signal
+
 import harness
 import pytest
 from exhaustive import at_a_real_one, first_of
@@ -92,15 +94,15 @@ def test_several_in_one_night(winnowd, forge, project):
 
 
 UNFIT = "--- a/train.py\n+++ b/train.py\n@@ -1 +1 @@\n-not a line of it\n+another\n"
-NO = {"status": 422, "body": '{"message":"no"}', "count": None}
+NO = {"status": 422, "body": '{"message":"no"}'}
 
 # step: (keys of the result, of the configuration, what the forge does not do)
 UNDONE = {
-    "branch": ({}, {}, {"method": "POST", "path": "/branches$"}),
+    "branch": ({}, {}, {"method": "POST", "path": "/branches$", **NO}),
     "compose": ({"diff": UNFIT}, {}, {}),
     "validate": ({}, {"validation": {"command": ["false"]}}, {}),
-    "pull": ({}, {}, {"method": "POST", "path": "/pulls$"}),
-    "label": ({}, {}, {"method": "POST", "path": r"/issues/\d+/labels$"}),
+    "pull": ({}, {}, {"method": "POST", "path": "/pulls$", **NO}),
+    "label": ({}, {"queue": {"retry_for": "1ms"}}, {"action": "locked", "method": "POST", "path": r"/issues/[1-9]\d*/labels$"}),
 }
 
 
@@ -110,7 +112,7 @@ def test_a_step_that_fails_is_undone(winnowd, forge, project, step):
     keys, configuration, refused = UNDONE[step]
     winnowd.configure(**configuration)
     if refused:
-        forge.gitea.faults.add(**refused, **NO)
+        forge.gitea.faults.add(**refused, count=None)
     winnowd.drop(improved(project, **keys))
     log = winnowd.once()
     assert log.decisions() == {"exp-1": "failed"}
@@ -121,17 +123,17 @@ def test_a_step_that_fails_is_undone(winnowd, forge, project, step):
     assert closed == ([{"state": "closed"}] if step == "label" else [])
 
 
-def test_a_push_that_is_refused_is_undone(winnowd, forge, project, gate):
-    """A rule of the repository covers the branch: it can be neither pushed to nor deleted until the rule is gone."""
+def test_a_push_that_is_refused_by_a_rule_waits(winnowd, forge, project, gate):
+    """A rule of the repository covers the branch: that is for a person to mend, and the push is repeated then."""
     log = started(winnowd, project)
     gate.reached()
     forge.gitea.protect(OURS)
     gate.open()
-    assert "protected branch" in log.wait(experiment="exp-1", msg="step failed", step="push")["reason"]
-    log.wait(experiment="exp-1", msg="undo could not be done now; trying again")
+    assert "protected branch" in log.wait(level="error")["reason"]
     forge.gitea.unprotect(OURS)
-    log.wait(experiment="exp-1", decision="failed")
-    assert_nothing_left(forge)
+    winnowd.process.send_signal(signal.SIGHUP)
+    log.wait(experiment="exp-1", decision="promoted")
+    assert_promoted_once(forge)
 
 
 def test_a_branch_that_exists_is_left_alone(winnowd, forge, project):
@@ -262,7 +264,7 @@ def test_a_kill_at_the_push(winnowd, forge, project, gate, tmp_path, when):
 
 ANSWERS = {
     "branch": ("POST", "/branches$"), "push": ("POST", "/git-receive-pack$"), "pull": ("POST", "/pulls$"),
-    "label": ("POST", r"/issues/\d+/labels$"), "review": ("POST", "/requested_reviewers$"),
+    "label": ("POST", r"/issues/[1-9]\d*/labels$"), "review": ("POST", "/requested_reviewers$"),
 }  # fmt: skip
 
 

@@ -225,6 +225,8 @@ def test_a_server_that_echoes_it(gitea_winnowd, stand_in, project, step, status)
     assert not holds(log.text.encode(), stand_in.token)
     _, said, more = gitea_winnowd.run_beside("--status")
     assert not holds((said + more).encode(), stand_in.token)
+    if step == "push" and status == 422:  # whatever is in the way of git is nothing to charge to the experiment
+        assert gitea_winnowd.once().decisions() == {"exp-1": "promoted"}
 
 
 def test_an_experiment_that_knows_it(gitea_winnowd, stand_in, project):
@@ -335,7 +337,7 @@ def test_a_redirect_to_another_host_gets_no_token(gitea_winnowd, stand_in, proje
         # It holds the queue before anything is made, so that there is nothing to wait for.
         assert step != "git" or log.decisions() == {} and not log.all(msg=GAVE_UP)
         assert not any(holds(text.encode(), stand_in.token) for text in elsewhere.heard), elsewhere.heard
-    if step == "pull":  # a repository that has moved is nothing to charge to the experiment: it was held, and goes on
+    if step in ("pull", "push"):  # a repository that has moved is nothing to charge to the experiment: it was held, and goes on
         assert gitea_winnowd.once().decisions() == {"exp-1": "promoted"}
 
 

@@ -65,6 +65,7 @@ static struct {
     struct forge_reply reply;
     struct forge_pull pulls[PULLS];
     char sha[GIT_HASH_SIZE];
+    char unchecked[1000];
 } outcome;
 
 static struct {
@@ -219,6 +220,8 @@ static inline void on_answer(void *data, const struct forge_reply *reply, const 
     if (error)
         outcome.error = *error;
     outcome.reply = *reply;
+    snprintf(outcome.unchecked, sizeof(outcome.unchecked), "%s",
+             reply->unchecked ? reply->unchecked : "");
     for (size_t i = 0; i < reply->pull_count && i < PULLS; i++)
         outcome.pulls[i] = reply->pulls[i];
     if (reply->sha || reply->pull_count > 0)

@@ -189,6 +189,7 @@ static void test_labels_are_cached(void **state)
     tell("g.faults.add('answer', status=404, method='POST', path='/issues/1/labels$', count=2)");
     CALL(label_pull, 1);
     assert_permanent("forge.labels");
+    assert_true(outcome.reply.installation);
 }
 
 static void test_labels_may_not_be_created(void **state)
@@ -199,7 +200,8 @@ static void test_labels_may_not_be_created(void **state)
     make_forge(TOKEN);
     open_pull_of(BRANCH);
     CALL(label_pull, 1);
-    assert_permanent("no label experiment (forge.labels), and forge.create_labels");
+    assert_permanent("forge.labels: there is no label experiment, and forge.create_labels");
+    assert_true(outcome.reply.installation);
     assert_int_equal(requests("POST", "/labels$"), 0);
 }
 

@@ -261,15 +261,93 @@ static void test_scopes(void **state)
     set_list(&fixture.config.forge.labels, fixture.labels, "experiment", NULL);
     make_forge(TOKEN);
     CALL(check);
-    assert_success();
+    assert_permanent("write:repository");
+    assert_true(outcome.reply.unauthorized);
     CALL(create_branch, BRANCH);
     assert_permanent("write:repository");
     assert_true(outcome.reply.unauthorized);
     CALL(label_pull, 1);
     assert_permanent("write:issue");
-    set_list(&fixture.config.forge.reviewers, fixture.reviewers, "Timmy", NULL);
+    tell("g.server.api.scopes.__setitem__(0, 'write:repository')");
     CALL(check);
-    assert_permanent("read:user");
+    assert_permanent("write:issue");
+}
+
+/* What works without is no fault: it is said that it was not looked at. */
+static void test_what_cannot_be_checked(void **state)
+{
+    begin("organisation=True, scopes=['write:repository', 'write:issue']");
+    set_list(&fixture.config.forge.labels, fixture.labels, "experiment", NULL);
+    set_list(&fixture.config.forge.reviewers, fixture.reviewers, "Timmy", NULL);
+    make_forge(TOKEN);
+    CALL(check);
+    assert_success();
+    assert_non_null(strstr(outcome.unchecked, "read:user"));
+    assert_non_null(strstr(outcome.unchecked, "read:organization"));
+    tell("g.server.api.scopes.extend(['read:user', 'read:organization'])");
+    CALL(check);
+    assert_success();
+    assert_string_equal(outcome.unchecked, "");
+}
+
+static void test_a_page_is_not_the_forges_word(void **state)
+{
+    static const char *const pages[] = {
+        "status=403, body='<html><head><title>Are you a bot?</title></head></html>'",
+        "status=404, body='404 page not found'",
+        "status=404, body=''",
+        "status=401, body='{\"error\": \"sign in\"}'",
+    };
+    int64_t number;
+
+    begin("");
+    number = open_pull_of(BRANCH);
+    for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
+        tell("g.faults.add('answer', path='/pulls/', count=None, %s)", pages[i]);
+        CALL(look_pull, number);
+        assert_transient("not by the forge");
+        assert_false(outcome.reply.gone);
+        CALL(close_pull, number);
+        assert_transient("not by the forge");
+        tell("g.faults.clear()");
+    }
+    CALL(look_pull, 99);
+    assert_permanent("there is no pull request 99");
+    assert_true(outcome.reply.gone);
+    tell("g.turn_pulls(False)");
+    CALL(look_pull, number);
+    assert_permanent("are out of reach");
+    assert_false(outcome.reply.gone);
+    assert_true(outcome.reply.unauthorized);
+    CALL(close_pull, number);
+    assert_permanent("are out of reach");
+    CALL(check);
+    assert_permanent("pull requests turned off");
+}
+
+/* Two exclusive labels of one scope, and one that is written with other letters. */
+static void test_labels_that_are_there(void **state)
+{
+    begin("");
+    tell("g.add_label('size/small', exclusive=True)");
+    tell("g.add_label('size/large', exclusive=True)");
+    tell("g.add_label('Experiment')");
+    set_list(&fixture.config.forge.labels, fixture.labels, "size/small", "size/large");
+    make_forge(TOKEN);
+    open_pull_of(BRANCH);
+    CALL(check);
+    assert_permanent("forge.labels: size/small and size/large exclude each other");
+    CALL(label_pull, 1);
+    assert_permanent("forge.labels: size/small and size/large exclude each other");
+    assert_true(outcome.reply.installation);
+    set_list(&fixture.config.forge.labels, fixture.labels, "experiment", "size/small");
+    CALL(check);
+    assert_success();
+    CALL(label_pull, 1);
+    assert_success();
+    assert_string_equal(ask("sorted(l.name for l in g.pulls[1].labels)"),
+                        "['Experiment', 'size/small']");
+    assert_int_equal(requests("POST", "/lab/model/labels$"), 0);
 }
 
 static void test_lagging_base(void **state)
@@ -334,6 +412,9 @@ int main(void)
         TEST(test_check_asks_for_readers_and_labels),
         TEST(test_check_of_another_server),
         TEST(test_scopes),
+        TEST(test_what_cannot_be_checked),
+        TEST(test_a_page_is_not_the_forges_word),
+        TEST(test_labels_that_are_there),
         TEST(test_lagging_base),
         TEST(test_discard),
         TEST(test_tokens_that_cannot_be),

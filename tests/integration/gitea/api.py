@@ -98,6 +98,7 @@ class Api:
                     return redirect
                 places = places[2:]
             self._check_scope(call)
+            self._check_reach(call)
             return function(self, call, *places)
         raise not_found()
 
@@ -159,6 +160,13 @@ class Api:
             403, "token does not have at least one of required scope(s), "
             f"required=[{level}:{area}], token scope={','.join(self.scopes)}",
         )  # fmt: skip
+
+    def _check_reach(self, call):
+        if call.signed_in and self.forge.barred:
+            raise Refusal(403, self.forge.barred)
+        hidden = self.forge.pulls_off or self.forge.pulls_out_of_reach
+        if hidden and re.match(r"/repos/[^/]+/[^/]+/pulls\b", call.path):
+            raise not_found()
 
     def may(self, level, area):
         """Whether the token has the scope; the older kind has none."""
@@ -274,7 +282,7 @@ class Api:
             raise Refusal(404, "Git Repository is empty.")
         if not is_branch_name(name) or len(name) > 100:
             raise Refusal(422, f"[BranchName]: {'GitRefName' if len(name) <= 100 else 'MaxSize'}")
-        if name in forge.protected:
+        if forge.is_protected(name):
             raise Refusal(500, "")
         with forge.lock:
             sha = self._start_of_branch(wanted)
@@ -287,7 +295,10 @@ class Api:
         """The commit to start from. 1.25 takes any reference or hash, 1.15 knows branches only."""
         forge = self.forge
         if forge.new and wanted.get("old_ref_name"):
-            sha = forge.git.commit_id(wanted["old_ref_name"])
+            name = wanted["old_ref_name"]
+            if forge.tags_first:
+                name = name.removeprefix("refs/heads/")
+            sha = forge.git.commit_id(name)
             if sha is None:
                 raise Refusal(500, "")
             return sha
@@ -323,7 +334,7 @@ class Api:
                 raise Refusal(500, text)
             if name == forge.base:
                 raise Refusal(403, "can not delete default or pull request target branch")
-            if name in forge.protected:
+            if forge.is_protected(name):
                 raise Refusal(403, "branch protected")
             forge.branch_removed_by_api(name)
         return Response(204)
@@ -471,7 +482,7 @@ class Api:
             raise Refusal(422, "[Color]: Required")
         if not re.fullmatch(r"#?[0-9a-fA-F]{6}", color):
             raise Refusal(422, f"invalid color: {color}")
-        label = self.forge.add_label(name, color.lstrip("#"), wanted.get("description", ""))
+        label = self.forge.add_label(name, color.lstrip("#"), wanted.get("description", ""), exclusive=bool(wanted.get("exclusive")))
         return json_response(201, self.shapes.label(label))
 
     def _labelled(self, number):
@@ -496,6 +507,7 @@ class Api:
             raise Refusal(400, "labels should be an array of strings or integers")
         for label in self.forge.labels:
             if (label.id in wanted or label.name in named) and label not in issue.labels:
+                issue.labels[:] = [other for other in issue.labels if not label.excludes(other)]
                 issue.labels.append(label)
         return self.list_issue_labels(call, number)
 

@@ -19,11 +19,13 @@ from proxy.git import NOBODY, environment
 PRE_RECEIVE = """#!/bin/sh
 refused=0
 while read -r old new ref; do
-    if [ -n "$STAND_IN_PROTECTED" ] && grep -Fqx "$ref" "$STAND_IN_PROTECTED"; then
+    [ -n "$STAND_IN_PROTECTED" ] || continue
+    while read -r pattern; do
+        case $ref in $pattern) ;; *) continue ;; esac
         echo "" >&2
         echo "Gitea: Not allowed to push to protected branch ${ref#refs/heads/}" >&2
         refused=1
-    fi
+    done <"$STAND_IN_PROTECTED"
 done
 exit $refused
 """

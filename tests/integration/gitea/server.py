@@ -131,6 +131,8 @@ class Server:
             realm = "Gitea" if forge.new else "."
             headers = plain | {"WWW-Authenticate": f'Basic realm="{realm}"'}
             return Response(401, b"Unauthorized\n", headers)
+        if forge.barred:
+            return Response(303, b"", {"Location": "/user/settings/change_password"})
         if not self.api.may("write" if writes else "read", "repository"):
             return Response(403, b"Forbidden\n", plain)
         if owner.lower() != forge.owner.lower() or forge.gone or not (known or former):

@@ -71,7 +71,7 @@ class Shapes:
             "open_pr_counter": sum(pull.is_open for pull in forge.pulls.values()),
             "permissions": dict(forge.permissions),
             "has_issues": True,
-            "has_pull_requests": True,
+            "has_pull_requests": not forge.pulls_off,
             "allow_merge_commits": True,
         }
 
@@ -92,7 +92,7 @@ class Shapes:
         }
 
     def branch(self, name, sha):
-        protected = name in self.forge.protected
+        protected = self.forge.is_protected(name)
         return {
             "name": name,
             "commit": self.commit(sha),
@@ -118,7 +118,7 @@ class Shapes:
             "url": f"{place}/{label.id}",
         }
         if self.forge.new:
-            shape |= {"exclusive": False, "is_archived": False}
+            shape |= {"exclusive": label.exclusive, "is_archived": False}
         return shape
 
     def pull(self, pull, branches):

@@ -6,6 +6,7 @@ the methods of Forge whose names are theirs: merge_pull, close_pull, push_to_bra
 
 import dataclasses
 import datetime
+import fnmatch
 import pathlib
 import threading
 import time
@@ -43,6 +44,11 @@ class Label:
     color: str
     description: str = ""
     organisation: bool = False
+    exclusive: bool = False
+
+    def excludes(self, other):
+        scope, slash, _ = self.name.rpartition("/")
+        return bool(slash) and self.exclusive and other.exclusive and other.name.rpartition("/")[0] == scope
 
 
 @dataclasses.dataclass
@@ -103,7 +109,9 @@ class Forge:
         self.permissions = {"admin": False, "push": True, "pull": True}
         self.former_names = []
         self.archived = self.gone = self.empty = False
-        self.protected = set()
+        self.protected = set()  # patterns of branches
+        self.refuses_deletion = False  # of protected ones: who may push may not delete either
+        self.statuses = []
         self.users, self.pulls, self.issues = {}, {}, {}
         self.labels = []
         self.next_number = 1
@@ -115,6 +123,10 @@ class Forge:
         self.closes_on_git_delete = self.new
         self.delete_missing_status = 404 if self.new else 500
         self.open_pull_takes = 0.0
+        self.pulls_off = False  # for everybody
+        self.pulls_out_of_reach = False  # of the team of the token's user
+        self.barred = ""  # why the token's user may do nothing at all
+        self.tags_first = False  # a short or a long name of a branch is taken for a tag's
         self._lagging = {}  # branch: (what the API still shows, until when)
         self._lag_ends = 0.0
 
@@ -232,9 +244,9 @@ class Forge:
                 pull.state, pull.closed_at = "open", None
                 pull.updated_at = now()
 
-    def add_label(self, name, color="00aabb", description="", organisation=False):
+    def add_label(self, name, color="00aabb", description="", organisation=False, exclusive=False):
         with self.lock:
-            label = Label(self.next_label, name, color, description, organisation)
+            label = Label(self.next_label, name, color, description, organisation, exclusive)
             self.next_label += 1
             self.labels.append(label)
             return label
@@ -326,6 +338,24 @@ class Forge:
 
     def protect(self, branch):
         self.protected.add(branch)
+
+    def is_protected(self, branch):
+        return any(fnmatch.fnmatchcase(branch, pattern.replace("**", "*")) for pattern in self.protected)
+
+    def turn_pulls(self, on):
+        self.pulls_off = not on
+
+    def let_reach_pulls(self, may):
+        self.pulls_out_of_reach = not may
+
+    def let_push(self, may):
+        self.permissions["push"] = may
+
+    def bar(self, why="You must change your password. Change it at: /user/change_password"):
+        self.barred = why
+
+    def unbar(self):
+        self.barred = ""
 
     def unprotect(self, branch):
         self.protected.discard(branch)
