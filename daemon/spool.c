@@ -43,11 +43,6 @@ struct slice {
     uint64_t deadline_ns;
 };
 
-uint64_t spool_now_ms(void)
-{
-    return uv_hrtime() / NS_PER_MS;
-}
-
 /* ---- what a file looks like ------------------------------------------------------------------- */
 
 static bool is_whole_json(const struct spool_slot *slot)
@@ -87,8 +82,6 @@ static bool is_complete(const struct spool *spool, const struct spool_slot *slot
 
 /* ---- listing ---------------------------------------------------------------------------------- */
 
-static void on_turn(uv_idle_t *turn);
-
 static void rest(struct spool *spool)
 {
     uv_idle_stop(&spool->turn);
@@ -111,21 +104,6 @@ static void begin_pass(struct spool *spool)
     spool->wants_patch = false;
     spool->round++;
     spool->phase = SPOOL_LISTING;
-    /* The first turn may still be due, where the timer was faster: libuv keeps its callback otherwise. */
-    uv_idle_stop(&spool->turn);
-    uv_idle_start(&spool->turn, on_turn);
-}
-
-void spool_wake(struct spool *spool)
-{
-    if (spool->stopped || spool->directory < 0 || !spool->dirty)
-        return;
-    if (spool->phase == SPOOL_RESTING) {
-        begin_pass(spool);
-    } else if (spool->phase == SPOOL_WAITING) {
-        spool->phase = SPOOL_TAKING;
-        uv_idle_start(&spool->turn, on_turn);
-    }
 }
 
 /* Whether it is time to hand on a file again that was put off. */
@@ -476,7 +454,11 @@ static void on_turn(uv_idle_t *turn)
 {
     struct spool *spool = turn->data;
 
-    if (spool->phase == SPOOL_LISTING)
+    if (spool->phase == SPOOL_RESTING && spool_is_due(spool))
+        begin_pass(spool);
+    else if (spool->phase == SPOOL_RESTING)
+        rest(spool);
+    else if (spool->phase == SPOOL_LISTING)
         list_slice(spool);
     else
         take_slice(spool);
@@ -494,24 +476,6 @@ static void on_timer(uv_timer_t *timer)
     spool_wake(spool);
 }
 
-void spool_settle_in(struct spool *spool, uint64_t in_ms)
-{
-    if (spool->stopped)
-        return;
-    uv_update_time(spool->loop);
-    if (!uv_is_active((uv_handle_t *)&spool->settle) ||
-        uv_timer_get_due_in(&spool->settle) > in_ms) {
-        uv_timer_start(&spool->settle, on_timer, in_ms, 0);
-    }
-}
-
-/* The first pass begins on the loop, not in the constructor. */
-static void on_first_turn(uv_idle_t *turn)
-{
-    uv_idle_stop(turn);
-    spool_wake(turn->data);
-}
-
 int spool_new(struct spool **spool, uv_loop_t *loop, const struct spool_options *options,
               struct error *error)
 {
@@ -525,6 +489,8 @@ int spool_new(struct spool **spool, uv_loop_t *loop, const struct spool_options 
     local->take = options->take;
     local->idle = options->idle;
     local->data = options->data;
+    local->on_turn = on_turn;
+    local->on_timer = on_timer;
     local->directory = -1;
     local->listed_ns = clock_now_ms() * NS_PER_MS;
     local->events = -1;
@@ -539,7 +505,7 @@ int spool_new(struct spool **spool, uv_loop_t *loop, const struct spool_options 
         spool_free(local);
         return -1;
     }
-    uv_idle_start(&local->turn, on_first_turn);
+    spool_wake(local);
     uv_timer_start(&local->scan, on_timer, local->scan_every_ms, local->scan_every_ms);
     *spool = local;
     return 0;
@@ -574,7 +540,7 @@ void spool_resume(struct spool *spool)
     spool->dirty = true;
     if (spool->phase == SPOOL_PAUSED) {
         spool->phase = SPOOL_TAKING;
-        uv_idle_start(&spool->turn, on_turn);
+        uv_idle_start(&spool->turn, spool->on_turn);
     }
     spool_wake(spool);
 }

@@ -3,11 +3,12 @@
 /*
  * Shared by the spool's own files and by nobody else.
  *
- *   spool.c        scan and hand on; calls down into the others
+ *   spool.c  scan and hand on; calls down into the others, and none of them calls it
  *   watch.c  the directory and its events
  *   file.c   one file: its looks, its bytes
  *   move.c   moves out of the directory
  *   known.c  the names, and which is due first
+ *   clock.c  when there is work to do
  */
 
 #include "daemon/spool.h"
@@ -47,7 +48,9 @@ struct spool {
     int events;         /* the inotify descriptor; -1 without a watch */
     bool watch_refused; /* said so already */
 
-    uv_idle_t turn;    /* runs while there is something to list or to take */
+    uv_idle_cb on_turn;   /* spool.c's: of `turn` */
+    uv_timer_cb on_timer; /* spool.c's: of either timer */
+    uv_idle_t turn;       /* runs while there is something to list or to take */
     uv_timer_t scan;   /* every scan_every_ms; every settle_ms while the directory is not there */
     uv_timer_t settle; /* when a file that is held is due for another look */
     uv_poll_t *poll;   /* on `events`; NULL without a watch */
@@ -67,9 +70,6 @@ struct spool {
     bool handing_on;                  /* a slice is with the taker just now */
 };
 
-/* Milliseconds on the clock that intervals are measured with. */
-uint64_t spool_now_ms(void);
-
 enum spool_name {
     SPOOL_NAME_UNSEEN, /* hidden or temporary: never looked at */
     SPOOL_NAME_BESIDE, /* may be a result's patch */
@@ -81,7 +81,15 @@ enum spool_name spool_name(const char *name);
 /* Whether only the case of letters keeps a name from being a result's: A.JSON. */
 bool spool_name_shouted(const char *name);
 
-/* Starts a scan if one is due and none is under way. */
+/* ---- clock.c ----------------------------------------------------------------------------- */
+
+/* Milliseconds on the clock that intervals are measured with. */
+uint64_t spool_now_ms(void);
+
+/* Whether a scan may begin, and would show something new. */
+bool spool_is_due(const struct spool *spool);
+
+/* Starts a scan with the loop's next turn if one is due and none is under way. */
 void spool_wake(struct spool *spool);
 
 /* Makes sure that the settle timer fires in at most `in_ms`. */

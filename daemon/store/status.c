@@ -1,5 +1,5 @@
 /*
- * What the store tells to those who only look: counts, the last decisions, who writes to it.
+ * What the store tells to those who only look: counts and the last decisions.
  */
 
 #include "common/text.h"
@@ -9,49 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-
-/* A flock would be tried by taking it, and a daemon that starts just then would find it taken. The
- * device is not compared: file systems with volumes show another one here than stat() does. */
-int store_writer(const char *state)
-{
-    CLEANUP_FREE char *path = memory_format("%s/%s", state, STORE_LOCK_FILE);
-    unsigned long long inode;
-    struct stat status;
-    FILE *locks;
-    char line[256];
-    int process, writer = 0;
-
-    if (stat(path, &status) < 0 || !(locks = fopen("/proc/locks", "re")))
-        return 0;
-    while (!writer && fgets(line, sizeof(line), locks)) {
-        if (sscanf(line, "%*[^ ] FLOCK %*s WRITE %d %*[^:]:%*[^:]:%llu", &process, &inode) == 2 &&
-            inode == status.st_ino)
-            writer = process;
-    }
-    fclose(locks);
-    return writer;
-}
-
-/* A reader of a WAL database makes two files for it, leaves them behind, and needs the right to. Where
- * the database is as its last writer closed it, it can be read without. */
-char *store_reader_uri(const char *state, const char *path)
-{
-    CLEANUP_FREE char *log = memory_format("%s-wal", path);
-    CLEANUP_TEXT struct text uri = {0};
-    struct stat status;
-    bool closed = store_writer(state) == 0 && (stat(log, &status) < 0 || status.st_size == 0);
-
-    text_append(&uri, "file:");
-    for (; *path; path++) {
-        if (strchr("%?#", *path))
-            text_append_format(&uri, "%%%02X", (unsigned char)*path);
-        else
-            text_append_bytes(&uri, path, 1);
-    }
-    text_append(&uri, closed ? "?immutable=1" : "");
-    return text_take(&uri);
-}
 
 int store_snapshot(struct store *store, struct error *error)
 {

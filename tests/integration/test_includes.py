@@ -23,6 +23,9 @@ def table(title):
 
 MAY_INCLUDE = table("Directory")
 SEEN_BY = table("Header")
+FLOORS = table("Floor")
+FLOOR_OF = {part: int(floor) for floor, parts in FLOORS.items() for part in parts}
+ONE_PART = set(re.findall("`([a-z-]+)`", re.search(r"^\| \d+ \|(.*)\(one part\) \|$|\Z", PAGE, re.MULTILINE)[1] or ""))
 PURE = re.findall("`([a-z/]+)`", re.search(r"These are pure.*?\n\n", PAGE, re.DOTALL)[0].split(":", 1)[1])
 IMPURE = re.compile(r'<uv\.h>|"daemon/(store|job|queue)[a-z-]*\.h"')
 
@@ -45,6 +48,44 @@ def problems(root, layer):
         elif not (root / name).exists():
             found.append(f"{file} includes {name}, which is not there")
     return found
+
+
+def part_of(name):
+    """A directory below the top, or a name in daemon/ with its .c, its .h and its directory."""
+    layer, *below = name.split("/")
+    return re.sub(r"\.[ch]$", "", below[0]) if layer == "daemon" else layer
+
+
+def arrows(root):
+    """(part, included part, file): who includes something of another part."""
+    for layer in MAY_INCLUDE:
+        for file, included in includes(root, layer):
+            if not included.startswith("<") and not included.endswith('.def"'):
+                part, other = part_of(file), part_of(included.strip('"'))
+                if part != other:
+                    yield part, other, file
+
+
+def not_downward(root):
+    """Includes of a part that is not on a lower floor. Every circle has one."""
+    found = set()
+    for part, other, file in arrows(root):
+        for name in {part, other} - set(FLOOR_OF):
+            found.add(f"{name} stands on no floor: add it to the table of daemon/README.md")
+        if {part, other} <= set(FLOOR_OF) and FLOOR_OF[other] >= FLOOR_OF[part] and not {part, other} <= ONE_PART:
+            found.add(f"{file}: {part} (floor {FLOOR_OF[part]}) includes {other} (floor {FLOOR_OF[other]})")
+    return sorted(found)
+
+
+def reached(root, start, among):
+    """The parts that one leads to, by includes of parts in `among` only."""
+    seen, waiting = set(), [start]
+    while waiting:
+        part = waiting.pop()
+        below = {other for one, other, _ in arrows(root) if one == part and other in among} - seen
+        seen |= below
+        waiting += below
+    return seen
 
 
 def intruders(root):
@@ -72,6 +113,23 @@ def test_includes_point_one_way(layer):
     assert problems(ROOT, layer) == []
 
 
+def test_every_part_includes_lower_floors_only():
+    assert not_downward(ROOT) == []
+
+
+def test_the_table_of_floors_names_each_part_once():
+    named = [part for parts in FLOORS.values() for part in parts]
+    assert len(named) == len(set(named)) > 20
+    files = [path.relative_to(ROOT).as_posix() for layer in MAY_INCLUDE for path in (ROOT / layer).rglob("*.[ch]")]
+    assert set(named) == {part_of(file) for file in files}
+
+
+def test_what_counts_as_one_part_is_a_circle():
+    """Once it is none, "(one part)" is taken out of the table, and its parts get floors of their own."""
+    for part in ONE_PART:
+        assert reached(ROOT, part, ONE_PART) == ONE_PART
+
+
 def test_nobody_sees_what_is_not_theirs():
     assert intruders(ROOT) == []
 
@@ -92,6 +150,25 @@ def test_an_include_upward_is_found(tmp_path):
     (tmp_path / "config/b.c").write_text('  #  include "../daemon/job.h"\n#include "common/no.h"\n')
     assert problems(tmp_path, "common") == ["common/a.c includes daemon/job.h"]
     assert len(problems(tmp_path, "config")) == 2
+
+
+@pytest.mark.parametrize(
+    "included, told",
+    [
+        ("daemon/forge.h", ["daemon/git/git.h: git (floor 3) includes forge (floor 4)"]),
+        ("daemon/gate.h", ["daemon/git/git.h: git (floor 3) includes gate (floor 3)"]),
+        ("daemon/novel.h", ["novel stands on no floor: add it to the table of daemon/README.md"]),
+        ("daemon/claim.h", []),
+        ("daemon/git/hash.h", []),
+    ],
+    ids=["up", "sideways", "unknown", "down", "own"],
+)
+def test_an_arrow_up_and_a_circle_are_found(tmp_path, included, told):
+    for directory in ["common", "config", "daemon/git", "daemon/forge"]:
+        (tmp_path / directory).mkdir(parents=True)
+    (tmp_path / "daemon/forge/local.c").write_text('#include "daemon/git/lock.h"\n')
+    (tmp_path / "daemon/git/git.h").write_text(f'#include "{included}"\n')
+    assert not_downward(tmp_path) == told
 
 
 def test_an_intruder_is_found(tmp_path):

@@ -1,0 +1,39 @@
+/*
+ * When the spool goes to work. Its other files call this, so that none of them calls spool.c: what is to
+ * be done in a turn, or at a timer's end, is spool.c's, and reached through the handles' callbacks.
+ */
+
+#include "daemon/spool/internal.h"
+
+#define NS_PER_MS 1000000
+
+uint64_t spool_now_ms(void)
+{
+    return uv_hrtime() / NS_PER_MS;
+}
+
+bool spool_is_due(const struct spool *spool)
+{
+    return !spool->stopped && spool->directory >= 0 && spool->dirty;
+}
+
+void spool_wake(struct spool *spool)
+{
+    if (!spool_is_due(spool))
+        return;
+    if (spool->phase == SPOOL_WAITING)
+        spool->phase = SPOOL_TAKING;
+    if (spool->phase == SPOOL_RESTING || spool->phase == SPOOL_TAKING)
+        uv_idle_start(&spool->turn, spool->on_turn);
+}
+
+void spool_settle_in(struct spool *spool, uint64_t in_ms)
+{
+    if (spool->stopped)
+        return;
+    uv_update_time(spool->loop);
+    if (!uv_is_active((uv_handle_t *)&spool->settle) ||
+        uv_timer_get_due_in(&spool->settle) > in_ms) {
+        uv_timer_start(&spool->settle, spool->on_timer, in_ms, 0);
+    }
+}
