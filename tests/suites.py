@@ -115,6 +115,12 @@ def descendants():
     return found
 
 
+def children():
+    """The processes whose parent this one is, whether they have ended or not."""
+    listed = pathlib.Path("/proc/self/task").glob("*/children")
+    return {int(pid) for one in listed for pid in one.read_text().split()}
+
+
 class Run:
     """One call of tests/run: where it builds and logs, and the processes that it started."""
 
@@ -126,8 +132,21 @@ class Run:
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="winnowd-tests."))
         self.lock = threading.Lock()
         self.ended = False
+        self.started = set()  # processes that somebody waits for
         # Daemons under test are in sessions of their own. Those whose parent is gone become our children.
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        threading.Thread(target=self.bury, daemon=True).start()
+
+    def bury(self):
+        """Waits for adopted processes, as nobody else does: thousands of dead ones make /proc slow for all."""
+        while True:
+            time.sleep(1)
+            with self.lock:
+                for pid in children() - self.started:
+                    # What is started elsewhere in here stays in our session, and has somebody who waits for it.
+                    with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                        if os.getsid(pid) != os.getsid(0):
+                            os.waitpid(pid, os.WNOHANG)
 
     def call(self, command, log, seconds, environment=(), nice=0):
         """Runs a command in a process group of its own, its output into `log`; gives back the status."""
@@ -139,6 +158,7 @@ class Run:
                 cwd=ROOT, env={**ENVIRONMENT, **dict(environment)}, start_new_session=True,
                 preexec_fn=(lambda: os.nice(nice)) if nice else None,
             )  # fmt: skip
+            self.started.add(child.pid)
         try:
             return child.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -153,6 +173,8 @@ class Run:
         except ProcessLookupError:
             pass
         child.wait()
+        with self.lock:
+            self.started.discard(child.pid)
 
     def end_all(self):
         """Ends all that was started, with whatever it started, and removes what it left."""
