@@ -443,6 +443,16 @@ static void append_measured(struct text *text, const struct description *descrip
                             "tree of this pull request is not the measured one\n");
 }
 
+/* Why less is changed than what lies between base and measured commit. */
+static void append_merge_base(struct text *text, const struct description *description)
+{
+    if (!description->merge_base || !*description->merge_base)
+        return;
+    text_append(text, "- The base holds ");
+    escape_append_code(text, description->merge_base, CELL_LIMIT);
+    text_append(text, " already: what was measured on top of it is what is changed here\n");
+}
+
 static void append_contained(struct text *text, const struct description *description)
 {
     if (description->contained_count == 0 && description->contained_more == 0)
@@ -481,6 +491,7 @@ static void append_provenance(struct text *text, const struct description *descr
     append_link(text, description, description->commit, "commit", description->commit);
     text_append(text, "\n");
     append_measured(text, description);
+    append_merge_base(text, description);
     append_contained(text, description);
     text_append(text, "- Host: ");
     escape_append_code(text, description->host, CELL_LIMIT);

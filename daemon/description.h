@@ -14,6 +14,7 @@
 #include "daemon/result.h"
 #include "daemon/validation.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -50,6 +51,9 @@ struct description {
     const char *base_branch;
     const char *base; /* full hashes; measured is "" for a patch or a diff */
     const char *measured;
+    const char
+        *merge_base; /* what the base holds of the measured commit's history under another name;
+                               "" or NULL: nothing */
     bool tree_is_measured;
     const char *commit;
     const struct description_contained *contained;
@@ -74,3 +78,7 @@ char *description_commit_message(const struct description *description);
 /* The HTML comment's marker that tells our own pull requests from others: appears in the body of
  * every pull request of this experiment, and cannot come from foreign text. Caller frees. */
 char *description_marker(const char *experiment_id, const char *digest);
+
+/* Reads the measured commit from the facts in such a body. False if there are none, or they name no commit;
+ * `measured` is "" then. */
+bool description_find_measured(const char *body, char measured[static GIT_HASH_SIZE]);

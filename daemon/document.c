@@ -69,6 +69,8 @@ static struct description describe(const struct job *job)
         .base_branch = job->services->config->forge.base,
         .base = job->record.base,
         .measured = job->record.measured,
+        .merge_base = strcmp(job->record.merge_base, job->record.base) != 0 ? job->record.merge_base
+                                                                            : "",
         .tree_is_measured = job->change.tree_is_measured,
         .commit = job->record.commit,
         .host = job->services->host,

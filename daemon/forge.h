@@ -39,7 +39,8 @@ struct forge_pull {
     const char *body;
     const char *url; /* for a human; the file with its text on the local forge; NULL: not told */
     enum forge_mergeable mergeable;
-    int64_t changed_ms; /* when it changed last, by the forge's own clock; 0: not told */
+    const char *merge_commit; /* of the base, once it is merged; "": not told */
+    int64_t changed_ms;       /* when it changed last, by the forge's own clock; 0: not told */
 };
 
 struct forge_reply {

@@ -73,11 +73,15 @@ struct repository_file {
 struct repository_change {
     char commit[GIT_HASH_SIZE];   /* the composed commit; its parent is the base */
     char measured[GIT_HASH_SIZE]; /* full hash of the measured commit; "" for a patch or diff */
-    bool tree_is_measured;        /* the composed tree is the measured commit's tree, to the byte */
+    /* What the base holds of the measured commit's history under another name; the base itself where git
+     * finds what both have in common; "" for a patch or diff. */
+    char merge_base[GIT_HASH_SIZE];
+    bool tree_is_measured; /* the composed tree is the measured commit's tree, to the byte */
     struct repository_file *files; /* by path */
     size_t file_count;
-    char **
-        contained; /* full hashes between base and measured commit, itself left out; at most 1000 */
+    /* Full hashes between base and measured commit. Itself and what the base holds under another name are
+     * left out. At most 1000. */
+    char **contained;
     size_t contained_count;
     char *notes; /* what was mended in a patch so that it applies; NULL: nothing */
 };
@@ -85,6 +89,19 @@ struct repository_change {
 /* A deep copy, and its end; an empty one may be cleared, too. */
 void repository_change_copy(struct repository_change *copy, const struct repository_change *change);
 void repository_change_clear(struct repository_change *change);
+
+/* A measured commit whose pull request was merged into the base. */
+struct repository_merged {
+    char measured[GIT_HASH_SIZE];
+    char commit[GIT_HASH_SIZE]; /* of the base, that brought it in; "": it is in any base */
+};
+
+/* Starts to find out what was merged; everything counts that is known when it answers. `merged` is valid
+ * inside the callback only. */
+typedef void (*repository_merged_callback)(void *data, const struct repository_merged *merged,
+                                           size_t count, const struct error *error);
+typedef struct operation *(*repository_find_merged)(void *data, repository_merged_callback callback,
+                                                    void *callback_data);
 
 struct repository_compose {
     const char *base;   /* full hash; fetched from the forge if it is not here yet */
@@ -96,6 +113,13 @@ struct repository_compose {
                             commit's full hash */
     int64_t date;        /* seconds; author and committer date, so that composing again makes the
                             same hash */
+    /* Asked only where the base has moved from below the measured commit. NULL: the base's history is all
+     * that is known. */
+    repository_find_merged find_merged;
+    void *find_data;
+    /* As it came out when the same was composed on this base before, whatever was merged since. NULL or
+     * "": it was not. */
+    const char *merge_base;
 };
 
 /* `change` is valid inside the callback only. A change that is empty, conflicts, touches protected

@@ -201,6 +201,13 @@ static const char *const migrations[] = {
     "  VALUES (old.decided, old.id, old.experiment_id, old.file_name, old.digest, old.decision,"
     "  old.reason, old.decided_ms);"
     "END;",
+    /* Which measured commits are in the base, whoever promoted them, and up to where that is known. */
+    "CREATE TABLE merged (measured TEXT NOT NULL, merge_commit TEXT NOT NULL, at_ms INTEGER NOT "
+    "NULL,"
+    "  PRIMARY KEY (measured, merge_commit)) WITHOUT ROWID;"
+    "CREATE INDEX merged_at ON merged (at_ms);"
+    "ALTER TABLE looking ADD COLUMN merged_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE jobs ADD COLUMN merge_base TEXT NOT NULL DEFAULT '';",
 };
 
 #define STORE_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))

@@ -241,6 +241,7 @@ struct store_job {
     char base[GIT_HASH_SIZE];      /* the commit in the forge's answer; "": no branch yet */
     char commit[GIT_HASH_SIZE];    /* composed; "": not yet */
     char measured[GIT_HASH_SIZE];
+    char merge_base[GIT_HASH_SIZE]; /* as in struct repository_change */
     bool push_sent;
     int64_t pull_posted_ms;
     int64_t pull;                 /* number; 0: none yet */
@@ -349,6 +350,29 @@ int store_next_settling(struct store *store, struct store_settling *settling, st
 /* Goes on with it, by at most `limit` results. */
 int store_settle_some(struct store *store, struct store_settling *settling, unsigned limit,
                       struct error *error);
+
+/* Up to where it is known what was merged: by the forge's own clock; 0: nothing is. */
+int store_get_merged_until(struct store *store, int64_t *at_ms, struct error *error);
+int store_set_merged_until(struct store *store, int64_t at_ms, struct error *error);
+
+/* A measured commit's pull request was merged as `commit` of the base ("": not told), and that was so at
+ * `at_ms`. What is known already stays as it is. */
+int store_add_merged(struct store *store, const char *measured, const char *commit, int64_t at_ms,
+                     struct error *error);
+
+struct store_merged {
+    char measured[GIT_HASH_SIZE];
+    char commit[GIT_HASH_SIZE]; /* "": not told */
+    int64_t at_ms;
+};
+
+/* The latest `limit` of them, latest first; the array is the caller's. */
+int store_list_merged(struct store *store, unsigned limit, struct store_merged **merged,
+                      size_t *count, struct error *error);
+
+/* The measured commit of an experiment whose pull request has that number; "" if there is none. */
+int store_find_measured_of(struct store *store, const char *experiment_id, int64_t pull,
+                           char measured[static GIT_HASH_SIZE], struct error *error);
 
 /* The promoted, not yet merged experiment whose measured commit this is: its id (caller frees) and
  * pull request; NULL if there is none. */

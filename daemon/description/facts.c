@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -146,6 +147,7 @@ static void append_change(struct text *text, const struct description *descripti
     append_text(text, "base", description->base);
     append_text(text, "commit", description->commit);
     append_text(text, "measured", description->measured);
+    append_text(text, "merge_base", description->merge_base);
     append_name(text, "tree_is_measured");
     text_append(text, description->tree_is_measured ? "true" : "false");
     append_contained(text, description);
@@ -185,4 +187,32 @@ void description_append_facts(struct text *text, const struct description *descr
     append_text(text, "host", description->host);
     append_text(text, "version", WINNOWD_VERSION);
     text_append(text, "} -->\n");
+}
+
+bool description_find_measured(const char *body, char measured[static GIT_HASH_SIZE])
+{
+    static const char beginning[] = "<!-- winnowd ";
+    const char *line = body;
+
+    measured[0] = '\0';
+    while (*line && strncmp(line, beginning, strlen(beginning)) != 0) {
+        line += strcspn(line, "\n");
+        line += *line == '\n';
+    }
+    if (!*line)
+        return false;
+
+    const char *json = line + strlen(beginning);
+    size_t length = strcspn(json, "\r\n");
+    CLEANUP_FREE char *copy = memory_copy_bytes(json, length);
+    struct json_object *facts = json_tokener_parse(copy);
+    struct json_object *value = NULL;
+
+    if (json_object_is_type(facts, json_type_object) &&
+        json_object_object_get_ex(facts, "measured", &value) &&
+        json_object_is_type(value, json_type_string) &&
+        git_hash_valid(json_object_get_string(value)))
+        snprintf(measured, GIT_HASH_SIZE, "%s", json_object_get_string(value));
+    json_object_put(facts);
+    return *measured != '\0';
 }

@@ -322,6 +322,7 @@ int gitea_body_pull(struct forge_pull *pull, struct json_object *json)
     struct json_object *head = member(json, "head"), *base = member(json, "base");
     const char *sha = gitea_body_string(head, "sha");
     const char *body = gitea_body_string(json, "body");
+    const char *merge_commit = gitea_body_string(json, "merge_commit_sha");
     struct forge_pull made = {
         .number = gitea_body_integer(json, "number"),
         .sha = git_hash_valid(sha) ? sha : "",
@@ -330,6 +331,7 @@ int gitea_body_pull(struct forge_pull *pull, struct json_object *json)
         .base = gitea_body_string(base, "ref"),
         .body = body ? body : "",
         .url = gitea_body_string(json, "html_url"),
+        .merge_commit = git_hash_valid(merge_commit) ? merge_commit : "",
         .changed_ms = gitea_body_time_ms(json, "updated_at"),
         .mergeable = gitea_body_is(json, "mergeable", true)    ? FORGE_MERGEABLE
                      : gitea_body_is(json, "mergeable", false) ? FORGE_NOT_MERGEABLE

@@ -204,6 +204,7 @@ void outbox_pull(struct forge_pull *pull, struct json_object *json, int64_t numb
         .head = string_of(json, "head"),
         .base = string_of(json, "base"),
         .body = "",
+        .merge_commit = "",
     };
     parse_state(&pull->state, string_of(json, "state"));
 }

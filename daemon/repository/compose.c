@@ -3,8 +3,8 @@
  *
  *     base here? ─ no ─▶ fetch
  *         │◀──────────────┘
- *         ├─ commit ─▶ measured.c ─▶ a tree ─┐
- *         └─ patch ──▶ patched.c ─▶ an index ┴▶ compare with the base ─▶ check ─▶ look into files ─▶ import
+ *         ├─ commit ─▶ source-commit.c ─▶ measured.c ─▶ a tree ─┐
+ *         └─ patch ──▶ patched.c ───────────────────▶ an index ─┴▶ compare with the base ─▶ check ─▶ look into files ─▶ import
  *
  * What either way leads to is only compared with the base, file by file. The commit is then made from
  * the base and the list of what differs and passed the checks, with git fast-import, so that nothing can
@@ -17,6 +17,7 @@
 #include "common/text.h"
 #include "daemon/repository/change.h"
 #include "daemon/repository/internal.h"
+#include "daemon/repository/measured.h"
 #include "daemon/repository/patched.h"
 #include "daemon/repository/source-commit.h"
 
@@ -41,7 +42,11 @@ struct composing {
     char *source;
     struct text patch;
     char *index; /* path of our index file; NULL for a commit */
-    struct source_commit measured;
+    repository_find_merged find_merged;
+    void *find_data;
+    char *merge_base;             /* from an earlier try; "" or NULL: there was none */
+    char own_tree[GIT_HASH_SIZE]; /* that was measured; "": not known */
+    char tree[GIT_HASH_SIZE];     /* that is compared with the base, for a commit */
     struct change list;
     struct repository_change change;
     repository_compose_callback callback;
@@ -74,6 +79,7 @@ static void composing_discard(struct operation *operation)
     free(composing->digits);
     free(composing->source);
     free(composing->index);
+    free(composing->merge_base);
     free(composing);
 }
 
@@ -105,7 +111,7 @@ static bool read_import(struct composing *composing, const char *output)
             2 ||
         !git_hash_valid(composing->change.commit))
         return false;
-    composing->change.tree_is_measured = strcmp(tree, composing->measured.own_tree) == 0;
+    composing->change.tree_is_measured = strcmp(tree, composing->own_tree) == 0;
     return true;
 }
 
@@ -165,7 +171,7 @@ static void append_person(const struct composing *composing, struct text *text, 
 static void append_message(const struct composing *composing, struct text *text)
 {
     CLEANUP_TEXT struct text message = {0};
-    const char *measured = composing->measured.commit;
+    const char *measured = composing->change.measured;
 
     for (const char *at = composing->message; *at; at++) {
         if (measured[0] && at[0] == '%' && at[1] == 'M') {
@@ -394,7 +400,7 @@ static void patch_applied(void *data, const char *notes, const struct error *err
     compare(composing, NULL);
 }
 
-static void commit_measured(void *data, struct source_commit *measured, const struct error *error)
+static void commit_measured(void *data, struct measured *measured, const struct error *error)
 {
     struct composing *composing = data;
     struct repository_change *change = &composing->change;
@@ -404,11 +410,36 @@ static void commit_measured(void *data, struct source_commit *measured, const st
         composing_end(composing, error);
         return;
     }
-    composing->measured = *measured;
-    memcpy(change->measured, measured->commit, sizeof(change->measured));
+    memcpy(composing->own_tree, measured->own_tree, sizeof(composing->own_tree));
+    memcpy(composing->tree, measured->tree, sizeof(composing->tree));
+    memcpy(change->merge_base, measured->merge_base, sizeof(change->merge_base));
     change->contained = TAKE(measured->contained);
     change->contained_count = measured->contained_count;
-    compare(composing, composing->measured.tree);
+    compare(composing, composing->tree);
+}
+
+static void commit_found(void *data, const struct source_commit *found, const struct error *error)
+{
+    struct composing *composing = data;
+
+    composing->sequence.step = NULL;
+    if (error) {
+        composing_end(composing, error);
+        return;
+    }
+    memcpy(composing->change.measured, found->commit, sizeof(found->commit));
+
+    const struct measured_options options = {
+        .base = composing->base,
+        .commit = found->commit,
+        .source = found->source,
+        .find_merged = composing->find_merged,
+        .find_data = composing->find_data,
+        .merge_base = composing->merge_base,
+    };
+
+    composing->sequence.step = measured_start(composing->sequence.repository, &options,
+                                              commit_measured, composing);
 }
 
 /* The base is here. */
@@ -417,9 +448,8 @@ static void bring_in(struct composing *composing)
     struct repository *repository = composing->sequence.repository;
 
     if (composing->kind == RESULT_CHANGE_COMMIT) {
-        composing->sequence.step = source_commit_start(repository, composing->base,
-                                                       composing->digits, composing->source,
-                                                       commit_measured, composing);
+        composing->sequence.step = source_commit_start(repository, composing->digits,
+                                                       composing->source, commit_found, composing);
     } else {
         composing->index = repository_scratch(repository, "index");
         composing->sequence.step = patched_start(repository, composing->base, composing->index,
@@ -485,6 +515,9 @@ struct operation *repository_compose(struct repository *repository,
         text_append_bytes(&composing->patch, compose->patch, compose->patch_length);
     else if (result->change == RESULT_CHANGE_DIFF)
         text_append(&composing->patch, result->diff);
+    composing->find_merged = compose->find_merged;
+    composing->find_data = compose->find_data;
+    composing->merge_base = memory_copy(compose->merge_base);
     composing->callback = callback;
     composing->data = data;
     composing->sequence.step = loop_after(repository->loop, 0, composing_begin, composing);

@@ -62,6 +62,7 @@ static void create(struct job *job, const char *base)
 
     job->branch_repeated = job->record.branch_posted_ms != 0;
     copy_hash(job->record.base_then, base);
+    job->record.merge_base[0] = '\0';
     job->record.branch_posted_ms = clock_now_ms();
     if (!job_save(job)) {
         job->record.branch_posted_ms = 0;

@@ -9,6 +9,7 @@
 #include "daemon/document.h"
 #include "daemon/events.h"
 #include "daemon/job.h"
+#include "daemon/merged.h"
 #include "daemon/steps.h"
 
 #include <stdio.h>
@@ -40,7 +41,23 @@ static void on_composed(void *data, const struct repository_change *change,
                   LOG_TEXT("reason", change->notes));
     snprintf(job->record.commit, sizeof(job->record.commit), "%s", change->commit);
     snprintf(job->record.measured, sizeof(job->record.measured), "%s", change->measured);
+    snprintf(job->record.merge_base, sizeof(job->record.merge_base), "%s", change->merge_base);
     job_done(job);
+}
+
+static struct operation *find_merged(void *data, repository_merged_callback callback,
+                                     void *callback_data)
+{
+    struct job *job = data;
+    const struct merged_question question = {
+        .loop = job->services->loop,
+        .config = job->services->config,
+        .store = job->services->store,
+        .forge = job->services->forge,
+        .base_read_ms = job->record.branch_posted_ms,
+    };
+
+    return merged_find(&question, callback, callback_data);
 }
 
 void step_compose_start(struct job *job)
@@ -68,6 +85,10 @@ void step_compose_start(struct job *job)
         .patch_length = job->patch_length,
         .message = message,
         .date = job->row->received_ms / 1000,
+        .find_merged = find_merged,
+        .find_data = job,
+        /* What was merged since would make another commit of it. */
+        .merge_base = *job->record.commit ? job->record.merge_base : "",
     };
     job->operation = repository_compose(job->services->repository, &compose, on_composed, job);
 }

@@ -54,12 +54,14 @@ int store_save_job(struct store *store, const struct store_job *job, struct erro
         " faulty_since_ms = ?, branch_posted_ms = ?, base_then = ?, base = ?,"
         " composed = ?, measured = ?, push_sent = ?, pull_posted_ms = ?, pull = ?,"
         " close_posted_ms = ?, reference = ?, outcome = ?, reason = ?,"
-        " failed_step = ?, turned_down_by = ?, tried_ms = ?, pull_url = ? WHERE id = ?",
-        "iiiiiittttiiiirtttiiti", (int64_t)job->state, (int64_t)job->step, (int64_t)job->started,
+        " failed_step = ?, turned_down_by = ?, tried_ms = ?, pull_url = ?, merge_base = ?"
+        " WHERE id = ?",
+        "iiiiiittttiiiirtttiitti", (int64_t)job->state, (int64_t)job->step, (int64_t)job->started,
         (int64_t)job->attempt, job->faulty_since_ms, job->branch_posted_ms, job->base_then,
         job->base, job->commit, job->measured, (int64_t)job->push_sent, job->pull_posted_ms,
         job->pull, job->close_posted_ms, job->reference, decision_name(job->outcome), job->reason,
-        job->failed_step, job->turned_down_by, job->tried_ms, job->pull_url, job->id);
+        job->failed_step, job->turned_down_by, job->tried_ms, job->pull_url, job->merge_base,
+        job->id);
 }
 
 int store_add_step(struct store *store, int64_t job, const char *step, const char *what,
@@ -166,6 +168,7 @@ static void read_job(sqlite3_stmt *statement, struct store_job *job)
     job->turned_down_by = sqlite3_column_int64(statement, 20);
     job->tried_ms = sqlite3_column_int64(statement, 21);
     snprintf(job->pull_url, sizeof(job->pull_url), "%s", store_text(statement, 22));
+    copy_hash(job->merge_base, statement, 23);
 }
 
 int store_list_jobs(struct store *store, struct store_job **jobs, size_t *count,
@@ -176,7 +179,7 @@ int store_list_jobs(struct store *store, struct store_job **jobs, size_t *count,
         "SELECT j.id, j.result, state, step, started, attempt, faulty_since_ms, branch_posted_ms,"
         " base_then, base, composed, j.measured, push_sent, pull_posted_ms, j.pull,"
         " close_posted_ms, j.reference, outcome, j.reason, failed_step,"
-        " turned_down_by, tried_ms, j.pull_url"
+        " turned_down_by, tried_ms, j.pull_url, j.merge_base"
         " FROM jobs j JOIN results r ON r.id = j.result WHERE state <> 2"
         " ORDER BY r.modified_ns, r.file_name, r.id",
         "");

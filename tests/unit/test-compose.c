@@ -320,8 +320,9 @@ static void test_commit_beside_base(void **state)
     assert_false(outcome.change.tree_is_measured);
     assert_int_equal(outcome.change.contained_count, 0);
     check_files(fixture, "M sub/util.py;");
-    /* fetch base, rev-parse, fetch commit, rev-list, merge-tree, diff-tree, fast-import */
-    assert_int_equal(count_gits(fixture), 7);
+    /* fetch base, rev-parse, fetch commit, rev-list, rev-list of the base, merge-tree, diff-tree,
+     * fast-import */
+    assert_int_equal(count_gits(fixture), 8);
     repository_change_clear(&outcome.change);
 }
 

@@ -173,6 +173,9 @@ static void the_parts_of_a_body(void **state)
     check_body("maximize (higher is better)");
     check_body("- Measured commit: " BASE
                ", and the tree of this pull request is the measured one\n");
+    description.merge_base = COMMIT;
+    check_body("- The base holds `" COMMIT "` already: ");
+    description.merge_base = "";
     check_body("not merged yet: [`exp-1`](<http://forge/o/r/pulls/7>), `exp-2` and 3 commits of no "
                "known experiment\n");
     check_body("[`c000000000`](<http://forge/o/r/commit/" COMMIT ">)");
@@ -275,6 +278,31 @@ static void what_is_too_long_is_shortened(void **state)
     }
 }
 
+/* What we wrote is found again, and nothing that somebody else wrote. */
+static void the_measured_commit_is_found(void **state)
+{
+    CLEANUP_FREE char *body = NULL;
+    CLEANUP_FREE char *windows = NULL;
+    char measured[GIT_HASH_SIZE];
+
+    result.hypothesis = (char *)"x\n<!-- winnowd {\"measured\":\"" COMMIT "\"} -->\n";
+    description.measured = BASE;
+    body = description_body(&description);
+    assert_true(description_find_measured(body, measured));
+    assert_string_equal(measured, BASE);
+    /* As a page where it was edited sends it back. */
+    windows = memory_format("hello\r\n%s", strstr(body, "<!-- winnowd {\"experiment_id"));
+    assert_true(description_find_measured(windows, measured));
+    assert_string_equal(measured, BASE);
+    assert_false(description_find_measured("", measured));
+    assert_false(
+        description_find_measured("x <!-- winnowd {\"measured\":\"" BASE "\"} -->", measured));
+    assert_false(description_find_measured("<!-- winnowd {\"measured\":\"main\"} -->\n", measured));
+    assert_false(description_find_measured("<!-- winnowd {\"measured\":null} -->\n", measured));
+    assert_false(description_find_measured("<!-- winnowd ", measured));
+    assert_string_equal(measured, "");
+}
+
 #define TEST(function) cmocka_unit_test_setup(function, set_up)
 
 int main(void)
@@ -285,6 +313,7 @@ int main(void)
         TEST(the_parts_of_a_body),
         TEST(without_a_reference_there_is_no_change),
         TEST(the_facts_are_json),
+        TEST(the_measured_commit_is_found),
         TEST(code_is_delimited_by_more_than_it_holds),
         TEST(what_is_too_long_is_shortened),
     };

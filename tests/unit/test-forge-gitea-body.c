@@ -427,11 +427,31 @@ static void test_whether_it_merges(void **state)
     }
 }
 
+static void test_what_it_was_merged_as(void **state)
+{
+    static const char merge[] = "b000000000000000000000000000000000000000";
+    const char *const values[][2] = {{merge, merge}, {"", ""}, {"main", ""}};
+
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        CLEANUP_FREE char *body = memory_format(
+            "{\"number\":5,\"state\":\"closed\",\"merged\":true,\"head\":{\"ref\":\"x\"},"
+            "\"base\":{\"ref\":\"m\"},\"merge_commit_sha\":\"%s\"}",
+            values[i][0]);
+        struct json_object *json = json_tokener_parse(body);
+        struct forge_pull pull = {0};
+
+        assert_int_equal(gitea_body_pull(&pull, json), 0);
+        assert_string_equal(pull.merge_commit, values[i][1]);
+        json_object_put(json);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_messages),
         cmocka_unit_test(test_whether_it_merges),
+        cmocka_unit_test(test_what_it_was_merged_as),
         cmocka_unit_test(test_long_message_is_cut),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_redirect_to_nowhere),

@@ -37,6 +37,7 @@ static struct store_job full_job(int64_t result)
     memset(job.base, 'b', GIT_HASH_SIZE - 1);
     memset(job.commit, 'c', 40);
     memset(job.measured, 'd', 7);
+    memset(job.merge_base, 'e', 64);
     return job;
 }
 
@@ -70,6 +71,7 @@ static void check_same(const struct store_job *a, const struct store_job *b)
     assert_string_equal(a->base, b->base);
     assert_string_equal(a->commit, b->commit);
     assert_string_equal(a->measured, b->measured);
+    assert_string_equal(a->merge_base, b->merge_base);
     assert_int_equal(a->push_sent, b->push_sent);
     assert_int_equal(a->pull_posted_ms, b->pull_posted_ms);
     assert_int_equal(a->pull, b->pull);
@@ -456,6 +458,52 @@ static void test_what_a_person_looks_at(void **state)
                                    "a|val_bpb|1|2|5|http://forge.example/5|0\n");
 }
 
+static void show_merged(struct fixture *fixture, unsigned limit, struct told *told)
+{
+    CLEANUP_FREE struct store_merged *merged = NULL;
+    size_t count;
+
+    DONE(store_list_merged(fixture->store, limit, &merged, &count, &fixture->error));
+    for (size_t i = 0; i < count; i++) {
+        size_t length = strlen(told->said);
+
+        snprintf(told->said + length, sizeof(told->said) - length, "%s %s %lld;",
+                 merged[i].measured, merged[i].commit, (long long)merged[i].at_ms);
+    }
+}
+
+/* What is known first stays, as it may be looked at again later. */
+static void test_what_was_merged(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_job job = {.result = add(fixture, "a", 1), .pull = 5, .measured = "abc"};
+    struct store_decision promoted = {.decision = DECISION_PROMOTED, .reason = ""};
+    char measured[GIT_HASH_SIZE];
+    struct told told = {""};
+    int64_t until;
+
+    DONE(store_get_merged_until(fixture->store, &until, &fixture->error));
+    assert_int_equal(until, 0);
+    DONE(store_set_merged_until(fixture->store, 7, &fixture->error));
+    DONE(store_add_merged(fixture->store, "m1", "", 5, &fixture->error));
+    DONE(store_add_merged(fixture->store, "m1", "", 9, &fixture->error));
+    DONE(store_add_merged(fixture->store, "m2", "c2", 6, &fixture->error));
+    reopen(fixture);
+    DONE(store_get_merged_until(fixture->store, &until, &fixture->error));
+    assert_int_equal(until, 7);
+    show_merged(fixture, 10, &told);
+    show_merged(fixture, 1, &told);
+    assert_string_equal(told.said, "m2 c2 6;m1  5;m2 c2 6;");
+    DONE(store_add_job(fixture->store, &job, &fixture->error));
+    DONE(store_find_measured_of(fixture->store, "a", 5, measured, &fixture->error));
+    assert_string_equal(measured, "");
+    DONE(store_end_job(fixture->store, &job, &promoted, &fixture->error));
+    DONE(store_find_measured_of(fixture->store, "a", 5, measured, &fixture->error));
+    assert_string_equal(measured, "abc");
+    DONE(store_find_measured_of(fixture->store, "a", 6, measured, &fixture->error));
+    assert_string_equal(measured, "");
+}
+
 static void test_what_waits(void **state)
 {
     struct fixture *fixture = *state;
@@ -528,6 +576,7 @@ int main(void)
         STORE_TEST(test_counts),
         STORE_TEST(test_the_last_decisions),
         STORE_TEST(test_what_a_person_looks_at),
+        STORE_TEST(test_what_was_merged),
         STORE_TEST(test_what_waits),
         STORE_TEST(test_every_frontier),
     };

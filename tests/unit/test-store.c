@@ -144,6 +144,7 @@ static void make_older(struct fixture *fixture)
             "CREATE TABLE moves (id INTEGER PRIMARY KEY, result INTEGER NOT NULL,"
             "  name BLOB NOT NULL, inode INTEGER NOT NULL, place INTEGER NOT NULL, day TEXT,"
             "  reason TEXT, patch TEXT);"
+            "DROP TABLE merged; ALTER TABLE jobs DROP COLUMN merge_base;"
             "PRAGMA user_version = 1");
 }
 

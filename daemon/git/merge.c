@@ -1,0 +1,169 @@
+/*
+ * git's own merge is asked, `git merge-tree --write-tree`.
+ *
+ * Before 2.40 it takes no merge base, but finds one by itself. For three trees it is therefore given two
+ * made-up commits with a third one as their parent. No ref keeps them, and nothing of them is in what
+ * is merged.
+ */
+
+#include "daemon/git/merge.h"
+
+#include "common/memory.h"
+#include "common/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MADE_UP_REF     "refs/winnowd/merge" /* it is never written */
+#define COMMITS_LIMIT   ((size_t)64 * 1024)
+#define CONFLICTS_LIMIT ((size_t)16 * 1024 * 1024)
+
+struct merging {
+    struct operation operation;
+    struct git *git;
+    char *git_dir;
+    struct operation *step;
+    git_merge_callback callback;
+    void *data;
+};
+
+static void merging_discard(struct operation *operation)
+{
+    struct merging *merging = (struct merging *)operation;
+
+    operation_clear(&merging->step);
+    free(merging->git_dir);
+    free(merging);
+}
+
+static void merging_end(struct merging *merging, const struct git_merged *merged,
+                        const struct process_result *result)
+{
+    git_merge_callback callback = merging->callback;
+    void *data = merging->data;
+
+    merging_discard(&merging->operation);
+    callback(data, merged, result);
+}
+
+static bool take_hash(const char *at, char hash[GIT_HASH_SIZE])
+{
+    size_t length = strcspn(at, "\n");
+
+    if (length >= GIT_HASH_SIZE)
+        return false;
+    memcpy(hash, at, length);
+    hash[length] = '\0';
+    return git_hash_valid(hash);
+}
+
+/* "<tree>\0", then the files in conflict, each with a NUL. */
+static void merged(void *data, const struct process_result *result)
+{
+    struct merging *merging = data;
+    struct git_merged merged = {0};
+
+    merging->step = NULL;
+    if ((!git_exited(result, 0) && !git_exited(result, 1)) ||
+        !take_hash(result->output, merged.tree)) {
+        merging_end(merging, NULL, result);
+        return;
+    }
+    merged.conflicts = result->output + strlen(result->output) + 1;
+    merged.conflicts_length = (size_t)(result->output + result->output_length - merged.conflicts);
+    merging_end(merging, &merged, result);
+}
+
+static void merge(struct merging *merging, const char *ours, const char *theirs)
+{
+    const char *const arguments[] = {
+        merging->git_dir, "merge-tree",       "--write-tree", "-z",   "--name-only",
+        "--no-messages",  "--end-of-options", ours,           theirs, NULL,
+    };
+    const struct git_command command = {
+        .arguments = arguments,
+        .reach = GIT_LOCAL,
+        .output_limit = CONFLICTS_LIMIT,
+        .memory = GIT_MEMORY_LIMIT,
+    };
+
+    merging->step = git_start(merging->git, &command, merged, merging);
+}
+
+static void commits_made(void *data, const struct process_result *result)
+{
+    struct merging *merging = data;
+    char ours[GIT_HASH_SIZE];
+    char theirs[GIT_HASH_SIZE];
+    const char *second = result->output ? strchr(result->output, '\n') : NULL;
+
+    merging->step = NULL;
+    if (git_succeeded(result) && second && take_hash(result->output, ours) &&
+        take_hash(second + 1, theirs))
+        merge(merging, ours, theirs);
+    else
+        merging_end(merging, NULL, result);
+}
+
+static void append_commit(struct text *stream, int mark, const char *tree)
+{
+    text_append_format(stream,
+                       "commit " MADE_UP_REF "\nmark :%d\ncommitter w <w> 0 +0000\ndata 0\n%s"
+                       "M 040000 %s \"\"\n\n",
+                       mark, mark > 1 ? "from :1\n" : "", tree);
+}
+
+static void make_commits(struct merging *merging, const char *base, const char *ours,
+                         const char *theirs)
+{
+    CLEANUP_TEXT struct text stream = {0};
+    const char *const arguments[] = {merging->git_dir, "fast-import", "--quiet", NULL};
+
+    text_append(&stream, "feature done\n");
+    append_commit(&stream, 1, base);
+    append_commit(&stream, 2, ours);
+    append_commit(&stream, 3, theirs);
+    text_append(&stream, "reset " MADE_UP_REF "\n\nget-mark :2\nget-mark :3\ndone\n");
+
+    const struct git_command command = {
+        .arguments = arguments,
+        .reach = GIT_LOCAL,
+        .input = text_string(&stream),
+        .input_length = stream.length,
+        .output_limit = COMMITS_LIMIT,
+    };
+
+    merging->step = git_start(merging->git, &command, commits_made, merging);
+}
+
+static struct merging *merging_new(struct git *git, const char *git_dir,
+                                   git_merge_callback callback, void *data)
+{
+    struct merging *merging = memory_new(sizeof(*merging));
+
+    merging->operation.discard = merging_discard;
+    merging->git = git;
+    merging->git_dir = memory_copy(git_dir);
+    merging->callback = callback;
+    merging->data = data;
+    return merging;
+}
+
+struct operation *git_merge_commits(struct git *git, const char *git_dir, const char *ours,
+                                    const char *theirs, git_merge_callback callback, void *data)
+{
+    struct merging *merging = merging_new(git, git_dir, callback, data);
+
+    merge(merging, ours, theirs);
+    return &merging->operation;
+}
+
+struct operation *git_merge_trees(struct git *git, const char *git_dir, const char *base,
+                                  const char *ours, const char *theirs, git_merge_callback callback,
+                                  void *data)
+{
+    struct merging *merging = merging_new(git, git_dir, callback, data);
+
+    make_commits(merging, base, ours, theirs);
+    return &merging->operation;
+}

@@ -1,0 +1,237 @@
+/* Promise: what stands on a merged experiment composes cleanly, and what a reviewer made of it stays. */
+
+/* Composing from what is already in. */
+
+#include "common/loop.h"
+#include "git-fixture.h"
+
+/* Three experiments in a row that all change the same line, and the base as it is then; the commits'
+ * names are in the files c1, c2 and c3. */
+static void make_series(struct fixture *fixture)
+{
+    RUN(fixture, "cd source; git checkout -qb loop; for n in 1 2 3; do "
+                 "sed -i \"10s/.*/line $n/; 12s/.*/$n/\" train.py; git commit -qam $n; "
+                 "git rev-parse HEAD >../c$n; done; git checkout -q main");
+}
+
+/* Moves the base by a script in the source. */
+static void move_base(struct fixture *fixture, const char *script)
+{
+    CLEANUP_FREE char *base = sh(fixture,
+                                 "cd source; git checkout -q main; %s\ngit push -q ../forge.git "
+                                 "main; git rev-parse main",
+                                 script);
+
+    strcpy(fixture->base, base);
+}
+
+/* What was merged, as the forge would tell: "<measured> <commit>", NULL: none. */
+struct told {
+    struct fixture *fixture;
+    const char *measured; /* a file with the commit's name */
+    const char *commit;   /* a revision of the source; "": not told */
+    unsigned asked;
+    repository_merged_callback callback;
+    void *callback_data;
+    struct operation operation;
+};
+
+static void told_discard(struct operation *operation)
+{
+    (void)operation;
+}
+
+static void tell(void *data)
+{
+    struct told *told = data;
+    struct repository_merged merged = {0};
+    CLEANUP_FREE char *measured = sh(told->fixture, "cat %s", told->measured);
+    CLEANUP_FREE char *commit = sh(told->fixture, "[ -z '%s' ] || git -C source rev-parse '%s'",
+                                   told->commit, told->commit);
+
+    strcpy(merged.measured, measured);
+    strcpy(merged.commit, commit);
+    told->callback(told->callback_data, &merged, 1, NULL);
+}
+
+static struct operation *find_told(void *data, repository_merged_callback callback,
+                                   void *callback_data)
+{
+    struct told *told = data;
+
+    told->asked++;
+    told->callback = callback;
+    told->callback_data = callback_data;
+    told->operation.discard = told_discard;
+    loop_after(&told->fixture->loop, 0, tell, told);
+    return &told->operation;
+}
+
+static void compose_told(struct fixture *fixture, const char *file, struct told *told,
+                         const char *merge_base, struct outcome *outcome)
+{
+    CLEANUP_FREE char *commit = sh(fixture, "cat %s", file);
+    struct result result = {.change = RESULT_CHANGE_COMMIT, .commit = commit};
+    const struct repository_compose compose = {
+        .base = fixture->base,
+        .branch = "experiment/x",
+        .result = &result,
+        .message = "experiment: x\n\nMeasured-On: %M\n",
+        .date = 1700000000,
+        .find_merged = told ? find_told : NULL,
+        .find_data = told,
+        .merge_base = merge_base,
+    };
+
+    *outcome = (struct outcome){0};
+    repository_compose(fixture->repository, &compose, on_composed, outcome);
+    finish(fixture, outcome);
+}
+
+/* The composed commit's tree is the one that was measured, to the byte. */
+static void check_measured_tree(struct fixture *fixture, const struct outcome *outcome,
+                                const char *file)
+{
+    CLEANUP_FREE char *tree = sh(fixture, "git -C source rev-parse $(cat %s)^{tree}", file);
+
+    check_success(outcome);
+    assert_true(outcome->change.tree_is_measured);
+    check_output(fixture, tree, "git -C state/repository.git rev-parse experiment/x^{tree}");
+}
+
+/* A trailer tells of it where the composed commit came in as it was, or with another parent. */
+static void test_base_with_trailer(void **state)
+{
+    struct fixture *fixture = *state;
+    struct outcome outcome;
+
+    make_series(fixture);
+    move_base(fixture, "git checkout -q -B pull main; git read-tree -um $(cat ../c1); "
+                       "git commit -qm \"experiment: x\n\nMeasured-On: $(cat ../c1)\"; "
+                       "git checkout -q main; git merge -q --no-ff -m merge pull");
+    compose_told(fixture, "c3", NULL, NULL, &outcome);
+    check_measured_tree(fixture, &outcome, "c3");
+    /* The second is not merged yet. */
+    assert_int_equal(outcome.change.contained_count, 1);
+    check_output(fixture, outcome.change.contained[0], "cat c2");
+    check_output(fixture, outcome.change.merge_base, "cat c1");
+    repository_change_clear(&outcome.change);
+    compose_told(fixture, "c1", NULL, NULL, &outcome);
+    check_error(&outcome, ERROR_PERMANENT, "empty on the base, which holds commit");
+}
+
+/* After a squash nothing in the base says so, and the forge does. */
+static void test_base_with_squash(void **state)
+{
+    struct fixture *fixture = *state;
+    struct told told = {.fixture = fixture, .measured = "c2", .commit = "main"};
+    struct outcome outcome;
+    char first[GIT_HASH_SIZE];
+
+    make_series(fixture);
+    move_base(fixture, "git read-tree -um $(cat ../c2); git commit -qm squashed");
+    compose_told(fixture, "c3", NULL, NULL, &outcome);
+    check_error(&outcome, ERROR_PERMANENT, "conflicts with the base in train.py");
+    count_gits(fixture);
+    compose_told(fixture, "c3", &told, NULL, &outcome);
+    check_measured_tree(fixture, &outcome, "c3");
+    assert_int_equal(told.asked, 1);
+    assert_int_equal(outcome.change.contained_count, 0);
+    /* rev-parse, fetch commit, rev-list; walk, cat-file, merge-base; rev-list, cat-file, fast-import,
+     * merge-tree; diff-tree, fast-import */
+    assert_int_equal(count_gits(fixture), 12);
+    strcpy(first, outcome.change.commit);
+    repository_change_clear(&outcome.change);
+    /* Known from before, it is not asked for again; and it is the same commit. */
+    CLEANUP_FREE char *known = sh(fixture, "cat c2");
+
+    compose_told(fixture, "c3", &told, known, &outcome);
+    check_success(&outcome);
+    assert_int_equal(told.asked, 1);
+    assert_string_equal(outcome.change.commit, first);
+    repository_change_clear(&outcome.change);
+}
+
+/* What was merged into a base that is newer than this one is not in it. */
+static void test_base_before_the_merge(void **state)
+{
+    struct fixture *fixture = *state;
+    struct told told = {.fixture = fixture, .measured = "c2", .commit = "later"};
+    struct outcome outcome;
+
+    make_series(fixture);
+    RUN(fixture, "cd source; git checkout -q -b later main; git commit -q --allow-empty -m later");
+    move_base(fixture, "git read-tree -um $(cat ../c2); git commit -qm squashed");
+    compose_told(fixture, "c3", &told, NULL, &outcome);
+    check_error(&outcome, ERROR_PERMANENT, "conflicts with the base in train.py");
+    told.commit = "";
+    compose_told(fixture, "c3", &told, NULL, &outcome);
+    check_measured_tree(fixture, &outcome, "c3");
+    repository_change_clear(&outcome.change);
+}
+
+/* One that stands beside the merged commit, on what that one contains. */
+static void test_base_with_sibling(void **state)
+{
+    struct fixture *fixture = *state;
+    struct told told = {.fixture = fixture, .measured = "c2", .commit = "main"};
+    struct outcome outcome;
+
+    make_series(fixture);
+    RUN(fixture, "cd source; git checkout -q $(cat ../c1); echo more >>train.py; "
+                 "git commit -qam more; git rev-parse HEAD >../sibling");
+    compose_told(fixture, "c2", NULL, NULL, &outcome);
+    check_success(&outcome);
+    repository_change_clear(&outcome.change);
+    move_base(fixture, "git read-tree -um $(cat ../c2); git commit -qm squashed");
+    compose_told(fixture, "sibling", &told, NULL, &outcome);
+    check_success(&outcome);
+    check_output(fixture, outcome.change.merge_base, "cat c1");
+    check_output(fixture, "line 2 11 2 more",
+                 "git -C state/repository.git show experiment/x:train.py | sed -n '10,12p;$p' | "
+                 "paste -sd ' '");
+    repository_change_clear(&outcome.change);
+}
+
+/* What a reviewer changed while merging stays as he left it, and so does what he took out later. */
+static void test_base_with_a_reviewer(void **state)
+{
+    struct fixture *fixture = *state;
+    struct told told = {.fixture = fixture, .measured = "c1", .commit = "main"};
+    CLEANUP_FREE char *next = NULL;
+    struct outcome outcome;
+
+    make_series(fixture);
+    next = sh(fixture, "cd source; git checkout -q $(cat ../c1); echo more >>train.py; "
+                       "git commit -qam more; git rev-parse HEAD | tee ../next");
+    move_base(fixture, "git read-tree -um $(cat ../c1); sed -i '10s/.*/his own/' train.py; "
+                       "git commit -qam squashed");
+    compose_told(fixture, "next", &told, NULL, &outcome);
+    check_success(&outcome);
+    assert_false(outcome.change.tree_is_measured);
+    check_output(fixture, "his own 11 1 more",
+                 "git -C state/repository.git show experiment/x:train.py | sed -n '10,12p;$p' | "
+                 "paste -sd ' '");
+    repository_change_clear(&outcome.change);
+    told.commit = "main~1";
+    move_base(fixture, "git read-tree -um main~1; git commit -qm reverted");
+    compose_told(fixture, "next", &told, NULL, &outcome);
+    check_success(&outcome);
+    check_output(fixture, "10 11 12 more",
+                 "git -C state/repository.git show experiment/x:train.py | sed -n '10,12p;$p' | "
+                 "paste -sd ' '");
+    repository_change_clear(&outcome.change);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_base_with_trailer, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_base_with_squash, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_base_before_the_merge, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_base_with_sibling, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_base_with_a_reviewer, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
