@@ -264,6 +264,36 @@ static const char *source_name(enum gate_source source)
     return "";
 }
 
+static void append_experiment(struct text *text, const struct description *description,
+                              const struct description_contained *contained)
+{
+    char number[32];
+
+    snprintf(number, sizeof(number), "%" PRId64, contained->pull);
+    if (contained->pull > 0)
+        append_link(text, description, contained->experiment_id, "pulls", number);
+    else
+        escape_append_code(text, contained->experiment_id, CELL_LIMIT);
+}
+
+/* Whoever merges this one brings in what somebody did not want: it is said before anything else is. */
+static void append_turned_down(struct text *text, const struct description *description)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < description->contained_count; i++) {
+        if (!description->contained[i].turned_down || count++ >= CONTAINED_SHOWN)
+            continue;
+        text_append(text,
+                    count > 1 ? ", " : "\n**Contains what was closed without being merged:** ");
+        append_experiment(text, description, &description->contained[i]);
+    }
+    if (count > CONTAINED_SHOWN)
+        text_append_format(text, " and %zu more", count - CONTAINED_SHOWN);
+    if (count > 0)
+        text_append(text, "\n");
+}
+
 static void append_metric(struct text *text, const struct description *description)
 {
     const struct result *result = description->result;
@@ -459,15 +489,8 @@ static void append_contained(struct text *text, const struct description *descri
         return;
     text_append(text, "- Contains what is not merged yet:");
     for (size_t i = 0; i < description->contained_count && i < CONTAINED_SHOWN; i++) {
-        const struct description_contained *contained = &description->contained[i];
-        char number[32];
-
         text_append(text, i > 0 ? ", " : " ");
-        snprintf(number, sizeof(number), "%" PRId64, contained->pull);
-        if (contained->pull > 0)
-            append_link(text, description, contained->experiment_id, "pulls", number);
-        else
-            escape_append_code(text, contained->experiment_id, CELL_LIMIT);
+        append_experiment(text, description, &description->contained[i]);
     }
     if (description->contained_count > CONTAINED_SHOWN)
         text_append_format(text, " and %zu more experiments",
@@ -507,6 +530,7 @@ char *description_body(const struct description *description)
     size_t used;
 
     append_hypothesis(&body, description);
+    append_turned_down(&body, description);
     append_metric(&body, description);
     description_append_chart(&body, description);
     append_files(&rest, description);

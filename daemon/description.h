@@ -27,6 +27,7 @@ struct description_point {
 struct description_contained {
     const char *experiment_id; /* an earlier experiment whose measured commit this one contains */
     int64_t pull;              /* its pull request; 0: none */
+    bool turned_down;          /* a person closed that */
 };
 
 struct description {

@@ -138,13 +138,14 @@ static int find_contained(const struct job *job, struct contained *contained, st
     for (size_t i = 0; i < change->contained_count; i++) {
         char *experiment_id;
         int64_t pull;
+        bool closed;
 
         if (store_find_measured(job->services->store, change->contained[i], &experiment_id, &pull,
-                                error) < 0)
+                                &closed, error) < 0)
             return -1;
         if (experiment_id)
             contained->items[contained->count++] = (struct description_contained){
-                .experiment_id = experiment_id, .pull = pull};
+                .experiment_id = experiment_id, .pull = pull, .turned_down = closed};
         else
             contained->more++;
     }

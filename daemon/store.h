@@ -374,10 +374,10 @@ int store_list_merged(struct store *store, unsigned limit, struct store_merged *
 int store_find_measured_of(struct store *store, const char *experiment_id, int64_t pull,
                            char measured[static GIT_HASH_SIZE], struct error *error);
 
-/* The promoted, not yet merged experiment whose measured commit this is: its id (caller frees) and
- * pull request; NULL if there is none. */
+/* The promoted, not yet merged experiment whose measured commit this is: its id (caller frees), its pull
+ * request, and whether that was closed; NULL if there is none. */
 int store_find_measured(struct store *store, const char *measured, char **experiment_id,
-                        int64_t *pull, struct error *error);
+                        int64_t *pull, bool *closed, struct error *error);
 
 /* ---- status ----------------------------------------------------------------------------------- */
 

@@ -119,12 +119,17 @@ static void append_metric(struct text *text, const struct description *descripti
     append_runs(text, "runs_before", &result->claim.before);
 }
 
-static void append_contained(struct text *text, const struct description *description)
+static void append_contained(struct text *text, const struct description *description,
+                             const char *name, bool turned_down_only)
 {
-    append_name(text, "contained");
+    size_t told = 0;
+
+    append_name(text, name);
     text_append(text, "[");
-    for (size_t i = 0; i < description->contained_count && i < CONTAINED_TOLD; i++) {
-        text_append(text, i > 0 ? "," : "");
+    for (size_t i = 0; i < description->contained_count && told < CONTAINED_TOLD; i++) {
+        if (turned_down_only && !description->contained[i].turned_down)
+            continue;
+        text_append(text, told++ > 0 ? "," : "");
         escape_append_json(text, description->contained[i].experiment_id);
     }
     text_append(text, "]");
@@ -150,7 +155,8 @@ static void append_change(struct text *text, const struct description *descripti
     append_text(text, "merge_base", description->merge_base);
     append_name(text, "tree_is_measured");
     text_append(text, description->tree_is_measured ? "true" : "false");
-    append_contained(text, description);
+    append_contained(text, description, "contained", false);
+    append_contained(text, description, "turned_down", true);
 }
 
 /* A line of its own begins with it, and no foreign text stands at the beginning of a line with a "<". */

@@ -246,11 +246,12 @@ int store_settle_some(struct store *store, struct store_settling *settling, unsi
 }
 
 int store_find_measured(struct store *store, const char *measured, char **experiment_id,
-                        int64_t *pull, struct error *error)
+                        int64_t *pull, bool *closed, struct error *error)
 {
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
         store, error,
-        "SELECT experiment_id, pull FROM results WHERE measured = ? AND measured <> ''"
+        "SELECT experiment_id, pull, pull_state IN ('closing', 'closed') FROM results"
+        " WHERE measured = ? AND measured <> ''"
         " AND pull_state NOT IN ('merging', 'merged') ORDER BY id LIMIT 1",
         "t", measured);
     int row = statement ? store_row(store, statement, error) : -1;
@@ -259,5 +260,6 @@ int store_find_measured(struct store *store, const char *measured, char **experi
         return -1;
     *experiment_id = row ? memory_copy(store_text(statement, 0)) : NULL;
     *pull = row ? sqlite3_column_int64(statement, 1) : 0;
+    *closed = row && sqlite3_column_int(statement, 2);
     return 0;
 }

@@ -188,16 +188,22 @@ def test_nights_whose_best_is_turned_down_each_morning(project, forge, winnowd):
     """The base never moves, so whatever is promoted is what was measured. What was not promoted only because of the
     one that was closed is promoted after all."""
     log, reviewer, known, closed, anew = start(winnowd), Reviewer(forge), [project.baseline], [], set()
+    closed_before = {}  # by the number of each pull request: those that were closed when it was opened
 
     def expected():
         """As if those that were turned down had never been, but for their own decisions."""
         return judged([one for one in known if one not in closed])[0] | {one.id: "promoted" for one in closed}
+
+    def note_what_is_closed():
+        now = {pull.number for pull in forge.pulls() if pull.state == "closed"}
+        closed_before.update({pull.number: now for pull in forge.pulls() if pull.number not in closed_before})
 
     for rows in project.nights():
         known += rows
         night(winnowd, known if rows == project.nights()[0] else rows)
         assert log.decisions() == expected()
         before = log.decisions()
+        note_what_is_closed()
         newest = max((pull for pull in forge.pulls() if pull.state == "open"), key=lambda pull: pull.number)
         closed += [one for one in known if newest.head == f"experiment/{one.id}"]
         reviewer.close(newest.number)
@@ -209,6 +215,15 @@ def test_nights_whose_best_is_turned_down_each_morning(project, forge, winnowd):
     heads = [pull.head.removeprefix("experiment/") for pull in forge.pulls()]
     assert sorted(heads) == sorted(name for name, decision in log.decisions().items() if decision == "promoted")
     by_name = {one.id: one for one in known}
+    note_what_is_closed()
+    # What stands on one that was closed by then says so, above all else.
+    numbers = {pull.head.removeprefix("experiment/"): pull.number for pull in forge.pulls()}
+    for pull in forge.pulls():
+        turned_down = [one.id for one in closed if numbers[one.id] in closed_before[pull.number]]
+        turned_down = [name for name in facts_of(pull)["contained"] if name in turned_down]
+        assert facts_of(pull)["turned_down"] == turned_down, pull.head
+        assert ("**Contains what was closed without being merged:**" in pull.body.split("### Metric")[0]) == bool(turned_down)
+    assert any(facts_of(pull)["turned_down"] for pull in forge.pulls())
     assert_measured(forge, project, forge.pulls(), [by_name[name] for name in heads])
 
 

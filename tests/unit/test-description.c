@@ -139,7 +139,7 @@ static void the_parts_of_a_body(void **state)
     static const struct description_point frontier[] = {{"a b", 1, true},
                                                         {"exp-1", 0.978784, false}};
     static const struct repository_file files[] = {{(char *)"a|b.py", 1, 2}, {(char *)"c", -1, -1}};
-    static const struct description_contained contained[] = {{"exp-1", 7}, {"exp-2", 0}};
+    static const struct description_contained contained[] = {{"exp-1", 7, true}, {"exp-2", 0}};
     double before[] = {0.5, 0.75};
 
     description.frontier = frontier;
@@ -176,6 +176,9 @@ static void the_parts_of_a_body(void **state)
     description.merge_base = COMMIT;
     check_body("- The base holds `" COMMIT "` already: ");
     description.merge_base = "";
+    check_body("\n**Contains what was closed without being merged:** "
+               "[`exp-1`](<http://forge/o/r/pulls/7>)\n\n### Metric\n");
+    check_body(",\"turned_down\":[\"exp");
     check_body("not merged yet: [`exp-1`](<http://forge/o/r/pulls/7>), `exp-2` and 3 commits of no "
                "known experiment\n");
     check_body("[`c000000000`](<http://forge/o/r/commit/" COMMIT ">)");

@@ -163,6 +163,7 @@ static void test_a_job_ends(void **state)
     CLEANUP_FREE char *body = NULL;
     int64_t pull;
     unsigned open;
+    bool closed;
     struct jobs jobs;
 
     DONE(store_add_job(fixture->store, &job, &fixture->error));
@@ -172,7 +173,8 @@ static void test_a_job_ends(void **state)
     load_jobs(fixture, &jobs);
     assert_int_equal(jobs.count, 0);
     assert_int_equal(decision_of(fixture, job.result), DECISION_PROMOTED);
-    DONE(store_find_measured(fixture->store, "ddddddd", &experiment_id, &pull, &fixture->error));
+    DONE(store_find_measured(fixture->store, "ddddddd", &experiment_id, &pull, &closed,
+                             &fixture->error));
     assert_string_equal(experiment_id, "exp-1");
     assert_int_equal(pull, INT64_MAX);
     DONE(store_count_open_pulls(fixture->store, &open, &fixture->error));

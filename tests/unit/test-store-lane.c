@@ -303,14 +303,17 @@ static void test_open_pulls(void **state)
 }
 
 static void check_measured(struct fixture *fixture, const char *measured, const char *expected,
-                           int64_t expected_pull)
+                           int64_t expected_pull, bool expected_closed)
 {
     CLEANUP_FREE char *experiment_id = NULL;
     int64_t pull = -1;
+    bool closed = !expected_closed;
 
-    DONE(store_find_measured(fixture->store, measured, &experiment_id, &pull, &fixture->error));
+    DONE(store_find_measured(fixture->store, measured, &experiment_id, &pull, &closed,
+                             &fixture->error));
     assert_string_equal(experiment_id ? experiment_id : "nobody", expected);
     assert_int_equal(pull, expected_pull);
+    assert_int_equal(closed, expected_closed);
 }
 
 static void promote_unmeasured(struct fixture *fixture, int64_t id, int64_t pull)
@@ -330,16 +333,16 @@ static void test_find_measured(void **state)
     promote(fixture, a, 5);
     promote(fixture, b, 6);
     decide(fixture, add(fixture, "of a diff", 1), DECISION_PROMOTED, 0);
-    check_measured(fixture, "measured-1", "a", 5);
-    check_measured(fixture, "measured-2", "b", 6);
-    check_measured(fixture, "measured-3", "nobody", 0);
-    check_measured(fixture, "", "nobody", 0);
+    check_measured(fixture, "measured-1", "a", 5, false);
+    check_measured(fixture, "measured-2", "b", 6, false);
+    check_measured(fixture, "measured-3", "nobody", 0, false);
+    check_measured(fixture, "", "nobody", 0, false);
     promote_unmeasured(fixture, add(fixture, "of a diff, open", 1), 7);
-    check_measured(fixture, "", "nobody", 0);
+    check_measured(fixture, "", "nobody", 0, false);
     settle(fixture, a, PULL_MERGED);
     settle(fixture, b, PULL_CLOSED);
-    check_measured(fixture, "measured-1", "nobody", 0);
-    check_measured(fixture, "measured-2", "b", 6);
+    check_measured(fixture, "measured-1", "nobody", 0, false);
+    check_measured(fixture, "measured-2", "b", 6, true);
 }
 
 /* ---- queue -------------------------------------------------------------------------------------- */
