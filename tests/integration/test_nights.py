@@ -303,3 +303,32 @@ def test_what_is_merged_between_two_rounds_of_looking_is_known(project, forge, w
     night(winnowd, second)
     later = [pull for pull in forge.pulls() if pull.number > 3]
     assert_measured(forge, project, later, improving(second), base)
+
+
+def test_a_kill_while_it_is_composed_from_what_is_in(project, forge, winnowd, tmp_path):
+    """Whatever git was at work, it is composed again as it would have been."""
+    first, second, third = project.nights()
+    later = improving([*second, *third])
+    wrapper = winnowd.wrapper = harness.Wrapper(tmp_path / "wrapper")
+    start(winnowd)
+    night(winnowd, [project.baseline, *first])
+    base = Reviewer(forge).merge(3, "squash")
+    wrapper.reset()
+    night(winnowd, later[:1])
+    calls = wrapper.calls()
+    # The history of the base, and what was merged of it; then the trees, the made-up commits, and the merge.
+    walk = next(number for number, call in enumerate(calls) if "Measured-On" in call)
+    merge = next(number for number, call in enumerate(calls) if " merge-tree " in call)
+    numbers = [walk, walk + 2, merge - 2, merge - 1, merge]
+    assert [calls[number].split("repository.git ")[1].split(" ")[0] for number in numbers] == [
+        "rev-list", "merge-base", "cat-file", "fast-import", "merge-tree",
+    ]  # fmt: skip
+    for number, one in zip(numbers, later[1:], strict=True):
+        assert winnowd.process.poll() is None
+        wrapper.reset()
+        wrapper.kill_at(number + 1, "after")
+        winnowd.drop(one.result())
+        winnowd.ended()
+        wrapper.reset()
+        winnowd.start().wait(experiment=one.id, decision="promoted")
+    assert_measured(forge, project, [pull for pull in forge.pulls() if pull.number > 3], later, base)
