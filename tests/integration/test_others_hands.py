@@ -295,7 +295,7 @@ def test_another_pull_request_of_that_number_says_nothing(winnowd, stand_in, git
     gitea.pulls[1] = dataclasses.replace(ours, head="somebody-elses", body="", state="closed", updated_at="2199-01-01T00:00:00Z")
     seen = len(gitea.records)
     eventually(lambda: len(gitea.records) > seen + 3)
-    clock.pass_by(86_401)
+    clock.pass_in_pause(86_401)
     told = log.wait(experiment="exp-1", msg="pull request could not be looked at", level="warning")
     assert told["pull"] == "1" and "somebody-elses" in told["reason"]
     gitea.pulls[1] = ours
@@ -319,7 +319,7 @@ def test_a_pull_request_that_was_deleted_counts_as_closed(winnowd, stand_in, git
     assert log.all(msg="pull request is not at the forge any more; taken as closed unmerged") == []
     gitea.pulls.pop(1)
     gitea.gone = False
-    clock.pass_by(86_401)
+    clock.pass_in_pause(86_401)
     event = log.wait(msg="pull request is not at the forge any more; taken as closed unmerged", level="warning")
     assert (event["experiment"], event["pull"]) == ("exp-1", "1")
     log.wait(msg="pull request closed unmerged; its value leaves the frontier", requeued=1)

@@ -164,9 +164,7 @@ def test_a_retry_after_of_a_year_is_not(winnowd, gitea, project):
     winnowd.drop(improved(project))
     log = winnowd.start()
     log.wait(experiment="exp-1", step="label", msg="step could not be done now; trying again")
-    clock.pass_by(1)
-    log.wait(msg="status")  # by now it waits
-    clock.pass_by(3601)
+    clock.pass_in_pause(3601)
     log.wait(experiment="exp-1", decision="promoted")
 
 
@@ -309,7 +307,7 @@ def test_a_job_that_ends_while_its_branch_may_still_appear(winnowd, stand_in, gi
     if appears:
         held.go_on.set()
     else:
-        clock.pass_by(10)
+        clock.pass_in_pause(10)
     failed = log.wait(experiment="exp-1", decision="failed")
     held.go_on.set()
     assert failed["step"] == "branch" and "queue.retry_for" in failed["reason"]
@@ -336,7 +334,7 @@ def test_the_token_ends_in_the_middle(winnowd, stand_in, gitea, project, moment,
     refused = log.wait(**REFUSED)
     assert "token" in refused["reason"]
     asked = len(probes(gitea))
-    clock.pass_by(61)  # it asks again, and is refused again
+    clock.pass_in_pause(61)  # it asks again, and is refused again
     eventually(lambda: len(probes(gitea)) > asked)
     assert log.all(experiment="exp-2", msg="step started") == [] and "exp-2" not in log.decisions()
     gitea.token = good
@@ -346,7 +344,7 @@ def test_the_token_ends_in_the_middle(winnowd, stand_in, gitea, project, moment,
     elif mended == "reload":
         winnowd.process.send_signal(signal.SIGHUP)
     else:
-        clock.pass_by(61)
+        clock.pass_in_pause(61)
     log.wait(experiment="exp-2", decision="promoted")
     log.wait(experiment="exp-1", decision="promoted")
     both = {"experiment/exp-1", "experiment/exp-2"}
@@ -466,7 +464,7 @@ def test_a_lost_request_is_repeated_only_when_it_is_long_lost(winnowd, stand_in,
     looks = len(gitea.records)
     eventually(lambda: len(gitea.records) >= looks + 3)
     assert len(posts(gitea, step)) == 1
-    clock.pass_by(10)
+    clock.pass_in_pause(10)
     log.wait(experiment="exp-1", decision="promoted")
     assert len(posts(gitea, step)) == 2
     assert_promoted_once(stand_in)
