@@ -41,6 +41,7 @@
     EVENT(job_resumed, "job resumed", INFO, "9280ba2e153453fd735771b237d047c9") \
     EVENT(job_rewound, "job composes again, as its reference changed", INFO, "6800e67e527f5da656ec4c60da8f3fe2") \
     EVENT(branch_kept, "branch kept: it does not point where this job left it", WARNING, "98daa4bf75592f89b3fb95ee22432045") \
+    EVENT(branch_refused, "branch kept: the forge refuses to delete it", WARNING, "a021d1c6639b44f7b5c65f9d0999d513") \
     EVENT(pull_kept, "pull request kept: somebody else moved its branch", WARNING, "b6d9f6f45cdc78b9da6400c790010259") \
     EVENT(pull_duplicate_closed, "second pull request of the same experiment closed", WARNING, "6a015b665e4a329cdbe7df00cba497dd") \
     EVENT(checkout_left, "checkout could not be removed; the next start does it", WARNING, "5d0a6d0a0c9fd5c8a2a11ce0c1b46c1f") \

@@ -151,10 +151,22 @@ struct operation *repository_push(struct repository *repository, const char *bra
                                   const char *expected, const char *commit,
                                   repository_done_callback callback, void *data);
 
+/* create: makes the branch at the forge, at a commit of the base, by a push that fails where the branch exists.
+ * Success if it points there already. A refusal is a permanent error with the server's own words, and the
+ * installation's: whatever is made there is refused. */
+struct operation *repository_create(struct repository *repository, const char *branch,
+                                    const char *commit, repository_done_callback callback,
+                                    void *data);
+
 /* delete: removes the branch at the forge while it points at one of `expected` (NULL-terminated, one
  * or two hashes), comparing and deleting in one step at the server. After a refusal it looks again:
  * gone is GONE, pointing elsewhere is MOVED and nothing was done. */
-enum repository_deleted { REPOSITORY_DELETED, REPOSITORY_GONE, REPOSITORY_MOVED };
+enum repository_deleted {
+    REPOSITORY_DELETED,
+    REPOSITORY_GONE,
+    REPOSITORY_MOVED,
+    REPOSITORY_REFUSED, /* with an error: a rule or a hook of the server's, as it says */
+};
 typedef void (*repository_delete_callback)(void *data, enum repository_deleted deleted,
                                            const char *points_at, const struct error *error);
 struct operation *repository_delete(struct repository *repository, const char *branch,

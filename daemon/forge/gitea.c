@@ -30,12 +30,14 @@ static void on_branch_in_the_way(struct gitea_call *call, const struct gitea_rep
 
 static void on_base_of_branch(struct gitea_call *call, const struct gitea_reply *reply)
 {
+    struct forge_reply outcome = {.retry_after_ms = -1};
     struct error error;
 
     if (reply->body.status == 200) {
         /* An archived repository is a 404 on some versions, too. */
+        outcome.unexplained = call->unexplained;
         if (call->uncertain)
-            gitea_fail(call, NULL, &call->failure);
+            gitea_fail(call, &outcome, &call->failure);
         else
             gitea_diagnose_404(call, &call->failure);
     } else if (reply->body.status == 404) {
@@ -46,6 +48,15 @@ static void on_base_of_branch(struct gitea_call *call, const struct gitea_reply 
     } else {
         gitea_refuse(call, reply);
     }
+}
+
+/* Whether it says nothing of why. */
+static bool is_silent(const struct gitea_reply *reply)
+{
+    CLEANUP_TEXT struct text words = {0};
+
+    gitea_body_message(&words, reply->body.body, reply->body.body_length);
+    return words.length == 0 && gitea_body_is_own(&reply->body);
 }
 
 static void on_branch_created(struct gitea_call *call, const struct gitea_reply *reply)
@@ -65,8 +76,9 @@ static void on_branch_created(struct gitea_call *call, const struct gitea_reply 
         gitea_send_branch(call, call->branch, on_branch_in_the_way);
         break;
     case 404:
-    case 500: /* newer versions say so of an unknown base */
+    case 500: /* newer versions say so of an unknown base, of a rule and of a hook */
         gitea_body_refusal(&call->failure, &reply->body);
+        call->unexplained = reply->body.status == 500 && is_silent(reply);
         call->uncertain = call->failure.kind == ERROR_TRANSIENT;
         gitea_send_branch(call, call->gitea->config->forge.base, on_base_of_branch);
         break;
@@ -75,18 +87,20 @@ static void on_branch_created(struct gitea_call *call, const struct gitea_reply 
     }
 }
 
-/* Older versions know old_branch_name, newer ones prefer old_ref_name: both are given. */
+/* Older versions know old_branch_name, newer ones prefer old_ref_name: both are given. The latter may be any
+ * reference, and a tag of the base's name comes first unless it is told that a branch is meant. */
 static struct operation *create_branch(struct forge *forge, const char *branch,
                                        forge_callback callback, void *data)
 {
     struct gitea_call *call = gitea_call_new(forge, callback, data);
     const char *base = call->gitea->config->forge.base;
+    CLEANUP_FREE char *reference = memory_format("refs/heads/%s", base);
     struct json_object *body = json_object_new_object();
 
     call->branch = memory_copy(branch);
     json_object_object_add(body, "new_branch_name", json_object_new_string(branch));
     json_object_object_add(body, "old_branch_name", json_object_new_string(base));
-    json_object_object_add(body, "old_ref_name", json_object_new_string(base));
+    json_object_object_add(body, "old_ref_name", json_object_new_string(reference));
     gitea_send_repository(call, "POST", "/branches", NULL,
                           json_object_to_json_string_ext(body, JSON_C_TO_STRING_PLAIN),
                           on_branch_created);

@@ -84,6 +84,7 @@ struct gitea_call {
     struct error failure;
     bool failure_is_answer; /* whether that the thing is gone is a success */
     bool among_pulls;       /* whether the list of pull requests is to be looked at, too */
+    bool unexplained;       /* the branch was refused without a word */
     bool anybody;           /* the next answer may come from something else than the forge */
 };
 

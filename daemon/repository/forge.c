@@ -1,9 +1,9 @@
 /*
  * What git does at the forge besides fetching: looking, pushing, and the leased delete.
  *
- * There are two pushes, both in this file, each with a lease: the server compares and acts in one step.
- * One moves a branch forward, to a commit that was seen to descend from where the branch is. The other
- * deletes. Refusals say "stale info" of a branch that moved and of one that is gone alike, so after any
+ * There are three pushes, all in this file, each with a lease: the server compares and acts in one step.
+ * One makes a branch where there is none. One moves a branch forward, to a commit that was seen to descend
+ * from where the branch is. One deletes. Refusals say "stale info" of a branch that moved and of one that is gone alike, so after any
  * refusal it is looked again.
  */
 
@@ -321,10 +321,12 @@ static void push_looked(void *data, const struct process_result *result)
         push_end(push, NULL);
         return;
     }
-    if (!*refs.branch)
+    if (strcmp(refs.branch, push->expected) == 0)
+        error.installation |= !*push->expected;
+    else if (!*refs.branch)
         error_set(&error, ERROR_PERMANENT, "branch %s was deleted by somebody else: it stays so",
                   push->branch);
-    else if (strcmp(refs.branch, push->expected) != 0)
+    else
         error_set(&error, ERROR_PERMANENT,
                   "branch %s was moved by somebody else to %s: it stays so", push->branch,
                   refs.branch);
@@ -426,6 +428,52 @@ struct operation *repository_push(struct repository *repository, const char *bra
     push->callback = callback;
     push->data = data;
     push->sequence.step = git_start(repository->git, &command, push_checked, push);
+    return &push->sequence.operation;
+}
+
+static void create_fetched(void *data, const struct process_result *result)
+{
+    struct push *push = data;
+    struct error error;
+
+    push->sequence.step = NULL;
+    if (repository_fetched(push->sequence.repository, push->commit, result, &error) < 0)
+        push_end(push, &error);
+    else
+        push_send(push);
+}
+
+static void create_looked(void *data, const struct process_result *result)
+{
+    struct push *push = data;
+    struct repository *repository = push->sequence.repository;
+    struct repository_refs refs;
+    struct error error;
+
+    push->sequence.step = NULL;
+    if (read_look(repository, result, push->branch, &refs, &error) < 0 ||
+        repository_prepare(repository, push->commit, &error) < 0)
+        push_end(push, &error);
+    else if (strcmp(refs.branch, push->commit) == 0)
+        push_end(push, NULL);
+    else
+        push->sequence.step = repository_fetch(repository, push->commit, create_fetched, push);
+}
+
+/* The lease on nothing is one that an existing branch breaks. */
+struct operation *repository_create(struct repository *repository, const char *branch,
+                                    const char *commit, repository_done_callback callback,
+                                    void *data)
+{
+    struct push *push = memory_new(sizeof(*push));
+
+    git_sequence_begin(&push->sequence, repository, push_discard);
+    push->branch = memory_copy(branch);
+    push->expected = memory_copy("");
+    push->commit = memory_copy(commit);
+    push->callback = callback;
+    push->data = data;
+    push->sequence.step = start_look(repository, branch, create_looked, push);
     return &push->sequence.operation;
 }
 
@@ -544,7 +592,8 @@ static void delete_looked(void *data, const struct process_result *result)
         delete_end(delete, REPOSITORY_MOVED, NULL);
     } else if (delete->refused) {
         error = delete->refusal;
-        delete_end(delete, REPOSITORY_MOVED, &error);
+        delete_end(delete, error.kind == ERROR_PERMANENT ? REPOSITORY_REFUSED : REPOSITORY_MOVED,
+                   &error);
     } else if (repository_prepare(delete->sequence.repository, delete->points_at, &error) < 0) {
         delete_end(delete, REPOSITORY_MOVED, &error);
     } else {

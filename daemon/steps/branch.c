@@ -39,14 +39,82 @@ static void fail_not_ours(struct job *job)
 
 static void look(void *data);
 
+/* Made by us a moment ago from something else than the base, as a tag of its name: it goes again, and nobody
+ * is to blame but the forge. */
+static void on_foreign_deleted(void *data, enum repository_deleted deleted, const char *points_at,
+                               const struct error *error)
+{
+    struct job *job = data;
+    struct error foreign;
+
+    job->operation = NULL;
+    error_set(&foreign, ERROR_PERMANENT,
+              "forge.base: the forge made branch %s at %s, which its base %s never held",
+              job->branch, job->record.base, job->services->config->forge.base);
+    foreign.installation = true;
+    job->record.base[0] = '\0';
+    if (error) {
+        job_failed(job, error);
+        return;
+    }
+    job->record.branch_posted_ms = 0;
+    job_failed(job, &foreign);
+}
+
+static void on_created_held(void *data, bool held, const struct error *error)
+{
+    struct job *job = data;
+    const char *const expected[] = {job->record.base, NULL};
+
+    job->operation = NULL;
+    if (error) {
+        job->record.base[0] = '\0';
+        job_failed(job, error);
+    } else if (held) {
+        job_done(job);
+    } else {
+        job->operation = repository_delete(job->services->repository, job->branch, expected,
+                                           on_foreign_deleted, job);
+    }
+}
+
+/* The answer names a commit: it is the base's, or was a moment ago. */
+static void take_created(struct job *job, const char *sha)
+{
+    copy_hash(job->record.base, sha);
+    if (strcmp(sha, job->record.base_then) == 0)
+        job_done(job);
+    else
+        job->operation = repository_held(job->services->repository, job->record.base,
+                                         job->record.base_then, on_created_held, job);
+}
+
+/* What the API refused without a word git does, or says why it cannot be done. */
+static void on_pushed(void *data, const struct error *error)
+{
+    struct job *job = data;
+
+    job->operation = NULL;
+    if (!error) {
+        copy_hash(job->record.base, job->record.base_then);
+        job_done(job);
+        return;
+    }
+    if (error->kind != ERROR_TRANSIENT)
+        job->record.branch_posted_ms = 0; /* refused: nothing was made */
+    job_failed(job, error);
+}
+
 static void on_created(void *data, const struct forge_reply *reply, const struct error *error)
 {
     struct job *job = data;
 
     job->operation = NULL;
     if (!error) {
-        copy_hash(job->record.base, reply->sha);
-        job_done(job);
+        take_created(job, reply->sha);
+    } else if (reply->unexplained) {
+        job->operation = repository_create(job->services->repository, job->branch,
+                                           job->record.base_then, on_pushed, job);
     } else if (error->kind != ERROR_TRANSIENT && reply->conflict && job->branch_repeated) {
         look(job); /* the first try arrived after all, or somebody else was there before us */
     } else {
@@ -145,12 +213,29 @@ static void tell_kept(const struct job *job, const char *points_at)
               LOG_TEXT("branch", job->branch), LOG_TEXT("reason", reason));
 }
 
+/* A rule or a hook of the server's: it would say so for ever, and the decision waits for nobody. */
+static void keep_refused(struct job *job, const struct error *error)
+{
+    CLEANUP_FREE char *before = TAKE(job->record.reason);
+
+    job->record.reason = memory_format(
+        "%s; branch %s is kept, as the forge refuses to delete it: %s", before ? before : "",
+        job->branch, error->message);
+    log_event(&event_branch_refused, LOG_TEXT("experiment", job->row->experiment_id),
+              LOG_TEXT("branch", job->branch), LOG_TEXT("reason", error->message));
+    job_done(job);
+}
+
 static void on_deleted(void *data, enum repository_deleted deleted, const char *points_at,
                        const struct error *error)
 {
     struct job *job = data;
 
     job->operation = NULL;
+    if (error && deleted == REPOSITORY_REFUSED) {
+        keep_refused(job, error);
+        return;
+    }
     if (error) {
         job_failed(job, error);
         return;

@@ -198,16 +198,16 @@ def test_an_undo_survives_restarts_until_it_is_done(winnowd, stand_in, gitea, pr
 
 def test_an_undo_that_waits_holds_nobody_up(winnowd, stand_in, gitea, project):
     """The forge takes everything but the deletion of this one branch."""
-    gitea.faults.add("pass", at="after", call=lambda _: gitea.protect("experiment/exp-1"), **MOMENTS["branch"])
+    hook = pathlib.Path(gitea.git_path) / "hooks/update"
+    hook.write_text("#!/bin/sh\ncase $1,$3 in */exp-1,*[!0]*) ;; */exp-1,*) echo 'Internal Server Error' >&2; exit 1; esac\n")
+    hook.chmod(0o755)
     winnowd.configure(validation={"command": ["sh", "-c", "! grep -q 'WIDTH = 65' train.py"], "sandbox": "none"})
     winnowd.drop(improved(project))
     winnowd.drop(improved(project, "exp-2", 0.8, diff=project.tweak(DEPTH=13)))
     log = winnowd.start()
     log.wait(experiment="exp-2", decision="promoted")
     assert "experiment/exp-1" in stand_in.branches() and "exp-1" not in log.decisions()
-    waits = log.all(experiment="exp-1", msg="undo could not be done now; trying again")[0]
-    assert "protected branch" in waits["reason"]
-    gitea.unprotect("experiment/exp-1")
+    hook.unlink()
     log.wait(experiment="exp-1", decision="failed")
     assert {pull.head: pull.state for pull in stand_in.pulls()} == {"experiment/exp-2": "open"}
     assert set(stand_in.branches()) == {"experiment/exp-2"}

@@ -1,12 +1,13 @@
 """Promise: what a person has to mend at the forge, or in the token, holds the queue and fails no experiment, at whichever step it shows."""
 
 import dataclasses
+import pathlib
 import signal
 import typing
 
 import pytest
 from exhaustive import first_of
-from harness import improved
+from harness import git, improved
 from machine import eventually
 from real_gitea import REAL
 
@@ -134,6 +135,99 @@ def test_it_holds_and_nothing_is_lost_or_done_twice(winnowd, stand_in, project, 
     assert set(log.decisions().values()) == {"promoted"} and not log.all(msg="step failed"), log.text
     assert_promoted_once(stand_in, *expected)
     assert winnowd.stop() == 0
+
+
+# What a forge refuses without a word, git is told why.
+
+
+def refuse_by_hook(forge, words, what="$2,$3"):
+    hooks = forge.gitea.git_path if hasattr(forge.gitea, "git_path") else forge.git_path
+    folder = pathlib.Path(hooks) / "hooks"
+    folder = folder / "update.d" if (folder / "update.d").is_dir() else folder
+    path = folder / ("policy" if folder.name == "update.d" else "update")
+    path.write_text(f"#!/bin/sh\ncase {what} in *[!0]*) ;; *) exit 0;; esac\ncase $1 in refs/heads/experiment/*) echo '{words}' >&2; exit 1; esac\n")
+    path.chmod(0o755)
+    return path.unlink
+
+
+@pytest.mark.parametrize("how", ["a rule", "a hook"])
+def test_a_refusal_without_a_word_holds_with_gits_words(winnowd, stand_in, project, how):
+    gitea = stand_in.gitea
+    if how == "a rule":
+        gitea.protect("experiment/**")
+        mend = lambda: gitea.unprotect("experiment/**")  # noqa: E731
+        words = "Not allowed to push to protected branch experiment/exp-1"
+    else:
+        gitea.faults.add(status=500, body='{"message":"","url":"x"}', method="POST", path="/branches$", count=None)
+        unhook, words = refuse_by_hook(stand_in, "the policy says no", "$3"), "the policy says no"
+
+        def mend():
+            gitea.faults.clear()
+            unhook()
+
+    winnowd.drop(improved(project))
+    log = winnowd.start()
+    assert words in log.wait(**HELD)["reason"]
+    mend()
+    winnowd.process.send_signal(signal.SIGHUP)
+    log.wait(experiment="exp-1", decision="promoted")
+    assert not log.all(msg="step failed")
+    assert_promoted_once(stand_in, "exp-1")
+
+
+def test_what_only_the_api_refuses_is_made_by_git(winnowd, stand_in, project):
+    stand_in.gitea.faults.add(status=500, body='{"message":"","url":"x"}', method="POST", path="/branches$", count=None)
+    winnowd.drop(improved(project))
+    assert winnowd.once().decisions() == {"exp-1": "promoted"}
+    assert_promoted_once(stand_in, "exp-1")
+
+
+def test_an_undo_that_is_refused_ends(winnowd, stand_in, project):
+    """The branch stays, and decision and warning say why."""
+    gitea, done = stand_in.gitea, []
+    winnowd.configure(validation={"command": ["false"]})
+
+    def once(_):
+        if not done:
+            done.append(gitea.protect("experiment/exp-1"))
+
+    gitea.faults.add("pass", at="after", call=once, **MOMENTS["branch"])
+    winnowd.drop(improved(project))
+    log = winnowd.once()
+    assert log.decisions() == {"exp-1": "failed"} and "experiment/exp-1 is kept" in log.reasons()["exp-1"], log.text
+    (told,) = log.all(msg="branch kept: the forge refuses to delete it", level="warning")
+    assert "protected" in told["reason"] and set(stand_in.branches()) == {"experiment/exp-1"}
+    gitea.unprotect("experiment/exp-1")
+    gitea.delete_branch("experiment/exp-1")
+
+
+# The base is a branch.
+
+
+def test_a_tag_of_the_bases_name_is_no_base(winnowd, stand_in, project):
+    gitea = stand_in.gitea
+    foreign, _ = project.experiment({"tag.txt": "tag"})
+    git("push", "-q", str(stand_in.gitea.git_path if hasattr(gitea, "git_path") else stand_in.gitea.remote),
+        f"{foreign}:refs/tags/{project.base}", directory=project.work)  # fmt: skip
+    winnowd.drop(improved(project))
+    assert winnowd.once().decisions() == {"exp-1": "promoted"}
+    (pull,) = stand_in.pulls()
+    assert stand_in.show("-s", "--format=%P", pull.sha) == project.tip
+
+
+@pytest.mark.parametrize("stand_in", ["1.25"], indirect=True)
+def test_a_branch_that_was_made_from_something_else_is_refused(winnowd, stand_in, project):
+    foreign, _ = project.experiment({"tag.txt": "tag"})
+    git("push", "-q", str(stand_in.gitea.git_path), f"{foreign}:refs/tags/{project.base}", directory=project.work)
+    stand_in.gitea.tags_first = True
+    winnowd.drop(improved(project))
+    log = winnowd.start()
+    assert "never held" in log.wait(**HELD)["reason"]
+    assert stand_in.branches() == {}
+    stand_in.gitea.tags_first = False
+    winnowd.process.send_signal(signal.SIGHUP)
+    log.wait(experiment="exp-1", decision="promoted")
+    assert_promoted_once(stand_in, "exp-1")
 
 
 @pytest.mark.parametrize("what", FAULTS)
