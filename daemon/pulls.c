@@ -158,7 +158,8 @@ static bool is_of(const struct pulls *pulls, const struct forge_pull *pull,
                                               known->experiment_id);
     CLEANUP_FREE char *marker = description_marker(known->experiment_id, known->digest);
 
-    return strcmp(pull->head, branch) == 0 || (pull->label && strcmp(pull->label, branch) == 0) ||
+    /* The label names the owner of a fork; what it calls its branch says nothing. */
+    return strcmp(pull->label ? pull->label : pull->head, branch) == 0 ||
            (pull->body && strstr(pull->body, marker));
 }
 

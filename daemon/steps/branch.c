@@ -89,6 +89,16 @@ static void take_created(struct job *job, const char *sha)
                                          job->record.base_then, on_created_held, job);
 }
 
+/* Refused: nothing was made, unless an earlier try is still under way. One that was not answered may be at work
+ * for as long after its connection ended as after it was sent. */
+static void note_unmade(struct job *job, const struct error *error)
+{
+    if (error->kind != ERROR_TRANSIENT && !job->branch_repeated)
+        job->record.branch_posted_ms = 0;
+    else
+        job->record.branch_posted_ms = clock_now_ms();
+}
+
 /* What the API refused without a word git does, or says why it cannot be done. */
 static void on_pushed(void *data, const struct error *error)
 {
@@ -100,8 +110,7 @@ static void on_pushed(void *data, const struct error *error)
         job_done(job);
         return;
     }
-    if (error->kind != ERROR_TRANSIENT)
-        job->record.branch_posted_ms = 0; /* refused: nothing was made */
+    note_unmade(job, error);
     job_failed(job, error);
 }
 
@@ -118,8 +127,7 @@ static void on_created(void *data, const struct forge_reply *reply, const struct
     } else if (error->kind != ERROR_TRANSIENT && reply->conflict && job->branch_repeated) {
         look(job); /* the first try arrived after all, or somebody else was there before us */
     } else {
-        if (error->kind != ERROR_TRANSIENT)
-            job->record.branch_posted_ms = 0; /* refused: nothing was made */
+        note_unmade(job, error);
         job_forge_failed(job, reply, error);
     }
 }

@@ -314,6 +314,23 @@ def test_a_job_that_ends_while_its_branch_may_still_appear(winnowd, stand_in, gi
     assert_nothing_left(stand_in)
 
 
+def test_a_branch_that_appears_after_a_second_try_was_refused(winnowd, stand_in, gitea, project):
+    """The first one was answered to nobody, and is still at work while its job fails."""
+    clock, held = winnowd.clock.by_hand(), Held(winnowd)
+    gitea.faults.add("pass", call=held, **MOMENTS["branch"])
+    gitea.faults.add(status=422, body='{"message":"no"}', nth=2, **MOMENTS["branch"])
+    winnowd.drop(improved(project))
+    log = winnowd.start()
+    log.wait(experiment="exp-1", msg="step could not be done now; trying again", step="branch")
+    clock.pass_by(10)
+    log.wait(experiment="exp-1", msg="step failed", step="branch")
+    looks = len(gitea.records)
+    eventually(lambda: len(gitea.records) >= looks + 3)
+    held.go_on.set()
+    log.wait(experiment="exp-1", decision="failed")
+    assert_nothing_left(stand_in)
+
+
 # The token is no longer good.
 
 MENDED = ["restart", "reload", "wait"]
