@@ -74,6 +74,8 @@ typedef void (*forge_callback)(void *data, const struct forge_reply *reply,
 
 struct forge;
 
+#define FORGE_STATUS_CONTEXT "winnowd" /* by which a rule of the base can require it */
+
 struct forge_functions {
     /* Whether the forge is there, whether the token may do what is needed, whether repository and
      * base exist, the labels, if none may be created, and the reviewers: whether they exist, may read
@@ -112,6 +114,11 @@ struct forge_functions {
      * missing if forge.create_labels allows. No labels configured: success without a call. */
     struct operation *(*label_pull)(struct forge *forge, int64_t number, forge_callback callback,
                                     void *data);
+
+    /* Says of commit `sha`, the head of this pull request, that it passed its tests, as a commit status with the
+     * context FORGE_STATUS_CONTEXT; `description` is one line for people. Again is as once. */
+    struct operation *(*set_status)(struct forge *forge, int64_t number, const char *sha,
+                                    const char *description, forge_callback callback, void *data);
 
     /* Asks the configured reviewers. None configured: success without a call. */
     struct operation *(*review_pull)(struct forge *forge, int64_t number, forge_callback callback,

@@ -133,6 +133,7 @@ int forge_gitea_new(struct forge **forge, uv_loop_t *loop, const struct config *
         .look_pull = gitea_look_pull,
         .close_pull = gitea_close_pull,
         .label_pull = gitea_label_pull,
+        .set_status = gitea_set_status,
         .review_pull = gitea_review_pull,
         .free = gitea_free,
     };

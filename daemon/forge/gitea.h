@@ -166,6 +166,8 @@ struct operation *gitea_close_pull(struct forge *forge, int64_t number, forge_ca
                                    void *data);
 struct operation *gitea_label_pull(struct forge *forge, int64_t number, forge_callback callback,
                                    void *data);
+struct operation *gitea_set_status(struct forge *forge, int64_t number, const char *sha,
+                                   const char *description, forge_callback callback, void *data);
 struct operation *gitea_review_pull(struct forge *forge, int64_t number, forge_callback callback,
                                     void *data);
 

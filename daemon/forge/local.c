@@ -472,6 +472,76 @@ static struct operation *label_pull(struct forge *forge, int64_t number, forge_c
     return about_pull(forge, number, callback, data, work_label);
 }
 
+/* Whether this one stands there already. */
+static bool is_status(struct json_object *status, const struct local_call *call)
+{
+    const char *const wanted[][2] = {
+        {"sha", call->sha},
+        {"context", FORGE_STATUS_CONTEXT},
+        {"description", call->title},
+    };
+    struct json_object *found;
+
+    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+        if (!json_object_object_get_ex(status, wanted[i][0], &found) ||
+            !json_object_is_type(found, json_type_string) ||
+            strcmp(json_object_get_string(found), wanted[i][1]) != 0)
+            return false;
+    }
+    return true;
+}
+
+static struct json_object *new_status(const struct local_call *call)
+{
+    struct json_object *status = json_object_new_object();
+
+    json_object_object_add(status, "sha", json_object_new_string(call->sha));
+    json_object_object_add(status, "state", json_object_new_string("success"));
+    json_object_object_add(status, "context", json_object_new_string(FORGE_STATUS_CONTEXT));
+    json_object_object_add(status, "description", json_object_new_string(call->title));
+    return status;
+}
+
+/* Behind those that are there, unless it is the last one. */
+static void work_status(struct local_call *call)
+{
+    struct json_object *json, *list;
+    struct error error;
+    int result = 0;
+    size_t count;
+
+    if (read_pull(call, &json, &error) < 0) {
+        local_fail(call, false, &error);
+        return;
+    }
+    if (!json_object_object_get_ex(json, "statuses", &list) ||
+        !json_object_is_type(list, json_type_array)) {
+        list = json_object_new_array();
+        json_object_object_add(json, "statuses", list);
+    }
+    count = json_object_array_length(list);
+    if (count == 0 || !is_status(json_object_array_get_idx(list, count - 1), call)) {
+        json_object_array_add(list, new_status(call));
+        result = outbox_write(outbox_of(call), call->number, json, &error);
+    }
+    json_object_put(json);
+    if (result < 0)
+        local_fail(call, false, &error);
+    else
+        local_succeed(call, NULL);
+}
+
+static struct operation *set_status(struct forge *forge, int64_t number, const char *sha,
+                                    const char *description, forge_callback callback, void *data)
+{
+    struct operation *operation = about_pull(forge, number, callback, data, work_status);
+    struct local_call *call = (struct local_call *)operation;
+
+    call->sha = memory_copy(sha);
+    call->title = memory_copy(description);
+    return operation;
+}
+
 static void work_review(struct local_call *call)
 {
     work_words(call, "reviewers", &call->local->config->forge.reviewers);
@@ -500,6 +570,7 @@ int forge_local_new(struct forge **forge, uv_loop_t *loop, const struct config *
         .look_pull = look_pull,
         .close_pull = close_pull,
         .label_pull = label_pull,
+        .set_status = set_status,
         .review_pull = review_pull,
         .free = local_free,
     };

@@ -192,6 +192,29 @@ static void test_labels_are_cached(void **state)
     assert_true(outcome.reply.installation);
 }
 
+static void test_status(void **state)
+{
+    CLEANUP_FREE char *sha = NULL;
+
+    begin("");
+    open_pull_of(BRANCH);
+    sha = memory_copy(ask("g.git.tip('" BRANCH "')"));
+    for (int i = 0; i < 2; i++) {
+        CALL(set_status, 1, sha, "tox -e unit passed in 33.6 s");
+        assert_success();
+    }
+    assert_string_equal(ask("[(s['sha'] == g.git.tip('" BRANCH "'), s['status'], s['context'], "
+                            "s['description']) for s in g.statuses][-1]"),
+                        "(True, 'success', 'winnowd', 'tox -e unit passed in 33.6 s')");
+    CALL(set_status, 1, "0123456789012345678901234567890123456789", "passed");
+    assert_permanent("forge.status");
+    assert_true(outcome.reply.installation);
+    tell("g.permissions.update(push=False)");
+    CALL(set_status, 1, sha, "passed");
+    assert_permanent("403");
+    assert_true(outcome.reply.unauthorized);
+}
+
 static void test_labels_may_not_be_created(void **state)
 {
     begin("");
@@ -278,6 +301,7 @@ int main(void)
         TEST(test_list_for_a_bad_token),
         TEST(test_look),
         TEST(test_labels_are_cached),
+        TEST(test_status),
         TEST(test_labels_may_not_be_created),
         TEST(test_labels_side_by_side),
         TEST(test_nothing_to_do),

@@ -375,6 +375,25 @@ static void test_labels_and_reviewers(void **state)
     }
 }
 
+/* The latest counts; one that is set again stands there once. */
+static void test_statuses(void **state)
+{
+    CALL(set_status, 1L, SHA, "passed in 2 s");
+    assert_permanent("no pull request 1");
+    CALL(open_pull, BRANCH, SHA, "t", "b");
+    for (int i = 0; i < 2; i++) {
+        CALL(set_status, 1L, SHA, "passed in 2 s");
+        assert_success();
+    }
+    CALL(set_status, 1L, SHA, "passed in 3 s");
+    assert_success();
+    assert_shell("python3 -c 'import json; d = json.load(open(\"state/outbox/1.json\")); "
+                 "print([(s[\"sha\"] == d[\"sha\"], s[\"state\"], s[\"context\"], "
+                 "s[\"description\"]) for s in d[\"statuses\"]])'",
+                 "[(True, 'success', 'winnowd', 'passed in 2 s'), "
+                 "(True, 'success', 'winnowd', 'passed in 3 s')]");
+}
+
 /* Killed between the two files, or a person took one away. */
 static void test_leftovers(void **state)
 {
@@ -497,6 +516,7 @@ int main(void)
         TEST(test_pull_files),     TEST(test_look_and_close),
         TEST(test_changed),        TEST(test_list),
         TEST(test_edited_by_hand), TEST(test_labels_and_reviewers),
+        TEST(test_edited_by_hand), TEST(test_statuses),
         TEST(test_leftovers),      TEST(test_no_number_twice),
         TEST(test_check),          TEST(test_urls),
         TEST(test_discard),

@@ -511,6 +511,15 @@ class Api:
                 issue.labels.append(label)
         return self.list_issue_labels(call, number)
 
+    def create_status(self, call, sha):
+        wanted = call.json or {}
+        if self.forge.git.commit_id(sha) is None:
+            raise Refusal(404, f"object does not exist [id: {sha}, rel_path: ]")
+        made = {"id": len(self.forge.statuses) + 1, "status": wanted.get("state", ""), "context": wanted.get("context", "default"),
+                "description": wanted.get("description", ""), "target_url": wanted.get("target_url", ""), "sha": sha}
+        self.forge.statuses.append(made)
+        return json_response(201, made)
+
     def list_issues(self, call):
         forge, kind, state = self.forge, call.word("type"), call.word("state") or "open"
         items = list(forge.pulls.values()) if kind != "issues" else []
@@ -598,6 +607,7 @@ ROUTES = [
     ("GET", REPO + "/issues/([0-9]+)/labels", Api.list_issue_labels, "list"),
     ("POST", REPO + "/issues/([0-9]+)/labels", Api.add_labels, ""),
     ("POST", REPO + "/issues/([0-9]+)/comments", Api.create_comment, ""),
+    ("POST", REPO + "/statuses/([0-9a-f]+)", Api.create_status, "push"),
     ("PUT", REPO + "/contents/(.+)", Api.put_file, "push"),
     ("POST", REPO + "/contents/(.+)", Api.put_file, "push"),
 ]

@@ -31,6 +31,7 @@ WRITES = [
     ("POST", REPO + r"/labels"),
     ("POST", REPO + r"/issues/[0-9]+/labels"),
     ("POST", REPO + r"/pulls/[0-9]+/requested_reviewers"),
+    ("POST", REPO + r"/statuses/[0-9a-f]{40,64}"),
 ]
 
 # What a token may write is asked of number 0, which nothing has.
