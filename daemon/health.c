@@ -117,12 +117,12 @@ static void try_reported(struct health *health)
     health->changed(health->data);
 }
 
-/* Once, and once more where it is something else. */
+/* Once, and once more where there is something else. */
 static void say_unchecked(struct health *health, const struct findings *findings)
 {
     const char *unchecked = findings->unchecked;
 
-    if (!unchecked || (health->unchecked && strcmp(unchecked, health->unchecked) == 0))
+    if (!unchecked || (health->unchecked && strstr(health->unchecked, unchecked)))
         return;
     free(health->unchecked);
     health->unchecked = memory_copy(unchecked);

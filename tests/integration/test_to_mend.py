@@ -6,6 +6,7 @@ import signal
 import typing
 
 import pytest
+import real_gitea
 from exhaustive import first_of
 from harness import git, improved
 from machine import eventually
@@ -199,6 +200,86 @@ def test_an_undo_that_is_refused_ends(winnowd, stand_in, project):
     assert "protected" in told["reason"] and set(stand_in.branches()) == {"experiment/exp-1"}
     gitea.unprotect("experiment/exp-1")
     gitea.delete_branch("experiment/exp-1")
+
+
+# What the token may do.
+
+NAMED = real_gitea.scopes()
+
+
+def give_token(daemon, forge, scopes):
+    """One with these scopes alone."""
+    if hasattr(forge, "server"):
+        forge.token = forge.server.make_token(real_gitea.BOT, scopes)
+        daemon.environment["GITEA_TOKEN"] = forge.token
+    else:
+        forge.gitea.server.api.scopes = scopes
+
+
+@pytest.mark.parametrize("missing", ["write:repository", "write:issue"])
+def test_a_right_that_is_missing_is_found_and_holds(winnowd, stand_in, project, missing):
+    less = missing.replace("write", "read")
+    give_token(winnowd, stand_in, [less if scope == missing else scope for scope in NAMED])
+    status, said, log = winnowd.run("--check-config")
+    assert status == 78 and missing in log.text and "lets winnowd do what it needs" not in said, log.text
+    winnowd.drop(improved(project))
+    log = winnowd.once(status=78)
+    assert missing in log.wait(**HELD)["reason"] and log.decisions() == {}
+    assert stand_in.branches() == {} and stand_in.pulls() == []
+    give_token(winnowd, stand_in, NAMED)
+    assert winnowd.once().decisions() == {"exp-1": "promoted"}
+    assert_promoted_once(stand_in, "exp-1")
+
+
+def test_a_token_for_one_repository_is_enough(winnowd, stand_in, project):
+    """As Forgejo makes them: nothing of users and organisations, and that is said once."""
+    give_token(winnowd, stand_in, ["write:repository", "write:issue"])
+    status, said, log = winnowd.run("--check-config")
+    assert status == 0 and "not checked: whether forge.reviewers" in log.text and "read:user" in log.text, log.text
+    winnowd.drop(improved(project))
+    log = winnowd.start()
+    log.wait(experiment="exp-1", decision="promoted")
+    winnowd.process.send_signal(signal.SIGHUP)
+    log.wait(msg="configuration reloaded")
+    winnowd.drop(improved(project, "exp-2", 0.8))
+    log.wait(experiment="exp-2", decision="promoted")
+    assert len(log.all(msg="not all could be checked; jobs go on without", level="warning")) == 1, log.text
+    assert_promoted_once(stand_in, "exp-1", "exp-2")
+
+
+# Labels.
+
+
+def test_labels_that_exclude_each_other_are_named(winnowd, stand_in, project):
+    for name in ("size/small", "size/large"):
+        stand_in.gitea.add_label(name, exclusive=True)
+    winnowd.configure(forge={"labels": ["size/small", "size/large"]})
+    winnowd.drop(improved(project))
+    log = winnowd.once(status=78)
+    assert log.all(level="error", reason=lambda text: "size/small" in text and "size/large" in text) and log.decisions() == {}
+    winnowd.configure(forge={"labels": ["size/small"]})
+    assert winnowd.once().decisions() == {"exp-1": "promoted"}
+    assert [pull.labels for pull in stand_in.pulls()] == [["size/small"]]
+
+
+def test_a_label_in_other_letters_is_that_label(winnowd, stand_in, project):
+    stand_in.gitea.add_label("Experiment")
+    winnowd.drop(improved(project))
+    assert winnowd.once().decisions() == {"exp-1": "promoted"}
+    assert [pull.labels for pull in stand_in.pulls()] == [["Experiment"]]
+
+
+# Where persons find it.
+
+
+@pytest.mark.parametrize("stand_in", ["1.25"], indirect=True)  # the real one names the address that it was asked by
+def test_links_are_those_that_the_forge_gives(winnowd, stand_in, project):
+    """forge.url may be an address inside of a network."""
+    stand_in.gitea.server.public_url = "https://git.example.org/below"
+    winnowd.drop(improved(project))
+    assert winnowd.once().decisions() == {"exp-1": "promoted"}
+    (pull,) = stand_in.pulls()
+    assert "https://git.example.org/below/lab/" in pull.body and stand_in.gitea.url not in pull.body
 
 
 # The base is a branch.
