@@ -244,6 +244,18 @@ static void ask_command(struct asking *asking)
                             installation->sandbox, on_tool_tried, asking);
 }
 
+/* Holds nothing: the project may say it itself, which only its tests know. */
+static void ask_environment(struct asking *asking)
+{
+    const struct installation *installation = asking->installation;
+    struct error error;
+
+    if (installation->tool &&
+        tool_check_environment(installation->tool, installation->config, &error) < 0)
+        add(asking, &error)->status = EX_OK;
+    answered(asking);
+}
+
 static void ask_read_only(struct asking *asking)
 {
     struct error error;
@@ -297,6 +309,7 @@ static const struct question questions[] = {
     {"validation.read_only", HOLDS_QUEUE, false, ask_read_only},
     {"validation.launcher", HOLDS_QUEUE, false, ask_launcher},
     {"validation.command", HOLDS_QUEUE, false, ask_command},
+    {"validation.environment", HOLDS_NOTHING, false, ask_environment},
     {"spool", HOLDS_NOTHING, false, ask_spool},
     {"status.textfile", HOLDS_NOTHING, false, ask_textfile},
 };

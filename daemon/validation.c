@@ -23,6 +23,7 @@
 #include "daemon/validation/failure.h"
 #include "daemon/validation/remover.h"
 #include "daemon/validation/sandbox.h"
+#include "daemon/validation/tool.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -47,7 +48,8 @@ struct validation {
     struct http *http;
     struct sandbox *sandbox;
     struct remover *remover;
-    char *checkouts; /* without symbolic links, as the sandbox needs it */
+    struct tool tool; /* which the installation has found */
+    char *checkouts;  /* without symbolic links, as the sandbox needs it */
     char *logs;
 };
 
@@ -143,6 +145,7 @@ void validation_free(struct validation *validation)
     if (!validation)
         return;
     sandbox_free(validation->sandbox);
+    tool_clear(&validation->tool);
     remover_free(validation->remover);
     free(validation->checkouts);
     free(validation->logs);
@@ -157,6 +160,11 @@ const char *validation_sandbox(const struct validation *validation)
 struct sandbox *validation_own_sandbox(struct validation *validation)
 {
     return validation->sandbox;
+}
+
+struct tool *validation_tool(struct validation *validation)
+{
+    return &validation->tool;
 }
 
 bool validation_sandboxed(const struct validation *validation)
@@ -405,7 +413,7 @@ int validation_find_launcher(const struct config *config, struct error *error)
     CLEANUP(environment_free) struct environment environment = {0};
     const char *const *variables;
 
-    environment_make(&environment, config, "/nonexistent", "/tmp", NULL);
+    environment_make(&environment, config, NULL, "/nonexistent", "/tmp", NULL);
     variables = (const char *const *)environment.variables;
     return find_installed("validation.launcher", config->validation.launcher.items[0], variables,
                           error);
@@ -454,7 +462,8 @@ static void on_cloned(void *data, const struct error *error)
     if (file_read(&tox_ini, &length, AT_FDCWD, tox_ini_path, TOX_INI_LIMIT, &unread))
         tox_ini = NULL;
     inside = sandbox_inside(run->validation->sandbox, &run->checkout);
-    environment_make(&environment, run->validation->config, inside.home, inside.temporary, tox_ini);
+    environment_make(&environment, run->validation->config, &run->validation->tool, inside.home,
+                     inside.temporary, tox_ini);
     checkout_free(&inside);
     if (find_programs(&program, run, &environment))
         finish(run, NULL, &run->error);

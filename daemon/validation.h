@@ -21,6 +21,7 @@
 
 struct http;
 struct sandbox;
+struct tool;
 struct validation;
 
 enum validation_verdict {
@@ -56,6 +57,9 @@ int validation_find_launcher(const struct config *config, struct error *error);
 
 /* The sandbox in which it runs the tests; it stays the owner. */
 struct sandbox *validation_own_sandbox(struct validation *validation);
+
+/* What is known of the program that runs the tests: the installation fills it in (see tool). */
+struct tool *validation_tool(struct validation *validation);
 
 /* Asks the URLs of validation.requires, clones, runs, judges. A requirement that does not answer 2xx is the
  * outcome VALIDATION_WAITS, with the reason as its sentence: nothing was begun. A full disk, a command that cannot be started for want of processes, a sandbox that cannot be made

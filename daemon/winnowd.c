@@ -48,7 +48,6 @@ struct winnowd {
     struct repository *repository;
     struct validation *validation;
     struct installation installation;
-    struct tool tool; /* which program runs the tests */
     struct health *health;
     struct services services;
     struct queue *queue;
@@ -97,7 +96,6 @@ static void tear_down(struct winnowd *winnowd)
     intake_free(winnowd->intake);
     queue_free(winnowd->queue);
     health_free(winnowd->health);
-    tool_clear(&winnowd->tool);
     if (validating && validation_sweep(winnowd->validation, &error) < 0)
         log_event(&event_checkout_left, LOG_TEXT("reason", error.message));
     validation_free(winnowd->validation);
@@ -396,7 +394,7 @@ static int build_pipeline(struct winnowd *winnowd, struct error *error)
         .forge = winnowd->forge,
         .repository = winnowd->repository,
         .sandbox = validation_own_sandbox(winnowd->validation),
-        .tool = &winnowd->tool,
+        .tool = validation_tool(winnowd->validation),
     };
     health_new(&winnowd->health, &winnowd->installation, on_health_changed, winnowd);
     winnowd->services = (struct services){

@@ -2,6 +2,7 @@
 
 #include "common/memory.h"
 #include "common/text.h"
+#include "daemon/validation/tool.h"
 
 #include <pwd.h>
 #include <stdbool.h>
@@ -133,49 +134,99 @@ char *environment_tox_override(const char *tox_ini, const char *const *names)
     return text_take(&override);
 }
 
-/* Names of all that is configured; the strings are borrowed. */
-static void collect_names(struct text *joined, const char ***names, const struct config *config)
+/* The environment that the command names behind `-e`, or NULL; caller frees. */
+static char *tox_environments(const struct config_list *command)
+{
+    for (size_t i = 1; i < command->count; i++) {
+        const char *item = command->items[i];
+
+        if (!strcmp(item, "-e"))
+            return command->items[i + 1] ? memory_copy(command->items[i + 1]) : NULL;
+        if (!strncmp(item, "-e", 2))
+            return memory_copy(item + 2);
+        if (!strcmp(item, "--"))
+            break;
+    }
+    return NULL;
+}
+
+static void append_each(struct text *text, const char *section, const char *environment,
+                        const char *const *names)
+{
+    for (size_t i = 0; names[i]; i++)
+        text_append_format(text, "%s%s%s.pass_env+=%s", text->length ? ";" : "", section,
+                           environment, names[i]);
+}
+
+char *environment_tox_override_all(const struct config_list *command, const char *const *names)
+{
+    CLEANUP_FREE char *environments = tox_environments(command);
+    struct text override = {0};
+    char *rest = environments, *environment;
+
+    while ((environment = strsep(&rest, ","))) {
+        if (!*environment || strpbrk(environment, ";=\\"))
+            continue;
+        append_each(&override, "testenv:", environment, names);
+        append_each(&override, "env.", environment, names);
+        append_each(&override, "tool.tox.env.", environment, names);
+    }
+    append_each(&override, "testenv", "", names);
+    if (!environments) {
+        append_each(&override, "env_run_base", "", names);
+        append_each(&override, "tool.tox.env_run_base", "", names);
+    }
+    return text_take(&override);
+}
+
+struct environment_names environment_names(const struct config *config)
 {
     const struct config_list *passed = &config->validation.pass_environment;
     const struct config_list *given = &config->validation.environment;
+    struct environment_names names;
     size_t count = 0;
-    char *rest = NULL;
 
+    names.items = memory_new_array(passed->count + given->count + 1, sizeof *names.items);
     for (size_t i = 0; i < passed->count; i++)
-        text_append_format(joined, "%s ", passed->items[i]);
-    for (size_t i = 0; i < given->count; i++) {
-        text_append_bytes(joined, given->items[i], strcspn(given->items[i], "="));
-        text_append(joined, " ");
-    }
-    *names = memory_new_array(passed->count + given->count + 1, sizeof **names);
-    if (joined->length)
-        for (char *name = strtok_r(joined->data, " ", &rest); name;
-             name = strtok_r(NULL, " ", &rest))
-            (*names)[count++] = name;
+        names.items[count++] = memory_copy(passed->items[i]);
+    for (size_t i = 0; i < given->count; i++)
+        names.items[count++] = memory_format("%.*s", (int)strcspn(given->items[i], "="),
+                                             given->items[i]);
+    return names;
+}
+
+void environment_names_free(struct environment_names *names)
+{
+    for (char **name = names->items; *name; name++)
+        free(*name);
+    free(names->items);
 }
 
 static void let_through_tox(struct environment *environment, const struct config *config,
-                            const char *tox_ini)
+                            const struct tool *tool, const char *tox_ini)
 {
-    CLEANUP_TEXT struct text joined = {0};
+    CLEANUP(environment_names_free) struct environment_names found = environment_names(config);
+    const char *const *names = (const char *const *)found.items;
     CLEANUP_TEXT struct text tox3 = {0};
-    CLEANUP_FREE const char **names = NULL;
 
-    collect_names(&joined, &names, config);
     /* tox 3 keeps HOME from the tests, which then find the user's real one in the password file. */
     text_append(&tox3, "HOME");
     for (size_t i = 0; names[i]; i++)
         text_append_format(&tox3, " %s", names[i]);
     set(environment, "TOX_TESTENV_PASSENV", text_string(&tox3));
     if (names[0]) {
-        CLEANUP_FREE char *override = environment_tox_override(tox_ini, names);
+        CLEANUP_FREE char *override = tool && tool_adds_to_inherited(tool)
+                                          ? environment_tox_override_all(
+                                                &config->validation.command, names)
+                                          : environment_tox_override(tox_ini, names);
 
         set(environment, "TOX_OVERRIDE", override);
     }
 }
 
 void environment_make(struct environment *environment, const struct config *config,
-                      const char *home, const char *temporary, const char *tox_ini)
+                      const struct tool *tool, const char *home, const char *temporary,
+                      const char *tox_ini)
 {
     const char *path = getenv("PATH");
     struct passwd entry, *user = NULL;
@@ -192,7 +243,7 @@ void environment_make(struct environment *environment, const struct config *conf
     set(environment, "LOGNAME", user ? user->pw_name : "winnowd");
     set(environment, "LANG", "C.UTF-8");
     set(environment, "LC_ALL", "C.UTF-8");
-    let_through_tox(environment, config, tox_ini);
+    let_through_tox(environment, config, tool, tox_ini);
 
     for (size_t i = 0; i < config->validation.pass_environment.count; i++) {
         const char *name = config->validation.pass_environment.items[i];

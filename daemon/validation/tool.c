@@ -14,6 +14,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* The first tox whose `pass_env+=` adds to what an environment inherits. Before, it takes that away, and in the first ones it does nothing. */
+#define ADDS_MAJOR 4u
+#define ADDS_MINOR 67u
+
 #define TRY_WITHIN_MS 60000
 #define OUTPUT_LIMIT  65536
 #define LINE_SHOWN    200    /* code points */
@@ -174,7 +178,7 @@ static void ask(struct trial *trial)
 
     trial->asked = true;
     append_question(trial, &question);
-    environment_make(&environment, trial->config, ELSEWHERE, ELSEWHERE, NULL);
+    environment_make(&environment, trial->config, NULL, ELSEWHERE, ELSEWHERE, NULL);
     arguments = sandbox_trial_arguments(trial->sandbox, trial->path, &question);
     options.argv = (const char *const *)arguments;
     options.environment = (const char *const *)environment.variables;
@@ -215,7 +219,7 @@ static int find(struct trial *trial)
     CLEANUP(environment_free) struct environment environment = {0};
     const char *name = trial->config->validation.command.items[0];
 
-    environment_make(&environment, trial->config, ELSEWHERE, ELSEWHERE, NULL);
+    environment_make(&environment, trial->config, NULL, ELSEWHERE, ELSEWHERE, NULL);
     if (*name != '/' && strchr(name, '/'))
         trial->path = memory_copy(name);
     else if (program_find(&trial->path, name, (const char *const *)environment.variables, "/",
@@ -259,4 +263,44 @@ struct operation *tool_try(uv_loop_t *loop, struct tool *tool, const struct conf
     trial->data = data;
     trial->step = loop_after(loop, 0, begin, trial);
     return &trial->operation;
+}
+
+bool tool_adds_to_inherited(const struct tool *tool)
+{
+    return tool->major > ADDS_MAJOR || (tool->major == ADDS_MAJOR && tool->minor >= ADDS_MINOR);
+}
+
+/* The section of tox.ini for the first environment that the command names. */
+static void append_section(struct text *text, const struct config_list *command)
+{
+    const char *environment = NULL;
+
+    for (size_t i = 1; i + 1 < command->count && !environment; i++)
+        if (!strcmp(command->items[i], "-e"))
+            environment = command->items[i + 1];
+    if (environment)
+        text_append_format(text, "[testenv:%.*s]", (int)strcspn(environment, ","), environment);
+    else
+        text_append(text, "[testenv]");
+}
+
+int tool_check_environment(const struct tool *tool, const struct config *config,
+                           struct error *error)
+{
+    CLEANUP(environment_names_free) struct environment_names names = environment_names(config);
+    CLEANUP_TEXT struct text joined = {0};
+    CLEANUP_TEXT struct text section = {0};
+
+    if (!names.items[0] || tool->major != ADDS_MAJOR || tool_adds_to_inherited(tool))
+        return 0;
+    for (size_t i = 0; names.items[i]; i++)
+        text_append_format(&joined, "%s%s", i ? ", " : "", names.items[i]);
+    append_section(&section, &config->validation.command);
+    return error_set(
+        error, ERROR_PERMANENT,
+        "validation.environment: tox %u.%u cannot be told in each layout of a project to "
+        "let variables through to the tests, or drops what an environment inherits for "
+        "them; write pass_env = %.500s into %.100s of the project, or install tox %u.%u",
+        tool->major, tool->minor, text_string(&joined), text_string(&section), ADDS_MAJOR,
+        ADDS_MINOR);
 }

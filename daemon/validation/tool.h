@@ -36,3 +36,11 @@ bool tool_is_tox(const struct config_list *command);
 typedef void (*tool_callback)(void *data, bool changed, const struct error *error);
 struct operation *tool_try(uv_loop_t *loop, struct tool *tool, const struct config *config,
                            struct sandbox *sandbox, tool_callback callback, void *data);
+
+/* Whether it is a tox that adds what it is told to let through to what an environment inherits. */
+bool tool_adds_to_inherited(const struct tool *tool);
+
+/* Whether validation.environment and validation.pass_environment reach the tests with this tool in each layout of a
+ * project. Where not: a permanent error that says what to write into the project. */
+int tool_check_environment(const struct tool *tool, const struct config *config,
+                           struct error *error);

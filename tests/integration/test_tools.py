@@ -4,13 +4,13 @@ Trees of tools as pipx, pip, pyenv, uv and rustup make them, in a home that the 
 bubblewrap for real.
 """
 
-import shutil
+import json
 import stat
 
 import harness
 import lodger
 import pytest
-from harness import git
+from exhaustive import first_of
 from test_sandbox import house, judge, needs_bubblewrap  # noqa: F401
 
 pytestmark = needs_bubblewrap
@@ -236,6 +236,70 @@ def test_a_launcher_starts_nothing_beforehand(house):
     house.write_configuration()
     status, said, _ = house.run("--check-config")
     assert status == 0 and "/usr/bin/python3.\n" in said and not (house.directory / "launches").exists()
+
+
+# What is configured reaches the tests.
+
+SHOW = "import os; print('GOT', [os.environ.get(name) for name in ('GIVEN', 'LOGNAME')])"
+COMMAND = f'python -c "{SHOW}"'
+ARRAY = json.dumps([["python", "-c", SHOW]])
+
+
+def layouts():
+    found = {}
+    for own in ("no", "environment", "base"):
+        one, base = ("pass_env = LOGNAME\n" if own == "environment" else ""), ("[testenv]\npass_env = LOGNAME\n" if own == "base" else "")
+        ini = f"[tox]\nno_package = true\n{base}[testenv:unit]\n{one}commands = {COMMAND}\n"
+        factor = "pass_env =\n    a: LOGNAME\n" if own == "environment" else "pass_env = LOGNAME\n" if own == "base" else ""
+        one = 'pass_env = ["LOGNAME"]\n' if own == "environment" else ""
+        toml = {prefix: "no_package = true\n" + (f'[{prefix}env_run_base]\npass_env = ["LOGNAME"]\n' if own == "base" else "")
+                + f"[{prefix}env.unit]\n{one}commands = {ARRAY}\n" for prefix in ("", "tool.tox.")}  # fmt: skip
+        found[f"ini-{own}"] = "unit", {"tox.ini": ini}
+        found[f"factor-{own}"] = "unit-a", {"tox.ini": f"[tox]\nno_package = true\nenv_list = unit-{{a,b}}\n[testenv]\n{factor}commands = {COMMAND}\n"}
+        found[f"setup.cfg-{own}"] = "unit", {"setup.cfg": ini.replace("[tox]", "[tox:tox]")}
+        found[f"legacy-{own}"] = "unit", {"pyproject.toml": f"[tool.tox]\nlegacy_tox_ini = '''\n{ini}'''\n"}
+        found[f"native-{own}"] = "unit", {"pyproject.toml": f"[tool.tox]\n{toml['tool.tox.']}"}
+        found[f"tox.toml-{own}"] = "unit", {"tox.toml": toml[""]}
+    return found
+
+
+@pytest.fixture(scope="session")
+def tox4(tmp_path_factory):
+    """tox 4 from the index, in an environment that the sandbox shows since PATH leads to it."""
+    place = tmp_path_factory.mktemp("tox4") / "venv"
+    harness.subprocess.run([PYTHON, "-m", "venv", place], check=True, capture_output=True)
+    done = harness.subprocess.run([place / "bin/pip", "--quiet", "install", "tox>=4.67"], capture_output=True, text=True)
+    if done.returncode != 0:
+        pytest.skip(f"tox 4 cannot be had from the package index: {done.stderr.strip()[-200:]}")
+    return place / "bin/tox"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", first_of(["ini-base", "tox.toml-base", *sorted(layouts().keys() - {"ini-base", "tox.toml-base"})], 2))
+def test_variables_reach_the_tests_of_tox_4(winnowd, project, tox4, layout):
+    name, files = layouts()[layout]
+    project.commit({"tox.ini": None, **files}, "Another layout")
+    project.publish()
+    winnowd.environment["PATH"] = f"{tox4.parent}:{harness.PATH}"
+    winnowd.environment["LOGNAME"] = "own"
+    winnowd.configure(validation={"command": ["tox", "-e", name], "environment": {"GIVEN": "given"}, "sandbox": "bubblewrap"})
+    winnowd.drop(harness.improved(project))
+    log = winnowd.once()
+    said = (winnowd.state / "validation/exp-1.log").read_text()
+    assert log.decisions() == {"exp-1": "promoted"}, said
+    assert "GOT ['given', " in said and ("GOT ['given', None]" in said) == layout.endswith("-no"), said
+
+
+@pytest.mark.parametrize("version, variables, warned", [("4.25.0", {"GIVEN": "1"}, True), ("4.67.1", {"GIVEN": "1"}, False), ("4.25.0", {}, False), ("3.28.0", {"GIVEN": "1"}, False)])
+def test_what_a_tox_cannot_do_is_said(house, version, variables, warned):
+    path = program(house.home / "bin/tox", f"#!/bin/sh\necho {version} from here\n")
+    lodger.belong_all(house.home)
+    house.environment["PATH"] = f"{path.parent}:{harness.PATH}"
+    house.configure(validation={"command": ["tox", "-e", "unit"], "environment": variables, "sandbox": "bubblewrap"})
+    house.write_configuration()
+    status, said, log = house.run("--check-config")
+    assert status == 0 and f"{version} from here" in said
+    assert ("pass_env = GIVEN into [testenv:unit]" in log.text) == warned, log.text
 
 
 # Keys.

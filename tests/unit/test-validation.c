@@ -1,6 +1,7 @@
 /* Promise: tests run as configured, in a clean environment, and green means tested. */
 
 #include "daemon/validation/environment.h"
+#include "daemon/validation/tool.h"
 #include "tests/unit/validation-fixture.h"
 
 #include <netinet/in.h>
@@ -296,10 +297,59 @@ static void test_tox_override(void **state)
     assert_override("[testenv:unit", "testenv.pass_env+=A");
 }
 
+static void assert_override_all(const char *command, const char *expected)
+{
+    const char *const names[] = {"A", "B", NULL};
+    CLEANUP_FREE char *yaml = memory_format("metrics: {m: {direction: minimize}}\n"
+                                            "forge: {owner: a, repo: b}\n"
+                                            "validation: {command: [%s]}\n",
+                                            command);
+    struct config_problems problems = {0};
+    struct config *config = NULL;
+
+    assert_int_equal(config_parse(&config, "f", yaml, strlen(yaml), &problems), 0);
+    {
+        CLEANUP_FREE char *override = environment_tox_override_all(&config->validation.command,
+                                                                   names);
+
+        assert_string_equal(override, expected);
+    }
+    config_free(config);
+}
+
+static void test_tox_override_in_each_layout(void **state)
+{
+    (void)state;
+    assert_override_all("tox, -e, unit",
+                        "testenv:unit.pass_env+=A;testenv:unit.pass_env+=B;env.unit.pass_env+=A;"
+                        "env.unit.pass_env+=B;tool.tox.env.unit.pass_env+=A;"
+                        "tool.tox.env.unit.pass_env+=B;testenv.pass_env+=A;testenv.pass_env+=B");
+    assert_override_all("python, -m, tox, -ea",
+                        "testenv:a.pass_env+=A;testenv:a.pass_env+=B;env.a.pass_env+=A;"
+                        "env.a.pass_env+=B;tool.tox.env.a.pass_env+=A;tool.tox.env.a.pass_env+=B;"
+                        "testenv.pass_env+=A;testenv.pass_env+=B");
+    assert_override_all("tox, --, -e, x",
+                        "testenv.pass_env+=A;testenv.pass_env+=B;env_run_base.pass_env+=A;"
+                        "env_run_base.pass_env+=B;tool.tox.env_run_base.pass_env+=A;"
+                        "tool.tox.env_run_base.pass_env+=B");
+}
+
+static void test_tox_that_adds(void **state)
+{
+    (void)state;
+    assert_true(tool_adds_to_inherited(&(struct tool){.major = 4, .minor = 67}));
+    assert_true(tool_adds_to_inherited(&(struct tool){.major = 5, .minor = 0}));
+    assert_false(tool_adds_to_inherited(&(struct tool){.major = 4, .minor = 56}));
+    assert_false(tool_adds_to_inherited(&(struct tool){.major = 3, .minor = 99}));
+    assert_false(tool_adds_to_inherited(&(struct tool){0}));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tox_override),
+        cmocka_unit_test(test_tox_override_in_each_layout),
+        cmocka_unit_test(test_tox_that_adds),
         cmocka_unit_test_setup_teardown(test_passes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_fails, setup, teardown),
         cmocka_unit_test_setup_teardown(test_killed, setup, teardown),
