@@ -1,18 +1,16 @@
 #pragma once
 
 /*
- * SHA-256 (FIPS 180-4), for the digest of a result file. Not used for anything secret.
+ * SHA-256, for the digest of a result file. Not used for anything secret.
  */
 
 #include <stddef.h>
-#include <stdint.h>
 
 #define DIGEST_HEX_SIZE 65 /* 64 hex digits and a NUL */
 
+/* One under way; digest_end() ends it. */
 struct digest {
-    uint32_t state[8];
-    uint64_t length;
-    uint8_t block[64];
+    struct evp_md_ctx_st *context;
 };
 
 void digest_begin(struct digest *digest);

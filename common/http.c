@@ -549,18 +549,3 @@ struct operation *http_send(struct http *http, const struct http_request *wanted
     must(curl_multi_add_handle(http->multi, request->easy) == CURLM_OK);
     return &request->operation;
 }
-
-void http_append_encoded(struct text *text, const char *string)
-{
-    static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                                     "0123456789-._~";
-
-    while (*string) {
-        size_t plain = strspn(string, unreserved);
-
-        text_append_bytes(text, string, plain);
-        string += plain;
-        if (*string)
-            text_append_format(text, "%%%02X", (unsigned char)*string++);
-    }
-}

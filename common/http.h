@@ -52,7 +52,3 @@ void http_free(struct http *http);
 
 struct operation *http_send(struct http *http, const struct http_request *request,
                             http_callback callback, void *data);
-
-/* Appends `string` percent-encoded for use as one path segment or query value ('/' encoded). */
-struct text;
-void http_append_encoded(struct text *text, const char *string);

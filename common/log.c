@@ -1,5 +1,6 @@
 #include "common/log.h"
 
+#include "common/encode.h"
 #include "common/log-output.h"
 #include "common/loop.h"
 #include "common/memory.h"
@@ -131,12 +132,8 @@ static void append_escaped(struct text *line, const char *value)
             text_append(line, "\\r");
         else if (!code_point_hidden(code_point))
             text_append_bytes(line, value, length);
-        else if (code_point < 0x10000)
-            text_append_format(line, "\\u%04x", (unsigned)code_point);
         else
-            text_append_format(line, "\\u%04x\\u%04x",
-                               (unsigned)(0xd800 + ((code_point - 0x10000) >> 10)),
-                               (unsigned)(0xdc00 + ((code_point - 0x10000) & 0x3ff)));
+            encode_append_json(line, code_point);
         value += length;
     }
 }

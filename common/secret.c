@@ -1,5 +1,6 @@
 #include "common/secret.h"
 
+#include "common/encode.h"
 #include "common/memory.h"
 #include "common/text.h"
 
@@ -47,18 +48,12 @@ static void add_form(const char *bytes, size_t length)
     forms[at] = (struct form){.bytes = memory_copy_bytes(bytes, length), .length = length};
 }
 
-/* Base64 without padding: the last characters may hold bits that the input did not have. */
-static void append_base64(struct text *text, const unsigned char *bytes, size_t length)
+/* Without padding: the last characters may hold bits that the input did not have. */
+static void append_base64(struct text *text, const char *bytes, size_t length)
 {
-    static const char alphabet[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-    for (size_t bit = 0; bit < length * 8; bit += 6) {
-        size_t byte = bit / 8;
-        unsigned pair = (unsigned)bytes[byte] << 8 | (byte + 1 < length ? bytes[byte + 1] : 0u);
-
-        text_append_bytes(text, &alphabet[pair >> (10 - bit % 8) & 0x3f], 1);
-    }
+    encode_append_base64(text, bytes, length);
+    while (text->length > 0 && text->data[text->length - 1] == '=')
+        text->data[--text->length] = '\0';
 }
 
 /* HTTP's basic authentication sends base64 of "user:secret". What it looks like depends on how many
@@ -71,14 +66,14 @@ static void add_base64(const char *secret)
     size_t length = strlen(secret);
 
     text_append_format(&plain, "  :%s", secret);
-    append_base64(&encoded, (const unsigned char *)plain.data + 2, length + 1);
+    append_base64(&encoded, plain.data + 2, length + 1);
     add_form(encoded.data, encoded.length);
     for (size_t before = 0; before < 3; before++) {
         size_t first = (before * 8 + 5) / 6;
         size_t last = (before + length) * 8 / 6;
 
         text_reset(&encoded);
-        append_base64(&encoded, (const unsigned char *)plain.data + 3 - before, before + length);
+        append_base64(&encoded, plain.data + 3 - before, before + length);
         if (last - first >= BASE64_MIN)
             add_form(encoded.data + first, last - first);
     }
@@ -86,16 +81,9 @@ static void add_base64(const char *secret)
 
 static void add_percent(const char *secret)
 {
-    static const char plain[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
     CLEANUP(wipe_text) struct text encoded = {0};
 
-    for (const char *at = secret; *at != '\0'; at++) {
-        if (strchr(plain, *at))
-            text_append_bytes(&encoded, at, 1);
-        else
-            text_append_format(&encoded, "%%%02X", (unsigned char)*at);
-    }
+    encode_append_percent(&encoded, secret, "");
     if (strcmp(text_string(&encoded), secret) != 0)
         add_form(text_string(&encoded), encoded.length);
 }

@@ -1,5 +1,6 @@
 #include "daemon/description.h"
 
+#include "common/encode.h"
 #include "common/memory.h"
 #include "common/text.h"
 #include "daemon/description/chart.h"
@@ -148,29 +149,16 @@ static void close_fold(struct text *text)
     text_append(text, "\n</details>\n");
 }
 
-/* A path as it can stand in an address, whatever bytes are in it. */
-static char *address_of(const char *path)
-{
-    struct text address = {0};
-
-    for (const char *at = path; *at; at++) {
-        if (isalnum((unsigned char)*at) || strchr("._-/", *at))
-            text_append_bytes(&address, at, 1);
-        else
-            text_append_format(&address, "%%%02X", (unsigned char)*at);
-    }
-    return text_take(&address);
-}
-
 /* A link of our own to a page of the repository; code alone where there are no pages. A hash is
  * shortened where the link has all of it. */
 static void append_link(struct text *text, const struct description *description, const char *shown,
                         const char *kind, const char *name)
 {
-    CLEANUP_FREE char *address = address_of(name);
+    CLEANUP_TEXT struct text address = {0};
     CLEANUP_FREE char *brief = memory_copy(shown);
 
-    if (!description->web_url || strlen(address) > ADDRESS_LIMIT) {
+    encode_append_percent(&address, name, "/");
+    if (!description->web_url || address.length > ADDRESS_LIMIT) {
         escape_append_code(text, shown, CELL_LIMIT);
         return;
     }
@@ -178,7 +166,7 @@ static void append_link(struct text *text, const struct description *description
         brief[HASH_SHOWN] = '\0';
     text_append(text, "[");
     escape_append_code(text, brief, CELL_LIMIT);
-    text_append_format(text, "](<%s/%s/%s>)", description->web_url, kind, address);
+    text_append_format(text, "](<%s/%s/%s>)", description->web_url, kind, text_string(&address));
 }
 
 /* ---- hypothesis ------------------------------------------------------------------------------- */

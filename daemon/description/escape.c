@@ -1,5 +1,6 @@
 #include "daemon/description/escape.h"
 
+#include "common/encode.h"
 #include "common/memory.h"
 
 #include <ctype.h>
@@ -430,15 +431,6 @@ void escape_append_plain(struct text *text, const char *string)
 
 /* ---- JSON ------------------------------------------------------------------------------------- */
 
-static void append_json_escape(struct text *text, uint32_t code_point)
-{
-    if (code_point >= 0x10000) {
-        text_append_format(text, "\\u%04x", 0xd800 + ((code_point - 0x10000) >> 10));
-        code_point = 0xdc00 + ((code_point - 0x10000) & 0x3ff);
-    }
-    text_append_format(text, "\\u%04x", code_point);
-}
-
 void escape_append_json(struct text *text, const char *string)
 {
     CLEANUP_TEXT struct text repaired = {0};
@@ -451,7 +443,7 @@ void escape_append_json(struct text *text, const char *string)
 
         if (code_point_hidden(code_point) ||
             (code_point < 0x80 && strchr("\"\\<>-&#![/", (int)code_point)))
-            append_json_escape(text, code_point);
+            encode_append_json(text, code_point);
         else
             text_append_bytes(text, at, length);
         at += length;

@@ -1,5 +1,6 @@
 #include "daemon/forge/gitea.h"
 
+#include "common/encode.h"
 #include "common/loop.h"
 #include "common/memory.h"
 #include "common/secret.h"
@@ -185,7 +186,7 @@ void gitea_send_branch(struct gitea_call *call, const char *branch, gitea_next n
                                                                   : strlen(branch));
 
         text_append(&path, "/");
-        http_append_encoded(&path, part);
+        encode_append_percent(&path, part, "");
         branch = slash ? slash + 1 : NULL;
     }
     gitea_send_repository(call, "GET", text_string(&path), NULL, NULL, next);

@@ -1,5 +1,6 @@
 #include "daemon/forge/gitea.h"
 
+#include "common/encode.h"
 #include "common/memory.h"
 #include "common/text.h"
 
@@ -82,7 +83,7 @@ static void ask_about_reviewer(struct gitea_call *call, const char *place, gitea
     CLEANUP_TEXT struct text path = {0};
 
     text_append(&path, place);
-    http_append_encoded(&path, reviewer(call));
+    encode_append_percent(&path, reviewer(call), "");
     gitea_send(call, "GET", text_string(&path), NULL, NULL, next);
 }
 

@@ -1,5 +1,6 @@
 #include "daemon/forge/gitea.h"
 
+#include "common/encode.h"
 #include "common/memory.h"
 #include "common/text.h"
 
@@ -238,7 +239,7 @@ static void send_organisation_page(struct gitea_call *call)
     CLEANUP_TEXT struct text path = {0};
 
     text_append(&path, "/orgs/");
-    http_append_encoded(&path, call->gitea->config->forge.owner);
+    encode_append_percent(&path, call->gitea->config->forge.owner, "");
     text_append(&path, "/labels");
     gitea_send_page(call, text_string(&path), "", on_organisation_page);
 }

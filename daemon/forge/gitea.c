@@ -1,5 +1,6 @@
 #include "daemon/forge/gitea.h"
 
+#include "common/encode.h"
 #include "common/memory.h"
 #include "common/secret.h"
 #include "common/text.h"
@@ -148,9 +149,9 @@ int forge_gitea_new(struct forge **forge, uv_loop_t *loop, const struct config *
         return error_set(error, ERROR_PERMANENT,
                          "the token has a line end in it (forge.token_file)");
     text_append(&path, "/");
-    http_append_encoded(&path, config->forge.owner);
+    encode_append_percent(&path, config->forge.owner, "");
     text_append(&path, "/");
-    http_append_encoded(&path, config->forge.repo);
+    encode_append_percent(&path, config->forge.repo, "");
 
     gitea = memory_new(sizeof(*gitea));
     gitea->loop = loop;

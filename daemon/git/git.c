@@ -1,5 +1,6 @@
 #include "daemon/git/git.h"
 
+#include "common/encode.h"
 #include "common/file.h"
 #include "common/http-proxy.h"
 #include "common/memory.h"
@@ -167,27 +168,6 @@ static void make_environment(struct git *git, const char *state)
     pass(git_environment_add, git, passed);
 }
 
-static char *encode_base64(const char *string)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const unsigned char *bytes = (const unsigned char *)string;
-    size_t length = strlen(string);
-    char *encoded = memory_new(length / 3 * 4 + 5);
-    char *out = encoded;
-
-    for (size_t i = 0; i < length; i += 3) {
-        unsigned second = i + 1 < length ? bytes[i + 1] : 0;
-        unsigned third = i + 2 < length ? bytes[i + 2] : 0;
-        unsigned group = (unsigned)bytes[i] << 16 | second << 8 | third;
-
-        *out++ = digits[group >> 18];
-        *out++ = digits[group >> 12 & 63];
-        *out++ = i + 1 < length ? digits[group >> 6 & 63] : '=';
-        *out++ = i + 2 < length ? digits[group & 63] : '=';
-    }
-    return encoded;
-}
-
 /* One configuration entry for the forge's address only. */
 static void add_setting(struct git *git, unsigned number, const char *url, const char *name,
                         const char *value)
@@ -206,16 +186,15 @@ static void make_credentials(struct git *git, const char *url, const char *token
         return;
     if (token) {
         char *pair = memory_format(USER ":%s", token);
-        char *encoded = encode_base64(pair);
-        char *header = memory_format("Authorization: Basic %s", encoded);
+        struct text header = {0};
 
-        add_setting(git, count++, url, "extraHeader", header);
+        text_append(&header, "Authorization: Basic ");
+        encode_append_base64(&header, pair, strlen(pair));
+        add_setting(git, count++, url, "extraHeader", text_string(&header));
         secret_wipe(pair, strlen(pair));
-        secret_wipe(encoded, strlen(encoded));
-        secret_wipe(header, strlen(header));
+        secret_wipe(header.data, header.length);
         free(pair);
-        free(encoded);
-        free(header);
+        text_free(&header);
     }
     if (git->config->forge.ca_file)
         add_setting(git, count++, url, "sslCAInfo", git->config->forge.ca_file);

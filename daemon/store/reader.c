@@ -2,6 +2,7 @@
  * How those who only look come to the database: whether somebody writes to it, and how it is opened then.
  */
 
+#include "common/encode.h"
 #include "common/text.h"
 #include "daemon/store/internal.h"
 
@@ -41,12 +42,7 @@ char *store_reader_uri(const char *state, const char *path)
     bool closed = store_writer(state) == 0 && (stat(log, &status) < 0 || status.st_size == 0);
 
     text_append(&uri, "file:");
-    for (; *path; path++) {
-        if (strchr("%?#", *path))
-            text_append_format(&uri, "%%%02X", (unsigned char)*path);
-        else
-            text_append_bytes(&uri, path, 1);
-    }
+    encode_append_percent(&uri, path, "/");
     text_append(&uri, closed ? "?immutable=1" : "");
     return text_take(&uri);
 }

@@ -479,17 +479,6 @@ static void test_many_at_once_share_few_connections(void **state)
     assert_in_range(server.connections_made, 1, 8);
 }
 
-static void test_encoding(void **state)
-{
-    CLEANUP_TEXT struct text text = {0};
-
-    http_append_encoded(&text, "experiment/a b+c&d=%ä~-._Z9");
-    assert_string_equal(text.data, "experiment%2Fa%20b%2Bc%26d%3D%25%C3%A4~-._Z9");
-    text_reset(&text);
-    http_append_encoded(&text, "");
-    assert_string_equal(text_string(&text), "");
-}
-
 static void test_missing_authorities(void **state)
 {
     struct http *other = NULL;
@@ -648,7 +637,6 @@ int main(void)
         TEST(test_discard),
         TEST(test_free_from_inside_a_callback),
         TEST(test_many_at_once_share_few_connections),
-        TEST(test_encoding),
         TEST(test_missing_authorities),
         TEST(test_certificates),
     };
