@@ -26,10 +26,11 @@
 #define RUNS_SHOWN       20
 #define FILES_SHOWN      100
 #define CONTAINED_SHOWN  20
-#define HYPOTHESIS_OPEN  600 /* longer ones begin with so much, and are folded */
-#define LEAD_LIMIT       200 /* characters */
-#define HYPOTHESIS_LINES 8   /* so are those of more lines */
-#define ROWS_OPEN        8   /* longer tables and outputs are folded */
+#define HYPOTHESIS_OPEN  600   /* longer ones begin with so much, and are folded */
+#define LEAD_LIMIT       200   /* characters */
+#define HYPOTHESIS_LINES 8     /* so are those of more lines */
+#define ROWS_OPEN        8     /* longer tables and outputs are folded */
+#define OWN_DIFF_LIMIT   24000 /* a block shows half of it, if need be */
 #define NOTES_LIMIT      1000
 #define LINKED_LIMIT     4000 /* of the table of files: beyond, names stand without a link */
 #define ADDRESS_LIMIT    1000
@@ -397,6 +398,19 @@ static void append_files(struct text *text, const struct description *descriptio
     }
 }
 
+/* So that who reads the twelfth of a series sees one change and not twelve. */
+static void append_own_diff(struct text *text, const struct description *description)
+{
+    if (!description->own_diff || !*description->own_diff || description->contained_count == 0)
+        return;
+    text_append(text, "\n### What this experiment itself changed\n\nOver ");
+    append_experiment(text, description, &description->contained[0]);
+    text_append(text, ":\n\n");
+    open_fold(text, "The difference");
+    escape_append_block(text, description->own_diff, OWN_DIFF_LIMIT);
+    close_fold(text);
+}
+
 static size_t append_details_of(struct text *text, struct json_object *object, size_t end)
 {
     size_t left_out = 0;
@@ -522,6 +536,7 @@ char *description_body(const struct description *description)
     append_metric(&body, description);
     description_append_chart(&body, description);
     append_files(&rest, description);
+    append_own_diff(&rest, description);
     append_details(&rest, description);
     append_provenance(&rest, description);
     description_append_facts(&rest, description);

@@ -47,7 +47,8 @@ struct description {
 
     const struct repository_file *files;
     size_t file_count;
-    const char *notes; /* what was mended in the patch so that it applies; NULL: nothing */
+    const char *own_diff; /* what it changed over the first of `contained`; NULL or "": not known */
+    const char *notes;    /* what was mended in the patch so that it applies; NULL: nothing */
 
     const char *base_branch;
     const char *base; /* full hashes; measured is "" for a patch or a diff */

@@ -65,6 +65,7 @@ static struct description describe(const struct job *job)
         .log = job->log,
         .files = job->change.files,
         .file_count = job->change.file_count,
+        .own_diff = job->change.own_diff,
         .notes = job->change.notes,
         .base_branch = job->services->config->forge.base,
         .base = job->record.base,

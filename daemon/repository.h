@@ -83,6 +83,8 @@ struct repository_change {
      * left out. At most 1000. */
     char **contained;
     size_t contained_count;
+    char *
+        own_diff; /* what the experiment itself changed, see repository_difference(); NULL: nobody asked */
     char *notes; /* what was mended in a patch so that it applies; NULL: nothing */
 };
 
@@ -129,6 +131,15 @@ typedef void (*repository_compose_callback)(void *data, const struct repository_
 struct operation *repository_compose(struct repository *repository,
                                      const struct repository_compose *compose,
                                      repository_compose_callback callback, void *data);
+
+/* difference: what one commit has over another, both of them here, as a unified diff without the files that are
+ * excluded from changes. Its first 200 lines, at most 10 KiB; a last line says that there are more. `diff` is
+ * valid inside the callback only; NULL with an error. */
+typedef void (*repository_difference_callback)(void *data, const char *diff,
+                                               const struct error *error);
+struct operation *repository_difference(struct repository *repository, const char *older,
+                                        const char *newer, repository_difference_callback callback,
+                                        void *data);
 
 /* forget: drops the ref that compose kept its commit by; gone already is fine. */
 void repository_forget(struct repository *repository, const char *branch);

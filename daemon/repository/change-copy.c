@@ -11,6 +11,7 @@ void repository_change_copy(struct repository_change *copy, const struct reposit
         copy->files[i] = change->files[i];
         copy->files[i].path = memory_copy(change->files[i].path);
     }
+    copy->own_diff = memory_copy(change->own_diff);
     copy->notes = memory_copy(change->notes);
     copy->contained = memory_new_array(change->contained_count, sizeof(*copy->contained));
     for (size_t i = 0; i < change->contained_count; i++)
@@ -25,6 +26,7 @@ void repository_change_clear(struct repository_change *change)
         free(change->contained[i]);
     free(change->files);
     free(change->contained);
+    free(change->own_diff);
     free(change->notes);
     *change = (struct repository_change){0};
 }

@@ -15,6 +15,41 @@
 #include <stdio.h>
 #include <string.h>
 
+/* It is for people to read: where there is none, the pull request is whole all the same. */
+static void on_difference(void *data, const char *diff, const struct error *error)
+{
+    struct job *job = data;
+
+    job->operation = NULL;
+    if (!error)
+        job->change.own_diff = memory_copy(diff);
+    job_done(job);
+}
+
+/* Where it contains earlier experiments, what this one has over the nearest of them. */
+static void find_own_change(struct job *job)
+{
+    const struct repository_change *change = &job->change;
+    bool found = false;
+    size_t i = 0;
+
+    for (; i < change->contained_count && !found; i++) {
+        CLEANUP_FREE char *experiment_id = NULL;
+        struct error ignored;
+        int64_t pull;
+        bool closed;
+
+        found = store_find_measured(job->services->store, change->contained[i], &experiment_id,
+                                    &pull, &closed, &ignored) == 0 &&
+                experiment_id;
+    }
+    if (found)
+        job->operation = repository_difference(job->services->repository, change->contained[i - 1],
+                                               change->measured, on_difference, job);
+    else
+        job_done(job);
+}
+
 static void on_composed(void *data, const struct repository_change *change,
                         const struct error *error)
 {
@@ -42,7 +77,7 @@ static void on_composed(void *data, const struct repository_change *change,
     snprintf(job->record.commit, sizeof(job->record.commit), "%s", change->commit);
     snprintf(job->record.measured, sizeof(job->record.measured), "%s", change->measured);
     snprintf(job->record.merge_base, sizeof(job->record.merge_base), "%s", change->merge_base);
-    job_done(job);
+    find_own_change(job);
 }
 
 static struct operation *find_merged(void *data, repository_merged_callback callback,

@@ -162,6 +162,12 @@ def assert_measured(forge, project, pulls, experiments, base=None, earlier=()):
         # Each brings along those before it on the loop's line, the nearest one first.
         before = [other.id for other in [*earlier, *experiments] if other.number < one.number]
         assert facts["contained"] == before[::-1], pull.head
+        # And what it changed itself over the nearest one, which is little.
+        assert ("\n### What this experiment itself changed\n" in pull.body) == bool(before), pull.head
+        if before:
+            (nearest,) = [other for other in project.experiments if other.id == before[-1]]
+            diff = git("diff", nearest.commit, one.commit, directory=project.work).splitlines()
+            assert all(f"\n{line}\n" in pull.body for line in diff if line[:1] in ("+", "-")), pull.body
 
 
 def improving(rows):

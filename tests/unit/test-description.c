@@ -179,6 +179,12 @@ static void the_parts_of_a_body(void **state)
     check_body("\n**Contains what was closed without being merged:** "
                "[`exp-1`](<http://forge/o/r/pulls/7>)\n\n### Metric\n");
     check_body(",\"turned_down\":[\"exp");
+    description.own_diff = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-```</details>\n+<b>\n";
+    check_body(
+        "\n### What this experiment itself changed\n\nOver [`exp-1`](<http://forge/o/r/pulls/7>)"
+        ":\n\n<details>\n<summary>The difference</summary>\n\n ````\n--- a/x\n+++ b/x\n"
+        "@@ -1 +1 @@\n-```</details>\n+<b>\n ````\n\n</details>\n");
+    description.own_diff = "";
     check_body("not merged yet: [`exp-1`](<http://forge/o/r/pulls/7>), `exp-2` and 3 commits of no "
                "known experiment\n");
     check_body("[`c000000000`](<http://forge/o/r/commit/" COMMIT ">)");

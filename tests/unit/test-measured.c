@@ -223,6 +223,58 @@ static void test_base_with_a_reviewer(void **state)
     repository_change_clear(&outcome.change);
 }
 
+struct shown {
+    unsigned fired;
+    char *diff;
+};
+
+static void on_difference(void *data, const char *diff, const struct error *error)
+{
+    struct shown *shown = data;
+
+    assert_true(!diff == !!error);
+    shown->fired++;
+    shown->diff = memory_copy(diff);
+}
+
+static void check_difference(struct fixture *fixture, const char *older, const char *newer,
+                             const char *part)
+{
+    struct shown shown = {0};
+
+    repository_difference(fixture->repository, older, newer, on_difference, &shown);
+    uv_run(&fixture->loop, UV_RUN_DEFAULT);
+    assert_int_equal(shown.fired, 1);
+    if (!part)
+        assert_null(shown.diff);
+    else if (!shown.diff || !strstr(shown.diff, part))
+        fail_msg("expected \"%s\", found \"%s\"", part, shown.diff);
+    if (shown.diff)
+        assert_null(strstr(shown.diff, "results.tsv"));
+    free(shown.diff);
+}
+
+/* What one experiment has over another: its beginning, and nothing of excluded files. */
+static void test_difference(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *one = commit_in_source(fixture, "echo r >>results.tsv; echo o >>train.py");
+    CLEANUP_FREE char *two = commit_in_source(fixture,
+                                              "echo s >>results.tsv; printf 'a\\351b' >>train.py");
+    CLEANUP_FREE char *large = commit_in_source(fixture, "seq 1 1000 >large; echo t >>results.tsv");
+    struct outcome outcome;
+
+    compose_commit(fixture, large, &outcome);
+    check_success(&outcome);
+    repository_change_clear(&outcome.change);
+    check_difference(fixture, one, two,
+                     "\n o\n+a\xef\xbf\xbd"
+                     "b\n");
+    check_difference(fixture, two, large, "\n+190\n");
+    check_difference(fixture, two, large, "\n(the first 200 lines)\n");
+    check_difference(fixture, one, "0123456789012345678901234567890123456789", NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +283,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_base_before_the_merge, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_base_with_sibling, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_base_with_a_reviewer, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_difference, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
