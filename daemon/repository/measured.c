@@ -163,7 +163,6 @@ static void trees_found(void *data, const struct process_result *result)
 {
     struct measuring *measuring = data;
     struct repository *repository = measuring->sequence.repository;
-    const char *second = result->output ? strchr(result->output, '\n') : NULL;
     char common[GIT_HASH_SIZE];
     char base[GIT_HASH_SIZE];
     struct error error;
@@ -173,6 +172,9 @@ static void trees_found(void *data, const struct process_result *result)
         measuring_fail(measuring, result, "reading the base");
         return;
     }
+
+    const char *second = strchr(result->output, '\n');
+
     take_hash(result->output, common);
     take_hash(second ? second + 1 : "", base);
     if (!git_hash_valid(common) || !git_hash_valid(base)) {
