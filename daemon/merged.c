@@ -66,17 +66,14 @@ static void tell(struct merged_search *search)
     search_end(search, NULL);
 }
 
-/* Its branch is told in two ways, as the branch itself may be gone. */
+/* The experiment that its branch is named after; NULL: it is none of ours. The label is there once the branch
+ * is gone, too, and names the owner of a fork; what a fork calls its branch says nothing. */
 static const char *experiment_of(const struct merged_search *search, const struct forge_pull *pull)
 {
     const char *prefix = search->question.config->forge.branch_prefix;
-    size_t length = strlen(prefix);
+    const char *branch = pull->label ? pull->label : pull->head;
 
-    if (strncmp(pull->head, prefix, length) == 0)
-        return pull->head + length;
-    if (pull->label && strncmp(pull->label, prefix, length) == 0)
-        return pull->label + length;
-    return NULL;
+    return strncmp(branch, prefix, strlen(prefix)) == 0 ? branch + strlen(prefix) : NULL;
 }
 
 /* The text that we wrote says which commit was measured; where a person has edited it, the store may. */
