@@ -559,7 +559,7 @@ static int check_bytes(struct parser *parser)
         return fail_at(parser, parser->bytes, "a byte order mark is not taken");
     if (length >= 2 &&
         (memcmp(parser->bytes, "\xff\xfe", 2) == 0 || memcmp(parser->bytes, "\xfe\xff", 2) == 0))
-        return fail_at(parser, parser->bytes, "this is UTF-16, UTF-8 would do");
+        return fail_at(parser, parser->bytes, "expected UTF-8, found UTF-16");
     if (!utf8_valid(parser->bytes, length, &offset))
         return fail_at(parser, parser->bytes + offset,
                        parser->bytes[offset] == '\0' ? "a NUL byte" : "not valid UTF-8");

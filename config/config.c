@@ -123,7 +123,7 @@ static void report_unknown(struct config_reader *reader, const struct config_key
         config_problem(reader, at, name, "unknown key, did you mean %s%s?", above,
                        *near ? near : elsewhere);
     else
-        config_problem(reader, at, name, "unknown key, one of %s would do", text_string(&known));
+        config_problem(reader, at, name, "unknown key, expected one of %s", text_string(&known));
 }
 
 static bool is_key(const struct config_key *keys, const char *name)
@@ -165,7 +165,7 @@ static void report_strangers(struct config_reader *reader, const struct config_k
             report_strangers(reader, keys, member, above, below);
         else if (member)
             config_problem(reader, yaml_position(member), whole,
-                           "found no keys, a group of keys with values would do");
+                           "expected a group of keys with values, found no keys");
     }
 }
 
@@ -193,7 +193,7 @@ static void read_table(struct config_reader *reader, const struct config_key *ke
 
             for (size_t i = 0; keys->words && keys->words[i]; i++)
                 text_append_format(&words, "%s%s", i ? " or " : "", keys->words[i]);
-            config_problem(reader, at.line ? at : parent, name, "found nothing, %s would do",
+            config_problem(reader, at.line ? at : parent, name, "expected %s, found nothing",
                            text_string(&words));
         }
     }
@@ -212,10 +212,10 @@ static void read_metric(struct config_reader *reader, struct config_metric *metr
         CLEANUP_TEXT struct text shown = {0};
 
         config_show(&shown, name);
-        config_problem(reader, at, "metrics", "found %s, %s would do", text_string(&shown), wanted);
+        config_problem(reader, at, "metrics", "expected %s, found %s", wanted, text_string(&shown));
     } else if (node && !json_object_is_type(node, json_type_object)) {
         config_problem(reader, yaml_position(node), whole,
-                       "found no keys, such as {direction: minimize} would do");
+                       "expected keys such as {direction: minimize}, found none");
     } else {
         if (node)
             report_strangers(reader, config_metric_keys, node, above, "");
@@ -226,20 +226,20 @@ static void read_metric(struct config_reader *reader, struct config_metric *metr
 static void read_metrics(struct config_reader *reader, struct config *config,
                          struct json_object *root)
 {
-    static const char wanted[] = "at least one metric, such as {val_bpb: {direction: minimize}},";
+    static const char wanted[] = "at least one metric, such as {val_bpb: {direction: minimize}}";
     struct yaml_position at;
     struct json_object *node = find(root, "metrics", &at);
     size_t count = 0;
 
     if (!json_object_is_type(node, json_type_object) || !json_object_object_length(node)) {
-        config_problem(reader, at, "metrics", "found %s, %s would do",
-                       node && !json_object_is_type(node, json_type_object) ? "no keys" : "nothing",
-                       wanted);
+        config_problem(reader, at, "metrics", "expected %s, found %s", wanted,
+                       node && !json_object_is_type(node, json_type_object) ? "no keys"
+                                                                            : "nothing");
         return;
     }
     if (json_object_object_length(node) > METRIC_LIMIT) {
-        config_problem(reader, at, "metrics", "found %d metrics, at most %d would do",
-                       json_object_object_length(node), METRIC_LIMIT);
+        config_problem(reader, at, "metrics", "expected at most %d metrics, found %d", METRIC_LIMIT,
+                       json_object_object_length(node));
         return;
     }
     config->metrics = memory_new_array((size_t)json_object_object_length(node),
@@ -268,7 +268,7 @@ static void require(struct config_reader *reader, struct json_object *root, cons
     if (value || blamed(reader, name))
         return;
     find(root, name, &at);
-    config_problem(reader, at, name, "found nothing, %s would do", wanted);
+    config_problem(reader, at, name, "expected %s, found nothing", wanted);
 }
 
 /* The branch may neither lie below the prefix, where the daemon deletes, nor be a component of it,
@@ -286,13 +286,13 @@ static void check_prefix(struct config_reader *reader, const struct config *conf
     if (!strncmp(base, prefix, strlen(prefix)))
         config_problem(
             reader, at, "forge.branch_prefix",
-            "found \"%s\", a prefix that forge.base (\"%s\") does not begin with would do", prefix,
-            base);
+            "expected a prefix that forge.base (\"%s\") does not begin with, found \"%s\"", base,
+            prefix);
     else if (!strncmp(prefix, base, length) && prefix[length] == '/')
         config_problem(reader, at, "forge.branch_prefix",
-                       "found \"%s\", a prefix that is not below forge.base (\"%s\") would do: git "
+                       "expected a prefix that is not below forge.base (\"%s\"), found \"%s\": git "
                        "cannot hold both branches",
-                       prefix, base);
+                       base, prefix);
 }
 
 /* What no key can say alone. */
@@ -314,14 +314,14 @@ static void check_together(struct config_reader *reader, struct config *config,
     find(root, "state", &at);
     if (!strcmp(config->spool, config->state) && !blamed(reader, "spool"))
         config_problem(reader, at, "state",
-                       "found \"%s\", which is the spool, a directory of its own would do",
+                       "expected a directory of its own, found \"%s\", which is the spool",
                        config->state);
 
     find(root, "queue.max_open_pulls", &at);
     if (config->queue.max_open_pulls && !config->forge.poll_ms && !blamed(reader, "forge.poll"))
         config_problem(reader, at, "queue.max_open_pulls",
-                       "found %u with forge.poll 0, 0 would do, or a forge.poll that notices when "
-                       "a pull request is closed",
+                       "expected 0, or a forge.poll that notices when a pull request is closed, "
+                       "found %u with forge.poll 0",
                        config->queue.max_open_pulls);
 }
 
@@ -360,8 +360,7 @@ int config_parse(struct config **configp, const char *name, const char *bytes, s
         return -1;
     }
     if (!json_object_is_type(root, json_type_object)) {
-        config_problem(&reader, yaml_position(root), "",
-                       "found no keys, keys with values would do");
+        config_problem(&reader, yaml_position(root), "", "expected keys with values, found none");
         json_object_put(root);
         return -1;
     }

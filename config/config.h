@@ -124,7 +124,7 @@ struct config {
     } status;
 };
 
-/* One thing wrong with a configuration: where, which key, what was found and what would do. */
+/* One thing wrong with a configuration: where, which key, what was expected and what was found. */
 struct config_problem {
     unsigned line; /* 0: not about a place in the file (an environment variable, a missing key) */
     unsigned column;

@@ -42,7 +42,7 @@ struct config_key {
     size_t offset;
     size_t other;
     const char *fallback;                   /* NULL: none */
-    const char *(*check)(const char *text); /* of a text or each item: NULL, or what would do */
+    const char *(*check)(const char *text); /* of a text or each item: NULL, or what is expected */
     double minimum, maximum;                /* of a count, number, duration (ms) or size */
     const char *const *words;               /* NULL-terminated, in the order of the enum */
     const char *environment;                /* the variable that overrides it, or NULL */
@@ -52,7 +52,7 @@ struct config_key {
 extern const struct config_key config_keys[];        /* of struct config; ends with a NULL name */
 extern const struct config_key config_metric_keys[]; /* of struct config_metric; likewise */
 
-/* What the text of a row has to be; config/check.c. NULL: it is; else what would do. */
+/* What the text of a row has to be; config/check.c. NULL: it is; else what is expected. */
 const char *config_check_path(const char *text);
 const char *config_check_url(const char *text);
 const char *config_check_server(const char *text);

@@ -96,7 +96,7 @@ static void wrong(struct config_reader *reader, struct yaml_position at, const c
     CLEANUP_TEXT struct text shown = {0};
 
     config_show(&shown, string);
-    config_problem(reader, at, name, "found %s, %s would do", text_string(&shown), wanted);
+    config_problem(reader, at, name, "expected %s, found %s", wanted, text_string(&shown));
 }
 
 /* What a node is, in the words of a user. */
@@ -108,13 +108,13 @@ static void wrong_node(struct config_reader *reader, struct yaml_position at, co
         wrong(reader, at, name, json_object_get_string(node), wanted);
         return;
     case json_type_array:
-        config_problem(reader, at, name, "found a list, %s would do", wanted);
+        config_problem(reader, at, name, "expected %s, found a list", wanted);
         return;
     case json_type_object:
-        config_problem(reader, at, name, "found keys with values, %s would do", wanted);
+        config_problem(reader, at, name, "expected %s, found keys with values", wanted);
         return;
     default:
-        config_problem(reader, at, name, "found nothing, %s would do", wanted);
+        config_problem(reader, at, name, "expected %s, found nothing", wanted);
     }
 }
 
@@ -414,7 +414,7 @@ static void read_list(struct config_reader *reader, const struct config_key *key
     list_clear(list);
     if (!count && (key->flags & CONFIG_NOT_EMPTY))
         config_problem(reader, yaml_position(node), name,
-                       "found an empty list, a list of at least one item would do");
+                       "expected a list of at least one item, found an empty list");
     for (size_t i = 0; i < count; i++) {
         struct json_object *item = json_object_array_get_idx(node, i);
         struct yaml_position at = yaml_position(item);
@@ -430,7 +430,7 @@ static void read_list(struct config_reader *reader, const struct config_key *key
     }
     if (list->count && (key->flags & CONFIG_NOT_EMPTY) && !*list->items[0])
         config_problem(reader, yaml_position(node), name,
-                       "found \"\" as the first item, the name of a program would do");
+                       "expected the name of a program as the first item, found \"\"");
 }
 
 static void read_variables(struct config_reader *reader, const struct config_key *key,

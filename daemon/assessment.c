@@ -64,10 +64,10 @@ static void rule_unknown_metric(struct assessment *assessment, const struct conf
 {
     CLEANUP_TEXT struct text reason = {0};
 
-    text_append(&reason, "metric: found ");
-    text_append_line(&reason, assessment->result->metric, METRIC_QUOTED);
-    text_append(&reason, ", one of those configured would do: ");
+    text_append(&reason, "metric: expected one of those configured (");
     name_metrics(&reason, config);
+    text_append(&reason, "), found ");
+    text_append_line(&reason, assessment->result->metric, METRIC_QUOTED);
     reject_key(assessment, file, "metric", text_string(&reason));
 }
 
@@ -84,9 +84,9 @@ static bool fits_forge(struct assessment *assessment, const struct config *confi
         return true;
     text_append_format(
         &reason,
-        "experiment_id: found one of %zu characters, at most %zu would do, as a branch at "
-        "this forge has at most %zu bytes with forge.branch_prefix in front",
-        length, prefix < limit ? limit - prefix : 0, limit);
+        "experiment_id: expected at most %zu characters, found %zu: a branch at this forge has at "
+        "most %zu bytes with forge.branch_prefix in front",
+        prefix < limit ? limit - prefix : 0, length, limit);
     reject_key(assessment, file, "experiment_id", text_string(&reason));
     return false;
 }
@@ -104,8 +104,8 @@ static bool read_result(struct assessment *assessment, const struct config *conf
     }
     if (!result_name_seen(file->name) || result_format(file->name) == RESULT_FORMAT_NONE) {
         rule(assessment, DECISION_REJECTED,
-             "the name: files of this name are never looked at; one that ends in .json, .yaml or "
-             ".yml, in small letters, and does not begin with a dot would do");
+             "the name: expected one that ends in .json, .yaml or .yml, in small letters, and does "
+             "not begin with a dot: files of this name are never looked at");
         return false;
     }
     if (result_format(file->name) == RESULT_FORMAT_LOG) {
@@ -140,7 +140,7 @@ static void rule_missing_patch(struct assessment *assessment, const struct spool
     text_append_line(&reason, assessment->result->patch, PATCH_QUOTED);
     text_append(&reason, " beside it");
     if (taker)
-        text_append_format(&reason, ", as %s took the one of that name: a file of its own would do",
+        text_append_format(&reason, ", as %s took the one of that name: give it a file of its own",
                            taker);
     else
         text_append(&reason, " within a minute: drop it first, or once more with this one");

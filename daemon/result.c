@@ -39,12 +39,12 @@ struct reading {
     struct error *error;
 };
 
-/* What is known of a key: how it is read, and the words for what would do. */
+/* What is known of a key: how it is read, and the words for what is expected. */
 struct key {
     const char *name;
     bool required;
     int (*read)(struct reading *reading, const struct key *key, struct json_object *value);
-    const char *would_do;
+    const char *expected;
 };
 
 /* "line 3, column 5: " where the tree knows it. */
@@ -100,9 +100,8 @@ static int refuse(struct reading *reading, const struct key *key, struct json_ob
 {
     CLEANUP_TEXT struct text text = {0};
 
-    text_append(&text, "found ");
+    text_append_format(&text, "expected %s, found ", key->expected);
     append_found(&text, found);
-    text_append_format(&text, ", %s would do", key->would_do);
     return fail_at_key(reading, key->name, text_string(&text));
 }
 
@@ -170,8 +169,8 @@ static int read_hypothesis(struct reading *reading, const struct key *key,
         return refuse(reading, key, value);
     count = utf8_count(string);
     if (count > HYPOTHESIS_LIMIT)
-        return complain(reading, key->name, "found %zu characters, %s would do", count,
-                        key->would_do);
+        return complain(reading, key->name, "expected %s, found %zu characters", key->expected,
+                        count);
     reading->result->hypothesis = memory_copy(string);
     return 0;
 }
@@ -260,7 +259,7 @@ static int refuse_non_finite(struct reading *reading, const char *key, struct js
     if (name)
         text_append_line(&inner, name, 60);
     return complain(reading, key,
-                    "found %s%s%s%s, a finite number would do, or null where there is none",
+                    "expected a finite number, or null where there is none, found %s%s%s%s",
                     json_object_to_json_string(found), name ? " in '" : "", text_string(&inner),
                     name ? "'" : "");
 }
@@ -392,9 +391,9 @@ static int read_details(struct reading *reading, const struct key *key, struct j
             !json_object_is_type(item, json_type_array))
             continue;
         text_append_line(&line, name, 60);
-        return complain(reading, key->name, "found %s in '%s', %s would do",
+        return complain(reading, key->name, "expected %s, found %s in '%s'", key->expected,
                         json_object_is_type(item, json_type_array) ? "a list" : "an object",
-                        text_string(&line), key->would_do);
+                        text_string(&line));
     }
     reading->result->details = json_object_get(value);
     return 0;
@@ -437,8 +436,8 @@ static int read_keys(struct reading *reading)
             if (key->read(reading, key, value) < 0)
                 return -1;
         } else if (key->required) {
-            return complain(reading, key->name, "found %s, %s would do",
-                            given ? "no value" : "no such key", key->would_do);
+            return complain(reading, key->name, "expected %s, found %s", key->expected,
+                            given ? "no value" : "no such key");
         }
     }
     return 0;
@@ -463,14 +462,14 @@ static int check_change(struct reading *reading)
             continue;
         if (first)
             return complain(reading, changes[i].key,
-                            "found beside %s, only one of commit, patch and diff would do", first);
+                            "expected only one of commit, patch and diff, found it beside %s",
+                            first);
         first = changes[i].key;
         result->change = changes[i].change;
     }
     if (result->repository && !result->commit)
-        return complain(
-            reading, "repository",
-            "found without a commit, a commit of 7 to 40 hex digits beside it would do");
+        return complain(reading, "repository",
+                        "expected a commit beside it, of 7 to 40 hex digits, found none");
     return 0;
 }
 
@@ -483,7 +482,7 @@ static int read_rest(struct reading *reading)
         claim_set_status(&result->claim, "ok");
     if (claim_counts(&result->claim) && result->claim.after.count == 0)
         return complain(reading, "metric_after",
-                        "found nothing, a number or a list of numbers would do (only a result that "
+                        "expected a number or a list of numbers, found nothing (only a result that "
                         "crashed or is discarded needs none)");
     return check_change(reading);
 }
@@ -555,8 +554,8 @@ static int read_root(struct reading *reading)
                                                                                              : 0;
     append_found(&found, reading->root);
     return error_set(reading->error, ERROR_PERMANENT,
-                     "the file: found %s, an object with experiment_id, hypothesis, metric and "
-                     "metric_after would do",
+                     "the file: expected an object with experiment_id, hypothesis, metric and "
+                     "metric_after, found %s",
                      text_string(&found));
 }
 

@@ -58,8 +58,8 @@ bool result_name_seen(const char *file_name);
 enum result_format result_format(const char *file_name);
 
 /* On 0 `*result` is the caller's (result_free). On -1 the error is permanent and names line or key,
- * what was found and what would do, e.g. "metric_after: found \"fast\", a number or a list of
- * numbers would do". The experiment_id, if it could be made out, is in `*experiment_id` even then
+ * what was expected and what was found, e.g. "metric_after: expected a number or a list of numbers,
+ * found \"fast\"". The experiment_id, if it could be made out, is in `*experiment_id` even then
  * (caller frees; may be NULL). */
 int result_parse(struct result **result, char **experiment_id, const char *file_name,
                  const char *bytes, size_t length, struct error *error);

@@ -91,7 +91,7 @@ static int take_option(struct arguments *arguments, enum option_id id)
         break;
     }
     if (arguments->command != COMMAND_RUN)
-        return wrong_usage("only one command at a time would do");
+        return wrong_usage("expected one command, found two");
     if (id == OPTION_CHECK_RESULT)
         arguments->result = optarg;
     if (id == OPTION_RETRY)

@@ -94,17 +94,16 @@ void spool_slot_drop(struct spool_slot *slot)
 
 static char *describe_type(mode_t mode)
 {
-    return memory_format("is %s, a regular file would do", S_ISLNK(mode)    ? "a symbolic link"
-                                                           : S_ISDIR(mode)  ? "a directory"
-                                                           : S_ISFIFO(mode) ? "a FIFO"
-                                                           : S_ISSOCK(mode) ? "a socket"
-                                                                            : "a device");
+    return memory_format("expected a regular file, found %s", S_ISLNK(mode)    ? "a symbolic link"
+                                                              : S_ISDIR(mode)  ? "a directory"
+                                                              : S_ISFIFO(mode) ? "a FIFO"
+                                                              : S_ISSOCK(mode) ? "a socket"
+                                                                               : "a device");
 }
 
 static char *describe_size(off_t size)
 {
-    return memory_format("is %jd bytes long, at most %u would do", (intmax_t)size,
-                         RESULT_SIZE_LIMIT);
+    return memory_format("expected at most %u bytes, found %jd", RESULT_SIZE_LIMIT, (intmax_t)size);
 }
 
 /* The problem is by errno. No permission has a file whose writer had a private umask, or which was moved

@@ -282,7 +282,7 @@ def test_keys_that_are_not_known_are_named(winnowd):
 @pytest.mark.parametrize("name", ["A.JSON", "x.txt", ".x.json", "x.json.tmp"])
 def test_a_name_that_is_never_looked_at(winnowd, name):
     status, text = check(winnowd, result("x", 1.0), name)
-    assert status == 65 and "rejected: the name: files of this name are never looked at" in text
+    assert status == 65 and "rejected: the name: expected one that ends in .json, .yaml or .yml" in text
 
 
 def test_what_would_be_promoted_without_a_change_is_wrong(winnowd):

@@ -148,7 +148,7 @@ def test_an_id_that_makes_a_branch_too_long_for_the_forge(winnowd):
     winnowd.drop(result("a" * 89, 1.0), name="fits.json")
     log = winnowd.once()
     assert log.decisions() == {"a" * 90: "rejected", "a" * 89: "baseline"}
-    assert "experiment_id: found one of 90 characters, at most 89 would do" in log.reasons()["a" * 90]
+    assert "experiment_id: expected at most 89 characters, found 90" in log.reasons()["a" * 90]
     assert list(winnowd.rejected()) == ["long.json"]
 
 

@@ -1,4 +1,4 @@
-/* Promise: a wrong configuration is refused with file, line, key and what would do. */
+/* Promise: a wrong configuration is refused with file, line, key, what was expected and what was found. */
 
 #include "config/config.h"
 
@@ -268,9 +268,8 @@ static void test_environment_overrides(void **state)
     config_free(config);
 
     setenv("GITEA_URL", "ftp://u:geheim@e", 1);
-    assert_problems(LEAST, "GITEA_URL: forge.url: found \"ftp://***@e\", a URL that begins with "
-                           "http:// or https:// would "
-                           "do\n");
+    assert_problems(LEAST, "GITEA_URL: forge.url: expected a URL that begins with http:// or "
+                           "https://, found \"ftp://***@e\"\n");
 }
 
 static void test_all_problems_in_one_go(void **state)
@@ -287,50 +286,45 @@ static void test_all_problems_in_one_go(void **state)
         "  n: {}\n"
         "qeue: {}\n"
         "validation: {output_lines: 1000000, command: []}\n",
-        "f.yaml:1:8: spool: found \"spool\", an absolute path would do\n"
-        "f.yaml:3:9: forge.kind: found \"github\", gitea or local would do\n"
+        "f.yaml:1:8: spool: expected an absolute path, found \"spool\"\n"
+        "f.yaml:3:9: forge.kind: expected gitea or local, found \"github\"\n"
         "f.yaml:4:3: forge.tiemout: unknown key, did you mean forge.timeout?\n"
-        "f.yaml:5:11: forge.labels: found \"experiment\", a list such as [one, two] "
-        "would do\n"
-        "f.yaml:6:9: forge.poll: found \"5 minutes\", 0 or a whole number with ms, s, m, "
-        "h or d, from 1ms to 30d would do\n"
-        "f.yaml:8:18: metrics.m.direction: found \"minimise\", minimize or maximize "
-        "would do\n"
-        "f.yaml:8:39: metrics.m.min_delta: found \"tiny\", a number of at least 0 would "
-        "do\n"
-        "f.yaml:9:3: metrics.n.direction: found nothing, minimize or maximize would do\n"
+        "f.yaml:5:11: forge.labels: expected a list such as [one, two], found \"experiment\"\n"
+        "f.yaml:6:9: forge.poll: expected 0 or a whole number with ms, s, m, h or d, from 1ms to "
+        "30d, found \"5 minutes\"\n"
+        "f.yaml:8:18: metrics.m.direction: expected minimize or maximize, found \"minimise\"\n"
+        "f.yaml:8:39: metrics.m.min_delta: expected a number of at least 0, found \"tiny\"\n"
+        "f.yaml:9:3: metrics.n.direction: expected minimize or maximize, found nothing\n"
         "f.yaml:10:1: qeue: unknown key, did you mean queue?\n"
-        "f.yaml:11:28: validation.output_lines: found \"1000000\", a whole number from 0 "
-        "to 10000 would do\n"
-        "f.yaml:11:46: validation.command: found an empty list, a list of at least one "
-        "item would do\n");
+        "f.yaml:11:28: validation.output_lines: expected a whole number from 0 to 10000, found "
+        "\"1000000\"\n"
+        "f.yaml:11:46: validation.command: expected a list of at least one item, found an empty "
+        "list\n");
 }
 
 static void test_missing_keys(void **state)
 {
-    assert_problems("",
-                    "f.yaml: forge.owner: found nothing, the repository's owner (or GITEA_OWNER "
-                    "in the environment) would do\n"
-                    "f.yaml: forge.repo: found nothing, the repository's name (or GITEA_REPO in "
-                    "the environment) would do\n"
-                    "f.yaml: metrics: found nothing, at least one metric, such as {val_bpb: "
-                    "{direction: minimize}}, would do\n");
+    assert_problems("", "f.yaml: forge.owner: expected the repository's owner (or GITEA_OWNER in "
+                        "the environment), found nothing\n"
+                        "f.yaml: forge.repo: expected the repository's name (or GITEA_REPO in the "
+                        "environment), found nothing\n"
+                        "f.yaml: metrics: expected at least one metric, such as {val_bpb: "
+                        "{direction: minimize}}, found nothing\n");
     assert_problems("log: 1\n",
-                    "f.yaml:1:6: log: found no keys, a group of keys with values would do\n"
-                    "f.yaml: forge.owner: found nothing, the repository's owner (or "
-                    "GITEA_OWNER in the environment) would do\n"
-                    "f.yaml: forge.repo: found nothing, the repository's name (or "
-                    "GITEA_REPO in the environment) would do\n"
-                    "f.yaml: metrics: found nothing, at least one metric, such as "
-                    "{val_bpb: {direction: minimize}}, would do\n");
+                    "f.yaml:1:6: log: expected a group of keys with values, found no keys\n"
+                    "f.yaml: forge.owner: expected the repository's owner (or GITEA_OWNER in the "
+                    "environment), found nothing\n"
+                    "f.yaml: forge.repo: expected the repository's name (or GITEA_REPO in the "
+                    "environment), found nothing\n"
+                    "f.yaml: metrics: expected at least one metric, such as {val_bpb: {direction: "
+                    "minimize}}, found nothing\n");
     assert_problems("\nforge: {kind: local}\nmetrics: {m: {direction: minimize}}\n",
-                    "f.yaml:2:1: forge.path: found nothing, the bare repository's path would do\n");
-    assert_problems(
-        "forge: {owner: o, repo: }\nmetrics: {}\n",
-        "f.yaml:1:19: forge.repo: found nothing, the repository's name (or GITEA_REPO in "
-        "the environment) would do\n"
-        "f.yaml:2:10: metrics: found nothing, at least one metric, such as {val_bpb: "
-        "{direction: minimize}}, would do\n");
+                    "f.yaml:2:1: forge.path: expected the bare repository's path, found nothing\n");
+    assert_problems("forge: {owner: o, repo: }\nmetrics: {}\n",
+                    "f.yaml:1:19: forge.repo: expected the repository's name (or GITEA_REPO in the "
+                    "environment), found nothing\n"
+                    "f.yaml:2:10: metrics: expected at least one metric, such as {val_bpb: "
+                    "{direction: minimize}}, found nothing\n");
 }
 
 static void test_unknown_keys(void **state)
@@ -339,14 +333,14 @@ static void test_unknown_keys(void **state)
     assert_refused("metric: {}", "f.yaml:1:1: metric: unknown key, did you mean metrics?");
     assert_refused("log: {levle: info}",
                    "f.yaml:1:7: log.levle: unknown key, did you mean log.level?");
-    assert_refused("log: {colours: yes}", "f.yaml:1:7: log.colours: unknown key, one of level, "
-                                          "format, status_every would do");
+    assert_refused(
+        "log: {colours: yes}",
+        "f.yaml:1:7: log.colours: unknown key, expected one of level, format, status_every");
     assert_refused("log.level: info",
-                   "f.yaml:1:1: log.level: unknown key, one of spool, state, "
-                   "forge, sources, change, validation, queue, keep, log, status, metrics "
-                   "would do");
-    assert_refused("log: info", "f.yaml:1:6: log: found no keys, a group of keys with values would "
-                                "do");
+                   "f.yaml:1:1: log.level: unknown key, expected one of spool, state, forge, "
+                   "sources, change, validation, queue, keep, log, status, metrics");
+    assert_refused("log: info",
+                   "f.yaml:1:6: log: expected a group of keys with values, found no keys");
     assert_problems("forge: {owner: o, repo: r}\n"
                     "metrics: {m: {direction: minimize, min_dleta: 1}}\n",
                     "f.yaml:2:36: metrics.m.min_dleta: unknown key, did you mean "
@@ -362,8 +356,8 @@ static void test_unreadable_keys(void **state)
 
     assert_true(strlen(messages) < 1500);
     assert_refused("log: {\"le\\e[31m\\u202e\\nvel\": info}",
-                   "f.yaml:1:7: log.leU+001B[31mU+202EU+000Avel: unknown key, one of level, "
-                   "format, status_every would do");
+                   "f.yaml:1:7: log.leU+001B[31mU+202EU+000Avel: unknown key, expected one of "
+                   "level, format, status_every");
 }
 
 static void test_values_out_of_bounds(void **state)
@@ -427,7 +421,7 @@ static void test_values_out_of_bounds(void **state)
         /* Exactly one, with its place. */
         assert_ptr_equal(strchr(messages, '\n') + 1, messages + strlen(messages));
         assert_memory_equal(messages, "f.yaml:1:", 9);
-        assert_non_null(strstr(messages, " would do"));
+        assert_non_null(strstr(messages, "expected "));
     }
 }
 
@@ -493,15 +487,14 @@ static void test_no_password_in_messages(void **state)
 static void test_keys_together(void **state)
 {
     assert_refused("{}", "f.yaml:2:1: did not find expected <document start>");
-    assert_refused("spool: /x\nstate: /x/",
-                   "f.yaml:2:8: state: found \"/x\", which is the spool, a "
-                   "directory of its own would do");
-    assert_problems(
-        "forge: {owner: o, repo: r, poll: 0}\n"
-        "metrics: {m: {direction: minimize}}\n"
-        "queue: {max_open_pulls: 3}\n",
-        "f.yaml:3:25: queue.max_open_pulls: found 3 with forge.poll 0, 0 would do, or a "
-        "forge.poll that notices when a pull request is closed\n");
+    assert_refused(
+        "spool: /x\nstate: /x/",
+        "f.yaml:2:8: state: expected a directory of its own, found \"/x\", which is the spool");
+    assert_problems("forge: {owner: o, repo: r, poll: 0}\n"
+                    "metrics: {m: {direction: minimize}}\n"
+                    "queue: {max_open_pulls: 3}\n",
+                    "f.yaml:3:25: queue.max_open_pulls: expected 0, or a forge.poll that notices "
+                    "when a pull request is closed, found 3 with forge.poll 0\n");
 }
 
 static void test_metric_names(void **state)
@@ -515,7 +508,7 @@ static void test_metric_names(void **state)
                                                 names[i]);
         CLEANUP_FREE char *messages = bad(yaml);
 
-        assert_memory_equal(messages, "f.yaml:2:11: metrics: found ", 28);
+        assert_memory_equal(messages, "f.yaml:2:11: metrics: expected ", 31);
         assert_ptr_equal(strchr(messages, '\n') + 1, messages + strlen(messages));
     }
 }
@@ -528,7 +521,7 @@ static void test_broken_yaml(void **state)
 
     assert_memory_equal(messages, "f.yaml:3:1: ", 12);
     assert_memory_equal(twice, "f.yaml:2:1: ", 12);
-    assert_string_equal(list, "f.yaml:1:1: found no keys, keys with values would do\n");
+    assert_string_equal(list, "f.yaml:1:1: expected keys with values, found none\n");
 }
 
 static void test_load(void **state)

@@ -198,8 +198,8 @@ static void test_bytes(void **state)
     assert_refused("[\"\xc0\xaf\"]", "line 1, column 3: not valid UTF-8");
     assert_refused("[\n\"\xed\xa0\x80\"]", "line 2, column 2: not valid UTF-8");
     assert_refused_bytes("[\"a\0\"]", 6, "line 1, column 4: a NUL byte");
-    assert_refused_bytes("\xff\xfe[\0]\0", 6, "line 1, column 1: this is UTF-16, UTF-8 would do");
-    assert_refused_bytes("\xfe\xff\0[\0]", 6, "line 1, column 1: this is UTF-16, UTF-8 would do");
+    assert_refused_bytes("\xff\xfe[\0]\0", 6, "line 1, column 1: expected UTF-8, found UTF-16");
+    assert_refused_bytes("\xfe\xff\0[\0]", 6, "line 1, column 1: expected UTF-8, found UTF-16");
     assert_refused_bytes("\xff[]", 3, "line 1, column 1: not valid UTF-8");
     assert_refused_bytes("1\0", 2, "line 1, column 2: a NUL byte");
 }

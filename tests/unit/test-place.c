@@ -33,7 +33,7 @@ static void expect_error(const char *name, const char *bytes, const char *messag
 
     assert_int_equal(result_parse(&result, &experiment_id, name, bytes, strlen(bytes), &error), -1);
     free(experiment_id);
-    assert_ptr_equal(strstr(error.message, message), error.message);
+    assert_memory_equal(error.message, message, strlen(message));
     assert_int_equal(error.line, line);
     assert_int_equal(error.column, column);
 }
@@ -71,12 +71,12 @@ static void test_errors_with_a_place(void **state)
 {
     (void)state;
     expect_error("a.json", "{,}", "line 1, column 2: expected a key", 1, 2);
-    expect_error("a.json", "{\n  \"experiment_id\": \"a b\"}", "experiment_id: found \"a b\"", 2,
-                 20);
-    expect_error("a.json", "{}", "experiment_id: found no such key", 0, 0);
+    expect_error("a.json", "{\n  \"experiment_id\": \"a b\"}",
+                 "experiment_id: expected 1 to 100 of", 2, 20);
+    expect_error("a.json", "{}", "experiment_id: expected 1 to 100 of", 0, 0);
     expect_error("a.yaml", "a: *x", "line 1, column 4: ", 1, 4);
-    expect_error("a.yaml", "experiment_id: a b\n", "line 1, column 1: experiment_id: found \"a b\"",
-                 1, 16);
+    expect_error("a.yaml", "experiment_id: a b\n",
+                 "line 1, column 1: experiment_id: expected 1 to 100 of", 1, 16);
 }
 
 int main(void)
