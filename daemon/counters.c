@@ -13,23 +13,41 @@ const char *counters_end_name(enum counters_end end)
     return end_names[end];
 }
 
-void counters_step(struct counters *counters, int step, bool undo, enum counters_end end,
-                   uint64_t duration_ms)
+static struct counters_step *find(struct counters *counters, const char *name)
 {
+    for (size_t i = 0; name && i < counters->step_count; i++) {
+        if (strcmp(counters->steps[i].name, name) == 0)
+            return &counters->steps[i];
+    }
+    return NULL;
+}
+
+void counters_add_step(struct counters *counters, const char *name, bool listed)
+{
+    if (counters->step_count < COUNTERS_STEP_LIMIT && !find(counters, name))
+        counters->steps[counters->step_count++] = (struct counters_step){.name = name,
+                                                                         .listed = listed};
+}
+
+void counters_try(struct counters *counters, const char *step, bool undo, enum counters_end end,
+                  uint64_t duration_ms)
+{
+    struct counters_step *found = find(counters, step);
     struct counters_tries *tries;
 
-    if (step < 0 || step >= STEP_COUNT)
+    if (!found)
         return;
-    tries = undo ? &counters->undos[step][end] : &counters->steps[step][end];
+    tries = undo ? &found->undos[end] : &found->starts[end];
     tries->count++;
     tries->milliseconds += duration_ms;
 }
 
 void counters_job(struct counters *counters, enum decision outcome, const char *failed_step)
 {
-    int step = 0;
+    struct counters_step *found = find(counters, failed_step);
 
-    while (step < STEP_COUNT && (!failed_step || strcmp(steps[step].name, failed_step) != 0))
-        step++;
-    counters->jobs[outcome][step]++;
+    if (found && outcome == DECISION_FAILED)
+        found->failed_jobs++;
+    else
+        counters->jobs[outcome]++;
 }

@@ -10,70 +10,28 @@
 
 #define POINT_LIMIT 49 /* this experiment is the fiftieth of the chart */
 
-static void scrub_values(struct json_object *object)
-{
-    if (!object)
-        return;
-    json_object_object_foreach(object, key, value)
-    {
-        (void)key;
-        if (json_object_is_type(value, json_type_string)) {
-            CLEANUP_FREE char *copy = memory_copy(json_object_get_string(value));
-
-            secret_scrub(copy);
-            json_object_set_string(value, copy);
-        }
-    }
-}
-
-/* What experimenters wrote may hold a secret that they should not have known. It goes here, as they wrote
- * it: once texts are shortened or made inert, half of it would no longer be found. */
-static void scrub(struct result *result)
-{
-    secret_scrub(result->hypothesis);
-    if (result->title)
-        secret_scrub(result->title);
-    scrub_values(result->details);
-    scrub_values(result->unknown);
-}
-
-int job_load_result(struct job *job, struct error *error)
-{
-    CLEANUP_FREE char *parsed = NULL;
-
-    if (job->result)
-        return 0;
-    free(job->patch);
-    if (store_load_parsed(job->services->store, job->row->id, &parsed, &job->patch,
-                          &job->patch_length, error) < 0)
-        return -1;
-    if (result_parse_canonical(&job->result, parsed, error) < 0)
-        return -1;
-    scrub(job->result);
-    return 0;
-}
-
 static struct description describe(const struct job *job)
 {
     return (struct description){
         .result = job->result,
         .metric = job_metric(job),
         .verdict = job->verdict,
-        .command = job->command,
-        .duration_ms = job->duration_ms,
-        .output = job->output,
-        .log = job->log,
-        .files = job->change.files,
-        .file_count = job->change.file_count,
-        .own_diff = job->change.own_diff,
-        .notes = job->change.notes,
+        .command = job->found.tests.command,
+        .duration_ms = job->found.tests.duration_ms,
+        .output = job->found.tests.output,
+        .log = job->found.tests.log,
+        .files = job->found.change.files,
+        .file_count = job->found.change.file_count,
+        .own_diff = job->found.change.own_diff,
+        .notes = job->found.change.notes,
         .base_branch = job->services->config->forge.base,
-        .base = job->record.base,
-        .measured = job->record.measured,
-        .merge_base = strcmp(job->record.merge_base, job->record.base) != 0 ? job->record.merge_base
-                                                                            : "",
-        .tree_is_measured = job->change.tree_is_measured,
-        .commit = job->record.commit,
+        .base = job->found.branch.base,
+        .measured = job->found.change.measured,
+        .merge_base = strcmp(job->found.change.merge_base, job->found.branch.base) != 0
+                          ? job->found.change.merge_base
+                          : "",
+        .tree_is_measured = job->found.change.tree_is_measured,
+        .commit = job->found.change.commit,
         .host = job->services->host,
         .digest = job->row->digest,
         .web_url = job->services->forge->web_url,
@@ -133,7 +91,7 @@ static void contained_clear(struct contained *contained)
 /* Which of the commits below the measured one belong to experiments that wait to be merged. */
 static int find_contained(const struct job *job, struct contained *contained, struct error *error)
 {
-    const struct repository_change *change = &job->change;
+    const struct repository_change *change = &job->found.change;
 
     contained->items = memory_new_array(change->contained_count, sizeof(*contained->items));
     for (size_t i = 0; i < change->contained_count; i++) {
@@ -153,29 +111,16 @@ static int find_contained(const struct job *job, struct contained *contained, st
     return 0;
 }
 
-/* In one transaction with the job, whose reference it shows. */
-static int save(struct job *job, const char *title, const char *body, struct error *error)
-{
-    struct store *store = job->services->store;
-
-    if (store_begin(store, error) < 0)
-        return -1;
-    if (store_set_document(store, job->record.id, title, body, error) < 0 ||
-        store_save_job(store, &job->record, error) < 0) {
-        store_rollback(store);
-        return -1;
-    }
-    return store_commit(store, error);
-}
-
 int document_write(struct job *job, struct error *error)
 {
     CLEANUP(points_clear) struct points points = {0};
     CLEANUP(contained_clear) struct contained contained = {0};
-    CLEANUP_FREE char *title = NULL;
-    CLEANUP_FREE char *body = NULL;
-    struct description description = describe(job);
+    struct description description;
+    struct job_findings *found = &job->found;
 
+    if (job_load_result(job, error) < 0)
+        return -1;
+    description = describe(job);
     if (read_points(job, &points, error) < 0 || find_contained(job, &contained, error) < 0)
         return -1;
     description.frontier = points.shown;
@@ -183,12 +128,13 @@ int document_write(struct job *job, struct error *error)
     description.contained = contained.items;
     description.contained_count = contained.count;
     description.contained_more = contained.more;
-    title = description_title(&description);
-    body = description_body(&description);
-    secret_scrub(title);
-    secret_scrub(body); /* what the tests printed stands in it, too */
-    if (save(job, title, body, error) < 0)
-        return -1;
-    job->documented = true;
+    free(found->text.title);
+    free(found->text.body);
+    found->text.title = description_title(&description);
+    found->text.body = description_body(&description);
+    found->text.reference = job->verdict.reference;
+    found->text.threshold = job->verdict.threshold;
+    secret_scrub(found->text.title);
+    secret_scrub(found->text.body); /* what the tests printed stands in it, too */
     return 0;
 }

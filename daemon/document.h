@@ -9,11 +9,8 @@
 
 struct job;
 
-/* Loads and parses the job's content into job->result and job->patch, once. */
-int job_load_result(struct job *job, struct error *error);
-
 /* The commit's message, with "%M" for the measured commit; caller frees. The content was loaded. */
 char *document_message(const struct job *job);
 
-/* Makes title and body and puts them into the store, with the job's record. After compose and validation. */
+/* Makes title and body of the pull request from what the job found; they become a finding of it. */
 int document_write(struct job *job, struct error *error);

@@ -39,7 +39,7 @@
     EVENT(undo_ended, "undo ended", INFO, "bafe9bd120c5d1529127c47089bf36a2") \
     EVENT(undo_waits, "undo could not be done now; trying again", WARNING, "fe0143729313badffba3fec76ca387b5") \
     EVENT(job_resumed, "job resumed", INFO, "9280ba2e153453fd735771b237d047c9") \
-    EVENT(job_rewound, "job composes again, as its reference changed", INFO, "6800e67e527f5da656ec4c60da8f3fe2") \
+    EVENT(job_back, "job goes back to an earlier step", INFO, "6800e67e527f5da656ec4c60da8f3fe2") \
     EVENT(branch_kept, "branch kept: it does not point where this job left it", WARNING, "98daa4bf75592f89b3fb95ee22432045") \
     EVENT(branch_refused, "branch kept: the forge refuses to delete it", WARNING, "a021d1c6639b44f7b5c65f9d0999d513") \
     EVENT(pull_kept, "pull request kept: somebody else moved its branch", WARNING, "b6d9f6f45cdc78b9da6400c790010259") \

@@ -1,14 +1,17 @@
 #pragma once
 
 /*
- * A job: the promotion of one experiment. Walks the steps forward, the undos backward; the only place
- * where a job ends.
+ * A job: work on one experiment, as a table of steps (step.h) that its owner gives it. Walks the steps
+ * forward, the undos backward; the only place where a job ends. It knows no step by its name.
  *
- * A step (steps.h) is started here and ends in exactly one of job_done(), job_failed() and
- * job_later(); nothing else moves a job. What a step is about to do is in the store before its call
+ * A step is started here and ends in exactly one of job_done(), job_failed(), job_later() and
+ * job_back(); nothing else moves a job. What a step is about to do is in the store before its call
  * goes out, what it did is there before the next one starts, so that after a crash the unfinished
  * step is repeated or undone. While a job is undone, job_failed() and job_later() mean the same: the
  * undo is tried again until it is done.
+ *
+ * job.c walks; job/trouble.c knows what may pass and whom to doubt; job/life.c makes and frees;
+ * job/load.c reads what the job is about.
  */
 
 #include "common/error.h"
@@ -17,6 +20,7 @@
 #include "daemon/forge.h"
 #include "daemon/gate.h"
 #include "daemon/health.h"
+#include "daemon/job/findings.h"
 #include "daemon/repository.h"
 #include "daemon/result.h"
 #include "daemon/store.h"
@@ -28,7 +32,9 @@
 
 struct job;
 
-/* What jobs work with, and what they ask of the queue that owns them. */
+struct step_table;
+
+/* What jobs work with. */
 struct services {
     uv_loop_t *loop;
     const struct config *config;
@@ -39,7 +45,11 @@ struct services {
     struct health *health;
     struct counters *counters;
     const char *host;
+};
 
+/* Who has jobs: the steps that they walk, and what they ask and tell. */
+struct job_owner {
+    const struct step_table *steps;
     /* Whether it is the job's turn to be settled: all of the lane that arrived earlier were, and no
      * other has begun to open its pull request. Fails if the store does. */
     int (*may_settle)(void *data, const struct job *job, bool *may, struct error *error);
@@ -47,7 +57,7 @@ struct services {
     bool (*may_undo)(void *data);
     /* One that was being undone waits to try again, and others may go on. */
     void (*undo_rests)(void *data);
-    /* The job is over and its result decided; the queue frees it. */
+    /* The job is over and its result decided; the owner frees it. */
     void (*over)(void *data, struct job *job);
     /* A job made progress: a step was done, an undo was done, the job was given up. */
     void (*progress)(void *data);
@@ -55,9 +65,12 @@ struct services {
 };
 
 struct job {
-    struct services *services;
-    struct store_job record;  /* what survives a crash */
-    struct store_result *row; /* the result's row */
+    const struct services *services;
+    const struct job_owner *owner;
+    struct store_job record;   /* what survives a crash */
+    struct job_findings found; /* so does this */
+    struct store_result *row;  /* the result's row */
+    int at;                    /* row of the table; its count: done; -1: all is undone */
     char *branch;
     bool waiting;        /* pauses before it tries again */
     bool parked;         /* waits for the forge's health, or for its turn */
@@ -75,7 +88,7 @@ struct job {
     bool held;        /* by what this job met and no question finds */
     bool branch_repeated; /* the branch was asked for a second time, as the first answer was lost */
     bool conflict_seen;   /* the forge said that a pull request of our branch exists */
-    bool documented;      /* title and body of the pull request are in the store */
+    bool passed;          /* a quiet step is done: the one behind it begins at once */
     bool settled;         /* by a person, see settled_as */
     enum pull_state settled_as;
     uint64_t step_began; /* uv_now() */
@@ -84,28 +97,23 @@ struct job {
 
     struct operation *operation; /* the one thing under way: a call of the step's, or a pause */
 
-    /* What compose and validation found; made again after a restart. */
-    struct result *result;
+    struct result *result; /* read when it is needed first, see job_load_result() */
     char *patch;
     size_t patch_length;
-    struct gate_verdict verdict;
-    struct repository_change change; /* a copy of its own */
-    char *command;
-    char *output;
-    char *log;            /* path of the whole output */
-    uint64_t duration_ms; /* of the validation's command */
+    struct gate_verdict verdict; /* as it was judged last */
 
     struct job *next; /* in the queue's list */
 };
 
 /* Starts a new job for a queued result; `row` is taken over. Fails if it cannot be written down: the
  * caller still owns the row then. Nothing of it runs before the loop does. */
-int job_new(struct job **job, struct services *services, struct store_result *row,
-            const struct gate_verdict *verdict, struct error *error);
+int job_new(struct job **job, const struct services *services, const struct job_owner *owner,
+            struct store_result *row, const struct gate_verdict *verdict, struct error *error);
 
-/* Takes a job up again after a restart; `row` is taken over, `record` copied. */
-void job_resume(struct job **job, struct services *services, struct store_result *row,
-                const struct store_job *record);
+/* Takes a job up again after a restart; `row` is taken over, `record` copied. Fails if its findings cannot
+ * be read or its step is not in the table: the caller still owns the row then. */
+int job_resume(struct job **job, const struct services *services, const struct job_owner *owner,
+               struct store_result *row, const struct store_job *record, struct error *error);
 
 /* Frees a job and ends what is under way, leaving it resumable. NULL-safe. */
 void job_free(struct job *job);
@@ -136,7 +144,17 @@ bool job_undoing(const struct job *job);
 
 /* Whether it was judged for the last time: it has begun to open its pull request, or is past that. */
 bool job_opening(const struct job *job);
+
+/* Whether its step is one that runs the tests. */
+bool job_runs_tests(const struct job *job);
+
+/* Its step's name, "end" behind the last; and what a status says of it: "validating". */
 const char *job_step_name(const struct job *job);
+const char *job_doing(const struct job *job);
+
+/* Loads and parses the job's content into job->result and job->patch, once. What stands in it for people
+ * holds no secret then. Fails where the store does, or no longer has it. */
+int job_load_result(struct job *job, struct error *error);
 
 /* Its metric's settings as they are in force now; NULL where it is configured no more. Not to be kept:
  * a reload replaces them. */
@@ -146,6 +164,16 @@ const struct config_metric *job_metric(const struct job *job);
 
 /* The step, or its undo, is done. */
 void job_done(struct job *job);
+
+/* What it stands on is not so any more: the job goes back to the earlier step that its row declares. */
+void job_back(struct job *job, const char *reason);
+
+/* The result gets another decision than to be promoted: all is undone. `because`: the result whose value
+ * it did not beat; 0: nobody's. */
+void job_turned_down(struct job *job, enum decision decision, int64_t because, const char *reason);
+
+/* It waits until others of its lane have settled; the owner tells it to proceed. */
+void job_waits_for_turn(struct job *job);
 
 /* It cannot be done. The installation is asked first: where something is wrong with that, the job keeps
  * its step and waits until it is mended; else everything is undone. A transient error is taken as
@@ -168,7 +196,7 @@ void job_forge_failed(struct job *job, const struct forge_reply *reply, const st
  * `error` NULL where all went well. */
 void job_call_ended(void *data, const struct error *error);
 
-/* Writes the record down. On failure the step was ended by job_later(), and the caller returns. */
+/* Writes down the record and what the step has found. On failure the step was ended by job_later(), and the caller returns. */
 bool job_save(struct job *job);
 
 /* While it is undone: a person has merged or closed the pull request meanwhile. The job ends as

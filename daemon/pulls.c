@@ -16,7 +16,7 @@
 
 struct pulls {
     uv_loop_t *loop;
-    struct services *services;
+    const struct services *services;
     void (*changed)(void *data);
     void *data;
     struct operation *timer;
@@ -110,6 +110,11 @@ static void settle_after(struct pulls *pulls, uint64_t delay_ms)
 {
     if (!pulls->settle)
         pulls->settle = loop_after(pulls->loop, delay_ms, settle_some, pulls);
+}
+
+void pulls_go_on(struct pulls *pulls)
+{
+    settle_after(pulls, 0);
 }
 
 void pulls_settle(struct pulls *pulls, int64_t result, const char *experiment_id,
@@ -355,7 +360,7 @@ void pulls_look(struct pulls *pulls)
         pulls->looked = false; /* health_changed asks again */
 }
 
-void pulls_new(struct pulls **pulls, uv_loop_t *loop, struct services *services,
+void pulls_new(struct pulls **pulls, uv_loop_t *loop, const struct services *services,
                void (*changed)(void *data), void *data)
 {
     struct pulls *made = memory_new(sizeof(*made));

@@ -18,7 +18,7 @@
 struct pulls;
 
 /* `changed` is called when a round of looking ended, and when a pull request was settled. */
-void pulls_new(struct pulls **pulls, uv_loop_t *loop, struct services *services,
+void pulls_new(struct pulls **pulls, uv_loop_t *loop, const struct services *services,
                void (*changed)(void *data), void *data);
 void pulls_free(struct pulls *pulls); /* NULL-safe */
 
@@ -31,6 +31,9 @@ bool pulls_looked(const struct pulls *pulls);
 /* Whether a round of looking has ended, complete or not: what an earlier life left to be settled may be
  * told of before. */
 bool pulls_tried(const struct pulls *pulls);
+
+/* Something was settled, and is written down: goes on with what follows from it. */
+void pulls_go_on(struct pulls *pulls);
 
 /* A person settled a pull request: writes it down. What follows from it goes in slices, and is told of
  * at its end. */

@@ -25,8 +25,9 @@ struct round {
 struct queue {
     uv_loop_t *loop;
     struct queue_options options;
-    struct services *services;
-    struct job *jobs; /* in order of arrival */
+    const struct services *services;
+    struct job_owner owner; /* of its jobs: this queue */
+    struct job *jobs;       /* in order of arrival */
     struct operation *turn;
     struct store_lane last; /* that had its turn */
     struct round round;
@@ -360,7 +361,7 @@ static enum lane_end start_job(struct queue *queue, struct store_result *row,
 {
     struct job *job;
 
-    if (job_new(&job, queue->services, row, verdict, error) < 0) {
+    if (job_new(&job, queue->services, &queue->owner, row, verdict, error) < 0) {
         store_result_free(row);
         return LANE_FAILED;
     }
@@ -642,7 +643,7 @@ static void on_over(void *data, struct job *job)
         place = &(*place)->next;
     *place = job->next;
     if (job->settled)
-        queue->options.settled(queue->options.data, job->row, job->settled_as);
+        queue->options.settled(queue->options.data);
     else if (job_undoing(job) && job->record.outcome == DECISION_REJECTED)
         queue->options.rejected(queue->options.data, job->row, job->record.reason);
     job_free(job);
@@ -711,12 +712,13 @@ static int resume(struct queue *queue, struct error *error)
     if (store_list_jobs(queue->services->store, &resumed.items, &resumed.count, error) < 0)
         return -1;
     for (size_t i = 0; i < resumed.count; i++) {
-        struct store_result *row = NULL;
+        CLEANUP(store_result_freep) struct store_result *row = NULL;
         struct job *job;
 
-        if (store_load(queue->services->store, resumed.items[i].result, &row, error) < 0)
+        if (store_load(queue->services->store, resumed.items[i].result, &row, error) < 0 ||
+            job_resume(&job, queue->services, &queue->owner, row, &resumed.items[i], error) < 0)
             return -1;
-        job_resume(&job, queue->services, row, &resumed.items[i]);
+        row = NULL;
         insert(queue, job);
     }
     leave_slots(queue);
@@ -731,12 +733,15 @@ int queue_new(struct queue **queue, uv_loop_t *loop, const struct queue_options 
     made->loop = loop;
     made->options = *options;
     made->services = options->services;
-    made->services->may_settle = may_settle;
-    made->services->may_undo = may_undo;
-    made->services->undo_rests = on_undo_rests;
-    made->services->over = on_over;
-    made->services->progress = on_progress;
-    made->services->data = made;
+    made->owner = (struct job_owner){
+        .steps = options->steps,
+        .may_settle = may_settle,
+        .may_undo = may_undo,
+        .undo_rests = on_undo_rests,
+        .over = on_over,
+        .progress = on_progress,
+        .data = made,
+    };
     if (resume(made, error) < 0)
         return -1;
     queue_poke(made);

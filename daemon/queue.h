@@ -21,13 +21,14 @@
 struct queue;
 
 struct queue_options {
-    struct services *services; /* its functions and their data are filled in here */
+    const struct services *services;
+    const struct step_table *steps; /* that its jobs walk */
     /* Whether anything is to be judged yet. Once it is: queue_judge_again(). */
     bool (*may_judge)(void *data);
     /* A queued result was rejected when its turn came: its file is to be moved. */
     void (*rejected)(void *data, const struct store_result *row, const char *reason);
-    /* A job ended whose pull request a person had settled already. */
-    void (*settled)(void *data, const struct store_result *row, enum pull_state state);
+    /* A job ended whose pull request a person had settled already: that is written down with its end. */
+    void (*settled)(void *data);
     /* Something was decided or a job made a step. */
     void (*progress)(void *data);
     /* All that can be decided or started now was: see queue_rest(). */

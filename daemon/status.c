@@ -2,7 +2,6 @@
 
 #include "common/loop.h"
 #include "common/memory.h"
-#include "daemon/steps.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -39,7 +38,7 @@ static int read_job(struct store *store, const struct store_job *record, struct 
 
     *job = (struct status_job){
         .undoing = record->state == JOB_UNDOING,
-        .step = record->step >= 0 && record->step < STEP_COUNT ? steps[record->step].name : "end",
+        .step = memory_copy(record->step),
         .attempt = record->attempt,
         .faulty_ms = record->faulty_since_ms,
         .pull = record->pull,
@@ -223,6 +222,7 @@ void status_free(struct status *status)
         return;
     for (size_t i = 0; i < status->job_count; i++) {
         free(status->jobs[i].experiment_id);
+        free(status->jobs[i].step);
         free(status->jobs[i].metric);
         free(status->jobs[i].reason);
     }

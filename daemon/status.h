@@ -25,7 +25,7 @@ struct status_job {
     char *experiment_id;
     char *metric;
     bool undoing;
-    const char *step;  /* its name; "end" behind the last */
+    char *step;        /* its name; "end" behind the last */
     unsigned attempt;  /* from 1; 0: not yet */
     int64_t since_ms;  /* when that try began, since 1970; 0: not yet */
     int64_t faulty_ms; /* since when transient faults hold it; 0: none */

@@ -1,16 +1,81 @@
 #include "daemon/steps.h"
 
-#include <stddef.h>
+#include "common/log.h"
+#include "common/memory.h"
+#include "daemon/events.h"
+#include "daemon/job.h"
+#include "daemon/job/findings.h"
 
-const struct step steps[STEP_COUNT] = {
-    [STEP_BRANCH] = {"branch", "branching", step_branch_start, step_branch_undo, true, true},
-    [STEP_COMPOSE] = {"compose", "composing", step_compose_start, step_compose_undo, true, false},
-    [STEP_VALIDATE] = {"validate", "validating", step_validate_start, step_validate_undo, false,
-                       false},
-    [STEP_PUSH] = {"push", "pushing", step_push_start, NULL, true,
-                   false}, /* undone with the branch */
-    [STEP_PULL] = {"pull", "opening the pull request of", step_pull_start, step_pull_undo, true,
-                   true},
-    [STEP_LABEL] = {"label", "labelling", step_label_start, NULL, true, false},
-    [STEP_REVIEW] = {"review", "asking the reviewers of", step_review_start, NULL, true, false},
+#include <math.h>
+
+#define FORGE (STEP_NEEDS_API | STEP_NEEDS_GIT)
+
+/* clang-format off */
+static const struct step rows[] = {
+    {.name = "recheck", .doing = "looking again at", .start = step_recheck_start,
+     .needs = FORGE, .early = true, .quiet = true},
+    {.name = "branch", .doing = "branching", .start = step_branch_start,
+     .undo = step_branch_undo, .undo_is_due = step_branch_undo_is_due, .leaves = &finding_branch,
+     .needs = FORGE, .undo_needs = STEP_NEEDS_GIT, .tells = STEP_TELLS_BRANCH, .progress = true, .early = true},
+    {.name = "compose", .doing = "composing", .start = step_compose_start,
+     .undo = step_compose_undo, .leaves = &finding_compose,
+     .needs = FORGE | STEP_NEEDS_SOURCES, .progress = true, .early = true},
+    {.name = "validate", .doing = "validating", .start = step_validate_start,
+     .undo = step_validate_undo, .leaves = &finding_validate, .progress = true, .runs_tests = true},
+    {.name = "judge", .doing = "judging", .start = step_judge_start, .needs = STEP_NEEDS_GIT, .quiet = true},
+    {.name = "push", .doing = "pushing", .start = step_push_start, .leaves = &finding_push,
+     .needs = STEP_NEEDS_GIT, .progress = true}, /* undone with the branch */
+    {.name = "confirm", .doing = "judging", .start = step_confirm_start, .needs = FORGE, .quiet = true},
+    {.name = "describe", .doing = "describing", .start = step_describe_start,
+     .leaves = &finding_describe, .back = "compose", .quiet = true},
+    {.name = "pull", .doing = "opening the pull request of", .start = step_pull_start,
+     .undo = step_pull_undo, .undo_is_due = step_pull_undo_is_due, .leaves = &finding_pull,
+     .needs = FORGE, .undo_needs = FORGE, .tells = STEP_TELLS_PULL_URL, .progress = true, .opens = true},
+    {.name = "label", .doing = "labelling", .start = step_label_start,
+     .needs = STEP_NEEDS_API, .progress = true},
+    {.name = "review", .doing = "asking the reviewers of", .start = step_review_start,
+     .needs = STEP_NEEDS_API, .progress = true},
 };
+/* clang-format on */
+
+static void tell_end(const struct job *job, enum decision decision, const char *reason)
+{
+    const struct store_job *record = &job->record;
+    bool failed = decision == DECISION_FAILED, promoted = decision == DECISION_PROMOTED;
+
+    counters_job(job->services->counters, decision, failed ? record->failed_step : NULL);
+    log_event(&event_result_decided, LOG_TEXT("experiment", job->row->experiment_id),
+              LOG_TEXT("metric", job->row->metric), LOG_NUMBER("before", record->reference),
+              LOG_NUMBER("after", job->row->claim.after.mean),
+              LOG_TEXT("decision", decision_name(decision)),
+              LOG_TEXT("step", failed ? record->failed_step : NULL),
+              LOG_NUMBER("pull", record->pull && promoted ? (double)record->pull : NAN),
+              LOG_TEXT("url", promoted && *record->pull_url ? record->pull_url : NULL),
+              LOG_TEXT("branch", job->branch), LOG_TEXT("reason", *reason ? reason : NULL));
+}
+
+static int end(struct job *job, enum decision decision, const char *reason, struct error *error)
+{
+    const struct store_job *record = &job->record;
+    bool turned_down = decision == DECISION_DISCARDED || decision == DECISION_SUPERSEDED;
+    CLEANUP_FREE char *full = decision == DECISION_FAILED
+                                  ? memory_format("%s: %s", record->failed_step, reason)
+                                  : memory_copy(reason);
+    struct store_job_end end = {
+        .decision = {.decision = decision,
+                     .reason = full,
+                     .reference = record->reference,
+                     .reference_result = turned_down ? record->turned_down_by : 0},
+        .measured = job->found.change.measured,
+        .pull_state = job->settled ? job->settled_as : PULL_OPEN,
+    };
+
+    /* First, as nobody does it once the job is over in the store. */
+    repository_forget(job->services->repository, job->branch);
+    if (store_end_job(job->services->store, record, &end, error) < 0)
+        return -1;
+    tell_end(job, decision, reason);
+    return 0;
+}
+
+const struct step_table promotion_steps = {rows, sizeof(rows) / sizeof(rows[0]), end};

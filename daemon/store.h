@@ -225,29 +225,22 @@ enum job_state { JOB_RUNNING, JOB_UNDOING, JOB_OVER };
 
 #define PULL_URL_SIZE 1024
 
+#define STORE_STEP_SIZE 32
+
 /* What must survive a crash; written before a call goes out and after its answer came. */
 struct store_job {
     int64_t id;
     int64_t result;
     enum job_state state;
-    int step;                /* index in the step table: the one under way, forward or undone */
-    bool started;            /* whether that step may have had effects */
-    unsigned attempt;        /* of that step, from 1 */
-    int64_t faulty_since_ms; /* since when transient faults hold this step; 0: none */
-    int64_t tried_ms;        /* how long it was tried since, whatever the calendar says */
+    char step[STORE_STEP_SIZE]; /* name of the one under way, forward or undone; "end": none */
+    bool started;               /* whether that step may have had effects */
+    unsigned attempt;           /* of that step, from 1 */
+    int64_t faulty_since_ms;    /* since when transient faults hold this step; 0: none */
+    int64_t tried_ms;           /* how long it was tried since, whatever the calendar says */
 
-    int64_t branch_posted_ms;      /* when the branch was asked for; 0: not yet */
-    char base_then[GIT_HASH_SIZE]; /* where the base pointed just before */
-    char base[GIT_HASH_SIZE];      /* the commit in the forge's answer; "": no branch yet */
-    char commit[GIT_HASH_SIZE];    /* composed; "": not yet */
-    char measured[GIT_HASH_SIZE];
-    char merge_base[GIT_HASH_SIZE]; /* as in struct repository_change */
-    bool push_sent;
-    int64_t pull_posted_ms;
-    int64_t pull;                 /* number; 0: none yet */
+    int64_t pull;                 /* number of its pull request; 0: none yet */
     char pull_url[PULL_URL_SIZE]; /* where a person looks at it; "": not known, or too long */
-    int64_t close_posted_ms;
-    double reference; /* the "before" that commit and pull request show */
+    double reference;             /* the "before" that it was judged by last */
 
     enum decision outcome;  /* what the result gets when the undo is through */
     char *reason;           /* why it is undone; NULL while running */
@@ -255,35 +248,44 @@ struct store_job {
     int64_t turned_down_by; /* the result whose value it did not beat in the end; 0: nobody's */
 };
 
+/* What a step of a job found, as JSON. Of each step the last one is kept, until the job is over. */
+struct store_finding {
+    char *step; /* name */
+    char *json;
+};
+
 void store_job_clear(struct store_job *job); /* frees what it points to */
 
 /* Writes a new job; its id is filled in. The result is no longer offered by store_next_queued(). */
 int store_add_job(struct store *store, struct store_job *job, struct error *error);
-int store_save_job(struct store *store, const struct store_job *job, struct error *error);
+
+/* Writes it down, with what a step of it found; `found` NULL: nothing new. */
+int store_save_job(struct store *store, const struct store_job *job,
+                   const struct store_finding *found, struct error *error);
+
+int store_list_findings(struct store *store, int64_t job, struct store_finding **findings,
+                        size_t *count, struct error *error);
+void store_findings_free(struct store_finding *findings, size_t count);
 
 /* A line in the history of steps: "start", "end", "failed", "later", "undo", "undone", with the attempt and a reason. */
 int store_add_step(struct store *store, int64_t job, const char *step, const char *what,
                    unsigned attempt, const char *reason, struct error *error);
 
-/* The job begins anew: as given, and without the document that was written for it. */
-int store_rewind_job(struct store *store, const struct store_job *job, struct error *error);
-
 /* The end of a job, its result's decision and, if promoted, its open pull request, in one
  * transaction. What was turned down because of a value that has left the frontier since is queued
  * again at once. */
-int store_end_job(struct store *store, const struct store_job *job,
-                  const struct store_decision *decision, struct error *error);
+struct store_job_end {
+    struct store_decision decision;
+    const char *measured;       /* the measured commit, of a promotion; "": none */
+    enum pull_state pull_state; /* of a promotion: how a person settled it already, else open */
+};
+int store_end_job(struct store *store, const struct store_job *job, const struct store_job_end *end,
+                  struct error *error);
 
 /* Those that are not over, in order of arrival. */
 int store_list_jobs(struct store *store, struct store_job **jobs, size_t *count,
                     struct error *error);
 void store_jobs_free(struct store_job *jobs, size_t count);
-
-/* Title and body of the pull request to be, written once before the push. */
-int store_set_document(struct store *store, int64_t job, const char *title, const char *body,
-                       struct error *error);
-int store_get_document(struct store *store, int64_t job, char **title, char **body,
-                       struct error *error); /* both NULL if there is none */
 
 /* ---- pull requests ---------------------------------------------------------------------------- */
 

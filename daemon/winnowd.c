@@ -16,6 +16,7 @@
 #include "daemon/queue.h"
 #include "daemon/reload.h"
 #include "daemon/status/report.h"
+#include "daemon/steps.h"
 #include "daemon/store-check.h"
 
 #include <malloc.h>
@@ -251,11 +252,11 @@ static void on_rejected(void *data, const struct store_result *row, const char *
         intake_reject_archived(winnowd->intake, row, reason);
 }
 
-static void on_settled(void *data, const struct store_result *row, enum pull_state state)
+static void on_settled(void *data)
 {
     struct winnowd *winnowd = data;
 
-    pulls_settle(winnowd->pulls, row->id, row->experiment_id, state);
+    pulls_go_on(winnowd->pulls);
 }
 
 static void on_pulls_changed(void *data)
@@ -380,6 +381,7 @@ static int build_pipeline(struct winnowd *winnowd, struct error *error)
 {
     struct queue_options queue_options = {
         .services = &winnowd->services,
+        .steps = &promotion_steps,
         .may_judge = may_judge,
         .rejected = on_rejected,
         .settled = on_settled,
@@ -408,6 +410,9 @@ static int build_pipeline(struct winnowd *winnowd, struct error *error)
         .counters = &winnowd->counters,
         .host = winnowd->host,
     };
+    for (size_t i = 0; i < promotion_steps.count; i++)
+        counters_add_step(&winnowd->counters, promotion_steps.rows[i].name,
+                          !promotion_steps.rows[i].quiet);
     pulls_new(&winnowd->pulls, &winnowd->loop, &winnowd->services, on_pulls_changed, winnowd);
     winnowd->judging = !winnowd->once;
     if (queue_new(&winnowd->queue, &winnowd->loop, &queue_options, error) < 0 ||

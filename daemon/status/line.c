@@ -4,7 +4,6 @@
 
 #include "common/memory.h"
 #include "daemon/status.h"
-#include "daemon/steps.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -58,8 +57,6 @@ static void append_job(struct text *line, const struct job *job, const struct co
     uint64_t age = uv_now(job->services->loop) - job->step_began;
     bool undoing = job_undoing(job);
     bool waits = job->waiting || job->parked;
-    int step = job->record.step;
-    bool known = step >= 0 && step < STEP_COUNT;
 
     if (waits)
         text_append_format(line, "%s waits (%s%s, ", job->row->experiment_id,
@@ -67,9 +64,8 @@ static void append_job(struct text *line, const struct job *job, const struct co
     else if (undoing)
         text_append_format(line, "undoing %s (%s, ", job->row->experiment_id, job_step_name(job));
     else
-        text_append_format(line, "%s %s (", known ? steps[step].doing : "ending",
-                           job->row->experiment_id);
-    if (!waits && !undoing && step == STEP_VALIDATE) {
+        text_append_format(line, "%s %s (", job_doing(job), job->row->experiment_id);
+    if (!waits && !undoing && job_runs_tests(job)) {
         text_append_visible(line, test_program(config), NULL);
         text_append(line, ", ");
     }

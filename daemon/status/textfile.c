@@ -108,40 +108,60 @@ static void append_decisions(struct text *text, const struct textfile *textfile)
                            decision_name((enum decision)i), textfile->decisions[i]);
 }
 
+static void append_job_count(struct text *text, enum decision outcome, const char *step,
+                             uint64_t count)
+{
+    text_append_format(text, "winnowd_jobs_total{outcome=\"%s\",step=\"%s\"} %" PRIu64 "\n",
+                       decision_name(outcome), step, count);
+}
+
 /* Outcomes that a job can have are there from the beginning, for those who ask for a rate. */
 static void append_jobs(struct text *text, const struct counters *counters)
 {
     describe(text, "winnowd_jobs_total", "counter",
              "Jobs that are over, by their outcome and the step that ended them; none: no step "
              "failed.");
-    for (int i = 0; i < DECISION_COUNT; i++) {
-        for (int step = 0; step <= STEP_COUNT; step++) {
-            bool expected = step == STEP_COUNT ? i == DECISION_PROMOTED : i == DECISION_FAILED;
+    for (size_t i = 0; i < counters->step_count; i++) {
+        const struct counters_step *step = &counters->steps[i];
 
-            if (expected || counters->jobs[i][step])
-                text_append_format(
-                    text, "winnowd_jobs_total{outcome=\"%s\",step=\"%s\"} %" PRIu64 "\n",
-                    decision_name((enum decision)i), step == STEP_COUNT ? "none" : steps[step].name,
-                    counters->jobs[i][step]);
-        }
+        if (step->listed || step->failed_jobs)
+            append_job_count(text, DECISION_FAILED, step->name, step->failed_jobs);
+    }
+    for (int i = 0; i < DECISION_COUNT; i++) {
+        if (i == DECISION_PROMOTED || counters->jobs[i])
+            append_job_count(text, (enum decision)i, "none", counters->jobs[i]);
     }
 }
 
-static void append_durations(struct text *text, const char *name, const char *help,
-                             const struct counters_tries tries[STEP_COUNT][COUNTERS_END_COUNT])
+static void append_tries(struct text *text, const char *name, const char *step,
+                         const struct counters_tries tries[static COUNTERS_END_COUNT])
 {
-    describe(text, name, "summary", help);
-    for (int step = 0; step < STEP_COUNT; step++) {
-        for (int end = 0; end < COUNTERS_END_COUNT; end++) {
-            CLEANUP_FREE char *labels = memory_format("step=\"%s\",end=\"%s\"", steps[step].name,
-                                                      counters_end_name((enum counters_end)end));
+    for (int end = 0; end < COUNTERS_END_COUNT; end++) {
+        CLEANUP_FREE char *labels = memory_format("step=\"%s\",end=\"%s\"", step,
+                                                  counters_end_name((enum counters_end)end));
 
-            if (!tries[step][end].count && end != COUNTERS_DONE)
-                continue;
-            text_append_format(text, "%s_sum{%s} ", name, labels);
-            append_seconds(text, tries[step][end].milliseconds);
-            text_append_format(text, "%s_count{%s} %" PRIu64 "\n", name, labels,
-                               tries[step][end].count);
+        if (!tries[end].count && end != COUNTERS_DONE)
+            continue;
+        text_append_format(text, "%s_sum{%s} ", name, labels);
+        append_seconds(text, tries[end].milliseconds);
+        text_append_format(text, "%s_count{%s} %" PRIu64 "\n", name, labels, tries[end].count);
+    }
+}
+
+static void append_durations(struct text *text, const struct counters *counters)
+{
+    static const char *const names[] = {"winnowd_step_duration_seconds",
+                                        "winnowd_undo_duration_seconds"};
+
+    for (int undo = 0; undo < 2; undo++) {
+        describe(text, names[undo], "summary",
+                 undo ? "How long tries of undoing the steps of jobs took."
+                      : "How long tries of the steps of jobs took.");
+        for (size_t i = 0; i < counters->step_count; i++) {
+            const struct counters_step *step = &counters->steps[i];
+
+            if (step->listed)
+                append_tries(text, names[undo], step->name, undo ? step->undos : step->starts);
         }
     }
 }
@@ -172,10 +192,7 @@ void textfile_render(struct text *text, const struct textfile *textfile)
     append_seconds(text, (uint64_t)textfile->started_ms);
     append_decisions(text, textfile);
     append_jobs(text, counters);
-    append_durations(text, "winnowd_step_duration_seconds",
-                     "How long tries of the steps of jobs took.", counters->steps);
-    append_durations(text, "winnowd_undo_duration_seconds",
-                     "How long tries of undoing the steps of jobs took.", counters->undos);
+    append_durations(text, counters);
     append_single(text, "winnowd_queue_length", "gauge", "Results that wait for their turn.",
                   textfile->waiting);
     append_single(text, "winnowd_jobs_running", "gauge", "Jobs under way.", textfile->running);

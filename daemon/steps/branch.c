@@ -29,7 +29,7 @@ static void fail_not_ours(struct job *job)
 {
     struct error error;
 
-    job->record.branch_posted_ms = 0;
+    job->found.branch.posted_ms = 0;
     error_set(&error, ERROR_PERMANENT,
               "branch %s exists already and is not ours: it stays untouched", job->branch);
     job_failed(job, &error);
@@ -50,25 +50,25 @@ static void on_foreign_deleted(void *data, enum repository_deleted deleted, cons
     job->operation = NULL;
     error_set(&foreign, ERROR_PERMANENT,
               "forge.base: the forge made branch %s at %s, which its base %s never held",
-              job->branch, job->record.base, job->services->config->forge.base);
+              job->branch, job->found.branch.base, job->services->config->forge.base);
     foreign.installation = true;
-    job->record.base[0] = '\0';
+    job->found.branch.base[0] = '\0';
     if (error) {
         job_failed(job, error);
         return;
     }
-    job->record.branch_posted_ms = 0;
+    job->found.branch.posted_ms = 0;
     job_failed(job, &foreign);
 }
 
 static void on_created_held(void *data, bool held, const struct error *error)
 {
     struct job *job = data;
-    const char *const expected[] = {job->record.base, NULL};
+    const char *const expected[] = {job->found.branch.base, NULL};
 
     job->operation = NULL;
     if (error) {
-        job->record.base[0] = '\0';
+        job->found.branch.base[0] = '\0';
         job_failed(job, error);
     } else if (held) {
         job_done(job);
@@ -81,12 +81,12 @@ static void on_created_held(void *data, bool held, const struct error *error)
 /* The answer names a commit: it is the base's, or was a moment ago. */
 static void take_created(struct job *job, const char *sha)
 {
-    copy_hash(job->record.base, sha);
-    if (strcmp(sha, job->record.base_then) == 0)
+    copy_hash(job->found.branch.base, sha);
+    if (strcmp(sha, job->found.branch.base_then) == 0)
         job_done(job);
     else
-        job->operation = repository_held(job->services->repository, job->record.base,
-                                         job->record.base_then, on_created_held, job);
+        job->operation = repository_held(job->services->repository, job->found.branch.base,
+                                         job->found.branch.base_then, on_created_held, job);
 }
 
 /* Refused: nothing was made, unless an earlier try is still under way. One that was not answered may be at work
@@ -94,9 +94,9 @@ static void take_created(struct job *job, const char *sha)
 static void note_unmade(struct job *job, const struct error *error)
 {
     if (error->kind != ERROR_TRANSIENT && !job->branch_repeated)
-        job->record.branch_posted_ms = 0;
+        job->found.branch.posted_ms = 0;
     else
-        job->record.branch_posted_ms = clock_now_ms();
+        job->found.branch.posted_ms = clock_now_ms();
 }
 
 /* What the API refused without a word git does, or says why it cannot be done. */
@@ -106,7 +106,7 @@ static void on_pushed(void *data, const struct error *error)
 
     job->operation = NULL;
     if (!error) {
-        copy_hash(job->record.base, job->record.base_then);
+        copy_hash(job->found.branch.base, job->found.branch.base_then);
         job_done(job);
         return;
     }
@@ -123,7 +123,7 @@ static void on_created(void *data, const struct forge_reply *reply, const struct
         take_created(job, reply->sha);
     } else if (reply->unexplained) {
         job->operation = repository_create(job->services->repository, job->branch,
-                                           job->record.base_then, on_pushed, job);
+                                           job->found.branch.base_then, on_pushed, job);
     } else if (error->kind != ERROR_TRANSIENT && reply->conflict && job->branch_repeated) {
         look(job); /* the first try arrived after all, or somebody else was there before us */
     } else {
@@ -136,12 +136,11 @@ static void create(struct job *job, const char *base)
 {
     struct forge *forge = job->services->forge;
 
-    job->branch_repeated = job->record.branch_posted_ms != 0;
-    copy_hash(job->record.base_then, base);
-    job->record.merge_base[0] = '\0';
-    job->record.branch_posted_ms = clock_now_ms();
+    job->branch_repeated = job->found.branch.posted_ms != 0;
+    copy_hash(job->found.branch.base_then, base);
+    job->found.branch.posted_ms = clock_now_ms();
     if (!job_save(job)) {
-        job->record.branch_posted_ms = 0;
+        job->found.branch.posted_ms = 0;
         return;
     }
     job->operation = forge->functions->create_branch(forge, job->branch, on_created, job);
@@ -153,10 +152,10 @@ static void on_adoptable(void *data, bool held, const struct error *error)
 
     job->operation = NULL;
     if (error) {
-        job->record.base[0] = '\0';
+        job->found.branch.base[0] = '\0';
         job_failed(job, error);
     } else if (!held) {
-        job->record.base[0] = '\0';
+        job->found.branch.base[0] = '\0';
         fail_not_ours(job);
     } else {
         job_done(job);
@@ -165,9 +164,9 @@ static void on_adoptable(void *data, bool held, const struct error *error)
 
 static void adopt(struct job *job, const char *points_at)
 {
-    copy_hash(job->record.base, points_at);
-    job->operation = repository_held(job->services->repository, job->record.base,
-                                     job->record.base_then, on_adoptable, job);
+    copy_hash(job->found.branch.base, points_at);
+    job->operation = repository_held(job->services->repository, job->found.branch.base,
+                                     job->found.branch.base_then, on_adoptable, job);
 }
 
 static void on_looked(void *data, const struct repository_refs *refs, const struct error *error)
@@ -182,14 +181,14 @@ static void on_looked(void *data, const struct repository_refs *refs, const stru
         error_set(&missing, ERROR_PERMANENT, "forge.base: there is no branch %s at the forge",
                   job->services->config->forge.base);
         job_failed(job, &missing);
-    } else if (job->record.branch_posted_ms == 0) {
+    } else if (job->found.branch.posted_ms == 0) {
         if (*refs->branch)
             fail_not_ours(job);
         else
             create(job, refs->base);
     } else if (*refs->branch) {
         adopt(job, refs->branch);
-    } else if (forge_may_still_appear(&job->record.branch_posted_ms)) {
+    } else if (forge_may_still_appear(&job->found.branch.posted_ms)) {
         job_pause(job, LOOK_AGAIN_MS, look);
     } else {
         create(job, refs->base);
@@ -205,7 +204,7 @@ static void look(void *data)
 
 void step_branch_start(struct job *job)
 {
-    if (*job->record.base)
+    if (*job->found.branch.base)
         job_done(job); /* an earlier try got that far */
     else
         look(job);
@@ -256,8 +255,8 @@ static void on_deleted(void *data, enum repository_deleted deleted, const char *
 static void delete (struct job *job)
 {
     const char *expected[] = {
-        job->record.push_sent ? job->record.commit : job->record.base,
-        job->record.push_sent ? job->record.base : NULL,
+        job->found.push_sent ? job->found.change.commit : job->found.branch.base,
+        job->found.push_sent ? job->found.branch.base : NULL,
         NULL,
     };
 
@@ -271,10 +270,10 @@ static void on_found_held(void *data, bool held, const struct error *error)
 
     job->operation = NULL;
     if (error) {
-        job->record.base[0] = '\0';
+        job->found.branch.base[0] = '\0';
         job_failed(job, error);
     } else if (!held) {
-        tell_kept(job, job->record.base);
+        tell_kept(job, job->found.branch.base);
         job_done(job);
     } else {
         delete (job);
@@ -292,10 +291,10 @@ static void on_looked_for_lost(void *data, const struct repository_refs *refs,
     if (error) {
         job_failed(job, error);
     } else if (*refs->branch) {
-        copy_hash(job->record.base, refs->branch);
-        job->operation = repository_held(job->services->repository, job->record.base,
-                                         job->record.base_then, on_found_held, job);
-    } else if (forge_may_still_appear(&job->record.branch_posted_ms)) {
+        copy_hash(job->found.branch.base, refs->branch);
+        job->operation = repository_held(job->services->repository, job->found.branch.base,
+                                         job->found.branch.base_then, on_found_held, job);
+    } else if (forge_may_still_appear(&job->found.branch.posted_ms)) {
         job_pause(job, LOOK_AGAIN_MS, look_for_lost);
     } else {
         job_done(job);
@@ -310,11 +309,14 @@ static void look_for_lost(void *data)
                                      job);
 }
 
+bool step_branch_undo_is_due(const struct job *job)
+{
+    return job->found.branch.posted_ms != 0;
+}
+
 void step_branch_undo(struct job *job)
 {
-    if (job->record.branch_posted_ms == 0)
-        job_done(job);
-    else if (!*job->record.base)
+    if (!*job->found.branch.base)
         look_for_lost(job);
     else
         delete (job);

@@ -22,14 +22,14 @@ static void on_difference(void *data, const char *diff, const struct error *erro
 
     job->operation = NULL;
     if (!error)
-        job->change.own_diff = memory_copy(diff);
+        job->found.change.own_diff = memory_copy(diff);
     job_done(job);
 }
 
 /* Where it contains earlier experiments, what this one has over the nearest of them. */
 static void find_own_change(struct job *job)
 {
-    const struct repository_change *change = &job->change;
+    const struct repository_change *change = &job->found.change;
     bool found = false;
     size_t i = 0;
 
@@ -62,21 +62,18 @@ static void on_composed(void *data, const struct repository_change *change,
         job_failed(job, error);
         return;
     }
-    if (job->record.push_sent && strcmp(change->commit, job->record.commit) != 0) {
+    if (job->found.push_sent && strcmp(change->commit, job->found.change.commit) != 0) {
         error_set(&other, ERROR_PERMANENT,
                   "composed again, it became another commit than %s, which was pushed already",
-                  job->record.commit);
+                  job->found.change.commit);
         job_failed(job, &other);
         return;
     }
-    repository_change_clear(&job->change);
-    repository_change_copy(&job->change, change);
+    repository_change_clear(&job->found.change);
+    repository_change_copy(&job->found.change, change);
     if (change->notes)
         log_event(&event_patch_mended, LOG_TEXT("experiment", job->row->experiment_id),
                   LOG_TEXT("reason", change->notes));
-    snprintf(job->record.commit, sizeof(job->record.commit), "%s", change->commit);
-    snprintf(job->record.measured, sizeof(job->record.measured), "%s", change->measured);
-    snprintf(job->record.merge_base, sizeof(job->record.merge_base), "%s", change->merge_base);
     find_own_change(job);
 }
 
@@ -89,7 +86,7 @@ static struct operation *find_merged(void *data, repository_merged_callback call
         .config = job->services->config,
         .store = job->services->store,
         .forge = job->services->forge,
-        .base_read_ms = job->record.branch_posted_ms,
+        .base_read_ms = job->found.branch.posted_ms,
     };
 
     return merged_find(&question, callback, callback_data);
@@ -113,7 +110,7 @@ void step_compose_start(struct job *job)
     }
     message = document_message(job);
     compose = (struct repository_compose){
-        .base = job->record.base,
+        .base = job->found.branch.base,
         .branch = job->branch,
         .result = job->result,
         .patch = job->patch,
@@ -123,7 +120,7 @@ void step_compose_start(struct job *job)
         .find_merged = find_merged,
         .find_data = job,
         /* What was merged since would make another commit of it. */
-        .merge_base = *job->record.commit ? job->record.merge_base : "",
+        .merge_base = *job->found.change.commit ? job->found.change.merge_base : "",
     };
     job->operation = repository_compose(job->services->repository, &compose, on_composed, job);
 }

@@ -72,7 +72,7 @@ static void on_looked_at_branch(void *data, const struct repository_refs *refs,
     job->operation = NULL;
     if (error) {
         job_failed(job, error);
-    } else if (strcmp(refs->branch, job->record.commit) == 0) {
+    } else if (strcmp(refs->branch, job->found.change.commit) == 0) {
         job_done(job);
     } else {
         error_set(&moved, ERROR_PERMANENT, "branch %s was moved by somebody else to %s",
@@ -123,7 +123,7 @@ static void on_listed_after(void *data, const struct forge_reply *reply, const s
     kept = find_pull(reply, job->record.pull);
     if (duplicate)
         close_duplicate(job, duplicate->number);
-    else if (kept && strcmp(kept->sha, job->record.commit) != 0)
+    else if (kept && strcmp(kept->sha, job->found.change.commit) != 0)
         job->operation = repository_look(job->services->repository, job->branch,
                                          on_looked_at_branch, job);
     else
@@ -155,7 +155,7 @@ static void on_opened(void *data, const struct forge_reply *reply, const struct 
         look(job); /* ours, from a try whose answer was lost, or somebody's */
     } else {
         if (error->kind != ERROR_TRANSIENT && !reply->conflict)
-            job->record.pull_posted_ms = 0; /* refused: nothing was opened */
+            job->found.pull.posted_ms = 0; /* refused: nothing was opened */
         job_forge_failed(job, reply, error);
     }
 }
@@ -163,27 +163,22 @@ static void on_opened(void *data, const struct forge_reply *reply, const struct 
 static void open_pull(struct job *job)
 {
     struct forge *forge = job->services->forge;
-    CLEANUP_FREE char *title = NULL;
-    CLEANUP_FREE char *body = NULL;
-    int64_t posted_before = job->record.pull_posted_ms;
+    int64_t posted_before = job->found.pull.posted_ms;
     struct error error;
 
-    if (store_get_document(job->services->store, job->record.id, &title, &body, &error) < 0) {
-        job_failed(job, &error);
-        return;
-    }
-    if (!title) {
+    if (!job->found.text.title) {
         error_set(&error, ERROR_BUG, "the pull request's text is not in the store");
         job_failed(job, &error);
         return;
     }
-    job->record.pull_posted_ms = clock_now_ms();
+    job->found.pull.posted_ms = clock_now_ms();
     if (!job_save(job)) {
-        job->record.pull_posted_ms = posted_before;
+        job->found.pull.posted_ms = posted_before;
         return;
     }
-    job->operation = forge->functions->open_pull(forge, job->branch, job->record.commit, title,
-                                                 body, on_opened, job);
+    job->operation = forge->functions->open_pull(forge, job->branch, job->found.change.commit,
+                                                 job->found.text.title, job->found.text.body,
+                                                 on_opened, job);
 }
 
 static void fail_taken(struct job *job)
@@ -212,7 +207,7 @@ static void on_looked(void *data, const struct forge_reply *reply, const struct 
             list_after(job);
     } else if (job->conflict_seen && reply->pull_count > 0) {
         fail_taken(job);
-    } else if (forge_may_still_appear(&job->record.pull_posted_ms)) {
+    } else if (forge_may_still_appear(&job->found.pull.posted_ms)) {
         job_pause(job, LOOK_AGAIN_MS, look);
     } else {
         open_pull(job);
@@ -231,7 +226,7 @@ void step_pull_start(struct job *job)
 {
     if (job->record.pull)
         list_after(job);
-    else if (job->record.pull_posted_ms)
+    else if (job->found.pull.posted_ms)
         look(job);
     else
         open_pull(job);
@@ -257,7 +252,7 @@ static void close_ours(struct job *job, int64_t number)
     struct forge *forge = job->services->forge;
 
     job->record.pull = number;
-    job->record.close_posted_ms = clock_now_ms();
+    job->found.pull.close_posted_ms = clock_now_ms();
     if (job_save(job))
         job->operation = forge->functions->close_pull(forge, number, on_closed, job);
 }
@@ -274,7 +269,7 @@ static void on_looked_at_pull(void *data, const struct forge_reply *reply,
     else if (error)
         job_forge_failed(job, reply, error);
     else if (reply->pulls[0].state == PULL_MERGED ||
-             (reply->pulls[0].state == PULL_CLOSED && !job->record.close_posted_ms))
+             (reply->pulls[0].state == PULL_CLOSED && !job->found.pull.close_posted_ms))
         job_settled_by_person(job, reply->pulls[0].state);
     else if (reply->pulls[0].state == PULL_OPEN)
         close_ours(job, job->record.pull); /* the list lags behind */
@@ -300,7 +295,7 @@ static void on_listed_for_undo(void *data, const struct forge_reply *reply,
     else if (job->record.pull)
         job->operation = forge->functions->look_pull(forge, job->record.pull, on_looked_at_pull,
                                                      job);
-    else if (forge_may_still_appear(&job->record.pull_posted_ms))
+    else if (forge_may_still_appear(&job->found.pull.posted_ms))
         job_pause(job, LOOK_AGAIN_MS, list_for_undo);
     else
         job_done(job);
@@ -319,8 +314,8 @@ static void on_looked_for_undo(void *data, const struct repository_refs *refs,
                                const struct error *error)
 {
     struct job *job = data;
-    bool ours = error || !*refs->branch || strcmp(refs->branch, job->record.commit) == 0 ||
-                strcmp(refs->branch, job->record.base) == 0;
+    bool ours = error || !*refs->branch || strcmp(refs->branch, job->found.change.commit) == 0 ||
+                strcmp(refs->branch, job->found.branch.base) == 0;
 
     job->operation = NULL;
     if (error) {
@@ -334,11 +329,13 @@ static void on_looked_for_undo(void *data, const struct repository_refs *refs,
     }
 }
 
+bool step_pull_undo_is_due(const struct job *job)
+{
+    return job->found.pull.posted_ms != 0;
+}
+
 void step_pull_undo(struct job *job)
 {
-    if (job->record.pull_posted_ms == 0)
-        job_done(job);
-    else
-        job->operation = repository_look(job->services->repository, job->branch, on_looked_for_undo,
-                                         job);
+    job->operation = repository_look(job->services->repository, job->branch, on_looked_for_undo,
+                                     job);
 }

@@ -11,9 +11,9 @@
 void step_push_start(struct job *job)
 {
     /* From here on the undo has to expect the branch at either commit. */
-    job->record.push_sent = true;
+    job->found.push_sent = true;
     if (!job_save(job))
         return;
-    job->operation = repository_push(job->services->repository, job->branch, job->record.base,
-                                     job->record.commit, job_call_ended, job);
+    job->operation = repository_push(job->services->repository, job->branch, job->found.branch.base,
+                                     job->found.change.commit, job_call_ended, job);
 }

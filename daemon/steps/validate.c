@@ -9,6 +9,7 @@
 #include "daemon/job.h"
 #include "daemon/steps.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +44,28 @@ static void explain(struct error *error, const struct validation_outcome *outcom
     secret_scrub(error->message);
 }
 
+static void remove_checkout(struct job *job)
+{
+    job->operation = validation_remove(job->services->validation, job->row->experiment_id,
+                                       on_removed_after_pass, job);
+}
+
+/* Its output goes into the store, where no secret belongs. */
+static void note_pass(struct job *job, const struct validation_outcome *outcome)
+{
+    struct job_findings *found = &job->found;
+
+    free(found->tests.command);
+    free(found->tests.output);
+    free(found->tests.log);
+    found->tests.command = memory_copy(outcome->command);
+    found->tests.output = memory_copy(outcome->tail);
+    found->tests.log = memory_copy(outcome->log);
+    found->tests.duration_ms = outcome->duration_ms;
+    secret_scrub(found->tests.output);
+    snprintf(found->tests.commit, sizeof(found->tests.commit), "%s", found->change.commit);
+}
+
 static void on_validated(void *data, const struct validation_outcome *outcome,
                          const struct error *error)
 {
@@ -64,21 +87,19 @@ static void on_validated(void *data, const struct validation_outcome *outcome,
         job_failed_itself(job, &failed);
         return;
     }
-    free(job->command);
-    free(job->output);
-    free(job->log);
-    job->command = memory_copy(outcome->command);
-    job->output = memory_copy(outcome->tail);
-    job->log = memory_copy(outcome->log);
-    job->duration_ms = outcome->duration_ms;
-    job->operation = validation_remove(job->services->validation, job->row->experiment_id,
-                                       on_removed_after_pass, job);
+    note_pass(job, outcome);
+    if (job_save(job)) /* before all else: what passed is not run again */
+        remove_checkout(job);
 }
 
 void step_validate_start(struct job *job)
 {
+    if (strcmp(job->found.tests.commit, job->found.change.commit) == 0) {
+        remove_checkout(job); /* an earlier try got that far */
+        return;
+    }
     job->operation = validation_run(job->services->validation, job->row->experiment_id, job->branch,
-                                    job->record.commit, on_validated, job);
+                                    job->found.change.commit, on_validated, job);
 }
 
 void step_validate_undo(struct job *job)

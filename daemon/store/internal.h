@@ -74,6 +74,9 @@ static inline void store_resetp(sqlite3_stmt **statement)
 /* The two halves of store_decide(): what is decided, and its content where nobody needs it again. */
 int store_write_decision(struct store *store, int64_t id, const struct store_decision *decision,
                          struct error *error);
+/* What is written of a pull request that a person settled, or opened again. */
+int store_write_settled(struct store *store, int64_t result, enum pull_state state,
+                        struct error *error);
 int store_let_go_of_content(struct store *store, int64_t id, struct error *error);
 
 /* Columns: text that is NULL becomes "", real that is NULL becomes NaN. */

@@ -123,8 +123,8 @@ int store_set_mergeable(struct store *store, int64_t result, enum forge_mergeabl
         (int64_t)mergeable, result, (int64_t)mergeable);
 }
 
-static int settle_pull(struct store *store, int64_t result, enum pull_state state,
-                       struct error *error)
+int store_write_settled(struct store *store, int64_t result, enum pull_state state,
+                        struct error *error)
 {
     bool counts = state != PULL_CLOSED;
 
@@ -141,7 +141,7 @@ int store_settle_pull(struct store *store, int64_t result, enum pull_state state
 {
     if (store_begin(store, error) < 0)
         return -1;
-    if (settle_pull(store, result, state, error) < 0) {
+    if (store_write_settled(store, result, state, error) < 0) {
         store_rollback(store);
         return -1;
     }

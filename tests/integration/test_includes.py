@@ -183,4 +183,4 @@ def test_an_intruder_is_found(tmp_path):
 
 def test_the_steps_are_those_of_the_code():
     text = (ROOT / "daemon/steps.c").read_text(encoding="utf-8")
-    assert list(table("Step")) == re.findall(r'\[STEP_\w+\] = \{"(\w+)"', text)
+    assert list(table("Step")) == re.findall(r'\{\.name = "(\w+)"', text)

@@ -171,34 +171,34 @@ def test_a_crash_while_others_are_queued_again(winnowd, project, state, decision
     assert log.decisions().get("exp-2", "discarded") == decision
 
 
-def test_the_text_for_an_old_reference_is_not_found_again(winnowd, project, forge, wrapper):
-    """Composed again, tested again, and a crash before what is new was written: the old is gone."""
-    begun, go = winnowd.directory / "begun", winnowd.directory / "go"
+@pytest.mark.parametrize("kept", [True, False], ids=["its tests are known", "left by an earlier version"])
+def test_the_text_for_an_old_reference_is_not_found_again(winnowd, project, forge, wrapper, kept):
+    """It was written before a crash, and what it is measured against has changed. The tests run again only
+    where what they said is not known."""
+    runs, go = winnowd.directory / "runs", winnowd.directory / "go"
     go.touch()
-    script = f"touch {begun}; while [ ! -e {go} ]; do sleep 0.02; done"
+    script = f"echo x >>{runs}; while [ ! -e {go} ]; do sleep 0.02; done"
     winnowd.configure(validation={"command": ["sh", "-c", script], "sandbox": "none"})
     log = started_with_a_baseline(winnowd)
     promoted(winnowd, log, project, "exp-1", 0.9)
     go.unlink()
-    begun.unlink()
     winnowd.drop(improved(project, "exp-2", 0.8, diff=project.tweak(DEPTH=13)))
-    assert appears(begun) and winnowd.process.poll() is None, log.text
+    assert log.wait_until(lambda: runs.read_text().count("x") == 2) and winnowd.process.poll() is None, log.text
     wrapper.kill_at(len(wrapper.calls()) + 1, "before")  # the push
     go.touch()
     winnowd.ended()
     wrapper.reset()
-    go.unlink()
     winnowd.forge.set_state(1, "closed")
-    change_store(winnowd, "UPDATE jobs SET push_sent = 0 WHERE state = 0 AND step = 3",
+    change_store(winnowd, "INSERT INTO findings SELECT id, 'describe', '{\"title\": \"t\", \"body\": \"b\", \"reference\": 0.9}'"
+                          " FROM jobs WHERE state = 0",
                  "UPDATE results SET pull_state = 'closed', counts = 0 WHERE experiment_id = 'exp-1'")  # fmt: skip
-    log = winnowd.start()
-    log.wait(experiment="exp-2", msg="job composes again, as its reference changed")
-    log.wait(experiment="exp-2", msg="step started", step="validate")
-    winnowd.kill()
-    go.touch()
-    change_store(winnowd, "UPDATE jobs SET step = 3, started = 0 WHERE state = 0 AND step = 2")
-    assert winnowd.once().decisions() == {"exp-2": "promoted"}
+    if not kept:
+        change_store(winnowd, "DELETE FROM findings WHERE step = 'validate'")
+    log = winnowd.once()
+    assert log.decisions() == {"exp-2": "promoted"}
     assert '"before":1,' in forge.pulls()[1].body
+    assert len(log.all(experiment="exp-2", msg="job goes back to an earlier step", step="compose")) == (not kept)
+    assert len(runs.read_text().split()) == (2 if kept else 3)
 
 
 def test_thousands_that_wait_block_nothing(winnowd, project):
@@ -638,7 +638,7 @@ def test_once_ends_an_undo_as_rejected_before_it_has_looked(winnowd, project):
     log.wait(experiment="exp-2", step="validate")
     winnowd.kill()
     git("update-ref", "-d", "refs/heads/experiment/exp-2", directory=project.bare)
-    change_store(winnowd, "UPDATE jobs SET state = 1, step = 0, branch_posted_ms = 0, outcome = 'rejected',"
-                          " reason = 'no reference' WHERE state = 0")  # fmt: skip
+    change_store(winnowd, "UPDATE jobs SET state = 1, step = 'branch', outcome = 'rejected',"
+                          " reason = 'no reference' WHERE state = 0", "DELETE FROM findings WHERE step = 'branch'")  # fmt: skip
     assert winnowd.once().decisions() == {"exp-2": "rejected"}
     assert winnowd.rejected() == {"exp-2.json": "no reference\n"}

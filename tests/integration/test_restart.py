@@ -5,6 +5,7 @@ Restarts and crashes: nothing is lost, nothing is done twice.
 
 import contextlib
 import fcntl
+import json
 import os
 import shutil
 import sqlite3
@@ -40,6 +41,31 @@ def test_a_job_goes_on_after_a_restart(winnowd, project, forge, how):
     go.touch()
     assert winnowd.once().decisions() == {"exp-1": "promoted"}
     assert [pull.head for pull in forge.pulls()] == ["experiment/exp-1"]
+
+
+@pytest.mark.parametrize("how", ["kill", "stop"])
+def test_what_passed_is_not_run_again(winnowd, project, forge, how):
+    """It waited for its turn, which those that arrived before it have first."""
+    runs, go = winnowd.directory / "runs", winnowd.directory / "go"
+    script = (
+        f"set -e; id=$(git log -1 --format=%B | sed -n 's/^Experiment-Id: //p'); echo $id >>{runs}; echo passed $id\n"
+        f"if [ $id = exp-1 ]; then while [ ! -e {go} ]; do sleep 0.02; done; fi"
+    )
+    winnowd.configure(validation={"command": ["sh", "-c", script], "sandbox": "none"}, queue={"parallel": 2})
+    log = winnowd.start()
+    winnowd.drop(result("exp-1", 0.9, diff=project.tweak(WIDTH=65), **IMPROVED))
+    log.wait(experiment="exp-1", msg="step started", step="validate")
+    winnowd.drop(result("exp-2", 0.8, diff=project.tweak(DEPTH=13), **IMPROVED))
+    log.wait(experiment="exp-2", msg="step ended", step="validate")
+    if how == "kill":
+        winnowd.kill()
+    else:
+        assert winnowd.stop() == 0
+    go.touch()
+    assert winnowd.once().decisions() == {"exp-1": "promoted", "exp-2": "promoted"}
+    assert runs.read_text().split().count("exp-2") == 1
+    first, second = forge.pulls()
+    assert "passed exp-2" in second.body and '"before":0.9,' in second.body, second.body
 
 
 def test_a_queue_survives(winnowd, project, forge):
@@ -138,10 +164,10 @@ RESULT = (
     " digest, received_ms, job) VALUES (?, ?, 'val_bpb', ?, 0.9, 1.0, 1, ?, ?, 'x', 1, ?)"
 )
 JOB = (
-    "INSERT INTO jobs (result, state, step, started, attempt, faulty_since_ms, branch_posted_ms, base_then, base,"
-    " composed, measured, push_sent, pull_posted_ms, pull, close_posted_ms, outcome, reason, failed_step)"
-    " VALUES (last_insert_rowid(), 1, 0, 1, 0, 0, ?, ?, ?, '', '', 0, 0, 0, 0, 'failed', 'x', 'validate')"
+    "INSERT INTO jobs (result, state, step, started, attempt, faulty_since_ms, pull, outcome, reason, failed_step)"
+    " VALUES (last_insert_rowid(), 1, 'branch', 1, 0, 0, 0, 'failed', 'x', 'validate')"
 )
+BRANCH = "INSERT INTO findings VALUES (last_insert_rowid(), 'branch', ?)"
 
 
 def store_of(winnowd):
@@ -155,7 +181,9 @@ def leave_undone(winnowd, count, base=""):
     with store_of(winnowd) as store, store:
         for number, name in enumerate(names, 1):
             store.execute(RESULT, (name, "", "ok", f"{name}.json", number, number))
-            store.execute(JOB, (1 if base else 0, base, base))
+            store.execute(JOB)
+            if base:
+                store.execute(BRANCH, (json.dumps({"posted_ms": 1, "base_then": base, "base": base}),))
     return names
 
 

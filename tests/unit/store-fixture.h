@@ -151,11 +151,15 @@ static inline void decide(struct fixture *fixture, int64_t id, enum decision dec
 static inline void promote(struct fixture *fixture, int64_t id, int64_t pull)
 {
     struct store_job job = {.result = id, .pull = pull, .reference = NAN};
-    struct store_decision verdict = {.decision = DECISION_PROMOTED, .reason = "", .reference = NAN};
+    char measured[32];
+    struct store_job_end end = {
+        .decision = {.decision = DECISION_PROMOTED, .reason = "", .reference = NAN},
+        .measured = measured,
+    };
 
-    snprintf(job.measured, sizeof(job.measured), "measured-%d", (int)id);
+    snprintf(measured, sizeof(measured), "measured-%d", (int)id);
     DONE(store_add_job(fixture->store, &job, &fixture->error));
-    DONE(store_end_job(fixture->store, &job, &verdict, &fixture->error));
+    DONE(store_end_job(fixture->store, &job, &end, &fixture->error));
 }
 
 static inline unsigned settle(struct fixture *fixture, int64_t id, enum pull_state state)

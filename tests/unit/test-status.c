@@ -135,10 +135,13 @@ static void test_a_textfile_of_hostile_labels(void **state)
     };
 
     (void)state;
-    counters_step(&counters, STEP_VALIDATE, false, COUNTERS_FAILED, 61005);
-    counters_step(&counters, STEP_BRANCH, true, COUNTERS_LATER, 7);
-    counters_step(&counters, -1, false, COUNTERS_DONE, 1);
-    counters_step(&counters, STEP_COUNT, false, COUNTERS_DONE, 1);
+    counters_add_step(&counters, "branch", true);
+    counters_add_step(&counters, "validate", true);
+    counters_add_step(&counters, "judge", false);
+    counters_add_step(&counters, "branch", true);
+    counters_try(&counters, "validate", false, COUNTERS_FAILED, 61005);
+    counters_try(&counters, "branch", true, COUNTERS_LATER, 7);
+    counters_try(&counters, "unknown", false, COUNTERS_DONE, 1);
     counters_job(&counters, DECISION_FAILED, "validate");
     counters_job(&counters, DECISION_PROMOTED, NULL);
     textfile_render(&text, &textfile);
@@ -156,6 +159,8 @@ static void test_a_textfile_of_hostile_labels(void **state)
              };
          *line; line++)
         assert_non_null(strstr(text_string(&text), *line));
+    assert_null(strstr(text_string(&text), "judge"));
+    assert_null(strstr(text_string(&text), "unknown"));
 }
 
 int main(void)

@@ -1,7 +1,7 @@
 /* Promise: a job and all that its undo needs outlive a crash. */
 
 /*
- * The store's jobs and documents, and what it tells to those who only look.
+ * The store's jobs and what their steps found, and what it tells to those who only look.
  */
 
 #include "store-fixture.h"
@@ -15,16 +15,12 @@ static struct store_job full_job(int64_t result)
     struct store_job job = {
         .result = result,
         .state = JOB_UNDOING,
-        .step = 4,
+        .step = "pull",
         .started = true,
         .attempt = 4000000000u,
         .faulty_since_ms = 1234567890123,
         .tried_ms = 1234567890122,
-        .branch_posted_ms = 1234567890124,
-        .push_sent = true,
-        .pull_posted_ms = 1234567890125,
         .pull = INT64_MAX,
-        .close_posted_ms = 1234567890126,
         .reference = 5e-324,
         .outcome = DECISION_SUPERSEDED,
         .reason = reason,
@@ -33,11 +29,6 @@ static struct store_job full_job(int64_t result)
         .pull_url = "http://forge.example/o/r/pulls/7",
     };
 
-    memset(job.base_then, 'a', GIT_HASH_SIZE - 1);
-    memset(job.base, 'b', GIT_HASH_SIZE - 1);
-    memset(job.commit, 'c', 40);
-    memset(job.measured, 'd', 7);
-    memset(job.merge_base, 'e', 64);
     return job;
 }
 
@@ -56,26 +47,33 @@ static void clear_jobs(struct jobs *jobs)
     store_jobs_free(jobs->items, jobs->count);
 }
 
+/* "step{...} ", by name. */
+static const char *findings_of(struct fixture *fixture, int64_t job)
+{
+    static char said[256];
+    struct store_finding *findings;
+    size_t count, length = 0;
+
+    DONE(store_list_findings(fixture->store, job, &findings, &count, &fixture->error));
+    *said = '\0';
+    for (size_t i = 0; i < count; i++)
+        length += (size_t)snprintf(said + length, sizeof(said) - length, "%s%s ", findings[i].step,
+                                   findings[i].json);
+    store_findings_free(findings, count);
+    return said;
+}
+
 static void check_same(const struct store_job *a, const struct store_job *b)
 {
     assert_int_equal(a->id, b->id);
     assert_int_equal(a->result, b->result);
     assert_int_equal(a->state, b->state);
-    assert_int_equal(a->step, b->step);
+    assert_string_equal(a->step, b->step);
     assert_int_equal(a->started, b->started);
     assert_int_equal(a->attempt, b->attempt);
     assert_int_equal(a->faulty_since_ms, b->faulty_since_ms);
     assert_int_equal(a->tried_ms, b->tried_ms);
-    assert_int_equal(a->branch_posted_ms, b->branch_posted_ms);
-    assert_string_equal(a->base_then, b->base_then);
-    assert_string_equal(a->base, b->base);
-    assert_string_equal(a->commit, b->commit);
-    assert_string_equal(a->measured, b->measured);
-    assert_string_equal(a->merge_base, b->merge_base);
-    assert_int_equal(a->push_sent, b->push_sent);
-    assert_int_equal(a->pull_posted_ms, b->pull_posted_ms);
     assert_int_equal(a->pull, b->pull);
-    assert_int_equal(a->close_posted_ms, b->close_posted_ms);
     assert_true(a->reference == b->reference || (isnan(a->reference) && isnan(b->reference)));
     assert_int_equal(a->outcome, b->outcome);
     assert_string_equal(a->reason ? a->reason : "none", b->reason ? b->reason : "none");
@@ -112,7 +110,7 @@ static void test_a_job_is_saved(void **state)
     check_same(&jobs.items[0], &job);
     clear_jobs(&jobs);
     full.id = job.id;
-    DONE(store_save_job(fixture->store, &full, &fixture->error));
+    DONE(store_save_job(fixture->store, &full, NULL, &fixture->error));
     reopen(fixture);
     load_jobs(fixture, &jobs);
     assert_int_equal(jobs.count, 1);
@@ -128,7 +126,8 @@ static void test_jobs_in_order_of_arrival(void **state)
     } rows[] = {{"a", "x", 9}, {"b", "b", 5}, {"c", "a", 5}, {"d", "x", 1}, {"e", "x", 0}};
     static const int order[] = {3, 2, 1, 0};
     struct fixture *fixture = *state;
-    struct store_decision failed = {.decision = DECISION_FAILED, .reason = "", .reference = NAN};
+    struct store_job_end failed = {
+        .decision = {.decision = DECISION_FAILED, .reason = "", .reference = NAN}};
     int64_t ids[5];
     struct jobs jobs;
 
@@ -156,18 +155,18 @@ static void test_a_job_ends(void **state)
 {
     struct fixture *fixture = *state;
     struct store_job job = full_job(add(fixture, "exp-1", 1));
-    struct store_decision promoted = {
-        .decision = DECISION_PROMOTED, .reason = "", .reference = 2, .reference_result = 0};
+    struct store_job_end promoted = {
+        .decision = {.decision = DECISION_PROMOTED, .reason = "", .reference = 2},
+        .measured = "ddddddd"};
+    struct store_finding found = {.step = (char *)"describe", .json = (char *)"{}"};
     CLEANUP_FREE char *experiment_id = NULL;
-    CLEANUP_FREE char *title = NULL;
-    CLEANUP_FREE char *body = NULL;
     int64_t pull;
     unsigned open;
     bool closed;
     struct jobs jobs;
 
     DONE(store_add_job(fixture->store, &job, &fixture->error));
-    DONE(store_set_document(fixture->store, job.id, "title", "body", &fixture->error));
+    DONE(store_save_job(fixture->store, &job, &found, &fixture->error));
     DONE(store_end_job(fixture->store, &job, &promoted, &fixture->error));
     reopen(fixture);
     load_jobs(fixture, &jobs);
@@ -179,8 +178,7 @@ static void test_a_job_ends(void **state)
     assert_int_equal(pull, INT64_MAX);
     DONE(store_count_open_pulls(fixture->store, &open, &fixture->error));
     assert_int_equal(open, 1);
-    DONE(store_get_document(fixture->store, job.id, &title, &body, &fixture->error));
-    assert_null(title);
+    assert_string_equal(findings_of(fixture, job.id), "");
     assert_true(has_content(fixture, job.result));
 }
 
@@ -188,7 +186,8 @@ static void test_a_job_that_failed_leaves_no_pull(void **state)
 {
     struct fixture *fixture = *state;
     struct store_job job = full_job(add(fixture, "exp-1", 1));
-    struct store_decision failed = {.decision = DECISION_FAILED, .reason = "x", .reference = NAN};
+    struct store_job_end failed = {
+        .decision = {.decision = DECISION_FAILED, .reason = "x", .reference = NAN}};
     unsigned open;
 
     DONE(store_add_job(fixture->store, &job, &fixture->error));
@@ -204,7 +203,8 @@ static void test_a_job_cannot_end_within_another_transaction(void **state)
 {
     struct fixture *fixture = *state;
     struct store_job job = {.result = add(fixture, "exp-1", 1), .reference = NAN};
-    struct store_decision promoted = {.decision = DECISION_PROMOTED, .reason = ""};
+    struct store_job_end promoted = {.decision = {.decision = DECISION_PROMOTED, .reason = ""},
+                                     .measured = ""};
     struct jobs jobs;
 
     DONE(store_add_job(fixture->store, &job, &fixture->error));
@@ -217,54 +217,72 @@ static void test_a_job_cannot_end_within_another_transaction(void **state)
     assert_int_equal(decision_of(fixture, job.result), DECISION_QUEUED);
 }
 
-static void test_documents(void **state)
-{
-    struct fixture *fixture = *state;
-    CLEANUP_FREE char *title = NULL;
-    CLEANUP_FREE char *body = NULL;
-
-    DONE(store_get_document(fixture->store, 3, &title, &body, &fixture->error));
-    assert_null(title);
-    assert_null(body);
-    DONE(store_set_document(fixture->store, 3, "first", "one", &fixture->error));
-    DONE(store_set_document(fixture->store, 3, "experiment: \xe2\x9c\x93", "", &fixture->error));
-    DONE(store_set_document(fixture->store, 4, "other", "two", &fixture->error));
-    reopen(fixture);
-    DONE(store_get_document(fixture->store, 3, &title, &body, &fixture->error));
-    assert_string_equal(title, "experiment: \xe2\x9c\x93");
-    assert_string_equal(body, "");
-}
-
-static void test_a_job_begins_anew(void **state)
+/* Of each step the last one, with the job as it was then; each job has its own. */
+static void test_findings(void **state)
 {
     struct fixture *fixture = *state;
     struct store_job job = full_job(add(fixture, "exp-1", 1));
-    char *title, *body;
+    struct store_job other = full_job(add(fixture, "exp-2", 1));
+    struct store_finding found[] = {
+        {(char *)"branch", (char *)"{\"base\":\"a\"}"},
+        {(char *)"compose", (char *)"{\"path\":\"\xff/\xe2\x9c\x93\"}"},
+        {(char *)"branch", (char *)"{\"base\":\"b\"}"},
+    };
     struct jobs jobs;
 
     DONE(store_add_job(fixture->store, &job, &fixture->error));
-    DONE(store_set_document(fixture->store, job.id, "title", "body", &fixture->error));
-    job.commit[0] = '\0';
-    job.step = 1;
-    DONE(store_rewind_job(fixture->store, &job, &fixture->error));
+    DONE(store_add_job(fixture->store, &other, &fixture->error));
+    for (size_t i = 0; i < sizeof(found) / sizeof(found[0]); i++) {
+        job.attempt = (unsigned)i;
+        DONE(store_save_job(fixture->store, &job, &found[i], &fixture->error));
+    }
     reopen(fixture);
+    assert_string_equal(findings_of(fixture, job.id),
+                        "branch{\"base\":\"b\"} compose{\"path\":\"\xff/\xe2\x9c\x93\"} ");
+    assert_string_equal(findings_of(fixture, other.id), "");
     load_jobs(fixture, &jobs);
     check_same(&jobs.items[0], &job);
     clear_jobs(&jobs);
-    DONE(store_get_document(fixture->store, job.id, &title, &body, &fixture->error));
-    assert_null(title);
-    assert_null(body);
+}
+
+/* A person closed or merged it while the job ran: that is written with the end, or the end is not. */
+static void test_a_job_ends_that_a_person_settled(void **state)
+{
+    static const enum pull_state states[] = {PULL_OPEN, PULL_CLOSED, PULL_MERGED};
+    struct fixture *fixture = *state;
+
+    for (size_t i = 0; i < 3; i++) {
+        const char id[] = {(char)('a' + i), '\0'};
+        struct store_job job = {.result = add(fixture, id, 1), .pull = 5, .reference = NAN};
+        struct store_job_end end = {
+            .decision = {.decision = DECISION_PROMOTED, .reason = "", .reference = NAN},
+            .measured = "",
+            .pull_state = states[i],
+        };
+        struct store_settling settling;
+
+        DONE(store_add_job(fixture->store, &job, &fixture->error));
+        DONE(store_end_job(fixture->store, &job, &end, &fixture->error));
+        assert_int_equal(decision_of(fixture, job.result), DECISION_PROMOTED);
+        DONE(store_next_settling(fixture->store, &settling, &fixture->error));
+        assert_int_equal(settling.result, states[i] == PULL_OPEN ? 0 : job.result);
+        if (!settling.result)
+            continue;
+        assert_int_equal(settling.state, states[i]);
+        while (!settling.done)
+            DONE(store_settle_some(fixture->store, &settling, 2, &fixture->error));
+    }
 }
 
 /* Ends a job that was turned down because of another result's value. */
 static void turn_down(struct fixture *fixture, int64_t result, int64_t because)
 {
     struct store_job job = {.result = result, .reference = NAN};
-    struct store_decision verdict = {
-        .decision = DECISION_SUPERSEDED,
-        .reason = "because",
-        .reference = NAN,
-        .reference_result = because,
+    struct store_job_end verdict = {
+        .decision = {.decision = DECISION_SUPERSEDED,
+                     .reason = "because",
+                     .reference = NAN,
+                     .reference_result = because},
     };
 
     DONE(store_add_job(fixture->store, &job, &fixture->error));
@@ -397,7 +415,8 @@ static void test_the_last_decisions(void **state)
 {
     struct fixture *fixture = *state;
     struct store_job job = {.result = add(fixture, "a", 1), .pull = 5, .reference = 2};
-    struct store_decision promoted = {.decision = DECISION_PROMOTED, .reason = "", .reference = 2};
+    struct store_job_end promoted = {
+        .decision = {.decision = DECISION_PROMOTED, .reason = "", .reference = 2}, .measured = ""};
     struct told told = {""}, two = {""};
     int64_t id = add(fixture, "b", NAN);
 
@@ -443,7 +462,8 @@ static void test_what_a_person_looks_at(void **state)
                             .pull = 5,
                             .reference = 2,
                             .pull_url = "http://forge.example/5"};
-    struct store_decision promoted = {.decision = DECISION_PROMOTED, .reason = "", .reference = 2};
+    struct store_job_end promoted = {
+        .decision = {.decision = DECISION_PROMOTED, .reason = "", .reference = 2}, .measured = ""};
     struct told told = {""};
 
     DONE(store_add_job(fixture->store, &job, &fixture->error));
@@ -478,8 +498,9 @@ static void show_merged(struct fixture *fixture, unsigned limit, struct told *to
 static void test_what_was_merged(void **state)
 {
     struct fixture *fixture = *state;
-    struct store_job job = {.result = add(fixture, "a", 1), .pull = 5, .measured = "abc"};
-    struct store_decision promoted = {.decision = DECISION_PROMOTED, .reason = ""};
+    struct store_job job = {.result = add(fixture, "a", 1), .pull = 5};
+    struct store_job_end promoted = {.decision = {.decision = DECISION_PROMOTED, .reason = ""},
+                                     .measured = "abc"};
     char measured[GIT_HASH_SIZE];
     struct told told = {""};
     int64_t until;
@@ -571,8 +592,8 @@ int main(void)
         STORE_TEST(test_a_job_ends),
         STORE_TEST(test_a_job_that_failed_leaves_no_pull),
         STORE_TEST(test_a_job_cannot_end_within_another_transaction),
-        STORE_TEST(test_documents),
-        STORE_TEST(test_a_job_begins_anew),
+        STORE_TEST(test_findings),
+        STORE_TEST(test_a_job_ends_that_a_person_settled),
         STORE_TEST(test_turned_down_by_what_is_gone),
         STORE_TEST(test_when_a_step_began),
         STORE_TEST(test_counts),

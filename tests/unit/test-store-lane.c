@@ -319,10 +319,13 @@ static void check_measured(struct fixture *fixture, const char *measured, const 
 static void promote_unmeasured(struct fixture *fixture, int64_t id, int64_t pull)
 {
     struct store_job job = {.result = id, .pull = pull, .reference = NAN};
-    struct store_decision verdict = {.decision = DECISION_PROMOTED, .reason = "", .reference = NAN};
+    struct store_job_end end = {
+        .decision = {.decision = DECISION_PROMOTED, .reason = "", .reference = NAN},
+        .measured = "",
+    };
 
     DONE(store_add_job(fixture->store, &job, &fixture->error));
-    DONE(store_end_job(fixture->store, &job, &verdict, &fixture->error));
+    DONE(store_end_job(fixture->store, &job, &end, &fixture->error));
 }
 
 static void test_find_measured(void **state)

@@ -109,10 +109,31 @@ static void test_a_newer_version_is_refused(void **state)
     reopen(fixture);
 }
 
+/* As it was when steps were known by their place in the table. */
+static void make_numbered(struct fixture *fixture)
+{
+    close_store(fixture);
+    execute(fixture, "DROP TABLE findings;"
+                     "CREATE TABLE documents (job INTEGER PRIMARY KEY, title TEXT NOT NULL,"
+                     "  body TEXT NOT NULL);"
+                     "ALTER TABLE jobs DROP COLUMN step;"
+                     "ALTER TABLE jobs ADD COLUMN step INTEGER NOT NULL DEFAULT 0;"
+                     "ALTER TABLE jobs ADD COLUMN branch_posted_ms INTEGER NOT NULL DEFAULT 0;"
+                     "ALTER TABLE jobs ADD COLUMN base_then TEXT NOT NULL DEFAULT '';"
+                     "ALTER TABLE jobs ADD COLUMN base TEXT NOT NULL DEFAULT '';"
+                     "ALTER TABLE jobs ADD COLUMN composed TEXT NOT NULL DEFAULT '';"
+                     "ALTER TABLE jobs ADD COLUMN measured TEXT NOT NULL DEFAULT '';"
+                     "ALTER TABLE jobs ADD COLUMN push_sent INTEGER NOT NULL DEFAULT 0;"
+                     "ALTER TABLE jobs ADD COLUMN pull_posted_ms INTEGER NOT NULL DEFAULT 0;"
+                     "ALTER TABLE jobs ADD COLUMN close_posted_ms INTEGER NOT NULL DEFAULT 0;"
+                     "ALTER TABLE jobs ADD COLUMN merge_base TEXT NOT NULL DEFAULT '';"
+                     "PRAGMA user_version = 9");
+}
+
 /* As the first version left it. */
 static void make_older(struct fixture *fixture)
 {
-    close_store(fixture);
+    make_numbered(fixture);
     execute(fixture,
             "DROP INDEX results_lowest; DROP INDEX results_highest;"
             "DROP INDEX results_decision; DROP INDEX results_newest_pull;"
@@ -200,6 +221,95 @@ static void test_an_older_one_is_brought_along(void **state)
         assert_int_equal(next ? next->id : 0, which == STORE_NEXT_BASELINE ? 0 : id);
         store_result_free(next);
     }
+}
+
+/* Where a job goes on that an earlier version left there. */
+static const struct numbered {
+    int state, step, started;
+    bool documented;
+    const char *name;
+} numbered[] = {
+    {0, 0, 0, false, "recheck"},  {0, 0, 1, false, "branch"},  {0, 1, 1, false, "compose"},
+    {0, 2, 1, false, "compose"},  {0, 3, 0, false, "compose"}, {0, 3, 0, true, "judge"},
+    {0, 3, 1, true, "push"},      {0, 4, 0, true, "confirm"},  {0, 4, 0, false, "compose"},
+    {0, 4, 1, true, "pull"},      {0, 5, 0, true, "label"},    {0, 6, 1, true, "review"},
+    {0, 7, 0, true, "end"},       {1, 0, 1, false, "branch"},  {1, 1, 0, false, "compose"},
+    {1, 2, 1, false, "validate"}, {1, 3, 0, true, "push"},     {1, 4, 1, true, "pull"},
+    {1, 5, 1, true, "label"},     {1, 6, 0, true, "review"},   {1, -1, 0, false, "end"},
+};
+
+#define NUMBERED ((int)(sizeof(numbered) / sizeof(numbered[0])))
+
+/* As that version left it, with something in every column. */
+static void leave_numbered(struct fixture *fixture)
+{
+    make_numbered(fixture);
+    for (int i = 0; i < NUMBERED; i++) {
+        const struct numbered *job = &numbered[i];
+        CLEANUP_FREE char *sql = memory_format(
+            "UPDATE jobs SET state = %d, step = %d, started = %d, branch_posted_ms = 11,"
+            " base_then = 'aa', base = 'bb', composed = 'cc', measured = 'dd', merge_base = 'ee', "
+            "push_sent = 1,"
+            " pull_posted_ms = 12, close_posted_ms = 13, reference = 1.5 WHERE id = %d;"
+            "%s INTO documents VALUES (%d, 'a \"title\"', 'body')",
+            job->state, job->step, job->started, i + 1,
+            job->documented ? "INSERT" : "INSERT OR REPLACE", job->documented ? i + 1 : 1000);
+
+        execute(fixture, sql);
+    }
+}
+
+static void check_findings(struct fixture *fixture, int64_t job, bool documented)
+{
+    static const char *const expected[][2] = {
+        {"branch", "{\"posted_ms\":11,\"base_then\":\"aa\",\"base\":\"bb\"}"},
+        {"compose", "{\"commit\":\"cc\",\"measured\":\"dd\",\"merge_base\":\"ee\"}"},
+        {"describe", "{\"title\":\"a \\\"title\\\"\",\"body\":\"body\",\"reference\":1.5}"},
+        {"pull", "{\"posted_ms\":12,\"close_posted_ms\":13}"},
+        {"push", "{\"sent\":true}"},
+    };
+    struct store_finding *findings;
+    size_t count, at = 0;
+
+    DONE(store_list_findings(fixture->store, job, &findings, &count, &fixture->error));
+    assert_int_equal(count, documented ? 5 : 4);
+    for (size_t i = 0; i < 5; i++) {
+        if (!documented && strcmp(expected[i][0], "describe") == 0)
+            continue;
+        assert_string_equal(findings[at].step, expected[i][0]);
+        assert_string_equal(findings[at++].json, expected[i][1]);
+    }
+    store_findings_free(findings, count);
+}
+
+static void test_jobs_by_number_are_brought_along(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_job *found;
+    size_t count;
+
+    for (int i = 0; i < NUMBERED; i++) {
+        char id[16];
+
+        snprintf(id, sizeof(id), "exp-%02d", i);
+        struct store_job job = {.result = add(fixture, id, i), .reference = NAN};
+
+        DONE(store_add_job(fixture->store, &job, &fixture->error));
+        assert_int_equal(job.id, i + 1);
+    }
+    leave_numbered(fixture);
+    reopen(fixture);
+    DONE(store_list_jobs(fixture->store, &found, &count, &fixture->error));
+    assert_int_equal(count, NUMBERED);
+    for (size_t i = 0; i < count; i++) {
+        const struct numbered *was = &numbered[found[i].id - 1];
+
+        assert_int_equal(found[i].state, was->state);
+        assert_int_equal(found[i].started, was->started);
+        assert_string_equal(found[i].step, was->name);
+        check_findings(fixture, found[i].id, was->documented);
+    }
+    store_jobs_free(found, count);
 }
 
 static void fill(struct fixture *fixture, int count)
@@ -516,14 +626,16 @@ static void test_a_full_disk(void **state)
     CLEANUP_FREE char *bytes = memory_new(4u << 20);
     struct store_content content = {.bytes = bytes, .length = 4u << 20};
     CLEANUP(store_result_freep) struct store_result *found = NULL;
+    struct store_job job = {.id = 1, .reference = NAN};
+    struct store_finding finding = {.step = (char *)"describe", .json = bytes};
     int64_t id;
 
     add(fixture, "before", 1);
     signal(SIGXFSZ, SIG_IGN);
     limit_files(1u << 20);
-    assert_int_equal(store_set_document(fixture->store, 1, bytes, bytes, &fixture->error), 0);
+    assert_int_equal(store_save_job(fixture->store, &job, &finding, &fixture->error), 0);
     memset(bytes, 'x', (4u << 20) - 1);
-    assert_int_equal(store_set_document(fixture->store, 1, bytes, bytes, &fixture->error), -1);
+    assert_int_equal(store_save_job(fixture->store, &job, &finding, &fixture->error), -1);
     assert_int_equal(fixture->error.kind, ERROR_TRANSIENT);
     DONE(store_begin(fixture->store, &fixture->error));
     if (store_add(fixture->store, &row, &content, NULL, &id, &fixture->error) == 0) {
@@ -900,6 +1012,7 @@ int main(void)
         STORE_TEST(test_what_was_added_survives),
         STORE_TEST(test_a_newer_version_is_refused),
         STORE_TEST(test_an_older_one_is_brought_along),
+        STORE_TEST(test_jobs_by_number_are_brought_along),
         STORE_TEST(test_older_content_is_parsed),
         STORE_TEST(test_no_database_at_all),
         STORE_TEST(test_a_damaged_page),

@@ -1,0 +1,277 @@
+#include "daemon/job/findings.h"
+
+#include "common/memory.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- JSON --------------------------------------------------------------------------------------- */
+
+static void put_text(struct json_object *object, const char *key, const char *text)
+{
+    if (text)
+        json_object_object_add(object, key, json_object_new_string(text));
+}
+
+static void put_integer(struct json_object *object, const char *key, int64_t value)
+{
+    json_object_object_add(object, key, json_object_new_int64(value));
+}
+
+static void put_number(struct json_object *object, const char *key, double value)
+{
+    if (isfinite(value))
+        json_object_object_add(object, key, json_object_new_double(value));
+}
+
+static char *get_text(struct json_object *object, const char *key)
+{
+    return memory_copy(json_object_get_string(json_object_object_get(object, key)));
+}
+
+static int64_t get_integer(struct json_object *object, const char *key)
+{
+    return json_object_get_int64(json_object_object_get(object, key));
+}
+
+static double get_number(struct json_object *object, const char *key)
+{
+    struct json_object *value = json_object_object_get(object, key);
+
+    return value ? json_object_get_double(value) : NAN;
+}
+
+static void get_hash(struct json_object *object, const char *key, char hash[static GIT_HASH_SIZE])
+{
+    const char *text = json_object_get_string(json_object_object_get(object, key));
+
+    snprintf(hash, GIT_HASH_SIZE, "%s", text ? text : "");
+}
+
+/* ---- branch, push, pull ------------------------------------------------------------------------- */
+
+static struct json_object *write_branch(const struct job_findings *findings)
+{
+    struct json_object *object = json_object_new_object();
+
+    put_integer(object, "posted_ms", findings->branch.posted_ms);
+    put_text(object, "base_then", findings->branch.base_then);
+    put_text(object, "base", findings->branch.base);
+    return object;
+}
+
+static void read_branch(struct job_findings *findings, struct json_object *object)
+{
+    findings->branch.posted_ms = get_integer(object, "posted_ms");
+    get_hash(object, "base_then", findings->branch.base_then);
+    get_hash(object, "base", findings->branch.base);
+}
+
+static struct json_object *write_push(const struct job_findings *findings)
+{
+    struct json_object *object = json_object_new_object();
+
+    json_object_object_add(object, "sent", json_object_new_boolean(findings->push_sent));
+    return object;
+}
+
+static void read_push(struct job_findings *findings, struct json_object *object)
+{
+    findings->push_sent = json_object_get_boolean(json_object_object_get(object, "sent"));
+}
+
+static struct json_object *write_pull(const struct job_findings *findings)
+{
+    struct json_object *object = json_object_new_object();
+
+    put_integer(object, "posted_ms", findings->pull.posted_ms);
+    put_integer(object, "close_posted_ms", findings->pull.close_posted_ms);
+    return object;
+}
+
+static void read_pull(struct job_findings *findings, struct json_object *object)
+{
+    findings->pull.posted_ms = get_integer(object, "posted_ms");
+    findings->pull.close_posted_ms = get_integer(object, "close_posted_ms");
+}
+
+/* ---- compose ------------------------------------------------------------------------------------ */
+
+static struct json_object *write_files(const struct repository_change *change)
+{
+    struct json_object *files = json_object_new_array();
+
+    for (size_t i = 0; i < change->file_count; i++) {
+        struct json_object *file = json_object_new_object();
+
+        put_text(file, "path", change->files[i].path);
+        put_integer(file, "added", change->files[i].added);
+        put_integer(file, "removed", change->files[i].removed);
+        json_object_array_add(files, file);
+    }
+    return files;
+}
+
+static void read_files(struct repository_change *change, struct json_object *files)
+{
+    size_t count = files ? json_object_array_length(files) : 0;
+
+    change->files = memory_new_array(count, sizeof(*change->files));
+    change->file_count = count;
+    for (size_t i = 0; i < count; i++) {
+        struct json_object *file = json_object_array_get_idx(files, i);
+
+        change->files[i].path = get_text(file, "path");
+        change->files[i].added = get_integer(file, "added");
+        change->files[i].removed = get_integer(file, "removed");
+    }
+}
+
+static struct json_object *write_contained(const struct repository_change *change)
+{
+    struct json_object *contained = json_object_new_array();
+
+    for (size_t i = 0; i < change->contained_count; i++)
+        json_object_array_add(contained, json_object_new_string(change->contained[i]));
+    return contained;
+}
+
+static void read_contained(struct repository_change *change, struct json_object *contained)
+{
+    size_t count = contained ? json_object_array_length(contained) : 0;
+
+    change->contained = memory_new_array(count, sizeof(*change->contained));
+    change->contained_count = count;
+    for (size_t i = 0; i < count; i++)
+        change->contained[i] = memory_copy(
+            json_object_get_string(json_object_array_get_idx(contained, i)));
+}
+
+static struct json_object *write_compose(const struct job_findings *findings)
+{
+    const struct repository_change *change = &findings->change;
+    struct json_object *object;
+
+    if (!*change->commit)
+        return NULL;
+    object = json_object_new_object();
+    put_text(object, "commit", change->commit);
+    put_text(object, "measured", change->measured);
+    put_text(object, "merge_base", change->merge_base);
+    json_object_object_add(object, "tree_is_measured",
+                           json_object_new_boolean(change->tree_is_measured));
+    json_object_object_add(object, "files", write_files(change));
+    json_object_object_add(object, "contained", write_contained(change));
+    put_text(object, "own_diff", change->own_diff);
+    put_text(object, "notes", change->notes);
+    return object;
+}
+
+static void read_compose(struct job_findings *findings, struct json_object *object)
+{
+    struct repository_change *change = &findings->change;
+
+    get_hash(object, "commit", change->commit);
+    get_hash(object, "measured", change->measured);
+    get_hash(object, "merge_base", change->merge_base);
+    change->tree_is_measured = json_object_get_boolean(
+        json_object_object_get(object, "tree_is_measured"));
+    read_files(change, json_object_object_get(object, "files"));
+    read_contained(change, json_object_object_get(object, "contained"));
+    change->own_diff = get_text(object, "own_diff");
+    change->notes = get_text(object, "notes");
+}
+
+/* ---- validate, describe ------------------------------------------------------------------------- */
+
+static struct json_object *write_validate(const struct job_findings *findings)
+{
+    struct json_object *object;
+
+    if (!*findings->tests.commit)
+        return NULL;
+    object = json_object_new_object();
+    put_text(object, "commit", findings->tests.commit);
+    put_text(object, "command", findings->tests.command);
+    put_text(object, "output", findings->tests.output);
+    put_text(object, "log", findings->tests.log);
+    put_integer(object, "duration_ms", (int64_t)findings->tests.duration_ms);
+    return object;
+}
+
+static void read_validate(struct job_findings *findings, struct json_object *object)
+{
+    get_hash(object, "commit", findings->tests.commit);
+    findings->tests.command = get_text(object, "command");
+    findings->tests.output = get_text(object, "output");
+    findings->tests.log = get_text(object, "log");
+    findings->tests.duration_ms = (uint64_t)get_integer(object, "duration_ms");
+}
+
+static struct json_object *write_describe(const struct job_findings *findings)
+{
+    struct json_object *object;
+
+    if (!findings->text.title)
+        return NULL;
+    object = json_object_new_object();
+    put_text(object, "title", findings->text.title);
+    put_text(object, "body", findings->text.body);
+    put_number(object, "reference", findings->text.reference);
+    put_number(object, "threshold", findings->text.threshold);
+    return object;
+}
+
+static void read_describe(struct job_findings *findings, struct json_object *object)
+{
+    findings->text.title = get_text(object, "title");
+    findings->text.body = get_text(object, "body");
+    findings->text.reference = get_number(object, "reference");
+    findings->text.threshold = get_number(object, "threshold");
+}
+
+/* ---- all of them -------------------------------------------------------------------------------- */
+
+const struct job_finding finding_branch = {write_branch, read_branch};
+const struct job_finding finding_compose = {write_compose, read_compose};
+const struct job_finding finding_validate = {write_validate, read_validate};
+const struct job_finding finding_push = {write_push, read_push};
+const struct job_finding finding_describe = {write_describe, read_describe};
+const struct job_finding finding_pull = {write_pull, read_pull};
+
+char *job_finding_write(const struct job_finding *finding, const struct job_findings *findings)
+{
+    struct json_object *object = finding->write(findings);
+    char *json = object ? memory_copy(json_object_to_json_string_ext(
+                              object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE))
+                        : NULL;
+
+    json_object_put(object);
+    return json;
+}
+
+int job_finding_read(const struct job_finding *finding, struct job_findings *findings,
+                     const char *json, struct error *error)
+{
+    struct json_object *object = json_tokener_parse(json);
+
+    if (!json_object_is_type(object, json_type_object)) {
+        json_object_put(object);
+        return error_set(error, ERROR_PERMANENT, "expected a JSON object, found '%.40s'", json);
+    }
+    finding->read(findings, object);
+    json_object_put(object);
+    return 0;
+}
+
+void job_findings_clear(struct job_findings *findings)
+{
+    repository_change_clear(&findings->change);
+    free(findings->tests.command);
+    free(findings->tests.output);
+    free(findings->tests.log);
+    free(findings->text.title);
+    free(findings->text.body);
+    *findings = (struct job_findings){0};
+}

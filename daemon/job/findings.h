@@ -1,0 +1,63 @@
+#pragma once
+
+/*
+ * What the steps of a job found: what their undos, later steps and the pull request's text read.
+ *
+ * Each step writes one finding, a JSON object in the store under the step's name; here they are as the
+ * steps use them. A finding is written before its step's call goes out and after the answer came, in
+ * one transaction with the job itself, and read back after a restart.
+ */
+
+#include "daemon/git/hash.h"
+#include "daemon/repository.h"
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct job_findings {
+    struct {
+        int64_t posted_ms;             /* when it was asked for; 0: not yet */
+        char base_then[GIT_HASH_SIZE]; /* where the base pointed just before */
+        char base[GIT_HASH_SIZE];      /* the commit in the forge's answer; "": no branch yet */
+    } branch;
+    struct repository_change change; /* commit "": not composed yet */
+    struct {
+        char commit[GIT_HASH_SIZE]; /* that passed; "": none did */
+        char *command;
+        char *output; /* the last lines */
+        char *log;    /* path of the whole output; NULL: not kept */
+        uint64_t duration_ms;
+    } tests;
+    bool push_sent;
+    struct {
+        char *title; /* NULL: not written yet */
+        char *body;
+        double reference; /* that they show */
+        double threshold; /* NaN: not known any more */
+    } text;
+    struct {
+        int64_t posted_ms;       /* when it was asked for; 0: not yet */
+        int64_t close_posted_ms; /* when its closing was asked for; 0: not yet */
+    } pull;
+};
+
+/* Frees what it points to. */
+void job_findings_clear(struct job_findings *findings);
+
+/* How a step's finding is written and read. */
+struct job_finding {
+    struct json_object *(*write)(const struct job_findings *findings); /* NULL: there is none yet */
+    void (*read)(struct job_findings *findings, struct json_object *json);
+};
+
+/* The finding as JSON, caller frees; NULL: there is none yet. Names of files stand in it byte by byte,
+ * whatever they are encoded in. */
+char *job_finding_write(const struct job_finding *finding, const struct job_findings *findings);
+
+/* Reads it back. Permanent error where it is no JSON. */
+int job_finding_read(const struct job_finding *finding, struct job_findings *findings,
+                     const char *json, struct error *error);
+
+extern const struct job_finding finding_branch, finding_compose, finding_validate, finding_push,
+    finding_describe, finding_pull;

@@ -1,0 +1,205 @@
+/*
+ * A job's life: it is made, taken up again after a restart, asked about, and freed.
+ */
+
+#include "common/log.h"
+#include "common/memory.h"
+#include "daemon/events.h"
+#include "daemon/job/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool job_undoing(const struct job *job)
+{
+    return job->record.state == JOB_UNDOING;
+}
+
+const struct step *job_row(const struct job *job)
+{
+    const struct step_table *steps = job->owner->steps;
+
+    return job->at >= 0 && job->at < (int)steps->count ? &steps->rows[job->at] : NULL;
+}
+
+bool job_opening(const struct job *job)
+{
+    const struct step *row = job_row(job);
+
+    if (job_undoing(job))
+        return false;
+    for (int i = 0; i < job->at; i++) {
+        if (job->owner->steps->rows[i].opens)
+            return true;
+    }
+    return row && row->opens && job->record.started;
+}
+
+bool job_early(const struct job *job)
+{
+    return !job_row(job) ? job->at < 0 : job_row(job)->early;
+}
+
+bool job_runs_tests(const struct job *job)
+{
+    return job_row(job) && job_row(job)->runs_tests;
+}
+
+bool job_validating(const struct job *job)
+{
+    uint64_t ran = uv_now(job->services->loop) - job->step_began;
+
+    if (job_undoing(job) || !job_runs_tests(job) || job->waiting || job->parked)
+        return false;
+    /* After a fault: once the requirements must have answered, the command runs. */
+    return (job->record.faulty_since_ms == 0 && !job->requires) ||
+           ran > job->services->config->forge.timeout_ms;
+}
+
+const char *job_step_name(const struct job *job)
+{
+    return job_row(job) ? job_row(job)->name : "end";
+}
+
+const char *job_doing(const struct job *job)
+{
+    return job_row(job) ? job_row(job)->doing : "ending";
+}
+
+const struct config_metric *job_metric(const struct job *job)
+{
+    return config_metric(job->services->config, job->row->metric);
+}
+
+static struct job *make(const struct services *services, const struct job_owner *owner,
+                        struct store_result *row)
+{
+    struct job *job = memory_new(sizeof(*job));
+
+    job->services = services;
+    job->owner = owner;
+    job->row = row;
+    job->branch = memory_format("%s%s", services->config->forge.branch_prefix, row->experiment_id);
+    job->step_began = uv_now(services->loop);
+    job_move(job, 0);
+    return job;
+}
+
+static void give_up(struct job *job)
+{
+    job->row = NULL; /* the caller's still */
+    job_free(job);
+}
+
+int job_new(struct job **job, const struct services *services, const struct job_owner *owner,
+            struct store_result *row, const struct gate_verdict *verdict, struct error *error)
+{
+    struct job *made = make(services, owner, row);
+
+    made->verdict = *verdict;
+    made->record.result = row->id;
+    made->record.reference = verdict->reference;
+    made->record.outcome = DECISION_FAILED;
+    if (store_add_job(services->store, &made->record, error) < 0) {
+        give_up(made);
+        return -1;
+    }
+    job_schedule(made, 0);
+    *job = made;
+    return 0;
+}
+
+/* Finds the row that the store names. */
+static int find_row(struct job *job, struct error *error)
+{
+    const struct step_table *steps = job->owner->steps;
+    int count = (int)steps->count, at = 0;
+
+    if (strcmp(job->record.step, "end") == 0) {
+        job->at = job_undoing(job) ? -1 : count;
+        return 0;
+    }
+    while (at < count && strcmp(steps->rows[at].name, job->record.step) != 0)
+        at++;
+    if (at == count)
+        return error_set(error, ERROR_PERMANENT,
+                         "store: the job of %s is at step '%s', which this winnowd does not know",
+                         job->row->experiment_id, job->record.step);
+    job->at = at;
+    job_step_back(job);
+    return 0;
+}
+
+static const struct step *find_finder(const struct job *job, const char *name)
+{
+    const struct step_table *steps = job->owner->steps;
+
+    for (size_t i = 0; i < steps->count; i++) {
+        if (steps->rows[i].leaves && strcmp(steps->rows[i].name, name) == 0)
+            return &steps->rows[i];
+    }
+    return NULL;
+}
+
+static int read_findings(struct job *job, struct error *error)
+{
+    struct store_finding *findings;
+    size_t count;
+    int read = store_list_findings(job->services->store, job->record.id, &findings, &count, error);
+
+    for (size_t i = 0; read == 0 && i < count; i++) {
+        const struct step *row = find_finder(job, findings[i].step);
+
+        if (row)
+            read = job_finding_read(row->leaves, &job->found, findings[i].json, error);
+        if (read < 0)
+            error_wrap(error, "store: finding of step %s of the job of %s", row->name,
+                       job->row->experiment_id);
+    }
+    store_findings_free(findings, count);
+    return read;
+}
+
+int job_resume(struct job **job, const struct services *services, const struct job_owner *owner,
+               struct store_result *row, const struct store_job *record, struct error *error)
+{
+    struct job *made = make(services, owner, row);
+
+    made->record = *record;
+    made->record.reason = memory_copy(record->reason);
+    made->record.failed_step = memory_copy(record->failed_step);
+    made->record.attempt = 0;
+    made->verdict.reference = record->reference;
+    if (find_row(made, error) < 0 || read_findings(made, error) < 0) {
+        give_up(made);
+        return -1;
+    }
+    log_event(&event_job_resumed, LOG_TEXT("experiment", row->experiment_id),
+              LOG_TEXT("step", job_step_name(made)),
+              LOG_TEXT("reason", job_undoing(made) ? "being undone" : NULL));
+    job_schedule(made, 0);
+    *job = made;
+    return 0;
+}
+
+void job_stop(struct job *job)
+{
+    if (job->parked)
+        job_stop_waiting(job);
+    job_free(job);
+}
+
+void job_free(struct job *job)
+{
+    if (!job)
+        return;
+    operation_clear(&job->operation);
+    store_job_clear(&job->record);
+    job_findings_clear(&job->found);
+    store_result_free(job->row);
+    result_free(job->result);
+    free(job->branch);
+    free(job->patch);
+    free(job->doubt);
+    free(job);
+}

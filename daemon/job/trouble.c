@@ -1,0 +1,313 @@
+/*
+ * A job's trouble: what may pass is waited for, what was refused is doubted, and what is the
+ * installation's fault is held.
+ */
+
+#include "common/log.h"
+#include "common/loop.h"
+#include "common/memory.h"
+#include "daemon/events.h"
+#include "daemon/job/internal.h"
+#include "daemon/repository/source-commit.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* How long a job that waits for the forge waits at a time. */
+#define PARK_LEAST_MS 1000
+#define PARK_MOST_MS  60000
+
+#define NEEDS_FORGE (STEP_NEEDS_API | STEP_NEEDS_GIT)
+
+/* ---- trouble that may pass ---------------------------------------------------------------------- */
+
+void job_end_trouble(struct job *job)
+{
+    job->record.faulty_since_ms = 0;
+    job->record.tried_ms = 0;
+}
+
+/* Only what was spent on it in this process counts, by a clock that nobody sets; and of a pause no more
+ * than it was meant to take, as we may have been asleep. */
+static void count_trying(struct job *job, uint64_t spent_ms)
+{
+    if (job->record.faulty_since_ms == 0)
+        job->record.faulty_since_ms = clock_now_ms();
+    job->record.tried_ms += (int64_t)spent_ms;
+}
+
+static bool tried_long_enough(const struct job *job)
+{
+    return job->record.tried_ms >= (int64_t)job->services->config->queue.retry_for_ms;
+}
+
+void job_end_holds(struct job *job)
+{
+    if (job->held)
+        health_mended(job->services->health);
+    job->held = job->requires = job->source_failed = false;
+    job->doubted = 0;
+}
+
+static unsigned needs(const struct job *job)
+{
+    const struct step *row = job_row(job);
+
+    return !row ? 0 : job_undoing(job) ? row->undo_needs : row->needs;
+}
+
+bool job_needs_forge(const struct job *job)
+{
+    return needs(job) & NEEDS_FORGE;
+}
+
+static void wait_and_try_again(struct job *job, const char *reason, int64_t retry_after_ms)
+{
+    uint64_t pause = backoff_asked_ms(job->record.attempt, retry_after_ms);
+
+    count_trying(job, pause);
+    (void)job_write(job);
+    log_event(job_undoing(job) ? &event_undo_waits : &event_step_waits,
+              LOG_TEXT("experiment", job->row->experiment_id), LOG_TEXT("step", job_step_name(job)),
+              LOG_INTEGER("attempt", job->record.attempt), LOG_TEXT("reason", reason),
+              LOG_INTEGER("next_ms", (int64_t)pause));
+    job->waiting = true;
+    job_schedule(job, pause);
+}
+
+void job_waits(struct job *job, const char *reason)
+{
+    job->operation = NULL;
+    job->requires = true;
+    job_end_trouble(job);
+    job_note(job, "later", reason);
+    job_count_try(job, COUNTERS_LATER);
+    wait_and_try_again(job, reason, -1);
+}
+
+void job_later(struct job *job, const struct error *error, int64_t retry_after_ms)
+{
+    struct error last = *error;
+    bool again;
+
+    job->operation = NULL;
+    if (job->undo_busy) {
+        job->undo_busy = false;
+        job->owner->undo_rests(job->owner->data);
+    }
+    job_note(job, "later", error->message);
+    job_count_try(job, COUNTERS_LATER);
+    if (job_needs_forge(job))
+        health_suspect(job->services->health, retry_after_ms);
+    again = job->record.faulty_since_ms != 0;
+    count_trying(job, uv_now(job->services->loop) - job->step_began);
+    if (!job_undoing(job) && again && tried_long_enough(job)) {
+        last.kind = ERROR_PERMANENT;
+        error_wrap(&last, "tried in vain for queue.retry_for");
+        job_failed_itself(job, &last);
+        return;
+    }
+    wait_and_try_again(job, error->message, retry_after_ms);
+}
+
+void job_failed_itself(struct job *job, const struct error *error)
+{
+    job->operation = NULL;
+    log_event(&event_step_failed, LOG_TEXT("experiment", job->row->experiment_id),
+              LOG_TEXT("step", job_step_name(job)), LOG_INTEGER("attempt", job->record.attempt),
+              LOG_INTEGER("duration_ms", (int64_t)(uv_now(job->services->loop) - job->step_began)),
+              LOG_TEXT("reason", error->message));
+    job_note(job, "failed", error->message);
+    job_count_try(job, COUNTERS_FAILED);
+    job_end_holds(job);
+    job_begin_undo(job, error->message, DECISION_FAILED);
+}
+
+/* What was refused here may be refused to all (the token, the repository, a program): that is found out
+ * before it is charged to this experiment, and before the next one meets it. */
+static void doubt(struct job *job, const struct error *error, bool holds)
+{
+    job->operation = NULL;
+    job->parked = true;
+    job->doubt = memory_new(sizeof(*job->doubt));
+    *job->doubt = *error;
+    job->doubt_holds = holds;
+    if (health_state(job->services->health) == HEALTH_REFUSED)
+        job_conclude(job); /* it is known already */
+    else
+        health_ask(job->services->health);
+}
+
+/* Whether its step needs nothing but the forge. */
+static bool is_at_forge(const struct job *job)
+{
+    return job_needs_forge(job) && !(needs(job) & STEP_NEEDS_SOURCES);
+}
+
+void job_failed(struct job *job, const struct error *error)
+{
+    if (job_undoing(job) || error->kind == ERROR_TRANSIENT)
+        job_later(job, error, -1);
+    else if (error->kind == ERROR_BUG)
+        job_failed_itself(job, error);
+    else
+        doubt(job, error, error->installation && is_at_forge(job));
+}
+
+void job_forge_failed(struct job *job, const struct forge_reply *reply, const struct error *error)
+{
+    if (reply->unauthorized || error->kind == ERROR_TRANSIENT)
+        job->services->counters->forge_errors++;
+    if (error->kind == ERROR_TRANSIENT)
+        job_later(job, error, reply->retry_after_ms);
+    else if (!job_undoing(job) && (reply->unauthorized || reply->installation))
+        doubt(job, error, true);
+    else
+        job_failed(job, error);
+}
+
+/* The step is kept, and begun again once what holds it is mended. */
+static void keep_step(struct job *job, const char *reason)
+{
+    log_event(&event_step_held, LOG_TEXT("experiment", job->row->experiment_id),
+              LOG_TEXT("step", job_step_name(job)), LOG_INTEGER("attempt", job->record.attempt),
+              LOG_TEXT("reason", reason));
+    job_note(job, "later", reason);
+    job_count_try(job, COUNTERS_LATER);
+    job_end_trouble(job);
+}
+
+static bool met_held_source(struct job *job)
+{
+    if (!(needs(job) & STEP_NEEDS_SOURCES) || !health_sources_held(job->services->health))
+        return false;
+    job->source_failed = true;
+    return job->source_failed = job_needs_held_source(job);
+}
+
+void job_conclude(struct job *job)
+{
+    struct health *health = job->services->health;
+    CLEANUP_FREE struct error *why = NULL;
+
+    if (!job->doubt || health_state(health) == HEALTH_UNKNOWN ||
+        health_state(health) == HEALTH_DOWN)
+        return;
+    why = TAKE(job->doubt);
+    if (health_state(health) == HEALTH_REFUSED) {
+        keep_step(job, why->message);
+    } else if (met_held_source(job)) {
+        keep_step(job, why->message);
+        job->aside = job->stepped_aside = true;
+    } else if (!job->doubt_holds) {
+        job->parked = false;
+        if (why->installation)
+            job_later(job, why, -1); /* it was mended meanwhile */
+        else
+            job_failed_itself(job, why);
+    } else if (job->doubted++ == 0) {
+        keep_step(job, why->message); /* all is well meanwhile: it is tried once more */
+    } else {
+        keep_step(job, why->message);
+        job->held = true;
+        health_hold(health, why);
+    }
+}
+
+void job_call_ended(void *data, const struct error *error)
+{
+    struct job *job = data;
+
+    job->operation = NULL;
+    if (error)
+        job_failed(job, error);
+    else
+        job_done(job);
+}
+
+/* ---- waiting ------------------------------------------------------------------------------------ */
+
+/* What it waited for the forge counts as trying: the forge's health asks again and again. Not while the
+ * forge refuses, which is for somebody to mend. */
+void job_stop_waiting(struct job *job)
+{
+    uint64_t waited = uv_now(job->services->loop) - job->parked_at;
+    uint64_t pause = job->pause_ms;
+
+    job->parked = false;
+    job->crowded = false;
+    job->waits_for_turn = false;
+    job->pause_ms = 0;
+    operation_clear(&job->operation);
+    if (pause == 0 || health_state(job->services->health) == HEALTH_REFUSED)
+        return;
+    count_trying(job, waited < pause ? waited : pause);
+    (void)job_write(job);
+}
+
+static void on_waited(void *data)
+{
+    struct job *job = data;
+    struct error error;
+
+    job->operation = NULL;
+    job_stop_waiting(job);
+    if (!tried_long_enough(job) || health_state(job->services->health) != HEALTH_DOWN) {
+        job_park(job);
+        return;
+    }
+    error_set(&error, ERROR_PERMANENT, "tried in vain for queue.retry_for: %s",
+              health_reason(job->services->health));
+    job_failed_itself(job, &error);
+}
+
+/* Waits for the forge. A job that met a fault itself does not wait for ever, unless for a person. */
+void job_park(struct job *job)
+{
+    int64_t left = (int64_t)job->services->config->queue.retry_for_ms - job->record.tried_ms;
+
+    job->parked = true;
+    job->parked_at = uv_now(job->services->loop);
+    if (job_undoing(job) || job->record.faulty_since_ms == 0)
+        return;
+    job->pause_ms = left < PARK_LEAST_MS  ? PARK_LEAST_MS
+                    : left > PARK_MOST_MS ? PARK_MOST_MS
+                                          : (uint64_t)left;
+    job_pause(job, job->pause_ms, on_waited);
+}
+
+/* Where a source is found to be bad before the branch is made, all that may have the commit have to be
+ * bad; the others are looked through first. */
+bool job_needs_held_source(struct job *job)
+{
+    const struct config_list *sources = &job->services->config->sources;
+    const struct health *health = job->services->health;
+    size_t meant = 0, held = 0;
+    struct error ignored;
+
+    if (!job_early(job) || !health_sources_held(health) || job_load_result(job, &ignored) < 0 ||
+        job->result->change != RESULT_CHANGE_COMMIT)
+        return false;
+    for (size_t i = 0; i < sources->count; i++) {
+        if (!source_commit_is_meant(sources->items[i], job->result->repository))
+            continue;
+        meant++;
+        held += health_source_held(health, i);
+    }
+    return held > 0 && (job->source_failed || held == meant);
+}
+
+void job_proceed(struct job *job)
+{
+    if (!job->parked || job->doubt)
+        return;
+    job_stop_waiting(job);
+    job->aside = false;
+    job_schedule(job, 0);
+}
+
+void job_stand_aside(struct job *job)
+{
+    operation_clear(&job->operation);
+    job->parked = job->aside = job->stepped_aside = true;
+}

@@ -1,0 +1,67 @@
+/*
+ * Steps `recheck`, `judge` and `confirm`: is the result still better than what counts by now?
+ *
+ * What one of them says holds for the moment only. `recheck` asks before anything is begun, where others
+ * went before the job. `judge` and `confirm` also wait until it is the job's turn: everything of its lane
+ * that arrived earlier has settled.
+ */
+
+#include "daemon/job.h"
+#include "daemon/lane.h"
+#include "daemon/steps.h"
+
+static void judge(struct job *job, const struct config_metric *metric)
+{
+    const struct services *services = job->services;
+    struct store_frontier frontier;
+    struct gate_verdict verdict;
+    struct error error;
+
+    if (lane_judge(services->store, metric, job->row->scope, &job->row->claim, &frontier, &verdict,
+                   &error) < 0) {
+        job_later(job, &error, -1);
+        return;
+    }
+    job->verdict = verdict;
+    job->record.reference = verdict.reference;
+    if (verdict.outcome == GATE_IMPROVED)
+        job_done(job);
+    else
+        job_turned_down(job,
+                        lane_decision(job->row, &frontier, &verdict, services->config->queue.order),
+                        verdict.outcome == GATE_NOT_IMPROVED ? frontier.result : 0, verdict.reason);
+}
+
+void step_recheck_start(struct job *job)
+{
+    const struct config_metric *metric = job_metric(job);
+
+    if (job->stepped_aside && metric) {
+        job->stepped_aside = false;
+        judge(job, metric);
+    } else {
+        job_done(job);
+    }
+}
+
+void step_judge_start(struct job *job)
+{
+    const struct job_owner *owner = job->owner;
+    const struct config_metric *metric = job_metric(job);
+    struct error error;
+    bool may;
+
+    if (!metric)
+        job_turned_down(job, DECISION_FAILED, 0, "its metric is not configured any more");
+    else if (owner->may_settle(owner->data, job, &may, &error) < 0)
+        job_later(job, &error, -1);
+    else if (!may)
+        job_waits_for_turn(job);
+    else
+        judge(job, metric);
+}
+
+void step_confirm_start(struct job *job)
+{
+    step_judge_start(job);
+}
