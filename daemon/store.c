@@ -464,12 +464,13 @@ static int take_lock(struct store *store, const char *state, char note[static ST
 static void canonical(sqlite3_context *context, int count, sqlite3_value **values)
 {
     const char *file_name = (const char *)sqlite3_value_text(values[0]);
+    const char *bytes = sqlite3_value_blob(values[1]); /* NULL where it is empty */
     CLEANUP(result_freep) struct result *result = NULL;
     CLEANUP_FREE char *experiment_id = NULL;
     struct error ignored;
 
     (void)count;
-    if (file_name && result_parse(&result, &experiment_id, file_name, sqlite3_value_blob(values[1]),
+    if (file_name && result_parse(&result, &experiment_id, file_name, bytes ? bytes : "",
                                   (size_t)sqlite3_value_bytes(values[1]), &ignored) == 0)
         sqlite3_result_text(context, result_canonical(result), -1, free);
 }
