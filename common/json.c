@@ -250,8 +250,8 @@ static int parse_string(struct parser *parser, const char **string, size_t *leng
 
 static int parse_string_value(struct parser *parser, struct json_object **value)
 {
-    const char *string;
-    size_t length;
+    const char *string = NULL;
+    size_t length = 0;
 
     if (parse_string(parser, &string, &length) < 0)
         return -1;

@@ -259,9 +259,9 @@ static int refuse_non_finite(struct reading *reading, const char *key, struct js
     if (name)
         text_append_line(&inner, name, 60);
     return complain(reading, key,
-                    "expected a finite number, or null where there is none, found %s%s%s%s",
-                    json_object_to_json_string(found), name ? " in '" : "", text_string(&inner),
-                    name ? "'" : "");
+                    "%s%s%sexpected a finite number, or null where there is none, found %s",
+                    name ? "in '" : "", text_string(&inner), name ? "': " : "",
+                    json_object_to_json_string(found));
 }
 
 static int read_measurement(struct reading *reading, const struct key *key,

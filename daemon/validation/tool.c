@@ -276,7 +276,7 @@ static void append_section(struct text *text, const struct config_list *command)
     const char *environment = NULL;
 
     for (size_t i = 1; i + 1 < command->count && !environment; i++)
-        if (!strcmp(command->items[i], "-e"))
+        if (command->items[i] && !strcmp(command->items[i], "-e"))
             environment = command->items[i + 1];
     if (environment)
         text_append_format(text, "[testenv:%.*s]", (int)strcspn(environment, ","), environment);

@@ -483,7 +483,9 @@ static void numbers_that_are_none(void **state)
         refuse_with(discarded, "metric_after: found ");
         refuse_with(before, "expected a finite number, or null where there is none, found ");
         refuse_with(details, " in 'grad_norm'");
-        refuse_with(unknown, "more: found ");
+        refuse_with(
+            unknown,
+            "more: in 'loss': expected a finite number, or null where there is none, found ");
     }
 }
 
