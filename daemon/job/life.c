@@ -58,12 +58,16 @@ bool job_validating(const struct job *job)
 
 const char *job_step_name(const struct job *job)
 {
-    return job_row(job) ? job_row(job)->name : "end";
+    const struct step *row = job_row(job);
+
+    return row ? row->name : "end";
 }
 
 const char *job_doing(const struct job *job)
 {
-    return job_row(job) ? job_row(job)->doing : "ending";
+    const struct step *row = job_row(job);
+
+    return row ? row->doing : "ending";
 }
 
 const struct config_metric *job_metric(const struct job *job)
