@@ -64,6 +64,7 @@ struct config {
         char *branch_prefix; /* ends in '/' or not, as configured; never empty */
         struct config_list labels;
         bool create_labels;
+        bool status;
         struct config_list reviewers;
         uint64_t timeout_ms;
         uint64_t poll_ms; /* 0: never */

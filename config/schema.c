@@ -59,6 +59,8 @@ const struct config_key config_keys[] = {
      .check = config_check_label, .help = "put on every pull request"},
     {"forge.create_labels", CONFIG_BOOL, 0, AT(forge.create_labels), .fallback = "true",
      .help = "whether missing labels are created"},
+    {"forge.status", CONFIG_BOOL, 0, AT(forge.status), .fallback = "true",
+     .help = "whether the commit of a pull request is said to have passed its tests"},
     {"forge.reviewers", CONFIG_LIST, 0, AT(forge.reviewers), .fallback = "",
      .check = config_check_name, .help = "asked to review every pull request"},
     {"forge.timeout", CONFIG_DURATION, 0, AT(forge.timeout_ms), .fallback = "30s", .minimum = 1,

@@ -33,6 +33,8 @@ static const struct step rows[] = {
      .needs = FORGE, .undo_needs = FORGE, .tells = STEP_TELLS_PULL_URL, .progress = true, .opens = true},
     {.name = "label", .doing = "labelling", .start = step_label_start,
      .needs = STEP_NEEDS_API, .progress = true},
+    {.name = "status", .doing = "setting the commit status of", .start = step_status_start,
+     .needs = STEP_NEEDS_API, .progress = true},
     {.name = "review", .doing = "asking the reviewers of", .start = step_review_start,
      .needs = STEP_NEEDS_API, .progress = true},
 };

@@ -39,4 +39,5 @@ void step_pull_start(struct job *job);
 void step_pull_undo(struct job *job);
 bool step_pull_undo_is_due(const struct job *job);
 void step_label_start(struct job *job);
+void step_status_start(struct job *job);
 void step_review_start(struct job *job);

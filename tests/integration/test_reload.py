@@ -70,6 +70,7 @@ def changes(directory, url):
     return {
         "forge.labels": (["experiment"], ["night", "fast", "experiment", *(f"more-{number}" for number in range(30))]),
         "forge.create_labels": (False, True),
+        "forge.status": (False, True),
         "forge.reviewers": ([], ["Alice"]),
         "forge.timeout": ("10s", "20s"),
         "forge.poll": ("1h", "50ms"),

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import re
 import signal
 import typing
 
@@ -267,6 +268,27 @@ def test_a_label_in_other_letters_is_that_label(winnowd, stand_in, project):
     winnowd.drop(improved(project))
     assert winnowd.once().decisions() == {"exp-1": "promoted"}
     assert [pull.labels for pull in stand_in.pulls()] == [["Experiment"]]
+
+
+# The verdict at the forge.
+
+
+def statuses(forge, sha):
+    if hasattr(forge, "server"):
+        return [(one["status"], one["context"], one["description"]) for one in forge.call("GET", f"/commits/{sha}/statuses")]
+    return [(one["status"], one["context"], one["description"]) for one in forge.gitea.statuses if one["sha"] == sha]
+
+
+def test_the_verdict_is_a_commit_status(winnowd, stand_in, project):
+    winnowd.drop(improved(project))
+    assert winnowd.once().decisions() == {"exp-1": "promoted"}
+    (pull,) = stand_in.pulls()
+    ((state, context, words),) = statuses(stand_in, pull.sha)
+    assert (state, context) == ("success", "winnowd") and re.fullmatch(r"python3 -m unittest -v passed in \d+\.\d s", words)
+    winnowd.configure(forge={"status": False})
+    winnowd.drop(improved(project, "exp-2", 0.8, diff=project.tweak(DEPTH=13)))
+    assert winnowd.once().decisions() == {"exp-2": "promoted"}
+    assert statuses(stand_in, stand_in.pulls()[-1].sha) == []
 
 
 # Where persons find it.
