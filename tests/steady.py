@@ -12,6 +12,7 @@ import counts
 import suites
 
 TESTED = ("unit", "fuzz", "integration", "integration-sanitize", "integration-gitea")
+LOG_TAIL = 30000  # characters of a failed suite's log
 
 
 def busy_loops(count):
@@ -42,9 +43,13 @@ def one_round(run, chosen, name, failed):
                 found = (0, 1, 0)
                 failed[f"{suite.name}: {failure}"].append(name)
         total = [a + b for a, b in zip(total, found)]
-        for test in failures(run, suite) if found[1] else ():
+        if not found[1]:
+            continue
+        for test in failures(run, suite):
             failed[f"{suite.name}: {test}"].append(name)
             print(f"   {test} failed", flush=True)
+        # The next round writes over it, and what failed once may never fail again.
+        print((run.work / f"{suite.file}.log").read_text(errors="replace")[-LOG_TAIL:], flush=True)
     print(f"round {name}: {total[0]} passed, {total[1]} failed, {total[2]} skipped, "
           f"{time.monotonic() - begun:.0f} s", flush=True)  # fmt: skip
 
