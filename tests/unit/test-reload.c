@@ -30,7 +30,7 @@ static const char after[] =
     "metrics: {m: {direction: maximize}, n: {direction: minimize}}\n"
     "forge: {kind: local, url: 'http://b', owner: b, repo: c, token_file: /b, ca_file: /b,\n"
     "  git_url: /b, path: /b, outbox: /b/o, base: b, branch_prefix: c/, labels: [b],\n"
-    "  create_labels: false, reviewers: [b], timeout: 1s, poll: 1s}\n"
+    "  create_labels: false, status: false, reviewers: [b], timeout: 1s, poll: 1s}\n"
     "change: {protect: [b], exclude: [b], author: B <b@b>}\n"
     "validation: {command: [b], launcher: [b], timeout: 1s, output_lines: 1, environment: {B: b},\n"
     "  pass_environment: [B], sandbox: none, read_only: [/b], network: none,\n"
