@@ -4,6 +4,7 @@
 #include "common/memory.h"
 #include "common/process.h"
 #include "common/text.h"
+#include "daemon/git/environment.h"
 #include "daemon/repository/patch.h"
 
 #include <stdio.h>
@@ -48,37 +49,26 @@ static void on_ended(void *data, const struct process_result *result)
 
 /*
  * Runs git and waits for it. `run->error` holds what it said, unless its status is 0. Where a source is
- * another user's, that it was configured is consent; its own configuration runs nothing: there is no
- * transport that it may use for objects it lacks, and each diff is git's own.
+ * another user's, that it was configured is consent. Nothing that is in its configuration is run: objects
+ * that it lacks are not fetched, and each diff is git's own.
  */
 static void run_git(struct run *run, const char *git_dir, const char *const *arguments)
 {
-    const char *search = getenv("PATH");
-    CLEANUP_FREE char *path = memory_format("PATH=%s", search ? search : "/usr/bin:/bin");
-    CLEANUP_FREE char *directory = memory_format("GIT_DIR=%s", git_dir);
-    const char *const environment[] = {
-        path,
-        directory,
-        "LC_ALL=C",
-        "GIT_CONFIG_NOSYSTEM=1",
-        "GIT_CONFIG_GLOBAL=/dev/null",
-        "GIT_CONFIG_COUNT=1",
-        "GIT_CONFIG_KEY_0=safe.directory",
-        "GIT_CONFIG_VALUE_0=*",
-        "GIT_ALLOW_PROTOCOL=none",
-        "GIT_NO_LAZY_FETCH=1",
-        "GIT_OPTIONAL_LOCKS=0",
-        NULL,
-    };
+    CLEANUP(git_environment_free) struct git_environment environment = {0};
     const struct process_options options = {
         .argv = arguments,
-        .environment = environment,
+        .environment = (const char *const *)environment.entries,
         .directory = "/",
         .deadline_ms = DEADLINE_MS,
         .output_limit = OUTPUT_LIMIT,
     };
     uv_loop_t loop;
 
+    git_environment_close(&environment, "/dev/null");
+    git_environment_add(&environment, memory_format("GIT_DIR=%s", git_dir));
+    git_environment_add(&environment, memory_copy("GIT_CONFIG_COUNT=1"));
+    git_environment_add(&environment, memory_copy("GIT_CONFIG_KEY_0=safe.directory"));
+    git_environment_add(&environment, memory_copy("GIT_CONFIG_VALUE_0=*"));
     run->status = -1;
     uv_loop_init(&loop);
     process_start(&loop, &options, on_ended, run);

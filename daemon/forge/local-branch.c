@@ -4,6 +4,7 @@
 #include "common/memory.h"
 #include "common/process.h"
 #include "common/text.h"
+#include "daemon/git/environment.h"
 #include "daemon/git/hash.h"
 #include "daemon/git/lock.h"
 
@@ -13,38 +14,16 @@
 #define GIT_DEADLINE_MS  60000
 #define GIT_OUTPUT_LIMIT 65536
 
-/*
- * git, with nothing of its environment but where programs are.
- */
-
 static void run_git(struct local_call *call, const char *const *arguments,
                     process_callback callback)
 {
     const struct config *config = call->local->config;
-    const char *path = getenv("PATH");
-    CLEANUP_FREE char *search = memory_format("PATH=%s",
-                                              path ? path : "/usr/local/bin:/usr/bin:/bin");
     CLEANUP_FREE char *directory = memory_format("--git-dir=%s", config->forge.path);
-    /* The repository may belong to somebody else: that it was configured is consent. */
-    CLEANUP_FREE char *safe = memory_format("GIT_CONFIG_VALUE_0=%s", config->forge.path);
-    const char *environment[] = {
-        search,
-        "HOME=/nonexistent",
-        "LC_ALL=C",
-        "GIT_CONFIG_NOSYSTEM=1",
-        "GIT_CONFIG_GLOBAL=/dev/null",
-        "GIT_CONFIG_COUNT=2",
-        "GIT_CONFIG_KEY_0=safe.directory",
-        safe,
-        "GIT_CONFIG_KEY_1=core.hooksPath",
-        "GIT_CONFIG_VALUE_1=/dev/null",
-        "GIT_TERMINAL_PROMPT=0",
-        NULL,
-    };
+    CLEANUP(git_environment_free) struct git_environment environment = {0};
     const char *argv[8] = {"git", directory};
     struct process_options options = {
         .argv = argv,
-        .environment = environment,
+        .environment = (const char *const *)environment.entries,
         .directory = "/",
         /* Killed, it would leave a lock behind, in a repository that is not ours. */
         .manner = PROCESS_LEFT,
@@ -52,6 +31,13 @@ static void run_git(struct local_call *call, const char *const *arguments,
         .output_limit = GIT_OUTPUT_LIMIT,
     };
 
+    git_environment_close(&environment, "/dev/null");
+    git_environment_add(&environment, memory_copy("GIT_CONFIG_COUNT=2"));
+    git_environment_add(&environment, memory_copy("GIT_CONFIG_KEY_0=core.hooksPath"));
+    git_environment_add(&environment, memory_copy("GIT_CONFIG_VALUE_0=/dev/null"));
+    /* The repository may belong to somebody else: that it was configured is consent. */
+    git_environment_add(&environment, memory_copy("GIT_CONFIG_KEY_1=safe.directory"));
+    git_environment_add(&environment, memory_format("GIT_CONFIG_VALUE_1=%s", config->forge.path));
     for (size_t i = 0; arguments[i]; i++)
         argv[i + 2] = arguments[i];
     call->under_way = process_start(call->local->loop, &options, callback, call);

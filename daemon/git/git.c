@@ -7,6 +7,7 @@
 #include "common/program.h"
 #include "common/secret.h"
 #include "common/text.h"
+#include "daemon/git/environment.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,7 +19,6 @@
 #define LOCAL_DEADLINE_MS  ((uint64_t)2 * 60 * 1000)
 #define SOURCE_DEADLINE_MS ((uint64_t)10 * 60 * 1000)
 #define GRACE_MS           2000
-#define ENVIRONMENT_LIMIT  40
 /* git keeps what a forge announces in memory, unpacked and however much that is. A history of ten million
  * objects is fetched with half of this; its packs are files, and do not count. */
 #define FORGE_MEMORY ((uint64_t)2 * 1024 * 1024 * 1024)
@@ -29,22 +29,10 @@
 struct git {
     uv_loop_t *loop;
     const struct config *config;
-    char *environment[ENVIRONMENT_LIMIT]; /* for every git; NULL-terminated */
-    size_t environment_count;
-    char *credentials[ENVIRONMENT_LIMIT]; /* besides, for those that talk to the forge */
-    size_t credentials_count;
-    char *limiter; /* prlimit's program; NULL: there is none */
+    struct git_environment environment; /* for every git */
+    struct git_environment credentials; /* besides, for those that talk to the forge */
+    char *limiter;                      /* prlimit's program; NULL: there is none */
 };
-
-static void git_environment_add(struct git *git, char *entry)
-{
-    git->environment[git->environment_count++] = entry;
-}
-
-static void git_credentials_add(struct git *git, char *entry)
-{
-    git->credentials[git->credentials_count++] = entry;
-}
 
 /* A value in double quotes, as git's configuration files want it. */
 static void append_quoted(struct text *text, const char *value)
@@ -119,61 +107,35 @@ static int write_configuration(const struct config *config, struct error *error)
     return file_write(AT_FDCWD, path, text_string(&text), text.length, 0600, error);
 }
 
-/* Takes names from the daemon's own environment. */
-static void pass(void (*add)(struct git *, char *), struct git *git, const char *const *names)
-{
-    for (; *names; names++) {
-        const char *value = getenv(*names);
-
-        if (value)
-            add(git, memory_format("%s=%s", *names, value));
-    }
-}
-
 char *git_marker(const struct config *config)
 {
     return memory_format("GIT_CONFIG_GLOBAL=%s/gitconfig", config->state);
 }
 
-static void make_environment(struct git *git, const char *state)
+static void make_environment(struct git_environment *environment, const char *state)
 {
-    static const char *const constants[] = {
-        "LC_ALL=C",
-        "GIT_CONFIG_NOSYSTEM=1",
-        "GIT_ATTR_NOSYSTEM=1",
-        "GIT_TERMINAL_PROMPT=0",
-        "GIT_ASKPASS=/bin/false",
-        "SSH_ASKPASS=/bin/false",
-        "GIT_ALLOW_PROTOCOL=file:http:https",
-        "GIT_NO_LAZY_FETCH=1",
-        "GIT_NO_REPLACE_OBJECTS=1",
-        "GIT_OPTIONAL_LOCKS=0",
-        "GIT_HTTP_LOW_SPEED_LIMIT=1",
-        NULL,
-    };
     static const char *const passed[] = {"TMPDIR", NULL};
+    CLEANUP_FREE char *configuration_file = file_join(state, "gitconfig");
     CLEANUP_FREE char *above = memory_copy(state);
-    const char *path = getenv("PATH");
     char *slash = strrchr(above, '/');
 
     if (slash)
         *slash = '\0';
-    for (size_t i = 0; constants[i]; i++)
-        git_environment_add(git, memory_copy(constants[i]));
-    git_environment_add(git, memory_format("PATH=%s", path ? path : "/usr/bin:/bin"));
-    git_environment_add(git, memory_format("HOME=%s", state));
-    git_environment_add(git, git_marker(git->config));
+    git_environment_close(environment, configuration_file);
+    git_environment_add(environment, memory_format("HOME=%s", state));
+    git_environment_add(environment, memory_copy("GIT_HTTP_LOW_SPEED_LIMIT=1"));
     /* A git that was not told its repository does not look for one above <state>. */
-    git_environment_add(git, memory_format("GIT_CEILING_DIRECTORIES=%s", above));
-    pass(git_environment_add, git, passed);
+    git_environment_add(environment, memory_format("GIT_CEILING_DIRECTORIES=%s", above));
+    git_environment_pass(environment, passed);
 }
 
 /* One configuration entry for the forge's address only. */
 static void add_setting(struct git *git, unsigned number, const char *url, const char *name,
                         const char *value)
 {
-    git_credentials_add(git, memory_format("GIT_CONFIG_KEY_%u=http.%s.%s", number, url, name));
-    git_credentials_add(git, memory_format("GIT_CONFIG_VALUE_%u=%s", number, value));
+    git_environment_add(&git->credentials,
+                        memory_format("GIT_CONFIG_KEY_%u=http.%s.%s", number, url, name));
+    git_environment_add(&git->credentials, memory_format("GIT_CONFIG_VALUE_%u=%s", number, value));
 }
 
 static void make_credentials(struct git *git, const char *url, const char *token)
@@ -198,9 +160,9 @@ static void make_credentials(struct git *git, const char *url, const char *token
     }
     if (git->config->forge.ca_file)
         add_setting(git, count++, url, "sslCAInfo", git->config->forge.ca_file);
-    git_credentials_add(git, memory_format("GIT_CONFIG_COUNT=%u", count));
+    git_environment_add(&git->credentials, memory_format("GIT_CONFIG_COUNT=%u", count));
     if (!http_proxy_passed_by(url, token != NULL))
-        pass(git_credentials_add, git, proxies);
+        git_environment_pass(&git->credentials, proxies);
 }
 
 /* Part of every Debian, as setpriv is. Without it a git that takes all memory is the kernel's to end. */
@@ -220,7 +182,7 @@ int git_new(struct git **git, uv_loop_t *loop, const struct config *config, cons
 
     new->loop = loop;
     new->config = config;
-    make_environment(new, config->state);
+    make_environment(&new->environment, config->state);
     make_credentials(new, url, token);
     find_limiter(new);
     if (write_configuration(config, error) < 0)
@@ -233,12 +195,8 @@ void git_free(struct git *git)
 {
     if (!git)
         return;
-    for (size_t i = 0; i < git->environment_count; i++)
-        free(git->environment[i]);
-    for (size_t i = 0; i < git->credentials_count; i++) {
-        secret_wipe(git->credentials[i], strlen(git->credentials[i]));
-        free(git->credentials[i]);
-    }
+    git_environment_free(&git->environment);
+    git_environment_free(&git->credentials);
     free(git->limiter);
     free(git);
 }
@@ -278,7 +236,7 @@ static char *memory_limit(uint64_t bytes)
  * and the daemon would wait for it at its end. A local forge's own git and hooks are left alone. */
 static enum process_manner manner_of(const struct git *git, const struct git_command *command)
 {
-    bool over_http = command->reach == GIT_FORGE && git->credentials_count > 0;
+    bool over_http = command->reach == GIT_FORGE && git->credentials.count > 0;
 
     return over_http ? PROCESS_ASKED_ALL : PROCESS_ASKED;
 }
@@ -289,10 +247,10 @@ static size_t gather_environment(const char **environment, const struct git *git
 {
     size_t count = 0;
 
-    for (size_t i = 0; i < git->environment_count; i++)
-        environment[count++] = git->environment[i];
-    for (size_t i = 0; reach == GIT_FORGE && i < git->credentials_count; i++)
-        environment[count++] = git->credentials[i];
+    for (size_t i = 0; i < git->environment.count; i++)
+        environment[count++] = git->environment.entries[i];
+    for (size_t i = 0; reach == GIT_FORGE && i < git->credentials.count; i++)
+        environment[count++] = git->credentials.entries[i];
     return count;
 }
 
@@ -300,7 +258,7 @@ struct operation *git_start(struct git *git, const struct git_command *command,
                             process_callback callback, void *data)
 {
     size_t arguments = 0;
-    const char *environment[2 * ENVIRONMENT_LIMIT + 3];
+    const char *environment[2 * GIT_ENVIRONMENT_LIMIT + 3];
     CLEANUP_FREE char *index = command->index ? memory_format("GIT_INDEX_FILE=%s", command->index)
                                               : NULL;
     CLEANUP_FREE char *patience = memory_format("GIT_HTTP_LOW_SPEED_TIME=%llu",
