@@ -1,28 +1,17 @@
 #include "common/http-header.h"
 
-#include "common/memory.h"
-#include "common/text.h"
-
 #include <ctype.h>
 #include <curl/curl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #define DAY_MS ((int64_t)24 * 60 * 60 * 1000)
 
-void http_headers_reset(struct http_headers *headers)
-{
-    free(headers->location);
-    *headers = (struct http_headers){.retry_after_ms = -1, .total_count = -1};
-}
-
-/* Digits only, and no more than fit; else -1. */
-static int64_t count_parse(const char *value)
+int64_t http_count(const char *value)
 {
     int64_t count = 0;
 
-    if (*value == '\0')
+    if (!value || *value == '\0')
         return -1;
     for (; *value; value++) {
         if (!isdigit((unsigned char)*value) || count > (INT64_MAX - 9) / 10)
@@ -32,13 +21,14 @@ static int64_t count_parse(const char *value)
     return count;
 }
 
-/* A number of seconds or a date (RFC 9110, 10.2.3). A number too large for us is a day as well. */
-static int64_t retry_after_parse(const char *value, int64_t now)
+int64_t http_retry_after(const char *value, int64_t now)
 {
     int64_t seconds;
 
+    if (!value)
+        return -1;
     if (*value && value[strspn(value, "0123456789")] == '\0') {
-        seconds = count_parse(value);
+        seconds = http_count(value);
         if (seconds < 0)
             return DAY_MS;
     } else {
@@ -117,39 +107,4 @@ bool http_link_has_next(const char *value)
     while (!next && (value = strchr(value, '<')) && (value = strchr(value, '>')))
         value = link_parameters(value + 1, &next);
     return next;
-}
-
-/* The value of a line, without the blanks and line end around it, as valid UTF-8. */
-static char *line_value(const char *value, const char *end)
-{
-    struct text text = {0};
-
-    while (value < end && strchr(" \t", *value))
-        value++;
-    while (end > value && strchr(" \t\r\n", end[-1]))
-        end--;
-    text_append_repaired(&text, value, (size_t)(end - value));
-    return text_take(&text);
-}
-
-void http_headers_add(struct http_headers *headers, const char *line, size_t length, int64_t now)
-{
-    const char *colon = memchr(line, ':', length);
-    CLEANUP_FREE char *name = NULL;
-    CLEANUP_FREE char *value = NULL;
-
-    if (!colon)
-        return;
-    name = memory_copy_bytes(line, (size_t)(colon - line));
-    value = line_value(colon + 1, line + length);
-    if (strcasecmp(name, "Retry-After") == 0) {
-        headers->retry_after_ms = retry_after_parse(value, now);
-    } else if (strcasecmp(name, "X-Total-Count") == 0) {
-        headers->total_count = count_parse(value);
-    } else if (strcasecmp(name, "Link") == 0) {
-        headers->has_next = headers->has_next || http_link_has_next(value);
-    } else if (strcasecmp(name, "Location") == 0) {
-        free(headers->location);
-        headers->location = TAKE(value);
-    }
 }

@@ -72,7 +72,6 @@ struct request {
     size_t body_limit;
     struct text body;
     size_t header_bytes;
-    struct http_headers answer;
     char trouble[CURL_ERROR_SIZE];
 };
 
@@ -111,7 +110,6 @@ static void request_detach(struct request *request)
 static void request_free(struct request *request)
 {
     headers_free(request->headers);
-    http_headers_reset(&request->answer);
     text_free(&request->body);
     free(request->where);
     free(request);
@@ -202,22 +200,46 @@ static void explain(struct error *error, const struct request *request, CURLcode
     error_set(error, wrong ? ERROR_PERMANENT : ERROR_TRANSIENT, "%s", line.data);
 }
 
+/* The value of the field of that name, the `index`-th of several; NULL: there is none. */
+static const char *field(const struct request *request, const char *name, size_t index)
+{
+    struct curl_header *found;
+
+    if (curl_easy_header(request->easy, name, index, CURLH_HEADER, -1, &found) != CURLHE_OK)
+        return NULL;
+    return found->value;
+}
+
+static void read_fields(struct http_response *response, const struct request *request)
+{
+    const char *value;
+
+    response->retry_after_ms = http_retry_after(field(request, "Retry-After", 0), time(NULL));
+    response->total_count = http_count(field(request, "X-Total-Count", 0));
+    for (size_t i = 0; (value = field(request, "Link", i)); i++)
+        response->has_next = response->has_next || http_link_has_next(value);
+}
+
 static void finish(struct request *request, CURLcode code)
 {
     struct http_response response = {
         .body = text_string(&request->body),
         .body_length = request->body.length,
-        .retry_after_ms = request->answer.retry_after_ms,
-        .total_count = request->answer.total_count,
-        .has_next = request->answer.has_next,
-        .location = request->answer.location,
     };
+    CLEANUP_TEXT struct text location = {0};
     struct error error;
 
-    if (code == CURLE_OK)
+    if (code == CURLE_OK) {
+        const char *value = field(request, "Location", 0);
+
         curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &response.status);
-    else
+        read_fields(&response, request);
+        if (value)
+            text_append_repaired(&location, value, strlen(value));
+        response.location = value ? text_string(&location) : NULL;
+    } else {
         explain(&error, request, code);
+    }
     request_detach(request);
     if (code == CURLE_OK)
         request->callback(request->data, &response, NULL);
@@ -387,19 +409,14 @@ void http_free(struct http *http)
 
 /* --- the beginning of a request --- */
 
-static size_t on_header(char *bytes, size_t size, size_t count, void *data)
+/* libcurl keeps the fields; only their size is ours to bound. */
+static size_t on_header([[maybe_unused]] char *bytes, size_t size, size_t count, void *data)
 {
     struct request *request = data;
     size_t length = size * count;
 
     request->header_bytes += length;
-    if (request->header_bytes > HEADERS_LIMIT)
-        return 0;
-    if (length >= 5 && memcmp(bytes, "HTTP/", 5) == 0)
-        http_headers_reset(&request->answer);
-    else
-        http_headers_add(&request->answer, bytes, length, time(NULL));
-    return length;
+    return request->header_bytes > HEADERS_LIMIT ? 0 : length;
 }
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *data)
@@ -515,7 +532,6 @@ static struct request *request_new(struct http *http, const struct http_request 
     request->timeout_ms = wanted->timeout_ms ? wanted->timeout_ms : TIMEOUT_MS;
     request->body_limit = wanted->body_limit ? wanted->body_limit : BODY_LIMIT;
     request->where = describe(wanted);
-    http_headers_reset(&request->answer);
     request->easy = curl_easy_init();
     must(request->easy != NULL);
     SET(request->easy, CURLOPT_URL, wanted->url);

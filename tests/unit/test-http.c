@@ -194,12 +194,12 @@ static void test_redirect_is_an_answer(void **state)
     scripted_server_start(
         &server, &loop,
         (const struct scripted_step[]){
-            {"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/x\r\nContent-Length: 0\r\n\r\n",
+            {"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\377\r\nContent-Length: 0\r\n\r\n",
              KEEP, 0},
         });
     ask(&answer, "GET", "/", NULL);
     assert_int_equal(answer.response.status, 302);
-    assert_string_equal(answer.location, "http://127.0.0.1:1/x");
+    assert_string_equal(answer.location, "http://127.0.0.1:1/\xef\xbf\xbd"); /* valid UTF-8 */
     assert_int_equal(server.steps_done, 1);
 }
 
@@ -210,7 +210,8 @@ static void test_fields_of_the_answer(void **state)
     scripted_server_start(&server, &loop,
                           (const struct scripted_step[]){
                               {"HTTP/1.1 429 Slow\r\nretry-after: 7\r\nX-Total-Count: 123\r\n"
-                               "Link: <x>; rel=\"next\"\r\nContent-Length: 0\r\n\r\n",
+                               "Link: <x>; rel=last\r\nLink: <y>; rel=\"next\"\r\n"
+                               "Link: <z>; rel=first\r\nContent-Length: 0\r\n\r\n",
                                KEEP, 0},
                           });
     ask(&answer, "GET", "/", NULL);
