@@ -432,7 +432,7 @@ def real_gitea(run, suite, log):
 
 INTEGRATION = "tests/integration"
 # What the integration tests look at of a build; the unit tests of it are built when they are asked for.
-NEEDED = ["daemon/winnowd", "daemon/winnowd.bash", "daemon/_winnowd", "tests/unit/print-description"]
+NEEDED = ["daemon/winnowd", "tests/unit/print-description"]
 STAND_IN_TESTS = ["tests/integration/test_gitea_stand_in.py", "tests/integration/test_proxy.py"]  # all that is marked stand_in
 STAND_IN = ["tests/integration/gitea/*.py", "tests/integration/proxy/*.py", "tests/integration/stand_in_client.py", *STAND_IN_TESTS]
 NO_STAND_IN = [f"--ignore={path}" for path in STAND_IN_TESTS]

@@ -15,7 +15,7 @@ from events import PATIENCE
 from harness import BINARY, ROOT, git, result
 
 EVENT = re.compile(r'EVENT\((\w+),\s*\\?\s*"([^"]+)",\s*\\?\s*(\w+),\s*\\?\s*"([0-9a-f]{32})"\)')
-BUILT = os.path.dirname(BINARY)
+COMPLETIONS = ROOT / "daemon/command-line"
 
 
 # The journal's catalog.
@@ -357,7 +357,7 @@ def options_of_help():
 
 
 def test_bash_completes_options_and_files(tmp_path):
-    script = f"{BUILT}/winnowd.bash"
+    script = COMPLETIONS / "winnowd.bash"
     known = {word for pair in options_of_help()[0] for word in pair if word}
     assert set(complete(script, "winnowd", "")) == set(complete(script, "winnowd", "-")) == known
     assert complete(script, "winnowd", "--check-") == ["--check-config", "--check-result"]
@@ -369,17 +369,20 @@ def test_bash_completes_options_and_files(tmp_path):
         assert sorted(complete(script, "winnowd", *words, f"{tmp_path}/a")) == found, words
 
 
-def test_zsh_offers_every_option():
-    script = open(f"{BUILT}/_winnowd", encoding="utf-8").read()
+def test_zsh_offers_every_option_with_its_help():
+    known, text = options_of_help()
+    script = (COMPLETIONS / "_winnowd").read_text(encoding="utf-8")
     assert script.startswith("#compdef winnowd\n")
-    offered = {name.rstrip("=") for name in re.findall(r"\)(--?[\w-]+=?)\[", script)}
-    assert offered == {word for pair in options_of_help()[0] for word in pair if word}
+    offered = re.findall(r"\)(--?[\w-]+)=?\[(.*)\](?::\w+:\w*)?'", script)
+    assert {name for name, _ in offered} == {word for pair in known for word in pair if word}
+    for _, help_words in offered:
+        assert help_words.replace("\\", "") in re.sub(r"\n {2,}", " ", text), help_words
     assert script.count(":file:_files") == 3
 
 
 @pytest.mark.skipif(not shutil.which("zsh"), reason="there is no zsh")
 def test_zsh_completes(tmp_path):
-    shutil.copy(f"{BUILT}/_winnowd", tmp_path)
+    shutil.copy(COMPLETIONS / "_winnowd", tmp_path)
     script = f"""
         fpath=({tmp_path} $fpath)
         autoload -Uz compinit && compinit -u -d {tmp_path}/dump
