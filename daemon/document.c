@@ -5,6 +5,7 @@
 #include "daemon/description.h"
 #include "daemon/job.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -137,4 +138,27 @@ int document_write(struct job *job, struct error *error)
     secret_scrub(found->text.title);
     secret_scrub(found->text.body); /* what the tests printed stands in it, too */
     return 0;
+}
+
+void document_digest(char hex[static DIGEST_HEX_SIZE], const char *text)
+{
+    struct digest digest;
+
+    hex[0] = '\0';
+    if (!text)
+        return;
+    digest_begin(&digest);
+    digest_update(&digest, text, strlen(text));
+    digest_end(&digest, hex);
+}
+
+struct store_left document_left(const struct job *job)
+{
+    struct store_left left;
+
+    snprintf(left.head, sizeof(left.head), "%s", job->found.change.commit);
+    snprintf(left.base, sizeof(left.base), "%s", job->found.branch.base);
+    document_digest(left.title, job->found.text.title);
+    document_digest(left.body, job->found.text.body);
+    return left;
 }

@@ -5,7 +5,9 @@
  * the job and the store by description.h.
  */
 
+#include "common/digest.h"
 #include "common/error.h"
+#include "daemon/store.h"
 
 struct job;
 
@@ -14,3 +16,9 @@ char *document_message(const struct job *job);
 
 /* Makes title and body of the pull request from what the job found; they become a finding of it. */
 int document_write(struct job *job, struct error *error);
+
+/* The digest by which a text of ours is known again; "" for NULL. */
+void document_digest(char hex[static DIGEST_HEX_SIZE], const char *text);
+
+/* How the job leaves its pull request. */
+struct store_left document_left(const struct job *job);

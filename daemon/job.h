@@ -49,6 +49,7 @@ struct services {
 
 /* Who has jobs: the steps that they walk, and what they ask and tell. */
 struct job_owner {
+    enum job_kind kind;
     const struct step_table *steps;
     /* Whether it is the job's turn to be settled: all of the lane that arrived earlier were, and no
      * other has begun to open its pull request. Fails if the store does. */

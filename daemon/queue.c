@@ -715,6 +715,8 @@ static int resume(struct queue *queue, struct error *error)
         CLEANUP(store_result_freep) struct store_result *row = NULL;
         struct job *job;
 
+        if (resumed.items[i].kind != JOB_PROMOTION)
+            continue;
         if (store_load(queue->services->store, resumed.items[i].result, &row, error) < 0 ||
             job_resume(&job, queue->services, &queue->owner, row, &resumed.items[i], error) < 0)
             return -1;
@@ -734,6 +736,7 @@ int queue_new(struct queue **queue, uv_loop_t *loop, const struct queue_options 
     made->options = *options;
     made->services = options->services;
     made->owner = (struct job_owner){
+        .kind = JOB_PROMOTION,
         .steps = options->steps,
         .may_settle = may_settle,
         .may_undo = may_undo,

@@ -2,6 +2,7 @@
 
 #include "common/log.h"
 #include "common/memory.h"
+#include "daemon/document.h"
 #include "daemon/events.h"
 #include "daemon/job.h"
 #include "daemon/job/findings.h"
@@ -70,6 +71,7 @@ static int end(struct job *job, enum decision decision, const char *reason, stru
                      .reference_result = turned_down ? record->turned_down_by : 0},
         .measured = job->found.change.measured,
         .pull_state = job->settled ? job->settled_as : PULL_OPEN,
+        .left = document_left(job),
     };
 
     /* First, as nobody does it once the job is over in the store. */

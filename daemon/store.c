@@ -257,6 +257,16 @@ static const char *const migrations[] = {
     "ALTER TABLE jobs DROP COLUMN push_sent;"
     "ALTER TABLE jobs DROP COLUMN pull_posted_ms;"
     "ALTER TABLE jobs DROP COLUMN close_posted_ms;",
+    /* How a pull request was left: where its branch points, which commits of the base are below that now and
+     * were when it was opened, digests of title and body. And why it was not brought onto a later base. */
+    "ALTER TABLE jobs ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE results ADD COLUMN head TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE results ADD COLUMN base TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE results ADD COLUMN opened_on TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE results ADD COLUMN title_digest TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE results ADD COLUMN body_digest TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE results ADD COLUMN stale TEXT;"
+    "ALTER TABLE results ADD COLUMN stale_on TEXT NOT NULL DEFAULT '';",
 };
 
 #define STORE_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))

@@ -223,6 +223,11 @@ int store_next_queued(struct store *store, const char *metric, const char *scope
 
 enum job_state { JOB_RUNNING, JOB_UNDOING, JOB_OVER };
 
+enum job_kind {
+    JOB_PROMOTION, /* of a result, to a pull request */
+    JOB_REFRESH,   /* of an open pull request, onto a base that has moved */
+};
+
 #define PULL_URL_SIZE 1024
 
 #define STORE_STEP_SIZE 32
@@ -231,6 +236,7 @@ enum job_state { JOB_RUNNING, JOB_UNDOING, JOB_OVER };
 struct store_job {
     int64_t id;
     int64_t result;
+    enum job_kind kind;
     enum job_state state;
     char step[STORE_STEP_SIZE]; /* name of the one under way, forward or undone; "end": none */
     bool started;               /* whether that step may have had effects */
@@ -256,7 +262,8 @@ struct store_finding {
 
 void store_job_clear(struct store_job *job); /* frees what it points to */
 
-/* Writes a new job; its id is filled in. The result is no longer offered by store_next_queued(). */
+/* Writes a new job; its id is filled in. A promotion's result is no longer offered by
+ * store_next_queued(). */
 int store_add_job(struct store *store, struct store_job *job, struct error *error);
 
 /* Writes it down, with what a step of it found; `found` NULL: nothing new. */
@@ -271,18 +278,37 @@ void store_findings_free(struct store_finding *findings, size_t count);
 int store_add_step(struct store *store, int64_t job, const char *step, const char *what,
                    unsigned attempt, const char *reason, struct error *error);
 
-/* The end of a job, its result's decision and, if promoted, its open pull request, in one
+/* How a pull request was left at the forge, so that what others did to it can be told. */
+struct store_left {
+    char head[GIT_HASH_SIZE];    /* where its branch points; "": not known */
+    char base[GIT_HASH_SIZE];    /* the commit of the base below that; "": not known */
+    char title[DIGEST_HEX_SIZE]; /* digests of what we wrote; "": not known */
+    char body[DIGEST_HEX_SIZE];
+};
+
+/* The end of a promotion, its result's decision and, if promoted, its open pull request, in one
  * transaction. What was turned down because of a value that has left the frontier since is queued
  * again at once. */
 struct store_job_end {
     struct store_decision decision;
     const char *measured;       /* the measured commit, of a promotion; "": none */
     enum pull_state pull_state; /* of a promotion: how a person settled it already, else open */
+    struct store_left left;     /* of a promotion */
 };
 int store_end_job(struct store *store, const struct store_job *job, const struct store_job_end *end,
                   struct error *error);
 
-/* Those that are not over, in order of arrival. */
+/* The end of a refresh, in one transaction. */
+struct store_refresh_end {
+    bool refreshed;
+    struct store_left left; /* where it was refreshed */
+    const char *stale;      /* else why it could not be; NULL: it was given up for a later base */
+    const char *stale_on;   /* on that base */
+};
+int store_end_refresh(struct store *store, const struct store_job *job,
+                      const struct store_refresh_end *end, struct error *error);
+
+/* Those that are not over, of every kind, in order of arrival. */
 int store_list_jobs(struct store *store, struct store_job **jobs, size_t *count,
                     struct error *error);
 void store_jobs_free(struct store_job *jobs, size_t count);
@@ -295,6 +321,10 @@ struct store_pull {
     enum pull_state state;
     char experiment_id[128];
     char digest[DIGEST_HEX_SIZE];
+    char head[GIT_HASH_SIZE]; /* as in struct store_left; so is the next one */
+    char base[GIT_HASH_SIZE];
+    bool stale;                   /* it could not be brought onto a later base */
+    char stale_on[GIT_HASH_SIZE]; /* the last one that it was not brought onto; "": none */
 };
 
 enum store_pulls {
@@ -304,6 +334,14 @@ enum store_pulls {
 };
 int store_list_pulls(struct store *store, enum store_pulls which, struct store_pull **pulls,
                      size_t *count, struct error *error); /* caller frees with free() */
+
+/* The text of an open pull request as we left it, and the commit of the base that it was opened on ("": not
+ * known). */
+int store_get_left(struct store *store, int64_t result, struct store_left *left,
+                   char opened_on[static GIT_HASH_SIZE], struct error *error);
+
+/* It merges again, without having been refreshed. */
+int store_set_fresh(struct store *store, int64_t result, struct error *error);
 
 /* It was looked at by itself, after its job had ended. */
 int store_set_pull_looked(struct store *store, int64_t result, struct error *error);

@@ -102,6 +102,7 @@ int job_new(struct job **job, const struct services *services, const struct job_
 
     made->verdict = *verdict;
     made->record.result = row->id;
+    made->record.kind = owner->kind;
     made->record.reference = verdict->reference;
     made->record.outcome = DECISION_FAILED;
     if (store_add_job(services->store, &made->record, error) < 0) {

@@ -34,12 +34,13 @@ static int write_job(struct store *store, const struct store_job *job, struct er
 static int add_job(struct store *store, struct store_job *job, struct error *error)
 {
     if (store_run(store, error,
-                  "INSERT INTO jobs (result, state, step, started, attempt, faulty_since_ms, pull,"
-                  " outcome) VALUES (?, 0, '', 0, 0, 0, 0, 'failed')",
-                  "i", job->result) < 0)
+                  "INSERT INTO jobs (result, kind, state, step, started, attempt, faulty_since_ms,"
+                  " pull, outcome) VALUES (?, ?, 0, '', 0, 0, 0, 0, 'failed')",
+                  "ii", job->result, (int64_t)job->kind) < 0)
         return -1;
     job->id = sqlite3_last_insert_rowid(store->database);
-    if (store_run(store, error, "UPDATE results SET job = ? WHERE id = ?", "ii", job->id,
+    if (job->kind == JOB_PROMOTION &&
+        store_run(store, error, "UPDATE results SET job = ? WHERE id = ?", "ii", job->id,
                   job->result) < 0)
         return -1;
     return write_job(store, job, error);
@@ -127,15 +128,35 @@ static int requeue_if_unfounded(struct store *store, int64_t result, struct erro
                      "i", result);
 }
 
+/* It is not stale any more, either. */
+static int write_left(struct store *store, int64_t result, const struct store_left *left,
+                      struct error *error)
+{
+    return store_run(store, error,
+                     "UPDATE results SET head = ?, base = ?, title_digest = ?, body_digest = ?,"
+                     " stale = NULL WHERE id = ?",
+                     "tttti", left->head, left->base, left->title, left->body, result);
+}
+
 static int write_pull(struct store *store, const struct store_job *job,
                       const struct store_job_end *end, struct error *error)
 {
     if (store_run(store, error,
-                  "UPDATE results SET pull = ?, pull_url = ?, pull_state = 'open', measured = ?"
-                  " WHERE id = ?",
-                  "itti", job->pull, job->pull_url, end->measured, job->result) < 0)
+                  "UPDATE results SET pull = ?, pull_url = ?, pull_state = 'open', measured = ?,"
+                  " opened_on = ? WHERE id = ?",
+                  "ittti", job->pull, job->pull_url, end->measured, end->left.base,
+                  job->result) < 0)
         return -1;
-    return 0;
+    return write_left(store, job->result, &end->left, error);
+}
+
+static int write_over(struct store *store, const struct store_job *job, struct error *error)
+{
+    if (write_job(store, job, error) < 0 ||
+        store_run(store, error, "UPDATE jobs SET state = ? WHERE id = ?", "ii", (int64_t)JOB_OVER,
+                  job->id) < 0)
+        return -1;
+    return store_run(store, error, "DELETE FROM findings WHERE job = ?", "i", job->id);
 }
 
 static int end_job(struct store *store, const struct store_job *job,
@@ -143,10 +164,7 @@ static int end_job(struct store *store, const struct store_job *job,
 {
     bool promoted = end->decision.decision == DECISION_PROMOTED;
 
-    if (write_job(store, job, error) < 0 ||
-        store_run(store, error, "UPDATE jobs SET state = ? WHERE id = ?", "ii", (int64_t)JOB_OVER,
-                  job->id) < 0 ||
-        store_run(store, error, "DELETE FROM findings WHERE job = ?", "i", job->id) < 0)
+    if (write_over(store, job, error) < 0)
         return -1;
     if (promoted && write_pull(store, job, end, error) < 0)
         return -1;
@@ -171,6 +189,31 @@ int store_end_job(struct store *store, const struct store_job *job, const struct
     return store_commit(store, error);
 }
 
+static int end_refresh(struct store *store, const struct store_job *job,
+                       const struct store_refresh_end *end, struct error *error)
+{
+    if (write_over(store, job, error) < 0)
+        return -1;
+    if (end->refreshed)
+        return write_left(store, job->result, &end->left, error);
+    if (!end->stale)
+        return 0;
+    return store_run(store, error, "UPDATE results SET stale = ?, stale_on = ? WHERE id = ?", "tti",
+                     end->stale, end->stale_on, job->result);
+}
+
+int store_end_refresh(struct store *store, const struct store_job *job,
+                      const struct store_refresh_end *end, struct error *error)
+{
+    if (store_begin(store, error) < 0)
+        return -1;
+    if (end_refresh(store, job, end, error) < 0) {
+        store_rollback(store);
+        return -1;
+    }
+    return store_commit(store, error);
+}
+
 static void read_job(sqlite3_stmt *statement, struct store_job *job)
 {
     *job = (struct store_job){
@@ -187,6 +230,7 @@ static void read_job(sqlite3_stmt *statement, struct store_job *job)
         .reason = memory_copy((const char *)sqlite3_column_text(statement, 12)),
         .failed_step = memory_copy((const char *)sqlite3_column_text(statement, 13)),
         .turned_down_by = sqlite3_column_int64(statement, 14),
+        .kind = (enum job_kind)sqlite3_column_int(statement, 15),
     };
     snprintf(job->step, sizeof(job->step), "%s", store_text(statement, 3));
     snprintf(job->pull_url, sizeof(job->pull_url), "%s", store_text(statement, 9));
@@ -198,7 +242,8 @@ int store_list_jobs(struct store *store, struct store_job **jobs, size_t *count,
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
         store, error,
         "SELECT j.id, j.result, state, step, started, attempt, faulty_since_ms, tried_ms, j.pull,"
-        " j.pull_url, j.reference, outcome, j.reason, failed_step, turned_down_by"
+        " j.pull_url, j.reference, outcome, j.reason, failed_step, turned_down_by,"
+        " kind"
         " FROM jobs j JOIN results r ON r.id = j.result WHERE state <> 2"
         " ORDER BY r.modified_ns, r.file_name, r.id",
         "");

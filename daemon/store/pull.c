@@ -14,7 +14,8 @@ static const char *const words[][2] = {
     [PULL_MERGED] = {"merging", "merged"},
 };
 
-#define PULL_COLUMNS "id, experiment_id, pull, pull_state, digest "
+#define PULL_COLUMNS                                                                               \
+    "id, experiment_id, pull, pull_state, digest, head, base, stale IS NOT NULL, stale_on "
 
 static enum pull_state state_of(const char *word)
 {
@@ -32,6 +33,10 @@ static void read_pull(sqlite3_stmt *statement, struct store_pull *pull)
     pull->number = sqlite3_column_int64(statement, 2);
     pull->state = state_of(store_text(statement, 3));
     snprintf(pull->digest, sizeof(pull->digest), "%s", store_text(statement, 4));
+    snprintf(pull->head, sizeof(pull->head), "%s", store_text(statement, 5));
+    snprintf(pull->base, sizeof(pull->base), "%s", store_text(statement, 6));
+    pull->stale = sqlite3_column_int(statement, 7);
+    snprintf(pull->stale_on, sizeof(pull->stale_on), "%s", store_text(statement, 8));
 }
 
 int store_list_pulls(struct store *store, enum store_pulls which, struct store_pull **pulls,
@@ -49,6 +54,31 @@ int store_list_pulls(struct store *store, enum store_pulls which, struct store_p
     while (statement && (row = store_row(store, statement, error)) > 0)
         read_pull(statement, STORE_GROW(*pulls, *count));
     return row;
+}
+
+int store_get_left(struct store *store, int64_t result, struct store_left *left,
+                   char opened_on[static GIT_HASH_SIZE], struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error,
+        "SELECT head, base, title_digest, body_digest, opened_on FROM results WHERE id = ?", "i",
+        result);
+
+    if (!statement || store_row(store, statement, error) < 0)
+        return -1;
+    snprintf(left->head, sizeof(left->head), "%s", store_text(statement, 0));
+    snprintf(left->base, sizeof(left->base), "%s", store_text(statement, 1));
+    snprintf(left->title, sizeof(left->title), "%s", store_text(statement, 2));
+    snprintf(left->body, sizeof(left->body), "%s", store_text(statement, 3));
+    snprintf(opened_on, GIT_HASH_SIZE, "%s", store_text(statement, 4));
+    return 0;
+}
+
+int store_set_fresh(struct store *store, int64_t result, struct error *error)
+{
+    return store_run(store, error,
+                     "UPDATE results SET stale = NULL WHERE id = ? AND stale IS NOT NULL", "i",
+                     result);
 }
 
 int store_set_pull_looked(struct store *store, int64_t result, struct error *error)

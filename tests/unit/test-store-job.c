@@ -14,6 +14,7 @@ static struct store_job full_job(int64_t result)
     static char reason[] = "the tests failed \xe2\x9c\x97", step[] = "validate";
     struct store_job job = {
         .result = result,
+        .kind = JOB_REFRESH,
         .state = JOB_UNDOING,
         .step = "pull",
         .started = true,
@@ -67,6 +68,7 @@ static void check_same(const struct store_job *a, const struct store_job *b)
 {
     assert_int_equal(a->id, b->id);
     assert_int_equal(a->result, b->result);
+    assert_int_equal(a->kind, b->kind);
     assert_int_equal(a->state, b->state);
     assert_string_equal(a->step, b->step);
     assert_int_equal(a->started, b->started);
@@ -102,7 +104,8 @@ static void test_a_job_is_saved(void **state)
 {
     struct fixture *fixture = *state;
     struct store_job full = full_job(add(fixture, "exp-1", 1));
-    struct store_job job = {.result = full.result, .reference = NAN, .outcome = DECISION_FAILED};
+    struct store_job job = {
+        .result = full.result, .kind = full.kind, .reference = NAN, .outcome = DECISION_FAILED};
     struct jobs jobs;
 
     DONE(store_add_job(fixture->store, &job, &fixture->error));
@@ -180,6 +183,71 @@ static void test_a_job_ends(void **state)
     assert_int_equal(open, 1);
     assert_string_equal(findings_of(fixture, job.id), "");
     assert_true(has_content(fixture, job.result));
+}
+
+static struct store_pull open_pull_of(struct fixture *fixture)
+{
+    struct store_pull *pulls, found;
+    size_t count;
+
+    DONE(store_list_pulls(fixture->store, STORE_PULLS_OPEN, &pulls, &count, &fixture->error));
+    assert_int_equal(count, 1);
+    found = pulls[0];
+    free(pulls);
+    return found;
+}
+
+static void check_left(struct fixture *fixture, int64_t result, const char *head, const char *base,
+                       const char *title)
+{
+    struct store_pull pull = open_pull_of(fixture);
+    struct store_left left;
+    char opened_on[GIT_HASH_SIZE];
+
+    DONE(store_get_left(fixture->store, result, &left, opened_on, &fixture->error));
+    assert_string_equal(left.head, head);
+    assert_string_equal(left.base, base);
+    assert_string_equal(left.title, title);
+    assert_string_equal(left.body, "body");
+    assert_string_equal(opened_on, "base");
+    assert_string_equal(pull.head, head);
+    assert_string_equal(pull.base, base);
+}
+
+static void test_a_refresh_says_how_it_left_the_pull_request(void **state)
+{
+    struct fixture *fixture = *state;
+    int64_t result = add(fixture, "exp-1", 1);
+    struct store_job promotion = {.result = result, .pull = 7, .reference = NAN};
+    struct store_job refresh = {.result = result, .kind = JOB_REFRESH, .pull = 7, .reference = NAN};
+    struct store_job_end promoted = {
+        .decision = {.decision = DECISION_PROMOTED, .reason = "", .reference = 2},
+        .measured = "",
+        .left = {"head", "base", "title", "body"}};
+    struct store_refresh_end ends[] = {
+        {.stale = "it conflicts", .stale_on = "later"},
+        {.stale = NULL},
+        {.refreshed = true, .left = {"merge", "latest", "title 2", "body"}},
+    };
+
+    DONE(store_add_job(fixture->store, &promotion, &fixture->error));
+    DONE(store_end_job(fixture->store, &promotion, &promoted, &fixture->error));
+    check_left(fixture, result, "head", "base", "title");
+    for (size_t i = 0; i < 3; i++) {
+        struct store_pull pull;
+
+        DONE(store_add_job(fixture->store, &refresh, &fixture->error));
+        DONE(store_end_refresh(fixture->store, &refresh, &ends[i], &fixture->error));
+        reopen(fixture);
+        pull = open_pull_of(fixture);
+        assert_int_equal(pull.stale, i < 2);
+        assert_string_equal(pull.stale_on, "later");
+        assert_int_equal(decision_of(fixture, result), DECISION_PROMOTED);
+        if (i == 2)
+            check_left(fixture, result, "merge", "latest", "title 2");
+        else
+            check_left(fixture, result, "head", "base", "title");
+    }
 }
 
 static void test_a_job_that_failed_leaves_no_pull(void **state)
@@ -590,6 +658,7 @@ int main(void)
         STORE_TEST(test_a_job_is_saved),
         STORE_TEST(test_jobs_in_order_of_arrival),
         STORE_TEST(test_a_job_ends),
+        STORE_TEST(test_a_refresh_says_how_it_left_the_pull_request),
         STORE_TEST(test_a_job_that_failed_leaves_no_pull),
         STORE_TEST(test_a_job_cannot_end_within_another_transaction),
         STORE_TEST(test_findings),

@@ -109,10 +109,25 @@ static void test_a_newer_version_is_refused(void **state)
     reopen(fixture);
 }
 
+/* As it was before pull requests were refreshed. */
+static void make_without_refreshes(struct fixture *fixture)
+{
+    close_store(fixture);
+    execute(fixture, "ALTER TABLE jobs DROP COLUMN kind;"
+                     "ALTER TABLE results DROP COLUMN head;"
+                     "ALTER TABLE results DROP COLUMN base;"
+                     "ALTER TABLE results DROP COLUMN opened_on;"
+                     "ALTER TABLE results DROP COLUMN title_digest;"
+                     "ALTER TABLE results DROP COLUMN body_digest;"
+                     "ALTER TABLE results DROP COLUMN stale;"
+                     "ALTER TABLE results DROP COLUMN stale_on;"
+                     "PRAGMA user_version = 10");
+}
+
 /* As it was when steps were known by their place in the table. */
 static void make_numbered(struct fixture *fixture)
 {
-    close_store(fixture);
+    make_without_refreshes(fixture);
     execute(fixture, "DROP TABLE findings;"
                      "CREATE TABLE documents (job INTEGER PRIMARY KEY, title TEXT NOT NULL,"
                      "  body TEXT NOT NULL);"
