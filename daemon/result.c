@@ -19,7 +19,7 @@
 #define ID_LIMIT          100
 #define FILE_NAME_LIMIT   255
 #define COMMIT_DIGITS_MIN 7
-#define COMMIT_DIGITS_MAX 40
+#define COMMIT_DIGITS_MAX 64
 
 const struct json_limits result_limits = {
     .bytes = RESULT_SIZE_LIMIT,
@@ -413,7 +413,7 @@ static const struct key keys[] = {
     {"metric_after", false, read_metric_after, "a number that a double can hold or a list of them"},
     {"metric_before", false, read_metric_before,
      "a number that a double can hold or a list of them"},
-    {"commit", false, read_commit, "a text of 7 to 40 hex digits"},
+    {"commit", false, read_commit, "a text of 7 to 64 hex digits"},
     {"repository", false, read_repository, "the path of one of the configured sources"},
     {"patch", false, read_patch,
      "the name of a file beside this one, without a slash, not beginning with a dot and not ending "
@@ -469,7 +469,7 @@ static int check_change(struct reading *reading)
     }
     if (result->repository && !result->commit)
         return complain(reading, "repository",
-                        "expected a commit beside it, of 7 to 40 hex digits, found none");
+                        "expected a commit beside it, of 7 to 64 hex digits, found none");
     return 0;
 }
 

@@ -35,7 +35,7 @@ struct result {
     char *metric;
     struct claim claim;
     enum result_change change;
-    char *commit;                /* 7 to 40 lower-case hex digits; else NULL */
+    char *commit;                /* 7 to 64 lower-case hex digits; else NULL */
     char *repository;            /* NULL if not given */
     char *patch;                 /* name of the patch file, without a slash; else NULL */
     char *diff;                  /* else NULL; ends in a line end */

@@ -98,13 +98,13 @@ def git(*arguments, directory=None, text=None, check=True, whole=False):
 
 
 @functools.cache
-def template(base):
+def template(base, object_format):
     """A folder to be copied: git makes the two repositories of a project once, not for each test."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="winnowd-template."))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     bare, work = folder / "project.git", folder / "work"
-    git("init", "-q", "--bare", f"--initial-branch={base}", bare)
-    git("init", "-q", f"--initial-branch={base}", work)
+    for words in (["--bare", bare], [work]):
+        git("init", "-q", f"--initial-branch={base}", f"--object-format={object_format}", *words)
     git("config", "receive.autogc", "false", directory=bare)
     git("config", "maintenance.auto", "false", directory=work)
     git("remote", "add", "origin", "../project.git", directory=work)
@@ -119,12 +119,12 @@ def template(base):
 class Project:
     """`bare` is what a forge serves, `work` a clone of it in which experiments are made."""
 
-    def __init__(self, directory, base="main", files=None):
+    def __init__(self, directory, base="main", files=None, object_format="sha1"):
         self.directory = pathlib.Path(directory)
-        self.base = base
+        self.base, self.object_format = base, object_format
         self.bare = self.directory / "project.git"
         self.work = self.directory / "work"
-        shutil.copytree(template(base), self.directory, dirs_exist_ok=True)
+        shutil.copytree(template(base, object_format), self.directory, dirs_exist_ok=True)
         if files:
             self.commit(files, "Files of this test")
             self.publish()

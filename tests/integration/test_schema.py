@@ -25,7 +25,7 @@ RESULT = {
     "metric_after": ([0, -1.5, 1e300, [1], [1, 2.5]], [GONE, None, "1", "fast", True, [], ["1"], [None], [1, "x"], {}, [[1]]]),
     "metric_before": ([GONE, None, 1, [1, 2]], ["1", [], [None], {}, False]),
     "status": ([None, "ok", "keep", "baseline"], ["", " ", 5, [], {}]),
-    "commit": ([GONE, None, "0123abc", "A" * 40], ["012345", "g123456", "a" * 41, 1234567, "", "HEAD", "0123abc\n"]),
+    "commit": ([GONE, None, "0123abc", "A" * 40, "a" * 64], ["012345", "g123456", "a" * 65, 1234567, "", "HEAD", "0123abc\n"]),
     "patch": ([GONE, None, "a.patch", "a.diff", "jsonl"],
               ["", "a/b", ".a", "../a", "a.json", "a.yaml", "a.yml", "a.tsv", "a.jsonl", "a.tmp", "a.part", "a~", 5, "x" * 256]),
     "diff": ([GONE, None, DIFF], ["", " \n ", 5, [DIFF]]),

@@ -331,10 +331,17 @@ static void commits(void **state)
     struct result *full = parse_with(AFTER
                                      "\"commit\":\"0123456789abcdef0123456789abcdef01234567\",");
 
+    CLEANUP(result_freep)
+    struct result *long_one = parse_with(
+        AFTER "\"commit\":\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\",");
+
     assert_int_equal(strlen(full->commit), 40);
+    assert_int_equal(strlen(long_one->commit), 64);
     refuse_with(AFTER "\"commit\":1234567,", "commit: found 1234567");
     refuse_with(AFTER "\"commit\":\"123456\",", "commit: found \"123456\"");
-    refuse_with(AFTER "\"commit\":\"0123456789abcdef0123456789abcdef012345678\",", "commit");
+    refuse_with(AFTER
+                "\"commit\":\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0\",",
+                "commit");
     refuse_with(AFTER "\"commit\":\"1234567g\",", "commit");
     refuse_with(AFTER "\"commit\":\"HEAD\",", "commit");
     refuse_with(AFTER "\"commit\":\"--upload-pack=x\",", "commit");
