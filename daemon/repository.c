@@ -249,7 +249,16 @@ bool repository_has_base(const struct repository *repository, const char *hash)
 struct operation *repository_fetch(struct repository *repository, const char *hash,
                                    process_callback callback, void *data)
 {
-    const char *const arguments[] = {
+    char hashes[1][GIT_HASH_SIZE];
+
+    snprintf(hashes[0], sizeof(hashes[0]), "%s", hash);
+    return repository_fetch_all(repository, hashes, 1, callback, data);
+}
+
+struct operation *repository_fetch_all(struct repository *repository, char (*hashes)[GIT_HASH_SIZE],
+                                       size_t count, process_callback callback, void *data)
+{
+    const char *const words[] = {
         repository->git_dir,
         "fetch",
         "--quiet",
@@ -259,9 +268,9 @@ struct operation *repository_fetch(struct repository *repository, const char *ha
         "--no-auto-maintenance",
         "--end-of-options",
         repository->forge->git_url,
-        hash,
-        NULL,
     };
+    size_t fixed = sizeof(words) / sizeof(words[0]);
+    CLEANUP_FREE const char **arguments = memory_new_array(fixed + count + 1, sizeof(*arguments));
     const struct git_command command = {
         .arguments = arguments,
         .reach = GIT_FORGE,
@@ -269,6 +278,9 @@ struct operation *repository_fetch(struct repository *repository, const char *ha
         .patience = FETCH_TIMEOUT,
     };
 
+    memcpy(arguments, words, sizeof(words));
+    for (size_t i = 0; i < count; i++)
+        arguments[fixed + i] = hashes[i];
     return git_start(repository->git, &command, callback, data);
 }
 

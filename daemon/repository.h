@@ -50,6 +50,27 @@ typedef void (*repository_look_callback)(void *data, const struct repository_ref
 struct operation *repository_look(struct repository *repository, const char *branch,
                                   repository_look_callback callback, void *data);
 
+/* look at branches: what base and all branches below forge.branch_prefix point at, in one call. `branches` is valid
+ * inside the callback only; the base is among them. Transient error where the forge shows no base. */
+struct repository_branch {
+    const char *name;
+    char tip[GIT_HASH_SIZE];
+};
+typedef void (*repository_branches_callback)(void *data, const char *base,
+                                             const struct repository_branch *branches, size_t count,
+                                             const struct error *error);
+struct operation *repository_look_at_branches(struct repository *repository,
+                                              repository_branches_callback callback, void *data);
+
+/* check merges: which of these branches conflict with the commit `base`, full hash. What is not here is fetched
+ * from the forge. Names are not used, tips are copied. `conflicts` has an element for each branch and is valid inside
+ * the callback only; NULL with an error. */
+typedef void (*repository_merges_callback)(void *data, const bool *conflicts,
+                                           const struct error *error);
+struct operation *repository_check_merges(struct repository *repository, const char *base,
+                                          const struct repository_branch *branches, size_t count,
+                                          repository_merges_callback callback, void *data);
+
 /* look at source: whether one of `sources`, by its place, can be read. The error is a permanent one that
  * names the key, the source and what stands in the way, with the setting that opens it in a service. */
 typedef void (*repository_done_callback)(void *data, const struct error *error);
@@ -63,7 +84,7 @@ typedef void (*repository_held_callback)(void *data, bool held, const struct err
 struct operation *repository_held(struct repository *repository, const char *sha, const char *since,
                                   repository_held_callback callback, void *data);
 
-/* compose: one commit of the change on the base. */
+/* compose: one commit of the change on the base, or a merge of the base into a branch that has the change. */
 struct repository_file {
     char *path; /* as git holds it: bytes, usually UTF-8 */
     int64_t added;
@@ -71,7 +92,7 @@ struct repository_file {
 };
 
 struct repository_change {
-    char commit[GIT_HASH_SIZE];   /* the composed commit; its parent is the base */
+    char commit[GIT_HASH_SIZE];   /* the composed commit; its (last) parent is the base */
     char measured[GIT_HASH_SIZE]; /* full hash of the measured commit; "" for a patch or diff */
     /* What the base holds of the measured commit's history under another name; the base itself where git
      * finds what both have in common; "" for a patch or diff. */
@@ -108,6 +129,9 @@ typedef struct operation *(*repository_find_merged)(void *data, repository_merge
 struct repository_compose {
     const char *base;   /* full hash; fetched from the forge if it is not here yet */
     const char *branch; /* to keep the commit by: a ref of that name in our repository */
+    const char *
+        tip; /* full hash, of what a branch at the forge has; it becomes the commit's first parent and the
+                        base its second one. The tree is the same. NULL: there is no branch yet */
     const struct result *result;
     const char *patch; /* bytes of the patch file, for RESULT_CHANGE_PATCH */
     size_t patch_length;

@@ -30,11 +30,13 @@
 #define LIST_MEMORY   (GIT_MEMORY_LIMIT / 2) /* git holds all of a list before it prints any of it */
 #define CONTENT_LIMIT ((size_t)32 * 1024 * 1024)
 #define IMPORT_LIMIT  ((size_t)64 * 1024)
+#define TREE_LIMIT    ((size_t)4096)
 
 struct composing {
     struct git_sequence sequence;
     char *base;
     char *branch;
+    char *tip; /* of the branch at the forge; NULL: there is none yet */
     char *message;
     int64_t date;
     enum result_change kind;
@@ -44,9 +46,10 @@ struct composing {
     char *index; /* path of our index file; NULL for a commit */
     repository_find_merged find_merged;
     void *find_data;
-    char *merge_base;             /* from an earlier try; "" or NULL: there was none */
-    char own_tree[GIT_HASH_SIZE]; /* that was measured; "": not known */
-    char tree[GIT_HASH_SIZE];     /* that is compared with the base, for a commit */
+    char *merge_base;              /* from an earlier try; "" or NULL: there was none */
+    char own_tree[GIT_HASH_SIZE];  /* that was measured; "": not known */
+    char tree[GIT_HASH_SIZE];      /* that is compared with the base, for a commit */
+    char base_tree[GIT_HASH_SIZE]; /* where there is a tip */
     struct change list;
     struct repository_change change;
     repository_compose_callback callback;
@@ -75,6 +78,7 @@ static void composing_discard(struct operation *operation)
     text_free(&composing->patch);
     free(composing->base);
     free(composing->branch);
+    free(composing->tip);
     free(composing->message);
     free(composing->digits);
     free(composing->source);
@@ -219,6 +223,16 @@ static void append_entries(const struct change *list, struct text *text)
     }
 }
 
+/* A merge has the base's tree, too, before the change is made to it. */
+static void append_parents(const struct composing *composing, struct text *text)
+{
+    if (composing->tip)
+        text_append_format(text, "from %s\nmerge %s\nM 040000 %s \"\"\n", composing->tip,
+                           composing->base, composing->base_tree);
+    else
+        text_append_format(text, "from %s\n", composing->base);
+}
+
 static void import(struct composing *composing)
 {
     struct repository *repository = composing->sequence.repository;
@@ -229,7 +243,7 @@ static void import(struct composing *composing)
     append_person(composing, &stream, "author");
     append_person(composing, &stream, "committer");
     append_message(composing, &stream);
-    text_append_format(&stream, "from %s\n", composing->base);
+    append_parents(composing, &stream);
     append_entries(&composing->list, &stream);
     text_append(&stream, "\nget-mark :1\nls :1 \"\"\ndone\n");
 
@@ -245,6 +259,37 @@ static void import(struct composing *composing)
      * killed may have left its lock. */
     repository_forget(repository, composing->branch);
     composing->sequence.step = git_start(repository->git, &command, imported, composing);
+}
+
+static void base_tree_found(void *data, const struct process_result *result)
+{
+    struct composing *composing = data;
+
+    composing->sequence.step = NULL;
+    if (git_succeeded(result) && sscanf(result->output, "%64[0-9a-f]", composing->base_tree) == 1)
+        import(composing);
+    else
+        composing_fail(composing, result, "reading the base");
+}
+
+/* What it is made of has passed the checks. */
+static void make_commit(struct composing *composing)
+{
+    struct repository *repository = composing->sequence.repository;
+    CLEANUP_FREE char *tree = memory_format("%s^{tree}", composing->base);
+    const char *const arguments[] = {
+        repository->git_dir, "rev-parse", "--verify", "--end-of-options", tree, NULL,
+    };
+    const struct git_command command = {
+        .arguments = arguments,
+        .reach = GIT_LOCAL,
+        .output_limit = TREE_LIMIT,
+    };
+
+    if (composing->tip)
+        composing->sequence.step = git_start(repository->git, &command, base_tree_found, composing);
+    else
+        import(composing);
 }
 
 /* What is left of the answer of `git cat-file --batch`: "<hash> blob <size>\n<bytes>\n" each. */
@@ -303,7 +348,7 @@ static void contents_read(void *data, const struct process_result *result)
     if (failed < 0)
         composing_end(composing, &error);
     else
-        import(composing);
+        make_commit(composing);
 }
 
 /* Asks for the files that have to be looked into, in the order in which they are checked. */
@@ -318,7 +363,7 @@ static void look_into(struct composing *composing)
             text_append_format(&wanted, "%s\n", composing->list.entries[i].new_hash);
     }
     if (wanted.length == 0) {
-        import(composing);
+        make_commit(composing);
         return;
     }
 
@@ -470,6 +515,17 @@ static void base_fetched(void *data, const struct process_result *result)
         bring_in(composing);
 }
 
+static void fetch(struct composing *composing)
+{
+    char hashes[2][GIT_HASH_SIZE];
+    size_t count = composing->tip ? 2 : 1;
+
+    snprintf(hashes[0], sizeof(hashes[0]), "%s", composing->base);
+    snprintf(hashes[1], sizeof(hashes[1]), "%s", composing->tip ? composing->tip : "");
+    composing->sequence.step = repository_fetch_all(composing->sequence.repository, hashes, count,
+                                                    base_fetched, composing);
+}
+
 static void composing_begin(void *data)
 {
     struct composing *composing = data;
@@ -488,12 +544,10 @@ static void composing_begin(void *data)
     }
     /* What was made anew just now is not what an earlier git found damaged. */
     composing->sequence.generation = repository->generation;
-    if (repository_has_base(repository, composing->base)) {
+    if (!composing->tip && repository_has_base(repository, composing->base))
         bring_in(composing);
-    } else {
-        composing->sequence.step = repository_fetch(repository, composing->base, base_fetched,
-                                                    composing);
-    }
+    else
+        fetch(composing);
 }
 
 struct operation *repository_compose(struct repository *repository,
@@ -506,6 +560,7 @@ struct operation *repository_compose(struct repository *repository,
     git_sequence_begin(&composing->sequence, repository, composing_discard);
     composing->base = memory_copy(compose->base);
     composing->branch = memory_copy(compose->branch);
+    composing->tip = memory_copy(compose->tip);
     composing->message = memory_copy(compose->message);
     composing->date = compose->date;
     composing->kind = result->change;

@@ -55,6 +55,10 @@ int repository_set_ref(struct repository *repository, const char *ref, const cha
  * the commit, and keeps it by a ref. */
 struct operation *repository_fetch(struct repository *repository, const char *hash,
                                    process_callback callback, void *data);
+
+/* The same for several commits, the first one of the base. */
+struct operation *repository_fetch_all(struct repository *repository, char (*hashes)[GIT_HASH_SIZE],
+                                       size_t count, process_callback callback, void *data);
 int repository_fetched(struct repository *repository, const char *hash,
                        const struct process_result *result, struct error *error);
 

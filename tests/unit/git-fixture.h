@@ -33,6 +33,7 @@ struct fixture {
     char *protect[3];
     char *exclude[3];
     char base[GIT_HASH_SIZE];
+    char tip[GIT_HASH_SIZE]; /* of a branch that is composed anew; "": a new one */
 };
 
 /* Runs a script in the fixture's directory; its output without the last line end; caller frees. */

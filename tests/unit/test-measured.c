@@ -81,6 +81,7 @@ static void compose_told(struct fixture *fixture, const char *file, struct told 
         .find_merged = told ? find_told : NULL,
         .find_data = told,
         .merge_base = merge_base,
+        .tip = *fixture->tip ? fixture->tip : NULL,
     };
 
     *outcome = (struct outcome){0};
@@ -223,6 +224,99 @@ static void test_base_with_a_reviewer(void **state)
     repository_change_clear(&outcome.change);
 }
 
+/* What is open at the forge, as it was seen there. */
+struct seen {
+    struct fixture *fixture;
+    unsigned fired;
+    char base[GIT_HASH_SIZE];
+    struct repository_branch branches[4]; /* without names; the base left out */
+    size_t count;
+    bool conflicts[4];
+    struct error error;
+};
+
+static void on_branches(void *data, const char *base, const struct repository_branch *branches,
+                        size_t count, const struct error *error)
+{
+    struct seen *seen = data;
+
+    seen->fired++;
+    seen->error = error ? *error : (struct error){0};
+    if (error)
+        return;
+    strcpy(seen->base, base);
+    for (size_t i = 0; i < count; i++) {
+        if (strncmp(branches[i].name, "experiment/", 11) == 0)
+            seen->branches[seen->count++] = branches[i];
+    }
+}
+
+static void on_merges(void *data, const bool *conflicts, const struct error *error)
+{
+    struct seen *seen = data;
+
+    seen->fired++;
+    seen->error = error ? *error : (struct error){0};
+    for (size_t i = 0; conflicts && i < seen->count; i++)
+        seen->conflicts[i] = conflicts[i];
+}
+
+static void look_at_branches(struct seen *seen)
+{
+    repository_look_at_branches(seen->fixture->repository, on_branches, seen);
+    uv_run(&seen->fixture->loop, UV_RUN_DEFAULT);
+    assert_int_equal(seen->fired, 1);
+}
+
+static void check_merges(struct seen *seen)
+{
+    repository_check_merges(seen->fixture->repository, seen->base, seen->branches, seen->count,
+                            on_merges, seen);
+    uv_run(&seen->fixture->loop, UV_RUN_DEFAULT);
+    assert_int_equal(seen->fired, 2);
+    assert_string_equal(seen->error.message, "");
+}
+
+/* A branch that conflicts since another one was merged by a squash: what is composed anew is a merge of the base
+ * into it, with the tree that was measured. */
+static void test_a_branch_is_brought_onto_the_base(void **state)
+{
+    struct fixture *fixture = *state;
+    struct seen seen = {.fixture = fixture}, after = {.fixture = fixture};
+    struct told told = {.fixture = fixture, .measured = "c1", .commit = "main"};
+    CLEANUP_FREE char *parents = NULL;
+    struct outcome outcome;
+
+    fixture->config.forge.branch_prefix = (char *)"experiment/";
+    make_series(fixture);
+    compose_told(fixture, "c3", NULL, NULL, &outcome);
+    check_measured_tree(fixture, &outcome, "c3");
+    repository_change_clear(&outcome.change);
+    move_base(fixture, "git read-tree -um $(cat ../c1); git commit -qm squashed");
+    RUN(fixture, "git -C state/repository.git push -q ../../forge.git experiment/x; "
+                 "git -C forge.git branch experiment/y main; git -C forge.git branch other main; "
+                 "git -C forge.git branch side/experiment/z main");
+    look_at_branches(&seen);
+    assert_string_equal(seen.base, fixture->base);
+    assert_int_equal(seen.count, 2);
+    check_output(fixture, seen.branches[0].tip, "git -C forge.git rev-parse experiment/x");
+    count_gits(fixture);
+    check_merges(&seen);
+    assert_true(seen.conflicts[0]);
+    assert_false(seen.conflicts[1]);
+    assert_int_equal(count_gits(fixture), 2); /* fetch, merge-tree */
+    strcpy(fixture->tip, seen.branches[0].tip);
+    compose_told(fixture, "c3", &told, NULL, &outcome);
+    check_measured_tree(fixture, &outcome, "c3");
+    repository_change_clear(&outcome.change);
+    parents = memory_format("%s %s", fixture->tip, fixture->base);
+    check_output(fixture, parents, "git -C state/repository.git log -1 --format=%P experiment/x");
+    RUN(fixture, "git -C state/repository.git push -q ../../forge.git experiment/x");
+    look_at_branches(&after);
+    check_merges(&after);
+    assert_false(after.conflicts[0] || after.conflicts[1]);
+}
+
 struct shown {
     unsigned fired;
     char *diff;
@@ -283,6 +377,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_base_before_the_merge, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_base_with_sibling, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_base_with_a_reviewer, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_branch_is_brought_onto_the_base, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_difference, set_up, tear_down),
     };
 

@@ -1,0 +1,268 @@
+/*
+ * The branches of open pull requests: where they are at the forge, and whether they still merge with the base.
+ *
+ * Both are one git for all of them, however many there are.
+ */
+
+#include "common/loop.h"
+#include "common/memory.h"
+#include "common/text.h"
+#include "daemon/repository/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LOOK_PATIENCE 2
+#define LOOK_LIMIT    ((size_t)16 * 1024 * 1024)
+#define MERGES_LIMIT  ((size_t)64 * 1024 * 1024)
+#define HEADS         "refs/heads/"
+
+/* ---- where they are ----------------------------------------------------------------------------- */
+
+struct looking {
+    struct git_sequence sequence;
+    repository_branches_callback callback;
+    void *data;
+};
+
+static void looking_discard(struct operation *operation)
+{
+    struct looking *looking = (struct looking *)operation;
+
+    operation_clear(&looking->sequence.step);
+    free(looking);
+}
+
+struct branches {
+    struct repository_branch *items;
+    size_t count;
+};
+
+static void branches_clear(struct branches *branches)
+{
+    for (size_t i = 0; i < branches->count; i++)
+        free((char *)branches->items[i].name);
+    free(branches->items);
+}
+
+/* Takes a line "<hash>\trefs/heads/<name>"; what is none is left out. */
+static void take_line(struct branches *branches, const char *line, size_t length)
+{
+    const char *name = memchr(line, '\t', length);
+    struct repository_branch *branch;
+    size_t hash_length = name ? (size_t)(name - line) : GIT_HASH_SIZE;
+
+    if (hash_length >= GIT_HASH_SIZE || strncmp(++name, HEADS, strlen(HEADS)) != 0)
+        return;
+    name += strlen(HEADS);
+    branches->items = memory_resize(branches->items,
+                                    (branches->count + 1) * sizeof(*branches->items));
+    branch = &branches->items[branches->count++];
+    *branch = (struct repository_branch){
+        .name = memory_copy_bytes(name, (size_t)(line + length - name)),
+    };
+    memcpy(branch->tip, line, hash_length);
+}
+
+/* The base's tip is told by itself; without it the answer is none (see repository_look()). */
+static int read_branches(const struct repository *repository, const struct process_result *result,
+                         struct branches *branches, char base[static GIT_HASH_SIZE],
+                         struct error *error)
+{
+    const char *name = repository->config->forge.base;
+
+    base[0] = '\0';
+    if (!git_succeeded(result))
+        return git_failure(error, result, GIT_FORGE, "looking at the forge's branches");
+    for (const char *line = result->output; *line;
+         line += strcspn(line, "\n"), line += *line == '\n')
+        take_line(branches, line, strcspn(line, "\n"));
+    for (size_t i = 0; i < branches->count; i++) {
+        if (strcmp(branches->items[i].name, name) == 0)
+            memcpy(base, branches->items[i].tip, GIT_HASH_SIZE);
+    }
+    if (!*base)
+        return error_set(error, ERROR_TRANSIENT, "the forge shows no base branch \"%s\"", name);
+    return 0;
+}
+
+static void looked(void *data, const struct process_result *result)
+{
+    struct looking *looking = data;
+    CLEANUP(branches_clear) struct branches branches = {0};
+    repository_branches_callback callback = looking->callback;
+    void *callback_data = looking->data;
+    char base[GIT_HASH_SIZE];
+    struct error error;
+    int failed = read_branches(looking->sequence.repository, result, &branches, base, &error);
+
+    looking->sequence.step = NULL;
+    looking_discard(&looking->sequence.operation);
+    callback(callback_data, base, branches.items, branches.count, failed < 0 ? &error : NULL);
+}
+
+struct operation *repository_look_at_branches(struct repository *repository,
+                                              repository_branches_callback callback, void *data)
+{
+    const struct config *config = repository->config;
+    CLEANUP_FREE char *base = memory_format(HEADS "%s", config->forge.base);
+    CLEANUP_FREE char *ours = memory_format(HEADS "%s*", config->forge.branch_prefix);
+    const char *const arguments[] = {
+        "ls-remote", "--heads", "--end-of-options", repository->forge->git_url, base, ours, NULL,
+    };
+    const struct git_command command = {
+        .arguments = arguments,
+        .reach = GIT_FORGE,
+        .output_limit = LOOK_LIMIT,
+        .patience = LOOK_PATIENCE,
+    };
+    struct looking *looking = memory_new(sizeof(*looking));
+
+    git_sequence_begin(&looking->sequence, repository, looking_discard);
+    looking->callback = callback;
+    looking->data = data;
+    looking->sequence.step = git_start(repository->git, &command, looked, looking);
+    return &looking->sequence.operation;
+}
+
+/* ---- whether they merge ------------------------------------------------------------------------- */
+
+struct merging {
+    struct git_sequence sequence;
+    size_t count;
+    char (*hashes)[GIT_HASH_SIZE]; /* the base, then the tips */
+    repository_merges_callback callback;
+    void *data;
+};
+
+static void merging_discard(struct operation *operation)
+{
+    struct merging *merging = (struct merging *)operation;
+
+    operation_clear(&merging->sequence.step);
+    free(merging->hashes);
+    free(merging);
+}
+
+static void merging_end(struct merging *merging, const bool *conflicts, const struct error *error)
+{
+    repository_merges_callback callback = merging->callback;
+    void *data = merging->data;
+
+    merging_discard(&merging->sequence.operation);
+    callback(data, conflicts, error);
+}
+
+/* Of each merge: "<0: conflicts, 1: clean>\0<tree>\0", the files in conflict with a NUL each, and a NUL. False
+ * where the answers are fewer than the questions. */
+static bool read_merges(const struct merging *merging, const struct process_result *result,
+                        bool *conflicts)
+{
+    const char *at = result->output, *end = at + result->output_length;
+
+    for (size_t i = 0; i < merging->count; i++) {
+        if (at >= end || (*at != '0' && *at != '1') || at[1] != '\0')
+            return false;
+        conflicts[i] = *at == '0';
+        at += 2;
+        at += strlen(at) + 1;
+        while (at < end && *at)
+            at += strlen(at) + 1;
+        at++;
+    }
+    return true;
+}
+
+static void merged(void *data, const struct process_result *result)
+{
+    struct merging *merging = data;
+    CLEANUP_FREE bool *conflicts = memory_new_array(merging->count + 1, sizeof(*conflicts));
+    struct error error;
+
+    merging->sequence.step = NULL;
+    if ((git_exited(result, 0) || git_exited(result, 1)) &&
+        read_merges(merging, result, conflicts)) {
+        merging_end(merging, conflicts, NULL);
+        return;
+    }
+    git_failure(&error, result, GIT_LOCAL, "merging open pull requests with the base");
+    if (git_found_damage(result))
+        repository_discard_damaged(&merging->sequence, &error);
+    merging_end(merging, NULL, &error);
+}
+
+static void merge(struct merging *merging)
+{
+    struct repository *repository = merging->sequence.repository;
+    CLEANUP_TEXT struct text asked = {0};
+    const char *const arguments[] = {
+        repository->git_dir,
+        "merge-tree",
+        "--write-tree",
+        "--stdin",
+        "--name-only",
+        "--no-messages",
+        "--allow-unrelated-histories",
+        NULL,
+    };
+
+    for (size_t i = 1; i <= merging->count; i++)
+        text_append_format(&asked, "%s %s\n", merging->hashes[0], merging->hashes[i]);
+
+    const struct git_command command = {
+        .arguments = arguments,
+        .reach = GIT_LOCAL,
+        .input = text_string(&asked),
+        .input_length = asked.length,
+        .output_limit = MERGES_LIMIT,
+        .memory = GIT_MEMORY_LIMIT,
+    };
+
+    merging->sequence.step = git_start(repository->git, &command, merged, merging);
+}
+
+static void fetched(void *data, const struct process_result *result)
+{
+    struct merging *merging = data;
+    struct error error;
+
+    merging->sequence.step = NULL;
+    if (repository_fetched(merging->sequence.repository, merging->hashes[0], result, &error) < 0)
+        merging_end(merging, NULL, &error);
+    else
+        merge(merging);
+}
+
+static void merging_begin(void *data)
+{
+    struct merging *merging = data;
+    struct repository *repository = merging->sequence.repository;
+    struct error error;
+
+    merging->sequence.step = NULL;
+    if (repository_prepare(repository, merging->hashes[0], &error) < 0) {
+        merging_end(merging, NULL, &error);
+        return;
+    }
+    merging->sequence.generation = repository->generation;
+    merging->sequence.step = repository_fetch_all(repository, merging->hashes, merging->count + 1,
+                                                  fetched, merging);
+}
+
+struct operation *repository_check_merges(struct repository *repository, const char *base,
+                                          const struct repository_branch *branches, size_t count,
+                                          repository_merges_callback callback, void *data)
+{
+    struct merging *merging = memory_new(sizeof(*merging));
+
+    git_sequence_begin(&merging->sequence, repository, merging_discard);
+    merging->count = count;
+    merging->hashes = memory_new_array(count + 1, sizeof(*merging->hashes));
+    memcpy(merging->hashes[0], base, strlen(base) + 1);
+    for (size_t i = 0; i < count; i++)
+        memcpy(merging->hashes[i + 1], branches[i].tip, sizeof(branches[i].tip));
+    merging->callback = callback;
+    merging->data = data;
+    merging->sequence.step = loop_after(repository->loop, 0, merging_begin, merging);
+    return &merging->sequence.operation;
+}
