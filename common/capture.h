@@ -1,10 +1,10 @@
 #pragma once
 
 /*
- * What a child prints, bounded twice: a file of so many bytes, and the last lines in memory.
+ * What a child prints: written to a file up to a limit, and the last lines kept in memory.
  *
- * A capture never stops the child: when the file cannot be made or the disk is full, the printing is
- * still counted and its last lines kept, and capture_problem() says what is missing.
+ * A capture never stops the child. When the file cannot be made, or the disk is full, the output is
+ * still counted and its last lines are kept. capture_problem() then says what is missing.
  */
 
 #include <stddef.h>
@@ -13,24 +13,25 @@
 struct capture;
 
 struct capture_options {
-    const char *path;  /* truncated first, made with mode 0640, never followed if it is a link */
-    size_t limit;      /* bytes written to the file at most */
-    unsigned lines;    /* last lines kept in memory, at most 10,000 */
-    size_t line_limit; /* bytes kept of each; 0: 4096 */
+    const char *path;  /* of the file: truncated first, mode 0640; a link is not followed */
+    size_t limit;      /* at most so many bytes are written to the file */
+    unsigned lines;    /* how many last lines are kept in memory, at most 10,000 */
+    size_t line_limit; /* bytes kept of each line; 0: 4096 */
 };
 
-/* Opens the file. Never fails; see capture_problem(). */
+/* Opens the file. Never fails: a file that cannot be opened is told by capture_problem(). */
 void capture_new(struct capture **capture, const struct capture_options *options);
 void capture_free(struct capture *capture); /* NULL-safe */
 
+/* Takes the next piece of output, which may end inside a line. */
 void capture_append(struct capture *capture, const void *bytes, size_t length);
 
-/* How many bytes were appended in all. */
+/* Returns how many bytes were appended in all. */
 uint64_t capture_bytes(const struct capture *capture);
 
-/* The last lines, '\n' between them and none at the end; valid UTF-8. An unfinished last line
- * counts. Caller frees. */
+/* Returns the last lines as valid UTF-8, with '\n' between them and none at the end. A last line that
+ * has not ended yet is one of them. The caller frees it. */
 char *capture_tail(const struct capture *capture);
 
-/* What went wrong with the file, as a sentence; NULL: nothing. Owned by the capture. */
+/* Returns a sentence about what went wrong with the file, or NULL. It belongs to the capture. */
 const char *capture_problem(const struct capture *capture);

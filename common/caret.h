@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * A line of a file with a caret under the place that is meant, as compilers show it:
+ * A line of a file with a caret under a place in it, as compilers show it:
  *
  *         3 |   "metric_after": "fast",
  *           |                   ^~~~~~
@@ -12,8 +12,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Appends the two lines; nothing where the file has no such place. `line` and `column` count from 1,
- * columns in bytes or in characters. The bytes may be anything: what is malformed, hidden or a control
- * character is shown as U+FFFD, a tab as a blank, and of a long line the part around the place. */
+/* Appends the two lines to `text`, or nothing if the file has no such place. `line` and `column` count
+ * from 1; columns are bytes if `column_in_bytes`, else characters. The bytes may be anything: a malformed
+ * or hidden character is shown as U+FFFD, a tab as a blank. Of a long line, the part around the place is
+ * shown. */
 void caret_append(struct text *text, const char *bytes, size_t length, unsigned line,
                   unsigned column, bool column_in_bytes);

@@ -1,18 +1,23 @@
 #pragma once
 
 /*
- * SHA-256, for the digest of a result file. Not used for anything secret.
+ * SHA-256, for the digest of a result file and its patch. It is not used for secrets.
  */
 
 #include <stddef.h>
 
 #define DIGEST_HEX_SIZE 65 /* 64 hex digits and a NUL */
 
-/* One under way; digest_end() ends it. */
+/* A digest that is being computed. It holds memory until digest_end(). */
 struct digest {
     struct evp_md_ctx_st *context;
 };
 
+/* Begins a digest. */
 void digest_begin(struct digest *digest);
+
+/* Adds bytes to it. */
 void digest_update(struct digest *digest, const void *bytes, size_t length);
+
+/* Ends it: writes 64 lower-case hex digits and a NUL to `hex`, and frees what it held. */
 void digest_end(struct digest *digest, char hex[static DIGEST_HEX_SIZE]);

@@ -1,9 +1,9 @@
 #pragma once
 
 /*
- * Text in the clothes of another format: percent-encoding, base64, the escapes of JSON.
+ * Percent-encoding, base64 and the escapes of JSON.
  *
- * All of these append to a text and cannot fail.
+ * Every function here appends to a text and cannot fail.
  */
 
 #include "common/text.h"
@@ -11,11 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Percent-encodes all bytes but letters, digits, "-._~" and those in `more` ("" for none). */
+/* Appends `string` percent-encoded. Letters, digits, "-._~" and the bytes in `more` ("": none) stay as
+ * they are. */
 void encode_append_percent(struct text *text, const char *string, const char *more);
 
-/* Base64 with padding. */
+/* Appends base64 with padding. */
 void encode_append_base64(struct text *text, const void *bytes, size_t length);
 
-/* A code point as JSON writes it: \uXXXX, two of them where one does not do. */
+/* Appends a code point as JSON escapes it: \uXXXX, or two of these (a surrogate pair) above U+FFFF. */
 void encode_append_json(struct text *text, uint32_t code_point);

@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * Small files, whole: read with a bound, written so that a crash leaves the old or the new one.
+ * Small files: read as a whole up to a limit, written so that a crash leaves the old or the new content.
  */
 
 #include "common/error.h"
@@ -12,40 +12,42 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Reads a regular file of at most `limit` bytes. `directory` is a descriptor or AT_FDCWD. Opens with
- * O_NOFOLLOW and O_NONBLOCK and looks at the type before a byte is read: a link, a FIFO, a device or
- * a directory is refused. `*bytes` gets a NUL behind its last byte and is the caller's. Permanent for
- * a wrong type, a missing file or one that is too large, transient for what the system may cure. */
+/* Reads a regular file of at most `limit` bytes. `directory` is a descriptor or AT_FDCWD. A link, a FIFO,
+ * a device or a directory is refused and not opened for reading. `*bytes` ends in a NUL that `*length`
+ * does not count; the caller frees it. Fails (permanent) if the file is missing, too large or of another
+ * type; fails (transient) on a fault of the system. */
 int file_read(char **bytes, size_t *length, int directory, const char *path, size_t limit,
               struct error *error);
 
-/* Writes path.tmp beside it, syncs it, renames it over `path`. `mode` as for open(). */
+/* Writes `path`.tmp, syncs it and renames it to `path`. `mode` is as for open(). After a power cut the
+ * file has its old or its new content. */
 int file_write(int directory, const char *path, const void *bytes, size_t length, unsigned mode,
                struct error *error);
 
-/* The same without the sync, for what is written often and no loss: a reader finds the old or the new
- * file, but a power cut may leave an empty one. Its mode is `mode` whatever the mask: others read it. */
+/* The same without the sync, for a file that is written often and can be lost: a power cut may leave it
+ * empty. Its mode is `mode`, whatever the umask, since others read it. */
 int file_replace(int directory, const char *path, const void *bytes, size_t length, unsigned mode,
                  struct error *error);
 
-/* mkdir -p with `mode` for what has to be made. */
+/* Makes a directory and those above it, as mkdir -p does. `mode` is that of new directories. */
 int file_make_directories(const char *path, unsigned mode, struct error *error);
 
-/* Whether this user may make files in the directory, where it is not there yet in the nearest one that
- * is; nothing is touched. The error names path, user and what stands in the way. */
+/* Checks that this user may make files in the directory or, if it is missing, in the nearest one above
+ * it. Touches nothing. Fails naming the path, the user and the reason. */
 int file_check_writable(const char *path, struct error *error);
 
-/* Removes a tree without following links, resetting permissions that are in the way; done when it is
- * gone, also if it never was. Never leaves the file system or the tree it was given. */
+/* Removes a tree. Changes permissions that are in the way; does not follow links; stays in the tree and on
+ * its file system. A tree that is not there is success. */
 int file_remove_tree(const char *path, struct error *error);
 
-/* The same, until another thread sets `*stop`: then a transient error, and some of the tree is left. */
+/* The same, until another thread sets `*stop`: then it fails (transient), and part of the tree is left. */
 int file_remove_tree_until(const char *path, const atomic_bool *stop, struct error *error);
 
-/* path/name joined; caller frees. */
+/* Returns "path/name"; the caller frees it. */
 char *file_join(const char *path, const char *name);
 
-/* For variables that own a descriptor (-1: none) or a listing (NULL: none): closed when they leave scope. */
+/* For variables that own a descriptor (-1: none) or a listing (NULL: none). It is closed when the variable
+ * goes out of scope. */
 void file_closep(int *descriptor);
 void file_close_listingp(DIR **listing);
 #define CLEANUP_DESCRIPTOR CLEANUP(file_closep)

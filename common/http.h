@@ -3,11 +3,10 @@
 /*
  * libcurl's multi interface on the loop: a request in, one callback out.
  *
- * Connections are kept alive and reused. Redirects are never followed, so that no credential can be
- * carried to another host: a 3xx is an answer like any other. Answers are bounded. Only http and
- * https are spoken. A POST is never sent twice by libcurl's own doing: what may have arrived is for
- * the caller to find out. The program must ignore SIGPIPE. Proxies are those of the environment, where
- * one fits (http-proxy.h).
+ * Connections are kept alive and reused. Redirects are not followed, so no credential is carried to
+ * another host: a 3xx is an answer like any other. Only http and https are spoken. libcurl does not repeat
+ * a POST by itself: the caller finds out whether it arrived. Proxies are those of the environment, as far
+ * as http-proxy.h allows. The program must ignore SIGPIPE.
  */
 
 #include "common/error.h"
@@ -23,32 +22,33 @@ struct http;
 struct http_request {
     const char *method;         /* GET, POST, PATCH, DELETE */
     const char *url;            /* absolute, already encoded */
-    const char *const *headers; /* NULL-terminated "Name: value"; may be NULL; may hold a secret */
-    const char *body;           /* JSON text (the content type says so), or NULL; copied */
-    uint64_t timeout_ms;        /* for all of it, connecting included; 0: 30 s */
-    size_t body_limit;          /* bytes of answer at most, beyond: transient error; 0: 8 MiB */
+    const char *const *headers; /* NULL-terminated "Name: value", may hold a secret; or NULL */
+    const char *body;           /* JSON text, sent as such and copied; or NULL */
+    uint64_t timeout_ms;        /* for the whole request, connecting included; 0: 30 s */
+    size_t body_limit;          /* bytes; a longer answer is a transient error; 0: 8 MiB */
 };
 
 struct http_response {
     long status;      /* 200 and so on */
-    const char *body; /* NUL behind it; valid inside the callback only */
+    const char *body; /* ends in a NUL that is not counted */
     size_t body_length;
-    int64_t retry_after_ms; /* of Retry-After, seconds or date form, at most a day; -1: none */
-    int64_t total_count;    /* of X-Total-Count; -1: none */
+    int64_t retry_after_ms; /* Retry-After, at most a day; -1: none */
+    int64_t total_count;    /* X-Total-Count; -1: none */
     bool has_next;          /* whether Link names a rel="next" */
     const char *location;   /* of a redirect; NULL: none */
 };
 
-/* Exactly one of `response` and `error` is NULL. A transport error is transient, its sentence names
- * method and URL path without query and what went wrong; the request may or may not have arrived. */
+/* Exactly one of `response` and `error` is NULL. The error is transient: the request may or may not have
+ * arrived. Its sentence names method, path (without the query) and what went wrong. */
 typedef void (*http_callback)(void *data, const struct http_response *response,
                               const struct error *error);
 
-/* `ca_file` may be NULL for the system's authorities. */
+/* Makes a client. `ca_file` names certificates to trust; NULL: the system's. */
 int http_new(struct http **http, uv_loop_t *loop, const char *ca_file, struct error *error);
 
-/* NULL-safe; discards what is under way. The loop must run once more. */
+/* Frees it and discards the requests that are under way. NULL-safe. The loop must run once more. */
 void http_free(struct http *http);
 
+/* Sends a request. Discarding the operation drops it. */
 struct operation *http_send(struct http *http, const struct http_request *request,
                             http_callback callback, void *data);

@@ -1,24 +1,27 @@
 #pragma once
 
 /*
- * Where the lines of the log go: stderr, without ever waiting for who reads it. For log.c.
+ * Writes the lines of the log to stderr and never waits for the reader. For log.c only.
  *
- * What a full pipe or a stopped terminal does not take is kept, in order and up to a limit, and written once
- * it takes more: with the next line, or as soon as that is so, where a loop watches.
+ * What a full pipe or a stopped terminal does not take is kept in order, up to a limit. It is written with
+ * the next line or, if a loop watches, as soon as stderr takes more.
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <uv.h>
 
-#define LOG_OUTPUT_KEPT ((size_t)4 * 1024 * 1024) /* bytes: a burst of lines, until it is taken */
+#define LOG_OUTPUT_KEPT ((size_t)4 * 1024 * 1024) /* bytes that are kept at most */
 
-/* One line, its end included. False if it is lost, at least in part: it could not be written, or there is no
- * room for it. From a lack of room on all are lost until everything that was kept is written. */
+/* Writes one line, its end included. Returns false if at least part of it is lost: it could not be written,
+ * or there was no room to keep it. Once there was no room, all lines are lost until everything that was
+ * kept is written. */
 bool log_output_write(const char *line, size_t length);
 
-/* Has the loop write what is kept, and call back once none is left; it keeps no loop running. NULL ends that. */
+/* Lets the loop write what is kept and call `flows` once nothing is left. This does not keep the loop
+ * running. NULL ends it. */
 void log_output_watch(uv_loop_t *loop, void (*flows)(void));
 
-/* Writes what is kept, and waits while somebody reads it; a second without that, and the rest is lost. */
+/* Writes what is kept, and waits as long as somebody reads. After a second in which nobody does, the rest
+ * is lost. */
 void log_output_finish(void);

@@ -3,11 +3,10 @@
 /*
  * The log: events with fields, one line each, to the journal, as logfmt or as JSON lines on stderr.
  *
- * An event is a constant (what happened, its level, its journal MESSAGE_ID); what varies stands in
- * fields. Field values may hold anything: they are quoted, repaired to valid UTF-8, bounded in
- * length and scrubbed of secrets here. Logging returns nothing, never fails the work and never waits for who
- * reads: what is not taken now is kept for a while, then lost; what is lost is counted, and the count is told
- * with the next line that can be written.
+ * An event is a constant: what happened, its level, its journal MESSAGE_ID. What varies is in fields.
+ * Field values may hold anything: they are quoted here, repaired to valid UTF-8, limited in length and
+ * scrubbed of secrets. Logging never fails the work and never waits for the reader. What cannot be written
+ * now is kept for a while and then lost. The next line that can be written says how many events were lost.
  *
  * logfmt: `time=2026-01-31T04:05:06.789Z level=info msg="step ended" experiment=exp-042 step=push`.
  * A value is quoted when it is empty or holds a space, '"', '=', a control character or anything
@@ -15,8 +14,8 @@
  * and hidden characters (bidi, zero width) as \uXXXX.
  * json: one object a line with the same keys; numbers as numbers.
  * journal: MESSAGE (the event's message and its fields in short), PRIORITY, MESSAGE_ID, and each
- * field as WINNOWD_<NAME IN CAPITALS>; one that is left out elsewhere is empty there, since the catalog
- * shows the bare name of a field that is missing.
+ * field as WINNOWD_<NAME IN CAPITALS>. A field that the other formats leave out is empty in the journal:
+ * the catalog would show the bare name of a missing one.
  */
 
 #include <stdbool.h>
@@ -27,7 +26,7 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_D
 enum log_format { LOG_FORMAT_AUTO, LOG_FORMAT_JOURNAL, LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON };
 
 struct log_event {
-    const char *message; /* the value of `msg`: constant, a few words */
+    const char *message; /* the value of `msg`: a few words, always the same */
     enum log_level level;
     const char *id; /* 32 hex digits, the journal's MESSAGE_ID; NULL for events without one */
 };
@@ -57,19 +56,19 @@ struct log_field {
 #define log_event(event, ...)                                                                      \
     log_write((event), (const struct log_field[]){{.name = ""}, ##__VA_ARGS__, {.name = NULL}})
 
-/* Chooses level and format; AUTO is the journal where stderr is the journal ($JOURNAL_STREAM), else
- * logfmt, with colours if stderr is a terminal. Before the first call: info, AUTO. */
+/* Chooses level and format. AUTO is the journal if stderr is the journal ($JOURNAL_STREAM), else logfmt,
+ * with colours if stderr is a terminal. Before the first call: info and AUTO. */
 void log_configure(enum log_level level, enum log_format format);
 
-/* From here on (NULL: not any more) the loop writes what is kept as soon as it is taken. It is not kept running
- * by that. */
+/* From now on the loop writes what is kept as soon as stderr takes it; NULL ends that. This does not keep
+ * the loop running. */
 void log_attach(uv_loop_t *loop);
 
-/* At the end: writes what is kept, and waits for who reads it for a second at most. */
+/* At the end of the program: writes what is kept. Waits at most a second for a reader that takes nothing. */
 void log_finish(void);
 
-/* Whether an event of this level would be written; to spare the work of making its fields. */
+/* Returns whether an event of this level would be written, so that its fields need not be made in vain. */
 bool log_enabled(enum log_level level);
 
-/* Writes one event. The array begins with one placeholder and ends with a NULL name. */
+/* Writes one event. The array begins with one placeholder and ends with a NULL name; see log_event(). */
 void log_write(const struct log_event *event, const struct log_field *fields);

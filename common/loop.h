@@ -1,8 +1,7 @@
 #pragma once
 
 /*
- * Two small helpers around libuv: work deferred to the next turn of the loop, and a one-shot timer
- * as an operation.
+ * A one-shot timer as an operation, and the clock.
  */
 
 #include "common/operation.h"
@@ -12,9 +11,9 @@
 
 typedef void (*loop_callback)(void *data);
 
-/* Calls back once after `delay_ms`; 0: at the next turn of the loop, never from inside this call. */
+/* Calls back once after `delay_ms`; 0: at the next turn of the loop. */
 struct operation *loop_after(uv_loop_t *loop, uint64_t delay_ms, loop_callback callback,
                              void *data);
 
-/* Wall clock in milliseconds since 1970, for what is stored; intervals use uv_now(). */
+/* Returns the wall clock in milliseconds since 1970, for what is stored. Intervals use uv_now(). */
 int64_t clock_now_ms(void);

@@ -3,37 +3,37 @@
 /*
  * Allocation that cannot fail, and the cleanup attribute.
  *
- * A daemon whose every state is on disk before it acts gains nothing from limping on without
- * memory: these end the process with a line on stderr, the service manager starts it again, and the
- * store resumes. Sizes that come from outside are bounded before they get here.
+ * When there is no memory, these functions write a line to stderr and end the process. The service manager
+ * starts it again, and nothing is lost: what the daemon does is in the store before it is done. Sizes that
+ * come from outside are checked before they get here. What is returned is freed with free().
  */
 
 #include <stddef.h>
 
-/* Zeroed memory of `size` bytes; never NULL. Free with free(). */
+/* Returns `size` bytes of zeroed memory, never NULL. */
 void *memory_new(size_t size);
 
-/* `count` zeroed elements of `size` bytes, overflow checked; never NULL. */
+/* Returns `count` zeroed elements of `size` bytes, never NULL. The product is checked for overflow. */
 void *memory_new_array(size_t count, size_t size);
 
-/* realloc() that does not return NULL. */
+/* Does what realloc() does, and never returns NULL. */
 void *memory_resize(void *memory, size_t size);
 
-/* A copy of a string; NULL stays NULL. */
+/* Returns a copy of a string; NULL for NULL. */
 char *memory_copy(const char *string);
 
-/* A copy of `length` bytes with a NUL behind them; never NULL. */
+/* Returns a copy of `length` bytes with a NUL after them, never NULL. */
 char *memory_copy_bytes(const void *bytes, size_t length);
 
-/* A string made with printf; never NULL. */
+/* Returns a string made as printf makes it, never NULL. */
 char *memory_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* For `_cleanup_(x_freep)`-like use: frees what the variable points to when it leaves scope. */
+/* For a variable that owns memory: calls the function, or free(), when the variable goes out of scope. */
 #define CLEANUP(function) __attribute__((cleanup(function)))
 void memory_freep(void *pointer_to_pointer);
 #define CLEANUP_FREE CLEANUP(memory_freep)
 
-/* Hands a pointer over and leaves NULL behind, for the last line of a constructor. */
+/* Gives the pointer and sets the variable to NULL, for the last line of a constructor. */
 #define TAKE(pointer)                                                                              \
     (__extension__({                                                                               \
         __typeof__(pointer) taken_ = (pointer);                                                    \

@@ -1,15 +1,15 @@
 #pragma once
 
 /*
- * Something under way on the loop: a request, a child process, a series of them.
+ * Something that is under way on the loop: a request, a child process, a series of them.
  *
- * A function that starts one returns a `struct operation *`, embedded as the first member of its own
- * struct. Its completion callback fires exactly once, never from inside the starting function, and
- * the operation is gone when the callback was entered: the owner forgets its pointer there. Failure
- * to start is reported through the callback as well, so that there is one place to look.
+ * A function that starts one returns a `struct operation *`, which is the first member of a struct of its
+ * own. The callback is called exactly once, later, and never from inside the function that starts it. A
+ * failure to start is reported by the callback as well. When the callback is entered the operation is
+ * gone: its owner forgets the pointer there.
  *
- * operation_discard() is the only other end: it releases everything (kills the process group, drops
- * the connection) and the callback will not fire. NULL-safe.
+ * operation_discard() is the only other end. It releases everything (kills the process group, drops the
+ * connection), and the callback is not called. NULL-safe.
  */
 
 #include <stddef.h>
@@ -24,7 +24,7 @@ static inline void operation_discard(struct operation *operation)
         operation->discard(operation);
 }
 
-/* Discards what the pointer holds and sets it to NULL. */
+/* Discards the operation and sets the pointer to NULL. NULL-safe. */
 static inline void operation_clear(struct operation **operation)
 {
     struct operation *taken = *operation;

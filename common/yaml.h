@@ -1,13 +1,13 @@
 #pragma once
 
 /*
- * A libyaml document as a json-c tree that remembers its lines.
+ * A YAML document as a json-c tree that remembers line and column of its values.
  *
- * Read by events, so that nesting is bounded before libyaml becomes quadratic. Every scalar becomes
- * a JSON string exactly as it stands: what it means is decided by the key it belongs to, not by its
- * look. A plain scalar that is empty, `~` or `null` becomes JSON null. Refused: aliases, anchors,
+ * libyaml's events are read one by one: its time is quadratic in the nesting, so depth must be checked on
+ * the way. Every scalar becomes a JSON string exactly as it stands: its key decides what it means, and not
+ * its look. A plain scalar that is empty, `~` or `null` becomes JSON null. Refused are aliases, anchors,
  * tags, merge keys (`<<`), duplicate keys, keys that are no scalars, more than one document, a BOM,
- * UTF-16, invalid UTF-8, NUL, and what is beyond the limits.
+ * UTF-16, invalid UTF-8, NUL, and what exceeds the limits.
  */
 
 #include "common/error.h"
@@ -22,25 +22,24 @@ struct yaml_position {
     unsigned column; /* from 1, in characters */
 };
 
-/* Parses one document; an empty one becomes an empty object. On 0 the tree is the caller's
- * (json_object_put). On -1 the error is permanent: "line 3, column 5: alias *a: aliases are not
- * taken". */
+/* Parses one document; an empty one becomes an empty object. The caller drops the tree with
+ * json_object_put(). Fails (permanent): "line 3, column 5: alias *a: aliases are not taken". */
 int yaml_parse(struct json_object **tree, const char *bytes, size_t length,
                const struct json_limits *limits, struct error *error);
 
-/* The same for a document whose mistakes are all to be told at once. What can be read past (a duplicate key,
- * of which the first counts; a merge key, an anchor, a tag; an alias, which counts as null) goes to
- * `complain`, in the same words, and the reading goes on. On -1 the error is what it ended with. */
+/* The same, but reports all mistakes of a document. A mistake that does not stop the reading goes to
+ * `complain` in the same words: a duplicate key (the first one counts), a merge key, an anchor, a tag, an
+ * alias (it counts as null). Fails (permanent) with the mistake that stopped it. */
 int yaml_parse_all(struct json_object **tree, const char *bytes, size_t length,
                    const struct json_limits *limits,
                    void (*complain)(void *data, const struct error *error), void *data,
                    struct error *error);
 
-/* Where a value of such a tree begins; {0, 0} for null values and foreign trees. */
+/* Returns where a value of such a tree begins; {0, 0} for null, and for a value of another tree. */
 struct yaml_position yaml_position(const struct json_object *value);
 
-/* Where the key of a member stands; works for null values too. */
+/* Returns where the key of a member is, also if its value is null. */
 struct yaml_position yaml_key_position(const struct json_object *object, const char *key);
 
-/* Whether a scalar was written plain (unquoted, no block): only then may it be a number. */
+/* Returns whether a scalar was written plain (no quotes, no block). Only then may it be a number. */
 bool yaml_plain(const struct json_object *value);
