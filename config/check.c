@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <curl/curl.h>
+#include <regex.h>
 #include <string.h>
 
 /* Whether every character can be seen for what it is; blanks count as seen. */
@@ -166,6 +167,16 @@ const char *config_check_glob(const char *text)
 const char *config_check_argument(const char *text)
 {
     return strlen(text) > 100000 ? "an argument of at most 100000 bytes" : NULL;
+}
+
+const char *config_check_expression(const char *text)
+{
+    regex_t expression;
+
+    if (!*text || strlen(text) > 1000 || regcomp(&expression, text, REG_EXTENDED | REG_NOSUB) != 0)
+        return "an extended regular expression as grep -E takes it, of 1 to 1000 bytes";
+    regfree(&expression);
+    return NULL;
 }
 
 const char *config_check_variable(const char *text)

@@ -89,6 +89,7 @@ struct config {
         unsigned output_lines;
         struct config_list environment; /* "NAME=value" */
         struct config_list pass_environment;
+        char *expect; /* a POSIX extended regular expression; NULL: none */
         enum sandbox_kind sandbox;
         struct config_list read_only;
         enum network_kind network;

@@ -95,6 +95,8 @@ const struct config_key config_keys[] = {
      .fallback = "", .check = config_check_variable, .help = "given to the tests"},
     {"validation.pass_environment", CONFIG_LIST, 0, AT(validation.pass_environment), .fallback = "",
      .check = config_check_variable, .help = "passed on to the tests from the daemon's own"},
+    {"validation.expect", CONFIG_TEXT, 0, AT(validation.expect), .check = config_check_expression,
+     .help = "what a line of the output must match to pass"},
     {"validation.sandbox", CONFIG_WORD, CONFIG_RESTART, AT(validation.sandbox), .fallback = "auto",
      .words = sandboxes, .help = "what keeps the tests apart from the machine"},
     {"validation.read_only", CONFIG_LIST, CONFIG_STRIP_SLASH, AT(validation.read_only),

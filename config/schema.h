@@ -64,6 +64,7 @@ const char *config_check_prefix(const char *text);
 const char *config_check_glob(const char *text);
 const char *config_check_argument(const char *text);
 const char *config_check_variable(const char *text);
+const char *config_check_expression(const char *text);
 const char *config_check_metric(const char *text);
 
 /* "Name <email>" into two strings that the caller frees. False if it is something else. */

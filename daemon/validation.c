@@ -22,10 +22,14 @@
 #include "daemon/validation/environment.h"
 #include "daemon/validation/failure.h"
 #include "daemon/validation/remover.h"
+#include "daemon/validation/runner.h"
 #include "daemon/validation/sandbox.h"
 #include "daemon/validation/tool.h"
+#include "daemon/validation/tox-report.h"
+#include "daemon/validation/verdict.h"
 
 #include <fcntl.h>
+#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +44,7 @@
 #define LOW_BELOW_BYTES   (64 * 1024 * 1024)
 #define WATCH_EVERY_MS    1000
 #define FAILURE_SHOWN     160 /* code points */
+#define REPORT_NAME       ".git/winnowd-tox.json"
 
 struct validation {
     uv_loop_t *loop;
@@ -66,16 +71,25 @@ struct run {
     char *commit;
     char *experiment_id;
     struct checkout checkout;
-    struct operation *watch; /* of the disk, while the command runs */
-    uint64_t free_before;    /* bytes of the disk with the checkouts; before the command */
-    uint64_t free_after;     /* and after it */
-    bool filled;             /* ended, since there was nearly nothing left */
-    char *log;               /* path of the whole output */
-    struct failure failure;  /* what was found in it */
-    struct error error;      /* what ended it */
+    struct operation *watch;   /* of the disk, while the command runs */
+    uint64_t free_before;      /* bytes of the disk with the checkouts; before the command */
+    uint64_t free_after;       /* and after it */
+    bool filled;               /* ended, since there was nearly nothing left */
+    char *log;                 /* path of the whole output */
+    struct failure failure;    /* what was found in it */
+    struct runner runner;      /* likewise */
+    struct test_report report; /* what the run says of itself */
+    regex_t expect;            /* validation.expect, as it was when the tests began */
+    bool expects;              /* whether there is one */
+    char *tox_report;          /* path of tox's report, for us; NULL: none is asked for */
+    bool again;                /* tox failed over its report, so this run is without one */
+    char objection[300];       /* what the report takes a pass away for; "" */
+    struct error error;        /* what ended it */
 };
 
 static const struct log_event event_note = {"validation not noted", LOG_LEVEL_WARNING, NULL};
+static const struct log_event event_again = {"validation repeated without tox's report",
+                                             LOG_LEVEL_WARNING, NULL};
 static const struct log_event event_log = {"validation log could not be written", LOG_LEVEL_WARNING,
                                            NULL};
 
@@ -182,8 +196,17 @@ int validation_sweep(struct validation *validation, struct error *error)
     return 0;
 }
 
+static void forget_expect(struct run *run)
+{
+    if (run->expects)
+        regfree(&run->expect);
+    run->expects = false;
+}
+
 static void run_free(struct run *run)
 {
+    forget_expect(run);
+    free(run->tox_report);
     config_list_clear(&run->requires);
     free(run->branch);
     free(run->commit);
@@ -304,6 +327,52 @@ static void on_printed(void *data, const char *bytes, size_t length)
     struct run *run = data;
 
     failure_read(&run->failure, bytes, length);
+    runner_read(&run->runner, bytes, length);
+}
+
+/* Reads tox's report, where one was asked for. */
+static void read_tox_report(struct run *run)
+{
+    CLEANUP_FREE char *bytes = NULL;
+    struct error error;
+    size_t length;
+
+    if (!run->tox_report)
+        return;
+    if (access(run->tox_report, F_OK) < 0)
+        run->report.tox = REPORT_MISSING;
+    else if (file_read(&bytes, &length, AT_FDCWD, run->tox_report, TOX_REPORT_LIMIT, &error) < 0)
+        run->report.tox = REPORT_UNUSABLE;
+    else
+        tox_report_read(&run->report, bytes, length);
+}
+
+/* Whether tox failed over its own report, of which the tests are innocent: output that is no UTF-8 is enough. */
+static bool tox_broke(const struct run *run, const struct process_result *result)
+{
+    if (!run->tox_report || result->end != PROCESS_EXITED)
+        return false;
+    return run->report.tox == REPORT_UNUSABLE ||
+           (result->status != 0 && runner_tox_broke(&run->runner));
+}
+
+/* What the run says of itself takes a pass away, and never gives one. */
+static void judge_report(struct run *run, struct validation_outcome *outcome)
+{
+    run->report.ended_well = outcome->verdict == VALIDATION_PASSED;
+    outcome->report = &run->report;
+    if (outcome->verdict != VALIDATION_PASSED)
+        return;
+    switch (verdict_of(&run->report, NULL, run->objection, sizeof(run->objection))) {
+    case VERDICT_GREEN:
+        break;
+    case VERDICT_RED:
+        outcome->verdict = VALIDATION_FAILED;
+        break;
+    case VERDICT_UNTESTED:
+        outcome->verdict = VALIDATION_UNTESTED;
+        break;
+    }
 }
 
 /* A verdict with what it rests on. What was printed by tests that passed is no failure. */
@@ -312,10 +381,13 @@ static void judged(struct run *run, struct validation_outcome *outcome,
 {
     CLEANUP_TEXT struct text failure = {0};
 
-    if (outcome->verdict != VALIDATION_PASSED)
+    if (outcome->verdict != VALIDATION_PASSED && !*run->objection)
         failure_end(&run->failure, &failure, FAILURE_SHOWN);
     outcome->failure = text_string(&failure);
     describe(outcome, result);
+    if (*run->objection)
+        snprintf(outcome->sentence + strlen(outcome->sentence),
+                 sizeof(outcome->sentence) - strlen(outcome->sentence), ", but %s", run->objection);
     finish(run, outcome, NULL);
 }
 
@@ -323,6 +395,24 @@ static void judged(struct run *run, struct validation_outcome *outcome,
 static void give_up_log(const struct run *run)
 {
     unlink(run->log);
+}
+
+static void begin(struct run *run);
+
+/* Once more, without what tox failed over. */
+static void run_again(struct run *run)
+{
+    log_event(&event_again, LOG_TEXT("experiment", run->experiment_id),
+              LOG_TEXT("reason", run->report.tox == REPORT_UNUSABLE
+                                     ? "tox's report cannot be read"
+                                     : "tox itself ended with a traceback"));
+    run->again = true;
+    run->failure = (struct failure){0};
+    free(run->log);
+    free(run->command);
+    free(run->tox_report);
+    run->log = run->command = run->tox_report = NULL;
+    begin(run);
 }
 
 static void on_command(void *data, const struct process_result *result)
@@ -362,7 +452,85 @@ static void on_command(void *data, const struct process_result *result)
         finish(run, NULL, &run->error);
         return;
     }
+    runner_end(&run->runner, &run->report);
+    read_tox_report(run);
+    if (tox_broke(run, result)) {
+        run_again(run);
+        return;
+    }
+    judge_report(run, &outcome);
     judged(run, &outcome, result);
+}
+
+/* Takes the command's own --result-json out; `path` is what stands behind it. */
+static void drop_own_report(char **arguments, const char *path)
+{
+    size_t from = 0;
+    size_t to = 0;
+
+    for (; arguments[from]; from++) {
+        const char *equals = strncmp(arguments[from], "--result-json=", 14) == 0
+                                 ? arguments[from] + 14
+                                 : NULL;
+
+        if (equals && strcmp(equals, path) == 0) {
+            free(arguments[from]);
+        } else if (strcmp(arguments[from], "--result-json") == 0 && arguments[from + 1] &&
+                   strcmp(arguments[from + 1], path) == 0) {
+            free(arguments[from]);
+            free(arguments[++from]);
+        } else {
+            arguments[to++] = arguments[from];
+        }
+    }
+    arguments[to] = NULL;
+}
+
+/* Has tox write a report, in .git, where it makes no tree dirty; a command that asks for one itself keeps it. What
+ * is put in stands right behind tox, as that works with every version. */
+static char **ask_tox(struct run *run, char **arguments)
+{
+    const struct config_list *command = &run->validation->config->validation.command;
+    const char *own = tox_report_path(command->items);
+    int place = tox_report_place(command->items);
+    struct checkout inside;
+    size_t count = 0;
+    size_t at;
+
+    if (place < 0)
+        return arguments;
+    if (run->again) {
+        run->report.tox = REPORT_SET_ASIDE;
+        if (own)
+            drop_own_report(arguments, own);
+        return arguments;
+    }
+    run->tox_report = own && own[0] == '/'
+                          ? memory_copy(own)
+                          : file_join(run->checkout.source, own ? own : REPORT_NAME);
+    if (own)
+        return arguments;
+    while (arguments[count])
+        count++;
+    at = count - command->count + (size_t)place + 1;
+    arguments = memory_resize(arguments, (count + 3) * sizeof(*arguments));
+    memmove(arguments + at + 2, arguments + at, (count - at + 1) * sizeof(*arguments));
+    inside = sandbox_inside(run->validation->sandbox, &run->checkout);
+    arguments[at] = memory_copy("--result-json");
+    arguments[at + 1] = file_join(inside.source, REPORT_NAME);
+    checkout_free(&inside);
+    return arguments;
+}
+
+/* Makes ready for what the run will say. */
+static void await_report(struct run *run)
+{
+    const char *expect = run->validation->config->validation.expect;
+
+    forget_expect(run);
+    run->expects = expect && regcomp(&run->expect, expect, REG_EXTENDED | REG_NOSUB) == 0;
+    run->runner = (struct runner){.expect = run->expects ? &run->expect : NULL};
+    run->report = (struct test_report){.tox = REPORT_NOT_ASKED};
 }
 
 static void start_command(struct run *run, const struct environment *environment,
@@ -372,7 +540,6 @@ static void start_command(struct run *run, const struct environment *environment
     CLEANUP_FREE char *name = memory_format("%s.log", run->experiment_id);
     char **arguments = sandbox_arguments(validation->sandbox, &run->checkout, program);
     struct process_options options = {
-        .argv = (const char *const *)arguments,
         .environment = (const char *const *)environment->variables,
         .directory = run->checkout.source,
         .deadline_ms = validation->config->validation.timeout_ms,
@@ -384,6 +551,9 @@ static void start_command(struct run *run, const struct environment *environment
     };
     struct error error;
 
+    await_report(run);
+    arguments = ask_tox(run, arguments);
+    options.argv = (const char *const *)arguments;
     run->command = command_line(validation->config);
     run->free_before = disk_free(run);
     run->step = process_start(validation->loop, &options, on_command, run);
@@ -443,9 +613,9 @@ static int find_programs(char **program, struct run *run, const struct environme
     return 0;
 }
 
-static void on_cloned(void *data, const struct error *error)
+/* The checkout is there. */
+static void begin(struct run *run)
 {
-    struct run *run = data;
     CLEANUP_FREE char *tox_ini_path = file_join(run->checkout.source, "tox.ini");
     CLEANUP_FREE char *tox_ini = NULL;
     CLEANUP_FREE char *program = NULL;
@@ -454,11 +624,6 @@ static void on_cloned(void *data, const struct error *error)
     struct checkout inside;
     size_t length;
 
-    run->step = NULL;
-    if (error) {
-        finish(run, NULL, error);
-        return;
-    }
     if (file_read(&tox_ini, &length, AT_FDCWD, tox_ini_path, TOX_INI_LIMIT, &unread))
         tox_ini = NULL;
     inside = sandbox_inside(run->validation->sandbox, &run->checkout);
@@ -469,6 +634,17 @@ static void on_cloned(void *data, const struct error *error)
         finish(run, NULL, &run->error);
     else
         start_command(run, &environment, program);
+}
+
+static void on_cloned(void *data, const struct error *error)
+{
+    struct run *run = data;
+
+    run->step = NULL;
+    if (error)
+        finish(run, NULL, error);
+    else
+        begin(run);
 }
 
 static void on_made(void *data, const struct error *error)

@@ -4,7 +4,7 @@
  * The disposable checkout, the run of the tests in it, the verdict.
  *
  * The command runs in <state>/checkouts/<experiment_id>/, a clone that repository_clone() makes; the
- * whole output goes to <state>/validation/<experiment_id>.log, its last lines are kept. The
+ * output goes to <state>/validation/<experiment_id>.log, its last lines are kept. The
  * environment is made from nothing; the code under test gets no credential, no descriptor and no
  * sight of the daemon's own that can be kept from it (see sandbox). What is left of a run after a
  * crash of the daemon is ended and removed by validation_sweep().
@@ -14,6 +14,7 @@
 #include "common/operation.h"
 #include "config/config.h"
 #include "daemon/repository.h"
+#include "daemon/validation/test-report.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,7 +27,8 @@ struct validation;
 
 enum validation_verdict {
     VALIDATION_PASSED,
-    VALIDATION_FAILED, /* exit status other than 0 */
+    VALIDATION_FAILED,   /* exit status other than 0, or what passed on the base fails */
+    VALIDATION_UNTESTED, /* exit status 0, but nothing was tested: see the sentence */
     VALIDATION_TIMED_OUT,
     VALIDATION_KILLED, /* by a signal */
     VALIDATION_WAITS,  /* validation.requires does not answer */
@@ -39,8 +41,9 @@ struct validation_outcome {
     const char *command;  /* as a human would type it */
     const char *tail;     /* the last lines of output, valid UTF-8; secrets are still in it */
     const char
-        *failure;    /* a line of the output that may say why it failed, likewise; "" for none */
-    const char *log; /* the file with the whole output; NULL: it could not be written */
+        *failure; /* a line of the output that may say why it failed, likewise; "" for none */
+    const struct test_report *report; /* what the run says of itself; NULL where it did not begin */
+    const char *log;     /* the file with the whole output; NULL: it could not be written */
     char sentence[1024]; /* "tox -e unit exited with status 1 after 12.3 s" */
 };
 

@@ -140,6 +140,7 @@ CONFIGURATION = [
     ("validation", "output_lines", [0, 10000], [-1, 10001, 1.5, "many", []]),
     ("validation", "environment", [{}, {"A": "b", "_c": None}], [{"1a": "b"}, {"A-B": "c"}, {"GITEA_TOKEN": "x"}, ["A"]]),
     ("validation", "pass_environment", [["A"]], [["1"], ["NOTIFY_SOCKET"], "A"]),
+    ("validation", "expect", ["^[0-9]+ passed", None], ["", [], {}, "x" * 1001]),
     ("validation", "sandbox", ["auto", "none"], ["docker", True]),
     ("validation", "requires", [["http://a/b?c"]], [["a"], "http://a"]),
     ("validation", "limits", [{}, None, {"processes": 5}, {"file_size": "16G", "memory": 0, "cpu_time": "2h"}],

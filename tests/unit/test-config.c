@@ -399,6 +399,8 @@ static void test_values_out_of_bounds(void **state)
         "validation: {environment: {1A: x}}",
         "validation: {environment: {A: [x]}}",
         "validation: {pass_environment: [A=b]}",
+        "validation: {expect: 'a(b'}",
+        "validation: {expect: ''}",
         "validation: {pass_environment: [GITEA_TOKEN]}",
         "validation: {requires: [localhost]}",
         "validation: {requires: [\"ftp://x\"]}",

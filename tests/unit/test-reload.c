@@ -33,7 +33,7 @@ static const char after[] =
     "  create_labels: false, status: false, reviewers: [b], timeout: 1s, poll: 1s}\n"
     "change: {protect: [b], exclude: [b], author: B <b@b>}\n"
     "validation: {command: [b], launcher: [b], timeout: 1s, output_lines: 1, environment: {B: b},\n"
-    "  pass_environment: [B], sandbox: none, read_only: [/b], network: none,\n"
+    "  pass_environment: [B], expect: b, sandbox: none, read_only: [/b], network: none,\n"
     "  requires: ['http://b'],\n"
     "  limits: {memory: 1G, processes: 7, file_size: 2M, cpu_time: 3m}}\n"
     "queue: {parallel: 2, max_open_pulls: 2, order: best, retry_for: 1s}\n"

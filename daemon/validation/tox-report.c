@@ -1,0 +1,130 @@
+#include "daemon/validation/tox-report.h"
+
+#include "common/json.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DEPTH_LIMIT 32
+#define VALUE_LIMIT 500000
+
+/* The member of that name and type; NULL where it is neither. */
+static struct json_object *member(struct json_object *object, const char *name, enum json_type type)
+{
+    struct json_object *value;
+
+    if (!json_object_object_get_ex(object, name, &value) || !json_object_is_type(value, type))
+        return NULL;
+    return value;
+}
+
+static void copy_name(char to[static REPORT_NAME_SIZE], const char *name)
+{
+    snprintf(to, REPORT_NAME_SIZE, "%s", name);
+}
+
+/* Packaging and provisioning are no tests. */
+static bool is_own(const char *environment)
+{
+    return strncmp(environment, ".pkg", 4) == 0 || strcmp(environment, ".tox") == 0;
+}
+
+static void read_command(struct test_report *report, const char *environment, unsigned place,
+                         struct json_object *command)
+{
+    struct json_object *code = NULL;
+    int retcode;
+
+    if (json_object_is_type(command, json_type_object))
+        json_object_object_get_ex(command, "retcode", &code);
+    if (!code ||
+        (!json_object_is_type(code, json_type_int) && !json_object_is_type(code, json_type_string)))
+        return;
+    /* Whatever is not 0 must not become it. */
+    if (json_object_is_type(code, json_type_string))
+        retcode = strcmp(json_object_get_string(code), "0") != 0;
+    else if (json_object_get_int64(code) < INT_MIN || json_object_get_int64(code) > INT_MAX)
+        retcode = INT_MAX;
+    else
+        retcode = (int)json_object_get_int64(code);
+    report->commands++;
+    report->succeeded += retcode == 0;
+    if (report->kept_count == REPORT_COMMANDS_MAX)
+        return;
+    copy_name(report->kept[report->kept_count].environment, environment);
+    report->kept[report->kept_count].place = place;
+    report->kept[report->kept_count++].retcode = retcode;
+}
+
+/* tox 4 says how an environment ended; tox 3 only what its commands returned. */
+static void read_environment(struct test_report *report, const char *name,
+                             struct json_object *environment)
+{
+    struct json_object *result = member(environment, "result", json_type_object);
+    struct json_object *test = member(environment, "test", json_type_array);
+    struct json_object *skipped = result ? member(result, "skipped", json_type_boolean) : NULL;
+    struct json_object *success = result ? member(result, "success", json_type_boolean) : NULL;
+
+    report->environments++;
+    if (skipped && json_object_get_boolean(skipped))
+        report->skipped++;
+    else if (success && !json_object_get_boolean(success) && report->failed++ == 0)
+        copy_name(report->first_failed, name);
+    for (size_t i = 0; test && i < json_object_array_length(test); i++)
+        read_command(report, name, (unsigned)i, json_object_array_get_idx(test, i));
+}
+
+void tox_report_read(struct test_report *report, const char *bytes, size_t length)
+{
+    static const struct json_limits limits = {
+        .bytes = TOX_REPORT_LIMIT,
+        .depth = DEPTH_LIMIT,
+        .values = VALUE_LIMIT,
+    };
+    struct json_object *json = NULL;
+    struct json_object *environments = NULL;
+    struct error error;
+
+    if (json_parse(&json, bytes, length, &limits, &error) == 0 &&
+        json_object_is_type(json, json_type_object))
+        environments = member(json, "testenvs", json_type_object);
+    report->tox = environments ? REPORT_READ : REPORT_UNUSABLE;
+    if (environments) {
+        json_object_object_foreach(environments, name, environment)
+        {
+            if (!is_own(name) && json_object_is_type(environment, json_type_object))
+                read_environment(report, name, environment);
+        }
+    }
+    json_object_put(json);
+}
+
+int tox_report_place(char *const *command)
+{
+    for (int i = 0; command[i]; i++) {
+        const char *slash = strrchr(command[i], '/');
+
+        if (strcmp(slash ? slash + 1 : command[i], "tox") == 0)
+            return i;
+    }
+    return -1;
+}
+
+const char *tox_report_path(char *const *command)
+{
+    static const char option[] = "--result-json";
+    const size_t length = sizeof(option) - 1;
+    int place = tox_report_place(command);
+
+    /* Behind `--` they are the tests' own. */
+    for (int i = place + 1; place >= 0 && command[i] && strcmp(command[i], "--") != 0; i++) {
+        if (strncmp(command[i], option, length) != 0)
+            continue;
+        if (command[i][length] == '=')
+            return command[i] + length + 1;
+        if (command[i][length] == '\0')
+            return command[i + 1];
+    }
+    return NULL;
+}

@@ -1,0 +1,21 @@
+#pragma once
+
+/*
+ * Reads the report that tox 3 and tox 4 write with --result-json, and finds out where a command asks for one.
+ * Pure. The report is the tests' own, who may have written anything into it: it is bounded, and what is not of
+ * the expected shape makes it unusable.
+ */
+
+#include "daemon/validation/test-report.h"
+
+#define TOX_REPORT_LIMIT (8 * 1024 * 1024) /* bytes of a report that is read */
+
+/* Fills in what tox's report says, and `report->tox`: REPORT_READ or REPORT_UNUSABLE. */
+void tox_report_read(struct test_report *report, const char *bytes, size_t length);
+
+/* Where in a command (NULL-terminated) tox stands: the argument whose base name is tox, or the `tox` of `-m tox`;
+ * -1 where it does not. What follows it are tox's own arguments. */
+int tox_report_place(char *const *command);
+
+/* The path that a command gives to --result-json itself, borrowed from it; NULL for none. */
+const char *tox_report_path(char *const *command);
