@@ -83,6 +83,7 @@ def changes(directory, url):
         "validation.output_lines": (50, 7),
         "validation.environment": ({"GIVEN": "old"}, {"GIVEN": "new"}),
         "validation.pass_environment": ([], ["PASSED"]),
+        "validation.expect": (None, "^limits "),
         "validation.read_only": ([], ["/usr"]),
         "validation.requires": ([f"{url}/old/1", f"{url}/old/2"], [f"{url}/new"]),
         "validation.limits.memory": ("0", "8G"),
