@@ -5,9 +5,9 @@ import pathlib
 import subprocess
 import sys
 
-import harness
+import exhaustive
 import pytest
-from harness import improved
+from harness import result
 
 TOX = """[tox]
 skipsdist = true
@@ -55,6 +55,8 @@ commands =
     python -c "raise SystemExit('no good')"
 """
 NOTHING = "but tox ran no command"
+# Each result says in this file what the tests do.
+PLAN = "plan"
 # environment: (decision, what the reason says)
 CASES = {
     "passes": ("promoted", ""),
@@ -73,6 +75,8 @@ CASES = {
     "latin-fails": ("failed", "exited with status 1"),
     "elsewhere,passes": ("promoted", ""),
 }
+# Those of tests/run: an environment takes a second.
+FEW = {"tox 3": ["interpreter", "empty", "latin"], "tox 4": ["none", "ignored", "passes"]}
 
 
 def cache():
@@ -92,103 +96,107 @@ def tox_4():
     return str(program)
 
 
-@pytest.fixture
-def program(request):
-    return "tox" if request.param == "tox 3" else request.getfixturevalue("tox_4")
-
-
-def judged(winnowd, project, command, **more):
-    project.advance({"tox.ini": TOX})
+def judged(winnowd, project, command, plans, **more):
+    """One daemon, and a result for each plan: {name: (decision, reason)}, and the log."""
+    project.advance({"tox.ini": TOX, PLAN: "nothing yet\n"})
     winnowd.configure(validation={"command": command, "sandbox": "none", **more})
-    winnowd.drop(improved(project))
+    for number, (name, plan) in enumerate(plans.items()):
+        _, diff = project.experiment({PLAN: plan})
+        winnowd.drop(result(name, 0.9 - number / 1000, metric_before=1.0, diff=diff))
     log = winnowd.once()
-    return log.decisions()["exp-1"], log.reasons().get("exp-1") or "", log
+    return {name: (decision, log.reasons().get(name) or "") for name, decision in log.decisions().items()}, log
 
 
-@pytest.mark.parametrize("name", CASES)
-@pytest.mark.parametrize("program", ["tox 3", "tox 4"], indirect=True)
-def test_what_tox_says_of_itself(winnowd, project, program, name):
-    decision, said = CASES[name]
-    if program != "tox" and name in ("interpreter", "elsewhere"):
-        said = "exited with status 1"  # tox 4 fails itself where it skips all
-    found, reason, log = judged(winnowd, project, [program, "-e", name])
-    assert (found, said in reason) == (decision, True), (reason, log.text)
+def differences(found, expected):
+    """Those that came out otherwise than (decision, words of the reason)."""
+    return {name: found.get(name) for name, (decision, said) in expected.items()
+            if not found.get(name) or found[name][0] != decision or said not in found[name][1]}  # fmt: skip
 
 
-def test_tox_3_fails_over_its_own_report(winnowd, project):
-    _, _, log = judged(winnowd, project, ["tox", "-e", "latin"])
-    (again,) = log.all(msg="validation repeated without tox's report")
-    assert again["reason"] == "tox itself ended with a traceback"
-    assert "the second command" in (winnowd.state / "validation/exp-1.log").read_text(errors="replace")
+def repeated(log):
+    return [event["experiment"] for event in log.all(msg="validation repeated without tox's report")]
+
+
+def output(winnowd, name):
+    return (winnowd.state / f"validation/{name}.log").read_text(errors="replace")
+
+
+@pytest.mark.parametrize("version", ["tox 3", "tox 4"])
+def test_what_tox_says_of_itself(winnowd, project, request, version):
+    program = "tox" if version == "tox 3" else request.getfixturevalue("tox_4")
+    names = list(CASES) if exhaustive.everything else FEW[version]
+    expected = {name.replace(",", "-and-"): CASES[name] for name in names}
+    if version == "tox 4":  # it fails itself where it skips all
+        expected |= {name: ("failed", "exited with status 1") for name in ("interpreter", "elsewhere") if name in names}
+    command = ["sh", "-c", f'exec "$@" -e "$(cat {PLAN})"', "sh", program]
+    found, log = judged(winnowd, project, command, dict(zip(expected, names)))
+    assert not differences(found, expected)
+    if version == "tox 3":  # it fails over its own report where the output is no UTF-8, and skips the second command
+        assert repeated(log) == [name for name in names if name.startswith("latin")]
+        assert {event["reason"] for event in log.all(msg="validation repeated without tox's report")} == {
+            "tox itself ended with a traceback"
+        }
+        assert "the second command" in output(winnowd, "latin")
 
 
 # What stands behind "tox" here is a script that is given --result-json as tox would be:
-# (what it writes, its exit status, decision, what the reason says, how often it runs).
+# (its exit status and what it writes, decision, what the reason says, how often it runs).
 GOOD = '{"testenvs": {"unit": {"test": [{"retcode": 0}]}}}'
 WRITTEN = {
-    "a good report": (GOOD, 0, "promoted", "", 1),
-    "a good report does not make up for the status": (GOOD, 1, "failed", "exited with status 1", 1),
-    "a report without a command": ('{"testenvs": {"unit": {}}}', 0, "failed", NOTHING, 1),
-    "no report": (None, 0, "failed", "but tox wrote no report", 1),
-    "one that is cut off": (GOOD[:30], 0, "promoted", "", 2),
-    "one that is cut off, and red": (GOOD[:30], 1, "failed", "exited with status 1", 2),
-    "one that is huge": ("x" * 9_000_000, 0, "promoted", "", 2),
+    "good": (f"0 {GOOD}", "promoted", "", 1),
+    "good-but-red": (f"1 {GOOD}", "failed", "exited with status 1", 1),
+    "no-command": ('0 {"testenvs": {"unit": {}}}', "failed", NOTHING, 1),
+    "none": ("0", "failed", "but tox wrote no report", 1),
+    "cut-off": (f"0 {GOOD[:30]}", "promoted", "", 2),
+    "cut-off-and-red": (f"1 {GOOD[:30]}", "failed", "exited with status 1", 2),
+    "huge": ("0 huge", "promoted", "", 2),
 }
-SCRIPT = """
+SCRIPT = f"""
 import sys
 print("run")
-text = {text}
-if "--result-json" in sys.argv and text is not None:
+status, _, text = open("{PLAN}").read().rstrip().partition(" ")
+if "--result-json" in sys.argv and text:
+    text = text if text != "huge" else "x" * 9_000_000
     open(sys.argv[sys.argv.index("--result-json") + 1], "w").write(text)
-sys.exit({status})
+sys.exit(int(status))
 """
 
 
-@pytest.mark.parametrize("name", WRITTEN)
 @pytest.mark.parametrize("own", [[], ["--result-json", "mine.json"]], ids=["asked for", "the command's own"])
-def test_a_report_takes_away_and_never_gives(winnowd, project, name, own):
-    text, status, decision, said, runs = WRITTEN[name]
-    script = SCRIPT.format(text=repr(text) if text is None or len(text) < 1000 else f"'x' * {len(text)}", status=status)
-    winnowd.configure(validation={"command": ["python3", "-c", script, "tox", *own]})
-    winnowd.drop(improved(project))
-    log = winnowd.once()
-    assert log.decisions() == {"exp-1": decision}
-    assert said in (log.reasons().get("exp-1") or "")
-    assert len(log.all(msg="validation repeated without tox's report")) == runs - 1
-    assert (winnowd.state / "validation/exp-1.log").read_text() == "run\n"
+def test_a_report_takes_away_and_never_gives(winnowd, project, own):
+    plans = {name: f"{plan}\n" for name, (plan, *_) in WRITTEN.items()}
+    found, log = judged(winnowd, project, ["python3", "-c", SCRIPT, "tox", *own], plans)
+    assert not differences(found, {name: row[1:3] for name, row in WRITTEN.items()})
+    assert repeated(log) == [name for name, row in WRITTEN.items() if row[3] == 2]
+    assert {output(winnowd, name) for name in WRITTEN} == {"run\n"}
 
 
 # Commands that are not tox: (what it prints, decision)
 PRINTS = {
-    "nothing": ("", "promoted"),
-    "a summary": ("===== 3 passed in 0.1s =====", "promoted"),
-    "only quiet dots": ("...", "promoted"),
-    "none": ("===== no tests ran in 0.1s =====", "failed"),
-    "two, one of them empty": ("Ran 3 tests in 0.1s\n\nOK\nRan 0 tests in 0.0s\n\nOK", "promoted"),
-    "a name": ("test_a.py::test_no_tests_ran PASSED", "promoted"),
+    "nothing": ("\n", "promoted"),
+    "a-summary": ("===== 3 passed in 0.1s =====\n", "promoted"),
+    "only-quiet-dots": ("...\n", "promoted"),
+    "none": ("===== no tests ran in 0.1s =====\n", "failed"),
+    "one-of-two-is-empty": ("Ran 3 tests in 0.1s\n\nOK\nRan 0 tests in 0.0s\n\nOK\n", "promoted"),
+    "a-name": ("test_a.py::test_no_tests_ran PASSED\n", "promoted"),
 }
 
 
-@pytest.mark.parametrize("name", PRINTS)
-def test_what_runners_say(winnowd, project, name):
-    text, decision = PRINTS[name]
-    winnowd.configure(validation={"command": ["printf", "%s\n", text]})
-    winnowd.drop(improved(project))
-    assert winnowd.once().decisions() == {"exp-1": decision}
+def test_what_runners_say(winnowd, project):
+    found, _ = judged(winnowd, project, ["cat", PLAN], {name: text for name, (text, _) in PRINTS.items()})
+    assert not differences(found, {name: (decision, "") for name, (_, decision) in PRINTS.items()})
 
 
-@pytest.mark.parametrize("expect, decision", [("^checked [0-9]+ files$", "promoted"), ("^checked [0-9]+$", "failed")])
-def test_expected_output(winnowd, project, expect, decision):
-    winnowd.configure(validation={"command": ["echo", "checked 12 files"], "expect": expect})
-    winnowd.drop(improved(project))
-    log = winnowd.once()
-    assert log.decisions() == {"exp-1": decision}
-    if decision == "failed":
-        assert log.reasons()["exp-1"].endswith("validation/exp-1.log") and "but no line of the output matches validation.expect" in log.reasons()["exp-1"]
+def test_expected_output(winnowd, project):
+    plans = {"as-expected": "checked 12 files\n", "other": "checked 12 files, or so\n"}
+    found, _ = judged(winnowd, project, ["cat", PLAN], plans, expect="^checked [0-9]+ files$")
+    said = "but no line of the output matches validation.expect"
+    assert not differences(found, {"as-expected": ("promoted", ""), "other": ("failed", said)})
+    assert found["other"][1].endswith("validation/other.log")
 
 
 def test_an_expression_that_is_none(winnowd):
     winnowd.configure(validation={"expect": "a(b"})
     winnowd.write_configuration()
-    code, output, _ = winnowd.run("--check-config")
-    assert code == 78
+    code, _, log = winnowd.run("--check-config")
+    assert code == 78 and "validation.expect" in log.text

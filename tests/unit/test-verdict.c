@@ -31,7 +31,7 @@ static struct test_report read_output(const char *output, size_t piece)
     return report;
 }
 
-/* What each runner printed, made by running it. */
+/* What runners print at their end, each in its own form, and what looks like it. */
 static const struct {
     const char *output;
     const char *runner; /* "" where there is no summary */
