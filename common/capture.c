@@ -1,10 +1,10 @@
 /*
- * The file is written with plain write(2) as the bytes arrive: they come in pieces of at most one
- * pipe read and go to the page cache, which is faster than a trip through a thread. After the first
- * failure nothing more is written, so that the file is always a true beginning of the output.
+ * The file is written with plain write(2) as the bytes arrive. A piece is at most one read of a pipe and
+ * goes to the page cache, which is faster than a trip through a thread. After the first failure nothing
+ * more is written, so the file always holds the true beginning of the output.
  *
- * The lines live in a ring of buffers that are swapped, not copied: a child that prints for hours
- * costs no allocation once the ring has been round.
+ * The lines are in a ring of buffers that are swapped and not copied. Once the ring is full, a child that
+ * prints for hours costs no more allocation.
  */
 
 #include "common/capture.h"
@@ -29,13 +29,13 @@ struct line {
 
 struct capture {
     char *path;
-    int file; /* -1 once it is of no more use */
+    int file; /* -1: not open, or a write has failed */
     size_t room;
     uint64_t total;
     char *problem;
-    struct line *ring;   /* `lines` of them, the oldest at `next` once it is full */
+    struct line *ring;   /* `lines` of them; once it is full the oldest is at `next` */
     struct line current; /* the line that has not ended yet */
-    bool begun;          /* whether there is such a line, empty or not */
+    bool begun;          /* whether there is such a line; it may be empty */
     unsigned lines;
     unsigned next;
     unsigned kept;
@@ -107,8 +107,7 @@ static void append_to_line(struct capture *capture, const char *bytes, size_t le
     text_append_bytes(&line->bytes, bytes, length);
 }
 
-/* Moves the current line into the ring; the buffer of the line that falls out becomes the next
- * current one. */
+/* Moves the current line into the ring. The buffer of the line that drops out becomes the current one. */
 static void end_line(struct capture *capture)
 {
     struct line *slot = &capture->ring[capture->next];
@@ -148,8 +147,7 @@ uint64_t capture_bytes(const struct capture *capture)
     return capture->total;
 }
 
-/* How many bytes of a cut line to show, so that a character is not split: without the beginning of
- * a sequence that had no room for its rest. */
+/* How many bytes of a cut line to show: without the beginning of a character whose rest was cut off. */
 static size_t whole_characters(const char *bytes, size_t length)
 {
     size_t back = 0;
@@ -183,7 +181,7 @@ char *capture_tail(const struct capture *capture)
     unsigned count = capture->kept;
     unsigned skipped = 0;
 
-    /* The unfinished line is one of the last lines, so the oldest gives way to it. */
+    /* The unfinished line is one of the last lines, so the oldest one is left out. */
     if (capture->begun && count == capture->lines)
         skipped = 1;
     for (unsigned i = skipped; i < count; i++) {

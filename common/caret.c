@@ -3,9 +3,9 @@
 #include <string.h>
 
 #define SHOWN_LIMIT 100 /* characters of a line */
-#define SHOWN_LEFT  60  /* of them before the place */
+#define SHOWN_LEFT  60  /* of these, at most so many before the place */
 
-/* The line without its end, or NULL. A caret behind the last line end points at an empty line. */
+/* Returns the line without its end, or NULL. A place after the last line end is an empty line. */
 static const char *find_line(const char *bytes, size_t length, unsigned line, size_t *line_length)
 {
     const char *end = bytes + length;
@@ -26,7 +26,7 @@ static const char *find_line(const char *bytes, size_t length, unsigned line, si
     return bytes;
 }
 
-/* Every character of the line as one that takes one place. */
+/* Appends the line with every character replaced by one that takes one column. */
 static void make_plain(struct text *plain, const char *line, size_t length)
 {
     CLEANUP_TEXT struct text repaired = {0};
@@ -56,7 +56,7 @@ static const char *skip(const char *at, size_t count)
     return at;
 }
 
-/* How many characters the thing at the place has: a quoted string, else a word. */
+/* How many characters there are at the place: a quoted string, else a word. */
 static size_t token_length(const char *at)
 {
     const char *end = at;

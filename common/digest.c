@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Nothing in here fails but for want of memory, or of SHA-256 in the library. */
+/* These calls fail only if there is no memory, or no SHA-256 in the library. */
 static void must(int done)
 {
     if (!done)

@@ -18,8 +18,8 @@ void encode_append_percent(struct text *text, const char *string, const char *mo
     }
 }
 
-/* Group by group on the stack: what is encoded may be a secret, and nothing of it is left in memory that
- * nobody wipes. */
+/* Encodes group by group on the stack: what is encoded may be a secret, and no memory with it may be
+ * left that nobody wipes. */
 void encode_append_base64(struct text *text, const void *bytes, size_t length)
 {
     const unsigned char *from = bytes;

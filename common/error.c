@@ -11,8 +11,8 @@
 #undef error_set_at
 #undef error_wrap
 
-/* Keeps the promise that a message is valid UTF-8, whatever was printed into it: a character that the
- * end of the buffer cut in two is dropped, any other malformed byte becomes '?'. */
+/* Makes the message valid UTF-8, whatever was printed into it. A character that the end of the buffer
+ * cut in two is dropped; any other malformed byte becomes '?'. */
 static void repair(char *message, bool cut)
 {
     size_t length = strlen(message);
@@ -32,7 +32,7 @@ static void repair(char *message, bool cut)
     }
 }
 
-/* Prints into a buffer of its own first, since the arguments may point into the error. */
+/* Prints into a buffer of its own first, since the arguments may point into the error itself. */
 static void __attribute__((format(printf, 2, 0)))
 print(struct error *error, const char *format, va_list arguments)
 {
@@ -104,8 +104,9 @@ const char *error_kind_name(enum error_kind kind)
     return "unknown";
 }
 
-/* What stands here is said of the name, of the file or of the call, and stays so until somebody changes
- * one of them. All else is a fault of the system: short of something, a disk, a server that is away. */
+/* The errors listed here are about the name, the file or the call. They stay until somebody changes one
+ * of these. Every other one is a fault of the system: something has run out, or a disk or a server is
+ * away. */
 enum error_kind error_kind_of_errno(int code)
 {
     static const int lasting[] = {

@@ -34,8 +34,8 @@ static int refuse_size(struct error *error, const char *path, size_t limit)
     return error_set(error, ERROR_PERMANENT, "%s is larger than %zu bytes", path, limit);
 }
 
-/* Opens only what is a regular file already before the open: opening a FIFO would wake its writer.
- * What was opened is looked at again, since the name may have changed hands in between. */
+/* Looks at the type before the open, since opening a FIFO would wake its writer. Looks again afterwards,
+ * since the name may have become another file's in between. */
 static int open_regular(int *descriptor, off_t *size, int directory, const char *path,
                         struct error *error)
 {
@@ -67,7 +67,7 @@ int file_read(char **bytes, size_t *length, int directory, const char *path, siz
         return -1;
     if ((uintmax_t)size > limit)
         return refuse_size(error, path, limit);
-    /* One byte more than the size, so that the end is seen without growing. */
+    /* One byte more than the size, so that the end of the file is seen without a second buffer. */
     capacity = (size_t)size + 1;
     buffer = memory_resize(NULL, capacity + 1);
     for (;;) {
@@ -114,7 +114,7 @@ static int write_file(int directory, const char *path, const void *bytes, size_t
     CLEANUP_FREE char *temporary = memory_format("%s.tmp", path);
     CLEANUP_DESCRIPTOR int descriptor = -1;
 
-    /* What an earlier crash left there goes first, so that the new file is ours, whatever it was. */
+    /* Removes what a crash may have left there, so that the new file is ours. */
     if (unlinkat(directory, temporary, 0) < 0 && errno != ENOENT)
         return fail(error, "replace", temporary);
     descriptor = openat(directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
@@ -170,7 +170,7 @@ int file_make_directories(const char *path, unsigned mode, struct error *error)
     return 0;
 }
 
-/* Who, for a sentence: that it is another user than the service's is what is wrong most often. */
+/* The user's name, for a sentence. The most common mistake is to run as another user than the service. */
 static char *name_of_user(void)
 {
     char names[1024];
@@ -213,28 +213,28 @@ char *file_join(const char *path, const char *name)
 /*
  * Removing a tree.
  *
- * What is removed was written by experiments, so it may be nested deeper than there are descriptors
- * or stack. There is no recursion: a directory below the first level that is not empty is moved up
- * to the top of the tree, under a name that is free, and its turn comes there.
+ * Experiments wrote what is removed here, so it may be nested deeper than there are descriptors or stack.
+ * So there is no recursion. A directory below the first level that is not empty is moved up to the top of
+ * the tree under a free name, and is emptied from there.
  */
 
 struct removal {
     int top;
     dev_t device;
     const atomic_bool *stop;  /* NULL: never */
-    unsigned long long moved; /* number of the last directory that was moved up */
+    unsigned long long moved; /* how many directories were moved up; makes the names */
 };
 
-/* glibc does this through a descriptor of the entry itself, so no link is followed. Where it fails,
- * the call that needs it says why. */
+/* glibc does this through a descriptor of the entry itself, so no link is followed. If it fails, the
+ * call that needs the permission reports it. */
 static void make_accessible(int parent, const char *name)
 {
     if (fchmodat(parent, name, S_IRWXU, AT_SYMLINK_NOFOLLOW) < 0)
         errno = 0;
 }
 
-/* Opens a directory for reading, after making that possible. A mount point is refused, a bind mount
- * of the same file system as well, where the kernel tells. */
+/* Opens a directory for reading, and makes that possible first. A mount point is refused. So is a bind
+ * mount of the same file system, if the kernel tells. */
 static DIR *open_directory(const struct removal *removal, const char *name)
 {
     struct stat status;
@@ -276,7 +276,7 @@ static int next_entry(const struct removal *removal, DIR *listing, struct dirent
     return 0;
 }
 
-/* Removes a file, a link, an empty directory. Returns 1 for a directory that is not empty, -1 with
+/* Removes a file, a link or an empty directory. Returns 1 for a directory that is not empty, and -1 with
  * errno for what cannot be removed. */
 static int remove_entry(int parent, const char *name)
 {
@@ -289,12 +289,12 @@ static int remove_entry(int parent, const char *name)
     return errno == ENOTEMPTY || errno == EEXIST ? 1 : -1;
 }
 
-/* An empty directory that has the name already is replaced by rename(): as good as removed. */
+/* If an empty directory has that name already, rename() replaces it, which removes it as well. */
 static int move_up(struct removal *removal, int parent, const char *name)
 {
     char target[32];
 
-    /* Writing to the directory itself must be allowed, since its ".." changes. */
+    /* The directory itself must be writable, since its ".." changes. */
     make_accessible(parent, name);
     do {
         snprintf(target, sizeof(target), "%llu", ++removal->moved);
@@ -304,7 +304,7 @@ static int move_up(struct removal *removal, int parent, const char *name)
     return -1;
 }
 
-/* Removes a directory of the first level, or at least all that a first look at it shows. */
+/* Removes a directory of the first level, or at least everything that one listing of it shows. */
 static int empty_directory(struct removal *removal, const char *name)
 {
     CLEANUP_LISTING DIR *listing = open_directory(removal, name);
@@ -326,7 +326,7 @@ static int empty_directory(struct removal *removal, const char *name)
     return remove_entry(removal->top, name) < 0 ? -1 : 0;
 }
 
-/* A listing may pass over what is added or removed meanwhile, so one that shows nothing is the end. */
+/* A listing may miss what is added or removed meanwhile. So the end is a listing that shows nothing. */
 static int empty_top(struct removal *removal, DIR *listing)
 {
     struct dirent *entry;
@@ -376,7 +376,7 @@ int file_remove_tree_until(const char *path, const atomic_bool *stop, struct err
 
     struct removal removal = {.top = descriptor, .device = status.st_dev, .stop = stop};
 
-    descriptor = -1; /* the listing's from here on */
+    descriptor = -1; /* owned by the listing from here on */
     if (empty_top(&removal, listing) < 0 || rmdir(path) < 0)
         return fail(error, "remove", path);
     return 0;

@@ -45,8 +45,8 @@ static const char *skip_blanks(const char *at)
     return at + strspn(at, " \t");
 }
 
-/* Reads the value of a parameter, a token or a quoted string, into `value` (cut to its size), and
- * returns what stands behind it. */
+/* Reads the value of a parameter, a token or a quoted string, into `value`, cut to its size. Returns
+ * what follows it. */
 static const char *parameter_value(const char *at, char *value, size_t size)
 {
     size_t length = 0;
@@ -64,7 +64,7 @@ static const char *parameter_value(const char *at, char *value, size_t size)
     return quoted && *at ? at + 1 : at;
 }
 
-/* Whether `word` is one of the words in `list`, which are separated by blanks. */
+/* Whether `word` is in `list`, whose words are separated by blanks. */
 static bool names(const char *list, const char *word)
 {
     size_t length;
@@ -77,8 +77,8 @@ static bool names(const char *list, const char *word)
     return false;
 }
 
-/* Reads the parameters behind one <target> and returns what stands behind them; `*next` becomes true
- * if a rel of theirs is "next". */
+/* Reads the parameters after one <target> and returns what follows them. Sets `*next` if one of them is
+ * a rel that names "next". */
 static const char *link_parameters(const char *at, bool *next)
 {
     char value[128];

@@ -8,14 +8,15 @@
 #include <string.h>
 #include <strings.h>
 
-/* Of which nobody outside knows what they mean: RFC 6761, 6762 (appendix G) and 8375, ICANN's .internal,
- * and what routers and resolvers call their own network. */
+/* Domains that mean something in this network only: RFC 6761, 6762 (appendix G) and 8375, ICANN's
+ * .internal, and what routers and resolvers call their own network. */
 static const char *const private_domains[] = {
     "localhost", "local", "internal", "home.arpa", "lan",  "localdomain",
     "home",      "corp",  "private",  "intranet",  "test",
 };
 
-/* "This" host and loopback, RFC 1918, shared (RFC 6598, also what VPNs use) and link-local. */
+/* "This" host and loopback, RFC 1918, shared addresses (RFC 6598, also used by VPNs) and link-local
+ * ones. */
 static const struct {
     uint32_t network;
     unsigned bits;
@@ -43,7 +44,7 @@ static bool is_private_v6(const struct in6_addr *address)
            IN6_IS_ADDR_LINKLOCAL(address) || (bytes[0] & 0xfe) == 0xfc; /* fc00::/7, RFC 4193 */
 }
 
-/* A name without a dot is one of this network, too. */
+/* A name without a dot is one of this network as well. */
 static bool is_private_name(const char *name, size_t length)
 {
     if (!memchr(name, '.', length))
@@ -58,7 +59,7 @@ static bool is_private_name(const char *name, size_t length)
     return false;
 }
 
-/* As libcurl takes hosts apart: an address of version 6 in brackets, one of version 4 in any spelling. */
+/* Reads a host as libcurl does: an IPv6 address in brackets, an IPv4 address in any spelling. */
 static bool is_private(char *host)
 {
     size_t length = strlen(host);

@@ -1,19 +1,18 @@
 /*
- * libcurl asks for sockets to be watched (on_socket_wanted) and for one timer (on_timer_wanted); both
- * report back through curl_multi_socket_action(). After each of those the finished requests are
- * collected, and only there callbacks of ours are called: never from inside libcurl, so that they
- * may send, discard and even free as they like.
+ * libcurl asks for sockets to be watched (on_socket_wanted) and for one timer (on_timer_wanted). Both
+ * report back through curl_multi_socket_action(). After each such call the finished requests are collected,
+ * and only there are our callbacks called. They are never called from inside libcurl, so they may send,
+ * discard and even free.
  *
- * What is reused is the connections, which the multi handle keeps. An easy handle is made for each
- * request: that costs microseconds, and nothing of a request, its secrets least of all, stays behind
- * in an idle daemon. Measured on Debian 12: curl_global_init() makes 84 KiB private and dirty, a
- * multi handle 8 KiB more.
+ * The multi handle keeps connections for reuse. An easy handle is made for each request: that costs
+ * microseconds, and nothing of a request, such as its secrets, stays behind in an idle daemon. Measured on
+ * Debian 12: curl_global_init() makes 84 KiB private and dirty, a multi handle 8 KiB more.
  *
- * libcurl silently repeats a request when a kept connection turns out to have been closed before the
- * first byte of an answer. For a POST that could open something twice, so each POST gets a fresh
- * connection; everything else we send may be repeated.
+ * libcurl silently repeats a request if a kept connection turns out to have been closed before the first
+ * byte of an answer. A POST that is repeated could open something twice, so each POST gets a fresh
+ * connection. Everything else that we send may be repeated.
  *
- * Failures to set an option are failures to allocate, or a bug; see memory.h for both.
+ * A failure to set an option is a failure to allocate, or a bug; see memory.h for both.
  */
 
 #include "common/http.h"
@@ -46,11 +45,11 @@ struct http {
     uv_timer_t timer;
     char *ca_file;
     struct request *requests; /* all that are under way */
-    unsigned handles;         /* that libuv still knows */
+    unsigned handles;         /* that libuv has not closed yet */
     bool freed;
 };
 
-/* A descriptor that libcurl wants watched. */
+/* A descriptor that libcurl asked to have watched. */
 struct watch {
     struct http *http;
     uv_poll_t poll;
@@ -62,7 +61,7 @@ struct request {
     struct operation operation; /* first */
     struct http *http;
     struct request *next;
-    struct request **link; /* what points to this one */
+    struct request **link; /* the pointer that points to this request */
     http_callback callback;
     void *data;
     CURL *easy;
@@ -88,7 +87,7 @@ static void must(bool good)
 
 /* --- the end of a request --- */
 
-/* The strings may hold the token; what libcurl sent from is not ours to wipe. */
+/* The strings may hold the token. The copy that libcurl sends from is not ours to wipe. */
 static void headers_free(struct curl_slist *headers)
 {
     for (struct curl_slist *header = headers; header; header = header->next)
@@ -96,7 +95,7 @@ static void headers_free(struct curl_slist *headers)
     curl_slist_free_all(headers);
 }
 
-/* Takes it out of libcurl's hands and out of the list. */
+/* Removes the request from libcurl and from the list. */
 static void request_detach(struct request *request)
 {
     curl_multi_remove_handle(request->http->multi, request->easy);
@@ -123,7 +122,7 @@ static void request_discard(struct operation *operation)
     request_free(request);
 }
 
-/* The system's reason if there is one, as part of a sentence; else libcurl's. */
+/* Appends the system's reason, if there is one, else libcurl's, as part of a sentence. */
 static void append_cause(struct text *sentence, const struct request *request, CURLcode code)
 {
     long number = 0;
@@ -144,7 +143,7 @@ static void append_certificate(struct text *sentence, const struct request *requ
 
     curl_easy_getinfo(request->easy, CURLINFO_SSL_VERIFYRESULT, &refused);
     text_append_format(sentence, "the server's certificate was refused (%s)", request->trouble);
-    /* 0 and 1 (not judged yet): the certificate itself is trusted, but made out for another name. */
+    /* 0, and 1 (not verified yet), mean: the certificate is trusted, but its name is another one. */
     if (refused > 1)
         text_append(sentence, "; if a private authority issued it, forge.ca_file must name that");
 }
@@ -184,7 +183,7 @@ static void append_reason(struct text *sentence, const struct request *request, 
     }
 }
 
-/* libcurl's own words may quote the server, so they are made one harmless line. */
+/* libcurl's words may quote the server, so they are made one harmless line. */
 static void explain(struct error *error, const struct request *request, CURLcode code)
 {
     bool wrong = code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL;
@@ -200,7 +199,7 @@ static void explain(struct error *error, const struct request *request, CURLcode
     error_set(error, wrong ? ERROR_PERMANENT : ERROR_TRANSIENT, "%s", line.data);
 }
 
-/* The value of the field of that name, the `index`-th of several; NULL: there is none. */
+/* Returns the value of the header field of that name, the `index`-th if there are several, or NULL. */
 static const char *field(const struct request *request, const char *name, size_t index)
 {
     struct curl_header *found;
@@ -250,7 +249,7 @@ static void finish(struct request *request, CURLcode code)
 
 /* --- libcurl and the loop --- */
 
-/* A callback may free `http`: its memory lasts until the loop's next turn, its multi does not. */
+/* A callback may free `http`. Its memory lasts until the loop's next turn, its multi handle does not. */
 static void collect(struct http *http)
 {
     CURLMsg *message;
@@ -309,8 +308,8 @@ static void on_watch_closed(uv_handle_t *handle)
     free(watch);
 }
 
-/* On an error libuv stops watching and keeps the reason to itself. libcurl learns it by reading, so
- * it is told that it can, and if it thinks otherwise the watch goes on. */
+/* On an error libuv stops the watch and does not say why. libcurl is told that it can read, and learns
+ * the reason from that. If libcurl sees no error, the watch goes on. */
 static void on_ready(uv_poll_t *poll, int status, int events)
 {
     struct watch *watch = poll->data;
@@ -345,8 +344,8 @@ static int on_socket_wanted(CURL *easy, curl_socket_t descriptor, int what, void
     struct watch *watch = known;
 
     if (what == CURL_POLL_REMOVE) {
-        /* The descriptor is about to be closed, and its number may come again at once: stopping
-         * takes it out of the loop now, closing later only frees. */
+        /* The descriptor is about to be closed, and its number may be used again at once. Stopping the
+         * watch takes it out of the loop now; closing it later only frees memory. */
         if (watch) {
             uv_poll_stop(&watch->poll);
             uv_close((uv_handle_t *)&watch->poll, on_watch_closed);
@@ -409,7 +408,7 @@ void http_free(struct http *http)
 
 /* --- the beginning of a request --- */
 
-/* libcurl keeps the fields; only their size is ours to bound. */
+/* libcurl keeps the header fields. We only limit their size. */
 static size_t on_header([[maybe_unused]] char *bytes, size_t size, size_t count, void *data)
 {
     struct request *request = data;
@@ -430,7 +429,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *data)
     return length;
 }
 
-/* What a log may say of a request: neither credentials nor query. */
+/* What the log may show of a request: no credentials and no query. */
 static char *describe(const struct http_request *wanted)
 {
     CURLU *url = curl_url();
@@ -484,7 +483,7 @@ static void set_headers(struct request *request, const struct http_request *want
     }
     if (wanted->body && !typed)
         add_header(request, "Content-Type: application/json");
-    add_header(request, "Expect:"); /* no waiting for a "100 Continue" */
+    add_header(request, "Expect:"); /* do not wait for a "100 Continue" */
     SET(request->easy, CURLOPT_HTTPHEADER, request->headers);
 }
 
@@ -513,8 +512,8 @@ static void set_manners(CURL *easy, const struct request *request)
     SET(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     SET(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     SET(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
-    /* No signals for timeouts. And a name server that does not answer holds up its own thread, which
-     * is then let go, not the loop waiting for that thread. */
+    /* No signals for timeouts. A name server that does not answer blocks a thread of its own, which is
+     * then left alone; the loop does not wait for it. */
     SET(easy, CURLOPT_NOSIGNAL, 1L);
     SET(easy, CURLOPT_QUICK_EXIT, 1L);
     if (request->http->ca_file) {
@@ -561,7 +560,7 @@ struct operation *http_send(struct http *http, const struct http_request *wanted
     if (http->requests)
         http->requests->link = &request->next;
     http->requests = request;
-    /* Only sets the timer: libcurl begins its work at the loop's next turn. */
+    /* This only sets the timer. libcurl begins its work at the loop's next turn. */
     must(curl_multi_add_handle(http->multi, request->easy) == CURLM_OK);
     return &request->operation;
 }

@@ -1,7 +1,7 @@
 /*
- * A recursive descent over RFC 8259, one pass, as deep as the limit allows. It makes the json-c
- * objects itself: json-c's own parser would lose what stood there of a number beyond 64 bits, and
- * would read everything a second time.
+ * A recursive descent over RFC 8259 in one pass, as deep as the limit allows. It makes the json-c objects
+ * itself. json-c's own parser would lose the digits of a number beyond 64 bits, and would read everything a
+ * second time.
  */
 
 #include "common/json.h"
@@ -18,18 +18,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SHOWN_MAX 60 /* code points of foreign text in an error */
+#define SHOWN_MAX 60 /* code points of the document that an error shows */
 #define LONE_SURROGATE                                                                             \
     "half of a surrogate pair: bytes that are no UTF-8 can stand in a file beside this one, such " \
     "as "                                                                                          \
     "a patch, and not in JSON"
-#define SHOWN_BYTES 1024 /* how much of the document is looked at for them */
+#define SHOWN_BYTES 1024 /* bytes of the document that are read for these */
 
 /* A key of an object that is not closed yet. */
 struct key {
     const char *string; /* unescaped, not terminated */
     size_t length;
-    const char *at; /* where it stands in the document */
+    const char *at; /* where it is in the document */
     char *copy;     /* what `string` points to, where it had escapes; else NULL */
 };
 
@@ -39,13 +39,14 @@ struct parser {
     const char *end;
     const struct json_limits *limits;
     struct error *error;
-    bool build; /* or only check */
+    bool build; /* else the document is only checked */
     unsigned depth;
     unsigned values;
-    struct key *keys; /* of all open objects, the innermost last; never more than values */
+    struct key
+        *keys; /* of all open objects, the innermost last; never more than there may be values */
     size_t key_count;
     size_t key_capacity;
-    struct text scratch; /* a string with its escapes resolved, or a number with a NUL behind it */
+    struct text scratch; /* a string with its escapes resolved, or a number with a NUL after it */
 };
 
 static int parse_value(struct parser *parser, struct json_object **value);
@@ -89,7 +90,7 @@ fail_at(struct parser *parser, const char *at, const char *format, ...)
 #define fail_at(...) (fail_at(__VA_ARGS__), -1)
 #endif
 
-/* A piece of the document, made fit for an error. */
+/* A piece of the document as an error can show it. */
 static const char *show(struct text *shown, const char *piece, size_t length)
 {
     CLEANUP_TEXT struct text repaired = {0};
@@ -101,7 +102,7 @@ static const char *show(struct text *shown, const char *piece, size_t length)
     return text_string(shown);
 }
 
-/* json-c says by NULL that there is no memory. */
+/* json-c returns NULL when there is no memory. */
 static struct json_object *made(struct json_object *object)
 {
     if (!object)
@@ -116,7 +117,7 @@ static void skip_space(struct parser *parser)
         parser->at++;
 }
 
-/* The next character that is no white space; at the end of the document, -1 with the error. */
+/* Sets the next character that is no white space. Returns -1 with the error at the end of the document. */
 static int next(struct parser *parser, char *character)
 {
     skip_space(parser);
@@ -126,7 +127,7 @@ static int next(struct parser *parser, char *character)
     return 0;
 }
 
-/* Says what stands here and should not: a word as a whole, else one character. */
+/* Fails naming what was found here: a word as a whole, else one character. */
 static int fail_unexpected(struct parser *parser, const char *wanted)
 {
     size_t length = 0;
@@ -170,7 +171,7 @@ static int read_hex(const struct parser *parser, const char *at, uint32_t *unit)
     return 0;
 }
 
-/* Stands at the backslash of a \u. */
+/* Called at the backslash of a \u. */
 static int parse_unicode_escape(struct parser *parser)
 {
     const char *begin = parser->at;
@@ -194,7 +195,7 @@ static int parse_unicode_escape(struct parser *parser)
     return 0;
 }
 
-/* Stands at a backslash inside a string. */
+/* Called at a backslash inside a string. */
 static int parse_escape(struct parser *parser)
 {
     static const char letters[] = "\"\\/bfnrt";
@@ -213,12 +214,12 @@ static int parse_escape(struct parser *parser)
     return 0;
 }
 
-/* Stands at the opening quote, ends behind the closing one. The string is a piece of the document
- * where it has no escapes, else it is the scratch text; it is not terminated. */
+/* Called at the opening quote; ends after the closing one. `*string` points into the document if there
+ * were no escapes, else into the scratch text. It is not terminated. */
 static int parse_string(struct parser *parser, const char **string, size_t *length)
 {
     const char *opening = parser->at++;
-    const char *plain = parser->at; /* what was passed over since the last escape */
+    const char *plain = parser->at; /* what was read since the last escape and not copied yet */
     bool escaped = false;
 
     text_reset(&parser->scratch);
@@ -264,8 +265,8 @@ static int parse_string_value(struct parser *parser, struct json_object **value)
  * Numbers and words.
  */
 
-/* A number that json-c can hold as an integer becomes one, any other a double that remembers how it
- * was written. "-0" is a double too, or its sign would be lost. */
+/* A number that json-c can hold as an integer becomes one. Any other becomes a double that remembers how
+ * it was written. "-0" is a double as well, or its sign would be lost. */
 static struct json_object *make_number(const char *written, double number)
 {
     char *end;
@@ -298,7 +299,7 @@ static int parse_number(struct parser *parser, struct json_object **value)
     return 0;
 }
 
-/* Takes `word` and nothing longer. */
+/* Reads `word`, if nothing that belongs to a word follows it. */
 static bool accept_word(struct parser *parser, const char *word)
 {
     size_t length = strlen(word);
@@ -313,7 +314,7 @@ static bool accept_word(struct parser *parser, const char *word)
     return true;
 }
 
-/* What JSON does not know, and some programs write. */
+/* NaN and the infinities, which JSON does not have and some programs write. */
 static bool accept_non_finite(struct parser *parser, struct json_object **value)
 {
     static const struct {
@@ -355,7 +356,7 @@ static int enter(struct parser *parser)
     return 0;
 }
 
-/* Behind an element: takes a comma, or the closing bracket and then says so. */
+/* After an element: reads a comma, or the closing bracket, and says which. */
 static int parse_separator(struct parser *parser, char closing, bool *closed)
 {
     char character;
@@ -374,7 +375,7 @@ static int parse_separator(struct parser *parser, char closing, bool *closed)
     return 0;
 }
 
-/* Whether the container that was just entered ends at once. */
+/* Whether the container that was just entered is empty. */
 static int parse_empty(struct parser *parser, char closing, bool *closed)
 {
     char character;
@@ -442,8 +443,8 @@ static int compare_keys(const void *one, const void *other)
     return order != 0 ? order : (left->at > right->at) - (left->at < right->at);
 }
 
-/* Looks for duplicates among the keys from `first` on, and forgets them. Sorted, so that ten thousand
- * keys cost ten thousand steps and not their square. */
+/* Looks for duplicates among the keys from `first` on, and forgets these keys. They are sorted first:
+ * ten thousand keys would else cost a hundred million comparisons. */
 static int pop_keys(struct parser *parser, size_t first)
 {
     const struct key *duplicate = NULL;
@@ -493,7 +494,7 @@ static int parse_member(struct parser *parser, struct json_object *object)
     parser->at++;
     if (parse_value(parser, &value) < 0)
         return -1;
-    /* Duplicates are looked for when the object is complete, so json-c need not. */
+    /* Duplicates are looked for at the end of the object, so json-c need not look. */
     if (object && json_object_object_add_ex(object, name, value, JSON_C_OBJECT_ADD_KEY_IS_NEW) < 0)
         abort();
     return 0;

@@ -17,17 +17,17 @@
 
 static struct text kept;
 static bool overflowed;
-static bool line_open; /* the last line was written in part only, and its rest is lost */
+static bool line_open; /* the last line was written in part, and its rest is lost */
 
-/* Stderr opened once more: a description of our own does not wait, and whoever shares stderr with us does not
- * notice. */
+/* Stderr, opened once more. Our own description is non-blocking, and nobody who shares stderr with us is
+ * affected. */
 static struct {
     int descriptor;
     dev_t device;
     ino_t inode;
 } own = {.descriptor = -1};
 
-static uv_poll_t *watch; /* NULL: none. While nothing is kept it is stopped */
+static uv_poll_t *watch; /* NULL: none; stopped while nothing is kept */
 static void (*on_flow)(void);
 
 static int own_descriptor(const struct stat *status)
@@ -49,7 +49,8 @@ static bool has_room(void)
     return poll(&ready, 1, 0) == 1;
 }
 
-/* A file takes all at once. Where a pipe is not ours to open, one that is ready has room for PIPE_BUF. */
+/* A file takes everything at once. If we cannot open the pipe once more, we write only when it is ready,
+ * and then it has room for PIPE_BUF. */
 static ssize_t write_some(const char *bytes, size_t length)
 {
     struct stat status;
@@ -68,7 +69,8 @@ static ssize_t write_some(const char *bytes, size_t length)
     return -1;
 }
 
-/* Writes as much as is taken now. Returns how much that is; `*fault` says whether the rest never will be. */
+/* Writes as much as stderr takes now, and returns how much that was. `*fault`: the rest never can be
+ * written. */
 static size_t write_now(const char *bytes, size_t length, bool *fault)
 {
     size_t done = 0;
@@ -118,8 +120,8 @@ static void keep(const char *bytes, size_t length)
     }
 }
 
-/* One write where it is possible, so that lines of several writers do not mix. A line that was cut short gets
- * its end with the next one, which then stands alone. */
+/* One write, if possible, so that lines of several writers do not mix. A line that was cut short gets
+ * its line end before the next one, so the next one is whole. */
 bool log_output_write(const char *line, size_t length)
 {
     CLEANUP_TEXT struct text whole = {0};
@@ -160,7 +162,7 @@ void log_output_watch(uv_loop_t *loop, void (*flows)(void))
     if (uv_poll_init(loop, watch, own_descriptor(&status) >= 0 ? own.descriptor : STDERR_FILENO) ==
         0)
         return;
-    free(watch); /* what cannot be watched, as /dev/null, takes all at once */
+    free(watch); /* what cannot be watched, such as /dev/null, takes everything at once */
     watch = NULL;
 }
 

@@ -20,20 +20,20 @@
 #include <unistd.h>
 
 #ifdef HAVE_SYSTEMD
-#define SD_JOURNAL_SUPPRESS_LOCATION /* it would always be this file */
+#define SD_JOURNAL_SUPPRESS_LOCATION /* the location would always be this file */
 #include <systemd/sd-journal.h>
 #endif
 
-#define VALUE_LIMIT   8192        /* bytes of a field's value */
-#define SUMMARY_LIMIT 400         /* bytes of it in the journal's MESSAGE: whole sentences */
+#define VALUE_LIMIT   8192 /* bytes of a field's value */
+#define SUMMARY_LIMIT 400  /* bytes of a value in the journal's MESSAGE; enough for a sentence */
 #define LINE_LIMIT    (64 * 1024) /* bytes of a line */
-#define ESCAPED_MAX   6           /* bytes that one byte can become: \u0001 */
+#define ESCAPED_MAX   6           /* bytes that one byte becomes at most: \u0001 */
 
 enum output { OUTPUT_UNKNOWN, OUTPUT_JOURNAL, OUTPUT_LOGFMT, OUTPUT_COLOURS, OUTPUT_JSON };
 
 static enum log_level chosen_level = LOG_LEVEL_INFO;
 static enum output output = OUTPUT_UNKNOWN;
-static uint64_t dropped; /* events that could not be written since the last one that could */
+static uint64_t dropped; /* events lost since the last one that could be written */
 
 static const struct log_event lines_dropped = {"lines of the log were lost", LOG_LEVEL_WARNING,
                                                NULL};
@@ -50,8 +50,8 @@ static const struct {
 };
 
 #ifdef HAVE_SYSTEMD
-/* The service manager names the device and inode of the stream it connected; they differ from those
- * of stderr where that was redirected since. */
+/* The service manager names the device and inode of the stream that it connected. If stderr was
+ * redirected since, they differ from those of stderr. */
 static bool stderr_is_journal(void)
 {
     const char *stream = getenv("JOURNAL_STREAM");
@@ -96,8 +96,8 @@ bool log_enabled(enum log_level level)
     return level <= chosen_level;
 }
 
-/* Appends a value as valid UTF-8 of about `limit` bytes at most, without the secrets in it. They are
- * looked for before the cut, so that no half of one is left over. */
+/* Appends a value as valid UTF-8 of about `limit` bytes at most. Secrets are scrubbed before the cut, so
+ * that no half of one is left. */
 static void append_clean(struct text *text, const char *value, size_t limit)
 {
     size_t length = strnlen(value, (size_t)2 * VALUE_LIMIT);
@@ -160,7 +160,8 @@ static void append_quoted(struct text *line, const char *value)
     text_append(line, "\"");
 }
 
-/* The value of a field as text of at most `limit` bytes, or false if the field is to be left out. */
+/* Appends the value of a field as text of at most `limit` bytes. Returns false if the field is to be
+ * left out. */
 static bool append_value(struct text *text, const struct log_field *field, size_t limit)
 {
     switch (field->type) {
@@ -253,7 +254,7 @@ struct journal_entry {
     int count;
 };
 
-/* Takes what `part` holds: "NAME=value". */
+/* Takes over what `part` holds: "NAME=value". */
 static void add_part(struct journal_entry *entry, struct text *part)
 {
     size_t length = part->length;
@@ -278,12 +279,13 @@ static void add_journal_field(struct journal_entry *entry, const struct log_fiel
         text_append_bytes(&part, &upper, 1);
     }
     text_append(&part, "=");
-    append_value(&part, field, VALUE_LIMIT); /* or nothing: the catalog puts it into a sentence */
+    append_value(&part, field,
+                 VALUE_LIMIT); /* or an empty value: the catalog puts it into a sentence */
     add_part(entry, &part);
 }
 
-/* libsystemd waits for a journal that does not read. A connected socket of our own knows whether there is room
- * in its queue; where there is none such, that is libsystemd's to find out. */
+/* libsystemd would wait for a journal that does not read. A connected socket of our own tells whether
+ * the journal's queue has room. If there is no such socket, libsystemd is left to find out. */
 static bool journal_takes_more(void)
 {
     static const struct sockaddr_un journal = {AF_UNIX, "/run/systemd/journal/socket"};
@@ -292,7 +294,7 @@ static bool journal_takes_more(void)
 
     if (probe < 0)
         probe = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    /* Anew each time: a journal that was started again has another one at that name. */
+    /* Connected anew each time: after a restart of the journal the name leads to another socket. */
     if (probe < 0 || connect(probe, (const struct sockaddr *)&journal, sizeof(journal)) < 0)
         return true;
     ready.fd = probe;
@@ -323,7 +325,7 @@ static bool send_to_journal(const struct log_event *event, const struct log_fiel
 }
 #endif
 
-/* Without this, what was lost would be told with the next event, whenever that comes. */
+/* Logs how many events were lost, now rather than with the next event, which may come late. */
 static void tell_dropped(void)
 {
     if (dropped > 0)

@@ -28,7 +28,7 @@ static void on_timer(uv_timer_t *timer)
 {
     struct after *after = timer->data;
 
-    /* The memory lasts until libuv says the handle is closed, which is not before this returns. */
+    /* The memory lasts until libuv has closed the handle, which is not before this function returns. */
     after_discard(&after->operation);
     after->callback(after->data);
 }
@@ -42,8 +42,8 @@ struct operation *loop_after(uv_loop_t *loop, uint64_t delay_ms, loop_callback c
     after->data = data;
     uv_timer_init(loop, &after->timer);
     after->timer.data = after;
-    /* A timer counts from the loop's idea of now, which is old after long work: it would be early.
-     * That idea itself stays, as it says when the work began. */
+    /* A timer counts from the loop's time, which is old after long work, so the timer would fire early.
+     * The loop's time itself is not updated here: it says when the work began. */
     uv_timer_start(&after->timer, on_timer, delay_ms + uv_hrtime() / 1000000 - uv_now(loop), 0);
     return &after->operation;
 }

@@ -11,7 +11,7 @@ static _Noreturn void out_of_memory(void)
 {
     static const char line[] = "level=error msg=\"out of memory, ending\"\n";
 
-    /* stdio may want to allocate, so the bytes go out directly; nothing is to be done if they cannot. */
+    /* stdio may want to allocate, so the bytes are written directly. If that fails, nothing can be done. */
     if (write(STDERR_FILENO, line, sizeof(line) - 1) < 0)
         abort();
     abort();

@@ -61,7 +61,7 @@ struct process {
     char *input_bytes;
     struct text output_bytes;
     struct text errors_bytes;
-    struct capture *capture; /* NULL: output and errors are kept apart, in memory */
+    struct capture *capture; /* NULL: stdout and stderr are kept apart, in memory */
     void (*printed)(void *data, const char *bytes, size_t length);
     struct error error; /* why it was not started */
     struct process_result result;
@@ -103,14 +103,14 @@ static uint64_t elapsed_ms(const struct process *process)
     return (uv_hrtime() - process->began) / 1000000;
 }
 
-/* The loop's idea of now may be old where a callback took long; a deadline must not come early. */
+/* The loop's time may be old if a callback took long, and a deadline must not come early. */
 static void start_timer(struct process *process, uv_timer_cb callback, uint64_t delay_ms)
 {
     uv_update_time(process->timer.loop);
     uv_timer_start(&process->timer, callback, delay_ms, 0);
 }
 
-/* What was kept of stderr, from the first whole character. */
+/* Appends what was kept of stderr, from the first whole character on. */
 static void append_errors(struct text *shown, const struct text *errors)
 {
     const char *bytes = text_string(errors);
@@ -127,7 +127,7 @@ static void append_errors(struct text *shown, const struct text *errors)
     text_append_repaired(shown, bytes, length);
 }
 
-/* Handles close later than the callback runs, so all that the result points to is there for it. */
+/* Handles are closed after the callback has run, so everything that the result points to is valid in it. */
 static void complete(struct process *process)
 {
     struct process_result *result = &process->result;
@@ -155,8 +155,8 @@ static void on_complete(uv_timer_t *timer)
     complete(timer->data);
 }
 
-/* The group's number stays taken while any member lives, also after its leader was reaped. With all
- * of them gone it would be another's only if the system had gone round all process numbers since. */
+/* The group's number stays taken while a member lives, also after the leader was reaped. If all of them
+ * are gone, it could be another group's only after the system has used all process numbers since. */
 static void signal_group(const struct process *process, int number)
 {
     kill(-process->pid, number);
@@ -177,7 +177,7 @@ static void tell_to_end(struct process *process, uint64_t allowed_ms)
         return;
     }
     signal_group(process, SIGTERM);
-    signal_group(process, SIGCONT); /* a stopped one would not hear the first */
+    signal_group(process, SIGCONT); /* a stopped process would not see the first signal */
     start_timer(process, on_grace_over, process->grace_ms);
 }
 
@@ -226,7 +226,7 @@ static void keep_output(struct process *process, const char *bytes, size_t lengt
         signal_group(process, SIGKILL);
 }
 
-/* Holds up to two times what is kept and one read, so that bytes are seldom moved. */
+/* Holds at most two times what is kept and one read, so that bytes are seldom moved. */
 static void keep_errors(struct text *errors, const char *bytes, size_t length)
 {
     if (errors->length > 2 * ERRORS_KEPT) {
@@ -255,8 +255,8 @@ static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer)
     }
 }
 
-/* One buffer for all children: libuv asks for it right before each read and hands it to on_read()
- * right after, and there is one thread. */
+/* One buffer for all children: libuv asks for it right before each read and passes it to on_read() right
+ * after, and there is one thread. */
 static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
     static char chunk[CHUNK];
@@ -270,7 +270,7 @@ static void read_output(struct process *process, uv_pipe_t *pipe)
         process->readers++;
 }
 
-/* Fed or not (the child may have closed its end), this is all there was. */
+/* Closes the child's stdin. The child may have closed its end before it read everything. */
 static void on_fed(uv_write_t *write, int status)
 {
     close_handle(write->handle);
@@ -285,8 +285,7 @@ static void feed_input(struct process *process, size_t length)
         close_handle(&process->input);
 }
 
-/* Makes a pipe, keeps the end that is ours and returns the child's, or a libuv error. `reading`:
- * whether we read from it. */
+/* Makes a pipe, keeps our end, and returns the child's end or a libuv error. `reading`: we read from it. */
 static int open_pipe(uv_pipe_t *pipe, bool reading)
 {
     uv_file ends[2];
@@ -303,7 +302,7 @@ static int open_pipe(uv_pipe_t *pipe, bool reading)
     return ends[reading ? 1 : 0];
 }
 
-/* What the child gets as 0, 1 and 2; -1 for /dev/null. */
+/* Opens the child's descriptors 0, 1 and 2; -1 stands for /dev/null. */
 static int open_pipes(struct process *process, int descriptors[static 3])
 {
     if (process->input_bytes && (descriptors[0] = open_pipe(&process->input, false)) < 0)
@@ -315,8 +314,8 @@ static int open_pipes(struct process *process, int descriptors[static 3])
     return 0;
 }
 
-/* The path of setpriv, looked for once; NULL where it is missing: then a child outlives a daemon that
- * is killed, which is all that is lost. */
+/* The path of setpriv, looked up once; NULL if it is missing. Then a child outlives a daemon that is
+ * killed; nothing else is lost. */
 static const char *death_signal_program(void)
 {
     static const char *const usual[] = {"PATH=/usr/bin", NULL};
@@ -332,7 +331,7 @@ static const char *death_signal_program(void)
     return path;
 }
 
-/* The file that we are; where it was replaced or removed since, as it was. (Not always that: under valgrind it
+/* The file of this program, even if it was replaced or removed since. (Under valgrind /proc/self/exe
  * would be valgrind.) */
 static char *this_program(void)
 {
@@ -344,7 +343,7 @@ static char *this_program(void)
     return memory_copy(path);
 }
 
-/* Children that end with a daemon that is killed are told by setpriv; our own program tells itself. */
+/* setpriv tells a child to end with a daemon that is killed. Our own program sets that itself. */
 static bool needs_death_signal(const struct process_options *options)
 {
     return death_signal_program() && !options->this_program && options->manner != PROCESS_LEFT &&
@@ -393,7 +392,8 @@ static int spawn(struct process *process, const struct process_options *options,
         .stdio = stdio,
     };
 
-    /* Ours are all close-on-exec; this is for what the daemon's own starter left open. */
+    /* Our descriptors are all close-on-exec. This is for those that whoever started the daemon left
+     * open. */
     close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
     process->child.data = process;
     process->handles++;

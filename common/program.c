@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define DEFAULT_PATH "/bin:/usr/bin"
-#define FIRST_LINE   256 /* as much as Linux reads of it, the line end included */
+#define FIRST_LINE   256 /* bytes that Linux reads of it, the line end included */
 
 static const char *search_path(const char *const *environment)
 {
@@ -21,8 +21,8 @@ static const char *search_path(const char *const *environment)
     return DEFAULT_PATH;
 }
 
-/* What a script names behind `#!`; NULL where the file is no script, or cannot be read: exec needs no right
- * to read a program. */
+/* Returns what a script names after `#!`; NULL if the file is no script or cannot be read. (exec needs
+ * no right to read a program.) */
 static char *interpreter_of(int directory, const char *path)
 {
     char line[FIRST_LINE] = "";
@@ -53,8 +53,8 @@ static bool may_run(int directory, const char *path)
     return faccessat(directory, path, X_OK, AT_EACCESS) == 0;
 }
 
-/* Whether exec would take this file; else errno says why not, and `*lacking`, which is the caller's, which
- * interpreter it is about: that of the first script that lacks one. */
+/* Whether exec would run this file. If not, errno says why, and `*lacking` names the interpreter that it
+ * is about, that of the first script which lacks one; the caller frees it. */
 static bool executable(int directory, const char *path, char **lacking)
 {
     CLEANUP_FREE char *interpreter = NULL;
@@ -72,8 +72,8 @@ static bool executable(int directory, const char *path, char **lacking)
     return false;
 }
 
-/* The candidates in turn. One that may not be executed is passed over, but remembered: if none is
- * found, that is the better explanation. */
+/* Tries the candidates in turn. One that may not be executed is skipped but remembered: if none is
+ * found, it explains more. */
 static char *search(int directory, const char *name, const char *entries, char **lacking)
 {
     int reason = ENOENT;

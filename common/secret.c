@@ -9,10 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SECRETS_MAX     8
-#define SECRET_MIN      4
-#define BASE64_MIN      8 /* a shorter piece of base64 would scrub innocent text */
-#define FORMS_PER_VALUE 6 /* itself, percent-encoded, base64 of ":secret" and in three alignments */
+#define SECRETS_MAX 8
+#define SECRET_MIN  4
+#define BASE64_MIN  8 /* a shorter piece of base64 could be part of innocent text */
+#define FORMS_PER_VALUE                                                                            \
+    6 /* itself, percent-encoded, base64 of ":secret", and base64 in three alignments */
 
 struct form {
     char *bytes;
@@ -36,7 +37,7 @@ static void wipe_text(struct text *text)
     text_free(text);
 }
 
-/* The longest come first, so that a secret that contains another is overwritten whole. */
+/* The longest come first. So a secret that contains another one is overwritten as a whole. */
 static void add_form(const char *bytes, size_t length)
 {
     size_t at = form_count++;
@@ -48,7 +49,7 @@ static void add_form(const char *bytes, size_t length)
     forms[at] = (struct form){.bytes = memory_copy_bytes(bytes, length), .length = length};
 }
 
-/* Without padding: the last characters may hold bits that the input did not have. */
+/* Appends base64 without padding: the last characters may hold bits that the input did not have. */
 static void append_base64(struct text *text, const char *bytes, size_t length)
 {
     encode_append_base64(text, bytes, length);
@@ -56,9 +57,9 @@ static void append_base64(struct text *text, const char *bytes, size_t length)
         text->data[--text->length] = '\0';
 }
 
-/* HTTP's basic authentication sends base64 of "user:secret". What it looks like depends on how many
- * bytes stand before the secret, modulo three, so all three alignments are remembered, each without
- * the characters that its neighbours have a part in. */
+/* HTTP's basic authentication sends base64 of "user:secret". What the secret looks like there depends on
+ * how many bytes precede it, modulo three. So all three alignments are remembered, each without the
+ * characters that also depend on the bytes beside the secret. */
 static void add_base64(const char *secret)
 {
     CLEANUP(wipe_text) struct text plain = {0};

@@ -43,7 +43,8 @@ static void reserve(struct text *text, size_t more)
 
     while (capacity - text->length <= more) {
         if (capacity > SIZE_MAX / 2) {
-            capacity = SIZE_MAX; /* cannot be had: memory_resize() ends the process */
+            capacity =
+                SIZE_MAX; /* so much memory does not exist: memory_resize() ends the process */
             break;
         }
         capacity *= 2;
@@ -77,7 +78,8 @@ void text_append_format(struct text *text, const char *format, ...)
         va_start(arguments, format);
         int length = vsnprintf(text->data + text->length, room, format, arguments);
         va_end(arguments);
-        if (length < 0) { /* glibc: only for output beyond INT_MAX or a bad wide character */
+        if (length <
+            0) { /* glibc: only if the output exceeds INT_MAX, or for a bad wide character */
             text->data[text->length] = '\0';
             return;
         }
@@ -103,8 +105,8 @@ void number_format(char *buffer, size_t size, double number)
         return;
     }
 
-    /* Any decimal of 15 digits survives the way through a double, so fewer need not be tried; only
-     * numbers below the normal range have less than that. */
+    /* A double keeps any decimal of 15 digits, so fewer need not be tried. Only subnormal numbers keep
+     * less. */
     int digits = fpclassify(number) == FP_SUBNORMAL ? 1 : 15;
 
     do {
@@ -158,10 +160,10 @@ int number_parse(const char *string, double *number)
     return 0;
 }
 
-/* Looks at one sequence of `left` > 0 bytes. Returns its length if it is well-formed, else 0; `*seen`
- * is then how many bytes belong to the malformed beginning (Unicode's maximal subpart). The first
- * continuation byte has narrower bounds after E0, ED, F0 and F4: they hold overlong forms,
- * surrogates and what lies beyond U+10FFFF away. */
+/* Looks at one sequence in `left` > 0 bytes. Returns its length if it is well-formed, else 0; `*seen` is
+ * then the number of bytes that belong to the malformed beginning (Unicode's maximal subpart). After E0,
+ * ED, F0 and F4 the first continuation byte has narrower bounds: they exclude overlong forms, surrogates
+ * and what is above U+10FFFF. */
 static size_t sequence(const unsigned char *bytes, size_t left, size_t *seen)
 {
     unsigned char lead = bytes[0];
@@ -304,7 +306,7 @@ static bool kept(uint32_t code_point, const char *keep)
 
 void text_append_visible(struct text *text, const char *string, const char *keep)
 {
-    const char *plain = string; /* what was looked at and not yet appended */
+    const char *plain = string; /* what was read and not yet appended */
 
     while (*string != '\0') {
         uint32_t code_point;
@@ -349,9 +351,9 @@ static bool blank(uint32_t code_point)
 
 void text_append_line(struct text *text, const char *string, size_t limit)
 {
-    size_t cut = text->length; /* where to cut if one code point too many follows */
+    size_t cut = text->length; /* where to cut if the text turns out too long */
     size_t count = 0;
-    bool space = false; /* a run of blanks was passed, to be written before the next character */
+    bool space = false; /* a run of blanks was read; it is written before the next character */
 
     text_append_bytes(text, "", 0);
     while (*string != '\0') {

@@ -1,7 +1,7 @@
 /*
- * libyaml's events, one after the other, into json-c objects; as deep as the limit allows. libyaml's
- * own tree builder is left aside: it resolves aliases, and it would only be told to stop at the end.
- * Positions hang on the json-c objects as their userdata, and go with them.
+ * Turns libyaml's events, one after the other, into json-c objects, as deep as the limit allows. libyaml's
+ * own tree builder is not used: it resolves aliases, and could be stopped at the end only. Positions are
+ * the userdata of the json-c objects, and are freed with them.
  */
 
 #include "common/yaml.h"
@@ -16,8 +16,8 @@
 #include <string.h>
 #include <yaml.h>
 
-#define SHOWN_MAX   60   /* code points of foreign text in an error */
-#define SHOWN_BYTES 1024 /* how much of the document is looked at for them */
+#define SHOWN_MAX   60   /* code points of the document that an error shows */
+#define SHOWN_BYTES 1024 /* bytes of the document that are read for these */
 
 /* What is remembered of a value. */
 struct origin {
@@ -28,7 +28,7 @@ struct origin {
 
 struct reader {
     yaml_parser_t parser;
-    yaml_event_t event; /* the one that is being looked at */
+    yaml_event_t event; /* the current one */
     const char *bytes;
     size_t length;
     const struct json_limits *limits;
@@ -47,7 +47,7 @@ static void put_object(struct json_object **object)
 }
 #define CLEANUP_JSON CLEANUP(put_object)
 
-/* json-c says by NULL that there is no memory. */
+/* json-c returns NULL when there is no memory. */
 static void *made(void *object)
 {
     if (!object)
@@ -98,7 +98,7 @@ static void remember_key(struct origin *origin, const char *key, yaml_mark_t mar
         abort();
 }
 
-/* A tree from elsewhere has userdata of another kind on its numbers, and none on the rest. */
+/* A tree from elsewhere has other userdata on its numbers, and none on the rest. */
 static const struct origin *origin_of(const struct json_object *value)
 {
     switch (json_object_get_type(value)) {
@@ -151,7 +151,7 @@ fail_at(struct error *error, struct yaml_position position, const char *format, 
     return error_set_at(error, position.line, position.column, "%s", message);
 }
 
-/* After fail_at(): whether the reading goes on behind this mistake. */
+/* After fail_at(): whether reading goes on after this mistake. */
 static int read_past(struct reader *reader)
 {
     if (!reader->complain)
@@ -160,7 +160,7 @@ static int read_past(struct reader *reader)
     return 0;
 }
 
-/* A piece of the document, made fit for an error. */
+/* A piece of the document as an error can show it. */
 static const char *show(struct text *shown, const void *piece)
 {
     CLEANUP_TEXT struct text repaired = {0};
@@ -172,7 +172,7 @@ static const char *show(struct text *shown, const void *piece)
     return text_string(shown);
 }
 
-/* `offset` is of bytes inside the document, and what stands before it is valid. */
+/* `offset` is inside the document; what precedes it is valid UTF-8. */
 static struct yaml_position position_at(const char *bytes, size_t offset)
 {
     struct yaml_position position = {1, 1};
@@ -186,7 +186,7 @@ static struct yaml_position position_at(const char *bytes, size_t offset)
     return position;
 }
 
-/* Turns what libyaml complains of into an error. */
+/* Turns libyaml's error into ours. */
 static int fail_parser(struct reader *reader)
 {
     const yaml_parser_t *parser = &reader->parser;
@@ -209,7 +209,7 @@ static int next_event(struct reader *reader)
 }
 
 /*
- * Values. Each of these stands at the event it is about, and ends with the last event of the value.
+ * Values. Each of these functions is called at the first event of a value and ends with its last one.
  */
 
 /* Anchors and tags, which any value may carry. */
@@ -234,7 +234,7 @@ static int check_properties(struct reader *reader, const yaml_char_t *anchor,
     return 0;
 }
 
-/* A double-quoted scalar can write any character as an escape, NUL too. */
+/* A double-quoted scalar can write any character as an escape, also NUL. */
 static int check_scalar(struct reader *reader)
 {
     const yaml_event_t *event = &reader->event;
@@ -300,7 +300,7 @@ static int read_sequence(struct reader *reader, struct json_object **value)
     return 0;
 }
 
-/* Takes the key that the reader stands at; `*key` is the caller's, and NULL where its member is to be left
+/* Reads the key at which the reader is. The caller frees `*key`; it is NULL if the member is to be left
  * out. */
 static int read_key(struct reader *reader, struct json_object *object, struct origin *origin,
                     char **key)
@@ -410,8 +410,8 @@ static bool at_line_begin(const char *bytes, size_t offset)
     return false;
 }
 
-/* libyaml compares each %TAG with all before it, which takes minutes for as many as fit into 4 MiB.
- * Tags are not taken anyway, so one is enough to refuse the document. */
+/* libyaml compares each %TAG with all before it: as many as fit into 4 MiB would take minutes. Tags are
+ * refused anyway, so one of them is enough to refuse the document. */
 static int check_directives(const char *bytes, size_t length, struct error *error)
 {
     static const char directive[] = "%TAG";
@@ -445,12 +445,13 @@ static int check_bytes(const char *bytes, size_t length, const struct json_limit
     return check_directives(bytes, length, error);
 }
 
-/* Reads the one document of a stream; `*value` stays NULL for none, and for one that is null. */
+/* Reads the one document of a stream. `*value` stays NULL if there is none, or if it is null. */
 static int read_stream(struct reader *reader, struct json_object **value)
 {
     CLEANUP_JSON struct json_object *root = NULL;
 
-    if (next_event(reader) < 0 || next_event(reader) < 0) /* the stream's begin, then the first */
+    if (next_event(reader) < 0 ||
+        next_event(reader) < 0) /* the beginning of the stream, then the first event */
         return -1;
     if (reader->event.type == YAML_STREAM_END_EVENT)
         return 0;

@@ -8,7 +8,7 @@
 #include <regex.h>
 #include <string.h>
 
-/* Whether every character can be seen for what it is; blanks count as seen. */
+/* Whether no character is hidden. Blanks are not hidden. */
 static bool visible(const char *text)
 {
     uint32_t code_point;
@@ -53,8 +53,8 @@ static bool url_has(CURLU *url, CURLUPart part)
     return has;
 }
 
-/* libcurl mends what it can, e.g. one slash or three for two, and git knows the schemes in small
- * letters only; what is configured must need neither. */
+/* libcurl repairs what it can, such as one or three slashes for two, and git knows schemes in small
+ * letters only. What is configured must need neither. */
 static bool spelled_out(const char *text)
 {
     size_t scheme = !strncmp(text, "http://", 7) ? 7 : 8;
@@ -163,7 +163,7 @@ const char *config_check_glob(const char *text)
     return NULL;
 }
 
-/* An argument may be empty or hold line ends: it may be a script. */
+/* An argument may be empty or have line ends: it may be a script. */
 const char *config_check_argument(const char *text)
 {
     return strlen(text) > 100000 ? "an argument of at most 100000 bytes" : NULL;
@@ -198,7 +198,7 @@ const char *config_check_metric(const char *text)
 {
     if (!*text || utf8_count(text) > 100 || !visible(text))
         return "a name of 1 to 100 visible characters";
-    /* Names stand in tables, charts and trailers, and are told apart by eye. */
+    /* Names appear in tables, charts and trailers, and people tell them apart by eye. */
     for (const char *at = text; *at; at++)
         if ((unsigned char)*at < 0x80 && !isalnum((unsigned char)*at) && !strchr("_.-/%+:", *at))
             return "a name of letters, digits and _.-/%+:";

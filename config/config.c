@@ -17,7 +17,7 @@
 
 static const struct json_limits limits = {.bytes = FILE_LIMIT, .depth = 8, .values = 10000};
 
-/* The node of a dotted key, or NULL; `at` becomes the closest place there is to point at. */
+/* Returns the node of a dotted key, or NULL. `at` is set to the closest place that there is. */
 static struct json_object *find(struct json_object *root, const char *name,
                                 struct yaml_position *at)
 {
@@ -77,7 +77,7 @@ static unsigned distance(const char *a, const char *b)
     return before[b_length];
 }
 
-/* Copies the word that a row's name has directly below `prefix`; false if it is not below it. */
+/* Copies the word that a row's name has directly below `prefix`. Returns false if it is not below it. */
 static bool word_below(const struct config_key *key, const char *prefix, char *word, size_t size)
 {
     size_t length = strlen(prefix);
@@ -88,8 +88,8 @@ static bool word_below(const struct config_key *key, const char *prefix, char *w
     return true;
 }
 
-/* Says that a key is unknown and what may have been meant: a near miss in the same group, the same
- * word in another one, or else every key that the group has. */
+/* Reports that a key is unknown, and what may have been meant: a similar key of the same group, the same
+ * word in another group, or else all keys of the group. */
 static void report_unknown(struct config_reader *reader, const struct config_key *keys,
                            struct yaml_position at, const char *above, const char *prefix,
                            const char *word)
@@ -144,8 +144,8 @@ static bool is_group(const struct config_key *keys, const char *name)
     return false;
 }
 
-/* Reports what a group of the tree holds beside known keys. `above` stands before `prefix` in
- * messages: "metrics.NAME." for a metric, else nothing. Groups are at most one deep. */
+/* Reports the unknown keys of a group of the tree. `above` is put before `prefix` in messages:
+ * "metrics.NAME." for a metric, else nothing. Groups are at most one deep. */
 static void report_strangers(struct config_reader *reader, const struct config_key *keys,
                              struct json_object *node, const char *above, const char *prefix)
 {
@@ -169,7 +169,7 @@ static void report_strangers(struct config_reader *reader, const struct config_k
     }
 }
 
-/* Reads every row of a table from a group of the tree, or from environment or default. */
+/* Reads every row of a table: from a group of the tree, from the environment, or the default. */
 static void read_table(struct config_reader *reader, const struct config_key *keys, void *base,
                        struct json_object *node, const char *above, struct yaml_position parent)
 {
@@ -179,7 +179,7 @@ static void read_table(struct config_reader *reader, const struct config_key *ke
         struct yaml_position at;
         struct json_object *value = find(node, keys->name, &at);
 
-        /* The default first: what is wrong in the file is an error, but leaves nothing unset. */
+        /* The default first. A wrong value in the file is an error, but it leaves nothing unset. */
         if (keys->fallback || keys->shape == CONFIG_LIST || keys->shape == CONFIG_VARIABLES)
             config_read_string(reader, keys, name, base, keys->fallback ? keys->fallback : "");
         config_read(reader, keys, name, base, value);
@@ -251,7 +251,7 @@ static void read_metrics(struct config_reader *reader, struct config *config,
     config->metric_count = count;
 }
 
-/* Whether something was found wrong with a key already: no second sentence about it then. */
+/* Whether a problem with this key was reported before. One sentence about a key is enough. */
 static bool blamed(const struct config_reader *reader, const char *name)
 {
     for (size_t i = 0; i < reader->problems->count; i++)
@@ -271,8 +271,8 @@ static void require(struct config_reader *reader, struct json_object *root, cons
     config_problem(reader, at, name, "expected %s, found nothing", wanted);
 }
 
-/* The branch may neither lie below the prefix, where the daemon deletes, nor be a component of it,
- * since git cannot hold both `experiment` and `experiment/x`. */
+/* The base may not be below the prefix, since the daemon deletes there. Nor may it be a component of the
+ * prefix: git cannot hold both `experiment` and `experiment/x`. */
 static void check_prefix(struct config_reader *reader, const struct config *config,
                          struct json_object *root)
 {
@@ -295,7 +295,7 @@ static void check_prefix(struct config_reader *reader, const struct config *conf
                        base, prefix);
 }
 
-/* What no key can say alone. */
+/* Checks what concerns several keys at once. */
 static void check_together(struct config_reader *reader, struct config *config,
                            struct json_object *root)
 {
@@ -328,7 +328,8 @@ static void check_together(struct config_reader *reader, struct config *config,
 static int compare_problems(const void *a, const void *b)
 {
     const struct config_problem *left = a, *right = b;
-    unsigned left_line = left->line - 1, right_line = right->line - 1; /* those without: last */
+    unsigned left_line = left->line - 1,
+             right_line = right->line - 1; /* those without a line come last */
 
     if (left_line != right_line)
         return left_line < right_line ? -1 : 1;
@@ -337,7 +338,7 @@ static int compare_problems(const void *a, const void *b)
     return strcmp(left->message, right->message);
 }
 
-/* A message of the YAML reader begins with its place; ours have it in front of everything. */
+/* A message of the YAML reader begins with its place. We put the place in front of the whole message. */
 static void report_yaml(void *data, const struct error *error)
 {
     struct config_reader *reader = data;
@@ -383,7 +384,7 @@ int config_parse(struct config **configp, const char *name, const char *bytes, s
 int config_load(struct config **config, const char *path, struct config_problems *problems)
 {
     struct config_reader reader = {.file = path, .problems = problems};
-    CLEANUP_FREE char *real = realpath(path, NULL); /* the administrator's own links are fine */
+    CLEANUP_FREE char *real = realpath(path, NULL); /* links of the administrator are followed */
     CLEANUP_FREE char *bytes = NULL;
     size_t length;
     struct error error;

@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #define TOKEN_LIMIT   4096
-#define TOKEN_MINIMUM 4 /* what secret_add() can scrub without wiping out half of the log */
+#define TOKEN_MINIMUM 4 /* characters; what is shorter would scrub half of the log away */
 
-/* Drops blanks and line ends around it and looks that it can stand in an HTTP header. */
+/* Drops blanks and line ends around the token, and checks that it can be in an HTTP header. */
 static int tidy(char *token, const char *origin, struct error *error)
 {
     size_t skip = strspn(token, " \t\r\n");
@@ -44,7 +44,7 @@ static void wipe_and_free(char **token)
 static int read_token(char **tokenp, const char *path, struct error *error)
 {
     CLEANUP(wipe_and_free) char *token = NULL;
-    CLEANUP_FREE char *real = realpath(path, NULL); /* the administrator's own links are fine */
+    CLEANUP_FREE char *real = realpath(path, NULL); /* links of the administrator are followed */
     struct stat status;
     size_t length;
 
@@ -108,7 +108,8 @@ void credential_hide_environment(void)
 {
     static const char name[] = "GITEA_TOKEN=";
 
-    /* unsetenv() leaves the bytes where the kernel shows them. There may be more than one. */
+    /* unsetenv() would leave the bytes where the kernel shows them. The variable may be there more than
+     * once. */
     for (char **variable = environ; variable && *variable; variable++)
         if (!strncmp(*variable, name, sizeof name - 1))
             secret_wipe(*variable + sizeof name - 1, strlen(*variable + sizeof name - 1));

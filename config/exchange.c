@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* What a value takes at its place, and at the other place that some have. */
+/* The size of a value at its place, and at the second place that some shapes have. */
 static const struct {
     size_t size, other;
 } extents[] = {

@@ -5,13 +5,13 @@
 
 #include <string.h>
 
-/* What the row's value would be if nothing were configured. */
+/* Whether the row's value is its default. */
 static bool is_default(const struct config_key *key, const char *value)
 {
     CLEANUP_TEXT struct text fallback = {0};
     struct config_problems problems = {0};
     struct config_reader reader = {.file = "", .problems = &problems};
-    /* Large enough for a row of either struct; the default is read as a file's value would be. */
+    /* Large enough for a row of either table. The default is read as a value in a file is. */
     CLEANUP_FREE char *base = memory_new(sizeof(struct config) + sizeof(struct config_metric));
 
     if (!key->fallback)

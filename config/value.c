@@ -10,9 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_LIMIT 200 /* of a key in a message; a metric's own name has up to 100 */
+#define KEY_LIMIT                                                                                  \
+    200 /* characters of a key in a message; the name of a metric alone may have 100 */
 
-/* One string that is about to become a value, and where it stood. */
+/* One string that is to become a value, and where it was found. */
 struct found {
     const char *string;
     bool plain; /* may be a number or a truth value */
@@ -29,7 +30,7 @@ static const void *const_field(const void *base, size_t offset)
     return (const char *)base + offset;
 }
 
-/* A key that nobody knows may hold anything, and goes to a terminal. */
+/* An unknown key may hold anything, and is shown on a terminal. */
 static char *readable_key(const char *key)
 {
     CLEANUP_TEXT struct text visible = {0};
@@ -73,7 +74,7 @@ void config_show(struct text *text, const char *string)
     const char *scheme = strstr(string, "://");
     const char *at = scheme ? strrchr(scheme, '@') : NULL;
 
-    /* What stands before the last '@' of a URL may be a password, and this goes to the log. */
+    /* What precedes the last '@' of a URL may be a password, and this goes to the log. */
     if (at) {
         text_append_bytes(&line, string, (size_t)(scheme + 3 - string));
         text_append(&line, "***");
@@ -99,7 +100,7 @@ static void wrong(struct config_reader *reader, struct yaml_position at, const c
     config_problem(reader, at, name, "expected %s, found %s", wanted, text_string(&shown));
 }
 
-/* What a node is, in the words of a user. */
+/* Reports a node of the wrong type, in the words of a user. */
 static void wrong_node(struct config_reader *reader, struct yaml_position at, const char *name,
                        struct json_object *node, const char *wanted)
 {
@@ -118,7 +119,7 @@ static void wrong_node(struct config_reader *reader, struct yaml_position at, co
     }
 }
 
-/* The text as it is kept, or NULL after a problem. */
+/* Returns the text as it is kept, or NULL after a problem was reported. */
 static char *checked(struct config_reader *reader, const struct config_key *key, const char *name,
                      struct found found)
 {
@@ -190,7 +191,7 @@ static bool read_bool(void *place, struct found found, struct text *wanted)
     return false;
 }
 
-/* Digits only, so that neither a sign nor an octal nor an overflow gets through. */
+/* Digits only: no sign, no octal number, no overflow. */
 static bool parse_count(const char *string, size_t length, uint64_t *count)
 {
     *count = 0;
@@ -259,7 +260,7 @@ static bool parse_duration(const char *string, uint64_t *milliseconds)
 
     if (!parse_count(string, digits, &count))
         return false;
-    if (!string[digits]) /* nothing is nothing in every unit */
+    if (!string[digits]) /* zero needs no unit */
         return *milliseconds = 0, count == 0;
     for (size_t i = 0; i < UNIT_COUNT; i++)
         if (!strcmp(string + digits, units[i].name))
