@@ -9,11 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SECRETS_MAX 8
-#define SECRET_MIN  4
-#define BASE64_MIN  8 /* a shorter piece of base64 could be part of innocent text */
-#define FORMS_PER_VALUE                                                                            \
-    6 /* itself, percent-encoded, base64 of ":secret", and base64 in three alignments */
+#define SECRETS_MAX     8
+#define SECRET_MIN      4
+#define BASE64_MIN      8 /* a shorter piece of base64 could be part of innocent text */
+#define FORMS_PER_VALUE 6 /* itself, percent-encoded, base64 of ":secret" and in 3 alignments */
 
 struct form {
     char *bytes;

@@ -1,14 +1,13 @@
 #pragma once
 
 /*
- * winnowd.yaml into one const struct.
+ * Reads winnowd.yaml into a struct.
  *
- * The raw tree (common/yaml.h) is read against one table that holds, for every key, its type, its
- * default, its bounds, its environment override and the words that explain it. All errors of a file
- * are reported in one go; the struct comes into being only when there are none. From then on nothing
- * changes it but a reload, which exchanges values in place (config_exchange). So who reads a value when
- * it is needed has the one in force; who keeps a number or a copy may have to be told (see reload() in
- * daemon/winnowd.c); and a pointer into the struct is good until the callback returns, no longer.
+ * A table (schema.h) says for every key what its value has to be. All mistakes of a file are reported at
+ * once, and there is a struct only if there are none. After that only a reload changes the struct: it
+ * exchanges the values in place (config_exchange()). So read a value when it is needed, and it is the one
+ * in force. A part that keeps a copy is told in reload() of daemon/winnowd.c. A pointer into the struct is
+ * valid until the callback returns.
  */
 
 #include "common/error.h"
@@ -23,8 +22,8 @@ struct config_list {
     size_t count;
 };
 
-/* A copy, for who needs a list beyond a callback: a reload may come between. config_list_clear()
- * frees it. */
+/* Returns a copy, for a list that is needed beyond a callback: a reload may come in between.
+ * config_list_clear() frees it. */
 struct config_list config_list_copy(const struct config_list *list);
 void config_list_clear(struct config_list *list);
 
@@ -46,8 +45,8 @@ struct config_metric {
 };
 
 struct config {
-    char *file;  /* what it was read from */
-    char *spool; /* absolute, without a slash at the end; so is `state` */
+    char *file;  /* the file that it was read from */
+    char *spool; /* this and `state`: absolute, without a slash at the end */
     char *state;
 
     struct {
@@ -55,13 +54,13 @@ struct config {
         char *url;        /* without a slash at the end; gitea only */
         char *owner;      /* gitea only */
         char *repo;       /* gitea only */
-        char *token_file; /* NULL if not given; so are ca_file, git_url */
+        char *token_file; /* this, ca_file and git_url: NULL if not given */
         char *ca_file;
         char *git_url; /* NULL: <url>/<owner>/<repo>.git */
         char *path;    /* local only: the bare repository */
-        char *outbox;  /* local only; filled in with <state>/outbox */
+        char *outbox;  /* local only; never NULL there */
         char *base;
-        char *branch_prefix; /* ends in '/' or not, as configured; never empty */
+        char *branch_prefix; /* never empty; may or may not end in '/' */
         struct config_list labels;
         bool create_labels;
         bool status;
@@ -96,7 +95,7 @@ struct config {
         struct config_list requires;
         struct {
             uint64_t memory;      /* bytes of address space, of one process */
-            unsigned processes;   /* threads count, too */
+            unsigned processes;   /* threads are counted as well */
             uint64_t file_size;   /* bytes, of one file */
             uint64_t cpu_time_ms; /* of one process */
         } limits;                 /* 0: none */
@@ -110,7 +109,7 @@ struct config {
     } queue;
 
     struct {
-        uint64_t validation_logs_ms; /* 0: for ever; likewise below */
+        uint64_t validation_logs_ms; /* 0: for ever, as for the next two */
         uint64_t archive_ms;
         uint64_t rejected_ms;
     } keep;
@@ -122,13 +121,13 @@ struct config {
     } log;
 
     struct {
-        char *textfile; /* for node_exporter's textfile collector; NULL: none */
+        char *textfile; /* file for node_exporter's textfile collector; NULL: none */
     } status;
 };
 
-/* One thing wrong with a configuration: where, which key, what was expected and what was found. */
+/* One mistake in a configuration: its place, its key, what was expected and what was found. */
 struct config_problem {
-    unsigned line; /* 0: not about a place in the file (an environment variable, a missing key) */
+    unsigned line; /* from 1; 0: no place in the file (an environment variable, a missing key) */
     unsigned column;
     char *key;     /* dotted, e.g. "metrics.val_bpb.direction"; "" for the file as a whole */
     char *message; /* "FILE:LINE:COLUMN: key: sentence", ready to print */
@@ -139,28 +138,27 @@ struct config_problems {
     size_t count;
 };
 
-/* Reads and checks a file, with the overrides of the environment (GITEA_URL, GITEA_OWNER,
- * GITEA_REPO). On 0 `*config` is the caller's (config_free). On -1 there is at least one problem;
- * one that could not be read is a problem, too. `problems` is the caller's in both cases. */
+/* Reads and checks a file. GITEA_URL, GITEA_OWNER and GITEA_REPO in the environment override it. Returns 0,
+ * and the caller frees `*config`; or -1, and there is at least one problem. A file that cannot be read is a
+ * problem as well. The caller frees the problems in both cases. */
 int config_load(struct config **config, const char *path, struct config_problems *problems);
 
-/* The same from bytes in memory; `name` stands for the file in messages. For tests and fuzzing. */
+/* The same for bytes in memory, for tests and fuzzing. `name` is the file's in messages. */
 int config_parse(struct config **config, const char *name, const char *bytes, size_t length,
                  struct config_problems *problems);
 
-void config_free(struct config *config);
+void config_free(struct config *config); /* NULL-safe */
 void config_freep(struct config **config);
 void config_problems_free(struct config_problems *problems);
 
-/* The metric of that name, or NULL. */
+/* Returns the metric of that name, or NULL. It belongs to the configuration. */
 const struct config_metric *config_metric(const struct config *config, const char *name);
 
-/* Says in lines of text what a configuration means, defaults included; appended to `text`. */
+/* Appends what a configuration means, one key a line, defaults included. */
 struct text;
 void config_explain(const struct config *config, struct text *text);
 
-/* A reload: exchanges the values of all keys between `running` and `fresh`, but for those whose row says
- * that they need a restart. Where such a one differs it is named in `restart`: dotted keys,
- * comma-separated, appended; nothing if there is none. What was in force is in `fresh` then, which stays
- * the caller's to free. */
+/* For a reload: exchanges the values of `running` and `fresh`, except those of keys that need a restart. The
+ * names of such keys whose values differ are appended to `restart`, dotted and comma-separated. `fresh` then
+ * holds the old values, and the caller frees it. */
 void config_exchange(struct config *running, struct config *fresh, struct text *restart);

@@ -1,11 +1,12 @@
 #pragma once
 
 /*
- * The table of the configuration: one row for every key, and nothing about a key anywhere else.
+ * The table of the configuration: one row for every key. Private to config/.
  *
- * A row says where in the struct the value lives, its shape, its default (written as in a file, the
- * items of a list between blanks), its bounds, what overrides it and the words that explain it. A
- * new key is a member of struct config and a row here. Private to config/.
+ * A row says where in the struct the value is, its shape, its default (written as in a file, the items of
+ * a list separated by blanks), its bounds, the variable that overrides it and the words that explain it.
+ * What concerns several keys at once, such as what a kind of forge requires, is checked in config.c. What
+ * else has to know a new key is listed in daemon/README.md.
  */
 
 #include "config/config.h"
@@ -18,7 +19,7 @@ enum config_shape {
     CONFIG_WORD,      /* an enum, by its word in `words` */
     CONFIG_BOOL,      /* bool */
     CONFIG_COUNT,     /* unsigned */
-    CONFIG_NUMBER,    /* double, and a bool at `other` (if not 0) that says whether it was given */
+    CONFIG_NUMBER,    /* double; if `other` is not 0, a bool there says whether it was given */
     CONFIG_DURATION,  /* uint64_t, milliseconds */
     CONFIG_SIZE,      /* uint64_t, bytes */
     CONFIG_AUTHOR,    /* char * at `offset` for the name and at `other` for the address */
@@ -32,17 +33,17 @@ enum config_flag {
     CONFIG_STRIP_SLASH = 1 << 2, /* slashes at the end are dropped */
     CONFIG_NOT_EMPTY = 1 << 3,   /* a list of at least one item */
     CONFIG_ZERO = 1 << 4,        /* a duration or size may be 0, whatever its minimum */
-    CONFIG_HIDE_VALUES = 1 << 5, /* explained by the names alone: values may be secret */
+    CONFIG_HIDE_VALUES = 1 << 5, /* --check-config shows the names only: values may be secret */
 };
 
 struct config_key {
-    const char *name; /* dotted; of a metric's key without "metrics.NAME." */
+    const char *name; /* dotted; a metric's key is without "metrics.NAME." */
     enum config_shape shape;
     unsigned flags;
     size_t offset;
     size_t other;
     const char *fallback;                   /* NULL: none */
-    const char *(*check)(const char *text); /* of a text or each item: NULL, or what is expected */
+    const char *(*check)(const char *text); /* for a text or each item: see config_check_path() */
     double minimum, maximum;                /* of a count, number, duration (ms) or size */
     const char *const *words;               /* NULL-terminated, in the order of the enum */
     const char *environment;                /* the variable that overrides it, or NULL */
@@ -52,7 +53,8 @@ struct config_key {
 extern const struct config_key config_keys[];        /* of struct config; ends with a NULL name */
 extern const struct config_key config_metric_keys[]; /* of struct config_metric; likewise */
 
-/* What the text of a row has to be; config/check.c. NULL: it is; else what is expected. */
+/* Check the text of a row (config/check.c). Return NULL if it is fine, else what is expected, as the words
+ * after "expected" in a message. */
 const char *config_check_path(const char *text);
 const char *config_check_url(const char *text);
 const char *config_check_server(const char *text);
@@ -67,13 +69,13 @@ const char *config_check_variable(const char *text);
 const char *config_check_expression(const char *text);
 const char *config_check_metric(const char *text);
 
-/* "Name <email>" into two strings that the caller frees. False if it is something else. */
+/* Splits "Name <email>" into two strings; the caller frees them. Returns false if it is anything else. */
 bool config_split_author(const char *text, char **name, char **email);
 
-/* Reads values of rows and collects what is wrong with them; config/value.c. */
+/* Reads the values of rows and collects the problems with them (config/value.c). */
 struct config_reader {
     const char *file;     /* its name, for messages */
-    const char *variable; /* while a value of the environment is read: its name; else NULL */
+    const char *variable; /* the variable whose value is being read; NULL: none */
     struct config_problems *problems;
 };
 
@@ -81,8 +83,8 @@ struct json_object;
 struct text;
 struct yaml_position;
 
-/* Reads a node of the tree, which may be anything, into the row's place in the struct at `base`.
- * `name` is the whole dotted key. A null node leaves it alone. */
+/* Reads a node of the tree, which may be of any type, into the row's place in the struct at `base`. `name`
+ * is the whole dotted key. A null node changes nothing. */
 void config_read(struct config_reader *reader, const struct config_key *key, const char *name,
                  void *base, struct json_object *node);
 
@@ -90,14 +92,14 @@ void config_read(struct config_reader *reader, const struct config_key *key, con
 void config_read_string(struct config_reader *reader, const struct config_key *key,
                         const char *name, void *base, const char *string);
 
-/* Adds a problem. `key` is the whole dotted key, "" for the file as a whole. */
+/* Adds a problem. `key` is the whole dotted key; "" is the file as a whole. */
 void config_problem(struct config_reader *reader, struct yaml_position at, const char *key,
                     const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* The value of a row in the struct at `base`, as it would stand in a file; appended to `text`. */
+/* Appends the value of a row in the struct at `base`, as it would be written in a file. */
 void config_render(const struct config_key *key, const void *base, struct text *text);
 
-/* `text` in quotes as it can be shown in a message: cut, and without a password; appended. */
+/* Appends `string` in quotes as a message shows it: cut if it is long, and without a password. */
 void config_show(struct text *text, const char *string);
 
 /* Frees what a row owns in the struct at `base`. */

@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_LIMIT                                                                                  \
-    200 /* characters of a key in a message; the name of a metric alone may have 100 */
+#define KEY_LIMIT 200 /* characters of a key in a message; a metric's name may have 100 */
 
 /* One string that is to become a value, and where it was found. */
 struct found {
