@@ -1,10 +1,9 @@
 #pragma once
 
 /*
- * One file from the spool into a assessment: what it is, what is known of it, what would be decided.
+ * Assesses one file of the spool: what it says, what is known of it, and what would be decided.
  *
- * Reads the store and changes nothing, so that intake and --check-result come to the same answer by
- * the same way.
+ * This reads the store and changes nothing. Intake and --check-result both use it, so they always agree.
  */
 
 #include "common/digest.h"
@@ -17,36 +16,37 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* How the patch beside a result file is read; as spool_read_patch(), 1 where it is not there yet. */
+/* Reads the patch beside a result file. Returns what spool_read_patch() does: 1 if it is not there yet. */
 typedef int (*assessment_read_patch)(void *data, const char *name, size_t limit, char **bytes,
                                      size_t *length, struct error *error);
 
 struct assessment {
-    enum decision decision; /* QUEUED: its turn decides */
-    char *reason;           /* "" for QUEUED without anything to say */
+    enum decision decision; /* QUEUED: it is decided when its turn comes */
+    char *reason;           /* of the decision; may be "" for QUEUED */
     unsigned line, column;  /* the place in the file that a rejection is about; 0: none */
     char *experiment_id;    /* NULL if it could not be made out */
     struct result *result;  /* NULL if it could not be parsed */
     enum spool_delay
-        delay;   /* what may pass is in the way: the decision holds only once it did not */
+        delay;   /* what has to pass first; the decision holds only if it does not pass in time */
     char *patch; /* bytes of the patch file, or NULL */
     size_t patch_length;
     char digest[DIGEST_HEX_SIZE];
-    const struct config_metric *metric; /* NULL if not known. Not to be kept: a reload frees it */
-    struct gate_verdict verdict;        /* reference is NaN where it was not judged */
+    const struct config_metric
+        *metric;                 /* NULL: not configured. A reload frees it: do not keep it */
+    struct gate_verdict verdict; /* the reference is NaN if it was not judged */
     struct store_frontier frontier;
-    int64_t retried;  /* id of the failed result that this drop tries again; 0: a new one */
-    char *patch_name; /* the patch file that goes where the result's file goes; NULL: none */
+    int64_t retried;  /* id of the failed result that this drop tries again; 0: none */
+    char *patch_name; /* the patch file that is moved with the result file; NULL: none */
 };
 
-/* `store` NULL stands for an empty one. Fails only if the store does; a file that is bad in whatever
- * way is a assessment, not an error. Clear it in either case. */
+/* Assesses a file. `store` NULL stands for an empty one. A bad file is no error: the assessment says what is
+ * wrong with it. Fails only if the store does. The caller clears the assessment in either case. */
 int assessment_make(struct assessment *assessment, const struct config *config, struct store *store,
                     const struct spool_file *file, assessment_read_patch read_patch, void *data,
                     struct error *error);
 void assessment_clear(struct assessment *assessment);
 
-/* The row that a drop becomes: what it claims is in it unless it is rejected or a duplicate. Borrows from
- * assessment and file: do not free. */
+/* Returns the row that a drop becomes. It has the claim, unless it is rejected or a duplicate. Its strings
+ * belong to assessment and file: do not free them. */
 struct store_result assessment_row(const struct assessment *assessment,
                                    const struct spool_file *file);

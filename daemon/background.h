@@ -1,10 +1,11 @@
 #pragma once
 
 /*
- * What would hold the loop up and is no program of its own: a child that is this program again, under
- * another name. Its arguments are all it gets: no configuration, no token, no environment.
+ * Work that would block the loop and for which there is no program. It is done by a child that is this
+ * program again, under another name. The child gets its arguments and nothing else: no configuration, no
+ * token, no environment.
  */
 
-/* Where argv[0] is the name of such work: does it, as the least important thing on the machine, and
- * returns the exit status. Else -1. First thing in main(). */
+/* If argv[0] is the name of such work, does it at the lowest priority and returns the exit status; else
+ * returns -1. main() calls this first. */
 int background_main(int argc, char **argv);

@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * What happened since the daemon started, counted: for those who draw curves of it. Pure.
+ * Counts what happened since the daemon started, for Prometheus. Pure.
  */
 
 #include "daemon/decision.h"
@@ -22,29 +22,29 @@ struct counters_tries {
 /* What is counted of a step. */
 struct counters_step {
     const char *name; /* static */
-    bool listed;      /* there from the beginning, for those who ask for a rate */
+    bool listed;      /* shown from the beginning, with zeros: a rate needs a first value */
     struct counters_tries starts[COUNTERS_END_COUNT];
     struct counters_tries undos[COUNTERS_END_COUNT];
-    uint64_t failed_jobs; /* that ended because it failed */
+    uint64_t failed_jobs; /* jobs that ended because this step failed */
 };
 
 struct counters {
-    struct counters_step steps[COUNTERS_STEP_LIMIT]; /* in the order in which they were named */
+    struct counters_step steps[COUNTERS_STEP_LIMIT]; /* in the order in which they were added */
     size_t step_count;
-    uint64_t jobs[DECISION_COUNT]; /* that are over without a step that failed, by outcome */
-    uint64_t forge_errors;         /* calls and checks that the forge did not answer as needed */
+    uint64_t jobs[DECISION_COUNT]; /* jobs that ended without a failed step, by decision */
+    uint64_t forge_errors;         /* calls and checks that failed because of the forge */
 };
 
-/* "done", "failed", "later" */
+/* Returns "done", "failed" or "later". It is static. */
 const char *counters_end_name(enum counters_end end);
 
-/* A step that is counted from now on, unless it is already; `name` must outlive the counters. One that is
- * not named is not counted. */
+/* Counts a step from now on; one that was added before stays as it is. A step that was not added is not
+ * counted. `name` must outlive the counters. */
 void counters_add_step(struct counters *counters, const char *name, bool listed);
 
-/* A try of a step, or of its undo, ended. */
+/* Counts a try of a step, or of its undo, that ended after `duration_ms`. */
 void counters_try(struct counters *counters, const char *step, bool undo, enum counters_end end,
                   uint64_t duration_ms);
 
-/* A job is over; `failed_step` is the name of the step that failed, or NULL. */
+/* Counts a job that is over. `failed_step` is the name of the step that failed, or NULL. */
 void counters_job(struct counters *counters, enum decision outcome, const char *failed_step);

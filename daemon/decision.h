@@ -1,11 +1,11 @@
 #pragma once
 
 /*
- * The words for what became of a result: one vocabulary for code, store, log and documents.
+ * The words for what became of a result, the same in code, store, log and documentation.
  */
 
 enum decision {
-    DECISION_QUEUED, /* a state, not a decision: its turn has not come, or its job is under way */
+    DECISION_QUEUED, /* not decided yet: its turn has not come, or its job is under way */
     DECISION_BASELINE,
     DECISION_PROMOTED,
     DECISION_DISCARDED,
@@ -18,8 +18,8 @@ enum decision {
 
 #define DECISION_COUNT (DECISION_FAILED + 1)
 
-/* "queued", "baseline", … */
+/* Returns the word: "queued", "baseline" and so on. It is static. */
 const char *decision_name(enum decision decision);
 
-/* The decision of that name; DECISION_QUEUED for a word that is none (the store checks its own). */
+/* Returns the decision of that name; DECISION_QUEUED if there is none. */
 enum decision decision_parse(const char *name);

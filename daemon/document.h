@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * What a job writes for people: the commit's message, the pull request's title and body, made from
- * the job and the store by description.h.
+ * Gathers from a job and the store what description.h needs to write the commit's message and the pull
+ * request.
  */
 
 #include "common/digest.h"
@@ -11,10 +11,12 @@
 
 struct job;
 
-/* The commit's message, with "%M" for the measured commit; caller frees. The content was loaded. */
+/* Returns the commit's message, with "%M" for the measured commit; the caller frees it. The job's result
+ * was loaded (job_load_result()). */
 char *document_message(const struct job *job);
 
-/* Makes title and body of the pull request from what the job found; they become a finding of it. */
+/* Writes title and body of the pull request from the job's findings; they become a finding as well. Fails if
+ * the store does. */
 int document_write(struct job *job, struct error *error);
 
 /* The digest by which a text of ours is known again; "" for NULL. */

@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * Everything the daemon says in its log, in one table: name, message, level, the journal's
- * MESSAGE_ID. The identifiers are part of the outside: an event keeps its own for good.
+ * The events of the log, one a row: name, message, level, the journal's MESSAGE_ID. Users filter by the
+ * identifier, so an event keeps it for good.
  */
 
 #include "common/log.h"

@@ -1,11 +1,11 @@
 #pragma once
 
 /*
- * How long files are kept that nothing needs any more: the output of validations, the archive, what was
- * rejected (`keep` in the configuration).
+ * Removes old files that nothing needs any more: the output of validations, the archive, rejected files.
+ * `keep` in the configuration says how old.
  *
- * A child (see background.h) goes through them a minute after the start and then once a day. It removes what
- * has been where it lies for longer than that, and notes in <state>/kept how much there is, for --status.
+ * A child (see background.h) goes through them a minute after the start and then once a day. It removes files
+ * that have been in their place for too long, and notes in <state>/kept how many are left, for --status.
  */
 
 #include "common/error.h"
@@ -22,23 +22,24 @@
 enum keep_place { KEEP_VALIDATION_LOGS, KEEP_ARCHIVE, KEEP_REJECTED, KEEP_PLACES };
 
 struct keep_sizes {
-    int64_t at_ms; /* when it was looked; 0: never yet */
+    int64_t at_ms; /* when the files were counted; 0: never yet */
     struct {
         uint64_t files;
         uint64_t bytes;
     } places[KEEP_PLACES];
 };
 
-/* The word for a place, as it stands in the configuration. */
+/* Returns the word for a place, as in the configuration. It is static. */
 const char *keep_name(enum keep_place place);
 
-/* What the last look found; never fails: what cannot be read is not known. */
+/* Reads what the last child noted. Never fails: what cannot be read is zero. */
 void keep_read(struct keep_sizes *sizes, const char *state);
 
-/* Looks after `first_ms`, then daily, by what `config` says then; it must outlive this. */
+/* Starts a child after `first_ms` and then daily, with the values that `config` has then. `config` must
+ * outlive it. */
 struct keep;
 struct keep *keep_new(uv_loop_t *loop, const struct config *config, uint64_t first_ms);
 void keep_free(struct keep *keep); /* NULL-safe */
 
-/* What the child does; returns its exit status. */
+/* The child. Returns its exit status. */
 int keep_main(int argc, char **argv);

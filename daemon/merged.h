@@ -1,10 +1,10 @@
 #pragma once
 
 /*
- * What was merged, whoever promoted it: the measured commits of our merged pull requests.
+ * Finds which measured commits were merged, by the merged pull requests at the forge.
  *
- * The forge is asked when it has to be known, for what changed since it was asked last. So what the store
- * lost, or never knew as another host's winnowd did it, is found again in the pull requests themselves.
+ * The forge is asked when this has to be known, for what changed since it was asked last. So a merge is found
+ * even if the store was lost, or if the winnowd of another host had opened the pull request.
  */
 
 #include "common/operation.h"
@@ -16,17 +16,17 @@
 #include <stdint.h>
 #include <uv.h>
 
-/* Who is asked; all of it must outlive the answer. */
+/* What the search needs. It is copied; what it points to must outlive the operation. */
 struct merged_question {
     uv_loop_t *loop;
     const struct config *config;
     struct store *store;
     struct forge *forge;
-    int64_t base_read_ms; /* when the base was asked for, by our clock */
+    int64_t base_read_ms; /* when the base was fetched, by our clock */
 };
 
-/* Tells what was merged, the latest 1000 of them. Where the forge does not name the commit of the base, it
- * counts if it was merged before `base_read_ms`. The question is copied. The error is a transient one of the
- * forge, or the store's. */
+/* Finds the latest 1000 merged commits. If the forge does not name the commit of the base that brought one
+ * in, it counts if it was merged before `base_read_ms`. Fails (transient) if the forge cannot be asked, or
+ * if the store fails. */
 struct operation *merged_find(const struct merged_question *question,
                               repository_merged_callback callback, void *data);

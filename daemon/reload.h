@@ -1,16 +1,16 @@
 #pragma once
 
 /*
- * SIGHUP: the configuration read again, and applied as far as a running daemon can.
+ * SIGHUP: reads the configuration again, and applies the keys that a running daemon can change.
  *
- * Which keys that are is in the table of config/schema.c. What was in force before is freed at once:
- * see config/config.h for what that asks of who reads it.
+ * The table in config/schema.c says which keys these are. The old values are freed at once, which is why
+ * nobody may keep a pointer into the configuration (see config/config.h).
  */
 
 #include "config/config.h"
 
 #include <stdbool.h>
 
-/* Reads `path` and puts what can be applied into `running`. A wrong file is refused with all its
- * errors in the log, and `running` stays. Returns whether something was applied. */
+/* Reads `path` and puts the keys that can be applied into `running`. A wrong file is refused: all its
+ * mistakes are logged, and `running` stays as it is. Returns whether the file was applied. */
 bool reload_configuration(struct config *running, const char *path);

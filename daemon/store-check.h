@@ -1,10 +1,10 @@
 #pragma once
 
 /*
- * The look at a whole large store after an unclean stop, by a child beside the work.
+ * Checks the whole of a large store after a stop that was not clean, by a child beside the work.
  *
- * Until it has ended well, what is written stays in the log beside the store, so that the store itself is
- * as it was found. A child that could not look is started again a minute later.
+ * Until the child has ended well, what is written stays in the write-ahead log, and the store itself stays
+ * as it was found. A child that could not check is started again a minute later.
  */
 
 #include "common/error.h"
@@ -13,9 +13,9 @@
 
 #include <uv.h>
 
-/* `damage` is NULL where the store is whole. */
+/* `damage` is NULL if the store is whole. */
 typedef void (*store_check_callback)(void *data, const struct error *damage);
 
-/* `state` must outlive it. */
+/* Starts the check. `state` must outlive it. */
 struct operation *store_check(uv_loop_t *loop, struct store *store, const char *state,
                               store_check_callback callback, void *data);
