@@ -58,7 +58,7 @@ struct forge_reply {
                           (labels, reviewers), whatever the experiment; the error names the key */
     bool at_forge;    /* with a permanent error of check: to be mended at the forge, and not in the
                       configuration or the token */
-    bool this_only;   /* with an error of look_pull: others can be looked at all the same */
+    bool this_only;   /* with an error of look_pull or comment_pull: it is about this one alone */
     bool gone; /* with a permanent error of look_pull: there is none any more, though the repository
                   answers. Only where nothing but a deletion can be behind that */
     bool
@@ -109,6 +109,21 @@ struct forge_functions {
     /* Closes a pull request; one that is closed or gone already is success. */
     struct operation *(*close_pull)(struct forge *forge, int64_t number, forge_callback callback,
                                     void *data);
+
+    /* Opens one again that was closed; one that is open already is success. Permanent error where it cannot be
+     * opened, as it was merged. */
+    struct operation *(*reopen_pull)(struct forge *forge, int64_t number, forge_callback callback,
+                                     void *data);
+
+    /* Gives it another title or body, whatever its state; NULL: that stays. */
+    struct operation *(*edit_pull)(struct forge *forge, int64_t number, const char *title,
+                                   const char *body, forge_callback callback, void *data);
+
+    /* Adds a comment, Markdown, whatever its state. `again`: an earlier try may have added it, so that it is
+     * looked first whether a comment with this text is there. Permanent error with `this_only` where nobody
+     * may comment on this one. */
+    struct operation *(*comment_pull)(struct forge *forge, int64_t number, const char *comment,
+                                      bool again, forge_callback callback, void *data);
 
     /* Puts the configured labels on it, looking their ids up (cached) and creating those that are
      * missing if forge.create_labels allows. No labels configured: success without a call. */

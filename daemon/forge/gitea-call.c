@@ -18,6 +18,7 @@ static void release(struct gitea_call *call)
     free(call->branch);
     free(call->sha);
     free(call->body);
+    free(call->comment);
     free(call->login);
     free(call->unchecked);
     free(call);

@@ -276,39 +276,47 @@ struct operation *gitea_list_changed(struct forge *forge, unsigned page, forge_c
     return &call->operation;
 }
 
-/* Closing. A refusal counts only while the pull request is still open. */
+/* Closing, and opening again. A refusal counts only while it is not what it was to become. */
 
-static void on_closing_looked(struct gitea_call *call, const struct gitea_reply *reply)
+static bool is_as_wanted(const struct gitea_call *call, const struct forge_pull *pull)
+{
+    return (pull->state == PULL_OPEN) == call->reopens;
+}
+
+static void on_state_looked(struct gitea_call *call, const struct gitea_reply *reply)
 {
     struct forge_pull pull;
 
     if (reply->body.status == 404) {
-        gitea_diagnose_404(call, NULL);
+        gitea_diagnose_404(call, call->reopens ? &call->failure : NULL);
     } else if (reply->body.status != 200) {
         gitea_refuse(call, reply);
     } else if (take_pull(call, reply, &pull) == 0) {
-        if (pull.state != PULL_OPEN)
+        if (is_as_wanted(call, &pull))
             gitea_succeed(call, NULL);
+        else if (call->reopens)
+            gitea_fail(call, &(struct forge_reply){.retry_after_ms = -1, .this_only = true},
+                       &call->failure);
         else
             gitea_diagnose_404(call, &call->failure);
     }
 }
 
-static void on_closed(struct gitea_call *call, const struct gitea_reply *reply)
+static void on_state_changed(struct gitea_call *call, const struct gitea_reply *reply)
 {
     struct forge_pull pull;
     long status = reply->body.status;
 
     if (status == 404 || status == 409 || status == 412 || status == 422) {
         gitea_body_refusal(&call->failure, &reply->body);
-        send_pull(call, "GET", "", NULL, on_closing_looked);
+        send_pull(call, "GET", "", NULL, on_state_looked);
     } else if (status < 200 || status >= 300) {
         gitea_refuse(call, reply);
     } else if (take_pull(call, reply, &pull) == 0) {
-        if (pull.state == PULL_OPEN)
-            gitea_malformed(call, reply, "a pull request that is still open");
-        else
+        if (is_as_wanted(call, &pull))
             gitea_succeed(call, NULL);
+        else
+            gitea_malformed(call, reply, "a pull request in another state than was asked for");
     }
 }
 
@@ -318,6 +326,51 @@ struct operation *gitea_close_pull(struct forge *forge, int64_t number, forge_ca
     struct gitea_call *call = gitea_call_new(forge, callback, data);
 
     call->number = number;
-    send_pull(call, "PATCH", "", "{\"state\":\"closed\"}", on_closed);
+    send_pull(call, "PATCH", "", "{\"state\":\"closed\"}", on_state_changed);
+    return &call->operation;
+}
+
+struct operation *gitea_reopen_pull(struct forge *forge, int64_t number, forge_callback callback,
+                                    void *data)
+{
+    struct gitea_call *call = gitea_call_new(forge, callback, data);
+
+    call->number = number;
+    call->reopens = true;
+    send_pull(call, "PATCH", "", "{\"state\":\"open\"}", on_state_changed);
+    return &call->operation;
+}
+
+/* Another title or body. */
+
+static void on_edited(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    struct forge_pull pull;
+    struct error error;
+
+    if (reply->body.status == 404) {
+        gitea_body_refusal(&error, &reply->body);
+        gitea_diagnose_404(call, &error);
+    } else if (reply->body.status < 200 || reply->body.status >= 300) {
+        gitea_refuse(call, reply);
+    } else if (take_pull(call, reply, &pull) == 0) {
+        succeed_with(call, &pull);
+    }
+}
+
+struct operation *gitea_edit_pull(struct forge *forge, int64_t number, const char *title,
+                                  const char *body, forge_callback callback, void *data)
+{
+    struct gitea_call *call = gitea_call_new(forge, callback, data);
+    struct json_object *json = json_object_new_object();
+
+    if (title)
+        json_object_object_add(json, "title", json_object_new_string(title));
+    if (body)
+        json_object_object_add(json, "body", json_object_new_string(body));
+    call->number = number;
+    send_pull(call, "PATCH", "", json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN),
+              on_edited);
+    json_object_put(json);
     return &call->operation;
 }

@@ -65,6 +65,7 @@ struct gitea_call {
     char *branch;
     char *sha;
     char *body; /* of a request that may have to be repeated */
+    char *comment;
     int64_t number;
     unsigned attempt; /* looks or tries so far */
     unsigned page;
@@ -84,6 +85,7 @@ struct gitea_call {
     struct error failure;
     bool failure_is_answer; /* whether that the thing is gone is a success */
     bool among_pulls;       /* whether the list of pull requests is to be looked at, too */
+    bool reopens;           /* the pull request is to be open, not closed */
     bool unexplained;       /* the branch was refused without a word */
     bool anybody;           /* the next answer may come from something else than the forge */
 };
@@ -143,7 +145,7 @@ void gitea_diagnose_empty(struct gitea_call *call);
 /* Fails as the list of pull requests was answered with a 404, though the repository is there. */
 void gitea_fail_without_pulls(struct gitea_call *call);
 
-/* The operations, by file: -check, -pulls, -labels; branches are in gitea.c. */
+/* The operations, by file: -check, -pulls, -comment, -labels; branches are in gitea.c. */
 struct operation *gitea_check(struct forge *forge, forge_callback callback, void *data);
 
 /* The second half of a check: the pull requests, what the token may write, the labels. Ends the call. */
@@ -164,6 +166,12 @@ struct operation *gitea_look_pull(struct forge *forge, int64_t number, forge_cal
                                   void *data);
 struct operation *gitea_close_pull(struct forge *forge, int64_t number, forge_callback callback,
                                    void *data);
+struct operation *gitea_reopen_pull(struct forge *forge, int64_t number, forge_callback callback,
+                                    void *data);
+struct operation *gitea_edit_pull(struct forge *forge, int64_t number, const char *title,
+                                  const char *body, forge_callback callback, void *data);
+struct operation *gitea_comment_pull(struct forge *forge, int64_t number, const char *comment,
+                                     bool again, forge_callback callback, void *data);
 struct operation *gitea_label_pull(struct forge *forge, int64_t number, forge_callback callback,
                                    void *data);
 struct operation *gitea_set_status(struct forge *forge, int64_t number, const char *sha,

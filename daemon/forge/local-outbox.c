@@ -227,15 +227,28 @@ int outbox_write(const char *outbox, int64_t number, struct json_object *json, s
     return write_json(AT_FDCWD, path, json, error);
 }
 
-static struct json_object *new_json(int64_t number, const struct outbox_entry *entry)
+int outbox_write_body(const char *outbox, int64_t number, const char *body, struct error *error)
 {
-    struct json_object *json = json_object_new_object();
+    CLEANUP_FREE char *path = memory_format("%s/%" PRId64 ".md", outbox, number);
+
+    return file_write(AT_FDCWD, path, body, strlen(body), FILE_MODE, error);
+}
+
+struct json_object *outbox_now(void)
+{
     time_t now = (time_t)(clock_now_ms() / 1000);
-    char created[32];
+    char text[32];
     struct tm utc;
 
     gmtime_r(&now, &utc);
-    strftime(created, sizeof(created), "%Y-%m-%dT%H:%M:%SZ", &utc);
+    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
+    return json_object_new_string(text);
+}
+
+static struct json_object *new_json(int64_t number, const struct outbox_entry *entry)
+{
+    struct json_object *json = json_object_new_object();
+
     json_object_object_add(json, "number", json_object_new_int64(number));
     json_object_object_add(json, "state", json_object_new_string("open"));
     json_object_object_add(json, "title", json_object_new_string(entry->title));
@@ -244,7 +257,7 @@ static struct json_object *new_json(int64_t number, const struct outbox_entry *e
     json_object_object_add(json, "sha", json_object_new_string(entry->sha));
     json_object_object_add(json, "labels", json_object_new_array());
     json_object_object_add(json, "reviewers", json_object_new_array());
-    json_object_object_add(json, "created_at", json_object_new_string(created));
+    json_object_object_add(json, "created_at", outbox_now());
     return json;
 }
 

@@ -37,6 +37,12 @@ void outbox_pull(struct forge_pull *pull, struct json_object *json, int64_t numb
 /* Writes a pull request back, the old or the new one for whoever reads. */
 int outbox_write(const char *outbox, int64_t number, struct json_object *json, struct error *error);
 
+/* Writes its body, the old or the new one for whoever reads. */
+int outbox_write_body(const char *outbox, int64_t number, const char *body, struct error *error);
+
+/* The time as it stands in an N.json; the caller's. */
+struct json_object *outbox_now(void);
+
 /* Takes the lock. On 1 `*lock` is the caller's descriptor, which holds it until it is closed; on 0 another
  * process has it just now. */
 int outbox_lock(int *lock, const char *outbox, struct error *error);

@@ -102,8 +102,8 @@ void local_succeed(struct local_call *call, const char *sha)
     end(call, &reply, NULL);
 }
 
-static void fail_with(struct local_call *call, const struct forge_reply *reply,
-                      const struct error *error)
+void local_fail_with(struct local_call *call, const struct forge_reply *reply,
+                     const struct error *error)
 {
     struct error clean = *error;
 
@@ -113,7 +113,7 @@ static void fail_with(struct local_call *call, const struct forge_reply *reply,
 
 void local_fail(struct local_call *call, bool conflict, const struct error *error)
 {
-    fail_with(call, &(struct forge_reply){.retry_after_ms = -1, .conflict = conflict}, error);
+    local_fail_with(call, &(struct forge_reply){.retry_after_ms = -1, .conflict = conflict}, error);
 }
 
 static const char *outbox_of(const struct local_call *call)
@@ -141,8 +141,8 @@ static void work_lock(struct local_call *call)
     local_fail(call, false, &error);
 }
 
-static struct local_call *new_locked(struct forge *forge, forge_callback callback, void *data,
-                                     void (*work)(struct local_call *call))
+struct local_call *local_call_new_locked(struct forge *forge, forge_callback callback, void *data,
+                                         void (*work)(struct local_call *call))
 {
     struct local_call *call = local_call_new(forge, callback, data, work_lock);
 
@@ -176,35 +176,24 @@ static int add_pull(struct local_call *call, struct json_object *json, int64_t n
     return 0;
 }
 
-/* Reads a pull request that must be there. */
-static int read_pull(struct local_call *call, struct json_object **json, struct error *error)
-{
-    if (outbox_read(json, outbox_of(call), call->number, error) < 0)
-        return -1;
-    if (!*json)
-        return error_set(error, ERROR_PERMANENT, "there is no pull request %" PRId64 " in %s",
-                         call->number, outbox_of(call));
-    return 0;
-}
-
 /* As long as the outbox itself is there, a file that is not was taken away: the pull request is closed. One
  * that cannot be made out says nothing about the others. */
-static void work_look(struct local_call *call)
+void local_look(struct local_call *call)
 {
     struct forge_reply reply = {.retry_after_ms = -1, .this_only = true};
     struct json_object *json;
     struct error error;
 
     if (outbox_read(&json, outbox_of(call), call->number, &error) < 0) {
-        fail_with(call, &reply, &error);
+        local_fail_with(call, &reply, &error);
     } else if (!json) {
         reply.gone = outbox_is_there(outbox_of(call));
         reply.this_only = reply.gone;
         error_set(&error, reply.gone ? ERROR_PERMANENT : ERROR_TRANSIENT,
                   "there is no pull request %" PRId64 " in %s", call->number, outbox_of(call));
-        fail_with(call, &reply, &error);
+        local_fail_with(call, &reply, &error);
     } else if (add_pull(call, json, call->number, &error) < 0) {
-        fail_with(call, &reply, &error);
+        local_fail_with(call, &reply, &error);
     } else {
         local_succeed(call, NULL);
     }
@@ -213,17 +202,7 @@ static void work_look(struct local_call *call)
 static struct operation *look_pull(struct forge *forge, int64_t number, forge_callback callback,
                                    void *data)
 {
-    struct local_call *call = local_call_new(forge, callback, data, work_look);
-
-    call->number = number;
-    return &call->operation;
-}
-
-/* What changes a pull request. */
-static struct operation *about_pull(struct forge *forge, int64_t number, forge_callback callback,
-                                    void *data, void (*work)(struct local_call *call))
-{
-    struct local_call *call = new_locked(forge, callback, data, work);
+    struct local_call *call = local_call_new(forge, callback, data, local_look);
 
     call->number = number;
     return &call->operation;
@@ -243,14 +222,14 @@ static void work_open(struct local_call *call)
     if (outbox_add(&call->number, outbox_of(call), &entry, &error) < 0)
         local_fail(call, false, &error);
     else
-        work_look(call);
+        local_look(call);
 }
 
 static struct operation *open_pull(struct forge *forge, const char *branch, const char *sha,
                                    const char *title, const char *body, forge_callback callback,
                                    void *data)
 {
-    struct local_call *call = new_locked(forge, callback, data, work_open);
+    struct local_call *call = local_call_new_locked(forge, callback, data, work_open);
 
     call->branch = memory_copy(branch);
     call->sha = memory_copy(sha);
@@ -382,177 +361,6 @@ static struct operation *list_changed(struct forge *forge, unsigned page, forge_
     return &call->operation;
 }
 
-static void work_close(struct local_call *call)
-{
-    struct json_object *json;
-    struct forge_pull pull;
-    struct error error;
-    int result = 0;
-
-    if (outbox_read(&json, outbox_of(call), call->number, &error) < 0) {
-        local_fail(call, false, &error);
-        return;
-    }
-    if (json) {
-        outbox_pull(&pull, json, call->number);
-        if (pull.state == PULL_OPEN) {
-            json_object_object_add(json, "state", json_object_new_string("closed"));
-            result = outbox_write(outbox_of(call), call->number, json, &error);
-        }
-        json_object_put(json);
-    }
-    if (result < 0)
-        local_fail(call, false, &error);
-    else
-        local_succeed(call, NULL);
-}
-
-static struct operation *close_pull(struct forge *forge, int64_t number, forge_callback callback,
-                                    void *data)
-{
-    return about_pull(forge, number, callback, data, work_close);
-}
-
-static bool has_word(struct json_object *list, const char *word)
-{
-    for (size_t i = 0; i < json_object_array_length(list); i++) {
-        struct json_object *item = json_object_array_get_idx(list, i);
-
-        if (json_object_is_type(item, json_type_string) &&
-            strcmp(json_object_get_string(item), word) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* Adds words to a list in a pull request, those that are in it already left as they are. */
-static void work_words(struct local_call *call, const char *key, const struct config_list *words)
-{
-    struct json_object *json, *list;
-    struct error error;
-    int result = 0;
-    bool changed = false;
-
-    if (words->count == 0) {
-        local_succeed(call, NULL);
-        return;
-    }
-    if (read_pull(call, &json, &error) < 0) {
-        local_fail(call, false, &error);
-        return;
-    }
-    if (!json_object_object_get_ex(json, key, &list) ||
-        !json_object_is_type(list, json_type_array)) {
-        list = json_object_new_array();
-        json_object_object_add(json, key, list);
-    }
-    for (size_t i = 0; i < words->count; i++) {
-        if (has_word(list, words->items[i]))
-            continue;
-        json_object_array_add(list, json_object_new_string(words->items[i]));
-        changed = true;
-    }
-    if (changed)
-        result = outbox_write(outbox_of(call), call->number, json, &error);
-    json_object_put(json);
-    if (result < 0)
-        local_fail(call, false, &error);
-    else
-        local_succeed(call, NULL);
-}
-
-static void work_label(struct local_call *call)
-{
-    work_words(call, "labels", &call->local->config->forge.labels);
-}
-
-static struct operation *label_pull(struct forge *forge, int64_t number, forge_callback callback,
-                                    void *data)
-{
-    return about_pull(forge, number, callback, data, work_label);
-}
-
-/* Whether this one stands there already. */
-static bool is_status(struct json_object *status, const struct local_call *call)
-{
-    const char *const wanted[][2] = {
-        {"sha", call->sha},
-        {"context", FORGE_STATUS_CONTEXT},
-        {"description", call->title},
-    };
-    struct json_object *found;
-
-    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-        if (!json_object_object_get_ex(status, wanted[i][0], &found) ||
-            !json_object_is_type(found, json_type_string) ||
-            strcmp(json_object_get_string(found), wanted[i][1]) != 0)
-            return false;
-    }
-    return true;
-}
-
-static struct json_object *new_status(const struct local_call *call)
-{
-    struct json_object *status = json_object_new_object();
-
-    json_object_object_add(status, "sha", json_object_new_string(call->sha));
-    json_object_object_add(status, "state", json_object_new_string("success"));
-    json_object_object_add(status, "context", json_object_new_string(FORGE_STATUS_CONTEXT));
-    json_object_object_add(status, "description", json_object_new_string(call->title));
-    return status;
-}
-
-/* Behind those that are there, unless it is the last one. */
-static void work_status(struct local_call *call)
-{
-    struct json_object *json, *list;
-    struct error error;
-    int result = 0;
-    size_t count;
-
-    if (read_pull(call, &json, &error) < 0) {
-        local_fail(call, false, &error);
-        return;
-    }
-    if (!json_object_object_get_ex(json, "statuses", &list) ||
-        !json_object_is_type(list, json_type_array)) {
-        list = json_object_new_array();
-        json_object_object_add(json, "statuses", list);
-    }
-    count = json_object_array_length(list);
-    if (count == 0 || !is_status(json_object_array_get_idx(list, count - 1), call)) {
-        json_object_array_add(list, new_status(call));
-        result = outbox_write(outbox_of(call), call->number, json, &error);
-    }
-    json_object_put(json);
-    if (result < 0)
-        local_fail(call, false, &error);
-    else
-        local_succeed(call, NULL);
-}
-
-static struct operation *set_status(struct forge *forge, int64_t number, const char *sha,
-                                    const char *description, forge_callback callback, void *data)
-{
-    struct operation *operation = about_pull(forge, number, callback, data, work_status);
-    struct local_call *call = (struct local_call *)operation;
-
-    call->sha = memory_copy(sha);
-    call->title = memory_copy(description);
-    return operation;
-}
-
-static void work_review(struct local_call *call)
-{
-    work_words(call, "reviewers", &call->local->config->forge.reviewers);
-}
-
-static struct operation *review_pull(struct forge *forge, int64_t number, forge_callback callback,
-                                     void *data)
-{
-    return about_pull(forge, number, callback, data, work_review);
-}
-
 static void local_free(struct forge *forge)
 {
     free(forge);
@@ -568,10 +376,13 @@ int forge_local_new(struct forge **forge, uv_loop_t *loop, const struct config *
         .list_pulls = list_pulls,
         .list_changed = list_changed,
         .look_pull = look_pull,
-        .close_pull = close_pull,
-        .label_pull = label_pull,
-        .set_status = set_status,
-        .review_pull = review_pull,
+        .close_pull = local_close_pull,
+        .reopen_pull = local_reopen_pull,
+        .edit_pull = local_edit_pull,
+        .comment_pull = local_comment_pull,
+        .label_pull = local_label_pull,
+        .set_status = local_set_status,
+        .review_pull = local_review_pull,
         .free = local_free,
     };
     struct local *local;

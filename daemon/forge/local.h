@@ -39,7 +39,8 @@ struct local_call {
     char *branch;
     char *sha;
     char *title;
-    char *body;
+    char *body;       /* or a comment */
+    bool again;       /* the comment may be there */
     char *problem;    /* what git said of a branch that could not be made */
     size_t index;     /* in `numbers`, or how much of the prefix was looked at */
     int64_t *numbers; /* of all pull requests, while they are listed */
@@ -64,6 +65,17 @@ struct local_call *local_call_new(struct forge *forge, forge_callback callback, 
 void local_succeed(struct local_call *call, const char *sha);
 void local_fail(struct local_call *call, bool conflict, const struct error *error);
 
+/* The same, with what else is known of the failure. */
+void local_fail_with(struct local_call *call, const struct forge_reply *reply,
+                     const struct error *error);
+
+/* Begins a call whose `work` is called under the lock of the outbox. */
+struct local_call *local_call_new_locked(struct forge *forge, forge_callback callback, void *data,
+                                         void (*work)(struct local_call *call));
+
+/* Ends the call with the pull request `call->number` as it is. */
+void local_look(struct local_call *call);
+
 /* As forge_new(), for a bare repository. */
 int forge_local_new(struct forge **forge, uv_loop_t *loop, const struct config *config,
                     struct error *error);
@@ -72,3 +84,19 @@ int forge_local_new(struct forge **forge, uv_loop_t *loop, const struct config *
 struct operation *local_create_branch(struct forge *forge, const char *branch,
                                       forge_callback callback, void *data);
 struct operation *local_check(struct forge *forge, forge_callback callback, void *data);
+
+/* The operations that change a pull request. */
+struct operation *local_close_pull(struct forge *forge, int64_t number, forge_callback callback,
+                                   void *data);
+struct operation *local_reopen_pull(struct forge *forge, int64_t number, forge_callback callback,
+                                    void *data);
+struct operation *local_edit_pull(struct forge *forge, int64_t number, const char *title,
+                                  const char *body, forge_callback callback, void *data);
+struct operation *local_comment_pull(struct forge *forge, int64_t number, const char *comment,
+                                     bool again, forge_callback callback, void *data);
+struct operation *local_label_pull(struct forge *forge, int64_t number, forge_callback callback,
+                                   void *data);
+struct operation *local_set_status(struct forge *forge, int64_t number, const char *sha,
+                                   const char *description, forge_callback callback, void *data);
+struct operation *local_review_pull(struct forge *forge, int64_t number, forge_callback callback,
+                                    void *data);

@@ -37,6 +37,14 @@ def close(number):
     return "PATCH", f"/pulls/{number}", {"state": "closed"}
 
 
+def reopen(number):
+    return "PATCH", f"/pulls/{number}", {"state": "open"}
+
+
+def comment(number, text="It is there."):
+    return "POST", f"/issues/{number}/comments", {"body": text}
+
+
 def delete(name):
     return "DELETE", f"/branches/{name.replace('/', '%2F')}", None
 
@@ -91,6 +99,17 @@ STORY = [
     (close(1), 201, ""),
     (close(1), 201, ""),
     (close(99), 404, "not found"),
+    (comment(1), 201, ""),
+    (comment(99), 500, "^$"),
+    (comment(1, ""), 422, "Required"),
+    (get("/issues/1/comments"), 200, ""),
+    (get("/issues/99/comments"), 500, "^$"),
+    (reopen(1), 201, ""),
+    (reopen(1), 201, ""),
+    (("PATCH", "/pulls/1", {"title": "Another", "body": "Other words"}), 201, ""),
+    (("PATCH", "/pulls/1", {"body": ""}), 201, ""),
+    (("PATCH", "/pulls/99", {"body": "x"}), 404, "not found"),
+    (close(1), 201, ""),
     (review("Timmy"), 403, "closed or merged"),  # has had a say already, and it is closed
     (label("night"), 200, ""),
     (lambda gitea: gitea.push_to_branch(OURS, {"a.txt": "a\n"}), None, None),
@@ -98,8 +117,15 @@ STORY = [
     (lambda gitea: gitea.merge_pull(2), None, None),
     (review("Timmy", number=2), 201, ""),  # closed, and asked all the same
     (close(2), 412, "already merged"),
-    (("PATCH", "/pulls/2", {"state": "open"}), 412, "already merged"),
+    (reopen(2), 412, "already merged"),
+    (comment(2), 201, ""),
     (pull(OURS), 201, ""),
+    (reopen(1), 201, ""),  # though the branch has another one
+    (close(1), 201, ""),
+    (branch(THEIRS), 201, ""),
+    (pull(THEIRS), 201, ""),
+    (delete(THEIRS), 204, ""),  # which closes it
+    (reopen(4), 201, ""),  # without one
     (lambda gitea: gitea.protect("experiment/p"), None, None),
     (branch("experiment/p"), 500, "^$"),
     (lambda gitea: gitea.archive(), None, None),

@@ -217,7 +217,7 @@ def test_every_violation_is_seen(gitea, clone):
 
     call("POST", REPO + "/issues", {"title": "Hello"})
     expect("an issue that must not be")
-    for method, place in (("POST", "/issues/1/comments"), ("PUT", "/contents/train.py"), ("POST", "/pulls/1/merge"),
+    for method, place in (("POST", "/issues/1/reactions"), ("PUT", "/contents/train.py"), ("POST", "/pulls/1/merge"),
                           ("DELETE", "/branches/experiment/a-branch")):  # fmt: skip
         call(method, REPO + place, {})
         expect("a call that must not be")
@@ -225,8 +225,14 @@ def test_every_violation_is_seen(gitea, clone):
     expect("a call that is not needed")
     call.branch("elsewhere")
     expect("a branch outside the prefix was made")
-    call("PATCH", f"{REPO}/pulls/1", {"title": "Another"})
-    expect("changed otherwise than by closing")
+    call("POST", f"{REPO}/issues/1/comments", {"body": "It is there."})
+    call("PATCH", f"{REPO}/pulls/1", {"title": "Another", "body": "Other words"})
+    gitea.assert_governed(PREFIX, BASE)
+    call("PATCH", f"{REPO}/pulls/1", {"base": "other"})
+    expect("changed otherwise than in its state and its text")
+    gitea.close_pull(1)
+    call("PATCH", f"{REPO}/pulls/1", {"state": "open"})
+    expect("somebody else closed")
     commit(where, "other\n", "Another", "--amend")
     git("push", "--force", "origin", "HEAD:experiment/a", where=where)
     expect("no fast-forward")

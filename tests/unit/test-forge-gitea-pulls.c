@@ -155,6 +155,74 @@ static void test_look(void **state)
     assert_success();
 }
 
+static void test_closed_and_opened_again(void **state)
+{
+    int64_t number;
+
+    begin("");
+    number = open_pull_of(BRANCH);
+    CALL(reopen_pull, number); /* it is open */
+    assert_success();
+    CALL(close_pull, number);
+    assert_success();
+    CALL(reopen_pull, number);
+    assert_success();
+    CALL(look_pull, number);
+    assert_int_equal(outcome.pulls[0].state, PULL_OPEN);
+    assert_int_equal(requests("PATCH", "/pulls/"), 3);
+    tell("g.merge_pull(%" PRId64 ")", number);
+    CALL(reopen_pull, number);
+    assert_permanent("already merged");
+    assert_true(outcome.reply.this_only);
+    CALL(reopen_pull, 99);
+    assert_permanent("not found");
+}
+
+static void test_edit(void **state)
+{
+    int64_t number;
+
+    begin("");
+    number = open_pull_of(BRANCH);
+    tell("g.pulls[%" PRId64 "].__setattr__('body', 'as it was')", number);
+    CALL(edit_pull, number, "Another title", NULL);
+    assert_success();
+    assert_string_equal(ask("g.pulls[%" PRId64 "].title", number), "Another title");
+    assert_string_equal(ask("g.pulls[%" PRId64 "].body", number), "as it was");
+    CALL(edit_pull, number, NULL, "other words");
+    assert_success();
+    assert_string_equal(ask("g.pulls[%" PRId64 "].title", number), "Another title");
+    assert_string_equal(ask("g.pulls[%" PRId64 "].body", number), "other words");
+    CALL(edit_pull, 99, "x", NULL);
+    assert_permanent("not found");
+}
+
+/* Once, however often it is asked for: where an earlier try may have done it, it is looked first. */
+static void test_comment(void **state)
+{
+    int64_t number;
+
+    begin("");
+    number = open_pull_of(BRANCH);
+    CALL(comment_pull, number, "It is in *there*.", false);
+    assert_success();
+    assert_int_equal(requests("GET", "/comments$"), 0);
+    CALL(comment_pull, number, "It is in *there*.", true);
+    assert_success();
+    CALL(comment_pull, number, "It is here.", true);
+    assert_success();
+    assert_string_equal(ask("[text for who, text in g.pulls[%" PRId64 "].comments]", number),
+                        "['It is in *there*.', 'It is here.']");
+    tell("g.faults.add(status=403, method='POST', path='/comments$',"
+         " body='{\"message\":\"locked\"}')");
+    CALL(comment_pull, number, "Once more.", false);
+    assert_permanent("takes no comment");
+    assert_true(outcome.reply.this_only);
+    tell("g.faults.add('reset', method='POST', path='/comments$')");
+    CALL(comment_pull, number, "Once more.", false);
+    assert_transient("");
+}
+
 static void test_labels_are_cached(void **state)
 {
     begin("organisation=True");
@@ -300,6 +368,9 @@ int main(void)
         TEST(test_list_pages),
         TEST(test_list_for_a_bad_token),
         TEST(test_look),
+        TEST(test_closed_and_opened_again),
+        TEST(test_edit),
+        TEST(test_comment),
         TEST(test_labels_are_cached),
         TEST(test_status),
         TEST(test_labels_may_not_be_created),

@@ -271,6 +271,54 @@ static void test_look_and_close(void **state)
     assert_permanent("no pull request 7");
 }
 
+static void test_open_again(void **state)
+{
+    CALL(open_pull, BRANCH, SHA, "t", "body");
+    CALL(close_pull, 1L);
+    CALL(reopen_pull, 1L);
+    assert_success();
+    CALL(look_pull, 1L);
+    assert_int_equal(outcome.pulls[0].state, PULL_OPEN);
+    run_shell("sed -i 's/\"open\"/\"Merged\"/' state/outbox/1.json");
+    CALL(reopen_pull, 1L);
+    assert_permanent("was merged");
+    assert_true(outcome.reply.this_only);
+    CALL(reopen_pull, 7L);
+    assert_permanent("no pull request 7");
+}
+
+static void test_edit(void **state)
+{
+    CALL(open_pull, BRANCH, SHA, "t", "body");
+    CALL(edit_pull, 1L, "another", NULL);
+    assert_success();
+    assert_string_equal(outcome.body, "body");
+    assert_shell("grep -c '\"title\": *\"another\"' state/outbox/1.json", "1");
+    CALL(edit_pull, 1L, NULL, "other words");
+    assert_success();
+    assert_string_equal(outcome.body, "other words");
+    assert_shell("grep -c '\"title\": *\"another\"' state/outbox/1.json", "1");
+    assert_shell("cat state/outbox/1.md", "other words");
+    CALL(edit_pull, 7L, "x", NULL);
+    assert_permanent("no pull request 7");
+}
+
+static void test_comment(void **state)
+{
+    CALL(open_pull, BRANCH, SHA, "t", "body");
+    CALL(comment_pull, 1L, "It is there.", false);
+    assert_success();
+    CALL(comment_pull, 1L, "It is there.", true);
+    assert_success();
+    CALL(comment_pull, 1L, "It is here.", true);
+    assert_success();
+    assert_shell("python3 -c \"import json; c = json.load(open('state/outbox/1.json'))['comments'];"
+                 "print(*(o['text'] for o in c), len(c[0]['at']), sorted(c[0]))\"",
+                 "It is there. It is here. 20 ['at', 'text']");
+    CALL(comment_pull, 7L, "x", false);
+    assert_permanent("no pull request 7");
+}
+
 /* By when a file was written, whoever wrote it; one that cannot be made out hides no other. */
 static void test_changed(void **state)
 {
@@ -512,13 +560,23 @@ static void test_discard(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_branch),         TEST(test_environment_is_closed),
-        TEST(test_pull_files),     TEST(test_look_and_close),
-        TEST(test_changed),        TEST(test_list),
-        TEST(test_edited_by_hand), TEST(test_labels_and_reviewers),
-        TEST(test_edited_by_hand), TEST(test_statuses),
-        TEST(test_leftovers),      TEST(test_no_number_twice),
-        TEST(test_check),          TEST(test_urls),
+        TEST(test_branch),
+        TEST(test_environment_is_closed),
+        TEST(test_pull_files),
+        TEST(test_look_and_close),
+        TEST(test_open_again),
+        TEST(test_edit),
+        TEST(test_comment),
+        TEST(test_changed),
+        TEST(test_list),
+        TEST(test_edited_by_hand),
+        TEST(test_labels_and_reviewers),
+        TEST(test_edited_by_hand),
+        TEST(test_statuses),
+        TEST(test_leftovers),
+        TEST(test_no_number_twice),
+        TEST(test_check),
+        TEST(test_urls),
         TEST(test_discard),
     };
 

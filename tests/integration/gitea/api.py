@@ -550,9 +550,22 @@ class Api:
             item.state = wanted.get("state", item.state)
         return json_response(201, self._issue_shape(item))
 
+    def _commented(self, number):
+        try:
+            return self._labelled(number)
+        except Refusal:
+            raise (Refusal(500, "") if self.forge.new else not_found()) from None
+
+    def list_comments(self, call, number):
+        """All in one answer, whatever page is asked for."""
+        return json_response(200, [self.shapes.comment(place, *said) for place, said in enumerate(self._commented(number).comments, 1)])
+
     def create_comment(self, call, number):
-        self._labelled(number)
-        return json_response(201, {"id": 1, "body": (call.json or {}).get("body", "")})
+        item, body = self._commented(number), (call.json or {}).get("body", "")
+        if not body:
+            raise Refusal(422, "[Body]: Required")
+        self.forge.comment(item, self.forge.user, body)
+        return json_response(201, self.shapes.comment(len(item.comments), *item.comments[-1]))
 
     def put_file(self, call, path):
         """Gitea's other way to write to a branch; here to be seen, the commit is not made."""
@@ -606,6 +619,7 @@ ROUTES = [
     ("PATCH", REPO + "/issues/([0-9]+)", Api.edit_issue, ""),
     ("GET", REPO + "/issues/([0-9]+)/labels", Api.list_issue_labels, "list"),
     ("POST", REPO + "/issues/([0-9]+)/labels", Api.add_labels, ""),
+    ("GET", REPO + "/issues/([0-9]+)/comments", Api.list_comments, ""),
     ("POST", REPO + "/issues/([0-9]+)/comments", Api.create_comment, ""),
     ("POST", REPO + "/statuses/([0-9a-f]+)", Api.create_status, "push"),
     ("PUT", REPO + "/contents/(.+)", Api.put_file, "push"),

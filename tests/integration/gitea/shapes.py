@@ -121,6 +121,9 @@ class Shapes:
             shape |= {"exclusive": label.exclusive, "is_archived": False}
         return shape
 
+    def comment(self, number, login, body):
+        return {"id": number, "user": self.user(login), "body": body, "html_url": "", "pull_request_url": ""}
+
     def pull(self, pull, branches):
         """A pull request; `branches` is what the API shows of the branches at this moment."""
         shape = {

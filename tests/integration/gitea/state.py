@@ -77,6 +77,7 @@ class Pull:
     merge_commit: str = ""
     labels: list = dataclasses.field(default_factory=list)
     reviewers: list = dataclasses.field(default_factory=list)
+    comments: list = dataclasses.field(default_factory=list)  # (who, what)
     reviewed: list = dataclasses.field(default_factory=list)  # who has said something
     created_at: str = dataclasses.field(default_factory=now)
     updated_at: str = dataclasses.field(default_factory=now)
@@ -243,6 +244,11 @@ class Forge:
             elif state == "open" and not pull.is_open:
                 pull.state, pull.closed_at = "open", None
                 pull.updated_at = now()
+
+    def comment(self, item, who, text):
+        with self.lock:
+            item.comments.append((who, text))
+            item.updated_at = now()
 
     def add_label(self, name, color="00aabb", description="", organisation=False, exclusive=False):
         with self.lock:

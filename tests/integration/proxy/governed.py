@@ -21,7 +21,7 @@ READS = [
     REPO,
     REPO + r"/(branches|pulls|labels)(/.*)?",
     REPO + r"/(collaborators|reviewers|assignees)(/.*)?",
-    REPO + r"/issues/[0-9]+(/labels)?",
+    REPO + r"/issues/[0-9]+(/labels|/comments)?",
 ]
 
 WRITES = [
@@ -30,6 +30,7 @@ WRITES = [
     ("PATCH", REPO + r"/(pulls|issues)/[0-9]+"),
     ("POST", REPO + r"/labels"),
     ("POST", REPO + r"/issues/[0-9]+/labels"),
+    ("POST", REPO + r"/issues/[0-9]+/comments"),
     ("POST", REPO + r"/pulls/[0-9]+/requested_reviewers"),
     ("POST", REPO + r"/statuses/[0-9a-f]{40,64}"),
 ]
@@ -125,14 +126,18 @@ class Governor:
         found = re.match(r"/(?:pulls|issues)/([0-9]+)", place)
         if found and int(found.group(1)) not in self.ledger.opened:
             self._say("a write to what is no pull request of the daemon's", record)
-        if record.method == "PATCH" and body != {"state": "closed"}:
-            self._say("a pull request was changed otherwise than by closing it", record)
+        if record.method == "PATCH" and (not body or set(body) - {"state", "title", "body"}):
+            self._say("a pull request was changed otherwise than in its state and its text", record)
+        if body.get("state") == "open" and found and int(found.group(1)) not in self.ledger.closed:
+            self._say("a pull request was opened again that somebody else closed", record)
 
     # What is left
 
     def _look_at_branches(self, pulls):
-        """Whose pull request a person closed or deleted may stay; whose the daemon closed may not."""
-        kept = {head for number, head in self.ledger.opened.items() if number not in self.ledger.closed}
+        """Whose pull request a person closed or deleted may stay; whose the daemon closed may not, unless it said
+        why."""
+        gone = self.ledger.closed - self.ledger.commented
+        kept = {head for number, head in self.ledger.opened.items() if number not in gone}
         kept |= {pull.head for pull in pulls if pull.state in ("open", "merged")}
         for branch, tip in sorted(self.forge.branches().items()):
             # One that a person moved is theirs now.

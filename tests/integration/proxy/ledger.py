@@ -17,6 +17,7 @@ class Ledger:
         self.opened = {}  # number of a pull request: its branch
         self.empty = set()  # numbers of those whose branch held nothing of its own
         self.closed = set()  # numbers of those that it closed, or whose branch it deleted
+        self.commented = set()  # numbers of those that it said something on
 
     def wrote(self, branch, commit):
         """A push was taken."""
@@ -48,5 +49,7 @@ class Ledger:
             self.opened[number] = branch
             if branch in self.bare:
                 self.empty.add(number)
+        elif record.method == "POST" and place.endswith("/comments"):
+            self.commented.add(int(urllib.parse.unquote(place).split("/")[2]))
         elif record.method == "PATCH" and record.body.get("state") == "closed":
             self.closed.add(int(urllib.parse.unquote(place).rsplit("/", 1)[1]))
