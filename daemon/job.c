@@ -288,6 +288,7 @@ static void begin_step(struct job *job)
                   LOG_TEXT("experiment", job->row->experiment_id), LOG_TEXT("step", row->name),
                   LOG_INTEGER("attempt", job->record.attempt));
     }
+    job->lone = false;
     job->undo_busy = undoing;
     if (undoing)
         row->undo(job);
@@ -328,6 +329,11 @@ static bool may_begin(struct job *job)
     }
     if (job_undoing(job) && !owner->may_undo(owner->data)) {
         job->parked = job->crowded = true;
+        return false;
+    }
+    if (!job_undoing(job) && job->lone && !owner->has_slot(owner->data, job)) {
+        job_step_back(job);
+        job->parked = job->slotless = true;
         return false;
     }
     if (!job_undoing(job) && job_needs_held_source(job)) {

@@ -56,8 +56,10 @@ struct job_owner {
     int (*may_settle)(void *data, const struct job *job, bool *may, struct error *error);
     /* Whether one more may be undone now beside those that are. */
     bool (*may_undo)(void *data);
-    /* One that was being undone waits to try again, and others may go on. */
-    void (*undo_rests)(void *data);
+    /* Whether there is a slot for one that paused, as others may have begun with its own meanwhile. */
+    bool (*has_slot)(void *data, const struct job *job);
+    /* One waits to try again, and others may go on. */
+    void (*rests)(void *data);
     /* The job is over and its result decided; the owner frees it. */
     void (*over)(void *data, struct job *job);
     /* A job made progress: a step was done, an undo was done, the job was given up. */
@@ -78,10 +80,12 @@ struct job {
     bool waits_for_turn; /* parked until others of its lane have settled */
     bool crowded;        /* parked until fewer others are being undone */
     bool undo_busy;      /* a step of it is being undone just now */
-    bool aside;          /* parked, as its source is held or slots are few: others go before it */
-    bool stepped_aside;  /* once was, so that others may have overtaken it */
-    bool source_failed;  /* what was held was a source, found out when composing */
-    bool requires;       /* something of validation.requires did not answer */
+    bool lone;     /* its step failed at the forge, though the forge may be well: see job_lends() */
+    bool slotless; /* parked, as others began with its slot while it paused */
+    bool aside;    /* parked, as its source is held or slots are few: others go before it */
+    bool stepped_aside; /* once was, so that others may have overtaken it */
+    bool source_failed; /* what was held was a source, found out when composing */
+    bool requires;      /* something of validation.requires did not answer */
     struct error
         *doubt;       /* why the step fails, unless it is the installation's fault: being asked */
     bool doubt_holds; /* whatever comes out: the refusal itself says so */
@@ -122,7 +126,15 @@ void job_free(struct job *job);
 /* The same at the end of the process: how long it has waited in vain is written down. */
 void job_stop(struct job *job);
 
-/* Goes on with a job that waits for the forge or for its turn; harmless for any other. */
+/* Whether others may begin with its slot: the forge refuses this one a step without a reason, for the moment,
+ * and may well serve others. */
+bool job_lends(const struct job *job);
+
+/* Whether others of its lane may settle before it, too: it has tried more than once or twice, and has not begun
+ * to open its pull request. */
+bool job_lets_pass(const struct job *job);
+
+/* Goes on with a job that waits for the forge, for its turn or for a slot; harmless for any other. */
 void job_proceed(struct job *job);
 
 /* The health of the forge is known anew: ends the doubt of a job whose step failed. */

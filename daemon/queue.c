@@ -15,6 +15,7 @@
 #define UNDO_LIMIT   8        /* beside each other: each is a child process or a request */
 #define TRY_AGAIN_MS 1000
 #define ASIDE_LIMIT  64 /* jobs that let others go before them */
+#define LONE_LIMIT   3  /* jobs that fail alone: where more do, it is not for their own sake */
 
 /* Of lanes that had their turn one after the other and wait, since the last that could do something. */
 struct round {
@@ -91,7 +92,7 @@ static struct gate_frontier frontier_with_under_way(const struct queue *queue,
 
     *under_way = false;
     for (const struct job *job = queue->jobs; job; job = job->next) {
-        if (!unsettled(job) || job->aside || !in_lane(job, row->metric, row->scope) ||
+        if (!unsettled(job) || job_lets_pass(job) || !in_lane(job, row->metric, row->scope) ||
             !settles_before(queue, job, row))
             continue;
         *under_way = true;
@@ -171,16 +172,37 @@ static bool is_awaited(const struct queue *queue, const struct store_result *row
     return false;
 }
 
-/* The slots that are no use for this result. A job that waits for its turn does nothing with its own, and
- * lends it to a result that another one waits for: else jobs of two lanes could keep from each other what
- * they wait for. */
+static unsigned lone(const struct queue *queue)
+{
+    unsigned count = 0;
+
+    for (const struct job *job = queue->jobs; job; job = job->next)
+        count += job_lends(job);
+    return count;
+}
+
+/* Whether a job has no use of its slot, so that this result may have it. One that fails alone lends it to
+ * other lanes at once, and to its own once that may pass it. */
+static bool lends(const struct job *job, const struct store_result *row, bool few)
+{
+    if (job->slotless)
+        return true;
+    return few && job_lends(job) && (job_lets_pass(job) || !in_lane(job, row->metric, row->scope));
+}
+
+/* The slots that are no use for this result, but for that of its own job, if it has one. A job that waits
+ * for its turn does nothing with its own, and lends it to a result that another one waits for: else jobs of
+ * two lanes could keep from each other what they wait for. */
 static unsigned slots_busy(const struct queue *queue, const struct store_result *row)
 {
     bool awaited = is_awaited(queue, row);
+    bool few = lone(queue) <= LONE_LIMIT;
     unsigned busy = 0;
 
-    for (const struct job *job = queue->jobs; job; job = job->next)
-        busy += !job_undoing(job) && !job->aside && !(awaited && job->waits_for_turn);
+    for (const struct job *job = queue->jobs; job; job = job->next) {
+        busy += job->row->id != row->id && !job_undoing(job) && !job->aside &&
+                !(awaited && job->waits_for_turn) && !lends(job, row, few);
+    }
     return busy;
 }
 
@@ -577,7 +599,7 @@ static int may_settle(void *data, const struct job *job, bool *may, struct error
     if (!queue->options.may_judge(queue->options.data))
         return 0;
     for (const struct job *other = queue->jobs; other; other = other->next) {
-        if (other != job && unsettled(other) && !other->aside &&
+        if (other != job && unsettled(other) && !job_lets_pass(other) &&
             in_lane(other, job->row->metric, job->row->scope) &&
             (job_opening(other) || job_undoing(other) || lane_before(other->row, job->row)))
             return 0;
@@ -618,10 +640,17 @@ static void proceed_undos(struct queue *queue)
     }
 }
 
+static bool has_slot(void *data, const struct job *job)
+{
+    const struct queue *queue = data;
+
+    return slots_busy(queue, job->row) < queue->services->config->queue.parallel;
+}
+
 static void proceed_all(struct queue *queue)
 {
     for (struct job *job = queue->jobs; job; job = job->next) {
-        if (job->crowded)
+        if (job->crowded || (job->slotless && !has_slot(queue, job)))
             continue;
         if (!job->aside || (!job_needs_held_source(job) && readiness(queue, job->row) == READY))
             job_proceed(job);
@@ -629,9 +658,10 @@ static void proceed_all(struct queue *queue)
     proceed_undos(queue);
 }
 
-static void on_undo_rests(void *data)
+static void on_rests(void *data)
 {
-    proceed_undos(data);
+    proceed_all(data);
+    queue_poke(data);
 }
 
 static void on_over(void *data, struct job *job)
@@ -740,7 +770,8 @@ int queue_new(struct queue **queue, uv_loop_t *loop, const struct queue_options 
         .steps = options->steps,
         .may_settle = may_settle,
         .may_undo = may_undo,
-        .undo_rests = on_undo_rests,
+        .has_slot = has_slot,
+        .rests = on_rests,
         .over = on_over,
         .progress = on_progress,
         .data = made,

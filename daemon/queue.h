@@ -9,6 +9,8 @@
  * waits until what is under way has settled. From `push` on they go one after the other, and one that
  * arrives late goes before all younger ones that have not begun `pull`. So the decisions are the same
  * with one hand and with many, dropped at once or one by one.
+ *
+ * A job that fails alone, at a forge that serves others, holds nobody up: see job_lends().
  */
 
 #include "common/error.h"

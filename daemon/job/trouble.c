@@ -19,6 +19,8 @@
 
 #define NEEDS_FORGE (STEP_NEEDS_API | STEP_NEEDS_GIT)
 
+#define PASSED_AFTER 3 /* tries */
+
 /* ---- trouble that may pass ---------------------------------------------------------------------- */
 
 void job_end_trouble(struct job *job)
@@ -73,6 +75,18 @@ static void wait_and_try_again(struct job *job, const char *reason, int64_t retr
               LOG_INTEGER("next_ms", (int64_t)pause));
     job->waiting = true;
     job_schedule(job, pause);
+    job->owner->rests(job->owner->data);
+}
+
+bool job_lends(const struct job *job)
+{
+    return job->lone && (job->waiting || job->slotless);
+}
+
+bool job_lets_pass(const struct job *job)
+{
+    return job->aside ||
+           (job_lends(job) && !job_opening(job) && job->record.attempt >= PASSED_AFTER);
 }
 
 void job_waits(struct job *job, const char *reason)
@@ -91,10 +105,8 @@ void job_later(struct job *job, const struct error *error, int64_t retry_after_m
     bool again;
 
     job->operation = NULL;
-    if (job->undo_busy) {
-        job->undo_busy = false;
-        job->owner->undo_rests(job->owner->data);
-    }
+    job->undo_busy = false;
+    job->lone = job->stepped_aside = !job_undoing(job) && job_needs_forge(job);
     job_note(job, "later", error->message);
     job_count_try(job, COUNTERS_LATER);
     if (job_needs_forge(job))
@@ -235,6 +247,7 @@ void job_stop_waiting(struct job *job)
     uint64_t pause = job->pause_ms;
 
     job->parked = false;
+    job->slotless = false;
     job->crowded = false;
     job->waits_for_turn = false;
     job->pause_ms = 0;

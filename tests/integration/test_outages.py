@@ -500,3 +500,29 @@ def test_a_stop_does_not_wait_for_a_forge_that_hangs(winnowd, gitea, project, mo
     assert not subprocess.run(["pgrep", "-f", f"remote-http .*{gitea.port}/"], capture_output=True, text=True).stdout
     held.go_on.set()
     winnowd.once()
+
+
+def starts(log, experiment):
+    """Places in the log of the steps that it began."""
+    return [at for at, line in enumerate(log.events) if line.get("msg") == "step started" and line.get("experiment") == experiment]
+
+
+@pytest.mark.parametrize("how", first_of(["running", "once"]))
+def test_one_that_fails_alone_lets_others_go_first(winnowd, stand_in, gitea, project, how):
+    """Those of another metric at once, those of its own after some tries; then it is judged again."""
+    winnowd.configure(metrics={"val_bpb": {"direction": "minimize"}, "words": {"direction": "maximize"}})
+    gitea.faults.add("bad_gateway", count=None, method="POST", path="/branches$", holds=r"exp-1\b")
+    winnowd.drop(improved(project))
+    winnowd.drop(improved(project, "exp-2", 0.8))
+    winnowd.drop(improved(project, "exp-3", 2.0, metric="words", metric_before=1.0))
+    if how == "once":
+        ended = winnowd.once(status=69)
+        assert ended.decisions() == {"exp-2": "promoted", "exp-3": "promoted"}
+        return
+    log = winnowd.start()
+    log.wait(experiment="exp-2", decision="promoted")
+    tries = starts(log, "exp-1")
+    assert starts(log, "exp-3")[0] < tries[2] < starts(log, "exp-2")[0]
+    gitea.faults.clear()
+    log.wait(experiment="exp-1", decision="superseded")
+    assert_promoted_once(stand_in, "exp-2", "exp-3")

@@ -58,6 +58,7 @@ class Fault:
     action: str = "answer"
     method: str = ""
     path: str = ""
+    holds: str = ""
     at: str = "before"
     nth: int = 1
     count: int | None = 1  # None: for good
@@ -84,9 +85,11 @@ class Fault:
         if self.then not in ("proceed", "close"):
             raise ValueError(f"after a hang things can proceed or close, not {self.then}")
 
-    def matches(self, method, path, query=""):
-        """`path` is looked for in the path alone and in the path with its query."""
+    def matches(self, method, path, query="", body=b""):
+        """`path` is looked for in the path alone and in the path with its query, `holds` in the body."""
         if self.method and not re.fullmatch(self.method, method):
+            return False
+        if self.holds and not re.search(self.holds.encode(), body):
             return False
         return any(re.search(self.path, text) for text in (path, f"{path}?{query}"))
 
@@ -124,12 +127,12 @@ class FaultList:
         with self._lock:
             self._faults.clear()
 
-    def take(self, method, path, query=""):
+    def take(self, method, path, query="", body=b""):
         """The fault that strikes this request, or None. Counts it for every fault it matches."""
         with self._lock:
             chosen = None
             for fault in self._faults:
-                if not fault.matches(method, path, query):
+                if not fault.matches(method, path, query, body):
                     continue
                 fault.seen += 1
                 if chosen is None and fault.is_due():

@@ -161,7 +161,7 @@ class Connection(Handler):
         proxy, started = self.server.owner, time.monotonic()
         record = proxy.open_record(request)
         record.connection = self.connection_number
-        fault = proxy.faults.take(record.method, record.path, record.query)
+        fault = proxy.faults.take(record.method, record.path, record.query, request.body)
         record.fault = f"{fault.action} {fault.at}" if fault else ""
         response = self.work(proxy, record, request, fault)
         try:
