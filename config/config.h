@@ -91,6 +91,7 @@ struct config {
         char *expect; /* a POSIX extended regular expression; NULL: none */
         enum sandbox_kind sandbox;
         struct config_list read_only;
+        unsigned history; /* commits; 0: all */
         enum network_kind network;
         struct config_list requires;
         struct {

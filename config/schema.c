@@ -101,6 +101,8 @@ const struct config_key config_keys[] = {
      .words = sandboxes, .help = "what keeps the tests apart from the machine"},
     {"validation.read_only", CONFIG_LIST, CONFIG_STRIP_SLASH, AT(validation.read_only),
      .fallback = "", .check = config_check_path, .help = "directories that the tests may read"},
+    {"validation.history", CONFIG_COUNT, 0, AT(validation.history), .fallback = "50", .minimum = 0,
+     .maximum = 1000000000, .help = "commits in the checkout, or back to the nearest tag; 0: all"},
     {"validation.network", CONFIG_WORD, CONFIG_RESTART, AT(validation.network), .fallback = "host",
      .words = networks, .help = "what the tests see of it"},
     {"validation.requires", CONFIG_LIST, 0, AT(validation.requires), .fallback = "",

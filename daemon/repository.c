@@ -263,11 +263,13 @@ struct operation *repository_fetch_all(struct repository *repository, char (*has
         "fetch",
         "--quiet",
         "--no-tags",
+        "--prune",
         "--no-write-fetch-head",
         "--no-recurse-submodules",
         "--no-auto-maintenance",
         "--end-of-options",
         repository->forge->git_url,
+        "+refs/tags/*:refs/tags/*",
     };
     size_t fixed = sizeof(words) / sizeof(words[0]);
     CLEANUP_FREE const char **arguments = memory_new_array(fixed + count + 1, sizeof(*arguments));

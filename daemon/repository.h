@@ -172,10 +172,18 @@ void repository_forget(struct repository *repository, const char *branch);
  * more. Costs nothing most of the time; never fails the work. */
 void repository_maintain(struct repository *repository);
 
-/* clone: a fresh shallow clone of the composed commit at `directory` (made; its parent exists), on a
- * branch named `branch`, without remote or credentials and with a configuration of our making. */
-struct operation *repository_clone(struct repository *repository, const char *branch,
-                                   const char *commit, const char *directory,
+/* clone: a fresh clone of the composed commit at `directory` (made; its parent exists), on a branch named
+ * `branch`, with validation.history of its commits or as many as `git describe` needs, the base's tags, and
+ * the base as `<forge.base>` and `origin/<forge.base>`. It has no remote, no credentials, and a configuration
+ * of our making. */
+struct repository_checkout {
+    const char *branch;
+    const char *commit;
+    const char *base; /* the commit itself, or a parent of it */
+    const char *directory;
+};
+struct operation *repository_clone(struct repository *repository,
+                                   const struct repository_checkout *checkout,
                                    repository_done_callback callback, void *data);
 
 /* push: moves the branch at the forge from `expected` to `commit`, which must descend from it: a plain

@@ -69,6 +69,7 @@ struct run {
     char *command;               /* as a human would type it */
     char *branch;
     char *commit;
+    char *base;
     char *experiment_id;
     struct checkout checkout;
     struct operation *watch;   /* of the disk, while the command runs */
@@ -210,6 +211,7 @@ static void run_free(struct run *run)
     config_list_clear(&run->requires);
     free(run->branch);
     free(run->commit);
+    free(run->base);
     free(run->command);
     free(run->log);
     free(run->experiment_id);
@@ -650,6 +652,12 @@ static void on_cloned(void *data, const struct error *error)
 static void on_made(void *data, const struct error *error)
 {
     struct run *run = data;
+    const struct repository_checkout checkout = {
+        .branch = run->branch,
+        .commit = run->commit,
+        .base = run->base,
+        .directory = run->checkout.source,
+    };
 
     run->step = NULL;
     if (error) {
@@ -657,8 +665,7 @@ static void on_made(void *data, const struct error *error)
         return;
     }
     remover_start(run->validation->remover);
-    run->step = repository_clone(run->validation->repository, run->branch, run->commit,
-                                 run->checkout.source, on_cloned, run);
+    run->step = repository_clone(run->validation->repository, &checkout, on_cloned, run);
 }
 
 static void require_next(struct run *run);
@@ -705,7 +712,7 @@ static void require_next(struct run *run)
 }
 
 struct operation *validation_run(struct validation *validation, const char *experiment_id,
-                                 const char *branch, const char *commit,
+                                 const char *branch, const char *commit, const char *base,
                                  validation_callback callback, void *data)
 {
     struct run *run = memory_new(sizeof *run);
@@ -716,6 +723,7 @@ struct operation *validation_run(struct validation *validation, const char *expe
     run->data = data;
     run->branch = memory_copy(branch);
     run->commit = memory_copy(commit);
+    run->base = memory_copy(base);
     run->experiment_id = memory_copy(experiment_id);
     run->checkout = checkout_name(validation->checkouts, experiment_id);
     run->requires = config_list_copy(&validation->config->validation.requires);

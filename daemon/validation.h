@@ -67,11 +67,12 @@ struct tool *validation_tool(struct validation *validation);
 /* Asks the URLs of validation.requires, clones, runs, judges. A requirement that does not answer 2xx is the
  * outcome VALIDATION_WAITS, with the reason as its sentence: nothing was begun. A full disk, a command that cannot be started for want of processes, a sandbox that cannot be made
  * now: transient error. A command that does not exist, tests that fill the disk: permanent. Otherwise
- * the outcome, whatever its verdict. The checkout is left for validation_remove(). */
+ * the outcome, whatever its verdict. The checkout is left for validation_remove(). `base` is the commit
+ * itself, or a parent of it. */
 typedef void (*validation_callback)(void *data, const struct validation_outcome *outcome,
                                     const struct error *error);
 struct operation *validation_run(struct validation *validation, const char *experiment_id,
-                                 const char *branch, const char *commit,
+                                 const char *branch, const char *commit, const char *base,
                                  validation_callback callback, void *data);
 
 /* Removes the checkout (off the loop, in libuv's pool); gone already is fine. */

@@ -1,6 +1,6 @@
 /*
- * The checkout that is validated: a shallow clone of one commit, of which git then forgets where it
- * came from.
+ * The checkout that is validated: a clone of one commit with some of its history, of which git then
+ * forgets where it came from. The base is in it under the names that it has for everybody else.
  *
  * What a tree's .gitattributes says may change files on their way out, into another encoding for one: a
  * change could so alter what it must not touch, and a tox.ini that tox cannot read is none to it. What is
@@ -14,6 +14,7 @@
 #include "common/loop.h"
 #include "common/memory.h"
 #include "common/text.h"
+#include "daemon/repository/depth.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ struct clone {
     struct git_sequence sequence;
     char *branch;
     char *commit;
+    char *base;
     char *directory;
     char *template;
     repository_done_callback callback;
@@ -42,6 +44,7 @@ static void clone_discard(struct operation *operation)
     free(clone->template);
     free(clone->branch);
     free(clone->commit);
+    free(clone->base);
     free(clone->directory);
     free(clone);
 }
@@ -72,7 +75,30 @@ static int check_commit(const struct clone *clone, struct error *error)
     return 0;
 }
 
-/* A configuration without the remote, and no branch of the remote's either. */
+static int write_ref(const struct clone *clone, const char *below, const char *name,
+                     struct error *error)
+{
+    CLEANUP_FREE char *path = memory_format("%s/.git/refs/%s/%s", clone->directory, below, name);
+    CLEANUP_FREE char *line = memory_format("%s\n", clone->base);
+    CLEANUP_FREE char *directory = memory_copy(path);
+
+    *strrchr(directory, '/') = '\0';
+    if (file_make_directories(directory, 0755, error) < 0)
+        return -1;
+    return file_write(AT_FDCWD, path, line, strlen(line), 0644, error);
+}
+
+/* The base as a branch, and as origin's: what is new is asked for by either. */
+static int name_base(const struct clone *clone, struct error *error)
+{
+    const char *base = clone->sequence.repository->config->forge.base;
+
+    if (strcmp(base, clone->branch) != 0 && write_ref(clone, "heads", base, error) < 0)
+        return -1;
+    return write_ref(clone, "remotes/origin", base, error);
+}
+
+/* A configuration without the remote, and of the remote's branches none but the base. */
 static int cut_off(const struct clone *clone, struct error *error)
 {
     static const char plain[] = "[core]\n"
@@ -95,7 +121,8 @@ static int cut_off(const struct clone *clone, struct error *error)
 
     unlink(packed);
     if (file_remove_tree(remotes, error) < 0 || file_remove_tree(logs, error) < 0 ||
-        file_write(AT_FDCWD, config, content, strlen(content), 0644, error) < 0)
+        file_write(AT_FDCWD, config, content, strlen(content), 0644, error) < 0 ||
+        name_base(clone, error) < 0)
         return error_wrap(error, "preparing the checkout");
     return 0;
 }
@@ -148,23 +175,22 @@ static int write_template(const struct clone *clone, struct error *error)
     return 0;
 }
 
-static void clone_begin(void *data)
+static void clone_measured(void *data, unsigned depth)
 {
     struct clone *clone = data;
     struct repository *repository = clone->sequence.repository;
-    CLEANUP_FREE char *ref = memory_format("refs/heads/%s", clone->branch);
     CLEANUP_FREE char *template = memory_format("--template=%s", clone->template);
+    CLEANUP_FREE char *shallow = memory_format("--depth=%u", depth);
     const char *const arguments[] = {
         "clone",
         "--quiet",
         "--no-local",
-        "--depth=1",
         "--branch",
         clone->branch,
         "--single-branch",
-        "--no-tags",
         template,
         "--no-recurse-submodules",
+        depth ? shallow : "--quiet",
         "--end-of-options",
         repository->directory,
         clone->directory,
@@ -175,28 +201,37 @@ static void clone_begin(void *data)
         .reach = GIT_LOCAL,
         .output_limit = 65536,
     };
+
+    clone->sequence.step = git_start(repository->git, &command, clone_ended, clone);
+}
+
+static void clone_begin(void *data)
+{
+    struct clone *clone = data;
+    struct repository *repository = clone->sequence.repository;
+    CLEANUP_FREE char *ref = memory_format("refs/heads/%s", clone->branch);
     struct error error;
 
     clone->sequence.step = NULL;
     if (repository_prepare(repository, clone->commit, &error) < 0 ||
         repository_set_ref(repository, ref, clone->commit, &error) < 0 ||
-        write_template(clone, &error) < 0) {
+        write_template(clone, &error) < 0)
         clone_end(clone, &error);
-        return;
-    }
-    clone->sequence.step = git_start(repository->git, &command, clone_ended, clone);
+    else
+        clone->sequence.step = depth_start(repository, clone->commit, clone_measured, clone);
 }
 
-struct operation *repository_clone(struct repository *repository, const char *branch,
-                                   const char *commit, const char *directory,
+struct operation *repository_clone(struct repository *repository,
+                                   const struct repository_checkout *checkout,
                                    repository_done_callback callback, void *data)
 {
     struct clone *clone = memory_new(sizeof(*clone));
 
     git_sequence_begin(&clone->sequence, repository, clone_discard);
-    clone->branch = memory_copy(branch);
-    clone->commit = memory_copy(commit);
-    clone->directory = memory_copy(directory);
+    clone->branch = memory_copy(checkout->branch);
+    clone->commit = memory_copy(checkout->commit);
+    clone->base = memory_copy(checkout->base);
+    clone->directory = memory_copy(checkout->directory);
     clone->template = repository_scratch(repository, "template");
     clone->callback = callback;
     clone->data = data;

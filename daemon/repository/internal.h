@@ -51,7 +51,7 @@ char *repository_scratch(struct repository *repository, const char *what);
 int repository_set_ref(struct repository *repository, const char *ref, const char *hash,
                        struct error *error);
 
-/* Fetches a commit of the base from the forge; at its end repository_fetched() judges it, remembers
+/* Fetches a commit of the base from the forge, and the tags that are there; at its end repository_fetched() judges it, remembers
  * the commit, and keeps it by a ref. */
 struct operation *repository_fetch(struct repository *repository, const char *hash,
                                    process_callback callback, void *data);

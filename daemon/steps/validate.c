@@ -99,7 +99,8 @@ void step_validate_start(struct job *job)
         return;
     }
     job->operation = validation_run(job->services->validation, job->row->experiment_id, job->branch,
-                                    job->found.change.commit, on_validated, job);
+                                    job->found.change.commit, job->found.branch.base, on_validated,
+                                    job);
 }
 
 void step_validate_undo(struct job *job)

@@ -85,6 +85,7 @@ def changes(directory, url):
         "validation.pass_environment": ([], ["PASSED"]),
         "validation.expect": (None, "^limits "),
         "validation.read_only": ([], ["/usr"]),
+        "validation.history": (50, 7),
         "validation.requires": ([f"{url}/old/1", f"{url}/old/2"], [f"{url}/new"]),
         "validation.limits.memory": ("0", "8G"),
         "validation.limits.processes": (0, 3000),

@@ -188,7 +188,7 @@ static void test_discard(void **state)
     discard.fifo = open(fifo, O_RDWR | O_CLOEXEC);
     assert_int_equal(begin(fixture, validation), 0);
     discard.operation = validation_run(fixture->validation, ID, "experiment/" ID, fixture->commit,
-                                       on_unexpected, fixture);
+                                       fixture->commit, on_unexpected, fixture);
     uv_poll_init(&fixture->loop, &discard.poll, discard.fifo);
     discard.poll.data = &discard;
     uv_poll_start(&discard.poll, UV_READABLE, on_begun);
@@ -207,7 +207,8 @@ static void test_discard_early(void **state)
     assert_int_equal(begin(fixture, "sandbox: none, command: [sh, -c, 'exit 0']"), 0);
     for (int turns = 0; turns < 4; turns++) {
         struct operation *operation = validation_run(fixture->validation, ID, "experiment/" ID,
-                                                     fixture->commit, on_outcome, fixture);
+                                                     fixture->commit, fixture->commit, on_outcome,
+                                                     fixture);
 
         for (int i = 0; i < turns && !fixture->calls; i++)
             uv_run(&fixture->loop, UV_RUN_ONCE);
@@ -241,8 +242,8 @@ static void test_sweep(void **state)
         uv_loop_fork(&fixture->loop);
         if (begin(fixture, validation))
             _exit(1);
-        validation_run(fixture->validation, ID, "experiment/" ID, fixture->commit, on_outcome,
-                       fixture);
+        validation_run(fixture->validation, ID, "experiment/" ID, fixture->commit, fixture->commit,
+                       on_outcome, fixture);
         uv_run(&fixture->loop, UV_RUN_DEFAULT);
         _exit(2);
     }

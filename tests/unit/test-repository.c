@@ -153,14 +153,26 @@ static void test_deadline(void **state)
     check_error(&outcome, ERROR_TRANSIENT, "did not end within");
 }
 
+static struct operation *clone_to(struct fixture *fixture, const char *branch, const char *commit,
+                                  const char *directory, struct outcome *outcome)
+{
+    const struct repository_checkout checkout = {
+        .branch = branch,
+        .commit = commit,
+        .base = fixture->base,
+        .directory = directory,
+    };
+
+    return repository_clone(fixture->repository, &checkout, on_done, outcome);
+}
+
 static void test_discard(void **state)
 {
     struct fixture *fixture = *state;
     struct outcome outcome = {0};
 
     operation_discard(repository_look(fixture->repository, "b", on_look, &outcome));
-    operation_discard(repository_clone(fixture->repository, "b", fixture->base, "/nonexistent/x",
-                                       on_done, &outcome));
+    operation_discard(clone_to(fixture, "b", fixture->base, "/nonexistent/x", &outcome));
     uv_run(&fixture->loop, UV_RUN_DEFAULT);
     assert_int_equal(outcome.fired, 0);
 }
@@ -333,22 +345,24 @@ static void test_clone(void **state)
     struct outcome outcome = {0};
 
     count_gits(fixture);
-    repository_clone(fixture->repository, "experiment/x", commit, directory, on_done, &outcome);
+    fixture->config.validation.history = 1;
+    clone_to(fixture, "experiment/x", commit, directory, &outcome);
     finish(fixture, &outcome);
     check_success(&outcome);
-    assert_int_equal(count_gits(fixture), 1);
+    assert_int_equal(count_gits(fixture), 2);
     check_output(fixture, commit, "git -C checkout rev-parse HEAD");
+    check_output(fixture, fixture->base, "git -C checkout rev-parse HEAD^");
     check_output(fixture, "experiment/x", "git -C checkout branch --show-current");
     check_output(fixture, "one", "head -n1 checkout/train.py");
     check_output(fixture, "", "git -C checkout status --porcelain; git -C checkout remote");
-    check_output(fixture, "refs/heads/experiment/x",
+    check_output(fixture, "refs/heads/experiment/x\nrefs/heads/main\nrefs/remotes/origin/main",
                  "git -C checkout for-each-ref --format='%(refname)'");
-    check_output(fixture, "1", "git -C checkout rev-list --count HEAD");
+    check_output(fixture, fixture->base, "git -C checkout rev-parse main");
+    check_output(fixture, "2", "git -C checkout rev-list --count HEAD");
     check_output(fixture, "", "grep -rl repository.git checkout/.git || :");
     check_output(fixture, "", "ls checkout/.git/hooks 2>/dev/null || :");
     outcome = (struct outcome){0};
-    repository_clone(fixture->repository, "experiment/y",
-                     "0123456789012345678901234567890123456789", wrong, on_done, &outcome);
+    clone_to(fixture, "experiment/y", "0123456789012345678901234567890123456789", wrong, &outcome);
     finish(fixture, &outcome);
     assert_int_equal(outcome.error.kind, ERROR_PERMANENT);
     check_output(fixture, "", "ls state/repository.git/refs/heads/experiment | grep y || :");
@@ -439,7 +453,8 @@ static void test_nothing_forced(void **state)
     check_success(&outcome);
     check_output(fixture, "2", "grep -c '\\[push\\]' bin/log");
     check_output(fixture, "",
-                 "grep -E '\\[(-f|--force|--mirror|--all|--prune|\\+.*)\\]' bin/log || :");
+                 "grep '\\[push\\]' bin/log | "
+                 "grep -E '\\[(-f|--force|--mirror|--all|--prune|\\+.*)\\]' || :");
     check_output(fixture, "2", "grep -c force-with-lease bin/log");
     check_output(fixture, "1",
                  "grep force-with-lease bin/log | grep -c '\\[:refs/heads/experiment/x\\]$'");

@@ -205,7 +205,8 @@ static inline void on_outcome(void *data, const struct validation_outcome *outco
 static inline void run(struct fixture *fixture)
 {
     fixture->calls = 0;
-    validation_run(fixture->validation, ID, "experiment/" ID, fixture->commit, on_outcome, fixture);
+    validation_run(fixture->validation, ID, "experiment/" ID, fixture->commit, fixture->commit,
+                   on_outcome, fixture);
     assert_int_equal(fixture->calls, 0);
     uv_run(&fixture->loop, UV_RUN_DEFAULT);
     assert_int_equal(fixture->calls, 1);
