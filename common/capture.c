@@ -3,6 +3,9 @@
  * goes to the page cache, which is faster than a trip through a thread. After the first failure nothing
  * more is written, so the file always holds the true beginning of the output.
  *
+ * The file first gets the beginning of the output. What comes after that goes into a ring buffer, which is
+ * allocated when it is first needed. When the output is over, the ring is written to the file.
+ *
  * The lines are in a ring of buffers that are swapped and not copied. Once the ring is full, a child that
  * prints for hours costs no more allocation.
  */
@@ -21,6 +24,7 @@
 
 #define LINES_MAX          10000
 #define LINE_LIMIT_DEFAULT 4096
+#define END_PART           16 /* 1/16 of the limit is for the end of the output */
 
 struct line {
     struct text bytes;
@@ -29,8 +33,12 @@ struct line {
 
 struct capture {
     char *path;
-    int file; /* -1: not open, or a write has failed */
-    size_t room;
+    int file;    /* -1: not open, or a write has failed */
+    size_t room; /* bytes that the file may still get of the beginning */
+    char last;   /* the last byte of the beginning */
+    char *end;   /* ring buffer of `end_size` bytes; NULL until it is needed */
+    size_t end_size;
+    uint64_t end_total; /* bytes that went into it */
     uint64_t total;
     char *problem;
     struct line *ring;   /* `lines` of them; once it is full the oldest is at `next` */
@@ -47,7 +55,8 @@ void capture_new(struct capture **capture_out, const struct capture_options *opt
     struct capture *capture = memory_new(sizeof(*capture));
 
     capture->path = memory_copy(options->path);
-    capture->room = options->limit;
+    capture->end_size = options->limit / END_PART;
+    capture->room = options->limit - capture->end_size;
     capture->lines = options->lines < LINES_MAX ? options->lines : LINES_MAX;
     capture->line_limit = options->line_limit ? options->line_limit : LINE_LIMIT_DEFAULT;
     if (capture->lines)
@@ -66,6 +75,7 @@ void capture_free(struct capture *capture)
     for (unsigned i = 0; i < capture->lines; i++)
         text_free(&capture->ring[i].bytes);
     free(capture->ring);
+    free(capture->end);
     text_free(&capture->current.bytes);
     if (capture->file >= 0)
         close(capture->file);
@@ -74,10 +84,8 @@ void capture_free(struct capture *capture)
     free(capture);
 }
 
-static void append_to_file(struct capture *capture, const char *bytes, size_t length)
+static void write_to_file(struct capture *capture, const char *bytes, size_t length)
 {
-    if (length > capture->room)
-        length = capture->room;
     while (capture->file >= 0 && length > 0) {
         ssize_t written = write(capture->file, bytes, length);
 
@@ -91,8 +99,74 @@ static void append_to_file(struct capture *capture, const char *bytes, size_t le
         }
         bytes += written;
         length -= (size_t)written;
-        capture->room -= (size_t)written;
     }
+}
+
+static void append_to_end(struct capture *capture, const char *bytes, size_t length)
+{
+    if (length == 0 || capture->end_size == 0 || capture->file < 0)
+        return;
+    if (!capture->end)
+        capture->end = memory_new_array(capture->end_size, 1);
+    while (length > 0) {
+        size_t at = capture->end_total % capture->end_size;
+        size_t piece = capture->end_size - at < length ? capture->end_size - at : length;
+
+        memcpy(capture->end + at, bytes, piece);
+        capture->end_total += piece;
+        bytes += piece;
+        length -= piece;
+    }
+}
+
+static void append_to_file(struct capture *capture, const char *bytes, size_t length)
+{
+    size_t beginning = length < capture->room ? length : capture->room;
+
+    if (beginning > 0) {
+        write_to_file(capture, bytes, beginning);
+        capture->room -= beginning;
+        capture->last = bytes[beginning - 1];
+    }
+    append_to_end(capture, bytes + beginning, length - beginning);
+}
+
+/* Writes `length` bytes of the ring. `from` counts from the first byte that went into it. */
+static void write_end(struct capture *capture, uint64_t from, uint64_t length)
+{
+    size_t at = from % capture->end_size;
+    size_t piece = capture->end_size - at < length ? capture->end_size - at : (size_t)length;
+
+    write_to_file(capture, capture->end + at, piece);
+    write_to_file(capture, capture->end, (size_t)length - piece);
+}
+
+/* Returns where the first whole line in the ring begins, or its oldest byte where that line would be far away. */
+static uint64_t find_line(const struct capture *capture)
+{
+    uint64_t oldest = capture->end_total - capture->end_size;
+
+    for (uint64_t at = oldest; at < oldest + capture->end_size / 2; at++)
+        if (capture->end[at % capture->end_size] == '\n')
+            return at + 1;
+    return oldest;
+}
+
+void capture_end(struct capture *capture)
+{
+    CLEANUP_FREE char *note = NULL;
+    uint64_t from;
+
+    if (capture->end_total <= capture->end_size) {
+        if (capture->end)
+            write_end(capture, 0, capture->end_total);
+        return;
+    }
+    from = find_line(capture);
+    note = memory_format("%s[winnowd: %llu bytes of the output are missing here]\n",
+                         capture->last == '\n' ? "" : "\n", (unsigned long long)from);
+    write_to_file(capture, note, strlen(note));
+    write_end(capture, from, capture->end_total - from);
 }
 
 static void append_to_line(struct capture *capture, const char *bytes, size_t length)

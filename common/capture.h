@@ -3,6 +3,9 @@
 /*
  * What a child prints: written to a file up to a limit, and the last lines kept in memory.
  *
+ * When the output is larger than the limit, the file holds its beginning (15/16 of the limit), a line that
+ * says how many bytes are missing, and its end (1/16).
+ *
  * A capture never stops the child. When the file cannot be made, or the disk is full, the output is
  * still counted and its last lines are kept. capture_problem() then says what is missing.
  */
@@ -14,7 +17,7 @@ struct capture;
 
 struct capture_options {
     const char *path;  /* of the file: truncated first, mode 0640; a link is not followed */
-    size_t limit;      /* at most so many bytes are written to the file */
+    size_t limit;      /* at most so many bytes of output are written to the file */
     unsigned lines;    /* how many last lines are kept in memory, at most 10,000 */
     size_t line_limit; /* bytes kept of each line; 0: 4096 */
 };
@@ -25,6 +28,10 @@ void capture_free(struct capture *capture); /* NULL-safe */
 
 /* Takes the next piece of output, which may end inside a line. */
 void capture_append(struct capture *capture, const void *bytes, size_t length);
+
+/* Says that the output is over. The file now gets the end of the output, which was kept in memory. Nothing may
+ * be appended afterwards. */
+void capture_end(struct capture *capture);
 
 /* Returns how many bytes were appended in all. */
 uint64_t capture_bytes(const struct capture *capture);

@@ -140,6 +140,7 @@ static void complete(struct process *process)
     result->output_length = process->output_bytes.length;
     result->tail = "";
     if (process->capture) {
+        capture_end(process->capture);
         result->tail = tail = capture_tail(process->capture);
         result->log_bytes = capture_bytes(process->capture);
         result->problem = capture_problem(process->capture);

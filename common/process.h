@@ -44,7 +44,7 @@ struct process_options {
     uint64_t grace_ms; /* 0: SIGKILL at once */
     size_t output_limit;  /* bytes of stdout kept; a child that prints more is killed */
     const char *log_path; /* stdout and stderr go to this file instead, which is truncated first */
-    size_t log_limit;     /* bytes written to the file at most; the rest is only counted */
+    size_t log_limit;     /* bytes of output in the file at most; of more it has both ends */
     void (*printed)(void *data, const char *bytes,
                     size_t length); /* with log_path: each piece as it
                                                                       comes, whole; NULL: nobody looks */

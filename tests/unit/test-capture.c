@@ -74,22 +74,47 @@ static void test_foreign_bytes_are_repaired(void **state)
     TAIL("\x80\x80\x80\x80\x80", 1, 4, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd…");
 }
 
-static void test_file_is_a_bounded_beginning(void **state)
+/* What is in the file of `bytes`, given in pieces of every size. */
+static void file_is(const char *bytes, size_t limit, const char *expected)
 {
-    struct capture *capture;
-    char content[32] = "";
-    FILE *file;
+    size_t length = strlen(bytes);
 
-    capture_new(&capture, &(struct capture_options){.path = path, .limit = 5});
-    capture_append(capture, "123", 3);
-    capture_append(capture, "4567", 4);
-    capture_append(capture, "89", 2);
-    assert_int_equal(capture_bytes(capture), 9);
-    capture_free(capture);
-    file = fopen(path, "re");
-    assert_int_equal(fread(content, 1, sizeof(content), file), 5);
-    fclose(file);
-    assert_string_equal(content, "12345");
+    for (size_t piece = 1; piece <= length + 1; piece++) {
+        struct capture *capture;
+        char content[200] = "";
+        FILE *file;
+
+        capture_new(&capture, &(struct capture_options){.path = path, .limit = limit});
+        for (size_t at = 0; at < length; at += piece)
+            capture_append(capture, bytes + at, length - at < piece ? length - at : piece);
+        capture_end(capture);
+        assert_int_equal(capture_bytes(capture), length);
+        capture_free(capture);
+        file = fopen(path, "re");
+        assert_in_range(fread(content, 1, sizeof(content), file), 0, sizeof(content) - 1);
+        fclose(file);
+        assert_string_equal(content, expected);
+    }
+}
+
+/* Of 32 bytes, 30 are for the beginning of the output and 2 for its end; of 64 it is 60 and 4. */
+#define THIRTY  "123456789\n123456789\n123456789\n"
+#define NOTE(n) "[winnowd: " #n " bytes of the output are missing here]\n"
+
+static void test_file_has_the_beginning_and_the_end(void **state)
+{
+    file_is("", 32, "");
+    file_is(THIRTY, 32, THIRTY);
+    file_is(THIRTY "a", 32, THIRTY "a");
+    file_is(THIRTY "ab", 32, THIRTY "ab");
+    file_is(THIRTY "abc", 32, THIRTY NOTE(1) "bc");
+    file_is(THIRTY THIRTY "one\ntwo\n", 64, THIRTY THIRTY NOTE(4) "two\n");
+    file_is(THIRTY THIRTY "one\ntwo\n3", 64,
+            THIRTY THIRTY NOTE(5) "wo\n3"); /* the line begins too late */
+    file_is(THIRTY THIRTY "one\ntwo\n33", 64, THIRTY THIRTY NOTE(8) "33");
+    file_is("123456789012345678901234567890abc\n", 32,
+            "123456789012345678901234567890\n" NOTE(2) "c\n");
+    file_is("12345", 4, "1234"); /* too small for an end */
 }
 
 static void problem_is(const char *where, const char *expected)
@@ -142,7 +167,7 @@ int main(void)
         cmocka_unit_test(test_last_lines_are_kept),
         cmocka_unit_test(test_long_lines_are_cut_between_characters),
         cmocka_unit_test(test_foreign_bytes_are_repaired),
-        cmocka_unit_test(test_file_is_a_bounded_beginning),
+        cmocka_unit_test(test_file_has_the_beginning_and_the_end),
         cmocka_unit_test(test_without_a_file_the_lines_are_kept),
     };
 

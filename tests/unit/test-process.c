@@ -211,7 +211,7 @@ static void test_a_flood_is_bounded_and_starves_nobody(void **state)
     assert_int_equal(outcome.result.end, PROCESS_EXITED);
     assert_int_equal(outcome.result.log_bytes, 500000000);
     assert_int_equal(stat(path, &status), 0);
-    assert_int_equal(status.st_size, MEBIBYTE);
+    assert_in_range(status.st_size, MEBIBYTE - 11, MEBIBYTE + 100); /* a line less, a note more */
     assert_null(outcome.problem);
     if (getenv("WINNOWD_UNDER_VALGRIND"))
         return; /* which takes time and memory of its own */
