@@ -456,10 +456,24 @@ static void append_details(struct text *text, const struct description *descript
 
 /* ---- provenance ------------------------------------------------------------------------------- */
 
+static void append_whether_measured(struct text *text, const struct description *description)
+{
+    text_append(text, description->tree_is_measured
+                          ? ", and the tree of this pull request is the measured one\n"
+                          : ", applied to a base that has moved or without excluded files: the "
+                            "tree of this pull request is not the measured one\n");
+}
+
 static void append_measured(struct text *text, const struct description *description)
 {
     if (!description->measured || !*description->measured) {
         text_append(text, "- Measured commit: none, the change came as a diff\n");
+        return;
+    }
+    if (description->result->parent) {
+        text_append(text, "- Measured: the change on ");
+        escape_append_code(text, description->result->parent, CELL_LIMIT);
+        append_whether_measured(text, description);
         return;
     }
     text_append(text, "- Measured commit: ");
@@ -469,10 +483,7 @@ static void append_measured(struct text *text, const struct description *descrip
         text_append(text, description->measured);
     else
         escape_append_code(text, description->measured, CELL_LIMIT);
-    text_append(text, description->tree_is_measured
-                          ? ", and the tree of this pull request is the measured one\n"
-                          : ", applied to a base that has moved or without excluded files: the "
-                            "tree of this pull request is not the measured one\n");
+    append_whether_measured(text, description);
 }
 
 /* Why less is changed than what lies between base and measured commit. */

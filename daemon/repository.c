@@ -95,6 +95,7 @@ void repository_free(struct repository *repository)
     operation_clear(&repository->maintenance);
     git_free(repository->git);
     free(repository->directory);
+    free(repository->lender);
     free(repository->scratch);
     free(repository->git_dir);
     free(repository);
@@ -105,6 +106,17 @@ char *repository_scratch(struct repository *repository, const char *what)
     /* A git that outlived the daemon before us may still have names of its own in mind. */
     return memory_format("%s/%s-%d-%llu", repository->scratch, what, (int)getpid(),
                          (unsigned long long)repository->next_name++);
+}
+
+void repository_remove_index(const char *index)
+{
+    CLEANUP_FREE char *lock = NULL;
+
+    if (!index)
+        return;
+    lock = memory_format("%s.lock", index);
+    unlink(index);
+    unlink(lock);
 }
 
 static void forget_bases(struct repository *repository)
@@ -197,11 +209,12 @@ int repository_prepare(struct repository *repository, const char *hash, struct e
     return 0;
 }
 
-int repository_borrow(struct repository *repository, const char *hash, const char *objects,
+int repository_borrow(struct repository *repository, const char *hash, const char *lender,
                       struct error *error)
 {
-    CLEANUP_FREE char *line = memory_format("%s\n", objects);
+    CLEANUP_FREE char *line = memory_format("%s/objects\n", lender);
 
+    repository->lender = memory_copy(lender);
     if (repository_prepare(repository, hash, error) < 0 ||
         make_directory(repository, "objects/info", error) < 0)
         return -1;
@@ -235,6 +248,63 @@ void repository_forget(struct repository *repository, const char *branch)
     unlink(path);
     unlink(lock);
     repository->forgotten++;
+}
+
+static const char *const kept_refs[] = {
+    [REPOSITORY_KEPT_MEASURED] = "refs/winnowd/measured/",
+    [REPOSITORY_KEPT_COMPOSED] = "refs/winnowd/composed/",
+};
+
+static bool read_kept(const char *directory, enum repository_kept kept, const char *experiment_id,
+                      char commit[static GIT_HASH_SIZE])
+{
+    CLEANUP_FREE char *path = NULL;
+    CLEANUP_FREE char *line = NULL;
+    struct error ignored;
+    size_t length;
+
+    if (!directory)
+        return false;
+    path = memory_format("%s/%s%s", directory, kept_refs[kept], experiment_id);
+    if (file_read(&line, &length, AT_FDCWD, path, GIT_HASH_SIZE, &ignored) < 0)
+        return false;
+    snprintf(commit, GIT_HASH_SIZE, "%.*s", (int)strcspn(line, "\n"), line);
+    return git_hash_valid(commit);
+}
+
+enum repository_kept repository_find_kept(const struct repository *repository,
+                                          const char *experiment_id,
+                                          char commit[static GIT_HASH_SIZE])
+{
+    static const enum repository_kept order[] = {REPOSITORY_KEPT_MEASURED,
+                                                 REPOSITORY_KEPT_COMPOSED};
+
+    for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+        if (read_kept(repository->directory, order[i], experiment_id, commit) ||
+            read_kept(repository->lender, order[i], experiment_id, commit))
+            return order[i];
+    }
+    commit[0] = '\0';
+    return REPOSITORY_KEPT_NOTHING;
+}
+
+int repository_keep(struct repository *repository, enum repository_kept kept,
+                    const char *experiment_id, const char *commit, struct error *error)
+{
+    CLEANUP_FREE char *ref = memory_format("%s%s", kept_refs[kept], experiment_id);
+
+    repository_forget_kept(repository, experiment_id);
+    return repository_set_ref(repository, ref, commit, error);
+}
+
+void repository_forget_kept(struct repository *repository, const char *experiment_id)
+{
+    for (size_t i = REPOSITORY_KEPT_MEASURED; i <= REPOSITORY_KEPT_COMPOSED; i++) {
+        CLEANUP_FREE char *path = memory_format("%s/%s%s", repository->directory, kept_refs[i],
+                                                experiment_id);
+
+        unlink(path);
+    }
 }
 
 bool repository_has_base(const struct repository *repository, const char *hash)

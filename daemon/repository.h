@@ -29,9 +29,9 @@ struct repository;
 int repository_new(struct repository **repository, uv_loop_t *loop, const struct config *config,
                    const struct forge *forge, struct error *error);
 
-/* Makes the bare repository for object names as long as `hash`, and lets it read the objects in a
- * directory of another one: for a trial that is thrown away. */
-int repository_borrow(struct repository *repository, const char *hash, const char *objects,
+/* Makes the bare repository for object names as long as `hash`, and lets it read what the one in the directory
+ * `lender` has: for a trial that is thrown away. */
+int repository_borrow(struct repository *repository, const char *hash, const char *lender,
                       struct error *error);
 
 /* At start, once no git of a daemon before us runs any more: empties the scratch directory, and removes
@@ -92,10 +92,12 @@ struct repository_file {
 };
 
 struct repository_change {
-    char commit[GIT_HASH_SIZE];   /* the composed commit; its (last) parent is the base */
-    char measured[GIT_HASH_SIZE]; /* full hash of the measured commit; "" for a patch or diff */
+    char commit[GIT_HASH_SIZE]; /* the composed commit; its (last) parent is the base */
+    /* Full hash of the measured commit; of a patch or diff with a parent, of the commit that stands for what
+     * was measured; "" where that is not known. */
+    char measured[GIT_HASH_SIZE];
     /* What the base holds of the measured commit's history under another name; the base itself where git
-     * finds what both have in common; "" for a patch or diff. */
+     * finds what both have in common; "" without a measured commit. */
     char merge_base[GIT_HASH_SIZE];
     bool tree_is_measured; /* the composed tree is the measured commit's tree, to the byte */
     struct repository_file *files; /* by path */
@@ -126,6 +128,14 @@ typedef void (*repository_merged_callback)(void *data, const struct repository_m
 typedef struct operation *(*repository_find_merged)(void *data, repository_merged_callback callback,
                                                     void *callback_data);
 
+/* Starts to find out what a patch or diff with a parent was made on; the base is here by then. `parent` is the
+ * full hash of a commit that is here, "" where it is not known, NULL with an error; valid inside the callback
+ * only. */
+typedef void (*repository_parent_callback)(void *data, const char *parent,
+                                           const struct error *error);
+typedef struct operation *(*repository_find_parent)(void *data, repository_parent_callback callback,
+                                                    void *callback_data);
+
 struct repository_compose {
     const char *base;   /* full hash; fetched from the forge if it is not here yet */
     const char *branch; /* to keep the commit by: a ref of that name in our repository */
@@ -142,7 +152,8 @@ struct repository_compose {
     /* Asked only where the base has moved from below the measured commit. NULL: the base's history is all
      * that is known. */
     repository_find_merged find_merged;
-    void *find_data;
+    repository_find_parent find_parent; /* asked where the result names a parent */
+    void *find_data;                    /* for both */
     /* As it came out when the same was composed on this base before, whatever was merged since. NULL or
      * "": it was not. */
     const char *merge_base;
@@ -155,6 +166,20 @@ typedef void (*repository_compose_callback)(void *data, const struct repository_
 struct operation *repository_compose(struct repository *repository,
                                      const struct repository_compose *compose,
                                      repository_compose_callback callback, void *data);
+
+/* The commit that stands for what an experiment measured. It is kept here by a ref from its compose on, and what lies
+ * below it with it, whatever becomes of the sources. */
+enum repository_kept {
+    REPOSITORY_KEPT_NOTHING,
+    REPOSITORY_KEPT_MEASURED, /* the measured one; of a patch or diff with a parent, one that was made up */
+    REPOSITORY_KEPT_COMPOSED, /* what was measured is not known: the composed one, as it was at first */
+};
+
+/* `commit` is a full hash; "" for nothing. */
+enum repository_kept repository_find_kept(const struct repository *repository,
+                                          const char *experiment_id,
+                                          char commit[static GIT_HASH_SIZE]);
+void repository_forget_kept(struct repository *repository, const char *experiment_id);
 
 /* difference: what one commit has over another, both of them here, as a unified diff without the files that are
  * excluded from changes. Its first 200 lines, at most 10 KiB; a last line says that there are more. `diff` is

@@ -33,6 +33,7 @@ struct reading {
     struct result *result;
     struct json_object *root;
     bool yaml;
+    bool stored; /* it was accepted before, by this version or an earlier one */
     const char *file_name;
     const char *bytes;
     size_t length;
@@ -313,20 +314,38 @@ static int read_metric_before(struct reading *reading, const struct key *key,
     return read_numbers(reading, key, value, &reading->result->claim.before);
 }
 
-static int read_commit(struct reading *reading, const struct key *key, struct json_object *value)
+char *result_commit_digits(const char *string)
 {
-    const char *string = text_of(value);
-    size_t length = string ? strlen(string) : 0;
-    char *commit;
+    size_t length = strlen(string);
+    char *digits;
 
     if (length < COMMIT_DIGITS_MIN || length > COMMIT_DIGITS_MAX ||
         strspn(string, "0123456789abcdefABCDEF") != length)
-        return refuse(reading, key, value);
-    commit = memory_copy(string);
-    for (char *c = commit; *c; c++)
+        return NULL;
+    digits = memory_copy(string);
+    for (char *c = digits; *c; c++)
         if (*c >= 'A' && *c <= 'F')
             *c += 'a' - 'A';
-    reading->result->commit = commit;
+    return digits;
+}
+
+static int read_commit(struct reading *reading, const struct key *key, struct json_object *value)
+{
+    const char *string = text_of(value);
+
+    reading->result->commit = string ? result_commit_digits(string) : NULL;
+    return reading->result->commit ? 0 : refuse(reading, key, value);
+}
+
+/* It may name an experiment or a commit; which of the two, the store knows. */
+static int read_parent(struct reading *reading, const struct key *key, struct json_object *value)
+{
+    const char *string = text_of(value);
+
+    if (string && result_id_valid(string) && strcmp(string, reading->result->experiment_id) != 0)
+        reading->result->parent = memory_copy(string);
+    else if (!reading->stored)
+        return refuse(reading, key, value);
     return 0;
 }
 
@@ -415,6 +434,8 @@ static const struct key keys[] = {
      "a number that a double can hold or a list of them"},
     {"commit", false, read_commit, "a text of 7 to 64 hex digits"},
     {"repository", false, read_repository, "the path of one of the configured sources"},
+    {"parent", false, read_parent,
+     "the experiment_id of another experiment, or a commit as 7 to 64 hex digits"},
     {"patch", false, read_patch,
      "the name of a file beside this one, without a slash, not beginning with a dot and not ending "
      "like a result or a temporary file,"},
@@ -443,6 +464,21 @@ static int read_keys(struct reading *reading)
     return 0;
 }
 
+/* A commit knows by itself what it was made on. */
+static int check_parent(struct reading *reading)
+{
+    struct result *result = reading->result;
+
+    if (!result->parent || result->patch || result->diff)
+        return 0;
+    if (!reading->stored)
+        return complain(reading, "parent", "expected a patch or diff beside it, found %s",
+                        result->commit ? "a commit" : "none");
+    free(result->parent);
+    result->parent = NULL;
+    return 0;
+}
+
 static int check_change(struct reading *reading)
 {
     struct result *result = reading->result;
@@ -467,10 +503,11 @@ static int check_change(struct reading *reading)
         first = changes[i].key;
         result->change = changes[i].change;
     }
-    if (result->repository && !result->commit)
-        return complain(reading, "repository",
-                        "expected a commit beside it, of 7 to 64 hex digits, found none");
-    return 0;
+    if (result->repository && !result->commit && !result->parent)
+        return complain(
+            reading, "repository",
+            "expected a commit beside it, of 7 to 64 hex digits, or a parent, found none");
+    return check_parent(reading);
 }
 
 /* What no key says alone. */
@@ -634,6 +671,7 @@ char *result_canonical(const struct result *result)
     put_measurement(root, "metric_before", &result->claim.before);
     put_text(root, "commit", result->commit);
     put_text(root, "repository", result->repository);
+    put_text(root, "parent", result->parent);
     put_text(root, "patch", result->patch);
     put_text(root, "diff", result->diff);
     if (result->details)
@@ -652,7 +690,13 @@ int result_parse_canonical(struct result **result, const char *json, struct erro
     CLEANUP(json_freep) struct json_object *root = NULL;
     size_t length = strlen(json);
     struct reading reading = {
-        .result = local, .file_name = ".json", .bytes = json, .length = length, .error = error};
+        .result = local,
+        .stored = true,
+        .file_name = ".json",
+        .bytes = json,
+        .length = length,
+        .error = error,
+    };
 
     if (json_parse(&root, json, length, &canonical_limits, error) < 0)
         return -1;
@@ -676,6 +720,7 @@ void result_free(struct result *result)
     claim_clear(&result->claim);
     free(result->commit);
     free(result->repository);
+    free(result->parent);
     free(result->patch);
     free(result->diff);
     json_object_put(result->details);

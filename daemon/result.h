@@ -35,10 +35,11 @@ struct result {
     char *metric;
     struct claim claim;
     enum result_change change;
-    char *commit;                /* 7 to 64 lower-case hex digits; else NULL */
-    char *repository;            /* NULL if not given */
-    char *patch;                 /* name of the patch file, without a slash; else NULL */
-    char *diff;                  /* else NULL; ends in a line end */
+    char *commit;     /* 7 to 64 lower-case hex digits; else NULL */
+    char *repository; /* NULL if not given */
+    char *parent;     /* of a patch or diff: an experiment_id, or digits of a commit; else NULL */
+    char *patch;      /* name of the patch file, without a slash; else NULL */
+    char *diff;       /* else NULL; ends in a line end */
     struct json_object *details; /* object of scalars, or NULL */
     struct json_object *unknown; /* unknown keys with their values, or NULL */
 };
@@ -68,7 +69,8 @@ int result_parse(struct result **result, char **experiment_id, const char *file_
 char *result_canonical(const struct result *result);
 
 /* The result that result_canonical() gave this of. On 0 `*result` is the caller's. On -1 the error is
- * permanent. */
+ * permanent. What an earlier version kept as an unknown key may be a key by now: a value that it does not
+ * take is left out. */
 int result_parse_canonical(struct result **result, const char *json, struct error *error);
 
 /* The patch file that a result names which result_parse() refused, so that it can go where the result
@@ -80,3 +82,6 @@ void result_freep(struct result **result);
 
 /* Whether the string can be an experiment_id. */
 bool result_id_valid(const char *experiment_id);
+
+/* The commit that a string may name: 7 to 64 hexadecimal digits, in lower case; caller frees. NULL: it names none. */
+char *result_commit_digits(const char *string);

@@ -60,6 +60,7 @@ static void tell_end(const struct job *job, enum decision decision, const char *
 static int end(struct job *job, enum decision decision, const char *reason, struct error *error)
 {
     const struct store_job *record = &job->record;
+    const struct repository_change *change = &job->found.change;
     bool turned_down = decision == DECISION_DISCARDED || decision == DECISION_SUPERSEDED;
     CLEANUP_FREE char *full = decision == DECISION_FAILED
                                   ? memory_format("%s: %s", record->failed_step, reason)
@@ -69,7 +70,7 @@ static int end(struct job *job, enum decision decision, const char *reason, stru
                      .reason = full,
                      .reference = record->reference,
                      .reference_result = turned_down ? record->turned_down_by : 0},
-        .measured = job->found.change.measured,
+        .measured = *change->measured ? change->measured : change->commit,
         .pull_state = job->settled ? job->settled_as : PULL_OPEN,
         .left = document_left(job),
     };

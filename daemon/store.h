@@ -69,6 +69,8 @@ struct store_result {
     int64_t received_ms;
     int64_t reference_result; /* whose frontier value it was measured against; 0: nobody's */
     char *archived; /* where its file lies, or is to lie, relative to the spool; NULL: not known */
+    char measured
+        [GIT_HASH_SIZE]; /* the commit that stands for what it measured, of a promotion; "": none */
 };
 
 void store_result_free(struct store_result *result);
@@ -124,8 +126,8 @@ int store_load_content(struct store *store, int64_t id, char **bytes, size_t *le
 
 /* Decides on a queued result; the history keeps every decision. A baseline or promoted value counts for the
  * frontier from here on. The file of one that is rejected now is left to be moved once more. Content is let
- * go of where nobody can need it again: all but promoted, and what was discarded because of a value that may
- * yet leave the frontier. */
+ * go of where nobody can need it again: all but promoted, baselines with a change, since others may be made on
+ * it, and what was discarded because of a value that may yet leave the frontier. */
 int store_decide(struct store *store, int64_t id, const struct store_decision *decision,
                  struct error *error);
 
@@ -291,7 +293,8 @@ struct store_left {
  * again at once. */
 struct store_job_end {
     struct store_decision decision;
-    const char *measured;       /* the measured commit, of a promotion; "": none */
+    const char
+        *measured; /* the commit that stands for what was measured, of a promotion; "": none */
     enum pull_state pull_state; /* of a promotion: how a person settled it already, else open */
     struct store_left left;     /* of a promotion */
 };

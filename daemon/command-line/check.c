@@ -318,8 +318,8 @@ static void explain_trial(struct check *check)
     const struct assessment *assessment = &check->assessment;
     const char *base = check->config->forge.base;
     struct error why = {0};
-    enum trial_end end = trial_run(check->config, assessment->result, assessment->patch,
-                                   assessment->patch_length, &why);
+    enum trial_end end = trial_run(check->config, check->store, assessment->result,
+                                   assessment->patch, assessment->patch_length, &why);
 
     if (end != TRIAL_UNKNOWN) {
         free(check->failure);

@@ -10,6 +10,7 @@
 #include "common/error.h"
 #include "config/config.h"
 #include "daemon/result.h"
+#include "daemon/store.h"
 
 #include <stddef.h>
 
@@ -19,6 +20,8 @@ enum trial_end {
     TRIAL_UNKNOWN, /* it could not be tried: `why` says what is missing */
 };
 
-/* `patch` is the bytes of the patch file, for RESULT_CHANGE_PATCH. Waits until it is done. */
-enum trial_end trial_run(const struct config *config, const struct result *result,
-                         const char *patch, size_t patch_length, struct error *why);
+/* `store`, which may be NULL, knows the parents that results name. `patch` is the bytes of the patch file, for
+ * RESULT_CHANGE_PATCH. Waits until it is done. */
+enum trial_end trial_run(const struct config *config, struct store *store,
+                         const struct result *result, const char *patch, size_t patch_length,
+                         struct error *why);

@@ -152,6 +152,7 @@ static void append_change(struct text *text, const struct description *descripti
     append_text(text, "base", description->base);
     append_text(text, "commit", description->commit);
     append_text(text, "measured", description->measured);
+    append_text(text, "parent", description->result->parent);
     append_text(text, "merge_base", description->merge_base);
     append_name(text, "tree_is_measured");
     text_append(text, description->tree_is_measured ? "true" : "false");

@@ -3,8 +3,9 @@
  *
  *     base here? ─ no ─▶ fetch
  *         │◀──────────────┘
- *         ├─ commit ─▶ source-commit.c ─▶ measured.c ─▶ a tree ─┐
- *         └─ patch ──▶ patched.c ───────────────────▶ an index ─┴▶ compare with the base ─▶ check ─▶ look into files ─▶ import
+ *         ├─ commit ─▶ source-commit.c ─────┬▶ measured.c ─▶ a tree ─┐
+ *         ├─ patch, parent ─▶ reproduce.c ──┘                        │
+ *         └─ patch ──▶ patched.c ──────────────────────▶ an index ───┴▶ compare with the base ─▶ check ─▶ look into files ─▶ import
  *
  * What either way leads to is only compared with the base, file by file. The commit is then made from
  * the base and the list of what differs and passed the checks, with git fast-import, so that nothing can
@@ -19,12 +20,12 @@
 #include "daemon/repository/internal.h"
 #include "daemon/repository/measured.h"
 #include "daemon/repository/patched.h"
+#include "daemon/repository/reproduce.h"
 #include "daemon/repository/source-commit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define LIST_LIMIT    ((size_t)64 * 1024 * 1024)
 #define LIST_MEMORY   (GIT_MEMORY_LIMIT / 2) /* git holds all of a list before it prints any of it */
@@ -40,15 +41,18 @@ struct composing {
     char *message;
     int64_t date;
     enum result_change kind;
-    char *digits; /* of the measured commit; so is the next one */
+    char *experiment_id; /* NULL: nothing is kept by that name */
+    char *digits;        /* of the measured commit; so is the next one */
     char *source;
+    char *parent; /* as the result names it; NULL: it does not */
     struct text patch;
-    char *index; /* path of our index file; NULL for a commit */
+    char *index; /* path of our index file; NULL: there is none */
     repository_find_merged find_merged;
+    repository_find_parent find_parent;
     void *find_data;
     char *merge_base;              /* from an earlier try; "" or NULL: there was none */
     char own_tree[GIT_HASH_SIZE];  /* that was measured; "": not known */
-    char tree[GIT_HASH_SIZE];      /* that is compared with the base, for a commit */
+    char tree[GIT_HASH_SIZE];      /* that is compared with the base; "": the index is */
     char base_tree[GIT_HASH_SIZE]; /* where there is a tip */
     struct change list;
     struct repository_change change;
@@ -56,23 +60,12 @@ struct composing {
     void *data;
 };
 
-static void remove_index(const char *index)
-{
-    CLEANUP_FREE char *lock = NULL;
-
-    if (!index)
-        return;
-    lock = memory_format("%s.lock", index);
-    unlink(index);
-    unlink(lock);
-}
-
 static void composing_discard(struct operation *operation)
 {
     struct composing *composing = (struct composing *)operation;
 
     operation_clear(&composing->sequence.step);
-    remove_index(composing->index);
+    repository_remove_index(composing->index);
     repository_change_clear(&composing->change);
     change_free(&composing->list);
     text_free(&composing->patch);
@@ -80,7 +73,9 @@ static void composing_discard(struct operation *operation)
     free(composing->branch);
     free(composing->tip);
     free(composing->message);
+    free(composing->experiment_id);
     free(composing->digits);
+    free(composing->parent);
     free(composing->source);
     free(composing->index);
     free(composing->merge_base);
@@ -132,6 +127,21 @@ static void fill_files(struct composing *composing)
     }
 }
 
+/* What others may be made on. A branch that is there already is not composed for the first time. */
+static int keep(struct composing *composing, struct error *error)
+{
+    struct repository *repository = composing->sequence.repository;
+    const struct repository_change *change = &composing->change;
+
+    if (!composing->experiment_id || composing->tip)
+        return 0;
+    if (*change->measured)
+        return repository_keep(repository, REPOSITORY_KEPT_MEASURED, composing->experiment_id,
+                               change->measured, error);
+    return repository_keep(repository, REPOSITORY_KEPT_COMPOSED, composing->experiment_id,
+                           change->commit, error);
+}
+
 static void imported(void *data, const struct process_result *result)
 {
     struct composing *composing = data;
@@ -148,7 +158,7 @@ static void imported(void *data, const struct process_result *result)
         return;
     }
     fill_files(composing);
-    composing_end(composing, NULL);
+    composing_end(composing, keep(composing, &error) < 0 ? &error : NULL);
 }
 
 /* A name or address without what would end it early. */
@@ -455,12 +465,29 @@ static void commit_measured(void *data, struct measured *measured, const struct 
         composing_end(composing, error);
         return;
     }
-    memcpy(composing->own_tree, measured->own_tree, sizeof(composing->own_tree));
+    if (*change->measured)
+        memcpy(composing->own_tree, measured->own_tree, sizeof(composing->own_tree));
     memcpy(composing->tree, measured->tree, sizeof(composing->tree));
     memcpy(change->merge_base, measured->merge_base, sizeof(change->merge_base));
     change->contained = TAKE(measured->contained);
     change->contained_count = measured->contained_count;
     compare(composing, composing->tree);
+}
+
+/* `source` for messages: where the commit's history is from. */
+static void bring_onto_base(struct composing *composing, const char *commit, const char *source)
+{
+    const struct measured_options options = {
+        .base = composing->base,
+        .commit = commit,
+        .source = source,
+        .find_merged = composing->find_merged,
+        .find_data = composing->find_data,
+        .merge_base = composing->merge_base,
+    };
+
+    composing->sequence.step = measured_start(composing->sequence.repository, &options,
+                                              commit_measured, composing);
 }
 
 static void commit_found(void *data, const struct source_commit *found, const struct error *error)
@@ -473,18 +500,78 @@ static void commit_found(void *data, const struct source_commit *found, const st
         return;
     }
     memcpy(composing->change.measured, found->commit, sizeof(found->commit));
+    bring_onto_base(composing, found->commit, found->source);
+}
 
-    const struct measured_options options = {
+static void reproduced(void *data, const char *commit, const char *notes, const struct error *error)
+{
+    struct composing *composing = data;
+
+    composing->sequence.step = NULL;
+    if (error) {
+        composing_end(composing, error);
+        return;
+    }
+    composing->change.notes = *notes ? memory_copy(notes) : NULL;
+    memcpy(composing->change.measured, commit, strlen(commit) + 1);
+    bring_onto_base(composing, commit, "of the parent");
+}
+
+static void patch_the_base(struct composing *composing)
+{
+    struct repository *repository = composing->sequence.repository;
+    const struct patched_options options = {
         .base = composing->base,
-        .commit = found->commit,
-        .source = found->source,
-        .find_merged = composing->find_merged,
-        .find_data = composing->find_data,
-        .merge_base = composing->merge_base,
+        .index = composing->index = repository_scratch(repository, "index"),
+        .patch = text_string(&composing->patch),
+        .length = composing->patch.length,
     };
 
-    composing->sequence.step = measured_start(composing->sequence.repository, &options,
-                                              commit_measured, composing);
+    composing->sequence.step = patched_start(repository, &options, patch_applied, composing);
+}
+
+static void parent_found(void *data, const char *parent, const struct error *error)
+{
+    struct composing *composing = data;
+    struct repository *repository = composing->sequence.repository;
+
+    composing->sequence.step = NULL;
+    if (error) {
+        composing_end(composing, error);
+        return;
+    }
+    if (!*parent) {
+        patch_the_base(composing);
+        return;
+    }
+
+    const struct reproduce_options options = {
+        .parent = parent,
+        .exact = true,
+        .experiment_id = composing->experiment_id,
+        .patch = text_string(&composing->patch),
+        .length = composing->patch.length,
+        .date = composing->date,
+    };
+
+    composing->sequence.step = reproduce_start(repository, &options, reproduced, composing);
+}
+
+/* What was composed before, for a branch that is there: the sources and the parent are not needed again. */
+static bool bring_in_kept(struct composing *composing)
+{
+    char commit[GIT_HASH_SIZE];
+    enum repository_kept kept = REPOSITORY_KEPT_NOTHING;
+
+    if (composing->experiment_id && composing->tip)
+        kept = repository_find_kept(composing->sequence.repository, composing->experiment_id,
+                                    commit);
+    if (kept == REPOSITORY_KEPT_NOTHING)
+        return false;
+    if (kept == REPOSITORY_KEPT_MEASURED)
+        memcpy(composing->change.measured, commit, sizeof(commit));
+    bring_onto_base(composing, commit, "of its own");
+    return true;
 }
 
 /* The base is here. */
@@ -492,15 +579,16 @@ static void bring_in(struct composing *composing)
 {
     struct repository *repository = composing->sequence.repository;
 
-    if (composing->kind == RESULT_CHANGE_COMMIT) {
+    if (bring_in_kept(composing))
+        return;
+    if (composing->kind == RESULT_CHANGE_COMMIT)
         composing->sequence.step = source_commit_start(repository, composing->digits,
                                                        composing->source, commit_found, composing);
-    } else {
-        composing->index = repository_scratch(repository, "index");
-        composing->sequence.step = patched_start(repository, composing->base, composing->index,
-                                                 text_string(&composing->patch),
-                                                 composing->patch.length, patch_applied, composing);
-    }
+    else if (composing->parent && composing->find_parent)
+        composing->sequence.step = composing->find_parent(composing->find_data, parent_found,
+                                                          composing);
+    else
+        patch_the_base(composing);
 }
 
 static void base_fetched(void *data, const struct process_result *result)
@@ -564,13 +652,16 @@ struct operation *repository_compose(struct repository *repository,
     composing->message = memory_copy(compose->message);
     composing->date = compose->date;
     composing->kind = result->change;
+    composing->experiment_id = memory_copy(result->experiment_id);
     composing->digits = memory_copy(result->commit);
     composing->source = memory_copy(result->repository);
+    composing->parent = memory_copy(result->parent);
     if (result->change == RESULT_CHANGE_PATCH)
         text_append_bytes(&composing->patch, compose->patch, compose->patch_length);
     else if (result->change == RESULT_CHANGE_DIFF)
         text_append(&composing->patch, result->diff);
     composing->find_merged = compose->find_merged;
+    composing->find_parent = compose->find_parent;
     composing->find_data = compose->find_data;
     composing->merge_base = memory_copy(compose->merge_base);
     composing->callback = callback;

@@ -16,6 +16,7 @@ struct repository {
     const struct forge *forge;
     struct git *git;
     char *directory; /* <state>/repository.git */
+    char *lender;    /* another one, see repository_borrow(); NULL: none */
     char *scratch;   /* <state>/scratch: index files; emptied at every start */
     char *git_dir;   /* "--git-dir=<directory>" */
     uint64_t next_name;
@@ -47,9 +48,16 @@ void repository_discard_damaged(const struct git_sequence *sequence, struct erro
 /* A path in <state>/scratch that nothing else has; caller frees. */
 char *repository_scratch(struct repository *repository, const char *what);
 
+/* Removes such a path of an index file, and git's lock of it; NULL-safe. */
+void repository_remove_index(const char *index);
+
 /* Points a ref of our repository ("refs/heads/x") at a commit. */
 int repository_set_ref(struct repository *repository, const char *ref, const char *hash,
                        struct error *error);
+
+/* Keeps that commit of an experiment, see repository_find_kept(), and no other one. */
+int repository_keep(struct repository *repository, enum repository_kept kept,
+                    const char *experiment_id, const char *commit, struct error *error);
 
 /* Fetches a commit of the base from the forge, and the tags that are there; at its end repository_fetched() judges it, remembers
  * the commit, and keeps it by a ref. */

@@ -35,6 +35,7 @@
 struct patching {
     struct git_sequence sequence;
     char *base;
+    bool exact; /* see struct patched_options */
     char *index;
     struct text bytes;  /* as they came */
     struct patch patch; /* read from these, anew at every try */
@@ -151,8 +152,8 @@ static void applied(void *data, const struct process_result *result)
         return;
     }
     if (said.length > 0)
-        error_set(&error, ERROR_PERMANENT, "the patch does not apply to the base: %s",
-                  text_string(&said));
+        error_set(&error, ERROR_PERMANENT, "the patch does not apply to the %s: %s",
+                  patching->exact ? "parent" : "base", text_string(&said));
     else if (git_exceeded(result))
         error_set(&error, ERROR_PERMANENT, "the patch %s to apply", git_exceeded(result));
     else
@@ -245,6 +246,21 @@ static void note_fit(struct patching *patching, const struct patch_file *file, e
         note(patching, file->new_path, "was changed with the patch's CRLF line ends read as LF");
 }
 
+/* The name of a blob that is known is no invention: the patch was made on another version of the file. */
+static int set_other_version(const struct patch_file *file, const struct cat_file_object *present,
+                             struct error *error)
+{
+    CLEANUP_FILE_NAMES struct file_names name = {0};
+
+    file_names_add(&name, file->old_path);
+    return error_set(
+        error, ERROR_PERMANENT,
+        "the patch was not made on the parent: its index line for %s (line %zu and on) "
+        "names blob %s, and the parent has %.*s",
+        file_names_string(&name), file->line, file->old_blob, (int)strlen(file->old_blob),
+        present->hash);
+}
+
 /* What the patch was made on, if it is known, comes before what is there now. */
 static int fit_file(struct patching *patching, struct patch_file *file,
                     const struct cat_file_object *origin, const struct cat_file_object *present,
@@ -253,8 +269,12 @@ static int fit_file(struct patching *patching, struct patch_file *file,
     bool same = origin->found && present->found && strcmp(origin->hash, present->hash) == 0;
     enum patch_fit fit = PATCH_FITS_NOT;
 
-    if (origin->found && !same &&
-        patch_fit(file, origin->bytes, origin->length, true, &fit, error) < 0)
+    if (patching->exact && origin->found && present->found && !same)
+        return set_other_version(file, present, error);
+    if (patching->exact)
+        same = true;
+    else if (origin->found && !same &&
+             patch_fit(file, origin->bytes, origin->length, true, &fit, error) < 0)
         return -1;
     file->three_way = fit != PATCH_FITS_NOT;
     if (!file->three_way && present->found &&
@@ -520,16 +540,17 @@ static void read_base(struct patching *patching)
     patching->sequence.step = git_start(repository->git, &command, base_read, patching);
 }
 
-struct operation *patched_start(struct repository *repository, const char *base, const char *index,
-                                const char *patch, size_t length, patched_callback callback,
+struct operation *patched_start(struct repository *repository,
+                                const struct patched_options *options, patched_callback callback,
                                 void *data)
 {
     struct patching *patching = memory_new(sizeof(*patching));
 
     git_sequence_begin(&patching->sequence, repository, patching_discard);
-    patching->base = memory_copy(base);
-    patching->index = memory_copy(index);
-    text_append_bytes(&patching->bytes, patch, length);
+    patching->base = memory_copy(options->base);
+    patching->exact = options->exact;
+    patching->index = memory_copy(options->index);
+    text_append_bytes(&patching->bytes, options->patch, options->length);
     patching->callback = callback;
     patching->data = data;
     read_base(patching);

@@ -10,6 +10,7 @@
 #include "daemon/events.h"
 #include "daemon/job.h"
 #include "daemon/merged.h"
+#include "daemon/parent.h"
 #include "daemon/steps.h"
 
 #include <stdio.h>
@@ -92,6 +93,21 @@ static struct operation *find_merged(void *data, repository_merged_callback call
     return merged_find(&question, callback, callback_data);
 }
 
+static struct operation *find_parent(void *data, repository_parent_callback callback,
+                                     void *callback_data)
+{
+    struct job *job = data;
+    const struct parent_question question = {
+        .loop = job->services->loop,
+        .store = job->services->store,
+        .repository = job->services->repository,
+        .base = job->found.branch.base,
+        .result = job->result,
+    };
+
+    return parent_find(&question, callback, callback_data);
+}
+
 void step_compose_start(struct job *job)
 {
     CLEANUP_FREE char *message = NULL;
@@ -118,6 +134,7 @@ void step_compose_start(struct job *job)
         .message = message,
         .date = job->row->received_ms / 1000,
         .find_merged = find_merged,
+        .find_parent = find_parent,
         .find_data = job,
         /* What was merged since would make another commit of it. */
         .merge_base = *job->found.change.commit ? job->found.change.merge_base : "",
@@ -128,5 +145,6 @@ void step_compose_start(struct job *job)
 void step_compose_undo(struct job *job)
 {
     repository_forget(job->services->repository, job->branch);
+    repository_forget_kept(job->services->repository, job->row->experiment_id);
     job_done(job);
 }

@@ -91,4 +91,4 @@ struct store_result *store_read_result(sqlite3_stmt *statement);
 #define STORE_RESULT_COLUMNS                                                                       \
     "id, experiment_id, scope, metric, status, after, before, has_change, file_name, "             \
     "modified_ns, digest, decision, reason, received_ms, reference_result, archived, "             \
-    "after_runs, before_runs "
+    "after_runs, before_runs, measured "

@@ -51,6 +51,7 @@ struct store_result *store_read_result(sqlite3_stmt *statement)
     result->received_ms = sqlite3_column_int64(statement, 13);
     result->reference_result = sqlite3_column_int64(statement, 14);
     result->archived = memory_copy((const char *)sqlite3_column_text(statement, 15));
+    snprintf(result->measured, sizeof(result->measured), "%s", store_text(statement, 18));
     return result;
 }
 
@@ -107,10 +108,12 @@ static bool counts(enum decision decision)
 }
 
 /* The reason why it is kept, as store_let_go_of_content() has it. */
-static int add_content(struct store *store, int64_t id, const struct store_content *content,
-                       const struct store_decision *decision, struct error *error)
+static int add_content(struct store *store, int64_t id, bool has_change,
+                       const struct store_content *content, const struct store_decision *decision,
+                       struct error *error)
 {
-    if (decision->decision == DECISION_QUEUED || decision->decision == DECISION_PROMOTED)
+    if (decision->decision == DECISION_QUEUED || decision->decision == DECISION_PROMOTED ||
+        (decision->decision == DECISION_BASELINE && has_change))
         return set_content(store, id, content, error);
     if (decision->reference_result == 0 ||
         (decision->decision != DECISION_DISCARDED && decision->decision != DECISION_SUPERSEDED))
@@ -157,7 +160,7 @@ int store_add(struct store *store, const struct store_result *result,
     if (add_row(store, result, content->patch_name, decision, error) < 0)
         return -1;
     *id = sqlite3_last_insert_rowid(store->database);
-    return add_content(store, *id, content, decision, error);
+    return add_content(store, *id, result->has_change, content, decision, error);
 }
 
 int store_retry(struct store *store, int64_t id, const struct store_result *result,
@@ -239,14 +242,15 @@ int store_load_parsed(struct store *store, int64_t id, char **parsed, char **pat
     return 0;
 }
 
-/* Content is needed again while its pull request is open, and where the value that beat it may still
- * be taken back. */
+/* Content is needed again while its pull request is open, where the value that beat it may still be taken
+ * back, and of a baseline that others may be made on. */
 int store_let_go_of_content(struct store *store, int64_t id, struct error *error)
 {
     return store_run(store, error,
                      "DELETE FROM contents WHERE result = ? AND result NOT IN ("
                      " SELECT r.id FROM results r LEFT JOIN results f ON f.id = r.reference_result"
                      " WHERE r.id = ? AND (r.decision IN ('queued', 'promoted') OR"
+                     " (r.decision = 'baseline' AND r.has_change = 1) OR"
                      " (r.decision IN ('discarded', 'superseded') AND f.pull_state = 'open')))",
                      "ii", id, id);
 }

@@ -368,6 +368,37 @@ static void one_change_at_most(void **state)
     refuse_with(AFTER "\"diff\":\"\",", "diff: found \"\"");
 }
 
+static void a_parent_is_a_name_beside_a_patch_or_diff(void **state)
+{
+    static const char *const stored[] = {
+        "{\"experiment_id\":\"e\",\"hypothesis\":\"h\",\"metric\":\"m\",\"metric_after\":[1],"
+        "\"commit\":\"1234567\",\"parent\":\"1234566\"}",
+        "{\"experiment_id\":\"e\",\"hypothesis\":\"h\",\"metric\":\"m\",\"metric_after\":[1],"
+        "\"diff\":\"d\",\"parent\":[\"a word of an earlier time\"]}",
+    };
+    CLEANUP(result_freep)
+    struct result *one = parse_with(AFTER "\"diff\":\"d\",\"parent\":\"Exp-1\",");
+    CLEANUP(result_freep)
+    struct result *other = parse_with(
+        AFTER "\"patch\":\"p\",\"parent\":\"1234567\",\"repository\":\"/r\",");
+
+    assert_string_equal(one->parent, "Exp-1");
+    assert_string_equal(other->repository, "/r");
+    refuse_with(AFTER "\"diff\":\"d\",\"parent\":\"exp 1\",", "parent: found \"exp 1\"");
+    refuse_with(AFTER "\"diff\":\"d\",\"parent\":1234567,", "parent: found 1234567");
+    refuse_with(AFTER "\"commit\":\"1234567\",\"parent\":\"1234566\",", "parent: found a commit");
+    refuse_with(AFTER "\"parent\":\"1234566\",", "parent: found none");
+    /* To an earlier version it was a key like any other. */
+    for (size_t i = 0; i < sizeof(stored) / sizeof(stored[0]); i++) {
+        CLEANUP(result_freep) struct result *result = NULL;
+        struct error error = {0};
+
+        if (result_parse_canonical(&result, stored[i], &error) < 0)
+            fail_msg("%s", error.message);
+        assert_null(result->parent);
+    }
+}
+
 static void a_patch_is_a_plain_name(void **state)
 {
     static const char *const bad[] = {"",       "a/b",    "/etc/passwd", ".hidden", "..",
@@ -569,6 +600,7 @@ int main(void)
         cmocka_unit_test(a_hypothesis_has_at_most_10000_characters),
         cmocka_unit_test(commits),
         cmocka_unit_test(one_change_at_most),
+        cmocka_unit_test(a_parent_is_a_name_beside_a_patch_or_diff),
         cmocka_unit_test(a_patch_is_a_plain_name),
         cmocka_unit_test(formats_by_ending),
         cmocka_unit_test(status_words),

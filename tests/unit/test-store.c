@@ -883,9 +883,9 @@ static void test_content_is_let_go_of(void **state)
         enum decision decision;
         bool kept;
     } rows[] = {
-        {DECISION_BASELINE, false}, {DECISION_PROMOTED, true},   {DECISION_DISCARDED, false},
-        {DECISION_CRASHED, false},  {DECISION_REJECTED, false},  {DECISION_SUPERSEDED, false},
-        {DECISION_FAILED, false},   {DECISION_DUPLICATE, false},
+        {DECISION_BASELINE, true}, {DECISION_PROMOTED, true},   {DECISION_DISCARDED, false},
+        {DECISION_CRASHED, false}, {DECISION_REJECTED, false},  {DECISION_SUPERSEDED, false},
+        {DECISION_FAILED, false},  {DECISION_DUPLICATE, false},
     };
     struct fixture *fixture = *state;
 

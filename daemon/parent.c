@@ -1,0 +1,316 @@
+/*
+ *     a name ─▶ an experiment? ─ no ─▶ the sources ────────────┐
+ *       ▲           │ yes                                      ▼
+ *       │           ├─ kept ──────────────────────────────▶ a commit ─▶ is it to be patched? ─ no ─▶ end
+ *       │           ├─ a commit ─▶ the sources ───────────────▶│ ▲            │ yes
+ *       └─ parent ◀─┴─ a patch: it is to be applied to that    │ └─ reproduce ┘
+ */
+
+#include "daemon/parent.h"
+
+#include "common/loop.h"
+#include "common/memory.h"
+#include "daemon/repository/reproduce.h"
+#include "daemon/repository/source-commit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LINKS_LIMIT 1000 /* experiments under way that were made on each other */
+
+/* An experiment whose patch is to be applied to what is found for its own parent. */
+struct parent_link {
+    char *experiment_id;
+    int64_t id; /* of its row */
+    int64_t received_ms;
+};
+
+struct seeking {
+    struct operation operation;
+    struct parent_question question;
+    struct operation *step;
+    char *name;   /* that is looked for: an experiment's or a commit's */
+    char *source; /* the repository that is named with it; NULL: none */
+    char commit[GIT_HASH_SIZE];
+    struct parent_link *links; /* the last one is to be applied first */
+    size_t link_count;
+    repository_parent_callback callback;
+    void *data;
+};
+
+/* What a name turned out to be. */
+enum basis {
+    BASIS_FAILED,
+    BASIS_COMMIT,  /* here already */
+    BASIS_SOURCE,  /* a commit to be found in the sources, by `name` */
+    BASIS_PATCH,   /* a patch on what is called `name` now */
+    BASIS_NOTHING, /* a baseline without a change */
+};
+
+static void drop_link(struct seeking *seeking)
+{
+    free(seeking->links[--seeking->link_count].experiment_id);
+}
+
+static void seeking_discard(struct operation *operation)
+{
+    struct seeking *seeking = (struct seeking *)operation;
+
+    operation_clear(&seeking->step);
+    while (seeking->link_count > 0)
+        drop_link(seeking);
+    free(seeking->links);
+    free(seeking->name);
+    free(seeking->source);
+    free(seeking);
+}
+
+static void seeking_end(struct seeking *seeking, const struct error *error)
+{
+    repository_parent_callback callback = seeking->callback;
+    void *data = seeking->data;
+    char commit[GIT_HASH_SIZE];
+
+    memcpy(commit, seeking->commit, sizeof(commit));
+    seeking_discard(&seeking->operation);
+    callback(data, error ? NULL : commit, error);
+}
+
+static void set_name(struct seeking *seeking, const char *name, const char *source)
+{
+    char *name_copy = memory_copy(name);
+    char *source_copy = memory_copy(source);
+
+    free(seeking->name);
+    free(seeking->source);
+    seeking->name = name_copy;
+    seeking->source = source_copy;
+}
+
+/* ---- up again, patch by patch ------------------------------------------------------------------- */
+
+static void climb(struct seeking *seeking);
+
+static void reproduced(void *data, const char *commit, const char *notes, const struct error *error)
+{
+    struct seeking *seeking = data;
+    struct error failed;
+
+    (void)notes; /* its own pull request says so */
+    seeking->step = NULL;
+    if (error) {
+        failed = *error;
+        error_wrap(&failed, "parent %s", seeking->links[seeking->link_count - 1].experiment_id);
+        seeking_end(seeking, &failed);
+        return;
+    }
+    memcpy(seeking->commit, commit, strlen(commit) + 1);
+    drop_link(seeking);
+    climb(seeking);
+}
+
+static int load(struct store *store, int64_t id, struct result **result, char **patch,
+                size_t *patch_length, struct error *error)
+{
+    CLEANUP_FREE char *parsed = NULL;
+
+    if (store_load_parsed(store, id, &parsed, patch, patch_length, error) < 0)
+        return -1;
+    return result_parse_canonical(result, parsed, error);
+}
+
+static void climb(struct seeking *seeking)
+{
+    CLEANUP(result_freep) struct result *result = NULL;
+    CLEANUP_FREE char *patch = NULL;
+    const struct parent_link *link;
+    size_t length = 0;
+    struct error error;
+
+    if (seeking->link_count == 0) {
+        seeking_end(seeking, NULL);
+        return;
+    }
+    link = &seeking->links[seeking->link_count - 1];
+    if (load(seeking->question.store, link->id, &result, &patch, &length, &error) < 0) {
+        seeking_end(seeking, &error);
+        return;
+    }
+
+    const struct reproduce_options options = {
+        .parent = seeking->commit,
+        .exact = result->parent != NULL,
+        .experiment_id = link->experiment_id,
+        .patch = result->diff ? result->diff : patch,
+        .length = result->diff ? strlen(result->diff) : length,
+        .date = link->received_ms / 1000,
+    };
+
+    seeking->step = reproduce_start(seeking->question.repository, &options, reproduced, seeking);
+}
+
+/* ---- down, from name to name -------------------------------------------------------------------- */
+
+static void found_in_source(void *data, const struct source_commit *found,
+                            const struct error *error)
+{
+    struct seeking *seeking = data;
+    struct error failed;
+
+    seeking->step = NULL;
+    if (error) {
+        failed = *error;
+        error_wrap(&failed, "parent");
+        seeking_end(seeking, &failed);
+        return;
+    }
+    memcpy(seeking->commit, found->commit, sizeof(seeking->commit));
+    climb(seeking);
+}
+
+static enum basis take_digits(struct seeking *seeking, struct error *error)
+{
+    CLEANUP_FREE char *digits = result_commit_digits(seeking->name);
+
+    if (digits) {
+        set_name(seeking, digits, seeking->source);
+        return BASIS_SOURCE;
+    }
+    error_set(error, ERROR_PERMANENT,
+              "parent %s: expected an experiment that is known, or a commit as 7 to 64 hex digits; "
+              "no result of that experiment_id was taken",
+              seeking->name);
+    return BASIS_FAILED;
+}
+
+static int check_row(const struct seeking *seeking, const struct store_result *row,
+                     struct error *error)
+{
+    bool seen = strcmp(row->experiment_id, seeking->question.result->experiment_id) == 0;
+
+    for (size_t i = 0; i < seeking->link_count; i++)
+        seen = seen || seeking->links[i].id == row->id;
+    if (seen || seeking->link_count == LINKS_LIMIT)
+        return error_set(error, ERROR_PERMANENT,
+                         "parent %s: it was made on %s, and that, in the end, on it",
+                         seeking->question.result->parent, row->experiment_id);
+    if (row->decision == DECISION_BASELINE || row->decision == DECISION_PROMOTED ||
+        row->decision == DECISION_QUEUED)
+        return 0;
+    return error_set(error, ERROR_PERMANENT,
+                     "parent %s: expected an experiment that is a baseline, promoted or under way, "
+                     "found one that is %s%s%s",
+                     row->experiment_id, decision_name(row->decision), *row->reason ? ": " : "",
+                     row->reason);
+}
+
+static void add_link(struct seeking *seeking, const struct store_result *row)
+{
+    seeking->links = memory_resize(seeking->links,
+                                   (seeking->link_count + 1) * sizeof(*seeking->links));
+    seeking->links[seeking->link_count++] = (struct parent_link){
+        .experiment_id = memory_copy(row->experiment_id),
+        .id = row->id,
+        .received_ms = row->received_ms,
+    };
+}
+
+/* Where the content is not kept any more, the sources may still have the commit. */
+static enum basis take_measured(struct seeking *seeking, const struct store_result *row,
+                                struct error *error)
+{
+    if (error->kind != ERROR_PERMANENT)
+        return BASIS_FAILED;
+    if (*row->measured) {
+        set_name(seeking, row->measured, NULL);
+        return BASIS_SOURCE;
+    }
+    error_set(error, ERROR_PERMANENT,
+              "parent %s: what it measured is not kept any more; name a commit",
+              row->experiment_id);
+    return BASIS_FAILED;
+}
+
+static enum basis take_content(struct seeking *seeking, const struct store_result *row,
+                               struct error *error)
+{
+    CLEANUP(result_freep) struct result *result = NULL;
+    CLEANUP_FREE char *patch = NULL;
+    size_t length;
+
+    if (!row->has_change)
+        return BASIS_NOTHING;
+    if (load(seeking->question.store, row->id, &result, &patch, &length, error) < 0)
+        return take_measured(seeking, row, error);
+    if (result->change == RESULT_CHANGE_COMMIT) {
+        set_name(seeking, result->commit, result->repository);
+        return BASIS_SOURCE;
+    }
+    add_link(seeking, row);
+    if (result->parent) {
+        set_name(seeking, result->parent, result->repository);
+        return BASIS_PATCH;
+    }
+    return BASIS_NOTHING;
+}
+
+static enum basis look_at(struct seeking *seeking, struct error *error)
+{
+    CLEANUP(store_result_freep) struct store_result *row = NULL;
+    struct store *store = seeking->question.store;
+
+    if (store && store_find(store, seeking->name, &row, error) < 0)
+        return BASIS_FAILED;
+    if (!row)
+        return take_digits(seeking, error);
+    if (check_row(seeking, row, error) < 0)
+        return BASIS_FAILED;
+    if (repository_find_kept(seeking->question.repository, row->experiment_id, seeking->commit) !=
+        REPOSITORY_KEPT_NOTHING)
+        return BASIS_COMMIT;
+    return take_content(seeking, row, error);
+}
+
+/* A patch that names no parent is one on the base, here as in its own job. */
+static void stand_on_base(struct seeking *seeking)
+{
+    if (seeking->link_count > 0)
+        memcpy(seeking->commit, seeking->question.base, strlen(seeking->question.base) + 1);
+    climb(seeking);
+}
+
+static void look(void *data)
+{
+    struct seeking *seeking = data;
+    enum basis basis;
+    struct error error;
+
+    seeking->step = NULL;
+    do
+        basis = look_at(seeking, &error);
+    while (basis == BASIS_PATCH);
+    if (basis == BASIS_FAILED)
+        seeking_end(seeking, &error);
+    else if (basis == BASIS_SOURCE)
+        seeking->step = source_commit_start(seeking->question.repository, seeking->name,
+                                            seeking->source, found_in_source, seeking);
+    else if (basis == BASIS_NOTHING)
+        stand_on_base(seeking);
+    else
+        climb(seeking);
+}
+
+struct operation *parent_find(const struct parent_question *question,
+                              repository_parent_callback callback, void *data)
+{
+    struct seeking *seeking = memory_new(sizeof(*seeking));
+
+    seeking->operation.discard = seeking_discard;
+    seeking->question = *question;
+    seeking->callback = callback;
+    seeking->data = data;
+    set_name(seeking, question->result->parent, question->result->repository);
+    seeking->step = loop_after(question->loop, 0, look, seeking);
+    return &seeking->operation;
+}

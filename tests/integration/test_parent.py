@@ -1,0 +1,134 @@
+"""Promise: a change says with `parent` what it was made on, and is then as good as a commit: exactly what was measured."""
+
+import json
+import re
+
+import pytest
+import series
+from harness import git, result
+from reviewer import Reviewer
+
+
+class Patches(series.Series):
+    """A series whose experiments come as diffs: `line` is what a loop kept, each made on the one before it."""
+
+    def __init__(self, directory):
+        super().__init__(directory, 8)
+        self.line = [self.baseline]
+        while len(self.line) < 6:
+            last = self.line[-1].number
+            self.line.append(next(one for one in self.experiments if one.parent == last and one.status == "keep"))
+
+    def diff(self, one, names=False):
+        """Mostly without the names of blobs, which would tell what it was made on."""
+        text = git("diff", self.rows[one.parent].commit, one.commit, directory=self.work, whole=True)
+        return text if names else re.sub(r"^index .*\n", "", text, flags=re.MULTILINE)
+
+    def patch(self, one, parent=None, after=None, **more):
+        """Better than all before it, whatever the loop says."""
+        content = {"diff": self.diff(one), "parent": parent, **more}
+        return result(content.pop("experiment_id", one.id), after or 1 - one.number / 100, **content)
+
+    def is_measured(self, forge, pull, one):
+        """Whether it is exactly what was measured, and says so."""
+        tree = git("rev-parse", f"{one.commit}^{{tree}}", directory=self.work)
+        return (forge.show("-s", "--format=%T", pull.sha), facts_of(pull)["tree_is_measured"]) == (tree, True)
+
+
+@pytest.fixture
+def project(tmp_path):
+    return Patches(tmp_path)
+
+
+def facts_of(pull):
+    return json.loads(re.search(r"^<!-- winnowd (\{.*\}) -->$", pull.body, re.MULTILINE)[1])
+
+
+def decide(winnowd, content):
+    """What becomes of it, and why."""
+    winnowd.drop(content)
+    log = winnowd.once()
+    event = [event for event in log.events if event.get("experiment") == content["experiment_id"] and "decision" in event][-1]
+    return event["decision"], event.get("reason", "")
+
+
+def test_a_line_of_patches_is_a_line_of_commits(project, forge, winnowd):
+    """After a squash the next one is what was measured all the same; each says what it contains, and what it changed itself."""
+    winnowd.configure(sources=[str(project.work)])
+    ground, first, second, third, fourth, fifth = project.line
+    assert decide(winnowd, result(ground.id, 1.0, status="baseline", commit=ground.commit))[0] == "baseline"
+    parents = {first: ground.id, second: first.id, third: second.commit[:12].upper(), fourth: third.id, fifth: fourth.id}
+    contained = {second: [first], fourth: [third]}  # The third was made on a commit of the loop's own.
+    for number, (one, parent) in enumerate(parents.items(), 1):
+        assert decide(winnowd, project.patch(one, parent)) == ("promoted", "")
+        pull = forge.pulls()[-1]
+        assert project.is_measured(forge, pull, one), one
+        assert forge.show("-s", "--format=%P", pull.sha) == project.tip
+        assert facts_of(pull)["contained"] == [other.id for other in contained.get(one, [])]
+        assert facts_of(pull)["parent"] == parent and f"Measured: the change on `{parent}`" in pull.body
+        own = [row for row in project.diff(one).splitlines()[4:] if row[:1] in ("+", "-")]
+        assert not contained.get(one) or all(f"\n{row}\n" in pull.body.split("What this experiment itself changed")[1] for row in own)
+        if one == fourth:
+            Reviewer(forge).merge(number, "squash")
+
+
+def test_a_parent_that_is_no_basis(project, forge, winnowd):
+    winnowd.configure(sources=[str(project.work)])
+    base, first, second, *_ = project.line
+    winnowd.drop(result("ground", 1.0, status="baseline"))
+    winnowd.drop(project.patch(first, experiment_id="worse", after=2.0))
+    assert winnowd.once().decisions() == {"ground": "baseline", "worse": "discarded"}
+
+    def reason(parent, name, **more):
+        decision, why = decide(winnowd, project.patch(second, parent, experiment_id=name, **more))
+        assert decision == "failed"
+        return why
+
+    assert re.search("parent worse: .*discarded", reason("worse", "on-worse"))
+    assert re.search("parent nowhere: .*no result", reason("nowhere", "on-nowhere"))
+    assert re.search("abcdef0123 is missing", reason("abcdef0123", "on-missing"))
+    # It is applied to the parent's files as they are: nothing is merged, though the blobs are known.
+    why = reason(base.commit, "on-another", diff=project.diff(second, names=True))
+    assert re.search(r"not made on the parent: its index line for train.py .* names blob", why), why
+    # A baseline without a change was measured on some base. Nothing is claimed, and what is made on top of it stands.
+    assert decide(winnowd, project.patch(first, "ground")) == ("promoted", "")
+    (pull,) = forge.pulls()
+    assert not facts_of(pull)["tree_is_measured"]
+    Reviewer(forge).merge(1, "squash")
+    assert decide(winnowd, project.patch(second, first.id)) == ("promoted", "")
+    assert project.is_measured(forge, forge.pulls()[1], second)
+
+
+def test_parents_that_are_under_way(project, forge, winnowd):
+    """The last one is composed first, and finds what it needs. --check-result sees the same."""
+    winnowd.configure(sources=[str(project.work)], queue={"order": "best"})
+    base, first, second, third, fourth, _ = project.line
+    winnowd.drop(result("ground", 1.0, status="baseline"))
+    winnowd.drop(project.patch(first, base.commit))
+    winnowd.drop(project.patch(second, first.id))
+    winnowd.drop(project.patch(third, second.id))
+    decided = {"ground": "baseline", third.id: "promoted", second.id: "superseded", first.id: "superseded"}
+    assert winnowd.once().decisions() == decided
+    (pull,) = forge.pulls()
+    assert project.is_measured(forge, pull, third)
+    path = winnowd.directory / "next.json"
+    path.write_text(json.dumps(project.patch(fourth, third.id)))
+    status, text, _ = winnowd.run("--check-result", str(path))
+    assert status == 0 and "Trial: it fits main" in text, text
+    path.write_text(json.dumps(project.patch(fourth, second.id)))
+    status, text, _ = winnowd.run("--check-result", str(path))
+    assert status == 65 and "found one that is superseded" in text, text
+
+
+def test_what_may_stand_beside_a_parent(project, forge, winnowd):
+    one = project.line[1]
+    winnowd.drop(project.patch(one, "exp-0", experiment_id="beside-commit", diff=None, commit=one.commit))
+    winnowd.drop(project.patch(one, "exp-0", experiment_id="alone", diff=None))
+    winnowd.drop(project.patch(one, "itself", experiment_id="itself"))
+    winnowd.drop(project.patch(one, 7, experiment_id="number"))
+    winnowd.drop(project.patch(one, experiment_id="repository-alone", repository="work"))
+    winnowd.once()
+    reasons = {name: text.split("\n")[0] for name, text in winnowd.rejected().items()}
+    keys = {name: re.search("([a-z]+): expected", reason)[1] for name, reason in reasons.items()}
+    assert keys.pop("repository-alone.json") == "repository"
+    assert keys == dict.fromkeys(["alone.json", "beside-commit.json", "itself.json", "number.json"], "parent"), reasons
