@@ -6,6 +6,7 @@
 #include "daemon/description/chart.h"
 #include "daemon/description/escape.h"
 #include "daemon/description/facts.h"
+#include "daemon/description/tests.h"
 #include "daemon/git/hash.h"
 
 #include <ctype.h>
@@ -329,6 +330,7 @@ static void append_validation(struct text *text, const struct description *descr
     text_append(text, "\n### Validation\n\n");
     escape_append_code(text, description->command, VALUE_LIMIT);
     text_append_format(text, " passed in %.1f s.", (double)description->duration_ms / 1000);
+    description_append_count(text, description);
     append_log(text, description);
     text_append(text, "\n");
     left = left > VALUE_LIMIT + 200 ? left - VALUE_LIMIT - 200 : 0;
@@ -544,6 +546,7 @@ char *description_body(const struct description *description)
 
     append_hypothesis(&body, description);
     append_turned_down(&body, description);
+    description_append_tests(&body, description);
     append_metric(&body, description);
     description_append_chart(&body, description);
     append_files(&rest, description);

@@ -42,8 +42,10 @@ struct description {
 
     const char *command; /* of the validation; so are the next three */
     uint64_t duration_ms;
-    const char *output; /* the last lines */
-    const char *log;    /* path of the whole output on `host`; NULL: not told */
+    struct test_count tests;      /* that ran here */
+    struct test_count base_tests; /* and on the base */
+    const char *output;           /* the last lines */
+    const char *log;              /* path of the whole output on `host`; NULL: not told */
 
     const struct repository_file *files;
     size_t file_count;

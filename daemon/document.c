@@ -19,6 +19,8 @@ static struct description describe(const struct job *job)
         .verdict = job->verdict,
         .command = job->found.tests.command,
         .duration_ms = job->found.tests.duration_ms,
+        .tests = job->found.tests.count,
+        .base_tests = job->found.tests.base_count,
         .output = job->found.tests.output,
         .log = job->found.tests.log,
         .files = job->found.change.files,

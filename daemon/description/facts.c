@@ -119,6 +119,15 @@ static void append_metric(struct text *text, const struct description *descripti
     append_runs(text, "runs_before", &result->claim.before);
 }
 
+static void append_count(struct text *text, const char *name, const struct test_count *count)
+{
+    append_name(text, name);
+    if (count->known)
+        text_append_format(text, "%" PRIu64, count->ran);
+    else
+        text_append(text, "null");
+}
+
 static void append_contained(struct text *text, const struct description *description,
                              const char *name, bool turned_down_only)
 {
@@ -188,6 +197,8 @@ void description_append_facts(struct text *text, const struct description *descr
     append_text(text, "command", command);
     text_append_format(text, ",\"duration_ms\":%" PRIu64 ",\"verdict\":\"passed\"",
                        description->duration_ms);
+    append_count(text, "tests", &description->tests);
+    append_count(text, "base_tests", &description->base_tests);
     append_change(text, description);
     append_details(text, "details", result->details);
     append_details(text, "unknown", result->unknown);

@@ -185,6 +185,32 @@ static void read_compose(struct job_findings *findings, struct json_object *obje
 
 /* ---- validate, describe ------------------------------------------------------------------------- */
 
+static void put_count(struct json_object *object, const char *key, const struct test_count *count)
+{
+    struct json_object *json;
+
+    if (!count->known)
+        return;
+    json = json_object_new_object();
+    put_integer(json, "ran", (int64_t)count->ran);
+    put_integer(json, "passed", (int64_t)count->passed);
+    put_text(json, "runner", count->runner);
+    json_object_object_add(object, key, json);
+}
+
+static void get_count(struct json_object *object, const char *key, struct test_count *count)
+{
+    struct json_object *json = json_object_object_get(object, key);
+    const char *runner = json_object_get_string(json_object_object_get(json, "runner"));
+
+    *count = (struct test_count){.known = json != NULL};
+    if (!json)
+        return;
+    count->ran = (uint64_t)get_integer(json, "ran");
+    count->passed = (uint64_t)get_integer(json, "passed");
+    snprintf(count->runner, sizeof(count->runner), "%s", runner ? runner : "");
+}
+
 static struct json_object *write_validate(const struct job_findings *findings)
 {
     struct json_object *object;
@@ -197,6 +223,8 @@ static struct json_object *write_validate(const struct job_findings *findings)
     put_text(object, "output", findings->tests.output);
     put_text(object, "log", findings->tests.log);
     put_integer(object, "duration_ms", (int64_t)findings->tests.duration_ms);
+    put_count(object, "count", &findings->tests.count);
+    put_count(object, "base_count", &findings->tests.base_count);
     return object;
 }
 
@@ -207,6 +235,8 @@ static void read_validate(struct job_findings *findings, struct json_object *obj
     findings->tests.output = get_text(object, "output");
     findings->tests.log = get_text(object, "log");
     findings->tests.duration_ms = (uint64_t)get_integer(object, "duration_ms");
+    get_count(object, "count", &findings->tests.count);
+    get_count(object, "base_count", &findings->tests.base_count);
 }
 
 static struct json_object *write_describe(const struct job_findings *findings)

@@ -10,6 +10,7 @@
 
 #include "daemon/git/hash.h"
 #include "daemon/repository.h"
+#include "daemon/validation/test-report.h"
 
 #include <json-c/json.h>
 #include <stdbool.h>
@@ -28,6 +29,8 @@ struct job_findings {
         char *output; /* the last lines */
         char *log;    /* path of the whole output; NULL: not kept */
         uint64_t duration_ms;
+        struct test_count count;      /* of tests that ran */
+        struct test_count base_count; /* on the base */
     } tests;
     bool push_sent;
     struct {

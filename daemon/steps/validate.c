@@ -8,6 +8,7 @@
 #include "daemon/events.h"
 #include "daemon/job.h"
 #include "daemon/steps.h"
+#include "daemon/validation/verdict.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,6 +63,7 @@ static void note_pass(struct job *job, const struct validation_outcome *outcome)
     found->tests.output = memory_copy(outcome->tail);
     found->tests.log = memory_copy(outcome->log);
     found->tests.duration_ms = outcome->duration_ms;
+    found->tests.count = test_count_of(outcome->report);
     secret_scrub(found->tests.output);
     snprintf(found->tests.commit, sizeof(found->tests.commit), "%s", found->change.commit);
 }

@@ -54,3 +54,11 @@ struct test_report {
     bool expects; /* validation.expect is set, */
     bool matched; /* and a line of the output matched it */
 };
+
+/* How many tests a run had. */
+struct test_count {
+    bool known; /* the runners said so; else all is 0 */
+    uint64_t ran;
+    uint64_t passed;               /* of them */
+    char runner[REPORT_NAME_SIZE]; /* that gave the first summary */
+};

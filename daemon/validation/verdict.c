@@ -98,7 +98,19 @@ enum verdict verdict_of(const struct test_report *run, const struct test_report 
     return verdict == VERDICT_GREEN ? judge_output(run, base, reason, size) : verdict;
 }
 
-bool verdict_fewer(const struct test_report *run, const struct test_report *base)
+struct test_count test_count_of(const struct test_report *report)
 {
-    return run->summaries > 0 && base->summaries > 0 && run->tests < base->tests;
+    struct test_count count = {
+        .known = report->summaries > 0,
+        .ran = report->tests,
+        .passed = report->passed,
+    };
+
+    snprintf(count.runner, sizeof(count.runner), "%s", report->runner);
+    return count;
+}
+
+bool test_count_fewer(const struct test_count *run, const struct test_count *base)
+{
+    return run->known && base->known && run->ran < base->ran;
 }

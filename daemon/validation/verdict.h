@@ -20,5 +20,8 @@ enum verdict {
 enum verdict verdict_of(const struct test_report *run, const struct test_report *base, char *reason,
                         size_t size);
 
-/* Whether fewer tests ran than on the base, as far as both say how many. */
-bool verdict_fewer(const struct test_report *run, const struct test_report *base);
+/* Returns how many tests a run had. */
+struct test_count test_count_of(const struct test_report *report);
+
+/* Returns whether fewer tests ran than on the base, as far as both are known. */
+bool test_count_fewer(const struct test_count *run, const struct test_count *base);

@@ -182,9 +182,11 @@ PRINTS = {
 }
 
 
-def test_what_runners_say(winnowd, project):
+def test_what_runners_say(winnowd, project, forge):
     found, _ = judged(winnowd, project, ["cat", PLAN], {name: text for name, (text, _) in PRINTS.items()})
     assert not differences(found, {name: (decision, "") for name, (_, decision) in PRINTS.items()})
+    bodies = {pull.head.removeprefix("experiment/"): pull.body for pull in forge.pulls()}
+    assert " Tests run: 3." in bodies["a-summary"] and "Tests run" not in bodies["nothing"]
 
 
 def test_expected_output(winnowd, project):

@@ -16,6 +16,7 @@
 #include "common/text.h"
 #include "daemon/description.h"
 #include "daemon/description/escape.h"
+#include "daemon/description/tests.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -197,6 +198,53 @@ static void the_parts_of_a_body(void **state)
     check_body("It printed nothing.");
 }
 
+static void the_numbers_of_tests(void **state)
+{
+    static const struct repository_file files[] = {{(char *)"train.py", 1, 2},
+                                                   {(char *)"tests/test_`a.py", 1, 1},
+                                                   {(char *)"b_test.go", 1, 1}};
+
+    check_body("\n### Validation\n\n`tox -e unit` passed in 12.3 s.\n");
+    check_body(",\"tests\":null,\"base_tests\":null,");
+    description.files = files;
+    description.file_count = 1;
+    description.tests = (struct test_count){true, 12, 12, "pytest"};
+    check_body("\n\n### Metric\n");
+    check_body("passed in 12.3 s. Tests run: 12.\n");
+    description.base_tests = (struct test_count){true, 12, 11, "pytest"};
+    check_body(" Tests run: 12 here, 12 (11 of them passed) on the base.\n");
+    check_body(",\"tests\":12,\"base_tests\":12,");
+    description.base_tests.ran = 14;
+    check_body("`\n\n**Fewer tests ran than on the base:** 12 here, 14 there.\n\n### Metric\n");
+    description.base_tests = (struct test_count){false, 0, 0, ""};
+    description.file_count = 3;
+    check_body("`\n\n**Changes tests:** ``tests/test_`a.py``, `b_test.go`. Tests run: 12.\n\n### "
+               "Metric\n");
+    description.tests = description.base_tests;
+    check_body("`b_test.go`. How many tests ran is not known.\n\n### Metric\n");
+    description.tests = (struct test_count){true, 3, 3, "go test"};
+    check_body(" passed in 12.3 s. Packages tested: 3.\n");
+}
+
+static void which_paths_are_tests(void **state)
+{
+    static const char *const tests[] = {
+        "test_a.py", "a/test_a.py", "tests/data.json", "a/test/b/c",       "a_test.go",
+        "tests.py",  "conftest.py", "a/b.spec.ts",     "x/__tests__/y.js",
+    };
+    static const char *const others[] = {
+        "train.py",  "latest/a.py",  "contest.py",   "tests",
+        "attest.py", "protest_a.py", "testament.md",
+    };
+
+    for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++)
+        if (!description_is_test(tests[i]))
+            fail_msg("%s is a test", tests[i]);
+    for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+        if (description_is_test(others[i]))
+            fail_msg("%s is no test", others[i]);
+}
+
 static void without_a_reference_there_is_no_change(void **state)
 {
     description.verdict.reference = NAN;
@@ -320,6 +368,8 @@ int main(void)
         TEST(a_title_is_given_or_made),
         TEST(a_commit_message),
         TEST(the_parts_of_a_body),
+        TEST(the_numbers_of_tests),
+        TEST(which_paths_are_tests),
         TEST(without_a_reference_there_is_no_change),
         TEST(the_facts_are_json),
         TEST(the_measured_commit_is_found),
