@@ -409,7 +409,7 @@ void http_free(struct http *http)
 /* --- the beginning of a request --- */
 
 /* libcurl keeps the header fields. We only limit their size. */
-static size_t on_header([[maybe_unused]] char *bytes, size_t size, size_t count, void *data)
+static size_t on_header(char *bytes, size_t size, size_t count, void *data)
 {
     struct request *request = data;
     size_t length = size * count;
