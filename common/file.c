@@ -36,8 +36,8 @@ static int refuse_size(struct error *error, const char *path, size_t limit)
 
 /* Looks at the type before the open, since opening a FIFO would wake its writer. Looks again afterwards,
  * since the name may have become another file's in between. */
-static int open_regular(int *descriptor, off_t *size, int directory, const char *path,
-                        struct error *error)
+int file_open_regular(int *descriptor, off_t *size, int directory, const char *path,
+                      struct error *error)
 {
     struct stat status;
 
@@ -63,7 +63,7 @@ int file_read(char **bytes, size_t *length, int directory, const char *path, siz
     size_t capacity, filled = 0;
     off_t size = 0;
 
-    if (open_regular(&descriptor, &size, directory, path, error) < 0)
+    if (file_open_regular(&descriptor, &size, directory, path, error) < 0)
         return -1;
     if ((uintmax_t)size > limit)
         return refuse_size(error, path, limit);

@@ -11,6 +11,13 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
+
+/* Opens a regular file for reading. `directory` is a descriptor or AT_FDCWD. A link, a FIFO, a device or a
+ * directory is refused and not opened. The caller closes `*descriptor`; `*size` is the file's size in bytes.
+ * Fails (permanent) if the file is missing or of another type; fails (transient) on a fault of the system. */
+int file_open_regular(int *descriptor, off_t *size, int directory, const char *path,
+                      struct error *error);
 
 /* Reads a regular file of at most `limit` bytes. `directory` is a descriptor or AT_FDCWD. A link, a FIFO,
  * a device or a directory is refused and not opened for reading. `*bytes` ends in a NUL that `*length`

@@ -19,9 +19,11 @@
 #include "common/text.h"
 #include "daemon/git/git.h"
 #include "daemon/validation/checkout.h"
+#include "daemon/validation/command.h"
 #include "daemon/validation/environment.h"
 #include "daemon/validation/failure.h"
 #include "daemon/validation/remover.h"
+#include "daemon/validation/report-file.h"
 #include "daemon/validation/runner.h"
 #include "daemon/validation/sandbox.h"
 #include "daemon/validation/tool.h"
@@ -43,7 +45,8 @@
 #define FULL_BELOW_BYTES  (1024 * 1024)
 #define LOW_BELOW_BYTES   (64 * 1024 * 1024)
 #define WATCH_EVERY_MS    1000
-#define FAILURE_SHOWN     160 /* code points */
+#define FAILURE_SHOWN     160               /* code points */
+#define LARGE_OUTPUT      (4 * 1024 * 1024) /* bytes that tox 3 reports without effort */
 #define REPORT_NAME       ".git/winnowd-tox.json"
 
 struct validation {
@@ -85,7 +88,11 @@ struct run {
     char *tox_report;          /* path of tox's report, for us; NULL: none is asked for */
     bool again;                /* tox failed over its report, so this run is without one */
     char objection[300];       /* what the report takes a pass away for; "" */
-    struct error error;        /* what ended it */
+    enum process_end ended;    /* how the command did */
+    uint64_t printed;          /* bytes of its output */
+    char *tail;                /* its last lines */
+    struct validation_outcome outcome;
+    struct error error; /* what ended it */
 };
 
 static const struct log_event event_note = {"validation not noted", LOG_LEVEL_WARNING, NULL};
@@ -93,38 +100,6 @@ static const struct log_event event_again = {"validation repeated without tox's 
                                              LOG_LEVEL_WARNING, NULL};
 static const struct log_event event_log = {"validation log could not be written", LOG_LEVEL_WARNING,
                                            NULL};
-
-/* One argument as a shell would take it. */
-static void append_argument(struct text *text, const char *argument)
-{
-    static const char harmless[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                   "_-./=:,@%+";
-
-    if (*argument && !argument[strspn(argument, harmless)]) {
-        text_append(text, argument);
-        return;
-    }
-    text_append(text, "'");
-    for (; *argument; argument++)
-        if (*argument == '\'')
-            text_append(text, "'\\''");
-        else
-            text_append_bytes(text, argument, 1);
-    text_append(text, "'");
-}
-
-static char *command_line(const struct config *config)
-{
-    const struct config_list *parts[] = {&config->validation.launcher, &config->validation.command};
-    struct text text = {0};
-
-    for (size_t part = 0; part < 2; part++)
-        for (size_t i = 0; i < parts[part]->count; i++) {
-            text_append(&text, text.length ? " " : "");
-            append_argument(&text, parts[part]->items[i]);
-        }
-    return text_take(&text);
-}
 
 static void validation_freep(struct validation **validation)
 {
@@ -208,6 +183,7 @@ static void run_free(struct run *run)
 {
     forget_expect(run);
     free(run->tox_report);
+    free(run->tail);
     config_list_clear(&run->requires);
     free(run->branch);
     free(run->commit);
@@ -332,35 +308,28 @@ static void on_printed(void *data, const char *bytes, size_t length)
     runner_read(&run->runner, bytes, length);
 }
 
-/* Reads tox's report, where one was asked for. */
-static void read_tox_report(struct run *run)
+/* Returns why tox failed over its own report, of which the tests are innocent; NULL where it did not. Output that is
+ * no UTF-8 is enough, and one of 100 MB takes tox 3 a minute. */
+static const char *tox_failure(const struct run *run)
 {
-    CLEANUP_FREE char *bytes = NULL;
-    struct error error;
-    size_t length;
-
     if (!run->tox_report)
-        return;
-    if (access(run->tox_report, F_OK) < 0)
-        run->report.tox = REPORT_MISSING;
-    else if (file_read(&bytes, &length, AT_FDCWD, run->tox_report, TOX_REPORT_LIMIT, &error) < 0)
-        run->report.tox = REPORT_UNUSABLE;
-    else
-        tox_report_read(&run->report, bytes, length);
-}
-
-/* Whether tox failed over its own report, of which the tests are innocent: output that is no UTF-8 is enough. */
-static bool tox_broke(const struct run *run, const struct process_result *result)
-{
-    if (!run->tox_report || result->end != PROCESS_EXITED)
-        return false;
-    return run->report.tox == REPORT_UNUSABLE ||
-           (result->status != 0 && runner_tox_broke(&run->runner));
+        return NULL;
+    if (run->ended != PROCESS_EXITED)
+        return run->printed > LARGE_OUTPUT
+                   ? "tox had much output to report, and did not come to its end"
+                   : NULL;
+    if (run->report.tox == REPORT_UNUSABLE)
+        return "tox's report cannot be read";
+    return run->outcome.status != 0 && runner_tox_broke(&run->runner)
+               ? "tox itself ended with a traceback"
+               : NULL;
 }
 
 /* What the run says of itself takes a pass away, and never gives one. */
-static void judge_report(struct run *run, struct validation_outcome *outcome)
+static void judge_report(struct run *run)
 {
+    struct validation_outcome *outcome = &run->outcome;
+
     run->report.ended_well = outcome->verdict == VALIDATION_PASSED;
     outcome->report = &run->report;
     if (outcome->verdict != VALIDATION_PASSED)
@@ -378,15 +347,14 @@ static void judge_report(struct run *run, struct validation_outcome *outcome)
 }
 
 /* A verdict with what it rests on. What was printed by tests that passed is no failure. */
-static void judged(struct run *run, struct validation_outcome *outcome,
-                   const struct process_result *result)
+static void judged(struct run *run)
 {
+    struct validation_outcome *outcome = &run->outcome;
     CLEANUP_TEXT struct text failure = {0};
 
     if (outcome->verdict != VALIDATION_PASSED && !*run->objection)
         failure_end(&run->failure, &failure, FAILURE_SHOWN);
     outcome->failure = text_string(&failure);
-    describe(outcome, result);
     if (*run->objection)
         snprintf(outcome->sentence + strlen(outcome->sentence),
                  sizeof(outcome->sentence) - strlen(outcome->sentence), ", but %s", run->objection);
@@ -399,129 +367,129 @@ static void give_up_log(const struct run *run)
     unlink(run->log);
 }
 
-static void begin(struct run *run);
+static void require_next(struct run *run);
 
-/* Once more, without what tox failed over. */
-static void run_again(struct run *run)
+/* Once more on a fresh checkout, without what tox failed over. */
+static void run_again(struct run *run, const char *reason)
 {
-    log_event(&event_again, LOG_TEXT("experiment", run->experiment_id),
-              LOG_TEXT("reason", run->report.tox == REPORT_UNUSABLE
-                                     ? "tox's report cannot be read"
-                                     : "tox itself ended with a traceback"));
+    log_event(&event_again, LOG_TEXT("experiment", run->experiment_id), LOG_TEXT("reason", reason));
     run->again = true;
     run->failure = (struct failure){0};
     free(run->log);
     free(run->command);
     free(run->tox_report);
     run->log = run->command = run->tox_report = NULL;
-    begin(run);
+    require_next(run);
+}
+
+/* All that the run said is there. */
+static void conclude(struct run *run)
+{
+    const char *reason;
+
+    runner_end(&run->runner, &run->report);
+    reason = tox_failure(run);
+    if (reason) {
+        run_again(run, reason);
+        return;
+    }
+    judge_report(run);
+    judged(run);
+}
+
+static void on_report(void *data, const struct test_report *report)
+{
+    struct run *run = data;
+
+    run->step = NULL;
+    run->report = *report;
+    conclude(run);
+}
+
+static void note_end(struct run *run, const struct process_result *result)
+{
+    free(run->tail);
+    run->tail = memory_copy(result->tail);
+    run->ended = result->end;
+    run->printed = result->log_bytes;
+    run->outcome = (struct validation_outcome){
+        .verdict = judge(result),
+        .status = result->end == PROCESS_SIGNALLED ? result->signal : result->status,
+        .duration_ms = result->duration_ms,
+        .command = run->command,
+        .tail = run->tail,
+        .log = run->log,
+    };
+    describe(&run->outcome, result);
 }
 
 static void on_command(void *data, const struct process_result *result)
 {
     struct run *run = data;
-    struct validation_outcome outcome = {
-        .verdict = judge(result),
-        .status = result->end == PROCESS_SIGNALLED ? result->signal : result->status,
-        .duration_ms = result->duration_ms,
-        .command = run->command,
-        .tail = result->tail,
-        .log = run->log,
-    };
 
     run->step = NULL;
     operation_clear(&run->watch);
     if (result->end == PROCESS_NOT_STARTED) {
-        error_set(&run->error, ERROR_TRANSIENT, "%s could not be started: %s", outcome.command,
+        error_set(&run->error, ERROR_TRANSIENT, "%s could not be started: %s", run->command,
                   result->problem);
         finish(run, NULL, &run->error);
         return;
     }
+    note_end(run, result);
     if (result->problem) {
         log_event(&event_log, LOG_TEXT("experiment", run->experiment_id),
                   LOG_TEXT("reason", result->problem));
         give_up_log(run);
-        outcome.log = NULL;
+        run->outcome.log = NULL;
     }
     /* A full disk looks like failing tests; it is told apart while it is still full. */
     run->free_after = disk_free(run);
-    if (outcome.verdict != VALIDATION_PASSED &&
-        (run->filled || run->free_after < FULL_BELOW_BYTES)) {
+    if (run->outcome.verdict != VALIDATION_PASSED &&
+        (run->filled || run->free_after < FULL_BELOW_BYTES))
         run->step = checkout_remove(run->validation->loop, &run->checkout, on_emptied, run);
-        return;
-    }
-    if (never_began(run, result)) {
+    else if (never_began(run, result))
         finish(run, NULL, &run->error);
-        return;
-    }
-    runner_end(&run->runner, &run->report);
-    read_tox_report(run);
-    if (tox_broke(run, result)) {
-        run_again(run);
-        return;
-    }
-    judge_report(run, &outcome);
-    judged(run, &outcome, result);
+    else if (run->tox_report)
+        run->step = report_file_read(run->validation->loop, run->tox_report, on_report, run);
+    else
+        conclude(run);
 }
 
-/* Takes the command's own --result-json out; `path` is what stands behind it. */
-static void drop_own_report(char **arguments, const char *path)
+/* Returns where we find a file that the tests call `path`, or NULL where it may lie in a directory of the sandbox that
+ * we do not see. */
+static char *find_own_report(const struct run *run, const struct checkout *inside, const char *path)
 {
-    size_t from = 0;
-    size_t to = 0;
+    size_t length = strlen(inside->source);
 
-    for (; arguments[from]; from++) {
-        const char *equals = strncmp(arguments[from], "--result-json=", 14) == 0
-                                 ? arguments[from] + 14
-                                 : NULL;
-
-        if (equals && strcmp(equals, path) == 0) {
-            free(arguments[from]);
-        } else if (strcmp(arguments[from], "--result-json") == 0 && arguments[from + 1] &&
-                   strcmp(arguments[from + 1], path) == 0) {
-            free(arguments[from]);
-            free(arguments[++from]);
-        } else {
-            arguments[to++] = arguments[from];
-        }
-    }
-    arguments[to] = NULL;
+    if (path[0] != '/')
+        return file_join(run->checkout.source, path);
+    if (strncmp(path, inside->source, length) == 0 && path[length] == '/')
+        return file_join(run->checkout.source, path + length + 1);
+    return sandbox_is_there(run->validation->sandbox) ? NULL : memory_copy(path);
 }
 
-/* Has tox write a report, in .git, where it makes no tree dirty; a command that asks for one itself keeps it. What
- * is put in stands right behind tox, as that works with every version. */
+/* Has tox write a report, in .git, where it makes no tree dirty; a command that asks for one itself keeps it. */
 static char **ask_tox(struct run *run, char **arguments)
 {
     const struct config_list *command = &run->validation->config->validation.command;
     const char *own = tox_report_path(command->items);
-    int place = tox_report_place(command->items);
-    struct checkout inside;
-    size_t count = 0;
-    size_t at;
+    CLEANUP(checkout_free) struct checkout inside = {0};
+    CLEANUP_FREE char *path = NULL;
 
-    if (place < 0)
+    if (tox_report_place(command->items) < 0)
         return arguments;
     if (run->again) {
         run->report.tox = REPORT_SET_ASIDE;
         if (own)
-            drop_own_report(arguments, own);
+            command_drop_report(arguments, own);
         return arguments;
     }
-    run->tox_report = own && own[0] == '/'
-                          ? memory_copy(own)
-                          : file_join(run->checkout.source, own ? own : REPORT_NAME);
+    inside = sandbox_inside(run->validation->sandbox, &run->checkout);
+    run->tox_report = find_own_report(run, &inside, own ? own : REPORT_NAME);
     if (own)
         return arguments;
-    while (arguments[count])
-        count++;
-    at = count - command->count + (size_t)place + 1;
-    arguments = memory_resize(arguments, (count + 3) * sizeof(*arguments));
-    memmove(arguments + at + 2, arguments + at, (count - at + 1) * sizeof(*arguments));
-    inside = sandbox_inside(run->validation->sandbox, &run->checkout);
-    arguments[at] = memory_copy("--result-json");
-    arguments[at + 1] = file_join(inside.source, REPORT_NAME);
-    checkout_free(&inside);
-    return arguments;
+    path = file_join(inside.source, REPORT_NAME);
+    return command_ask_tox(arguments, command, path);
 }
 
 /* Makes ready for what the run will say. */
@@ -667,8 +635,6 @@ static void on_made(void *data, const struct error *error)
     remover_start(run->validation->remover);
     run->step = repository_clone(run->validation->repository, &checkout, on_cloned, run);
 }
-
-static void require_next(struct run *run);
 
 static void on_required(void *data, const struct http_response *response, const struct error *error)
 {

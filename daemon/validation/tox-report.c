@@ -8,6 +8,7 @@
 
 #define DEPTH_LIMIT 32
 #define VALUE_LIMIT 500000
+#define STRING_KEPT 255 /* bytes of a string */
 
 /* The member of that name and type; NULL where it is neither. */
 static struct json_object *member(struct json_object *object, const char *name, enum json_type type)
@@ -75,7 +76,47 @@ static void read_environment(struct test_report *report, const char *name,
         read_command(report, name, (unsigned)i, json_object_array_get_idx(test, i));
 }
 
-void tox_report_read(struct test_report *report, const char *bytes, size_t length)
+static void keep(struct tox_report_reader *reader, char byte)
+{
+    if (reader->kept.length < TOX_REPORT_LIMIT)
+        text_append_bytes(&reader->kept, &byte, 1);
+    else
+        reader->too_large = true;
+}
+
+/* A byte of a string, which ends here or not. An escape may stand for what strict JSON refuses, as a NUL, which
+ * tests may print; and half a character is none. */
+static void take_quoted(struct tox_report_reader *reader, char byte)
+{
+    if (reader->escaped) {
+        reader->escaped = false;
+    } else if (byte == '"') {
+        reader->quoted = false;
+        keep(reader, byte);
+    } else if (byte == '\\' || reader->string == STRING_KEPT) {
+        reader->escaped = byte == '\\';
+        reader->dropped = true;
+    } else if (!reader->dropped) {
+        reader->string++;
+        keep(reader, (unsigned char)byte < 0x80 ? byte : '?');
+    }
+}
+
+void tox_report_take(struct tox_report_reader *reader, const char *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (reader->quoted) {
+            take_quoted(reader, bytes[i]);
+            continue;
+        }
+        keep(reader, bytes[i]);
+        reader->quoted = bytes[i] == '"';
+        reader->dropped = false;
+        reader->string = 0;
+    }
+}
+
+void tox_report_end(struct tox_report_reader *reader, struct test_report *report)
 {
     static const struct json_limits limits = {
         .bytes = TOX_REPORT_LIMIT,
@@ -86,7 +127,8 @@ void tox_report_read(struct test_report *report, const char *bytes, size_t lengt
     struct json_object *environments = NULL;
     struct error error;
 
-    if (json_parse(&json, bytes, length, &limits, &error) == 0 &&
+    if (!reader->too_large &&
+        json_parse(&json, text_string(&reader->kept), reader->kept.length, &limits, &error) == 0 &&
         json_object_is_type(json, json_type_object))
         environments = member(json, "testenvs", json_type_object);
     report->tox = environments ? REPORT_READ : REPORT_UNUSABLE;
@@ -98,6 +140,20 @@ void tox_report_read(struct test_report *report, const char *bytes, size_t lengt
         }
     }
     json_object_put(json);
+}
+
+void tox_report_clear(struct tox_report_reader *reader)
+{
+    text_free(&reader->kept);
+}
+
+void tox_report_read(struct test_report *report, const char *bytes, size_t length)
+{
+    struct tox_report_reader reader = {0};
+
+    tox_report_take(&reader, bytes, length);
+    tox_report_end(&reader, report);
+    tox_report_clear(&reader);
 }
 
 int tox_report_place(char *const *command)

@@ -24,10 +24,17 @@ static void require(bool holds)
 
 static void try_report(const char *bytes, size_t size)
 {
+    struct tox_report_reader reader = {0};
     struct test_report report = {0};
+    struct test_report pieces = {0};
     char reason[300];
 
     tox_report_read(&report, bytes, size);
+    for (size_t i = 0; i < size; i++)
+        tox_report_take(&reader, bytes + i, 1);
+    tox_report_end(&reader, &pieces);
+    tox_report_clear(&reader);
+    require(memcmp(&report, &pieces, sizeof(report)) == 0);
     require(report.tox == REPORT_READ || report.tox == REPORT_UNUSABLE);
     require(report.skipped + report.failed <= report.environments);
     require(report.succeeded <= report.commands);

@@ -99,7 +99,7 @@ def tox_4():
 def judged(winnowd, project, command, plans, **more):
     """One daemon, and a result for each plan: {name: (decision, reason)}, and the log."""
     project.advance({"tox.ini": TOX, PLAN: "nothing yet\n"})
-    winnowd.configure(validation={"command": command, "sandbox": "none", **more})
+    winnowd.configure(validation={"command": command, **{"sandbox": "none", **more}})
     for number, (name, plan) in enumerate(plans.items()):
         _, diff = project.experiment({PLAN: plan})
         winnowd.drop(result(name, 0.9 - number / 1000, metric_before=1.0, diff=diff))
@@ -149,26 +149,47 @@ WRITTEN = {
     "none": ("0", "failed", "but tox wrote no report", 1),
     "cut-off": (f"0 {GOOD[:30]}", "promoted", "", 2),
     "cut-off-and-red": (f"1 {GOOD[:30]}", "failed", "exited with status 1", 2),
+    "much-output": ("0 much-output", "promoted", "", 1),
     "huge": ("0 huge", "promoted", "", 2),
 }
 SCRIPT = f"""
 import sys
 print("run")
 status, _, text = open("{PLAN}").read().rstrip().partition(" ")
-if "--result-json" in sys.argv and text:
-    text = text if text != "huge" else "x" * 9_000_000
-    open(sys.argv[sys.argv.index("--result-json") + 1], "w").write(text)
+path = "=".join(sys.argv).partition("--result-json=")[2]
+if path and text:
+    if text == "much-output":
+        text = '{{"testenvs": {{"unit": {{"test": [{{"output": "' + "0123456789" * 1_000_000 + '", "retcode": 0}}]}}}}}}'
+    if text == "huge":
+        text = "[" + "0," * 5_000_000
+    open(path, "w").write(text)
 sys.exit(int(status))
 """
 
 
-@pytest.mark.parametrize("own", [[], ["--result-json", "mine.json"]], ids=["asked for", "the command's own"])
+OWN = {
+    "asked for": ([], "none"),
+    "the command's own": (["--result-json", "mine.json"], "none"),
+    "its own, in a sandbox": (["--result-json=/run/checkout/source/mine.json"], "bubblewrap"),
+}
+
+
+@pytest.mark.parametrize("own", exhaustive.first_of(OWN, 2))
 def test_a_report_takes_away_and_never_gives(winnowd, project, own):
+    arguments, sandbox = OWN[own]
     plans = {name: f"{plan}\n" for name, (plan, *_) in WRITTEN.items()}
-    found, log = judged(winnowd, project, ["python3", "-c", SCRIPT, "tox", *own], plans)
+    found, log = judged(winnowd, project, ["python3", "-c", SCRIPT, "tox", *arguments], plans, sandbox=sandbox)
     assert not differences(found, {name: row[1:3] for name, row in WRITTEN.items()})
     assert repeated(log) == [name for name, row in WRITTEN.items() if row[3] == 2]
     assert {output(winnowd, name) for name in WRITTEN} == {"run\n"}
+
+
+def test_tox_is_not_held_up_by_its_report(winnowd, project):
+    """As tox 3 is, with 100 MB of output."""
+    script = "import sys, signal; print('x' * 5_000_000); '--result-json' in sys.argv and signal.pause()"
+    found, log = judged(winnowd, project, ["python3", "-c", script, "tox"], {"slow": "slow\n"}, timeout="3s")
+    assert not differences(found, {"slow": ("promoted", "")})
+    assert repeated(log) == ["slow"]
 
 
 # Commands that are not tox: (what it prints, decision)

@@ -272,6 +272,38 @@ static void test_reports(void **state)
     }
 }
 
+/* What commands printed stands in the report: all of it is passed over, in pieces of every size. */
+static void test_output_in_reports(void **state)
+{
+    static const char *const printed[] = {
+        "\\u0000", "\\udcff", "\\\\", "\\\"", "a\\\"}]}}", "\xc3\xa4", "\\\\\\\"[",
+    };
+
+    for (size_t i = 0; i < COUNT(printed); i++) {
+        for (size_t times = 1; times < 1000000; times *= 99) {
+            CLEANUP_TEXT struct text json = {0};
+            struct tox_report_reader reader = {0};
+            struct test_report report = {0};
+            size_t piece = times < 1000 ? 1 : 65536;
+
+            text_append(&json, "{\"testenvs\":{\"unit\":{\"test\":[{\"output\":\"");
+            for (size_t j = 0; j < times; j++)
+                text_append(&json, printed[i]);
+            text_append(&json, "\",\"retcode\":0}]}}}");
+            for (size_t at = 0; at < json.length; at += piece)
+                tox_report_take(&reader, text_string(&json) + at,
+                                json.length - at < piece ? json.length - at : piece);
+            assert_true(reader.kept.length < 500);
+            tox_report_end(&reader, &report);
+            tox_report_clear(&reader);
+            assert_int_equal(report.tox, REPORT_READ);
+            assert_int_equal(report.succeeded, 1);
+            tox_report_read(&report, text_string(&json), json.length - 30); /* cut off */
+            assert_int_equal(report.tox, REPORT_UNUSABLE);
+        }
+    }
+}
+
 /* All are counted, some kept. */
 static void test_many_commands(void **state)
 {
@@ -368,11 +400,11 @@ static void test_commands(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_outputs),       cmocka_unit_test(test_what_was_said),
-        cmocka_unit_test(test_long_line),     cmocka_unit_test(test_expect),
-        cmocka_unit_test(test_tox_broke),     cmocka_unit_test(test_reports),
-        cmocka_unit_test(test_many_commands), cmocka_unit_test(test_against_base),
-        cmocka_unit_test(test_commands),
+        cmocka_unit_test(test_outputs),           cmocka_unit_test(test_what_was_said),
+        cmocka_unit_test(test_long_line),         cmocka_unit_test(test_expect),
+        cmocka_unit_test(test_tox_broke),         cmocka_unit_test(test_reports),
+        cmocka_unit_test(test_output_in_reports), cmocka_unit_test(test_many_commands),
+        cmocka_unit_test(test_against_base),      cmocka_unit_test(test_commands),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
