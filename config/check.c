@@ -205,6 +205,39 @@ const char *config_check_metric(const char *text)
     return NULL;
 }
 
+const char *config_check_text(const char *text)
+{
+    return *text && utf8_count(text) <= 255 && visible(text)
+               ? NULL
+               : "text of 1 to 255 visible characters";
+}
+
+const char *config_check_cell(const char *text)
+{
+    return *text && !strchr(text, '=') && visible(text) ? NULL : "the name of a column, without =";
+}
+
+const char *config_check_line(const char *text)
+{
+    size_t length = strlen(text);
+
+    return length >= 1 && length <= 18 && strspn(text, "0123456789") == length && *text != '0'
+               ? NULL
+               : "the number of a line, from 1";
+}
+
+const char *config_check_experiment_prefix(const char *text)
+{
+    static const char allowed[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    size_t length = strlen(text);
+
+    return length >= 1 && length <= 50 && strspn(text, allowed) == length &&
+                   isalnum((unsigned char)*text) && !strstr(text, "..")
+               ? NULL
+               : "1 to 50 of A-Za-z0-9._-, beginning with a letter or digit";
+}
+
 bool config_split_author(const char *text, char **name, char **email)
 {
     const char *open = strchr(text, '<');

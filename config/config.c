@@ -15,10 +15,12 @@
 #define METRIC_LIMIT      1000
 #define SUGGESTION_LENGTH 64
 
+/* Keys whose values are tables of their own. */
+static const char *const tables[] = {"metrics", "logs"};
+
 static const struct json_limits limits = {.bytes = FILE_LIMIT, .depth = 8, .values = 10000};
 
-/* Returns the node of a dotted key, or NULL. `at` is set to the closest place that there is. */
-static struct json_object *find(struct json_object *root, const char *name,
+struct json_object *config_find(struct json_object *root, const char *name,
                                 struct yaml_position *at)
 {
     struct json_object *node = root;
@@ -116,9 +118,10 @@ static void report_unknown(struct config_reader *reader, const struct config_key
         }
     }
     if (!*prefix && !*above)
-        text_append(&known, ", metrics");
-    if (!*prefix && !*above && distance(word, "metrics") <= least)
-        snprintf(near, sizeof near, "metrics");
+        text_append(&known, ", logs, metrics");
+    for (size_t i = 0; !*prefix && !*above && i < sizeof tables / sizeof *tables; i++)
+        if (distance(word, tables[i]) <= least)
+            snprintf(near, sizeof near, "%s", tables[i]);
     if (*near || elsewhere)
         config_problem(reader, at, name, "unknown key, did you mean %s%s?", above,
                        *near ? near : elsewhere);
@@ -128,6 +131,9 @@ static void report_unknown(struct config_reader *reader, const struct config_key
 
 static bool is_key(const struct config_key *keys, const char *name)
 {
+    for (size_t i = 0; keys == config_keys && i < sizeof tables / sizeof *tables; i++)
+        if (!strcmp(tables[i], name))
+            return true;
     for (; keys->name; keys++)
         if (!strcmp(keys->name, name))
             return true;
@@ -157,7 +163,7 @@ static void report_strangers(struct config_reader *reader, const struct config_k
         struct yaml_position at = yaml_key_position(node, word);
         bool dotted = strchr(word, '.') != NULL;
 
-        if (!dotted && (is_key(keys, name) || (keys == config_keys && !strcmp(name, "metrics"))))
+        if (!dotted && is_key(keys, name))
             continue;
         if (dotted || !is_group(keys, name))
             report_unknown(reader, keys, at, above, prefix, word);
@@ -177,7 +183,7 @@ static void read_table(struct config_reader *reader, const struct config_key *ke
         CLEANUP_FREE char *name = memory_format("%s%s", above, keys->name);
         const char *variable = keys->environment ? getenv(keys->environment) : NULL;
         struct yaml_position at;
-        struct json_object *value = find(node, keys->name, &at);
+        struct json_object *value = config_find(node, keys->name, &at);
 
         /* The default first. A wrong value in the file is an error, but it leaves nothing unset. */
         if (keys->fallback || keys->shape == CONFIG_LIST || keys->shape == CONFIG_VARIABLES)
@@ -199,6 +205,14 @@ static void read_table(struct config_reader *reader, const struct config_key *ke
     }
 }
 
+void config_read_group(struct config_reader *reader, const struct config_key *keys, void *base,
+                       struct json_object *node, const char *above, struct yaml_position parent)
+{
+    if (node)
+        report_strangers(reader, keys, node, above, "");
+    read_table(reader, keys, base, node, above, parent);
+}
+
 static void read_metric(struct config_reader *reader, struct config_metric *metric,
                         struct json_object *metrics, const char *name, struct json_object *node)
 {
@@ -217,9 +231,7 @@ static void read_metric(struct config_reader *reader, struct config_metric *metr
         config_problem(reader, yaml_position(node), whole,
                        "expected keys such as {direction: minimize}, found none");
     } else {
-        if (node)
-            report_strangers(reader, config_metric_keys, node, above, "");
-        read_table(reader, config_metric_keys, metric, node, above, at);
+        config_read_group(reader, config_metric_keys, metric, node, above, at);
     }
 }
 
@@ -228,7 +240,7 @@ static void read_metrics(struct config_reader *reader, struct config *config,
 {
     static const char wanted[] = "at least one metric, such as {val_bpb: {direction: minimize}}";
     struct yaml_position at;
-    struct json_object *node = find(root, "metrics", &at);
+    struct json_object *node = config_find(root, "metrics", &at);
     size_t count = 0;
 
     if (!json_object_is_type(node, json_type_object) || !json_object_object_length(node)) {
@@ -267,7 +279,7 @@ static void require(struct config_reader *reader, struct json_object *root, cons
 
     if (value || blamed(reader, name))
         return;
-    find(root, name, &at);
+    config_find(root, name, &at);
     config_problem(reader, at, name, "expected %s, found nothing", wanted);
 }
 
@@ -282,7 +294,7 @@ static void check_prefix(struct config_reader *reader, const struct config *conf
 
     if (blamed(reader, "forge.base") || blamed(reader, "forge.branch_prefix"))
         return;
-    find(root, "forge.branch_prefix", &at);
+    config_find(root, "forge.branch_prefix", &at);
     if (!strncmp(base, prefix, strlen(prefix)))
         config_problem(
             reader, at, "forge.branch_prefix",
@@ -311,13 +323,13 @@ static void check_together(struct config_reader *reader, struct config *config,
         require(reader, root, "forge.path", config->forge.path, "the bare repository's path");
     check_prefix(reader, config, root);
 
-    find(root, "state", &at);
+    config_find(root, "state", &at);
     if (!strcmp(config->spool, config->state) && !blamed(reader, "spool"))
         config_problem(reader, at, "state",
                        "expected a directory of its own, found \"%s\", which is the spool",
                        config->state);
 
-    find(root, "queue.max_open_pulls", &at);
+    config_find(root, "queue.max_open_pulls", &at);
     if (config->queue.max_open_pulls && !config->forge.poll_ms && !blamed(reader, "forge.poll"))
         config_problem(reader, at, "queue.max_open_pulls",
                        "expected 0, or a forge.poll that notices when a pull request is closed, "
@@ -365,9 +377,9 @@ int config_parse(struct config **configp, const char *name, const char *bytes, s
         json_object_put(root);
         return -1;
     }
-    report_strangers(&reader, config_keys, root, "", "");
-    read_table(&reader, config_keys, config, root, "", (struct yaml_position){0});
+    config_read_group(&reader, config_keys, config, root, "", (struct yaml_position){0});
     read_metrics(&reader, config, root);
+    config_read_logs(&reader, config, root);
     check_together(&reader, config, root);
     json_object_put(root);
     if (problems->count) {
@@ -409,6 +421,7 @@ void config_free(struct config *config)
         free(config->metrics[i].name);
     }
     free(config->metrics);
+    config_free_logs(config->logs, config->log_count);
     free(config->file);
     free(config);
 }

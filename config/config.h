@@ -44,6 +44,27 @@ struct config_metric {
     enum metric_reference reference;
 };
 
+/* What a log of many experiments does not say by itself. */
+struct config_log {
+    char *path;       /* absolute: it is followed; a name: settings for dropped logs of that name */
+    char *repository; /* one of `sources`; NULL if not given; so are the texts below */
+    char *metric;
+    struct {
+        char *metric; /* the name of a column, or its number from 1; likewise below */
+        char *status;
+        char *commit;
+        char *hypothesis;
+    } columns;
+    struct {
+        struct config_list keep; /* words of the log, beside those that are known */
+        struct config_list discard;
+        struct config_list crash;
+    } status;
+    struct config_list only;      /* "COLUMN=value": other rows are left out */
+    struct config_list baselines; /* numbers of lines */
+    char *experiment_prefix;
+};
+
 struct config {
     char *file;  /* the file that it was read from */
     char *spool; /* this and `state`: absolute, without a slash at the end */
@@ -70,6 +91,9 @@ struct config {
     } forge;
 
     struct config_list sources;
+
+    struct config_log *logs;
+    size_t log_count;
 
     struct {
         struct config_list protect;
@@ -154,6 +178,10 @@ void config_problems_free(struct config_problems *problems);
 
 /* Returns the metric of that name, or NULL. It belongs to the configuration. */
 const struct config_metric *config_metric(const struct config *config, const char *name);
+
+/* Returns the entry of `logs:` for a log that was dropped under that name, or NULL. It belongs to the
+ * configuration. */
+const struct config_log *config_log(const struct config *config, const char *file_name);
 
 /* Appends what a configuration means, one key a line, defaults included. */
 struct text;

@@ -4,6 +4,7 @@
 #define OTHER(member)        .other = offsetof(struct config, member)
 #define METRIC_AT(member)    .offset = offsetof(struct config_metric, member)
 #define METRIC_OTHER(member) .other = offsetof(struct config_metric, member)
+#define LOG_AT(member)       .offset = offsetof(struct config_log, member)
 
 #define SECOND 1000.0
 #define MINUTE (60 * SECOND)
@@ -163,5 +164,35 @@ const struct config_key config_metric_keys[] = {
      .help = "a first reference"},
     {"reference", CONFIG_WORD, 0, METRIC_AT(reference), .fallback = "best", .words = references,
      .help = "what a result must beat"},
+    {NULL},
+};
+
+const struct config_key config_log_keys[] = {
+    {"path", CONFIG_TEXT, CONFIG_REQUIRED, LOG_AT(path), .check = config_check_text,
+     .help = "of the log, or its name where it is dropped"},
+    {"repository", CONFIG_TEXT, CONFIG_STRIP_SLASH, LOG_AT(repository), .check = config_check_path,
+     .help = "one of sources, which has its commits"},
+    {"metric", CONFIG_TEXT, 0, LOG_AT(metric), .check = config_check_metric,
+     .help = "one of metrics, which its values are of"},
+    {"columns.metric", CONFIG_TEXT, 0, LOG_AT(columns.metric), .check = config_check_text,
+     .help = "the column with the value; a name, or a number from 1"},
+    {"columns.status", CONFIG_TEXT, 0, LOG_AT(columns.status), .check = config_check_text,
+     .help = "the column that says whether it was kept"},
+    {"columns.commit", CONFIG_TEXT, 0, LOG_AT(columns.commit), .check = config_check_text,
+     .help = "the column with the commit"},
+    {"columns.hypothesis", CONFIG_TEXT, 0, LOG_AT(columns.hypothesis), .check = config_check_text,
+     .help = "the column that says what was tried"},
+    {"status.keep", CONFIG_LIST, 0, LOG_AT(status.keep), .fallback = "", .check = config_check_text,
+     .help = "further words for what was kept"},
+    {"status.discard", CONFIG_LIST, 0, LOG_AT(status.discard), .fallback = "",
+     .check = config_check_text, .help = "further words for what was discarded"},
+    {"status.crash", CONFIG_LIST, 0, LOG_AT(status.crash), .fallback = "",
+     .check = config_check_text, .help = "further words for what crashed"},
+    {"only", CONFIG_VARIABLES, 0, LOG_AT(only), .fallback = "", .check = config_check_cell,
+     .help = "columns with the value that a row must have"},
+    {"baselines", CONFIG_LIST, 0, LOG_AT(baselines), .fallback = "", .check = config_check_line,
+     .help = "lines at which a new reference begins"},
+    {"experiment_prefix", CONFIG_TEXT, 0, LOG_AT(experiment_prefix),
+     .check = config_check_experiment_prefix, .help = "what its experiment_ids begin with"},
     {NULL},
 };

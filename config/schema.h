@@ -53,6 +53,8 @@ struct config_key {
 extern const struct config_key config_keys[];        /* of struct config; ends with a NULL name */
 extern const struct config_key config_metric_keys[]; /* of struct config_metric; likewise */
 
+extern const struct config_key config_log_keys[];    /* of struct config_log; likewise */
+
 /* Check the text of a row (config/check.c). Return NULL if it is fine, else what is expected, as the words
  * after "expected" in a message. */
 const char *config_check_path(const char *text);
@@ -68,6 +70,10 @@ const char *config_check_argument(const char *text);
 const char *config_check_variable(const char *text);
 const char *config_check_expression(const char *text);
 const char *config_check_metric(const char *text);
+const char *config_check_text(const char *text);
+const char *config_check_cell(const char *text);
+const char *config_check_line(const char *text);
+const char *config_check_experiment_prefix(const char *text);
 
 /* Splits "Name <email>" into two strings; the caller frees them. Returns false if it is anything else. */
 bool config_split_author(const char *text, char **name, char **email);
@@ -95,6 +101,21 @@ void config_read_string(struct config_reader *reader, const struct config_key *k
 /* Adds a problem. `key` is the whole dotted key; "" is the file as a whole. */
 void config_problem(struct config_reader *reader, struct yaml_position at, const char *key,
                     const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* Returns the node of a dotted key, or NULL. `at` is set to the closest place that there is. */
+struct json_object *config_find(struct json_object *root, const char *name,
+                                struct yaml_position *at);
+
+/* Reads all rows of a table from a group of the tree, or from environment or default, and reports what
+ * the group holds beside them. `above` is put before the keys in messages ("metrics.NAME."). `parent` is
+ * the place that a missing key is reported at. `node` may be NULL. */
+void config_read_group(struct config_reader *reader, const struct config_key *keys, void *base,
+                       struct json_object *node, const char *above, struct yaml_position parent);
+
+/* Reads `logs:` into the configuration, and checks each entry against the others (config/logs.c). */
+void config_read_logs(struct config_reader *reader, struct config *config,
+                      struct json_object *root);
+void config_free_logs(struct config_log *logs, size_t count);
 
 /* Appends the value of a row in the struct at `base`, as it would be written in a file. */
 void config_render(const struct config_key *key, const void *base, struct text *text);

@@ -1,0 +1,425 @@
+#include "daemon/result-log/internal.h"
+
+#include "common/memory.h"
+#include "common/text.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define BYTE_ORDER_MARK "\xEF\xBB\xBF"
+#define COMMIT_SHORTEST 7
+#define COMMIT_LONGEST  64
+#define ID_LONGEST      100
+
+enum result_log_kind result_log_kind(const char *file_name)
+{
+    const char *ending = strrchr(file_name, '.');
+
+    if (ending && !strcmp(ending, ".tsv"))
+        return RESULT_LOG_TSV;
+    if (ending && !strcmp(ending, ".jsonl"))
+        return RESULT_LOG_JSONL;
+    return RESULT_LOG_NONE;
+}
+
+struct result_log *result_log_new(enum result_log_kind kind, const struct config *config,
+                                  const struct config_log *settings)
+{
+    struct result_log *log = memory_new(sizeof(*log));
+
+    log->functions = kind == RESULT_LOG_JSONL ? &result_log_jsonl : &result_log_tsv;
+    log->kind = kind;
+    log->config = config;
+    log->settings = settings;
+    log->columns.metric = log->columns.before = log->columns.decision = NO_COLUMN;
+    log->columns.commit = log->columns.hypothesis = NO_COLUMN;
+    return log;
+}
+
+static void free_names(struct result_log_columns *columns)
+{
+    for (size_t i = 0; i < columns->count; i++)
+        free(columns->names[i]);
+    free(columns->names);
+}
+
+void result_log_free(struct result_log *log)
+{
+    if (!log)
+        return;
+    free_names(&log->columns);
+    free(log->metric);
+    free(log->refused);
+    free(log->segment_name);
+    free(log->segment_metric);
+    free(log->segment_direction);
+    free(log);
+}
+
+void result_log_freep(struct result_log **log)
+{
+    result_log_free(*log);
+}
+
+/* ---- lines -------------------------------------------------------------------------------------- */
+
+/* The line as a string of its own, without a byte order mark and a CR at its end; NULL with an error if it
+ * is no text. */
+static char *text_of_line(uint64_t number, const char *line, size_t length, struct error *error)
+{
+    size_t offset;
+
+    if (number == 1 && length >= 3 && !memcmp(line, BYTE_ORDER_MARK, 3)) {
+        line += 3;
+        length -= 3;
+    }
+    if (length > 0 && line[length - 1] == '\r')
+        length--;
+    if (utf8_valid(line, length, &offset))
+        return memory_copy_bytes(line, length);
+    if (memchr(line, '\0', length))
+        error_set(error, ERROR_PERMANENT, "line %" PRIu64 ": expected text, found a NUL byte",
+                  number);
+    else
+        error_set(error, ERROR_PERMANENT,
+                  "line %" PRIu64 ": expected UTF-8, found the byte 0x%02x at column %zu", number,
+                  (unsigned char)line[offset], offset + 1);
+    return NULL;
+}
+
+static bool is_blank(const char *line)
+{
+    return line[strspn(line, " \t")] == '\0';
+}
+
+/* `# metric_direction: lower` that says the opposite of the configuration. */
+static int check_comment(const struct result_log *log, uint64_t number, const char *comment,
+                         struct error *error)
+{
+    const struct config_metric *metric = log->metric ? config_metric(log->config, log->metric)
+                                                     : result_log_only_metric(log);
+    enum metric_direction direction;
+    char word[32];
+
+    if (sscanf(comment, "# metric_direction : %31s", word) != 1)
+        return 0;
+    if (!metric || !result_log_direction(word, &direction) || direction == metric->direction)
+        return 0;
+    return error_set(error, ERROR_PERMANENT,
+                     "line %" PRIu64 ": expected the direction of metrics.%s (%s), found \"%s\"",
+                     number, metric->name,
+                     metric->direction == METRIC_MINIMIZE ? "minimize" : "maximize", word);
+}
+
+int result_log_survey(struct result_log *log, uint64_t number, const char *line, size_t length,
+                      struct error *error)
+{
+    CLEANUP_FREE char *text = NULL;
+
+    if (length > RESULT_LOG_LINE_LIMIT)
+        return 0;
+    text = text_of_line(number, line, length, error);
+    if (!text)
+        return -1;
+    if (is_blank(text))
+        return 0;
+    if (text[0] == '#')
+        return check_comment(log, number, text, error);
+    return log->functions->survey(log, number, text, strlen(text), error);
+}
+
+int result_log_settle(struct result_log *log, bool whole, struct error *error)
+{
+    int end = log->settled ? 0 : log->functions->settle(log, whole, error);
+
+    log->settled = end == 0;
+    return end;
+}
+
+enum result_log_line result_log_read(struct result_log *log, uint64_t number, const char *line,
+                                     size_t length, struct result_log_row *row, struct error *error)
+{
+    CLEANUP_FREE char *text = NULL;
+
+    if (length > RESULT_LOG_LINE_LIMIT) {
+        error_set(error, ERROR_PERMANENT, "line %" PRIu64 ": expected at most %zu bytes, found %zu",
+                  number, RESULT_LOG_LINE_LIMIT, length);
+        return RESULT_LOG_BAD;
+    }
+    text = text_of_line(number, line, length, error);
+    if (!text)
+        return RESULT_LOG_BAD;
+    if (is_blank(text))
+        return RESULT_LOG_BLANK;
+    if (text[0] == '#')
+        return RESULT_LOG_COMMENT;
+    *row = (struct result_log_row){.line = number};
+    return log->functions->read(log, number, text, strlen(text), row, error);
+}
+
+void result_log_row_clear(struct result_log_row *row)
+{
+    free(row->status_word);
+    free(row->commit);
+    free(row->hypothesis);
+    json_object_put(row->details);
+    *row = (struct result_log_row){0};
+}
+
+/* ---- cells -------------------------------------------------------------------------------------- */
+
+static bool holds_word(const struct config_list *list, const char *word)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (!strcasecmp(list->items[i], word))
+            return true;
+    return false;
+}
+
+enum result_status result_log_status(const struct result_log *log, const char *word, bool *known)
+{
+    const struct config_log *settings = log->settings;
+
+    *known = true;
+    if (settings && holds_word(&settings->status.crash, word))
+        return RESULT_CRASHED;
+    if (settings && holds_word(&settings->status.discard, word))
+        return RESULT_DISCARDED;
+    if (settings && holds_word(&settings->status.keep, word))
+        return RESULT_OK;
+    return result_status_parse(word, known);
+}
+
+bool result_log_number(const char *cell, double *number)
+{
+    CLEANUP_FREE char *plain = NULL;
+    size_t length;
+
+    if (*cell == '+')
+        cell++;
+    plain = cell[0] == '.'                     ? memory_format("0%s", cell)
+            : cell[0] == '-' && cell[1] == '.' ? memory_format("-0%s", cell + 1)
+                                               : memory_copy(cell);
+    length = strlen(plain);
+    while (length > 0 && (plain[length - 1] == '%' || plain[length - 1] == ' '))
+        plain[--length] = '\0';
+    if (length > 0 && plain[length - 1] == '.')
+        plain[--length] = '\0';
+    return number_parse(plain, number) == 0;
+}
+
+char *result_log_commit(const char *cell)
+{
+    size_t length = strlen(cell);
+    char *commit;
+
+    if (length < COMMIT_SHORTEST || length > COMMIT_LONGEST ||
+        strspn(cell, "0123456789abcdefABCDEF") != length)
+        return NULL;
+    commit = memory_copy(cell);
+    for (char *c = commit; *c; c++)
+        *c = (char)tolower((unsigned char)*c);
+    return commit;
+}
+
+bool result_log_baseline_line(const struct result_log *log, uint64_t line)
+{
+    for (size_t i = 0; log->settings && i < log->settings->baselines.count; i++)
+        if (strtoull(log->settings->baselines.items[i], NULL, 10) == line)
+            return true;
+    return false;
+}
+
+bool result_log_direction(const char *word, enum metric_direction *direction)
+{
+    static const struct {
+        const char *beginning;
+        enum metric_direction direction;
+    } words[] = {
+        {"lower", METRIC_MINIMIZE},   {"min", METRIC_MINIMIZE},     {"down", METRIC_MINIMIZE},
+        {"decreas", METRIC_MINIMIZE}, {"smaller", METRIC_MINIMIZE}, {"higher", METRIC_MAXIMIZE},
+        {"max", METRIC_MAXIMIZE},     {"up", METRIC_MAXIMIZE},      {"increas", METRIC_MAXIMIZE},
+        {"larger", METRIC_MAXIMIZE},  {"greater", METRIC_MAXIMIZE}};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+        if (strncasecmp(word, words[i].beginning, strlen(words[i].beginning)) != 0)
+            continue;
+        *direction = words[i].direction;
+        return true;
+    }
+    return false;
+}
+
+void result_log_row_finish(struct result_log *log, struct result_log_row *row)
+{
+    if (result_log_baseline_line(log, row->line)) {
+        row->status = RESULT_BASELINE;
+        row->status_known = true;
+    }
+    if (row->status == RESULT_BASELINE)
+        log->baseline = row->line;
+    row->metric = log->metric;
+    row->segment = log->segment;
+    row->baseline = log->baseline;
+    row->unfinished = !row->status_known || (!row->has_after && row->status != RESULT_CRASHED);
+}
+
+const struct config_metric *result_log_only_metric(const struct result_log *log)
+{
+    return log->config->metric_count == 1 ? &log->config->metrics[0] : NULL;
+}
+
+/* ---- names of rows ------------------------------------------------------------------------------ */
+
+char *result_log_id(const char *prefix, const char *file_name, unsigned copy, uint64_t line)
+{
+    const char *ending = strrchr(file_name, '.');
+    size_t length = ending && ending != file_name ? (size_t)(ending - file_name)
+                                                  : strlen(file_name);
+    CLEANUP_TEXT struct text id = {0};
+    char tail[48];
+    char *made;
+
+    if (copy > 1)
+        snprintf(tail, sizeof(tail), ".%u-%04" PRIu64, copy, line);
+    else
+        snprintf(tail, sizeof(tail), "-%04" PRIu64, line);
+    text_append(&id, prefix ? prefix : "");
+    text_append_bytes(&id, file_name, length);
+    made = text_take(&id);
+    for (char *c = made; *c; c++)
+        if (!isascii((unsigned char)*c) || (!isalnum((unsigned char)*c) && !strchr("._-", *c)) ||
+            (c[0] == '.' && c[1] == '.'))
+            *c = '-';
+    length = strspn(made, "._-");
+    memmove(made, made + length, strlen(made + length) + 1);
+    if (strlen(made) + strlen(tail) > ID_LONGEST)
+        made[ID_LONGEST - strlen(tail)] = '\0';
+    text_append_format(&id, "%s%s", *made ? made : "log", tail);
+    free(made);
+    return text_take(&id);
+}
+
+/* ---- what has been learned ---------------------------------------------------------------------- */
+
+static void add_string(struct json_object *object, const char *key, const char *string)
+{
+    if (string)
+        json_object_object_add(object, key, json_object_new_string(string));
+}
+
+static void add_integer(struct json_object *object, const char *key, int64_t integer)
+{
+    json_object_object_add(object, key, json_object_new_int64(integer));
+}
+
+struct json_object *result_log_state(const struct result_log *log)
+{
+    const struct result_log_columns *columns = &log->columns;
+    struct json_object *state = json_object_new_object();
+    struct json_object *names = json_object_new_array();
+
+    for (size_t i = 0; i < columns->count; i++)
+        json_object_array_add(names, json_object_new_string(columns->names[i]));
+    json_object_object_add(state, "names", names);
+    add_integer(state, "metric_column", columns->metric);
+    add_integer(state, "before_column", columns->before);
+    add_integer(state, "decision_column", columns->decision);
+    add_integer(state, "commit_column", columns->commit);
+    add_integer(state, "hypothesis_column", columns->hypothesis);
+    add_integer(state, "header", (int64_t)log->header);
+    add_integer(state, "baseline", (int64_t)log->baseline);
+    add_integer(state, "segment", log->segment);
+    add_integer(state, "runs_came", log->runs_came);
+    add_integer(state, "settled", log->settled);
+    add_string(state, "metric", log->metric);
+    add_string(state, "refused", log->refused);
+    add_string(state, "segment_name", log->segment_name);
+    add_string(state, "segment_metric", log->segment_metric);
+    add_string(state, "segment_direction", log->segment_direction);
+    return state;
+}
+
+static char *copy_string(struct json_object *state, const char *key)
+{
+    struct json_object *member;
+
+    if (!json_object_object_get_ex(state, key, &member))
+        return NULL;
+    return memory_copy(json_object_get_string(member));
+}
+
+static int64_t integer_of(struct json_object *state, const char *key)
+{
+    struct json_object *member;
+
+    return json_object_object_get_ex(state, key, &member) ? json_object_get_int64(member) : 0;
+}
+
+int result_log_restore(struct result_log *log, struct json_object *state)
+{
+    struct result_log_columns *columns = &log->columns;
+    struct json_object *names;
+
+    if (!json_object_object_get_ex(state, "names", &names))
+        return -1;
+    log->metric = copy_string(state, "metric");
+    if (log->metric && !config_metric(log->config, log->metric))
+        return -1;
+    columns->count = json_object_array_length(names);
+    columns->names = memory_new_array(columns->count, sizeof(*columns->names));
+    for (size_t i = 0; i < columns->count; i++)
+        columns->names[i] = memory_copy(
+            json_object_get_string(json_object_array_get_idx(names, i)));
+    columns->metric = (int)integer_of(state, "metric_column");
+    columns->before = (int)integer_of(state, "before_column");
+    columns->decision = (int)integer_of(state, "decision_column");
+    columns->commit = (int)integer_of(state, "commit_column");
+    columns->hypothesis = (int)integer_of(state, "hypothesis_column");
+    log->header = (uint64_t)integer_of(state, "header");
+    log->baseline = (uint64_t)integer_of(state, "baseline");
+    log->segment = (unsigned)integer_of(state, "segment");
+    log->runs_came = integer_of(state, "runs_came") != 0;
+    log->settled = integer_of(state, "settled") != 0;
+    log->refused = copy_string(state, "refused");
+    log->segment_name = copy_string(state, "segment_name");
+    log->segment_metric = copy_string(state, "segment_metric");
+    log->segment_direction = copy_string(state, "segment_direction");
+    return 0;
+}
+
+/* ---- for people --------------------------------------------------------------------------------- */
+
+static void explain_column(const struct result_log_columns *columns, const char *what, int column,
+                           const char *none, struct text *text)
+{
+    if (column >= 0)
+        text_append_format(text, "%s: column %d, ", what, column + 1);
+    else
+        text_append_format(text, "%s: %s\n", what, none);
+    if (column >= 0) {
+        text_append_line(text, columns->names[column], 100);
+        text_append(text, "\n");
+    }
+}
+
+void result_log_explain(const struct result_log *log, struct text *text)
+{
+    const struct result_log_columns *columns = &log->columns;
+
+    if (log->kind == RESULT_LOG_JSONL) {
+        text_append_format(text, "Segments: %u\n", log->segment);
+        return;
+    }
+    if (log->metric)
+        text_append_format(text, "Metric: %s\n", log->metric);
+    explain_column(columns, "Value", columns->metric, "none", text);
+    explain_column(columns, "Value before", columns->before, "none", text);
+    explain_column(columns, "Decision", columns->decision, "none", text);
+    explain_column(columns, "Commit", columns->commit, "none: no row can be promoted", text);
+    explain_column(columns, "Hypothesis", columns->hypothesis, "none", text);
+}

@@ -1,0 +1,271 @@
+/*
+ * autoresearch.jsonl: one JSON object a line. `"type": "config"` says which metric the runs behind it
+ * measure, and begins a segment; a line with `metric` and `status` is a run, whatever else it has.
+ */
+
+#include "daemon/result-log/internal.h"
+
+#include "common/json.h"
+#include "common/memory.h"
+#include "common/text.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct json_limits limits = {
+    .bytes = RESULT_LOG_LINE_LIMIT,
+    .depth = 32,
+    .values = 10000,
+    .non_finite = true, /* of a crashed run, as Python's json writes them */
+};
+
+static const char *string_of(struct json_object *object, const char *key)
+{
+    struct json_object *member;
+
+    if (!json_object_object_get_ex(object, key, &member) ||
+        !json_object_is_type(member, json_type_string))
+        return NULL;
+    return json_object_get_string(member);
+}
+
+static bool differ(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) != 0 : a != b;
+}
+
+static void replace(char **string, const char *with)
+{
+    free(*string);
+    *string = with ? memory_copy(with) : NULL;
+}
+
+/* ---- segments ----------------------------------------------------------------------------------- */
+
+/* Which metric of the configuration the runs of the segment are of. */
+static const struct config_metric *metric_of_segment(const struct result_log *log)
+{
+    const char *named = log->settings ? log->settings->metric : NULL;
+    const struct config_metric *metric;
+
+    if (named)
+        return config_metric(log->config, named);
+    if (!log->segment_metric)
+        return result_log_only_metric(log);
+    metric = config_metric(log->config, log->segment_metric);
+    return metric ? metric : NULL;
+}
+
+/* Why the runs of the segment are rejected, if they are. */
+static void settle_segment(struct result_log *log, uint64_t number)
+{
+    const struct config_metric *metric = metric_of_segment(log);
+    const char *named = log->settings ? log->settings->metric : NULL;
+    enum metric_direction direction;
+
+    replace(&log->metric, metric ? metric->name : NULL);
+    replace(&log->refused, NULL);
+    /* A metric that is looked for among others has a direction of its own. */
+    if (!metric || !log->segment_direction || (named && differ(named, log->segment_metric)) ||
+        !result_log_direction(log->segment_direction, &direction) || direction == metric->direction)
+        return;
+    log->refused = memory_format(
+        "expected the direction of metrics.%s (%s), found \"%s\" in line %" PRIu64, metric->name,
+        metric->direction == METRIC_MINIMIZE ? "minimize" : "maximize", log->segment_direction,
+        number);
+}
+
+/* A config line begins a segment when it says something new, or when runs came since the last one. */
+static void take_config(struct result_log *log, uint64_t number, struct json_object *object)
+{
+    const char *name = string_of(object, "name");
+    const char *metric = string_of(object, "metricName");
+    const char *direction = string_of(object, "bestDirection");
+
+    metric = metric ? metric : string_of(object, "metric_name");
+    direction = direction ? direction : string_of(object, "direction");
+    if (log->segment > 0 && !log->runs_came && !differ(name, log->segment_name) &&
+        !differ(metric, log->segment_metric) && !differ(direction, log->segment_direction))
+        return;
+    log->segment++;
+    log->runs_came = false;
+    log->baseline = 0;
+    replace(&log->segment_name, name);
+    replace(&log->segment_metric, metric);
+    replace(&log->segment_direction, direction);
+    settle_segment(log, number);
+}
+
+/* ---- runs --------------------------------------------------------------------------------------- */
+
+static bool is_run(struct json_object *object)
+{
+    return json_object_object_get_ex(object, "metric", NULL) && string_of(object, "status");
+}
+
+/* A number, or a string with one; not NaN and not infinite. */
+static bool number_of(struct json_object *value, double *number)
+{
+    if (json_object_is_type(value, json_type_string))
+        return result_log_number(json_object_get_string(value), number);
+    if (!json_object_is_type(value, json_type_int) && !json_object_is_type(value, json_type_double))
+        return false;
+    *number = json_object_get_double(value);
+    return isfinite(*number);
+}
+
+/* The value of the run: of its own metric, or of the one that the settings name, among the others. */
+static bool value_of(const struct result_log *log, struct json_object *object, double *number)
+{
+    const char *named = log->settings ? log->settings->metric : NULL;
+    struct json_object *metrics, *value;
+
+    if (named && differ(named, log->segment_metric) &&
+        json_object_object_get_ex(object, "metrics", &metrics) &&
+        json_object_object_get_ex(metrics, named, &value))
+        return number_of(value, number);
+    if (named && log->segment_metric && differ(named, log->segment_metric))
+        return false;
+    return json_object_object_get_ex(object, "metric", &value) && number_of(value, number);
+}
+
+static bool is_within(const struct result_log *log, struct json_object *object)
+{
+    const struct config_list *only = log->settings ? &log->settings->only : NULL;
+
+    for (size_t i = 0; only && i < only->count; i++) {
+        const char *equals = strchr(only->items[i], '=');
+        CLEANUP_FREE char *name = memory_copy_bytes(only->items[i],
+                                                    (size_t)(equals - only->items[i]));
+        struct json_object *value;
+
+        if (!json_object_object_get_ex(object, name, &value) || !value ||
+            strcmp(json_object_get_string(value), equals + 1) != 0)
+            return false;
+    }
+    return true;
+}
+
+static void add_scalars(struct json_object *details, struct json_object *from)
+{
+    json_object_object_foreach(from, key, value)
+    {
+        if (!value || json_object_is_type(value, json_type_object) ||
+            json_object_is_type(value, json_type_array) ||
+            json_object_object_get_ex(details, key, NULL))
+            continue;
+        json_object_object_add(details, key, json_object_get(value));
+    }
+}
+
+/* All other scalars: of the run, of `metrics`, of `asi`. */
+static struct json_object *details_of(struct json_object *object, const char *hypothesis)
+{
+    static const char *const taken[] = {"type", "metric", "status", "commit", "description"};
+    static const char *const groups[] = {"metrics", "asi"};
+    struct json_object *details = json_object_new_object();
+    struct json_object *group, *value;
+
+    add_scalars(details, object);
+    for (size_t i = 0; i < sizeof(taken) / sizeof(*taken); i++)
+        json_object_object_del(details, taken[i]);
+    for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++)
+        if (json_object_object_get_ex(object, groups[i], &group) &&
+            json_object_is_type(group, json_type_object))
+            add_scalars(details, group);
+    if (json_object_object_get_ex(details, "hypothesis", &value) && hypothesis &&
+        json_object_is_type(value, json_type_string) &&
+        !strcmp(json_object_get_string(value), hypothesis))
+        json_object_object_del(details, "hypothesis");
+    return details;
+}
+
+static void fill_row(struct result_log *log, struct json_object *object, struct result_log_row *row)
+{
+    const char *word = string_of(object, "status");
+    const char *commit = string_of(object, "commit");
+    const char *hypothesis = string_of(object, "description");
+    struct json_object *asi;
+
+    if (json_object_object_get_ex(object, "asi", &asi) && string_of(asi, "hypothesis"))
+        hypothesis = string_of(asi, "hypothesis");
+    row->status = result_log_status(log, word, &row->status_known);
+    row->status_word = memory_copy(word);
+    row->has_after = value_of(log, object, &row->after);
+    row->commit = commit ? result_log_commit(commit) : NULL;
+    row->hypothesis = hypothesis && *hypothesis ? memory_copy(hypothesis) : NULL;
+    row->details = details_of(object, row->hypothesis);
+    if (hypothesis && string_of(object, "description") &&
+        strcmp(hypothesis, string_of(object, "description")) != 0)
+        json_object_object_add(row->details, "description",
+                               json_object_new_string(string_of(object, "description")));
+    result_log_row_finish(log, row);
+}
+
+static enum result_log_line read_run(struct result_log *log, struct json_object *object,
+                                     struct result_log_row *row, struct error *error)
+{
+    log->runs_came = true;
+    if (log->segment == 0 && !log->metric)
+        settle_segment(log, row->line);
+    if (!log->metric)
+        return RESULT_LOG_FOREIGN;
+    if (!is_within(log, object))
+        return RESULT_LOG_OUTSIDE;
+    if (log->refused) {
+        error_set(error, ERROR_PERMANENT, "line %" PRIu64 ": %s", row->line, log->refused);
+        return RESULT_LOG_BAD;
+    }
+    fill_row(log, object, row);
+    return RESULT_LOG_ROW;
+}
+
+static enum result_log_line read_object(struct result_log *log, struct json_object *object,
+                                        struct result_log_row *row, struct error *error)
+{
+    const char *type = string_of(object, "type");
+
+    if (is_run(object))
+        return read_run(log, object, row, error);
+    if (type && !strcmp(type, "config")) {
+        take_config(log, row->line, object);
+        return RESULT_LOG_HEADER;
+    }
+    return RESULT_LOG_OTHER;
+}
+
+static enum result_log_line read_line(struct result_log *log, uint64_t number, const char *line,
+                                      size_t length, struct result_log_row *row,
+                                      struct error *error)
+{
+    struct json_object *object = NULL;
+    enum result_log_line kind;
+    struct error problem;
+
+    if (line[strspn(line, " \t")] != '{')
+        return RESULT_LOG_PROSE;
+    if (json_parse(&object, line, length, &limits, &problem) < 0) {
+        error_set(error, ERROR_PERMANENT, "line %" PRIu64 ": %s", number, problem.message);
+        return RESULT_LOG_BAD;
+    }
+    kind = read_object(log, object, row, error);
+    json_object_put(object);
+    return kind;
+}
+
+/* ---- the first pass: any line may be text --------------------------------------------------------*/
+
+static int survey(struct result_log *log, uint64_t number, const char *line, size_t length,
+                  struct error *error)
+{
+    return 0;
+}
+
+static int settle(struct result_log *log, bool whole, struct error *error)
+{
+    return 0;
+}
+
+const struct result_log_functions result_log_jsonl = {survey, settle, read_line};
