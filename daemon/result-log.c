@@ -367,6 +367,8 @@ int result_log_restore(struct result_log *log, struct json_object *state)
 
     if (!json_object_object_get_ex(state, "names", &names))
         return -1;
+    if (!integer_of(state, "settled"))
+        return 0; /* surveyed from its first line once more */
     log->metric = copy_string(state, "metric");
     if (log->metric && !config_metric(log->config, log->metric))
         return -1;
@@ -384,7 +386,7 @@ int result_log_restore(struct result_log *log, struct json_object *state)
     log->baseline = (uint64_t)integer_of(state, "baseline");
     log->segment = (unsigned)integer_of(state, "segment");
     log->runs_came = integer_of(state, "runs_came") != 0;
-    log->settled = integer_of(state, "settled") != 0;
+    log->settled = true;
     log->refused = copy_string(state, "refused");
     log->segment_name = copy_string(state, "segment_name");
     log->segment_metric = copy_string(state, "segment_metric");

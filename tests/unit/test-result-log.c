@@ -1,0 +1,322 @@
+/* Promise: the logs that autoresearch loops write are read as they are, row by row, and none is guessed at. */
+
+/*
+ * Logs as a table: the text of one, what each of its lines is, and what its rows say.
+ */
+
+#include "common/memory.h"
+#include "common/text.h"
+#include "daemon/result-log.h"
+
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define HEADER "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
+
+/* A letter for each kind of line, in the order of the enum. */
+static const char letters[] = "B#HPOxFR!";
+
+struct log_case {
+    const char *about;
+    const char *file; /* its ending says what it is */
+    const char *settings;
+    const char *text;
+    const char *lines; /* a letter each; NULL: the log is refused */
+    const char
+        *rows; /* "LINE STATUS VALUE COMMIT SEGMENT/BASELINE" each; or the reason of a refusal */
+};
+
+static const struct log_case cases[] = {
+    {"as autoresearch writes it", "a.tsv", "",
+     HEADER "a1b2c3d\t0.9979\t44.0\tkeep\tbaseline\nb2c3d4e\t1.005\t44.1\tdiscard\tGeLU\n"
+            "c3d4e5f\t0.000\t0.0\tcrash\tout of memory\n",
+     "HRRR", "2 ok 0.9979 a1b2c3d 0/0\n3 discarded 1.005 b2c3d4e 0/0\n4 crashed 0 c3d4e5f 0/0\n"},
+    {"a byte order mark, CRLF, blanks around cells", "a.tsv", "",
+     "\xEF\xBB\xBF"
+     "commit\tval_bpb\tstatus\r\nABCDEF1\t 0.5 \t keep \r\n\r\n\t\t\r\n",
+     "HRBB", "2 ok 0.5 abcdef1 0/0\n"},
+    {"comments, prose and a header in the middle", "a.tsv", "",
+     "# metric_direction: lower_is_better\n" HEADER "a1b2c3d\t1\t1\tkeep\tx\nTraceback:\n" HEADER
+     "b2c3d4e\t0.5\t1\tkeep\ty\n",
+     "#HRPHR", "3 ok 1 a1b2c3d 0/0\n6 ok 0.5 b2c3d4e 0/0\n"},
+    {"hashes of digits, and hashes like numbers", "a.tsv", "",
+     HEADER "1234567\t1\t1\tkeep\tx\n12e4567\t0.5\t1\tkeep\ty\nHEAD\t0.4\t1\tkeep\tz\n", "HRRR",
+     "2 ok 1 1234567 0/0\n3 ok 0.5 12e4567 0/0\n4 ok 0.4 - 0/0\n"},
+    {"no end at the last line", "a.tsv", "", "sha\tval_bpb\tstatus\na1b2c3d\t1\tkeep", "HR",
+     "2 ok 1 a1b2c3d 0/0\n"},
+    {"numbers as people write them", "a.tsv", "",
+     "val_bpb\tstatus\n+1.5\tkeep\n.5\tkeep\n45%\tkeep\n1e-3\tkeep\nn/"
+     "a\tkeep\n0x10\tkeep\nnan\tkeep\n"
+     "1e-400\tkeep\n",
+     "HRRRRRRRR",
+     "2 ok 1.5 - 0/0\n3 ok 0.5 - 0/0\n4 ok 45 - 0/0\n5 ok 0.001 - 0/0\n6 ok none - 0/0\n"
+     "7 ok none - 0/0\n8 ok none - 0/0\n9 ok none - 0/0\n"},
+    {"too many cells, too few cells, tabs as letters", "a.tsv", "",
+     HEADER
+     "a1b2c3d\t1\t1\tkeep\tone\ttwo\nb2c3d4e\t1\t1\tkeep\nc3d4e5f\t1\nd4e5f6a\\t1\\t1\\tkeep\n"
+     "e5f6a7b\t1\t2\t3\t4\t5\n",
+     "HRR!!!", "2 ok 1 a1b2c3d 0/0\n3 ok 1 b2c3d4e 0/0\n"},
+    {"the first column in which a third is known", "a.tsv", "",
+     "status\tkept\tval_bpb\nwarm\tyes\t1\ncold\tno\t2\nhot\tyes\t3\n", "HRRR",
+     "2 ok 1 - 0/0\n3 discarded 2 - 0/0\n4 ok 3 - 0/0\n"},
+    {"a baseline begins anew", "a.tsv", "logs: [{path: a.tsv, baselines: [4]}]",
+     "val_bpb\tstatus\n2\tbaseline\n1\tkeep\n3\tkeep\n2.5\tkeep\n", "HRRRR",
+     "2 baseline 2 - 0/2\n3 ok 1 - 0/2\n4 baseline 3 - 0/4\n5 ok 2.5 - 0/4\n"},
+    {"words of its own", "a.tsv", "logs: [{path: a.tsv, status: {keep: [adopted], crash: [boom]}}]",
+     "val_bpb\tstatus\n2\tAdopted\n1\tboom\n3\tdiscard\n", "HRRR",
+     "2 ok 2 - 0/0\n3 crashed 1 - 0/0\n4 discarded 3 - 0/0\n"},
+    {"columns by number, without a header, and only some rows", "a.tsv",
+     "logs: [{path: a.tsv, metric: val_bpb, columns: {metric: 3, status: 4, commit: 1}, only: "
+     "{'2': a}}]",
+     "a1b2c3d\ta\t1\tkeep\nb2c3d4e\tb\t2\tkeep\n", "Rx", "1 ok 1 a1b2c3d 0/0\n"},
+    {"metric, of the one configured metric", "a.tsv", "", "iteration\tmetric\tresult\n1\t2\tkept\n",
+     "HR", "2 ok 2 - 0/0\n"},
+    {"metric_after with metric_before", "a.tsv", "",
+     "metric_before\tmetric_after\tdecision\n2\t1\taccept\n", "HR", "2 ok 1 (2) - 0/0\n"},
+    {"a word that is not known is discarded", "a.tsv", "",
+     "val_bpb\tstatus\n1\tkeep\n2\tcurriculum_0.67\n3\t\n", "HRRR",
+     "2 ok 1 - 0/0\n3 discarded? 2 - 0/0\n4 discarded? 3 - 0/0\n"},
+
+    {"blanks between columns", "a.tsv", "", "commit val_bpb status\n", NULL,
+     "line 1: expected columns between tabs, found columns between blanks"},
+    {"tabs of the header as letters", "a.tsv", "", "commit\\tval_bpb\\tstatus\n", NULL,
+     "line 1: expected columns between tabs, found \"\\t\" written as two characters"},
+    {"data at once", "a.tsv", "", "a1b2c3d\t0.5\tkeep\n", NULL,
+     "line 1: expected a header, found data (\"0.5\"): name the columns by their numbers in "
+     "logs[].columns"},
+    {"no decision", "a.tsv", "", "commit\tval_bpb\tdescription\na1b2c3d\t1\tx\n", NULL,
+     "line 1: expected a column that says which rows were kept and which were discarded (name it "
+     "in "
+     "logs[].columns.status), found the columns commit, val_bpb, description"},
+    {"no metric", "a.tsv", "", "commit\tloss\tstatus\na1b2c3d\t1\tkeep\n", NULL,
+     "line 1: expected a column val_bpb, found the columns commit, loss, status"},
+    {"a column twice", "a.tsv", "", "val_bpb\tstatus\tStatus\n1\tkeep\tkeep\n", NULL,
+     "line 1: expected each column once, found \"Status\" twice"},
+    {"the other direction", "a.tsv", "", "# metric_direction: higher\nval_bpb\tstatus\n1\tkeep\n",
+     NULL, "line 1: expected the direction of metrics.val_bpb (minimize), found \"higher\""},
+    {"bytes that are no text", "a.tsv", "", "val_bpb\tstatus\n1\t\xFF\n", NULL,
+     "line 2: expected UTF-8, found the byte 0xff at column 3"},
+    {"nothing", "a.tsv", "", "", NULL, "expected a header, found no line"},
+
+    {"as pi-autoresearch writes it", "a.jsonl", "",
+     "{\"type\":\"config\",\"metricName\":\"val_bpb\",\"bestDirection\":\"lower\"}\n"
+     "{\"run\":1,\"commit\":\"a1b2c3d\",\"metric\":2,\"metrics\":{\"ms\":5},\"status\":\"keep\","
+     "\"description\":\"x\"}\n{\"type\":\"note\"}\n"
+     "{\"metric\":null,\"status\":\"crash\",\"commit\":\"b2c3d4e\"}\n{\"metric\":1,\n",
+     "HROR!", "2 ok 2 a1b2c3d 1/0\n4 crashed none b2c3d4e 1/0\n"},
+    {"a segment of another metric, and of the other direction", "a.jsonl", "",
+     "{\"metric\":2,\"status\":\"keep\"}\n"
+     "{\"type\":\"config\",\"metricName\":\"ms\"}\n{\"metric\":2,\"status\":\"keep\"}\n"
+     "{\"type\":\"config\",\"metric_name\":\"val_bpb\",\"direction\":\"higher\"}\n"
+     "{\"metric\":2,\"status\":\"keep\"}\n",
+     "RHFH!", "1 ok 2 - 0/0\n"},
+    {"the same config again, before a run and behind one", "a.jsonl", "",
+     "{\"type\":\"config\",\"metricName\":\"val_bpb\"}\n{\"type\":\"config\",\"metricName\":\"val_"
+     "bpb\"}\n"
+     "{\"metric\":2,\"status\":\"baseline\"}\n{\"type\":\"config\",\"metricName\":\"val_bpb\"}\n"
+     "{\"metric\":1,\"status\":\"keep\"}\n",
+     "HHRHR", "3 baseline 2 - 1/3\n5 ok 1 - 2/0\n"},
+    {"one of the other metrics", "a.jsonl", "logs: [{path: a.jsonl, metric: val_bpb}]",
+     "{\"type\":\"config\",\"metricName\":\"ms\",\"bestDirection\":\"higher\"}\n"
+     "{\"metric\":7,\"metrics\":{\"val_bpb\":0.5},\"status\":\"keep\"}\n",
+     "HR", "2 ok 0.5 - 1/0\n"},
+};
+
+static const char *const statuses[] = {"ok", "baseline", "crashed", "discarded"};
+
+static struct config *configuration(const char *settings)
+{
+    CLEANUP_FREE char *yaml = memory_format("forge: {owner: lab, repo: model}\n"
+                                            "metrics: {val_bpb: {direction: minimize}}\n%s\n",
+                                            settings);
+    struct config_problems problems;
+    struct config *config = NULL;
+
+    if (config_parse(&config, "test", yaml, strlen(yaml), &problems) < 0)
+        fail_msg("%s", problems.items[0].message);
+    return config;
+}
+
+/* Calls `each` for every line; ends early where it says so. */
+static int lines_of(const char *text,
+                    int (*each)(void *data, uint64_t number, const char *line, size_t length),
+                    void *data)
+{
+    int end = 0;
+
+    for (uint64_t number = 1; *text && end == 0; number++) {
+        size_t length = strcspn(text, "\n");
+
+        end = each(data, number, text, length);
+        text += length + (text[length] == '\n');
+    }
+    return end;
+}
+
+struct reading {
+    struct result_log *log;
+    struct text lines;
+    struct text rows;
+    struct error error;
+};
+
+static int survey(void *data, uint64_t number, const char *line, size_t length)
+{
+    struct reading *reading = data;
+
+    return result_log_survey(reading->log, number, line, length, &reading->error);
+}
+
+static void append_row(struct text *text, const struct result_log_row *row)
+{
+    text_append_format(text, "%" PRIu64 " %s%s ", row->line, statuses[row->status],
+                       row->status_known ? "" : "?");
+    if (row->has_after)
+        text_append_number(text, row->after);
+    else
+        text_append(text, "none");
+    if (row->has_before)
+        text_append_format(text, " (%g)", row->before);
+    text_append_format(text, " %s %u/%" PRIu64 "\n", row->commit ? row->commit : "-", row->segment,
+                       row->baseline);
+}
+
+static int read_line(void *data, uint64_t number, const char *line, size_t length)
+{
+    struct reading *reading = data;
+    struct result_log_row row;
+    enum result_log_line kind = result_log_read(reading->log, number, line, length, &row,
+                                                &reading->error);
+
+    text_append_bytes(&reading->lines, &letters[kind], 1);
+    if (kind == RESULT_LOG_ROW) {
+        append_row(&reading->rows, &row);
+        result_log_row_clear(&row);
+    }
+    return 0;
+}
+
+static void check(const struct log_case *log_case)
+{
+    struct config *config = configuration(log_case->settings);
+    struct reading reading = {
+        .log = result_log_new(result_log_kind(log_case->file), config,
+                              config_log(config, log_case->file)),
+    };
+    int end = lines_of(log_case->text, survey, &reading);
+
+    print_message("%s\n", log_case->about);
+    if (end == 0)
+        end = result_log_settle(reading.log, true, &reading.error);
+    if (log_case->lines) {
+        if (end != 0)
+            fail_msg("%s", reading.error.message);
+        lines_of(log_case->text, read_line, &reading);
+        assert_string_equal(text_string(&reading.lines), log_case->lines);
+        assert_string_equal(text_string(&reading.rows), log_case->rows);
+    } else {
+        assert_int_equal(end, -1);
+        assert_string_equal(reading.error.message, log_case->rows);
+        assert_int_equal(reading.error.kind, ERROR_PERMANENT);
+    }
+    text_free(&reading.lines);
+    text_free(&reading.rows);
+    result_log_free(reading.log);
+    config_free(config);
+}
+
+static void test_logs(void **state)
+{
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+        check(&cases[i]);
+}
+
+/* Taken out in the middle and put into a new reader, what was learned gives the same rows. */
+static void test_read_on_after_a_restart(void **state)
+{
+    static const char first[] = HEADER "a1b2c3d\t1\t1\tbaseline\tx\n";
+    static const char second[] = "b2c3d4e\t0.5\t1\tkeep\ty\n";
+    struct config *config = configuration("");
+    struct reading reading = {.log = result_log_new(RESULT_LOG_TSV, config, NULL)};
+    struct json_object *learned;
+
+    assert_int_equal(lines_of(first, survey, &reading), 0);
+    assert_int_equal(result_log_settle(reading.log, true, &reading.error), 0);
+    lines_of(first, read_line, &reading);
+    learned = result_log_state(reading.log);
+    result_log_free(reading.log);
+
+    reading.log = result_log_new(RESULT_LOG_TSV, config, NULL);
+    assert_int_equal(result_log_restore(reading.log, learned), 0);
+    read_line(&reading, 3, second, strlen(second) - 1);
+    assert_string_equal(text_string(&reading.lines), "HRR");
+    assert_string_equal(text_string(&reading.rows),
+                        "2 baseline 1 a1b2c3d 0/2\n3 ok 0.5 b2c3d4e 0/2\n");
+    json_object_put(learned);
+    text_free(&reading.lines);
+    text_free(&reading.rows);
+    result_log_free(reading.log);
+    config_free(config);
+}
+
+/* Two rows are too few to tell which column holds the decision; the third decides. */
+static void test_a_growing_log_waits_for_its_columns(void **state)
+{
+    static const char text[] = "val_bpb\tstatus\n1\tpending\n2\tpending\n";
+    static const char third[] = "3\tkeep\n4\tkeep\n";
+    struct config *config = configuration("");
+    struct reading reading = {.log = result_log_new(RESULT_LOG_TSV, config, NULL)};
+
+    assert_int_equal(lines_of(text, survey, &reading), 0);
+    assert_int_equal(result_log_settle(reading.log, false, &reading.error), 1);
+    assert_int_equal(lines_of(third, survey, &reading), 0);
+    assert_int_equal(result_log_settle(reading.log, false, &reading.error), 0);
+    result_log_free(reading.log);
+    config_free(config);
+}
+
+static void test_ids(void **state)
+{
+    static const struct {
+        const char *prefix, *file;
+        unsigned copy;
+        uint64_t line;
+        const char *id;
+    } table[] = {
+        {NULL, "results.tsv", 1, 7, "results-0007"},
+        {"night-", "results.tsv", 1, 12345, "night-results-12345"},
+        {NULL, "my results (1).tsv", 1, 2, "my-results--1--0002"},
+        {NULL, "results.tsv", 2, 7, "results.2-0007"},
+        {NULL, "a..b.jsonl", 1, 1, "a-.b-0001"},
+        {NULL, "_x.tsv", 1, 1, "x-0001"},
+        {NULL, "---.tsv", 1, 1, "log-0001"},
+    };
+
+    for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+        CLEANUP_FREE char *id = result_log_id(table[i].prefix, table[i].file, table[i].copy,
+                                              table[i].line);
+
+        assert_string_equal(id, table[i].id);
+        assert_true(result_id_valid(id));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_logs),
+        cmocka_unit_test(test_read_on_after_a_restart),
+        cmocka_unit_test(test_a_growing_log_waits_for_its_columns),
+        cmocka_unit_test(test_ids),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
