@@ -157,13 +157,13 @@ enum result_log_line result_log_read(struct result_log *log, uint64_t number, co
         return RESULT_LOG_BLANK;
     if (text[0] == '#')
         return RESULT_LOG_COMMENT;
-    *row = (struct result_log_row){.line = number};
+    *row = (struct result_log_row){.line = number, .claim = claim_none()};
     return log->functions->read(log, number, text, strlen(text), row, error);
 }
 
 void result_log_row_clear(struct result_log_row *row)
 {
-    free(row->status_word);
+    claim_clear(&row->claim);
     free(row->commit);
     free(row->hypothesis);
     json_object_put(row->details);
@@ -180,18 +180,35 @@ static bool holds_word(const struct config_list *list, const char *word)
     return false;
 }
 
-enum result_status result_log_status(const struct result_log *log, const char *word, bool *known)
+enum claim_status result_log_status(const struct result_log *log, const char *word, bool *known)
 {
     const struct config_log *settings = log->settings;
 
     *known = true;
     if (settings && holds_word(&settings->status.crash, word))
-        return RESULT_CRASHED;
+        return CLAIM_CRASHED;
     if (settings && holds_word(&settings->status.discard, word))
-        return RESULT_DISCARDED;
+        return CLAIM_DISCARDED;
     if (settings && holds_word(&settings->status.keep, word))
-        return RESULT_OK;
-    return result_status_parse(word, known);
+        return CLAIM_OK;
+    return claim_status_parse(word, known);
+}
+
+void result_log_claim(const struct result_log *log, struct claim *claim, const char *word)
+{
+    bool known;
+    enum claim_status status = result_log_status(log, word, &known);
+
+    claim_set_status(claim, word);
+    claim->status = status;
+    claim->status_known = known;
+}
+
+struct measurement result_log_measurement(const char *cell)
+{
+    double number;
+
+    return result_log_number(cell, &number) ? measurement_of(&number, 1) : claim_none().after;
 }
 
 bool result_log_number(const char *cell, double *number)
@@ -257,15 +274,16 @@ bool result_log_direction(const char *word, enum metric_direction *direction)
 void result_log_row_finish(struct result_log *log, struct result_log_row *row)
 {
     if (result_log_baseline_line(log, row->line)) {
-        row->status = RESULT_BASELINE;
-        row->status_known = true;
+        row->claim.status = CLAIM_BASELINE;
+        row->claim.status_known = true;
     }
-    if (row->status == RESULT_BASELINE)
+    if (row->claim.status == CLAIM_BASELINE)
         log->baseline = row->line;
     row->metric = log->metric;
     row->segment = log->segment;
     row->baseline = log->baseline;
-    row->unfinished = !row->status_known || (!row->has_after && row->status != RESULT_CRASHED);
+    row->unfinished = !row->claim.status_known ||
+                      (row->claim.after.count == 0 && row->claim.status != CLAIM_CRASHED);
 }
 
 const struct config_metric *result_log_only_metric(const struct result_log *log)

@@ -18,7 +18,7 @@
 
 #include "common/error.h"
 #include "config/config.h"
-#include "daemon/result.h"
+#include "daemon/claim.h"
 
 #include <json-c/json.h>
 #include <stdbool.h>
@@ -46,15 +46,9 @@ enum result_log_line {
 };
 
 struct result_log_row {
-    uint64_t line;             /* from 1 */
-    const char *metric;        /* its name in `metrics:`; belongs to the log */
-    enum result_status status; /* as the log says */
-    bool status_known;         /* whether its word is a known one */
-    char *status_word;         /* as it was written; "" where the cell is empty or missing */
-    bool has_after;
-    double after;
-    bool has_before;
-    double before;
+    uint64_t line;               /* from 1 */
+    const char *metric;          /* its name in `metrics:`; belongs to the log */
+    struct claim claim;          /* its word is "" where the cell is empty or missing */
     char *commit;                /* 7 to 64 lower-case hex digits, or NULL */
     char *hypothesis;            /* NULL: the log has none */
     struct json_object *details; /* object of scalars: all other columns; never NULL */

@@ -64,10 +64,16 @@ extern const struct result_log_functions result_log_tsv;
 extern const struct result_log_functions result_log_jsonl;
 
 /* The status of a word, by the log's own words first. */
-enum result_status result_log_status(const struct result_log *log, const char *word, bool *known);
+enum claim_status result_log_status(const struct result_log *log, const char *word, bool *known);
+
+/* Sets the status of a claim, and its word. */
+void result_log_claim(const struct result_log *log, struct claim *claim, const char *word);
 
 /* A cell's number: decimal, perhaps with a sign, an exponent, a percent sign behind it. */
 bool result_log_number(const char *cell, double *number);
+
+/* The same as a measurement of one run, of none if the cell holds no number. */
+struct measurement result_log_measurement(const char *cell);
 
 /* A commit in lower case, or NULL if the cell is none; caller frees. */
 char *result_log_commit(const char *cell);

@@ -188,12 +188,13 @@ static void fill_row(struct result_log *log, struct json_object *object, struct 
     const char *commit = string_of(object, "commit");
     const char *hypothesis = string_of(object, "description");
     struct json_object *asi;
+    double value;
 
     if (json_object_object_get_ex(object, "asi", &asi) && string_of(asi, "hypothesis"))
         hypothesis = string_of(asi, "hypothesis");
-    row->status = result_log_status(log, word, &row->status_known);
-    row->status_word = memory_copy(word);
-    row->has_after = value_of(log, object, &row->after);
+    result_log_claim(log, &row->claim, word);
+    if (value_of(log, object, &value))
+        row->claim.after = measurement_of(&value, 1);
     row->commit = commit ? result_log_commit(commit) : NULL;
     row->hypothesis = hypothesis && *hypothesis ? memory_copy(hypothesis) : NULL;
     row->details = details_of(object, row->hypothesis);

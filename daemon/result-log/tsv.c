@@ -474,10 +474,9 @@ static void fill_row(struct result_log *log, const struct cells *cells, struct r
     const char *word = cell_of(cells, columns->decision);
     const char *hypothesis = cell_of(cells, columns->hypothesis);
 
-    row->status = result_log_status(log, word, &row->status_known);
-    row->status_word = memory_copy(word);
-    row->has_after = result_log_number(cell_of(cells, columns->metric), &row->after);
-    row->has_before = result_log_number(cell_of(cells, columns->before), &row->before);
+    result_log_claim(log, &row->claim, word);
+    row->claim.after = result_log_measurement(cell_of(cells, columns->metric));
+    row->claim.before = result_log_measurement(cell_of(cells, columns->before));
     row->commit = result_log_commit(cell_of(cells, columns->commit));
     row->hypothesis = *hypothesis ? memory_copy(hypothesis) : NULL;
     fill_details(log, cells, row);

@@ -8,6 +8,7 @@
 #include "common/memory.h"
 #include "common/text.h"
 #include "daemon/result-log.h"
+#include "daemon/result.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -36,12 +37,12 @@ static void check_row(const struct result_log_row *row, uint64_t number)
 {
     CLEANUP_FREE char *id = result_log_id(NULL, "log.tsv", 1, row->line);
 
-    require(row->line == number && row->metric && row->details && row->status_word);
-    require(!row->has_after || isfinite(row->after));
-    require(!row->has_before || isfinite(row->before));
+    require(row->line == number && row->metric && row->details && row->claim.status_word);
+    require(!row->claim.after.count || isfinite(row->claim.after.mean));
+    require(!row->claim.before.count || isfinite(row->claim.before.mean));
     require(row->baseline <= number);
     require(!row->commit || (strlen(row->commit) >= 7 && strlen(row->commit) <= 64));
-    check_text(row->status_word);
+    check_text(row->claim.status_word);
     check_text(row->hypothesis);
     check_text(json_object_to_json_string(row->details));
     require(result_id_valid(id));
@@ -72,7 +73,7 @@ static void check_same(struct result_log *log, struct result_log *other, uint64_
     if (kind != RESULT_LOG_ROW)
         return;
     check_row(&row, number);
-    require(row.status == other_row.status && row.baseline == other_row.baseline &&
+    require(row.claim.status == other_row.claim.status && row.baseline == other_row.baseline &&
             row.segment == other_row.segment && row.unfinished == other_row.unfinished);
     result_log_row_clear(&row);
     result_log_row_clear(&other_row);

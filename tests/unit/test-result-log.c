@@ -7,6 +7,7 @@
 #include "common/memory.h"
 #include "common/text.h"
 #include "daemon/result-log.h"
+#include "daemon/result.h"
 
 #include <inttypes.h>
 #include <setjmp.h>
@@ -177,14 +178,14 @@ static int survey(void *data, uint64_t number, const char *line, size_t length)
 
 static void append_row(struct text *text, const struct result_log_row *row)
 {
-    text_append_format(text, "%" PRIu64 " %s%s ", row->line, statuses[row->status],
-                       row->status_known ? "" : "?");
-    if (row->has_after)
-        text_append_number(text, row->after);
+    text_append_format(text, "%" PRIu64 " %s%s ", row->line, statuses[row->claim.status],
+                       row->claim.status_known ? "" : "?");
+    if (row->claim.after.count)
+        text_append_number(text, row->claim.after.mean);
     else
         text_append(text, "none");
-    if (row->has_before)
-        text_append_format(text, " (%g)", row->before);
+    if (row->claim.before.count)
+        text_append_format(text, " (%g)", row->claim.before.mean);
     text_append_format(text, " %s %u/%" PRIu64 "\n", row->commit ? row->commit : "-", row->segment,
                        row->baseline);
 }
