@@ -16,7 +16,7 @@
 
 /* A reason is one line of what can be seen: it is read on terminals, and as the first line of a file.
  * What is quoted in it may be anything, the name of a patch for one. */
-static void rule(struct assessment *assessment, enum decision decision, const char *reason)
+void assessment_rule(struct assessment *assessment, enum decision decision, const char *reason)
 {
     CLEANUP_TEXT struct text repaired = {0};
     struct text visible = {0};
@@ -34,7 +34,7 @@ static void reject_key(struct assessment *assessment, const struct spool_file *f
 {
     struct place place = place_of_key(file->name, file->bytes, file->length, key);
 
-    rule(assessment, DECISION_REJECTED, reason);
+    assessment_rule(assessment, DECISION_REJECTED, reason);
     assessment->line = place.line;
     assessment->column = place.column;
 }
@@ -71,24 +71,29 @@ static void rule_unknown_metric(struct assessment *assessment, const struct conf
     reject_key(assessment, file, "metric", text_string(&reason));
 }
 
+char *assessment_unfit(const struct config *config, const char *experiment_id)
+{
+    size_t limit = forge_branch_limit(config->forge.kind);
+    size_t prefix = strlen(config->forge.branch_prefix);
+    size_t length = strlen(experiment_id);
+
+    if (prefix + length <= limit)
+        return NULL;
+    return memory_format(
+        "experiment_id: expected at most %zu characters, found %zu: a branch at this forge has at "
+        "most %zu bytes with forge.branch_prefix in front",
+        prefix < limit ? limit - prefix : 0, length, limit);
+}
+
 /* Whether the forge can have a branch of that name; if not, it is ruled on. */
 static bool fits_forge(struct assessment *assessment, const struct config *config,
                        const struct spool_file *file)
 {
-    size_t limit = forge_branch_limit(config->forge.kind);
-    size_t prefix = strlen(config->forge.branch_prefix);
-    size_t length = strlen(assessment->experiment_id);
-    CLEANUP_TEXT struct text reason = {0};
+    CLEANUP_FREE char *reason = assessment_unfit(config, assessment->experiment_id);
 
-    if (prefix + length <= limit)
-        return true;
-    text_append_format(
-        &reason,
-        "experiment_id: expected at most %zu characters, found %zu: a branch at this forge has at "
-        "most %zu bytes with forge.branch_prefix in front",
-        prefix < limit ? limit - prefix : 0, length, limit);
-    reject_key(assessment, file, "experiment_id", text_string(&reason));
-    return false;
+    if (reason)
+        reject_key(assessment, file, "experiment_id", reason);
+    return reason == NULL;
 }
 
 /* Whether the file can be read as a result at all; if not, it is ruled on. */
@@ -98,25 +103,20 @@ static bool read_result(struct assessment *assessment, const struct config *conf
     struct error error = {0};
 
     if (file->problem) {
-        rule(assessment, DECISION_REJECTED, file->problem);
+        assessment_rule(assessment, DECISION_REJECTED, file->problem);
         assessment->delay = file->faulty ? SPOOL_DELAY_FAULT : SPOOL_DELAY_NONE;
         return false;
     }
     if (!result_name_seen(file->name) || result_format(file->name) == RESULT_FORMAT_NONE) {
-        rule(assessment, DECISION_REJECTED,
-             "the name: expected one that ends in .json, .yaml or .yml, in small letters, and does "
-             "not begin with a dot: files of this name are never looked at");
-        return false;
-    }
-    if (result_format(file->name) == RESULT_FORMAT_LOG) {
-        rule(assessment, DECISION_REJECTED,
-             "logs of many experiments are not taken yet: a .json or .yaml file for each "
-             "experiment would do");
+        assessment_rule(
+            assessment, DECISION_REJECTED,
+            "the name: expected one that ends in .json, .yaml or .yml, in small letters, and does "
+            "not begin with a dot: files of this name are never looked at");
         return false;
     }
     if (result_parse(&assessment->result, &assessment->experiment_id, file->name, file->bytes,
                      file->length, &error) < 0) {
-        rule(assessment, DECISION_REJECTED, error.message);
+        assessment_rule(assessment, DECISION_REJECTED, error.message);
         assessment->line = error.line;
         assessment->column = error.column;
         return false;
@@ -182,7 +182,7 @@ static bool take_patch(struct assessment *assessment, const struct spool_file *f
     if (status > 0) {
         rule_missing_patch(assessment, file, taker);
     } else if (status < 0) {
-        rule(assessment, DECISION_REJECTED, error.message);
+        assessment_rule(assessment, DECISION_REJECTED, error.message);
         assessment->delay = error.kind == ERROR_TRANSIENT ? SPOOL_DELAY_FAULT : SPOOL_DELAY_NONE;
     }
     return status == 0;
@@ -207,33 +207,34 @@ static bool compare_known(struct assessment *assessment, const struct store_resu
                        *known->reason ? ": " : "");
     text_append_repaired(&before, known->reason, strlen(known->reason));
     text_append_line(&reason, text_string(&before), REASON_QUOTED);
-    rule(assessment, same ? DECISION_DUPLICATE : DECISION_REJECTED, text_string(&reason));
+    assessment_rule(assessment, same ? DECISION_DUPLICATE : DECISION_REJECTED,
+                    text_string(&reason));
     return false;
 }
 
 /* Only what no outcome of earlier jobs can change is decided here; a frontier can only get better by
  * them. */
-static void decide(struct assessment *assessment)
+void assessment_decide(struct assessment *assessment)
 {
     switch (assessment->verdict.outcome) {
     case GATE_IMPROVED:
     case GATE_BASELINE:
-        rule(assessment, DECISION_QUEUED, assessment->verdict.reason);
+        assessment_rule(assessment, DECISION_QUEUED, assessment->verdict.reason);
         break;
     case GATE_NOT_IMPROVED:
-        rule(assessment,
-             gate_final(assessment->metric, &assessment->verdict) ? DECISION_DISCARDED
-                                                                  : DECISION_QUEUED,
-             assessment->verdict.reason);
+        assessment_rule(assessment,
+                        gate_final(assessment->metric, &assessment->verdict) ? DECISION_DISCARDED
+                                                                             : DECISION_QUEUED,
+                        assessment->verdict.reason);
         break;
     case GATE_DISCARDED:
-        rule(assessment, DECISION_DISCARDED, assessment->verdict.reason);
+        assessment_rule(assessment, DECISION_DISCARDED, assessment->verdict.reason);
         break;
     case GATE_CRASHED:
-        rule(assessment, DECISION_CRASHED, assessment->verdict.reason);
+        assessment_rule(assessment, DECISION_CRASHED, assessment->verdict.reason);
         break;
     case GATE_REJECTED:
-        rule(assessment, DECISION_REJECTED, assessment->verdict.reason);
+        assessment_rule(assessment, DECISION_REJECTED, assessment->verdict.reason);
         break;
     }
 }
@@ -262,7 +263,7 @@ int assessment_make(struct assessment *assessment, const struct config *config, 
     if (lane_judge(store, assessment->metric, "", &assessment->result->claim, &assessment->frontier,
                    &assessment->verdict, error) < 0)
         return -1;
-    decide(assessment);
+    assessment_decide(assessment);
     return 0;
 }
 

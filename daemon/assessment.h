@@ -46,6 +46,13 @@ int assessment_make(struct assessment *assessment, const struct config *config, 
                     struct error *error);
 void assessment_clear(struct assessment *assessment);
 
+/* Three parts of it, which a row of a log needs as well (log-taking/row.h). The first sets decision and
+ * reason, the second decides by the verdict. The third returns why the forge cannot have a branch for that
+ * experiment_id (caller frees), or NULL if it can. */
+void assessment_rule(struct assessment *assessment, enum decision decision, const char *reason);
+void assessment_decide(struct assessment *assessment);
+char *assessment_unfit(const struct config *config, const char *experiment_id);
+
 /* Returns the row that a drop becomes. It has the claim, unless it is rejected or a duplicate. Its strings
  * belong to assessment and file: do not free them. */
 struct store_result assessment_row(const struct assessment *assessment,

@@ -24,6 +24,12 @@
     EVENT(result_decided, "result decided", INFO, "9ad9b9a25e78454df065a1c284cc4549") \
     EVENT(unknown_keys, "result has keys that are not known; they are shown among its details", WARNING, "993565976fbaf662f6a730b7b12e9eed") \
     EVENT(unknown_status, "result has a status that is not known; it is discarded", WARNING, "b4d9125673314188abd610b1a408f7cc") \
+    EVENT(log_taken, "log of many experiments taken", INFO, "0c7f6d0c5d954c3f9f0a1b5d0a7c6b1e") \
+    EVENT(log_changed, "rows of a log changed since they were decided; their decisions stay", WARNING, "5a4f3f6b7d9c4e0d8a6f2b1c9e7d5a30") \
+    EVENT(log_prose, "lines of a log are no rows", WARNING, "d2b8e1f04c6a4f7b9d3e5a7c1b9f8e62") \
+    EVENT(log_foreign, "runs of a log are of metrics that are not configured", WARNING, "8e1d2c3b4a5f46079b8c7d6e5f4a3b21") \
+    EVENT(log_without_commits, "rows of a log name no commit; none of them can be promoted", WARNING, "b7a6958473624151a0f9e8d7c6b5a493") \
+    EVENT(log_begins_at_zero, "first value is exactly 0; is it one?", WARNING, "4f5e6d7c8b9a4a1b8c2d3e4f5a6b7c8d") \
     EVENT(patch_awaited, "result waits for the patch that it names, for a minute", INFO, "cd570b479b8f4edfb5ec41e927c182b9") \
     EVENT(file_faulty, "file in the spool cannot be read now; trying again", WARNING, "6f231360fb584386b8f05a751b25c5b9") \
     EVENT(stray_files, "files in the spool are no results by their names, and no result names them", WARNING, "3cf39a02a03341e1b2c4415f3150a11c") \

@@ -7,6 +7,7 @@
 #include "daemon/assessment.h"
 #include "daemon/events.h"
 #include "daemon/lane.h"
+#include "daemon/log-taking.h"
 #include "daemon/spool.h"
 
 #include <math.h>
@@ -23,8 +24,16 @@
 #define FAULT_PAUSE_MAX_MS 60000
 #define SLICE_LIMIT        256
 #define SLICE_NS           10000000 /* of deciding or moving, in one turn of the loop */
+#define LOG_SLICE_NS       10000000
 #define TOLD_LIMIT         64
 #define TOLD_SHOWN         100 /* characters; a key may be as long as a file, and these are kept */
+
+/* A log that cannot be read, until the spool hands it on again to be rejected. */
+struct refusal {
+    char *file_name;
+    uint64_t inode;
+    char *reason;
+};
 
 /* What was told of once. */
 struct told {
@@ -43,8 +52,12 @@ struct intake {
     unsigned moves_left;     /* that could not be done */
     bool moved_unnoted;      /* something was decided since it was noted that all is moved */
     bool lost_count;         /* one could not be done, and its row could not be marked */
-    struct told keys;        /* that are not known */
-    struct told words;       /* of statuses, likewise */
+    struct log_taking *log;  /* that is being read; the spool waits meanwhile */
+    struct operation *slice; /* of that */
+    bool log_queued;         /* a row of it was queued in this slice */
+    struct refusal refused;
+    struct told keys;  /* that are not known */
+    struct told words; /* of statuses, likewise */
 };
 
 /* What was ruled on a file of a slice, until it is committed, told and moved. */
@@ -236,17 +249,17 @@ static void told_clear(struct told *told)
         free(told->items[i]);
 }
 
-static void tell_unknown_status(struct intake *intake, const struct entry *entry)
+static void tell_unknown_status(struct intake *intake, const struct claim *claim,
+                                const char *experiment_id, const char *file_name)
 {
-    const struct result *result = entry->assessment.result;
     CLEANUP_TEXT struct text word = {0};
 
-    if (!result || result->claim.status_known)
+    if (claim->status_known)
         return;
-    text_append_line(&word, result->claim.status_word, TOLD_SHOWN);
+    text_append_line(&word, claim->status_word, TOLD_SHOWN);
     if (tell_once(&intake->words, text_string(&word)))
-        log_event(&event_unknown_status, LOG_TEXT("experiment", entry->assessment.experiment_id),
-                  LOG_TEXT("file", entry->file->name), LOG_TEXT("status", text_string(&word)));
+        log_event(&event_unknown_status, LOG_TEXT("experiment", experiment_id),
+                  LOG_TEXT("file", file_name), LOG_TEXT("status", text_string(&word)));
 }
 
 static void tell_unknown_keys(struct intake *intake, const struct entry *entry)
@@ -319,7 +332,8 @@ static void tell(struct intake *intake, const struct entry *entry)
     if (entry->moved_before)
         return;
     tell_unknown_keys(intake, entry);
-    tell_unknown_status(intake, entry);
+    if (result)
+        tell_unknown_status(intake, &result->claim, assessment->experiment_id, entry->file->name);
     log_event(queued ? &event_result_queued : &event_result_decided,
               LOG_TEXT("experiment", assessment->experiment_id),
               LOG_TEXT("metric", result ? result->metric : NULL),
@@ -519,17 +533,195 @@ static void try_again_later(struct intake *intake)
         intake->again = loop_after(intake->loop, TRY_AGAIN_MS, on_try_again, intake);
 }
 
-/* ---- the spool's callbacks -------------------------------------------------------------------- */
+/* ---- logs of many experiments ----------------------------------------------------------------- */
 
-static size_t on_take(void *data, struct spool_file *files, size_t count)
+static void tell_row(void *data, const struct result_log_row *row,
+                     const struct assessment *assessment)
 {
     struct intake *intake = data;
+    const char *file_name = log_taking_name(intake->log);
+    const struct claim *claim = row->metric ? &row->claim : NULL;
+    bool queued = assessment->decision == DECISION_QUEUED;
+
+    intake->log_queued |= queued;
+    if (claim)
+        tell_unknown_status(intake, claim, assessment->experiment_id, file_name);
+    log_event(queued ? &event_result_queued : &event_result_decided,
+              LOG_TEXT("experiment", assessment->experiment_id), LOG_TEXT("metric", row->metric),
+              LOG_NUMBER("before", assessment->verdict.reference),
+              LOG_NUMBER("after", claim ? claim->after.mean : NAN),
+              LOG_TEXT("decision", decision_name(assessment->decision)),
+              LOG_TEXT("reason", assessment->reason), LOG_TEXT("file", file_name),
+              LOG_INTEGER("line", (int64_t)row->line));
+    if (claim && assessment->metric && assessment->verdict.outcome == GATE_BASELINE &&
+        claim->after.mean == 0)
+        log_event(&event_log_begins_at_zero, LOG_TEXT("experiment", assessment->experiment_id),
+                  LOG_TEXT("metric", row->metric), LOG_TEXT("file", file_name));
+}
+
+/* What a person may want to look at in a log. */
+static void warn_of_log(const char *file_name, const struct log_counts *counts)
+{
+    if (counts->changed)
+        log_event(&event_log_changed, LOG_TEXT("file", file_name),
+                  LOG_INTEGER("count", (int64_t)counts->changed),
+                  LOG_INTEGER("line", (int64_t)counts->changed_line));
+    if (counts->prose)
+        log_event(&event_log_prose, LOG_TEXT("file", file_name),
+                  LOG_INTEGER("count", (int64_t)counts->prose),
+                  LOG_INTEGER("line", (int64_t)counts->prose_line));
+    if (counts->foreign)
+        log_event(
+            &event_log_foreign, LOG_TEXT("file", file_name),
+            LOG_INTEGER("count", (int64_t)counts->foreign),
+            LOG_TEXT("metrics", counts->foreign_metrics ? counts->foreign_metrics : "none named"));
+    if (counts->rows && counts->rows == counts->without_commit)
+        log_event(&event_log_without_commits, LOG_TEXT("file", file_name));
+}
+
+static void tell_log(const struct intake *intake)
+{
+    const struct log_counts *counts = log_taking_counts(intake->log);
+    const char *file_name = log_taking_name(intake->log);
+    const uint64_t *decisions = counts->decisions;
+
+    warn_of_log(file_name, counts);
+    log_event(
+        &event_log_taken, LOG_TEXT("file", file_name), LOG_INTEGER("rows", (int64_t)counts->rows),
+        LOG_INTEGER("queued", (int64_t)decisions[DECISION_QUEUED]),
+        LOG_INTEGER("baseline", (int64_t)decisions[DECISION_BASELINE]),
+        LOG_INTEGER("discarded", (int64_t)decisions[DECISION_DISCARDED]),
+        LOG_INTEGER("crashed", (int64_t)decisions[DECISION_CRASHED]),
+        LOG_INTEGER("rejected", (int64_t)decisions[DECISION_REJECTED]),
+        LOG_INTEGER("again", (int64_t)counts->again), LOG_INTEGER("known", (int64_t)counts->known),
+        LOG_INTEGER("changed", (int64_t)counts->changed),
+        LOG_INTEGER("skipped", (int64_t)(counts->outside + counts->foreign)));
+}
+
+/* All its rows are durable. What was written to it meanwhile is found by the scan that follows. */
+static void archive_log(struct intake *intake)
+{
+    char day[16];
+    const struct spool_move move = {
+        .name = log_taking_name(intake->log),
+        .inode = log_taking_inode(intake->log),
+        .modified_ns = log_taking_modified(intake->log),
+        .place = SPOOL_ARCHIVE,
+        .day = day,
+    };
+    struct error error;
+
+    format_day(clock_now_ms(), day);
+    if (spool_move(intake->spool, &move, NULL, &error) < 0)
+        move_failed(intake, move.name, &error);
+}
+
+static void refusal_clear(struct refusal *refusal)
+{
+    free(refusal->file_name);
+    free(refusal->reason);
+    *refusal = (struct refusal){0};
+}
+
+static void refusal_set(struct refusal *refusal, const char *file_name, uint64_t inode,
+                        const char *reason)
+{
+    refusal_clear(refusal);
+    *refusal = (struct refusal){memory_copy(file_name), inode, memory_copy(reason)};
+}
+
+static void end_log(struct intake *intake)
+{
+    log_taking_free(intake->log);
+    intake->log = NULL;
+    spool_resume(intake->spool);
+}
+
+static void on_log_slice(void *data)
+{
+    struct intake *intake = data;
+    struct error error;
+
+    intake->slice = NULL;
+    intake->log_queued = false;
+    switch (log_taking_step(intake->log, LOG_SLICE_NS, &error)) {
+    case LOG_STEP_MORE:
+        intake->slice = loop_after(intake->loop, 0, on_log_slice, intake);
+        break;
+    case LOG_STEP_DONE:
+        archive_log(intake);
+        tell_log(intake);
+        end_log(intake);
+        break;
+    case LOG_STEP_REFUSED:
+        refusal_set(&intake->refused, log_taking_name(intake->log), log_taking_inode(intake->log),
+                    error.message);
+        end_log(intake);
+        break;
+    case LOG_STEP_FAILED:
+        log_event(&event_intake_failed, LOG_TEXT("reason", error.message));
+        log_taking_free(intake->log);
+        intake->log = NULL;
+        try_again_later(intake);
+        break;
+    }
+    if (intake->log_queued)
+        intake->options.taken(intake->options.data);
+}
+
+static void begin_log(struct intake *intake, const struct spool_file *file)
+{
+    const struct log_taking_options options = {
+        .config = intake->options.config,
+        .store = intake->options.store,
+        .file_name = file->name,
+        .settings = config_log(intake->options.config, file->name),
+        .descriptor = file->log,
+        .inode = file->inode,
+        .modified_ns = file->modified_ns,
+        .decided = tell_row,
+        .data = intake,
+    };
+    struct error error;
+
+    if (log_taking_new(&intake->log, &options, &error) == 0) {
+        intake->slice = loop_after(intake->loop, 0, on_log_slice, intake);
+        return;
+    }
+    log_event(&event_intake_failed, LOG_TEXT("reason", error.message));
+    try_again_later(intake);
+}
+
+/* How many files there are before the next log. A log that was refused is among them, with its problem; one
+ * that comes first is begun, and 0 is given back. */
+static size_t up_to_log(struct intake *intake, struct spool_file *files, size_t count)
+{
+    const struct refusal *refused = &intake->refused;
+
+    for (size_t i = 0; i < count; i++) {
+        if (files[i].log < 0)
+            continue;
+        if (refused->file_name && files[i].inode == refused->inode &&
+            strcmp(files[i].name, refused->file_name) == 0) {
+            files[i].problem = refused->reason;
+            continue;
+        }
+        if (i == 0)
+            begin_log(intake, &files[i]);
+        return i;
+    }
+    return count;
+}
+
+/* ---- the spool's callbacks -------------------------------------------------------------------- */
+
+static size_t take_files(struct intake *intake, struct spool_file *files, size_t count)
+{
     CLEANUP_FREE struct entry *entries = memory_new_array(count, sizeof(*entries));
     struct error error;
     char day[16];
     int decided, delayed = 0;
 
-    intake->scanned = false;
     format_day(clock_now_ms(), day);
     for (size_t i = 0; i < count; i++)
         entries[i].file = &files[i];
@@ -555,6 +747,19 @@ static size_t on_take(void *data, struct spool_file *files, size_t count)
     if (delayed < decided)
         intake->options.taken(intake->options.data);
     return (size_t)decided;
+}
+
+static size_t on_take(void *data, struct spool_file *files, size_t count)
+{
+    struct intake *intake = data;
+    size_t taken;
+
+    intake->scanned = false;
+    count = up_to_log(intake, files, count);
+    taken = count ? take_files(intake, files, count) : 0;
+    if (taken > 0)
+        refusal_clear(&intake->refused);
+    return taken;
 }
 
 static void on_idle(void *data, bool held)
@@ -604,6 +809,9 @@ void intake_free(struct intake *intake)
     if (!intake)
         return;
     operation_clear(&intake->again);
+    operation_clear(&intake->slice);
+    log_taking_free(intake->log);
+    refusal_clear(&intake->refused);
     spool_free(intake->spool);
     told_clear(&intake->keys);
     told_clear(&intake->words);
@@ -612,7 +820,7 @@ void intake_free(struct intake *intake)
 
 bool intake_idle(const struct intake *intake)
 {
-    return intake->scanned && intake->moves_left == 0 && !intake->again;
+    return intake->scanned && intake->moves_left == 0 && !intake->again && !intake->log;
 }
 
 bool intake_patient(const struct intake *intake)

@@ -1,12 +1,16 @@
 #include "daemon/lane.h"
 
+#include "daemon/result-log.h"
+
 #include <string.h>
 
 int lane_judge(struct store *store, const struct config_metric *metric, const char *scope,
                const struct claim *claim, struct store_frontier *frontier,
                struct gate_verdict *verdict, struct error *error)
 {
-    *frontier = (struct store_frontier){.known = metric->has_baseline, .value = metric->baseline};
+    *frontier = (struct store_frontier){.known = metric->has_baseline &&
+                                                 !result_log_scope_begins_anew(scope),
+                                        .value = metric->baseline};
     if (store && store_frontier(store, metric, scope, frontier, error) < 0)
         return -1;
     *verdict = gate_judge(metric, claim, (struct gate_frontier){frontier->known, frontier->value});

@@ -42,6 +42,7 @@ struct decided {
     enum decision decision;
     double reference;
     char *reason;
+    uint64_t measured_at; /* the line of its log that names its commit already; 0: none */
 };
 
 struct slice {
@@ -123,6 +124,16 @@ static bool undecided(const struct config_metric *metric, const struct gate_verd
            (verdict->outcome == GATE_NOT_IMPROVED && !gate_final(metric, verdict));
 }
 
+/* The change of a row whose commit stands in an earlier one is not in that commit. */
+static enum turn decide_measured(struct decided *decided)
+{
+    CLEANUP_FREE char *reason = memory_format(
+        "its commit was measured already at line %llu, so that its change is not in it",
+        (unsigned long long)decided->measured_at);
+
+    return decide(decided, DECISION_DISCARDED, reason);
+}
+
 /* What becomes of the next result of a lane, as it was judged by the settled frontier. */
 static enum turn take_turn(const struct queue *queue, const struct config_metric *metric,
                            const struct store_frontier *settled, const struct store_result *row,
@@ -140,7 +151,9 @@ static enum turn take_turn(const struct queue *queue, const struct config_metric
                       lane_decision(row, settled, verdict, queue->services->config->queue.order),
                       verdict->reason);
     }
-    if (!row->has_change)
+    if (decided->measured_at && !under_way)
+        return decide_measured(decided);
+    if (!row->has_change || decided->measured_at)
         return under_way ? TURN_WAIT
                          : decide(decided, DECISION_REJECTED,
                                   "it would be promoted, but has no change: commit, patch or diff "
@@ -336,6 +349,9 @@ static enum lane_end take_next(struct queue *queue, const struct store_lane *lan
         return LANE_EMPTY;
     if (metric && lane_judge(queue->services->store, metric, lane->scope, &row->claim, &frontier,
                              verdict, error) < 0)
+        return LANE_FAILED;
+    if (verdict->outcome == GATE_IMPROVED &&
+        store_find_named(queue->services->store, row, &decided->measured_at, error) < 0)
         return LANE_FAILED;
     turn = metric ? take_turn(queue, metric, &frontier, row, verdict, decided)
                   : decide(decided, DECISION_REJECTED, "its metric is not configured any more");

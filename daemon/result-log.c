@@ -161,6 +161,11 @@ enum result_log_line result_log_read(struct result_log *log, uint64_t number, co
     return log->functions->read(log, number, text, strlen(text), row, error);
 }
 
+const char *result_log_segment_metric(const struct result_log *log)
+{
+    return log->segment_metric;
+}
+
 void result_log_row_clear(struct result_log_row *row)
 {
     claim_clear(&row->claim);
@@ -283,7 +288,7 @@ void result_log_row_finish(struct result_log *log, struct result_log_row *row)
     row->segment = log->segment;
     row->baseline = log->baseline;
     row->unfinished = !row->claim.status_known ||
-                      (row->claim.after.count == 0 && row->claim.status != CLAIM_CRASHED);
+                      (row->claim.after.count == 0 && claim_counts(&row->claim));
 }
 
 const struct config_metric *result_log_only_metric(const struct result_log *log)
@@ -293,33 +298,68 @@ const struct config_metric *result_log_only_metric(const struct result_log *log)
 
 /* ---- names of rows ------------------------------------------------------------------------------ */
 
-char *result_log_id(const char *prefix, const char *file_name, unsigned copy, uint64_t line)
+char *result_log_stem(const char *prefix, const char *file_name)
 {
     const char *ending = strrchr(file_name, '.');
     size_t length = ending && ending != file_name ? (size_t)(ending - file_name)
                                                   : strlen(file_name);
-    CLEANUP_TEXT struct text id = {0};
-    char tail[48];
+    struct text stem = {0};
     char *made;
 
-    if (copy > 1)
-        snprintf(tail, sizeof(tail), ".%u-%04" PRIu64, copy, line);
-    else
-        snprintf(tail, sizeof(tail), "-%04" PRIu64, line);
-    text_append(&id, prefix ? prefix : "");
-    text_append_bytes(&id, file_name, length);
-    made = text_take(&id);
+    text_append(&stem, prefix ? prefix : "");
+    text_append_bytes(&stem, file_name, length);
+    made = text_take(&stem);
     for (char *c = made; *c; c++)
         if (!isascii((unsigned char)*c) || (!isalnum((unsigned char)*c) && !strchr("._-", *c)) ||
             (c[0] == '.' && c[1] == '.'))
             *c = '-';
     length = strspn(made, "._-");
     memmove(made, made + length, strlen(made + length) + 1);
-    if (strlen(made) + strlen(tail) > ID_LONGEST)
-        made[ID_LONGEST - strlen(tail)] = '\0';
-    text_append_format(&id, "%s%s", *made ? made : "log", tail);
+    if (*made)
+        return made;
     free(made);
-    return text_take(&id);
+    return memory_copy("log");
+}
+
+char *result_log_id(const char *prefix, const char *file_name, unsigned copy, uint64_t line)
+{
+    CLEANUP_FREE char *stem = result_log_stem(prefix, file_name);
+    char tail[48];
+
+    if (copy > 1)
+        snprintf(tail, sizeof(tail), ".%u-%04" PRIu64, copy, line);
+    else
+        snprintf(tail, sizeof(tail), "-%04" PRIu64, line);
+    if (strlen(stem) + strlen(tail) > ID_LONGEST)
+        stem[ID_LONGEST - strlen(tail)] = '\0';
+    return memory_format("%s%s", stem, tail);
+}
+
+#define SCOPE_BASELINE ", from line "
+
+char *result_log_scope(const struct result_log *log, const char *file_name, unsigned copy,
+                       const struct result_log_row *row)
+{
+    const struct config_list *only = log->settings ? &log->settings->only : NULL;
+    struct text scope = {0};
+
+    text_append_repaired(&scope, file_name, strlen(file_name));
+    if (copy > 1)
+        text_append_format(&scope, ".%u", copy);
+    if (row->segment > 0)
+        text_append_format(&scope, ", segment %u", row->segment);
+    for (size_t i = 0; only && i < only->count; i++)
+        text_append_format(&scope, "%s%s", i ? ", " : ", only ", only->items[i]);
+    if (row->baseline > 0)
+        text_append_format(&scope, SCOPE_BASELINE "%" PRIu64, row->baseline);
+    return text_take(&scope);
+}
+
+bool result_log_scope_begins_anew(const char *scope)
+{
+    const char *comma = strrchr(scope, ',');
+
+    return comma && strncmp(comma, SCOPE_BASELINE, strlen(SCOPE_BASELINE)) == 0;
 }
 
 /* ---- what has been learned ---------------------------------------------------------------------- */

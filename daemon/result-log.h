@@ -85,6 +85,9 @@ enum result_log_line result_log_read(struct result_log *log, uint64_t number, co
                                      struct error *error);
 void result_log_row_clear(struct result_log_row *row);
 
+/* The metric of the segment that was read last, as the log calls it; NULL: it does not say. */
+const char *result_log_segment_metric(const struct result_log *log);
+
 /* What the reader has learned so far; the caller's (json_object_put). */
 struct json_object *result_log_state(const struct result_log *log);
 
@@ -94,6 +97,18 @@ int result_log_restore(struct result_log *log, struct json_object *state);
 /* Says in lines of text how the log is read: which column is what, which comments it has; appended. */
 struct text;
 void result_log_explain(const struct result_log *log, struct text *text);
+
+/* The scope of a row's frontier: the log, its segment, its `only`, the line of its last baseline; such as
+ * "results.tsv, segment 2, only gpu=a100, from line 14". `log` as result_log_id() has file name and copy.
+ * Caller frees. */
+char *result_log_scope(const struct result_log *log, const char *file_name, unsigned copy,
+                       const struct result_log_row *row);
+
+/* Whether a scope begins with a baseline of its own, so that a configured one does not count. */
+bool result_log_scope_begins_anew(const char *scope);
+
+/* What the ids of a log's rows begin with, "-" and the line behind it; caller frees. */
+char *result_log_stem(const char *prefix, const char *file_name);
 
 /* The experiment_id of a row: "<prefix>NAME-LINE". NAME is the file's name without its ending; letters that
  * an id may not have become "-". `copy` is 1, or 2 and more for another log of the same name; `prefix` may be

@@ -62,7 +62,7 @@ static bool is_stale(const struct spool *spool, const struct spool_slot *slot)
 
     if (slot->told == entry->told)
         return false;
-    return (!slot->file.bytes && !slot->file.problem) ||
+    return (!slot->file.bytes && !slot->file.problem && !spool_is_log(slot)) ||
            fstatat(spool->directory, entry->name, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
            !spool_looks_the_same(entry, &status);
 }
@@ -325,7 +325,7 @@ static void read_slice(struct spool *spool, struct slice *slice)
 {
     for (size_t i = 0; i < slice->count; i++) {
         struct spool_slot *slot = &slice->slots[i];
-        size_t size = slot->descriptor < 0 ? 0 : (size_t)slot->entry->size;
+        size_t size = slot->descriptor < 0 || spool_is_log(slot) ? 0 : (size_t)slot->entry->size;
 
         if (i > 0 && (slice->bytes + size > SLICE_BYTES || uv_hrtime() > slice->deadline_ns)) {
             put_back(spool, slice, i);
@@ -387,6 +387,7 @@ static void hand_on(struct spool *spool, struct slice *slice)
         slot->file.name = memory_copy(slot->entry->name);
         slot->file.modified_ns = slot->entry->arrived_ns;
         slot->file.inode = slot->entry->inode;
+        slot->file.log = spool_is_log(slot) ? slot->descriptor : -1;
         tell_delays(slot->entry, &slot->file);
         slice->files[i] = slot->file;
     }

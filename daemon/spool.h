@@ -48,10 +48,11 @@ struct spool_file {
         modified_ns; /* modification time, nanoseconds since 1970; when it was found where that is
                           * before 1970 or after tomorrow */
     uint64_t inode;
-    char *bytes; /* NULL with a problem */
+    char *bytes; /* NULL with a problem, and of a log */
     size_t length;
     char *problem; /* why it cannot be read as a result: "is a symbolic link", "is 5 MiB long…" */
     bool faulty;   /* the problem is a fault of the system, which may pass */
+    int log;       /* a log of many experiments, of any size: open, at its beginning; else -1 */
 
     /* For how long the taker has put it off for each cause; 0: not yet. */
     uint64_t delayed_ms[SPOOL_DELAY_COUNT];

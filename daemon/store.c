@@ -267,6 +267,25 @@ static const char *const migrations[] = {
     "ALTER TABLE results ADD COLUMN body_digest TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE results ADD COLUMN stale TEXT;"
     "ALTER TABLE results ADD COLUMN stale_on TEXT NOT NULL DEFAULT '';",
+    /* Logs of many experiments. `stem` is what the ids of their rows begin with; a log is known by its name,
+     * its header and its first row. `named`: the commit that a row which was kept, or is a baseline, names. */
+    "CREATE TABLE logs ("
+    "  id INTEGER PRIMARY KEY,"
+    "  stem TEXT NOT NULL,"
+    "  copy INTEGER NOT NULL,"
+    "  name TEXT NOT NULL,"
+    "  header TEXT NOT NULL,"
+    "  first TEXT NOT NULL,"
+    "  last_line INTEGER NOT NULL DEFAULT 0,"
+    "  modified_ns INTEGER NOT NULL DEFAULT 0"
+    ");"
+    "CREATE UNIQUE INDEX logs_stem ON logs (stem, copy);"
+    "ALTER TABLE results ADD COLUMN log INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE results ADD COLUMN line INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE results ADD COLUMN unfinished INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE results ADD COLUMN named TEXT;"
+    "CREATE UNIQUE INDEX results_line ON results (log, line) WHERE log <> 0;"
+    "CREATE INDEX results_named ON results (log, substr(named, 1, 7)) WHERE named IS NOT NULL;",
 };
 
 #define STORE_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))

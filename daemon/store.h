@@ -71,6 +71,10 @@ struct store_result {
     char *archived; /* where its file lies, or is to lie, relative to the spool; NULL: not known */
     char measured
         [GIT_HASH_SIZE]; /* the commit that stands for what it measured, of a promotion; "": none */
+    int64_t log;     /* that it is a row of; 0: it is a file of its own */
+    int64_t line;    /* of the log */
+    bool unfinished; /* see struct result_log_row */
+    char *named;     /* the commit that a row names which was kept, or is a baseline; or NULL */
 };
 
 void store_result_free(struct store_result *result);
@@ -105,6 +109,11 @@ int store_add(struct store *store, const struct store_result *result,
               const struct store_content *content, const struct store_decision *decision,
               int64_t *id, struct error *error);
 
+/* A row of a log that changed, and is judged anew: it becomes what is given, as store_add() would add it. */
+int store_replace(struct store *store, int64_t id, const struct store_result *result,
+                  const struct store_content *content, const struct store_decision *decision,
+                  struct error *error);
+
 /* Puts a failed result back in the queue, with the content of its second drop, whose file is left to be
  * moved (see below). */
 int store_retry(struct store *store, int64_t id, const struct store_result *result,
@@ -130,6 +139,46 @@ int store_load_content(struct store *store, int64_t id, char **bytes, size_t *le
  * it, and what was discarded because of a value that may yet leave the frontier. */
 int store_decide(struct store *store, int64_t id, const struct store_decision *decision,
                  struct error *error);
+
+/* ---- logs of many experiments ----------------------------------------------------------------- */
+
+/* What is known of a log as a whole. */
+struct store_log {
+    int64_t id;          /* 0: it is not known yet */
+    unsigned copy;       /* 1; 2 and more where another log has, or had, its name */
+    uint64_t last_line;  /* behind which no row of it is known */
+    int64_t modified_ns; /* the latest arrival of its rows */
+};
+
+/* How a log is told from another one of its name: by its header and by its first row. */
+struct store_log_key {
+    const char *stem;   /* what the ids of its rows begin with */
+    const char *name;   /* of its file */
+    const char *header; /* a digest; "": it has none */
+    const char *first;  /* a digest */
+};
+
+/* The log of that key. One that is not known gets its copy, and no id. */
+int store_find_log(struct store *store, const struct store_log_key *key, struct store_log *log,
+                   struct error *error);
+
+/* Adds one that store_find_log() did not know; its id is filled in. */
+int store_add_log(struct store *store, const struct store_log_key *key, struct store_log *log,
+                  struct error *error);
+int store_save_log(struct store *store, const struct store_log *log, struct error *error);
+
+/* The row of that line, or NULL. */
+int store_find_row(struct store *store, int64_t log, uint64_t line, struct store_result **row,
+                   struct error *error);
+
+/* The line of the first row before this one in its log that was kept, or is a baseline, and names the same
+ * commit, in a shorter or longer form; 0: none. */
+int store_find_named(struct store *store, const struct store_result *row, uint64_t *line,
+                     struct error *error);
+
+/* Whether results of a metric and scope are queued or have a job. */
+int store_lane_busy(struct store *store, const char *metric, const char *scope, bool *busy,
+                    struct error *error);
 
 /* ---- frontier --------------------------------------------------------------------------------- */
 

@@ -120,10 +120,21 @@ static void set_problem(struct spool_slot *slot, const char *what)
                        : "");
 }
 
+bool spool_is_log(const struct spool_slot *slot)
+{
+    return result_format(slot->entry->name) == RESULT_FORMAT_LOG;
+}
+
+/* A log is read by the taker, line by line. */
+static bool is_too_large(const struct spool_slot *slot, const struct stat *status)
+{
+    return status->st_size > RESULT_SIZE_LIMIT && !spool_is_log(slot);
+}
+
 /* Opens what is a regular file of a size that may be read; -1: the name is gone. */
 static int open_regular(struct spool *spool, struct spool_slot *slot, struct stat *status)
 {
-    if (!S_ISREG(status->st_mode) || status->st_size > RESULT_SIZE_LIMIT)
+    if (!S_ISREG(status->st_mode) || is_too_large(slot, status))
         return 0;
     slot->descriptor = openat(spool->directory, slot->entry->name,
                               O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
@@ -153,13 +164,13 @@ int spool_slot_open(struct spool *spool, struct spool_slot *slot)
     spool_look(spool, entry, &status);
     if (!slot->file.problem && !S_ISREG(status.st_mode))
         slot->file.problem = describe_type(status.st_mode);
-    else if (!slot->file.problem && status.st_size > RESULT_SIZE_LIMIT)
+    else if (!slot->file.problem && is_too_large(slot, &status))
         slot->file.problem = describe_size(status.st_size);
     if (slot->file.problem && slot->descriptor >= 0) {
         close(slot->descriptor);
         slot->descriptor = -1;
     }
-    if (slot->descriptor >= 0)
+    if (slot->descriptor >= 0 && !spool_is_log(slot))
         posix_fadvise(slot->descriptor, 0, status.st_size, POSIX_FADV_WILLNEED);
     return 0;
 }
@@ -189,7 +200,7 @@ void spool_slot_read(struct spool_slot *slot)
     CLEANUP_FREE char *bytes = NULL;
     ssize_t length;
 
-    if (slot->descriptor < 0)
+    if (slot->descriptor < 0 || spool_is_log(slot))
         return;
     bytes = memory_new(size + 1);
     length = read_bytes(slot->descriptor, bytes, size);

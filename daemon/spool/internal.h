@@ -129,6 +129,9 @@ bool spool_patch_ready(struct spool *spool, const char *name);
  * system is in the way of, gets a problem. -1: the name is gone. */
 int spool_slot_open(struct spool *spool, struct spool_slot *slot);
 
+/* Whether it is handed on open, without its bytes. */
+bool spool_is_log(const struct spool_slot *slot);
+
 /* Reads what was opened, as long as it was then. A file that grew or shrank meanwhile is left where it
  * is by spool_move() and handed on again. */
 void spool_slot_read(struct spool_slot *slot);

@@ -88,7 +88,11 @@ struct store_lane store_read_lane(sqlite3_stmt *statement);
 
 /* Reads the columns of STORE_RESULT_COLUMNS, from column 0. */
 struct store_result *store_read_result(sqlite3_stmt *statement);
+
+/* The one row of a query of them, or NULL; `statement` NULL: it failed already. */
+int store_read_one(struct store *store, sqlite3_stmt *statement, struct store_result **result,
+                   struct error *error);
 #define STORE_RESULT_COLUMNS                                                                       \
     "id, experiment_id, scope, metric, status, after, before, has_change, file_name, "             \
     "modified_ns, digest, decision, reason, received_ms, reference_result, archived, "             \
-    "after_runs, before_runs, measured "
+    "after_runs, before_runs, measured, log, line, unfinished, named "

@@ -33,7 +33,9 @@ int store_note_moved(struct store *store, bool soon, struct error *error)
 static int recall_moves(struct store *store, struct error *error)
 {
     if (store_run(store, error,
-                  "UPDATE results SET moving = 1 WHERE id >= (SELECT first FROM intake)", "") < 0)
+                  "UPDATE results SET moving = 1 WHERE id >= (SELECT first FROM intake)"
+                  " AND log = 0",
+                  "") < 0)
         return -1;
     return store_note_moved(store, false, error);
 }

@@ -3,6 +3,7 @@
  */
 
 #include "common/loop.h"
+#include "daemon/result-log.h"
 #include "daemon/store/internal.h"
 
 #include <math.h>
@@ -21,6 +22,7 @@ void store_result_free(struct store_result *result)
     free(result->file_name);
     free(result->reason);
     free(result->archived);
+    free(result->named);
     free(result);
 }
 
@@ -52,11 +54,15 @@ struct store_result *store_read_result(sqlite3_stmt *statement)
     result->reference_result = sqlite3_column_int64(statement, 14);
     result->archived = memory_copy((const char *)sqlite3_column_text(statement, 15));
     snprintf(result->measured, sizeof(result->measured), "%s", store_text(statement, 18));
+    result->log = sqlite3_column_int64(statement, 19);
+    result->line = sqlite3_column_int64(statement, 20);
+    result->unfinished = sqlite3_column_int(statement, 21);
+    result->named = memory_copy((const char *)sqlite3_column_text(statement, 22));
     return result;
 }
 
-static int read_one(struct store *store, sqlite3_stmt *statement, struct store_result **result,
-                    struct error *error)
+int store_read_one(struct store *store, sqlite3_stmt *statement, struct store_result **result,
+                   struct error *error)
 {
     int row = statement ? store_row(store, statement, error) : -1;
 
@@ -75,7 +81,7 @@ int store_find(struct store *store, const char *experiment_id, struct store_resu
         " AND decision NOT IN ('rejected', 'duplicate')",
         "t", experiment_id);
 
-    return read_one(store, statement, result, error);
+    return store_read_one(store, statement, result, error);
 }
 
 int store_load(struct store *store, int64_t id, struct store_result **result, struct error *error)
@@ -83,7 +89,7 @@ int store_load(struct store *store, int64_t id, struct store_result **result, st
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
         store, error, "SELECT " STORE_RESULT_COLUMNS "FROM results WHERE id = ?", "i", id);
 
-    return read_one(store, statement, result, error);
+    return store_read_one(store, statement, result, error);
 }
 
 static int set_content(struct store *store, int64_t id, const struct store_content *content,
@@ -102,9 +108,10 @@ static const char *status_word(const struct claim *claim)
     return claim->status == CLAIM_BASELINE ? "baseline" : claim->status_word;
 }
 
-static bool counts(enum decision decision)
+/* Whether a value counts for the frontier. A baseline of a log may have none. */
+static bool counts(enum decision decision, double after)
 {
-    return decision == DECISION_BASELINE || decision == DECISION_PROMOTED;
+    return (decision == DECISION_BASELINE || decision == DECISION_PROMOTED) && !isnan(after);
 }
 
 /* The reason why it is kept, as store_let_go_of_content() has it. */
@@ -138,14 +145,17 @@ static int add_row(struct store *store, const struct store_result *result, const
         store, error,
         "INSERT INTO results (experiment_id, scope, metric, status, after, before, after_runs,"
         " before_runs, has_change, file_name, inode, modified_ns, digest, patch, archived,"
-        " received_ms, decision, reason, decided_ms, decided, counts, reference, reference_result)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        "ttttrrttitiitttittiiiri", result->experiment_id, result->scope, result->metric,
+        " received_ms, decision, reason, decided_ms, decided, counts, reference, reference_result,"
+        " log, line, unfinished, named)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "ttttrrttitiitttittiiiriiiit", result->experiment_id, result->scope, result->metric,
         status_word(claim), claim->after.mean, claim->before.mean, after_runs, before_runs,
         (int64_t)result->has_change, result->file_name, (int64_t)result->inode, result->modified_ns,
         result->digest, patch, result->archived, now, decision_name(decision->decision),
         decision->reason, queued ? (int64_t)0 : now, queued ? (int64_t)0 : ++store->decided,
-        (int64_t)counts(decision->decision), decision->reference, decision->reference_result);
+        (int64_t)counts(decision->decision, claim->after.mean), decision->reference,
+        decision->reference_result, result->log, result->line, (int64_t)result->unfinished,
+        result->named);
 }
 
 int store_add(struct store *store, const struct store_result *result,
@@ -161,6 +171,24 @@ int store_add(struct store *store, const struct store_result *result,
         return -1;
     *id = sqlite3_last_insert_rowid(store->database);
     return add_content(store, *id, result->has_change, content, decision, error);
+}
+
+int store_replace(struct store *store, int64_t id, const struct store_result *result,
+                  const struct store_content *content, const struct store_decision *decision,
+                  struct error *error)
+{
+    const struct claim *claim = &result->claim;
+
+    if (store_run(store, error,
+                  "UPDATE results SET scope = ?, metric = ?, status = ?, after = ?, before = ?,"
+                  " has_change = ?, digest = ?, unfinished = ?, named = ?, decision = 'queued',"
+                  " decided = 0, reason = '', counts = 0, job = 0, measured = '' WHERE id = ?",
+                  "tttrrititi", result->scope, result->metric, status_word(claim),
+                  claim->after.mean, claim->before.mean, (int64_t)result->has_change,
+                  result->digest, (int64_t)result->unfinished, result->named, id) < 0 ||
+        set_content(store, id, content, error) < 0)
+        return -1;
+    return decision ? store_decide(store, id, decision, error) : 0;
 }
 
 int store_retry(struct store *store, int64_t id, const struct store_result *result,
@@ -243,7 +271,8 @@ int store_load_parsed(struct store *store, int64_t id, char **parsed, char **pat
 }
 
 /* Content is needed again while its pull request is open, where the value that beat it may still be taken
- * back, and of a baseline that others may be made on. */
+ * back, and of a baseline that others may be made on. A failed row of a log has no file to be tried again
+ * from. */
 int store_let_go_of_content(struct store *store, int64_t id, struct error *error)
 {
     return store_run(store, error,
@@ -251,6 +280,7 @@ int store_let_go_of_content(struct store *store, int64_t id, struct error *error
                      " SELECT r.id FROM results r LEFT JOIN results f ON f.id = r.reference_result"
                      " WHERE r.id = ? AND (r.decision IN ('queued', 'promoted') OR"
                      " (r.decision = 'baseline' AND r.has_change = 1) OR"
+                     " (r.decision = 'failed' AND r.log <> 0) OR"
                      " (r.decision IN ('discarded', 'superseded') AND f.pull_state = 'open')))",
                      "ii", id, id);
 }
@@ -262,10 +292,10 @@ int store_write_decision(struct store *store, int64_t id, const struct store_dec
 
     return store_run(store, error,
                      "UPDATE results SET decision = ?, reason = ?, decided_ms = ?, decided = ?,"
-                     " counts = ?, reference = ?, reference_result = ?, job = 0,"
-                     " moving = max(moving, ?) WHERE id = ?",
+                     " counts = ? AND after IS NOT NULL, reference = ?, reference_result = ?,"
+                     " job = 0, moving = iif(log = 0, max(moving, ?), 0) WHERE id = ?",
                      "ttiiiriii", decision_name(decision->decision), decision->reason,
-                     clock_now_ms(), ++store->decided, (int64_t)counts(decision->decision),
+                     clock_now_ms(), ++store->decided, (int64_t)counts(decision->decision, 0),
                      decision->reference, decision->reference_result, (int64_t)rejected, id);
 }
 
@@ -299,13 +329,14 @@ int store_frontier(struct store *store, const struct config_metric *metric, cons
 {
     CLEANUP_RESET sqlite3_stmt *statement = query_best(store, metric, scope, error);
     int row = statement ? store_row(store, statement, error) : -1;
+    bool configured = metric->has_baseline && !result_log_scope_begins_anew(scope);
 
     if (row < 0)
         return -1;
-    *frontier = (struct store_frontier){.known = metric->has_baseline, .value = metric->baseline};
-    if (row == 0 || (metric->has_baseline && !(metric->direction == METRIC_MINIMIZE
-                                                   ? store_real(statement, 1) < metric->baseline
-                                                   : store_real(statement, 1) > metric->baseline)))
+    *frontier = (struct store_frontier){.known = configured, .value = metric->baseline};
+    if (row == 0 || (configured && !(metric->direction == METRIC_MINIMIZE
+                                         ? store_real(statement, 1) < metric->baseline
+                                         : store_real(statement, 1) > metric->baseline)))
         return 0;
     frontier->known = true;
     frontier->result = sqlite3_column_int64(statement, 0);
@@ -430,5 +461,5 @@ int store_next_queued(struct store *store, const char *metric, const char *scope
 {
     CLEANUP_RESET sqlite3_stmt *statement = query_queued(store, metric, scope, next, error);
 
-    return read_one(store, statement, result, error);
+    return store_read_one(store, statement, result, error);
 }

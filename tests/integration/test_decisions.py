@@ -203,18 +203,6 @@ def test_a_decision_names_its_numbers(winnowd, project):
     assert float(event["before"]) == 1.0 and float(event["after"]) == 0.875
 
 
-# Logs of many experiments are not taken yet, and say so.
-
-
-@pytest.mark.parametrize("name", ["night.tsv", "auto.jsonl"])
-def test_a_log_of_many_experiments(winnowd, name):
-    winnowd.drop("commit\tval_bpb\tstatus\tdescription\n", name=name)
-    log = winnowd.once()
-    assert list(winnowd.rejected()) == [name]
-    (event,) = log.all(decision="rejected")
-    assert "logs of many experiments" in event["reason"]
-
-
 # Real logs, a row a result file.
 
 CRASHED = {"crash", "crashed", "fail", "failed", "timeout", "oom", "killed", "invalid"}

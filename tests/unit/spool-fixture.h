@@ -103,7 +103,8 @@ static inline size_t on_take(void *data, struct spool_file *files, size_t count)
         struct handed *handed = &fixture->handed[fixture->handed_count++];
 
         assert_true(fixture->handed_count < HANDED_MAX);
-        assert_true(!files[i].bytes == !!files[i].problem);
+        assert_int_equal(
+            (files[i].bytes != NULL) + (files[i].problem != NULL) + (files[i].log >= 0), 1);
         handed->name = memory_copy(files[i].name);
         handed->bytes = memory_copy(files[i].bytes);
         handed->problem = memory_copy(files[i].problem);

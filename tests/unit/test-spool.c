@@ -644,15 +644,15 @@ static void a_file_that_changed_before_its_move_is_handed_on_again(void **state)
     struct fixture *fixture = *state;
 
     begin(fixture, NEVER_MS, NEVER_MS);
-    drop_file(fixture, "a.tsv", "one\n");
+    drop_file(fixture, "a.yaml", "one\n");
     until_handed(fixture, 1);
-    write_file(fixture, "a.tsv", "two\n");
-    move_away(fixture, "a.tsv", fixture->handed[0].inode);
-    assert_true(exists(fixture, "a.tsv"));
+    write_file(fixture, "a.yaml", "two\n");
+    move_away(fixture, "a.yaml", fixture->handed[0].inode);
+    assert_true(exists(fixture, "a.yaml"));
     until_handed(fixture, 2);
     assert_string_equal(fixture->handed[1].bytes, "one\ntwo\n");
-    move_away(fixture, "a.tsv", fixture->handed[1].inode);
-    assert_content(fixture, ".archive/2026-01-31/a.tsv", "one\ntwo\n");
+    move_away(fixture, "a.yaml", fixture->handed[1].inode);
+    assert_content(fixture, ".archive/2026-01-31/a.yaml", "one\ntwo\n");
 }
 
 static void the_taker_may_take_less(void **state)

@@ -150,6 +150,10 @@ static void make_older(struct fixture *fixture)
 {
     make_numbered(fixture);
     execute(fixture,
+            "DROP INDEX results_line; DROP INDEX results_named; DROP TABLE logs;"
+            "ALTER TABLE results DROP COLUMN log; ALTER TABLE results DROP COLUMN line;"
+            "ALTER TABLE results DROP COLUMN unfinished;"
+            "ALTER TABLE results DROP COLUMN named;"
             "DROP INDEX results_lowest; DROP INDEX results_highest;"
             "DROP INDEX results_decision; DROP INDEX results_newest_pull;"
             "CREATE INDEX results_best ON results (metric, scope, after)"

@@ -1,0 +1,490 @@
+#include "daemon/log-taking.h"
+
+#include "common/digest.h"
+#include "common/lines.h"
+#include "common/memory.h"
+#include "common/text.h"
+#include "daemon/lane.h"
+#include "daemon/log-taking/row.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+#define SLICE_ROWS    1024
+#define LINES_A_LOOK  64 /* lines between two looks at the clock, in the first pass */
+#define METRICS_SHOWN 200
+
+/* A row of a slice, until it is committed and told. */
+struct taken {
+    struct result_log_row row;
+    struct assessment assessment;
+};
+
+struct log_taking {
+    struct log_taking_options options;
+    char *file_name;
+    char *stem;
+    int descriptor;
+    struct result_log *reader;
+    struct lines lines;
+    bool surveyed;
+    uint64_t end; /* of what was surveyed */
+    struct store_log log;
+    bool identified;
+    char header[DIGEST_HEX_SIZE];
+    char *scope;
+    struct row_judge judge;
+    struct log_counts counts;
+    struct taken *slice;
+    size_t slice_count;
+};
+
+/* ---- life --------------------------------------------------------------------------------------- */
+
+int log_taking_new(struct log_taking **taking, const struct log_taking_options *options,
+                   struct error *error)
+{
+    const struct config_log *settings = options->settings;
+    int descriptor = fcntl(options->descriptor, F_DUPFD_CLOEXEC, 0);
+    struct log_taking *made;
+
+    if (descriptor < 0)
+        return error_set(error, ERROR_TRANSIENT, "%s: %s", options->file_name, strerror(errno));
+    made = memory_new(sizeof(*made));
+    made->options = *options;
+    made->descriptor = descriptor;
+    made->file_name = memory_copy(options->file_name);
+    made->stem = result_log_stem(settings ? settings->experiment_prefix : NULL, made->file_name);
+    made->reader = result_log_new(result_log_kind(made->file_name), options->config, settings);
+    made->judge = (struct row_judge){.config = options->config, .store = options->store};
+    made->slice = memory_new_array(SLICE_ROWS, sizeof(*made->slice));
+    if (lines_begin(&made->lines, descriptor, RESULT_LOG_LINE_LIMIT, 0, 0, error) < 0) {
+        log_taking_free(made);
+        return -1;
+    }
+    *taking = made;
+    return 0;
+}
+
+static void slice_clear(struct log_taking *taking)
+{
+    for (size_t i = 0; i < taking->slice_count; i++) {
+        result_log_row_clear(&taking->slice[i].row);
+        assessment_clear(&taking->slice[i].assessment);
+    }
+    taking->slice_count = 0;
+}
+
+void log_taking_free(struct log_taking *taking)
+{
+    if (!taking)
+        return;
+    slice_clear(taking);
+    free(taking->slice);
+    row_judge_forget(&taking->judge);
+    lines_clear(&taking->lines);
+    result_log_free(taking->reader);
+    free(taking->counts.foreign_metrics);
+    free(taking->scope);
+    free(taking->stem);
+    free(taking->file_name);
+    close(taking->descriptor);
+    free(taking);
+}
+
+const struct log_counts *log_taking_counts(const struct log_taking *taking)
+{
+    return &taking->counts;
+}
+
+const struct result_log *log_taking_reader(const struct log_taking *taking)
+{
+    return taking->reader;
+}
+
+const char *log_taking_name(const struct log_taking *taking)
+{
+    return taking->file_name;
+}
+
+uint64_t log_taking_inode(const struct log_taking *taking)
+{
+    return taking->options.inode;
+}
+
+int64_t log_taking_modified(const struct log_taking *taking)
+{
+    return taking->options.modified_ns;
+}
+
+/* ---- the first pass ----------------------------------------------------------------------------- */
+
+static enum log_step survey(struct log_taking *taking, uint64_t until_ns, struct error *error)
+{
+    struct line line;
+    int got;
+
+    do {
+        for (int i = 0; i < LINES_A_LOOK; i++) {
+            got = lines_next(&taking->lines, &line, error);
+            if (got < 0)
+                return LOG_STEP_FAILED;
+            if (got > 0) {
+                if (result_log_survey(taking->reader, line.number, line.bytes, line.length, error) <
+                    0)
+                    return LOG_STEP_REFUSED;
+                continue;
+            }
+            if (result_log_settle(taking->reader, true, error) < 0)
+                return LOG_STEP_REFUSED;
+            taking->surveyed = true;
+            taking->end = taking->lines.offset;
+            return lines_begin(&taking->lines, taking->descriptor, RESULT_LOG_LINE_LIMIT, 0, 0,
+                               error) < 0
+                       ? LOG_STEP_FAILED
+                       : LOG_STEP_MORE;
+        }
+    } while (uv_hrtime() < until_ns);
+    return LOG_STEP_MORE;
+}
+
+/* ---- a row -------------------------------------------------------------------------------------- */
+
+/* Of a line as it is read: without the byte order mark of the first and the CR of any. */
+static void digest_line(const struct line *line, char hex[static DIGEST_HEX_SIZE])
+{
+    const char *bytes = line->bytes;
+    size_t length = line->kept;
+    struct digest digest;
+
+    if (line->number == 1 && length >= 3 && memcmp(bytes, "\xEF\xBB\xBF", 3) == 0) {
+        bytes += 3;
+        length -= 3;
+    }
+    if (length > 0 && bytes[length - 1] == '\r')
+        length--;
+    digest_begin(&digest);
+    digest_update(&digest, bytes, length);
+    digest_end(&digest, hex);
+}
+
+/* Which log it is, known by its first row. */
+static int identify(struct log_taking *taking, const char *first, struct error *error)
+{
+    const struct store_log_key key = {taking->stem, taking->file_name, taking->header, first};
+
+    taking->identified = true;
+    taking->log.copy = 1;
+    if (!taking->options.store)
+        return 0;
+    if (store_find_log(taking->options.store, &key, &taking->log, error) < 0)
+        return -1;
+    /* What is new in it comes behind all that is known of it, whatever its file says of its time. */
+    if (taking->log.modified_ns < taking->options.modified_ns)
+        taking->log.modified_ns = taking->options.modified_ns;
+    return taking->log.id ? 0 : store_add_log(taking->options.store, &key, &taking->log, error);
+}
+
+/* A word that only the settings know would mean something else behind intake. It stays among the details. */
+static void settle_word(struct result_log_row *row)
+{
+    static const char *const words[] = {[CLAIM_OK] = "ok",
+                                        [CLAIM_BASELINE] = "baseline",
+                                        [CLAIM_CRASHED] = "crashed",
+                                        [CLAIM_DISCARDED] = "discarded"};
+    struct claim *claim = &row->claim;
+    bool known;
+
+    if (!claim->status_known ||
+        (claim_status_parse(claim->status_word, &known) == claim->status && known))
+        return;
+    if (*claim->status_word && !json_object_object_get_ex(row->details, "status", NULL))
+        json_object_object_add(row->details, "status", json_object_new_string(claim->status_word));
+    free(claim->status_word);
+    claim->status_word = memory_copy(words[claim->status]);
+}
+
+static struct store_result store_row_of(const struct log_taking *taking, const struct taken *taken,
+                                        const struct row *row)
+{
+    static char empty[] = "";
+    const struct result_log_row *read = taken->assessment.metric ? &taken->row : NULL;
+    bool rejected = taken->assessment.decision == DECISION_REJECTED;
+    struct store_result made = {
+        .experiment_id = (char *)row->experiment_id,
+        .scope = (char *)row->scope,
+        .metric = empty,
+        .claim = claim_none(),
+        .file_name = taking->file_name,
+        .inode = taking->options.inode,
+        .modified_ns = taking->log.modified_ns,
+        .log = taking->log.id,
+        .line = (int64_t)taken->row.line,
+        .unfinished = taken->row.unfinished,
+    };
+
+    memcpy(made.digest, row->digest, sizeof(made.digest));
+    made.claim.status_word = empty;
+    if (read && claim_counts(&read->claim))
+        made.named = read->commit;
+    if (read && !rejected) {
+        made.metric = (char *)read->metric;
+        made.claim = read->claim;
+        made.has_change = read->commit != NULL;
+    }
+    return made;
+}
+
+static int store_taken(struct log_taking *taking, const struct taken *taken, const struct row *row,
+                       const struct line *line, const struct store_result *known,
+                       struct error *error)
+{
+    const struct assessment *assessment = &taken->assessment;
+    struct store *store = taking->options.store;
+    struct store_result stored = store_row_of(taking, taken, row);
+    bool queued = assessment->decision == DECISION_QUEUED;
+    int64_t reference = assessment->metric
+                            ? lane_reference(&assessment->frontier, &assessment->verdict)
+                            : 0;
+    CLEANUP_FREE char *parsed = queued || reference ? row_canonical(row) : NULL;
+    const struct store_decision decision = {
+        .decision = assessment->decision,
+        .reason = assessment->reason,
+        .reference = assessment->verdict.reference,
+        .reference_result = reference,
+    };
+    const struct store_content content = {
+        .bytes = line->bytes, .length = line->kept, .parsed = parsed};
+    int64_t id;
+
+    if (known)
+        return store_replace(store, known->id, &stored, &content, queued ? NULL : &decision, error);
+    return store_add(store, &stored, &content, queued ? NULL : &decision, &id, error);
+}
+
+/* An id that something else has already: a result file, or a row of another log. */
+static int is_taken(struct store *store, const struct row *row, int64_t log, char **reason,
+                    struct error *error)
+{
+    CLEANUP(store_result_freep) struct store_result *other = NULL;
+
+    if (store_find(store, row->experiment_id, &other, error) < 0)
+        return -1;
+    if (!other || (other->log == log && other->line == (int64_t)row->read->line))
+        return 0;
+    *reason = memory_format("%s is taken by another result, which is %s", row->experiment_id,
+                            decision_name(other->decision));
+    return 0;
+}
+
+static int judge_row(struct log_taking *taking, struct taken *taken, const struct row *row,
+                     const char *bad, struct error *error)
+{
+    CLEANUP_FREE char *reason = NULL;
+
+    if (!bad && taking->options.store &&
+        is_taken(taking->options.store, row, taking->log.id, &reason, error) < 0)
+        return -1;
+    if (bad || reason) {
+        row_reject(row, bad ? bad : reason, &taken->assessment);
+        return 0;
+    }
+    settle_word(&taken->row);
+    return row_judge(&taking->judge, row, &taken->assessment, error);
+}
+
+/* Decides on a row: a new one, or the one that is known and to be judged anew. */
+static int decide_row(struct log_taking *taking, struct taken *taken, const struct line *line,
+                      const char *digest, const char *bad, const struct store_result *known,
+                      struct error *error)
+{
+    const struct config_log *settings = taking->options.settings;
+    CLEANUP_FREE char *id = result_log_id(settings ? settings->experiment_prefix : NULL,
+                                          taking->file_name, taking->log.copy, line->number);
+    CLEANUP_FREE char *scope = result_log_scope(taking->reader, taking->file_name, taking->log.copy,
+                                                &taken->row);
+    const struct row row = {
+        .read = &taken->row,
+        .file_name = taking->file_name,
+        .repository = settings ? settings->repository : NULL,
+        .scope = scope,
+        .experiment_id = id,
+        .digest = digest,
+    };
+
+    taking->slice_count++; /* from here on it is cleared with the slice */
+    if (judge_row(taking, taken, &row, bad, error) < 0)
+        return -1;
+    if (taking->options.store && store_taken(taking, taken, &row, line, known, error) < 0)
+        return -1;
+    if (taken->assessment.decision == DECISION_BASELINE)
+        row_judge_forget(&taking->judge); /* it counts from here on */
+    taking->counts.rows++;
+    taking->counts.again += known != NULL;
+    taking->counts.decisions[taken->assessment.decision]++;
+    taking->counts.without_commit += taken->row.commit == NULL;
+    if (taking->log.last_line < line->number)
+        taking->log.last_line = line->number;
+    return 0;
+}
+
+/* 1: the row is known, and its decision stays. */
+static int compare_known(struct log_taking *taking, const struct line *line, const char *digest,
+                         struct store_result **known, struct error *error)
+{
+    if (line->number > taking->log.last_line)
+        return 0;
+    if (store_find_row(taking->options.store, taking->log.id, line->number, known, error) < 0)
+        return -1;
+    if (!*known)
+        return 0;
+    if (strcmp((*known)->digest, digest) == 0) {
+        taking->counts.known++;
+        return 1;
+    }
+    if ((*known)->unfinished && (*known)->decision != DECISION_QUEUED)
+        return 0;
+    if (taking->counts.changed++ == 0)
+        taking->counts.changed_line = line->number;
+    return 1;
+}
+
+static int take_row(struct log_taking *taking, const struct line *line, const char *digest,
+                    struct result_log_row *row, const char *bad, struct error *error)
+{
+    CLEANUP(store_result_freep) struct store_result *known = NULL;
+    struct taken *taken = &taking->slice[taking->slice_count];
+    int compared = compare_known(taking, line, digest, &known, error);
+
+    if (compared != 0) {
+        result_log_row_clear(row);
+        return compared < 0 ? -1 : 0;
+    }
+    *taken = (struct taken){.row = *row};
+    if (bad)
+        taken->row = (struct result_log_row){
+            .line = line->number, .claim = claim_none(), .unfinished = true};
+    return decide_row(taking, taken, line, digest, bad, known, error);
+}
+
+/* ---- lines -------------------------------------------------------------------------------------- */
+
+static void note_foreign(struct log_taking *taking)
+{
+    const char *metric = result_log_segment_metric(taking->reader);
+    struct log_counts *counts = &taking->counts;
+    CLEANUP_TEXT struct text names = {0};
+
+    counts->foreign++;
+    if (!metric || (counts->foreign_metrics && (strstr(counts->foreign_metrics, metric) ||
+                                                strlen(counts->foreign_metrics) > METRICS_SHOWN)))
+        return;
+    if (counts->foreign_metrics)
+        text_append_format(&names, "%s, ", counts->foreign_metrics);
+    text_append_line(&names, metric, METRICS_SHOWN);
+    free(counts->foreign_metrics);
+    counts->foreign_metrics = text_take(&names);
+}
+
+static void note_prose(struct log_taking *taking, const struct line *line)
+{
+    if (taking->counts.prose++ == 0)
+        taking->counts.prose_line = line->number;
+}
+
+static bool is_data(enum result_log_line kind)
+{
+    return kind == RESULT_LOG_ROW || kind == RESULT_LOG_BAD || kind == RESULT_LOG_OUTSIDE ||
+           kind == RESULT_LOG_FOREIGN;
+}
+
+static int take_line(struct log_taking *taking, const struct line *line, struct error *error)
+{
+    struct result_log_row row = {0};
+    char digest[DIGEST_HEX_SIZE];
+    struct error bad;
+    enum result_log_line kind = result_log_read(taking->reader, line->number, line->bytes,
+                                                line->length, &row, &bad);
+
+    if (is_data(kind) || (kind == RESULT_LOG_HEADER && !taking->identified))
+        digest_line(line, digest);
+    if (kind == RESULT_LOG_HEADER && !taking->identified && !*taking->header)
+        memcpy(taking->header, digest, sizeof(digest));
+    if (is_data(kind) && !taking->identified && identify(taking, digest, error) < 0) {
+        result_log_row_clear(&row);
+        return -1;
+    }
+    taking->counts.outside += kind == RESULT_LOG_OUTSIDE;
+    if (kind == RESULT_LOG_FOREIGN)
+        note_foreign(taking);
+    else if (kind == RESULT_LOG_PROSE)
+        note_prose(taking, line);
+    else if (kind == RESULT_LOG_ROW)
+        return take_row(taking, line, digest, &row, NULL, error);
+    else if (kind == RESULT_LOG_BAD)
+        return take_row(taking, line, digest, &row, bad.message, error);
+    return 0;
+}
+
+/* ---- the second pass ---------------------------------------------------------------------------- */
+
+static void tell_slice(struct log_taking *taking)
+{
+    for (size_t i = 0; i < taking->slice_count; i++)
+        taking->options.decided(taking->options.data, &taking->slice[i].row,
+                                &taking->slice[i].assessment);
+    slice_clear(taking);
+}
+
+/* 1: there is more. */
+static int take_lines(struct log_taking *taking, uint64_t until_ns, struct error *error)
+{
+    struct line line;
+    int got = 1;
+
+    row_judge_forget(&taking->judge);
+    do {
+        if (taking->lines.offset >= taking->end)
+            got = 0;
+        else
+            got = lines_next(&taking->lines, &line, error);
+        if (got > 0 && take_line(taking, &line, error) < 0)
+            got = -1;
+    } while (got > 0 && taking->slice_count < SLICE_ROWS && uv_hrtime() < until_ns);
+    return got;
+}
+
+static int take_in_transaction(struct log_taking *taking, uint64_t until_ns, struct error *error)
+{
+    struct store *store = taking->options.store;
+    int got;
+
+    if (!store)
+        return take_lines(taking, until_ns, error);
+    if (store_begin(store, error) < 0)
+        return -1;
+    got = take_lines(taking, until_ns, error);
+    if (got < 0 || (taking->log.id && store_save_log(store, &taking->log, error) < 0)) {
+        store_rollback(store);
+        return -1;
+    }
+    return store_commit(store, error) < 0 ? -1 : got;
+}
+
+enum log_step log_taking_step(struct log_taking *taking, uint64_t for_ns, struct error *error)
+{
+    uint64_t until_ns = uv_hrtime() + for_ns;
+    int got;
+
+    if (!taking->surveyed)
+        return survey(taking, until_ns, error);
+    got = take_in_transaction(taking, until_ns, error);
+    if (got < 0)
+        return LOG_STEP_FAILED;
+    tell_slice(taking);
+    return got > 0 ? LOG_STEP_MORE : LOG_STEP_DONE;
+}

@@ -1,0 +1,166 @@
+#include "daemon/log-taking/row.h"
+
+#include "common/memory.h"
+#include "common/text.h"
+#include "daemon/lane.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HYPOTHESIS_LIMIT 10000 /* characters, as a result file may have */
+
+void row_judge_forget(struct row_judge *judge)
+{
+    free(judge->scope);
+    judge->scope = NULL;
+}
+
+void row_judge_count(struct row_judge *judge, double value)
+{
+    judge->frontier.known = true;
+    judge->frontier.value = value;
+    judge->frontier.result = 0;
+}
+
+static void begin(const struct row *row, struct assessment *assessment)
+{
+    *assessment = (struct assessment){
+        .experiment_id = memory_copy(row->experiment_id),
+        .verdict = {.reference = NAN, .improvement = NAN, .threshold = NAN}};
+    memcpy(assessment->digest, row->digest, sizeof(assessment->digest));
+}
+
+void row_reject(const struct row *row, const char *reason, struct assessment *assessment)
+{
+    begin(row, assessment);
+    assessment_rule(assessment, DECISION_REJECTED, reason);
+}
+
+static int look_up(struct row_judge *judge, const struct row *row,
+                   const struct config_metric *metric, struct error *error)
+{
+    struct gate_verdict ignored;
+
+    if (judge->scope && strcmp(judge->scope, row->scope) == 0)
+        return 0;
+    row_judge_forget(judge);
+    judge->busy = false;
+    if (lane_judge(judge->store, metric, row->scope, &row->read->claim, &judge->frontier, &ignored,
+                   error) < 0)
+        return -1;
+    if (judge->store && !judge->frontier.known &&
+        store_lane_busy(judge->store, metric->name, row->scope, &judge->busy, error) < 0)
+        return -1;
+    judge->scope = memory_copy(row->scope);
+    return 0;
+}
+
+/* The first value of its scope. In a log nothing can come before it any more. */
+static void rule_first(struct row_judge *judge, const struct row *row,
+                       struct assessment *assessment)
+{
+    CLEANUP_FREE char *reason = memory_format(
+        "%s%s%s", assessment->verdict.reason,
+        row->read->claim.status == CLAIM_BASELINE ? ": the rows behind it are measured against it"
+                                                  : " in ",
+        row->read->claim.status == CLAIM_BASELINE ? "" : row->scope);
+
+    assessment_rule(assessment, judge->busy ? DECISION_QUEUED : DECISION_BASELINE, reason);
+    judge->busy |= assessment->decision == DECISION_QUEUED;
+}
+
+static int judge_value(struct row_judge *judge, const struct row *row,
+                       struct assessment *assessment, struct error *error)
+{
+    const struct claim *claim = &row->read->claim;
+
+    if (look_up(judge, row, assessment->metric, error) < 0)
+        return -1;
+    assessment->frontier = judge->frontier;
+    assessment->verdict = gate_judge(
+        assessment->metric, claim,
+        (struct gate_frontier){judge->frontier.known, judge->frontier.value});
+    if (assessment->verdict.outcome == GATE_BASELINE)
+        rule_first(judge, row, assessment);
+    else
+        assessment_decide(assessment);
+    judge->busy |= assessment->decision == DECISION_QUEUED;
+    return 0;
+}
+
+/* What has no value: `baseline` clears the reference, all else that might be promoted is rejected. */
+static void rule_without_value(const struct claim *claim, struct assessment *assessment)
+{
+    CLEANUP_FREE char *reason = NULL;
+
+    if (claim->status == CLAIM_BASELINE) {
+        assessment_rule(assessment, DECISION_BASELINE,
+                        "status is baseline, without a value: the next row that may be promoted is "
+                        "the baseline");
+        return;
+    }
+    reason = memory_format("%s: expected a number, found none", assessment->metric->name);
+    assessment_rule(assessment, DECISION_REJECTED, reason);
+}
+
+int row_judge(struct row_judge *judge, const struct row *row, struct assessment *assessment,
+              struct error *error)
+{
+    const struct claim *claim = &row->read->claim;
+    CLEANUP_FREE char *unfit = assessment_unfit(judge->config, row->experiment_id);
+
+    begin(row, assessment);
+    assessment->metric = config_metric(judge->config, row->read->metric);
+    if (unfit || !assessment->metric) {
+        assessment_rule(assessment, DECISION_REJECTED,
+                        unfit ? unfit : "its metric is not configured any more");
+        return 0;
+    }
+    if (!claim_counts(claim)) {
+        assessment->verdict = gate_judge(assessment->metric, claim, (struct gate_frontier){0});
+        assessment_decide(assessment);
+        return 0;
+    }
+    if (claim->after.count > 0)
+        return judge_value(judge, row, assessment, error);
+    rule_without_value(claim, assessment);
+    return 0;
+}
+
+/* ---- for the store ------------------------------------------------------------------------------ */
+
+/* What was tried, or what stands in for it. */
+static char *hypothesis_of(const struct row *row)
+{
+    const char *given = row->read->hypothesis;
+    CLEANUP_TEXT struct text name = {0};
+    const char *end = given;
+    uint32_t ignored;
+
+    if (given && given[strspn(given, " \t\r\n")] != '\0') {
+        for (size_t i = 0; *end && i < HYPOTHESIS_LIMIT; i++)
+            end += utf8_decode(end, &ignored);
+        return memory_copy_bytes(given, (size_t)(end - given));
+    }
+    text_append_repaired(&name, row->file_name, strlen(row->file_name));
+    return memory_format("Line %llu of %s, which does not say what was tried",
+                         (unsigned long long)row->read->line, text_string(&name));
+}
+
+char *row_canonical(const struct row *row)
+{
+    CLEANUP_FREE char *hypothesis = hypothesis_of(row);
+    const struct result result = {
+        .experiment_id = (char *)row->experiment_id,
+        .hypothesis = hypothesis,
+        .metric = (char *)row->read->metric,
+        .claim = row->read->claim,
+        .change = row->read->commit ? RESULT_CHANGE_COMMIT : RESULT_CHANGE_NONE,
+        .commit = row->read->commit,
+        .repository = (char *)row->repository,
+        .details = row->read->details,
+    };
+
+    return result_canonical(&result);
+}
