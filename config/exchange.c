@@ -43,8 +43,6 @@ static bool differs(const struct config_key *key, const struct config *a, const 
 void config_exchange(struct config *running, struct config *fresh, struct text *restart)
 {
     size_t before = restart->length;
-    struct config_metric *metrics = running->metrics;
-    size_t count = running->metric_count;
 
     for (const struct config_key *key = config_keys; key->name; key++) {
         if (!(key->flags & CONFIG_RESTART)) {
@@ -55,8 +53,8 @@ void config_exchange(struct config *running, struct config *fresh, struct text *
             text_append_format(restart, "%s%s", restart->length > before ? ", " : "", key->name);
         }
     }
-    running->metrics = fresh->metrics;
-    running->metric_count = fresh->metric_count;
-    fresh->metrics = metrics;
-    fresh->metric_count = count;
+    exchange(running, fresh, offsetof(struct config, metrics), sizeof(running->metrics));
+    exchange(running, fresh, offsetof(struct config, metric_count), sizeof(running->metric_count));
+    exchange(running, fresh, offsetof(struct config, logs), sizeof(running->logs));
+    exchange(running, fresh, offsetof(struct config, log_count), sizeof(running->log_count));
 }

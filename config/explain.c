@@ -64,6 +64,14 @@ static void explain_command(const struct config *config, struct text *text)
         }
 }
 
+static void explain_log(const struct config_log *log, size_t number, struct text *text)
+{
+    CLEANUP_FREE char *above = memory_format("logs[%zu].", number);
+
+    for (const struct config_key *key = config_log_keys; key->name; key++)
+        explain_key(key, above, log, text);
+}
+
 void config_explain(const struct config *config, struct text *text)
 {
     text_append_format(text, "Results that are dropped into %s are judged", config->spool);
@@ -82,4 +90,6 @@ void config_explain(const struct config *config, struct text *text)
         explain_key(key, "", config, text);
     for (size_t i = 0; i < config->metric_count; i++)
         explain_metric(&config->metrics[i], text);
+    for (size_t i = 0; i < config->log_count; i++)
+        explain_log(&config->logs[i], i, text);
 }

@@ -59,8 +59,9 @@ static void check_names(struct config_reader *reader, const struct config *confi
             const char *prefix = log->experiment_prefix ? log->experiment_prefix : "";
             const char *other_prefix = other->experiment_prefix ? other->experiment_prefix : "";
 
-            if (!log->path || !other->path || strcmp(name_of(log->path), name_of(other->path)) ||
-                strcmp(prefix, other_prefix))
+            if (!log->path || !other->path ||
+                strcmp(name_of(log->path), name_of(other->path)) != 0 ||
+                strcmp(prefix, other_prefix) != 0)
                 continue;
             config_problem(reader, yaml_position(json_object_array_get_idx(node, i)), "logs",
                            "expected an experiment_prefix, found \"%s\" and \"%s\", which give the "

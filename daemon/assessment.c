@@ -110,8 +110,8 @@ static bool read_result(struct assessment *assessment, const struct config *conf
     if (!result_name_seen(file->name) || result_format(file->name) == RESULT_FORMAT_NONE) {
         assessment_rule(
             assessment, DECISION_REJECTED,
-            "the name: expected one that ends in .json, .yaml or .yml, in small letters, and does "
-            "not begin with a dot: files of this name are never looked at");
+            "the name: expected one that ends in .json, .yaml, .yml, .tsv or .jsonl, in small "
+            "letters, and does not begin with a dot: files of this name are never looked at");
         return false;
     }
     if (result_parse(&assessment->result, &assessment->experiment_id, file->name, file->bytes,

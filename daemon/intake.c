@@ -818,6 +818,14 @@ void intake_free(struct intake *intake)
     free(intake);
 }
 
+void intake_reload(struct intake *intake)
+{
+    if (!intake->log)
+        return;
+    operation_clear(&intake->slice);
+    end_log(intake);
+}
+
 bool intake_idle(const struct intake *intake)
 {
     return intake->scanned && intake->moves_left == 0 && !intake->again && !intake->log;

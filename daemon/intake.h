@@ -34,6 +34,10 @@ int intake_new(struct intake **intake, uv_loop_t *loop, const struct intake_opti
                struct error *error);
 void intake_free(struct intake *intake); /* NULL-safe. The loop must run once more */
 
+/* The configuration was reloaded: a log that is being read is begun anew, with the settings that it has now.
+ * To be called in the same turn of the loop. */
+void intake_reload(struct intake *intake);
+
 /* Whether the spool was scanned and is empty, nothing held and no move left to do. */
 bool intake_idle(const struct intake *intake);
 

@@ -443,7 +443,7 @@ static void tell_slice(struct log_taking *taking)
 /* 1: there is more. */
 static int take_lines(struct log_taking *taking, uint64_t until_ns, struct error *error)
 {
-    struct line line;
+    struct line line = {0};
     int got = 1;
 
     row_judge_forget(&taking->judge);

@@ -307,6 +307,8 @@ static void reload(struct winnowd *winnowd)
     report_reloading(winnowd->report);
     if (reload_configuration(winnowd->config, winnowd->path)) {
         log_configure(winnowd->config->log.level, winnowd->config->log.format);
+        if (winnowd->intake)
+            intake_reload(winnowd->intake);
         health_look(winnowd->health);
         pulls_look(winnowd->pulls);
         queue_judge_again(winnowd->queue);

@@ -554,6 +554,11 @@ int check_result(struct text *text, bool *wrong, const struct config *config, st
     struct error unreadable = {0};
     int made;
 
+    if (result_format(file.name) == RESULT_FORMAT_LOG) {
+        text_append_format(text, "%s is a log of many experiments: its rows are not checked yet\n",
+                           path);
+        return 0;
+    }
     if (file_read(&file.bytes, &file.length, AT_FDCWD, path, RESULT_SIZE_LIMIT, &unreadable) < 0)
         file.problem = unreadable.message;
     made = assessment_make(&check.assessment, config, store, &file, read_beside,

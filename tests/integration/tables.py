@@ -2,6 +2,7 @@
 
     configuration_keys()   config/schema.c: every key with its shape, flags, words, bounds and default
     metric_keys()          the same of one metric, without "metrics.NAME."
+    log_keys()             the same of one log, without "logs."
     result_keys()          daemon/result.c
     events()               daemon/events.h
     options()              what --help shows
@@ -77,6 +78,10 @@ def configuration_keys():
 
 def metric_keys():
     return rows("config_metric_keys")
+
+
+def log_keys():
+    return rows("config_log_keys")
 
 
 def result_keys():
@@ -214,16 +219,23 @@ def group():
     return {"type": ["object", "null"], "additionalProperties": False, "properties": {}}
 
 
-def configuration_schema():
-    root = group() | {"type": "object", "required": ["metrics"]}
-    for name, row in configuration_keys().items():
+def table_schema(keys):
+    root = group() | {"type": "object", "required": [name for name, row in keys.items() if "REQUIRED" in row["flags"]]}
+    for name, row in keys.items():
         place = root["properties"]
         *groups, leaf = name.split(".")
         for word in groups:
             place = place.setdefault(word, group())["properties"]
         place[leaf] = key_schema(row)
-    metric = group() | {"type": "object", "required": ["direction"]}
-    metric["properties"] = {name: key_schema(row) for name, row in metric_keys().items()}
+    return root
+
+
+def configuration_schema():
+    root = table_schema(configuration_keys()) | {"required": ["metrics"]}
+    metric = table_schema(metric_keys())
+    root["properties"]["logs"] = {
+        "description": "logs of many experiments, one entry a log", "type": ["array", "null"], "items": table_schema(log_keys()),
+    }  # fmt: skip
     root["properties"]["metrics"] = {
         "description": "one entry a metric", "type": "object", "minProperties": 1,
         "propertyNames": {"pattern": METRIC_NAME}, "additionalProperties": metric,

@@ -9,6 +9,7 @@ import re
 import harness
 import pytest
 import tables
+import yaml
 from events import DECISIONS
 
 ROOT = harness.ROOT
@@ -32,7 +33,20 @@ def entries(text):
 
 
 def all_keys():
-    return {**tables.configuration_keys(), **{f"metrics.NAME.{name}": row for name, row in tables.metric_keys().items()}}
+    return {
+        **tables.configuration_keys(),
+        **{f"metrics.NAME.{name}": row for name, row in tables.metric_keys().items()},
+        **{f"logs.{name}": row for name, row in tables.log_keys().items()},
+    }
+
+
+def flat(keys, above=""):
+    """Dotted names of what a table of the example holds; what is below `only` is no key."""
+    for name, value in keys.items():
+        if isinstance(value, dict) and name != "only":
+            yield from flat(value, f"{above}{name}.")
+        else:
+            yield above + name
 
 
 def keys_of_the_example():
@@ -52,8 +66,14 @@ def keys_of_the_example():
 # The configuration.
 
 
+def keys_of_an_example_log():
+    (entry,) = re.search(r"^logs:\n(?:  # .*\n)*((?:  #.*\n)+)", page("config/winnowd.yaml"), re.MULTILINE).groups()
+    (log,) = yaml.safe_load(re.sub(r"^  #", "", entry, flags=re.MULTILINE))
+    return {f"logs.{name}" for name in flat(log)}
+
+
 def test_the_example_has_every_key():
-    assert keys_of_the_example() == set(all_keys())
+    assert (keys_of_the_example() - {"logs"}) | keys_of_an_example_log() == set(all_keys())
 
 
 def test_the_page_of_the_configuration_has_every_key():

@@ -109,10 +109,21 @@ static void test_a_newer_version_is_refused(void **state)
     reopen(fixture);
 }
 
+/* As it was before there were logs of many experiments. */
+static void make_without_logs(struct fixture *fixture)
+{
+    close_store(fixture);
+    execute(fixture, "DROP INDEX results_line; DROP INDEX results_named; DROP TABLE logs;"
+                     "ALTER TABLE results DROP COLUMN log; ALTER TABLE results DROP COLUMN line;"
+                     "ALTER TABLE results DROP COLUMN unfinished;"
+                     "ALTER TABLE results DROP COLUMN named;"
+                     "PRAGMA user_version = 11");
+}
+
 /* As it was before pull requests were refreshed. */
 static void make_without_refreshes(struct fixture *fixture)
 {
-    close_store(fixture);
+    make_without_logs(fixture);
     execute(fixture, "ALTER TABLE jobs DROP COLUMN kind;"
                      "ALTER TABLE results DROP COLUMN head;"
                      "ALTER TABLE results DROP COLUMN base;"
@@ -150,10 +161,6 @@ static void make_older(struct fixture *fixture)
 {
     make_numbered(fixture);
     execute(fixture,
-            "DROP INDEX results_line; DROP INDEX results_named; DROP TABLE logs;"
-            "ALTER TABLE results DROP COLUMN log; ALTER TABLE results DROP COLUMN line;"
-            "ALTER TABLE results DROP COLUMN unfinished;"
-            "ALTER TABLE results DROP COLUMN named;"
             "DROP INDEX results_lowest; DROP INDEX results_highest;"
             "DROP INDEX results_decision; DROP INDEX results_newest_pull;"
             "CREATE INDEX results_best ON results (metric, scope, after)"
