@@ -53,7 +53,7 @@ struct config_key {
 extern const struct config_key config_keys[];        /* of struct config; ends with a NULL name */
 extern const struct config_key config_metric_keys[]; /* of struct config_metric; likewise */
 
-extern const struct config_key config_log_keys[];    /* of struct config_log; likewise */
+extern const struct config_key config_log_keys[]; /* of struct config_log; likewise */
 
 /* Check the text of a row (config/check.c). Return NULL if it is fine, else what is expected, as the words
  * after "expected" in a message. */

@@ -250,7 +250,9 @@ static int store_taken(struct log_taking *taking, const struct taken *taken, con
     int64_t reference = assessment->metric
                             ? lane_reference(&assessment->frontier, &assessment->verdict)
                             : 0;
-    CLEANUP_FREE char *parsed = queued || reference ? row_canonical(row) : NULL;
+    bool kept = queued || reference ||
+                (assessment->decision == DECISION_BASELINE && stored.has_change);
+    CLEANUP_FREE char *parsed = kept ? row_canonical(row) : NULL;
     const struct store_decision decision = {
         .decision = assessment->decision,
         .reason = assessment->reason,
