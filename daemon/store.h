@@ -71,10 +71,10 @@ struct store_result {
     char *archived; /* where its file lies, or is to lie, relative to the spool; NULL: not known */
     char measured
         [GIT_HASH_SIZE]; /* the commit that stands for what it measured, of a promotion; "": none */
-    int64_t log;     /* that it is a row of; 0: it is a file of its own */
-    int64_t line;    /* of the log */
-    bool unfinished; /* see struct result_log_row */
-    char *named;     /* the commit that a row names which was kept, or is a baseline; or NULL */
+    int64_t log;         /* that it is a row of; 0: it is a file of its own */
+    int64_t line;        /* of the log */
+    bool unfinished;     /* see struct result_log_row */
+    char *named;         /* the commit that a row names which was kept, or is a baseline; or NULL */
 };
 
 void store_result_free(struct store_result *result);
