@@ -427,13 +427,18 @@ static int refuse(struct scan *scan, const struct line *line, struct error *erro
 
 /* ---- mails -------------------------------------------------------------------------------------- */
 
-static int refuse_encoding(const struct line *line, struct error *error)
+/* A header goes on in lines that begin with a blank. */
+static int refuse_encoding(struct scan *scan, const struct line *line, struct error *error)
 {
     CLEANUP_FREE char *value = line_rest(line, 0);
 
     for (char *at = value; *at; at++)
         *at = (char)tolower((unsigned char)*at);
-    if (strncmp(value, "content-transfer-encoding:", 26) != 0)
+    if (strncmp(value, "content-transfer-encoding:", 26) == 0)
+        scan->encoding = true;
+    else if (*value != ' ' && *value != '\t')
+        scan->encoding = false;
+    if (!scan->encoding)
         return 0;
     if (strstr(value, "base64") || strstr(value, "quoted-printable"))
         return line_refuse(line, error,
@@ -468,7 +473,7 @@ static int take_mail_header(struct scan *scan, const struct line *line, struct e
     if (!is_header(line))
         return line_refuse(line, error, "is no header of a mail");
     read_boundary(scan, line);
-    return refuse_encoding(line, error);
+    return refuse_encoding(scan, line, error);
 }
 
 /* ---- the table ---------------------------------------------------------------------------------- */
@@ -522,7 +527,8 @@ static int take_trailer(struct scan *scan, const struct line *line, struct error
     struct cursor before = {line->at, scan->cursor.end, line->number};
 
     (void)error;
-    trailer_begins(scan, before, &scan->cursor);
+    if (!trailer_begins(scan, before, &scan->cursor))
+        signature_begins(scan, before, &scan->cursor);
     return 0;
 }
 
@@ -596,7 +602,9 @@ static bool is_oneline(const struct scan *scan, const struct line *line)
 
 static bool is_trailer(const struct scan *scan, const struct line *line)
 {
-    return trailer_begins(scan, (struct cursor){line->at, scan->cursor.end, line->number}, NULL);
+    const struct cursor cursor = {line->at, scan->cursor.end, line->number};
+
+    return trailer_begins(scan, cursor, NULL) || signature_begins(scan, cursor, NULL);
 }
 
 static bool is_idle(const struct scan *scan, const struct line *line)
@@ -642,7 +650,7 @@ static int take_line(struct scan *scan, const struct line *line, struct error *e
         is_message(scan, line)) {
         if (line_is(line, "---"))
             scan->region = REGION_STATISTICS;
-        return refuse_encoding(line, error);
+        return refuse_encoding(scan, line, error);
     }
     while (kind->is && !kind->is(scan, line))
         kind++;

@@ -261,6 +261,20 @@ static int set_other_version(const struct patch_file *file, const struct cat_fil
         present->hash);
 }
 
+/* No conflict: nobody changed the file since. */
+static int set_broken(const struct patching *patching, const struct patch_file *file,
+                      struct error *error)
+{
+    CLEANUP_FILE_NAMES struct file_names name = {0};
+
+    file_names_add(&name, file->old_path);
+    return error_set(error, ERROR_PERMANENT,
+                     "the patch does not apply to %s (line %zu of the patch and on): lines that it "
+                     "removes or leaves are not in the %s it was made on",
+                     file_names_string(&name), file->line,
+                     patching->exact ? "parent's file that" : "version of the file that");
+}
+
 /* What the patch was made on, if it is known, comes before what is there now. */
 static int fit_file(struct patching *patching, struct patch_file *file,
                     const struct cat_file_object *origin, const struct cat_file_object *present,
@@ -280,6 +294,8 @@ static int fit_file(struct patching *patching, struct patch_file *file,
     if (!file->three_way && present->found &&
         patch_fit(file, present->bytes, present->length, same, &fit, error) < 0)
         return -1;
+    if (same && present->found && fit == PATCH_FITS_NOT)
+        return set_broken(patching, file, error);
     note_fit(patching, file, fit);
     return 0;
 }

@@ -90,6 +90,8 @@ def test_a_parent_that_is_no_basis(project, forge, winnowd):
     # It is applied to the parent's files as they are: nothing is merged, though the blobs are known.
     why = reason(base.commit, "on-another", diff=project.diff(second, names=True))
     assert re.search(r"not made on the parent: its index line for train.py .* names blob", why), why
+    why = reason(base.commit, "on-lines-of-its-own", diff=project.diff(first).replace("\n ", "\n x"))
+    assert re.search("train.py .*are not in the parent's file", why) and "conflict" not in why, why
     # A baseline without a change was measured on some base. Nothing is claimed, and what is made on top of it stands.
     assert decide(winnowd, project.patch(first, "ground")) == ("promoted", "")
     (pull,) = forge.pulls()

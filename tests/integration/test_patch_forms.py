@@ -209,6 +209,7 @@ FORMS = {
     "format-patch of all": everything("format-patch", "--stdout", "BASE..TIP"),
     "format-patch -k --no-stat": text("format-patch", "--stdout", "-k", "--no-stat", "BASE..TIP"),
     "format-patch --no-signature": text("format-patch", "--stdout", "--no-signature", "BASE..TIP"),
+    "format-patch --signature": series("format-patch", "--stdout", "--signature=A Person\nby hand", "BASE..TIP"),
     "format-patch --base": text("format-patch", "--stdout", "--base=BASE", "BASE..TIP"),
     "format-patch --attach": text("format-patch", "--stdout", "--attach", "BASE..TIP"),
     "format-patch --inline": text("format-patch", "--stdout", "--inline", "BASE..TIP"),
@@ -220,6 +221,7 @@ FORMS = {
     "diff -ruN": ("text", lambda shop: shop.diff("-ruN", "-x", "emptied.txt", "a", "b-text")),
     "diff -Naurp": ("simple", lambda shop: shop.diff("-Naurp", "a", "b-simple")),
     "diff -u of two files": ("code", lambda shop: shop.diff("-u", "a/code.py", "b-simple/code.py")),
+    "diff -u ./": ("code", lambda shop: shop.diff("-u", "--label", "./code.py", "--label", "./code.py", "a/code.py", "b-simple/code.py")),
     "diff --no-index": ("simple", lambda shop: run(
         shop.work.parent / "trees", "git", "diff", "--no-index", "--no-prefix", "a", "b-simple", status=(1,))),
     "read as CRLF": ("simple", lambda shop: shop.git("simple", "diff", *BOTH).replace(b"\n", b"\r\n")),
@@ -234,7 +236,7 @@ RARE = {
     "diff --stat=40 -p", "diff --shortstat -p", "diff --dirstat -p", "diff --compact-summary -p", "diff --summary -p", "diff --text",
     "diff-tree -p", "i/ w/", "diff --binary --no-renames", "diff --submodule=log", "show", "show --binary", "show --format=fuller",
     "show --format=email", "show --format=", "log -p -1", "log -p --decorate", "log -p --reverse", "log --stat -p of several",
-    "format-patch", "format-patch -k --no-stat", "format-patch --no-signature", "format-patch --inline", "format-patch of several",
+    "format-patch", "format-patch -k --no-stat", "format-patch --no-signature", "format-patch --signature", "format-patch --inline", "format-patch of several",
     "format-patch --no-renames", "diff -Naurp", "without its last line end",
 }  # fmt: skip
 

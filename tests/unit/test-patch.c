@@ -74,6 +74,9 @@ static void what_carries_no_change_is_passed_over(void **state)
     check(MAIL HEADER GIT HUNK "-- \n2.39.5\n\n", FIRST);
     check(MAIL HEADER GIT HUNK "-- \n2.39.5 (Apple Git-154)\n", FIRST);
     check(MAIL HEADER GIT HUNK "\nbase-commit: 60299e340d\n-- \n2.39.5\n", FIRST);
+    check(MAIL HEADER GIT HUNK "-- \nA Person\nby hand\n\n" MAIL HEADER "diff --git a/old/t.py "
+                               "b/old/t.py\nold mode 100644\nnew mode 100755\n-- \nA Person\n",
+          FIRST "diff --git \"a/old/t.py\" \"b/old/t.py\"\nold mode 100644\nnew mode 100755\n");
     check("X-Y: z\n w\nSubject: x\n\nWhy.\n\n" GIT HUNK, FIRST);
     check("commit 60299e340d (HEAD -> main)\nAuthor: A\nDate:   x\n\n    Why.\n    diff --git "
           "x\n\n" GIT HUNK,
@@ -116,6 +119,12 @@ static void all_else_is_refused(void **state)
                   "UTF-16");
     check_refused("diff --git a/t b/t --- a/t +++ b/t @@ -1 +1 @@ -a +b\n", "lost its line ends");
     check_refused("Subject: x\nContent-Transfer-Encoding: base64\n\nLS0t\n", "encoded");
+    check_refused("Subject: x\ncontent-transfer-encoding:\n Base64\n\nLS0t\n", "encoded");
+    /* A signature of the sender's own is known by where the hunk ends. */
+    check_refused(MAIL HEADER GIT "@@ -1,4 +1,4 @@\n a\n-b\n+B\n c\n-- \nA Person\n",
+                  "\"A Person\"");
+    check_refused(MAIL HEADER GIT HUNK "-- \nA Person\n+d\n", "\"A Person\"");
+    check_refused(GIT HUNK "-- \nA Person\n", "\"A Person\"");
     check_refused(MAIL "From: A\nhello\n\n" GIT HUNK, "line 3");
 }
 
@@ -159,6 +168,7 @@ static void a_path_is_taken_if_it_can_be_known(void **state)
     (void)state;
     check("diff --git i/t.py w/t.py\n--- i/t.py\n+++ w/t.py\n" HUNK, FIRST);
     check("--- orig/t.py\n+++ new/t.py\n" HUNK, FIRST);
+    check("--- ./t.py\n+++ ./t.py\n" HUNK, FIRST);
     check(
         "--- x/src/m.py\n+++ x/src/m.py\n" HUNK,
         "diff --git \"a/src/m.py\" \"b/src/m.py\"\n--- \"a/src/m.py\"\n+++ \"b/src/m.py\"\n" HUNK);

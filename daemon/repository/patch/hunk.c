@@ -120,7 +120,8 @@ static bool goes_on(const struct scan *scan, struct cursor cursor)
         if (!line_next(&cursor, &line))
             return false;
     }
-    if (ends_beyond_doubt(scan, before) || (blank && line_is_statistics(&line)))
+    if (ends_beyond_doubt(scan, before) || signature_begins(scan, before, NULL) ||
+        (blank && line_is_statistics(&line)))
         return false;
     return kind_of(&line) != '\0';
 }

@@ -34,6 +34,7 @@ struct scan {
     struct patch *patch;
     enum region region;
     bool mail;         /* between a mail's first line and the next one's */
+    bool encoding;     /* within the header that says how a mail, or a part of one, is encoded */
     char boundary[80]; /* between the parts of a mail; "" without one */
     size_t
         announced; /* line of "diff -ruN …" or "Index: …" whose hunks have not come yet; 0: none */
@@ -60,6 +61,10 @@ bool pair_begins(struct cursor cursor);
 /* Whether "-- ", a version and the end of the patch or of its mail stand there. If so and `after` is
  * given, that is set to what comes behind the version. */
 bool trailer_begins(const struct scan *scan, struct cursor cursor, struct cursor *after);
+
+/* The same for "-- " and a sender's own signature: lines that no hunk can have. It is one only behind a hunk that
+ * is whole by its counts. */
+bool signature_begins(const struct scan *scan, struct cursor cursor, struct cursor *after);
 
 /* All hunks of a file, as many as stand at the cursor. */
 int hunks_scan(struct scan *scan, struct patch_file *file, struct error *error);

@@ -168,6 +168,24 @@ bool trailer_begins(const struct scan *scan, struct cursor cursor, struct cursor
     return true;
 }
 
+bool signature_begins(const struct scan *scan, struct cursor cursor, struct cursor *after)
+{
+    struct line line;
+    bool blank = false;
+
+    if (!scan->mail || !line_next(&cursor, &line) || !line_is(&line, "-- "))
+        return false;
+    while (line_next(&cursor, &line) && !line_is_mail(&line) && !is_boundary(scan, &line)) {
+        if (!line_is_blank(&line) &&
+            (blank || strchr(" +-\\@", line.at[0]) || line_begins(&line, "diff ")))
+            return false;
+        blank = line_is_blank(&line);
+        if (after)
+            *after = cursor;
+    }
+    return true;
+}
+
 /* ---- statistics --------------------------------------------------------------------------------- */
 
 static bool all_of(const char *string, const char *characters)

@@ -487,8 +487,11 @@ int patch_place(struct patch *patch, patch_exists exists, void *data, struct err
 
 static void ask_about(const char *name, patch_ask ask, void *data)
 {
-    for (unsigned depth = 0; name && depth < DEPTH_LIMIT; depth++, name = name_behind(name))
-        ask(data, name);
+    for (unsigned depth = 0; name && depth < DEPTH_LIMIT; depth++, name = name_behind(name)) {
+        /* No file of any base is called so, and git reads more into it than a name. */
+        if (strncmp(name, "./", 2) != 0 && strncmp(name, "../", 3) != 0)
+            ask(data, name);
+    }
 }
 
 /* Names that are told by their prefixes need no look at the base. */
