@@ -352,7 +352,11 @@ static void judged(struct run *run)
     struct validation_outcome *outcome = &run->outcome;
     CLEANUP_TEXT struct text failure = {0};
 
-    if (outcome->verdict != VALIDATION_PASSED && !*run->objection)
+    if (outcome->verdict != VALIDATION_PASSED && !*run->objection &&
+        run->failure.rank <= FAILURE_SUMMARY && verdict_none_ran(&run->report))
+        text_append_format(&failure, "no test was run: %s says \"%s\"", run->report.runner,
+                           run->report.said);
+    else if (outcome->verdict != VALIDATION_PASSED && !*run->objection)
         failure_end(&run->failure, &failure, FAILURE_SHOWN);
     outcome->failure = text_string(&failure);
     if (*run->objection)

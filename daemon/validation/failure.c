@@ -6,7 +6,9 @@
 
 #define ESCAPE '\033'
 
-enum completion { ALONE, NEXT_LINE, NEXT_EXCEPTION };
+enum completion { ALONE, NEXT_LINE, NEXT_OF_HOOK, NEXT_EXCEPTION };
+
+#define DOTS_SHOWN 3 /* of those that fill a line */
 
 /* The first row that fits says what a line is. All but `begins` may be NULL. */
 static const struct pattern {
@@ -21,17 +23,44 @@ static const struct pattern {
     {"FAILED ", NULL, NULL, FAILURE_TEST, ALONE},
     {"ERROR ", ".py", NULL, FAILURE_TEST, ALONE},
     {"E   ", NULL, NULL, FAILURE_REASON, ALONE},
-    /* unittest: `FAIL: test_b (test_a.A.test_b)`, then a traceback */
+    {"FAIL Required test coverage", NULL, NULL, FAILURE_ERROR, ALONE},
+    {"Coverage failure: ", NULL, NULL, FAILURE_ERROR, ALONE},
+    /* unittest: `FAIL: test_b (test_a.A.test_b)`, then a traceback; nose2 of a function: `FAIL: test_a.test_b` */
     {"FAIL: ", " (", NULL, FAILURE_TEST, NEXT_EXCEPTION},
+    {"FAIL: test", NULL, NULL, FAILURE_TEST, NEXT_EXCEPTION},
+    {"ERROR: test", ".test", NULL, FAILURE_TEST, NEXT_EXCEPTION},
+    {"ERROR: ", "_FailedTest", NULL, FAILURE_TEST, NEXT_EXCEPTION},
     {"ERROR: test", " (", NULL, FAILURE_TEST, NEXT_EXCEPTION},
     {"ERROR: setUp", " (", NULL, FAILURE_TEST, NEXT_EXCEPTION},
     {"ERROR: tearDown", " (", NULL, FAILURE_TEST, NEXT_EXCEPTION},
     /* tox 3, at the end of what a command printed, and its table of environments */
     {"ERROR: InvocationError", NULL, NULL, FAILURE_SUMMARY, ALONE},
     {"ERROR:   ", NULL, NULL, FAILURE_SUMMARY, ALONE},
+    /* tox 4: `unit: exit 1 (0.50 seconds) /x> python check.py`, `unit: FAIL code 1` */
+    {"", ": exit ", NULL, FAILURE_SUMMARY, ALONE},
+    {"", ": FAIL code ", NULL, FAILURE_SUMMARY, ALONE},
+    {"", ": failed with ", NULL, FAILURE_ERROR, ALONE},
+    {"", ": skipped because ", NULL, FAILURE_ERROR, ALONE},
+    /* nox */
+    {"nox > Session ", " raised exception ", NULL, FAILURE_EXCEPTION, ALONE},
+    {"nox > Session ", " aborted: ", NULL, FAILURE_ERROR, ALONE},
+    {"nox > Sessions not found", NULL, NULL, FAILURE_ERROR, ALONE},
+    {"nox > Command ", " failed with exit code ", NULL, FAILURE_SUMMARY, ALONE},
+    {"nox > Session ", " failed", NULL, FAILURE_SUMMARY, ALONE},
+    {"nox > No sessions selected", NULL, NULL, FAILURE_SUMMARY, ALONE},
+    /* ctest: `2/7 Test #2: bad ....***Failed    0.01 sec`. What the test itself said of its parts is better. */
+    {"", "***Failed ", NULL, FAILURE_EXCEPTION, ALONE},
+    {"", "***Exception: ", NULL, FAILURE_EXCEPTION, ALONE},
+    {"", "***Timeout ", NULL, FAILURE_EXCEPTION, ALONE},
+    {"", "***Not Run ", "(Disabled)", FAILURE_EXCEPTION, ALONE},
+    /* pre-commit: `trailing blanks.....Failed`, `- hook id: blanks`, `- exit code: 1`, then what the hook said */
+    {"", "...Failed", NULL, FAILURE_EXCEPTION, NEXT_OF_HOOK},
     /* go test: `--- FAIL: TestB (0.00s)`, then `    a_test.go:7: got 1, want 2` */
     {"--- FAIL: ", NULL, NULL, FAILURE_TEST, NEXT_LINE},
     {"FAIL\t", NULL, NULL, FAILURE_SUMMARY, ALONE},
+    /* and its compiler: `# example.org/a [example.org/a.test]`, then `./a.go:2:23: undefined: x` */
+    {"# ", ".test]", NULL, FAILURE_ERROR, NEXT_LINE},
+    {"# [", "]", NULL, FAILURE_ERROR, NEXT_LINE},
     /* googletest */
     {"[  FAILED  ] ", NULL, " test", FAILURE_TEST, ALONE},
     /* cargo: `thread 'a::b' panicked at src/lib.rs:5:9:`, then the message; before 1.73 on the same line */
@@ -81,7 +110,8 @@ static void find(struct failure *failure, enum failure_rank rank, enum completio
     failure->rank = rank;
     keep(failure->found, line);
     *failure->detail = '\0';
-    failure->awaits_next = completion == NEXT_LINE;
+    failure->awaits_next = completion == NEXT_LINE || completion == NEXT_OF_HOOK;
+    failure->of_hook = completion == NEXT_OF_HOOK;
     failure->awaits_exception = completion == NEXT_EXCEPTION;
 }
 
@@ -122,7 +152,20 @@ static bool read_heading(char section[static FAILURE_LINE_SIZE], const char *lin
     return true;
 }
 
-static void judge(struct failure *failure, const char *line, size_t indentation)
+/* A line behind a hook of pre-commit that failed. What pre-commit says of the hook comes before the hook's own words,
+ * and the next hook ends them. */
+static void read_hook(struct failure *failure, const char *line)
+{
+    if (begins(line, "- hook id: ") || begins(line, "- exit code: ") ||
+        begins(line, "- duration: "))
+        return;
+    if (!strstr(line, "...Passed") && !strstr(line, "...Failed") && !strstr(line, ".Skipped") &&
+        !strstr(line, ")Skipped"))
+        keep(failure->detail, line);
+    failure->awaits_next = false;
+}
+
+static void judge(struct failure *failure, const char *line)
 {
     const struct pattern *pattern = match(line);
 
@@ -134,12 +177,16 @@ static void judge(struct failure *failure, const char *line, size_t indentation)
         }
     }
     /* A part of a test may have failed before anything is said of the whole of it. */
-    if (pattern && (pattern->rank > failure->rank ||
-                    (failure->awaits_next && pattern->completion == NEXT_LINE))) {
+    if (pattern && (pattern->rank > failure->rank || (failure->awaits_next && !failure->of_hook &&
+                                                      pattern->completion == NEXT_LINE))) {
         find(failure, pattern->rank, pattern->completion, line);
         return;
     }
-    if (failure->awaits_next && indentation + strlen(line) > 0)
+    if (failure->awaits_next && failure->of_hook) {
+        read_hook(failure, line);
+        return;
+    }
+    if (failure->awaits_next)
         keep(failure->detail, line);
     failure->awaits_next = false;
 }
@@ -176,7 +223,7 @@ static void end_line(struct failure *failure)
     if (*line == '\0' || read_heading(failure->section, line))
         return;
     if (!trace(failure, line, indentation))
-        judge(failure, line, indentation);
+        judge(failure, line);
 }
 
 static void append(struct failure *failure, const char *bytes, size_t length)
@@ -233,6 +280,20 @@ static bool reason_was_cut(const struct failure *failure)
     return strstr(failure->found, dot ? dot + 1 : name) != NULL;
 }
 
+/* Shortens what fills a line between a name and its outcome. */
+static void shorten_dots(char *line)
+{
+    char *to = line;
+    size_t dots = 0;
+
+    for (const char *at = line; *at != '\0'; at++) {
+        dots = *at == '.' ? dots + 1 : 0;
+        if (dots <= DOTS_SHOWN)
+            *to++ = *at;
+    }
+    *to = '\0';
+}
+
 void failure_end(struct failure *failure, struct text *text, size_t limit)
 {
     CLEANUP_TEXT struct text raw = {0};
@@ -249,6 +310,7 @@ void failure_end(struct failure *failure, struct text *text, size_t limit)
             *dash = '\0';
         detail = failure->reason;
     }
+    shorten_dots(failure->found);
     text_append(&raw, failure->found);
     if (*detail)
         text_append_format(&raw, "%s %s", raw.data[raw.length - 1] == ':' ? "" : ":", detail);

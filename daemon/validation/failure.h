@@ -4,7 +4,7 @@
  * Why tests failed, in a line: the first of their output that looks like it.
  *
  * The whole output is looked at as it comes, in pieces of any size; what is kept of it is bounded. Known are
- * the words of pytest, unittest, tox, go test, cargo, googletest, compilers and make. Lines that name a test
+ * the words of pytest, unittest, nose2, tox, nox, go test, cargo, ctest, googletest, pre-commit, compilers and make. Lines that name a test
  * count before those that only give a reason, and these before those that only say that something failed; of
  * equal ones the first counts. The text is the tests' own: nothing is decided by it.
  *
@@ -34,7 +34,8 @@ struct failure {
     enum failure_rank rank;
     char found[FAILURE_LINE_SIZE];
     char detail[FAILURE_LINE_SIZE];         /* what goes on from it; "" */
-    bool awaits_next;                       /* `detail` is the next line */
+    bool awaits_next;                       /* `detail` is the next line, */
+    bool of_hook;                           /* or the first that a hook of pre-commit printed */
     bool awaits_exception;                  /* `detail` is the last line of the next traceback */
     bool traced;                            /* inside of a traceback, */
     size_t indentation;                     /* which stands so far to the right */

@@ -5,6 +5,8 @@
 
 #include "daemon/validation/runner.h"
 
+#include "common/text.h"
+
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -259,11 +261,26 @@ static bool read_go(struct runner *runner, const char *line)
     return true;
 }
 
+/* `5/7 Test #5: slow ............***Skipped   0.01 sec`: the summary counts those that were skipped as passed. Where all
+ * are disabled there is no summary. */
+static bool read_ctest_line(struct runner *runner, const char *line)
+{
+    const char *at = line + strspn(line, " ");
+    uint64_t number;
+
+    if (!take_number(&at, &number) || !take(&at, "/") || !take_number(&at, &number) ||
+        !take(&at, " Test "))
+        return false;
+    runner->ctest_skipped += strstr(at, "***Skipped ") != NULL;
+    runner->ctest_disabled += strstr(at, "***Not Run (Disabled)") != NULL;
+    return true;
+}
+
 /* `100% tests passed, 0 tests failed out of 5`, and for none a line of its own. */
 static bool read_ctest(struct runner *runner, const char *line)
 {
     const char *at = line;
-    uint64_t percent, failed, all;
+    uint64_t percent, failed, all, skipped;
 
     if (strcmp(line, "No tests were found!!!") == 0) {
         add(runner, "ctest", line, 0, 0);
@@ -273,6 +290,11 @@ static bool read_ctest(struct runner *runner, const char *line)
         !take_number(&at, &failed) || (!take(&at, " tests failed") && !take(&at, " test failed")) ||
         !take(&at, " out of ") || !take_number(&at, &all) || *at != '\0')
         return false;
+    skipped = runner->ctest_skipped < all ? runner->ctest_skipped : all;
+    runner->ctest_skipped = runner->ctest_disabled = 0;
+    if (skipped > 0 && skipped == all)
+        line = "all of the tests were skipped";
+    all -= skipped;
     add(runner, "ctest", line, all, all > failed ? all - failed : 0);
     return true;
 }
@@ -345,7 +367,8 @@ static void read_summary(struct runner *runner, const char *line)
 {
     static bool (*const forms[])(struct runner *, const char *) = {
         read_unittest, /* first: it may end one that was begun */
-        read_pytest,   read_cargo, read_go, read_ctest, read_nox, read_pre_commit, read_make,
+        read_pytest,   read_cargo, read_go,         read_ctest_line,
+        read_ctest,    read_nox,   read_pre_commit, read_make,
     };
 
     for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++)
@@ -445,8 +468,27 @@ static void end_parts(struct runner *runner)
         add(runner, "pre-commit", runner->hook_said, 0, 0);
     if (runner->sessions_skipped > 0 && runner->sessions_done == 0)
         add(runner, "nox", runner->session_said, 0, 0);
+    if (runner->ctest_disabled > 0)
+        add(runner, "ctest", "all of the tests are disabled", 0, 0);
     if (runner->targets_idle > 0 && runner->summaries == 0)
         add(runner, "make", runner->target_said, 0, 0);
+}
+
+/* Targets and reasons are foreign text: it is made one valid line, without anything hidden. */
+static void show(char to[static REPORT_NAME_SIZE], const char *said)
+{
+    CLEANUP_TEXT struct text repaired = {0};
+    CLEANUP_TEXT struct text line = {0};
+    CLEANUP_TEXT struct text shown = {0};
+    size_t length;
+
+    text_append_repaired(&repaired, said, strlen(said));
+    text_append_line(&line, text_string(&repaired), REPORT_NAME_SIZE - 1);
+    text_append_visible(&shown, text_string(&line), NULL);
+    length = shown.length < REPORT_NAME_SIZE ? shown.length : REPORT_NAME_SIZE - 1;
+    while (length > 0 && ((unsigned char)text_string(&shown)[length] & 0xc0) == 0x80)
+        length--;
+    snprintf(to, REPORT_NAME_SIZE, "%.*s", (int)length, text_string(&shown));
 }
 
 void runner_end(struct runner *runner, struct test_report *report)
@@ -461,7 +503,7 @@ void runner_end(struct runner *runner, struct test_report *report)
     report->tests = runner->tests;
     report->passed = runner->passed;
     snprintf(report->runner, sizeof(report->runner), "%s", runner->name);
-    snprintf(report->said, sizeof(report->said), "%s", runner->said);
+    show(report->said, runner->said);
     report->expects = runner->expect != NULL;
     report->matched = runner->matched;
 }

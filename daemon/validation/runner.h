@@ -45,6 +45,7 @@ struct runner {
     unsigned sessions_done, sessions_skipped; /* nox */
     unsigned hooks_done, hooks_skipped;       /* pre-commit */
     unsigned targets_idle;                    /* make, that had nothing to do */
+    unsigned ctest_skipped, ctest_disabled;   /* tests since its last summary */
     char session_said[REPORT_NAME_SIZE], hook_said[REPORT_NAME_SIZE], target_said[REPORT_NAME_SIZE];
 
     /* A traceback at the left edge, whose innermost program is tox itself. */

@@ -65,11 +65,16 @@ static enum verdict judge_tox(const struct test_report *run, const struct test_r
     return VERDICT_GREEN;
 }
 
+bool verdict_none_ran(const struct test_report *run)
+{
+    return run->summaries > 0 && run->empty == run->summaries;
+}
+
 /* What the runners' own words take away. */
 static enum verdict judge_output(const struct test_report *run, const struct test_report *base,
                                  char *reason, size_t size)
 {
-    if (run->summaries > 0 && run->empty == run->summaries) {
+    if (verdict_none_ran(run)) {
         snprintf(reason, size, "no test was run: %s says \"%s\"", run->runner, run->said);
         return VERDICT_UNTESTED;
     }

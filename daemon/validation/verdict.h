@@ -20,6 +20,9 @@ enum verdict {
 enum verdict verdict_of(const struct test_report *run, const struct test_report *base, char *reason,
                         size_t size);
 
+/* Returns whether all summaries of a run say that no test ran. There is at least one. */
+bool verdict_none_ran(const struct test_report *run);
+
 /* Returns how many tests a run had. */
 struct test_count test_count_of(const struct test_report *report);
 

@@ -5,6 +5,7 @@
  * same whether the bytes come in one piece or one by one.
  */
 
+#include "common/text.h"
 #include "daemon/validation/runner.h"
 #include "daemon/validation/verdict.h"
 
@@ -42,6 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(whole.passed <= whole.tests);
     require(memchr(whole.runner, '\0', sizeof(whole.runner)) != NULL);
     require(memchr(whole.said, '\0', sizeof(whole.said)) != NULL);
+    require(utf8_valid(whole.said, strlen(whole.said), NULL));
     require((*whole.runner != '\0') == (whole.summaries > 0));
     require(whole.summaries == 0 || whole.empty < whole.summaries ||
             verdict_of(&whole, NULL, reason, sizeof(reason)) == VERDICT_UNTESTED);

@@ -180,6 +180,98 @@ static void test_compilers_and_make(void **state)
                  "[ FAILED ] A.b (0 ms)");
 }
 
+static void test_nose2(void **state)
+{
+    assert_found("FAIL: test_a.test_f\n"
+                 "----------------------------------------------------------------------\n"
+                 "Traceback (most recent call last):\n"
+                 "  File \"/x/test_a.py\", line 7, in test_f\n"
+                 "    def test_f(): assert 1 == 2\n"
+                 "                         ^^^^^^\n"
+                 "AssertionError\n"
+                 "Ran 4 tests in 0.000s\n\nFAILED (failures=2, skipped=1)\n",
+                 "FAIL: test_a.test_f: AssertionError");
+    assert_found("ERROR: train (unittest.loader._FailedTest.train)\n"
+                 "Traceback (most recent call last):\n  File \"x\"\nImportError: no\n",
+                 "ERROR: train (unittest.loader._FailedTest.train): ImportError: no");
+}
+
+static void test_tox_4(void **state)
+{
+    assert_found("unit: commands[0]> python check.py\n"
+                 "unit: exit 1 (0.03 seconds) /x> python check.py pid=12\n"
+                 "  unit: FAIL code 1 (0.40=setup[0.37]+cmd[0.03] seconds)\n"
+                 "  evaluation failed :( (0.46 seconds)\n",
+                 "unit: exit 1 (0.03 seconds) /x> python check.py pid=12");
+    assert_found("unit: skipped because could not find python interpreter with spec(s): py34\n"
+                 "  unit: SKIP (0.01 seconds)\n",
+                 "unit: skipped because could not find python interpreter with spec(s): py34");
+}
+
+static void test_nox(void **state)
+{
+    assert_found("nox > Running session bad\n"
+                 "nox > sh -c 'exit 3'\n"
+                 "nox > Command sh -c 'exit 3' failed with exit code 3\n"
+                 "nox > Session bad failed.\n",
+                 "nox > Command sh -c 'exit 3' failed with exit code 3");
+    assert_found("nox > Session err aborted: no good.\n", "nox > Session err aborted: no good.");
+    assert_found("nox > Session a raised exception RuntimeError('x')\n"
+                 "Traceback (most recent call last):\n  File \"x\"\nRuntimeError: x\n",
+                 "nox > Session a raised exception RuntimeError('x')");
+}
+
+static void test_ctest(void **state)
+{
+    assert_found("1/2 Test #1: good .............................   Passed    0.01 sec\n"
+                 "    Start 2: bad\n"
+                 "2/2 Test #2: bad ..............................***Failed    0.01 sec\n"
+                 "some words\n"
+                 "50% tests passed, 1 tests failed out of 2\n"
+                 "The following tests FAILED:\n\t  2 - bad (Failed)\n",
+                 "2/2 Test #2: bad ...***Failed 0.01 sec");
+    assert_found(
+        "4/7 Test #4: crash ............................***Exception: SegFault  0.00 sec\n",
+        "4/7 Test #4: crash ...***Exception: SegFault 0.00 sec");
+    assert_found("6/7 Test #6: off ..............................***Not Run (Disabled)   0.00 sec\n"
+                 "7/7 Test #7: slow .............................***Timeout   1.02 sec\n",
+                 "7/7 Test #7: slow ...***Timeout 1.02 sec");
+    /* Another runner below it knows the part that failed. */
+    assert_found("2/2 Test #2: bad ..............................***Failed    0.01 sec\n"
+                 "[  FAILED  ] A.b (0 ms)\n",
+                 "[ FAILED ] A.b (0 ms)");
+}
+
+static void test_pre_commit(void **state)
+{
+    assert_found(
+        "a good one...............................................................Passed\n"
+        "a bad one................................................................Failed\n"
+        "- hook id: bad\n- exit code: 1\n\na.py:1: E501\na.py:2: E501\n"
+        "another..................................................................Failed\n",
+        "a bad one...Failed: a.py:1: E501");
+    assert_found(
+        "modifies.................................................................Failed\n"
+        "- hook id: mod\n- files were modified by this hook\n"
+        "nothing to do........................................(no files to check)Skipped\n",
+        "modifies...Failed: - files were modified by this hook");
+    assert_found("silent...................................................................Failed\n"
+                 "- hook id: s\n- duration: 0.1s\n- exit code: 1\n"
+                 "other....................................................................Failed\n"
+                 "- hook id: o\n- exit code: 1\n\nwords\n",
+                 "silent...Failed");
+}
+
+static void test_go_compiler(void **state)
+{
+    assert_found(
+        "# example.org/a [example.org/a.test]\n"
+        "./a.go:2:23: cannot use \"x\" (untyped string constant) as int value\n"
+        "FAIL\texample.org/a [build failed]\n",
+        "# example.org/a [example.org/a.test]: ./a.go:2:23: cannot use \"x\" (untyped string "
+        "constant) as int value");
+}
+
 static void test_first_of_its_kind(void **state)
 {
     assert_found("FAILED a.py::a - first\nFAILED a.py::b - second\n", "FAILED a.py::a - first");
@@ -234,6 +326,12 @@ int main(void)
         cmocka_unit_test(test_go),
         cmocka_unit_test(test_cargo),
         cmocka_unit_test(test_compilers_and_make),
+        cmocka_unit_test(test_nose2),
+        cmocka_unit_test(test_tox_4),
+        cmocka_unit_test(test_nox),
+        cmocka_unit_test(test_ctest),
+        cmocka_unit_test(test_pre_commit),
+        cmocka_unit_test(test_go_compiler),
         cmocka_unit_test(test_first_of_its_kind),
         cmocka_unit_test(test_nothing_looks_like_it),
         cmocka_unit_test(test_foreign_text),

@@ -97,6 +97,14 @@ static const struct {
     {"100% tests passed, 0 tests failed out of 5\n", "ctest", 1, 0, 5, 5},
     {"50% tests passed, 1 tests failed out of 2\n", "ctest", 1, 0, 2, 1},
     {"No tests were found!!!\n", "ctest", 1, 1, 0, 0},
+    {"1/2 Test #1: a ................   Passed    0.01 sec\n"
+     "2/2 Test #5: b ................***Skipped   0.02 sec\n\n"
+     "100% tests passed, 0 tests failed out of 2\n",
+     "ctest", 1, 0, 1, 1},
+    {"1/1 Test #5: b ................***Skipped   0.02 sec\n\n"
+     "100% tests passed, 0 tests failed out of 1\n",
+     "ctest", 1, 1, 0, 0},
+    {" 1/1 Test #6: b ................***Not Run (Disabled)   0.00 sec\n", "ctest", 1, 1, 0, 0},
 
     {"nox > Session tests skipped: Python interpreter 3.6 not found.\n", "nox", 1, 1, 0, 0},
     {"nox > Session a skipped: x.\nnox > Session b was successful in 2 seconds.\n", "", 0, 0, 0, 0},
@@ -136,6 +144,8 @@ static void test_what_was_said(void **state)
     assert_string_equal(read_output("==== no tests ran in 0.01s ====\n", 5).said,
                         "no tests ran in 0.01s");
     assert_string_equal(read_output("Ran 0 tests in 0.000s\n\nOK\n", 5).said, "Ran 0 tests");
+    assert_string_equal(read_output("make: '\xff\xe2\x80\xae' is up to date.\n", 5).said,
+                        "'\xef\xbf\xbdU+202E' is up to date.");
     assert_string_equal(read_output("?   \ta\t[no test files]\n", 5).said, "[no test files]");
 }
 
