@@ -69,7 +69,19 @@ static void add(struct runner *runner, const char *name, const char *line, uint6
 
 /* ---- pytest ----------------------------------------------------------------------------------- */
 
-/* `3 passed, 1 skipped, 2 warnings`: what ran, and what passed of it. Words that are not known are a plugin's. */
+/* A word that a plugin of pytest puts beside the others: `1 snapshot updated`. */
+static bool take_foreign_word(const char **at)
+{
+    size_t length = strcspn(*at, ",=(0123456789");
+    const char *in = strstr(*at, " in ");
+
+    if (in && (size_t)(in - *at) < length)
+        length = (size_t)(in - *at);
+    *at += length;
+    return length > 0;
+}
+
+/* `3 passed, 1 skipped, 2 warnings`: what ran, and what passed of it. At least one of the words is known. */
 static bool take_outcomes(const char **at, uint64_t *tests, uint64_t *passed)
 {
     static const struct {
@@ -92,6 +104,7 @@ static bool take_outcomes(const char **at, uint64_t *tests, uint64_t *passed)
         {"subtests failed", false, false},
     };
     const size_t count = sizeof(outcomes) / sizeof(*outcomes);
+    bool known = false;
 
     do {
         uint64_t number;
@@ -108,12 +121,13 @@ static bool take_outcomes(const char **at, uint64_t *tests, uint64_t *passed)
             }
             i++;
         }
-        if (i == count)
+        if (i == count && !take_foreign_word(at))
             return false;
-        *tests += outcomes[i].ran ? number : 0;
-        *passed += outcomes[i].passed ? number : 0;
+        known = known || i < count;
+        *tests += i < count && outcomes[i].ran ? number : 0;
+        *passed += i < count && outcomes[i].passed ? number : 0;
     } while (take(at, ", "));
-    return true;
+    return known;
 }
 
 /* `3 tests collected`, `1/3 tests collected (2 deselected)`, `no tests collected (3 deselected)`, each perhaps with
