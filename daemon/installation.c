@@ -7,6 +7,7 @@
 #include "daemon/events.h"
 #include "daemon/git/hash.h"
 #include "daemon/validation.h"
+#include "daemon/validation/programs.h"
 #include "daemon/validation/sandbox.h"
 
 #include <errno.h>
@@ -213,7 +214,7 @@ static void ask_launcher(struct asking *asking)
 {
     struct error error;
 
-    if (validation_find_launcher(asking->installation->config, &error) < 0)
+    if (programs_find_launcher(asking->installation->config, &error) < 0)
         add(asking, &error);
     answered(asking);
 }

@@ -15,13 +15,14 @@
 #include "common/loop.h"
 #include "common/memory.h"
 #include "common/process.h"
-#include "common/program.h"
 #include "common/text.h"
 #include "daemon/git/git.h"
 #include "daemon/validation/checkout.h"
 #include "daemon/validation/command.h"
+#include "daemon/validation/disk.h"
 #include "daemon/validation/environment.h"
 #include "daemon/validation/failure.h"
+#include "daemon/validation/programs.h"
 #include "daemon/validation/remover.h"
 #include "daemon/validation/report-file.h"
 #include "daemon/validation/runner.h"
@@ -35,16 +36,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define GRACE_MS          10000
 #define LOG_LIMIT         (64 * 1024 * 1024)
 #define TOX_INI_LIMIT     (1024 * 1024)
 #define REQUIRE_WITHIN_MS 10000
-#define FULL_BELOW_BYTES  (1024 * 1024)
-#define LOW_BELOW_BYTES   (64 * 1024 * 1024)
-#define WATCH_EVERY_MS    1000
 #define FAILURE_SHOWN     160               /* code points */
 #define LARGE_OUTPUT      (4 * 1024 * 1024) /* bytes that tox 3 reports without effort */
 #define REPORT_NAME       ".git/winnowd-tox.json"
@@ -75,10 +72,7 @@ struct run {
     char *base;
     char *experiment_id;
     struct checkout checkout;
-    struct operation *watch;   /* of the disk, while the command runs */
-    uint64_t free_before;      /* bytes of the disk with the checkouts; before the command */
-    uint64_t free_after;       /* and after it */
-    bool filled;               /* ended, since there was nearly nothing left */
+    struct disk disk;          /* while the command runs */
     char *log;                 /* path of the whole output */
     struct failure failure;    /* what was found in it */
     struct runner runner;      /* likewise */
@@ -199,7 +193,7 @@ static void run_discard(struct operation *operation)
 {
     struct run *run = (struct run *)operation;
 
-    operation_clear(&run->watch);
+    disk_leave(&run->disk);
     operation_clear(&run->step);
     run_free(run);
 }
@@ -212,27 +206,11 @@ static void finish(struct run *run, const struct validation_outcome *outcome,
     run_free(run);
 }
 
-/* The bytes that are free on the disk with the checkouts; none where no file can be made. A disk that
- * cannot be asked is none of ours to judge. */
-static uint64_t disk_free(const struct run *run)
-{
-    struct statvfs status;
-
-    if (statvfs(run->validation->checkouts, &status))
-        return UINT64_MAX;
-    return status.f_files && !status.f_favail ? 0 : (uint64_t)status.f_bavail * status.f_frsize;
-}
-
-static void watch_disk(void *data)
+/* They would take the store down with them. */
+static void on_disk_filled(void *data)
 {
     struct run *run = data;
-    uint64_t low = run->free_before / 16 < LOW_BELOW_BYTES ? run->free_before / 16
-                                                           : LOW_BELOW_BYTES;
 
-    run->watch = loop_after(run->validation->loop, WATCH_EVERY_MS, watch_disk, run);
-    if (disk_free(run) >= low)
-        return;
-    run->filled = true;
     process_end_now(run->step);
 }
 
@@ -240,14 +218,14 @@ static void watch_disk(void *data)
 static void on_emptied(void *data, const struct error *error)
 {
     struct run *run = data;
-    uint64_t now = disk_free(run);
+    uint64_t bytes = disk_filled_by_tests(&run->disk);
 
     run->step = NULL;
     if (error)
         run->error = *error;
-    else if (now > run->free_after && now - run->free_after >= run->free_before / 2)
+    else if (bytes > 0)
         error_set(&run->error, ERROR_PERMANENT, "the tests filled the disk with %llu bytes",
-                  (unsigned long long)(now - run->free_after));
+                  (unsigned long long)bytes);
     else
         error_set(&run->error, ERROR_TRANSIENT,
                   "the disk with the checkouts is full, so the result of the tests says nothing");
@@ -432,7 +410,7 @@ static void on_command(void *data, const struct process_result *result)
     struct run *run = data;
 
     run->step = NULL;
-    operation_clear(&run->watch);
+    disk_leave(&run->disk);
     if (result->end == PROCESS_NOT_STARTED) {
         error_set(&run->error, ERROR_TRANSIENT, "%s could not be started: %s", run->command,
                   result->problem);
@@ -446,10 +424,7 @@ static void on_command(void *data, const struct process_result *result)
         give_up_log(run);
         run->outcome.log = NULL;
     }
-    /* A full disk looks like failing tests; it is told apart while it is still full. */
-    run->free_after = disk_free(run);
-    if (run->outcome.verdict != VALIDATION_PASSED &&
-        (run->filled || run->free_after < FULL_BELOW_BYTES))
+    if (run->outcome.verdict != VALIDATION_PASSED && disk_is_full(&run->disk))
         run->step = checkout_remove(run->validation->loop, &run->checkout, on_emptied, run);
     else if (never_began(run, result))
         finish(run, NULL, &run->error);
@@ -529,62 +504,14 @@ static void start_command(struct run *run, const struct environment *environment
     arguments = ask_tox(run, arguments);
     options.argv = (const char *const *)arguments;
     run->command = command_line(validation->config);
-    run->free_before = disk_free(run);
     run->step = process_start(validation->loop, &options, on_command, run);
     if (process_id(run->step))
-        run->watch = loop_after(validation->loop, WATCH_EVERY_MS, watch_disk, run);
+        disk_watch(&run->disk, validation->loop, validation->checkouts, on_disk_filled, run);
     /* Tests without a note are found by other signs; they are no reason to end them. */
     if (process_id(run->step) && checkout_note(&run->checkout, process_id(run->step), &error))
         log_event(&event_note, LOG_TEXT("experiment", run->experiment_id),
                   LOG_TEXT("reason", error.message));
     sandbox_free_arguments(arguments);
-}
-
-/* Elsewhere than in a checkout: a directory that is empty, and names that stand for one. */
-static int find_installed(const char *key, const char *name, const char *const *variables,
-                          struct error *error)
-{
-    CLEANUP_FREE char *program = NULL;
-
-    if (!name || (name[0] != '/' && strchr(name, '/')))
-        return 0;
-    return program_find(&program, name, variables, "/", error) < 0 ? error_wrap(error, "%s", key)
-                                                                   : 0;
-}
-
-int validation_find_launcher(const struct config *config, struct error *error)
-{
-    CLEANUP(environment_free) struct environment environment = {0};
-    const char *const *variables;
-
-    environment_make(&environment, config, NULL, "/nonexistent", "/tmp", NULL);
-    variables = (const char *const *)environment.variables;
-    return find_installed("validation.launcher", config->validation.launcher.items[0], variables,
-                          error);
-}
-
-/* A program that is not in the checkout is missing for every experiment. */
-static int set_missing(struct error *error, const char *key, const char *name)
-{
-    error_wrap(error, "%s", key);
-    error->installation = name[0] == '/' || !strchr(name, '/');
-    return -1;
-}
-
-/* Inside a sandbox or behind a launcher a missing program would look like a failed test. */
-static int find_programs(char **program, struct run *run, const struct environment *environment)
-{
-    const struct config *config = run->validation->config;
-    const char *const *variables = (const char *const *)environment->variables;
-    const char *launcher = config->validation.launcher.items[0];
-    const char *command = config->validation.command.items[0];
-    CLEANUP_FREE char *found = NULL;
-
-    if (launcher && program_find(&found, launcher, variables, run->checkout.source, &run->error))
-        return set_missing(&run->error, "validation.launcher", launcher);
-    if (program_find(program, command, variables, run->checkout.source, &run->error))
-        return set_missing(&run->error, "validation.command", command);
-    return 0;
 }
 
 /* The checkout is there. */
@@ -604,7 +531,8 @@ static void begin(struct run *run)
     environment_make(&environment, run->validation->config, &run->validation->tool, inside.home,
                      inside.temporary, tox_ini);
     checkout_free(&inside);
-    if (find_programs(&program, run, &environment))
+    if (programs_find(&program, run->validation->config, &environment, run->checkout.source,
+                      &run->error))
         finish(run, NULL, &run->error);
     else
         start_command(run, &environment, program);

@@ -54,10 +54,6 @@ int validation_new(struct validation **validation, uv_loop_t *loop, const struct
 void validation_free(
     struct validation *validation); /* NULL-safe; runs must be over; see remover_free() */
 
-/* Whether validation.launcher is installed, as far as that can be told without a checkout: a name with a '/'
- * that is not absolute means a file of the repository. The error is permanent and names the key. */
-int validation_find_launcher(const struct config *config, struct error *error);
-
 /* The sandbox in which it runs the tests; it stays the owner. */
 struct sandbox *validation_own_sandbox(struct validation *validation);
 

@@ -54,8 +54,8 @@ static enum verdict judge_tox(const struct test_report *run, const struct test_r
         return VERDICT_RED;
     }
     if (run->commands == 0) {
-        snprintf(reason, size, "tox ran no command (environments: %u, of which skipped: %u)",
-                 run->environments, run->skipped);
+        snprintf(reason, size, "tox ran no command%s",
+                 run->skipped ? ", and skipped its environment" : "");
         return VERDICT_UNTESTED;
     }
     if (run->succeeded == 0) {

@@ -1,0 +1,52 @@
+#include "daemon/validation/programs.h"
+
+#include "common/memory.h"
+#include "common/program.h"
+
+#include <string.h>
+
+/* Elsewhere than in a checkout: a directory that is empty, and names that stand for one. */
+static int find_installed(const char *key, const char *name, const char *const *variables,
+                          struct error *error)
+{
+    CLEANUP_FREE char *program = NULL;
+
+    if (!name || (name[0] != '/' && strchr(name, '/')))
+        return 0;
+    return program_find(&program, name, variables, "/", error) < 0 ? error_wrap(error, "%s", key)
+                                                                   : 0;
+}
+
+int programs_find_launcher(const struct config *config, struct error *error)
+{
+    CLEANUP(environment_free) struct environment environment = {0};
+    const char *const *variables;
+
+    environment_make(&environment, config, NULL, "/nonexistent", "/tmp", NULL);
+    variables = (const char *const *)environment.variables;
+    return find_installed("validation.launcher", config->validation.launcher.items[0], variables,
+                          error);
+}
+
+/* A program that is not in the checkout is missing for every experiment. */
+static int set_missing(struct error *error, const char *key, const char *name)
+{
+    error_wrap(error, "%s", key);
+    error->installation = name[0] == '/' || !strchr(name, '/');
+    return -1;
+}
+
+int programs_find(char **program, const struct config *config,
+                  const struct environment *environment, const char *source, struct error *error)
+{
+    const char *const *variables = (const char *const *)environment->variables;
+    const char *launcher = config->validation.launcher.items[0];
+    const char *command = config->validation.command.items[0];
+    CLEANUP_FREE char *found = NULL;
+
+    if (launcher && program_find(&found, launcher, variables, source, error))
+        return set_missing(error, "validation.launcher", launcher);
+    if (program_find(program, command, variables, source, error))
+        return set_missing(error, "validation.command", command);
+    return 0;
+}
