@@ -138,8 +138,23 @@ static void add_setting(struct git *git, unsigned number, const char *url, const
     git_environment_add(&git->credentials, memory_format("GIT_CONFIG_VALUE_%u=%s", number, value));
 }
 
-static void make_credentials(struct git *git, const char *url, const char *token)
+char *git_root(const char *url)
 {
+    char *root = memory_copy(url);
+    char *host = strstr(root, "://");
+    size_t taken = 0;
+
+    for (char *slash; host && taken < 2 && (slash = strrchr(host + 3, '/')); taken++)
+        *slash = '\0';
+    if (taken == 2 && strncmp(root, "http", 4) == 0)
+        return root;
+    free(root);
+    return memory_copy(url);
+}
+
+static void make_credentials(struct git *git, const char *repository, const char *token)
+{
+    CLEANUP_FREE char *url = git_root(repository);
     static const char *const proxies[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
                                           "ALL_PROXY",  "no_proxy",    "NO_PROXY",    NULL};
     unsigned count = 0;

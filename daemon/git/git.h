@@ -56,6 +56,10 @@ int git_new(struct git **git, uv_loop_t *loop, const struct config *config, cons
 void git_free(struct git *git); /* NULL-safe */
 void git_freep(struct git **git);
 
+/* The forge as git reaches it, of which the repository at `url` is one: its owner and name taken off where it is
+ * asked for by HTTP. The token is for all that lies below. The caller frees it. */
+char *git_root(const char *url);
+
 /* Starts a git. Fires `callback` as process_start() does. */
 struct operation *git_start(struct git *git, const struct git_command *command,
                             process_callback callback, void *data);

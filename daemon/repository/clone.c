@@ -15,6 +15,7 @@
 #include "common/memory.h"
 #include "common/text.h"
 #include "daemon/repository/depth.h"
+#include "daemon/repository/submodules.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -127,6 +128,27 @@ static int cut_off(const struct clone *clone, struct error *error)
     return 0;
 }
 
+static void clone_filled(void *data, const struct error *error)
+{
+    struct clone *clone = data;
+
+    clone->sequence.step = NULL;
+    clone_end(clone, error);
+}
+
+static void fill_submodules(struct clone *clone)
+{
+    const struct repository_checkout checkout = {
+        .branch = clone->branch,
+        .commit = clone->commit,
+        .base = clone->base,
+        .directory = clone->directory,
+    };
+
+    clone->sequence.step = submodules_start(clone->sequence.repository, &checkout, clone_filled,
+                                            clone);
+}
+
 static void clone_ended(void *data, const struct process_result *result)
 {
     struct clone *clone = data;
@@ -138,10 +160,14 @@ static void clone_ended(void *data, const struct process_result *result)
         failed = check_commit(clone, &error) < 0 ? -1 : cut_off(clone, &error);
     else
         failed = git_failure(&error, result, GIT_LOCAL, "making the checkout");
+    if (failed == 0) {
+        fill_submodules(clone);
+        return;
+    }
     /* The ref may name a commit that is not here, and would be in every later git's way. */
-    if (failed < 0 && error.kind != ERROR_TRANSIENT)
+    if (error.kind != ERROR_TRANSIENT)
         repository_forget(clone->sequence.repository, clone->branch);
-    clone_end(clone, failed < 0 ? &error : NULL);
+    clone_end(clone, &error);
 }
 
 /* A glob of `change.protect`, which begins at the top, as a quoted pattern of an attributes file. */

@@ -107,3 +107,94 @@ def test_tags_follow_the_forge(winnowd, project, forge):
     assert winnowd.once().decisions() == {"exp-2": "promoted"}
     said = (winnowd.state / "validation/exp-2.log").read_text().splitlines()
     assert [line for line in said if line.startswith("refs/tags")] == [f"refs/tags/v2: {project.tip}"], said
+
+
+# Submodules.
+
+
+def library(path, files, modules=None):
+    """A bare repository of one commit at `path`: its hash. `modules`: as for has_modules()."""
+    work = path.with_suffix(".work")
+    git("init", "-q", "--bare", "--initial-branch=main", path)
+    git("init", "-q", "--initial-branch=main", work)
+    for name, content in files.items():
+        (work / name).write_text(content)
+    if modules:
+        name_modules(work, modules)
+    git("add", "-A", directory=work)
+    git("commit", "-q", "-m", "A library", directory=work)
+    git("push", "-q", path, "main", directory=work)
+    return git("rev-parse", "HEAD", directory=work)
+
+
+def name_modules(work, modules):
+    """path: (address, commit, further lines of .gitmodules)."""
+    text = ""
+    for path, (address, commit, *more) in modules.items():
+        (work / path).mkdir(parents=True, exist_ok=True)
+        git("update-index", "--add", "--cacheinfo", f"160000,{commit},{path}", directory=work)
+        text += f'[submodule "the {path}"]\n' + "".join(f"\t{line}\n" for line in [f"path = {path}", f"url = {address}", *more])
+    (work / ".gitmodules").write_text(text)
+
+
+def has_modules(project, modules):
+    name_modules(project.work, modules)
+    project.advance({"with.txt": "With submodules.\n"})
+
+
+SHOW = """
+cat "libs/the inner/word.txt" "libs/the inner/deeper/word.txt"; ls libs/left
+git status --porcelain; git submodule update --init --recursive "libs/the inner" >/dev/null 2>&1 && git submodule status --recursive
+grep -rlF "$STATE" .git "libs/the inner/.git"; git -C "libs/the inner" remote -v
+exit 0
+"""
+
+
+def test_submodules(winnowd, project, tmp_path):
+    """And those in them, as the base names them; what nobody checks out stays empty."""
+    deeper = library(tmp_path / "deeper.git", {"word.txt": "deep\n"})
+    inner = library(tmp_path / "inner.git", {"word.txt": "inner\n"}, {"deeper": ("../deeper.git", deeper)})
+    git("commit", "-q", "--allow-empty", "-m", "Later", directory=tmp_path / "inner.work")
+    git("push", "-q", tmp_path / "inner.git", "main", directory=tmp_path / "inner.work")
+    foreign = ("https://example.org/left.git", inner, "update = none")
+    has_modules(project, {"libs/the inner": ("../inner.git", inner), "libs/left": foreign})
+    winnowd.configure(validation={"command": ["sh", "-c", SHOW], "environment": {"STATE": str(winnowd.state)}})
+    winnowd.drop(improved(project))
+    log = winnowd.once()
+    assert log.decisions() == {"exp-1": "promoted"}, log.text
+    said = (winnowd.state / "validation/exp-1.log").read_text().splitlines()
+    assert said == ["inner", "deep", f"-{inner} libs/left", f" {inner} libs/the inner ({inner[:7]})", f" {deeper} libs/the inner/deeper ({deeper[:7]})"]
+
+
+@pytest.mark.parametrize(("address", "words"), [
+    ("https://ada:s3cr3t@example.org/lib.git", "comes from example.org"),
+    *first_of([("../missing.git", "missing.git"), ("../../../../../../../../../x", "leads nowhere")], 1),
+])  # fmt: skip
+def test_a_submodule_that_cannot_be_had(winnowd, project, tmp_path, address, words):
+    """It holds the queue, by its name, and is charged to no experiment."""
+    has_modules(project, {"libs/lib": (address, "1234567" * 5 + "12345")})
+    winnowd.drop(improved(project))
+    log = winnowd.once(78)
+    winnowd.unfinished = True
+    assert log.decisions() == {} and "s3cr3t" not in log.text, log.text
+    held = log.all(level="error")[-1]["reason"]
+    assert "libs/lib" in held and words in held, log.text
+
+
+@pytest.mark.real
+def test_a_private_submodule_at_a_real_gitea(tmp_path, project, forge_of_kind, the_binary_is_there):
+    """Named as people clone it, by SSH: it is fetched with the token, which the tests do not get."""
+    forge = forge_of_kind("real")
+    name = f"{forge.repo}-lib"
+    forge.server.call("POST", "/orgs/lab/repos", {"name": name, "private": True, "default_branch": "main"})
+    commit = library(tmp_path / "lib.git", {"word.txt": "private\n"})
+    git("push", "-q", forge.gitea.remote.replace(f"/{forge.repo}.git", f"/{name}.git"), "main", directory=tmp_path / "lib.work")
+    name_modules(project.work, {"lib": (f"git@127.0.0.1:lab/{name}.git", commit)})
+    forge.gitea.move_base()
+    winnowd = harness.Winnowd(tmp_path, forge)
+    winnowd.configure(validation={"command": ["sh", "-c", "cat lib/word.txt && ! env | grep -i git_config && ! grep -r url lib/.git"]})
+    winnowd.drop(improved(project))
+    log = winnowd.once()
+    winnowd.check_promises()
+    assert log.decisions() == {"exp-1": "promoted"}, log.text
+    assert "private" in (winnowd.state / "validation/exp-1.log").read_text()
