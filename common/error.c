@@ -53,7 +53,7 @@ int error_set(struct error *error, enum error_kind kind, const char *format, ...
     print(error, format, arguments);
     va_end(arguments);
     error->kind = kind;
-    error->installation = false;
+    error->installation = error->holds = false;
     error->line = error->column = error->sentence = 0;
     return -1;
 }
@@ -84,6 +84,7 @@ int error_wrap(struct error *error, const char *format, ...)
     va_end(arguments);
     error_set(error, before.kind, "%s: %s", context.message, before.message);
     error->installation = before.installation;
+    error->holds = before.holds;
     error->line = before.line;
     error->column = before.column;
     return -1;

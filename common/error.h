@@ -23,6 +23,7 @@ enum error_kind {
 struct error {
     enum error_kind kind;
     bool installation; /* the installation is to blame, and not the experiment */
+    bool holds;        /* likewise, though the installation is found to be well: its step tells */
     unsigned line;     /* of the file that it is about, from 1; 0: no place in a file */
     unsigned column;   /* from 1 */
     unsigned

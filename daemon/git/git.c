@@ -224,7 +224,7 @@ void git_freep(struct git **git)
 static uint64_t deadline_of(const struct git *git, const struct git_command *command)
 {
     if (command->reach == GIT_LOCAL)
-        return LOCAL_DEADLINE_MS;
+        return LOCAL_DEADLINE_MS * (command->patience ? command->patience : 1);
     if (command->reach == GIT_SOURCE)
         return SOURCE_DEADLINE_MS;
     return git->config->forge.timeout_ms * command->patience;

@@ -40,9 +40,10 @@ struct git_command {
     const void *input; /* for its stdin; NULL: nothing */
     size_t input_length;
     size_t output_limit; /* bytes */
-    unsigned patience;   /* GIT_FORGE: its deadline as a multiple of forge.timeout */
-    bool idle;           /* nobody waits for it: it gives way to everything else */
-    uint64_t memory;     /* bytes that it may allocate, where there is a prlimit; 0: no limit, but
+    unsigned
+        patience; /* GIT_FORGE: its deadline as a multiple of forge.timeout; GIT_LOCAL: of two minutes, 0: once */
+    bool idle;       /* nobody waits for it: it gives way to everything else */
+    uint64_t memory; /* bytes that it may allocate, where there is a prlimit; 0: no limit, but
                             for GIT_FORGE, which always has one */
 };
 

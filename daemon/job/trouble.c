@@ -150,10 +150,10 @@ static void doubt(struct job *job, const struct error *error, bool holds)
         health_ask(job->services->health);
 }
 
-/* Whether no source, which has a hold of its own, can be to blame. */
-static bool needs_no_source(const struct job *job)
+/* Whether its step needs nothing but the forge. */
+static bool is_at_forge(const struct job *job)
 {
-    return !(needs(job) & STEP_NEEDS_SOURCES);
+    return job_needs_forge(job) && !(needs(job) & STEP_NEEDS_SOURCES);
 }
 
 void job_failed(struct job *job, const struct error *error)
@@ -163,7 +163,7 @@ void job_failed(struct job *job, const struct error *error)
     else if (error->kind == ERROR_BUG)
         job_failed_itself(job, error);
     else
-        doubt(job, error, error->installation && needs_no_source(job));
+        doubt(job, error, error->installation && (error->holds || is_at_forge(job)));
 }
 
 void job_forge_failed(struct job *job, const struct forge_reply *reply, const struct error *error)

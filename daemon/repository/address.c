@@ -120,6 +120,6 @@ int address_of(char **address, const char *url, const char *project, const char 
                             : memory_copy(place.path);
         return 0;
     }
-    error->installation = true;
+    error->installation = error->holds = true;
     return -1;
 }

@@ -5,7 +5,8 @@
  * What a tree's .gitattributes says may change files on their way out, into another encoding for one: a
  * change could so alter what it must not touch, and a tox.ini that tox cannot read is none to it. What is
  * protected is therefore taken out of the hands of attributes, by those of the clone itself, which come
- * before all others. git takes them from a template.
+ * before all others. git takes them from a template. Filters stay: there is none but LFS's, which changes
+ * nothing but pointers, and these are as they are on the base.
  */
 
 #include "daemon/repository/internal.h"
@@ -15,6 +16,7 @@
 #include "common/memory.h"
 #include "common/text.h"
 #include "daemon/repository/depth.h"
+#include "daemon/repository/large.h"
 #include "daemon/repository/submodules.h"
 
 #include <fcntl.h>
@@ -136,17 +138,35 @@ static void clone_filled(void *data, const struct error *error)
     clone_end(clone, error);
 }
 
-static void fill_submodules(struct clone *clone)
+static struct repository_checkout checkout_of(const struct clone *clone)
 {
-    const struct repository_checkout checkout = {
+    return (struct repository_checkout){
         .branch = clone->branch,
         .commit = clone->commit,
         .base = clone->base,
         .directory = clone->directory,
     };
+}
 
-    clone->sequence.step = submodules_start(clone->sequence.repository, &checkout, clone_filled,
-                                            clone);
+static void submodules_filled(void *data, const struct error *error)
+{
+    struct clone *clone = data;
+    const struct repository_checkout checkout = checkout_of(clone);
+
+    clone->sequence.step = NULL;
+    if (error)
+        clone_end(clone, error);
+    else
+        clone->sequence.step = large_fill(clone->sequence.repository, &checkout, clone_filled,
+                                          clone);
+}
+
+static void fill_submodules(struct clone *clone)
+{
+    const struct repository_checkout checkout = checkout_of(clone);
+
+    clone->sequence.step = submodules_start(clone->sequence.repository, &checkout,
+                                            submodules_filled, clone);
 }
 
 static void clone_ended(void *data, const struct process_result *result)
@@ -179,7 +199,7 @@ static void append_as_it_is(struct text *text, const char *glob, const char *bel
             text_append(text, "\\");
         text_append_bytes(text, glob, 1);
     }
-    text_append_format(text, "%s\" -text -ident !filter !working-tree-encoding\n", below);
+    text_append_format(text, "%s\" -text -ident !working-tree-encoding\n", below);
 }
 
 static int write_template(const struct clone *clone, struct error *error)

@@ -12,6 +12,7 @@
 #include "common/memory.h"
 #include "common/text.h"
 #include "daemon/git/lock.h"
+#include "daemon/repository/large.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -383,6 +384,17 @@ static void push_send(struct push *push)
     push->sequence.step = git_start(repository->git, &command, push_ended, push);
 }
 
+static void push_uploaded(void *data, const struct error *error)
+{
+    struct push *push = data;
+
+    push->sequence.step = NULL;
+    if (error)
+        push_end(push, error);
+    else
+        push_send(push);
+}
+
 static void push_checked(void *data, const struct process_result *result)
 {
     struct push *push = data;
@@ -390,7 +402,8 @@ static void push_checked(void *data, const struct process_result *result)
 
     push->sequence.step = NULL;
     if (git_succeeded(result)) {
-        push_send(push);
+        push->sequence.step = large_upload(push->sequence.repository, push->expected, push->commit,
+                                           push_uploaded, push);
         return;
     }
     if (git_exited(result, 1))

@@ -78,7 +78,7 @@ static void end(struct submodules *submodules, const struct error *error)
 static void fail(struct submodules *submodules, const struct module *module, struct error *error)
 {
     error_wrap(error, "submodule %s of the base", module->path);
-    error->installation = true;
+    error->installation = error->holds = true;
     end(submodules, error);
 }
 

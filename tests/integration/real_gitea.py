@@ -47,7 +47,8 @@ HTTP_PORT = {port}
 ROOT_URL = {url}/
 OFFLINE_MODE = true
 DISABLE_SSH = true
-LFS_START_SERVER = false
+LFS_START_SERVER = true
+LFS_JWT_SECRET = YSBzZWNyZXQgb2YgdGhlIHRlc3RzOiAzMiBieXRlcy4
 {static}
 [database]
 DB_TYPE = sqlite3

@@ -3,10 +3,16 @@
 Its refs, history and tags, as `git describe` and what asks it see them.
 """
 
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+
 import harness
 import pytest
 from exhaustive import first_of
-from harness import git, improved
+from harness import git, improved, result
 
 # What the tests can find out about the repository they are in.
 LOOK = """
@@ -198,3 +204,114 @@ def test_a_private_submodule_at_a_real_gitea(tmp_path, project, forge_of_kind, t
     winnowd.check_promises()
     assert log.decisions() == {"exp-1": "promoted"}, log.text
     assert "private" in (winnowd.state / "validation/exp-1.log").read_text()
+
+
+# Large files.
+
+needs_lfs = pytest.mark.skipif(not shutil.which("git-lfs", path=harness.PATH), reason="git-lfs is not installed")
+SUMS = 'sha256sum *.bin; stat -c %h *.bin; git status --porcelain; grep -rlF "$STATE" .git/config .git/lfs 2>/dev/null; exit 0'
+OLD, NEW = b"old weights " * 1000, b"new weights " * 1000
+CONFIGURED = {".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n", ".lfsconfig": "[lfs]\n\turl = https://example.org/lfs\n"}
+
+
+def pointer(content):
+    return f"version https://git-lfs.github.com/spec/v1\noid sha256:{hashlib.sha256(content).hexdigest()}\nsize {len(content)}\n"
+
+
+def place(objects, content):
+    name = hashlib.sha256(content).hexdigest()
+    return pathlib.Path(objects) / name[:2] / name[2:4] / name
+
+
+def put(objects, content, bytes_of_it=None):
+    path = place(objects, content)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if bytes_of_it is None else bytes_of_it)
+
+
+@pytest.fixture
+def large(winnowd, project, monkeypatch):
+    """A base with a large file, and an experiment that brings another one."""
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    project.advance({**CONFIGURED, "old.bin": pointer(OLD)})
+    sha, _ = project.experiment({"new.bin": pointer(NEW), "like.txt": pointer(b"a text like a pointer")})
+    winnowd.configure(
+        sources=[str(project.work)], change={"protect": ["old.bin"]},
+        validation={"command": ["sh", "-c", SUMS], "environment": {"STATE": str(winnowd.state)}},
+    )  # fmt: skip
+    winnowd.drop(result("exp-1", 0.9, metric_before=1.0, commit=sha))
+    return winnowd
+
+
+@needs_lfs
+def test_large_files(large, project):
+    """The tests have them, the forge gets what the change brings, and of .lfsconfig nothing counts."""
+    put(project.bare / "lfs/objects", OLD)
+    put(project.work / ".git/lfs/objects", NEW)
+    log = large.once()
+    assert log.decisions() == {"exp-1": "promoted"}, log.text
+    said = (large.state / "validation/exp-1.log").read_text().splitlines()
+    sums = [f"{hashlib.sha256(content).hexdigest()}  {name}" for name, content in [("new.bin", NEW), ("old.bin", OLD)]]
+    assert said == [*sums, "1", "1"]
+    assert place(project.bare / "lfs/objects", NEW).read_bytes() == NEW
+    assert "example.org" not in log.text
+
+
+@needs_lfs
+@pytest.mark.parametrize("bad", [False, True])
+def test_a_large_file_that_is_nowhere(large, project, bad):
+    """It is named; what has its name in a source, and other bytes, is not it."""
+    put(project.bare / "lfs/objects", OLD)
+    if bad:
+        put(project.work / ".git/lfs/objects", NEW, b"bad weights " * 1000)
+    log = large.once()
+    assert log.decisions() == {"exp-1": "failed"}
+    assert "new.bin" in log.all(decision="failed")[0]["reason"], log.text
+
+
+@needs_lfs
+def test_a_large_file_that_the_base_lacks(large, project):
+    put(project.work / ".git/lfs/objects", NEW)
+    log = large.once(78)
+    large.unfinished = True
+    assert log.decisions() == {} and "the large file old.bin of the base" in log.all(level="error")[0]["reason"], log.text
+
+
+def test_without_git_lfs(large, project, tmp_path):
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in os.listdir("/usr/bin"):
+        if name != "git-lfs":
+            (programs / name).symlink_to(f"/usr/bin/{name}")
+    large.environment["PATH"] = str(programs)
+    large.configure(validation={"sandbox": "none"})
+    log = large.once(78)
+    large.unfinished = True
+    assert log.decisions() == {} and "git-lfs is not installed" in log.all(level="error")[0]["reason"], log.text
+
+
+@pytest.mark.real
+@needs_lfs
+def test_large_files_at_a_real_gitea(tmp_path, project, forge_of_kind, the_binary_is_there, monkeypatch):
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    forge = forge_of_kind("real")
+    put(project.work / ".git/lfs/objects", OLD)
+    name = hashlib.sha256(OLD).hexdigest()
+    subprocess.run(["git", "-c", "lfs.locksverify=false", "lfs", "push", "--object-id", forge.gitea.remote, name], cwd=project.work, check=True)
+    forge.gitea.move_base({**CONFIGURED, "old.bin": pointer(OLD)})
+    shutil.rmtree(project.work / ".git/lfs")
+    put(project.work / ".git/lfs/objects", NEW)
+    sha, _ = project.experiment({"new.bin": pointer(NEW)})
+    winnowd = harness.Winnowd(tmp_path, forge)
+    winnowd.configure(sources=[str(project.work)], validation={"command": ["sh", "-c", SUMS]})
+    winnowd.drop(result("exp-1", 0.9, metric_before=1.0, commit=sha))
+    log = winnowd.once()
+    winnowd.check_promises()
+    assert log.decisions() == {"exp-1": "promoted"}, log.text
+    assert hashlib.sha256(OLD).hexdigest() in (winnowd.state / "validation/exp-1.log").read_text()
+    clone = tmp_path / "clone"
+    (pull,) = forge.pulls()
+    git("clone", "-q", "-b", pull.head, forge.gitea.remote, clone)
+    subprocess.run(["git", "lfs", "install", "--local"], cwd=clone, check=True)
+    subprocess.run(["git", "-c", f"lfs.url={forge.gitea.remote}/info/lfs", "lfs", "pull"], cwd=clone, check=True)
+    assert (clone / "new.bin").read_bytes() == NEW

@@ -1,6 +1,4 @@
-/*
- * Promise: a submodule comes from the forge's own host, however its address is written, and from nowhere else.
- */
+/* Promise: a submodule comes from the forge's own host, however its address is written, and from nowhere else. */
 
 #include "common/memory.h"
 #include "daemon/repository/address.h"

@@ -349,7 +349,7 @@ static void test_clone(void **state)
     clone_to(fixture, "experiment/x", commit, directory, &outcome);
     finish(fixture, &outcome);
     check_success(&outcome);
-    assert_int_equal(count_gits(fixture), 2);
+    assert_int_equal(count_gits(fixture), 3);
     check_output(fixture, commit, "git -C checkout rev-parse HEAD");
     check_output(fixture, fixture->base, "git -C checkout rev-parse HEAD^");
     check_output(fixture, "experiment/x", "git -C checkout branch --show-current");

@@ -1,0 +1,23 @@
+#pragma once
+
+/*
+ * Large files, which git LFS keeps outside of git's own repository.
+ *
+ * The tests get the files, not the pointers to them; and what a change brings is at the forge before the branch
+ * is. Objects lie in <state>/lfs, a repository that git-lfs may write to and that has the objects of ours. They
+ * come from there, from the sources, or from the forge; of .lfsconfig nothing counts.
+ */
+
+#include "common/operation.h"
+#include "daemon/repository.h"
+
+/* Puts the files into a checkout, in the place of pointers. Nothing to do where no file has the attribute
+ * filter=lfs. Permanent error where an object is nowhere, naming the file; the installation's where git-lfs is missing, the
+ * forge has no LFS for us, or the base lacks the object as well. */
+struct operation *large_fill(struct repository *repository,
+                             const struct repository_checkout *checkout,
+                             repository_done_callback callback, void *data);
+
+/* Uploads what the change from `older` to `newer` brings, unless the forge has it. Errors as above. */
+struct operation *large_upload(struct repository *repository, const char *older, const char *newer,
+                               repository_done_callback callback, void *data);

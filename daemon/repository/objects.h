@@ -1,0 +1,66 @@
+#pragma once
+
+/*
+ * The objects of git LFS on this disk: which pointers a checkout has, and whether what they stand for is here.
+ *
+ * A source is written to by experiments. What is taken from there is a regular file whose digest is right, copied;
+ * the link from one's own object to theirs would let them change it later.
+ */
+
+#include "common/error.h"
+#include "common/operation.h"
+#include "common/text.h"
+#include "config/config.h"
+#include "daemon/repository/pointer.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <uv.h>
+
+struct objects_file {
+    char *path; /* in the repository */
+    struct pointer pointer;
+    bool here;
+};
+
+struct objects_files {
+    struct objects_file *items;
+    size_t count;
+};
+
+void objects_clear(struct objects_files *files);
+
+struct objects_question {
+    const char *directory; /* of the checkout */
+    const char *names;     /* of files in it, each with a NUL behind it */
+    size_t length;
+    const char *objects; /* our own */
+    const char *scratch; /* a path that nothing else has */
+    const struct config_list *sources;
+};
+
+/* `files` are those that are pointers, and the callback's to keep. Transient error where the disk fails. */
+typedef void (*objects_callback)(void *data, struct objects_files *files,
+                                 const struct error *error);
+
+/* Looks, in libuv's pool, and brings in what a source has. The question is copied. */
+struct operation *objects_look(uv_loop_t *loop, const struct objects_question *question,
+                               objects_callback callback, void *data);
+
+/* The first that is not here, or whose place in the checkout holds a pointer still; NULL: none. */
+const struct objects_file *objects_missing(const struct objects_files *files);
+const struct objects_file *objects_still_pointer(const struct objects_files *files,
+                                                 const char *directory);
+
+/* Whether each is here now; those that are not go. */
+void objects_look_again(struct objects_files *files, const char *objects);
+void objects_drop_missing(struct objects_files *files);
+
+/* Reads `git diff-tree -r -z`: the files and, one a line, the names of their blobs; then what `git cat-file --batch`
+ * says of these, in that order. What is no pointer goes. */
+void objects_read_changes(struct objects_files *files, const char *output, size_t length,
+                          struct text *hashes);
+void objects_read_contents(struct objects_files *files, const char *output, size_t length);
+
+/* Puts text behind what a file holds. */
+int objects_append(const char *path, const char *text, struct error *error);

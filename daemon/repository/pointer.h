@@ -1,0 +1,25 @@
+#pragma once
+
+/*
+ * What git LFS keeps in a repository in the place of a large file. Pure.
+ */
+
+#include "common/digest.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* More bytes no pointer has. */
+#define POINTER_LIMIT 1024
+
+struct pointer {
+    char id[DIGEST_HEX_SIZE]; /* SHA-256 of the file */
+    uint64_t size;            /* bytes */
+};
+
+/* Whether the content of a file is a pointer; then `*pointer` is what it says. */
+bool pointer_parse(struct pointer *pointer, const char *bytes, size_t length);
+
+/* Where an object of that id lies below a directory of objects: "ab/cd/abcd...". The caller frees it. */
+char *pointer_place(const char *objects, const char *id);
