@@ -7,6 +7,7 @@
  */
 
 #include "daemon/repository/internal.h"
+#include "daemon/repository/objects.h"
 
 #include "common/file.h"
 #include "common/loop.h"
@@ -82,6 +83,9 @@ static int remove_lock(const char *path, const struct stat *status, int type, st
 
 int repository_sweep(struct repository *repository, struct error *error)
 {
+    CLEANUP_FREE char *objects = file_join(repository->config->state, "lfs/lfs/objects");
+
+    objects_expire(objects);
     nftw(repository->directory, remove_lock, 16, FTW_PHYS | FTW_ACTIONRETVAL);
     if (file_remove_tree(repository->scratch, error) < 0)
         return -1;

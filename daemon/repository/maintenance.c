@@ -8,9 +8,11 @@
  * ourselves.
  */
 
+#include "common/file.h"
 #include "common/log.h"
 #include "common/memory.h"
 #include "daemon/repository/internal.h"
+#include "daemon/repository/objects.h"
 
 #include <string.h>
 
@@ -25,9 +27,11 @@ static const struct log_event event_untidy = {
 static void on_maintained(void *data, const struct process_result *result)
 {
     struct repository *repository = data;
+    CLEANUP_FREE char *objects = file_join(repository->config->state, "lfs/lfs/objects");
     struct error error;
 
     repository->maintenance = NULL;
+    objects_expire(objects);
     /* One that a person has moved back since may be gone. */
     memset(repository->bases, 0, sizeof(repository->bases));
     if (git_succeeded(result))

@@ -5,15 +5,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define COPY_BYTES   ((size_t)1024 * 1024)
 #define CONFIG_LIMIT 65536
+#define MONTH        ((time_t)30 * 24 * 60 * 60)
 
 void objects_clear(struct objects_files *files)
 {
@@ -130,6 +133,22 @@ void objects_read_contents(struct objects_files *files, const char *output, size
             free(files->items[i].path);
     }
     files->count = kept;
+}
+
+static int expire(const char *path, const struct stat *status, int type, struct FTW *place)
+{
+    (void)place;
+    if (type == FTW_F && status->st_mtime < time(NULL) - MONTH)
+        unlink(path);
+    return 0;
+}
+
+void objects_expire(const char *objects)
+{
+    CLEANUP_FREE char *above = memory_copy(objects);
+
+    *strrchr(above, '/') = '\0';
+    nftw(above, expire, 16, FTW_PHYS);
 }
 
 int objects_append(const char *path, const char *text, struct error *error)

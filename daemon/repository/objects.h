@@ -62,5 +62,8 @@ void objects_read_changes(struct objects_files *files, const char *output, size_
                           struct text *hashes);
 void objects_read_contents(struct objects_files *files, const char *output, size_t length);
 
+/* Removes objects that no checkout has used for a month, and what a git-lfs that was killed has left. */
+void objects_expire(const char *objects);
+
 /* Puts text behind what a file holds. */
 int objects_append(const char *path, const char *text, struct error *error);

@@ -8,6 +8,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import time
 
 import harness
 import pytest
@@ -248,8 +249,13 @@ def test_large_files(large, project):
     """The tests have them, the forge gets what the change brings, and of .lfsconfig nothing counts."""
     put(project.bare / "lfs/objects", OLD)
     put(project.work / ".git/lfs/objects", NEW)
+    ours = large.state / "lfs/lfs/objects"
+    for content, days in ((b"used last year", 365), (b"used last week", 7)):
+        put(ours, content)
+        os.utime(place(ours, content), times=(time.time() - days * 86400,) * 2)
     log = large.once()
     assert log.decisions() == {"exp-1": "promoted"}, log.text
+    assert not place(ours, b"used last year").exists() and place(ours, b"used last week").exists()
     said = (large.state / "validation/exp-1.log").read_text().splitlines()
     sums = [f"{hashlib.sha256(content).hexdigest()}  {name}" for name, content in [("new.bin", NEW), ("old.bin", OLD)]]
     assert said == [*sums, "1", "1"]
