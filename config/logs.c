@@ -18,6 +18,13 @@ static bool holds(const struct config_list *list, const char *item)
     return false;
 }
 
+static bool ends_with(const char *text, const char *ending)
+{
+    size_t length = strlen(text), tail = strlen(ending);
+
+    return length > tail && !strcmp(text + length - tail, ending);
+}
+
 /* What an entry says of the rest of the configuration. */
 static void check_entry(struct config_reader *reader, const struct config *config,
                         const struct config_log *log, struct json_object *node, const char *above)
@@ -38,6 +45,9 @@ static void check_entry(struct config_reader *reader, const struct config *confi
     if (log->path && log->path[0] != '/' && strchr(log->path, '/'))
         config_problem(reader, at, path, "expected an absolute path or a name, found \"%s\"",
                        log->path);
+    else if (log->path && !ends_with(log->path, ".tsv") && !ends_with(log->path, ".jsonl"))
+        config_problem(reader, at, path,
+                       "expected a name that ends in .tsv or .jsonl, found \"%s\"", log->path);
 }
 
 static const char *name_of(const char *path)

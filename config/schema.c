@@ -169,7 +169,7 @@ const struct config_key config_metric_keys[] = {
 
 const struct config_key config_log_keys[] = {
     {"path", CONFIG_TEXT, CONFIG_REQUIRED, LOG_AT(path), .check = config_check_text,
-     .help = "of the log, or its name where it is dropped"},
+     .help = "of a log that is followed, or the name of one that is dropped"},
     {"repository", CONFIG_TEXT, CONFIG_STRIP_SLASH, LOG_AT(repository), .check = config_check_path,
      .help = "one of sources, which has its commits"},
     {"metric", CONFIG_TEXT, 0, LOG_AT(metric), .check = config_check_metric,

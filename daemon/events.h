@@ -30,6 +30,10 @@
     EVENT(log_foreign, "runs of a log are of metrics that are not configured", WARNING, "8e1d2c3b4a5f46079b8c7d6e5f4a3b21") \
     EVENT(log_without_commits, "rows of a log name no commit; none of them can be promoted", WARNING, "b7a6958473624151a0f9e8d7c6b5a493") \
     EVENT(log_begins_at_zero, "first value is exactly 0; is it one?", WARNING, "4f5e6d7c8b9a4a1b8c2d3e4f5a6b7c8d") \
+    EVENT(log_anew, "log begins anew; it counts as another one", WARNING, "261a5df29be042598ba06375900090f2") \
+    EVENT(log_shorter, "log is shorter than it was", WARNING, "0a9ae2f75bc24e5c8316e2b07582e1b4") \
+    EVENT(log_unreadable, "log cannot be read; it is followed again once it can", ERROR, "9d1c4266cf9f4fbfb63628d86c77f5b7") \
+    EVENT(log_back, "log is followed again", INFO, "861383561ddd45808400426dfc2a1f56") \
     EVENT(patch_awaited, "result waits for the patch that it names, for a minute", INFO, "cd570b479b8f4edfb5ec41e927c182b9") \
     EVENT(file_faulty, "file in the spool cannot be read now; trying again", WARNING, "6f231360fb584386b8f05a751b25c5b9") \
     EVENT(stray_files, "files in the spool are no results by their names, and no result names them", WARNING, "3cf39a02a03341e1b2c4415f3150a11c") \

@@ -4,10 +4,12 @@
 #include "common/loop.h"
 #include "common/memory.h"
 #include "common/text.h"
+#include "common/told.h"
 #include "daemon/assessment.h"
 #include "daemon/events.h"
 #include "daemon/lane.h"
 #include "daemon/log-taking.h"
+#include "daemon/log-taking/tell.h"
 #include "daemon/spool.h"
 
 #include <math.h>
@@ -25,7 +27,6 @@
 #define SLICE_LIMIT        256
 #define SLICE_NS           10000000 /* of deciding or moving, in one turn of the loop */
 #define LOG_SLICE_NS       10000000
-#define TOLD_LIMIT         64
 #define TOLD_SHOWN         100 /* characters; a key may be as long as a file, and these are kept */
 
 /* A log that cannot be read, until the spool hands it on again to be rejected. */
@@ -33,12 +34,6 @@ struct refusal {
     char *file_name;
     uint64_t inode;
     char *reason;
-};
-
-/* What was told of once. */
-struct told {
-    char *items[TOLD_LIMIT];
-    size_t count;
 };
 
 struct intake {
@@ -231,37 +226,6 @@ static int decide_slice(struct intake *intake, struct entry *entries, size_t cou
 
 /* ---- telling ---------------------------------------------------------------------------------- */
 
-static bool tell_once(struct told *told, const char *word)
-{
-    for (size_t i = 0; i < told->count; i++) {
-        if (strcmp(told->items[i], word) == 0)
-            return false;
-    }
-    if (told->count == TOLD_LIMIT)
-        return false;
-    told->items[told->count++] = memory_copy(word);
-    return true;
-}
-
-static void told_clear(struct told *told)
-{
-    for (size_t i = 0; i < told->count; i++)
-        free(told->items[i]);
-}
-
-static void tell_unknown_status(struct intake *intake, const struct claim *claim,
-                                const char *experiment_id, const char *file_name)
-{
-    CLEANUP_TEXT struct text word = {0};
-
-    if (claim->status_known)
-        return;
-    text_append_line(&word, claim->status_word, TOLD_SHOWN);
-    if (tell_once(&intake->words, text_string(&word)))
-        log_event(&event_unknown_status, LOG_TEXT("experiment", experiment_id),
-                  LOG_TEXT("file", file_name), LOG_TEXT("status", text_string(&word)));
-}
-
 static void tell_unknown_keys(struct intake *intake, const struct entry *entry)
 {
     CLEANUP_TEXT struct text keys = {0};
@@ -274,7 +238,7 @@ static void tell_unknown_keys(struct intake *intake, const struct entry *entry)
 
         (void)value;
         text_append_line(&shown, key, TOLD_SHOWN);
-        if (tell_once(&intake->keys, text_string(&shown)))
+        if (told_once(&intake->keys, text_string(&shown)))
             text_append_format(&keys, "%s%s", keys.length ? ", " : "", text_string(&shown));
     }
     if (keys.length)
@@ -333,7 +297,8 @@ static void tell(struct intake *intake, const struct entry *entry)
         return;
     tell_unknown_keys(intake, entry);
     if (result)
-        tell_unknown_status(intake, &result->claim, assessment->experiment_id, entry->file->name);
+        log_tell_status(&intake->words, &result->claim, assessment->experiment_id,
+                        entry->file->name);
     log_event(queued ? &event_result_queued : &event_result_decided,
               LOG_TEXT("experiment", assessment->experiment_id),
               LOG_TEXT("metric", result ? result->metric : NULL),
@@ -539,63 +504,9 @@ static void tell_row(void *data, const struct result_log_row *row,
                      const struct assessment *assessment)
 {
     struct intake *intake = data;
-    const char *file_name = log_taking_name(intake->log);
-    const struct claim *claim = row->metric ? &row->claim : NULL;
-    bool queued = assessment->decision == DECISION_QUEUED;
 
-    intake->log_queued |= queued;
-    if (claim)
-        tell_unknown_status(intake, claim, assessment->experiment_id, file_name);
-    log_event(queued ? &event_result_queued : &event_result_decided,
-              LOG_TEXT("experiment", assessment->experiment_id), LOG_TEXT("metric", row->metric),
-              LOG_NUMBER("before", assessment->verdict.reference),
-              LOG_NUMBER("after", claim ? claim->after.mean : NAN),
-              LOG_TEXT("decision", decision_name(assessment->decision)),
-              LOG_TEXT("reason", assessment->reason), LOG_TEXT("file", file_name),
-              LOG_INTEGER("line", (int64_t)row->line));
-    if (claim && assessment->metric && assessment->verdict.outcome == GATE_BASELINE &&
-        claim->after.mean == 0)
-        log_event(&event_log_begins_at_zero, LOG_TEXT("experiment", assessment->experiment_id),
-                  LOG_TEXT("metric", row->metric), LOG_TEXT("file", file_name));
-}
-
-/* What a person may want to look at in a log. */
-static void warn_of_log(const char *file_name, const struct log_counts *counts)
-{
-    if (counts->changed)
-        log_event(&event_log_changed, LOG_TEXT("file", file_name),
-                  LOG_INTEGER("count", (int64_t)counts->changed),
-                  LOG_INTEGER("line", (int64_t)counts->changed_line));
-    if (counts->prose)
-        log_event(&event_log_prose, LOG_TEXT("file", file_name),
-                  LOG_INTEGER("count", (int64_t)counts->prose),
-                  LOG_INTEGER("line", (int64_t)counts->prose_line));
-    if (counts->foreign)
-        log_event(
-            &event_log_foreign, LOG_TEXT("file", file_name),
-            LOG_INTEGER("count", (int64_t)counts->foreign),
-            LOG_TEXT("metrics", counts->foreign_metrics ? counts->foreign_metrics : "none named"));
-    if (counts->rows && counts->rows == counts->without_commit)
-        log_event(&event_log_without_commits, LOG_TEXT("file", file_name));
-}
-
-static void tell_log(const struct intake *intake)
-{
-    const struct log_counts *counts = log_taking_counts(intake->log);
-    const char *file_name = log_taking_name(intake->log);
-    const uint64_t *decisions = counts->decisions;
-
-    warn_of_log(file_name, counts);
-    log_event(
-        &event_log_taken, LOG_TEXT("file", file_name), LOG_INTEGER("rows", (int64_t)counts->rows),
-        LOG_INTEGER("queued", (int64_t)decisions[DECISION_QUEUED]),
-        LOG_INTEGER("baseline", (int64_t)decisions[DECISION_BASELINE]),
-        LOG_INTEGER("discarded", (int64_t)decisions[DECISION_DISCARDED]),
-        LOG_INTEGER("crashed", (int64_t)decisions[DECISION_CRASHED]),
-        LOG_INTEGER("rejected", (int64_t)decisions[DECISION_REJECTED]),
-        LOG_INTEGER("again", (int64_t)counts->again), LOG_INTEGER("known", (int64_t)counts->known),
-        LOG_INTEGER("changed", (int64_t)counts->changed),
-        LOG_INTEGER("skipped", (int64_t)(counts->outside + counts->foreign)));
+    intake->log_queued |= assessment->decision == DECISION_QUEUED;
+    log_tell_row(&intake->words, log_taking_name(intake->log), row, assessment);
 }
 
 /* All its rows are durable. What was written to it meanwhile is found by the scan that follows. */
@@ -650,7 +561,7 @@ static void on_log_slice(void *data)
         break;
     case LOG_STEP_DONE:
         archive_log(intake);
-        tell_log(intake);
+        log_tell_counts(log_taking_name(intake->log), log_taking_counts(intake->log), NULL);
         end_log(intake);
         break;
     case LOG_STEP_REFUSED:

@@ -24,9 +24,19 @@ struct taken {
     struct assessment assessment;
 };
 
+/* Commits with the lines that name them. */
+struct commits {
+    struct {
+        char *commit;
+        uint64_t line;
+    } * items;
+    size_t count;
+};
+
 struct log_taking {
     struct log_taking_options options;
     char *file_name;
+    char *name; /* that it is known by: its path if it is followed */
     char *stem;
     int descriptor;
     struct result_log *reader;
@@ -38,6 +48,7 @@ struct log_taking {
     char header[DIGEST_HEX_SIZE];
     char *scope;
     struct row_judge judge;
+    struct commits named; /* without a store: what rows that were kept name */
     struct log_counts counts;
     struct taken *slice;
     size_t slice_count;
@@ -58,6 +69,7 @@ int log_taking_new(struct log_taking **taking, const struct log_taking_options *
     made->options = *options;
     made->descriptor = descriptor;
     made->file_name = memory_copy(options->file_name);
+    made->name = memory_copy(options->path ? options->path : options->file_name);
     made->stem = result_log_stem(settings ? settings->experiment_prefix : NULL, made->file_name);
     made->reader = result_log_new(result_log_kind(made->file_name), options->config, settings);
     made->judge = (struct row_judge){.config = options->config, .store = options->store};
@@ -86,11 +98,15 @@ void log_taking_free(struct log_taking *taking)
     slice_clear(taking);
     free(taking->slice);
     row_judge_forget(&taking->judge);
+    for (size_t i = 0; i < taking->named.count; i++)
+        free(taking->named.items[i].commit);
+    free(taking->named.items);
     lines_clear(&taking->lines);
     result_log_free(taking->reader);
     free(taking->counts.foreign_metrics);
     free(taking->scope);
     free(taking->stem);
+    free(taking->name);
     free(taking->file_name);
     close(taking->descriptor);
     free(taking);
@@ -123,6 +139,19 @@ int64_t log_taking_modified(const struct log_taking *taking)
 
 /* ---- the first pass ----------------------------------------------------------------------------- */
 
+/* Ends the first pass. A log that is followed may not have enough rows yet to be read at all. */
+static enum log_step settle(struct log_taking *taking, struct error *error)
+{
+    int settled = result_log_settle(taking->reader, !taking->options.path, error);
+
+    if (settled != 0)
+        return settled < 0 ? LOG_STEP_REFUSED : LOG_STEP_DONE;
+    taking->surveyed = true;
+    return lines_begin(&taking->lines, taking->descriptor, RESULT_LOG_LINE_LIMIT, 0, 0, error) < 0
+               ? LOG_STEP_FAILED
+               : LOG_STEP_MORE;
+}
+
 static enum log_step survey(struct log_taking *taking, uint64_t until_ns, struct error *error)
 {
     struct line line;
@@ -133,20 +162,12 @@ static enum log_step survey(struct log_taking *taking, uint64_t until_ns, struct
             got = lines_next(&taking->lines, &line, error);
             if (got < 0)
                 return LOG_STEP_FAILED;
-            if (got > 0) {
-                if (result_log_survey(taking->reader, line.number, line.bytes, line.length, error) <
-                    0)
-                    return LOG_STEP_REFUSED;
-                continue;
-            }
-            if (result_log_settle(taking->reader, true, error) < 0)
+            /* A last line without its line end is still being written where a log is followed. */
+            if (got == 0 || (taking->options.path && !line.whole))
+                return settle(taking, error);
+            if (result_log_survey(taking->reader, line.number, line.bytes, line.length, error) < 0)
                 return LOG_STEP_REFUSED;
-            taking->surveyed = true;
             taking->end = taking->lines.offset;
-            return lines_begin(&taking->lines, taking->descriptor, RESULT_LOG_LINE_LIMIT, 0, 0,
-                               error) < 0
-                       ? LOG_STEP_FAILED
-                       : LOG_STEP_MORE;
         }
     } while (uv_hrtime() < until_ns);
     return LOG_STEP_MORE;
@@ -175,7 +196,7 @@ static void digest_line(const struct line *line, char hex[static DIGEST_HEX_SIZE
 /* Which log it is, known by its first row. */
 static int identify(struct log_taking *taking, const char *first, struct error *error)
 {
-    const struct store_log_key key = {taking->stem, taking->file_name, taking->header, first};
+    const struct store_log_key key = {taking->stem, taking->name, taking->header, first};
 
     taking->identified = true;
     taking->log.copy = 1;
@@ -186,7 +207,10 @@ static int identify(struct log_taking *taking, const char *first, struct error *
     /* What is new in it comes behind all that is known of it, whatever its file says of its time. */
     if (taking->log.modified_ns < taking->options.modified_ns)
         taking->log.modified_ns = taking->options.modified_ns;
-    return taking->log.id ? 0 : store_add_log(taking->options.store, &key, &taking->log, error);
+    if (taking->log.id)
+        return 0;
+    taking->counts.anew = taking->log.copy > 1 ? taking->log.copy : 0;
+    return store_add_log(taking->options.store, &key, &taking->log, error);
 }
 
 /* A word that only the settings know would mean something else behind intake. It stays among the details. */
@@ -299,6 +323,60 @@ static int judge_row(struct log_taking *taking, struct taken *taken, const struc
     return row_judge(&taking->judge, row, &taken->assessment, error);
 }
 
+/* ---- without a store ---------------------------------------------------------------------------- */
+
+static void name_commit(struct commits *named, const struct result_log_row *row)
+{
+    if (!row->commit || !claim_counts(&row->claim))
+        return;
+    if ((named->count & (named->count + 1)) == 0)
+        named->items = memory_resize(named->items, 2 * (named->count + 1) * sizeof(*named->items));
+    named->items[named->count].commit = memory_copy(row->commit);
+    named->items[named->count++].line = row->line;
+}
+
+/* The first line that names the commit, in its short or its long form; 0: none. */
+static uint64_t find_commit(const struct commits *named, const char *commit)
+{
+    size_t length = strlen(commit);
+
+    for (size_t i = 0; i < named->count; i++) {
+        size_t other = strlen(named->items[i].commit);
+
+        if (strncmp(named->items[i].commit, commit, other < length ? other : length) == 0)
+            return named->items[i].line;
+    }
+    return 0;
+}
+
+/* What would be queued gets the decision that it would have when its turn comes. */
+static void expect(struct log_taking *taking, struct taken *taken)
+{
+    struct assessment *assessment = &taken->assessment;
+    const struct result_log_row *row = &taken->row;
+    CLEANUP_FREE char *measured = NULL;
+    uint64_t line;
+
+    if (assessment->decision == DECISION_QUEUED && assessment->verdict.outcome == GATE_IMPROVED) {
+        line = row->commit ? find_commit(&taking->named, row->commit) : 0;
+        measured = memory_format("its commit was measured already at line %llu",
+                                 (unsigned long long)line);
+        if (!row->commit)
+            assessment_rule(assessment, DECISION_REJECTED,
+                            "it would be promoted, but has no usable commit");
+        else if (line)
+            assessment_rule(assessment, DECISION_DISCARDED, measured);
+        else
+            assessment->decision = DECISION_PROMOTED;
+    } else if (assessment->decision == DECISION_QUEUED) {
+        assessment->decision = DECISION_DISCARDED;
+    }
+    if ((assessment->decision == DECISION_PROMOTED || assessment->decision == DECISION_BASELINE) &&
+        row->claim.after.count > 0)
+        row_judge_count(&taking->judge, row->claim.after.mean);
+    name_commit(&taking->named, row);
+}
+
 /* Decides on a row: a new one, or the one that is known and to be judged anew. */
 static int decide_row(struct log_taking *taking, struct taken *taken, const struct line *line,
                       const char *digest, const char *bad, const struct store_result *known,
@@ -307,7 +385,7 @@ static int decide_row(struct log_taking *taking, struct taken *taken, const stru
     const struct config_log *settings = taking->options.settings;
     CLEANUP_FREE char *id = result_log_id(settings ? settings->experiment_prefix : NULL,
                                           taking->file_name, taking->log.copy, line->number);
-    CLEANUP_FREE char *scope = result_log_scope(taking->reader, taking->file_name, taking->log.copy,
+    CLEANUP_FREE char *scope = result_log_scope(taking->reader, taking->name, taking->log.copy,
                                                 &taken->row);
     const struct row row = {
         .read = &taken->row,
@@ -323,7 +401,9 @@ static int decide_row(struct log_taking *taking, struct taken *taken, const stru
         return -1;
     if (taking->options.store && store_taken(taking, taken, &row, line, known, error) < 0)
         return -1;
-    if (taken->assessment.decision == DECISION_BASELINE)
+    if (!taking->options.store)
+        expect(taking, taken);
+    else if (taken->assessment.decision == DECISION_BASELINE)
         row_judge_forget(&taking->judge); /* it counts from here on */
     taking->counts.rows++;
     taking->counts.again += known != NULL;
@@ -448,7 +528,8 @@ static int take_lines(struct log_taking *taking, uint64_t until_ns, struct error
     struct line line = {0};
     int got = 1;
 
-    row_judge_forget(&taking->judge);
+    if (taking->options.store)
+        row_judge_forget(&taking->judge); /* jobs may have ended since */
     do {
         if (taking->lines.offset >= taking->end)
             got = 0;
@@ -488,5 +569,9 @@ enum log_step log_taking_step(struct log_taking *taking, uint64_t for_ns, struct
     if (got < 0)
         return LOG_STEP_FAILED;
     tell_slice(taking);
-    return got > 0 ? LOG_STEP_MORE : LOG_STEP_DONE;
+    if (got > 0)
+        return LOG_STEP_MORE;
+    if (taking->log.last_line > taking->lines.number)
+        taking->counts.missing = taking->log.last_line - taking->lines.number;
+    return LOG_STEP_DONE;
 }

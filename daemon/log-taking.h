@@ -27,6 +27,8 @@ struct log_counts {
     uint64_t changed;                   /* likewise, though they are not what they were */
     uint64_t changed_line;              /* the first of those */
     uint64_t outside;                   /* left out by `only` */
+    uint64_t missing;                   /* lines that are not there any more */
+    unsigned anew;                      /* it is another log of a known name: which one, from 2 */
     uint64_t foreign;                   /* of a metric that is not configured */
     char *foreign_metrics;              /* which; NULL: none */
     uint64_t prose;                     /* lines that are no rows */
@@ -36,8 +38,13 @@ struct log_counts {
 
 struct log_taking_options {
     const struct config *config;
-    struct store *store; /* NULL: nothing is known and nothing stored, for a look */
+    struct store
+        *store; /* NULL: for a look. Nothing is known and nothing stored, and what would be queued
+                          * gets the decision that it would have in the end, if its job does not fail */
     const char *file_name;
+    const char
+        *path; /* of a log that is followed, and may be in the middle of being written; NULL: it was
+                       * dropped, and is whole */
     const struct config_log *settings; /* NULL: none */
     int descriptor;                    /* of the log; it is duplicated */
     uint64_t inode;

@@ -12,6 +12,7 @@
 #include "daemon/health.h"
 #include "daemon/intake.h"
 #include "daemon/keep.h"
+#include "daemon/log-taking/followed.h"
 #include "daemon/pulls.h"
 #include "daemon/queue.h"
 #include "daemon/reload.h"
@@ -53,6 +54,7 @@ struct winnowd {
     struct services services;
     struct queue *queue;
     struct intake *intake;
+    struct followed_logs *followed_logs;
     struct pulls *pulls;
     struct counters counters;
     struct report *report;
@@ -95,6 +97,7 @@ static void tear_down(struct winnowd *winnowd)
     report_free(winnowd->report);
     pulls_free(winnowd->pulls);
     intake_free(winnowd->intake);
+    followed_logs_free(winnowd->followed_logs);
     queue_free(winnowd->queue);
     health_free(winnowd->health);
     if (validating && validation_sweep(winnowd->validation, &error) < 0)
@@ -131,7 +134,7 @@ static void end_if_finished(struct winnowd *winnowd)
     enum queue_rest rest;
 
     if (!winnowd->once || winnowd->stopping || !winnowd->intake || !intake_idle(winnowd->intake) ||
-        winnowd->store_check)
+        !followed_logs_idle(winnowd->followed_logs) || winnowd->store_check)
         return;
     rest = queue_rest(winnowd->queue);
     if (rest == QUEUE_EMPTY) {
@@ -167,6 +170,7 @@ static void on_once_look(void *data)
 
 static void on_taken(void *data);
 static void on_spool_idle(void *data);
+static void on_logs_idle(void *data);
 
 static int start_intake(struct winnowd *winnowd, struct error *error)
 {
@@ -179,7 +183,18 @@ static int start_intake(struct winnowd *winnowd, struct error *error)
         .data = winnowd,
     };
 
-    return intake_new(&winnowd->intake, &winnowd->loop, &options, error);
+    struct followed_logs_options followed_options = {
+        .config = winnowd->config,
+        .store = winnowd->store,
+        .taken = on_taken,
+        .idle = on_logs_idle,
+        .data = winnowd,
+    };
+
+    if (intake_new(&winnowd->intake, &winnowd->loop, &options, error) < 0)
+        return -1;
+    followed_logs_new(&winnowd->followed_logs, &winnowd->loop, &followed_options);
+    return 0;
 }
 
 static bool may_judge(void *data)
@@ -223,6 +238,11 @@ static void on_spool_idle(void *data)
 
     report_scanned(winnowd->report);
     end_if_finished(winnowd);
+}
+
+static void on_logs_idle(void *data)
+{
+    end_if_finished(data);
 }
 
 static void on_progress(void *data)
@@ -309,6 +329,8 @@ static void reload(struct winnowd *winnowd)
         log_configure(winnowd->config->log.level, winnowd->config->log.format);
         if (winnowd->intake)
             intake_reload(winnowd->intake);
+        if (winnowd->followed_logs)
+            followed_logs_reload(winnowd->followed_logs);
         health_look(winnowd->health);
         pulls_look(winnowd->pulls);
         queue_judge_again(winnowd->queue);

@@ -4,6 +4,7 @@
 #include "common/file.h"
 #include "common/memory.h"
 #include "daemon/assessment.h"
+#include "daemon/command-line/check-log.h"
 #include "daemon/command-line/patch-files.h"
 #include "daemon/command-line/trial.h"
 #include "daemon/repository/glob.h"
@@ -555,8 +556,7 @@ int check_result(struct text *text, bool *wrong, const struct config *config, st
     int made;
 
     if (result_format(file.name) == RESULT_FORMAT_LOG) {
-        text_append_format(text, "%s is a log of many experiments: its rows are not checked yet\n",
-                           path);
+        *wrong = !check_log(text, config, path, file.name);
         return 0;
     }
     if (file_read(&file.bytes, &file.length, AT_FDCWD, path, RESULT_SIZE_LIMIT, &unreadable) < 0)

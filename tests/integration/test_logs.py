@@ -80,6 +80,15 @@ def test_a_log_that_grew_is_dropped_again(project, forge, winnowd):
     assert len(winnowd.archived()) == 3
 
 
+def test_once_reads_a_log_where_it_lies(project, forge, winnowd):
+    winnowd.configure(logs=[{"path": str(project.log)}])
+    before = project.log.read_bytes(), project.log.stat().st_mtime_ns
+    assert winnowd.once().decisions() == judged(project.rows)[0]
+    assert_measured(forge, project, forge.pulls(), improving(project.rows))
+    assert (project.log.read_bytes(), project.log.stat().st_mtime_ns) == before
+    assert winnowd.once().decisions() == {}
+
+
 @pytest.mark.parametrize("form", ["crlf", "mark", "both", "no end"])
 def test_the_text_may_have_other_line_ends_and_a_mark(winnowd, form):
     text = log_of(row(1.0), row(0.9, "discard"), row("0.0", "crash"), end="\r\n" if form in ("crlf", "both") else "\n")

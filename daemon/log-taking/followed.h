@@ -1,0 +1,40 @@
+#pragma once
+
+/*
+ * The logs of many experiments that are followed where they lie (`logs:` with an absolute path).
+ *
+ * inotify on the directory of each tells that a log was written to, made or replaced. Then it is read, in
+ * slices, and its new rows are decided (log-taking.h). Rows are known by the store, so that nothing is lost
+ * or doubled whenever the daemon ends. A timer looks as well: a network file system tells nothing.
+ *
+ * The log and its directory are only read. What stands in the way of reading one is said once, and it is
+ * followed again as soon as it can be read.
+ */
+
+#include "config/config.h"
+#include "daemon/store.h"
+
+#include <stdbool.h>
+#include <uv.h>
+
+struct followed_logs;
+
+struct followed_logs_options {
+    const struct config *config; /* must outlive it */
+    struct store *store;
+    void (*taken)(void *data); /* rows were decided, and some were queued */
+    void (*idle)(void *data);  /* all are read as they are now; see followed_logs_idle() */
+    void *data;
+};
+
+/* Begins to follow; never fails. */
+void followed_logs_new(struct followed_logs **logs, uv_loop_t *loop,
+                       const struct followed_logs_options *options);
+void followed_logs_free(struct followed_logs *logs); /* NULL-safe. The loop must run once more */
+
+/* Begins anew with what the configuration says now. To be called in the turn of the loop in which it was
+ * reloaded. */
+void followed_logs_reload(struct followed_logs *logs);
+
+/* Returns whether all that could be read was read. */
+bool followed_logs_idle(const struct followed_logs *logs);
