@@ -32,6 +32,8 @@ enum metric_direction { METRIC_MINIMIZE, METRIC_MAXIMIZE };
 enum metric_reference { METRIC_REFERENCE_BEST, METRIC_REFERENCE_FRONTIER, METRIC_REFERENCE_BEFORE };
 enum sandbox_kind { SANDBOX_AUTO, SANDBOX_BUBBLEWRAP, SANDBOX_NONE };
 enum network_kind { NETWORK_HOST, NETWORK_NONE };
+/* When the tests are run on a commit of the base. */
+enum base_runs { BASE_RUNS_ONCE, BASE_RUNS_ON_FAILURE, BASE_RUNS_NEVER };
 enum queue_order { QUEUE_ORDER_ARRIVAL, QUEUE_ORDER_BEST };
 
 struct config_metric {
@@ -112,6 +114,7 @@ struct config {
         unsigned output_lines;
         struct config_list environment; /* "NAME=value" */
         struct config_list pass_environment;
+        enum base_runs base;
         char *expect; /* a POSIX extended regular expression; NULL: none */
         enum sandbox_kind sandbox;
         struct config_list read_only;

@@ -19,6 +19,7 @@ static const char *const directions[] = {"minimize", "maximize", NULL};
 static const char *const references[] = {"best", "frontier", "before", NULL};
 static const char *const sandboxes[] = {"auto", "bubblewrap", "none", NULL};
 static const char *const networks[] = {"host", "none", NULL};
+static const char *const base_runs[] = {"once", "on_failure", "never", NULL};
 static const char *const orders[] = {"arrival", "best", NULL};
 static const char *const levels[] = {"error", "warning", "info", "debug", NULL};
 static const char *const formats[] = {"auto", "journal", "logfmt", "json", NULL};
@@ -98,6 +99,9 @@ const struct config_key config_keys[] = {
      .check = config_check_variable, .help = "passed on to the tests from the daemon's own"},
     {"validation.expect", CONFIG_TEXT, 0, AT(validation.expect), .check = config_check_expression,
      .help = "what a line of the output must match to pass"},
+    {"validation.base", CONFIG_WORD, 0, AT(validation.base), .fallback = "once", .words = base_runs,
+     .help = "when the tests are run on the base, too: once for each of its commits, only after a "
+             "failure, or never"},
     {"validation.sandbox", CONFIG_WORD, CONFIG_RESTART, AT(validation.sandbox), .fallback = "auto",
      .words = sandboxes, .help = "what keeps the tests apart from the machine"},
     {"validation.read_only", CONFIG_LIST, CONFIG_STRIP_SLASH, AT(validation.read_only),

@@ -284,6 +284,22 @@ static void append_turned_down(struct text *text, const struct description *desc
         text_append(text, "\n");
 }
 
+/* What the verdict of the tests is worth where the base does not pass them, or not always. */
+static void append_base(struct text *text, const struct description *description)
+{
+    bool fails = description->base_fails;
+
+    if (!fails && !description->repeated)
+        return;
+    text_append(text, fails ? "\n**The base fails its own tests, which pass here.** At "
+                            : "\n**The base is flaky: the tests failed here at first, and passed "
+                              "when they were run again.** At ");
+    append_link(text, description, description->base, "commit", description->base);
+    text_append(text, fails ? ": " : " they failed at first, too: ");
+    escape_append_code(text, description->base_reason ? description->base_reason : "", VALUE_LIMIT);
+    text_append(text, "\n");
+}
+
 static void append_metric(struct text *text, const struct description *description)
 {
     const struct result *result = description->result;
@@ -546,6 +562,7 @@ char *description_body(const struct description *description)
 
     append_hypothesis(&body, description);
     append_turned_down(&body, description);
+    append_base(&body, description);
     description_append_tests(&body, description);
     append_metric(&body, description);
     description_append_chart(&body, description);

@@ -47,6 +47,10 @@ struct description {
     const char *output;           /* the last lines */
     const char *log;              /* path of the whole output on `host`; NULL: not told */
 
+    bool base_fails;         /* the tests fail on the base */
+    bool repeated;           /* on a base where they fail now and then, they failed here at first */
+    const char *base_reason; /* why they failed there; NULL: they did not */
+
     const struct repository_file *files;
     size_t file_count;
     const char *own_diff; /* what it changed over the first of `contained`; NULL or "": not known */

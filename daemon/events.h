@@ -55,6 +55,10 @@
     EVENT(pull_kept, "pull request kept: somebody else moved its branch", WARNING, "b6d9f6f45cdc78b9da6400c790010259") \
     EVENT(pull_duplicate_closed, "second pull request of the same experiment closed", WARNING, "6a015b665e4a329cdbe7df00cba497dd") \
     EVENT(checkout_left, "checkout could not be removed; the next start does it", WARNING, "5d0a6d0a0c9fd5c8a2a11ce0c1b46c1f") \
+    EVENT(base_passed, "base passes its tests", INFO, "6288a66a0edd40f495b32625294dbd3a") \
+    EVENT(base_flaky, "base is flaky: its tests failed, and passed when they were run again", WARNING, "3c0c4a8787304499bd588814787199d6") \
+    EVENT(base_failed, "base fails its tests", WARNING, "61eea34f8cc24e91bab987d432e95061") \
+    EVENT(base_again, "jobs begin again, and the base is run anew", INFO, "3d0ad811d84c43ad99d5b8585f589a97") \
     EVENT(store_failed, "store could not be written; trying again", ERROR, "365bf63a6659b55404103017ead492d2") \
     EVENT(store_damaged, "winnowd ends: the store is damaged", ERROR, "138258cfede1b539a9f7c2fd0d1d2ed5") \
     EVENT(store_unchecked, "store could not be checked; trying again", WARNING, "f37529e4d26caa41e26559c1e1d11ca3") \

@@ -83,8 +83,9 @@ struct forge_functions {
      * mend. */
     struct operation *(*check)(struct forge *forge, forge_callback callback, void *data);
 
-    /* Creates `branch` from the tip of the base. */
-    struct operation *(*create_branch)(struct forge *forge, const char *branch,
+    /* Creates `branch` at `commit`, where the base was a moment ago. Older versions of Gitea know no commit
+     * there and take the tip of the base: the answer names the one that it was. */
+    struct operation *(*create_branch)(struct forge *forge, const char *branch, const char *commit,
                                        forge_callback callback, void *data);
 
     /* Opens a pull request of `branch` (at `sha`) onto the base. */

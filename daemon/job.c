@@ -19,13 +19,19 @@ void job_move(struct job *job, int at)
     snprintf(job->record.step, sizeof(job->record.step), "%s", job_step_name(job));
 }
 
+/* Whether who comes to the row behind this one comes through it without stopping. */
+static bool is_passed_over(const struct job *job, const struct step *row)
+{
+    return row->quiet || (row->is_due && !row->is_due(job));
+}
+
 void job_step_back(struct job *job)
 {
     int at = job->at;
 
     if (job_undoing(job) || job->record.started)
         return;
-    while (at > 0 && job->owner->steps->rows[at - 1].quiet)
+    while (at > 0 && is_passed_over(job, &job->owner->steps->rows[at - 1]))
         at--;
     job_move(job, at);
 }
@@ -311,6 +317,14 @@ static bool undo_is_due(const struct job *job)
     return row->undo && (!row->undo_is_due || row->undo_is_due(job));
 }
 
+static void skip_steps(struct job *job)
+{
+    const struct step *row;
+
+    while ((row = job_row(job)) && !job->record.started && row->is_due && !row->is_due(job))
+        job_move(job, job->at + 1);
+}
+
 static void skip_undos(struct job *job)
 {
     while (job_row(job) && !undo_is_due(job))
@@ -348,7 +362,9 @@ static void run(struct job *job)
 {
     do {
         job->passed = false;
-        if (job_undoing(job) && !job->settled)
+        if (!job_undoing(job))
+            skip_steps(job);
+        else if (!job->settled)
             skip_undos(job);
         if (is_at_end(job)) {
             end_here(job);

@@ -16,6 +16,7 @@
 
 #include "common/error.h"
 #include "common/operation.h"
+#include "daemon/base.h"
 #include "daemon/counters.h"
 #include "daemon/forge.h"
 #include "daemon/gate.h"
@@ -42,6 +43,7 @@ struct services {
     struct forge *forge;
     struct repository *repository;
     struct validation *validation;
+    struct base *base;
     struct health *health;
     struct counters *counters;
     const char *host;
@@ -93,8 +95,10 @@ struct job {
     bool held;        /* by what this job met and no question finds */
     bool branch_repeated; /* the branch was asked for a second time, as the first answer was lost */
     bool conflict_seen;   /* the forge said that a pull request of our branch exists */
-    bool passed;          /* a quiet step is done: the one behind it begins at once */
-    bool settled;         /* by a person, see settled_as */
+    struct error *failure; /* why its tests failed, while the base is asked; NULL: they did not */
+    bool second;           /* its tests failed on a base that is flaky, and are run again */
+    bool passed;           /* a quiet step is done: the one behind it begins at once */
+    bool settled;          /* by a person, see settled_as */
     enum pull_state settled_as;
     uint64_t step_began; /* uv_now() */
     uint64_t parked_at;  /* uv_now() */
@@ -182,7 +186,7 @@ void job_done(struct job *job);
 void job_back(struct job *job, const char *reason);
 
 /* The result gets another decision than to be promoted: all is undone. `because`: the result whose value
- * it did not beat; 0: nobody's. */
+ * it did not beat; 0: nobody's. DECISION_QUEUED: it gets none, and waits for its turn again. */
 void job_turned_down(struct job *job, enum decision decision, int64_t because, const char *reason);
 
 /* It waits until others of its lane have settled; the owner tells it to proceed. */

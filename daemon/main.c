@@ -6,6 +6,7 @@
 #include "common/file.h"
 #include "common/http.h"
 #include "common/log.h"
+#include "common/loop.h"
 #include "common/memory.h"
 #include "common/secret.h"
 #include "common/text.h"
@@ -42,6 +43,18 @@
 #include <uv.h>
 
 #define FILE_LIMIT (1024 * 1024) /* of the configuration */
+
+/* The store as it is, or NULL where there is none yet. Returns -1 if it cannot be read. */
+static int open_store(struct store **store, const struct config *config, struct error *error)
+{
+    CLEANUP_FREE char *path = memory_format("%s/winnowd.db", config->state);
+    struct stat status;
+
+    *store = NULL;
+    if (stat(path, &status) < 0)
+        return 0;
+    return store_open(store, config->state, true, error);
+}
 
 /* ---- --check-config ----------------------------------------------------------------------------- */
 
@@ -143,6 +156,27 @@ static int ask(const struct config *config, const char *token)
     return status;
 }
 
+/* How the tests ran on the base when that was tried last, if it can be read. */
+static void tell_base(const struct config *config)
+{
+    CLEANUP(store_freep) struct store *store = NULL;
+    CLEANUP(store_base_clear) struct store_base base = {0};
+    CLEANUP_TEXT struct text text = {0};
+    struct error ignored;
+
+    if (config->validation.base == BASE_RUNS_NEVER || open_store(&store, config, &ignored) < 0 ||
+        !store || store_last_base(store, &base, &ignored) < 0 || !base.at_ms)
+        return;
+    text_append_format(&text, "\nThe base %s ", config->forge.base);
+    status_append_base(&text, &base, clock_now_ms());
+    if (*base.reason) {
+        text_append(&text, ": ");
+        text_append_visible(&text, base.reason, NULL);
+    }
+    printf("%s.\n", text_string(&text));
+    fflush(stdout);
+}
+
 static int check_config(const struct config *config)
 {
     CLEANUP_TEXT struct text meaning = {0};
@@ -157,6 +191,7 @@ static int check_config(const struct config *config)
         fprintf(stderr, "winnowd: %s\n", error.message);
         return EX_CONFIG;
     }
+    tell_base(config);
     status = ask(config, token);
     if (token)
         secret_wipe(token, strlen(token));
@@ -165,18 +200,6 @@ static int check_config(const struct config *config)
 }
 
 /* ---- --check-result, --status ------------------------------------------------------------------- */
-
-/* The store as it is, or NULL where there is none yet. Returns -1 if it cannot be read. */
-static int open_store(struct store **store, const struct config *config, struct error *error)
-{
-    CLEANUP_FREE char *path = memory_format("%s/winnowd.db", config->state);
-    struct stat status;
-
-    *store = NULL;
-    if (stat(path, &status) < 0)
-        return 0;
-    return store_open(store, config->state, true, error);
-}
 
 static int explain_result(const struct config *config, const char *path)
 {

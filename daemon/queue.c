@@ -251,7 +251,7 @@ static enum readiness readiness(const struct queue *queue, const struct store_re
     struct error error;
     bool room;
 
-    if (busy >= queue->services->config->queue.parallel ||
+    if (busy >= queue->services->config->queue.parallel || base_held(queue->services->base) ||
         health_state(queue->services->health) != HEALTH_WELL || has_room(queue, &room, &error) < 0)
         return NOT_READY;
     if (room)
@@ -457,12 +457,13 @@ bool queue_stuck(const struct queue *queue)
 {
     enum health_state health = health_state(queue->services->health);
     bool refused = health == HEALTH_REFUSED;
+    bool held = refused || base_held(queue->services->base);
 
     for (const struct job *job = queue->jobs; job; job = job->next) {
         if (!job->aside && !(refused && job->parked))
             return false;
     }
-    return !queue->turn && (refused || (queue->jobs && health == HEALTH_WELL));
+    return !queue->turn && (held || (queue->jobs && health == HEALTH_WELL));
 }
 
 static void rest(struct queue *queue)
@@ -587,7 +588,7 @@ void queue_poke(struct queue *queue)
 /* ---- what jobs ask ------------------------------------------------------------------------------ */
 
 /* Whether a result that arrived earlier is still to be started. Not where queue.max_open_pulls keeps it
- * from that as long as this job is there. */
+ * from that as long as this job is there, nor where the base does, which this one may mend. */
 static int is_preceded(const struct queue *queue, const struct job *job, bool *preceded,
                        struct error *error)
 {
@@ -595,7 +596,8 @@ static int is_preceded(const struct queue *queue, const struct job *job, bool *p
     bool room;
 
     *preceded = false;
-    if (queue->services->config->queue.order == QUEUE_ORDER_BEST)
+    if (queue->services->config->queue.order == QUEUE_ORDER_BEST ||
+        base_held(queue->services->base))
         return 0;
     if (store_next_queued(queue->services->store, job->row->metric, job->row->scope,
                           STORE_NEXT_ARRIVED, &first, error) < 0 ||

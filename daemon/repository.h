@@ -84,6 +84,10 @@ typedef void (*repository_held_callback)(void *data, bool held, const struct err
 struct operation *repository_held(struct repository *repository, const char *sha, const char *since,
                                   repository_held_callback callback, void *data);
 
+/* bring: has a commit of the base here, by its full hash; fetches it from the forge if need be. */
+struct operation *repository_bring(struct repository *repository, const char *commit,
+                                   repository_done_callback callback, void *data);
+
 /* compose: one commit of the change on the base, or a merge of the base into a branch that has the change. */
 struct repository_file {
     char *path; /* as git holds it: bytes, usually UTF-8 */

@@ -188,7 +188,7 @@ static int read_all(struct reading *reading, struct error *error)
         store_count_waiting(store, &status->waiting, error) < 0 ||
         store_count_open_pulls(store, &status->open_pulls, error) < 0 ||
         read_jobs(reading, error) < 0 || read_frontiers(reading, error) < 0 ||
-        read_sights(reading, error) < 0)
+        read_sights(reading, error) < 0 || store_last_base(store, &status->base, error) < 0)
         return -1;
     return store_last_decisions(store, DECISION_LIMIT, TOLD_LIMIT, &status->decisions,
                                 &status->decision_count, error);
@@ -234,6 +234,7 @@ void status_free(struct status *status)
     store_open_pulls_free(status->pulls, status->pull_count);
     store_waiting_free(status->waits, status->wait_count);
     store_decisions_free(status->decisions, status->decision_count);
+    store_base_clear(&status->base);
     free(status->waits_for);
     free(status->jobs);
     free(status->frontiers);

@@ -11,6 +11,7 @@
 #include "common/error.h"
 #include "common/text.h"
 #include "config/config.h"
+#include "daemon/base.h"
 #include "daemon/health.h"
 #include "daemon/keep.h"
 #include "daemon/queue.h"
@@ -60,6 +61,7 @@ struct status {
     size_t frontier_count;
     struct store_decided *decisions; /* newest first */
     size_t decision_count;
+    struct store_base base; /* the last run on a commit of the base; at_ms 0: none yet */
     struct keep_sizes kept;
     struct status_file status_file;
 };
@@ -83,7 +85,11 @@ void status_json(struct text *text, const struct status *status);
 /* Appends one line: "validating exp-042 (tox, 2m13s), 3 waiting, 5 pull requests open, last: #17
  * exp-039". Ages are of now; `queue` knows what runs. */
 int status_line(struct text *line, struct store *store, const struct queue *queue,
-                const struct health *health, const struct config *config, struct error *error);
+                const struct health *health, const struct base *base, const struct config *config,
+                struct error *error);
+
+/* "fails its tests at 1a2b...": a run on the base, with its commit and without the reason. */
+void status_append_base(struct text *text, const struct store_base *base, int64_t now_ms);
 
 /* "2m13s", "45s", "1h02m", "3d04h". */
 void status_append_age(struct text *text, int64_t age_ms);

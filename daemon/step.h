@@ -38,6 +38,7 @@ struct step {
     void (*start)(struct job *job);
     void (*undo)(struct job *job);              /* NULL: nothing of its own to undo */
     bool (*undo_is_due)(const struct job *job); /* NULL: wherever the job came that far */
+    bool (*is_due)(const struct job *job);      /* else it is passed over; NULL: always */
     const struct job_finding *leaves;           /* what of it survives a crash; NULL: nothing */
     const char *back;           /* the earlier row that job_back() goes to; NULL: none */
     unsigned needs, undo_needs; /* enum step_needs */

@@ -13,6 +13,9 @@
 
 /* clang-format off */
 static const struct step rows[] = {
+    {.name = "base", .doing = "running the tests on the base for", .start = step_base_start,
+     .is_due = step_base_is_due, .leaves = &finding_base,
+     .needs = STEP_NEEDS_GIT, .progress = true, .early = true, .runs_tests = true},
     {.name = "recheck", .doing = "looking again at", .start = step_recheck_start,
      .needs = FORGE, .early = true, .quiet = true},
     {.name = "branch", .doing = "branching", .start = step_branch_start,
@@ -57,6 +60,17 @@ static void tell_end(const struct job *job, enum decision decision, const char *
               LOG_TEXT("branch", job->branch), LOG_TEXT("reason", *reason ? reason : NULL));
 }
 
+/* All of it is undone, and nothing is decided: it begins anew, with nothing of what it has found. */
+static int queue_again(struct job *job, const char *reason, struct error *error)
+{
+    if (store_requeue_job(job->services->store, &job->record, error) < 0)
+        return -1;
+    log_event(&event_job_back, LOG_TEXT("experiment", job->row->experiment_id),
+              LOG_TEXT("step", rows[0].name), LOG_NUMBER("before", job->record.reference),
+              LOG_TEXT("reason", reason));
+    return 0;
+}
+
 static int end(struct job *job, enum decision decision, const char *reason, struct error *error)
 {
     const struct store_job *record = &job->record;
@@ -77,6 +91,8 @@ static int end(struct job *job, enum decision decision, const char *reason, stru
 
     /* First, as nobody does it once the job is over in the store. */
     repository_forget(job->services->repository, job->branch);
+    if (decision == DECISION_QUEUED)
+        return queue_again(job, reason, error);
     if (store_end_job(job->services->store, record, &end, error) < 0)
         return -1;
     tell_end(job, decision, reason);

@@ -3,8 +3,9 @@
 /*
  * The steps of a promotion, each with its undo, side by side.
  *
+ *   base      finds out how the tests run on the base, once for each of its commits
  *   recheck   where it let others go before it: looks whether it is still better
- *   branch    looks that the branch does not exist, creates it at the forge
+ *   branch    looks that the branch does not exist, creates it at the forge, at that commit
  *   compose   makes one commit of the change on the base, in our own repository
  *   validate  runs the tests on a disposable checkout of exactly that commit
  *   judge     waits for its turn, and looks whether it is still better
@@ -23,6 +24,8 @@
 
 extern const struct step_table promotion_steps;
 
+bool step_base_is_due(const struct job *job);
+void step_base_start(struct job *job);
 void step_recheck_start(struct job *job);
 void step_branch_start(struct job *job);
 void step_branch_undo(struct job *job);

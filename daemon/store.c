@@ -286,6 +286,20 @@ static const char *const migrations[] = {
     "ALTER TABLE results ADD COLUMN named TEXT;"
     "CREATE UNIQUE INDEX results_line ON results (log, line) WHERE log <> 0;"
     "CREATE INDEX results_named ON results (log, substr(named, 1, 7)) WHERE named IS NOT NULL;",
+    /* How the tests ran on commits of the base. */
+    "CREATE TABLE bases ("
+    "  base TEXT NOT NULL,"
+    "  settings TEXT NOT NULL,"
+    "  passed INTEGER NOT NULL,"
+    "  flaky INTEGER NOT NULL,"
+    "  at_ms INTEGER NOT NULL,"
+    "  duration_ms INTEGER NOT NULL,"
+    "  reason TEXT NOT NULL,"
+    "  log TEXT,"
+    "  report TEXT NOT NULL,"
+    "  PRIMARY KEY (base, settings)"
+    ") WITHOUT ROWID;"
+    "CREATE INDEX bases_at ON bases (at_ms);",
 };
 
 #define STORE_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))

@@ -15,6 +15,7 @@
 #include "common/loop.h"
 #include "common/memory.h"
 #include "common/process.h"
+#include "common/secret.h"
 #include "common/text.h"
 #include "daemon/git/git.h"
 #include "daemon/validation/checkout.h"
@@ -72,19 +73,20 @@ struct run {
     char *base;
     char *experiment_id;
     struct checkout checkout;
-    struct disk disk;          /* while the command runs */
-    char *log;                 /* path of the whole output */
-    struct failure failure;    /* what was found in it */
-    struct runner runner;      /* likewise */
-    struct test_report report; /* what the run says of itself */
-    regex_t expect;            /* validation.expect, as it was when the tests began */
-    bool expects;              /* whether there is one */
-    char *tox_report;          /* path of tox's report, for us; NULL: none is asked for */
-    bool again;                /* tox failed over its report, so this run is without one */
-    char objection[300];       /* what the report takes a pass away for; "" */
-    enum process_end ended;    /* how the command did */
-    uint64_t printed;          /* bytes of its output */
-    char *tail;                /* its last lines */
+    struct disk disk;            /* while the command runs */
+    char *log;                   /* path of the whole output */
+    struct failure failure;      /* what was found in it */
+    struct runner runner;        /* likewise */
+    struct test_report report;   /* what the run says of itself */
+    struct test_report *measure; /* what one on the base said; NULL: there is none */
+    regex_t expect;              /* validation.expect, as it was when the tests began */
+    bool expects;                /* whether there is one */
+    char *tox_report;            /* path of tox's report, for us; NULL: none is asked for */
+    bool again;                  /* tox failed over its report, so this run is without one */
+    char objection[300];         /* what the report takes a pass away for; "" */
+    enum process_end ended;      /* how the command did */
+    uint64_t printed;            /* bytes of its output */
+    char *tail;                  /* its last lines */
     struct validation_outcome outcome;
     struct error error; /* what ended it */
 };
@@ -178,6 +180,7 @@ static void run_free(struct run *run)
     forget_expect(run);
     free(run->tox_report);
     free(run->tail);
+    free(run->measure);
     config_list_clear(&run->requires);
     free(run->branch);
     free(run->commit);
@@ -312,7 +315,7 @@ static void judge_report(struct run *run)
     outcome->report = &run->report;
     if (outcome->verdict != VALIDATION_PASSED)
         return;
-    switch (verdict_of(&run->report, NULL, run->objection, sizeof(run->objection))) {
+    switch (verdict_of(&run->report, run->measure, run->objection, sizeof(run->objection))) {
     case VERDICT_GREEN:
         break;
     case VERDICT_RED:
@@ -609,8 +612,7 @@ static void require_next(struct run *run)
         run->step = checkout_make(validation->loop, &run->checkout, on_made, run);
 }
 
-struct operation *validation_run(struct validation *validation, const char *experiment_id,
-                                 const char *branch, const char *commit, const char *base,
+struct operation *validation_run(struct validation *validation, const struct validation_task *task,
                                  validation_callback callback, void *data)
 {
     struct run *run = memory_new(sizeof *run);
@@ -619,11 +621,15 @@ struct operation *validation_run(struct validation *validation, const char *expe
     run->validation = validation;
     run->callback = callback;
     run->data = data;
-    run->branch = memory_copy(branch);
-    run->commit = memory_copy(commit);
-    run->base = memory_copy(base);
-    run->experiment_id = memory_copy(experiment_id);
-    run->checkout = checkout_name(validation->checkouts, experiment_id);
+    run->branch = memory_copy(task->branch);
+    run->commit = memory_copy(task->commit);
+    run->base = memory_copy(task->base);
+    if (task->measure) {
+        run->measure = memory_new(sizeof(*run->measure));
+        *run->measure = *task->measure;
+    }
+    run->experiment_id = memory_copy(task->experiment_id);
+    run->checkout = checkout_name(validation->checkouts, task->experiment_id);
     run->requires = config_list_copy(&validation->config->validation.requires);
     require_next(run);
     return &run->operation;
@@ -637,4 +643,12 @@ struct operation *validation_remove(struct validation *validation, const char *e
 
     checkout_free(&checkout);
     return operation;
+}
+
+void validation_explain(struct error *error, const struct validation_outcome *outcome)
+{
+    error_set(error, ERROR_PERMANENT, "%s%s%s%s%s", outcome->sentence,
+              *outcome->failure ? ": " : "", outcome->failure,
+              outcome->log ? "; the whole output: " : "", outcome->log ? outcome->log : "");
+    secret_scrub(error->message);
 }

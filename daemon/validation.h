@@ -60,16 +60,29 @@ struct sandbox *validation_own_sandbox(struct validation *validation);
 /* What is known of the program that runs the tests: the installation fills it in (see tool). */
 struct tool *validation_tool(struct validation *validation);
 
+/* One run. Strings are copied. */
+struct validation_task {
+    const char *experiment_id; /* names checkout and log */
+    const char *branch;
+    const char *commit;
+    const char *base; /* the commit itself, or a parent of it */
+    const struct test_report
+        *measure; /* what a run that passed on the base said, which this one is held
+                                          against; NULL: there is none; copied */
+};
+
 /* Asks the URLs of validation.requires, clones, runs, judges. A requirement that does not answer 2xx is the
- * outcome VALIDATION_WAITS, with the reason as its sentence: nothing was begun. A full disk, a command that cannot be started for want of processes, a sandbox that cannot be made
- * now: transient error. A command that does not exist, tests that fill the disk: permanent. Otherwise
- * the outcome, whatever its verdict. The checkout is left for validation_remove(). `base` is the commit
- * itself, or a parent of it. */
+ * outcome VALIDATION_WAITS, with the reason as its sentence: nothing was begun. A full disk, a command that cannot
+ * be started for want of processes, a sandbox that cannot be made now: transient error. A command that does not
+ * exist, tests that fill the disk: permanent. Otherwise the outcome, whatever its verdict. The checkout is left
+ * for validation_remove(). */
 typedef void (*validation_callback)(void *data, const struct validation_outcome *outcome,
                                     const struct error *error);
-struct operation *validation_run(struct validation *validation, const char *experiment_id,
-                                 const char *branch, const char *commit, const char *base,
+struct operation *validation_run(struct validation *validation, const struct validation_task *task,
                                  validation_callback callback, void *data);
+
+/* Says why a run did not pass, for whoever reads the decision, and where all of its output is; without secrets. */
+void validation_explain(struct error *error, const struct validation_outcome *outcome);
 
 /* Removes the checkout (off the loop, in libuv's pool); gone already is fine. */
 struct operation *validation_remove(struct validation *validation, const char *experiment_id,

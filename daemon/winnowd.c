@@ -6,6 +6,7 @@
 #include "common/memory.h"
 #include "common/secret.h"
 #include "config/credential.h"
+#include "daemon/base.h"
 #include "daemon/counters.h"
 #include "daemon/events.h"
 #include "daemon/forge/kinds.h"
@@ -49,6 +50,7 @@ struct winnowd {
     struct forge *forge;
     struct repository *repository;
     struct validation *validation;
+    struct base *base;
     struct installation installation;
     struct health *health;
     struct services services;
@@ -99,6 +101,7 @@ static void tear_down(struct winnowd *winnowd)
     intake_free(winnowd->intake);
     followed_logs_free(winnowd->followed_logs);
     queue_free(winnowd->queue);
+    base_free(winnowd->base);
     health_free(winnowd->health);
     if (validating && validation_sweep(winnowd->validation, &error) < 0)
         log_event(&event_checkout_left, LOG_TEXT("reason", error.message));
@@ -129,6 +132,18 @@ static bool work_takes_its_time(const struct winnowd *winnowd)
     return false;
 }
 
+/* What the base needs is work on the project, as what the forge needs is work there. */
+static void end_held(struct winnowd *winnowd)
+{
+    const char *base = base_held(winnowd->base);
+    int status = health_status(winnowd->health);
+    bool by_base = status == EX_OK && base;
+
+    log_event(&event_ended_held,
+              LOG_TEXT("reason", by_base ? base : health_reason(winnowd->health)));
+    stop(winnowd, by_base ? EX_UNAVAILABLE : status);
+}
+
 static void end_if_finished(struct winnowd *winnowd)
 {
     enum queue_rest rest;
@@ -144,8 +159,7 @@ static void end_if_finished(struct winnowd *winnowd)
         log_event(&event_queue_idle, LOG_TEXT("reason", "queue.max_open_pulls is reached"));
         stop(winnowd, EX_OK);
     } else if (rest == QUEUE_STUCK || queue_stuck(winnowd->queue)) {
-        log_event(&event_ended_held, LOG_TEXT("reason", health_reason(winnowd->health)));
-        stop(winnowd, health_status(winnowd->health));
+        end_held(winnowd);
     }
 }
 
@@ -305,6 +319,15 @@ static void on_health_changed(void *data)
     end_if_finished(winnowd);
 }
 
+static void on_base_changed(void *data)
+{
+    struct winnowd *winnowd = data;
+
+    report_changed(winnowd->report);
+    queue_judge_again(winnowd->queue);
+    end_if_finished(winnowd);
+}
+
 static void on_store_checked(void *data, const struct error *damage)
 {
     struct winnowd *winnowd = data;
@@ -332,6 +355,7 @@ static void reload(struct winnowd *winnowd)
         if (winnowd->followed_logs)
             followed_logs_reload(winnowd->followed_logs);
         health_look(winnowd->health);
+        base_reloaded(winnowd->base);
         pulls_look(winnowd->pulls);
         queue_judge_again(winnowd->queue);
     }
@@ -423,6 +447,15 @@ static int build_pipeline(struct winnowd *winnowd, struct error *error)
         .tool = validation_tool(winnowd->validation),
     };
     health_new(&winnowd->health, &winnowd->installation, on_health_changed, winnowd);
+    base_new(&winnowd->base, &(struct base_options){
+                                 .loop = &winnowd->loop,
+                                 .config = winnowd->config,
+                                 .store = winnowd->store,
+                                 .repository = winnowd->repository,
+                                 .validation = winnowd->validation,
+                                 .changed = on_base_changed,
+                                 .data = winnowd,
+                             });
     winnowd->services = (struct services){
         .loop = &winnowd->loop,
         .config = winnowd->config,
@@ -430,6 +463,7 @@ static int build_pipeline(struct winnowd *winnowd, struct error *error)
         .forge = winnowd->forge,
         .repository = winnowd->repository,
         .validation = winnowd->validation,
+        .base = winnowd->base,
         .health = winnowd->health,
         .counters = &winnowd->counters,
         .host = winnowd->host,
@@ -467,6 +501,7 @@ static int build(struct winnowd *winnowd)
                                          .store = winnowd->store,
                                          .forge = winnowd->forge,
                                          .health = winnowd->health,
+                                         .base = winnowd->base,
                                          .queue = winnowd->queue,
                                          .counters = &winnowd->counters,
                                          .summaries = !winnowd->once,

@@ -88,20 +88,18 @@ static void on_branch_created(struct gitea_call *call, const struct gitea_reply 
     }
 }
 
-/* Older versions know old_branch_name, newer ones prefer old_ref_name: both are given. The latter may be any
- * reference, and a tag of the base's name comes first unless it is told that a branch is meant. */
-static struct operation *create_branch(struct forge *forge, const char *branch,
+/* Older versions know old_branch_name, newer ones prefer old_ref_name, which may be a commit: both are given. */
+static struct operation *create_branch(struct forge *forge, const char *branch, const char *commit,
                                        forge_callback callback, void *data)
 {
     struct gitea_call *call = gitea_call_new(forge, callback, data);
     const char *base = call->gitea->config->forge.base;
-    CLEANUP_FREE char *reference = memory_format("refs/heads/%s", base);
     struct json_object *body = json_object_new_object();
 
     call->branch = memory_copy(branch);
     json_object_object_add(body, "new_branch_name", json_object_new_string(branch));
     json_object_object_add(body, "old_branch_name", json_object_new_string(base));
-    json_object_object_add(body, "old_ref_name", json_object_new_string(reference));
+    json_object_object_add(body, "old_ref_name", json_object_new_string(commit));
     gitea_send_repository(call, "POST", "/branches", NULL,
                           json_object_to_json_string_ext(body, JSON_C_TO_STRING_PLAIN),
                           on_branch_created);

@@ -75,7 +75,7 @@ static void set_git_error(struct error *error, enum error_kind kind, const char 
 }
 
 /*
- * Making a branch: what the base points at, then the branch there unless it exists.
+ * Making a branch: whether there is a base, then the branch at a commit of it unless it exists.
  */
 
 static void on_blocked_looked(void *data, const struct process_result *result)
@@ -118,7 +118,7 @@ static void on_base_of_branch(void *data, const struct process_result *result)
     struct local_call *call = data;
     const struct config *config = call->local->config;
     CLEANUP_FREE char *name = memory_format("refs/heads/%s", call->branch);
-    CLEANUP_FREE char *hash = printed(result);
+    CLEANUP_FREE char *none = memory_copy(call->sha); /* as the old value: it must not be there */
     struct error error;
 
     call->under_way = NULL;
@@ -128,13 +128,11 @@ static void on_base_of_branch(void *data, const struct process_result *result)
         local_fail(call, false, &error);
         return;
     }
-    if (!exited(result, 0) || !git_hash_valid(hash)) {
+    if (!exited(result, 0)) {
         set_git_error(&error, ERROR_TRANSIENT, "cannot look at the base", result);
         local_fail(call, false, &error);
         return;
     }
-    call->sha = TAKE(hash);
-    CLEANUP_FREE char *none = memory_copy(call->sha); /* as the old value: it must not be there */
     memset(none, '0', strlen(none));
     run_git(call, (const char *const[]){"update-ref", "--no-deref", name, call->sha, none, NULL},
             on_branch_made);
@@ -145,12 +143,13 @@ static void work_branch(struct local_call *call)
     look_at(call, call->local->config->forge.base, on_base_of_branch);
 }
 
-struct operation *local_create_branch(struct forge *forge, const char *branch,
+struct operation *local_create_branch(struct forge *forge, const char *branch, const char *commit,
                                       forge_callback callback, void *data)
 {
     struct local_call *call = local_call_new(forge, callback, data, work_branch);
 
     call->branch = memory_copy(branch);
+    call->sha = memory_copy(commit);
     return &call->operation;
 }
 

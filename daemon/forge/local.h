@@ -81,7 +81,7 @@ int forge_local_new(struct forge **forge, uv_loop_t *loop, const struct config *
                     struct error *error);
 
 /* The operations that need git. */
-struct operation *local_create_branch(struct forge *forge, const char *branch,
+struct operation *local_create_branch(struct forge *forge, const char *branch, const char *commit,
                                       forge_callback callback, void *data);
 struct operation *local_check(struct forge *forge, forge_callback callback, void *data);
 

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- JSON --------------------------------------------------------------------------------------- */
 
@@ -47,6 +48,21 @@ static void get_hash(struct json_object *object, const char *key, char hash[stat
     const char *text = json_object_get_string(json_object_object_get(object, key));
 
     snprintf(hash, GIT_HASH_SIZE, "%s", text ? text : "");
+}
+
+/* ---- base --------------------------------------------------------------------------------------- */
+
+static struct json_object *write_base(const struct job_findings *findings)
+{
+    struct json_object *object = json_object_new_object();
+
+    put_text(object, "commit", findings->base.commit);
+    return object;
+}
+
+static void read_base(struct job_findings *findings, struct json_object *object)
+{
+    get_hash(object, "commit", findings->base.commit);
 }
 
 /* ---- branch, push, pull ------------------------------------------------------------------------- */
@@ -211,6 +227,13 @@ static void get_count(struct json_object *object, const char *key, struct test_c
     snprintf(count->runner, sizeof(count->runner), "%s", runner ? runner : "");
 }
 
+static const char *const base_states[] = {
+    [BASE_UNKNOWN] = "unknown",
+    [BASE_PASSED] = "passed",
+    [BASE_FLAKY] = "flaky",
+    [BASE_FAILED] = "failed",
+};
+
 static struct json_object *write_validate(const struct job_findings *findings)
 {
     struct json_object *object;
@@ -225,11 +248,16 @@ static struct json_object *write_validate(const struct job_findings *findings)
     put_integer(object, "duration_ms", (int64_t)findings->tests.duration_ms);
     put_count(object, "count", &findings->tests.count);
     put_count(object, "base_count", &findings->tests.base_count);
+    put_text(object, "base", base_states[findings->tests.base]);
+    put_text(object, "base_reason", findings->tests.base_reason);
+    json_object_object_add(object, "repeated", json_object_new_boolean(findings->tests.repeated));
     return object;
 }
 
 static void read_validate(struct job_findings *findings, struct json_object *object)
 {
+    const char *base = json_object_get_string(json_object_object_get(object, "base"));
+
     get_hash(object, "commit", findings->tests.commit);
     findings->tests.command = get_text(object, "command");
     findings->tests.output = get_text(object, "output");
@@ -237,6 +265,13 @@ static void read_validate(struct job_findings *findings, struct json_object *obj
     findings->tests.duration_ms = (uint64_t)get_integer(object, "duration_ms");
     get_count(object, "count", &findings->tests.count);
     get_count(object, "base_count", &findings->tests.base_count);
+    findings->tests.base_reason = get_text(object, "base_reason");
+    findings->tests.repeated = json_object_get_boolean(json_object_object_get(object, "repeated"));
+    findings->tests.base = BASE_UNKNOWN;
+    for (size_t i = 0; base && i < sizeof(base_states) / sizeof(base_states[0]); i++) {
+        if (strcmp(base_states[i], base) == 0)
+            findings->tests.base = (enum base_state)i;
+    }
 }
 
 static struct json_object *write_describe(const struct job_findings *findings)
@@ -263,6 +298,7 @@ static void read_describe(struct job_findings *findings, struct json_object *obj
 
 /* ---- all of them -------------------------------------------------------------------------------- */
 
+const struct job_finding finding_base = {write_base, read_base};
 const struct job_finding finding_branch = {write_branch, read_branch};
 const struct job_finding finding_compose = {write_compose, read_compose};
 const struct job_finding finding_validate = {write_validate, read_validate};
@@ -301,6 +337,7 @@ void job_findings_clear(struct job_findings *findings)
     free(findings->tests.command);
     free(findings->tests.output);
     free(findings->tests.log);
+    free(findings->tests.base_reason);
     free(findings->text.title);
     free(findings->text.body);
     *findings = (struct job_findings){0};

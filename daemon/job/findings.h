@@ -8,6 +8,7 @@
  * one transaction with the job itself, and read back after a restart.
  */
 
+#include "daemon/base.h"
 #include "daemon/git/hash.h"
 #include "daemon/repository.h"
 #include "daemon/validation/test-report.h"
@@ -17,6 +18,9 @@
 #include <stdint.h>
 
 struct job_findings {
+    struct {
+        char commit[GIT_HASH_SIZE]; /* where the tests were run on it; "": they were not */
+    } base;
     struct {
         int64_t posted_ms;             /* when it was asked for; 0: not yet */
         char base_then[GIT_HASH_SIZE]; /* where the base pointed just before */
@@ -31,6 +35,9 @@ struct job_findings {
         uint64_t duration_ms;
         struct test_count count;      /* of tests that ran */
         struct test_count base_count; /* on the base */
+        enum base_state base;         /* as it was known when they ran */
+        char *base_reason;            /* why the base failed; NULL: it did not */
+        bool repeated;                /* they failed at first, and the base is flaky */
     } tests;
     bool push_sent;
     struct {
@@ -62,5 +69,5 @@ char *job_finding_write(const struct job_finding *finding, const struct job_find
 int job_finding_read(const struct job_finding *finding, struct job_findings *findings,
                      const char *json, struct error *error);
 
-extern const struct job_finding finding_branch, finding_compose, finding_validate, finding_push,
-    finding_describe, finding_pull;
+extern const struct job_finding finding_base, finding_branch, finding_compose, finding_validate,
+    finding_push, finding_describe, finding_pull;

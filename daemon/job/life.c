@@ -206,5 +206,6 @@ void job_free(struct job *job)
     free(job->branch);
     free(job->patch);
     free(job->doubt);
+    free(job->failure);
     free(job);
 }

@@ -36,6 +36,25 @@ static struct json_object *forge_of(const struct status_file *status_file)
     return forge;
 }
 
+static struct json_object *base_of(const struct store_base *base)
+{
+    struct json_object *object;
+
+    if (!base->at_ms)
+        return NULL;
+    object = json_object_new_object();
+    put(object, "commit", json_object_new_string(base->commit));
+    put(object, "state",
+        json_object_new_string(!base->passed ? "failed"
+                               : base->flaky ? "flaky"
+                                             : "passed"));
+    put(object, "time", json_time_or_null(base->at_ms));
+    put(object, "duration_ms", json_object_new_int64(base->duration_ms));
+    put(object, "reason", json_text_or_null(base->reason));
+    put(object, "log", json_text_or_null(base->log));
+    return object;
+}
+
 static struct json_object *results_of(const struct status *status)
 {
     struct json_object *results = json_object_new_object();
@@ -193,6 +212,7 @@ void status_json(struct text *text, const struct status *status)
     put(object, "daemon", daemon_of(&status->status_file));
     put(object, "forge", forge_of(&status->status_file));
     put(object, "held", json_text_or_null(status->status_file.held));
+    put(object, "base", base_of(&status->base));
     put(object, "waiting", json_object_new_int64((int64_t)status->waiting));
     put(object, "open_pulls", json_object_new_int64((int64_t)status->open_pulls));
     put(object, "pulls", pulls_of(status));

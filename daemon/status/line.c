@@ -43,6 +43,16 @@ void status_append_sparkline(struct text *text, const struct store_point *points
     }
 }
 
+void status_append_base(struct text *text, const struct store_base *base, int64_t now_ms)
+{
+    text_append(text, !base->passed ? "fails its tests"
+                      : base->flaky ? "is flaky"
+                                    : "passes its tests");
+    text_append_format(text, " at %s, as of ", base->commit);
+    status_append_age(text, now_ms - base->at_ms);
+    text_append(text, " ago");
+}
+
 /* What runs the tests, without its arguments: "tox". */
 static const char *test_program(const struct config *config)
 {
@@ -89,7 +99,8 @@ static void append_jobs(struct text *line, const struct queue *queue, const stru
 }
 
 int status_line(struct text *line, struct store *store, const struct queue *queue,
-                const struct health *health, const struct config *config, struct error *error)
+                const struct health *health, const struct base *base, const struct config *config,
+                struct error *error)
 {
     CLEANUP_FREE char *last = NULL;
     unsigned open, waiting;
@@ -107,6 +118,9 @@ int status_line(struct text *line, struct store *store, const struct queue *queu
     if (*health_reason(health)) {
         text_append(line, health_forge_usable(health) ? ", held: " : ", forge: ");
         text_append_line(line, health_reason(health), 200);
+    } else if (base_held(base)) {
+        text_append(line, ", held: ");
+        text_append_line(line, base_held(base), 200);
     }
     return 0;
 }

@@ -87,6 +87,9 @@ static void make_status_file(const struct report *report, struct status_file *st
     snprintf(status_file->place, sizeof(status_file->place), "%s", place ? place : "");
     snprintf(usable ? status_file->held : status_file->trouble, sizeof(status_file->held), "%s",
              health_reason(health));
+    if (!*status_file->held && base_held(report->options.base))
+        snprintf(status_file->held, sizeof(status_file->held), "%s",
+                 base_held(report->options.base));
     secret_scrub(status_file->place);
     secret_scrub(status_file->trouble);
     secret_scrub(status_file->held);
@@ -96,8 +99,8 @@ static int make_line(const struct report *report, struct text *line, struct erro
 {
     const struct report_options *options = &report->options;
 
-    if (status_line(line, options->store, options->queue, options->health, options->config, error) <
-        0)
+    if (status_line(line, options->store, options->queue, options->health, options->base,
+                    options->config, error) < 0)
         return -1;
     secret_scrub(line->data);
     return 0;

@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "daemon/counters.h"
 #include "daemon/forge.h"
+#include "daemon/base.h"
 #include "daemon/health.h"
 #include "daemon/queue.h"
 #include "daemon/store.h"
@@ -26,6 +27,7 @@ struct report_options { /* all of these must outlive the report */
     struct store *store;
     const struct forge *forge;
     const struct health *health;
+    const struct base *base;
     const struct queue *queue;
     const struct counters *counters;
     bool summaries; /* whether log.status_every is heeded */

@@ -166,6 +166,17 @@ static void append_daemon(struct text *text, const struct status *status, unsign
     }
 }
 
+static void append_base(struct text *text, const struct status *status, unsigned width)
+{
+    size_t start = text->length;
+
+    if (!status->base.at_ms)
+        return;
+    text_append(text, "base     ");
+    status_append_base(text, &status->base, status->now_ms);
+    end_with_reason(text, start, status->base.reason, width);
+}
+
 static void append_results(struct text *text, const struct status *status, unsigned width)
 {
     size_t start = text->length;
@@ -393,6 +404,7 @@ void status_table(struct text *text, const struct status *status, unsigned width
         text_append(text, "results  none yet: there is no store\n");
         return;
     }
+    append_base(text, status, width);
     append_counts(text, status, width);
     append_pulls(text, status, width);
     append_waiting(text, status, width);

@@ -1,6 +1,10 @@
 /*
  * Step `branch`: a branch of our own at the forge, made from the base.
  *
+ * Where the tests were run on a commit of the base, it is made at that one. The API is asked for it; as older
+ * versions of Gitea know no commit there, and take what the base points at, git does it where the base has
+ * moved since, and a branch that was made elsewhere goes again.
+ *
  * That it does not exist is looked at before it is asked for, and what the base pointed at just then
  * is written down with the intent. If the answer is lost, the branch is looked for until it appears
  * or ten seconds have passed since it was asked for; one that appears is ours if it points at a
@@ -39,6 +43,35 @@ static void fail_not_ours(struct job *job)
 
 static void look(void *data);
 
+static void on_pushed(void *data, const struct error *error);
+
+/* Made by us a moment ago from a commit that was not tested. */
+static void on_later_deleted(void *data, enum repository_deleted deleted, const char *points_at,
+                             const struct error *error)
+{
+    struct job *job = data;
+
+    job->operation = NULL;
+    job->found.branch.base[0] = '\0';
+    if (error)
+        job_failed(job, error);
+    else
+        job->operation = repository_create(job->services->repository, job->branch,
+                                           job->found.branch.base_then, on_pushed, job);
+}
+
+/* The branch is ours, at a commit of the base: at the one that was tested, if any was? */
+static void keep_tested(struct job *job)
+{
+    const char *const expected[] = {job->found.branch.base, NULL};
+
+    if (!*job->found.base.commit || strcmp(job->found.branch.base, job->found.base.commit) == 0)
+        job_done(job);
+    else
+        job->operation = repository_delete(job->services->repository, job->branch, expected,
+                                           on_later_deleted, job);
+}
+
 /* Made by us a moment ago from something else than the base, as a tag of its name: it goes again, and nobody
  * is to blame but the forge. */
 static void on_foreign_deleted(void *data, enum repository_deleted deleted, const char *points_at,
@@ -71,7 +104,7 @@ static void on_created_held(void *data, bool held, const struct error *error)
         job->found.branch.base[0] = '\0';
         job_failed(job, error);
     } else if (held) {
-        job_done(job);
+        keep_tested(job);
     } else {
         job->operation = repository_delete(job->services->repository, job->branch, expected,
                                            on_foreign_deleted, job);
@@ -132,8 +165,9 @@ static void on_created(void *data, const struct forge_reply *reply, const struct
     }
 }
 
-static void create(struct job *job, const char *base)
+static void create(struct job *job, const char *tip)
 {
+    const char *base = *job->found.base.commit ? job->found.base.commit : tip;
     struct forge *forge = job->services->forge;
 
     job->branch_repeated = job->found.branch.posted_ms != 0;
@@ -143,7 +177,11 @@ static void create(struct job *job, const char *base)
         job->found.branch.posted_ms = 0;
         return;
     }
-    job->operation = forge->functions->create_branch(forge, job->branch, on_created, job);
+    if (strcmp(base, tip) == 0)
+        job->operation = forge->functions->create_branch(forge, job->branch, base, on_created, job);
+    else
+        job->operation = repository_create(job->services->repository, job->branch, base, on_pushed,
+                                           job);
 }
 
 static void on_adoptable(void *data, bool held, const struct error *error)
@@ -158,7 +196,7 @@ static void on_adoptable(void *data, bool held, const struct error *error)
         job->found.branch.base[0] = '\0';
         fail_not_ours(job);
     } else {
-        job_done(job);
+        keep_tested(job);
     }
 }
 

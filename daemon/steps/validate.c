@@ -1,5 +1,9 @@
 /*
  * Step `validate`: the tests, on a disposable checkout of exactly the composed commit.
+ *
+ * They are held against how the tests ran on the job's base (base.h). A run that fails is charged to the
+ * experiment only where the base passes: on one that is flaky it is run twice; on one that fails, too, the job
+ * ends without a decision, and no other begins.
  */
 
 #include "common/log.h"
@@ -36,15 +40,6 @@ static void tell_output(const struct job *job, const char *tail)
                   LOG_TEXT("output", line));
 }
 
-/* Why it did not pass, for whoever reads the decision, and where all of it is. */
-static void explain(struct error *error, const struct validation_outcome *outcome)
-{
-    error_set(error, ERROR_PERMANENT, "%s%s%s%s%s", outcome->sentence,
-              *outcome->failure ? ": " : "", outcome->failure,
-              outcome->log ? "; the whole output: " : "", outcome->log ? outcome->log : "");
-    secret_scrub(error->message);
-}
-
 static void remove_checkout(struct job *job)
 {
     job->operation = validation_remove(job->services->validation, job->row->experiment_id,
@@ -52,7 +47,7 @@ static void remove_checkout(struct job *job)
 }
 
 /* Its output goes into the store, where no secret belongs. */
-static void note_pass(struct job *job, const struct validation_outcome *outcome)
+static void note_run(struct job *job, const struct validation_outcome *outcome)
 {
     struct job_findings *found = &job->found;
 
@@ -65,8 +60,73 @@ static void note_pass(struct job *job, const struct validation_outcome *outcome)
     found->tests.duration_ms = outcome->duration_ms;
     found->tests.count = test_count_of(outcome->report);
     secret_scrub(found->tests.output);
-    snprintf(found->tests.commit, sizeof(found->tests.commit), "%s", found->change.commit);
 }
+
+static void pass(struct job *job)
+{
+    struct job_findings *found = &job->found;
+
+    found->tests.repeated = job->second;
+    snprintf(found->tests.commit, sizeof(found->tests.commit), "%s", found->change.commit);
+    if (job_save(job)) /* before all else: what passed is not run again */
+        remove_checkout(job);
+}
+
+/* ---- a run that failed, held against the base --------------------------------------------------- */
+
+static void run_tests(struct job *job);
+
+static void on_base_found(void *data, const struct base_verdict *verdict, const char *waits,
+                          const struct error *error)
+{
+    struct job *job = data;
+    CLEANUP_FREE struct error *failure = TAKE(job->failure);
+
+    job->operation = NULL;
+    if (error) {
+        job_failed(job, error);
+    } else if (waits) {
+        job_waits(job, waits);
+    } else if (verdict->state == BASE_FAILED) {
+        base_hold(job->services->base, job->row->experiment_id, verdict);
+        job_turned_down(job, DECISION_QUEUED, 0, base_held(job->services->base));
+    } else if (verdict->state == BASE_FLAKY && !job->second) {
+        job->second = true;
+        run_tests(job);
+    } else {
+        job_failed_itself(job, failure);
+    }
+}
+
+/* On a base that fails as well no experiment fails. Whether it does is known, unless that is long ago: what the
+ * tests need may have changed since then. */
+static void ask_base(struct job *job, const struct error *failure)
+{
+    job->failure = memory_new(sizeof(*job->failure));
+    *job->failure = *failure;
+    job->operation = base_find(job->services->base, job->found.branch.base, BASE_HOUR_MS,
+                               on_base_found, job);
+}
+
+static void take_failure(struct job *job, const struct error *failure)
+{
+    if (job->services->config->validation.base == BASE_RUNS_NEVER)
+        job_failed_itself(job, failure);
+    else
+        ask_base(job, failure);
+}
+
+/* The tests did not begin, or filled the disk. */
+static void take_error(struct job *job, const struct error *error)
+{
+    if (error->kind != ERROR_PERMANENT || error->installation ||
+        job->services->config->validation.base == BASE_RUNS_NEVER)
+        job_failed(job, error);
+    else
+        ask_base(job, error);
+}
+
+/* ---- the run ------------------------------------------------------------------------------------ */
 
 static void on_validated(void *data, const struct validation_outcome *outcome,
                          const struct error *error)
@@ -76,33 +136,66 @@ static void on_validated(void *data, const struct validation_outcome *outcome,
 
     job->operation = NULL;
     if (error) {
-        job_failed(job, error);
+        take_error(job, error);
         return;
     }
     tell_output(job, outcome->tail);
     if (outcome->verdict == VALIDATION_WAITS) {
         job_waits(job, outcome->sentence);
+    } else if (outcome->verdict == VALIDATION_PASSED) {
+        note_run(job, outcome);
+        pass(job);
+    } else {
+        validation_explain(&failed, outcome);
+        take_failure(job, &failed);
+    }
+}
+
+/* What is known of the base is what they are held against. */
+static int note_base(struct job *job, struct base_verdict *verdict, struct error *error)
+{
+    struct job_findings *found = &job->found;
+
+    *verdict = (struct base_verdict){.state = BASE_UNKNOWN};
+    if (job->services->config->validation.base != BASE_RUNS_NEVER &&
+        base_recall(job->services->base, found->branch.base, verdict, error) < 0)
+        return -1;
+    found->tests.base = verdict->state;
+    found->tests.base_count = test_count_of(&verdict->report);
+    free(found->tests.base_reason);
+    found->tests.base_reason = *verdict->reason ? memory_copy(verdict->reason) : NULL;
+    return 0;
+}
+
+static void run_tests(struct job *job)
+{
+    struct validation_task task;
+    struct base_verdict base;
+    struct error error;
+    bool passed;
+
+    if (note_base(job, &base, &error) < 0) {
+        job_failed(job, &error);
         return;
     }
-    if (outcome->verdict != VALIDATION_PASSED) {
-        explain(&failed, outcome);
-        job_failed_itself(job, &failed);
-        return;
-    }
-    note_pass(job, outcome);
-    if (job_save(job)) /* before all else: what passed is not run again */
-        remove_checkout(job);
+    passed = base.state == BASE_PASSED || base.state == BASE_FLAKY;
+    task = (struct validation_task){
+        .experiment_id = job->row->experiment_id,
+        .branch = job->branch,
+        .commit = job->found.change.commit,
+        .base = job->found.branch.base,
+        .measure = passed ? &base.report : NULL,
+    };
+    job->operation = validation_run(job->services->validation, &task, on_validated, job);
 }
 
 void step_validate_start(struct job *job)
 {
-    if (strcmp(job->found.tests.commit, job->found.change.commit) == 0) {
+    job->second = false;
+    if (strcmp(job->found.tests.commit, job->found.change.commit) == 0)
         remove_checkout(job); /* an earlier try got that far */
-        return;
-    }
-    job->operation = validation_run(job->services->validation, job->row->experiment_id, job->branch,
-                                    job->found.change.commit, job->found.branch.base, on_validated,
-                                    job);
+    else
+        run_tests(job);
 }
 
 void step_validate_undo(struct job *job)

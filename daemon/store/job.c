@@ -214,6 +214,24 @@ int store_end_refresh(struct store *store, const struct store_job *job,
     return store_commit(store, error);
 }
 
+static int requeue_job(struct store *store, const struct store_job *job, struct error *error)
+{
+    if (write_over(store, job, error) < 0)
+        return -1;
+    return store_run(store, error, "UPDATE results SET job = 0 WHERE id = ?", "i", job->result);
+}
+
+int store_requeue_job(struct store *store, const struct store_job *job, struct error *error)
+{
+    if (store_begin(store, error) < 0)
+        return -1;
+    if (requeue_job(store, job, error) < 0) {
+        store_rollback(store);
+        return -1;
+    }
+    return store_commit(store, error);
+}
+
 static void read_job(sqlite3_stmt *statement, struct store_job *job)
 {
     *job = (struct store_job){

@@ -62,3 +62,9 @@ struct test_count {
     uint64_t passed;               /* of them */
     char runner[REPORT_NAME_SIZE]; /* that gave the first summary */
 };
+
+/* The report as one JSON object; caller frees. */
+char *test_report_write(const struct test_report *report);
+
+/* Reads it back. What is missing, or no JSON at all, is 0; never fails. */
+void test_report_read(struct test_report *report, const char *json);

@@ -83,6 +83,7 @@ def changes(directory, url):
         "validation.output_lines": (50, 7),
         "validation.environment": ({"GIVEN": "old"}, {"GIVEN": "new"}),
         "validation.pass_environment": ([], ["PASSED"]),
+        "validation.base": ("never", "on_failure"),
         "validation.expect": (None, "^limits "),
         "validation.read_only": ([], ["/usr"]),
         "validation.history": (50, 7),

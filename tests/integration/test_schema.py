@@ -150,6 +150,7 @@ CONFIGURATION = [
     ("validation", "environment", [{}, {"A": "b", "_c": None}], [{"1a": "b"}, {"A-B": "c"}, {"GITEA_TOKEN": "x"}, ["A"]]),
     ("validation", "pass_environment", [["A"]], [["1"], ["NOTIFY_SOCKET"], "A"]),
     ("validation", "expect", ["^[0-9]+ passed", None], ["", [], {}, "x" * 1001]),
+    ("validation", "base", ["once", "on_failure", "never"], ["always", False, ["once"]]),
     ("validation", "sandbox", ["auto", "none"], ["docker", True]),
     ("validation", "requires", [["http://a/b?c"]], [["a"], "http://a"]),
     ("validation", "limits", [{}, None, {"processes": 5}, {"file_size": "16G", "memory": 0, "cpu_time": "2h"}],

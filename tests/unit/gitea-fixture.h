@@ -265,7 +265,7 @@ static inline void check_error(enum error_kind kind, const char *part, int line)
 /* A branch with a commit of its own, as a job has it before its pull request; its commit's hash. */
 static inline char *pushed_branch(const char *branch)
 {
-    CALL(create_branch, branch);
+    CALL(create_branch, branch, "refs/heads/main");
     assert_success();
     return memory_copy(ask("push('%s')", branch));
 }

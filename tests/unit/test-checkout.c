@@ -182,13 +182,13 @@ static void test_discard(void **state)
     CLEANUP_FREE char *fifo = memory_format("%s/fifo", fixture->directory);
     CLEANUP_FREE char *validation = memory_format(
         "sandbox: none, command: [sh, -c, 'sleep 600 & echo $! >%s; wait']", fifo);
+    struct validation_task task = task_of(fixture);
     struct discard discard = {0};
 
     assert_int_equal(mkfifo(fifo, 0600), 0);
     discard.fifo = open(fifo, O_RDWR | O_CLOEXEC);
     assert_int_equal(begin(fixture, validation), 0);
-    discard.operation = validation_run(fixture->validation, ID, "experiment/" ID, fixture->commit,
-                                       fixture->commit, on_unexpected, fixture);
+    discard.operation = validation_run(fixture->validation, &task, on_unexpected, fixture);
     uv_poll_init(&fixture->loop, &discard.poll, discard.fifo);
     discard.poll.data = &discard;
     uv_poll_start(&discard.poll, UV_READABLE, on_begun);
@@ -203,11 +203,11 @@ static void test_discard(void **state)
 static void test_discard_early(void **state)
 {
     struct fixture *fixture = *state;
+    struct validation_task task = task_of(fixture);
 
     assert_int_equal(begin(fixture, "sandbox: none, command: [sh, -c, 'exit 0']"), 0);
     for (int turns = 0; turns < 4; turns++) {
-        struct operation *operation = validation_run(fixture->validation, ID, "experiment/" ID,
-                                                     fixture->commit, fixture->commit, on_outcome,
+        struct operation *operation = validation_run(fixture->validation, &task, on_outcome,
                                                      fixture);
 
         for (int i = 0; i < turns && !fixture->calls; i++)
@@ -242,8 +242,9 @@ static void test_sweep(void **state)
         uv_loop_fork(&fixture->loop);
         if (begin(fixture, validation))
             _exit(1);
-        validation_run(fixture->validation, ID, "experiment/" ID, fixture->commit, fixture->commit,
-                       on_outcome, fixture);
+        struct validation_task task = task_of(fixture);
+
+        validation_run(fixture->validation, &task, on_outcome, fixture);
         uv_run(&fixture->loop, UV_RUN_DEFAULT);
         _exit(2);
     }

@@ -25,7 +25,7 @@ static void lagging(const char *how, int posts)
     CLEANUP_FREE char *sha = NULL;
 
     begin("");
-    CALL(create_branch, BRANCH);
+    CALL(create_branch, BRANCH, "refs/heads/main");
     assert_success();
     tell("setattr(g, 'api_lag', 3600)");
     tell("setattr(g, 'lag_answer', '%s')", how);
@@ -64,7 +64,7 @@ static void test_opened_all_the_same(void **state)
     CLEANUP_FREE char *sha = NULL;
 
     begin("");
-    CALL(create_branch, BRANCH);
+    CALL(create_branch, BRANCH, "refs/heads/main");
     tell("setattr(g, 'api_lag', 5)");
     sha = memory_copy(ask("push('" BRANCH "')"));
     tell("g.faults.add('unauthorized', method='GET', path='/pulls/1$', count=None)");
@@ -73,7 +73,7 @@ static void test_opened_all_the_same(void **state)
     assert_false(outcome.reply.unauthorized);
     tell("g.faults.add('locked', method='POST', path='/branches$')");
     tell("g.faults.add('unauthorized', method='GET', path='/branches/', count=None)");
-    CALL(create_branch, "experiment/other");
+    CALL(create_branch, "experiment/other", "refs/heads/main");
     assert_transient("401");
 }
 

@@ -20,7 +20,7 @@ static void test_whole_life(void **state)
     assert_success();
 
     tip = memory_copy(ask("g.git.tip('main')"));
-    CALL(create_branch, BRANCH);
+    CALL(create_branch, BRANCH, "refs/heads/main");
     assert_success();
     assert_string_equal(outcome.sha, tip);
     sha = memory_copy(ask("push('" BRANCH "')"));
@@ -76,28 +76,28 @@ static void test_urls(void **state)
 static void branch_refusals(const char *dialect)
 {
     begin(dialect);
-    CALL(create_branch, BRANCH);
+    CALL(create_branch, BRANCH, "refs/heads/main");
     assert_success();
-    CALL(create_branch, BRANCH);
+    CALL(create_branch, BRANCH, "refs/heads/main");
     assert_permanent("exists already");
     assert_true(outcome.reply.conflict);
-    CALL(create_branch, BRANCH "/below");
+    CALL(create_branch, BRANCH "/below", "refs/heads/main");
     assert_permanent("stands in its way");
     assert_false(outcome.reply.conflict);
-    CALL(create_branch, "experiment/a..b");
+    CALL(create_branch, "experiment/a..b", "refs/heads/main");
     assert_permanent("422");
     fixture.config.forge.base = (char *)"nope";
-    CALL(create_branch, "experiment/other");
+    CALL(create_branch, "experiment/other", "refs/heads/nope");
     assert_permanent("forge.base");
     fixture.config.forge.base = (char *)"main";
     tell("g.faults.add('locked', method='POST', path='/branches$')");
-    CALL(create_branch, "experiment/other");
+    CALL(create_branch, "experiment/other", "refs/heads/main");
     assert_transient("database table is locked");
     tell("g.faults.add('double_body', method='POST', path='/branches$', at='after')");
-    CALL(create_branch, "experiment/double");
+    CALL(create_branch, "experiment/double", "refs/heads/main");
     assert_transient("no JSON");
     tell("g.archive()");
-    CALL(create_branch, "experiment/other");
+    CALL(create_branch, "experiment/other", "refs/heads/main");
     assert_permanent("archived");
 }
 
@@ -115,7 +115,7 @@ static void test_blocked_prefix(void **state)
 {
     begin("");
     tell("g.make_branch('experiment')");
-    CALL(create_branch, BRANCH);
+    CALL(create_branch, BRANCH, "refs/heads/main");
     assert_permanent("forge.branch_prefix");
     assert_false(outcome.reply.conflict);
     CALL(check);
@@ -168,7 +168,7 @@ static void test_bad_tokens(void **state)
         CALL(check);
         assert_permanent("forge.token_file");
         assert_true(outcome.reply.unauthorized);
-        CALL(create_branch, BRANCH);
+        CALL(create_branch, BRANCH, "refs/heads/main");
         assert_permanent("token");
         assert_true(outcome.reply.unauthorized);
         /* Gone it seems, but it is not to be taken for gone. */
@@ -263,7 +263,7 @@ static void test_scopes(void **state)
     CALL(check);
     assert_permanent("write:repository");
     assert_true(outcome.reply.unauthorized);
-    CALL(create_branch, BRANCH);
+    CALL(create_branch, BRANCH, "refs/heads/main");
     assert_permanent("write:repository");
     assert_true(outcome.reply.unauthorized);
     CALL(label_pull, 1);

@@ -180,37 +180,39 @@ static void test_branch(void **state)
 {
     CLEANUP_FREE char *tip = shell("git -C repo.git rev-parse main");
 
-    CALL(create_branch, BRANCH);
+    CALL(create_branch, BRANCH, tip);
     assert_success();
     assert_string_equal(outcome.sha, tip);
     assert_shell("git -C repo.git for-each-ref --format='%(refname)'",
                  "refs/heads/" BRANCH "\nrefs/heads/main");
-    CALL(create_branch, BRANCH);
+    CALL(create_branch, BRANCH, tip);
     assert_permanent("exists already");
     assert_true(outcome.reply.conflict);
-    CALL(create_branch, BRANCH "/below");
+    CALL(create_branch, BRANCH "/below", tip);
     assert_permanent("stands in its way");
     assert_false(outcome.reply.conflict);
     run_shell("touch repo.git/refs/heads/experiment/held.lock");
-    CALL(create_branch, "experiment/held");
+    CALL(create_branch, "experiment/held", tip);
     assert_transient("held.lock");
     config.forge.base = (char *)"nope";
-    CALL(create_branch, "experiment/exp-2");
+    CALL(create_branch, "experiment/exp-2", tip);
     assert_permanent("forge.base: there is no branch nope");
     run_shell("mv repo.git gone.git");
-    CALL(create_branch, "experiment/exp-2");
+    CALL(create_branch, "experiment/exp-2", tip);
     assert_transient("not a git repository");
 }
 
 /* What lies in the caller's environment and in the repository's hooks has no say. */
 static void test_environment_is_closed(void **state)
 {
+    CLEANUP_FREE char *tip = shell("git -C repo.git rev-parse main");
+
     run_shell("printf '#!/bin/sh\\ntouch %s/hooked\\nexit 1\\n' $PWD "
               ">repo.git/hooks/reference-transaction;"
               "chmod +x repo.git/hooks/reference-transaction");
     setenv("GIT_DIR", "/nonexistent", 1);
     setenv("GIT_CONFIG_PARAMETERS", "'core.bare'='broken'", 1);
-    CALL(create_branch, BRANCH);
+    CALL(create_branch, BRANCH, tip);
     unsetenv("GIT_DIR");
     unsetenv("GIT_CONFIG_PARAMETERS");
     assert_success();
@@ -540,7 +542,7 @@ static void test_urls(void **state)
 static void test_discard(void **state)
 {
     struct operation *operations[] = {
-        forge->functions->create_branch(forge, BRANCH, on_answer, NULL),
+        forge->functions->create_branch(forge, BRANCH, SHA, on_answer, NULL),
         forge->functions->open_pull(forge, BRANCH, SHA, "t", "b", on_answer, NULL),
         forge->functions->check(forge, on_answer, NULL),
     };

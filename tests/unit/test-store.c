@@ -109,10 +109,17 @@ static void test_a_newer_version_is_refused(void **state)
     reopen(fixture);
 }
 
+/* As it was before the base was run, too. */
+static void make_without_bases(struct fixture *fixture)
+{
+    close_store(fixture);
+    execute(fixture, "DROP TABLE bases; PRAGMA user_version = 12");
+}
+
 /* As it was before there were logs of many experiments. */
 static void make_without_logs(struct fixture *fixture)
 {
-    close_store(fixture);
+    make_without_bases(fixture);
     execute(fixture, "DROP INDEX results_line; DROP INDEX results_named; DROP TABLE logs;"
                      "ALTER TABLE results DROP COLUMN log; ALTER TABLE results DROP COLUMN line;"
                      "ALTER TABLE results DROP COLUMN unfinished;"

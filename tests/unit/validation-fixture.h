@@ -202,11 +202,23 @@ static inline void on_outcome(void *data, const struct validation_outcome *outco
     fixture->outcome.log = memory_copy(outcome->log);
 }
 
+/* The fixture's commit, as an experiment's. */
+static inline struct validation_task task_of(const struct fixture *fixture)
+{
+    return (struct validation_task){
+        .experiment_id = ID,
+        .branch = "experiment/" ID,
+        .commit = fixture->commit,
+        .base = fixture->commit,
+    };
+}
+
 static inline void run(struct fixture *fixture)
 {
+    struct validation_task task = task_of(fixture);
+
     fixture->calls = 0;
-    validation_run(fixture->validation, ID, "experiment/" ID, fixture->commit, fixture->commit,
-                   on_outcome, fixture);
+    validation_run(fixture->validation, &task, on_outcome, fixture);
     assert_int_equal(fixture->calls, 0);
     uv_run(&fixture->loop, UV_RUN_DEFAULT);
     assert_int_equal(fixture->calls, 1);

@@ -1,0 +1,82 @@
+#pragma once
+
+/*
+ * How the tests run on the base: the measure for what they say of an experiment.
+ *
+ * Jobs ask about a commit of the base. It is run once for all of them, in the same sandbox and by the same
+ * code as an experiment. What was found stands in the store, for this commit and what decides how the tests
+ * run; a pass is believed as long as the one who asks says, a failure for an hour and in this process only.
+ *
+ * A commit that fails is run once more at once: if it passes then, the base is flaky. Where an experiment
+ * fails on a base that fails, too, no job begins any more (base_hold()). They begin again after an hour, after
+ * a reload, and when the base has moved; the base is then run anew by the first of them.
+ */
+
+#include "common/error.h"
+#include "common/operation.h"
+#include "config/config.h"
+#include "daemon/git/hash.h"
+#include "daemon/repository.h"
+#include "daemon/store.h"
+#include "daemon/validation.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#define BASE_HOUR_MS ((uint64_t)60 * 60 * 1000)
+
+struct base;
+
+enum base_state {
+    BASE_UNKNOWN, /* it was not run yet */
+    BASE_PASSED,
+    BASE_FLAKY, /* it failed, and passed when it was run again at once */
+    BASE_FAILED,
+};
+
+struct base_verdict {
+    enum base_state state;
+    char commit[GIT_HASH_SIZE];
+    int64_t at_ms;     /* when the last run ended, since 1970 */
+    char reason[1024]; /* why it failed, with the first failure; "" where it passed at once */
+    struct test_report report; /* of the last run, without its words where it failed to begin */
+};
+
+struct base_options {
+    uv_loop_t *loop;
+    const struct config *config;
+    struct store *store;
+    struct repository *repository;
+    struct validation *validation;
+    /* Jobs are held, or not any more. Called from the loop. */
+    void (*changed)(void *data);
+    void *data;
+};
+
+/* Makes it; nothing is run yet. What `options` points to must outlive it. Never fails. */
+void base_new(struct base **base, const struct base_options *options);
+
+/* Ends what is under way; nobody may be asking any more. NULL-safe. */
+void base_free(struct base *base);
+
+/* What is known of a commit, however old. Transient error where the store cannot be read. */
+int base_recall(const struct base *base, const char *commit, struct base_verdict *verdict,
+                struct error *error);
+
+/* Finds out how the tests run on a commit. A pass that is older than `fresh_ms` is not believed; 0: any is.
+ * Where a URL of validation.requires does not answer, `waits` says so and `verdict` is NULL. An error is
+ * transient, or the installation's. What is handed on is valid inside the callback only. */
+typedef void (*base_callback)(void *data, const struct base_verdict *verdict, const char *waits,
+                              const struct error *error);
+struct operation *base_find(struct base *base, const char *commit, uint64_t fresh_ms,
+                            base_callback callback, void *data);
+
+/* An experiment failed on a base that failed: no job begins before something has changed. */
+void base_hold(struct base *base, const char *experiment_id, const struct base_verdict *verdict);
+
+/* Why no job begins; NULL: they do. */
+const char *base_held(const struct base *base);
+
+/* The configuration was read again, and something may have been mended: a failure is not believed any more. */
+void base_reloaded(struct base *base);

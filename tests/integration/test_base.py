@@ -1,0 +1,307 @@
+"""Promise: the base is validated, too: what fails on it as well is charged to no experiment.
+
+The tests here are a script outside of the checkout, which notes each run and fails as a test says: for
+every tree that is not mended, so many times in a row, or for one experiment alone.
+"""
+
+import json
+import os
+import signal
+import sqlite3
+
+import pytest
+from harness import git, improved
+from lodger import processes_with
+from machine import eventually
+
+UNREACHABLE = 69
+CHECK = """#!/bin/sh
+cd "$(git rev-parse --show-toplevel)" || exit 99
+git rev-parse HEAD >>{0}/runs
+[ ! -e {0}/hangs ] || { echo $$ >{0}/hanging; exec tail -f /dev/null {0}; }
+if [ -s {0}/failures ]; then
+    sed -i 1d {0}/failures
+    echo "AssertionError: by chance"
+    exit 1
+fi
+if [ -e {0}/red ] && [ ! -e mended ]; then
+    echo "AssertionError: 1 != 2"
+    exit 1
+fi
+if [ -e broken ]; then
+    echo "AssertionError: broken"
+    exit 1
+fi
+echo "3 passed in 0.01s"
+"""
+
+
+def new_file(path):
+    return f"diff --git a/{path} b/{path}\nnew file mode 100644\n--- /dev/null\n+++ b/{path}\n@@ -0,0 +1 @@\n+x\n"
+
+
+class Script:
+    """What the script does, and what it did."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.program = directory / "check"
+        self.program.write_text(CHECK.replace("{0}", str(directory)))
+        self.program.chmod(0o755)
+
+    def fail(self, times):
+        (self.directory / "failures").write_text("x\n" * times)
+
+    def turn_red(self):
+        (self.directory / "red").touch()
+
+    def mend(self):
+        (self.directory / "red").unlink()
+
+    @property
+    def runs(self):
+        """The commits that were run, one by one."""
+        file = self.directory / "runs"
+        return file.read_text().split() if file.exists() else []
+
+
+@pytest.fixture
+def tests(winnowd, tmp_path):
+    directory = tmp_path / "tests"
+    directory.mkdir()
+    made = Script(directory)
+    winnowd.configure(validation={"command": [str(made.program)], "sandbox": "none", "base": "once"})
+    return made
+
+
+def drop(winnowd, project, name, after, path=None):
+    winnowd.drop(improved(project, name, after, **({"diff": new_file(path)} if path else {})))
+
+
+def held(log, project):
+    """The hold: it names the key, the commit and the first failure."""
+    event = log.wait(level="error", key="validation.base")
+    assert project.tip in event["reason"] and "AssertionError" in event["reason"], event
+    return event
+
+
+# A base that passes.
+
+
+def test_it_is_run_once_for_all_jobs_before_the_branch_is_made_at_that_commit(winnowd, tests, project):
+    winnowd.configure(queue={"parallel": 2})
+    drop(winnowd, project, "exp-1", 0.9)
+    drop(winnowd, project, "exp-2", 0.8, "other")
+    log = winnowd.once()
+    assert log.decisions() == {"exp-1": "promoted", "exp-2": "promoted"}
+    assert tests.runs.count(project.tip) == 1 and len(tests.runs) == 3 and tests.runs[0] == project.tip
+    assert [event["step"] for event in log.all(msg="step ended", experiment="exp-1")][:2] == ["base", "branch"]
+    assert log.wait(msg="base passes its tests")["commit"] == project.tip
+    # Known it stays, beyond the end of the daemon; what is configured otherwise is run anew.
+    drop(winnowd, project, "exp-3", 0.7, "third")
+    winnowd.once()
+    assert tests.runs.count(project.tip) == 1
+    winnowd.configure(validation={"environment": {"SEED": "1"}})
+    drop(winnowd, project, "exp-4", 0.6, "fourth")
+    winnowd.once()
+    assert tests.runs.count(project.tip) == 2
+
+
+def test_what_passed_on_the_base_has_to_run_here(winnowd, tests, project):
+    """The same 0 and no summary at all: with nothing to hold it against, that would be green."""
+    tests.program.write_text(tests.program.read_text().replace('echo "3 passed', '[ -e silent ] || echo "3 passed'))
+    drop(winnowd, project, "exp-1", 0.9, "silent")
+    log = winnowd.once()
+    assert log.decisions() == {"exp-1": "failed"} and "on the base" in log.reasons()["exp-1"]
+
+
+def test_the_branch_is_made_at_the_commit_that_was_run_though_the_base_has_moved_since(winnowd, tests, project):
+    first = project.tip
+    (tests.directory / "hangs").touch()
+    drop(winnowd, project, "exp-1", 0.9)
+    log = winnowd.start()
+    eventually(lambda: (tests.directory / "hanging").exists())
+    project.advance({"more.txt": "x\n"})
+    (tests.directory / "hangs").unlink()
+    os.kill(int((tests.directory / "hanging").read_text()), signal.SIGTERM)
+    log.wait(experiment="exp-1", decision="promoted")
+    (pull,) = winnowd.forge.pulls()
+    assert git("rev-parse", f"{pull.head}^", directory=project.bare) == first
+
+
+# One that does not.
+
+
+def test_a_failure_is_run_again_at_once_and_a_pass_then_is_green_but_flaky(winnowd, tests, project):
+    tests.fail(1)
+    drop(winnowd, project, "exp-1", 0.9)
+    log = winnowd.once()
+    assert log.decisions() == {"exp-1": "promoted"} and tests.runs[:2] == [project.tip] * 2
+    event = log.wait(level="warning", msg=lambda msg: "flaky" in msg)
+    assert event["commit"] == project.tip and "by chance" in event["reason"]
+    # An experiment that fails on such a base is run twice.
+    tests.fail(1)
+    drop(winnowd, project, "exp-2", 0.8, "other")
+    log = winnowd.once()
+    assert log.decisions() == {"exp-2": "promoted"} and len(tests.runs) == 5
+    assert "The base is flaky" in winnowd.forge.pulls()[1].body.split("### Metric")[0]
+    drop(winnowd, project, "exp-3", 0.7, "broken")
+    log = winnowd.once()
+    assert log.decisions() == {"exp-3": "failed"} and len(tests.runs) == 7 and "broken" in log.reasons()["exp-3"]
+
+
+def test_a_red_base_lets_the_one_pass_that_mends_it_and_its_pull_request_says_so(winnowd, tests, project):
+    tests.turn_red()
+    drop(winnowd, project, "exp-1", 0.9, "mended")
+    log = winnowd.once()
+    assert log.decisions() == {"exp-1": "promoted"} and tests.runs.count(project.tip) == 2
+    above = winnowd.forge.pulls()[0].body.split("### Metric")[0]
+    assert "The base fails its own tests" in above and project.tip in above and "1 != 2" in above
+    assert log.wait(level="warning", msg="base fails its tests")["commit"] == project.tip
+
+
+def test_a_red_experiment_on_it_fails_not_and_the_queue_holds(winnowd, tests, project):
+    tests.turn_red()
+    drop(winnowd, project, "exp-1", 0.9)
+    drop(winnowd, project, "exp-2", 0.8, "other")
+    log = winnowd.once(status=UNREACHABLE)
+    held(log, project)
+    assert log.decisions() == {} and not winnowd.forge.branches() and not winnowd.forge.pulls()
+    assert len(tests.runs) == 3  # twice the base, and the first experiment
+    # A daemon tries it at once, and says in its status what holds it.
+    log = winnowd.start()
+    held(log, project)
+    eventually(lambda: project.tip in (json.loads(winnowd.run_beside("--status", "--json")[1])["held"] or ""))
+    status = winnowd.status()
+    assert "validation.base" in status and "AssertionError" in status
+    # After SIGHUP it goes on with what was there all the time.
+    tests.mend()
+    winnowd.process.send_signal(signal.SIGHUP)
+    log.wait(experiment="exp-2", decision="promoted")
+    assert log.decisions() == {"exp-1": "promoted", "exp-2": "promoted"}
+
+
+@pytest.mark.parametrize("change", ["the base moves", "an hour"])
+def test_it_is_tried_again(winnowd, tests, project, change):
+    clock = winnowd.clock.by_hand()
+    winnowd.configure(forge={"poll": "100ms"})
+    tests.turn_red()
+    drop(winnowd, project, "exp-1", 0.9)
+    log = winnowd.start()
+    held(log, project)
+    runs = len(tests.runs)
+    if change == "an hour":
+        tests.mend()
+        clock.pass_by(3500)
+        assert not log.all(msg=lambda msg: "begin again" in msg) and len(tests.runs) == runs
+        clock.pass_by(200)
+    else:
+        project.advance({"mended": "x\n"})
+    log.wait(experiment="exp-1", decision="promoted")
+    assert tests.runs[runs] == project.tip
+
+
+def test_a_green_one_goes_on_beside_a_red_one_that_holds_the_queue(winnowd, tests, project):
+    """It came later, and would have to wait for the one that is held: it may be the one that mends the base."""
+    winnowd.configure(queue={"parallel": 2})
+    tests.turn_red()
+    winnowd.drop(improved(project, "exp-1", 1.1, metric="accuracy"))
+    drop(winnowd, project, "exp-2", 0.8, "mended")
+    log = winnowd.once(status=UNREACHABLE)
+    held(log, project)
+    assert log.decisions() == {"exp-2": "promoted"}
+
+
+def test_a_pass_that_is_old_is_run_again_before_a_job_fails(winnowd, tests, project):
+    """A dependency may have been released since."""
+    clock = winnowd.clock.by_hand()
+    log = winnowd.start()
+    drop(winnowd, project, "exp-1", 0.9)
+    log.wait(experiment="exp-1", decision="promoted")
+    drop(winnowd, project, "exp-2", 0.8, "broken")
+    log.wait(experiment="exp-2", decision="failed")
+    assert tests.runs.count(project.tip) == 1  # its pass is a moment old
+    clock.pass_by(3700)
+    tests.turn_red()
+    drop(winnowd, project, "exp-3", 0.7, "third")
+    held(log, project)
+    log.wait(experiment="exp-3", msg="job goes back to an earlier step")
+    assert tests.runs.count(project.tip) == 3 and "exp-3" not in log.decisions()
+
+
+def test_a_command_that_the_base_lacks_too_holds(winnowd, tests, project):
+    winnowd.configure(validation={"command": ["./check"]})
+    drop(winnowd, project, "exp-1", 0.9)
+    log = winnowd.once(status=UNREACHABLE)
+    event = log.wait(level="error", key="validation.base")
+    assert project.tip in event["reason"] and "./check" in event["reason"] and log.decisions() == {}
+
+
+def test_untested_on_the_base_as_well_is_no_failure_of_the_experiment(winnowd, tests, project):
+    winnowd.configure(validation={"command": ["echo", "no tests ran in 0.01s"]})
+    drop(winnowd, project, "exp-1", 0.9)
+    log = winnowd.once(status=UNREACHABLE)
+    assert "no test was run" in log.wait(level="error", key="validation.base")["reason"] and log.decisions() == {}
+
+
+# Otherwise configured.
+
+
+def test_on_failure_it_is_run_after_an_experiment_failed_only(winnowd, tests, project):
+    winnowd.configure(validation={"base": "on_failure"})
+    drop(winnowd, project, "exp-1", 0.9)
+    log = winnowd.once()
+    assert log.decisions() == {"exp-1": "promoted"} and project.tip not in tests.runs
+    assert not log.all(step="base")
+    drop(winnowd, project, "exp-2", 0.8, "broken")
+    log = winnowd.once()
+    assert log.decisions() == {"exp-2": "failed"} and tests.runs.count(project.tip) == 1
+    tests.turn_red()
+    project.advance({"more.txt": "x\n"})
+    drop(winnowd, project, "exp-3", 0.7, "third")
+    log = winnowd.once(status=UNREACHABLE)
+    held(log, project)
+
+
+def test_never_it_is_never(winnowd, tests, project):
+    winnowd.configure(validation={"base": "never"})
+    tests.turn_red()
+    drop(winnowd, project, "exp-1", 0.9)
+    log = winnowd.once()
+    assert log.decisions() == {"exp-1": "failed"} and project.tip not in tests.runs and not log.all(step="base")
+
+
+def test_what_is_known_of_the_base_is_shown(winnowd, tests, project):
+    tests.fail(1)
+    drop(winnowd, project, "exp-1", 0.9)
+    winnowd.once()
+    status, said, _ = winnowd.run_beside("--check-config")
+    assert status == 0 and "validation.base: once" in said
+    assert "flaky" in next(line for line in said.splitlines() if project.tip in line)
+    assert "flaky" in next(line for line in winnowd.status().splitlines() if line.startswith("base"))
+    known = json.loads(winnowd.run_beside("--status", "--json")[1])["base"]
+    assert (known["commit"], known["state"]) == (project.tip, "flaky") and "by chance" in known["reason"]
+
+
+# Ends in the middle.
+
+
+def test_a_kill_in_the_middle_leaves_nothing_behind(winnowd, tests, project):
+    (tests.directory / "hangs").touch()
+    drop(winnowd, project, "exp-1", 0.9)
+    winnowd.start()
+    hanging = tests.directory / "hanging"
+    eventually(hanging.exists)
+    hanging.unlink()
+    winnowd.kill()
+    winnowd.start()
+    eventually(hanging.exists)
+    assert len(processes_with(str(tests.directory))) == 1  # the one before was ended
+    assert winnowd.stop() == 0  # no slower than at any other step
+    assert not processes_with(str(tests.directory))
+    (tests.directory / "hangs").unlink()
+    log = winnowd.once()
+    assert log.decisions() == {"exp-1": "promoted"} and len(winnowd.forge.branches()) == 1
+    assert list((winnowd.state / "checkouts").glob("*")) == []
+    with sqlite3.connect(winnowd.state / "winnowd.db") as store:
+        assert store.execute("SELECT base, passed FROM bases").fetchall() == [(project.tip, 1)]
