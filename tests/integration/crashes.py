@@ -143,7 +143,7 @@ class World:
         # Whether one is better hangs on what it says itself, so that no point hangs on another.
         self.winnowd.configure(
             metrics={"val_bpb": {"direction": "minimize", "reference": "before"}},
-            validation={"command": ["sh", "-c", "test ! -e fails"], "sandbox": "none"},
+            validation={"command": ["sh", "-c", "test ! -e fails"], "sandbox": "none", "base": "once"},
             forge={"poll": "0s"},
         )
         self.wrapper = self.winnowd.wrapper = harness.Wrapper(self.directory / "wrapper", programs)
@@ -165,12 +165,14 @@ class World:
     # What is dropped.
 
     def drop(self, scenario, outcome=None, changes="", **more):
-        """One file that is to end as the scenario says: promoted, failing (its tests do), label (is
-        refused), patched (promoted, from a file beside it), empty (no change: rejected when its turn
+        """One file that is to end as the scenario says: promoted, moved (the same, on a base that has moved and
+        is to be run), failing (its tests do), label (is refused), patched (promoted, from a file beside it), empty (no change: rejected when its turn
         comes), broken (no JSON: rejected at once); or as `outcome` says."""
         self.made += 1
         name = f"exp-{self.made}"
         diff = new_file(f"experiments/{name}.txt", scenario) + changes
+        if scenario == "moved":
+            self.project.advance({"moves.txt": f"{name}\n"})
         if scenario == "failing":
             diff += new_file("fails", "yes")
         content = {"metric_after": 0.9, "metric_before": 1.0, **more}

@@ -106,6 +106,11 @@ def test_at_every_file_move(new_world, kind, scenario):
     suffer_all(new_world, kind, scenario, "rename")
 
 
+@pytest.mark.parametrize("where", ["git", "fork", "sync", "rename"])
+def test_in_a_run_on_the_base(new_world, where):
+    suffer_all(new_world, "local", "moved", where, every=1 if where == "git" else 3)
+
+
 def test_at_the_first_and_the_last_status(new_world):
     """How many there are in between is a matter of time."""
     world = new_world("local")
