@@ -72,7 +72,8 @@ def no_interpreter(daemon, forge, project):
     program.write_text("#!/no/such/python3\nimport tox\n")
     program.chmod(0o755)
     daemon.configure(validation={"command": [str(program)]})
-    return lambda: program.write_text("#!/bin/sh\n")
+    report = '{"testenvs":{"unit":{"test":[{"command":["true"],"retcode":0}]}}}'
+    return lambda: program.write_text(f"""#!/bin/sh\n[ "$1" != --result-json ] || echo '{report}' >"$2"\n""")
 
 
 def no_launcher(daemon, forge, project):
