@@ -201,12 +201,16 @@ def test_it_is_tried_again(winnowd, tests, project, change):
     assert tests.runs[runs] == project.tip
 
 
-def test_a_green_one_goes_on_beside_a_red_one_that_holds_the_queue(winnowd, tests, project):
+@pytest.mark.parametrize("metric", ["val_bpb", "accuracy"])
+def test_a_green_one_goes_on_beside_a_red_one_that_holds_the_queue(winnowd, tests, project, metric):
     """It came later, and would have to wait for the one that is held: it may be the one that mends the base."""
     winnowd.configure(queue={"parallel": 2})
     tests.turn_red()
-    winnowd.drop(improved(project, "exp-1", 1.1, metric="accuracy"))
+    winnowd.drop(improved(project, "exp-1", 0.9 if metric == "val_bpb" else 1.1, metric=metric))
     drop(winnowd, project, "exp-2", 0.8, "mended")
+    if metric == "val_bpb":
+        assert winnowd.once().decisions() == {"exp-2": "promoted", "exp-1": "superseded"}
+        return
     log = winnowd.once(status=UNREACHABLE)
     held(log, project)
     assert log.decisions() == {"exp-2": "promoted"}
