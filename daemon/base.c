@@ -510,6 +510,8 @@ void base_new(struct base **base, const struct base_options *options)
     struct base *made = memory_new(sizeof(*made));
 
     made->options = *options;
+    /* What an earlier daemon may have left of a run. */
+    repository_forget(options->repository, options->config->forge.base);
     *base = made;
 }
 

@@ -96,9 +96,10 @@ struct job {
     bool branch_repeated; /* the branch was asked for a second time, as the first answer was lost */
     bool conflict_seen;   /* the forge said that a pull request of our branch exists */
     struct error *failure; /* why its tests failed, while the base is asked; NULL: they did not */
-    bool second;           /* its tests failed on a base that is flaky, and are run again */
-    bool passed;           /* a quiet step is done: the one behind it begins at once */
-    bool settled;          /* by a person, see settled_as */
+    struct test_report *report; /* what they said then; NULL: they did not begin */
+    bool second;                /* its tests failed on a base that is flaky, and are run again */
+    bool passed;                /* a quiet step is done: the one behind it begins at once */
+    bool settled;               /* by a person, see settled_as */
     enum pull_state settled_as;
     uint64_t step_began; /* uv_now() */
     uint64_t parked_at;  /* uv_now() */

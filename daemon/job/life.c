@@ -207,5 +207,6 @@ void job_free(struct job *job)
     free(job->patch);
     free(job->doubt);
     free(job->failure);
+    free(job->report);
     free(job);
 }

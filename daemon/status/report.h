@@ -10,9 +10,9 @@
  */
 
 #include "config/config.h"
+#include "daemon/base.h"
 #include "daemon/counters.h"
 #include "daemon/forge.h"
-#include "daemon/base.h"
 #include "daemon/health.h"
 #include "daemon/queue.h"
 #include "daemon/store.h"

@@ -60,6 +60,9 @@ static void note_run(struct job *job, const struct validation_outcome *outcome)
     found->tests.duration_ms = outcome->duration_ms;
     found->tests.count = test_count_of(outcome->report);
     secret_scrub(found->tests.output);
+    free(job->report);
+    job->report = memory_new(sizeof(*job->report));
+    *job->report = *outcome->report;
 }
 
 static void pass(struct job *job)
@@ -75,6 +78,20 @@ static void pass(struct job *job)
 /* ---- a run that failed, held against the base --------------------------------------------------- */
 
 static void run_tests(struct job *job);
+static int note_base(struct job *job, struct base_verdict *verdict, struct error *error);
+
+/* Whether it passes by what the base's run says now, which may be less than it said when this one began: what
+ * ran there then may not run any more for reasons of its own. */
+static bool passes_now(struct job *job, const struct base_verdict *verdict)
+{
+    char reason[sizeof(((struct error *)NULL)->message)];
+    struct base_verdict noted;
+    struct error ignored;
+
+    return job->report &&
+           verdict_of(job->report, &verdict->report, reason, sizeof(reason)) == VERDICT_GREEN &&
+           note_base(job, &noted, &ignored) == 0;
+}
 
 static void on_base_found(void *data, const struct base_verdict *verdict, const char *waits,
                           const struct error *error)
@@ -90,6 +107,8 @@ static void on_base_found(void *data, const struct base_verdict *verdict, const 
     } else if (verdict->state == BASE_FAILED) {
         base_hold(job->services->base, job->row->experiment_id, verdict);
         job_turned_down(job, DECISION_QUEUED, 0, base_held(job->services->base));
+    } else if (passes_now(job, verdict)) {
+        pass(job);
     } else if (verdict->state == BASE_FLAKY && !job->second) {
         job->second = true;
         run_tests(job);
@@ -135,6 +154,7 @@ static void on_validated(void *data, const struct validation_outcome *outcome,
     struct error failed;
 
     job->operation = NULL;
+    free(TAKE(job->report));
     if (error) {
         take_error(job, error);
         return;
@@ -142,8 +162,10 @@ static void on_validated(void *data, const struct validation_outcome *outcome,
     tell_output(job, outcome->tail);
     if (outcome->verdict == VALIDATION_WAITS) {
         job_waits(job, outcome->sentence);
-    } else if (outcome->verdict == VALIDATION_PASSED) {
-        note_run(job, outcome);
+        return;
+    }
+    note_run(job, outcome);
+    if (outcome->verdict == VALIDATION_PASSED) {
         pass(job);
     } else {
         validation_explain(&failed, outcome);

@@ -233,6 +233,20 @@ def test_a_pass_that_is_old_is_run_again_before_a_job_fails(winnowd, tests, proj
     assert tests.runs.count(project.tip) == 3 and "exp-3" not in log.decisions()
 
 
+def test_what_does_not_run_on_the_base_any_more_need_not_run_here(winnowd, tests, project):
+    """The pass that an experiment was held against was another one."""
+    tests.program.write_text(tests.program.read_text().replace('echo "3 passed', '[ -e {0}/quiet ] || echo "3 passed'.replace("{0}", str(tests.directory))))
+    clock = winnowd.clock.by_hand()
+    log = winnowd.start()
+    drop(winnowd, project, "exp-1", 0.9)
+    log.wait(experiment="exp-1", decision="promoted")
+    clock.pass_by(3700)
+    (tests.directory / "quiet").touch()
+    drop(winnowd, project, "exp-2", 0.8, "other")
+    log.wait(experiment="exp-2", decision="promoted")
+    assert tests.runs.count(project.tip) == 2 and len(tests.runs) == 4
+
+
 def test_a_command_that_the_base_lacks_too_holds(winnowd, tests, project):
     winnowd.configure(validation={"command": ["./check"]})
     drop(winnowd, project, "exp-1", 0.9)

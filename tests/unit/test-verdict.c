@@ -411,6 +411,47 @@ static void test_commands(void **state)
     assert_null(tox_report_path(WORDS("make", "--result-json=b")));
 }
 
+/* What is kept of a run on the base is all of what it said. */
+static void test_report_is_kept(void **state)
+{
+    struct test_report report = {
+        .ended_well = true,
+        .tox = REPORT_READ,
+        .environments = 3,
+        .skipped = 1,
+        .failed = 1,
+        .commands = 2,
+        .succeeded = 1,
+        .first_failed = "py\"311",
+        .summaries = 2,
+        .empty = 1,
+        .tests = UINT64_C(1) << 40,
+        .passed = 7,
+        .runner = "pytest",
+        .said = "no tests ran",
+        .expects = true,
+        .matched = true,
+    };
+    struct test_report read;
+    CLEANUP_FREE char *json = NULL;
+
+    for (unsigned i = 0; i < REPORT_COMMANDS_MAX; i++)
+        report.kept[report.kept_count++] = (struct report_command){"unit", i, i % 2 ? -1 : 0};
+    json = test_report_write(&report);
+    test_report_read(&read, json);
+    assert_memory_equal(&read, &report, sizeof(report));
+    report = (struct test_report){.tox = REPORT_SET_ASIDE};
+    free(json);
+    json = test_report_write(&report);
+    test_report_read(&read, json);
+    assert_memory_equal(&read, &report, sizeof(report));
+    test_report_read(&read, "{\"kept\": [1, [\"a\"], [1, 2, 3]], \"tests\": \"x\"}");
+    assert_int_equal(read.kept_count, 1);
+    test_report_read(&read, "[}");
+    report = (struct test_report){0};
+    assert_memory_equal(&read, &report, sizeof(report));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -418,7 +459,8 @@ int main(void)
         cmocka_unit_test(test_long_line),         cmocka_unit_test(test_expect),
         cmocka_unit_test(test_tox_broke),         cmocka_unit_test(test_reports),
         cmocka_unit_test(test_output_in_reports), cmocka_unit_test(test_many_commands),
-        cmocka_unit_test(test_against_base),      cmocka_unit_test(test_commands),
+        cmocka_unit_test(test_against_base),      cmocka_unit_test(test_report_is_kept),
+        cmocka_unit_test(test_commands),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
