@@ -44,6 +44,9 @@
     EVENT(step_ended, "step ended", INFO, "c1b87f1a7323691b19f9cbef0f69a4d0") \
     EVENT(step_failed, "step failed", INFO, "2eb737282fea875e75365e1458294a90") \
     EVENT(validation_output, "validation says", DEBUG, "27f1a7ac71494f4289b2a54bbd2a7a4b") \
+    EVENT(validation_again, "validation repeated without tox's report", WARNING, "4dd0869708544670884d291d572ae92f") \
+    EVENT(validation_log, "validation log could not be written", WARNING, "94309db609c14b708adfc82e76454545") \
+    EVENT(validation_note, "validation not noted", WARNING, "8a3fe8221a6b4930aeeb7b83aeb49737") \
     EVENT(step_waits, "step could not be done now; trying again", WARNING, "ac3e0b5bc29177094c1e26038dabf68e") \
     EVENT(undo_started, "undo started", INFO, "2f314fdb43c48bc764ccdcf9ea5ee53c") \
     EVENT(undo_ended, "undo ended", INFO, "bafe9bd120c5d1529127c47089bf36a2") \

@@ -17,6 +17,7 @@
 #include "common/process.h"
 #include "common/secret.h"
 #include "common/text.h"
+#include "daemon/events.h"
 #include "daemon/git/git.h"
 #include "daemon/validation/checkout.h"
 #include "daemon/validation/command.h"
@@ -90,12 +91,6 @@ struct run {
     struct validation_outcome outcome;
     struct error error; /* what ended it */
 };
-
-static const struct log_event event_note = {"validation not noted", LOG_LEVEL_WARNING, NULL};
-static const struct log_event event_again = {"validation repeated without tox's report",
-                                             LOG_LEVEL_WARNING, NULL};
-static const struct log_event event_log = {"validation log could not be written", LOG_LEVEL_WARNING,
-                                           NULL};
 
 static void validation_freep(struct validation **validation)
 {
@@ -209,7 +204,7 @@ static void finish(struct run *run, const struct validation_outcome *outcome,
     run_free(run);
 }
 
-/* They would take the store down with them. */
+/* Tests that fill the disk would take the store down with them, so they are ended. */
 static void on_disk_filled(void *data)
 {
     struct run *run = data;
@@ -357,7 +352,8 @@ static void require_next(struct run *run);
 /* Once more on a fresh checkout, without what tox failed over. */
 static void run_again(struct run *run, const char *reason)
 {
-    log_event(&event_again, LOG_TEXT("experiment", run->experiment_id), LOG_TEXT("reason", reason));
+    log_event(&event_validation_again, LOG_TEXT("experiment", run->experiment_id),
+              LOG_TEXT("reason", reason));
     run->again = true;
     run->failure = (struct failure){0};
     free(run->log);
@@ -422,7 +418,7 @@ static void on_command(void *data, const struct process_result *result)
     }
     note_end(run, result);
     if (result->problem) {
-        log_event(&event_log, LOG_TEXT("experiment", run->experiment_id),
+        log_event(&event_validation_log, LOG_TEXT("experiment", run->experiment_id),
                   LOG_TEXT("reason", result->problem));
         give_up_log(run);
         run->outcome.log = NULL;
@@ -512,7 +508,7 @@ static void start_command(struct run *run, const struct environment *environment
         disk_watch(&run->disk, validation->loop, validation->checkouts, on_disk_filled, run);
     /* Tests without a note are found by other signs; they are no reason to end them. */
     if (process_id(run->step) && checkout_note(&run->checkout, process_id(run->step), &error))
-        log_event(&event_note, LOG_TEXT("experiment", run->experiment_id),
+        log_event(&event_validation_note, LOG_TEXT("experiment", run->experiment_id),
                   LOG_TEXT("reason", error.message));
     sandbox_free_arguments(arguments);
 }
