@@ -1,7 +1,6 @@
 #include "common/digest.h"
 
 #include <openssl/evp.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 /* These calls fail only if there is no memory, or no SHA-256 in the library. */
@@ -24,12 +23,16 @@ void digest_update(struct digest *digest, const void *bytes, size_t length)
 
 void digest_end(struct digest *digest, char hex[static DIGEST_HEX_SIZE])
 {
+    static const char digits[] = "0123456789abcdef";
     unsigned char bytes[EVP_MAX_MD_SIZE];
     unsigned length;
 
     must(EVP_DigestFinal_ex(digest->context, bytes, &length));
     EVP_MD_CTX_free(digest->context);
     digest->context = NULL;
-    for (unsigned i = 0; i < length; i++)
-        snprintf(hex + (size_t)2 * i, 3, "%02x", bytes[i]);
+    for (unsigned i = 0; i < length; i++) {
+        *hex++ = digits[bytes[i] >> 4];
+        *hex++ = digits[bytes[i] & 0xf];
+    }
+    *hex = '\0';
 }

@@ -274,7 +274,8 @@ static int store_taken(struct log_taking *taking, const struct taken *taken, con
     int64_t reference = assessment->metric
                             ? lane_reference(&assessment->frontier, &assessment->verdict)
                             : 0;
-    bool kept = queued || reference ||
+    /* What is discarded is kept only while the value that beat it may be taken back. */
+    bool kept = queued || (reference && assessment->frontier.revocable) ||
                 (assessment->decision == DECISION_BASELINE && stored.has_change);
     CLEANUP_FREE char *parsed = kept ? row_canonical(row) : NULL;
     const struct store_decision decision = {
