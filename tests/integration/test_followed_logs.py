@@ -41,6 +41,8 @@ def exported(winnowd):
 
 
 def test_a_row_is_decided_within_a_second_of_being_written(winnowd, log_file):
+    other = log_file.with_name("other.tsv")
+    winnowd.config["logs"].append({"path": str(other)})
     log = winnowd.start()
     log.wait(msg=UNREADABLE, level="error", path=str(log_file))
     append(log_file, HEADER + "\n")
@@ -53,11 +55,14 @@ def test_a_row_is_decided_within_a_second_of_being_written(winnowd, log_file):
         log.wait(experiment=f"results-{number:04}", decision="discarded")
         assert time.monotonic() - began < 1
     # A line is taken once it has its end.
-    append(log_file, row(3.0, "disca"))
-    append(log_file, "rd\n")
-    log.wait(experiment="results-0005", decision="discarded")
+    append(log_file, row(0.5, "crash"))
+    other.write_text(log_of(row(1.0)))
+    log.wait(experiment="other-0002")
+    assert not log.all(experiment="results-0005")
+    append(log_file, "\n")
+    log.wait(experiment="results-0005", decision="crashed")
     assert winnowd.stop() == 0
-    assert len(log.all(msg=UNREADABLE)) == 1 and len(exported(winnowd)) == 4
+    assert len(log.all(msg=UNREADABLE)) == 2 and len(exported(winnowd)) == 5
 
 
 def test_what_loops_and_editors_do_to_a_log(winnowd, place, log_file):
