@@ -76,6 +76,11 @@
     EVENT(pull_closed, "pull request closed unmerged; its value leaves the frontier", INFO, "df219833d97b001b3581437a489229e0") \
     EVENT(pull_unknown, "pull request could not be looked at", WARNING, "f054e0b83ce3094db3947d9c777a5bbb") \
     EVENT(pull_reopened, "pull request opened again; its value is back in the frontier", INFO, "b47daab7e2c740c2a3f90af4c19bf71e") \
+    EVENT(pull_contained, "pull request closed: another one contains it", INFO, "5c0d5a0f6a1e4a0e9f3b1f7a2d8c4e61") \
+    EVENT(pull_confirmed, "pull request is contained in what was merged; its value is confirmed", INFO, "0b6f4a7d93c24be5a1d20e7c85f9b3d4") \
+    EVENT(pull_released, "pull request opened again: the one that contained it was closed unmerged", INFO, "e1a87c3b5d0f4926b7c4d9f20a36e58b") \
+    EVENT(pull_stays, "pull request stays open, though another one contains it", WARNING, "c73e9b18f2a54d6d8e05b1a94f7c2603") \
+    EVENT(branch_deleted, "branch deleted: what it changed was merged", INFO, "94d2e6f0b8a74c31a5f81d6c0e3b7a29") \
     EVENT(pull_gone, "pull request is not at the forge any more; taken as closed unmerged", WARNING, "335707b690557505cd6c5c609e62bc01") \
     EVENT(queue_held, "jobs wait: queue.max_open_pulls is reached", INFO, "27f82f946709b347bf0283a32bc318aa") \
     EVENT(queue_idle, "nothing left to do", INFO, "90237de7232aa9defed432292ed99a49") \

@@ -25,7 +25,8 @@
  * A time that lies ahead, as the clock was set back, becomes now: the 10 s begin anew. */
 bool forge_may_still_appear(int64_t *posted_ms);
 
-enum pull_state { PULL_OPEN, PULL_CLOSED, PULL_MERGED };
+/* Contained: closed by us, as another one brings it along; the forge itself shows it as closed. */
+enum pull_state { PULL_OPEN, PULL_CLOSED, PULL_MERGED, PULL_CONTAINED };
 
 enum forge_mergeable { FORGE_MERGEABLE_UNKNOWN, FORGE_MERGEABLE, FORGE_NOT_MERGEABLE };
 

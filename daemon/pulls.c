@@ -3,8 +3,8 @@
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/memory.h"
-#include "daemon/description.h"
 #include "daemon/events.h"
+#include "daemon/pulls/contained.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +23,10 @@ struct pulls {
     struct operation *call;
     struct operation *settle; /* the next turn of what follows from one that was settled */
     struct store_settling settling;
+    struct contained *contained;
+    bool in_round;
+    bool look_again; /* a round was asked for while contained ones were being closed */
+    bool rests;      /* what contained ones are left waits for the next round */
     bool looked;
     bool tried; /* a round has ended, complete or not */
 
@@ -58,6 +62,7 @@ static void end_round(struct pulls *pulls, bool complete)
     struct error error;
 
     clear_round(pulls);
+    pulls->in_round = false;
     if (complete && store_set_looking(pulls->services->store, &pulls->reached, &error) < 0)
         log_event(&event_store_failed, LOG_TEXT("reason", error.message)); /* seen once more */
     pulls->looked |= complete;
@@ -70,13 +75,23 @@ static void end_round(struct pulls *pulls, bool complete)
 
 /* ---- what follows from one that was settled ----------------------------------------------------- */
 
+/* Not within a round: what it is told of a pull request would not be so any more. At the end of it this comes
+ * by itself. */
+static void close_contained(struct pulls *pulls)
+{
+    if (!pulls->in_round && !pulls->rests && health_state(pulls->services->health) == HEALTH_WELL)
+        contained_start(pulls->contained);
+}
+
 static void settle_after(struct pulls *pulls, uint64_t delay_ms);
 
 static void tell_settled(struct pulls *pulls)
 {
     const struct store_settling *settling = &pulls->settling;
 
-    log_event(settling->state == PULL_MERGED ? &event_pull_merged : &event_pull_closed,
+    log_event(settling->state == PULL_MERGED      ? &event_pull_merged
+              : settling->state == PULL_CONTAINED ? &event_pull_confirmed
+                                                  : &event_pull_closed,
               LOG_TEXT("experiment", settling->experiment_id), LOG_INTEGER("pull", settling->pull),
               LOG_INTEGER("requeued", settling->requeued));
     pulls->changed(pulls->data);
@@ -97,8 +112,10 @@ static void settle_some(void *data)
         settle_after(pulls, TRY_AGAIN_MS);
         return;
     }
-    if (!settling->result)
+    if (!settling->result) {
+        close_contained(pulls);
         return;
+    }
     settle_after(pulls, 0);
     if (settling->done) {
         tell_settled(pulls);
@@ -134,10 +151,12 @@ void pulls_settle(struct pulls *pulls, int64_t result, const char *experiment_id
 
 /* ---- looking ------------------------------------------------------------------------------------ */
 
-/* What a person merged stays merged. */
+/* What a person merged stays merged. One that is contained we have closed ourselves. */
 static void follow(struct pulls *pulls, const struct store_pull *known, enum pull_state state)
 {
     if (known->state == state || known->state == PULL_MERGED)
+        return;
+    if (state == PULL_CLOSED && (known->state == PULL_CONTAINED || known->closing))
         return;
     pulls_settle(pulls, known->result, known->experiment_id, state);
     if (state == PULL_OPEN)
@@ -155,17 +174,10 @@ static void note_mergeable(const struct pulls *pulls, const struct store_pull *k
         (void)store_set_mergeable(pulls->services->store, known->result, pull->mergeable, &ignored);
 }
 
-/* A number alone proves nothing: the repository may be another one by now. */
 static bool is_of(const struct pulls *pulls, const struct forge_pull *pull,
                   const struct store_pull *known)
 {
-    CLEANUP_FREE char *branch = memory_format("%s%s", pulls->services->config->forge.branch_prefix,
-                                              known->experiment_id);
-    CLEANUP_FREE char *marker = description_marker(known->experiment_id, known->digest);
-
-    /* The label names the owner of a fork; what it calls its branch says nothing. */
-    return strcmp(pull->label ? pull->label : pull->head, branch) == 0 ||
-           (pull->body && strstr(pull->body, marker));
+    return contained_is_of(pulls->services, pull, known->experiment_id, known->digest);
 }
 
 /* It would be the same for the others: the next round looks at all of them. */
@@ -226,15 +238,33 @@ static void on_looked(void *data, const struct forge_reply *reply, const struct 
     look_at_next(pulls);
 }
 
+/* The last part of a round. Where it cannot be done now the round was complete all the same: what is left is in
+ * the store. */
+static void on_contained(void *data, bool complete, int64_t retry_after_ms)
+{
+    struct pulls *pulls = data;
+
+    pulls->rests = !complete;
+    if (!complete)
+        health_suspect(pulls->services->health, retry_after_ms);
+    settle_after(pulls, 0);
+    if (pulls->in_round)
+        end_round(pulls, true);
+    else
+        pulls->changed(pulls->data);
+    if (pulls->look_again)
+        pulls_look(pulls);
+}
+
 static void look_at_next(struct pulls *pulls)
 {
     struct forge *forge = pulls->services->forge;
 
-    if (pulls->at == pulls->count)
-        end_round(pulls, true);
-    else
+    if (pulls->at < pulls->count)
         pulls->call = forge->functions->look_pull(forge, pulls->each[pulls->at].number, on_looked,
                                                   pulls);
+    else if (!contained_start(pulls->contained))
+        end_round(pulls, true);
 }
 
 /* Which ones are looked at one by one. One that was deleted is in no list, so once a day it is each open
@@ -341,9 +371,11 @@ void pulls_look(struct pulls *pulls)
     struct error error;
     bool any;
 
-    if (pulls->call || pulls->services->config->forge.poll_ms == 0)
+    pulls->look_again = !pulls->in_round && contained_busy(pulls->contained);
+    if (pulls->in_round || pulls->look_again || pulls->services->config->forge.poll_ms == 0)
         return;
     operation_clear(&pulls->timer);
+    pulls->in_round = true;
     if (store_get_looking(store, &pulls->looking, &error) < 0 ||
         store_has_unmerged_pull(store, &any, &error) < 0) {
         log_event(&event_store_failed, LOG_TEXT("reason", error.message));
@@ -357,7 +389,7 @@ void pulls_look(struct pulls *pulls)
     else if (health_state(pulls->services->health) == HEALTH_WELL)
         list_next(pulls);
     else
-        pulls->looked = false; /* health_changed asks again */
+        pulls->looked = pulls->in_round = false; /* health_changed asks again */
 }
 
 void pulls_new(struct pulls **pulls, uv_loop_t *loop, const struct services *services,
@@ -369,6 +401,7 @@ void pulls_new(struct pulls **pulls, uv_loop_t *loop, const struct services *ser
     made->services = services;
     made->changed = changed;
     made->data = data;
+    contained_new(&made->contained, services, on_contained, made);
     settle_after(made, 0); /* what an earlier life left */
     *pulls = made;
 }
@@ -380,6 +413,7 @@ void pulls_free(struct pulls *pulls)
     operation_clear(&pulls->timer);
     operation_clear(&pulls->call);
     operation_clear(&pulls->settle);
+    contained_free(pulls->contained);
     clear_round(pulls);
     free(pulls);
 }
@@ -392,4 +426,9 @@ bool pulls_looked(const struct pulls *pulls)
 bool pulls_tried(const struct pulls *pulls)
 {
     return pulls->tried;
+}
+
+bool pulls_busy(const struct pulls *pulls)
+{
+    return pulls->settle || contained_busy(pulls->contained);
 }

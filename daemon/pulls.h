@@ -7,6 +7,8 @@
  * Merged confirms the frontier. Closed unmerged takes the value out of it, and results that were
  * turned down only because of it are queued again; opened again puts it back. One that was deleted can
  * never be merged: it is taken as closed, once the repository itself has answered.
+ *
+ * At the end of a round the open ones that a merged one contains are closed (pulls/contained.h).
  */
 
 #include "common/error.h"
@@ -39,3 +41,6 @@ void pulls_go_on(struct pulls *pulls);
  * at its end. */
 void pulls_settle(struct pulls *pulls, int64_t result, const char *experiment_id,
                   enum pull_state state);
+
+/* Whether what follows from a settled one is being done. */
+bool pulls_busy(const struct pulls *pulls);

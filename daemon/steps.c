@@ -87,6 +87,8 @@ static int end(struct job *job, enum decision decision, const char *reason, stru
         .measured = *change->measured ? change->measured : change->commit,
         .pull_state = job->settled ? job->settled_as : PULL_OPEN,
         .left = document_left(job),
+        .contained = job->found.change.contained,
+        .contained_count = job->found.change.contained_count,
     };
 
     /* First, as nobody does it once the job is over in the store. */

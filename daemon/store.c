@@ -300,6 +300,19 @@ static const char *const migrations[] = {
     "  PRIMARY KEY (base, settings)"
     ") WITHOUT ROWID;"
     "CREATE INDEX bases_at ON bases (at_ms);",
+    /* The measured commits below that of a pull request, and what is to be done with the pull requests of those
+     * experiments: they are closed, as one that contains them was merged or takes their place, or opened again. */
+    "CREATE TABLE contained (result INTEGER NOT NULL, measured TEXT NOT NULL,"
+    "  PRIMARY KEY (result, measured)) WITHOUT ROWID;"
+    "CREATE INDEX contained_measured ON contained (measured);"
+    "CREATE TABLE closings ("
+    "  result INTEGER PRIMARY KEY,"
+    "  container INTEGER NOT NULL,"
+    "  kind TEXT NOT NULL,"
+    "  step TEXT NOT NULL"
+    ");"
+    "ALTER TABLE results ADD COLUMN contained_in INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE results ADD COLUMN superseded INTEGER NOT NULL DEFAULT 0;",
 };
 
 #define STORE_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))

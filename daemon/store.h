@@ -346,6 +346,10 @@ struct store_job_end {
         *measured; /* the commit that stands for what was measured, of a promotion; "": none */
     enum pull_state pull_state; /* of a promotion: how a person settled it already, else open */
     struct store_left left;     /* of a promotion */
+    char *const *contained;     /* of a promotion: the measured commits below its own */
+    size_t contained_count;
+    bool
+        supersedes; /* of a promotion: open pull requests that it contains are closed in its favour */
 };
 int store_end_job(struct store *store, const struct store_job *job, const struct store_job_end *end,
                   struct error *error);
@@ -405,6 +409,8 @@ struct store_pull {
     char base[GIT_HASH_SIZE];
     bool stale;                   /* it could not be brought onto a later base */
     char stale_on[GIT_HASH_SIZE]; /* the last one that it was not brought onto; "": none */
+    bool leaves;  /* it is about to be closed, as another one contains it, or to be opened again */
+    bool closing; /* and that was asked for: that it is closed was us */
 };
 
 enum store_pulls {
@@ -445,6 +451,49 @@ int store_set_looking(struct store *store, const struct store_looking *looking,
 /* Whether the forge says that it can be merged, as it was looked at last. */
 int store_set_mergeable(struct store *store, int64_t result, enum forge_mergeable mergeable,
                         struct error *error);
+
+/* ---- pull requests that contain each other ---------------------------------------------------- */
+
+/* What is to be done with a pull request because of another one, its container. */
+enum store_closing_kind {
+    STORE_CLOSING_MERGED,     /* closed for good: the container was merged */
+    STORE_CLOSING_SUPERSEDED, /* closed in favour of the container, which is open */
+    STORE_CLOSING_REOPENED,   /* opened again: the container was closed unmerged */
+};
+
+/* What is about to be done, or may have been done already by a try that did not end. */
+enum store_closing_step {
+    STORE_CLOSING_LOOK, /* nothing */
+    STORE_CLOSING_COMMENT,
+    STORE_CLOSING_STATE,  /* it is closed, or opened again */
+    STORE_CLOSING_BRANCH, /* it is closed; the branch goes */
+};
+
+struct store_closing {
+    int64_t result; /* 0: nothing is to be done */
+    int64_t number;
+    char experiment_id[128];
+    char digest[DIGEST_HEX_SIZE];
+    char head[GIT_HASH_SIZE]; /* as in struct store_left */
+    enum store_closing_kind kind;
+    enum store_closing_step step;
+    int64_t container; /* number of its pull request; 0: its change is in the base by itself */
+    char container_id[128];
+};
+
+/* The first one whose result's id is above `after`; 0: of all. */
+int store_next_closing(struct store *store, int64_t after, struct store_closing *closing,
+                       struct error *error);
+
+int store_set_closing_step(struct store *store, int64_t result, enum store_closing_step step,
+                           struct error *error);
+
+/* It is as it should be at the forge. What was merged has its branch left to go. */
+int store_end_closing(struct store *store, const struct store_closing *closing,
+                      struct error *error);
+
+/* Nothing is left to be done, or it is not ours to do. */
+int store_drop_closing(struct store *store, int64_t result, struct error *error);
 
 int store_count_open_pulls(struct store *store, unsigned *count, struct error *error);
 

@@ -152,6 +152,8 @@ static void end_if_finished(struct winnowd *winnowd)
         !followed_logs_idle(winnowd->followed_logs) || winnowd->store_check)
         return;
     rest = queue_rest(winnowd->queue);
+    if (rest == QUEUE_EMPTY && pulls_busy(winnowd->pulls))
+        return;
     if (rest == QUEUE_EMPTY) {
         log_event(&event_queue_idle);
         stop(winnowd, EX_OK);
@@ -301,6 +303,7 @@ static void on_pulls_changed(void *data)
     if (pulls_tried(winnowd->pulls))
         begin_judging(winnowd);
     queue_judge_again(winnowd->queue);
+    end_if_finished(winnowd);
 }
 
 static void on_health_changed(void *data)

@@ -13,7 +13,7 @@
 #include <sqlite3.h>
 
 #define STORE_LOCK_FILE       "lock"
-#define STORE_STATEMENT_LIMIT 96
+#define STORE_STATEMENT_LIMIT 128
 
 struct store {
     sqlite3 *database;
@@ -77,6 +77,14 @@ int store_write_decision(struct store *store, int64_t id, const struct store_dec
 /* What is written of a pull request that a person settled, or opened again. */
 int store_write_settled(struct store *store, int64_t result, enum pull_state state,
                         struct error *error);
+/* What follows for the pull requests that it contains, and for those that were closed in its favour. */
+int store_write_followers(struct store *store, int64_t result, enum pull_state state,
+                          struct error *error);
+/* The measured commits that its pull request contains. */
+int store_write_contained(struct store *store, int64_t result, char *const *measured, size_t count,
+                          struct error *error);
+/* It was opened: what `supersedes` is closed in its favour, and it itself if a merged one contains it. */
+int store_write_opened(struct store *store, int64_t result, bool supersedes, struct error *error);
 int store_let_go_of_content(struct store *store, int64_t id, struct error *error);
 
 /* Columns: text that is NULL becomes "", real that is NULL becomes NaN. */

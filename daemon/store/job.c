@@ -147,7 +147,10 @@ static int write_pull(struct store *store, const struct store_job *job,
                   "ittti", job->pull, job->pull_url, end->measured, end->left.base,
                   job->result) < 0)
         return -1;
-    return write_left(store, job->result, &end->left, error);
+    return write_left(store, job->result, &end->left, error) < 0
+               ? -1
+               : store_write_contained(store, job->result, end->contained, end->contained_count,
+                                       error);
 }
 
 static int write_over(struct store *store, const struct store_job *job, struct error *error)
@@ -172,9 +175,11 @@ static int end_job(struct store *store, const struct store_job *job,
         requeue_if_unfounded(store, job->result, error) < 0 ||
         store_let_go_of_content(store, job->result, error) < 0)
         return -1;
-    return promoted && end->pull_state != PULL_OPEN
-               ? store_write_settled(store, job->result, end->pull_state, error)
-               : 0;
+    if (!promoted)
+        return 0;
+    return end->pull_state == PULL_OPEN
+               ? store_write_opened(store, job->result, end->supersedes, error)
+               : store_write_settled(store, job->result, end->pull_state, error);
 }
 
 int store_end_job(struct store *store, const struct store_job *job, const struct store_job_end *end,

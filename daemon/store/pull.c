@@ -12,10 +12,14 @@ static const char *const words[][2] = {
     [PULL_OPEN] = {"open", "open"},
     [PULL_CLOSED] = {"closing", "closed"},
     [PULL_MERGED] = {"merging", "merged"},
+    [PULL_CONTAINED] = {"containing", "contained"},
 };
 
 #define PULL_COLUMNS                                                                               \
-    "id, experiment_id, pull, pull_state, digest, head, base, stale IS NOT NULL, stale_on "
+    "id, experiment_id, pull, pull_state, digest, head, base, stale IS NOT NULL, stale_on,"        \
+    " EXISTS (SELECT 1 FROM closings c WHERE c.result = results.id),"                              \
+    " EXISTS (SELECT 1 FROM closings c WHERE c.result = results.id"                                \
+    " AND (c.step = 'state' OR c.kind = 'reopened')) "
 
 static enum pull_state state_of(const char *word)
 {
@@ -37,6 +41,8 @@ static void read_pull(sqlite3_stmt *statement, struct store_pull *pull)
     snprintf(pull->base, sizeof(pull->base), "%s", store_text(statement, 6));
     pull->stale = sqlite3_column_int(statement, 7);
     snprintf(pull->stale_on, sizeof(pull->stale_on), "%s", store_text(statement, 8));
+    pull->leaves = sqlite3_column_int(statement, 9);
+    pull->closing = sqlite3_column_int(statement, 10);
 }
 
 int store_list_pulls(struct store *store, enum store_pulls which, struct store_pull **pulls,
@@ -107,7 +113,7 @@ int store_has_unmerged_pull(struct store *store, bool *has, struct error *error)
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
         store, error,
         "SELECT 1 FROM results INDEXED BY results_pull"
-        " WHERE pull_state IN ('open', 'closing', 'closed') LIMIT 1",
+        " WHERE pull_state IN ('open', 'closing', 'closed', 'containing', 'contained') LIMIT 1",
         "");
     int row = statement ? store_row(store, statement, error) : -1;
 
@@ -158,8 +164,11 @@ int store_write_settled(struct store *store, int64_t result, enum pull_state sta
 {
     bool counts = state != PULL_CLOSED;
 
-    if (store_run(store, error, "UPDATE results SET pull_state = ?, counts = ? WHERE id = ?", "tii",
-                  words[state][0], (int64_t)counts, result) < 0)
+    if (store_run(store, error,
+                  "UPDATE results SET pull_state = ?, counts = ?, superseded = 0, contained_in = 0"
+                  " WHERE id = ?",
+                  "tii", words[state][0], (int64_t)counts, result) < 0 ||
+        store_write_followers(store, result, state, error) < 0)
         return -1;
     if (state == PULL_OPEN)
         return 0;
@@ -183,7 +192,7 @@ int store_next_settling(struct store *store, struct store_settling *settling, st
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
         store, error,
         "SELECT id, pull, pull_state, experiment_id FROM results INDEXED BY results_pull"
-        " WHERE pull_state IN ('closing', 'merging') ORDER BY pull_state, id LIMIT 1",
+        " WHERE pull_state IN ('closing', 'merging', 'containing') ORDER BY pull_state, id LIMIT 1",
         "");
     int row = statement ? store_row(store, statement, error) : -1;
 
@@ -282,7 +291,8 @@ int store_find_measured(struct store *store, const char *measured, char **experi
         store, error,
         "SELECT experiment_id, pull, pull_state IN ('closing', 'closed') FROM results"
         " WHERE measured = ? AND measured <> ''"
-        " AND pull_state NOT IN ('merging', 'merged') ORDER BY id LIMIT 1",
+        " AND pull_state NOT IN ('merging', 'merged', 'containing')"
+        " AND (pull_state <> 'contained' OR superseded) ORDER BY id LIMIT 1",
         "t", measured);
     int row = statement ? store_row(store, statement, error) : -1;
 

@@ -109,10 +109,21 @@ static void test_a_newer_version_is_refused(void **state)
     reopen(fixture);
 }
 
+/* As it was before it was known what a pull request contains. */
+static void make_without_contained(struct fixture *fixture)
+{
+    close_store(fixture);
+    execute(fixture, "DROP TABLE contained;"
+                     "DROP TABLE closings;"
+                     "ALTER TABLE results DROP COLUMN contained_in;"
+                     "ALTER TABLE results DROP COLUMN superseded;"
+                     "PRAGMA user_version = 13");
+}
+
 /* As it was before the base was run, too. */
 static void make_without_bases(struct fixture *fixture)
 {
-    close_store(fixture);
+    make_without_contained(fixture);
     execute(fixture, "DROP TABLE bases; PRAGMA user_version = 12");
 }
 

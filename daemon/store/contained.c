@@ -1,0 +1,222 @@
+/*
+ * The store's knowledge of which pull requests bring others along, and what is to be done about those.
+ *
+ * Of each open pull request the measured commits that it contains are kept. So when one is merged it is known at
+ * once, and in the same transaction, which others are to be closed: no forge and no git is asked.
+ */
+
+#include "daemon/store/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const kinds[] = {
+    [STORE_CLOSING_MERGED] = "merged",
+    [STORE_CLOSING_SUPERSEDED] = "superseded",
+    [STORE_CLOSING_REOPENED] = "reopened",
+};
+
+static const char *const steps[] = {
+    [STORE_CLOSING_LOOK] = "look",
+    [STORE_CLOSING_COMMENT] = "comment",
+    [STORE_CLOSING_STATE] = "state",
+    [STORE_CLOSING_BRANCH] = "branch",
+};
+
+/* The measured commits that the pull request of a result brings along: two parameters, both that result. */
+#define BROUGHT                                                                                    \
+    "(SELECT measured FROM contained WHERE result = ?"                                             \
+    " UNION SELECT measured FROM results WHERE id = ? AND measured <> '')"
+
+int store_write_contained(struct store *store, int64_t result, char *const *measured, size_t count,
+                          struct error *error)
+{
+    if (store_run(store, error, "DELETE FROM contained WHERE result = ?", "i", result) < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        if (store_run(store, error,
+                      "INSERT OR IGNORE INTO contained (result, measured) VALUES (?, ?)", "it",
+                      result, measured[i]) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Open ones are to be closed. */
+static int close_contained(struct store *store, int64_t container, enum store_closing_kind kind,
+                           struct error *error)
+{
+    return store_run(store, error,
+                     "INSERT INTO closings (result, container, kind, step)"
+                     " SELECT id, ?, ?, 'look' FROM results INDEXED BY results_measured"
+                     " WHERE measured <> '' AND measured IN " BROUGHT
+                     " AND pull_state = 'open' AND id <> ?"
+                     " ON CONFLICT (result) DO UPDATE"
+                     " SET container = excluded.container, kind = excluded.kind",
+                     "itiii", container, kinds[kind], container, container, container);
+}
+
+/* Those that were closed for one that was not merged yet are merged now: their branches go. */
+static int confirm_superseded(struct store *store, int64_t container, struct error *error)
+{
+    if (store_run(store, error,
+                  "INSERT OR REPLACE INTO closings (result, container, kind, step)"
+                  " SELECT id, ?, 'merged', 'branch' FROM results INDEXED BY results_measured"
+                  " WHERE measured <> '' AND measured IN " BROUGHT
+                  " AND pull_state = 'contained' AND superseded",
+                  "iii", container, container, container) < 0)
+        return -1;
+    return store_run(
+        store, error,
+        "UPDATE results SET pull_state = 'containing', superseded = 0, contained_in = ?"
+        " WHERE pull_state = 'contained' AND superseded AND id IN"
+        " (SELECT result FROM closings WHERE container = ? AND step = 'branch')",
+        "ii", container, container);
+}
+
+/* Those that were closed for it, or are about to be, are opened again. */
+static int reopen_superseded(struct store *store, int64_t container, struct error *error)
+{
+    if (store_run(store, error,
+                  "UPDATE closings SET kind = 'reopened', step = 'look'"
+                  " WHERE container = ? AND kind = 'superseded'",
+                  "i", container) < 0)
+        return -1;
+    return store_run(
+        store, error,
+        "INSERT OR IGNORE INTO closings (result, container, kind, step)"
+        " SELECT id, contained_in, 'reopened', 'look' FROM results INDEXED BY results_pull"
+        " WHERE pull_state = 'contained' AND superseded AND contained_in = ?",
+        "i", container);
+}
+
+int store_write_followers(struct store *store, int64_t result, enum pull_state state,
+                          struct error *error)
+{
+    /* What a person did with it stands. */
+    if (store_run(store, error, "DELETE FROM closings WHERE result = ?", "i", result) < 0)
+        return -1;
+    switch (state) {
+    case PULL_MERGED:
+        return close_contained(store, result, STORE_CLOSING_MERGED, error) < 0
+                   ? -1
+                   : confirm_superseded(store, result, error);
+    case PULL_CLOSED:
+        return reopen_superseded(store, result, error);
+    case PULL_OPEN:
+    case PULL_CONTAINED:
+        break;
+    }
+    return 0;
+}
+
+int store_write_opened(struct store *store, int64_t result, bool supersedes, struct error *error)
+{
+    if (supersedes && close_contained(store, result, STORE_CLOSING_SUPERSEDED, error) < 0)
+        return -1;
+    return store_run(
+        store, error,
+        "INSERT INTO closings (result, container, kind, step)"
+        " SELECT o.id, m.id, 'merged', 'look' FROM results o"
+        " JOIN contained c ON c.measured = o.measured JOIN results m ON m.id = c.result"
+        " WHERE o.id = ? AND o.pull_state = 'open' AND o.measured <> ''"
+        " AND m.pull_state IN ('merging', 'merged') LIMIT 1"
+        " ON CONFLICT (result) DO NOTHING",
+        "i", result);
+}
+
+static int find_word(const char *const *words, size_t count, const char *word)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(words[i], word) == 0)
+            return (int)i;
+    }
+    return 0;
+}
+
+int store_next_closing(struct store *store, int64_t after, struct store_closing *closing,
+                       struct error *error)
+{
+    /* One that is being refreshed has its turn when that is over. */
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error,
+        "SELECT c.result, r.pull, r.experiment_id, r.digest, r.head, c.kind, c.step,"
+        " m.pull, m.experiment_id FROM closings c JOIN results r ON r.id = c.result"
+        " LEFT JOIN results m ON m.id = c.container WHERE c.result > ? AND (c.step <> 'look' OR"
+        " NOT EXISTS (SELECT 1 FROM jobs j WHERE j.state <> 2 AND j.result = c.result))"
+        " ORDER BY c.result LIMIT 1",
+        "i", after);
+    int row = statement ? store_row(store, statement, error) : -1;
+
+    *closing = (struct store_closing){0};
+    if (row <= 0)
+        return row;
+    closing->result = sqlite3_column_int64(statement, 0);
+    closing->number = sqlite3_column_int64(statement, 1);
+    snprintf(closing->experiment_id, sizeof(closing->experiment_id), "%s",
+             store_text(statement, 2));
+    snprintf(closing->digest, sizeof(closing->digest), "%s", store_text(statement, 3));
+    snprintf(closing->head, sizeof(closing->head), "%s", store_text(statement, 4));
+    closing->kind = (enum store_closing_kind)find_word(kinds, sizeof(kinds) / sizeof(kinds[0]),
+                                                       store_text(statement, 5));
+    closing->step = (enum store_closing_step)find_word(steps, sizeof(steps) / sizeof(steps[0]),
+                                                       store_text(statement, 6));
+    closing->container = sqlite3_column_int64(statement, 7);
+    snprintf(closing->container_id, sizeof(closing->container_id), "%s", store_text(statement, 8));
+    return 0;
+}
+
+int store_set_closing_step(struct store *store, int64_t result, enum store_closing_step step,
+                           struct error *error)
+{
+    return store_run(store, error, "UPDATE closings SET step = ? WHERE result = ?", "ti",
+                     steps[step], result);
+}
+
+int store_drop_closing(struct store *store, int64_t result, struct error *error)
+{
+    return store_run(store, error, "DELETE FROM closings WHERE result = ?", "i", result);
+}
+
+static int write_closed(struct store *store, const struct store_closing *closing,
+                        struct error *error)
+{
+    bool superseded = closing->kind == STORE_CLOSING_SUPERSEDED;
+
+    if (store_run(store, error,
+                  "UPDATE results SET pull_state = ?, superseded = ?, counts = 1, contained_in ="
+                  " (SELECT container FROM closings WHERE result = id) WHERE id = ?",
+                  "tii", superseded ? "contained" : "containing", (int64_t)superseded,
+                  closing->result) < 0)
+        return -1;
+    if (superseded)
+        return store_drop_closing(store, closing->result, error);
+    if (store_run(store, error, "DELETE FROM contents WHERE result = ?", "i", closing->result) < 0)
+        return -1;
+    return store_set_closing_step(store, closing->result, STORE_CLOSING_BRANCH, error);
+}
+
+static int write_reopened(struct store *store, const struct store_closing *closing,
+                          struct error *error)
+{
+    if (store_run(store, error,
+                  "UPDATE results SET pull_state = 'open', superseded = 0, contained_in = 0"
+                  " WHERE id = ?",
+                  "i", closing->result) < 0)
+        return -1;
+    return store_drop_closing(store, closing->result, error);
+}
+
+int store_end_closing(struct store *store, const struct store_closing *closing, struct error *error)
+{
+    int result;
+
+    if (store_begin(store, error) < 0)
+        return -1;
+    result = closing->kind == STORE_CLOSING_REOPENED ? write_reopened(store, closing, error)
+                                                     : write_closed(store, closing, error);
+    if (result == 0)
+        return store_commit(store, error);
+    store_rollback(store);
+    return -1;
+}

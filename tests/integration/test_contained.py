@@ -1,0 +1,187 @@
+"""Promise: an open pull request that a merged one contains is closed, says in which one it was merged, and its branch goes.
+
+What becomes of the pull requests that a merged one brings along, by whatever way it was merged.
+
+The project is as real ones are (series.py): each experiment stands on the one before it, so the third pull request
+contains the first two.
+"""
+
+import json
+
+import harness
+import pytest
+import series
+from exhaustive import first_of
+from harness import result
+from real_gitea import REAL
+from reviewer import WAYS, Reviewer
+
+SEED = 8
+CLOSED = "pull request closed: another one contains it"
+GONE = "branch deleted: what it changed was merged"
+BOTH = pytest.mark.parametrize("any_gitea", ["1.25", REAL], indirect=True)
+
+
+@pytest.fixture
+def project(tmp_path):
+    return series.Series(tmp_path, SEED)
+
+
+def promoted(winnowd, count=3, **sections):
+    """A daemon that runs, and the experiments whose pull requests 1, 2, ... it has opened, each on top of the last."""
+    project = winnowd.forge.project
+    better = [one for one in project.experiments if one.improves][:count]
+    quick = {"command": ["true"], "sandbox": "none"}
+    log = winnowd.configure(sources=[str(project.work)], forge={"poll": "200ms"}, validation=quick, **sections).start()
+    winnowd.drop(project.baseline.result())
+    for one in better:
+        winnowd.drop(one.result())
+        log.wait(experiment=one.id, decision="promoted")
+    return log, better
+
+
+def exported(winnowd):
+    """experiment: what became of its pull request."""
+    code, text, log = winnowd.run_beside("--export", "--json")
+    assert code == 0, log
+    rows = [json.loads(line) for line in text.splitlines()]
+    return {row["experiment"]: row["pull_state"] for row in rows if row["pull"]}
+
+
+def comments(forge):
+    """number: what was said on it."""
+    if forge.kind == "local":
+        said = {path.stem: json.loads(path.read_text()).get("comments", []) for path in forge.outbox.glob("*.json")}
+        return {int(number): [comment["text"] for comment in all_of_it] for number, all_of_it in said.items()}
+    if hasattr(forge, "server"):
+        return {pull.number: [comment["body"] for comment in forge.call("GET", f"/issues/{pull.number}/comments")]
+                for pull in forge.pulls()}  # fmt: skip
+    return {pull.number: [text for _, text in pull.comments] for pull in forge.gitea.pulls.values()}
+
+
+def states(forge):
+    return {pull.number: pull.state for pull in forge.pulls()}
+
+
+def assert_contained(winnowd, better, merged, left_open=()):
+    """All but the merged one and those that are open are closed, once and with its name, and their branches are gone."""
+    forge, log, last = winnowd.forge, winnowd.log, better[merged - 1]
+    numbers = set(range(1, len(better) + 1))
+    gone = numbers - {merged, *left_open}
+    for number in gone:
+        log.wait(msg=GONE, pull=number)
+    assert states(forge) == {number: "closed" for number in gone} | {merged: "merged"} | {number: "open" for number in left_open}
+    said = comments(forge)
+    assert [number for number in numbers if said[number]] == sorted(gone)
+    for number in gone:
+        (comment,) = said[number]
+        assert comment.startswith("Merged in ") and last.id in comment and str(merged) in comment
+    ids = {f"experiment/{better[number - 1].id}" for number in numbers - gone}
+    assert set(forge.branches()) == ids
+    found = exported(winnowd)
+    assert {one.id: found[one.id] for one in better} == {
+        one.id: "merged" if number == merged else "open" if number in left_open else "contained"
+        for number, one in enumerate(better, 1)
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("way", first_of(WAYS))
+def test_the_newest_is_merged(winnowd, forge, way):
+    log, better = promoted(winnowd)
+    Reviewer(forge).merge(3, way)
+    assert_contained(winnowd, better, 3)
+    # Its value counts as that of a merged one: nothing is judged anew, and what is worse than the best stays so.
+    assert not log.all(msg="pull request closed unmerged; its value leaves the frontier")
+    log.wait(msg="pull request is contained in what was merged; its value is confirmed", pull=1)
+    winnowd.drop(result("worse", better[1].value, metric=series.METRIC, commit=better[1].commit))
+    log.wait(experiment="worse", decision="discarded")
+
+
+@pytest.mark.parametrize("way", first_of(WAYS[1:]))
+def test_the_middle_one_is_merged(winnowd, forge, way):
+    _, better = promoted(winnowd)
+    Reviewer(forge).merge(2, way)
+    assert_contained(winnowd, better, 2, left_open=[3])
+
+
+def test_two_are_merged_at_once(winnowd, forge):
+    """A merge of each, between two rounds of looking: each other one is closed once."""
+    log, better = promoted(winnowd, 4)
+    winnowd.stop()
+    reviewer = Reviewer(forge)
+    reviewer.merge(1, "merge")
+    forge.set_state(3, "merged")  # brought in by hand
+    winnowd.start().wait(msg=GONE, pull=2)
+    assert states(forge) == {1: "merged", 2: "closed", 3: "merged", 4: "open"}
+    (comment,) = comments(forge)[2]
+    assert better[2].id in comment and not comments(forge)[1]
+    assert exported(winnowd)[better[1].id] == "contained"
+    del log
+
+
+def test_what_a_person_had_a_hand_in_stays(winnowd, forge, project):
+    """One that somebody pushed to stays open, one that was closed stays closed, and one that is opened again, open."""
+    log, better = promoted(winnowd, 4)
+    names = [f"experiment/{one.id}" for one in better]
+    forge.set_state(1, "closed")
+    log.wait(msg="pull request closed unmerged; its value leaves the frontier", pull=1)
+    pushed, _ = project.experiment({"by-hand.txt": "by hand\n"}, parent=project.tip)
+    harness.git("push", "-q", "-f", "origin", f"{pushed}:refs/heads/{names[1]}", directory=project.work)
+    forge.foreign.add(names[1])
+    Reviewer(forge).merge(4, "squash")
+    log.wait(msg="pull request stays open, though another one contains it", pull=2)
+    log.wait(msg=GONE, pull=3)
+    assert states(forge) == {1: "closed", 2: "open", 3: "closed", 4: "merged"}
+    assert set(forge.branches()) == set(names) - {names[2]}
+    forge.set_state(3, "open")
+    log.wait(msg="pull request opened again; its value is back in the frontier", pull=3)
+    winnowd.drop(result("later", 99.0, metric=series.METRIC))
+    log.wait(experiment="later", decision="discarded")
+    assert states(forge)[3] == "open" and [len(said) for _, said in sorted(comments(forge).items())] == [0, 0, 1, 0]
+    path = forge.outbox / "2.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"sha": pushed}))
+
+
+@BOTH
+def test_at_a_gitea(any_winnowd, any_gitea):
+    """One look, one comment and one change of state for each, and not a request more."""
+    log, better = promoted(any_winnowd)
+    any_gitea.gitea.merge_pull(3, "squash")
+    log.wait(msg=GONE, pull=2)
+    assert_contained(any_winnowd, better, 3)
+    records = any_gitea.gitea.records
+    for number in (1, 2):
+        assert len(records.matching("POST", f"/issues/{number}/comments")) == 1
+        assert len(records.matching("PATCH", f"/pulls/{number}")) == 1
+        assert not records.matching("GET", f"/issues/{number}/comments")
+    assert not records.matching("PATCH", "/pulls/3") and not records.matching("POST", "/issues/3/comments")
+
+
+MOMENTS = [
+    {"method": "POST", "path": "/issues/[0-9]+/comments$", "at": "before"},
+    {"method": "POST", "path": "/issues/[0-9]+/comments$", "at": "after"},
+    {"method": "PATCH", "path": "/pulls/[0-9]+$", "at": "before"},
+    {"method": "PATCH", "path": "/pulls/[0-9]+$", "at": "after"},
+    {"method": "POST", "path": "/git-receive-pack$", "at": "before"},
+    {"method": "POST", "path": "/git-receive-pack$", "at": "after"},
+]
+
+
+@pytest.mark.parametrize("stand_in", ["1.25"], indirect=True)
+def test_killed_at_each_step(gitea_winnowd, stand_in):
+    """Each life is ended at another moment; together they do everything once."""
+    _, better = promoted(gitea_winnowd, 4)
+    gitea, winnowd = stand_in.gitea, gitea_winnowd
+    gitea.merge_pull(4)
+    winnowd.kill()
+    for moment in MOMENTS:
+        gitea.faults.add("close", call=lambda record: winnowd.process.kill(), **moment)
+        winnowd.start()
+        winnowd.ended()
+    log = winnowd.start()
+    for number in (1, 2, 3):
+        assert log.wait_until(lambda number=number: f"experiment/{better[number - 1].id}" not in stand_in.branches())
+    assert log.wait_until(lambda: list(exported(winnowd).values()).count("contained") == 3)
+    assert states(stand_in) == {1: "closed", 2: "closed", 3: "closed", 4: "merged"}
+    assert {number: len(said) for number, said in comments(stand_in).items()} == {1: 1, 2: 1, 3: 1, 4: 0}
+    assert not log.all(msg="pull request closed unmerged; its value leaves the frontier")
