@@ -5,6 +5,7 @@
 #include "common/memory.h"
 #include "daemon/events.h"
 #include "daemon/pulls/contained.h"
+#include "daemon/pulls/line.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@ struct pulls {
     struct operation *settle; /* the next turn of what follows from one that was settled */
     struct store_settling settling;
     struct contained *contained;
+    struct line_of_work *line;
     bool in_round;
     bool look_again; /* a round was asked for while contained ones were being closed */
     bool rests;      /* what contained ones are left waits for the next round */
@@ -238,7 +240,23 @@ static void on_looked(void *data, const struct forge_reply *reply, const struct 
     look_at_next(pulls);
 }
 
-/* The last part of a round. Where it cannot be done now the round was complete all the same: what is left is in
+static void on_lines(void *data, bool complete, int64_t retry_after_ms)
+{
+    struct pulls *pulls = data;
+
+    if (!complete)
+        health_suspect(pulls->services->health, retry_after_ms);
+    end_round(pulls, true);
+}
+
+/* The last part of a round, unless the forge has just failed. */
+static void write_lines(struct pulls *pulls, bool well)
+{
+    if (!well || !line_of_work_start(pulls->line))
+        end_round(pulls, true);
+}
+
+/* The part before it. Where it cannot be done now the round was complete all the same: what is left is in
  * the store. */
 static void on_contained(void *data, bool complete, int64_t retry_after_ms)
 {
@@ -249,7 +267,7 @@ static void on_contained(void *data, bool complete, int64_t retry_after_ms)
         health_suspect(pulls->services->health, retry_after_ms);
     settle_after(pulls, 0);
     if (pulls->in_round)
-        end_round(pulls, true);
+        write_lines(pulls, complete);
     else
         pulls->changed(pulls->data);
     if (pulls->look_again)
@@ -264,7 +282,7 @@ static void look_at_next(struct pulls *pulls)
         pulls->call = forge->functions->look_pull(forge, pulls->each[pulls->at].number, on_looked,
                                                   pulls);
     else if (!contained_start(pulls->contained))
-        end_round(pulls, true);
+        write_lines(pulls, true);
 }
 
 /* Which ones are looked at one by one. One that was deleted is in no list, so once a day it is each open
@@ -402,6 +420,7 @@ void pulls_new(struct pulls **pulls, uv_loop_t *loop, const struct services *ser
     made->changed = changed;
     made->data = data;
     contained_new(&made->contained, services, on_contained, made);
+    line_of_work_new(&made->line, services, on_lines, made);
     settle_after(made, 0); /* what an earlier life left */
     *pulls = made;
 }
@@ -414,6 +433,7 @@ void pulls_free(struct pulls *pulls)
     operation_clear(&pulls->call);
     operation_clear(&pulls->settle);
     contained_free(pulls->contained);
+    line_of_work_free(pulls->line);
     clear_round(pulls);
     free(pulls);
 }

@@ -8,7 +8,8 @@
  * turned down only because of it are queued again; opened again puts it back. One that was deleted can
  * never be merged: it is taken as closed, once the repository itself has answered.
  *
- * At the end of a round the open ones that a merged one contains are closed (pulls/contained.h).
+ * At the end of a round the open ones that a merged one contains are closed (pulls/contained.h), and the others
+ * say which of them contain each other (pulls/line.h).
  */
 
 #include "common/error.h"

@@ -411,6 +411,9 @@ struct store_pull {
     char stale_on[GIT_HASH_SIZE]; /* the last one that it was not brought onto; "": none */
     bool leaves;  /* it is about to be closed, as another one contains it, or to be opened again */
     bool closing; /* and that was asked for: that it is closed was us */
+    char body_digest[DIGEST_HEX_SIZE]; /* as in struct store_left */
+    char body_sent[DIGEST_HEX_SIZE]; /* of one that was sent, and perhaps not answered; "": none */
+    char line[DIGEST_HEX_SIZE];      /* of the line that store_set_line() was called with */
 };
 
 enum store_pulls {
@@ -494,6 +497,23 @@ int store_end_closing(struct store *store, const struct store_closing *closing,
 
 /* Nothing is left to be done, or it is not ours to do. */
 int store_drop_closing(struct store *store, int64_t result, struct error *error);
+
+/* The open pull requests that the one of a result contains, and those that contain it; the nearest by number
+ * first. The array is the caller's. */
+struct store_relative {
+    int64_t pull;
+    char experiment_id[128];
+    bool above; /* it contains the one of the result */
+};
+int store_list_relatives(struct store *store, int64_t result, struct store_relative **relatives,
+                         size_t *count, struct error *error);
+
+/* A body with another line is about to be sent. Digests, here and below. */
+int store_send_line(struct store *store, int64_t result, const char *body, struct error *error);
+
+/* The line that it has now, and its body; "": the body is as it was. */
+int store_set_line(struct store *store, int64_t result, const char *line, const char *body,
+                   struct error *error);
 
 int store_count_open_pulls(struct store *store, unsigned *count, struct error *error);
 

@@ -1,9 +1,12 @@
 #pragma once
 
 /*
- * What is said below a pull request that another one contains. Pure; foreign text in it is inert.
+ * What is said of pull requests that contain each other: in comments, and in a line of the body. Pure; foreign
+ * text in it is inert.
  */
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum contained_reason {
@@ -16,3 +19,16 @@ enum contained_reason {
  * experiment; and the address of the repository's pages, NULL where there are none. Markdown; caller frees. */
 char *contained_comment(enum contained_reason reason, int64_t container, const char *experiment_id,
                         const char *web_url);
+
+/* An open pull request that another one contains, or that contains it. */
+struct contained_relative {
+    int64_t pull;
+    const char *experiment_id;
+    bool above; /* it contains the other one */
+};
+
+/* The line of a body that names them, without its end; "" if there are none. Caller frees. */
+char *contained_line(const struct contained_relative *relatives, size_t count, const char *web_url);
+
+/* The body with that line in place of the one that it has; "": without one. Caller frees. */
+char *contained_replace_line(const char *body, const char *line);

@@ -220,3 +220,45 @@ int store_end_closing(struct store *store, const struct store_closing *closing, 
     store_rollback(store);
     return -1;
 }
+
+int store_list_relatives(struct store *store, int64_t result, struct store_relative **relatives,
+                         size_t *count, struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error,
+        "SELECT * FROM (SELECT pull, experiment_id, 0 AS above FROM contained c"
+        " JOIN results r ON r.measured = c.measured AND r.measured <> ''"
+        " WHERE c.result = ? AND r.pull_state = 'open' ORDER BY pull DESC)"
+        " UNION ALL SELECT * FROM (SELECT m.pull, m.experiment_id, 1 FROM results r"
+        " JOIN contained c ON c.measured = r.measured JOIN results m ON m.id = c.result"
+        " WHERE r.id = ? AND r.measured <> '' AND m.pull_state = 'open' ORDER BY m.pull)",
+        "ii", result, result);
+    int row = -1;
+
+    *relatives = NULL;
+    *count = 0;
+    while (statement && (row = store_row(store, statement, error)) > 0) {
+        struct store_relative *relative = STORE_GROW(*relatives, *count);
+
+        relative->pull = sqlite3_column_int64(statement, 0);
+        snprintf(relative->experiment_id, sizeof(relative->experiment_id), "%s",
+                 store_text(statement, 1));
+        relative->above = sqlite3_column_int(statement, 2);
+    }
+    return row;
+}
+
+int store_send_line(struct store *store, int64_t result, const char *body, struct error *error)
+{
+    return store_run(store, error, "UPDATE results SET body_sent = ? WHERE id = ?", "ti", body,
+                     result);
+}
+
+int store_set_line(struct store *store, int64_t result, const char *line, const char *body,
+                   struct error *error)
+{
+    return store_run(store, error,
+                     "UPDATE results SET line_digest = ?, body_sent = '',"
+                     " body_digest = iif(? = '', body_digest, ?) WHERE id = ?",
+                     "ttti", line, body, body, result);
+}

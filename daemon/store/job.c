@@ -134,7 +134,7 @@ static int write_left(struct store *store, int64_t result, const struct store_le
 {
     return store_run(store, error,
                      "UPDATE results SET head = ?, base = ?, title_digest = ?, body_digest = ?,"
-                     " stale = NULL WHERE id = ?",
+                     " stale = NULL, line_digest = '', body_sent = '' WHERE id = ?",
                      "tttti", left->head, left->base, left->title, left->body, result);
 }
 

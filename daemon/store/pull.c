@@ -19,7 +19,8 @@ static const char *const words[][2] = {
     "id, experiment_id, pull, pull_state, digest, head, base, stale IS NOT NULL, stale_on,"        \
     " EXISTS (SELECT 1 FROM closings c WHERE c.result = results.id),"                              \
     " EXISTS (SELECT 1 FROM closings c WHERE c.result = results.id"                                \
-    " AND (c.step = 'state' OR c.kind = 'reopened')) "
+    " AND (c.step = 'state' OR c.kind = 'reopened')),"                                             \
+    " body_digest, body_sent, line_digest "
 
 static enum pull_state state_of(const char *word)
 {
@@ -43,6 +44,9 @@ static void read_pull(sqlite3_stmt *statement, struct store_pull *pull)
     snprintf(pull->stale_on, sizeof(pull->stale_on), "%s", store_text(statement, 8));
     pull->leaves = sqlite3_column_int(statement, 9);
     pull->closing = sqlite3_column_int(statement, 10);
+    snprintf(pull->body_digest, sizeof(pull->body_digest), "%s", store_text(statement, 11));
+    snprintf(pull->body_sent, sizeof(pull->body_sent), "%s", store_text(statement, 12));
+    snprintf(pull->line, sizeof(pull->line), "%s", store_text(statement, 13));
 }
 
 int store_list_pulls(struct store *store, enum store_pulls which, struct store_pull **pulls,

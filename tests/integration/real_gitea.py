@@ -346,6 +346,9 @@ class Gitea(Proxy):
     def reopen_pull(self, number):
         self.call("PATCH", f"/pulls/{number}", {"state": "open"})
 
+    def edit_pull(self, number, body):
+        self.call("PATCH", f"/pulls/{number}", {"body": body})
+
     def merge_pull(self, number, style="merge", delete_branch=False):
         """Gitea looks first, beside its answers, whether that can be done."""
         self.until(lambda: self.call("GET", f"/pulls/{number}")["mergeable"])

@@ -7,12 +7,14 @@ contains the first two.
 """
 
 import json
+import re
 
 import harness
 import pytest
 import series
 from exhaustive import first_of
 from harness import result
+from machine import eventually
 from real_gitea import REAL
 from reviewer import WAYS, Reviewer
 
@@ -150,18 +152,22 @@ def test_at_a_gitea(any_winnowd, any_gitea):
     log.wait(msg=GONE, pull=2)
     assert_contained(any_winnowd, better, 3)
     records = any_gitea.gitea.records
+
+    def closed(number):
+        return [record.body for record in records.matching("PATCH", f"/pulls/{number}") if "state" in record.body]
+
     for number in (1, 2):
         assert len(records.matching("POST", f"/issues/{number}/comments")) == 1
-        assert len(records.matching("PATCH", f"/pulls/{number}")) == 1
+        assert closed(number) == [{"state": "closed"}]
         assert not records.matching("GET", f"/issues/{number}/comments")
-    assert not records.matching("PATCH", "/pulls/3") and not records.matching("POST", "/issues/3/comments")
+    assert not closed(3) and not records.matching("POST", "/issues/3/comments")
 
 
 MOMENTS = [
     {"method": "POST", "path": "/issues/[0-9]+/comments$", "at": "before"},
     {"method": "POST", "path": "/issues/[0-9]+/comments$", "at": "after"},
-    {"method": "PATCH", "path": "/pulls/[0-9]+$", "at": "before"},
-    {"method": "PATCH", "path": "/pulls/[0-9]+$", "at": "after"},
+    {"method": "PATCH", "path": "/pulls/[1-9]+$", "at": "before"},
+    {"method": "PATCH", "path": "/pulls/[1-9]+$", "at": "after"},
     {"method": "POST", "path": "/git-receive-pack$", "at": "before"},
     {"method": "POST", "path": "/git-receive-pack$", "at": "after"},
 ]
@@ -185,3 +191,33 @@ def test_killed_at_each_step(gitea_winnowd, stand_in):
     assert states(stand_in) == {1: "closed", 2: "closed", 3: "closed", 4: "merged"}
     assert {number: len(said) for number, said in comments(stand_in).items()} == {1: 1, 2: 1, 3: 1, 4: 0}
     assert not log.all(msg="pull request closed unmerged; its value leaves the frontier")
+
+
+# The order of the morning.
+
+
+def lines(forge):
+    """number: what it says of those that contain each other."""
+    found = {pull.number: re.findall(r"^\*\*Line of work:\*\* (.*)$", pull.body, re.MULTILINE) for pull in forge.pulls()}
+    assert all(len(said) <= 1 for said in found.values())
+    return {number: re.sub(r"\[`|`\]\([^)]*\)", "", said[0]) if said else "" for number, said in found.items()}
+
+
+@BOTH
+def test_each_says_which_contain_it(any_winnowd, any_gitea):
+    """In each round, with a request only where something changed, and never where a person has edited the text."""
+    _, better = promoted(any_winnowd)
+    a, b, c = (one.id for one in better)
+    wanted = {1: f"contained in {b}, {c}", 2: f"contains {a}; contained in {c}", 3: f"contains {b}, {a}"}
+    eventually(lambda: lines(any_gitea) == wanted)
+    body = next(pull.body for pull in any_gitea.pulls() if pull.number == 3)
+    assert body.index("**Line of work:**") < body.index("### Metric")
+    # Two rounds later nothing was asked but which changed.
+    any_gitea.gitea.records.clear()
+    eventually(lambda: len(any_gitea.gitea.records.matching("GET", "/pulls")) >= 3)
+    assert not [record for record in any_gitea.gitea.records if record.method != "GET" or re.search("/pulls/[0-9]+$", record.path)]
+    edited = body.replace("### Metric", "A person's words.\n\n### Metric")
+    any_gitea.gitea.edit_pull(3, edited)
+    any_gitea.gitea.merge_pull(1)
+    eventually(lambda: lines(any_gitea)[2] == f"contained in {c}")
+    assert next(pull.body for pull in any_gitea.pulls() if pull.number == 3) == edited

@@ -117,6 +117,8 @@ static void make_without_contained(struct fixture *fixture)
                      "DROP TABLE closings;"
                      "ALTER TABLE results DROP COLUMN contained_in;"
                      "ALTER TABLE results DROP COLUMN superseded;"
+                     "ALTER TABLE results DROP COLUMN line_digest;"
+                     "ALTER TABLE results DROP COLUMN body_sent;"
                      "PRAGMA user_version = 13");
 }
 

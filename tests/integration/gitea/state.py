@@ -289,6 +289,10 @@ class Forge:
     def close_pull(self, number):
         self.change_pull_state(self.pulls[number], "closed")
 
+    def edit_pull(self, number, body):
+        with self.lock:
+            self.pulls[number].body, self.pulls[number].updated_at = body, now()
+
     def reopen_pull(self, number):
         self.change_pull_state(self.pulls[number], "open")
 
