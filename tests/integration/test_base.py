@@ -10,7 +10,7 @@ import signal
 import sqlite3
 
 import pytest
-from harness import git, improved
+from harness import Winnowd, git, improved
 from lodger import processes_with
 from machine import eventually
 
@@ -127,6 +127,22 @@ def test_the_branch_is_made_at_the_commit_that_was_run_though_the_base_has_moved
     log.wait(experiment="exp-1", decision="promoted")
     (pull,) = winnowd.forge.pulls()
     assert git("rev-parse", f"{pull.head}^", directory=project.bare) == first
+
+
+def test_an_older_gitea_makes_the_branch_at_that_commit_too_though_the_base_moves_right_then(tmp_path, project, forge_of_kind):
+    """It knows no commit to begin from, and takes what the base points at."""
+    forge, first = forge_of_kind("1.15"), project.tip
+    daemon = Winnowd(tmp_path, forge).configure(validation={"base": "once"})
+
+    def move(record):
+        project.advance({"more.txt": "x\n"})
+        git("push", "-q", forge.gitea.git_path, project.base, directory=project.work)
+
+    forge.gitea.faults.add("pass", method="POST", path="/branches$", call=move)
+    daemon.drop(improved(project))
+    assert daemon.once().decisions() == {"exp-1": "promoted"} and project.tip != first
+    assert forge.show("-s", "--format=%P", forge.branches()["experiment/exp-1"]) == first
+    daemon.check_promises()
 
 
 # One that does not.
