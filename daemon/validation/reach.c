@@ -185,9 +185,11 @@ static void show_pths(struct reach *reach, const char *prefix)
         CLEANUP_FREE char *pattern = file_join(prefix, packages[i]);
         glob_t found = {0};
 
-        glob(pattern, 0, NULL, &found);
-        for (size_t j = 0; j < found.gl_pathc; j++)
-            show_pth(reach, found.gl_pathv[j]);
+        /* Where it fails, as when a directory goes meanwhile, it may count paths that it does not have. */
+        if (glob(pattern, 0, NULL, &found) == 0) {
+            for (size_t j = 0; j < found.gl_pathc; j++)
+                show_pth(reach, found.gl_pathv[j]);
+        }
         globfree(&found);
     }
 }
@@ -250,9 +252,10 @@ static void show_versions(struct reach *reach, const char *directory)
     CLEANUP_FREE char *pattern = file_join(directory, "*");
     glob_t found = {0};
 
-    glob(pattern, 0, NULL, &found);
-    for (size_t i = 0; i < found.gl_pathc; i++)
-        reach_show(reach->hidden, reach->arguments, found.gl_pathv[i]);
+    if (glob(pattern, 0, NULL, &found) == 0) {
+        for (size_t i = 0; i < found.gl_pathc; i++)
+            reach_show(reach->hidden, reach->arguments, found.gl_pathv[i]);
+    }
     globfree(&found);
 }
 

@@ -51,14 +51,18 @@ void sandbox_free_arguments(char **arguments)
 static void show_devices(struct config_list *arguments)
 {
     static const char *const patterns[] = {"/dev/nvidia*", "/dev/dri", "/dev/kfd"};
-    glob_t found = {0};
 
-    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
-        glob(patterns[i], i ? GLOB_APPEND : 0, NULL, &found);
-    for (size_t i = 0; i < found.gl_pathc; i++)
-        arguments_append_copies(arguments, (const char *const[]){"--dev-bind", found.gl_pathv[i],
-                                                                 found.gl_pathv[i], NULL});
-    globfree(&found);
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
+        glob_t found = {0};
+
+        if (glob(patterns[i], 0, NULL, &found) == 0) {
+            for (size_t j = 0; j < found.gl_pathc; j++)
+                arguments_append_copies(arguments,
+                                        (const char *const[]){"--dev-bind", found.gl_pathv[j],
+                                                              found.gl_pathv[j], NULL});
+        }
+        globfree(&found);
+    }
 }
 
 /* One that lies where something else was shown. */

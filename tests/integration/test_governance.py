@@ -178,7 +178,7 @@ def test_ids_that_would_be_other_branches(winnowd, project):
     assert project.tip == tip and winnowd.forge.branches() == {}
 
 
-@pytest.mark.parametrize("commit", ["--upload-pack=touch /tmp/x", "-x", "HEAD", "main", "refs/heads/main", "abc", "g" * 40, "a" * 41, "main@{1}"])
+@pytest.mark.parametrize("commit", ["--upload-pack=touch /tmp/x", "-x", "HEAD", "main", "refs/heads/main", "abc", "g" * 40, "a" * 65, "main@{1}"])
 def test_commits_that_are_orders_to_git(winnowd, project, commit):
     winnowd.configure(sources=[str(project.work)])
     winnowd.drop(result("exp-1", 0.9, metric_before=1.0, commit=commit), name="file.json")
@@ -190,7 +190,9 @@ def test_the_forge_is_asked_for_nothing_when_nothing_is_to_be_done(gitea_winnowd
     gitea_winnowd.drop(result("first", 1.0))
     gitea_winnowd.drop(result("worse", 2.0))
     gitea_winnowd.once()
-    assert {record.method for record in stand_in.gitea.records} <= {"GET"}
+    # What the token may write is asked about number 0, which nothing has. It depends on the moment how far that came.
+    changes = [record.path for record in stand_in.gitea.records if record.method != "GET"]
+    assert all(path.endswith(("/pulls/0", "/issues/0/labels")) for path in changes), changes
 
 
 def test_harness_sees_branches(project, forge):

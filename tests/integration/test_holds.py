@@ -67,9 +67,9 @@ def no_command(daemon, forge, project):
 
 
 def no_interpreter(daemon, forge, project):
-    """As after an upgrade of Python: tox is there, what runs it is not."""
-    program = daemon.home / "tox"
-    program.write_text("#!/no/such/python3\nimport tox\n")
+    """As after an upgrade of Python: the program is there, what runs it is not."""
+    program = daemon.home / "nose2"
+    program.write_text("#!/no/such/python3\nimport nose2\n")
     program.chmod(0o755)
     daemon.configure(validation={"command": [str(program)]})
     report = '{"testenvs":{"unit":{"test":[{"command":["true"],"retcode":0}]}}}'

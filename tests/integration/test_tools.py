@@ -196,7 +196,15 @@ def test_which_program_it_is_is_said(house):
     assert status == 0 and "run by /usr/bin/python3: Python 3." in said
 
 
-TOX = "import sys, {module}\nprint('4.99.0 from here') if '--version' in sys.argv else print({module}.WORD)\n"
+# As much of a tox as is asked for: its version, and a report of what it ran.
+TOX = """import json, sys, {module}
+if "--version" in sys.argv:
+    print("4.99.0 from here")
+else:
+    print({module}.WORD)
+    ran = {{"testenvs": {{"unit": {{"test": [{{"command": ["true"], "retcode": 0, "output": ""}}]}}}}}}
+    json.dump(ran, open(sys.argv[sys.argv.index("--result-json") + 1], "w"))
+"""
 
 
 def test_a_program_that_cannot_be_started(house):
