@@ -83,13 +83,13 @@ def test_no_room_in_the_middle_of_a_job(winnowd, forge, step):
 def test_tests_that_leave_no_room(winnowd, forge, project):
     """What they say cannot be written down any more, and what there is of it does not keep the store from its room."""
     with Disk(winnowd.state, "8m") as disk:
-        go = a_gate_of_files(winnowd, "head -c 9000000 /dev/zero | tr '\\0' '\\n'")
+        go = a_gate_of_files(winnowd, "head -c 1000000 /dev/zero | tr '\\0' '\\n'")
         log = winnowd.start()
         winnowd.drop(improved(project))
         eventually((winnowd.directory / "begun").exists)
         disk.fill()
         go.touch()
-        # Not before: the room made for it would go to what the tests say.
+        # Not before: the room made for it would go to what the tests say. What they say again fits into it.
         assert_it_waits_and_goes_on(winnowd, forge, disk, log, waits="store could not be written; trying again")
 
 
