@@ -21,6 +21,7 @@ from reviewer import WAYS, Reviewer
 SEED = 8
 CLOSED = "pull request closed: another one contains it"
 GONE = "branch deleted: what it changed was merged"
+CONFIRMED = "pull request is contained in what was merged; its value is confirmed"  # the last of all
 BOTH = pytest.mark.parametrize("any_gitea", ["1.25", REAL], indirect=True)
 
 
@@ -72,6 +73,7 @@ def assert_contained(winnowd, better, merged, left_open=()):
     gone = numbers - {merged, *left_open}
     for number in gone:
         log.wait(msg=GONE, pull=number)
+        log.wait(msg=CONFIRMED, pull=number)
     assert states(forge) == {number: "closed" for number in gone} | {merged: "merged"} | {number: "open" for number in left_open}
     said = comments(forge)
     assert [number for number in numbers if said[number]] == sorted(gone)
@@ -94,7 +96,7 @@ def test_the_newest_is_merged(winnowd, forge, way):
     assert_contained(winnowd, better, 3)
     # Its value counts as that of a merged one: nothing is judged anew, and what is worse than the best stays so.
     assert not log.all(msg="pull request closed unmerged; its value leaves the frontier")
-    log.wait(msg="pull request is contained in what was merged; its value is confirmed", pull=1)
+    log.wait(msg=CONFIRMED, pull=1)
     winnowd.drop(result("worse", better[1].value, metric=series.METRIC, commit=better[1].commit))
     log.wait(experiment="worse", decision="discarded")
 
@@ -108,17 +110,17 @@ def test_the_middle_one_is_merged(winnowd, forge, way):
 
 def test_two_are_merged_at_once(winnowd, forge):
     """A merge of each, between two rounds of looking: each other one is closed once."""
-    log, better = promoted(winnowd, 4)
+    _, better = promoted(winnowd, 4)
     winnowd.stop()
     reviewer = Reviewer(forge)
     reviewer.merge(1, "merge")
     forge.set_state(3, "merged")  # brought in by hand
-    winnowd.start().wait(msg=GONE, pull=2)
+    winnowd.start().wait(msg=CONFIRMED, pull=2)
+    winnowd.log.wait(msg=GONE, pull=2)
     assert states(forge) == {1: "merged", 2: "closed", 3: "merged", 4: "open"}
     (comment,) = comments(forge)[2]
     assert better[2].id in comment and not comments(forge)[1]
     assert exported(winnowd)[better[1].id] == "contained"
-    del log
 
 
 def test_what_a_person_had_a_hand_in_stays(winnowd, forge, project):
