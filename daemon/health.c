@@ -20,16 +20,16 @@ struct health {
     struct installation installation;
     void (*changed)(void *data);
     void *data;
-    struct operation *under_way; /* the questions, or the pause before them */
+    struct operation *under_way; /* the check, or the pause before it */
     enum health_state state;
-    struct findings findings; /* of the last answer */
-    bool reported;            /* a job holds the queue with `report` */
-    bool on_trial;            /* ... and may try again just now */
-    struct finding report;
+    struct installation_problems problems; /* of the last check */
+    bool reported;                         /* a job holds the queue with `report` */
+    bool on_trial;                         /* ... and may try again now */
+    struct installation_problem report;
     unsigned attempt;
-    const struct log_event *said; /* the last event, */
+    const struct log_event *said; /* the last event that was logged, */
     char *reason;                 /* and what is wrong; NULL: not known yet */
-    char *unchecked;              /* what was said of that; NULL: nothing */
+    char *unchecked;              /* what was logged as unchecked; NULL: nothing */
 };
 
 uint64_t backoff_ms(unsigned attempt)
@@ -39,7 +39,7 @@ uint64_t backoff_ms(unsigned attempt)
 
     if (attempt < 11 && (BACKOFF_FIRST_MS << (attempt ? attempt - 1 : 0)) < BACKOFF_MOST_MS)
         pause = (uint64_t)BACKOFF_FIRST_MS << (attempt ? attempt - 1 : 0);
-    /* Without randomness there is only less of a spread. */
+    /* Without random bytes the pauses are only less spread. */
     if (getrandom(&chance, sizeof(chance), GRND_NONBLOCK) < 0)
         chance = 0;
     return pause - pause / 4 * chance / UINT16_MAX;
@@ -63,30 +63,30 @@ static void ask_after(struct health *health, uint64_t delay_ms)
     health->under_way = loop_after(health->installation.loop, delay_ms, ask, health);
 }
 
-static const struct log_event *event_of(const struct finding *finding)
+static const struct log_event *event_of(const struct installation_problem *problem)
 {
-    if (finding->error.kind == ERROR_TRANSIENT)
+    if (problem->error.kind == ERROR_TRANSIENT)
         return &event_forge_down;
-    return finding->at_forge ? &event_forge_refused : &event_held;
+    return problem->at_forge ? &event_forge_refused : &event_held;
 }
 
-/* Says what is wrong once, and once more where it is something else. */
-static void say(struct health *health, const struct finding *findings, size_t count)
+/* Logs what is wrong once, and again if it is something else. */
+static void say(struct health *health, const struct installation_problem *problems, size_t count)
 {
     CLEANUP_TEXT struct text reason = {0};
-    const struct log_event *event = count ? event_of(findings) : &event_forge_well;
+    const struct log_event *event = count ? event_of(problems) : &event_forge_well;
     bool same;
 
     for (size_t i = 0; i < count; i++)
-        text_append_format(&reason, "%s%s", i ? "; " : "", findings[i].error.message);
+        text_append_format(&reason, "%s%s", i ? "; " : "", problems[i].error.message);
     same = event == health->said && health->reason &&
            strcmp(text_string(&reason), health->reason) == 0;
     if (!count && health->said == &event_held)
         event = &event_mended;
     for (size_t i = 0; i < count && !same; i++)
-        log_event(event_of(&findings[i]),
-                  LOG_TEXT("key", findings[i].at_forge ? NULL : findings[i].key),
-                  LOG_TEXT("reason", findings[i].error.message));
+        log_event(event_of(&problems[i]),
+                  LOG_TEXT("key", problems[i].at_forge ? NULL : problems[i].key),
+                  LOG_TEXT("reason", problems[i].error.message));
     if (!count && !same)
         log_event(event);
     health->said = count ? event : &event_forge_well;
@@ -94,16 +94,16 @@ static void say(struct health *health, const struct finding *findings, size_t co
     health->reason = text_take(&reason);
 }
 
-static void enter(struct health *health, enum health_state state, const struct finding *findings,
-                  size_t count)
+static void enter(struct health *health, enum health_state state,
+                  const struct installation_problem *problems, size_t count)
 {
     health->state = state;
-    say(health, findings, count);
+    say(health, problems, count);
     health->changed(health->data);
 }
 
-/* What a job reported has no question: it is the job that finds out. One that did not come back within a
- * minute ended otherwise. */
+/* No check finds what a job has reported: the job itself tries again. If it has not come back within a
+ * minute, it ended otherwise. */
 static void try_reported(struct health *health)
 {
     if (health->on_trial) {
@@ -117,10 +117,10 @@ static void try_reported(struct health *health)
     health->changed(health->data);
 }
 
-/* Once, and once more where there is something else. */
-static void say_unchecked(struct health *health, const struct findings *findings)
+/* Logs what could not be checked once, and again if it is something else. */
+static void say_unchecked(struct health *health, const struct installation_problems *problems)
 {
-    const char *unchecked = findings->unchecked;
+    const char *unchecked = problems->unchecked;
 
     if (!unchecked || (health->unchecked && strstr(health->unchecked, unchecked)))
         return;
@@ -129,30 +129,30 @@ static void say_unchecked(struct health *health, const struct findings *findings
     log_event(&event_unchecked, LOG_TEXT("reason", unchecked));
 }
 
-static void on_answered(void *data, const struct findings *findings)
+static void on_answered(void *data, const struct installation_problems *problems)
 {
     struct health *health = data;
-    const struct finding *first = findings_first(findings);
+    const struct installation_problem *first = installation_problems_first(problems);
 
     health->under_way = NULL;
-    findings_clear(&health->findings);
-    findings_copy(&health->findings, findings);
-    say_unchecked(health, findings);
+    installation_problems_clear(&health->problems);
+    installation_problems_copy(&health->problems, problems);
+    say_unchecked(health, problems);
     if (first && first->error.kind == ERROR_TRANSIENT) {
-        ask_after(health, backoff_asked_ms(++health->attempt, findings->retry_after_ms));
+        ask_after(health, backoff_asked_ms(++health->attempt, problems->retry_after_ms));
         enter(health, HEALTH_DOWN, first, 1);
         return;
     }
     health->attempt = 0;
     if (first) {
         ask_after(health, MEND_EVERY_MS);
-        enter(health, HEALTH_REFUSED, findings->items, findings->count);
+        enter(health, HEALTH_REFUSED, problems->items, problems->count);
     } else if (health->reported) {
         try_reported(health);
     } else {
-        if (findings->count)
+        if (problems->count)
             ask_after(health, MEND_EVERY_MS);
-        enter(health, HEALTH_WELL, findings->items, findings->count);
+        enter(health, HEALTH_WELL, problems->items, problems->count);
     }
 }
 
@@ -180,7 +180,7 @@ void health_free(struct health *health)
     if (!health)
         return;
     operation_clear(&health->under_way);
-    findings_clear(&health->findings);
+    installation_problems_clear(&health->problems);
     free(health->reason);
     free(health->unchecked);
     free(health);
@@ -198,19 +198,19 @@ const char *health_reason(const struct health *health)
 
 int health_status(const struct health *health)
 {
-    const struct finding *first = findings_first(&health->findings);
+    const struct installation_problem *first = installation_problems_first(&health->problems);
 
     if (!first && health->reported)
         first = &health->report;
-    if (!first && health->findings.count)
-        first = &health->findings.items[0];
+    if (!first && health->problems.count)
+        first = &health->problems.items[0];
     return first ? first->status : EX_OK;
 }
 
 bool health_sources_held(const struct health *health)
 {
-    for (size_t i = 0; i < health->findings.count; i++) {
-        if (health->findings.items[i].holds == HOLDS_SOURCE)
+    for (size_t i = 0; i < health->problems.count; i++) {
+        if (health->problems.items[i].holds == HOLDS_SOURCE)
             return true;
     }
     return false;
@@ -218,10 +218,10 @@ bool health_sources_held(const struct health *health)
 
 bool health_source_held(const struct health *health, size_t source)
 {
-    for (size_t i = 0; i < health->findings.count; i++) {
-        const struct finding *finding = &health->findings.items[i];
+    for (size_t i = 0; i < health->problems.count; i++) {
+        const struct installation_problem *problem = &health->problems.items[i];
 
-        if (finding->holds == HOLDS_SOURCE && finding->source == source)
+        if (problem->holds == HOLDS_SOURCE && problem->source == source)
             return true;
     }
     return false;
@@ -229,7 +229,7 @@ bool health_source_held(const struct health *health, size_t source)
 
 bool health_forge_usable(const struct health *health)
 {
-    const struct finding *first = findings_first(&health->findings);
+    const struct installation_problem *first = installation_problems_first(&health->problems);
 
     return health->state == HEALTH_WELL ||
            (health->state == HEALTH_REFUSED && !(first && first->at_forge));
@@ -270,7 +270,7 @@ void health_hold(struct health *health, const struct error *error)
 {
     health->reported = true;
     health->on_trial = false;
-    health->report = (struct finding){
+    health->report = (struct installation_problem){
         .key = "forge",
         .holds = HOLDS_QUEUE,
         .status = EX_CONFIG,

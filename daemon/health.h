@@ -1,16 +1,15 @@
 #pragma once
 
 /*
- * Whether the installation can be used just now: one probe, not a storm.
+ * Whether the installation can be used now, checked in one place for all jobs.
  *
- * At start, whenever a job met a fault, and after a reload, the installation is asked (installation.h):
- * whether the forge answers, whether it lets us do what is needed, whether sources and programs are
- * there. Until the queue is not held any more, no step that needs the forge starts. While the forge is
- * down the questions are repeated with growing pauses; where something has to be mended every minute,
- * with an error in the log that names the key.
+ * The installation is checked (installation.h) at start, after a reload, and when a job meets a fault: does
+ * the forge answer, does it allow what is needed, are sources and programs there? While the queue is held, no
+ * step that needs the forge starts. While the forge is down the check is repeated with growing pauses. While
+ * something has to be mended it is repeated every minute, and an error in the log names the key.
  *
- * Some faults show in a step alone. A job that met one reports it with health_hold(); no question finds
- * it, so that after a minute the job itself tries again.
+ * Some faults are met in a step only, and no check finds them. The job reports such a fault with
+ * health_hold(), and tries again after a minute.
  */
 
 #include "common/error.h"
@@ -21,56 +20,57 @@
 #include <uv.h>
 
 enum health_state {
-    HEALTH_UNKNOWN, /* being asked */
-    HEALTH_WELL,    /* though a source may be held */
-    HEALTH_DOWN,
+    HEALTH_UNKNOWN, /* a check is under way */
+    HEALTH_WELL,    /* a source may be held all the same */
+    HEALTH_DOWN,    /* the forge does not answer; it may pass */
     HEALTH_REFUSED, /* the queue is held until something is mended */
 };
 
 struct health;
 
-/* Begins to ask. `changed` is called after every answer, never from inside a call of this header.
- * What `installation` points to must outlive it. */
+/* Begins the first check. `changed` is called after every check, never from inside a function of this
+ * header. `installation` and what it points to must outlive it. */
 void health_new(struct health **health, const struct installation *installation,
                 void (*changed)(void *data), void *data);
 void health_free(struct health *health); /* NULL-safe */
 
+/* Returns what the last check said. */
 enum health_state health_state(const struct health *health);
 
-/* What is wrong, for the status; "" while all is well. */
+/* Returns what is wrong, for the status; "" if nothing is. It belongs to the health. */
 const char *health_reason(const struct health *health);
 
-/* How a program ends that cannot wait for what is held: EX_CONFIG, EX_UNAVAILABLE; EX_OK if nothing is. */
+/* Returns the exit status of a program that cannot wait until what is held goes on: EX_CONFIG or
+ * EX_UNAVAILABLE; EX_OK if nothing is held. */
 int health_status(const struct health *health);
 
-/* Whether the jobs are held that need this source, by its place in `sources`; or any of them. */
+/* Return whether jobs are held that need this source (its place in `sources`), or any source. */
 bool health_source_held(const struct health *health, size_t source);
 bool health_sources_held(const struct health *health);
 
-/* Whether calls to the forge are of use: false where it is down, and where it refuses. */
+/* Returns whether calls to the forge are of use: not while it is down, and not while it refuses. */
 bool health_forge_usable(const struct health *health);
 
-/* Somebody may have mended what was wrong, or configured what is not there: asks at once, whatever pause
- * was to come. */
+/* Checks at once, without the rest of a pause: somebody may have mended or broken something. */
 void health_look(struct health *health);
 
-/* A job met a fault: asks at once. `retry_after_ms` as the forge asked, -1 if it did not. */
+/* A job met a fault: checks at once. `retry_after_ms`: the pause that the forge asked for; -1: none. */
 void health_suspect(struct health *health, int64_t retry_after_ms);
 
-/* A job wants to know whose fault it was that its step was refused: asks at once, whatever was asked a
- * moment ago. Where the forge is down or something is held that is known already. */
+/* A step was refused, and its job asks whether the installation is to blame: checks at once, even if a check
+ * has just ended. Does nothing while the forge is down or something is held: the answer is known then. */
 void health_ask(struct health *health);
 
-/* A job met what no question finds. Holds the queue; `error` names the key. */
+/* A job met a fault that no check finds. Holds the queue; `error` names the key. */
 void health_hold(struct health *health, const struct error *error);
 
-/* The job that had reported it could do its step. */
+/* The job that had reported such a fault could do its step. */
 void health_mended(struct health *health);
 
-/* The pause before try number `attempt` (from 1), in milliseconds: doubling from half a second, at
- * most five minutes, a quarter of it by chance so that many waiters do not come back at once. */
+/* Returns the pause in milliseconds before try number `attempt`, from 1. It doubles from half a second up to
+ * five minutes. A quarter of it is random, so that many jobs do not come back at once. */
 uint64_t backoff_ms(unsigned attempt);
 
-/* The same, and not less than what the forge asked for (-1: nothing), up to an hour: a wrong number
- * must not stop us for good. */
+/* The same, but at least what the forge asked for (-1: nothing). At most an hour of that counts: a wrong
+ * number must not stop us for good. */
 uint64_t backoff_asked_ms(unsigned attempt, int64_t retry_after_ms);

@@ -18,15 +18,15 @@
 #include <sys/stat.h>
 #include <sysexits.h>
 
-#define BASE_LOOKS    3 /* the base may move between the forge's word and git's */
+#define BASE_LOOKS    3 /* the base may move between the forge's answer and git's */
 #define LOOK_AGAIN_MS 500
 
 struct asking;
 
-/* Each ends in exactly one answered(), from the loop or at once. */
+/* Each question ends in exactly one answered(), from the loop or at once. */
 struct question {
     const char *key;
-    enum finding_holds holds;
+    enum installation_holds holds;
     bool at_forge;
     void (*ask)(struct asking *asking);
 };
@@ -38,10 +38,10 @@ struct asking {
     void *data;
     struct operation *step;
     size_t question;          /* its place in the table */
-    size_t source;            /* the one that is asked about */
+    size_t source;            /* the current source */
     unsigned looks;           /* at the base, by git */
-    char base[GIT_HASH_SIZE]; /* what the forge says that it points at; "": not known */
-    struct findings findings;
+    char base[GIT_HASH_SIZE]; /* what the base points at, says the forge; "": not known */
+    struct installation_problems problems;
 };
 
 static void next(void *data);
@@ -52,20 +52,20 @@ static void discard(struct operation *operation)
     struct asking *asking = (struct asking *)operation;
 
     operation_clear(&asking->step);
-    findings_clear(&asking->findings);
+    installation_problems_clear(&asking->problems);
     free(asking);
 }
 
-/* What the present question found. */
-static struct finding *add(struct asking *asking, const struct error *error)
+/* Adds a problem of the current question. */
+static struct installation_problem *add(struct asking *asking, const struct error *error)
 {
-    struct findings *findings = &asking->findings;
+    struct installation_problems *problems = &asking->problems;
     const struct question *question = current(asking);
-    struct finding *finding;
+    struct installation_problem *problem;
 
-    findings->items = memory_resize(findings->items, (findings->count + 1) * sizeof(*finding));
-    finding = &findings->items[findings->count++];
-    *finding = (struct finding){
+    problems->items = memory_resize(problems->items, (problems->count + 1) * sizeof(*problem));
+    problem = &problems->items[problems->count++];
+    *problem = (struct installation_problem){
         .key = question->key,
         .holds = question->holds,
         .source = asking->source,
@@ -73,10 +73,10 @@ static struct finding *add(struct asking *asking, const struct error *error)
         .at_forge = question->at_forge,
         .error = *error,
     };
-    return finding;
+    return problem;
 }
 
-/* Goes on with the next question, at the loop's next turn: a question may be answered at once. */
+/* Goes on with the next question at the loop's next turn, since a question may be answered at once. */
 static void answered(struct asking *asking)
 {
     asking->question++;
@@ -88,11 +88,11 @@ static void answered(struct asking *asking)
 static void add_forge(struct asking *asking, const struct forge_reply *reply,
                       const struct error *error)
 {
-    struct finding *finding = add(asking, error);
+    struct installation_problem *problem = add(asking, error);
 
-    asking->findings.retry_after_ms = reply->retry_after_ms;
+    asking->problems.retry_after_ms = reply->retry_after_ms;
     if (reply->at_forge)
-        finding->status = EX_UNAVAILABLE;
+        problem->status = EX_UNAVAILABLE;
 }
 
 static void on_forge_checked(void *data, const struct forge_reply *reply, const struct error *error)
@@ -102,7 +102,7 @@ static void on_forge_checked(void *data, const struct forge_reply *reply, const 
     asking->step = NULL;
     if (!error) {
         snprintf(asking->base, sizeof(asking->base), "%s", reply->sha ? reply->sha : "");
-        asking->findings.unchecked = memory_copy(reply->unchecked);
+        asking->problems.unchecked = memory_copy(reply->unchecked);
     } else {
         add_forge(asking, reply, error);
     }
@@ -173,10 +173,10 @@ static void on_base_asked(void *data, const struct forge_reply *reply, const str
     look(asking);
 }
 
-/* Where the forge itself is not well there is nothing to be learned from git. */
+/* If the forge itself is not well, git need not be asked. */
 static void ask_git(struct asking *asking)
 {
-    if (!asking->installation->repository || asking->findings.count)
+    if (!asking->installation->repository || asking->problems.count)
         answered(asking);
     else
         look(asking);
@@ -245,7 +245,7 @@ static void ask_command(struct asking *asking)
                             installation->sandbox, on_tool_tried, asking);
 }
 
-/* Holds nothing: the project may say it itself, which only its tests know. */
+/* This holds nothing: the project itself may let the variables through, which only its tests know. */
 static void ask_environment(struct asking *asking)
 {
     const struct installation *installation = asking->installation;
@@ -302,7 +302,7 @@ static void ask_textfile(struct asking *asking)
 
 /* ---- all of it ---------------------------------------------------------------------------------- */
 
-/* The spool holds nothing here: without one the daemon does not even start. */
+/* A bad spool holds nothing: without a spool the daemon does not even start. */
 static const struct question questions[] = {
     {"forge", HOLDS_QUEUE, true, ask_forge},
     {"forge.git_url", HOLDS_QUEUE, true, ask_git},
@@ -324,12 +324,12 @@ static void end(struct asking *asking)
 {
     installation_callback callback = asking->callback;
     void *data = asking->data;
-    struct findings findings = asking->findings;
+    struct installation_problems problems = asking->problems;
 
-    asking->findings = (struct findings){0};
+    asking->problems = (struct installation_problems){0};
     discard(&asking->operation);
-    callback(data, &findings);
-    findings_clear(&findings);
+    callback(data, &problems);
+    installation_problems_clear(&problems);
 }
 
 static void next(void *data)
@@ -356,32 +356,34 @@ struct operation *installation_ask(const struct installation *installation,
     asking->installation = installation;
     asking->callback = callback;
     asking->data = data;
-    asking->findings.retry_after_ms = -1;
+    asking->problems.retry_after_ms = -1;
     asking->step = loop_after(installation->loop, 0, next, asking);
     return &asking->operation;
 }
 
-const struct finding *findings_first(const struct findings *findings)
+const struct installation_problem *
+installation_problems_first(const struct installation_problems *problems)
 {
-    for (size_t i = 0; i < findings->count; i++) {
-        if (findings->items[i].holds == HOLDS_QUEUE)
-            return &findings->items[i];
+    for (size_t i = 0; i < problems->count; i++) {
+        if (problems->items[i].holds == HOLDS_QUEUE)
+            return &problems->items[i];
     }
     return NULL;
 }
 
-void findings_copy(struct findings *copy, const struct findings *findings)
+void installation_problems_copy(struct installation_problems *copy,
+                                const struct installation_problems *problems)
 {
-    *copy = *findings;
-    copy->unchecked = memory_copy(findings->unchecked);
-    copy->items = memory_new_array(findings->count + 1, sizeof(*copy->items));
-    if (findings->count)
-        memcpy(copy->items, findings->items, findings->count * sizeof(*copy->items));
+    *copy = *problems;
+    copy->unchecked = memory_copy(problems->unchecked);
+    copy->items = memory_new_array(problems->count + 1, sizeof(*copy->items));
+    if (problems->count)
+        memcpy(copy->items, problems->items, problems->count * sizeof(*copy->items));
 }
 
-void findings_clear(struct findings *findings)
+void installation_problems_clear(struct installation_problems *problems)
 {
-    free(findings->items);
-    free(findings->unchecked);
-    *findings = (struct findings){.retry_after_ms = -1};
+    free(problems->items);
+    free(problems->unchecked);
+    *problems = (struct installation_problems){.retry_after_ms = -1};
 }

@@ -42,9 +42,9 @@
 #include <unistd.h>
 #include <uv.h>
 
-#define FILE_LIMIT (1024 * 1024) /* of the configuration */
+#define FILE_LIMIT (1024 * 1024) /* bytes of the configuration */
 
-/* The store as it is, or NULL where there is none yet. Returns -1 if it cannot be read. */
+/* Opens the store as it is, or sets NULL if there is none yet. Returns -1 if it cannot be read. */
 static int open_store(struct store **store, const struct config *config, struct error *error)
 {
     CLEANUP_FREE char *path = memory_format("%s/winnowd.db", config->state);
@@ -60,15 +60,15 @@ static int open_store(struct store **store, const struct config *config, struct 
 
 struct inquiry {
     bool done;
-    struct findings findings;
+    struct installation_problems problems;
 };
 
-static void on_answered(void *data, const struct findings *findings)
+static void on_answered(void *data, const struct installation_problems *problems)
 {
     struct inquiry *inquiry = data;
 
     inquiry->done = true;
-    findings_copy(&inquiry->findings, findings);
+    installation_problems_copy(&inquiry->problems, problems);
 }
 
 static void tell_tool(const struct tool *tool)
@@ -79,32 +79,32 @@ static void tell_tool(const struct tool *tool)
     fflush(stdout);
 }
 
-/* Says what was found. Returns the exit status: that of the first finding that holds anything. */
-static int tell_findings(const struct findings *findings)
+/* Prints the problems. Returns the exit status: that of the first problem that holds anything. */
+static int tell_problems(const struct installation_problems *problems)
 {
     int status = EX_OK;
 
-    for (size_t i = 0; i < findings->count; i++) {
-        const struct finding *finding = &findings->items[i];
+    for (size_t i = 0; i < problems->count; i++) {
+        const struct installation_problem *problem = &problems->items[i];
 
-        fprintf(stderr, "winnowd: %s%s\n", finding->status == EX_OK ? "warning: " : "",
-                finding->error.message);
+        fprintf(stderr, "winnowd: %s%s\n", problem->status == EX_OK ? "warning: " : "",
+                problem->error.message);
         if (status == EX_OK)
-            status = finding->status;
+            status = problem->status;
     }
-    if (findings->unchecked)
-        fprintf(stderr, "winnowd: warning: not checked: %s\n", findings->unchecked);
+    if (problems->unchecked)
+        fprintf(stderr, "winnowd: warning: not checked: %s\n", problems->unchecked);
     if (status == EX_OK)
         printf("\nThe forge answers, and lets winnowd do what it needs.\n");
     return status;
 }
 
-/* Asks all questions, on a loop of its own. git needs a directory for its configuration; that of the daemon
- * may be another user's, and is not touched. */
+/* Asks all questions, on a loop of its own. git needs a directory for its configuration. The daemon's
+ * may belong to another user, and is not touched. */
 static int ask_installation(const struct config *config, const char *directory, const char *token)
 {
     struct config own = *config;
-    struct inquiry inquiry = {.findings.retry_after_ms = -1};
+    struct inquiry inquiry = {.problems.retry_after_ms = -1};
     struct tool tool = {0};
     struct installation installation = {.config = &own, .tool = &tool, .everything = true};
     struct http *http = NULL;
@@ -123,11 +123,11 @@ static int ask_installation(const struct config *config, const char *directory, 
         while (!inquiry.done)
             uv_run(&loop, UV_RUN_ONCE);
         tell_tool(&tool);
-        status = tell_findings(&inquiry.findings);
+        status = tell_problems(&inquiry.problems);
     } else {
         fprintf(stderr, "winnowd: %s\n", error.message);
     }
-    findings_clear(&inquiry.findings);
+    installation_problems_clear(&inquiry.problems);
     tool_clear(&tool);
     sandbox_free(installation.sandbox);
     repository_free(installation.repository);
@@ -182,7 +182,7 @@ static int check_config(const struct config *config)
     CLEANUP_TEXT struct text meaning = {0};
     struct error error;
     char *token = NULL;
-    int status = credential_load(&token, config, &error); /* first: who reads may take their time */
+    int status = credential_load(&token, config, &error); /* first, to hide the token soon */
 
     config_explain(config, &meaning);
     fputs(text_string(&meaning), stdout);
@@ -217,7 +217,7 @@ static int explain_result(const struct config *config, const char *path)
     return wrong ? EX_DATAERR : EX_OK;
 }
 
-/* Columns of the terminal; 0 where there is none. */
+/* Returns the columns of the terminal; 0 if there is none. */
 static unsigned terminal_width(void)
 {
     struct winsize size;
@@ -287,7 +287,7 @@ static int export_all(const struct config *config, bool json)
 
 /* ---- the beginning ------------------------------------------------------------------------------ */
 
-/* What is wrong, each with the place it is about, as far as the file still says so. */
+/* Prints each problem with its line of the file, as far as the file still has it. */
 static void print_problems(const char *path, const struct config_problems *problems)
 {
     CLEANUP_FREE char *real = realpath(path, NULL);
@@ -307,7 +307,7 @@ static void print_problems(const char *path, const struct config_problems *probl
     }
 }
 
-/* A service has nobody who looks at it: the log says what is wrong, as it says that of anything else. */
+/* Nobody watches a service's output, so the log says what is wrong. */
 static void log_problems(const struct config_problems *problems)
 {
     for (size_t i = 0; i < problems->count; i++)
@@ -358,8 +358,8 @@ static int run(const struct arguments *arguments, struct config *config)
     return status;
 }
 
-/* No core dump may hold the token: neither ours, nor that of a git, which can be dumped again once it was
- * executed. A limit of 1 keeps one from a pipe in core_pattern as well, which Linux does for no other. */
+/* No core dump may hold the token, neither ours nor that of a git, which can be dumped again after its
+ * exec. A limit of 1 also stops a pipe in core_pattern, which no other limit does on Linux. */
 static void forbid_dumps(void)
 {
     struct rlimit core = {.rlim_cur = 1, .rlim_max = 1};
@@ -370,8 +370,8 @@ static void forbid_dumps(void)
         setrlimit(RLIMIT_CORE, &core);
 }
 
-/* Whatever is opened next would get the number of one that is closed, and what is written for people would go
- * there. */
+/* If a standard descriptor is closed, the next file that is opened would get its number, and what is
+ * meant for people would be written there. */
 static void open_standard_descriptors(void)
 {
     for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; descriptor++) {
