@@ -19,31 +19,31 @@
     EVENT(tool, "program that runs the tests", INFO, "b7d0c4d21c5e4f0f8f0a3f5e9a1d6c37") \
     EVENT(configuration_reloaded, "configuration reloaded", INFO, "b120a366f0bbe9cf42f2dc05873f9bd0") \
     EVENT(configuration_refused, "configuration refused, the old one stays", WARNING, "78b7d0ac84773ce0ce4cda11b43c589b") \
-    EVENT(restart_needed, "configuration changed where only a restart applies it", WARNING, "2330fcf1562ae4b848668d77e827062c") \
+    EVENT(restart_needed, "configuration changed in keys that only a restart applies", WARNING, "2330fcf1562ae4b848668d77e827062c") \
     EVENT(result_queued, "result queued", INFO, "c1acc9906424550ae36bf9b3ddcb369d") \
     EVENT(result_decided, "result decided", INFO, "9ad9b9a25e78454df065a1c284cc4549") \
-    EVENT(unknown_keys, "result has keys that are not known; they are shown among its details", WARNING, "993565976fbaf662f6a730b7b12e9eed") \
-    EVENT(unknown_status, "result has a status that is not known; it is discarded", WARNING, "b4d9125673314188abd610b1a408f7cc") \
+    EVENT(unknown_keys, "result has unknown keys; they are shown among its details", WARNING, "993565976fbaf662f6a730b7b12e9eed") \
+    EVENT(unknown_status, "result has an unknown status; it is discarded", WARNING, "b4d9125673314188abd610b1a408f7cc") \
     EVENT(log_taken, "log of many experiments taken", INFO, "0c7f6d0c5d954c3f9f0a1b5d0a7c6b1e") \
     EVENT(log_changed, "rows of a log changed since they were decided; their decisions stay", WARNING, "5a4f3f6b7d9c4e0d8a6f2b1c9e7d5a30") \
     EVENT(log_prose, "lines of a log are no rows", WARNING, "d2b8e1f04c6a4f7b9d3e5a7c1b9f8e62") \
     EVENT(log_foreign, "runs of a log are of metrics that are not configured", WARNING, "8e1d2c3b4a5f46079b8c7d6e5f4a3b21") \
     EVENT(log_without_commits, "rows of a log name no commit; none of them can be promoted", WARNING, "b7a6958473624151a0f9e8d7c6b5a493") \
-    EVENT(log_begins_at_zero, "first value is exactly 0; is it one?", WARNING, "4f5e6d7c8b9a4a1b8c2d3e4f5a6b7c8d") \
+    EVENT(log_begins_at_zero, "first value of a log is exactly 0; it may not be a measurement", WARNING, "4f5e6d7c8b9a4a1b8c2d3e4f5a6b7c8d") \
     EVENT(log_anew, "log begins anew; it counts as another one", WARNING, "261a5df29be042598ba06375900090f2") \
     EVENT(log_shorter, "log is shorter than it was", WARNING, "0a9ae2f75bc24e5c8316e2b07582e1b4") \
     EVENT(log_unreadable, "log cannot be read; it is followed again once it can", ERROR, "9d1c4266cf9f4fbfb63628d86c77f5b7") \
     EVENT(log_back, "log is followed again", INFO, "861383561ddd45808400426dfc2a1f56") \
     EVENT(patch_awaited, "result waits for the patch that it names, for a minute", INFO, "cd570b479b8f4edfb5ec41e927c182b9") \
     EVENT(file_faulty, "file in the spool cannot be read now; trying again", WARNING, "6f231360fb584386b8f05a751b25c5b9") \
-    EVENT(stray_files, "files in the spool are no results by their names, and no result names them", WARNING, "3cf39a02a03341e1b2c4415f3150a11c") \
+    EVENT(stray_files, "files in the spool do not have the name of a result, and no result names them", WARNING, "3cf39a02a03341e1b2c4415f3150a11c") \
     EVENT(intake_failed, "results could not be taken in; trying again", ERROR, "8df08078a22ea180c5c2c2af3977a654") \
     EVENT(move_failed, "file could not be moved; trying again", WARNING, "f3194a3b381e53e7952c466e473a1797") \
     EVENT(step_started, "step started", INFO, "ab57f9854332c3da675a2e199b58ba8d") \
     EVENT(patch_mended, "patch mended so that it applies", INFO, "0f4c7d8be2a94d27a1c3f6a0b51f9e63") \
     EVENT(step_ended, "step ended", INFO, "c1b87f1a7323691b19f9cbef0f69a4d0") \
     EVENT(step_failed, "step failed", INFO, "2eb737282fea875e75365e1458294a90") \
-    EVENT(validation_output, "validation says", DEBUG, "27f1a7ac71494f4289b2a54bbd2a7a4b") \
+    EVENT(validation_output, "output of a validation", DEBUG, "27f1a7ac71494f4289b2a54bbd2a7a4b") \
     EVENT(validation_again, "validation repeated without tox's report", WARNING, "4dd0869708544670884d291d572ae92f") \
     EVENT(validation_log, "validation log could not be written", WARNING, "94309db609c14b708adfc82e76454545") \
     EVENT(validation_note, "validation not noted", WARNING, "8a3fe8221a6b4930aeeb7b83aeb49737") \
@@ -69,25 +69,25 @@
     EVENT(forge_down, "forge cannot be used now; jobs wait", WARNING, "48018f5e186391da6bca5daa475d779c") \
     EVENT(forge_refused, "forge refuses; jobs wait until this is mended", ERROR, "614d292e1f1eabfaa3003324c470d28b") \
     EVENT(held, "jobs wait until this is mended", ERROR, "0e9b299dbe8c537ff2f70d00f7e4f16d") \
-    EVENT(unchecked, "not all could be checked; jobs go on without", WARNING, "ec9d07a51408440ea2f40293ceffa740") \
-    EVENT(mended, "what held jobs is mended; they go on", INFO, "c4790327ffebfa149ccab607ad313bd1") \
-    EVENT(step_held, "step waits: what it met is the installation's fault", INFO, "da3a39972d55cadbf161c3eb21cda1a9") \
+    EVENT(unchecked, "not everything could be checked; jobs go on", WARNING, "ec9d07a51408440ea2f40293ceffa740") \
+    EVENT(mended, "jobs go on: what held them is mended", INFO, "c4790327ffebfa149ccab607ad313bd1") \
+    EVENT(step_held, "step waits: the installation is to blame", INFO, "da3a39972d55cadbf161c3eb21cda1a9") \
     EVENT(pull_merged, "pull request merged", INFO, "e9a5642c7d0753e5f6e5c77a2ee05f69") \
     EVENT(pull_closed, "pull request closed unmerged; its value leaves the frontier", INFO, "df219833d97b001b3581437a489229e0") \
-    EVENT(pull_unknown, "pull request could not be looked at", WARNING, "f054e0b83ce3094db3947d9c777a5bbb") \
+    EVENT(pull_unknown, "pull request could not be checked", WARNING, "f054e0b83ce3094db3947d9c777a5bbb") \
     EVENT(pull_reopened, "pull request opened again; its value is back in the frontier", INFO, "b47daab7e2c740c2a3f90af4c19bf71e") \
     EVENT(pull_contained, "pull request closed: another one contains it", INFO, "5c0d5a0f6a1e4a0e9f3b1f7a2d8c4e61") \
     EVENT(pull_confirmed, "pull request is contained in what was merged; its value is confirmed", INFO, "0b6f4a7d93c24be5a1d20e7c85f9b3d4") \
     EVENT(pull_released, "pull request opened again: the one that contained it was closed unmerged", INFO, "e1a87c3b5d0f4926b7c4d9f20a36e58b") \
     EVENT(pull_stays, "pull request stays open, though another one contains it", WARNING, "c73e9b18f2a54d6d8e05b1a94f7c2603") \
     EVENT(branch_deleted, "branch deleted: what it changed was merged", INFO, "94d2e6f0b8a74c31a5f81d6c0e3b7a29") \
-    EVENT(pull_gone, "pull request is not at the forge any more; taken as closed unmerged", WARNING, "335707b690557505cd6c5c609e62bc01") \
+    EVENT(pull_gone, "pull request is gone from the forge; taken as closed unmerged", WARNING, "335707b690557505cd6c5c609e62bc01") \
     EVENT(queue_held, "jobs wait: queue.max_open_pulls is reached", INFO, "27f82f946709b347bf0283a32bc318aa") \
     EVENT(queue_idle, "nothing left to do", INFO, "90237de7232aa9defed432292ed99a49") \
     EVENT(gave_up, "gave up: a minute without progress", ERROR, "521b55ada989d8e5d645f8997a98714f") \
-    EVENT(ended_held, "ends: what is left waits until something is mended", ERROR, "35c8c055645fbac7a226e381fd775f44") \
+    EVENT(ended_held, "winnowd ends: jobs wait until something is mended", ERROR, "35c8c055645fbac7a226e381fd775f44") \
     EVENT(kept_no_longer, "old files removed", INFO, "e76088c6acff7fa02d959089a12be55c") \
-    EVENT(keep_failed, "old files could not be looked at; trying again tomorrow", WARNING, "a97d85fcdfe1b3d1818fcfceb56e404d") \
+    EVENT(keep_failed, "old files could not be removed; trying again tomorrow", WARNING, "a97d85fcdfe1b3d1818fcfceb56e404d") \
     EVENT(status, "status", INFO, "9e450909a8d12dea1ddfc65e144b2080") \
     EVENT(report_failed, "status could not be written; trying again", WARNING, "44451bc05a7941a1ab206648de7657ab") \
     EVENT(loop_blocked, "the loop was blocked", WARNING, "13d38b6347e37c09f70c349f6dcb6633")

@@ -1,8 +1,8 @@
 /*
- * Scan and hand on.
+ * Scans and hands on.
  *
- * A pass lists the directory once, then takes what it found from the oldest on, and passes follow each
- * other until one hands on nothing. Both go in slices of some milliseconds, one a turn of the loop.
+ * A pass lists the directory once, and then takes what it found from the oldest on. Passes follow each
+ * other until one hands on nothing. Both go in slices of some milliseconds, one in each turn of the loop.
  */
 
 #include "daemon/spool.h"
@@ -24,14 +24,14 @@
 
 #define SLICE_FILES  128
 #define SLICE_BYTES  (16u * 1024 * 1024)
-#define SLICE_NS     8000000u /* of listing or reading */
-#define NAMES_A_LOOK 64       /* names listed between two looks at the clock */
+#define SLICE_NS     8000000u /* for listing or reading */
+#define NAMES_A_LOOK 64       /* names that are listed between two looks at the clock */
 #define NS_PER_MS    1000000
 #define STRAYS_NAMED 8
 #define STRAY_SHOWN  100 /* characters */
 
 static const struct log_event event_unlistable = {
-    .message = "the spool cannot be listed just now",
+    .message = "the spool cannot be listed now",
     .level = LOG_LEVEL_WARNING,
 };
 
@@ -53,8 +53,7 @@ static bool is_whole_json(const struct spool_slot *slot)
            json_check(slot->file.bytes, slot->file.length, &result_limits, &error) == 0;
 }
 
-/* Whether what was read may be less than what is there now: an event came meanwhile, and it is not one
- * of those that were on their way already. */
+/* Whether more may be there than was read: an event came meanwhile that was not on its way before. */
 static bool is_stale(const struct spool *spool, const struct spool_slot *slot)
 {
     const struct spool_entry *entry = slot->entry;
@@ -123,7 +122,7 @@ static bool is_due(struct spool *spool, const struct spool_entry *entry)
     return false;
 }
 
-/* What lies beside results is known as long as it is there. */
+/* Other files are remembered as long as they are there. */
 static void meet_beside(struct spool *spool, const struct dirent *item)
 {
     struct spool_entry *entry;
@@ -136,7 +135,7 @@ static void meet_beside(struct spool *spool, const struct dirent *item)
         entry->met_ms = spool_now_ms();
 }
 
-/* One name of the listing: queued, unless it was handed on as it is. */
+/* Takes a name of the listing: queues it, unless it was handed on as it is. */
 static void meet(struct spool *spool, const struct dirent *item)
 {
     enum spool_name kind = spool_name(item->d_name);
@@ -224,7 +223,7 @@ static void add_stray(void *data, struct spool_entry *entry)
     text_append_line(&strays->names, text_string(&name), STRAY_SHOWN);
 }
 
-/* Once for each file, and in one line for all of a pass: there may be very many. */
+/* Logs each file once, in one line for all of a pass: there may be very many. */
 static void tell_strays(struct spool *spool)
 {
     struct strays strays = {.spool = spool};
@@ -258,7 +257,7 @@ static void wait_for(struct spool *spool, uint64_t in_ms)
     spool_settle_in(spool, in_ms);
 }
 
-/* The file at the head of the queue is not complete: those behind wait for it, but not for long. */
+/* The file at the head of the queue is not complete. Later files wait for it, but not for long. */
 static void hold(struct spool *spool, struct spool_entry *entry)
 {
     uint64_t now = spool_now_ms();
@@ -285,7 +284,7 @@ static void put_back(struct spool *spool, struct slice *slice, size_t from)
     slice->count = from;
 }
 
-/* Whether reading can be spared, since the file would be held whatever is in it. */
+/* Whether the file need not be read, since it would be held whatever is in it. */
 static bool is_held_unread(const struct spool *spool, const struct spool_entry *entry)
 {
     return S_ISREG(entry->mode) && !entry->closed &&
@@ -293,7 +292,7 @@ static bool is_held_unread(const struct spool *spool, const struct spool_entry *
             (!spool_settled(spool, entry) && result_format(entry->name) != RESULT_FORMAT_JSON));
 }
 
-/* Pops the oldest files and opens them, up to one that is held. */
+/* Takes the oldest files from the queue and opens them, up to one that is held. */
 static void open_slice(struct spool *spool, struct slice *slice)
 {
     struct spool_entry *entry;
@@ -306,7 +305,7 @@ static void open_slice(struct spool *spool, struct slice *slice)
         *slot = (struct spool_slot){
             .entry = spool_known_pop(&spool->known), .descriptor = -1, .told = entry->told};
         if (spool_slot_open(spool, slot) == 0) {
-            /* Short of descriptors, most likely: those that are open go first. */
+            /* Probably there are no descriptors left: those that are open go first. */
             if (slot->file.faulty && slice->count > 0) {
                 spool_slot_drop(slot);
                 spool_known_push(&spool->known, entry);
@@ -320,7 +319,7 @@ static void open_slice(struct spool *spool, struct slice *slice)
     }
 }
 
-/* Reads the slice, as far as time and memory go; puts back the rest. */
+/* Reads the slice, as far as time and memory allow, and puts back the rest. */
 static void read_slice(struct spool *spool, struct slice *slice)
 {
     for (size_t i = 0; i < slice->count; i++) {
@@ -338,7 +337,7 @@ static void read_slice(struct spool *spool, struct slice *slice)
     }
 }
 
-/* How many of the slice are complete, from the first. */
+/* Returns how many of the slice are complete, from the first. */
 static size_t count_complete(const struct spool *spool, const struct slice *slice)
 {
     size_t count = 0;
@@ -348,7 +347,7 @@ static size_t count_complete(const struct spool *spool, const struct slice *slic
     return count;
 }
 
-/* For how long a file has been put off, for the taker. */
+/* Tells the taker for how long a file has been put off. */
 static void tell_delays(const struct spool_entry *entry, struct spool_file *file)
 {
     for (int i = 0; entry->wait && i < SPOOL_DELAY_COUNT; i++) {
@@ -395,7 +394,7 @@ static void hand_on(struct spool *spool, struct slice *slice)
     taken = spool->take(spool->data, slice->files, slice->count);
     spool->handing_on = false;
     spool_close_places(spool);
-    /* An entry that was taken may be gone by now: moved. */
+    /* An entry that was taken may be gone now: moved. */
     for (size_t i = 0; i < slice->count; i++) {
         free(slice->slots[i].file.name);
         if (i >= taken) {
@@ -431,7 +430,7 @@ static void take_slice(struct spool *spool)
     slice->deadline_ns = uv_hrtime() + SLICE_NS;
     open_slice(spool, slice);
     read_slice(spool, slice);
-    /* A file that was written to while it was read has told so by now. */
+    /* If a file was written to while it was read, the event has come by now. */
     spool_watch_drain(spool);
     if (spool->directory < 0) {
         for (size_t i = 0; i < slice->count; i++)
@@ -440,7 +439,7 @@ static void take_slice(struct spool *spool)
     }
     complete = count_complete(spool, slice);
     if (complete < slice->count) {
-        /* One that was closed only after it was read is read again, in the next turn. */
+        /* A file that was closed after it was read is read again in the next turn. */
         bool again = slice->slots[complete].entry->closed;
 
         put_back(spool, slice, complete);
@@ -467,7 +466,7 @@ static void on_turn(uv_idle_t *turn)
 
 /* ---- timers, beginning and end ---------------------------------------------------------------- */
 
-/* Either timer: of the settling, or of the regular scan. */
+/* Both timers: the settle timer and that of the regular scan. */
 static void on_timer(uv_timer_t *timer)
 {
     struct spool *spool = timer->data;

@@ -27,7 +27,7 @@
 /* What the sentences are about. */
 struct check {
     struct text *text;
-    char *failure; /* why the job would fail at compose; NULL: nothing speaks for that */
+    char *failure; /* why the job would fail at compose; NULL: no reason is known */
     const struct config *config;
     struct store *store; /* NULL: there is none yet */
     const struct spool_file *file;
@@ -35,7 +35,7 @@ struct check {
     struct assessment assessment;
 };
 
-/* The first of what would make the job fail counts. */
+/* Says why the job would fail. The first reason counts. */
 __attribute__((format(printf, 2, 3))) static void fails(struct check *check, const char *format,
                                                         ...)
 {
@@ -57,7 +57,7 @@ static void append_number(struct check *check, const char *before, double number
     text_append(check->text, after);
 }
 
-/* Six digits are enough for what was computed; what was written is shown as it is. */
+/* Appends a computed number with six digits. What was written in the file is shown as it is. */
 static void append_rounded(struct check *check, const char *before, double number,
                            const char *after)
 {
@@ -101,7 +101,7 @@ static void explain_measurement(struct check *check)
 
 /* ---- the reference ------------------------------------------------------------------------------ */
 
-/* Whose value the frontier is: ", which exp-039 set". */
+/* Appends whose value the frontier is: ", which exp-039 set". */
 static int append_owner(struct check *check, struct error *error)
 {
     CLEANUP(store_result_freep) struct store_result *row = NULL;
@@ -254,8 +254,8 @@ static void explain_patch(struct check *check, const char *patch, size_t length)
     patch_files_free(&files);
 }
 
-/* Looks for the commit in a source. Returns whether it is there; what stands in the way is said, and
- * makes that unsure. */
+/* Looks for the commit in a source, and returns whether it is there. If the source cannot be read, that
+ * is said, and `*unsure` is set. */
 static bool explain_commit_in(struct check *check, const char *source, bool *unsure)
 {
     const char *base = check->config->forge.base;
@@ -266,7 +266,7 @@ static bool explain_commit_in(struct check *check, const char *source, bool *uns
 
     if (patch_files_of_commit(&files, &known, &since, source, check->assessment.result->commit,
                               base, &error) < 0) {
-        text_append_format(check->text, "Change: it cannot be looked at in %s: ", source);
+        text_append_format(check->text, "Change: it cannot be read in %s: ", source);
         text_append_visible(check->text, error.message, NULL);
         text_append(check->text, "\n");
         *unsure = true;
@@ -307,13 +307,13 @@ static void explain_commit(struct check *check)
     text_append_format(check->text,
                        "Change: commit %s %s, so that the job would fail at compose.\n",
                        result->commit,
-                       meant            ? "is in no source that can be looked at from here"
+                       meant            ? "is in no source that can be read from here"
                        : sources->count ? "is looked for in a repository that is none of `sources`"
                                         : "is looked for in `sources`; none are configured");
 }
 
-/* What the daemon itself makes of the change, on the base as it was fetched last. It has the last word:
- * what else is said of the change is only what can be seen without trying. */
+/* Tries the change with the daemon's own compose, on the base as it was fetched last. That has the last
+ * word: the other sentences say what can be seen without trying. */
 static void explain_trial(struct check *check)
 {
     const struct assessment *assessment = &check->assessment;
@@ -367,7 +367,7 @@ static void explain_change(struct check *check)
 
     switch (result->change) {
     case RESULT_CHANGE_NONE:
-        text_append(check->text, "Change: there is none; commit, patch or diff would be one.\n");
+        text_append(check->text, "Change: there is none; add commit, patch or diff.\n");
         break;
     case RESULT_CHANGE_COMMIT:
         explain_commit(check);
@@ -429,7 +429,7 @@ static int explain_job(struct check *check, struct error *error)
 
 /* ---- all of it ---------------------------------------------------------------------------------- */
 
-/* What the result would become if nothing else were under way. */
+/* The word for what the result would become if nothing else were under way. */
 static const char *word_of(const struct check *check)
 {
     const struct assessment *assessment = &check->assessment;
@@ -445,7 +445,7 @@ static const char *word_of(const struct check *check)
     return check->failure ? "queued, would fail at compose" : "queued, would be promoted";
 }
 
-/* Whether it would come to nothing for what is wrong with it. */
+/* Whether it would be rejected or fail because of its own mistakes. */
 static bool is_wrong(const struct check *check)
 {
     const struct assessment *assessment = &check->assessment;
@@ -481,12 +481,12 @@ static void append_place(struct check *check)
         return;
     text_append_visible(check->text, check->path, NULL);
     text_append_format(check->text, ":%u:%u\n", line, column);
-    /* JSON is read by bytes, YAML by characters. */
+    /* Columns are bytes in JSON and characters in YAML. */
     caret_append(check->text, file->bytes, file->length, line, column,
                  result_format(file->name) != RESULT_FORMAT_YAML);
 }
 
-/* All that is said behind the first line. */
+/* Appends everything after the first line. */
 static int explain(struct check *check, struct error *error)
 {
     const struct assessment *assessment = &check->assessment;
@@ -511,7 +511,7 @@ static int explain(struct check *check, struct error *error)
     return explain_job(check, error);
 }
 
-/* The first line says what all the others lead to. */
+/* Appends the first line, which says what the others lead to. */
 static int tell(struct check *check, struct error *error)
 {
     CLEANUP_TEXT struct text behind = {0};

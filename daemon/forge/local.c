@@ -11,12 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LIST_SLICE     256 /* files read in one turn of the loop */
+#define LIST_SLICE     256 /* files that are read in one turn of the loop */
 #define LOCK_AGAIN_MS  20
 #define LOCK_WITHIN_MS 5000
 
 static const struct log_event event_malformed = {
-    .message = "a pull request's file cannot be made out; it is passed over",
+    .message = "a pull request's file cannot be read; it is skipped",
     .level = LOG_LEVEL_WARNING,
 };
 
@@ -81,7 +81,7 @@ struct local_call *local_call_new(struct forge *forge, forge_callback callback, 
 
 static void end(struct local_call *call, const struct forge_reply *reply, const struct error *error)
 {
-    /* Before what follows: that may well be the next call. */
+    /* Before the callback, which may start the next call. */
     if (call->lock >= 0)
         close(call->lock);
     call->lock = -1;
@@ -121,7 +121,7 @@ static const char *outbox_of(const struct local_call *call)
     return call->local->config->forge.outbox;
 }
 
-/* Goes on with `call->locked` under the lock of the outbox. People and scripts hold it for a moment only. */
+/* Calls `call->locked` under the lock of the outbox. People and scripts hold it for a moment only. */
 static void work_lock(struct local_call *call)
 {
     struct error error;
@@ -151,7 +151,7 @@ struct local_call *local_call_new_locked(struct forge *forge, forge_callback cal
     return call;
 }
 
-/* Adds a pull request to the answer; takes `json`. */
+/* Adds a pull request to the reply; takes over `json`. */
 static int add_pull(struct local_call *call, struct json_object *json, int64_t number,
                     struct error *error)
 {
@@ -176,8 +176,8 @@ static int add_pull(struct local_call *call, struct json_object *json, int64_t n
     return 0;
 }
 
-/* As long as the outbox itself is there, a file that is not was taken away: the pull request is closed. One
- * that cannot be made out says nothing about the others. */
+/* While the outbox is there, a missing file was removed: the pull request is closed. One that cannot be
+ * parsed says nothing about the others. */
 void local_look(struct local_call *call)
 {
     struct forge_reply reply = {.retry_after_ms = -1, .this_only = true};
@@ -244,12 +244,12 @@ static int list_one(struct local_call *call, int64_t number, struct error *error
     struct forge_pull pull;
 
     if (outbox_read(&json, outbox_of(call), number, error) < 0) {
-        /* It may be half-way through somebody's editor, and is one of many. */
+        /* It may be in somebody's editor, and is one of many. */
         log_event(&event_malformed, LOG_INTEGER("pull", number),
                   LOG_TEXT("reason", error->message));
         return 0;
     }
-    if (!json) /* taken away since it was listed */
+    if (!json) /* removed since it was listed */
         return 0;
     outbox_pull(&pull, json, number);
     if (pull.state == PULL_OPEN && strcmp(pull.head, call->branch) == 0)
@@ -258,7 +258,7 @@ static int list_one(struct local_call *call, int64_t number, struct error *error
     return 0;
 }
 
-/* Reads a slice of the files, and goes on at the next turn of the loop. */
+/* Reads a slice of the files, and goes on at the loop's next turn. */
 static void work_slice(struct local_call *call)
 {
     struct error error;
@@ -294,8 +294,8 @@ static struct operation *list_pulls(struct forge *forge, const char *branch,
     return &call->operation;
 }
 
-/* What changed: first when each file was written is looked at, a slice at a time; then a page of them is
- * read. One that cannot be made out is passed over until somebody writes it again. */
+/* Listing what changed: looks when each file was written, a slice at a time, and then reads a page of
+ * them. A file that cannot be parsed is skipped until somebody writes it again. */
 
 static int compare_changes(const void *a, const void *b)
 {

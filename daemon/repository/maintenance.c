@@ -1,11 +1,10 @@
 /*
- * Keeping our own repository small, over years.
+ * Keeps our own repository small, over years.
  *
- * A job leaves some four loose objects behind, nothing points at them once it is over, and git's own
- * maintenance is switched off, as it would come in the middle of a job. Here git is asked now and then, at a
- * moment without jobs, whether there is enough to be worth it. What a job that begins meanwhile makes
- * or finds again is younger than what is thrown away; refs stay files, as we write and remove them
- * ourselves.
+ * A job leaves some four loose objects behind, to which nothing points once it is over. git's own
+ * maintenance is off, as it would come in the middle of a job. Instead git is asked now and then, while
+ * there is no job, whether there is enough to remove. What a job that begins meanwhile makes or uses is
+ * younger than what is removed. Refs stay files, since we write and remove them ourselves.
  */
 
 #include "common/file.h"
@@ -17,10 +16,10 @@
 #include <string.h>
 
 #define MAINTENANCE_AFTER                                                                          \
-    50 /* commits forgotten, two or three a job: each question costs a child */
+    50 /* forgotten commits, two or three a job; each question costs a child */
 
 static const struct log_event event_untidy = {
-    .message = "the private repository could not be maintained; it is tried again after some jobs",
+    .message = "own repository could not be maintained; trying again after some jobs",
     .level = LOG_LEVEL_WARNING,
 };
 
@@ -32,7 +31,7 @@ static void on_maintained(void *data, const struct process_result *result)
 
     repository->maintenance = NULL;
     objects_expire(objects);
-    /* One that a person has moved back since may be gone. */
+    /* A base that a person has moved back may be gone. */
     memset(repository->bases, 0, sizeof(repository->bases));
     if (git_succeeded(result))
         return;

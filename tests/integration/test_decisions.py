@@ -97,7 +97,7 @@ def test_a_status_that_is_not_known_is_warned_of_once(winnowd):
     assert log.decisions() == {
         "exp-0": "discarded", "exp-1": "baseline", "exp-2": "discarded", "exp-3": "discarded", "exp-4": "discarded",
     }  # fmt: skip
-    warned = log.all(msg="result has a status that is not known; it is discarded", level="warning")
+    warned = log.all(msg="result has an unknown status; it is discarded", level="warning")
     assert [event["status"] for event in warned] == ["TODO", "maybe later"]
     assert "may be promoted" in log.reasons()["exp-0"] and "may be promoted" not in log.reasons()["exp-4"]
 

@@ -491,7 +491,7 @@ def test_what_is_remembered_of_keys_is_bounded(winnowd):
         key = f"{number // 2}" + "k" * (3 * MEBIBYTE) + f"{number}"
         winnowd.drop(result(f"exp-{number}", 1.0, status="discard", **{key: 1}))
     log = winnowd.once()
-    warned = log.all(msg="result has keys that are not known; they are shown among its details")
+    warned = log.all(msg="result has unknown keys; they are shown among its details")
     assert [event["keys"] for event in warned] == [f"{number}" + "k" * 98 + "\u2026" for number in range(2)]
 
 

@@ -112,7 +112,7 @@ def test_what_is_no_row_is_counted_and_said(winnowd):
     assert log.decisions() == {"a-0002": "baseline", "a-0008": "discarded", "a-0009": "discarded"}
     prose = log.wait(msg="lines of a log are no rows")
     assert (prose["count"], prose["line"], prose["level"]) == ("2", "5", "warning")
-    assert log.wait(msg=lambda text: text.startswith("result has a status that is not known"), status="unheard of")
+    assert log.wait(msg=lambda text: text.startswith("result has an unknown status"), status="unheard of")
     assert log.wait(msg="rows of a log name no commit; none of them can be promoted", file="a.tsv")
 
 
@@ -166,7 +166,7 @@ def test_a_frontier_belongs_to_its_log(winnowd):
 
 def test_a_first_value_of_zero_is_warned_of(winnowd):
     winnowd.drop(log_of(row("0.000000"), row(1.0)), name="a.tsv")
-    assert winnowd.once().wait(msg="first value is exactly 0; is it one?", experiment="a-0002", level="warning")
+    assert winnowd.once().wait(msg="first value of a log is exactly 0; it may not be a measurement", experiment="a-0002", level="warning")
 
 
 # ---- again ----------------------------------------------------------------------------------------

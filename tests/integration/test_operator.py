@@ -198,13 +198,13 @@ def test_the_files_of_a_commit_are_looked_up(winnowd, project):
         return text
 
     text = said(second[:9])
-    assert f"it cannot be looked at in {winnowd.directory}/gone: " in text
+    assert f"it cannot be read in {winnowd.directory}/gone: " in text
     assert f"Change: that of commit {second[:9]} in {project.work} since main, as it is known there: it touches 2 files:\n" in text
     assert re.search(r"^  train.py \(\+\d+ -\d+\)$", text, re.MULTILINE)
     assert re.search(r"^  tox.ini \(\+\d+ -\d+\): protected", text, re.MULTILINE)
     assert "gone" not in said(second, repository="work")
     assert "a repository that is none of `sources`" in said(second, repository="other")
-    assert "is in no source that can be looked at from here" in line(said("1234567", repository="work"), "Change")
+    assert "is in no source that can be read from here" in line(said("1234567", repository="work"), "Change")
     git("branch", "-q", "-f", "1234567", first, directory=project.work)
     assert "is in no source" in line(said("1234567", repository="work"), "Change")
 
@@ -256,7 +256,7 @@ def test_a_change_is_tried_on_the_base_as_it_was_fetched_last(winnowd, project):
     for change, reason in (
         ({"diff": project.tweak(DEPTH=13)}, None),
         ({"commit": commit}, None),
-        ({"diff": conflict}, "conflict in train.py"),
+        ({"diff": conflict}, "does not apply to train.py"),
         ({"diff": protected}, "tox.ini"),
         ({"diff": "nothing of the kind"}, "no diff"),
         ({"commit": "1234567"}, "1234567"),
@@ -282,7 +282,7 @@ def test_keys_that_are_not_known_are_named(winnowd):
 @pytest.mark.parametrize("name", ["A.JSON", "x.txt", ".x.json", "x.json.tmp"])
 def test_a_name_that_is_never_looked_at(winnowd, name):
     status, text = check(winnowd, result("x", 1.0), name)
-    assert status == 65 and "rejected: the name: expected one that ends in .json, .yaml or .yml" in text
+    assert status == 65 and "rejected: the name: expected one that ends in .json, .yaml, .yml, .tsv or .jsonl" in text
 
 
 def test_what_would_be_promoted_without_a_change_is_wrong(winnowd):
@@ -438,5 +438,5 @@ def test_what_the_tests_print_is_logged_at_debug(winnowd, project, level):
     winnowd.configure(log={"level": level}, validation={"command": ["printf", "%s\\n", 'one "1"', "msg=fake\033[2J", "two"]})
     winnowd.drop(result("exp-1", 0.9, metric_before=1.0, diff=project.tweak(WIDTH=65)))
     log = winnowd.once()
-    said = [event["output"] for event in log.all(msg="validation says", experiment="exp-1")]
+    said = [event["output"] for event in log.all(msg="output of a validation", experiment="exp-1")]
     assert said == (['one "1"', "msg=fake\033[2J", "two"] if level == "debug" else [])

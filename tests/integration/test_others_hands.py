@@ -296,7 +296,7 @@ def test_another_pull_request_of_that_number_says_nothing(winnowd, stand_in, git
     seen = len(gitea.records)
     eventually(lambda: len(gitea.records) > seen + 3)
     clock.pass_in_pause(86_401)
-    told = log.wait(experiment="exp-1", msg="pull request could not be looked at", level="warning")
+    told = log.wait(experiment="exp-1", msg="pull request could not be checked", level="warning")
     assert told["pull"] == "1" and "somebody-elses" in told["reason"]
     gitea.pulls[1] = ours
     winnowd.drop(improved(project, "exp-2", 0.95))
@@ -316,11 +316,11 @@ def test_a_pull_request_that_was_deleted_counts_as_closed(winnowd, stand_in, git
     tip = stand_in.branches()[OURS]
     gitea.gone = True
     log.wait(**REFUSED)  # the whole repository is away: no word about one pull request
-    assert log.all(msg="pull request is not at the forge any more; taken as closed unmerged") == []
+    assert log.all(msg="pull request is gone from the forge; taken as closed unmerged") == []
     gitea.pulls.pop(1)
     gitea.gone = False
     clock.pass_in_pause(86_401)
-    event = log.wait(msg="pull request is not at the forge any more; taken as closed unmerged", level="warning")
+    event = log.wait(msg="pull request is gone from the forge; taken as closed unmerged", level="warning")
     assert (event["experiment"], event["pull"]) == ("exp-1", "1")
     log.wait(msg="pull request closed unmerged; its value leaves the frontier", requeued=1)
     log.wait(experiment="exp-2", decision="promoted")

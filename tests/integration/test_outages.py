@@ -394,7 +394,7 @@ def test_the_token_ends_while_pull_requests_are_looked_at(winnowd, stand_in, git
     log.wait(**REFUSED)
     gitea.close_pull(1)
     gitea.token = good
-    assert log.all(msg="pull request could not be looked at") == []
+    assert log.all(msg="pull request could not be checked") == []
     winnowd.process.send_signal(signal.SIGHUP)
     log.wait(pull="1", msg="pull request closed unmerged; its value leaves the frontier")
 

@@ -274,7 +274,7 @@ def test_a_file_that_was_taken_away_is_a_closed_pull_request(winnowd, project, f
     log = started_with_a_baseline(winnowd)
     number = promoted(winnowd, log, project, "exp-1", 0.8)
     (forge.outbox / f"{number}.json").unlink()
-    gone = log.wait(msg="pull request is not at the forge any more; taken as closed unmerged", level="warning")
+    gone = log.wait(msg="pull request is gone from the forge; taken as closed unmerged", level="warning")
     assert gone["pull"] == str(number)
     log.wait(pull=number, msg=SETTLED["closed"])
     promoted(winnowd, log, project, "exp-2", 0.9)
@@ -309,7 +309,7 @@ def test_a_file_that_cannot_be_read_stops_nothing_else(winnowd, project, forge):
     number = promoted(winnowd, log, project, "exp-2", 0.7)
     whole = (forge.outbox / "1.json").read_text(encoding="utf-8")
     (forge.outbox / "1.json").write_text('{"number": 1,')
-    told = log.wait(msg="pull request could not be looked at", level="warning")
+    told = log.wait(msg="pull request could not be checked", level="warning")
     assert told["pull"] == "1" and "1.json" in told["reason"]
     settle(winnowd, log, number, "closed")
     promoted_after = promoted(winnowd, log, project, "exp-3", 0.6)

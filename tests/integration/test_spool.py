@@ -406,7 +406,7 @@ def test_results_are_taken_in_the_order_of_their_time(winnowd):
     assert log.decisions() == {"z-early": "baseline", "m-middle": "baseline", "a-late": "discarded"}
 
 
-STRAY = "files in the spool are no results by their names, and no result names them"
+STRAY = "files in the spool do not have the name of a result, and no result names them"
 
 
 def test_what_is_never_looked_at_is_told_of_once(winnowd, project):

@@ -197,7 +197,7 @@ static void a_path_is_taken_if_it_can_be_known(void **state)
     check_refused("--- old/t.py\n+++ new/t.py\n" HUNK, "may be meant");
     check_refused("--- C:/x/t.py\n+++ C:/x/t.py\n" HUNK, "absolute");
     check_refused("--- a\\t.py\n+++ b\\t.py\n" HUNK, "backslash");
-    check_refused("--- a/t.py\n+++ b/n.py\n" HUNK, "no rename is told");
+    check_refused("--- a/t.py\n+++ b/n.py\n" HUNK, "names no rename");
     check_refused("--- a/./t.py\n+++ b/./t.py\n" HUNK, "invalid path");
     check_refused("diff --git a/x b/y\nold mode 100644\nnew mode 100755\n", "split into two names");
     check_refused("diff --git a/x b/x\n" PAIR HUNK, "called otherwise");

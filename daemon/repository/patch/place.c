@@ -1,9 +1,9 @@
 /*
- * Which file of the base a name means.
+ * Finds which file of the base a name means.
  *
- * git puts a prefix before each name, a/ and b/ or another pair, or none where it was told so; others
- * write the names as they found them. Nothing in a name tells which, but all names of a patch together
- * nearly always do, with a look at which files there are.
+ * git puts a prefix before each name, a/ and b/ or another pair, or none if it was told so. Others write
+ * the names as they find them. One name does not say which it is. But all names of a patch together nearly
+ * always do, with a look at which files there are.
  */
 
 #include "common/memory.h"
@@ -20,15 +20,15 @@ enum evidence {
     EVIDENCE_NONE,   /* one name only: the other side is /dev/null */
     EVIDENCE_PAIR,   /* two different prefixes */
     EVIDENCE_BARE,   /* the same name twice: no prefixes */
-    EVIDENCE_DIFFER, /* two names that have nothing to do with each other */
+    EVIDENCE_DIFFER, /* two unrelated names */
 };
 
 struct placing {
     struct patch *patch;
     patch_exists exists;
     void *data;
-    const struct patch_file *witness; /* whose names have told the prefixes; NULL: none has */
-    char *old_prefix;                 /* with the "/"; both "" for none */
+    const struct patch_file *witness; /* the file whose names say the prefixes; NULL: none */
+    char *old_prefix;                 /* with the "/"; both "": no prefixes */
     char *new_prefix;
     const char **made; /* names of files that the patch itself makes, sorted */
     size_t made_count;
@@ -58,7 +58,7 @@ static bool is_moved(const struct patch_file *file)
 
 /* ---- names -------------------------------------------------------------------------------------- */
 
-/* Takes a name from the header, or holds it against the one that is there. */
+/* Takes a name from the header, or compares it with the one that is there. */
 static bool agree(char **name, char **header_name)
 {
     if (*name)
@@ -113,7 +113,7 @@ static bool has_backslash(const char *name)
     return name && strchr(name, '\\');
 }
 
-/* A backslash is a letter of the name only if the base has a file of that name. */
+/* A backslash is part of the name only if the base has a file of that name. */
 static bool backslash_is_known(const struct placing *placing, const char *name)
 {
     for (; name; name = name_behind(name)) {
@@ -166,7 +166,7 @@ static void take_witness(struct placing *placing, const struct patch_file *file)
     placing->new_prefix = bare ? memory_copy("") : prefix_of(file->new_name, new_rest);
 }
 
-/* Pairs that git itself uses; reversed by -R. */
+/* Whether these are prefixes that git itself uses; -R reverses them. */
 static bool is_gits_own(const char *old_name, const char *new_name)
 {
     static const char *const pairs[] = {"ab", "iw", "ci", "cw", "ow", "12", NULL};
@@ -186,7 +186,7 @@ static bool is_there(const struct placing *placing, const char *name)
     return name && placing->exists(placing->data, name);
 }
 
-/* Directories that look like prefixes, as those of "diff -ru old new", may be directories of the base. */
+/* Directories that look like prefixes, as in "diff -ru old new", may be directories of the base. */
 static int check_directories(const struct placing *placing, struct error *error)
 {
     const struct patch *patch = placing->patch;
@@ -209,7 +209,7 @@ static bool has_prefix(const char *name, const char *prefix)
     return !name || strncmp(name, prefix, strlen(prefix)) == 0;
 }
 
-/* Whether the file's names can have the prefixes that others have told. */
+/* Whether the file's names can have the prefixes that other files say. */
 static bool bears_out(const struct placing *placing, const struct patch_file *file)
 {
     enum evidence evidence = evidence_of(file);
@@ -222,7 +222,7 @@ static bool bears_out(const struct placing *placing, const struct patch_file *fi
                                            has_prefix(file->new_name, placing->new_prefix));
 }
 
-/* Where each file is new or goes, a/ and b/ are taken for what they nearly always are. */
+/* If each file is new or deleted, a/ and b/ are taken for the prefixes that they nearly always are. */
 static bool all_look_prefixed(const struct patch *patch)
 {
     for (size_t i = 0; i < patch->count; i++) {
@@ -263,7 +263,7 @@ static int find_prefixes(struct placing *placing, struct error *error)
 
 /* ---- depths ------------------------------------------------------------------------------------- */
 
-/* The name without its first `depth` parts; NULL where it has no more. */
+/* Returns the name without its first `depth` components; NULL if it has no more. */
 static const char *at_depth(const char *name, unsigned depth)
 {
     while (name && depth-- > 0)
@@ -296,7 +296,7 @@ static bool is_made(const struct placing *placing, const char *name)
                            compare_strings);
 }
 
-/* Whether the file has to be on the base, so that it can tell a depth. */
+/* Whether the file must be on the base, so that it can tell the depth. */
 static bool tells_depth(const struct placing *placing, const struct patch_file *file)
 {
     return file->kind != PATCH_NEW && !is_made(placing, file->old_name);
@@ -309,7 +309,7 @@ static bool is_at(const struct placing *placing, const char *name, unsigned dept
     return path && placing->exists(placing->data, path);
 }
 
-/* A bit for each depth at which the base has the file. */
+/* Returns a bit for each depth at which the base has the file. */
 static unsigned depths_of(const struct placing *placing, const struct patch_file *file)
 {
     unsigned depths = 0;
@@ -341,7 +341,7 @@ static int refuse_depths(const struct patch_file *file, unsigned depths, struct 
     return refuse_file(file, error, name, says);
 }
 
-/* How many parts of the names do not belong to the paths, where there are no prefixes. */
+/* Finds how many components of the names do not belong to the paths, if there are no prefixes. */
 static int find_depth(struct placing *placing, unsigned *depth, struct error *error)
 {
     const struct patch *patch = placing->patch;
@@ -394,7 +394,7 @@ static bool is_variant(const char *left, const char *right)
     return strncmp(left, right, length) == 0;
 }
 
-/* Of two names that are not the same, that which the base has. */
+/* Chooses, of two different names, the one that the base has. */
 static int choose(const struct placing *placing, struct patch_file *file, const char *old_path,
                   const char *new_path, const char **path, struct error *error)
 {
@@ -409,8 +409,9 @@ static int choose(const struct placing *placing, struct patch_file *file, const 
                                  "tab and what follows it)"
                                : "does not exist on the base; " ADVICE);
     if (file->header || (old_is && new_is) || !is_variant(old_path, new_path))
-        return refuse_file(file, error, old_path,
-                           "is another file than the one that it becomes, and no rename is told");
+        return refuse_file(
+            file, error, old_path,
+            "is another file than the one that it becomes, and the patch names no rename");
     return 0;
 }
 
@@ -440,7 +441,7 @@ static int set_paths(const struct placing *placing, struct patch_file *file, uns
         return refuse_file(file, error, path,
                            "is a new file whose name may end in a remark; behind a name may only "
                            "stand a tab and what follows it");
-    /* Copied first: of a rename, they are parts of what they replace. */
+    /* Copied first: in a rename they are parts of what they replace. */
     replace(&file->old_path, memory_copy(is_moved(file) ? old_path : path));
     replace(&file->new_path, memory_copy(is_moved(file) ? new_path : path));
     return 0;
@@ -494,7 +495,7 @@ static void ask_about(const char *name, patch_ask ask, void *data)
     }
 }
 
-/* Names that are told by their prefixes need no look at the base. */
+/* Names whose prefixes are known need no look at the base. */
 static bool is_told(const struct patch_file *file)
 {
     return evidence_of(file) == EVIDENCE_PAIR && !has_backslash(file->old_name) &&
