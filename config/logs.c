@@ -1,4 +1,4 @@
-/* `logs:`, a list of entries with one table of keys. */
+/* `logs:` is a list of entries with one table of keys. */
 
 #include "config/schema.h"
 
@@ -25,7 +25,7 @@ static bool ends_with(const char *text, const char *ending)
     return length > tail && !strcmp(text + length - tail, ending);
 }
 
-/* What an entry says of the rest of the configuration. */
+/* Checks what an entry says of the rest of the configuration. */
 static void check_entry(struct config_reader *reader, const struct config *config,
                         const struct config_log *log, struct json_object *node, const char *above)
 {
@@ -57,7 +57,7 @@ static const char *name_of(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* Two logs of one name would give the same ids. */
+/* Two logs of one name would have the same ids. */
 static void check_names(struct config_reader *reader, const struct config *config,
                         struct json_object *node)
 {
