@@ -25,11 +25,11 @@
 #define FAULT_PAUSE_MIN_MS 1000
 #define FAULT_PAUSE_MAX_MS 60000
 #define SLICE_LIMIT        256
-#define SLICE_NS           10000000 /* of deciding or moving, in one turn of the loop */
+#define SLICE_NS           10000000 /* for decisions or moves in one turn of the loop */
 #define LOG_SLICE_NS       10000000
 #define TOLD_SHOWN         100 /* characters; a key may be as long as a file, and these are kept */
 
-/* A log that cannot be read, until the spool hands it on again to be rejected. */
+/* A log that cannot be read. It is kept until the spool hands it on again to be rejected. */
 struct refusal {
     char *file_name;
     uint64_t inode;
@@ -40,31 +40,31 @@ struct intake {
     uv_loop_t *loop;
     struct intake_options options;
     struct spool *spool;
-    struct operation *again; /* the timer after a failure */
-    uint64_t told_fault_ms;  /* uv_now() when a fault was told of last */
+    struct operation *again; /* the pause after a failure */
+    uint64_t told_fault_ms;  /* uv_now() when a fault was last logged */
     uint64_t patient_until;  /* uv_now() until which a result may wait for its patch */
     bool scanned;            /* a scan handed everything on, and nothing was dropped since */
     unsigned moves_left;     /* that could not be done */
     bool moved_unnoted;      /* something was decided since it was noted that all is moved */
-    bool lost_count;         /* one could not be done, and its row could not be marked */
-    struct log_taking *log;  /* that is being read; the spool waits meanwhile */
-    struct operation *slice; /* of that */
+    bool lost_count;         /* a move failed, and its row could not be marked */
+    struct log_taking *log;  /* the one that is being read; the spool waits meanwhile */
+    struct operation *slice; /* the next slice of it */
     bool log_queued;         /* a row of it was queued in this slice */
     struct refusal refused;
-    struct told keys;  /* that are not known */
-    struct told words; /* of statuses, likewise */
+    struct told keys;  /* unknown ones */
+    struct told words; /* unknown ones of statuses */
 };
 
-/* What was ruled on a file of a slice, until it is committed, told and moved. */
+/* What was decided on a file of a slice, until it is committed, logged and moved. */
 struct entry {
     struct spool_file *file;
     struct assessment assessment;
     int64_t result;
-    char *target;      /* where its file is to lie; NULL: that is chosen when it is moved */
-    char *moved_to;    /* where it lies now */
-    bool moved_before; /* met again, its move is still to be done */
+    char *target;      /* where its file will be; NULL: chosen when it is moved */
+    char *moved_to;    /* where it is now */
+    bool moved_before; /* it was met again, and still has to be moved */
     bool delayed;      /* nothing is decided yet */
-    bool marked;       /* its row says that it is still to be moved */
+    bool marked;       /* its row says that it still has to be moved */
     bool left;         /* it could not be moved */
 };
 
@@ -134,7 +134,7 @@ static void format_day(int64_t at_ms, char day[static 16])
     strftime(day, 16, "%Y-%m-%d", &utc);
 }
 
-/* The one of its target, so that it is found there. */
+/* Returns the day of its target, so that it is found there. */
 static void day_of(const struct store_move *left, char day[static 16])
 {
     if (!left->archived || sscanf(left->archived, ".archive/%10[0-9-]/", day) != 1)
@@ -148,7 +148,7 @@ static void entry_clear(struct entry *entry)
     free(entry->moved_to);
 }
 
-/* For how many milliseconds more what is in the way of an entry may pass; 0: it is decided on. */
+/* Returns for how many more milliseconds an entry may be put off; 0: it is decided now. */
 static uint64_t left_for(const struct intake *intake, const struct entry *entry)
 {
     const uint64_t patience_ms[SPOOL_DELAY_COUNT] = {
@@ -188,13 +188,13 @@ static int decide_entry(struct intake *intake, struct entry *entry, const char *
         return 0;
     if (entry->assessment.delay == SPOOL_DELAY_FAULT)
         say_tried(&entry->assessment);
-    /* Where that cannot be said now it is found when the file is moved. */
+    /* If this fails, the place is chosen when the file is moved. */
     (void)spool_choose(intake->spool, place_of(entry), day, entry->file->name, &entry->target,
                        &ignored);
     return store_entry(intake, entry, error);
 }
 
-/* All that was decided before was moved, or is marked: noted with the next slice it costs nothing. */
+/* Notes that everything decided before was moved or is marked. With the next slice this costs nothing. */
 static int begin_slice(struct intake *intake, struct error *error)
 {
     if (store_begin(intake->options.store, error) < 0)
@@ -205,7 +205,7 @@ static int begin_slice(struct intake *intake, struct error *error)
     return -1;
 }
 
-/* Decides one at least, and as many as there is time for: gives back how many. */
+/* Decides at least one entry, and as many as there is time for. Returns how many. */
 static int decide_slice(struct intake *intake, struct entry *entries, size_t count, const char *day,
                         struct error *error)
 {
@@ -246,7 +246,7 @@ static void tell_unknown_keys(struct intake *intake, const struct entry *entry)
                   LOG_TEXT("file", entry->file->name), LOG_TEXT("keys", text_string(&keys)));
 }
 
-/* A fault may be that of very many files: it is told of once a second. */
+/* A fault may be that of very many files, so it is logged once a second. */
 static void tell_delay(struct intake *intake, const struct entry *entry)
 {
     uint64_t now = uv_now(intake->loop);
@@ -264,8 +264,8 @@ static void tell_delay(struct intake *intake, const struct entry *entry)
     }
 }
 
-/* Asks the spool to hand on an entry again: a faulty one after a quarter of the time that it took so far,
- * so that a disk that is gone is not asked every second for a day. */
+/* Asks the spool to hand on an entry again. A faulty one comes after a quarter of the time that it has
+ * taken so far, so that a lost disk is not asked every second for a day. */
 static void put_off(struct intake *intake, struct entry *entry)
 {
     struct spool_file *file = entry->file;
@@ -342,7 +342,7 @@ static void move_entry(struct intake *intake, struct entry *entry, const char *d
         move_failed(intake, entry->file->name, &error);
 }
 
-/* Whether the row does not say yet where the file lies: nearly always it does. */
+/* Whether the row does not say yet where the file is. Nearly always it does. */
 static bool is_to_be_noted(const struct entry *entry)
 {
     if (!is_to_be_moved(entry))
@@ -382,7 +382,7 @@ static void move_slice(struct intake *intake, struct entry *entries, size_t coun
     }
     if (!noted || note_entries(intake->options.store, entries, count, &error) == 0)
         return;
-    /* All of the slice is gone through once more. */
+    /* The whole slice is gone through once more. */
     intake->lost_count = true;
     move_failed(intake, "", &error);
 }
@@ -392,7 +392,7 @@ static bool is_in_archive(const struct store_move *left)
     return left->archived && strncmp(left->archived, ".archive/", 9) == 0;
 }
 
-/* A file that is still in the spool, or one that was archived before its result was rejected. */
+/* Moves a file that is still in the spool, or one that was archived before its result was rejected. */
 static int move_left(struct intake *intake, const struct store_move *left, char **moved_to,
                      struct error *error)
 {
@@ -442,7 +442,7 @@ static int finish_some_moves(struct intake *intake, size_t *count, struct error 
     return batched ? store_commit(intake->options.store, error) : 0;
 }
 
-/* Does what the daemon before us wrote down and did not get done. */
+/* Does the moves that an earlier daemon wrote down and did not do. */
 static int finish_moves(struct intake *intake, struct error *error)
 {
     size_t count = SLICE_LIMIT;
@@ -456,7 +456,7 @@ static int finish_moves(struct intake *intake, struct error *error)
     return 0;
 }
 
-/* The decision stands in the store and in the log, and the row is marked: what cannot be moved now is moved
+/* The decision is in the store and in the log, and the row is marked. What cannot be moved now is moved
  * later. */
 void intake_reject_archived(struct intake *intake, const struct store_result *result,
                             const char *reason)
@@ -472,8 +472,8 @@ void intake_reject_archived(struct intake *intake, const struct store_result *re
                   LOG_TEXT("reason", error.message));
 }
 
-/* A slice of what could not be moved before. Until none is left, a file that is met again is asked
- * whether it is one of them. */
+/* Moves a slice of what could not be moved before. While something is left, a file that is met again is
+ * compared with it. */
 static void on_try_again(void *data)
 {
     struct intake *intake = data;
@@ -641,7 +641,7 @@ static size_t take_files(struct intake *intake, struct spool_file *files, size_t
         log_event(&event_intake_failed, LOG_TEXT("reason", error.message));
         try_again_later(intake);
     } else {
-        /* Whoever reads the log may look for the file: it has moved by then. */
+        /* Whoever reads the log may look for the file, so it is moved before it is logged. */
         move_slice(intake, entries, (size_t)decided, day);
         for (int i = 0; i < decided; i++) {
             delayed += entries[i].delayed;

@@ -1,13 +1,12 @@
 #pragma once
 
 /*
- * From the spool to the store: every file that was dropped gets its decision, or its place in the
- * queue, before it moves.
+ * Intake: every file in the spool gets its decision, or its place in the queue, before it is moved.
  *
- * A slice of files is one transaction. What is decided here is only what no outcome of an earlier
- * job can change; all else is queued and judged again when its turn comes (queue.h). A drop is one row,
- * which says where its file is to lie. It is moved after that, so that a crash between the two is made
- * good at the next start and never looks like a second drop.
+ * A slice of files is one transaction. Only what no earlier job can change is decided here. Everything else
+ * is queued, and judged again when its turn comes (queue.h). A drop is one row, which says where its file
+ * will be. The file is moved after that. So a crash in between is repaired at the next start, and the file
+ * never looks like a second drop.
  */
 
 #include "common/error.h"
@@ -23,27 +22,28 @@ struct intake;
 struct intake_options {
     const struct config *config; /* must outlive the intake */
     struct store *store;
-    bool once;                 /* nothing comes later: what nobody named is told of at the end */
-    void (*taken)(void *data); /* a slice of files was decided on; some may be queued */
-    void (*idle)(void *data);  /* the spool holds nothing more; see intake_idle() */
+    bool once;                 /* no file comes later: stray files are logged at the end */
+    void (*taken)(void *data); /* a slice was decided; some results may be queued */
+    void (*idle)(void *data);  /* the spool is empty; see intake_idle() */
     void *data;
 };
 
-/* Finishes the moves that a crash interrupted, then watches the spool. Fails if it cannot be used. */
+/* Finishes moves that a crash interrupted, then watches the spool. Fails if the spool or the store
+ * cannot be used. */
 int intake_new(struct intake **intake, uv_loop_t *loop, const struct intake_options *options,
                struct error *error);
 void intake_free(struct intake *intake); /* NULL-safe. The loop must run once more */
 
-/* The configuration was reloaded: a log that is being read is begun anew, with the settings that it has now.
- * To be called in the same turn of the loop. */
+/* The configuration was reloaded: begins again a log that is being read, with its new settings. Called
+ * in the same turn of the loop. */
 void intake_reload(struct intake *intake);
 
-/* Whether the spool was scanned and is empty, nothing held and no move left to do. */
+/* Returns whether the spool was scanned and is empty, with no file held and no move left to do. */
 bool intake_idle(const struct intake *intake);
 
-/* Whether a result waits for the patch that it names. */
+/* Returns whether a result waits for the patch that it names. */
 bool intake_patient(const struct intake *intake);
 
-/* A queued result turned out to be one to reject: its file goes where rejected files lie. */
+/* A queued result was rejected when its turn came: moves its file from the archive to the rejected ones. */
 void intake_reject_archived(struct intake *intake, const struct store_result *result,
                             const char *reason);

@@ -18,7 +18,7 @@
 #define LINES_A_LOOK  64 /* lines between two looks at the clock, in the first pass */
 #define METRICS_SHOWN 200
 
-/* A row of a slice, until it is committed and told. */
+/* A row of a slice, until it is committed and logged. */
 struct taken {
     struct result_log_row row;
     struct assessment assessment;
@@ -175,7 +175,7 @@ static enum log_step survey(struct log_taking *taking, uint64_t until_ns, struct
 
 /* ---- a row -------------------------------------------------------------------------------------- */
 
-/* Of a line as it is read: without the byte order mark of the first and the CR of any. */
+/* Computes the digest of a line as it is read: without a byte order mark, and without the CR at its end. */
 static void digest_line(const struct line *line, char hex[static DIGEST_HEX_SIZE])
 {
     const char *bytes = line->bytes;
@@ -193,7 +193,7 @@ static void digest_line(const struct line *line, char hex[static DIGEST_HEX_SIZE
     digest_end(&digest, hex);
 }
 
-/* Which log it is, known by its first row. */
+/* Finds which log it is, by its first row. */
 static int identify(struct log_taking *taking, const char *first, struct error *error)
 {
     const struct store_log_key key = {taking->stem, taking->name, taking->header, first};
@@ -204,7 +204,7 @@ static int identify(struct log_taking *taking, const char *first, struct error *
         return 0;
     if (store_find_log(taking->options.store, &key, &taking->log, error) < 0)
         return -1;
-    /* What is new in it comes behind all that is known of it, whatever its file says of its time. */
+    /* New rows come after all known ones, whatever time the file has. */
     if (taking->log.modified_ns < taking->options.modified_ns)
         taking->log.modified_ns = taking->options.modified_ns;
     if (taking->log.id)
@@ -213,7 +213,8 @@ static int identify(struct log_taking *taking, const char *first, struct error *
     return store_add_log(taking->options.store, &key, &taking->log, error);
 }
 
-/* A word that only the settings know would mean something else behind intake. It stays among the details. */
+/* A word that only the settings know would mean something else after intake, so it stays among the
+ * details. */
 static void settle_word(struct result_log_row *row)
 {
     static const char *const words[] = {[CLAIM_OK] = "ok",
@@ -293,7 +294,7 @@ static int store_taken(struct log_taking *taking, const struct taken *taken, con
     return store_add(store, &stored, &content, queued ? NULL : &decision, &id, error);
 }
 
-/* An id that something else has already: a result file, or a row of another log. */
+/* Whether something else has the id already: a result file, or a row of another log. */
 static int is_taken(struct store *store, const struct row *row, int64_t log, char **reason,
                     struct error *error)
 {
@@ -336,7 +337,7 @@ static void name_commit(struct commits *named, const struct result_log_row *row)
     named->items[named->count++].line = row->line;
 }
 
-/* The first line that names the commit, in its short or its long form; 0: none. */
+/* Returns the first line that names the commit, in its short or its long form; 0: none. */
 static uint64_t find_commit(const struct commits *named, const char *commit)
 {
     size_t length = strlen(commit);
@@ -350,7 +351,7 @@ static uint64_t find_commit(const struct commits *named, const char *commit)
     return 0;
 }
 
-/* What would be queued gets the decision that it would have when its turn comes. */
+/* A row that would be queued gets the decision that it would have when its turn comes. */
 static void expect(struct log_taking *taking, struct taken *taken)
 {
     struct assessment *assessment = &taken->assessment;
@@ -378,7 +379,7 @@ static void expect(struct log_taking *taking, struct taken *taken)
     name_commit(&taking->named, row);
 }
 
-/* Decides on a row: a new one, or the one that is known and to be judged anew. */
+/* Decides a row: a new one, or a known one that is judged again. */
 static int decide_row(struct log_taking *taking, struct taken *taken, const struct line *line,
                       const char *digest, const char *bad, const struct store_result *known,
                       struct error *error)
@@ -397,7 +398,7 @@ static int decide_row(struct log_taking *taking, struct taken *taken, const stru
         .digest = digest,
     };
 
-    taking->slice_count++; /* from here on it is cleared with the slice */
+    taking->slice_count++; /* from now on it is cleared with the slice */
     if (judge_row(taking, taken, &row, bad, error) < 0)
         return -1;
     if (taking->options.store && store_taken(taking, taken, &row, line, known, error) < 0)
@@ -405,7 +406,7 @@ static int decide_row(struct log_taking *taking, struct taken *taken, const stru
     if (!taking->options.store)
         expect(taking, taken);
     else if (taken->assessment.decision == DECISION_BASELINE)
-        row_judge_forget(&taking->judge); /* it counts from here on */
+        row_judge_forget(&taking->judge); /* it counts from now on */
     taking->counts.rows++;
     taking->counts.again += known != NULL;
     taking->counts.decisions[taken->assessment.decision]++;
@@ -415,7 +416,7 @@ static int decide_row(struct log_taking *taking, struct taken *taken, const stru
     return 0;
 }
 
-/* 1: the row is known, and its decision stays. */
+/* Returns 1 if the row is known and its decision stays. */
 static int compare_known(struct log_taking *taking, const struct line *line, const char *digest,
                          struct store_result **known, struct error *error)
 {
@@ -523,7 +524,7 @@ static void tell_slice(struct log_taking *taking)
     slice_clear(taking);
 }
 
-/* 1: there is more. */
+/* Returns 1 if there is more. */
 static int take_lines(struct log_taking *taking, uint64_t until_ns, struct error *error)
 {
     struct line line = {0};

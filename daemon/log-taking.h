@@ -1,10 +1,10 @@
 #pragma once
 
 /*
- * A log of many experiments on its way into the store: its rows, in slices, each of them one transaction.
+ * Takes the rows of a log of many experiments into the store, in slices; each slice is a transaction.
  *
- * It is read twice, see result-log.h; never more than a line of it is in memory. Rows that are known are
- * passed over, so that one which grew, or was interrupted by a crash, is simply read again.
+ * The log is read twice, see result-log.h, and at most one line of it is in memory. Known rows are skipped.
+ * So a log that grew, or whose reading a crash interrupted, is simply read again.
  */
 
 #include "common/error.h"
@@ -20,27 +20,26 @@ struct log_taking;
 
 /* What was found in a log, for people. */
 struct log_counts {
-    uint64_t decisions[DECISION_COUNT]; /* of rows that were decided now */
-    uint64_t rows;                      /* how many those are */
-    uint64_t again;                     /* how many of them were known, and are judged anew */
-    uint64_t known;                     /* passed over: decided before */
-    uint64_t changed;                   /* likewise, though they are not what they were */
-    uint64_t changed_line;              /* the first of those */
+    uint64_t decisions[DECISION_COUNT]; /* of the rows that were decided now */
+    uint64_t rows;                      /* how many these are */
+    uint64_t again;                     /* how many of these were known, and are judged again */
+    uint64_t known;                     /* skipped: decided before */
+    uint64_t changed;                   /* skipped as well, though they have changed */
+    uint64_t changed_line;              /* the first of these */
     uint64_t outside;                   /* left out by `only` */
     uint64_t missing;                   /* lines that are not there any more */
     unsigned anew;                      /* it is another log of a known name: which one, from 2 */
     uint64_t foreign;                   /* of a metric that is not configured */
-    char *foreign_metrics;              /* which; NULL: none */
+    char *foreign_metrics;              /* which metrics; NULL: none */
     uint64_t prose;                     /* lines that are no rows */
-    uint64_t prose_line;                /* the first of those */
-    uint64_t without_commit;            /* of the rows */
+    uint64_t prose_line;                /* the first of these */
+    uint64_t without_commit;            /* rows without a commit */
 };
 
 struct log_taking_options {
     const struct config *config;
-    struct store
-        *store; /* NULL: for a look. Nothing is known and nothing stored, and what would be queued
-                          * gets the decision that it would have in the end, if its job does not fail */
+    struct store *
+        store; /* NULL: for --check-result. Nothing is known or stored, and a row that would be queued gets the decision that it would have if its job did not fail */
     const char *file_name;
     const char
         *path; /* of a log that is followed, and may be in the middle of being written; NULL: it was
@@ -50,13 +49,13 @@ struct log_taking_options {
     uint64_t inode;
     int64_t modified_ns;
 
-    /* A row was decided, and that is durable. What it is given is valid inside of it only. */
+    /* A row was decided, and that is durable. The arguments are valid inside of the call only. */
     void (*decided)(void *data, const struct result_log_row *row,
                     const struct assessment *assessment);
     void *data;
 };
 
-/* On 0 `*taking` is the caller's (log_taking_free). Transient error. */
+/* Begins to take a log. The caller frees `*taking` with log_taking_free(). Fails (transient). */
 int log_taking_new(struct log_taking **taking, const struct log_taking_options *options,
                    struct error *error);
 void log_taking_free(struct log_taking *taking); /* NULL-safe */
@@ -64,11 +63,11 @@ void log_taking_free(struct log_taking *taking); /* NULL-safe */
 enum log_step {
     LOG_STEP_MORE,
     LOG_STEP_DONE,
-    LOG_STEP_REFUSED, /* as a whole: why is in the error */
-    LOG_STEP_FAILED,  /* the store or the disk: to be begun anew */
+    LOG_STEP_REFUSED, /* the log as a whole is refused: the error says why */
+    LOG_STEP_FAILED,  /* the store or the disk failed: begin again */
 };
 
-/* Goes on for about `for_ns` of time. */
+/* Goes on for about `for_ns`. */
 enum log_step log_taking_step(struct log_taking *taking, uint64_t for_ns, struct error *error);
 
 const struct log_counts *log_taking_counts(const struct log_taking *taking);

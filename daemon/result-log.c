@@ -67,8 +67,8 @@ void result_log_freep(struct result_log **log)
 
 /* ---- lines -------------------------------------------------------------------------------------- */
 
-/* The line as a string of its own, without a byte order mark and a CR at its end; NULL with an error if it
- * is no text. */
+/* Returns the line as a string of its own, without a byte order mark and a CR at its end; NULL with an
+ * error if it is no text. */
 static char *text_of_line(uint64_t number, const char *line, size_t length, struct error *error)
 {
     size_t offset;
@@ -96,7 +96,7 @@ static bool is_blank(const char *line)
     return line[strspn(line, " \t")] == '\0';
 }
 
-/* `# metric_direction: lower` that says the opposite of the configuration. */
+/* Checks `# metric_direction: lower`, which may say the opposite of the configuration. */
 static int check_comment(const struct result_log *log, uint64_t number, const char *comment,
                          struct error *error)
 {
@@ -426,7 +426,7 @@ int result_log_restore(struct result_log *log, struct json_object *state)
     if (!json_object_object_get_ex(state, "names", &names))
         return -1;
     if (!integer_of(state, "settled"))
-        return 0; /* surveyed from its first line once more */
+        return 0; /* it is surveyed from its first line again */
     log->metric = copy_string(state, "metric");
     if (log->metric && !config_metric(log->config, log->metric))
         return -1;

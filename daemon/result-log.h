@@ -1,19 +1,20 @@
 #pragma once
 
 /*
- * A log of many experiments, line by line: what a line is, and the row that it holds.
+ * Reads a log of many experiments line by line: what a line is, and the row in it. Pure: no files, no
+ * clock, no store.
  *
- * Pure: no files, no clock, no store. Two forms are read: results.tsv, a table with a header, and
- * autoresearch.jsonl, one JSON object a line. Both say in their own words what a result file says in
- * ours, and neither says all of it. What is missing comes from an entry of `logs:`.
+ * There are two forms: results.tsv, a table with a header, and autoresearch.jsonl, one JSON object a line.
+ * Both say in their own words what a result file says in ours, and neither says everything. What is missing
+ * comes from an entry of `logs:`.
  *
- * A log is read twice. The first pass (result_log_survey) looks at every line, so that a log that
- * cannot be read is refused as a whole, and so that the column that holds the decision is chosen from
- * what is in it. The second pass (result_log_read) makes rows. A log that is followed is surveyed until
- * its columns are known; from then on only new lines are read.
+ * A log is read twice. The first pass (result_log_survey) looks at every line. So a log that cannot be read
+ * is refused as a whole, and the cells say which column is the decision. The second pass (result_log_read)
+ * makes rows. A log that is followed is surveyed until its columns are known. From then on only new lines
+ * are read.
  *
- * What the reader has learned of a log (its columns, its segment, its last baseline) can be taken out
- * as JSON and put back, so that a log is read on after a restart where it was left.
+ * What the reader has learned of a log (its columns, its segment, its last baseline) can be saved as JSON
+ * and restored. So after a restart a log is read on from where it was left.
  */
 
 #include "common/error.h"
@@ -25,7 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A longer line is no row. */
+/* Bytes; a longer line is no row. */
 #define RESULT_LOG_LINE_LIMIT ((size_t)1024 * 1024)
 
 struct result_log;
@@ -34,48 +35,48 @@ enum result_log_kind { RESULT_LOG_NONE, RESULT_LOG_TSV, RESULT_LOG_JSONL };
 
 /* What a line is. */
 enum result_log_line {
-    RESULT_LOG_BLANK,   /* nothing, or tabs only */
+    RESULT_LOG_BLANK,   /* empty, or tabs only */
     RESULT_LOG_COMMENT, /* begins with # */
-    RESULT_LOG_HEADER,  /* the header, or the header once more */
+    RESULT_LOG_HEADER,  /* the header, also if it is repeated */
     RESULT_LOG_PROSE,   /* text between the rows */
     RESULT_LOG_OTHER,   /* JSON that is no run */
     RESULT_LOG_OUTSIDE, /* a row that `only` leaves out */
     RESULT_LOG_FOREIGN, /* a run of a metric that is not configured */
     RESULT_LOG_ROW,
-    RESULT_LOG_BAD, /* a row that is rejected by itself */
+    RESULT_LOG_BAD, /* a row that is rejected */
 };
 
 struct result_log_row {
     uint64_t line;               /* from 1 */
     const char *metric;          /* its name in `metrics:`; belongs to the log */
-    struct claim claim;          /* its word is "" where the cell is empty or missing */
+    struct claim claim;          /* its word is "" if the cell is empty or missing */
     char *commit;                /* 7 to 64 lower-case hex digits, or NULL */
     char *hypothesis;            /* NULL: the log has none */
-    struct json_object *details; /* object of scalars: all other columns; never NULL */
-    unsigned segment;            /* of a JSONL log, from 1; 0: none was opened */
-    uint64_t baseline;           /* line of the last baseline, this row included; 0: none */
+    struct json_object *details; /* an object of scalars: all other columns; never NULL */
+    unsigned segment;            /* of a JSONL log, from 1; 0: none has begun */
+    uint64_t baseline;           /* line of the last baseline, which may be this row; 0: none */
     bool unfinished; /* it rests on an unknown word, an empty cell or a missing value: it is judged
                         anew when its line changes */
 };
 
-/* By the ending of the name: .tsv, .jsonl. */
+/* Returns the form of a log by the ending of its name: .tsv, .jsonl. */
 enum result_log_kind result_log_kind(const char *file_name);
 
-/* Makes a reader. `config` has the metrics; `settings` is the log's entry of `logs:`, or NULL. Both must
- * outlive it. Never fails; free it with result_log_free(). */
+/* Returns a new reader; the caller frees it with result_log_free(). `config` has the metrics; `settings`
+ * is the log's entry of `logs:`, or NULL. Both must outlive it. */
 struct result_log *result_log_new(enum result_log_kind kind, const struct config *config,
                                   const struct config_log *settings);
 void result_log_free(struct result_log *log); /* NULL-safe */
 void result_log_freep(struct result_log **log);
 
-/* Looks at a line in the first pass. `line` is without its line end, `length` in bytes; only the first
- * line of a log may begin with a byte order mark. Returns 0, or -1 with a permanent error that names the
- * line: the log as a whole cannot be read then. */
+/* Looks at a line in the first pass. `line` has no line end; `length` is in bytes. Only the first line
+ * of a log may begin with a byte order mark. Fails (permanent), naming the line, if the whole log cannot
+ * be read. */
 int result_log_survey(struct result_log *log, uint64_t number, const char *line, size_t length,
                       struct error *error);
 
-/* Ends the first pass: chooses the columns. `whole` says that no more lines are to come. Returns 0; 1 if
- * the log has too few rows to tell; -1 with a permanent error if it cannot be read. */
+/* Ends the first pass: chooses the columns. `whole`: no more lines will come. Returns 1 if there are too
+ * few rows to choose. Fails (permanent) if the log cannot be read. */
 int result_log_settle(struct result_log *log, bool whole, struct error *error);
 
 /* Reads a line in the second pass. For RESULT_LOG_ROW fills `*row`, which the caller clears with
@@ -85,32 +86,33 @@ enum result_log_line result_log_read(struct result_log *log, uint64_t number, co
                                      struct error *error);
 void result_log_row_clear(struct result_log_row *row);
 
-/* The metric of the segment that was read last, as the log calls it; NULL: it does not say. */
+/* Returns the metric of the segment that was last read, as the log calls it; NULL: it does not say. It
+ * belongs to the log. */
 const char *result_log_segment_metric(const struct result_log *log);
 
-/* What the reader has learned so far; the caller's (json_object_put). */
+/* Returns what the reader has learned so far; the caller drops it with json_object_put(). */
 struct json_object *result_log_state(const struct result_log *log);
 
-/* Puts that back into a new reader. Returns 0, or -1 if it does not fit the settings any more. */
+/* Restores that in a new reader. Returns 0, or -1 if it does not fit the settings any more. */
 int result_log_restore(struct result_log *log, struct json_object *state);
 
-/* Says in lines of text how the log is read: which column is what, which comments it has; appended. */
+/* Appends lines that say how the log is read: which column is what, and which comments it has. */
 struct text;
 void result_log_explain(const struct result_log *log, struct text *text);
 
-/* The scope of a row's frontier: the log, its segment, its `only`, the line of its last baseline; such as
- * "results.tsv, segment 2, only gpu=a100, from line 14". `log` as result_log_id() has file name and copy.
- * Caller frees. */
+/* Returns the scope of a row's frontier; the caller frees it. It names the log, its segment, its `only`,
+ * and the line of its last baseline: "results.tsv, segment 2, only gpu=a100, from line 14". `log` has
+ * file name and copy, as in result_log_id(). */
 char *result_log_scope(const struct result_log *log, const char *file_name, unsigned copy,
                        const struct result_log_row *row);
 
-/* Whether a scope begins with a baseline of its own, so that a configured one does not count. */
+/* Returns whether a scope begins with a baseline of its own, so that a configured one does not count. */
 bool result_log_scope_begins_anew(const char *scope);
 
-/* What the ids of a log's rows begin with, "-" and the line behind it; caller frees. */
+/* Returns what the ids of a log's rows begin with; "-" and the line follow. The caller frees it. */
 char *result_log_stem(const char *prefix, const char *file_name);
 
-/* The experiment_id of a row: "<prefix>NAME-LINE". NAME is the file's name without its ending; letters that
- * an id may not have become "-". `copy` is 1, or 2 and more for another log of the same name; `prefix` may be
- * NULL. Caller frees. */
+/* Returns the experiment_id of a row, "<prefix>NAME-LINE"; the caller frees it. NAME is the file's name
+ * without its ending; characters that an id may not have become "-". `copy` is 1, or 2 and more for
+ * another log of the same name. `prefix` may be NULL. */
 char *result_log_id(const char *prefix, const char *file_name, unsigned copy, uint64_t line);

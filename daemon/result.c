@@ -28,7 +28,7 @@ const struct json_limits result_limits = {
     .non_finite = true,
 };
 
-/* One file on its way to a result. */
+/* A file that is being parsed. */
 struct reading {
     struct result *result;
     struct json_object *root;
@@ -40,7 +40,7 @@ struct reading {
     struct error *error;
 };
 
-/* What is known of a key: how it is read, and the words for what is expected. */
+/* A key: how it is read, and the words for what is expected. */
 struct key {
     const char *name;
     bool required;
@@ -48,7 +48,7 @@ struct key {
     const char *expected;
 };
 
-/* "line 3, column 5: " where the tree knows it. */
+/* Appends "line 3, column 5: ", if the tree knows the place. */
 static void append_position(struct text *text, const struct reading *reading, const char *name)
 {
     struct yaml_position position;
@@ -60,7 +60,7 @@ static void append_position(struct text *text, const struct reading *reading, co
         text_append_format(text, "line %u, column %u: ", position.line, position.column);
 }
 
-/* A value as it is quoted in a message: short, one line, nothing hidden. */
+/* Appends a value as a message quotes it: short, one line, nothing hidden. */
 static void append_found(struct text *text, struct json_object *value)
 {
     CLEANUP_TEXT struct text visible = {0};
@@ -83,7 +83,7 @@ static void append_found(struct text *text, struct json_object *value)
     }
 }
 
-/* The sentence names the key, the error's place is that of its value. */
+/* The sentence names the key. The place of the error is that of the value. */
 static int fail_at_key(struct reading *reading, const char *name, const char *sentence)
 {
     struct place place = place_of_key(reading->file_name, reading->bytes, reading->length, name);
@@ -106,7 +106,7 @@ static int refuse(struct reading *reading, const struct key *key, struct json_ob
     return fail_at_key(reading, key->name, text_string(&text));
 }
 
-/* For what is wrong between keys, or with a value in a way that its first letters do not show. */
+/* For mistakes that concern several keys, or that the beginning of a value does not show. */
 __attribute__((format(printf, 3, 4))) static int complain(struct reading *reading, const char *name,
                                                           const char *format, ...)
 {
@@ -119,8 +119,8 @@ __attribute__((format(printf, 3, 4))) static int complain(struct reading *readin
     return fail_at_key(reading, name, sentence);
 }
 
-/* The value's text; NULL if it is none. In JSON, 1234567 without quotes is none: a number that looks
- * like a commit today would be 1e100 tomorrow. */
+/* Returns the text of a value; NULL if it is no text. In JSON, 1234567 without quotes is no text: a
+ * number that looks like a commit today would be 1e100 tomorrow. */
 static const char *text_of(struct json_object *value)
 {
     if (!json_object_is_type(value, json_type_string))
@@ -209,7 +209,7 @@ static int read_status(struct reading *reading, const struct key *key, struct js
     return 0;
 }
 
-/* In YAML everything is text, and only what was written plain may be a number. */
+/* In YAML everything is text, and only a plain scalar may be a number. */
 static int number_of(const struct reading *reading, struct json_object *value, double *number)
 {
     switch (json_object_get_type(value)) {
@@ -225,8 +225,8 @@ static int number_of(const struct reading *reading, struct json_object *value, d
     }
 }
 
-/* NaN or an infinity somewhere in a value, NULL if there is none; `*name` is its key inside the value,
- * if it has one. */
+/* Returns NaN or an infinity somewhere in a value, or NULL. `*name` is its key inside the value, if it
+ * has one. */
 static struct json_object *find_non_finite(struct json_object *value, const char **name)
 {
     struct json_object *found = NULL;
@@ -248,7 +248,7 @@ static struct json_object *find_non_finite(struct json_object *value, const char
     return found;
 }
 
-/* RFC 8259 has no such numbers. They are read all the same, to be told of by their key. */
+/* RFC 8259 has no such numbers. They are parsed all the same, so that the error names their key. */
 static int refuse_non_finite(struct reading *reading, const char *key, struct json_object *value)
 {
     CLEANUP_TEXT struct text inner = {0};
@@ -284,7 +284,7 @@ static int read_measurement(struct reading *reading, const struct key *key,
     return 0;
 }
 
-/* Where the number does not count, an odd one is as if it was not given. */
+/* If the values do not matter, an odd one is ignored. */
 static int read_numbers(struct reading *reading, const struct key *key, struct json_object *value,
                         struct measurement *measurement)
 {
@@ -368,7 +368,7 @@ static bool ends_with(const char *string, const char *ending)
     return length >= ending_length && strcmp(string + length - ending_length, ending) == 0;
 }
 
-/* A name that the spool would take for a result, or never look at, cannot be a patch's. */
+/* A name that the spool takes for a result, or ignores, cannot be that of a patch. */
 static bool is_patch_name(const char *string)
 {
     return string && *string != '\0' && strlen(string) <= FILE_NAME_LIMIT && !strchr(string, '/') &&
@@ -391,7 +391,7 @@ static int read_diff(struct reading *reading, const struct key *key, struct json
 
     if (!string || is_blank(string))
         return refuse(reading, key, value);
-    /* git apply calls a patch without its last line end corrupt. */
+    /* git apply refuses a patch without its last line end. */
     reading->result->diff = memory_format("%s%s", string, ends_with(string, "\n") ? "" : "\n");
     return 0;
 }
@@ -418,8 +418,8 @@ static int read_details(struct reading *reading, const struct key *key, struct j
     return 0;
 }
 
-/* Read in this order: the identifier first, since it names the result even where the rest is wrong,
- * and the status before the numbers, since it says whether they count. */
+/* Read in this order: experiment_id first, since it names the result even if the rest is wrong; the
+ * status before the values, since it says whether they matter. */
 static const struct key keys[] = {
     {"experiment_id", true, read_experiment_id,
      "1 to 100 of A-Z, a-z, 0-9, '.', '_', '-', beginning with a letter or digit, without '..' and "
@@ -452,7 +452,7 @@ static int read_keys(struct reading *reading)
         struct json_object *value = NULL;
         bool given = json_object_object_get_ex(reading->root, key->name, &value);
 
-        /* An empty value in YAML, and null in JSON, is a key that was not given. */
+        /* An empty value in YAML, and null in JSON, count as not given. */
         if (value) {
             if (key->read(reading, key, value) < 0)
                 return -1;
@@ -510,7 +510,7 @@ static int check_change(struct reading *reading)
     return check_parent(reading);
 }
 
-/* What no key says alone. */
+/* Checks what concerns several keys. */
 static int read_rest(struct reading *reading)
 {
     struct result *result = reading->result;

@@ -18,7 +18,7 @@ struct store_check {
     const char *state;
     store_check_callback callback;
     void *data;
-    struct operation *step; /* the child, or the wait for the next one */
+    struct operation *step; /* the child, or the pause before the next one */
 };
 
 static void check_discard(struct operation *operation)

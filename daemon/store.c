@@ -17,10 +17,10 @@
 #include <unistd.h>
 
 #define STORE_FILE       "winnowd.db"
-#define CHECKPOINT_PAGES 1000 /* of the log, SQLite's own default */
+#define CHECKPOINT_PAGES 1000 /* pages of the write-ahead log, SQLite's own default */
 
-/* Each entry brings a store from the version of its index to the next; none is ever changed once it
- * was released. `PRAGMA user_version` says where a file stands. */
+/* Each entry brings a store from the version that is its index to the next one. None is ever changed
+ * once it was released. `PRAGMA user_version` is the version of a file. */
 static const char *const migrations[] = {
     "CREATE TABLE results ("
     "  id INTEGER PRIMARY KEY,"
@@ -36,7 +36,7 @@ static const char *const migrations[] = {
     "  digest TEXT NOT NULL,"
     "  archived TEXT,"
     "  received_ms INTEGER NOT NULL,"
-    "  job INTEGER NOT NULL DEFAULT 0," /* the one under way */
+    "  job INTEGER NOT NULL DEFAULT 0," /* the one that is under way */
     "  decision TEXT NOT NULL DEFAULT 'queued',"
     "  reason TEXT NOT NULL DEFAULT '',"
     "  decided_ms INTEGER NOT NULL DEFAULT 0,"
@@ -47,7 +47,7 @@ static const char *const migrations[] = {
     "  pull INTEGER NOT NULL DEFAULT 0,"
     "  pull_state TEXT"
     ");"
-    /* What was rejected reserves no identifier. */
+    /* A rejected drop reserves no experiment_id. */
     "CREATE UNIQUE INDEX results_experiment ON results (experiment_id)"
     "  WHERE decision <> 'rejected';"
     "CREATE INDEX results_frontier ON results (metric, scope, after) WHERE counts = 1;"
@@ -69,7 +69,7 @@ static const char *const migrations[] = {
     ");"
     "CREATE TABLE decisions ("
     "  id INTEGER PRIMARY KEY,"
-    "  result INTEGER NOT NULL," /* 0: a file that became no result of its own */
+    "  result INTEGER NOT NULL," /* 0: a file that became no result */
     "  experiment_id TEXT,"
     "  file_name TEXT NOT NULL,"
     "  digest TEXT NOT NULL,"
@@ -126,8 +126,7 @@ static const char *const migrations[] = {
     "  at_ms INTEGER NOT NULL"
     ");"
     "CREATE INDEX steps_job ON steps (job);",
-    /* The best of many that are equal is found without sorting them, from either end; counting reads
-     * no rows. */
+    /* Finds the best of many equal values without sorting, from either end. Counting reads no rows. */
     "DROP INDEX results_best;"
     "CREATE INDEX results_lowest ON results (metric, scope, after, modified_ns, file_name, id)"
     "  WHERE decision = 'queued' AND job = 0;"
@@ -140,12 +139,12 @@ static const char *const migrations[] = {
     "CREATE INDEX decisions_files ON decisions (decision, result) WHERE result = 0;"
     "CREATE INDEX moves_name ON moves (name, inode);"
     "ALTER TABLE jobs ADD COLUMN turned_down_by INTEGER NOT NULL DEFAULT 0;",
-    /* Who took a patch file, by the name that it had in the spool. */
+    /* Who took a patch file, by its name in the spool. */
     "ALTER TABLE results ADD COLUMN patch TEXT;"
     "CREATE INDEX results_patch ON results (patch, id) WHERE patch IS NOT NULL;"
     "CREATE INDEX moves_patch ON moves (patch) WHERE patch IS NOT NULL;",
     "ALTER TABLE jobs ADD COLUMN tried_ms INTEGER NOT NULL DEFAULT 0;",
-    /* Up to where the changes of pull requests are known, and when each open one was looked at last. */
+    /* Up to when changes of pull requests are known, and when each open one was last looked at. */
     "CREATE TABLE looking (changed_ms INTEGER NOT NULL, looked_ms INTEGER NOT NULL);"
     "INSERT INTO looking VALUES (0, 0);"
     "CREATE INDEX results_pull_number ON results (pull) WHERE pull <> 0;"
@@ -155,15 +154,15 @@ static const char *const migrations[] = {
     "ALTER TABLE results ADD COLUMN pull_url TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE results ADD COLUMN mergeable INTEGER;"
     "CREATE INDEX decisions_told ON decisions (id) WHERE decision IN ('promoted', 'failed');",
-    /* The runs of a measurement, and what a result file says, whatever kind of file it was. */
+    /* The runs of a measurement, and the result as canonical JSON, whatever kind of file it came from. */
     "ALTER TABLE results ADD COLUMN after_runs TEXT;"
     "ALTER TABLE results ADD COLUMN before_runs TEXT;"
     "ALTER TABLE contents ADD COLUMN parsed TEXT;"
     "UPDATE contents SET parsed = canonical((SELECT file_name FROM results WHERE id = result),"
     " bytes);",
-    /* One row a drop, also where it was rejected or is a duplicate. `decided` is the number of its
-     * decision; the history is left with those that another one took the place of. What is still to be
-     * moved is read off the row. */
+    /* One row for each drop, also for rejected ones and duplicates. `decided` is the number of its
+     * decision. The history only has decisions that were replaced. The row says whether its file is
+     * still to be moved. */
     "ALTER TABLE results ADD COLUMN inode INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE results ADD COLUMN moving INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE results ADD COLUMN decided INTEGER NOT NULL DEFAULT 0;"
@@ -192,7 +191,7 @@ static const char *const migrations[] = {
     "CREATE INDEX results_moving ON results (file_name, inode) WHERE moving = 1;"
     "CREATE INDEX results_decided ON results (decided);"
     "CREATE INDEX results_told ON results (decided) WHERE decision IN ('promoted', 'failed');"
-    "CREATE TABLE intake (first INTEGER NOT NULL);" /* the first result whose file may be unmoved */
+    "CREATE TABLE intake (first INTEGER NOT NULL);" /* the first whose file may not be moved */
     "INSERT INTO intake SELECT coalesce(max(id), 0) + 1 FROM results;"
     "CREATE TRIGGER results_history BEFORE UPDATE OF decided ON results"
     "  WHEN old.decided <> 0 AND new.decided <> old.decided BEGIN"
@@ -201,16 +200,16 @@ static const char *const migrations[] = {
     "  VALUES (old.decided, old.id, old.experiment_id, old.file_name, old.digest, old.decision,"
     "  old.reason, old.decided_ms);"
     "END;",
-    /* Which measured commits are in the base, whoever promoted them, and up to where that is known. */
+    /* The measured commits that are in the base, whoever promoted them, and up to when that is known. */
     "CREATE TABLE merged (measured TEXT NOT NULL, merge_commit TEXT NOT NULL, at_ms INTEGER NOT "
     "NULL,"
     "  PRIMARY KEY (measured, merge_commit)) WITHOUT ROWID;"
     "CREATE INDEX merged_at ON merged (at_ms);"
     "ALTER TABLE looking ADD COLUMN merged_ms INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE jobs ADD COLUMN merge_base TEXT NOT NULL DEFAULT '';",
-    /* A step is known by its name, and what it found is one JSON object. What an earlier version kept in
-     * memory only, it found again by composing and testing once more; where title and body were written
-     * already, they are all that is still needed. */
+    /* A step is known by its name, and its finding is one JSON object. Findings that an earlier version
+     * kept in memory only are found again by composing and testing once more. If title and body were
+     * written already, nothing else is needed. */
     "CREATE TABLE findings ("
     "  job INTEGER NOT NULL,"
     "  step TEXT NOT NULL,"
@@ -488,11 +487,12 @@ void store_rollback(struct store *store)
         store_run(store, &ignored, "ROLLBACK", "");
 }
 
-/* Two locks on one file; no crash leaves either behind. The process's own says who the daemon is.
- * (Nothing else opens this file, as closing it once more would end that lock.) The other one is
- * inherited: a child that was forked just before the daemon was killed holds it until it executes
- * something. To have it is to know that there is none any more which could not be told from us. `note` gets
- * what the last one noted at its end; it is gone from the disk before anything is written to the store. */
+/* Takes two locks on one file, which no crash leaves behind. The first belongs to the process and says
+ * who the daemon is. (Nothing else may open this file: closing it would end that lock.) The second is
+ * inherited by children: one that was forked just before the daemon was killed holds it until its exec.
+ * So whoever has the second lock knows that no such child is left, which could not be told from ours.
+ * `note` gets what the last daemon noted when it stopped. The note is removed from the disk before
+ * anything is written to the store. */
 static int take_lock(struct store *store, const char *state, char note[static STORE_NOTE_SIZE],
                      struct error *error)
 {
@@ -520,11 +520,12 @@ static int take_lock(struct store *store, const char *state, char note[static ST
                      *holder ? holder : "unknown");
 }
 
-/* For migrations: canonical(file name, bytes), what a result file says; NULL where it is none any more. */
+/* For migrations: the SQL function canonical(file name, bytes) returns the result as canonical JSON;
+ * NULL if it is none any more. */
 static void canonical(sqlite3_context *context, int count, sqlite3_value **values)
 {
     const char *file_name = (const char *)sqlite3_value_text(values[0]);
-    const char *bytes = sqlite3_value_blob(values[1]); /* NULL where it is empty */
+    const char *bytes = sqlite3_value_blob(values[1]); /* NULL if it is empty */
     CLEANUP(result_freep) struct result *result = NULL;
     CLEANUP_FREE char *experiment_id = NULL;
     struct error ignored;
@@ -562,7 +563,7 @@ static int read_version(struct store *store, int *version, struct error *error)
                      sqlite3_db_filename(store->database, "main"), *version, STORE_VERSION);
 }
 
-/* A reader changes nothing: it takes what the daemon of its own version has brought along. */
+/* A reader changes nothing, so the daemon must have migrated the store to this version. */
 static int check_reader(struct store *store, struct error *error)
 {
     int version;
@@ -599,7 +600,7 @@ static int prepare_writer(struct store *store, struct error *error)
     return 0;
 }
 
-/* Decisions are numbered, those in the history and those that stand in their rows together. */
+/* Finds the last number of a decision. Those in the history and those in the rows are numbered together. */
 static int count_decided(struct store *store, struct error *error)
 {
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
@@ -614,7 +615,7 @@ static int count_decided(struct store *store, struct error *error)
     return 0;
 }
 
-/* While it is not known to be whole, nothing must write what stands in the log into it, nor remove the log:
+/* Until the store was checked, nothing may write the write-ahead log into it, nor remove that log:
  * somebody may want to save what there is. */
 void store_keep_as_found(struct store *store, bool keep)
 {
@@ -640,7 +641,8 @@ static int open_database(struct store *store, const char *path, int flags, struc
     return 0;
 }
 
-/* A log that is left alone would be taken for the new store's. It may be all that somebody still has. */
+/* A write-ahead log without its store would be taken for the new store's. And it may be all that
+ * somebody still has. */
 static int refuse_foreign_log(const char *path, struct error *error)
 {
     CLEANUP_FREE char *log = memory_format("%s-wal", path);
@@ -666,8 +668,8 @@ static int make_new(const char *path, struct error *error)
     return 0;
 }
 
-/* Makes an empty store beside and gives it its name when it is whole, so that one without content is
- * never ours: SQLite would take it for a new one and throw away the log that belongs to it. */
+/* Makes an empty store under another name, and renames it once it is whole. So a store without content
+ * is never ours: SQLite would take it for a new one and throw away its write-ahead log. */
 static int create(const char *path, struct error *error)
 {
     static const char *const endings[] = {"", "-journal", "-wal", "-shm"};
@@ -699,8 +701,8 @@ static int find_or_create(const char *path, struct error *error)
     return store_set_damaged(error, path, "it is empty");
 }
 
-/* A damaged page may lie where no query of this start would touch it. It is looked for before anything is
- * written, so that the file stays as it was found, unless that would take long. */
+/* A damaged page may be where no query of this start would read it. So all of the store is checked
+ * before anything is written, and stays as it was found; unless that would take long. */
 static int open_writer(struct store *store, const char *state, const char *path,
                        struct error *error)
 {

@@ -1,17 +1,17 @@
 #pragma once
 
 /*
- * SQLite: results, decisions, jobs, steps. The only part that knows SQL.
+ * The store: results, decisions, jobs, pull requests, in SQLite. No other part knows SQL.
  *
- * One file, <state>/winnowd.db, in WAL mode with synchronous=FULL: what a function here has committed
- * survives a crash and a power cut. Outside store_begin()/store_commit() every call is a transaction
- * of its own; store_add(), store_retry() and store_decide() write several rows and belong inside.
- * Errors are transient where the system may cure them (disk full, I/O, a lock held by somebody's
- * sqlite3 shell) and permanent where the file is damaged or belongs to a newer version.
+ * It is one file, <state>/winnowd.db, in WAL mode with synchronous=FULL: what was committed survives a
+ * crash and a power cut. Outside of store_begin() and store_commit() every call is a transaction of its
+ * own. store_add(), store_retry() and store_decide() write several rows and must be called inside. All
+ * functions fail alike: transient if the system may recover (disk full, I/O, a lock held by somebody's
+ * sqlite3 shell), permanent if the file is damaged or belongs to a newer version.
  *
- * Rows and arrays that are handed out belong to the caller, what an array holds on failure included:
- * store_X_free(items, count), which NULL and 0 are fine for. Strings in structures that are handed in are
- * copied by SQLite.
+ * The caller owns the rows and arrays that it gets, also what an array holds after a failure. It frees an
+ * array with store_X_free(items, count), which takes NULL and 0. SQLite copies the strings that are passed
+ * in.
  */
 
 #include "common/digest.h"
@@ -29,20 +29,22 @@
 
 struct store;
 
-/* Opens, creates or migrates the store below the directory, which must exist. `read_only` opens what
- * is there without a lock, for --status beside a running daemon; a missing file is a permanent error
- * then. A writer takes a lock for its life: a second one is refused, naming the first one's pid. */
+/* Opens, creates or migrates the store in the directory `state`, which must exist. `read_only` opens
+ * what is there without a lock, for --status beside a running daemon; a missing file is a permanent
+ * error then. A writer holds a lock while it lives: a second one is refused, and the error names the
+ * first one's pid. */
 int store_open(struct store **store, const char *state, bool read_only, struct error *error);
 void store_free(struct store *store);
 void store_freep(struct store **store);
 
-/* After a stop that was not clean a large store is opened without a look at all of it. Until somebody has
- * looked and said that it can be trusted, nothing is written to the file itself, but to its log. */
+/* After a stop that was not clean, a large store is opened without a check of all of it. Until
+ * store_trust() says that the check has passed, writes go to the write-ahead log only, and not to the
+ * file itself. */
 bool store_is_unchecked(const struct store *store);
 void store_trust(struct store *store);
 
-/* That look, for a child (see background.h): prints what is wrong and returns EX_OK, EX_DATAERR for damage,
- * or EX_IOERR. */
+/* That check, for a child (see background.h): prints what is wrong. Returns EX_OK, EX_DATAERR for
+ * damage, or EX_IOERR. */
 #define STORE_CHECK_PROGRAM "winnowd-check-store" /* STATE */
 int store_check_main(int argc, char **argv);
 
@@ -52,11 +54,11 @@ void store_rollback(struct store *store);
 
 /* ---- results ---------------------------------------------------------------------------------- */
 
-/* A drop, whatever became of it. */
+/* The row of a drop, whatever became of it. */
 struct store_result {
     int64_t id;          /* in order of intake */
-    char *experiment_id; /* "": it could not be made out */
-    char *scope;         /* "" or the segment of a log */
+    char *experiment_id; /* "": it could not be read */
+    char *scope;         /* "" for a result file */
     char *metric;
     struct claim claim;
     bool has_change;
@@ -65,10 +67,10 @@ struct store_result {
     int64_t modified_ns; /* arrival: modification time, then name, then id */
     char digest[DIGEST_HEX_SIZE];
     enum decision decision;
-    char *reason; /* of the decision; "" while queued */
+    char *reason; /* of the decision; "": queued */
     int64_t received_ms;
-    int64_t reference_result; /* whose frontier value it was measured against; 0: nobody's */
-    char *archived; /* where its file lies, or is to lie, relative to the spool; NULL: not known */
+    int64_t reference_result; /* id of the result whose value was its reference; 0: none */
+    char *archived; /* where its file is or will be, relative to the spool; NULL: not known */
     char measured
         [GIT_HASH_SIZE]; /* the commit that stands for what it measured, of a promotion; "": none */
     int64_t log;         /* that it is a row of; 0: it is a file of its own */
@@ -80,8 +82,8 @@ struct store_result {
 void store_result_free(struct store_result *result);
 void store_result_freep(struct store_result **result);
 
-/* What is known of an experiment_id: the row that reserves it, or NULL if it is free. What was rejected,
- * or is a duplicate, reserves none. */
+/* Find the row that has reserved an experiment_id, or the row of an id; `*result` is NULL if there is
+ * none. A rejected drop or a duplicate reserves no experiment_id. */
 int store_find(struct store *store, const char *experiment_id, struct store_result **result,
                struct error *error);
 int store_load(struct store *store, int64_t id, struct store_result **result, struct error *error);
@@ -98,45 +100,48 @@ struct store_content {
     size_t length;
     const char *patch; /* NULL: none */
     size_t patch_length;
-    const char *patch_name; /* the file's in the spool; NULL: none */
-    const char *parsed;     /* what the result file says, as result_canonical() gives it */
+    const char *patch_name; /* its name in the spool; NULL: none */
+    const char *parsed;     /* the result, as result_canonical() writes it */
 };
 
-/* A new drop, as it was decided at once, or `queued` where `decision` is NULL. `id` of the row given is
- * ignored; so are its decision and reason. Its file is to be moved to `archived`. Content is kept where
- * somebody may need it again (see store_decide). */
+/* Adds the row of a drop, with its decision, or `queued` if `decision` is NULL. The id, decision and
+ * reason in `result` are ignored. Its file has to be moved to `archived` afterwards. The content is kept
+ * if it may be needed again (see store_decide()). */
 int store_add(struct store *store, const struct store_result *result,
               const struct store_content *content, const struct store_decision *decision,
               int64_t *id, struct error *error);
 
-/* A row of a log that changed, and is judged anew: it becomes what is given, as store_add() would add it. */
+/* Replaces the row of a log that has changed and is judged again. It becomes what is given, as
+ * store_add() would add it. */
 int store_replace(struct store *store, int64_t id, const struct store_result *result,
                   const struct store_content *content, const struct store_decision *decision,
                   struct error *error);
 
-/* Puts a failed result back in the queue, with the content of its second drop, whose file is left to be
+/* Queues a failed result again, with the content of its second drop. The file of that drop has to be
  * moved (see below). */
 int store_retry(struct store *store, int64_t id, const struct store_result *result,
                 const struct store_content *content, struct error *error);
 
-/* Which result took a patch file of this name from the spool last: its id (caller frees), or NULL. `*held`
- * says whether a move that is written down and not done is about to take the file that is there now. */
+/* Finds the result that last took a patch file of this name from the spool: its experiment_id (the
+ * caller frees it), or NULL. `*held`: a move that is written down and not done will take the file that
+ * is there now. */
 int store_find_patch(struct store *store, const char *name, char **experiment_id, bool *held,
                      struct error *error);
 
-/* What the result file says, as it was parsed, and the bytes of its patch; caller frees both. Permanent
- * error once they were let go of (see store_decide). */
+/* Loads the result, as result_canonical() wrote it, and the bytes of its patch. The caller frees both.
+ * Fails (permanent) if the content was let go of (see store_decide()). */
 int store_load_parsed(struct store *store, int64_t id, char **parsed, char **patch,
                       size_t *patch_length, struct error *error);
 
-/* The bytes of the result file and of its patch, likewise. */
+/* Loads the bytes of the result file and of its patch; otherwise the same. */
 int store_load_content(struct store *store, int64_t id, char **bytes, size_t *length, char **patch,
                        size_t *patch_length, struct error *error);
 
-/* Decides on a queued result; the history keeps every decision. A baseline or promoted value counts for the
- * frontier from here on. The file of one that is rejected now is left to be moved once more. Content is let
- * go of where nobody can need it again: all but promoted, baselines with a change, since others may be made on
- * it, and what was discarded because of a value that may yet leave the frontier. */
+/* Decides a queued result. The history keeps every decision. From now on the value of a baseline or of a
+ * promoted result counts for the frontier. The file of one that is rejected now has to be moved once
+ * more. The content is let go of if nobody can need it again: it is kept for promoted results, for
+ * baselines with a change (another change may be made on it), and for results discarded because of a
+ * value that may yet leave the frontier. */
 int store_decide(struct store *store, int64_t id, const struct store_decision *decision,
                  struct error *error);
 
@@ -185,13 +190,13 @@ int store_lane_busy(struct store *store, const char *metric, const char *scope, 
 struct store_frontier {
     bool known;
     double value;
-    int64_t result;      /* 0: the configuration's baseline */
+    int64_t result;      /* id of the result; 0: the configuration's baseline */
     int64_t modified_ns; /* arrival of that result */
     char file_name[256];
-    bool revocable; /* a promotion whose pull request is still open */
+    bool revocable; /* it is of a promotion whose pull request is open */
 };
 
-/* The best value that counts, the metric's configured baseline included. */
+/* Reads the best value that counts, the baseline in the configuration included. */
 int store_frontier(struct store *store, const struct config_metric *metric, const char *scope,
                    struct store_frontier *frontier, struct error *error);
 
@@ -201,7 +206,8 @@ struct store_point {
     bool baseline;
 };
 
-/* What counts for the metric, oldest decision first, the last `limit` of it. */
+/* Lists the values that count for a metric and scope, by decision, oldest first: the last `limit` of
+ * them. */
 int store_frontier_history(struct store *store, const char *metric, const char *scope,
                            unsigned limit, struct store_point **points, size_t *count,
                            struct error *error);
@@ -209,23 +215,23 @@ void store_points_free(struct store_point *points, size_t count);
 
 /* ---- moves of files, done after their decision is durable --------------------------------------
  *
- * What is to be moved stands in the rows themselves: the files of all rows from a certain one on may still
- * lie in the spool, and those of the rows that are marked as left. */
+ * The rows themselves say what is to be moved. The files of all rows from a noted one on may still be in
+ * the spool, and so may those of the rows that are marked. */
 
-/* Files of rows that were added before this were moved, or their rows are marked: the next row is the certain
- * one. `soon`: it need not outlive a power cut; else it belongs inside of the next slice's transaction. */
+/* Notes that the files of all rows so far were moved, or that their rows are marked. `soon`: it need not
+ * survive a power cut; else call it inside of the next slice's transaction. */
 int store_note_moved(struct store *store, bool soon, struct error *error);
 
-/* Marks the rows whose files may still lie in the spool, as nobody knows after a crash. */
+/* After a crash: marks the rows whose files may still be in the spool. */
 int store_recall_moves(struct store *store, struct error *error);
 
-/* Marks one whose file could not be moved. */
+/* Marks a row whose file could not be moved. */
 int store_leave_move(struct store *store, int64_t id, struct error *error);
 
-/* The file lies at `archived` now, NULL: it is not known where. The row is not marked any more. */
+/* Removes the mark: the file is at `archived` now; NULL: nobody knows where. */
 int store_end_move(struct store *store, int64_t id, const char *archived, struct error *error);
 
-/* Whether a row is marked that the move of that very file is to do. */
+/* Finds whether a row is marked whose file is this very one. */
 int store_has_move(struct store *store, const char *name, uint64_t inode, bool *has,
                    struct error *error);
 
@@ -235,14 +241,13 @@ struct store_move {
     uint64_t inode;
     int64_t modified_ns;
     int64_t received_ms;
-    char *
-        archived; /* where it is to lie, or, for one that was rejected in its turn, where it lies */
+    char *archived; /* where it will be; of one that was rejected in its turn, where it is */
     bool rejected;
     char *reason;
     char *patch;
 };
 
-/* At most `limit` of the marked rows, the oldest. */
+/* Lists at most `limit` marked rows, the oldest first. */
 int store_list_moves(struct store *store, unsigned limit, struct store_move **moves, size_t *count,
                      struct error *error);
 void store_moves_free(struct store_move *moves, size_t count);
@@ -254,19 +259,19 @@ struct store_lane {
     char *scope;
 };
 
-/* Every metric and scope that has queued results without a job. */
+/* Lists every metric and scope that has queued results without a job. */
 int store_list_lanes(struct store *store, struct store_lane **lanes, size_t *count,
                      struct error *error);
 void store_lanes_free(struct store_lane *lanes, size_t count);
 
 enum store_next {
     STORE_NEXT_ARRIVED,  /* the first to arrive */
-    STORE_NEXT_BASELINE, /* the first to arrive of those that say that they are the baseline */
+    STORE_NEXT_BASELINE, /* the first to arrive of those whose status is baseline */
     STORE_NEXT_LOWEST,   /* by value, then by arrival */
     STORE_NEXT_HIGHEST,
 };
 
-/* A queued result of a lane that has no job, or NULL. */
+/* Reads a queued result of a lane that has no job; `*result` is NULL if there is none. */
 int store_next_queued(struct store *store, const char *metric, const char *scope,
                       enum store_next next, struct store_result **result, struct error *error);
 
@@ -283,41 +288,40 @@ enum job_kind {
 
 #define STORE_STEP_SIZE 32
 
-/* What must survive a crash; written before a call goes out and after its answer came. */
+/* What must survive a crash. It is written before a call goes out, and after its answer came. */
 struct store_job {
     int64_t id;
     int64_t result;
     enum job_kind kind;
     enum job_state state;
-    char step[STORE_STEP_SIZE]; /* name of the one under way, forward or undone; "end": none */
-    bool started;               /* whether that step may have had effects */
+    char step[STORE_STEP_SIZE]; /* the step that is under way, or undone; "end": none */
+    bool started;               /* whether that step may have had an effect */
     unsigned attempt;           /* of that step, from 1 */
-    int64_t faulty_since_ms;    /* since when transient faults hold this step; 0: none */
-    int64_t tried_ms;           /* how long it was tried since, whatever the calendar says */
+    int64_t faulty_since_ms;    /* since when transient faults hold it up; 0: none */
+    int64_t tried_ms;           /* how long it was tried since then, by a steady clock */
 
     int64_t pull;                 /* number of its pull request; 0: none yet */
-    char pull_url[PULL_URL_SIZE]; /* where a person looks at it; "": not known, or too long */
-    double reference;             /* the "before" that it was judged by last */
+    char pull_url[PULL_URL_SIZE]; /* address of its page; "": not known, or too long */
+    double reference;             /* the reference that it was judged by last */
 
-    enum decision outcome;  /* what the result gets when the undo is through */
-    char *reason;           /* why it is undone; NULL while running */
-    char *failed_step;      /* name; NULL while running */
-    int64_t turned_down_by; /* the result whose value it did not beat in the end; 0: nobody's */
+    enum decision outcome;  /* the decision that the result gets once all is undone */
+    char *reason;           /* why it is undone; NULL: it is not */
+    char *failed_step;      /* its name; NULL: none failed */
+    int64_t turned_down_by; /* id of the result whose value it did not beat; 0: none */
 };
 
-/* What a step of a job found, as JSON. Of each step the last one is kept, until the job is over. */
+/* The finding of a step, as JSON. The last one of each step is kept until the job is over. */
 struct store_finding {
-    char *step; /* name */
+    char *step; /* its name */
     char *json;
 };
 
 void store_job_clear(struct store_job *job); /* frees what it points to */
 
-/* Writes a new job; its id is filled in. A promotion's result is no longer offered by
- * store_next_queued(). */
+/* Adds a job and sets its id. store_next_queued() does not return the result of a promotion any more. */
 int store_add_job(struct store *store, struct store_job *job, struct error *error);
 
-/* Writes it down, with what a step of it found; `found` NULL: nothing new. */
+/* Writes a job, and the finding of a step; `found` NULL: nothing new was found. */
 int store_save_job(struct store *store, const struct store_job *job,
                    const struct store_finding *found, struct error *error);
 
@@ -325,7 +329,8 @@ int store_list_findings(struct store *store, int64_t job, struct store_finding *
                         size_t *count, struct error *error);
 void store_findings_free(struct store_finding *findings, size_t count);
 
-/* A line in the history of steps: "start", "end", "failed", "later", "undo", "undone", with the attempt and a reason. */
+/* Adds a line to the history of steps: "start", "end", "failed", "later", "undo" or "undone", with the
+ * try's number and a reason. */
 int store_add_step(struct store *store, int64_t job, const char *step, const char *what,
                    unsigned attempt, const char *reason, struct error *error);
 
@@ -337,14 +342,13 @@ struct store_left {
     char body[DIGEST_HEX_SIZE];
 };
 
-/* The end of a promotion, its result's decision and, if promoted, its open pull request, in one
- * transaction. What was turned down because of a value that has left the frontier since is queued
- * again at once. */
+/* Ends a promotion in one transaction: its result's decision and, if promoted, its pull request. If the
+ * value that it did not beat has left the frontier meanwhile, the result is queued again at once. */
 struct store_job_end {
     struct store_decision decision;
     const char
         *measured; /* the commit that stands for what was measured, of a promotion; "": none */
-    enum pull_state pull_state; /* of a promotion: how a person settled it already, else open */
+    enum pull_state pull_state; /* of a promotion: as a person settled it, else open */
     struct store_left left;     /* of a promotion */
     char *const *contained;     /* of a promotion: the measured commits below its own */
     size_t contained_count;
@@ -364,10 +368,10 @@ struct store_refresh_end {
 int store_end_refresh(struct store *store, const struct store_job *job,
                       const struct store_refresh_end *end, struct error *error);
 
-/* A promotion ends without a decision: its result waits for its turn again, in its place. */
+/* Ends a promotion without a decision: its result waits for its turn again, in its place. */
 int store_requeue_job(struct store *store, const struct store_job *job, struct error *error);
 
-/* Those that are not over, of every kind, in order of arrival. */
+/* Lists the jobs that are not over, of every kind, in order of arrival. */
 int store_list_jobs(struct store *store, struct store_job **jobs, size_t *count,
                     struct error *error);
 void store_jobs_free(struct store_job *jobs, size_t count);
@@ -417,7 +421,7 @@ struct store_pull {
 };
 
 enum store_pulls {
-    STORE_PULLS_NEW, /* open ones that store_set_pull_looked() was not called for */
+    STORE_PULLS_NEW, /* open ones before store_set_pull_looked() */
     STORE_PULLS_OPEN,
     STORE_PULLS_UNMERGED, /* open or closed */
 };
@@ -432,26 +436,26 @@ int store_get_left(struct store *store, int64_t result, struct store_left *left,
 /* It merges again, without having been refreshed. */
 int store_set_fresh(struct store *store, int64_t result, struct error *error);
 
-/* It was looked at by itself, after its job had ended. */
+/* Notes that a pull request was looked at by itself after its job had ended. */
 int store_set_pull_looked(struct store *store, int64_t result, struct error *error);
 
-/* The one of that number. */
+/* Reads the pull request of that number. */
 int store_find_pull(struct store *store, int64_t number, struct store_pull *pull,
                     struct error *error);
 
-/* Whether there is any that may still change its state: all but merged ones. */
+/* Finds whether there is a pull request that may still change its state: any that is not merged. */
 int store_has_unmerged_pull(struct store *store, bool *has, struct error *error);
 
-/* How far pull requests were looked at. */
+/* Up to when the state of pull requests is known. */
 struct store_looking {
-    int64_t changed_ms; /* by the forge's clock: what changed earlier is known; 0: nothing is */
-    int64_t looked_ms;  /* by ours: when each open one was looked at last; 0: never */
+    int64_t changed_ms; /* forge's clock: earlier changes are known; 0: none are */
+    int64_t looked_ms;  /* our clock: when each open one was looked at; 0: never */
 };
 int store_get_looking(struct store *store, struct store_looking *looking, struct error *error);
 int store_set_looking(struct store *store, const struct store_looking *looking,
                       struct error *error);
 
-/* Whether the forge says that it can be merged, as it was looked at last. */
+/* Writes whether the forge says that it can be merged. */
 int store_set_mergeable(struct store *store, int64_t result, enum forge_mergeable mergeable,
                         struct error *error);
 
@@ -517,35 +521,36 @@ int store_set_line(struct store *store, int64_t result, const char *line, const 
 
 int store_count_open_pulls(struct store *store, unsigned *count, struct error *error);
 
-/* Merged: the value is confirmed. Closed: it leaves the frontier, and every result that was not
- * promoted only because of it is queued again. Open: it was opened again, and counts as before. There may be very many of them: what follows from it
- * is done some at a time, whatever comes between. */
+/* Settles a pull request. Merged: its value is confirmed. Closed: its value leaves the frontier, and
+ * every result that was not promoted only because of it is queued again. Open: it was opened again, and
+ * its value counts as before. Very many results may be affected, so store_settle_some() does that part
+ * in slices. */
 int store_settle_pull(struct store *store, int64_t result, enum pull_state state,
                       struct error *error);
 
 struct store_settling {
-    int64_t result; /* 0: nothing is to be done */
+    int64_t result; /* 0: nothing is left to be done */
     int64_t pull;
     enum pull_state state;
     char experiment_id[128];
-    int64_t after;     /* the last result that was looked at */
+    int64_t after;     /* id of the last result that was looked at */
     unsigned requeued; /* so far */
     bool done;
 };
 
-/* A settled pull request of which something is left to be done. */
+/* Reads a settled pull request of which something is left to be done. */
 int store_next_settling(struct store *store, struct store_settling *settling, struct error *error);
 
-/* Goes on with it, by at most `limit` results. */
+/* Goes on with it, for at most `limit` results. */
 int store_settle_some(struct store *store, struct store_settling *settling, unsigned limit,
                       struct error *error);
 
-/* Up to where it is known what was merged: by the forge's own clock; 0: nothing is. */
+/* Read and write up to when merges are known, by the forge's clock; 0: none are. */
 int store_get_merged_until(struct store *store, int64_t *at_ms, struct error *error);
 int store_set_merged_until(struct store *store, int64_t at_ms, struct error *error);
 
-/* A measured commit's pull request was merged as `commit` of the base ("": not told), and that was so at
- * `at_ms`. What is known already stays as it is. */
+/* Adds that a measured commit was merged as `commit` of the base ("": not known) before `at_ms`. What is
+ * known already stays. */
 int store_add_merged(struct store *store, const char *measured, const char *commit, int64_t at_ms,
                      struct error *error);
 
@@ -555,35 +560,35 @@ struct store_merged {
     int64_t at_ms;
 };
 
-/* The latest `limit` of them, latest first; the array is the caller's. */
+/* Lists the latest `limit` of them, latest first. The caller frees the array with free(). */
 int store_list_merged(struct store *store, unsigned limit, struct store_merged **merged,
                       size_t *count, struct error *error);
 
-/* The measured commit of an experiment whose pull request has that number; "" if there is none. */
+/* Reads the measured commit of an experiment whose pull request has that number; "" if there is none. */
 int store_find_measured_of(struct store *store, const char *experiment_id, int64_t pull,
                            char measured[static GIT_HASH_SIZE], struct error *error);
 
-/* The promoted, not yet merged experiment whose measured commit this is: its id (caller frees), its pull
- * request, and whether that was closed; NULL if there is none. */
+/* Finds the promoted experiment with that measured commit that is not merged yet: its id (the caller
+ * frees it), its pull request, and whether that was closed. The id is NULL if there is none. */
 int store_find_measured(struct store *store, const char *measured, char **experiment_id,
                         int64_t *pull, bool *closed, struct error *error);
 
 /* ---- status ----------------------------------------------------------------------------------- */
 
-/* The process that holds the store below this directory for writing; 0: none, or none that can be
- * seen from here. Asks the kernel and takes no lock, so that it is in nobody's way. */
+/* Returns the process that holds the store in the directory `state` for writing; 0: none, or none that
+ * can be seen from here. Takes no lock, so it is in nobody's way. */
 int store_writer(const char *state);
 
-/* From here to store_rollback() all that is read belongs to one moment. */
+/* Begins a snapshot: what is read until store_rollback() belongs to one moment. */
 int store_snapshot(struct store *store, struct error *error);
 
-/* Drops by their current decision. */
+/* Counts the drops by their current decision. */
 int store_count(struct store *store, unsigned counts[static DECISION_COUNT], struct error *error);
 
-/* Queued results that have no job. */
+/* Counts the queued results that have no job. */
 int store_count_waiting(struct store *store, unsigned *count, struct error *error);
 
-/* Adds the decisions of the history behind `*last`, and moves `*last` to its end; begin with 0. */
+/* Adds the decisions after number `*last` to `counts`, and sets `*last` to the last one. Begin with 0. */
 int store_count_decisions(struct store *store, int64_t *last,
                           uint64_t counts[static DECISION_COUNT], struct error *error);
 
@@ -594,7 +599,7 @@ struct store_waiting {
     int64_t since_ms;
 };
 
-/* The first `limit` queued results that have no job, in order of arrival. */
+/* Lists the first `limit` queued results that have no job, in order of arrival. */
 int store_list_waiting(struct store *store, unsigned limit, struct store_waiting **waiting,
                        size_t *count, struct error *error);
 void store_waiting_free(struct store_waiting *waiting, size_t count);
@@ -611,42 +616,42 @@ struct store_open_pull {
     int64_t opened_ms;
 };
 
-/* The open pull requests, newest first. */
+/* Lists the open pull requests, newest first. */
 int store_list_open_pulls(struct store *store, struct store_open_pull **pulls, size_t *count,
                           struct error *error);
 void store_open_pulls_free(struct store_open_pull *pulls, size_t count);
 
 struct store_decided {
-    char *experiment_id; /* NULL: it could not be made out */
+    char *experiment_id; /* NULL: it could not be read */
     char *file_name;
-    char *metric;  /* "" where it became no result */
+    char *metric;  /* "": it became no result */
     double after;  /* NaN: none */
     double before; /* the reference; NaN: none */
     enum decision decision;
     char *reason;
     int64_t pull; /* number; 0: none */
-    char *url;    /* of that; "": not known */
+    char *url;    /* its address; "": not known */
     int64_t at_ms;
 };
 
-/* The last `limit` of all, and the last `told` promotions and failures, which a night of discards would hide;
- * newest first. */
+/* Lists the last `limit` decisions, and the last `told` promotions and failures, which a night of
+ * discards would hide; newest first. */
 int store_last_decisions(struct store *store, unsigned limit, unsigned told,
                          struct store_decided **decisions, size_t *count, struct error *error);
 void store_decisions_free(struct store_decided *decisions, size_t count);
 
-/* One decision of the history, as --export tells it. Strings are valid inside the callback only. */
+/* One decision of the history, for --export. Strings are valid inside the callback only. */
 struct store_exported {
     int64_t at_ms;
-    const char *experiment_id; /* "": it could not be made out */
+    const char *experiment_id; /* "": it could not be read */
     const char *file_name;
     const char *scope;
-    const char *metric;   /* "" where it became no result */
+    const char *metric;   /* "": it became no result */
     const char *status;   /* as the experimenter wrote it */
     double before;        /* the reference; NaN: none, or no longer known */
     double after;         /* NaN: none */
     const char *decision; /* its name */
-    bool current;         /* no later decision took its place */
+    bool current;         /* no later decision has replaced it */
     const char *reason;
     const char *measured; /* the measured commit; "": none */
     int64_t pull;         /* number; 0: none */
@@ -657,19 +662,21 @@ struct store_exported {
 /* Returns whether to go on. */
 typedef bool (*store_exported_callback)(void *data, const struct store_exported *exported);
 
-/* Every decision ever made, oldest first, one at a time. */
+/* Calls back for every decision ever made, oldest first. */
 int store_export(struct store *store, store_exported_callback callback, void *data,
                  struct error *error);
 
-/* The newest pull request: its number and experiment (caller frees); 0 and NULL if there is none. */
+/* Reads the newest pull request: its number and experiment (the caller frees it); 0 and NULL if there is
+ * none. */
 int store_last_pull(struct store *store, int64_t *pull, char **experiment_id, struct error *error);
 
-/* When the step of a job that is under way was begun last, or its undo; 0: not yet. */
+/* Reads when the step of a job, or its undo, was last started; 0: not yet. */
 int store_step_began(struct store *store, int64_t job, int64_t *at_ms, struct error *error);
 
-/* What holds up the step of a job, also while it is tried again; caller frees, NULL: nothing. */
+/* Reads what holds up the step of a job, also while it is tried again; NULL: nothing. The caller frees
+ * it. */
 int store_step_waits(struct store *store, int64_t job, char **reason, struct error *error);
 
-/* Every metric and scope that has a value which counts. */
+/* Lists every metric and scope that has a value which counts. */
 int store_list_frontiers(struct store *store, struct store_lane **lanes, size_t *count,
                          struct error *error);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HYPOTHESIS_LIMIT 10000 /* characters, as a result file may have */
+#define HYPOTHESIS_LIMIT 10000 /* characters, as in a result file */
 
 void row_judge_forget(struct row_judge *judge)
 {
@@ -56,7 +56,7 @@ static int look_up(struct row_judge *judge, const struct row *row,
     return 0;
 }
 
-/* The first value of its scope. In a log nothing can come before it any more. */
+/* Decides the first value of its scope. In a log nothing can come before it any more. */
 static void rule_first(struct row_judge *judge, const struct row *row,
                        struct assessment *assessment)
 {
@@ -89,7 +89,8 @@ static int judge_value(struct row_judge *judge, const struct row *row,
     return 0;
 }
 
-/* What has no value: `baseline` clears the reference, all else that might be promoted is rejected. */
+/* Decides a row without a value: `baseline` clears the reference, and anything else that might be
+ * promoted is rejected. */
 static void rule_without_value(const struct claim *claim, struct assessment *assessment)
 {
     CLEANUP_FREE char *reason = NULL;
@@ -130,7 +131,7 @@ int row_judge(struct row_judge *judge, const struct row *row, struct assessment 
 
 /* ---- for the store ------------------------------------------------------------------------------ */
 
-/* What was tried, or what stands in for it. */
+/* Returns what was tried, or what stands in for it. */
 static char *hypothesis_of(const struct row *row)
 {
     const char *given = row->read->hypothesis;

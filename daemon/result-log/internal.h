@@ -1,6 +1,6 @@
 #pragma once
 
-/* What the readers of the two forms have in common. Private to result-log. */
+/* What the readers of the two forms share. Private to result-log. */
 
 #include "daemon/result-log.h"
 
@@ -19,7 +19,7 @@ struct result_log_columns {
     int hypothesis;
 };
 
-/* How many cells of a column that may hold the decision were seen, and how many were known words. */
+/* How many cells of a column that may be the decision there were, and how many of them were known words. */
 struct result_log_candidate {
     int column;
     uint64_t cells;
@@ -40,8 +40,8 @@ struct result_log {
     const struct config *config;
     const struct config_log *settings; /* NULL: none */
 
-    char *metric;  /* of the rows to come; NULL: none that is configured */
-    char *refused; /* why the rows to come are rejected; NULL: they are not */
+    char *metric;  /* of the next rows; NULL: none that is configured */
+    char *refused; /* why the next rows are rejected; NULL: they are not */
     uint64_t baseline;
     bool settled;
 
@@ -50,11 +50,11 @@ struct result_log {
     struct result_log_candidate candidates[RESULT_LOG_DECISIONS];
     size_t candidate_count;
     uint64_t header; /* its line; 0: none yet */
-    uint64_t rows;   /* lines with cells, behind the header */
+    uint64_t rows;   /* lines with cells, after the header */
 
     /* JSONL */
     unsigned segment;
-    bool runs_came; /* since the segment was opened */
+    bool runs_came; /* since the segment began */
     char *segment_name;
     char *segment_metric;
     char *segment_direction;
@@ -63,30 +63,32 @@ struct result_log {
 extern const struct result_log_functions result_log_tsv;
 extern const struct result_log_functions result_log_jsonl;
 
-/* The status of a word, by the log's own words first. */
+/* Returns the status of a word, by the log's own words first. */
 enum claim_status result_log_status(const struct result_log *log, const char *word, bool *known);
 
 /* Sets the status of a claim, and its word. */
 void result_log_claim(const struct result_log *log, struct claim *claim, const char *word);
 
-/* A cell's number: decimal, perhaps with a sign, an exponent, a percent sign behind it. */
+/* Reads a cell's number: decimal, perhaps with a sign, an exponent, or a percent sign after it. Returns
+ * false if it is none. */
 bool result_log_number(const char *cell, double *number);
 
-/* The same as a measurement of one run, of none if the cell holds no number. */
+/* Returns the same as a measurement of one run; of none if the cell has no number. */
 struct measurement result_log_measurement(const char *cell);
 
-/* A commit in lower case, or NULL if the cell is none; caller frees. */
+/* Returns a commit in lower case; NULL if the cell is none. The caller frees it. */
 char *result_log_commit(const char *cell);
 
-/* Whether the line is one of `baselines:`. */
+/* Returns whether the line is one of `baselines:`. */
 bool result_log_baseline_line(const struct result_log *log, uint64_t line);
 
-/* The direction that a word means ("lower", "higher_is_better", "minimize" ...). */
+/* Reads the direction that a word means ("lower", "higher_is_better", "minimize" ...). Returns false if
+ * it means none. */
 bool result_log_direction(const char *word, enum metric_direction *direction);
 
-/* Fills in what a row has in common in both forms, once status and values are known: the baseline that it
- * belongs to, and whether it may be judged anew. */
+/* Completes a row of either form, once status and values are known: the baseline that it belongs to, and
+ * whether it may be judged again. */
 void result_log_row_finish(struct result_log *log, struct result_log_row *row);
 
-/* The one configured metric, NULL if there are several. */
+/* Returns the one configured metric; NULL if there are several. */
 const struct config_metric *result_log_only_metric(const struct result_log *log);

@@ -1,6 +1,6 @@
 /*
- * autoresearch.jsonl: one JSON object a line. `"type": "config"` says which metric the runs behind it
- * measure, and begins a segment; a line with `metric` and `status` is a run, whatever else it has.
+ * Reads autoresearch.jsonl: one JSON object a line. `"type": "config"` says which metric the next runs
+ * measure, and begins a segment. A line with `metric` and `status` is a run, whatever else it has.
  */
 
 #include "daemon/result-log/internal.h"
@@ -44,7 +44,7 @@ static void replace(char **string, const char *with)
 
 /* ---- segments ----------------------------------------------------------------------------------- */
 
-/* Which metric of the configuration the runs of the segment are of. */
+/* Finds which metric of the configuration the runs of the segment have. */
 static const struct config_metric *metric_of_segment(const struct result_log *log)
 {
     const char *named = log->settings ? log->settings->metric : NULL;
@@ -58,7 +58,7 @@ static const struct config_metric *metric_of_segment(const struct result_log *lo
     return metric ? metric : NULL;
 }
 
-/* Why the runs of the segment are rejected, if they are. */
+/* Finds why the runs of the segment are rejected, if they are. */
 static void settle_segment(struct result_log *log, uint64_t number)
 {
     const struct config_metric *metric = metric_of_segment(log);
@@ -77,7 +77,7 @@ static void settle_segment(struct result_log *log, uint64_t number)
         number);
 }
 
-/* A config line begins a segment when it says something new, or when runs came since the last one. */
+/* A config line begins a segment if it says something new, or if there were runs since the last one. */
 static void take_config(struct result_log *log, uint64_t number, struct json_object *object)
 {
     const char *name = string_of(object, "name");
@@ -105,7 +105,7 @@ static bool is_run(struct json_object *object)
     return json_object_object_get_ex(object, "metric", NULL) && string_of(object, "status");
 }
 
-/* A number, or a string with one; not NaN and not infinite. */
+/* Reads a number, or a string with one; not NaN and not infinite. */
 static bool number_of(struct json_object *value, double *number)
 {
     if (json_object_is_type(value, json_type_string))
@@ -116,7 +116,7 @@ static bool number_of(struct json_object *value, double *number)
     return isfinite(*number);
 }
 
-/* The value of the run: of its own metric, or of the one that the settings name, among the others. */
+/* Reads the value of the run: of its own metric, or of the one that the settings name. */
 static bool value_of(const struct result_log *log, struct json_object *object, double *number)
 {
     const char *named = log->settings ? log->settings->metric : NULL;
@@ -160,7 +160,7 @@ static void add_scalars(struct json_object *details, struct json_object *from)
     }
 }
 
-/* All other scalars: of the run, of `metrics`, of `asi`. */
+/* Returns all other scalars: of the run, of `metrics`, of `asi`. */
 static struct json_object *details_of(struct json_object *object, const char *hypothesis)
 {
     static const char *const taken[] = {"type", "metric", "status", "commit", "description"};

@@ -1,7 +1,7 @@
 /*
- * results.tsv: a header, then a row a line, cells between tabs. There is no quoting. People and agents
- * write it by hand, so that rows are short or long, text stands between them, and the header says neither
- * which column is the metric nor which is the decision.
+ * Reads results.tsv: a header, then one row a line, with tabs between the cells. There is no quoting.
+ * People and agents write it by hand. So rows are short or long, there is text between them, and the header
+ * says neither which column is the metric nor which is the decision.
  */
 
 #include "daemon/result-log/internal.h"
@@ -14,7 +14,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define ROWS_TO_TELL   3 /* of a log that still grows, before its decision's column is chosen */
+#define ROWS_TO_TELL   3 /* of a log that grows, before its decision's column is chosen */
 #define COLUMNS_SHOWN  200
 #define TAB_AS_LETTERS "\\t"
 
@@ -88,7 +88,8 @@ static int find_first(const struct result_log_columns *columns, const char *cons
     return found;
 }
 
-/* A column that the settings name, by its name or by its number from 1; NO_COLUMN if it is not there. */
+/* Finds a column that the settings name, by its name or by its number from 1; NO_COLUMN if it is
+ * missing. */
 static int find_given(const struct result_log_columns *columns, const char *given)
 {
     char *end;
@@ -150,7 +151,7 @@ static bool is_known_name(const struct result_log *log, const char *name)
            find_first(&one, commit_names) >= 0 || find_first(&one, hypothesis_names) >= 0;
 }
 
-/* What is wrong with the names of a header; 0: nothing. */
+/* Checks the names of a header. */
 static int check_header(struct result_log *log, struct error *error)
 {
     const struct result_log_columns *columns = &log->columns;
@@ -174,7 +175,7 @@ static int check_header(struct result_log *log, struct error *error)
     return known ? 0 : refuse_columns(log, error, "a header with a known column");
 }
 
-/* Why a first line without a tab is no header. */
+/* Fails: a first line without a tab is no header. */
 static int refuse_first_line(uint64_t number, const char *line, struct error *error)
 {
     if (strstr(line, TAB_AS_LETTERS))
@@ -189,7 +190,7 @@ static int refuse_first_line(uint64_t number, const char *line, struct error *er
                                          : "one column");
 }
 
-/* Takes names of a header, or counts the columns of a first row. */
+/* Takes the names of a header, or counts the columns of a first row. */
 static int take_header(struct result_log *log, uint64_t number, const char *line,
                        struct error *error)
 {
@@ -210,7 +211,7 @@ static int take_header(struct result_log *log, uint64_t number, const char *line
     return nameless ? 0 : check_header(log, error);
 }
 
-/* Whether a row is the header once more, perhaps with other columns at its end. */
+/* Whether a row repeats the header, perhaps with other columns at its end. */
 static bool repeats_header(const struct result_log *log, const struct cells *cells)
 {
     const struct result_log_columns *columns = &log->columns;
@@ -284,7 +285,7 @@ static int settle_given(const struct result_log *log, const char *what, const ch
     return *column >= 0 ? 0 : refuse_columns(log, error, wanted);
 }
 
-/* The column with the name of a configured metric. Two of them: the settings have to say which. */
+/* Finds the column with the name of a configured metric. If there are two, the settings must say which. */
 static int find_metric(const struct result_log *log, int *column, struct error *error)
 {
     *column = NO_COLUMN;
@@ -341,7 +342,7 @@ static int settle_metric(struct result_log *log, struct error *error)
     return 0;
 }
 
-/* The first column of those names in which at least a third of the cells is a known word. */
+/* Chooses the first column of these names in which at least a third of the cells is a known word. */
 static int settle_decision(struct result_log *log, bool whole, struct error *error)
 {
     const char *given = log->settings ? log->settings->columns.status : NULL;
@@ -417,7 +418,7 @@ static bool is_within(const struct result_log *log, const struct cells *cells)
     return true;
 }
 
-/* A row that is longer than the header: what is too much belongs to the last column, if the row is one. */
+/* If a row is longer than the header, the rest belongs to the last column, if it is a row at all. */
 static bool join_tail(const struct result_log *log, struct cells *cells)
 {
     bool known;
@@ -425,7 +426,7 @@ static bool join_tail(const struct result_log *log, struct cells *cells)
     result_log_status(log, cell_of(cells, log->columns.decision), &known);
     if (!known)
         return false;
-    /* The cells lie behind one another in the line that they were cut out of. */
+    /* The cells follow each other in the line that they were cut out of. */
     for (size_t i = log->columns.count; i < cells->count; i++) {
         char *before = cells->items[i - 1] + strlen(cells->items[i - 1]);
 

@@ -12,7 +12,7 @@ static const char *skip_blanks(const char *at, const char *end)
     return at;
 }
 
-/* Behind the quote that ends the string which begins at `at`. */
+/* Returns what follows the string that begins at `at`. */
 static const char *skip_string(const char *at, const char *end)
 {
     for (at++; at < end && *at != '"'; at++) {
@@ -22,7 +22,7 @@ static const char *skip_string(const char *at, const char *end)
     return at < end ? at + 1 : end;
 }
 
-/* The value of a member of the outermost object, in bytes that are JSON; NULL if there is none. */
+/* Returns the value of a member of the outermost object, in bytes that are JSON; NULL if there is none. */
 static const char *find_member(const char *bytes, const char *end, const char *key)
 {
     size_t length = strlen(key);

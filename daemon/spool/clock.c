@@ -1,6 +1,6 @@
 /*
- * When the spool goes to work. Its other files call this, so that none of them calls spool.c: what is to
- * be done in a turn, or at a timer's end, is spool.c's, and reached through the handles' callbacks.
+ * When the spool works. The spool's other files call this, so that none of them calls spool.c. What is done
+ * in a turn, or when a timer fires, is in spool.c, and is reached through the callbacks of the handles.
  */
 
 #include "daemon/spool/internal.h"

@@ -1,5 +1,5 @@
 /*
- * One file of the spool: what it looks like, and its bytes.
+ * One file of the spool: how it looks, and its bytes.
  */
 
 #include "common/memory.h"
@@ -106,8 +106,8 @@ static char *describe_size(off_t size)
     return memory_format("expected at most %u bytes, found %jd", RESULT_SIZE_LIMIT, (intmax_t)size);
 }
 
-/* The problem is by errno. No permission has a file whose writer had a private umask, or which was moved
- * here from elsewhere. */
+/* Sets the problem by errno. Permission is missing if the writer had a private umask, or the file was
+ * moved here from elsewhere. */
 static void set_problem(struct spool_slot *slot, const char *what)
 {
     int code = errno;
@@ -125,13 +125,13 @@ bool spool_is_log(const struct spool_slot *slot)
     return result_format(slot->entry->name) == RESULT_FORMAT_LOG;
 }
 
-/* A log is read by the taker, line by line. */
+/* A log may have any size, since the taker reads it line by line. */
 static bool is_too_large(const struct spool_slot *slot, const struct stat *status)
 {
     return status->st_size > RESULT_SIZE_LIMIT && !spool_is_log(slot);
 }
 
-/* Opens what is a regular file of a size that may be read; -1: the name is gone. */
+/* Opens a regular file that is not too large. Returns -1 if the name is gone. */
 static int open_regular(struct spool *spool, struct spool_slot *slot, struct stat *status)
 {
     if (!S_ISREG(status->st_mode) || is_too_large(slot, status))
@@ -147,7 +147,7 @@ static int open_regular(struct spool *spool, struct spool_slot *slot, struct sta
     return 0;
 }
 
-/* Between look and open the name may have changed hands: what counts is what was opened. */
+/* Between look and open the name may have become another file's. What was opened counts. */
 int spool_slot_open(struct spool *spool, struct spool_slot *slot)
 {
     struct spool_entry *entry = slot->entry;
@@ -175,7 +175,7 @@ int spool_slot_open(struct spool *spool, struct spool_slot *slot)
     return 0;
 }
 
-/* Reads up to `size` bytes; -1 with errno. */
+/* Reads up to `size` bytes. Returns -1 with errno. */
 static ssize_t read_bytes(int descriptor, char *bytes, size_t size)
 {
     size_t length = 0;

@@ -1,9 +1,9 @@
 #pragma once
 
 /*
- * Shared by the spool's own files and by nobody else.
+ * Shared by the files of the spool only.
  *
- *   spool.c  scan and hand on; calls down into the others, and none of them calls it
+ *   spool.c  scans and hands on; calls the others, and none of them calls it
  *   watch.c  the directory and its events
  *   file.c   one file: its looks, its bytes
  *   move.c   moves out of the directory
@@ -18,8 +18,8 @@
 #include <sys/stat.h>
 #include <uv.h>
 
-/* A directory that files are moved to, and its path below the spool. Open for a slice at most: who writes
- * to the spool may take it away. */
+/* A directory that files are moved to, and its path below the spool. It is open for a slice at most,
+ * since who writes to the spool may remove it. */
 struct spool_directory {
     bool open;
     int descriptor;
@@ -27,10 +27,10 @@ struct spool_directory {
 };
 
 enum spool_phase {
-    SPOOL_RESTING, /* nothing to do until an event or a timer */
+    SPOOL_RESTING, /* until an event or a timer */
     SPOOL_LISTING,
     SPOOL_TAKING,
-    SPOOL_WAITING, /* for the file at the head of the queue to be complete */
+    SPOOL_WAITING, /* until the file at the head of the queue is complete */
     SPOOL_PAUSED,  /* until the taker calls spool_resume() */
 };
 
@@ -44,20 +44,20 @@ struct spool {
     spool_idle_callback idle;
     void *data;
 
-    int directory;      /* -1 while the directory is not there */
+    int directory;      /* -1: the directory is not there */
     int events;         /* the inotify descriptor; -1 without a watch */
-    bool watch_refused; /* said so already */
+    bool watch_refused; /* that was logged already */
 
-    uv_idle_cb on_turn;   /* spool.c's: of `turn` */
-    uv_timer_cb on_timer; /* spool.c's: of either timer */
+    uv_idle_cb on_turn;   /* the callback of `turn`, in spool.c */
+    uv_timer_cb on_timer; /* the callback of both timers, in spool.c */
     uv_idle_t turn;       /* runs while there is something to list or to take */
     uv_timer_t scan;   /* every scan_every_ms; every settle_ms while the directory is not there */
-    uv_timer_t settle; /* when a file that is held is due for another look */
+    uv_timer_t settle; /* fires when a file that is held is due for another look */
     uv_poll_t *poll;   /* on `events`; NULL without a watch */
     unsigned open_handles; /* of the first three */
 
     enum spool_phase phase;
-    bool dirty; /* something happened that a listing could show */
+    bool dirty; /* something happened that a listing may show */
     bool stopped;
     bool handed_any; /* in this pass */
     bool held_any;
@@ -67,32 +67,32 @@ struct spool {
     DIR *listing;
     struct spool_known known;
     struct spool_directory places[2]; /* by enum spool_place */
-    bool handing_on;                  /* a slice is with the taker just now */
+    bool handing_on;                  /* the taker has a slice now */
 };
 
 enum spool_name {
-    SPOOL_NAME_UNSEEN, /* hidden or temporary: never looked at */
+    SPOOL_NAME_UNSEEN, /* hidden or temporary: ignored */
     SPOOL_NAME_BESIDE, /* may be a result's patch */
-    SPOOL_NAME_TAKEN,  /* a result's or a log's */
+    SPOOL_NAME_TAKEN,  /* a result file or a log of many experiments */
 };
 
 enum spool_name spool_name(const char *name);
 
-/* Whether only the case of letters keeps a name from being a result's: A.JSON. */
+/* Returns whether a name would be that of a result file in lower case: A.JSON. */
 bool spool_name_shouted(const char *name);
 
 /* ---- clock.c ----------------------------------------------------------------------------- */
 
-/* Milliseconds on the clock that intervals are measured with. */
+/* Returns milliseconds of the clock that intervals are measured with. */
 uint64_t spool_now_ms(void);
 
-/* Whether a scan may begin, and would show something new. */
+/* Returns whether a scan may begin and could show something new. */
 bool spool_is_due(const struct spool *spool);
 
-/* Starts a scan with the loop's next turn if one is due and none is under way. */
+/* Starts a scan at the loop's next turn, if one is due and none is under way. */
 void spool_wake(struct spool *spool);
 
-/* Makes sure that the settle timer fires in at most `in_ms`. */
+/* Lets the settle timer fire in at most `in_ms`. */
 void spool_settle_in(struct spool *spool, uint64_t in_ms);
 
 /* ---- file.c ------------------------------------------------------------------------------ */

@@ -7,10 +7,10 @@
 #include <string.h>
 
 #define BUCKETS_MIN 64
-#define CROWD       4096 /* entries above which memory is given back afterwards */
+#define CROWD       4096 /* with more entries, memory is given back afterwards */
 
-/* FNV-1a. Names are chosen by whoever writes to the spool; who wants to make a scan slow can do so
- * with files as well. */
+/* FNV-1a. Whoever writes to the spool chooses the names, and could make a scan slow with them. Many
+ * files would do the same. */
 static uint64_t hash_of(const char *name)
 {
     uint64_t hash = 0xcbf29ce484222325;

@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* A file that the taker put off. */
+/* A file that the taker has put off. */
 struct spool_wait {
     uint64_t since_ms[SPOOL_DELAY_COUNT]; /* 0: not for this cause */
     uint64_t again_at_ms;
@@ -27,8 +27,8 @@ struct spool_entry {
     uint64_t hash;
 
     /* The file as it was seen last, and since when it looks like this. */
-    uint64_t modified; /* nanoseconds as they stand there, to compare looks; they may wrap around */
-    int64_t arrived_ns; /* the same where it can be true, since 1970; else when it was found */
+    uint64_t modified;  /* nanoseconds as the file has them, to compare looks; may wrap */
+    int64_t arrived_ns; /* the same, or when the file was found if that cannot be true */
     int64_t size;
     uint64_t inode;
     mode_t mode;
@@ -36,11 +36,11 @@ struct spool_entry {
     uint64_t seen_ms;   /* when it was looked at last */
     uint64_t met_ms;    /* when it was looked at first, whatever it looked like */
 
-    unsigned round;          /* of the last listing that met it */
-    unsigned told;           /* events that came, so that two moments can be compared */
+    unsigned round;          /* of the last listing that had it */
+    unsigned told;           /* events that came, to compare two moments */
     struct spool_wait *wait; /* NULL: never put off */
 
-    bool stray;   /* told of as a file that no result names */
+    bool stray;   /* logged as a file that no result names */
     bool delayed; /* put off, and not handed on again since */
     bool queued;  /* in the heap */
     bool handed;  /* handed on and not moved yet */
@@ -61,37 +61,37 @@ struct spool_known {
     size_t heap_capacity;
 };
 
-/* NULL-safe as a whole: a zeroed one is empty. */
+/* Frees all entries; a zeroed table is empty. */
 void spool_known_free(struct spool_known *known);
 
-/* The entry of that name, or NULL. */
+/* Returns the entry of that name, or NULL. */
 struct spool_entry *spool_known_find(const struct spool_known *known, const char *name);
 
-/* The entry of that name, made if need be. */
+/* Returns the entry of that name; makes it if there is none. */
 struct spool_entry *spool_known_get(struct spool_known *known, const char *name);
 
-/* Forgets that a file was put off: it is another one by now. */
+/* Forgets that a file was put off, since it is another file now. */
 void spool_known_forget_wait(struct spool_entry *entry);
 
 /* Forgets an entry; it must not be queued. */
 void spool_known_remove(struct spool_known *known, struct spool_entry *entry);
 
-/* Forgets what is not queued and was not met in listing `round`. */
+/* Forgets entries that are not queued and were not in listing `round`. */
 void spool_known_sweep(struct spool_known *known, unsigned round);
 
-/* Forgets what events told of files being written: the events can no longer be relied on. */
+/* Forgets what events said of files that are being written: events were lost. */
 void spool_known_forget_events(struct spool_known *known);
 
 /* Calls back for every entry. */
 void spool_known_each(struct spool_known *known,
                       void (*callback)(void *data, struct spool_entry *entry), void *data);
 
-/* Queues an entry that is not queued; it goes by arrival, then name. */
+/* Queues an entry that is not queued. The order is arrival, then name. */
 void spool_known_push(struct spool_known *known, struct spool_entry *entry);
 
-/* The first in the queue, or NULL; pop takes it out. */
+/* Return the first entry of the queue, or NULL; pop removes it. */
 struct spool_entry *spool_known_first(const struct spool_known *known);
 struct spool_entry *spool_known_pop(struct spool_known *known);
 
-/* Gives memory back to the system after a crowd; nothing to do if there was none. */
+/* Gives memory back to the system after many entries; else does nothing. */
 void spool_known_shrink(struct spool_known *known);

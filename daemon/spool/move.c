@@ -1,8 +1,8 @@
 /*
- * Moves out of the spool: to the archive, to what was rejected.
+ * Moves files out of the spool, to .archive or .rejected.
  *
- * Who writes to the spool may put anything there, links in place of .archive included: every directory
- * on the way is opened without following links, and no name is ever overwritten.
+ * Who writes to the spool may put anything there, even a link in place of .archive. So every directory on
+ * the way is opened without following links, and no name is ever overwritten.
  */
 
 #include "common/file.h"
@@ -37,7 +37,7 @@ static int fail(struct error *error, const char *doing, const char *name)
     return -1;
 }
 
-/* Opens directory/name, which is made if need be. */
+/* Opens directory/name, and makes it if it is missing. */
 static int open_below(int directory, const char *name, struct error *error)
 {
     const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
@@ -78,7 +78,7 @@ static int open_archive(struct spool *spool, const char *day, struct error *erro
     return descriptor;
 }
 
-/* The directory, opened if need be: it stays open as long as a slice is moved. */
+/* Returns the directory, opened if need be. It stays open until a slice was moved. */
 static struct spool_directory *open_place(struct spool *spool, enum spool_place which,
                                           const char *day, struct error *error)
 {
@@ -101,15 +101,15 @@ static struct spool_directory *open_place(struct spool *spool, enum spool_place 
     return place;
 }
 
-/* Unless a slice is moved, which lets go of them at its end. */
+/* Closes the directories, unless a slice is being moved: its end closes them. */
 static void close_places_soon(struct spool *spool)
 {
     if (!spool->handing_on)
         spool_close_places(spool);
 }
 
-/* The name for the n-th try: NAME, NAME~2, NAME~3 …, shortened where it would be too long, with
- * `reserve` bytes kept free behind it. A character is not cut in two. */
+/* Writes the name for the n-th try: NAME, NAME~2, NAME~3 and so on. It is shortened if it would be too
+ * long, with `reserve` bytes kept free after it, and no character is cut in two. */
 static void make_name(char *buffer, size_t size, const char *name, unsigned try, size_t reserve)
 {
     char suffix[SUFFIX_LIMIT] = "";
@@ -139,8 +139,8 @@ static bool is_taken(const struct spool_directory *place, const char *name, unsi
     return fstatat(place->descriptor, candidate, &status, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* The first try whose name is free: numbers are given one after the other, so that it is found by
- * halves. Where somebody has taken files away it is one that is free. */
+/* Returns the first try whose name is free. Numbers are given in order, so it is found by bisection. If
+ * somebody has removed files, the name found is free all the same. */
 static unsigned first_free(const struct spool_directory *place, const char *name, size_t reserve)
 {
     unsigned taken = 0, free = 1;
@@ -160,7 +160,7 @@ static unsigned first_free(const struct spool_directory *place, const char *name
     return free;
 }
 
-/* Not every file system knows RENAME_NOREPLACE; the daemon alone writes where these moves go. */
+/* Not every file system has RENAME_NOREPLACE. Only the daemon writes to where these moves go. */
 static int rename_to_free(int from, const char *name, int to, const char *new_name)
 {
     struct stat status;
@@ -176,7 +176,7 @@ static int rename_to_free(int from, const char *name, int to, const char *new_na
     return renameat(from, name, to, new_name);
 }
 
-/* Whether a file says just this: then it is a reason that was written before a crash. */
+/* Whether a file says exactly this. Then it is a reason that was written before a crash. */
 static bool says(int directory, const char *name, const char *text)
 {
     CLEANUP_FREE char *bytes = NULL;
@@ -187,8 +187,8 @@ static bool says(int directory, const char *name, const char *text)
            length == strlen(text) && memcmp(bytes, text, length) == 0;
 }
 
-/* Writes NEW_NAME.reason; 1 if something else has that name, a patch that was called so for one. It is
- * not synced: what it says is in the log and in the store. */
+/* Writes NEW_NAME.reason. Returns 1 if something else has that name, such as a patch. There is no sync:
+ * what it says is also in the log and in the store. */
 static int write_reason(int directory, const char *new_name, const char *reason,
                         struct error *error)
 {
@@ -230,7 +230,7 @@ static bool is_there(int directory, const char *name)
     return fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* Moves directory/name to one name in `place`, with its reason in front if there is one. */
+/* Moves directory/name to one name in `place`. Writes its reason first, if there is one. */
 static enum attempt try_name(int directory, const char *name, const struct spool_directory *place,
                              const char *new_name, const char *reason, struct error *error)
 {
@@ -253,8 +253,8 @@ static enum attempt try_name(int directory, const char *name, const struct spool
     return FAILED;
 }
 
-/* Moves directory/name to the wanted name in `place`, or to one that is free. 1 if there is no such file. On
- * 0 `*new_name` is the caller's. */
+/* Moves directory/name to the wanted name in `place`, or to one that is free. Returns 1 if there is no
+ * such file. On 0 the caller frees `*new_name`. */
 static int move_to_free(int directory, const char *name, const struct spool_directory *place,
                         const char *wanted, const char *reason, char **new_name,
                         struct error *error)
@@ -282,8 +282,8 @@ static int move_to_free(int directory, const char *name, const struct spool_dire
     return end == MOVED ? 0 : end == GONE ? 1 : -1;
 }
 
-/* Where a file lies that was moved before a crash, and what became of it was not written down: among the
- * last that were moved under its name, as no more than a slice or two are ever on the way. */
+/* Finds where a file is that was moved before a crash, when nobody could write that down. It is among
+ * the last files that were moved under its name, since a slice or two are on the way at most. */
 static char *find_moved(struct spool *spool, const struct spool_move *move)
 {
     const struct spool_directory *place;
@@ -309,7 +309,7 @@ static char *find_moved(struct spool *spool, const struct spool_move *move)
     return NULL;
 }
 
-/* Whether the file that has the name is still the one that was handed on. */
+/* Whether the file of that name is still the one that was handed on. */
 static bool is_that_file(const struct spool *spool, const struct spool_move *move,
                          const struct stat *status)
 {
@@ -322,11 +322,11 @@ static bool is_that_file(const struct spool *spool, const struct spool_move *mov
         return true;
     if (entry && entry->handed && entry->inode == move->inode)
         return entry->size == status->st_size && entry->modified == spool_modified(status);
-    /* One that is none, as it cannot be true, tells nothing. */
+    /* A modification time that cannot be true proves nothing. */
     return move->modified_ns == 0 || arrival == move->modified_ns || arrival == spool->listed_ns;
 }
 
-/* Forgets the file that was handed on under a name; what has the name now is found by a scan. */
+/* Forgets the file that was handed on under a name. A scan finds the file that has the name now. */
 static void forget(struct spool *spool, const struct spool_move *move, bool look_again)
 {
     struct spool_entry *entry = spool_known_find(&spool->known, move->name);
@@ -339,7 +339,7 @@ static void forget(struct spool *spool, const struct spool_move *move, bool look
     }
 }
 
-/* Another file took the name between the look and the rename: it goes back where it was. */
+/* Another file took the name between the look and the rename: moves it back. */
 static void undo_swap(struct spool *spool, const struct spool_move *move,
                       const struct spool_directory *place, char **new_name)
 {
@@ -355,7 +355,7 @@ static void undo_swap(struct spool *spool, const struct spool_move *move,
     *new_name = NULL;
 }
 
-/* The patch goes first: once the result file is gone, the move counts as done. */
+/* Moves the patch first: once the result file is gone, the move counts as done. */
 static int move_all(struct spool *spool, const struct spool_move *move, char **moved_to,
                     struct error *error)
 {
@@ -431,7 +431,7 @@ int spool_choose(struct spool *spool, enum spool_place place, const char *day, c
     return 0;
 }
 
-/* Opens the directory that a path like .archive/2026-01-31/exp.json lies in; 1 if it is not there. */
+/* Opens the directory of a path like .archive/2026-01-31/exp.json. Returns 1 if it is missing. */
 static int open_parent(struct spool *spool, const char *path, const char **name, int *parent,
                        struct error *error)
 {
@@ -491,8 +491,8 @@ int spool_reject_archived(struct spool *spool, const char *archived, const char 
     return result < 0 ? -1 : 0;
 }
 
-/* Whether a patch is still on its way: its writer has not closed it, or it came after its result and
- * nothing tells that it is whole. */
+/* Whether a patch is not complete yet: its writer has not closed it, or it came after its result and
+ * nothing says that it is complete. */
 static bool is_on_its_way(struct spool *spool, const char *name, const struct stat *status)
 {
     const struct spool_entry *entry = spool_known_find(&spool->known, name);
@@ -520,7 +520,7 @@ int spool_read_patch(struct spool *spool, const char *name, size_t limit, char *
         return 1;
     if (file_read(&read, length, spool->directory, name, limit, error) < 0)
         return -1;
-    /* Who began to write to it meanwhile has told so by now. */
+    /* If somebody began to write to it meanwhile, the event has come by now. */
     spool_watch_drain(spool);
     if (is_on_its_way(spool, name, &status))
         return 1;

@@ -1,9 +1,9 @@
 /*
- * The spool's directory and what inotify tells of it.
+ * The spool's directory and its inotify events.
  *
- * The events say more than that something happened: a name that was made or written to and not closed
- * since has a writer at work, whose close is sure to be told as well. That is forgotten when events
- * were lost.
+ * The events say more than that something happened. A name that was made or written to, and not closed
+ * since, has a writer; an event will tell when it closes the file. When events were lost, this is
+ * forgotten.
  */
 
 #include "common/file.h"
@@ -42,7 +42,7 @@ static const struct log_event event_back = {
     .level = LOG_LEVEL_INFO,
 };
 
-/* A poll handle is bound to its descriptor: each watch has one of its own. */
+/* A poll handle belongs to one descriptor, so each watch has one of its own. */
 static void on_poll_closed(uv_handle_t *handle)
 {
     free(handle);
@@ -81,11 +81,11 @@ int spool_watch_list(struct spool *spool)
     spool->listing = fdopendir(directory);
     if (!spool->listing)
         return -1;
-    directory = -1; /* the listing's from here on */
+    directory = -1; /* owned by the listing from here on */
     return 0;
 }
 
-/* The timer looks for a directory that is gone more often than it looks for files. */
+/* Sets the timer: it looks more often for a directory that is gone than for files. */
 static void set_timer(struct spool *spool)
 {
     uv_timer_set_repeat(&spool->scan,
@@ -107,14 +107,14 @@ static void lose_directory(struct spool *spool)
     set_timer(spool);
 }
 
-/* One event about a name in the directory. */
+/* Takes one event about a name in the directory. */
 static void note(struct spool *spool, const struct inotify_event *event)
 {
     enum spool_name kind = spool_name(event->name);
     struct spool_entry *entry;
 
-    /* IN_DELETE_SELF does not come while we have the directory open. What does is that .archive was
-     * removed, which has to happen first. */
+    /* IN_DELETE_SELF does not come while we have the directory open. But .archive has to be removed
+     * first, and that event comes. */
     if ((event->mask & IN_DELETE) && (event->mask & IN_ISDIR))
         spool_settle_in(spool, spool->settle_ms);
     if ((event->mask & IN_DELETE) || kind == SPOOL_NAME_UNSEEN)
@@ -124,7 +124,7 @@ static void note(struct spool *spool, const struct inotify_event *event)
     entry->touched = true;
     entry->told++;
     if (event->mask & IN_CREATE) {
-        /* A link or a FIFO is not closed by anybody: it is looked at a little later. */
+        /* Nobody closes a link or a FIFO: it is looked at a little later. */
         entry->created = true;
         entry->closed = false;
         if (kind == SPOOL_NAME_TAKEN)
@@ -185,8 +185,8 @@ static void on_events(uv_poll_t *poll, int status, int events)
     spool_wake(spool);
 }
 
-/* The kernel may have no watches left (ENOSPC) or no instances (EMFILE): tried again by the timer, but
- * complained of once. */
+/* The kernel may have no watches (ENOSPC) or no instances (EMFILE) left. The timer tries again, and the
+ * log says so once. */
 static void arm(struct spool *spool)
 {
     CLEANUP_FREE uv_poll_t *poll = memory_new(sizeof(*poll));
@@ -194,7 +194,7 @@ static void arm(struct spool *spool)
     int code = 0;
     int events = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 
-    /* By the descriptor, so that the directory watched is the one that is listed. */
+    /* By the descriptor, so that the directory that is watched is the one that is listed. */
     snprintf(path, sizeof(path), "/proc/self/fd/%d", spool->directory);
     if (events < 0 || inotify_add_watch(events, path, EVENTS) < 0)
         code = errno;

@@ -1,10 +1,10 @@
 #pragma once
 
 /*
- * What the store's files share: the connection, cached statements, and three ways to run one.
+ * What the files of the store share: the connection, cached statements, and three ways to run one.
  *
- * Parameters are described by a string, one letter each: i (int64_t), t (const char *, NULL is NULL),
- * r (double, NaN is NULL), b (const void *, size_t; NULL is NULL).
+ * A string describes the parameters, one letter each: i (int64_t), t (const char *, NULL is NULL), r
+ * (double, NaN is NULL), b (const void *, size_t; NULL is NULL).
  */
 
 #include "common/memory.h"
@@ -17,32 +17,32 @@
 
 struct store {
     sqlite3 *database;
-    int lock;        /* descriptor, -1 for readers */
-    bool writing;    /* it was opened for that, and found in order */
-    bool unchecked;  /* it is not known yet to be whole */
-    bool damaged;    /* it is known not to be */
-    int64_t decided; /* how many decisions there are, so that each gets a number */
+    int lock;        /* descriptor; -1: a reader */
+    bool writing;    /* it was opened for writing, and found in order */
+    bool unchecked;  /* it was not checked yet */
+    bool damaged;    /* a check found damage */
+    int64_t decided; /* the number of the last decision */
     struct {
-        const char *sql; /* compared as a pointer: every text is a literal */
+        const char *sql; /* compared as a pointer, since every text is a literal */
         sqlite3_stmt *statement;
     } statements[STORE_STATEMENT_LIMIT];
 };
 
-/* How a reader opens the database at `path`, as a URI that the caller frees: where nobody writes to it
- * and nothing is left of a crash, so that no file is made beside it. */
+/* Returns the URI with which a reader opens the database at `path`; the caller frees it. If nobody
+ * writes to it and a crash left nothing, no file is made beside it. */
 char *store_reader_uri(const char *state, const char *path);
 
-/* Whether the store at `path`, which nobody has open, is as it was when `note` was written; and the writing
- * of that, in the lock file, when it was closed. */
+/* store_is_as_closed() returns whether the store at `path`, which nobody has open, is as it was when
+ * `note` was written. store_note_closed() writes that note to the lock file when the store was closed. */
 #define STORE_NOTE_SIZE 128
 bool store_is_as_closed(const char *note, const char *path);
 void store_note_closed(int lock, const char *path);
 
-/* Whether to look at all of it takes no time worth mentioning, even from a slow disk. */
+/* Returns whether the store is so small that a check of all of it takes no time, even on a slow disk. */
 #define STORE_SMALL (4LL * 1024 * 1024)
 bool store_is_small(const char *path);
 
-/* Permanent error where something is damaged. Reads all of the store. */
+/* Checks all of the store. Fails (permanent) if something is damaged. */
 int store_check_integrity(struct store *store, struct error *error);
 int store_set_damaged(struct error *error, const char *path, const char *how);
 
@@ -51,11 +51,11 @@ void store_keep_as_found(struct store *store, bool keep);
 /* Turns SQLite's last error into ours. Returns -1. */
 int store_failed(struct store *store, const char *what, struct error *error);
 
-/* A statement that takes and gives nothing but its effect. */
+/* Runs a statement that gives no rows. */
 int store_run(struct store *store, struct error *error, const char *sql, const char *types, ...);
 
-/* A statement that gives rows: NULL on failure, else bound and ready for store_row(). Reset it with
- * the cleanup helper before the same SQL is used again. */
+/* Returns a statement that gives rows, bound and ready for store_row(), or NULL on failure. Reset it
+ * with the cleanup helper before the same SQL is used again. */
 sqlite3_stmt *store_query(struct store *store, struct error *error, const char *sql,
                           const char *types, ...);
 int store_row(struct store *store, sqlite3_stmt *statement, struct error *error); /* 1, 0 or -1 */
@@ -67,14 +67,15 @@ static inline void store_resetp(sqlite3_stmt **statement)
 }
 #define CLEANUP_RESET CLEANUP(store_resetp)
 
-/* A new last element of an array that is handed out. */
+/* Appends an element to an array that is handed out. */
 #define STORE_GROW(items, count)                                                                   \
     ((items) = memory_resize((items), ((count) + 1) * sizeof(*(items))), &(items)[(count)++])
 
-/* The two halves of store_decide(): what is decided, and its content where nobody needs it again. */
+/* The two halves of store_decide(): writing the decision, and letting go of the content if nobody needs
+ * it again. */
 int store_write_decision(struct store *store, int64_t id, const struct store_decision *decision,
                          struct error *error);
-/* What is written of a pull request that a person settled, or opened again. */
+/* Writes the new state of a pull request that a person settled or opened again. */
 int store_write_settled(struct store *store, int64_t result, enum pull_state state,
                         struct error *error);
 /* What follows for the pull requests that it contains, and for those that were closed in its favour. */
@@ -87,14 +88,14 @@ int store_write_contained(struct store *store, int64_t result, char *const *meas
 int store_write_opened(struct store *store, int64_t result, bool supersedes, struct error *error);
 int store_let_go_of_content(struct store *store, int64_t id, struct error *error);
 
-/* Columns: text that is NULL becomes "", real that is NULL becomes NaN. */
+/* Return a column: NULL is "" as text and NaN as a real number. */
 const char *store_text(sqlite3_stmt *statement, int column);
 double store_real(sqlite3_stmt *statement, int column);
 
-/* Reads two columns, metric and scope. */
+/* Reads two columns, metric and scope. The caller frees the strings. */
 struct store_lane store_read_lane(sqlite3_stmt *statement);
 
-/* Reads the columns of STORE_RESULT_COLUMNS, from column 0. */
+/* Reads the columns of STORE_RESULT_COLUMNS, from column 0. The caller frees the row. */
 struct store_result *store_read_result(sqlite3_stmt *statement);
 
 /* The one row of a query of them, or NULL; `statement` NULL: it failed already. */

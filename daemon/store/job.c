@@ -1,5 +1,5 @@
 /*
- * The store's jobs: what they are about to do, and what their steps found.
+ * The jobs in the store: what they are about to do, and what their steps found.
  */
 
 #include "common/loop.h"
@@ -29,8 +29,8 @@ static int write_job(struct store *store, const struct store_job *job, struct er
                      job->failed_step, job->turned_down_by, job->id);
 }
 
-/* The new row's id is known before its columns are: they are written by the same statement as ever
- * after, in the same transaction. */
+/* Inserts a row for its id. The columns are then written by the same statement as later, in the same
+ * transaction. */
 static int add_job(struct store *store, struct store_job *job, struct error *error)
 {
     if (store_run(store, error,
@@ -116,7 +116,7 @@ int store_add_step(struct store *store, int64_t job, const char *step, const cha
                      "ittiti", job, step, what, (int64_t)attempt, reason, clock_now_ms());
 }
 
-/* The pull request of what turned it down was closed while it was undone. */
+/* Queues the result again if the value that it did not beat has left the frontier during the undo. */
 static int requeue_if_unfounded(struct store *store, int64_t result, struct error *error)
 {
     return store_run(store, error,

@@ -1,5 +1,5 @@
 /*
- * The store's logs of many experiments, and their rows.
+ * The logs of many experiments in the store, and their rows.
  */
 
 #include "daemon/store/internal.h"

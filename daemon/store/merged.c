@@ -1,6 +1,6 @@
 /*
- * The store's knowledge of what the base holds: measured commits whose pull requests were merged. Ours or
- * those of another winnowd, as a lost state promoted what the base holds all the same.
+ * What the store knows of the base: measured commits whose pull requests were merged. They may be those of
+ * another winnowd: the base has what it promoted, even if its state is lost.
  */
 
 #include "daemon/store/internal.h"

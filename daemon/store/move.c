@@ -1,5 +1,5 @@
 /*
- * The store's moves of files: which of its rows' files may still lie in the spool.
+ * Moves of files in the store: which rows' files may still be in the spool.
  */
 
 #include "daemon/store/internal.h"
@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Without an fsync of its own: what a power cut takes back is found done by the next start. */
+/* Without an fsync of its own. If a power cut takes it back, the next start finds the moves done. */
 static int note_soon(struct store *store, struct error *error)
 {
     int noted;
 
-    /* Not cached: such a PRAGMA takes effect while it is compiled. */
+    /* Not cached: a PRAGMA of this kind takes effect when it is compiled. */
     if (sqlite3_exec(store->database, "PRAGMA synchronous = NORMAL", NULL, NULL, NULL) != SQLITE_OK)
         return store_failed(store, "noting moves", error);
     noted = store_note_moved(store, false, error);

@@ -1,5 +1,5 @@
 /*
- * The store's pull requests: which are open, and what becomes of results when one is settled.
+ * The pull requests in the store: which are open, and what becomes of results when one is settled.
  */
 
 #include "daemon/store/internal.h"
@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The first word says that something is left to be done, the second that nothing is. */
+/* By state: the word while something is left to be done, and the word afterwards. */
 static const char *const words[][2] = {
     [PULL_OPEN] = {"open", "open"},
     [PULL_CLOSED] = {"closing", "closed"},
@@ -211,7 +211,7 @@ int store_next_settling(struct store *store, struct store_settling *settling, st
     return 0;
 }
 
-/* The last of the next `limit` results that were turned down because of it; 0: there are none. */
+/* Finds the last of the next `limit` results that were turned down because of it; 0: there are none. */
 static int find_last(struct store *store, const struct store_settling *settling, unsigned limit,
                      int64_t *last, struct error *error)
 {
@@ -227,7 +227,7 @@ static int find_last(struct store *store, const struct store_settling *settling,
     return 0;
 }
 
-/* What was turned down only because of a value that is gone is to be judged anew. */
+/* Queues again what was turned down only because of a value that is gone. */
 static int requeue(struct store *store, struct store_settling *settling, int64_t last,
                    struct error *error)
 {
@@ -243,7 +243,7 @@ static int requeue(struct store *store, struct store_settling *settling, int64_t
     return 0;
 }
 
-/* What a merged value turned down stays turned down. */
+/* What a merged value turned down stays turned down: lets go of its content. */
 static int let_go(struct store *store, const struct store_settling *settling, int64_t last,
                   struct error *error)
 {

@@ -1,5 +1,5 @@
 /*
- * How those who only look come to the database: whether somebody writes to it, and how it is opened then.
+ * How a reader opens the database, and whether a writer has it open.
  */
 
 #include "common/encode.h"
@@ -10,8 +10,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* A flock would be tried by taking it, and a daemon that starts just then would find it taken. The
- * device is not compared: file systems with volumes show another one here than stat() does. */
+/* To try a flock is to take it, and a daemon that starts at that moment would find it taken. The device
+ * is not compared: on file systems with volumes the kernel shows another one here than stat() does. */
 int store_writer(const char *state)
 {
     CLEANUP_FREE char *path = memory_format("%s/%s", state, STORE_LOCK_FILE);
@@ -32,8 +32,8 @@ int store_writer(const char *state)
     return writer;
 }
 
-/* A reader of a WAL database makes two files for it, leaves them behind, and needs the right to. Where
- * the database is as its last writer closed it, it can be read without. */
+/* A reader of a WAL database makes two files for it, leaves them behind, and needs the right to make
+ * them. If the database is as its last writer closed it, it can be read without them. */
 char *store_reader_uri(const char *state, const char *path)
 {
     CLEANUP_FREE char *log = memory_format("%s-wal", path);

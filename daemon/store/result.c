@@ -1,5 +1,5 @@
 /*
- * The store's results: intake, decision, frontier, queue, and what their pull requests do to them.
+ * The results in the store: intake, decisions, frontier, queue, and what pull requests do to them.
  */
 
 #include "common/loop.h"
@@ -102,7 +102,7 @@ static int set_content(struct store *store, int64_t id, const struct store_conte
         content->parsed);
 }
 
-/* One that is the baseline is looked for by that word, whatever else was written. */
+/* A baseline is searched by the word "baseline", whatever the experimenter wrote. */
 static const char *status_word(const struct claim *claim)
 {
     return claim->status == CLAIM_BASELINE ? "baseline" : claim->status_word;
@@ -114,7 +114,7 @@ static bool counts(enum decision decision, double after)
     return (decision == DECISION_BASELINE || decision == DECISION_PROMOTED) && !isnan(after);
 }
 
-/* The reason why it is kept, as store_let_go_of_content() has it. */
+/* The content is kept for the reasons in store_let_go_of_content(). */
 static int add_content(struct store *store, int64_t id, bool has_change,
                        const struct store_content *content, const struct store_decision *decision,
                        struct error *error)
@@ -237,7 +237,7 @@ static sqlite3_stmt *query_content(struct store *store, int64_t id, struct error
     return NULL;
 }
 
-/* NULL where there is none. */
+/* Returns NULL if there is none. */
 static char *copy_blob(sqlite3_stmt *statement, int column, size_t *length)
 {
     *length = (size_t)sqlite3_column_bytes(statement, column);
@@ -270,9 +270,9 @@ int store_load_parsed(struct store *store, int64_t id, char **parsed, char **pat
     return 0;
 }
 
-/* Content is needed again while its pull request is open, where the value that beat it may still be taken
- * back, and of a baseline that others may be made on. A failed row of a log has no file to be tried again
- * from. */
+/* Content is needed again while its pull request is open, while the value that beat it may leave the
+ * frontier, and for a baseline that others may be made on. A failed row of a log has no file from which
+ * to try it again. */
 int store_let_go_of_content(struct store *store, int64_t id, struct error *error)
 {
     return store_run(store, error,
@@ -307,7 +307,7 @@ int store_decide(struct store *store, int64_t id, const struct store_decision *d
     return store_let_go_of_content(store, id, error);
 }
 
-/* Two statements, as each direction reads its own end of the index. */
+/* Two statements: each direction reads its own end of the index. */
 static sqlite3_stmt *query_best(struct store *store, const struct config_metric *metric,
                                 const char *scope, struct error *error)
 {
@@ -378,7 +378,7 @@ void store_points_free(struct store_point *points, size_t count)
     free(points);
 }
 
-/* From one lane to the next, past all that waits in it. */
+/* Skips from one lane to the next, past all results that wait in it. */
 static sqlite3_stmt *query_lane_after(struct store *store, const char *metric, const char *scope,
                                       struct error *error)
 {

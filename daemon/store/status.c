@@ -1,5 +1,5 @@
 /*
- * What the store tells to those who only look: counts and the last decisions.
+ * What the store tells the status: counts and the last decisions.
  */
 
 #include "common/text.h"
@@ -163,7 +163,7 @@ static struct store_decided read_decided(sqlite3_stmt *statement)
     };
 }
 
-/* The decisions that stand, which are in their rows, and those that another one took the place of. */
+/* The current decisions are in the rows, those that were replaced in the history. */
 int store_last_decisions(struct store *store, unsigned limit, unsigned told,
                          struct store_decided **decisions, size_t *count, struct error *error)
 {
@@ -210,7 +210,7 @@ void store_decisions_free(struct store_decided *decisions, size_t count)
     free(decisions);
 }
 
-/* What a decision that has been replaced was measured against is not kept. */
+/* The reference of a decision that was replaced is not kept. */
 int store_export(struct store *store, store_exported_callback callback, void *data,
                  struct error *error)
 {

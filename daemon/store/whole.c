@@ -1,8 +1,8 @@
 /*
- * Whether the store is whole: what is looked for, and how a clean stop spares the next start looking.
+ * Checks whether the store is whole, and how a clean stop spares the next start this check.
  *
- * Whoever holds the lock writes into the lock file how the store was left: which file that was, how large,
- * and when the system last changed it. Where that still holds, the store is as its last writer closed it.
+ * Whoever holds the lock writes into the lock file how the store was left: which file, how large, and when
+ * the system last changed it. If that is still so, the store is as its last writer closed it.
  */
 
 #include "daemon/store/internal.h"
@@ -18,7 +18,8 @@
 
 #define NOTE_FORMAT "closed %llu %lld %lld.%09ld"
 
-/* The state of a store that nobody has open; false where it has a log, or cannot be looked at. */
+/* Describes a store that nobody has open. Returns false if it has a write-ahead log, or cannot be looked
+ * at. */
 static bool describe(char *note, size_t size, const char *path)
 {
     CLEANUP_FREE char *log = memory_format("%s-wal", path);
@@ -40,7 +41,7 @@ bool store_is_as_closed(const char *note, const char *path)
     return describe(now, sizeof(now), path) && strcmp(now, note) == 0;
 }
 
-/* A crash that comes before this is on the disk costs a look at the whole store, no more. */
+/* If a crash comes before this is on the disk, it costs one check of the whole store. */
 void store_note_closed(int lock, const char *path)
 {
     char note[STORE_NOTE_SIZE];
