@@ -36,7 +36,7 @@ void job_step_back(struct job *job)
     job_move(job, at);
 }
 
-/* The record, with what a row's step has found by now. */
+/* Writes the record, and what the step of a row has found so far. */
 static int write_with(struct job *job, const struct step *row, struct error *error)
 {
     CLEANUP_FREE char *json = row && row->leaves ? job_finding_write(row->leaves, &job->found)
@@ -98,7 +98,7 @@ void job_pause(struct job *job, uint64_t delay_ms, void (*callback)(void *data))
     job->operation = loop_after(job->services->loop, delay_ms, callback, job);
 }
 
-/* Entered from the loop only: operations have ended by now, and callbacks have returned. */
+/* Called from the loop only: operations have ended by now, and callbacks have returned. */
 static void go_on(void *data)
 {
     struct job *job = data;
@@ -125,7 +125,7 @@ void job_begin_undo(struct job *job, const char *reason, enum decision outcome)
     job->record.state = JOB_UNDOING;
     job->record.attempt = 0;
     job_end_trouble(job);
-    /* Not written: after a crash the step is tried again and fails again. */
+    /* If this is not written, the step is tried again after a crash and fails again. */
     (void)job_write(job);
     job->owner->progress(job->owner->data);
     job_schedule(job, 0);
@@ -146,7 +146,7 @@ static void tell_end(const struct job *job, const struct step *row)
               LOG_NUMBER("pull", record->pull ? (double)record->pull : NAN), LOG_TEXT("url", url));
 }
 
-/* Its place is not written down: whoever takes the job up again comes through it once more. */
+/* Its place is not written: after a restart the job goes through it again. */
 static void pass(struct job *job, const struct step *row)
 {
     if (row->leaves && !job_save(job))
@@ -179,7 +179,7 @@ void job_done(struct job *job)
     job->record.attempt = 0;
     job_end_holds(job);
     job_end_trouble(job);
-    /* Not written: the step is repeated after a crash, and finds itself done. */
+    /* If this is not written, the step is repeated after a crash and finds itself done. */
     (void)write_or_tell(job, row);
     if (undoing || row->progress)
         job->owner->progress(job->owner->data);
@@ -205,7 +205,7 @@ void job_back(struct job *job, const char *reason)
     job_move(job, find_back(job));
     job->record.started = false;
     job->record.attempt = 0;
-    /* Not written: after a crash the step comes to the same end. */
+    /* If this is not written, the step comes to the same end after a crash. */
     (void)write_or_tell(job, NULL);
     job_schedule(job, 0);
 }
@@ -246,8 +246,8 @@ static void end(struct job *job, enum decision decision, const char *reason)
     job_schedule(job, backoff_ms(++job->record.attempt));
 }
 
-/* Whether it is at an end of its table. Closed or merged by a person while the job ran: promoted, and
- * settled in the same moment. */
+/* Whether it is at an end of its table. If a person closed or merged the pull request while the job ran,
+ * it is promoted and settled at once. */
 static bool is_at_end(const struct job *job)
 {
     return job->settled || !job_row(job);
@@ -265,7 +265,7 @@ static void end_here(struct job *job)
 
 /* ---- walking ------------------------------------------------------------------------------------ */
 
-/* What is about to be done is in the store before it is done. */
+/* Writes what is about to be done, before it is done. */
 static bool write_beginning(struct job *job)
 {
     bool started = job->record.started;
@@ -302,7 +302,7 @@ static void begin_step(struct job *job)
         row->start(job);
 }
 
-/* An undo is done wherever the forge lets it. */
+/* Whether the forge may be called. An undo is done whenever the forge allows it. */
 static bool may_call_forge(const struct job *job)
 {
     const struct health *health = job->services->health;
@@ -331,7 +331,7 @@ static void skip_undos(struct job *job)
         job_move(job, job->at - 1);
 }
 
-/* Whether its step may begin now. If not, it waits, and is told to proceed. */
+/* Whether its step may begin now. If not, the job waits until job_proceed(). */
 static bool may_begin(struct job *job)
 {
     const struct job_owner *owner = job->owner;

@@ -1,17 +1,18 @@
 #pragma once
 
 /*
- * A job: work on one experiment, as a table of steps (step.h) that its owner gives it. Walks the steps
- * forward, the undos backward; the only place where a job ends. It knows no step by its name.
+ * A job: the work on one result, as a table of steps (step.h) that its owner gives it.
  *
- * A step is started here and ends in exactly one of job_done(), job_failed(), job_later() and
- * job_back(); nothing else moves a job. What a step is about to do is in the store before its call
- * goes out, what it did is there before the next one starts, so that after a crash the unfinished
- * step is repeated or undone. While a job is undone, job_failed() and job_later() mean the same: the
- * undo is tried again until it is done.
+ * The runner walks the steps forward and the undos backward. It knows no step by its name, and only here does
+ * a job end. Each step that is started ends in exactly one call of the functions under "for the steps" below;
+ * nothing else moves a job.
  *
- * job.c walks; job/trouble.c knows what may pass and whom to doubt; job/life.c makes and frees;
- * job/load.c reads what the job is about.
+ * What a step is about to do is in the store before its call goes out. What it did is there before the next
+ * step starts. So after a crash the unfinished step is repeated or undone. While a job is being undone,
+ * job_failed() and job_later() mean the same: the undo is tried again until it is done.
+ *
+ * job.c walks. job/trouble.c decides what a fault means. job/life.c makes and frees a job. job/load.c reads
+ * the result. job/findings.c stores what steps found.
  */
 
 #include "common/error.h"
@@ -49,22 +50,22 @@ struct services {
     const char *host;
 };
 
-/* Who has jobs: the steps that they walk, and what they ask and tell. */
+/* Who owns jobs: the steps that they walk, what they ask, and what they report. */
 struct job_owner {
     enum job_kind kind;
     const struct step_table *steps;
-    /* Whether it is the job's turn to be settled: all of the lane that arrived earlier were, and no
-     * other has begun to open its pull request. Fails if the store does. */
+    /* Whether it is the job's turn: everything of its lane that arrived earlier is decided, and no other job
+     * has begun to open its pull request. Fails if the store does. */
     int (*may_settle)(void *data, const struct job *job, bool *may, struct error *error);
-    /* Whether one more may be undone now beside those that are. */
+    /* Whether one more job may be undone now beside the others. */
     bool (*may_undo)(void *data);
-    /* Whether there is a slot for one that paused, as others may have begun with its own meanwhile. */
+    /* Whether there is a slot for a job that paused. Others may have begun with its slot meanwhile. */
     bool (*has_slot)(void *data, const struct job *job);
-    /* One waits to try again, and others may go on. */
+    /* A job pauses before it tries again; others may go on meanwhile. */
     void (*rests)(void *data);
-    /* The job is over and its result decided; the owner frees it. */
+    /* The job is over and its result is decided; the owner frees the job. */
     void (*over)(void *data, struct job *job);
-    /* A job made progress: a step was done, an undo was done, the job was given up. */
+    /* A job made progress: a step or an undo was done, or the job was given up. */
     void (*progress)(void *data);
     void *data;
 };
@@ -72,110 +73,112 @@ struct job_owner {
 struct job {
     const struct services *services;
     const struct job_owner *owner;
-    struct store_job record;   /* what survives a crash */
-    struct job_findings found; /* so does this */
+    struct store_job record;   /* stored: survives a crash */
+    struct job_findings found; /* stored as well */
     struct store_result *row;  /* the result's row */
-    int at;                    /* row of the table; its count: done; -1: all is undone */
+    int at;                    /* row of the table; its count: all is done; -1: all is undone */
     char *branch;
-    bool waiting;        /* pauses before it tries again */
-    bool parked;         /* waits for the forge's health, or for its turn */
-    bool waits_for_turn; /* parked until others of its lane have settled */
-    bool crowded;        /* parked until fewer others are being undone */
-    bool undo_busy;      /* a step of it is being undone just now */
-    bool lone;     /* its step failed at the forge, though the forge may be well: see job_lends() */
-    bool slotless; /* parked, as others began with its slot while it paused */
-    bool aside;    /* parked, as its source is held or slots are few: others go before it */
-    bool stepped_aside; /* once was, so that others may have overtaken it */
-    bool source_failed; /* what was held was a source, found out when composing */
-    bool requires;      /* something of validation.requires did not answer */
-    struct error
-        *doubt;       /* why the step fails, unless it is the installation's fault: being asked */
-    bool doubt_holds; /* whatever comes out: the refusal itself says so */
-    unsigned doubted; /* how often this step ended like that */
-    bool held;        /* by what this job met and no question finds */
-    bool branch_repeated; /* the branch was asked for a second time, as the first answer was lost */
-    bool conflict_seen;   /* the forge said that a pull request of our branch exists */
-    struct error *failure; /* why its tests failed, while the base is asked; NULL: they did not */
+    bool waiting;          /* pauses before it tries again */
+    bool parked;           /* waits for the forge's health, or for its turn */
+    bool waits_for_turn;   /* parked until it is its turn */
+    bool crowded;          /* parked until fewer others are being undone */
+    bool undo_busy;        /* a step of it is being undone now */
+    bool lone;             /* its step failed though the forge may be well: see job_lends() */
+    bool slotless;         /* parked: others began with its slot while it paused */
+    bool aside;            /* parked: its source is held or slots are few; others go first */
+    bool stepped_aside;    /* was aside once, so others may have overtaken it */
+    bool source_failed;    /* compose found that a source is held */
+    bool requires;         /* something of validation.requires did not answer */
+    struct error *doubt;   /* why the step fails, while the installation is checked */
+    bool doubt_holds;      /* the installation is to blame, whatever the check says */
+    unsigned doubted;      /* how often this step ended in a doubt */
+    bool held;             /* the queue is held by a fault that this job reported */
+    bool branch_repeated;  /* the branch was asked for again: the first answer was lost */
+    bool conflict_seen;    /* the forge said that a pull request of our branch exists */
+    struct error *failure; /* why its tests failed, while the base is run; NULL: they did not */
     struct test_report *report; /* what they said then; NULL: they did not begin */
     bool second;                /* its tests failed on a base that is flaky, and are run again */
-    bool passed;                /* a quiet step is done: the one behind it begins at once */
-    bool settled;               /* by a person, see settled_as */
+    bool passed;                /* a quiet step is done: the next one begins at once */
+    bool settled;               /* a person settled its pull request, see settled_as */
     enum pull_state settled_as;
     uint64_t step_began; /* uv_now() */
     uint64_t parked_at;  /* uv_now() */
-    uint64_t pause_ms;   /* of waiting for the forge: counts as trying; 0: it does not */
+    uint64_t pause_ms;   /* of waiting for the forge that counts as trying; 0: none does */
 
-    struct operation *operation; /* the one thing under way: a call of the step's, or a pause */
+    struct operation *operation; /* what is under way: a call of the step's, or a pause */
 
-    struct result *result; /* read when it is needed first, see job_load_result() */
+    struct result *result; /* NULL until job_load_result() */
     char *patch;
     size_t patch_length;
-    struct gate_verdict verdict; /* as it was judged last */
+    struct gate_verdict verdict; /* the last one */
 
     struct job *next; /* in the queue's list */
 };
 
-/* Starts a new job for a queued result; `row` is taken over. Fails if it cannot be written down: the
- * caller still owns the row then. Nothing of it runs before the loop does. */
+/* Makes a job for a queued result and takes over `row`. It starts at the loop's next turn. Fails if the store
+ * does; the caller still owns the row then. */
 int job_new(struct job **job, const struct services *services, const struct job_owner *owner,
             struct store_result *row, const struct gate_verdict *verdict, struct error *error);
 
-/* Takes a job up again after a restart; `row` is taken over, `record` copied. Fails if its findings cannot
- * be read or its step is not in the table: the caller still owns the row then. */
+/* Makes a job again after a restart, takes over `row` and copies `record`. Fails if its findings cannot be
+ * read or its step is not in the table; the caller still owns the row then. */
 int job_resume(struct job **job, const struct services *services, const struct job_owner *owner,
                struct store_result *row, const struct store_job *record, struct error *error);
 
-/* Frees a job and ends what is under way, leaving it resumable. NULL-safe. */
+/* Ends what is under way and frees the job. The store can resume it. NULL-safe. */
 void job_free(struct job *job);
 
-/* The same at the end of the process: how long it has waited in vain is written down. */
+/* The same at the end of the process: also writes down how long faults have held the job up. */
 void job_stop(struct job *job);
 
-/* Whether others may begin with its slot: the forge refuses this one a step without a reason, for the moment,
- * and may well serve others. */
+/* Returns whether others may begin with its slot: for the moment the forge refuses it a step without a
+ * reason, and may well serve others. */
 bool job_lends(const struct job *job);
 
-/* Whether others of its lane may settle before it, too: it has tried more than once or twice, and has not begun
- * to open its pull request. */
+/* Returns whether others of its lane may have their turn before it: it stands aside; or it lends its
+ * slot, has tried several times, and has not begun to open its pull request. */
 bool job_lets_pass(const struct job *job);
 
-/* Goes on with a job that waits for the forge, for its turn or for a slot; harmless for any other. */
+/* Goes on with a job that waits for the forge, for its turn or for a slot. Does nothing for any other
+ * job. */
 void job_proceed(struct job *job);
 
-/* The health of the forge is known anew: ends the doubt of a job whose step failed. */
+/* A check of the installation has ended: settles the doubt of a job whose step failed. */
 void job_conclude(struct job *job);
 
-/* Lets others go before it, until it is told to proceed. */
+/* Lets other jobs go first, until job_proceed(). */
 void job_stand_aside(struct job *job);
 
-/* Whether its tests have not begun, so that it may stand aside. */
+/* Returns whether its tests have not begun, so that it may stand aside. */
 bool job_early(const struct job *job);
 
-/* Whether the source that its change may be in is held. */
+/* Returns whether the source that its commit may be in is held. */
 bool job_needs_held_source(struct job *job);
 
-/* Whether it does something that takes as long as it takes, and is not held up by a fault. */
+/* Returns whether its tests run and no fault holds them up: that may take long. */
 bool job_validating(const struct job *job);
 
-/* Which way it goes. */
+/* Returns whether it is being undone. */
 bool job_undoing(const struct job *job);
 
-/* Whether it was judged for the last time: it has begun to open its pull request, or is past that. */
+/* Returns whether it is judged no more: it has begun to open its pull request. */
 bool job_opening(const struct job *job);
 
-/* Whether its step is one that runs the tests. */
+/* Returns whether its step is one that runs the tests. */
 bool job_runs_tests(const struct job *job);
 
-/* Its step's name, "end" behind the last; and what a status says of it: "validating". */
+/* Returns its step's name, "end" after the last one; it is static. */
 const char *job_step_name(const struct job *job);
+
+/* Returns what a status says of its step, such as "validating"; it is static. */
 const char *job_doing(const struct job *job);
 
-/* Loads and parses the job's content into job->result and job->patch, once. What stands in it for people
- * holds no secret then. Fails where the store does, or no longer has it. */
+/* Reads job->result and job->patch from the store, unless that was done before. Texts for people are
+ * scrubbed of secrets. Fails if the store does, or if it has let go of the content. */
 int job_load_result(struct job *job, struct error *error);
 
-/* Its metric's settings as they are in force now; NULL where it is configured no more. Not to be kept:
- * a reload replaces them. */
+/* Returns the settings of its metric that are in force now, or NULL if it is not configured any more. A
+ * reload frees them: do not keep the pointer. */
 const struct config_metric *job_metric(const struct job *job);
 
 /* ---- for the steps ------------------------------------------------------------------------------ */
@@ -183,43 +186,46 @@ const struct config_metric *job_metric(const struct job *job);
 /* The step, or its undo, is done. */
 void job_done(struct job *job);
 
-/* What it stands on is not so any more: the job goes back to the earlier step that its row declares. */
+/* Something that an earlier step found is not so any more: the job goes back to the step that its row
+ * declares. */
 void job_back(struct job *job, const char *reason);
 
-/* The result gets another decision than to be promoted: all is undone. `because`: the result whose value
- * it did not beat; 0: nobody's. DECISION_QUEUED: it gets none, and waits for its turn again. */
+/* The result is not promoted but gets this decision, and everything is undone. `because`: id of the
+ * result whose value it did not beat; 0: none. DECISION_QUEUED: it gets none, and waits for its turn
+ * again. */
 void job_turned_down(struct job *job, enum decision decision, int64_t because, const char *reason);
 
-/* It waits until others of its lane have settled; the owner tells it to proceed. */
+/* It is not the job's turn yet: it waits until its owner calls job_proceed(). */
 void job_waits_for_turn(struct job *job);
 
-/* It cannot be done. The installation is asked first: where something is wrong with that, the job keeps
- * its step and waits until it is mended; else everything is undone. A transient error is taken as
- * job_later(). */
+/* The step cannot be done. The installation is checked first. If something is wrong with it, the job stays
+ * at its step until that is mended; else everything is undone. A transient error does what job_later()
+ * does. */
 void job_failed(struct job *job, const struct error *error);
 
-/* The same where it is beyond doubt the experiment's own failure: nobody is asked. */
+/* The same if the experiment itself is surely to blame: the installation is not checked. */
 void job_failed_itself(struct job *job, const struct error *error);
 
-/* It waits for something of the operator's that may take as long as it takes, and never fails for it. */
+/* The step waits for something that the operator has to provide. However long that takes, the job does not
+ * fail. */
 void job_waits(struct job *job, const char *reason);
 
-/* It cannot be done now. `retry_after_ms`: what the forge asked for, else -1. */
+/* The step cannot be done now. `retry_after_ms`: the pause that the forge asked for; -1: none. */
 void job_later(struct job *job, const struct error *error, int64_t retry_after_ms);
 
-/* Sorts a forge's refusal into the above, and tells the health of the forge about it. */
+/* The forge refused: ends the step in one of the ways above, and lets the installation be checked. */
 void job_forge_failed(struct job *job, const struct forge_reply *reply, const struct error *error);
 
-/* The step, or its undo, ended as its one call did: a callback for that call. `data` is the job,
- * `error` NULL where all went well. */
+/* Ends the step, or its undo, as its only call ended: a callback for that call. `data` is the job; `error` is
+ * NULL if all went well. */
 void job_call_ended(void *data, const struct error *error);
 
-/* Writes down the record and what the step has found. On failure the step was ended by job_later(), and the caller returns. */
+/* Writes the record and the step's finding to the store. On false the step was ended by job_later(), and the
+ * caller returns. */
 bool job_save(struct job *job);
 
-/* While it is undone: a person has merged or closed the pull request meanwhile. The job ends as
- * promoted. */
+/* During an undo: a person has merged or closed the pull request. The job ends as promoted. */
 void job_settled_by_person(struct job *job, enum pull_state state);
 
-/* Pauses, then calls back; the operation is the job's. */
+/* Calls back after `delay_ms`. The job owns the operation. */
 void job_pause(struct job *job, uint64_t delay_ms, void (*callback)(void *data));

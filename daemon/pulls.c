@@ -22,7 +22,7 @@ struct pulls {
     void *data;
     struct operation *timer;
     struct operation *call;
-    struct operation *settle; /* the next turn of what follows from one that was settled */
+    struct operation *settle; /* the next slice of what follows from a settled one */
     struct store_settling settling;
     struct contained *contained;
     struct line_of_work *line;
@@ -33,7 +33,7 @@ struct pulls {
     bool tried; /* a round has ended, complete or not */
 
     /* This round. */
-    struct store_looking looking; /* up to where earlier ones got */
+    struct store_looking looking; /* how far earlier rounds got */
     struct store_looking reached; /* and this one, once it is complete */
     unsigned page;
     struct store_pull *each; /* to be looked at one by one */
@@ -66,7 +66,7 @@ static void end_round(struct pulls *pulls, bool complete)
     clear_round(pulls);
     pulls->in_round = false;
     if (complete && store_set_looking(pulls->services->store, &pulls->reached, &error) < 0)
-        log_event(&event_store_failed, LOG_TEXT("reason", error.message)); /* seen once more */
+        log_event(&event_store_failed, LOG_TEXT("reason", error.message)); /* it is seen again */
     pulls->looked |= complete;
     pulls->tried = true;
     if (!pulls->timer && pulls->services->config->forge.poll_ms)
@@ -99,7 +99,7 @@ static void tell_settled(struct pulls *pulls)
     pulls->changed(pulls->data);
 }
 
-/* One slice. A crash loses nothing but the count: the next start goes on. */
+/* Does one slice. A crash only loses the count: the next start goes on. */
 static void settle_some(void *data)
 {
     struct pulls *pulls = data;
@@ -147,13 +147,13 @@ void pulls_settle(struct pulls *pulls, int64_t result, const char *experiment_id
         return;
     }
     if (pulls->settling.result == result)
-        pulls->settling = (struct store_settling){0}; /* it became something else meanwhile */
+        pulls->settling = (struct store_settling){0}; /* its state changed again meanwhile */
     settle_after(pulls, 0);
 }
 
 /* ---- looking ------------------------------------------------------------------------------------ */
 
-/* What a person merged stays merged. One that is contained we have closed ourselves. */
+/* A merged pull request stays merged. We have closed a contained one ourselves. */
 static void follow(struct pulls *pulls, const struct store_pull *known, enum pull_state state)
 {
     if (known->state == state || known->state == PULL_MERGED)
@@ -166,7 +166,7 @@ static void follow(struct pulls *pulls, const struct store_pull *known, enum pul
                   LOG_INTEGER("pull", known->number));
 }
 
-/* For people only: what cannot be written now is written when it is looked at again. */
+/* This is for people only. If it cannot be written now, it is written the next time. */
 static void note_mergeable(const struct pulls *pulls, const struct store_pull *known,
                            const struct forge_pull *pull)
 {
@@ -182,7 +182,7 @@ static bool is_of(const struct pulls *pulls, const struct forge_pull *pull,
     return contained_is_of(pulls->services, pull, known->experiment_id, known->digest);
 }
 
-/* It would be the same for the others: the next round looks at all of them. */
+/* The others would fail in the same way: the next round looks at all of them. */
 static void give_up_round(struct pulls *pulls, const struct forge_reply *reply)
 {
     health_suspect(pulls->services->health, reply->retry_after_ms);
@@ -234,7 +234,7 @@ static void on_looked(void *data, const struct forge_reply *reply, const struct 
         take_error(pulls, known, reply, error);
     else
         take_pull(pulls, known, &reply->pulls[0]);
-    /* Where this cannot be written it is looked at once more. */
+    /* If this cannot be written, it is looked at once more. */
     (void)store_set_pull_looked(pulls->services->store, known->result, &ignored);
     pulls->at++;
     look_at_next(pulls);
@@ -285,9 +285,9 @@ static void look_at_next(struct pulls *pulls)
         write_lines(pulls, true);
 }
 
-/* Which ones are looked at one by one. One that was deleted is in no list, so once a day it is each open
- * one; the first time also each that was ever closed; and always those whose jobs have ended since, as a
- * change while the job ran was nobody's. */
+/* Collects which pull requests are looked at one by one. Once a day each open one, as no list has
+ * deleted ones. The first time also each closed one. And always those whose jobs have ended since, as
+ * nobody saw a change while the job ran. */
 static int collect_each(struct pulls *pulls, struct error *error)
 {
     int64_t now = clock_now_ms();
@@ -315,8 +315,8 @@ static void look_at_each(struct pulls *pulls)
     end_round(pulls, false);
 }
 
-/* Takes what a page tells. Returns whether the next one may tell of something that changed since the last
- * round; -1: the store failed. */
+/* Takes a page. Returns whether the next one may have changes since the last round; -1: the store
+ * failed. */
 static int take_page(struct pulls *pulls, const struct forge_reply *reply, struct error *error)
 {
     int64_t oldest = INT64_MAX;
@@ -339,7 +339,7 @@ static int take_page(struct pulls *pulls, const struct forge_reply *reply, struc
     return reply->more && pulls->looking.changed_ms > 0 && oldest >= pulls->looking.changed_ms;
 }
 
-/* What is refused to this list alone is no matter of the forge's health. */
+/* If only this list is refused, the forge is well all the same. */
 static void tell_unknown(struct pulls *pulls, const struct forge_reply *reply,
                          const struct error *error)
 {
@@ -421,7 +421,7 @@ void pulls_new(struct pulls **pulls, uv_loop_t *loop, const struct services *ser
     made->data = data;
     contained_new(&made->contained, services, on_contained, made);
     line_of_work_new(&made->line, services, on_lines, made);
-    settle_after(made, 0); /* what an earlier life left */
+    settle_after(made, 0); /* what an earlier daemon left */
     *pulls = made;
 }
 

@@ -1,12 +1,14 @@
 #pragma once
 
 /*
- * The life of a pull request after its job. Every forge.poll those that changed are listed; as a deleted
- * one is in no list, each open one is looked at once a day as well, or each time where that costs nothing.
+ * Pull requests after their jobs: sees which were merged, closed or opened again.
  *
- * Merged confirms the frontier. Closed unmerged takes the value out of it, and results that were
- * turned down only because of it are queued again; opened again puts it back. One that was deleted can
- * never be merged: it is taken as closed, once the repository itself has answered.
+ * Every forge.poll the changed ones are listed. No list has deleted ones, so each open one is also looked at
+ * once a day, or each time if that costs nothing.
+ *
+ * If one is merged, its value is confirmed. If it is closed unmerged, its value leaves the frontier, and
+ * results that were turned down only because of it are queued again. If it is opened again, its value is
+ * back. A deleted one can never be merged: it is taken as closed, once the repository itself has answered.
  *
  * At the end of a round the open ones that a merged one contains are closed (pulls/contained.h), and the others
  * say which of them contain each other (pulls/line.h).
@@ -20,26 +22,26 @@
 
 struct pulls;
 
-/* `changed` is called when a round of looking ended, and when a pull request was settled. */
+/* Makes it. `changed` is called when a round has ended, and when a pull request was settled. */
 void pulls_new(struct pulls **pulls, uv_loop_t *loop, const struct services *services,
                void (*changed)(void *data), void *data);
 void pulls_free(struct pulls *pulls); /* NULL-safe */
 
-/* Looks now at what changed, if the forge is well and forge.poll is not 0. */
+/* Begins a round, if the forge is well and forge.poll is not 0. */
 void pulls_look(struct pulls *pulls);
 
-/* Whether they were looked at at least once, or there is nothing to look at. */
+/* Returns whether a round has been complete, or there is nothing to look at. */
 bool pulls_looked(const struct pulls *pulls);
 
-/* Whether a round of looking has ended, complete or not: what an earlier life left to be settled may be
- * told of before. */
+/* Returns whether a round has ended, complete or not. `changed` may be called before that, for pull
+ * requests that an earlier daemon has settled. */
 bool pulls_tried(const struct pulls *pulls);
 
-/* Something was settled, and is written down: goes on with what follows from it. */
+/* A pull request was settled in the store: goes on with what follows from it. */
 void pulls_go_on(struct pulls *pulls);
 
-/* A person settled a pull request: writes it down. What follows from it goes in slices, and is told of
- * at its end. */
+/* A person settled a pull request: writes that to the store. What follows from it is done in slices, and
+ * `changed` is called at its end. */
 void pulls_settle(struct pulls *pulls, int64_t result, const char *experiment_id,
                   enum pull_state state);
 

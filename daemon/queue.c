@@ -11,13 +11,13 @@
 #include <string.h>
 
 #define SLICE_LIMIT  128      /* decisions in one transaction */
-#define SLICE_NS     10000000 /* of deciding, in one turn of the loop */
-#define UNDO_LIMIT   8        /* beside each other: each is a child process or a request */
+#define SLICE_NS     10000000 /* for decisions in one turn of the loop */
+#define UNDO_LIMIT   8        /* jobs undone at a time: each is a child process or a request */
 #define TRY_AGAIN_MS 1000
 #define ASIDE_LIMIT  64 /* jobs that let others go before them */
 #define LONE_LIMIT   3  /* jobs that fail alone: where more do, it is not for their own sake */
 
-/* Of lanes that had their turn one after the other and wait, since the last that could do something. */
+/* The lanes that had their turn, and wait, since a lane could last do something. */
 struct round {
     size_t count;
     bool held, waits;
@@ -36,7 +36,7 @@ struct queue {
     bool told_held;
 };
 
-/* What was decided in a slice, told once it is durable. */
+/* What was decided in a slice; it is logged once it is durable. */
 struct decided {
     struct store_result *row;
     enum decision decision;
@@ -66,15 +66,15 @@ static bool in_lane(const struct job *job, const char *metric, const char *scope
 
 /* ---- judging the next of a lane ----------------------------------------------------------------- */
 
-/* Whether the lane still waits for what becomes of a job. One that is undone leaves the frontier as it
- * is, unless its own value is found to be the first. */
+/* Whether the lane waits for what becomes of a job. One that is undone leaves the frontier as it is,
+ * unless its own value may be the first. */
 static bool unsettled(const struct job *job)
 {
     return !job_undoing(job) || job->record.outcome == DECISION_BASELINE;
 }
 
-/* Whether a job settles before a result of its lane: it arrived earlier, or has begun to open its pull
- * request already. Where the best goes first, what was begun goes before all that is queued. */
+/* Whether a job goes before a result of its lane: it arrived earlier, or has begun to open its pull
+ * request. In order `best`, jobs go before all that is queued. */
 static bool settles_before(const struct queue *queue, const struct job *job,
                            const struct store_result *row)
 {
@@ -82,7 +82,7 @@ static bool settles_before(const struct queue *queue, const struct job *job,
            job_undoing(job) || lane_before(job->row, row);
 }
 
-/* The frontier as it would stand if all that settles before the result were promoted. */
+/* Returns the frontier as it would be if everything that goes before the result were promoted. */
 static struct gate_frontier frontier_with_under_way(const struct queue *queue,
                                                     const struct store_result *row,
                                                     const struct config_metric *metric,
@@ -117,14 +117,14 @@ static enum turn decide(struct decided *decided, enum decision decision, const c
     return TURN_DECIDE;
 }
 
-/* Whether it may yet be otherwise, by what becomes of those that settle before it. */
+/* Whether the verdict may change, by what becomes of the jobs that go before. */
 static bool undecided(const struct config_metric *metric, const struct gate_verdict *verdict)
 {
     return verdict->outcome == GATE_BASELINE ||
            (verdict->outcome == GATE_NOT_IMPROVED && !gate_final(metric, verdict));
 }
 
-/* The change of a row whose commit stands in an earlier one is not in that commit. */
+/* The commit of this row was measured at an earlier one, so it does not have this row's change. */
 static enum turn decide_measured(struct decided *decided)
 {
     CLEANUP_FREE char *reason = memory_format(
@@ -134,7 +134,7 @@ static enum turn decide_measured(struct decided *decided)
     return decide(decided, DECISION_DISCARDED, reason);
 }
 
-/* What becomes of the next result of a lane, as it was judged by the settled frontier. */
+/* What becomes of the next result of a lane, as it was judged by the frontier. */
 static enum turn take_turn(const struct queue *queue, const struct config_metric *metric,
                            const struct store_frontier *settled, const struct store_result *row,
                            const struct gate_verdict *verdict, struct decided *decided)
@@ -174,7 +174,7 @@ static unsigned jobs_forward(const struct queue *queue)
     return count;
 }
 
-/* Whether a job waits for this very result to settle first. */
+/* Whether a job waits for this very result. */
 static bool is_awaited(const struct queue *queue, const struct store_result *row)
 {
     for (const struct job *job = queue->jobs; job; job = job->next) {
@@ -203,9 +203,9 @@ static bool lends(const struct job *job, const struct store_result *row, bool fe
     return few && job_lends(job) && (job_lets_pass(job) || !in_lane(job, row->metric, row->scope));
 }
 
-/* The slots that are no use for this result, but for that of its own job, if it has one. A job that waits
- * for its turn does nothing with its own, and lends it to a result that another one waits for: else jobs of
- * two lanes could keep from each other what they wait for. */
+/* Returns how many slots this result cannot use, without that of its own job, if it has one. A job that
+ * waits for its turn lends its slot to a result that another job waits for. Otherwise jobs of two lanes
+ * could wait for each other for ever. */
 static unsigned slots_busy(const struct queue *queue, const struct store_result *row)
 {
     bool awaited = is_awaited(queue, row);
@@ -230,7 +230,7 @@ static unsigned aside(const struct queue *queue)
 
 enum readiness { READY, NOT_READY, HELD_BY_PULLS };
 
-/* Whether queue.max_open_pulls leaves room for one more job. */
+/* Whether queue.max_open_pulls allows one more job. */
 static int has_room(const struct queue *queue, bool *has, struct error *error)
 {
     unsigned limit = queue->services->config->queue.max_open_pulls;
@@ -287,8 +287,8 @@ static int store_decided(struct queue *queue, const struct decided *decided,
     return store_decide(queue->services->store, decided->row->id, &decision, error);
 }
 
-/* The best first, but what others are measured against goes before them: a result that says it is the
- * baseline, and where there is no reference yet the first to arrive. */
+/* Finds the best result. But a baseline goes first, since others are compared with it: a result whose
+ * status is baseline and, if there is no reference yet, the first to arrive. */
 static int find_best(const struct queue *queue, const struct store_lane *lane,
                      const struct config_metric *metric, struct store_result **row,
                      struct error *error)
@@ -328,8 +328,8 @@ static int find_next(const struct queue *queue, const struct store_lane *lane,
 
 enum lane_end { LANE_EMPTY, LANE_WAITS, LANE_HELD, LANE_STARTED, LANE_MORE, LANE_FAILED };
 
-/* Takes the next result of a lane: decides it within the open transaction, or finds that a job is to
- * be started with it, which is left in `start`. */
+/* Takes the next result of a lane. Decides it within the open transaction, or puts it into `start`: a
+ * job has to be started with it. */
 static enum lane_end take_next(struct queue *queue, const struct store_lane *lane,
                                struct slice *slice, struct store_result **start,
                                struct gate_verdict *verdict, struct error *error)
@@ -371,7 +371,8 @@ static enum lane_end take_next(struct queue *queue, const struct store_lane *lan
 static void tell(struct queue *queue, const struct slice *slice)
 {
     struct error ignored;
-    /* What becomes of their files: a move that is not written down is found done at the next start. */
+    /* Moves the files of rejected results. A move that is not written down is found done at the next
+     * start. */
     bool batched = store_begin(queue->services->store, &ignored) == 0;
 
     for (size_t i = 0; i < slice->count; i++) {
@@ -390,7 +391,7 @@ static void tell(struct queue *queue, const struct slice *slice)
         (void)store_commit(queue->services->store, &ignored);
     if (slice->count == 0)
         return;
-    proceed_all(queue); /* one of them may have waited for one of these */
+    proceed_all(queue); /* a job may have waited for one of these */
     queue->options.progress(queue->options.data);
 }
 
@@ -407,7 +408,7 @@ static enum lane_end start_job(struct queue *queue, struct store_result *row,
     return LANE_MORE;
 }
 
-/* Works on a lane until it waits, or a slice is full, or it is late. */
+/* Works on a lane until it waits, a slice is full, or time is up. */
 static enum lane_end work_lane(struct queue *queue, const struct store_lane *lane,
                                uint64_t until_ns, struct error *error)
 {
@@ -452,7 +453,7 @@ static void lanes_clear(struct lanes *lanes)
 
 static void turn_after(struct queue *queue, uint64_t delay_ms);
 
-/* While the forge is only down, or being asked, what waits behind those that stand aside may yet begin. */
+/* While the forge is down or being checked, jobs behind those that stand aside may yet begin. */
 bool queue_stuck(const struct queue *queue)
 {
     enum health_state health = health_state(queue->services->health);
@@ -471,7 +472,7 @@ static void rest(struct queue *queue)
     bool held = queue->round.held;
     bool waits = queue->round.waits;
 
-    /* Behind as many as may stand aside all others wait for the same. */
+    /* Behind as many as may stand aside, all others wait for the same. */
     if (queue->jobs && queue_stuck(queue) && (!waits || aside(queue) >= ASIDE_LIMIT))
         queue->rest = QUEUE_STUCK;
     else if (queue->jobs || waits)
@@ -485,7 +486,7 @@ static void rest(struct queue *queue)
     queue->options.rested(queue->options.data);
 }
 
-/* The first behind the one that had its turn last: so no lane takes every hand that gets free. */
+/* Returns the lane after the one that had its turn last, so that no lane takes every free slot. */
 static size_t first_of_turn(const struct queue *queue, const struct lanes *lanes)
 {
     size_t at = 0;
@@ -504,8 +505,8 @@ static void remember_turn(struct queue *queue, struct store_lane *lane)
     *lane = before; /* freed with the others */
 }
 
-/* Until no lane can do anything, which leaves `*more` false, or it is late. One that is found empty is not
- * among the lanes of the next turn. */
+/* Works until no lane can do anything, then `*more` is false, or until time is up. A lane that is found
+ * empty is not in the next turn. */
 static int work_lanes(struct queue *queue, const struct lanes *lanes, bool *more,
                       struct error *error)
 {
@@ -537,8 +538,8 @@ static int work_lanes(struct queue *queue, const struct lanes *lanes, bool *more
     return 0;
 }
 
-/* While what a pull request held back is being queued again, nothing is taken: the best of it, or the
- * first, may be still to come. The end of that pokes us. */
+/* While results are being queued again after a pull request was closed, no result is taken: the best, or
+ * the first, may be still to come. At the end of that the queue is poked. */
 static int find_lanes(struct queue *queue, struct lanes *lanes, bool *settling, struct error *error)
 {
     struct store_settling found;
@@ -587,8 +588,8 @@ void queue_poke(struct queue *queue)
 
 /* ---- what jobs ask ------------------------------------------------------------------------------ */
 
-/* Whether a result that arrived earlier is still to be started. Not where queue.max_open_pulls keeps it
- * from that as long as this job is there, nor where the base does, which this one may mend. */
+/* Whether a result that arrived earlier has yet to be started. Not if queue.max_open_pulls keeps it from
+ * that while this job is there, or if the base does, which this job may mend. */
 static int is_preceded(const struct queue *queue, const struct job *job, bool *preceded,
                        struct error *error)
 {
@@ -626,7 +627,7 @@ static int may_settle(void *data, const struct job *job, bool *may, struct error
         is_preceded(queue, job, &preceded, error) < 0)
         return -1;
     if (preceded)
-        queue_poke(queue); /* it may use the hand of this one */
+        queue_poke(queue); /* it may use the slot of this one */
     *may = !preceded && settling.result == 0;
     return 0;
 }
@@ -645,7 +646,7 @@ static bool may_undo(void *data)
     return undos_busy(data) < UNDO_LIMIT;
 }
 
-/* Of those that wait for others to be undone, as many as there is room for. */
+/* Lets jobs go on that wait for others to be undone, as many as there is room for. */
 static void proceed_undos(struct queue *queue)
 {
     unsigned room = UNDO_LIMIT - undos_busy(queue);
@@ -704,7 +705,7 @@ static void on_progress(void *data)
 {
     struct queue *queue = data;
 
-    /* One that is undone frees a hand, and lets others push. */
+    /* A job that is undone frees its slot, and lets others push. */
     proceed_all(queue);
     queue_poke(queue);
     queue->options.progress(queue->options.data);
@@ -727,7 +728,7 @@ static void resumed_clear(struct resumed *resumed)
     store_jobs_free(resumed->items, resumed->count);
 }
 
-/* Whether one that is past its tests waits for this one. */
+/* Whether a job that is past its tests waits for this one. */
 static bool holds_up(const struct queue *queue, const struct job *job)
 {
     for (const struct job *other = job->next; other; other = other->next) {
@@ -738,8 +739,8 @@ static bool holds_up(const struct queue *queue, const struct job *job)
     return false;
 }
 
-/* Those that stood aside before are begun as well as those that went on then: no more go on now than
- * there are slots. What was tested is not tested again for it. */
+/* Jobs that stood aside have begun, and so have those that went on meanwhile. No more go on now than
+ * there are slots. Tests that have passed are not repeated for this. */
 static void leave_slots(struct queue *queue)
 {
     unsigned busy = 0;

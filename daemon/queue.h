@@ -1,14 +1,14 @@
 #pragma once
 
 /*
- * Which job runs next, how many at once, and whose turn it is to push.
+ * The queue: which job runs next, how many run at a time, and whose turn it is to push.
  *
- * Results of one lane (metric and scope) settle in order of arrival, or the most improved first. When
- * a result's turn comes it is judged again, by the frontier as it stands then. With more than one
- * hand, a result that beats the frontier and everything under way starts beside it; one that does not
- * waits until what is under way has settled. From `push` on they go one after the other, and one that
- * arrives late goes before all younger ones that have not begun `pull`. So the decisions are the same
- * with one hand and with many, dropped at once or one by one.
+ * Results of one lane (metric and scope) have their turns in order of arrival, or the most improved first.
+ * When its turn comes, a result is judged again, by the frontier as it is then. With more than one slot, a
+ * result that beats the frontier and every job that is under way starts beside them. One that does not
+ * waits for them. From `push` on, jobs of a lane go one after the other, and one that arrived earlier goes
+ * before all younger ones that have not begun `pull`. So the decisions are the same with one slot and with
+ * many, and whether results are dropped at once or one by one.
  *
  * A job that fails alone, at a forge that serves others, holds nobody up: see job_lends().
  */
@@ -24,47 +24,47 @@ struct queue;
 
 struct queue_options {
     const struct services *services;
-    const struct step_table *steps; /* that its jobs walk */
-    /* Whether anything is to be judged yet. Once it is: queue_judge_again(). */
+    const struct step_table *steps; /* of its jobs */
+    /* Whether results may be judged yet. When they may: queue_judge_again(). */
     bool (*may_judge)(void *data);
-    /* A queued result was rejected when its turn came: its file is to be moved. */
+    /* A queued result was rejected when its turn came: its file has to be moved. */
     void (*rejected)(void *data, const struct store_result *row, const char *reason);
-    /* A job ended whose pull request a person had settled already: that is written down with its end. */
+    /* A job ended whose pull request a person had settled; both were written down together. */
     void (*settled)(void *data);
-    /* Something was decided or a job made a step. */
+    /* Something was decided, or a job made progress. */
     void (*progress)(void *data);
     /* All that can be decided or started now was: see queue_rest(). */
     void (*rested)(void *data);
     void *data;
 };
 
-/* Takes up the jobs that the store holds unfinished. */
+/* Makes the queue, and resumes the unfinished jobs in the store. Fails if the store does. */
 int queue_new(struct queue **queue, uv_loop_t *loop, const struct queue_options *options,
               struct error *error);
 
-/* Frees it and ends what is under way, leaving every job resumable. NULL-safe. */
+/* Ends what is under way and frees it. The store can resume every job. NULL-safe. */
 void queue_free(struct queue *queue);
 
-/* Looks again at what could be decided or started; at the loop's next turn. */
+/* Looks at the loop's next turn for what can be decided or started. */
 void queue_poke(struct queue *queue);
 
-/* A frontier may have changed, or what is queued, or the settings in force: whatever waits looks again at
- * what it waits for, and for how long. */
+/* A frontier, the queue or the settings may have changed: everything that waits checks again what it
+ * waits for, and for how long. */
 void queue_judge_again(struct queue *queue);
 
 /* The forge's health changed: jobs that wait for it go on. */
 void queue_forge_changed(struct queue *queue);
 
 enum queue_rest {
-    QUEUE_BUSY,  /* there is work that goes on, or will by itself */
+    QUEUE_BUSY,  /* something goes on, or will go on by itself */
     QUEUE_HELD,  /* all that is left waits for queue.max_open_pulls */
-    QUEUE_STUCK, /* all that is left waits until somebody mends what health_reason() says */
+    QUEUE_STUCK, /* all that is left waits until what health_reason() says is mended */
     QUEUE_EMPTY, /* nothing is left */
 };
 enum queue_rest queue_rest(const struct queue *queue);
 
-/* Whether no job goes on before something is mended; the same as above, at any moment. */
+/* Returns whether no job goes on until something is mended; unlike queue_rest(), at any moment. */
 bool queue_stuck(const struct queue *queue);
 
-/* The jobs, in order of arrival; for the status. */
+/* Returns the jobs in order of arrival, for the status. They belong to the queue. */
 const struct job *queue_jobs(const struct queue *queue);

@@ -3,17 +3,18 @@
 /*
  * The steps of a promotion, each with its undo, side by side.
  *
- *   base      finds out how the tests run on the base, once for each of its commits
- *   recheck   where it let others go before it: looks whether it is still better
- *   branch    looks that the branch does not exist, creates it at the forge, at that commit
+ *   base      runs the tests on the base, once for each of its commits
+ *   recheck   judges again, if the job let others go before it
+ *   branch    checks that the branch does not exist, and creates it at the forge, at that commit
  *   compose   makes one commit of the change on the base, in our own repository
- *   validate  runs the tests on a disposable checkout of exactly that commit
- *   judge     waits for its turn, and looks whether it is still better
+ *   validate  runs the tests on a fresh checkout of exactly that commit
+ *   judge     waits for its turn, then judges again
  *   push      moves the branch from the base to the commit
- *   confirm   the same as judge, right before the pull request
+ *   confirm   waits for its turn and judges once more, right before the pull request
  *   describe  writes the pull request's title and body into the store
  *   pull      opens the pull request
  *   label     puts the labels on it
+ *   status    sets the commit status: the tests passed
  *   review    asks the reviewers
  *
  * To add a step: a row in the table of steps.c, its functions in a file steps/<name>.c, and what must

@@ -1,11 +1,11 @@
 #pragma once
 
 /*
- * What the steps of a job found: what their undos, later steps and the pull request's text read.
+ * What the steps of a job found. Their undos, later steps and the pull request's text read it.
  *
- * Each step writes one finding, a JSON object in the store under the step's name; here they are as the
- * steps use them. A finding is written before its step's call goes out and after the answer came, in
- * one transaction with the job itself, and read back after a restart.
+ * Each step writes one finding: a JSON object in the store, under the step's name. This is the form in
+ * which steps use them. A finding is written before the step's call goes out and after the answer came, in
+ * one transaction with the job. It is read back after a restart.
  */
 
 #include "daemon/base.h"
@@ -28,7 +28,7 @@ struct job_findings {
     } branch;
     struct repository_change change; /* commit "": not composed yet */
     struct {
-        char commit[GIT_HASH_SIZE]; /* that passed; "": none did */
+        char commit[GIT_HASH_SIZE]; /* the one that passed; "": none did */
         char *command;
         char *output; /* the last lines */
         char *log;    /* path of the whole output; NULL: not kept */
@@ -43,8 +43,8 @@ struct job_findings {
     struct {
         char *title; /* NULL: not written yet */
         char *body;
-        double reference; /* that they show */
-        double threshold; /* NaN: not known any more */
+        double reference; /* the reference that they show */
+        double threshold; /* NaN: not known */
     } text;
     struct {
         int64_t posted_ms;       /* when it was asked for; 0: not yet */
@@ -55,17 +55,17 @@ struct job_findings {
 /* Frees what it points to. */
 void job_findings_clear(struct job_findings *findings);
 
-/* How a step's finding is written and read. */
+/* How the finding of a step is written and read. */
 struct job_finding {
     struct json_object *(*write)(const struct job_findings *findings); /* NULL: there is none yet */
     void (*read)(struct job_findings *findings, struct json_object *json);
 };
 
-/* The finding as JSON, caller frees; NULL: there is none yet. Names of files stand in it byte by byte,
- * whatever they are encoded in. */
+/* Returns the finding as JSON, or NULL if there is none yet; the caller frees it. File names are written
+ * byte by byte, whatever their encoding is. */
 char *job_finding_write(const struct job_finding *finding, const struct job_findings *findings);
 
-/* Reads it back. Permanent error where it is no JSON. */
+/* Reads it back. Fails (permanent) if it is no JSON. */
 int job_finding_read(const struct job_finding *finding, struct job_findings *findings,
                      const char *json, struct error *error);
 

@@ -1,5 +1,5 @@
 /*
- * A job's life: it is made, taken up again after a restart, asked about, and freed.
+ * A job is made, made again after a restart, asked, and freed.
  */
 
 #include "common/log.h"
@@ -51,7 +51,7 @@ bool job_validating(const struct job *job)
 
     if (job_undoing(job) || !job_runs_tests(job) || job->waiting || job->parked)
         return false;
-    /* After a fault: once the requirements must have answered, the command runs. */
+    /* After a fault: the command runs only once the requirements have answered. */
     return (job->record.faulty_since_ms == 0 && !job->requires) ||
            ran > job->services->config->forge.timeout_ms;
 }
@@ -91,7 +91,7 @@ static struct job *make(const struct services *services, const struct job_owner 
 
 static void give_up(struct job *job)
 {
-    job->row = NULL; /* the caller's still */
+    job->row = NULL; /* still the caller's */
     job_free(job);
 }
 
@@ -114,7 +114,7 @@ int job_new(struct job **job, const struct services *services, const struct job_
     return 0;
 }
 
-/* Finds the row that the store names. */
+/* Finds the row of the step that the store names. */
 static int find_row(struct job *job, struct error *error)
 {
     const struct step_table *steps = job->owner->steps;

@@ -1,5 +1,5 @@
 /*
- * The result that a job is about, read from the store when it is needed first.
+ * Reads the result of a job from the store, when it is first needed.
  */
 
 #include "common/memory.h"
@@ -24,8 +24,8 @@ static void scrub_values(struct json_object *object)
     }
 }
 
-/* What experimenters wrote may hold a secret that they should not have known. It goes here, as they wrote
- * it: once texts are shortened or made inert, half of it would no longer be found. */
+/* What experimenters wrote may hold a secret that they should not have known. It is scrubbed here, as
+ * they wrote it. After texts are shortened or escaped, half of a secret would no longer be found. */
 static void scrub(struct result *result)
 {
     secret_scrub(result->hypothesis);

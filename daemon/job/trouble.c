@@ -1,6 +1,6 @@
 /*
- * A job's trouble: what may pass is waited for, what was refused is doubted, and what is the
- * installation's fault is held.
+ * What a job does about trouble. It waits for what may pass. It doubts a refusal until the installation was
+ * checked. It stays at its step while the installation is to blame.
  */
 
 #include "common/log.h"
@@ -13,7 +13,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-/* How long a job that waits for the forge waits at a time. */
+/* For how long at a time a job waits for the forge. */
 #define PARK_LEAST_MS 1000
 #define PARK_MOST_MS  60000
 
@@ -29,8 +29,8 @@ void job_end_trouble(struct job *job)
     job->record.tried_ms = 0;
 }
 
-/* Only what was spent on it in this process counts, by a clock that nobody sets; and of a pause no more
- * than it was meant to take, as we may have been asleep. */
+/* Only time in which this process tried counts, by a clock that nobody sets. Of a pause no more counts
+ * than it was meant to take, since the machine may have been asleep. */
 static void count_trying(struct job *job, uint64_t spent_ms)
 {
     if (job->record.faulty_since_ms == 0)
@@ -135,8 +135,8 @@ void job_failed_itself(struct job *job, const struct error *error)
     job_begin_undo(job, error->message, DECISION_FAILED);
 }
 
-/* What was refused here may be refused to all (the token, the repository, a program): that is found out
- * before it is charged to this experiment, and before the next one meets it. */
+/* What was refused to this job may be refused to all (the token, the repository, a program). That is
+ * checked before this experiment is charged with it, and before the next one meets it. */
 static void doubt(struct job *job, const struct error *error, bool holds)
 {
     job->operation = NULL;
@@ -145,12 +145,12 @@ static void doubt(struct job *job, const struct error *error, bool holds)
     *job->doubt = *error;
     job->doubt_holds = holds;
     if (health_state(job->services->health) == HEALTH_REFUSED)
-        job_conclude(job); /* it is known already */
+        job_conclude(job); /* the answer is known */
     else
         health_ask(job->services->health);
 }
 
-/* Whether its step needs nothing but the forge. */
+/* Whether its step needs the forge only. */
 static bool is_at_forge(const struct job *job)
 {
     return job_needs_forge(job) && !(needs(job) & STEP_NEEDS_SOURCES);
@@ -178,7 +178,7 @@ void job_forge_failed(struct job *job, const struct forge_reply *reply, const st
         job_failed(job, error);
 }
 
-/* The step is kept, and begun again once what holds it is mended. */
+/* The job stays at its step, which starts again once what holds it is mended. */
 static void keep_step(struct job *job, const char *reason)
 {
     log_event(&event_step_held, LOG_TEXT("experiment", job->row->experiment_id),
@@ -218,7 +218,7 @@ void job_conclude(struct job *job)
         else
             job_failed_itself(job, why);
     } else if (job->doubted++ == 0) {
-        keep_step(job, why->message); /* all is well meanwhile: it is tried once more */
+        keep_step(job, why->message); /* all is well now: try once more */
     } else {
         keep_step(job, why->message);
         job->held = true;
@@ -239,8 +239,8 @@ void job_call_ended(void *data, const struct error *error)
 
 /* ---- waiting ------------------------------------------------------------------------------------ */
 
-/* What it waited for the forge counts as trying: the forge's health asks again and again. Not while the
- * forge refuses, which is for somebody to mend. */
+/* The time for which it waited for the forge counts as trying, since health keeps checking the forge. It
+ * does not count while the forge refuses: that is for a person to mend. */
 void job_stop_waiting(struct job *job)
 {
     uint64_t waited = uv_now(job->services->loop) - job->parked_at;
@@ -274,7 +274,7 @@ static void on_waited(void *data)
     job_failed_itself(job, &error);
 }
 
-/* Waits for the forge. A job that met a fault itself does not wait for ever, unless for a person. */
+/* Waits for the forge. A job that met the fault itself does not wait for ever, except for a person. */
 void job_park(struct job *job)
 {
     int64_t left = (int64_t)job->services->config->queue.retry_for_ms - job->record.tried_ms;
@@ -289,8 +289,8 @@ void job_park(struct job *job)
     job_pause(job, job->pause_ms, on_waited);
 }
 
-/* Where a source is found to be bad before the branch is made, all that may have the commit have to be
- * bad; the others are looked through first. */
+/* Before the branch is made, a job needs a held source only if all sources that may have the commit are
+ * held. Otherwise the others are searched first. */
 bool job_needs_held_source(struct job *job)
 {
     const struct config_list *sources = &job->services->config->sources;

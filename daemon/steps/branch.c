@@ -1,5 +1,5 @@
 /*
- * Step `branch`: a branch of our own at the forge, made from the base.
+ * Step `branch`: makes a branch of our own at the forge, from the base.
  *
  * Where the tests were run on a commit of the base, it is made at that one. The API is asked for it; as older
  * versions of Gitea know no commit there, and take what the base points at, git does it where the base has
@@ -72,8 +72,8 @@ static void keep_tested(struct job *job)
                                            on_later_deleted, job);
 }
 
-/* Made by us a moment ago from something else than the base, as a tag of its name: it goes again, and nobody
- * is to blame but the forge. */
+/* We have just made it from something else than the base, such as a tag of the same name. It is deleted,
+ * and the forge is to blame. */
 static void on_foreign_deleted(void *data, enum repository_deleted deleted, const char *points_at,
                                const struct error *error)
 {
@@ -111,7 +111,7 @@ static void on_created_held(void *data, bool held, const struct error *error)
     }
 }
 
-/* The answer names a commit: it is the base's, or was a moment ago. */
+/* The answer names a commit, which is or was the base's. */
 static void take_created(struct job *job, const char *sha)
 {
     copy_hash(job->found.branch.base, sha);
@@ -122,8 +122,8 @@ static void take_created(struct job *job, const char *sha)
                                          job->found.branch.base_then, on_created_held, job);
 }
 
-/* Refused: nothing was made, unless an earlier try is still under way. One that was not answered may be at work
- * for as long after its connection ended as after it was sent. */
+/* It was refused: nothing was made, unless an earlier try is still at work. One without an answer may be
+ * at work for as long after its connection ended as after it was sent. */
 static void note_unmade(struct job *job, const struct error *error)
 {
     if (error->kind != ERROR_TRANSIENT && !job->branch_repeated)
@@ -132,7 +132,7 @@ static void note_unmade(struct job *job, const struct error *error)
         job->found.branch.posted_ms = clock_now_ms();
 }
 
-/* What the API refused without a word git does, or says why it cannot be done. */
+/* If the API refused without a reason, git makes the branch, or says why it cannot be made. */
 static void on_pushed(void *data, const struct error *error)
 {
     struct job *job = data;
@@ -158,7 +158,7 @@ static void on_created(void *data, const struct forge_reply *reply, const struct
         job->operation = repository_create(job->services->repository, job->branch,
                                            job->found.branch.base_then, on_pushed, job);
     } else if (error->kind != ERROR_TRANSIENT && reply->conflict && job->branch_repeated) {
-        look(job); /* the first try arrived after all, or somebody else was there before us */
+        look(job); /* the first try arrived after all, or somebody was faster */
     } else {
         note_unmade(job, error);
         job_forge_failed(job, reply, error);
@@ -258,7 +258,7 @@ static void tell_kept(const struct job *job, const char *points_at)
               LOG_TEXT("branch", job->branch), LOG_TEXT("reason", reason));
 }
 
-/* A rule or a hook of the server's: it would say so for ever, and the decision waits for nobody. */
+/* A rule or a hook of the server's would refuse it for ever, and the decision must not wait. */
 static void keep_refused(struct job *job, const struct error *error)
 {
     CLEANUP_FREE char *before = TAKE(job->record.reason);

@@ -1,7 +1,7 @@
 /*
- * Step `compose`: one commit of the change on the job's base, in our own repository.
+ * Step `compose`: makes one commit of the change on the job's base, in our own repository.
  *
- * The date is the result's, so that composing again, after a crash, makes the same commit.
+ * The date is that of the result, so composing again after a crash makes the same commit.
  */
 
 #include "common/log.h"
@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* It is for people to read: where there is none, the pull request is whole all the same. */
+/* The difference is for people. The pull request is complete without it. */
 static void on_difference(void *data, const char *diff, const struct error *error)
 {
     struct job *job = data;
@@ -27,7 +27,7 @@ static void on_difference(void *data, const char *diff, const struct error *erro
     job_done(job);
 }
 
-/* Where it contains earlier experiments, what this one has over the nearest of them. */
+/* If it contains earlier experiments, finds what this one has over the nearest of them. */
 static void find_own_change(struct job *job)
 {
     const struct repository_change *change = &job->found.change;

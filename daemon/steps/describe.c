@@ -1,8 +1,8 @@
 /*
- * Step `describe`: the pull request's title and body, by the verdict that was confirmed just now.
+ * Step `describe`: writes the pull request's title and body, by the verdict of `confirm`.
  *
- * A text that shows that verdict already stays as it is. The commit says nothing of other experiments, so
- * that it never has to be made anew for another reference.
+ * A text that shows that verdict already stays as it is. The commit does not name other experiments, so it
+ * need not be made again for another reference.
  */
 
 #include "daemon/document.h"

@@ -1,9 +1,9 @@
 /*
- * Steps `recheck`, `judge` and `confirm`: is the result still better than what counts by now?
+ * Steps `recheck`, `judge` and `confirm`: is the result still better than the values that count?
  *
- * What one of them says holds for the moment only. `recheck` asks before anything is begun, where others
- * went before the job. `judge` and `confirm` also wait until it is the job's turn: everything of its lane
- * that arrived earlier has settled.
+ * What they find holds for the moment only. `recheck` judges before anything is begun, if others went
+ * before the job. `judge` and `confirm` first wait until it is the job's turn: everything of its lane that
+ * arrived earlier is decided.
  */
 
 #include "daemon/job.h"

@@ -1,6 +1,6 @@
 /*
- * Steps `label`, `status` and `review`: what is put on an open pull request or its commit. Each can simply be
- * repeated, and means nothing any more once the pull request is closed.
+ * Steps `label`, `status` and `review`: put something on an open pull request or its commit. Each can be
+ * repeated, and has no effect once the pull request is closed.
  */
 
 #include "common/memory.h"
@@ -29,7 +29,7 @@ void step_label_start(struct job *job)
     job->operation = forge->functions->label_pull(forge, job->record.pull, on_put, job);
 }
 
-/* A job comes here only with tests that passed, on this very commit. */
+/* A job comes here only if its tests have passed, on this very commit. */
 void step_status_start(struct job *job)
 {
     struct forge *forge = job->services->forge;

@@ -1,10 +1,9 @@
 /*
- * Step `pull`: the pull request, opened once.
+ * Step `pull`: opens the pull request once.
  *
- * A forge looks and inserts without a lock, and an answer can be lost: so after every try the open
- * pull requests of our branch are listed. Ours are told by the marker in their body; of several the
- * lowest is kept and the others are closed. What the kept one shows must be the commit that was
- * validated.
+ * A forge looks and inserts without a lock, and an answer can be lost. So after every try the open pull
+ * requests of our branch are listed. The marker in the body tells which are ours. The lowest of them is
+ * kept, and the others are closed. The kept one must show the commit that was validated.
  */
 
 #include "common/log.h"
@@ -28,7 +27,7 @@ static bool is_ours(const struct job *job, const struct forge_pull *pull)
     return pull->body && strstr(pull->body, marker);
 }
 
-/* The lowest of ours in a list that is sorted by number, but for `except`; NULL: none. */
+/* Returns the lowest of ours in a list that is sorted by number, without `except`; NULL: there is none. */
 static const struct forge_pull *first_of_ours(const struct job *job,
                                               const struct forge_reply *reply, int64_t except)
 {
@@ -48,7 +47,7 @@ static const struct forge_pull *find_pull(const struct forge_reply *reply, int64
     return NULL;
 }
 
-/* From here on it is this one. */
+/* From now on it is this one. */
 static void adopt(struct job *job, const struct forge_pull *pull)
 {
     const char *url = pull->url ? pull->url : "";
@@ -62,7 +61,7 @@ static void adopt(struct job *job, const struct forge_pull *pull)
 
 static void list_after(struct job *job);
 
-/* The forge may lag behind a push: git's own word is the truth. */
+/* The forge may lag behind a push. What git says is true. */
 static void on_looked_at_branch(void *data, const struct repository_refs *refs,
                                 const struct error *error)
 {
@@ -127,7 +126,7 @@ static void on_listed_after(void *data, const struct forge_reply *reply, const s
         job->operation = repository_look(job->services->repository, job->branch,
                                          on_looked_at_branch, job);
     else
-        job_done(job); /* one that is not listed was settled by a person, or the forge lags */
+        job_done(job); /* it is not listed: a person settled it, or the forge lags */
 }
 
 static void list_after(struct job *job)
@@ -257,7 +256,7 @@ static void close_ours(struct job *job, int64_t number)
         job->operation = forge->functions->close_pull(forge, number, on_closed, job);
 }
 
-/* It is not open, and it was not us who closed it: then a person did, or merged it. */
+/* It is not open, and we have not closed it. So a person closed or merged it. */
 static void on_looked_at_pull(void *data, const struct forge_reply *reply,
                               const struct error *error)
 {
@@ -309,7 +308,7 @@ static void list_for_undo(void *data)
     job->operation = forge->functions->list_pulls(forge, job->branch, on_listed_for_undo, job);
 }
 
-/* What somebody pushed to our branch is theirs: then the pull request stays open, too. */
+/* What somebody pushed to our branch is theirs, and the pull request stays open as well. */
 static void on_looked_for_undo(void *data, const struct repository_refs *refs,
                                const struct error *error)
 {

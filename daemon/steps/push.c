@@ -1,8 +1,8 @@
 /*
- * Step `push`: the branch moves from the base to the commit that was validated.
+ * Step `push`: moves the branch from the base to the commit that was validated.
  *
- * A push whose answer was lost is simply repeated: it finds the branch there already. One that somebody
- * deleted or moved meanwhile is theirs: it is neither made anew nor overwritten.
+ * A push whose answer was lost is repeated: it finds the branch there already. A branch that somebody
+ * deleted or moved meanwhile is theirs: it is neither made again nor overwritten.
  */
 
 #include "daemon/job.h"
@@ -10,7 +10,7 @@
 
 void step_push_start(struct job *job)
 {
-    /* From here on the undo has to expect the branch at either commit. */
+    /* From now on the undo has to expect the branch at either commit. */
     job->found.push_sent = true;
     if (!job_save(job))
         return;

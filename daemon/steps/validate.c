@@ -1,9 +1,9 @@
 /*
- * Step `validate`: the tests, on a disposable checkout of exactly the composed commit.
+ * Step `validate`: runs the tests on a fresh checkout of exactly the composed commit.
  *
- * They are held against how the tests ran on the job's base (base.h). A run that fails is charged to the
- * experiment only where the base passes: on one that is flaky it is run twice; on one that fails, too, the job
- * ends without a decision, and no other begins.
+ * They are compared with the run on the job's base (base.h). A failure is charged to the experiment only if
+ * the base passes. If the base is flaky, the tests are run twice. If the base fails as well, the job ends
+ * without a decision, and no other job begins.
  */
 
 #include "common/log.h"
@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A checkout that cannot be removed does not spoil the verdict; the next start sweeps it away. */
+/* A checkout that cannot be removed does not change the verdict. The next start removes it. */
 static void on_removed_after_pass(void *data, const struct error *error)
 {
     struct job *job = data;
