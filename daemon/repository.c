@@ -1,9 +1,9 @@
 /*
- * The bare repository on disk, and the short operations.
+ * The bare repository on the disk, and its short operations.
  *
- * The repository is made by hand: three directories and two files are all that git asks for. That way
- * it can be looked over before every use, for nothing, and whatever a crash left of it mended. It holds
- * nothing that the forge and the sources do not hold, so one that is damaged is put aside and made anew.
+ * The repository is not made by git but here: git needs three directories and two files only. So it can be
+ * checked before every use at no cost, and repaired after a crash. It holds nothing that the forge and the
+ * sources lack. If it is damaged it is moved away, and a new one is made.
  */
 
 #include "daemon/repository/internal.h"
@@ -64,7 +64,7 @@ int repository_new(struct repository **repository, uv_loop_t *loop, const struct
     return 0;
 }
 
-/* Nobody else is at work here: a lock is what a git left that was killed. */
+/* Nobody else works here: a lock was left by a git that was killed. */
 static int remove_lock(const char *path, const struct stat *status, int type, struct FTW *place)
 {
     const char *name = path + place->base;
@@ -74,7 +74,7 @@ static int remove_lock(const char *path, const struct stat *status, int type, st
     if (type == FTW_F && ((length > 5 && strcmp(name + length - 5, ".lock") == 0) ||
                           strncmp(name, "tmp_", 4) == 0 || strcmp(name, "gc.pid") == 0))
         unlink(path);
-    /* Of the objects, only halves of packs are looked for. */
+    /* Below objects, only half-written packs are looked for. */
     return place->level == 2 && type == FTW_D && strncmp(name - 9, "/objects/", 9) == 0 &&
                    strcmp(name, "pack") != 0
                ? FTW_SKIP_SUBTREE
@@ -107,7 +107,7 @@ void repository_free(struct repository *repository)
 
 char *repository_scratch(struct repository *repository, const char *what)
 {
-    /* A git that outlived the daemon before us may still have names of its own in mind. */
+    /* A git of an earlier daemon may still use names of its own. */
     return memory_format("%s/%s-%d-%llu", repository->scratch, what, (int)getpid(),
                          (unsigned long long)repository->next_name++);
 }
@@ -128,7 +128,7 @@ static void forget_bases(struct repository *repository)
     memset(repository->bases, 0, sizeof(repository->bases));
 }
 
-/* Out of sight at once; the bytes go at the next start, when the scratch directory is emptied. */
+/* Moves it away at once. The next start, which empties the scratch directory, removes the bytes. */
 static void put_aside(struct repository *repository)
 {
     CLEANUP_FREE char *aside = repository_scratch(repository, "damaged");
@@ -153,7 +153,7 @@ void git_sequence_begin(struct git_sequence *sequence, struct repository *reposi
     sequence->generation = repository->generation;
 }
 
-/* Whether a file of the repository says what it should: 1, 0, or -1 where that cannot be seen just now. */
+/* Returns whether a file of the repository has the right content: 1 or 0; -1 if it cannot be read now. */
 static int holds(const struct repository *repository, const char *name, const char *content,
                  struct error *error)
 {
@@ -199,12 +199,13 @@ int repository_prepare(struct repository *repository, const char *hash, struct e
         whole = holds(repository, "HEAD", head, error);
     if (whole > 0 && make_directories(repository, error) < 0)
         whole = error->kind == ERROR_PERMANENT ? 0 : -1;
-    /* What cannot be looked at for want of something is not damaged: it holds the commits of all jobs. */
+    /* What cannot be read now is not damaged: it has the commits of all jobs. */
     if (whole < 0)
         return error_wrap(error, "looking at the repository in the state directory");
     if (whole > 0)
         return 0;
-    /* Also where there is nothing to put aside: what was known about it is not true any more. */
+    /* Called also if there is nothing to move away: what was known about the repository is not true any
+     * more. */
     put_aside(repository);
     if (make_directories(repository, error) < 0 ||
         write_file(repository, "HEAD", head, error) < 0 ||
@@ -233,7 +234,7 @@ int repository_set_ref(struct repository *repository, const char *ref, const cha
     CLEANUP_FREE char *written = repository_scratch(repository, "ref");
     CLEANUP_FREE char *line = memory_format("%s\n", hash);
 
-    /* Written elsewhere first, so that git never meets half a ref or one that is called *.tmp. */
+    /* Written elsewhere first, so that git reads neither half a ref nor one that is called *.tmp. */
     *strrchr(directory, '/') = '\0';
     if (file_make_directories(directory, 0700, error) < 0 ||
         file_write(AT_FDCWD, written, line, strlen(line), 0600, error) < 0)
@@ -400,7 +401,7 @@ int repository_fetched(struct repository *repository, const char *hash,
 
     if (!git_succeeded(result))
         return git_failure(error, result, GIT_FORGE, "fetching the base from the forge");
-    /* The ref only spares the next fetch work, by telling the forge what is here. */
+    /* The ref only saves the next fetch work: it tells the forge what is here. */
     if (repository_set_ref(repository, BASE_REF, hash, &ignored) == 0) {
         memcpy(repository->bases[repository->next_base], hash, strlen(hash) + 1);
         repository->next_base = (repository->next_base + 1) % REPOSITORY_BASES;

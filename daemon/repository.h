@@ -3,11 +3,10 @@
 /*
  * The daemon's own bare repository, and everything that git does for a job.
  *
- * It lies at <state>/repository.git; nothing but the daemon writes to it. git runs as a child with a
- * closed configuration (<state>/gitconfig as GIT_CONFIG_GLOBAL, no system configuration, no hooks,
- * no prompts, no ext::), the forge's token in its environment and never in its arguments. Every
- * operation ends in one callback; errors are transient where the network or the forge is in the way,
- * permanent where the change or the forge refuses.
+ * It is <state>/repository.git, and only the daemon writes to it. git runs as a child with a closed
+ * configuration: <state>/gitconfig as GIT_CONFIG_GLOBAL, no system configuration, no hooks, no prompts, no
+ * ext::. It gets the forge's token in its environment, never in its arguments. All operations fail alike:
+ * transient if the network or the forge is in the way, permanent if the change is bad or the forge refuses.
  */
 
 #include "common/error.h"
@@ -24,34 +23,34 @@
 
 struct repository;
 
-/* Prepares <state>: gitconfig, directories. The bare repository itself is made by the first operation
- * that needs it. `config` and `forge` must outlive it. */
+/* Prepares <state>: gitconfig and directories. The first operation that needs the bare repository makes
+ * it. `config` and `forge` must outlive it. */
 int repository_new(struct repository **repository, uv_loop_t *loop, const struct config *config,
                    const struct forge *forge, struct error *error);
 
-/* Makes the bare repository for object names as long as `hash`, and lets it read what the one in the directory
- * `lender` has: for a trial that is thrown away. */
+/* Makes the bare repository for object names as long as `hash`, and lets it read the objects of the
+ * repository in the directory `lender`. For a trial whose repository is removed afterwards. */
 int repository_borrow(struct repository *repository, const char *hash, const char *lender,
                       struct error *error);
 
-/* At start, once no git of a daemon before us runs any more: empties the scratch directory, and removes
- * the locks and halves of packs that such a git has left in our repository. */
+/* At start, when no git of an earlier daemon runs any more: empties the scratch directory, and removes
+ * locks and half-written packs that such a git has left. */
 int repository_sweep(struct repository *repository, struct error *error);
 void repository_free(struct repository *repository); /* NULL-safe; operations must be over */
 
-/* look: what base and branch point at, at the forge, in one call. An empty string: no such branch. */
+/* look: asks the forge what base and branch point at, in one call. "": there is no such branch. */
 struct repository_refs {
     char base[GIT_HASH_SIZE];
     char branch[GIT_HASH_SIZE];
-    bool answered; /* with an error, too: git got an answer, though one without the base */
+    bool answered; /* also with an error: the forge answered, though without the base */
 };
 typedef void (*repository_look_callback)(void *data, const struct repository_refs *refs,
                                          const struct error *error);
 struct operation *repository_look(struct repository *repository, const char *branch,
                                   repository_look_callback callback, void *data);
 
-/* look at branches: what base and all branches below forge.branch_prefix point at, in one call. `branches` is valid
- * inside the callback only; the base is among them. Transient error where the forge shows no base. */
+/* look at branches: asks the forge what the base and all branches below forge.branch_prefix point at, in
+ * one call. The base is among them. Fails (transient) if the forge shows no base. */
 struct repository_branch {
     const char *name;
     char tip[GIT_HASH_SIZE];
@@ -62,149 +61,148 @@ typedef void (*repository_branches_callback)(void *data, const char *base,
 struct operation *repository_look_at_branches(struct repository *repository,
                                               repository_branches_callback callback, void *data);
 
-/* check merges: which of these branches conflict with the commit `base`, full hash. What is not here is fetched
- * from the forge. Names are not used, tips are copied. `conflicts` has an element for each branch and is valid inside
- * the callback only; NULL with an error. */
+/* check merges: finds which of these branches conflict with the commit `base` (full hash). What is
+ * missing here is fetched from the forge. The tips are copied; the names are not used. `conflicts` has
+ * an element for each branch; NULL with an error. */
 typedef void (*repository_merges_callback)(void *data, const bool *conflicts,
                                            const struct error *error);
 struct operation *repository_check_merges(struct repository *repository, const char *base,
                                           const struct repository_branch *branches, size_t count,
                                           repository_merges_callback callback, void *data);
 
-/* look at source: whether one of `sources`, by its place, can be read. The error is a permanent one that
- * names the key, the source and what stands in the way, with the setting that opens it in a service. */
+/* look at source: checks that one of `sources`, by its place, can be read. Fails (permanent) naming the
+ * key, the source, the reason, and the setting of the unit that allows it. */
 typedef void (*repository_done_callback)(void *data, const struct error *error);
 struct operation *repository_look_at_source(struct repository *repository, size_t source,
                                             repository_done_callback callback, void *data);
 
-/* held: whether the base pointed at `sha` at some moment since it pointed at `since` (fetches the
- * base): true for `since` itself, its present tip, and what lies between them on the first-parent
- * line. For adopting a branch whose creation was not answered. */
+/* held: finds whether the base has pointed at `sha` since it pointed at `since`, and fetches the base
+ * for that. True for `since` itself, the present tip, and what is between them on the first-parent line.
+ * For adopting a branch when the answer to its creation was lost. */
 typedef void (*repository_held_callback)(void *data, bool held, const struct error *error);
 struct operation *repository_held(struct repository *repository, const char *sha, const char *since,
                                   repository_held_callback callback, void *data);
 
-/* bring: has a commit of the base here, by its full hash; fetches it from the forge if need be. */
+/* bring: makes sure that a commit of the base (full hash) is here; fetches it from the forge if it is
+ * missing. */
 struct operation *repository_bring(struct repository *repository, const char *commit,
                                    repository_done_callback callback, void *data);
 
-/* compose: one commit of the change on the base, or a merge of the base into a branch that has the change. */
+/* compose: makes one commit of the change on the base, or a merge of the base into a branch that has the
+ * change. */
 struct repository_file {
-    char *path; /* as git holds it: bytes, usually UTF-8 */
+    char *path; /* as git has it: bytes, usually UTF-8 */
     int64_t added;
-    int64_t removed; /* both -1: binary */
+    int64_t removed; /* both -1: a binary file */
 };
 
 struct repository_change {
     char commit[GIT_HASH_SIZE]; /* the composed commit; its (last) parent is the base */
-    /* Full hash of the measured commit; of a patch or diff with a parent, of the commit that stands for what
-     * was measured; "" where that is not known. */
+    /* Full hash of the measured commit. For a patch or diff with a parent: the commit that stands for
+     * what was measured. "": not known. */
     char measured[GIT_HASH_SIZE];
-    /* What the base holds of the measured commit's history under another name; the base itself where git
-     * finds what both have in common; "" without a measured commit. */
+    /* The latest commit of the measured one's history that the base has under another name. The base
+     * itself: git finds the merge base. "": there is no measured commit. */
     char merge_base[GIT_HASH_SIZE];
-    bool tree_is_measured; /* the composed tree is the measured commit's tree, to the byte */
+    bool tree_is_measured;         /* the composed tree is exactly the measured one */
     struct repository_file *files; /* by path */
     size_t file_count;
-    /* Full hashes between base and measured commit. Itself and what the base holds under another name are
-     * left out. At most 1000. */
+    /* Full hashes of the commits between base and measured commit, at most 1000. The measured commit
+     * itself, and what the base has under another name, are left out. */
     char **contained;
     size_t contained_count;
     char *
-        own_diff; /* what the experiment itself changed, see repository_difference(); NULL: nobody asked */
-    char *notes; /* what was mended in a patch so that it applies; NULL: nothing */
+        own_diff; /* what the experiment itself changed, as repository_difference() shows it; or NULL */
+    char *notes; /* what was mended in the patch; NULL: nothing */
 };
 
-/* A deep copy, and its end; an empty one may be cleared, too. */
+/* Makes a deep copy. repository_change_clear() frees it, and takes an empty one as well. */
 void repository_change_copy(struct repository_change *copy, const struct repository_change *change);
 void repository_change_clear(struct repository_change *change);
 
 /* A measured commit whose pull request was merged into the base. */
 struct repository_merged {
     char measured[GIT_HASH_SIZE];
-    char commit[GIT_HASH_SIZE]; /* of the base, that brought it in; "": it is in any base */
+    char commit[GIT_HASH_SIZE]; /* the base's commit that brought it in; "": in any base */
 };
 
-/* Starts to find out what was merged; everything counts that is known when it answers. `merged` is valid
- * inside the callback only. */
+/* Starts to find out what was merged. What is known when it calls back counts. */
 typedef void (*repository_merged_callback)(void *data, const struct repository_merged *merged,
                                            size_t count, const struct error *error);
 typedef struct operation *(*repository_find_merged)(void *data, repository_merged_callback callback,
                                                     void *callback_data);
 
-/* Starts to find out what a patch or diff with a parent was made on; the base is here by then. `parent` is the
- * full hash of a commit that is here, "" where it is not known, NULL with an error; valid inside the callback
- * only. */
+/* Starts to find out what a patch or diff with a parent was made on; the base is here by then. `parent`
+ * is the full hash of a commit that is here; "": not known; NULL with an error. */
 typedef void (*repository_parent_callback)(void *data, const char *parent,
                                            const struct error *error);
 typedef struct operation *(*repository_find_parent)(void *data, repository_parent_callback callback,
                                                     void *callback_data);
 
 struct repository_compose {
-    const char *base;   /* full hash; fetched from the forge if it is not here yet */
-    const char *branch; /* to keep the commit by: a ref of that name in our repository */
+    const char *base;   /* full hash; fetched from the forge if it is missing */
+    const char *branch; /* a ref of this name in our repository keeps the commit */
     const char *
-        tip; /* full hash, of what a branch at the forge has; it becomes the commit's first parent and the
-                        base its second one. The tree is the same. NULL: there is no branch yet */
+        tip; /* full hash of a branch at the forge, which becomes the first parent, and the base the
+                        second one; the tree is the same. NULL: there is no branch yet */
     const struct result *result;
     const char *patch; /* bytes of the patch file, for RESULT_CHANGE_PATCH */
     size_t patch_length;
-    const char *message; /* of the commit, trailers included; "%M" in it is replaced by the measured
-                            commit's full hash */
-    int64_t date;        /* seconds; author and committer date, so that composing again makes the
-                            same hash */
-    /* Asked only where the base has moved from below the measured commit. NULL: the base's history is all
-     * that is known. */
+    const char
+        *message; /* of the commit, with trailers; "%M" stands for the measured commit's hash */
+    int64_t date; /* of author and committer, in seconds: composing again makes the same hash */
+    /* Asked only if the base does not contain what the measured commit was made on. NULL: the base's
+     * history says all that is known. */
     repository_find_merged find_merged;
-    repository_find_parent find_parent; /* asked where the result names a parent */
+    repository_find_parent find_parent; /* asked if the result names a parent */
     void *find_data;                    /* for both */
-    /* As it came out when the same was composed on this base before, whatever was merged since. NULL or
+    /* The merge base when the same was composed on this base before, whatever was merged since. NULL or
      * "": it was not. */
     const char *merge_base;
 };
 
-/* `change` is valid inside the callback only. A change that is empty, conflicts, touches protected
- * files, leaves the tree or is no diff at all is a permanent error that names the files. */
+/* Fails (permanent), naming the files, if the change is empty, conflicts, touches protected files,
+ * leaves the tree or is no diff. */
 typedef void (*repository_compose_callback)(void *data, const struct repository_change *change,
                                             const struct error *error);
 struct operation *repository_compose(struct repository *repository,
                                      const struct repository_compose *compose,
                                      repository_compose_callback callback, void *data);
 
-/* The commit that stands for what an experiment measured. It is kept here by a ref from its compose on, and what lies
- * below it with it, whatever becomes of the sources. */
+/* The commit that stands for what an experiment measured. A ref keeps it, and what is below it, from its
+ * compose on, whatever becomes of the sources. */
 enum repository_kept {
     REPOSITORY_KEPT_NOTHING,
-    REPOSITORY_KEPT_MEASURED, /* the measured one; of a patch or diff with a parent, one that was made up */
-    REPOSITORY_KEPT_COMPOSED, /* what was measured is not known: the composed one, as it was at first */
+    REPOSITORY_KEPT_MEASURED, /* the measured one, or one that reproduce.h made */
+    REPOSITORY_KEPT_COMPOSED, /* what was measured is not known: the first composed one */
 };
 
-/* `commit` is a full hash; "" for nothing. */
+/* Finds it. `commit` is a full hash; "" if there is none. */
 enum repository_kept repository_find_kept(const struct repository *repository,
                                           const char *experiment_id,
                                           char commit[static GIT_HASH_SIZE]);
 void repository_forget_kept(struct repository *repository, const char *experiment_id);
 
-/* difference: what one commit has over another, both of them here, as a unified diff without the files that are
- * excluded from changes. Its first 200 lines, at most 10 KiB; a last line says that there are more. `diff` is
- * valid inside the callback only; NULL with an error. */
+/* difference: what one commit has over another, both of them here, as a unified diff without the files
+ * that are excluded. It has 200 lines and 10 KiB at most; a last line says if there are more. `diff` is
+ * NULL with an error. */
 typedef void (*repository_difference_callback)(void *data, const char *diff,
                                                const struct error *error);
 struct operation *repository_difference(struct repository *repository, const char *older,
                                         const char *newer, repository_difference_callback callback,
                                         void *data);
 
-/* forget: drops the ref that compose kept its commit by; gone already is fine. */
+/* forget: drops the ref that keeps the commit; a missing one is fine. */
 void repository_forget(struct repository *repository, const char *branch);
 
-/* maintain: now and then, and only at a moment without any job, lets git throw away what is of no use any
- * more. Costs nothing most of the time; never fails the work. */
+/* maintain: lets git remove what is of no use any more. Called now and then, while there is no job. It
+ * mostly costs nothing, and never fails the work. */
 void repository_maintain(struct repository *repository);
 
-/* clone: a fresh clone of the composed commit at `directory` (made; its parent exists), on a branch named
- * `branch`, with validation.history of its commits or as many as `git describe` needs, the base's tags, and
- * the base as `<forge.base>` and `origin/<forge.base>`. It has no remote, no credentials, and a configuration
- * of our making. */
+/* clone: makes a fresh clone of the composed commit at `directory`, whose parent exists. It is on a
+ * branch named `branch`, with validation.history commits or as many as `git describe` needs, the base's
+ * tags, and the base as `<forge.base>` and `origin/<forge.base>`. It has no remote, no credentials, and
+ * a configuration of our own. */
 struct repository_checkout {
     const char *branch;
     const char *commit;
@@ -215,29 +213,29 @@ struct operation *repository_clone(struct repository *repository,
                                    const struct repository_checkout *checkout,
                                    repository_done_callback callback, void *data);
 
-/* push: moves the branch at the forge from `expected` to `commit`, which must descend from it: a plain
- * fast-forward, with a lease, so that the server compares and moves in one step. Success if it is there
- * already. A branch that points elsewhere or is gone, and any other refusal (protected, a server hook),
- * is a permanent error: nothing was done. */
+/* push: moves the branch at the forge from `expected` to `commit`, which must descend from it. It is a
+ * plain fast-forward with a lease: the server compares and moves in one step. A branch that is there
+ * already is success. Fails (permanent), with nothing done, if the branch points elsewhere or is gone,
+ * or if the forge refuses (a protected branch, a server hook). */
 struct operation *repository_push(struct repository *repository, const char *branch,
                                   const char *expected, const char *commit,
                                   repository_done_callback callback, void *data);
 
-/* create: makes the branch at the forge, at a commit of the base, by a push that fails where the branch exists.
- * Success if it points there already. A refusal is a permanent error with the server's own words, and the
- * installation's: whatever is made there is refused. */
+/* create: makes the branch at the forge, at a commit of the base, by a push that fails if the branch
+ * exists. A branch that points there already is success. A refusal is permanent, has the server's own
+ * words, and the installation is to blame: every branch would be refused. */
 struct operation *repository_create(struct repository *repository, const char *branch,
                                     const char *commit, repository_done_callback callback,
                                     void *data);
 
-/* delete: removes the branch at the forge while it points at one of `expected` (NULL-terminated, one
- * or two hashes), comparing and deleting in one step at the server. After a refusal it looks again:
- * gone is GONE, pointing elsewhere is MOVED and nothing was done. */
+/* delete: removes the branch at the forge if it points at one of `expected` (NULL-terminated, one or two
+ * hashes). The server compares and deletes in one step. After a refusal it is looked up again: GONE if
+ * it is gone, MOVED if it points elsewhere; then nothing was done. */
 enum repository_deleted {
     REPOSITORY_DELETED,
     REPOSITORY_GONE,
     REPOSITORY_MOVED,
-    REPOSITORY_REFUSED, /* with an error: a rule or a hook of the server's, as it says */
+    REPOSITORY_REFUSED, /* with an error that names the server's rule or hook */
 };
 typedef void (*repository_delete_callback)(void *data, enum repository_deleted deleted,
                                            const char *points_at, const struct error *error);

@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * What `git cat-file --batch -z` or `--batch-check -z` objects, question by question. Pure.
+ * Reads the output of `git cat-file --batch -z` or `--batch-check -z`, one answer for each question. Pure.
  */
 
 #include "common/text.h"
@@ -11,24 +11,24 @@
 #include <stddef.h>
 
 struct cat_file {
-    const char *asked; /* what is left of the questions, with a NUL behind each */
+    const char *asked; /* the remaining questions, a NUL after each */
     const char *asked_end;
-    const char *at; /* what is left of the output */
+    const char *at; /* the remaining output */
     const char *end;
-    bool contents; /* of --batch */
+    bool contents; /* the output is that of --batch */
 };
 
 struct cat_file_object {
     const char *asked;
-    bool found; /* it is a blob, and the only one of that name */
+    bool found; /* there is one object of that name, and it is a blob */
     char hash[GIT_HASH_SIZE];
-    const char *bytes; /* of its content; NULL for --batch-check */
+    const char *bytes; /* its content; NULL with --batch-check */
     size_t length;
 };
 
-/* Both texts must outlive the objects. */
+/* Begins to read. `asked` and `output` must outlive the result. */
 struct cat_file cat_file_of(const struct text *asked, const char *output, size_t length,
                             bool contents);
 
-/* The next object; false if there are no more questions. */
+/* Reads the next answer. Returns false if there is none. */
 bool cat_file_next(struct cat_file *objects, struct cat_file_object *object);

@@ -1,28 +1,28 @@
 #pragma once
 
 /*
- * The environment of a git: closed, so that nothing of the machine, of its users or of whoever started
- * winnowd changes what git does. It has no prompts, no helpers and no configuration of the system.
+ * The environment of a git: a closed one, so that nothing of the machine, of its users or of whoever
+ * started winnowd changes what git does. There are no prompts, no helpers and no system configuration.
  */
 
 #include <stddef.h>
 
 #define GIT_ENVIRONMENT_LIMIT 40
 
-/* Entries of the form NAME=VALUE, all of them owned. Begins as {0}. */
+/* Entries NAME=VALUE, which it owns. Begins as {0}. */
 struct git_environment {
     char *entries[GIT_ENVIRONMENT_LIMIT];
     size_t count;
 };
 
-/* Adds what every git gets: where programs are, and what closes the rest. `configuration` is the only
- * configuration file that it reads besides the repository's own. */
+/* Adds what every git gets: a PATH, and what keeps everything else out. `configuration` is the only
+ * configuration file that git reads besides the repository's own. */
 void git_environment_close(struct git_environment *environment, const char *configuration);
 
-/* Adds an entry, NAME=VALUE, and takes it. There is room for GIT_ENVIRONMENT_LIMIT of them. */
+/* Adds an entry NAME=VALUE and takes it over. There is room for GIT_ENVIRONMENT_LIMIT. */
 void git_environment_add(struct git_environment *environment, char *entry);
 
-/* Adds those of `names` that winnowd's own environment has; NULL-terminated. */
+/* Adds those of `names` (NULL-terminated) that winnowd's own environment has. */
 void git_environment_pass(struct git_environment *environment, const char *const *names);
 
 /* Overwrites and frees the entries. */

@@ -1,10 +1,10 @@
 /*
  * What git's failures mean.
  *
- * git tells by its exit status that something went wrong, and in words what. LC_ALL=C keeps the words
- * the same everywhere; the tables below are what git 2.39 to 2.47, libcurl and Gitea say. What is in no
- * table is taken as the network's fault where there is one, since a job that is tried again in vain
- * costs less than one that failed for nothing, and as permanent elsewhere.
+ * Git's exit status says that something went wrong, and its words say what. LC_ALL=C makes the words the
+ * same everywhere. The tables below are what git 2.39 to 2.47, libcurl and Gitea say. A failure that is in
+ * no table counts as the network's, if git used one: to try a job again in vain costs less than to fail one
+ * for nothing. Without a network it is permanent.
  */
 
 #include "daemon/git/git.h"
@@ -17,7 +17,7 @@
 
 #define SAID_LIMIT 300
 
-/* The machine is short of something. */
+/* The machine has run out of something. */
 static const char *const shortages[] = {
     "No space left on device",
     "Disk quota exceeded",
@@ -32,11 +32,11 @@ static const char *const shortages[] = {
     "could not write",
     "unable to write",
     "failed to write",
-    "could not set '", /* a line of a new repository's configuration */
+    "could not set '", /* when it configures a new repository */
     NULL,
 };
 
-/* The forge is there but not well, or somebody else holds a lock. */
+/* The forge has trouble, or somebody else holds a lock. */
 static const char *const passing[] = {
     "Internal Server Error", /* Gitea's hooks, when its database is locked */
     "requested URL returned error: 5",
@@ -52,7 +52,7 @@ static const char *const passing[] = {
     NULL,
 };
 
-/* What was to be pushed is not in our repository, whatever the forge makes of that. */
+/* Our repository lacks what was to be pushed, whatever the forge makes of that. */
 static const char *const losses[] = {
     "not a git repository",
     "src refspec",
@@ -60,7 +60,7 @@ static const char *const losses[] = {
     NULL,
 };
 
-/* git would have liked to ask somebody for a password. */
+/* git wanted to ask somebody for a password. */
 static const char *const credentials[] = {
     "Authentication failed",
     "could not read Username",
@@ -68,7 +68,7 @@ static const char *const credentials[] = {
     NULL,
 };
 
-/* Whatever the experiment: the way to the repository, or all that lies below the prefix, is closed. */
+/* The way to the repository, or all that is below the prefix, is closed to every experiment. */
 static const char *const barriers[] = {
     "requested URL returned error: 3",
     "requested URL returned error: 4",
@@ -80,7 +80,7 @@ static const char *const barriers[] = {
     NULL,
 };
 
-/* What answers is no git: a login page, or one that keeps machines away. */
+/* Something else than git answers: a login page, or one that keeps machines away. */
 static const char *const strangers[] = {
     "is this a git repository?",
     "git-http-push failed",
@@ -173,12 +173,12 @@ static enum error_kind kind_of(const struct process_result *result, enum git_rea
 static int rank_of(const char *line)
 {
     if (strncmp(line, "error: RPC failed; ", 19) == 0)
-        return 3; /* the "fatal:" behind it says only that the other side hung up */
+        return 3; /* the "fatal:" after it only says that the other side hung up */
     return strncmp(line, "fatal: ", 7) == 0 ? 2 : strncmp(line, "error: ", 7) == 0;
 }
 
-/* The line that says most: what the server answered, or else the first "fatal:", or else the first
- * "error:", or else the first line. */
+/* Returns the line that says most: what the server answered, else the first "fatal:", else the first
+ * "error:", else the first line. */
 static const char *essence_of(const char *errors, size_t *length)
 {
     const char *best = errors;
@@ -208,14 +208,14 @@ int git_failure_said(struct error *error, const struct process_result *result, e
     process_describe(how, sizeof(how), result);
     text_append_repaired(&repaired, said, strlen(said));
     if (repaired.data)
-        secret_scrub(repaired.data); /* before the cut: no half of one may be left over */
+        secret_scrub(repaired.data); /* before the cut, so that no half of a secret is left */
     text_append_visible(&visible, text_string(&repaired), NULL);
     text_append_line(&line, text_string(&visible), SAID_LIMIT);
     if (line.length == 0 || result->end != PROCESS_EXITED)
         error_set(error, kind_of(result, reach, said), "%s: git %s", what, how);
     else
         error_set(error, kind_of(result, reach, said), "%s: %s", what, text_string(&line));
-    /* That a source has no such commit is told by what git prints, not by its failure. */
+    /* What git prints says that a source has no such commit, and not its failure. */
     error->installation = reach == GIT_SOURCE ||
                           (reach == GIT_FORGE &&
                            (says(result->errors, credentials) || says(result->errors, barriers) ||
@@ -223,7 +223,7 @@ int git_failure_said(struct error *error, const struct process_result *result, e
     return -1;
 }
 
-/* What the server said beside its status, which comes before git's own line. */
+/* Appends what the server said besides its status. It precedes git's own line. */
 static void append_remote(struct text *said, const char *errors)
 {
     const char *words = strncmp(errors, "remote: ", 8) == 0 ? errors + 8 : NULL;

@@ -19,22 +19,22 @@
 #define LOCAL_DEADLINE_MS  ((uint64_t)2 * 60 * 1000)
 #define SOURCE_DEADLINE_MS ((uint64_t)10 * 60 * 1000)
 #define GRACE_MS           2000
-/* git keeps what a forge announces in memory, unpacked and however much that is. A history of ten million
- * objects is fetched with half of this; its packs are files, and do not count. */
+/* Git keeps in memory what a forge announces, however much that is. Half of this is enough to fetch a
+ * history of ten million objects. Packs are files and do not count. */
 #define FORGE_MEMORY ((uint64_t)2 * 1024 * 1024 * 1024)
-/* The token goes as the password of this user, whose name the forge does not look at. Its length is a
- * multiple of three, so that ":token" is encoded alike in every place (see common/secret.h). */
+/* The token is sent as the password of this user; the forge ignores the name. Its length is a multiple
+ * of three, so that base64 encodes ":token" alike in every place (see common/secret.h). */
 #define USER "winnow"
 
 struct git {
     uv_loop_t *loop;
     const struct config *config;
     struct git_environment environment; /* for every git */
-    struct git_environment credentials; /* besides, for those that talk to the forge */
-    char *limiter;                      /* prlimit's program; NULL: there is none */
+    struct git_environment credentials; /* in addition, for those that talk to the forge */
+    char *limiter;                      /* path of prlimit; NULL: there is none */
 };
 
-/* A value in double quotes, as git's configuration files want it. */
+/* Appends a value in double quotes, as git's configuration files need it. */
 static void append_quoted(struct text *text, const char *value)
 {
     text_append(text, "\"");
@@ -49,7 +49,7 @@ static void append_quoted(struct text *text, const char *value)
     text_append(text, "\"");
 }
 
-/* The directory is accepted, whoever owns it: as it was given, as it is resolved, and its .git. */
+/* Makes git accept the directory, whoever owns it: as it was given, as it is resolved, and its .git. */
 static void append_safe_directory(struct text *text, const char *directory)
 {
     CLEANUP_FREE char *resolved = realpath(directory, NULL);
@@ -66,8 +66,8 @@ static void append_safe_directory(struct text *text, const char *directory)
     }
 }
 
-/* protectHFS, protectNTFS: names that would be .git elsewhere. directoryRenames: a guess about where a
- * new file belongs is no merge. allowAnySHA1InWant: sources are asked for commits by hash. */
+/* protectHFS, protectNTFS: refuse names that are .git on other file systems. directoryRenames: a guess
+ * where a new file belongs is no merge. allowAnySHA1InWant: sources are asked for commits by hash. */
 static const char configuration[] = "# Written by winnowd at every start; changes do not last.\n"
                                     "[core]\n"
                                     "\tattributesFile = /dev/null\n"
@@ -124,12 +124,12 @@ static void make_environment(struct git_environment *environment, const char *st
     git_environment_close(environment, configuration_file);
     git_environment_add(environment, memory_format("HOME=%s", state));
     git_environment_add(environment, memory_copy("GIT_HTTP_LOW_SPEED_LIMIT=1"));
-    /* A git that was not told its repository does not look for one above <state>. */
+    /* A git without --git-dir must not look for a repository above <state>. */
     git_environment_add(environment, memory_format("GIT_CEILING_DIRECTORIES=%s", above));
     git_environment_pass(environment, passed);
 }
 
-/* One configuration entry for the forge's address only. */
+/* Adds a configuration entry for the forge's address only. */
 static void add_setting(struct git *git, unsigned number, const char *url, const char *name,
                         const char *value)
 {
@@ -180,7 +180,8 @@ static void make_credentials(struct git *git, const char *repository, const char
         git_environment_pass(&git->credentials, proxies);
 }
 
-/* Part of every Debian, as setpriv is. Without it a git that takes all memory is the kernel's to end. */
+/* prlimit is part of every Debian, as setpriv is. Without it, only the kernel ends a git that takes all
+ * memory. */
 static void find_limiter(struct git *git)
 {
     static const char *const usual[] = {"PATH=/usr/bin:/bin", NULL};
@@ -230,14 +231,15 @@ static uint64_t deadline_of(const struct git *git, const struct git_command *com
     return git->config->forge.timeout_ms * command->patience;
 }
 
-/* Seconds without a byte after which git gives up a transfer; GIT_HTTP_LOW_SPEED_LIMIT is with it. */
+/* Returns after how many seconds without a byte git gives up a transfer; it goes with
+ * GIT_HTTP_LOW_SPEED_LIMIT. */
 static unsigned long long silence_of(const struct config *config)
 {
     return (config->forge.timeout_ms + 999) / 1000;
 }
 
-/* prlimit's option. Not of the address space, which holds packs of any size, too; and never above what
- * holds already, which only root may raise. */
+/* Returns prlimit's option. It does not limit the address space, which also holds packs of any size. It
+ * never exceeds the limit that we have ourselves, which only root may raise. */
 static char *memory_limit(uint64_t bytes)
 {
     struct rlimit now;
@@ -247,8 +249,9 @@ static char *memory_limit(uint64_t bytes)
     return memory_format("--data=%llu", (unsigned long long)bytes);
 }
 
-/* What git starts to talk HTTP does not notice that git is gone while the forge is silent: it would go on,
- * and the daemon would wait for it at its end. A local forge's own git and hooks are left alone. */
+/* While the forge is silent, the helper that git starts for HTTP does not notice that git is gone. It
+ * would go on, and the daemon would wait for it when it stops. Git and hooks of a local forge are left
+ * alone. */
 static enum process_manner manner_of(const struct git *git, const struct git_command *command)
 {
     bool over_http = command->reach == GIT_FORGE && git->credentials.count > 0;
@@ -256,7 +259,7 @@ static enum process_manner manner_of(const struct git *git, const struct git_com
     return over_http ? PROCESS_ASKED_ALL : PROCESS_ASKED;
 }
 
-/* What does not differ from one git to the next; gives back how much that is. */
+/* Gathers what is the same for each git. Returns how many entries that is. */
 static size_t gather_environment(const char **environment, const struct git *git,
                                  enum git_reach reach)
 {

@@ -8,5 +8,5 @@
 
 #define GIT_HASH_SIZE 65 /* room for a SHA-256 and its NUL */
 
-/* Whether `string` is a full object name: 40 or 64 lower-case hex digits. NULL is none. Pure. */
+/* Returns whether `string` is a full object name: 40 or 64 lower-case hex digits. NULL is none. Pure. */
 bool git_hash_valid(const char *string);

@@ -1,9 +1,9 @@
 /*
- * git's own merge is asked, `git merge-tree --write-tree`.
+ * Uses git's own merge, `git merge-tree --write-tree`.
  *
- * Before 2.40 it takes no merge base, but finds one by itself. For three trees it is therefore given two
- * made-up commits with a third one as their parent. No ref keeps them, and nothing of them is in what
- * is merged.
+ * Before 2.40 it takes no merge base, but finds one by itself. So for three trees it gets two commits that
+ * are made for this, with a third one as their parent. No ref keeps them, and they leave no trace in the
+ * merged tree.
  */
 
 #include "daemon/git/merge.h"
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MADE_UP_REF     "refs/winnowd/merge" /* it is never written */
+#define MADE_UP_REF     "refs/winnowd/merge" /* never written */
 #define COMMITS_LIMIT   ((size_t)64 * 1024)
 #define CONFLICTS_LIMIT ((size_t)16 * 1024 * 1024)
 
@@ -57,7 +57,7 @@ static bool take_hash(const char *at, char hash[GIT_HASH_SIZE])
     return git_hash_valid(hash);
 }
 
-/* "<tree>\0", then the files in conflict, each with a NUL. */
+/* The output is "<tree>\0", then the files in conflict, each with a NUL. */
 static void merged(void *data, const struct process_result *result)
 {
     struct merging *merging = data;

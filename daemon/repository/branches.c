@@ -1,7 +1,6 @@
 /*
- * The branches of open pull requests: where they are at the forge, and whether they still merge with the base.
- *
- * Both are one git for all of them, however many there are.
+ * The branches of open pull requests: where they are at the forge, and whether they still merge with the
+ * base. Each of the two is one git for all branches.
  */
 
 #include "common/loop.h"
@@ -45,7 +44,7 @@ static void branches_clear(struct branches *branches)
     free(branches->items);
 }
 
-/* Takes a line "<hash>\trefs/heads/<name>"; what is none is left out. */
+/* Takes a line "<hash>\trefs/heads/<name>". Any other line is left out. */
 static void take_line(struct branches *branches, const char *line, size_t length)
 {
     const char *name = memchr(line, '\t', length);
@@ -64,7 +63,8 @@ static void take_line(struct branches *branches, const char *line, size_t length
     memcpy(branch->tip, line, hash_length);
 }
 
-/* The base's tip is told by itself; without it the answer is none (see repository_look()). */
+/* The base's tip is returned by itself. An answer without it does not count (see read_look() in
+ * forge.c). */
 static int read_branches(const struct repository *repository, const struct process_result *result,
                          struct branches *branches, char base[static GIT_HASH_SIZE],
                          struct error *error)
@@ -153,8 +153,8 @@ static void merging_end(struct merging *merging, const bool *conflicts, const st
     callback(data, conflicts, error);
 }
 
-/* Of each merge: "<0: conflicts, 1: clean>\0<tree>\0", the files in conflict with a NUL each, and a NUL. False
- * where the answers are fewer than the questions. */
+/* Reads for each merge: "<0: conflicts, 1: clean>\0<tree>\0", the files in conflict with a NUL each, and
+ * a NUL. Returns false if there are less answers than questions. */
 static bool read_merges(const struct merging *merging, const struct process_result *result,
                         bool *conflicts)
 {

@@ -51,7 +51,7 @@ void file_names_free(struct file_names *names)
         text_free(&names->text);
 }
 
-/* What is left of git's output; its fields end in NUL. */
+/* The remaining output of git; its fields end in NUL. */
 struct listing {
     const char *at;
     const char *end;
@@ -68,7 +68,7 @@ static const char *next_field(struct listing *listing)
     return field;
 }
 
-/* Takes a word up to a blank; false if it does not fit. */
+/* Takes a word up to a blank. Returns false if it does not fit. */
 static bool take_word(const char **at, char *word, size_t size)
 {
     size_t length = strcspn(*at, " ");
@@ -100,7 +100,7 @@ static bool parse_raw(struct change_entry *entry, const char *field)
     return strlen(entry->old_hash) == strlen(entry->new_hash);
 }
 
-/* "12\t3\tpath", or "-\t-\tpath" for a binary file; the path that it is about, or NULL. */
+/* Reads "12\t3\tpath", or "-\t-\tpath" for a binary file. Returns the path, or NULL. */
 static const char *parse_counts(const char *field, int64_t *added, int64_t *removed)
 {
     char *end;
@@ -184,7 +184,7 @@ int change_parse(struct change *change, const char *bytes, size_t length, struct
     return 0;
 }
 
-/* Whether a directory above `path` is among the entries as something that is, or was, a file. */
+/* Whether a directory above `path` is an entry: something that is or was a file. */
 static bool has_file_above(const struct change *change, const char *path)
 {
     CLEANUP_FREE char *above = memory_copy(path);
@@ -197,8 +197,8 @@ static bool has_file_above(const struct change *change, const char *path)
     return false;
 }
 
-/* A path that stays as it is cannot stay beside one that makes a file of its directory, or a directory
- * of its file. */
+/* A path that stays as it is cannot be there together with one that makes a file of its directory, or a
+ * directory of its file. */
 static int check_beside(const struct change *kept, const struct change *excluded,
                         struct error *error)
 {
@@ -236,7 +236,7 @@ int change_exclude(struct change *change, char *const *excluded, struct error *e
     return check_beside(change, &out, error);
 }
 
-/* The length of a code point that HFS+ does not see in a name, or 0. */
+/* Returns the length of a code point that HFS+ ignores in names, or 0. */
 static size_t ignorable_length(const char *at)
 {
     const unsigned char *bytes = (const unsigned char *)at;
@@ -251,8 +251,8 @@ static size_t ignorable_length(const char *at)
     return 0;
 }
 
-/* Whether a component is .git to any file system: letters of either case, characters that HFS+ does
- * not see, NTFS's short name, and the dots, blanks and streams that NTFS drops. */
+/* Whether a component is .git on any file system: in either case, with characters that HFS+ ignores, as
+ * NTFS's short name, with dots, blanks and streams that NTFS drops. */
 static bool is_dot_git(const char *component, size_t length)
 {
     char name[8];
@@ -282,7 +282,7 @@ static bool is_dot_git(const char *component, size_t length)
     return strcmp(name, ".git") == 0 || strcmp(name, "git~1") == 0;
 }
 
-/* Whether no component is empty, `.`, `..` or a spelling of .git; a backslash separates, too. */
+/* Whether no component is empty, `.`, `..` or a spelling of .git. A backslash also separates components. */
 static bool is_good_path(const char *path)
 {
     for (;;) {
@@ -318,7 +318,7 @@ static bool is_protected(const struct change_entry *entry, void *data)
     return glob_match_any(data, entry->path);
 }
 
-/* Refuses what a rule says yes to, naming the files. */
+/* Fails for the entries that a rule matches, and names the files. */
 static int refuse(const struct change *change, bool (*rule)(const struct change_entry *, void *),
                   void *data, const char *reason, struct error *error)
 {
@@ -352,8 +352,9 @@ bool change_is_link(const struct change_entry *entry)
     return entry->new_mode == MODE_LINK;
 }
 
-/* Whether a target is harmless: as many `..` as there are directories above the link, at most, and
- * only at its beginning, since a `..` behind a name may start from wherever a link of that name leads. */
+/* Whether a target stays inside the tree. It may have `..` only at its beginning, and at most as many as
+ * there are directories above the link: a `..` after a name could start from wherever a link of that
+ * name leads. */
 static bool stays_inside(const char *path, const char *target, size_t length)
 {
     size_t depth = 0;

@@ -1,12 +1,12 @@
 /*
- * The checkout that is validated: a clone of one commit with some of its history, of which git then
- * forgets where it came from. The base is in it under the names that it has for everybody else.
+ * Makes the checkout that is validated: a clone of one commit with some of its history, which then forgets
+ * its remote. The base has the names that it has everywhere else.
  *
- * What a tree's .gitattributes says may change files on their way out, into another encoding for one: a
- * change could so alter what it must not touch, and a tox.ini that tox cannot read is none to it. What is
- * protected is therefore taken out of the hands of attributes, by those of the clone itself, which come
- * before all others. git takes them from a template. Filters stay: there is none but LFS's, which changes
- * nothing but pointers, and these are as they are on the base.
+ * The .gitattributes of a tree may change files on their way out, for instance into another encoding. So a
+ * change could alter what it must not touch: tox does not find a tox.ini that it cannot read. Therefore
+ * attributes of the clone itself, which come before all others, leave protected files as they are. git
+ * takes them from a template. Filters stay: there is only that of LFS, which changes pointers only, and
+ * protected pointers are as they are on the base.
  */
 
 #include "daemon/repository/internal.h"
@@ -42,7 +42,7 @@ static void clone_discard(struct operation *operation)
     struct error ignored;
 
     operation_clear(&clone->sequence.step);
-    /* What cannot be removed is at the next start. */
+    /* If it cannot be removed, the next start does it. */
     file_remove_tree(clone->template, &ignored);
     free(clone->template);
     free(clone->branch);
@@ -61,7 +61,7 @@ static void clone_end(struct clone *clone, const struct error *error)
     callback(data, error);
 }
 
-/* Whether the clone's branch is the commit that was asked for. */
+/* Checks that the clone's branch is the commit that was asked for. */
 static int check_commit(const struct clone *clone, struct error *error)
 {
     CLEANUP_FREE char *path = memory_format("%s/.git/refs/heads/%s", clone->directory,
@@ -91,7 +91,7 @@ static int write_ref(const struct clone *clone, const char *below, const char *n
     return file_write(AT_FDCWD, path, line, strlen(line), 0644, error);
 }
 
-/* The base as a branch, and as origin's: what is new is asked for by either. */
+/* Names the base as a branch and as origin's: tools use either to find what is new. */
 static int name_base(const struct clone *clone, struct error *error)
 {
     const char *base = clone->sequence.repository->config->forge.base;
@@ -101,7 +101,7 @@ static int name_base(const struct clone *clone, struct error *error)
     return write_ref(clone, "remotes/origin", base, error);
 }
 
-/* A configuration without the remote, and of the remote's branches none but the base. */
+/* Removes the remote from the configuration, and its branches except the base. */
 static int cut_off(const struct clone *clone, struct error *error)
 {
     static const char plain[] = "[core]\n"
@@ -184,13 +184,14 @@ static void clone_ended(void *data, const struct process_result *result)
         fill_submodules(clone);
         return;
     }
-    /* The ref may name a commit that is not here, and would be in every later git's way. */
+    /* The ref may name a commit that is missing, which would disturb every later git. */
     if (error.kind != ERROR_TRANSIENT)
         repository_forget(clone->sequence.repository, clone->branch);
     clone_end(clone, &error);
 }
 
-/* A glob of `change.protect`, which begins at the top, as a quoted pattern of an attributes file. */
+/* Appends a glob of `change.protect`, which begins at the top, as a quoted pattern of an attributes
+ * file. */
 static void append_as_it_is(struct text *text, const char *glob, const char *below)
 {
     text_append(text, "\"/");

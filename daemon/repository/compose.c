@@ -28,7 +28,7 @@
 #include <string.h>
 
 #define LIST_LIMIT    ((size_t)64 * 1024 * 1024)
-#define LIST_MEMORY   (GIT_MEMORY_LIMIT / 2) /* git holds all of a list before it prints any of it */
+#define LIST_MEMORY   (GIT_MEMORY_LIMIT / 2) /* git reads a whole list before it prints any of it */
 #define CONTENT_LIMIT ((size_t)32 * 1024 * 1024)
 #define IMPORT_LIMIT  ((size_t)64 * 1024)
 #define TREE_LIMIT    ((size_t)4096)
@@ -37,23 +37,23 @@ struct composing {
     struct git_sequence sequence;
     char *base;
     char *branch;
-    char *tip; /* of the branch at the forge; NULL: there is none yet */
+    char *tip; /* of the branch at the forge; NULL: none yet */
     char *message;
     int64_t date;
     enum result_change kind;
-    char *experiment_id; /* NULL: nothing is kept by that name */
-    char *digits;        /* of the measured commit; so is the next one */
+    char *experiment_id; /* NULL: no commit is kept for it */
+    char *digits;        /* this and the next one: of the measured commit */
     char *source;
     char *parent; /* as the result names it; NULL: it does not */
     struct text patch;
-    char *index; /* path of our index file; NULL: there is none */
+    char *index; /* path of our index file; NULL: none */
     repository_find_merged find_merged;
     repository_find_parent find_parent;
     void *find_data;
-    char *merge_base;              /* from an earlier try; "" or NULL: there was none */
-    char own_tree[GIT_HASH_SIZE];  /* that was measured; "": not known */
-    char tree[GIT_HASH_SIZE];      /* that is compared with the base; "": the index is */
-    char base_tree[GIT_HASH_SIZE]; /* where there is a tip */
+    char *merge_base;              /* from an earlier try; "" or NULL: none */
+    char own_tree[GIT_HASH_SIZE];  /* the measured tree; "": not known */
+    char tree[GIT_HASH_SIZE];      /* to be compared with the base; "": the index is */
+    char base_tree[GIT_HASH_SIZE]; /* only if there is a tip */
     struct change list;
     struct repository_change change;
     repository_compose_callback callback;
@@ -82,8 +82,8 @@ static void composing_discard(struct operation *operation)
     free(composing);
 }
 
-/* The operation is over for its owner as soon as the callback was entered; what the callback is shown
- * lives until it returns. */
+/* For its owner the operation is over when the callback is entered. What the callback gets lives until
+ * it returns. */
 static void composing_end(struct composing *composing, const struct error *error)
 {
     composing->callback(composing->data, error ? NULL : &composing->change, error);
@@ -101,7 +101,7 @@ static void composing_fail(struct composing *composing, const struct process_res
     composing_end(composing, &error);
 }
 
-/* "<commit>\n040000 tree <tree>\t\n" */
+/* Reads "<commit>\n040000 tree <tree>\t\n". */
 static bool read_import(struct composing *composing, const char *output)
 {
     char tree[GIT_HASH_SIZE];
@@ -127,7 +127,7 @@ static void fill_files(struct composing *composing)
     }
 }
 
-/* What others may be made on. A branch that is there already is not composed for the first time. */
+/* Keeps the commit on which others may be made. If there is a branch, that was done before. */
 static int keep(struct composing *composing, struct error *error)
 {
     struct repository *repository = composing->sequence.repository;
@@ -161,7 +161,7 @@ static void imported(void *data, const struct process_result *result)
     composing_end(composing, keep(composing, &error) < 0 ? &error : NULL);
 }
 
-/* A name or address without what would end it early. */
+/* Appends a name or address without characters that would end it. */
 static void append_plain(struct text *text, const char *string)
 {
     for (; *string; string++) {
@@ -181,7 +181,7 @@ static void append_person(const struct composing *composing, struct text *text, 
     text_append_format(text, "> %lld +0000\n", (long long)composing->date);
 }
 
-/* The message, with the measured commit's name put in where it is asked for. */
+/* Appends the message, with the measured commit's name in place of "%M". */
 static void append_message(const struct composing *composing, struct text *text)
 {
     CLEANUP_TEXT struct text message = {0};
@@ -214,7 +214,7 @@ static void append_path(struct text *text, const char *path)
     text_append(text, "\"\n");
 }
 
-/* What goes comes before what comes, since a directory may take a file's place. */
+/* Deletions come first, since a directory may take a file's place. */
 static void append_entries(const struct change *list, struct text *text)
 {
     for (size_t i = 0; i < list->count; i++) {
@@ -233,7 +233,7 @@ static void append_entries(const struct change *list, struct text *text)
     }
 }
 
-/* A merge has the base's tree, too, before the change is made to it. */
+/* A merge also begins with the base's tree, before the change is made to it. */
 static void append_parents(const struct composing *composing, struct text *text)
 {
     if (composing->tip)
@@ -265,7 +265,7 @@ static void import(struct composing *composing)
         .output_limit = IMPORT_LIMIT,
     };
 
-    /* An earlier try's commit would make this one an update that is no fast-forward, and a git that was
+    /* With an earlier try's commit this would be an update that is no fast-forward. And a git that was
      * killed may have left its lock. */
     repository_forget(repository, composing->branch);
     composing->sequence.step = git_start(repository->git, &command, imported, composing);
@@ -282,7 +282,7 @@ static void base_tree_found(void *data, const struct process_result *result)
         composing_fail(composing, result, "reading the base");
 }
 
-/* What it is made of has passed the checks. */
+/* Everything that goes into the commit has passed the checks. */
 static void make_commit(struct composing *composing)
 {
     struct repository *repository = composing->sequence.repository;
@@ -302,7 +302,7 @@ static void make_commit(struct composing *composing)
         import(composing);
 }
 
-/* What is left of the answer of `git cat-file --batch`: "<hash> blob <size>\n<bytes>\n" each. */
+/* The remaining output of `git cat-file --batch`: "<hash> blob <size>\n<bytes>\n" for each. */
 struct contents {
     const char *at;
     const char *end;
@@ -361,7 +361,7 @@ static void contents_read(void *data, const struct process_result *result)
         make_commit(composing);
 }
 
-/* Asks for the files that have to be looked into, in the order in which they are checked. */
+/* Asks for the files whose content has to be checked, in the order of the checks. */
 static void look_into(struct composing *composing)
 {
     struct repository *repository = composing->sequence.repository;
@@ -410,7 +410,7 @@ static void listed(void *data, const struct process_result *result)
     }
 }
 
-/* Compares with the base: our index, or, where `tree` is given, that tree. */
+/* Compares our index, or `tree` if it is given, with the base. */
 static void compare(struct composing *composing, const char *tree)
 {
     struct repository *repository = composing->sequence.repository;
@@ -474,7 +474,7 @@ static void commit_measured(void *data, struct measured *measured, const struct 
     compare(composing, composing->tree);
 }
 
-/* `source` for messages: where the commit's history is from. */
+/* Brings a commit onto the base. `source` says in messages where its history is from. */
 static void bring_onto_base(struct composing *composing, const char *commit, const char *source)
 {
     const struct measured_options options = {
@@ -557,7 +557,7 @@ static void parent_found(void *data, const char *parent, const struct error *err
     composing->sequence.step = reproduce_start(repository, &options, reproduced, composing);
 }
 
-/* What was composed before, for a branch that is there: the sources and the parent are not needed again. */
+/* For a branch that exists, what was composed before is used: sources and parent are not needed again. */
 static bool bring_in_kept(struct composing *composing)
 {
     char commit[GIT_HASH_SIZE];
@@ -630,7 +630,7 @@ static void composing_begin(void *data)
         composing_end(composing, &error);
         return;
     }
-    /* What was made anew just now is not what an earlier git found damaged. */
+    /* The repository was just made again: it is not the one that an earlier git found damaged. */
     composing->sequence.generation = repository->generation;
     if (!composing->tip && repository_has_base(repository, composing->base))
         bring_in(composing);

@@ -1,6 +1,6 @@
 /*
- * Tag by tag: which is the nearest, and where does what it lacks begin? What the beginnings have in common
- * is the last commit that is needed.
+ * For each kind of tag: which is the nearest, and where does the history begin that it lacks? The merge
+ * base of these beginnings is the last commit that is needed.
  */
 
 #include "daemon/repository/depth.h"
@@ -16,7 +16,7 @@
 #define LIST_LIMIT   ((size_t)8 * 1024 * 1024)
 #define ANSWER_LIMIT 65536
 
-/* What people ask for: any tag, one that was made with -a, and what setuptools-scm takes for a version. */
+/* What people ask for: any tag, an annotated one, and one that setuptools-scm takes for a version. */
 static const char *const questions[][3] = {
     {"--tags"}, {"--abbrev=0"}, {"--tags", "--match=*[0-9]*"}};
 #define QUESTIONS (sizeof(questions) / sizeof(questions[0]))
@@ -26,7 +26,7 @@ struct depth {
     char *commit;
     size_t question;
     char *tags[QUESTIONS];         /* the answers */
-    struct config_list beginnings; /* the tags, and what lies below what they lack */
+    struct config_list beginnings; /* the tags, and what is below the commits that they lack */
     depth_callback callback;
     void *data;
 };
@@ -90,7 +90,7 @@ static void on_counted(void *data, const struct process_result *result)
     end(depth, count + 1 > least ? (unsigned)count + 1 : least);
 }
 
-/* Beginnings that have nothing in common need all there is. */
+/* Beginnings without a merge base need the whole history. */
 static void on_common(void *data, const struct process_result *result)
 {
     struct depth *depth = data;
@@ -141,7 +141,7 @@ static void on_listed(void *data, const struct process_result *result)
     list_next(depth);
 }
 
-/* What the tag lacks, and behind a '-' what lies right below. */
+/* Lists what the tag lacks and, after a '-', what is right below. */
 static void list_next(struct depth *depth)
 {
     while (depth->question < QUESTIONS && !depth->tags[depth->question])
@@ -184,7 +184,7 @@ static void on_described(void *data, const struct process_result *result)
     ask_next(depth);
 }
 
-/* Without any tag there is none of the others. */
+/* Without any tag there are none of the other kinds. */
 static void ask_next(struct depth *depth)
 {
     const char *const *question = depth->question < QUESTIONS ? questions[depth->question] : NULL;

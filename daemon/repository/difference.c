@@ -1,5 +1,5 @@
 /*
- * The difference of two commits, for people to read.
+ * Shows people the difference of two commits.
  */
 
 #include "common/memory.h"
@@ -27,7 +27,7 @@ static void difference_discard(struct operation *operation)
     free(difference);
 }
 
-/* The first lines; files need not be UTF-8. */
+/* Appends the first lines. Files need not be UTF-8. */
 static void append_beginning(struct text *shown, const char *output, size_t length)
 {
     CLEANUP_TEXT struct text repaired = {0};

@@ -1,10 +1,10 @@
 /*
  * What git does at the forge besides fetching: looking, pushing, and the leased delete.
  *
- * There are three pushes, all in this file, each with a lease: the server compares and acts in one step.
- * One makes a branch where there is none. One moves a branch forward, to a commit that was seen to descend
- * from where the branch is. One deletes. Refusals say "stale info" of a branch that moved and of one that is gone alike, so after any
- * refusal it is looked again.
+ * There are three pushes, all in this file and each with a lease: the server compares and acts in one step.
+ * One makes a branch that does not exist. One moves a branch forward, to a commit that was checked to
+ * descend from where the branch is. One deletes. A refusal says "stale info" both of a branch that moved
+ * and of one that is gone, so after any refusal the branch is looked up again.
  */
 
 #include "daemon/repository/internal.h"
@@ -22,7 +22,7 @@
 #define OUTPUT_LIMIT  ((size_t)1024 * 1024)
 #define HISTORY_LIMIT "--max-count=10000"
 
-/* Asks for the base and one branch, exactly by their full names. */
+/* Asks for the base and one branch by their full names. */
 static struct operation *start_look(struct repository *repository, const char *branch,
                                     process_callback callback, void *data)
 {
@@ -41,7 +41,7 @@ static struct operation *start_look(struct repository *repository, const char *b
     return git_start(repository->git, &command, callback, data);
 }
 
-/* Finds "<hash>\trefs/heads/<branch>\n"; names that only end alike are listed, too. */
+/* Finds "<hash>\trefs/heads/<branch>\n". The list also has names that only end alike. */
 static void find_branch(const char *output, const char *branch, char hash[GIT_HASH_SIZE])
 {
     CLEANUP_FREE char *tail = memory_format("\trefs/heads/%s\n", branch);
@@ -59,8 +59,8 @@ static void find_branch(const char *output, const char *branch, char hash[GIT_HA
     }
 }
 
-/* Reads the answer to a look; `branch` may be NULL. An answer without the base is none: what sits between
- * us and the forge may say "fine" to everything, and a branch is not gone because of that. */
+/* Reads the answer to a look; `branch` may be NULL. An answer without the base does not count: a proxy
+ * in front of the forge may say "fine" to everything, and the branch is not gone because of that. */
 static int read_look(const struct repository *repository, const struct process_result *result,
                      const char *branch, struct repository_refs *refs, struct error *error)
 {
@@ -149,7 +149,7 @@ static void held_end(struct held *held, bool answer, const struct error *error)
     callback(data, answer, error);
 }
 
-/* The line is told from the tip backwards: `sha` counts if it comes before `since`. */
+/* The list goes from the tip backwards: `sha` counts if it comes before `since`. */
 static void held_listed(void *data, const struct process_result *result)
 {
     struct held *held = data;
@@ -228,8 +228,8 @@ struct operation *repository_held(struct repository *repository, const char *sha
     return &held->sequence.operation;
 }
 
-/* The server's own words about one ref, from --porcelain: "!\t<from>:<to>\t<summary>". Appends the
- * summary and what the server's hooks said. False if no ref was refused. */
+/* Finds the server's own words about one ref in the output of --porcelain: "!\t<from>:<to>\t<summary>".
+ * Appends the summary and what the server's hooks said. Returns false if no ref was refused. */
 static bool find_refusal(const struct process_result *result, struct text *said)
 {
     const char *line = result->output;
@@ -296,8 +296,8 @@ static void push_end(struct push *push, const struct error *error)
     callback(data, error);
 }
 
-/* git names what is damaged by its path. Put aside, the next try finds nothing to push and the job
- * fails, instead of trying for a day; the next job makes the repository anew. */
+/* git names the path of what is damaged. The repository is moved away. Then the next try finds nothing
+ * to push and the job fails, instead of trying for a day; the next job makes the repository again. */
 static void look_for_damage(const struct push *push, const struct process_result *result,
                             struct error *error)
 {
@@ -306,7 +306,7 @@ static void look_for_damage(const struct push *push, const struct process_result
         repository_discard_damaged(&push->sequence, error);
 }
 
-/* The lease was refused, or the server said no for a reason of its own: where the branch points decides. */
+/* The lease failed, or the server refused for another reason: where the branch points decides. */
 static void push_looked(void *data, const struct process_result *result)
 {
     struct push *push = data;
@@ -411,7 +411,7 @@ static void push_checked(void *data, const struct process_result *result)
                   push->expected);
     else
         git_failure(&error, result, GIT_LOCAL, "looking at what is to be pushed");
-    /* What was to be pushed is lost with it: the job fails, and the next one makes it anew. */
+    /* What was to be pushed is lost as well: the job fails, and the next one makes the repository again. */
     if (git_found_damage(result)) {
         repository_discard_damaged(&push->sequence, &error);
         error.kind = ERROR_PERMANENT;
@@ -419,7 +419,7 @@ static void push_checked(void *data, const struct process_result *result)
     push_end(push, &error);
 }
 
-/* With an unrelated commit a push with a lease would be a forced one: so it is looked first. */
+/* A push with a lease of an unrelated commit would be a forced push. So it is checked first. */
 struct operation *repository_push(struct repository *repository, const char *branch,
                                   const char *expected, const char *commit,
                                   repository_done_callback callback, void *data)
@@ -473,7 +473,7 @@ static void create_looked(void *data, const struct process_result *result)
         push->sequence.step = repository_fetch(repository, push->commit, create_fetched, push);
 }
 
-/* The lease on nothing is one that an existing branch breaks. */
+/* A lease on nothing fails if the branch exists. */
 struct operation *repository_create(struct repository *repository, const char *branch,
                                     const char *commit, repository_done_callback callback,
                                     void *data)
@@ -539,7 +539,7 @@ static void delete_pushed(void *data, const struct process_result *result)
     }
     push_failure(&delete->refusal, result, "deleting the branch");
     if (!result->output || !find_refusal(result, &said)) {
-        /* No answer: it may be gone or not. The caller repeats, and then it is looked first. */
+        /* There was no answer: the branch may be gone or not. The caller repeats, which looks first. */
         struct error error = delete->refusal;
 
         delete_end(delete, REPOSITORY_MOVED, &error);
@@ -550,7 +550,7 @@ static void delete_pushed(void *data, const struct process_result *result)
                                        delete);
 }
 
-/* The lease names the one hash that the branch was seen at; the source is empty, always. */
+/* The lease names the hash that the branch was seen at. The source of the push is always empty. */
 static void delete_push(struct delete *delete)
 {
     struct repository *repository = delete->sequence.repository;

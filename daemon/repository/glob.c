@@ -14,7 +14,7 @@
 
 #define COMPONENT_LIMIT 4096
 
-/* Where the next component begins, or NULL behind the last one. */
+/* Returns where the next component begins, or NULL after the last one. */
 static const char *next_component(const char *at)
 {
     const char *slash = strchr(at, '/');
@@ -48,10 +48,10 @@ static bool match_component(const char *pattern, const char *path)
     return fnmatch(pattern_copy, path_copy, FNM_PATHNAME) == 0;
 }
 
-/* Walks pattern and path side by side; either is NULL once its last component was used up. */
+/* Walks pattern and path side by side. Either is NULL after its last component. */
 static bool match_components(const char *pattern, const char *path)
 {
-    const char *after_mark = NULL; /* the pattern behind the last `**` */
+    const char *after_mark = NULL; /* the pattern after the last `**` */
     const char *mark = NULL;       /* where in the path that `**` ends for now */
 
     while (path) {

@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * What repository.c, compose.c and those that compose.c calls have in common.
+ * What the files of the repository share.
  */
 
 #include "common/process.h"
@@ -16,65 +16,66 @@ struct repository {
     const struct forge *forge;
     struct git *git;
     char *directory; /* <state>/repository.git */
-    char *lender;    /* another one, see repository_borrow(); NULL: none */
+    char *lender;    /* another repository, see repository_borrow(); NULL: none */
     char *scratch;   /* <state>/scratch: index files; emptied at every start */
     char *git_dir;   /* "--git-dir=<directory>" */
     uint64_t next_name;
-    uint64_t generation;                         /* counts how often the repository was made anew */
+    uint64_t generation;                         /* how often the repository was made again */
     char bases[REPOSITORY_BASES][GIT_HASH_SIZE]; /* commits that were fetched from the forge */
     unsigned next_base;
-    unsigned forgotten; /* commits, since the last maintenance */
+    unsigned forgotten; /* commits that were forgotten since the last maintenance */
     struct operation *maintenance;
 };
 
-/* An operation of one step after another. Embedded first in each operation's own struct. */
+/* An operation of several steps, one after the other. It is the first member of each operation's own
+ * struct. */
 struct git_sequence {
     struct operation operation;
     struct repository *repository;
-    struct operation *step; /* the child or timer under way; NULL inside its callback */
+    struct operation *step; /* the child or timer that is under way; NULL inside its callback */
     uint64_t generation;    /* of the repository when the operation began */
 };
 
 void git_sequence_begin(struct git_sequence *sequence, struct repository *repository,
                         void (*discard)(struct operation *operation));
 
-/* Makes the bare repository if it is not there, or is not whole, for object names as long as `hash`. */
+/* Makes the bare repository, for object names as long as `hash`, if it is missing or not whole. */
 int repository_prepare(struct repository *repository, const char *hash, struct error *error);
 
-/* Puts a repository that git found damaged out of the way, unless that has happened since the sequence
- * began; the next operation makes a new one. The error becomes a transient one. */
+/* Moves away a repository that git found damaged, unless that has happened since the sequence began. The
+ * next operation makes a new one. The error becomes transient. */
 void repository_discard_damaged(const struct git_sequence *sequence, struct error *error);
 
-/* A path in <state>/scratch that nothing else has; caller frees. */
+/* Returns a new path in <state>/scratch; the caller frees it. */
 char *repository_scratch(struct repository *repository, const char *what);
 
-/* Removes such a path of an index file, and git's lock of it; NULL-safe. */
+/* Removes an index file at such a path, and git's lock of it. NULL-safe. */
 void repository_remove_index(const char *index);
 
 /* Points a ref of our repository ("refs/heads/x") at a commit. */
 int repository_set_ref(struct repository *repository, const char *ref, const char *hash,
                        struct error *error);
 
-/* Keeps that commit of an experiment, see repository_find_kept(), and no other one. */
+/* Keeps this commit of an experiment and no other one, see repository_find_kept(). */
 int repository_keep(struct repository *repository, enum repository_kept kept,
                     const char *experiment_id, const char *commit, struct error *error);
 
-/* Fetches a commit of the base from the forge, and the tags that are there; at its end repository_fetched() judges it, remembers
- * the commit, and keeps it by a ref. */
+/* Fetches a commit of the base from the forge, and its tags. Afterwards repository_fetched() checks the
+ * result, remembers the commit, and keeps it by a ref. */
 struct operation *repository_fetch(struct repository *repository, const char *hash,
                                    process_callback callback, void *data);
 
-/* The same for several commits, the first one of the base. */
+/* The same for several commits; the first one is of the base. */
 struct operation *repository_fetch_all(struct repository *repository, char (*hashes)[GIT_HASH_SIZE],
                                        size_t count, process_callback callback, void *data);
 int repository_fetched(struct repository *repository, const char *hash,
                        const struct process_result *result, struct error *error);
 
-/* Fetches objects by their full names from the source of that number. A blob can be asked for by its name
- * in git's protocol 2 alone. */
+/* Fetches objects by their full names from the source of that number. Only git's protocol 2 can ask for
+ * a blob by its name. */
 struct operation *repository_fetch_source(struct repository *repository, size_t source,
                                           char (*hashes)[GIT_HASH_SIZE], size_t count,
                                           process_callback callback, void *data);
 
-/* Whether a commit of the base is here already. */
+/* Returns whether a commit of the base is here already. */
 bool repository_has_base(const struct repository *repository, const char *hash);

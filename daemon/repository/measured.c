@@ -30,8 +30,8 @@ struct measuring {
     char *base;
     char *commit;
     char *source;
-    char *known;   /* the merge base, from an earlier try; NULL: it is to be found */
-    char *history; /* the commits that are not in the base, a line each, itself first */
+    char *known;   /* the merge base of an earlier try; NULL: not known */
+    char *history; /* commits that are not in the base, a line each, itself first */
     repository_find_merged find_merged;
     void *find_data;
     struct measured measured;
@@ -74,8 +74,8 @@ static void measuring_end(struct measuring *measuring, const struct error *error
     free_contained(&measured);
 }
 
-/* A git of our own repository failed. If it cannot find the base any more, the fault is ours; if it
- * misses something else, the source did not have it. */
+/* A git of our own repository failed. If it cannot find the base, we are to blame. If something else is
+ * missing, the source lacks it. */
 static void measuring_fail(struct measuring *measuring, const struct process_result *result,
                            const char *what)
 {
@@ -105,7 +105,7 @@ static struct operation *start(struct measuring *measuring, const char *const *a
     return git_start(measuring->sequence.repository->git, &command, callback, measuring);
 }
 
-/* Takes a word of a line; words end in a blank, the line's end, or the end of all. */
+/* Takes a word, which ends in a blank, a line end, or the end of everything. */
 static const char *take_hash(const char *at, char hash[GIT_HASH_SIZE])
 {
     size_t length = strcspn(at, " \n");
@@ -119,7 +119,7 @@ static const char *take_hash(const char *at, char hash[GIT_HASH_SIZE])
 
 /* ---- merge -------------------------------------------------------------------------------------- */
 
-/* A commit that conflicts only where changes are left out is merged well enough. */
+/* Conflicts in files that are excluded do not matter. */
 static int check_conflicts(const struct config *config, const struct git_merged *merged,
                            struct error *error)
 {
@@ -158,7 +158,7 @@ static void merged(void *data, const struct git_merged *merged, const struct pro
     measuring_end(measuring, failed ? &error : NULL);
 }
 
-/* "<hash> tree <size>", of the merge base and of the base. */
+/* Reads "<hash> tree <size>" for the merge base and for the base. */
 static void trees_found(void *data, const struct process_result *result)
 {
     struct measuring *measuring = data;
@@ -222,7 +222,7 @@ static void list(struct measuring *measuring, process_callback callback)
     measuring->sequence.step = start(measuring, arguments, NULL, HISTORY_LIMIT, callback);
 }
 
-/* What comes after the measured commit in the list: it is contained. */
+/* The commits after the measured one in the list are contained. */
 static void read_contained(struct measuring *measuring, const char *output)
 {
     struct measured *measured = &measuring->measured;
@@ -238,7 +238,7 @@ static void read_contained(struct measuring *measuring, const char *output)
     }
 }
 
-/* What the base holds under another name is not contained any more. */
+/* What the base has under another name is not contained any more. */
 static void rest_listed(void *data, const struct process_result *result)
 {
     struct measuring *measuring = data;
@@ -271,7 +271,7 @@ static void set_empty(const struct measuring *measuring, struct error *error)
               "the change is empty on the base, which holds commit %s already", measuring->commit);
 }
 
-/* The base stands for what git finds by itself. */
+/* If `merge_base` is the base itself, git finds the merge base. */
 static void merge_over(struct measuring *measuring, const char *merge_base)
 {
     struct repository *repository = measuring->sequence.repository;

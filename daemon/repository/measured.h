@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * What was measured, brought onto the base.
+ * Brings a measured commit onto the base.
  */
 
 #include "common/error.h"
@@ -11,28 +11,29 @@
 #include <stdbool.h>
 
 struct measured_options {
-    const char *base;   /* full hash; so is the next one, and both commits are here */
-    const char *commit; /* that was measured */
-    const char *source; /* where it is from, for messages */
-    repository_find_merged find_merged; /* as in struct repository_compose; so are the next two */
+    const char *base;                   /* full hash, as the next one; both commits are here */
+    const char *commit;                 /* the measured commit */
+    const char *source;                 /* where it is from, for messages */
+    repository_find_merged find_merged; /* this and the next two: as in struct repository_compose */
     void *find_data;
     const char *merge_base;
 };
 
 struct measured {
-    char own_tree[GIT_HASH_SIZE];   /* the tree that was measured */
-    char tree[GIT_HASH_SIZE];       /* that tree on the base: merged, if the base has moved. Files
-                                       that are excluded from changes may hold conflict marks */
+    char own_tree[GIT_HASH_SIZE]; /* the measured tree */
+    char tree
+        [GIT_HASH_SIZE]; /* that tree on the base: merged, if the base has moved. Excluded files may
+                                       have conflict marks */
     char merge_base[GIT_HASH_SIZE]; /* as in struct repository_change */
-    char **contained;               /* as there; may be taken */
+    char **contained;               /* as there; the callback may take it over */
     size_t contained_count;
 };
 
-/* `measured` is valid inside the callback only; NULL with an error. */
+/* `measured` is NULL with an error. */
 typedef void (*measured_callback)(void *data, struct measured *measured, const struct error *error);
 
-/* A commit whose history is not whole, that the base holds already, or that conflicts with the base is a
- * permanent error. The options are copied. */
+/* Starts it. The options are copied. Fails (permanent) if the commit's history is not whole, if the base
+ * has the commit already, or if they conflict. */
 struct operation *measured_start(struct repository *repository,
                                  const struct measured_options *options, measured_callback callback,
                                  void *data);

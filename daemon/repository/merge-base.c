@@ -20,21 +20,21 @@
 #define WALK_LIMIT   ((size_t)64 * 1024 * 1024)
 #define ANSWER_LIMIT ((size_t)1024 * 1024)
 #define HELD_LIMIT   1000 /* the latest ones; they are arguments */
-#define BASES_LIMIT  16   /* more than one only where histories were merged crosswise */
+#define BASES_LIMIT  16   /* more than one only after crosswise merges */
 
 struct finding {
     struct git_sequence sequence;
     char *base;
     char *commit;
-    struct repository_merged *merged; /* as find_merged told */
+    struct repository_merged *merged; /* as find_merged found them */
     size_t merged_count;
-    char (*held)[GIT_HASH_SIZE]; /* measured commits whose content the base holds */
+    char (*held)[GIT_HASH_SIZE]; /* measured commits whose content the base has */
     size_t held_count;
     char bases[BASES_LIMIT][GIT_HASH_SIZE];
     size_t base_count;
     size_t counted; /* of these */
     char best[GIT_HASH_SIZE];
-    unsigned long least; /* commits from it to the measured one */
+    unsigned long least; /* commits from the merge base to the measured one */
     merge_base_callback callback;
     void *data;
 };
@@ -88,7 +88,7 @@ static void start(struct finding *finding, const char *const *arguments, const s
     finding->sequence.step = git_start(repository->git, &command, callback, finding);
 }
 
-/* Takes the next word of a line; false at the line's end. `hash` is "" for a word that is no hash. */
+/* Takes the next word of a line. Returns false at its end. `hash` is "" for a word that is no hash. */
 static bool next_word(const char **at, char hash[GIT_HASH_SIZE])
 {
     *at += strspn(*at, " ");
@@ -148,7 +148,7 @@ static void count_next(struct finding *finding)
 
 /* ---- what is in common -------------------------------------------------------------------------- */
 
-/* A line for each; none and status 1 where there is nothing in common. */
+/* Reads a line for each; none, and status 1, if there is nothing in common. */
 static void bases_found(void *data, const struct process_result *result)
 {
     struct finding *finding = data;
@@ -190,7 +190,7 @@ static void find_bases(struct finding *finding)
 
 /* ---- what the base holds ------------------------------------------------------------------------ */
 
-/* "<hash> commit <size>" for what is here; anything else is of no use. */
+/* Reads "<hash> commit <size>" for what is here; other lines are ignored. */
 static void looked(void *data, const struct process_result *result)
 {
     struct finding *finding = data;
@@ -228,7 +228,7 @@ static void look_for_held(struct finding *finding)
 
 static void add_held(struct finding *finding, const char *hash)
 {
-    /* A name of another length is of another repository. */
+    /* A name of another length belongs to another repository. */
     if (finding->held_count < HELD_LIMIT && strlen(hash) == strlen(finding->base))
         memcpy(finding->held[finding->held_count++], hash, GIT_HASH_SIZE);
 }
@@ -241,13 +241,13 @@ static int compare_lines(const void *a, const void *b)
     return strncmp(left, right, strcspn(left, " \n"));
 }
 
-/* Whether one of the lines, which are sorted, begins with the hash. */
+/* Whether one of the sorted lines begins with the hash. */
 static bool has_line(const char **lines, size_t count, const char *hash)
 {
     return count > 0 && bsearch(&hash, lines, count, sizeof(*lines), compare_lines);
 }
 
-/* Lines "<commit> <measured commit>…", newest first. */
+/* Reads lines "<commit> <measured commit>…", newest first. */
 static void read_history(struct finding *finding, const char *output)
 {
     CLEANUP_FREE const char **lines = NULL;

@@ -1,5 +1,5 @@
 /*
- * Source by source: which of the blobs does it have, and under which full names? These are fetched.
+ * For each source: which of the blobs does it have, and what are their full names? These are fetched.
  */
 
 #include "daemon/repository/origin.h"

@@ -1,18 +1,18 @@
 #pragma once
 
 /*
- * Blobs that a patch was made on, fetched from the sources.
+ * Fetches the blobs that a patch was made on from the sources.
  */
 
 #include "common/operation.h"
 #include "common/text.h"
 #include "daemon/repository.h"
 
-/* Fires once all sources were asked. What could not be found or fetched is not there, and no error: the
- * patch is then applied without. */
+/* Called once all sources were asked. A blob that could not be found or fetched is no error: the patch
+ * is then applied without it. */
 typedef void (*origin_callback)(void *data);
 
-/* Looks for blobs whose names begin with hexadecimal digits, each with a NUL behind it in `wanted`, and
- * brings those that a source has into our repository. Nothing is run in a source, nor fetched into one. */
+/* Looks for blobs whose names begin with the hex digits in `wanted`, a NUL after each. Those that a
+ * source has are fetched into our repository. Nothing runs in a source, and nothing is written to it. */
 struct operation *origin_start(struct repository *repository, const struct text *wanted,
                                origin_callback callback, void *data);

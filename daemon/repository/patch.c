@@ -1,5 +1,5 @@
 /*
- * What stands in a patch outside of hunks: a table of kinds of lines, and a few regions in which others
+ * The lines of a patch outside of hunks: a table of kinds of lines, and some regions in which other lines
  * are allowed as well.
  */
 
@@ -109,7 +109,7 @@ static bool read_extended(struct patch_file *file, const struct line *line)
         const char *words;
         enum patch_kind kind;
         unsigned *mode;
-        char **path; /* where neither is given, the line carries nothing */
+        char **path; /* if both are NULL, the line means nothing */
     } rows[] = {
         {"old mode ", PATCH_CHANGED, &file->old_mode, NULL},
         {"new mode ", PATCH_CHANGED, &file->new_mode, NULL},
@@ -141,7 +141,8 @@ static bool read_extended(struct patch_file *file, const struct line *line)
     return false;
 }
 
-/* Base 85 as git writes it: a letter for the number of bytes, then five characters for each four. */
+/* Whether this is base 85 as git writes it: a letter for the number of bytes, then five characters for
+ * each four. */
 static bool is_binary_data(const struct line *line)
 {
     char first = line->length > 0 ? line->at[0] : '\0';
@@ -152,7 +153,7 @@ static bool is_binary_data(const struct line *line)
     return bytes > 0 && line->length == 1 + (bytes + 3) / 4 * 5;
 }
 
-/* "literal 12" or "delta 12", data, a blank line; once, or twice for both directions. */
+/* Reads "literal 12" or "delta 12", data, a blank line; once, or twice for both directions. */
 static int scan_binary(struct scan *scan, struct patch_file *file, struct error *error)
 {
     struct cursor ahead = scan->cursor;
@@ -197,7 +198,8 @@ static int scan_names(struct scan *scan, struct patch_file *file, struct error *
     return 0;
 }
 
-/* An index line that says that there is content, and none in the patch. A deleted file's is left to git. */
+/* Whether the index line says that there is content, and the patch has none. That of a deleted file is
+ * left to git. */
 static bool lacks_content(const struct patch_file *file)
 {
     static const char *const empty[] = {
@@ -238,7 +240,7 @@ static int finish_file(struct patch_file *file, const struct line *header, struc
     return 0;
 }
 
-/* "diff --git " and all that belongs to it. */
+/* Reads "diff --git " and all that belongs to it. */
 static int scan_git(struct scan *scan, const struct line *header, struct error *error)
 {
     struct patch_file *file = add_file(scan, header);
@@ -265,7 +267,7 @@ static int scan_git(struct scan *scan, const struct line *header, struct error *
     return finish_file(file, header, error);
 }
 
-/* Time stamps and words by which diff and svn say that a file is not there. */
+/* Time stamps and words with which diff and svn say that a file does not exist. */
 static bool says_absent(const struct line *line)
 {
     static const char *const words[] = {"\t(nonexistent)", "\t(revision 0)", NULL};
@@ -281,7 +283,7 @@ static bool says_absent(const struct line *line)
            (strncmp(tab + 1, "1970-01-01 ", 11) == 0 || strncmp(tab + 1, "1969-12-31 ", 11) == 0);
 }
 
-/* "--- " and "+++ " without a line of git's above them. */
+/* Reads "--- " and "+++ " without a line of git's above them. */
 static int scan_pair(struct scan *scan, const struct line *first, struct error *error)
 {
     struct patch_file *file = add_file(scan, first);
@@ -325,7 +327,7 @@ static bool is_header(const struct line *line)
            line_begins(line, " ") || line_begins(line, "\t");
 }
 
-/* What stands above a message in git's log. */
+/* Whether this is a header of git's log. */
 static bool is_log(const struct line *line)
 {
     static const char *const beginnings[] = {
@@ -341,13 +343,13 @@ static bool is_log(const struct line *line)
     return line_is(line, "---");
 }
 
-/* Lines that git format-patch puts behind the changes. */
+/* Lines that git format-patch puts after the changes. */
 static bool is_behind_mail(const struct line *line)
 {
     return line_begins(line, "base-commit: ") || line_begins(line, "prerequisite-patch-id: ");
 }
 
-/* The whole of svn's line below "Index: ". */
+/* Whether this is svn's line below "Index: ", and nothing else. */
 static bool is_rule(const struct line *line)
 {
     for (size_t i = 0; i < line->length; i++) {
@@ -478,7 +480,7 @@ static int take_mail_header(struct scan *scan, const struct line *line, struct e
 
 /* ---- the table ---------------------------------------------------------------------------------- */
 
-/* Mails and commits are applied one after the other; what stands above the first is a part of its own. */
+/* Mails and commits are applied one after the other. What precedes the first is a part of its own. */
 static void begin_part(struct scan *scan)
 {
     struct patch *patch = scan->patch;
@@ -505,7 +507,7 @@ static int take_commit(struct scan *scan, const struct line *line, struct error 
     return 0;
 }
 
-/* Its hunks must follow: a file that became empty, a mode or a property would be lost. */
+/* Its hunks must follow. Otherwise a file that became empty, a mode or a property would be lost. */
 static int take_announcement(struct scan *scan, const struct line *line, struct error *error)
 {
     (void)error;
@@ -552,12 +554,12 @@ static bool is_pair(const struct scan *scan, const struct line *line)
 
     if (pair_begins(cursor))
         return true;
-    /* Without numbers behind it, it is one all the same where nothing else can stand. */
+    /* Without numbers it is one only in a region where it can be nothing else. */
     return scan->region != REGION_MESSAGE && line_begins(line, "--- ") &&
            line_next(&ahead, &second) && line_next(&ahead, &second) && line_begins(&second, "+++ ");
 }
 
-/* Headers with a subject among them, down to a blank line; above them "From " and a sender, perhaps. */
+/* Whether there are headers with a subject, down to a blank line; "From " and a sender may precede them. */
 static bool headers_begin(struct cursor cursor)
 {
     bool subject = false;
@@ -584,7 +586,8 @@ static bool is_commit(const struct scan *scan, const struct line *line)
     return line_begins(line, "commit ") && is_hex_word(line, 7);
 }
 
-/* "git log --oneline": a hash and a subject, above a change or another such line. */
+/* Whether this is a line of "git log --oneline": a hash and a subject, above a change or another such
+ * line. */
 static bool is_oneline(const struct scan *scan, const struct line *line)
 {
     struct cursor ahead = scan->cursor;
@@ -624,7 +627,8 @@ static const struct kind {
 
 /* ---- regions ------------------------------------------------------------------------------------ */
 
-/* Whether a mail's message goes on: with anything but a change, and behind "---" but what names one. */
+/* Whether a mail's message goes on: any line but a change and, after "---", any line but one that names
+ * a change. */
 static bool is_message(const struct scan *scan, const struct line *line)
 {
     return !is_git(scan, line) && !is_command(scan, line) && !is_pair(scan, line) &&
@@ -673,7 +677,7 @@ static void skip_mark(struct line *line)
     }
 }
 
-/* Puts what is lost before what could not be read, which may be no more than what follows from it. */
+/* Reports lost changes before a line that could not be read: that line may only be a consequence. */
 static int finish(struct scan *scan, int taken, struct error *error)
 {
     if (scan->loss_count > LOSSES_SHOWN)

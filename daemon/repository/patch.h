@@ -1,14 +1,13 @@
 #pragma once
 
 /*
- * A patch, read line by line before git sees it.
+ * Reads a patch line by line before git sees it. Pure.
  *
- * git skips what it does not understand, so that a patch may be applied in part without a word. Here
- * every line is known: it is part of a change, or it is known to carry none (headers and messages of
- * mails and of git's log, statistics, trailers), or the patch fails. What git is given afterwards is not
- * the text that came but one that is written from what was read, part by part. Pure.
- *
- *     patch_scan ─▶ names ─▶ patch_place ─▶ paths ─▶ patch_fit, file by file ─▶ lines ─▶ patch_write
+ * git skips what it does not understand, so part of a patch may be lost without a word. Here every line is
+ * known: it is part of a change, or it is known to carry none (headers and messages of mails and of git's
+ * log, statistics, trailers), or the patch fails. git then does not get the original text, but one that is
+ * written from what was read, part by part: patch_scan() reads names and hunks, patch_place() finds the
+ * paths, patch_fit() finds the lines of each file, patch_write() writes the result.
  */
 
 #include "common/error.h"
@@ -28,79 +27,79 @@ enum patch_kind {
 };
 
 struct patch_hunk {
-    size_t line;    /* where it begins in the patch; lines are counted from 1 */
-    long old_start; /* as its header says, or where patch_fit() found it to be */
-    long old_count; /* counted, never as said */
+    size_t line;    /* where it begins in the patch, from 1 */
+    long old_start; /* as its header says, then as patch_fit() found it */
+    long old_count; /* counted, not as its header says */
     long new_count;
-    long loose;       /* how many lines at its end were empty: context, or between two files */
+    long loose;       /* how many empty lines are at its end: context, or between files */
     struct text body; /* its lines, each with a line end */
 };
 
 struct patch_file {
     size_t line;    /* where it begins in the patch */
-    unsigned part;  /* of a series; from 0 */
-    char *header;   /* what stands behind "diff --git "; NULL: no such line */
-    char *old_name; /* as they stand behind "---" and "+++"; NULL: not there, or /dev/null */
+    unsigned part;  /* which part of a series, from 0 */
+    char *header;   /* what follows "diff --git "; NULL: no such line */
+    char *old_name; /* what follows "---" and "+++"; NULL: missing, or /dev/null */
     char *new_name;
-    char *old_path; /* without prefixes: from "rename from" and the like, or by patch_place() */
+    char *old_path; /* without prefixes: by "rename from" and the like, or by patch_place() */
     char *new_path;
     enum patch_kind kind;
-    unsigned old_mode; /* 0: not told */
+    unsigned old_mode; /* 0: not given */
     unsigned new_mode;
-    char old_blob[GIT_HASH_SIZE]; /* of the index line, often abbreviated; "" without one */
+    char old_blob[GIT_HASH_SIZE]; /* of the index line, often abbreviated; "": none */
     char new_blob[GIT_HASH_SIZE];
-    bool remark;      /* a name holds blanks and has no tab behind it: it may end in a remark */
-    bool carriage;    /* its headers end with CRLF, so that its lines were read without the CR */
-    bool contentless; /* "Binary files … differ": there is a change, but it is not in the patch */
-    bool three_way;   /* set by the caller: its blob is known, and it is merged from there */
+    bool remark;      /* a name has blanks and no tab after it: it may end in a remark */
+    bool carriage;    /* its headers end with CRLF; its lines are read without the CR */
+    bool contentless; /* "Binary files … differ": the change is not in the patch */
+    bool three_way;   /* set by the caller: its blob is known, and merged from */
     struct patch_hunk *hunks;
     size_t hunk_count;
-    struct text binary; /* all of a binary change, as it stands */
+    struct text binary; /* a binary change, as it was written */
 };
 
 struct patch {
     struct patch_file *files;
     size_t count;
     unsigned parts;
-    struct text recounted; /* which hunks were counted anew, for the log; empty: none */
+    struct text recounted; /* which hunks were recounted, for the log; empty: none */
 };
 
 void patch_free(struct patch *patch); /* NULL-safe; leaves an empty one behind */
 #define CLEANUP_PATCH CLEANUP(patch_free)
 
-/* Reads a patch. Permanent error that names line and text of what it cannot take. `*patch` must be
- * empty, and is the caller's (patch_free) in both cases. */
+/* Reads a patch. `*patch` must be empty; the caller frees it in both cases. Fails (permanent) naming
+ * line and text of what it cannot take. */
 int patch_scan(struct patch *patch, const char *bytes, size_t length, struct error *error);
 
-/* How many lines the file gains and loses. */
+/* Counts how many lines the file gains and loses. */
 void patch_count(const struct patch_file *file, int64_t *added, int64_t *removed);
 
-/* Calls `ask` with each path that the placing of the patch wants to know of whether the base has it;
- * some of them more than once. */
+/* Calls `ask` with each path of which patch_place() needs to know whether it is on the base; with some
+ * more than once. */
 typedef void (*patch_ask)(void *data, const char *path);
 void patch_questions(const struct patch *patch, patch_ask ask, void *data);
 
-/* Finds out which prefixes the names have, for the patch as a whole, and fills in all paths. Parts come
- * into the order in which they are applied, and no part changes the same file twice. Permanent error if
- * a path is in doubt. */
+/* Finds which prefixes the names have, for the patch as a whole, and sets all paths. The parts are put
+ * into the order in which they are applied, and no part changes a file twice. Fails (permanent) if a
+ * path is in doubt. */
 typedef bool (*patch_exists)(void *data, const char *path);
 int patch_place(struct patch *patch, patch_exists exists, void *data, struct error *error);
 
-/* How the lines of a file's hunks lie in a content. */
+/* How the hunks of a file fit into a content. */
 enum patch_fit {
     PATCH_FITS,
-    PATCH_FITS_AS_LF,   /* once the CRLF of the patch are read as LF: they are so from now on */
-    PATCH_FITS_AS_CRLF, /* the other way round */
-    PATCH_FITS_TRIMMED, /* without the empty lines at the ends of its hunks: they are gone from now on */
-    PATCH_FITS_NOT, /* nothing was done; git says why */
+    PATCH_FITS_AS_LF,   /* its CRLF were changed to LF */
+    PATCH_FITS_AS_CRLF, /* its LF were changed to CRLF */
+    PATCH_FITS_TRIMMED, /* the empty lines at the ends of its hunks were removed */
+    PATCH_FITS_NOT,     /* nothing was changed; git says why */
 };
 
-/* Moves each hunk to where it fits. `exact`: the content is what the patch was made on, so that a hunk
- * that fits at its line is there, whatever there is elsewhere. Permanent error if a hunk fits at more
- * than one place, or holds no line of the file that would say where it belongs. */
+/* Moves each hunk to where it fits. `exact`: the patch was made on this content, so a hunk that fits at
+ * its own line belongs there. Fails (permanent) if a hunk fits at more than one place, or has no line of
+ * the file that says where it belongs. */
 int patch_fit(struct patch_file *file, const char *content, size_t length, bool exact,
               enum patch_fit *fit, struct error *error);
 
-/* Appends a part of a placed patch as git reads it, with prefixes a/ and b/. Hunks stand at the lines where
- * they were found to fit, so that git need not look for context at their ends (--unidiff-zero). */
+/* Appends a part of a placed patch for git, with prefixes a/ and b/. The hunks have the lines where they
+ * fit, so git need not look for context at their ends (--unidiff-zero). */
 void patch_write(const struct patch *patch, unsigned part, struct text *text);

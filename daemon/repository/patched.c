@@ -28,7 +28,7 @@
 
 #define OUTPUT_LIMIT  ((size_t)64 * 1024)
 #define ANSWER_LIMIT  ((size_t)64 * 1024 * 1024)
-#define CONTENT_LIMIT ((size_t)128 * 1024 * 1024) /* of the files that one part changes */
+#define CONTENT_LIMIT ((size_t)128 * 1024 * 1024) /* bytes of the files that one part changes */
 #define PARTS_LIMIT   500
 #define TRIES         5
 
@@ -38,10 +38,10 @@ struct patching {
     bool exact; /* see struct patched_options */
     char *index;
     struct text bytes;  /* as they came */
-    struct patch patch; /* read from these, anew at every try */
+    struct patch patch; /* read from these, again for every try */
     unsigned part;      /* the one that is being applied */
-    unsigned fetched;   /* parts whose blobs the sources were asked for */
-    struct text asked;  /* what git was asked for, a NUL behind each */
+    unsigned fetched;   /* parts for whose blobs the sources were asked */
+    struct text asked;  /* what git was asked for, a NUL after each */
     struct text notes;
     char **left_out; /* options "--exclude=<path>" */
     size_t left_out_count;
@@ -82,7 +82,7 @@ static bool is_excluded(const struct patching *patching, const char *path)
     return glob_match_any(patching->sequence.repository->config->change.exclude.items, path);
 }
 
-/* "train.py was changed …"; shown to people. */
+/* Notes "train.py was changed …", for people. */
 static void note(struct patching *patching, const char *path, const char *says)
 {
     CLEANUP_FILE_NAMES struct file_names name = {0};
@@ -92,7 +92,7 @@ static void note(struct patching *patching, const char *path, const char *says)
                        file_names_string(&name), says);
 }
 
-/* Where git failed that only reads our own repository. */
+/* A git failed that only reads our own repository. */
 static void reading_fail(struct patching *patching, const struct process_result *result,
                          const char *what)
 {
@@ -115,7 +115,7 @@ static void reading_fail(struct patching *patching, const struct process_result 
 static void begin_part(struct patching *patching);
 static void read_base(struct patching *patching);
 
-/* A path as a pattern that matches nothing else. */
+/* Leaves out a path, by a pattern that matches nothing else. */
 static void leave_out(void *data, const char *path)
 {
     struct patching *patching = data;
@@ -184,7 +184,7 @@ static void apply(struct patching *patching)
     memcpy(arguments, fixed, sizeof(fixed));
     if (wants_three_way(patching))
         arguments[count++] = "--3way";
-    /* Empty is allowed only where nothing but excluded files was in the patch. */
+    /* It may be empty only if the patch had nothing but excluded files. */
     if (patching->left_out_count > 0)
         arguments[count++] = "--allow-empty";
     for (size_t i = 0; i < patching->left_out_count; i++)
@@ -230,7 +230,7 @@ static void ask_git(struct patching *patching, const char *how, size_t limit,
     patching->sequence.step = git_start(repository->git, &command, callback, patching);
 }
 
-/* Whether the file's lines have to be looked for in what there is. */
+/* Whether the file's lines have to be searched in the content. */
 static bool is_sought(const struct patching *patching, const struct patch_file *file)
 {
     return file->part == patching->part && file->hunk_count > 0 && file->kind != PATCH_NEW;
@@ -246,7 +246,7 @@ static void note_fit(struct patching *patching, const struct patch_file *file, e
         note(patching, file->new_path, "was changed with the patch's CRLF line ends read as LF");
 }
 
-/* The name of a blob that is known is no invention: the patch was made on another version of the file. */
+/* A blob that is known proves that the patch was made on another version of the file. */
 static int set_other_version(const struct patch_file *file, const struct cat_file_object *present,
                              struct error *error)
 {
@@ -261,7 +261,7 @@ static int set_other_version(const struct patch_file *file, const struct cat_fil
         present->hash);
 }
 
-/* No conflict: nobody changed the file since. */
+/* Fails: the patch is broken. It is no conflict, since nobody has changed the file. */
 static int set_broken(const struct patching *patching, const struct patch_file *file,
                       struct error *error)
 {
@@ -275,7 +275,7 @@ static int set_broken(const struct patching *patching, const struct patch_file *
                      patching->exact ? "parent's file that" : "version of the file that");
 }
 
-/* What the patch was made on, if it is known, comes before what is there now. */
+/* Fits the file into what the patch was made on, if that is known, else into what is there now. */
 static int fit_file(struct patching *patching, struct patch_file *file,
                     const struct cat_file_object *origin, const struct cat_file_object *present,
                     struct error *error)
@@ -340,7 +340,7 @@ static void originals_fetched(void *data)
     ask_git(patching, "--batch", CONTENT_LIMIT, looked);
 }
 
-/* Once for each part: has a source what the patch was made on, and our repository has not? */
+/* Asks the sources, once for each part, for blobs that the patch was made on and our repository lacks. */
 static bool fetch_originals(struct patching *patching, struct cat_file objects)
 {
     struct repository *repository = patching->sequence.repository;
@@ -408,7 +408,7 @@ static void begin_part(struct patching *patching)
 
 /* ---- paths -------------------------------------------------------------------------------------- */
 
-/* Which paths the base has, of those that were asked for. */
+/* Which of the paths that were asked for the base has. */
 struct known {
     const char **paths;
     size_t count;
@@ -427,7 +427,7 @@ static bool is_known(void *data, const char *path)
            bsearch(&path, known->paths, known->count, sizeof(*known->paths), compare_paths);
 }
 
-/* Files that stay as they are on the base, whatever the patch does to them, are in no part. */
+/* Removes excluded files from all parts. */
 static void drop_excluded(struct patching *patching)
 {
     for (size_t i = 0; i < patching->patch.count; i++) {

@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * A patch onto the base, in an index file.
+ * Applies a patch to the base, in an index file.
  */
 
 #include "common/error.h"
@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* `notes` says what was mended in the patch so that it applies, a sentence for people; "" if nothing was,
- * NULL with an error. Valid inside the callback only. */
+/* `notes` is a sentence for people about what was mended in the patch; "" if nothing was, NULL with an
+ * error. */
 typedef void (*patched_callback)(void *data, const char *notes, const struct error *error);
 
 struct patched_options {
@@ -23,9 +23,9 @@ struct patched_options {
     size_t length;
 };
 
-/* Fills the index file with `base`, and the patch on top. Parts of the patch that do not apply to files
- * which are excluded from changes are left out; one that cannot be taken whole, or does not apply anywhere
- * else, is a permanent error that names lines or files. Strings and bytes are copied. */
+/* Fills the index file with `base` and applies the patch. Parts that do not apply to excluded files are
+ * left out. Strings and bytes are copied. Fails (permanent), naming lines or files, if the patch cannot
+ * be read as a whole, or does not apply. */
 struct operation *patched_start(struct repository *repository,
                                 const struct patched_options *options, patched_callback callback,
                                 void *data);

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MADE_UP_REF  "refs/winnowd/reproduced" /* it is never written */
+#define MADE_UP_REF  "refs/winnowd/reproduced" /* never written */
 #define ANSWER_LIMIT ((size_t)64 * 1024)
 
 struct reproducing {
@@ -62,7 +62,7 @@ static void reproducing_fail(struct reproducing *reproducing, const struct proce
     reproducing_end(reproducing, NULL, &error);
 }
 
-/* "<hash>\n" */
+/* Reads "<hash>\n". */
 static bool take_answer(const struct process_result *result, char hash[GIT_HASH_SIZE])
 {
     return git_succeeded(result) && sscanf(result->output, "%64[0-9a-f]", hash) == 1 &&

@@ -1,10 +1,10 @@
 #pragma once
 
 /*
- * What was measured, made again: a patch on what it was made on, as a commit.
+ * Makes again what was measured: a patch applied to its parent, as a commit.
  *
- * Nobody ever committed that tree. The commit stands for it, so that a patch whose parent is known is
- * brought onto the base, found again in the base, and built upon as a commit is. The same patch on the same
+ * Nobody ever committed that tree. The commit stands for it, so that the change is handled like a measured
+ * commit: it is brought onto the base, found again in the base, and built upon. The same patch on the same
  * parent is the same commit again.
  */
 
@@ -19,18 +19,18 @@
 struct reproduce_options {
     const char *parent;        /* full hash of a commit that is here */
     bool exact;                /* see struct patched_options */
-    const char *experiment_id; /* whose patch it is; stands in the commit's message */
+    const char *experiment_id; /* whose patch it is; the commit's message names it */
     const char *patch;
     size_t length;
     int64_t date; /* of the commit, in seconds */
 };
 
-/* `commit` is a full hash; no ref keeps it yet. `notes` as in patched.h. Both are valid inside the callback
- * only, and NULL with an error. */
+/* `commit` is a full hash; no ref keeps it yet. `notes` is as in patched.h. Both are NULL with an error. */
 typedef void (*reproduce_callback)(void *data, const char *commit, const char *notes,
                                    const struct error *error);
 
-/* Applies the patch to the parent's files; see patched.h for what fails. All strings and bytes are copied. */
+/* Applies the patch to the parent's files. All strings and bytes are copied. Fails as patched_start()
+ * does. */
 struct operation *reproduce_start(struct repository *repository,
                                   const struct reproduce_options *options,
                                   reproduce_callback callback, void *data);

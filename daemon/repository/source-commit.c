@@ -1,9 +1,9 @@
 /*
- * From a few digits to a commit.
+ * Finds a commit by a few digits.
  *
- * The digits are looked up among object names only, so that no branch or tag of that name can stand in
- * for the commit. A source is written to by experiments and not trusted: what is fetched from it is
- * checked by git, and its own configuration runs nothing here.
+ * The digits are looked up among object names only: no branch or tag of that name can replace the commit.
+ * Experiments write to a source, so it is not trusted: git checks what is fetched from it, and nothing that
+ * its configuration names is run.
  */
 
 #include "daemon/repository/source-commit.h"
@@ -21,11 +21,10 @@
 struct looking_up {
     struct git_sequence sequence;
     char *digits;
-    char *name;    /* of the source; NULL: any */
-    size_t source; /* that is looked at just now */
-    size_t found;  /* the source that has the commit */
-    struct error
-        unread; /* of a source that could not be looked at; the others may have the commit */
+    char *name;                 /* of the source; NULL: any */
+    size_t source;              /* the current one */
+    size_t found;               /* the source that has the commit */
+    struct error unread;        /* of a source that could not be read; others may have the commit */
     char commit[GIT_HASH_SIZE]; /* in full */
     source_commit_callback callback;
     void *data;
@@ -53,7 +52,7 @@ static void looking_up_end(struct looking_up *looking_up, const struct error *er
     callback(data, error ? NULL : &found, error);
 }
 
-/* Takes a word of a line; words end in a blank, the line's end, or the end of all. */
+/* Takes a word, which ends in a blank, a line end, or the end of everything. */
 static const char *take_hash(const char *at, char hash[GIT_HASH_SIZE])
 {
     size_t length = strcspn(at, " \n");
@@ -86,7 +85,7 @@ static void fetch(struct looking_up *looking_up)
                                                         fetched, looking_up);
 }
 
-/* Starts a git in the source that is looked at. */
+/* Starts a git in the current source. */
 static void start_in_source(struct looking_up *looking_up, const char *const *words,
                             const char *input, process_callback callback)
 {
@@ -115,7 +114,7 @@ bool source_commit_is_meant(const char *source, const char *name)
 
 static void resolved(void *data, const struct process_result *result);
 
-/* Looks at the next source that is meant; behind the last one, fetches what was found. */
+/* Looks at the next source that may be meant; after the last one, fetches what was found. */
 static void resolve_next(struct looking_up *looking_up)
 {
     const struct config_list *sources = &looking_up->sequence.repository->config->sources;
@@ -157,7 +156,7 @@ static void found(struct looking_up *looking_up, const char *hash)
     resolve_next(looking_up);
 }
 
-/* Lines "<hash> <type> <size>"; what is no commit does not count. */
+/* Reads lines "<hash> <type> <size>". Only commits count. */
 static void typed(void *data, const struct process_result *result)
 {
     struct looking_up *looking_up = data;
@@ -190,7 +189,7 @@ static void typed(void *data, const struct process_result *result)
     }
 }
 
-/* One line for each object whose name begins with the digits. */
+/* Reads a line for each object whose name begins with the digits. */
 static void resolved(void *data, const struct process_result *result)
 {
     static const char *const words[] = {"cat-file", "--batch-check"};

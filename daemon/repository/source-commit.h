@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * A commit that a result names: found in the sources, and fetched with its history.
+ * Finds the commit that a result names in the sources, and fetches it with its history.
  */
 
 #include "common/error.h"
@@ -11,20 +11,20 @@
 #include <stdbool.h>
 
 struct source_commit {
-    char commit[GIT_HASH_SIZE]; /* in full */
+    char commit[GIT_HASH_SIZE]; /* full hash */
     const char *source;         /* which of `sources` has it */
 };
 
-/* `found` is valid inside the callback only; NULL with an error. */
+/* `found` is NULL with an error. */
 typedef void (*source_commit_callback)(void *data, const struct source_commit *found,
                                        const struct error *error);
 
-/* Whether a result that names this repository (NULL: none) may mean the source: by its path, or by its
- * last component. */
+/* Returns whether a result that names this repository (NULL: none) may mean the source: by its path, or
+ * by the last component of it. */
 bool source_commit_is_meant(const char *source, const char *name);
 
-/* Looks `digits`, the beginning of a commit's name, up in the source that `repository_name` names (NULL:
- * in all of them) and fetches the commit. One that is missing or ambiguous is a permanent error. */
+/* Looks up `digits`, the beginning of a commit's name, in the source that `repository_name` names (NULL:
+ * in all of them), and fetches the commit. Fails (permanent) if it is missing or ambiguous. */
 struct operation *source_commit_start(struct repository *repository, const char *digits,
                                       const char *repository_name, source_commit_callback callback,
                                       void *data);

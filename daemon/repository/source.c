@@ -1,8 +1,8 @@
 /*
- * Whether a source can be read: the directory, the repository in it, its objects.
+ * Checks whether a source can be read: the directory, the repository in it, its objects.
  *
- * git says of a directory that it may not enter that it is no repository; so it is asked last, and what
- * stands in the way is told by the system itself.
+ * git says that a directory which it may not enter is no repository. So git is asked last, and the system
+ * says what is wrong.
  */
 
 #include "daemon/repository/source.h"
@@ -52,7 +52,7 @@ char *source_git_dir(const char *source)
     return access(inner, F_OK) == 0 ? TAKE(inner) : memory_copy(source);
 }
 
-/* Under the unit a home directory is empty, or may not be entered. */
+/* In the service a home directory is empty or may not be entered. */
 static bool is_in_home(const char *path)
 {
     static const char *const homes[] = {"/home/", "/root/", "/run/user/"};
@@ -74,7 +74,7 @@ static int set_unreadable(struct error *error, const char *source, const char *p
     return -1;
 }
 
-/* Whether files below the directory can be listed and opened. */
+/* Checks that files below the directory can be listed and opened. */
 static int check_readable(const char *source, const char *path, struct error *error)
 {
     struct stat status;
@@ -103,7 +103,7 @@ static void on_objects_named(void *data, const struct process_result *result)
     source_look_end(look, check_readable(look->source, objects, &error) < 0 ? &error : NULL);
 }
 
-/* A directory whose .git is a file keeps its objects elsewhere: git knows where. */
+/* If .git is a file, the objects are elsewhere: git knows where. */
 static void begin(void *data)
 {
     struct source_look *look = data;

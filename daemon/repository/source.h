@@ -1,8 +1,9 @@
 #pragma once
 
 /*
- * Where the repository of a source lies; whether it can be read is in repository.h.
+ * Where the repository of a source is. Whether it can be read is in repository.h.
  */
 
-/* The directory that git works in: the source itself where it is a bare one, else its .git. Caller frees. */
+/* Returns the directory that git works in: the source itself if it is bare, else its .git. The caller
+ * frees it. */
 char *source_git_dir(const char *source);

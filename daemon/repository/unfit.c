@@ -1,6 +1,6 @@
 /*
- * git names each file in a line of its own, sometimes with the reason in the line above it. A conflict is
- * only what git looked for and did not find.
+ * git names each file in a line of its own, and sometimes the reason in the line before it. It is a
+ * conflict only if git did not find what it looked for.
  */
 
 #include "daemon/repository/unfit.h"
@@ -42,8 +42,8 @@ static const struct {
 
 struct complaints {
     struct file_names names[UNFIT_COUNT];
-    struct text reasons; /* git's own, each with its file */
-    const char *reason;  /* the last one, with which no file was named yet */
+    struct text reasons; /* git's own words, each with its file */
+    const char *reason;  /* the last reason, without a file so far */
     size_t reason_length;
 };
 
@@ -54,7 +54,8 @@ static void complaints_free(struct complaints *complaints)
     text_free(&complaints->reasons);
 }
 
-/* Which file a line of git's is about, if it says that a file does not fit; caller frees. */
+/* Returns the file that a line of git's is about, if it says that a file does not fit; the caller frees
+ * it. */
 static char *read_file(const char *line, size_t length, enum unfit *unfit)
 {
     static const char merged[] = "Applied patch to '";

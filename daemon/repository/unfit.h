@@ -1,14 +1,15 @@
 #pragma once
 
 /*
- * What `git apply` says about files that a patch does not fit. Pure.
+ * Reads what `git apply` says about files that a patch does not fit. Pure.
  */
 
 #include "common/text.h"
 
 typedef void (*unfit_excluded)(void *data, const char *path);
 
-/* Reads git's errors. A file of `exclude`, a NULL-terminated list of globs, is told to `excluded`; what
- * is wrong with the others is appended to `said`, "conflict in a.py; b.py does not exist on the base". */
+/* Reads git's errors. Calls `excluded` for a file that `exclude`, a NULL-terminated list of globs,
+ * covers. What is wrong with the others is appended to `said`: "conflict in a.py; b.py does not exist on
+ * the base". */
 void unfit_read(const char *errors, char *const *exclude, unfit_excluded excluded, void *data,
                 struct text *said);

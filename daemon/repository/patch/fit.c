@@ -1,9 +1,8 @@
 /*
- * Where the hunks of a file belong in it.
+ * Finds where the hunks of a file belong.
  *
- * All places at which the lines of a hunk stand are found in one go over the file (Knuth, Morris, Pratt),
- * whatever the line that its header names. Line ends are tried the other way round for all hunks of the
- * file, or for none.
+ * All places where the lines of a hunk are found come from one pass over the file (Knuth, Morris, Pratt),
+ * whatever line its header names. Other line ends are tried for all hunks of the file, or for none.
  */
 
 #include "common/memory.h"
@@ -22,11 +21,11 @@ struct slices {
     size_t count;
 };
 
-/* Where a hunk stands in a file. */
+/* Where a hunk is found in a file. */
 struct places {
     size_t count;
     size_t first, second; /* from 0 */
-    bool as_said;         /* it stands at the line that its header names, too */
+    bool as_said;         /* it is also found at the line that its header names */
 };
 
 static void slices_free(struct slices *slices)
@@ -39,7 +38,7 @@ static bool is_equal(const struct slice *left, const struct slice *right)
     return left->length == right->length && memcmp(left->at, right->at, left->length) == 0;
 }
 
-/* The next line of some text; `at` moves behind it. */
+/* Returns the next line of a text, and moves `at` after it. */
 static struct slice next_slice(const char **at, const char *end)
 {
     const char *line_end = memchr(*at, '\n', (size_t)(end - *at));
@@ -61,7 +60,7 @@ static void split(struct slices *slices, const char *content, size_t length)
         slices->items[slices->count++] = next_slice(&content, end);
 }
 
-/* The lines that a hunk finds in the file, as they stand there. */
+/* Lists the lines that a hunk expects in the file. */
 static void split_hunk(struct slices *slices, const struct text *body)
 {
     const char *at = text_string(body);
@@ -82,7 +81,8 @@ static void split_hunk(struct slices *slices, const struct text *body)
     }
 }
 
-/* For each line of the hunk, how far the hunk goes on alike when the next line is another one. */
+/* The table of Knuth, Morris and Pratt: for each line, the longest beginning of the hunk that also ends
+ * there. */
 static size_t *list_borders(const struct slices *wanted)
 {
     size_t *borders = memory_new_array(wanted->count + 1, sizeof(*borders));
@@ -155,7 +155,7 @@ static bool fits_all(const struct text *bodies, size_t count, const struct slice
     return true;
 }
 
-/* Takes the bodies over if all of them fit with line ends of the other kind. */
+/* Takes over the bodies if all of them fit with the other line ends. */
 static bool try_line_ends(struct patch_file *file, const struct slices *content, bool to_crlf)
 {
     CLEANUP_FREE struct text *bodies = memory_new_array(file->hunk_count, sizeof(*bodies));
@@ -191,7 +191,8 @@ static enum patch_fit find_line_ends(struct patch_file *file, const struct slice
 
 /* ---- empty lines -------------------------------------------------------------------------------- */
 
-/* Empty lines behind a hunk stand between it and the next one, if they are no context of it. */
+/* Removes empty lines at the end of a hunk: if they are not its context, they separate it from the next
+ * one. */
 static bool trim(struct patch_file *file)
 {
     bool trimmed = false;

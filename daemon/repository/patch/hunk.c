@@ -18,7 +18,7 @@ struct header {
     long old_start, old_count, new_start, new_count;
 };
 
-/* "12" or "12,3" behind a sign. */
+/* Reads "12" or "12,3" after a sign. */
 static const char *read_range(const char *at, const char *end, char sign, long *start, long *count)
 {
     long *const numbers[] = {start, count};
@@ -62,8 +62,8 @@ bool hunk_header_is(const struct line *line)
     return read_header(line, &header);
 }
 
-/* What kind of line in a hunk this is; '\0' for one that can be none. A context line that is empty may
- * have lost its blank. */
+/* Returns what kind of line of a hunk this is; '\0' if it is none. An empty context line may have lost
+ * its blank. */
 static char kind_of(const struct line *line)
 {
     char first = line->length > 0 ? line->at[0] : ' ';
@@ -71,7 +71,7 @@ static char kind_of(const struct line *line)
     return strchr(" +-\\", first) ? first : '\0';
 }
 
-/* What is no part of a hunk whatever it counts. */
+/* Whether this surely is not part of a hunk, whatever its header counts. */
 static bool ends_beyond_doubt(const struct scan *scan, struct cursor cursor)
 {
     struct cursor ahead = cursor;
@@ -81,8 +81,8 @@ static bool ends_beyond_doubt(const struct scan *scan, struct cursor cursor)
            line_is_mail(&line) || pair_begins(cursor) || trailer_begins(scan, cursor, NULL);
 }
 
-/* Goes over as many lines as the header counts, and what says that the last one has no line end. A header
- * may count the next file's names, or a mail's trailer, as lines that are removed and added. */
+/* Skips as many lines as the header counts, and the line that says that the last one has no line end. A
+ * header may count the next file's names, or a mail's trailer, as lines that are removed and added. */
 static bool walk_counted(const struct scan *scan, struct cursor *cursor,
                          const struct header *header)
 {
@@ -105,7 +105,7 @@ static bool walk_counted(const struct scan *scan, struct cursor *cursor,
     return true;
 }
 
-/* Whether what comes behind a hunk looks like more of it. */
+/* Whether what follows a hunk looks like more of it. */
 static bool goes_on(const struct scan *scan, struct cursor cursor)
 {
     struct cursor before = cursor;
@@ -126,7 +126,7 @@ static bool goes_on(const struct scan *scan, struct cursor cursor)
     return kind_of(&line) != '\0';
 }
 
-/* Somebody's second file, indented. As a context line it would only be found not to fit. */
+/* Whether this looks like an indented diff of another file. As context it would only fail to fit. */
 static bool looks_like_a_diff(const struct line *line)
 {
     static const char *const beginnings[] = {"diff --git ", "--- ", "+++ ", "@@ -", NULL};
@@ -143,7 +143,7 @@ static bool looks_like_a_diff(const struct line *line)
     return false;
 }
 
-/* Up to where the hunk ends beyond doubt; blank lines at its end are none of its own. */
+/* Skips to where the hunk surely ends. Blank lines at its end do not belong to it. */
 static int walk_all(const struct scan *scan, struct cursor *cursor, const struct cursor *counted,
                     struct error *error)
 {
@@ -196,7 +196,7 @@ static void note_recount(struct scan *scan, const struct header *said,
 
 static struct patch_hunk *add_hunk(struct patch_file *file)
 {
-    /* Doubled each time that it is full, which it is at powers of two. */
+    /* The array doubles when it is full, which it is at powers of two. */
     if ((file->hunk_count & (file->hunk_count - 1)) == 0)
         file->hunks = memory_resize(file->hunks, (file->hunk_count ? 2 * file->hunk_count : 1) *
                                                      sizeof(*file->hunks));
@@ -235,7 +235,7 @@ static int scan_hunk(struct scan *scan, struct patch_file *file, const struct li
     return 0;
 }
 
-/* Blank lines may stand between two hunks. */
+/* Blank lines may be between two hunks. */
 static bool next_header(struct scan *scan, struct line *line)
 {
     struct cursor ahead = scan->cursor;

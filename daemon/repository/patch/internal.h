@@ -1,19 +1,19 @@
 #pragma once
 
 /*
- * What the scanner of a patch consists of: lines, and who reads which of them.
+ * What the files of the patch scanner share: lines, and who reads which of them.
  */
 
 #include "daemon/repository/patch.h"
 
 struct line {
     const char *at;
-    size_t length; /* without its line end, be that LF or CRLF */
+    size_t length; /* without its line end, LF or CRLF */
     bool carriage; /* it ended with CRLF */
     size_t number; /* from 1 */
 };
 
-/* Where the scanner is. A copy of it looks ahead. */
+/* Where the scanner is. Use a copy to look ahead. */
 struct cursor {
     const char *at;
     const char *end;
@@ -22,71 +22,73 @@ struct cursor {
 
 /* What a line outside of a change may be. */
 enum region {
-    REGION_PLAIN,       /* before, between and behind changes */
+    REGION_PLAIN,       /* before, between and after changes */
     REGION_MAIL_HEADER, /* up to the first blank line */
-    REGION_MESSAGE, /* of a mail, up to the first change; anything but a change may stand there */
-    REGION_STATISTICS, /* the same behind its "---" */
-    REGION_LOG,        /* header and message of git show and git log */
+    REGION_MESSAGE,     /* of a mail, up to the first change: any line but a change */
+    REGION_STATISTICS,  /* the same after its "---" */
+    REGION_LOG,         /* header and message of git show and git log */
 };
 
 struct scan {
     struct cursor cursor;
     struct patch *patch;
     enum region region;
-    bool mail;         /* between a mail's first line and the next one's */
-    bool encoding;     /* within the header that says how a mail, or a part of one, is encoded */
-    char boundary[80]; /* between the parts of a mail; "" without one */
+    bool mail;         /* between a mail's first line and that of the next */
+    bool encoding;     /* in the header that says how a mail, or a part of one, is encoded */
+    char boundary[80]; /* between the parts of a mail; "": none */
     size_t
         announced; /* line of "diff -ruN …" or "Index: …" whose hunks have not come yet; 0: none */
-    struct text losses; /* lines that name a change which the patch does not hold */
+    struct text losses; /* lines that name a change which the patch does not have */
     unsigned loss_count;
 };
 
-/* The next line; false at the end. */
+/* Reads the next line. Returns false at the end. */
 bool line_next(struct cursor *cursor, struct line *line);
 bool line_begins(const struct line *line, const char *prefix);
 bool line_ends(const struct line *line, const char *suffix);
 bool line_is(const struct line *line, const char *string);
 bool line_has_nul(const struct line *line);
 bool line_is_blank(const struct line *line);
-char *line_rest(const struct line *line, size_t from); /* a copy; caller frees */
-bool line_is_mail(const struct line *line);            /* the first one of a mail in a series */
+char *line_rest(const struct line *line, size_t from); /* a copy; the caller frees it */
+bool line_is_mail(const struct line *line);            /* the first line of a mail in a series */
 
-/* "line 7 of the patch, "text", <says>"; always -1. */
+/* Fails (permanent): "line 7 of the patch, "text", <says>". Returns -1. */
 int line_refuse(const struct line *line, struct error *error, const char *says);
 
-/* Whether "--- ", "+++ " and "@@ -" stand at the cursor, one below the other, but for blank lines. */
+/* Returns whether "--- ", "+++ " and "@@ -" are at the cursor, one below the other; blank lines may be
+ * between them. */
 bool pair_begins(struct cursor cursor);
 
-/* Whether "-- ", a version and the end of the patch or of its mail stand there. If so and `after` is
- * given, that is set to what comes behind the version. */
+/* Returns whether "-- ", a version and the end of the patch or of its mail are at the cursor. If so,
+ * `after` (may be NULL) is set to what follows the version. */
 bool trailer_begins(const struct scan *scan, struct cursor cursor, struct cursor *after);
 
-/* The same for "-- " and a sender's own signature: lines that no hunk can have. It is one only behind a hunk that
- * is whole by its counts. */
+/* The same for "-- " and a sender's own signature: lines that no hunk can have. It counts only after a
+ * hunk that is complete by its header. */
 bool signature_begins(const struct scan *scan, struct cursor cursor, struct cursor *after);
 
-/* All hunks of a file, as many as stand at the cursor. */
+/* Reads all hunks of a file that are at the cursor. */
 int hunks_scan(struct scan *scan, struct patch_file *file, struct error *error);
 bool hunk_header_is(const struct line *line);
 
-/* A line of --stat, --numstat, --summary, --raw or --dirstat. */
+/* Returns whether it is a line of --stat, --numstat, --summary, --raw or --dirstat. */
 bool line_is_statistics(const struct line *line);
 
-/* The name behind "--- " or "+++ ", unquoted, without what follows a tab; caller frees. NULL for
- * /dev/null. `*remark` is set, not cleared, if it may end in a remark. -1: its quotes are wrong. */
+/* Reads the name after "--- " or "+++ ", without quotes, and without a tab and what follows it; NULL for
+ * /dev/null. The caller frees it. Sets `*remark` if the name may end in a remark, and never clears it.
+ * Returns -1 if its quotes are wrong. */
 int name_read(const struct line *line, size_t from, char **name, bool *remark);
 
-/* What stands behind "rename from " and the like. */
+/* Reads the name after "rename from " and the like. */
 int name_read_plain(const struct line *line, size_t from, char **name);
 
-/* Splits what stands behind "diff --git " into its two names: those that are alike behind their first
- * part or altogether, or, where paths are given, end in these. False if there is no such split, or more
- * than one. Caller frees both. */
+/* Splits what follows "diff --git " into two names. They are the same, or the same after their first
+ * component; or, if paths are given, they end in these. Returns false if there is no such split, or more
+ * than one. The caller frees both. */
 bool name_split(const char *header, const char *old_path, const char *new_path, char **old_name,
                 char **new_name);
 
-/* Behind the first "/"; NULL if there is none. */
+/* Returns what follows the first "/", or NULL. */
 const char *name_behind(const char *name);
 
 /* Puts the parts of a placed patch into order, and splits those that change a file twice. */

@@ -1,5 +1,5 @@
 /*
- * Lines of a patch, and those that can be told by themselves.
+ * Lines of a patch, and the kinds that can be recognised without context.
  */
 
 #include "daemon/repository/patch/internal.h"

@@ -1,5 +1,5 @@
 /*
- * Names of files, as they stand in a patch.
+ * Names of files, as a patch writes them.
  */
 
 #include "common/memory.h"
@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What git puts behind a backslash, and what that stands for. */
+/* What git puts after a backslash, and what it means. */
 static const char escaped[] = "abtnvfr\"\\";
 static const char meant[] = "\a\b\t\n\v\f\r\"\\";
 
-/* A byte as three octal digits; never NUL. */
+/* Reads a byte as three octal digits; never NUL. */
 static bool unquote_octal(const char *at, char *byte)
 {
     int value = 0;
@@ -26,7 +26,8 @@ static bool unquote_octal(const char *at, char *byte)
     return value > 0 && value < 256;
 }
 
-/* Reads a name in quotes; `*end` is behind the closing one. NULL if it is not well-formed; caller frees. */
+/* Reads a name in quotes; `*end` is after the closing quote. Returns NULL if it is not well-formed. The
+ * caller frees it. */
 static char *unquote(const char *string, const char **end)
 {
     struct text name = {0};
@@ -121,7 +122,8 @@ static bool belong_together(const char *old_name, const char *new_name, const ch
            (old_rest && new_rest && strcmp(old_rest, new_rest) == 0);
 }
 
-/* The names on both sides of the blank at `at`; either may be in quotes. False if they are no names. */
+/* Reads the names on both sides of the blank at `at`, either of which may be in quotes. Returns false if
+ * they are no names. */
 static bool split_at(const char *header, size_t at, char **old_name, char **new_name)
 {
     CLEANUP_FREE char *left = memory_copy_bytes(header, at);

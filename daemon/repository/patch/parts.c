@@ -1,8 +1,8 @@
 /*
- * In which order the parts of a patch are applied.
+ * Finds the order in which the parts of a patch are applied.
  *
- * Mails of a series come oldest first, git's log newest first. Which it is can be told where a file is
- * changed by two of them: the blob that the older one leaves is the one that the newer one begins with.
+ * Mails of a series come oldest first, git's log newest first. A file that two parts change tells which it
+ * is: the older part leaves the blob with which the newer one begins.
  */
 
 #include "common/memory.h"
@@ -44,7 +44,7 @@ static bool is_same_blob(const char *left, const char *right)
     return length >= DIGITS_THAT_TELL && strncmp(left, right, length) == 0;
 }
 
-/* Whether a later part leaves what an earlier one begins with. */
+/* Whether a later part leaves the blob with which an earlier one begins. */
 static bool is_newest_first(const struct patch *patch, const struct touched *list)
 {
     for (size_t i = 1; i < patch->count; i++) {
@@ -76,7 +76,7 @@ static void reverse_parts(struct patch *patch)
     patch->files = files;
 }
 
-/* Which file of the patch, counted from 1, has the same path and stands above; 0: none. */
+/* For each file of the patch: which earlier one, from 1, has the same path; 0: none. */
 static size_t *list_earlier(const struct patch *patch, const struct touched *list)
 {
     size_t *earlier = memory_new_array(patch->count, sizeof(*earlier));
@@ -88,7 +88,7 @@ static size_t *list_earlier(const struct patch *patch, const struct touched *lis
     return earlier;
 }
 
-/* A file that is changed for a second time is changed as the first time has left it. */
+/* A file that is changed a second time is changed as the first change has left it. */
 static void number_parts(struct patch *patch)
 {
     CLEANUP_FREE struct touched *list = list_touched(patch);

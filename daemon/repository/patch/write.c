@@ -1,5 +1,5 @@
 /*
- * A part of a patch as git reads it.
+ * Writes a part of a patch as git reads it.
  */
 
 #include "daemon/repository/patch/internal.h"
@@ -47,7 +47,7 @@ static void append_extended(const struct patch_file *file, struct text *text)
     }
 }
 
-/* git merges a file from the blob that an index line names, and a binary change is held against it. */
+/* git merges a file from the blob that the index line names, and checks a binary change against it. */
 static void append_index(const struct patch_file *file, struct text *text)
 {
     if (!file->old_blob[0] || (!file->three_way && file->binary.length == 0))
@@ -60,7 +60,7 @@ static void append_index(const struct patch_file *file, struct text *text)
 
 static void append_hunks(const struct patch_file *file, struct text *text)
 {
-    long shift = 0; /* of what is below the hunks so far */
+    long shift = 0; /* by how many lines the hunks so far move what is below them */
 
     for (size_t i = 0; i < file->hunk_count; i++) {
         const struct patch_hunk *hunk = &file->hunks[i];
