@@ -55,7 +55,7 @@ struct validation {
     struct http *http;
     struct sandbox *sandbox;
     struct remover *remover;
-    struct tool tool; /* which the installation has found */
+    struct tool tool; /* the program that the installation has found */
     char *checkouts;  /* without symbolic links, as the sandbox needs it */
     char *logs;
 };
@@ -66,26 +66,26 @@ struct run {
     validation_callback callback;
     void *data;
     struct operation *step;      /* what is under way */
-    struct config_list requires; /* as they were at the beginning */
+    struct config_list requires; /* as they were when the run began */
     size_t required;             /* how many of them have answered */
-    char *command;               /* as a human would type it */
+    char *command;               /* as a person would type it */
     char *branch;
     char *commit;
     char *base;
     char *experiment_id;
     struct checkout checkout;
-    struct disk disk;            /* while the command runs */
+    struct disk disk;            /* watched while the command runs */
     char *log;                   /* path of the whole output */
-    struct failure failure;      /* what was found in it */
-    struct runner runner;        /* likewise */
+    struct failure failure;      /* what the output says about the failure */
+    struct runner runner;        /* what runners say in the output */
     struct test_report report;   /* what the run says of itself */
-    struct test_report *measure; /* what one on the base said; NULL: there is none */
+    struct test_report *measure; /* what the run on the base said; NULL: there was none */
     regex_t expect;              /* validation.expect, as it was when the tests began */
     bool expects;                /* whether there is one */
-    char *tox_report;            /* path of tox's report, for us; NULL: none is asked for */
-    bool again;                  /* tox failed over its report, so this run is without one */
-    char objection[300];         /* what the report takes a pass away for; "" */
-    enum process_end ended;      /* how the command did */
+    char *tox_report;            /* path of tox's report, for us; NULL: not asked for */
+    bool again;                  /* tox failed because of its report: this run has none */
+    char objection[300];         /* why the report takes the pass away; "": it does not */
+    enum process_end ended;      /* how the command ended */
     uint64_t printed;            /* bytes of its output */
     char *tail;                  /* its last lines */
     struct validation_outcome outcome;
@@ -196,7 +196,7 @@ static void run_discard(struct operation *operation)
     run_free(run);
 }
 
-/* The end of every run. What is passed on lives until the callback has returned. */
+/* Ends every run. What is passed on lives until the callback returns. */
 static void finish(struct run *run, const struct validation_outcome *outcome,
                    const struct error *error)
 {
@@ -204,7 +204,7 @@ static void finish(struct run *run, const struct validation_outcome *outcome,
     run_free(run);
 }
 
-/* Tests that fill the disk would take the store down with them, so they are ended. */
+/* Ends tests that fill the disk, since the store needs it. */
 static void on_disk_filled(void *data)
 {
     struct run *run = data;
@@ -212,7 +212,7 @@ static void on_disk_filled(void *data)
     process_end_now(run->step);
 }
 
-/* The checkout is gone: was it what filled the disk? */
+/* The checkout is gone. Finds out whether it had filled the disk. */
 static void on_emptied(void *data, const struct error *error)
 {
     struct run *run = data;
@@ -257,8 +257,8 @@ static void describe(struct validation_outcome *outcome, const struct process_re
                  text_string(&command), end, (double)result->duration_ms / 1000);
 }
 
-/* Whether bubblewrap could not make the sandbox, or a launcher did not launch it: that says nothing about
- * the tests, not even with an exit status of 0. Out of time is out of time. */
+/* Whether the command never began: bubblewrap could not make the sandbox, or a launcher did not start
+ * it. That says nothing about the tests, even with an exit status of 0. A timeout counts as one. */
 static bool never_began(struct run *run, const struct process_result *result)
 {
     CLEANUP_TEXT struct text why = {0};
@@ -284,8 +284,8 @@ static void on_printed(void *data, const char *bytes, size_t length)
     runner_read(&run->runner, bytes, length);
 }
 
-/* Returns why tox failed over its own report, of which the tests are innocent; NULL where it did not. Output that is
- * no UTF-8 is enough, and one of 100 MB takes tox 3 a minute. */
+/* Returns why tox failed because of its own report; NULL: it did not. The tests are not to blame for
+ * that: output that is not UTF-8 is enough, and 100 MB of output take tox 3 a minute. */
 static const char *tox_failure(const struct run *run)
 {
     if (!run->tox_report)
@@ -301,7 +301,7 @@ static const char *tox_failure(const struct run *run)
                : NULL;
 }
 
-/* What the run says of itself takes a pass away, and never gives one. */
+/* Judges by what the run says of itself, which takes a pass away and never gives one. */
 static void judge_report(struct run *run)
 {
     struct validation_outcome *outcome = &run->outcome;
@@ -322,7 +322,7 @@ static void judge_report(struct run *run)
     }
 }
 
-/* A verdict with what it rests on. What was printed by tests that passed is no failure. */
+/* Ends with a verdict and its evidence. Output of tests that passed is no failure. */
 static void judged(struct run *run)
 {
     struct validation_outcome *outcome = &run->outcome;
@@ -341,7 +341,7 @@ static void judged(struct run *run)
     finish(run, outcome, NULL);
 }
 
-/* Where there was no room for all of the output, a part of it would take the room that the store needs. */
+/* If there was no room for all of the output, removes the file: the store needs the room. */
 static void give_up_log(const struct run *run)
 {
     unlink(run->log);
@@ -349,7 +349,7 @@ static void give_up_log(const struct run *run)
 
 static void require_next(struct run *run);
 
-/* Once more on a fresh checkout, without what tox failed over. */
+/* Runs again on a fresh checkout, without the report because of which tox failed. */
 static void run_again(struct run *run, const char *reason)
 {
     log_event(&event_validation_again, LOG_TEXT("experiment", run->experiment_id),
@@ -363,7 +363,7 @@ static void run_again(struct run *run, const char *reason)
     require_next(run);
 }
 
-/* All that the run said is there. */
+/* Everything that the run says of itself has been read. */
 static void conclude(struct run *run)
 {
     const char *reason;
@@ -433,8 +433,8 @@ static void on_command(void *data, const struct process_result *result)
         conclude(run);
 }
 
-/* Returns where we find a file that the tests call `path`, or NULL where it may lie in a directory of the sandbox that
- * we do not see. */
+/* Returns where we find a file that the tests call `path`; NULL if it may be in a directory of the
+ * sandbox that we do not see. The caller frees it. */
 static char *find_own_report(const struct run *run, const struct checkout *inside, const char *path)
 {
     size_t length = strlen(inside->source);
@@ -446,7 +446,8 @@ static char *find_own_report(const struct run *run, const struct checkout *insid
     return sandbox_is_there(run->validation->sandbox) ? NULL : memory_copy(path);
 }
 
-/* Has tox write a report, in .git, where it makes no tree dirty; a command that asks for one itself keeps it. */
+/* Makes tox write a report. It is in .git, where it makes no tree dirty. A command that asks for one
+ * itself keeps it. */
 static char **ask_tox(struct run *run, char **arguments)
 {
     const struct config_list *command = &run->validation->config->validation.command;
@@ -470,7 +471,7 @@ static char **ask_tox(struct run *run, char **arguments)
     return command_ask_tox(arguments, command, path);
 }
 
-/* Makes ready for what the run will say. */
+/* Gets ready for what the run will say. */
 static void await_report(struct run *run)
 {
     const char *expect = run->validation->config->validation.expect;
@@ -506,7 +507,7 @@ static void start_command(struct run *run, const struct environment *environment
     run->step = process_start(validation->loop, &options, on_command, run);
     if (process_id(run->step))
         disk_watch(&run->disk, validation->loop, validation->checkouts, on_disk_filled, run);
-    /* Tests without a note are found by other signs; they are no reason to end them. */
+    /* Tests without a note are found by other signs, so this is no reason to end them. */
     if (process_id(run->step) && checkout_note(&run->checkout, process_id(run->step), &error))
         log_event(&event_validation_note, LOG_TEXT("experiment", run->experiment_id),
                   LOG_TEXT("reason", error.message));

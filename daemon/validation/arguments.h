@@ -1,14 +1,14 @@
 #pragma once
 
-/* A list of arguments that grows: what a command line is put together of. */
+/* A list of arguments that grows, to put a command line together. */
 
 #include "config/config.h"
 
-/* Appends a string, which becomes the list's. The list may be all zero. */
+/* Appends a string, which the list then owns. The list may be all zero. */
 void arguments_append(struct config_list *arguments, char *string);
 
 /* Appends copies of `strings` (NULL-terminated). */
 void arguments_append_copies(struct config_list *arguments, const char *const *strings);
 
-/* Whether the list has that string. */
+/* Returns whether the list has that string. */
 bool arguments_have(const struct config_list *arguments, const char *string);

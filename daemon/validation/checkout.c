@@ -40,7 +40,7 @@ void checkout_free(struct checkout *checkout)
     *checkout = (struct checkout){0};
 }
 
-/* Work in libuv's pool. It has its own copies, since it may go on for a while after a discard. */
+/* Work in libuv's pool. It has copies of its own, since it may go on for a while after a discard. */
 struct work {
     struct operation operation; /* first */
     uv_work_t request;
@@ -53,8 +53,8 @@ struct work {
     struct error error;
 };
 
-/* What has left the process group, where no sandbox ends it, is found by where it works. What a new checkout
- * meets is only set aside: it may be large. */
+/* Processes that left the group are found by where they work, if no sandbox ends them. A new checkout
+ * only moves an old one away, since it may be large. */
 static int remove_checkout(struct work *work, struct error *error)
 {
     const struct checkout *checkout = &work->checkout;
@@ -175,7 +175,7 @@ static int remove_entry(const char *parent, const char *name, struct error *erro
     return 0;
 }
 
-/* One pass over `parent` either for the notes, to end what they name, or for all, to set it aside. */
+/* Goes over `parent` once: for the notes, to end what they name; or for everything, to move it away. */
 static int each_entry(const char *parent, struct leftover *leftover, struct error *error)
 {
     CLEANUP(close_directory) DIR *directory = opendir(parent);

@@ -31,29 +31,30 @@ struct checkout {
     char *note;
 };
 
-/* Names the paths; touches nothing. `parent` is <state>/checkouts. Free with checkout_free(). */
+/* Returns the paths of a checkout, and touches nothing. `parent` is <state>/checkouts. The caller frees
+ * it with checkout_free(). */
 struct checkout checkout_name(const char *parent, const char *experiment_id);
 void checkout_free(struct checkout *checkout);
 
 typedef void (*checkout_callback)(void *data, const struct error *error);
 
-/* Ends what runs there, sets what is there aside and makes the directories anew, all but `source`; off
- * the loop. */
+/* Ends what runs there, moves what is there away, and makes the directories again, except `source`; in
+ * libuv's pool. */
 struct operation *checkout_make(uv_loop_t *loop, const struct checkout *checkout,
                                 checkout_callback callback, void *data);
 
-/* Ends what still runs in the directory, removes it and the note, off the loop; gone already is
- * fine. Discarded it stops where it is, since it may take minutes. */
+/* Ends what still runs in the directory, and removes it and the note, in libuv's pool; a missing one is
+ * fine. This may take minutes; discarding the operation stops it where it is. */
 struct operation *checkout_remove(uv_loop_t *loop, const struct checkout *checkout,
                                   checkout_callback callback, void *data);
 
-/* Whether the sandbox has let anything begin there. */
+/* Returns whether the sandbox has let the tests begin. */
 bool checkout_has_begun(const struct checkout *checkout);
 
-/* Notes that the group led by process `id`, just started, runs in the checkout. */
+/* Notes that the group of process `id`, which just started, runs in the checkout. */
 int checkout_note(const struct checkout *checkout, int id, struct error *error);
 
 /* Kills every process that runs in a checkout below `parent`, or has `variable` (NAME=VALUE) in its
- * environment, and waits for its end, then sets all checkouts aside. Blocks: for the start of the daemon,
- * before the loop runs, and for its end. */
+ * environment, and waits until it has ended. Then moves all checkouts away. Blocks: for the start of the
+ * daemon, before the loop runs, and for its end. */
 int checkout_sweep(const char *parent, const char *variable, struct error *error);

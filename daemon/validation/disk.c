@@ -6,7 +6,8 @@
 #define FULL_BELOW_BYTES (1024 * 1024)
 #define LOW_BELOW_BYTES  (64 * 1024 * 1024)
 
-/* The bytes that are free; none where no file can be made. A disk that cannot be asked is none of ours to judge. */
+/* Returns how many bytes are free; 0 if no file can be made. If the disk cannot be asked, it counts as
+ * free. */
 static uint64_t bytes_free(const struct disk *disk)
 {
     struct statvfs status;

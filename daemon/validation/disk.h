@@ -1,10 +1,11 @@
 #pragma once
 
 /*
- * The disk with the checkouts, which tests may fill: the store lies on it, too, as a rule.
+ * Watches the disk with the checkouts, which tests may fill. The store is usually on the same disk.
  *
- * It is looked at each second while the tests run. A full disk looks like failing tests, so it is told apart while it
- * is still full; and what removing their checkout gives back says whether it was they who filled it.
+ * It is looked at every second while the tests run. A full disk looks like failing tests, so it is told
+ * apart while it is still full. What the removal of their checkout gives back says whether they had filled
+ * it.
  */
 
 #include "common/loop.h"
@@ -18,7 +19,7 @@
 struct disk {
     uv_loop_t *loop;
     const char *path;
-    loop_callback filled; /* called at each look that finds nearly nothing left */
+    loop_callback filled; /* called at each look that finds the disk nearly full */
     void *data;
     struct operation *watch;
     uint64_t before; /* bytes that were free when the watch began */
@@ -36,6 +37,6 @@ void disk_leave(struct disk *disk);
 /* Returns whether the disk is full, now that the tests have ended. To be asked before anything is removed. */
 bool disk_is_full(const struct disk *disk);
 
-/* Returns how many bytes the tests filled the disk with, now that their checkout was removed; 0 where it is full
- * without them. */
+/* Returns how many bytes the tests had written, now that their checkout was removed; 0 if the disk is
+ * full without them. */
 uint64_t disk_filled_by_tests(const struct disk *disk);

@@ -13,7 +13,7 @@
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 #define SECTION_SIZE 256
 
-/* Adds a variable that the caller made, in the place of an earlier one of that name. */
+/* Adds a variable and takes it over. It replaces an earlier one of that name. */
 static void add(struct environment *environment, char *variable)
 {
     size_t length = strcspn(variable, "=") + 1;
@@ -35,8 +35,8 @@ static void set(struct environment *environment, const char *name, const char *v
     add(environment, memory_format("%s=%s", name, value));
 }
 
-/* Programs of a home, by the directory of PATH in which they lie, that look for their data in HOME: that is another
- * one here, so that a variable has to say where it is. */
+/* Programs of a home that look for their data in HOME, by the directory of PATH that they are in. HOME
+ * is another one here, so a variable has to say where the data is. */
 static const struct {
     const char *directory;
     const char *variable;
@@ -46,7 +46,7 @@ static const struct {
     {"/.cargo/bin", "RUSTUP_HOME", "/.rustup"},
 };
 
-/* The home whose directory of programs a PATH names first; NULL: none does. Caller frees. */
+/* Returns the home whose directory of programs PATH names first, or NULL; the caller frees it. */
 static char *home_with(const char *path, const char *directory)
 {
     size_t length = strlen(directory);
@@ -75,8 +75,8 @@ static void set_places_of_data(struct environment *environment, const char *path
     }
 }
 
-/* One override for tox 4. Before 4.14 the last of several for one key counts, since then all of them
- * do but not each version splits them at commas: so the names come one by one, then together. */
+/* Appends an override for tox 4. Before 4.14 only the last one for a key counts. Since then all count,
+ * but not every version splits them at commas. So the names come one by one, then together. */
 static void append_override(struct text *text, const char *section, const char *key,
                             const char *const *names)
 {
@@ -89,7 +89,8 @@ static void append_override(struct text *text, const char *section, const char *
         text_append_format(text, "%s%s", i ? "," : "", names[i]);
 }
 
-/* The word before '=' or ':' of a line that is no continuation, as either of the two spellings. */
+/* Returns the word before '=' or ':' of a line that is no continuation, if it is one of the two
+ * spellings. */
 static const char *pass_key(const char *line, size_t length)
 {
     static const char *const keys[] = {"pass_env", "passenv"};
@@ -134,7 +135,7 @@ char *environment_tox_override(const char *tox_ini, const char *const *names)
     return text_take(&override);
 }
 
-/* The environment that the command names behind `-e`, or NULL; caller frees. */
+/* Returns the environments that the command names after `-e`, or NULL; the caller frees it. */
 static char *tox_environments(const struct config_list *command)
 {
     for (size_t i = 1; i < command->count; i++) {
@@ -209,7 +210,7 @@ static void let_through_tox(struct environment *environment, const struct config
     const char *const *names = (const char *const *)found.items;
     CLEANUP_TEXT struct text tox3 = {0};
 
-    /* tox 3 keeps HOME from the tests, which then find the user's real one in the password file. */
+    /* tox 3 removes HOME, and the tests would find the user's real one in the password file. */
     text_append(&tox3, "HOME");
     for (size_t i = 0; names[i]; i++)
         text_append_format(&tox3, " %s", names[i]);

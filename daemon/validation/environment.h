@@ -3,9 +3,9 @@
 /*
  * The environment of the code under test, made from nothing.
  *
- * It holds what any program needs to find its way, and what validation.environment and
- * validation.pass_environment name. tox empties the environment once more before the tests; what is
- * configured is let through by the means that tox 3 and tox 4 have for it.
+ * It has what any program needs, and what validation.environment and validation.pass_environment name. tox
+ * clears the environment once more before the tests. tox 3 and tox 4 have different means to let variables
+ * through, which are used here.
  */
 
 #include "config/config.h"
@@ -19,26 +19,25 @@ struct environment {
 
 struct tool;
 
-/* `tool` is the program that will run the tests, NULL where it is not known.
- * `home` and `temporary` are what HOME and TMPDIR name. `tox_ini` is the checkout's tox.ini, or NULL;
- * see environment_tox_override(). Never fails. Free with environment_free(). */
+/* Makes the environment. `tool` is the program that will run the tests; NULL: not known. `home` and
+ * `temporary` become HOME and TMPDIR. `tox_ini` is the checkout's tox.ini, or NULL; see
+ * environment_tox_override(). The caller frees it with environment_free(). */
 void environment_make(struct environment *environment, const struct config *config,
                       const struct tool *tool, const char *home, const char *temporary,
                       const char *tox_ini);
 void environment_free(struct environment *environment);
 
-/* The value of TOX_OVERRIDE that adds `names` (NULL-terminated, at least one) to what every
- * environment of a tox.ini passes on. tox 4 looks for a key in the section of an environment and then
- * in [testenv], first as pass_env, then as passenv; whatever it finds first is all it takes. So the
- * addition must go to each place where the file has such a key, under the spelling used there.
- * Caller frees. */
+/* Returns the value of TOX_OVERRIDE that adds `names` (NULL-terminated, at least one) to what every
+ * environment of a tox.ini passes on; the caller frees it. tox 4 looks for a key in the section of an
+ * environment and then in [testenv], first as pass_env, then as passenv, and only takes the first that
+ * it finds. So the names are added wherever the file has such a key, in the spelling used there. */
 char *environment_tox_override(const char *tox_ini, const char *const *names);
 
-/* The same for a tox that adds to what an environment inherits, wherever that stands (tool_adds_to_inherited()):
- * all spellings of the environments that `command` names behind `-e`, in each layout, whatever the project's is. */
+/* The same for a tox that adds to what an environment inherits (tool_adds_to_inherited()). Has all
+ * spellings of the environments that `command` names after `-e`, whatever the layout of the project. */
 char *environment_tox_override_all(const struct config_list *command, const char *const *names);
 
-/* The names of validation.pass_environment and validation.environment, NULL-terminated. */
+/* The names in validation.pass_environment and validation.environment, NULL-terminated. */
 struct environment_names {
     char **items;
 };

@@ -10,9 +10,9 @@ enum completion { ALONE, NEXT_LINE, NEXT_OF_HOOK, NEXT_EXCEPTION };
 
 #define DOTS_SHOWN 3 /* of those that fill a line */
 
-/* The first row that fits says what a line is. All but `begins` may be NULL. */
+/* The first row that matches says what a line is. All members except `begins` may be NULL. */
 static const struct pattern {
-    const char *begins; /* behind blanks */
+    const char *begins; /* after blanks */
     const char *holds;
     const char *lacks;
     enum failure_rank rank;
@@ -76,7 +76,7 @@ static const struct pattern {
     {"fatal: ", NULL, NULL, FAILURE_ERROR, ALONE},
     {"", ": error: ", NULL, FAILURE_ERROR, ALONE},
     {"", ": fatal error: ", NULL, FAILURE_ERROR, ALONE},
-    /* ninja and make, which say it of what has said it already */
+    /* ninja and make, which repeat what was said before */
     {"FAILED: ", NULL, NULL, FAILURE_SUMMARY, ALONE},
     {"make: *** ", NULL, NULL, FAILURE_SUMMARY, ALONE},
     {"make[", "]: *** ", NULL, FAILURE_SUMMARY, ALONE},
@@ -115,7 +115,7 @@ static void find(struct failure *failure, enum failure_rank rank, enum completio
     failure->awaits_exception = completion == NEXT_EXCEPTION;
 }
 
-/* Whether the line belongs to a traceback; its last one is what was raised. */
+/* Whether the line belongs to a traceback. Its last line is what was raised. */
 static bool trace(struct failure *failure, const char *line, size_t indentation)
 {
     if (begins(line, "Traceback (most recent call last):")) {
@@ -136,7 +136,8 @@ static bool trace(struct failure *failure, const char *line, size_t indentation)
     return true;
 }
 
-/* What lies between the rules of pytest's `____ TestA.test_b ____`; false if it is no such heading. */
+/* Reads what is between the rules of pytest's `____ TestA.test_b ____`. Returns false if it is no such
+ * heading. */
 static bool read_heading(char section[static FAILURE_LINE_SIZE], const char *line)
 {
     size_t rule = strspn(line, "_");
@@ -176,7 +177,7 @@ static void judge(struct failure *failure, const char *line)
             keep(failure->reason_section, failure->section);
         }
     }
-    /* A part of a test may have failed before anything is said of the whole of it. */
+    /* A part of a test may fail before the whole test does. */
     if (pattern && (pattern->rank > failure->rank || (failure->awaits_next && !failure->of_hook &&
                                                       pattern->completion == NEXT_LINE))) {
         find(failure, pattern->rank, pattern->completion, line);
@@ -191,7 +192,7 @@ static void judge(struct failure *failure, const char *line)
     failure->awaits_next = false;
 }
 
-/* Takes out what colours a line: ESC, '[', parameters, a letter. */
+/* Removes the colours of a line: ESC, '[', parameters, a letter. */
 static void strip_colours(char *line)
 {
     char *to = line;
@@ -215,7 +216,7 @@ static void end_line(struct failure *failure)
     size_t indentation;
     const char *line;
 
-    failure->line[failure->length] = '\0'; /* what lies behind a NUL is not looked at */
+    failure->line[failure->length] = '\0'; /* what follows a NUL is not read */
     failure->length = 0;
     strip_colours(failure->line);
     indentation = strspn(failure->line, " \t");
@@ -234,7 +235,7 @@ static void append(struct failure *failure, const char *bytes, size_t length)
     failure->length += length < room ? length : room;
 }
 
-/* One line, of which a bar of progress may have written many over each other. */
+/* Reads one line. A progress bar may have written many lines over each other. */
 static void read_line(struct failure *failure, const char *at, const char *end)
 {
     const char *back;
@@ -262,8 +263,8 @@ void failure_read(struct failure *failure, const char *bytes, size_t length)
     }
 }
 
-/* pytest cuts the reason off its summary where that is wider than a terminal; it stood whole above, below the
- * heading of the same test. */
+/* pytest shortens the reason in its summary if it is wider than a terminal. The whole reason is further
+ * up, below the heading of the same test. */
 static bool reason_was_cut(const struct failure *failure)
 {
     const char *section = failure->reason_section;

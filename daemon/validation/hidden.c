@@ -18,7 +18,7 @@ static void hide(struct config_list *hidden, const char *path)
         arguments_append(hidden, TAKE(real));
 }
 
-/* The user's own, whatever HOME says; a system user may have one that is part of the system. */
+/* Hides the user's own home, whatever HOME says. A system user may have one that is part of the system. */
 static void hide_home(struct config_list *hidden)
 {
     const struct passwd *user = getpwuid(geteuid());
@@ -36,8 +36,8 @@ static int compare_places(const void *a, const void *b)
 
 struct config_list hidden_places(const struct config *config)
 {
-    /* Logs and mail are guarded by groups that the daemon's user may be in, and what a process that
-     * crashed had in its memory by a user number. */
+    /* Logs and mail are protected by groups that the daemon's user may be in. What a crashed process had
+     * in memory is protected by its user. */
     const char *const places[] = {
         "/home",
         "/root",

@@ -17,13 +17,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define PASSES            100 /* each finds what the one before has overlooked or was just forked */
+#define PASSES            100 /* each finds what the one before has missed */
 #define END_WITHIN_MS     5000
 #define ENVIRONMENT_LIMIT (256 * 1024)
 
 struct group {
     int id;
-    unsigned long long began; /* of its leader, clock ticks since boot */
+    unsigned long long began; /* when its leader began, in clock ticks since boot */
 };
 
 struct leftover {
@@ -42,7 +42,7 @@ struct status {
     unsigned long long began;
 };
 
-/* Reads a file of /proc, which says that it has no size; NULL if that is not possible. */
+/* Reads a file of /proc, whose size is always 0. Returns NULL if it cannot. */
 static char *read_proc(const char *path, size_t limit, size_t *length)
 {
     CLEANUP_FREE char *bytes = memory_new(limit + 1);
@@ -77,7 +77,7 @@ static bool read_status(int id, struct status *status)
     CLEANUP_FREE char *path = memory_format("/proc/%d/stat", id);
     size_t length;
     CLEANUP_FREE char *line = read_proc(path, 4096, &length);
-    /* The second field is a name in parentheses that may hold anything, parentheses too. */
+    /* The second field is a name in parentheses. It may contain anything, also parentheses. */
     const char *behind = line ? strrchr(line, ')') : NULL;
 
     return behind && sscanf(behind + 1,
@@ -142,7 +142,7 @@ static bool is_below(const char *parent, const char *path)
     return !strncmp(path, parent, length) && path[length] == '/';
 }
 
-/* Calls `is_sign` with each variable of a process, until one is. */
+/* Calls `is_sign` with each variable of a process, until it returns true. */
 static bool has_in_environment(const struct leftover *leftover, int id,
                                bool (*is_sign)(const struct leftover *leftover, const char *entry))
 {
@@ -173,7 +173,8 @@ static bool has_variable(const struct leftover *leftover, int id)
     return leftover->variable && has_in_environment(leftover, id, is_variable);
 }
 
-/* Tests have no terminal; who works there on one is a person who looks around, and is left alone. */
+/* Whether it works below the checkouts. Tests have no terminal: whoever has one is a person who looks
+ * around, and is left alone. */
 static bool works_below(const struct leftover *leftover, int id, const struct status *status)
 {
     CLEANUP_FREE char *path = memory_format("/proc/%d/cwd", id);
@@ -186,8 +187,8 @@ static bool works_below(const struct leftover *leftover, int id, const struct st
     return is_below(leftover->parent, target);
 }
 
-/* Whether the group is one of those noted. Its number stays taken while it has members; where its
- * leader is gone it is that group, where there is a leader it must be the same one. */
+/* Whether the group is one of those that were noted. A number stays taken while the group has members.
+ * If its leader is gone, it is the noted group. If there is a leader, it must be the same process. */
 static bool is_noted(const struct leftover *leftover, const struct status *status)
 {
     for (size_t i = 0; i < leftover->count; i++) {
@@ -214,7 +215,7 @@ static bool is_leftover(const struct leftover *leftover, int id)
            has_in_environment(leftover, id, is_home_below) || has_variable(leftover, id);
 }
 
-/* Sends a signal (0: none) through a descriptor and waits; whether the process has ended. */
+/* Sends a signal (0: none) through a descriptor and waits. Returns whether the process has ended. */
 static bool end_by(int process, int number)
 {
     struct pollfd ended = {.fd = process, .events = POLLIN};
@@ -227,8 +228,9 @@ static bool end_by(int process, int number)
     return ready != 0;
 }
 
-/* Asks again through a descriptor, which cannot come to mean another process, before it kills. A git ends
- * soon by itself, as nobody listens to it; interrupted, it may leave a lock file behind. */
+/* Checks the process again through a descriptor, which cannot become another process's, and then kills
+ * it. A git is left to end by itself, which it does soon as nobody reads from it; interrupted, it may
+ * leave a lock. */
 static int kill_one(const struct leftover *leftover, int id, struct error *error)
 {
     int process = (int)syscall(SYS_pidfd_open, id, 0);
@@ -249,7 +251,7 @@ static int kill_one(const struct leftover *leftover, int id, struct error *error
     return 0;
 }
 
-/* Kills what one look at /proc shows; `*killed` says whether there was anything. */
+/* Kills what /proc shows now. `*killed` says whether there was anything. */
 static int kill_visible(const struct leftover *leftover, bool *killed, struct error *error)
 {
     DIR *processes = opendir("/proc");

@@ -17,13 +17,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LINKS_MOST   40 /* as the kernel */
+#define LINKS_MOST   40 /* the kernel's own limit */
 #define ENTRIES_MOST 4096
 #define PTH_LIMIT    65536
 #define ENVIRONMENTS "pyvenv.cfg"
 
-/* What a directory of programs needs beside it, by its own name. The second row is that of pyenv and its
- * kind, whose programs there start those of the chosen version. */
+/* What a directory of programs needs beside it, by its own name. The second row is for pyenv and the
+ * like, whose programs start those of the chosen version. */
 static const struct {
     const char *name;
     const char *beside[9];
@@ -32,19 +32,19 @@ static const struct {
     {"shims", {"bin", "lib", "libexec", "plugins", "pyenv.d", "installs", "version", "versions"}},
 };
 
-/* What the package manager alone writes to leads to no hidden place. */
+/* Directories to which only the package manager writes lead to no hidden place. */
 static const char *const of_the_system[] = {"/bin", "/sbin", "/usr/bin", "/usr/sbin"};
 
 struct reach {
     const struct config_list *hidden;
     struct config_list *arguments;
-    struct config_list directories; /* of programs: each looked at once, in this order */
-    struct config_list programs;    /* likewise */
+    struct config_list directories; /* of programs: each is looked at once, in this order */
+    struct config_list programs;    /* the same for programs */
 };
 
 /* ---- showing one path --------------------------------------------------------------------------- */
 
-/* Whether it lies in something that was brought back already. */
+/* Whether it is in something that is shown already. */
 static bool is_shown(const struct config_list *arguments, const char *path)
 {
     for (size_t i = 0; i + 2 < arguments->count; i++)
@@ -68,8 +68,8 @@ static bool needs_showing(const struct config_list *hidden, const struct config_
     return hidden_has(hidden, path) && !is_shown(arguments, path) && !is_linked(arguments, path);
 }
 
-/* Goes from `at`, which has no links in it, by one name further; at a link `*rest` becomes what is left to
- * walk. Returns the new place, the caller's. */
+/* Goes from `at`, which has no links in it, to the next name. At a link, `*rest` becomes what is left to
+ * walk. Returns the new place; the caller frees it. */
 static char *step(const struct config_list *hidden, struct config_list *arguments, const char *at,
                   char **rest)
 {
@@ -109,7 +109,7 @@ void reach_show(const struct config_list *hidden, struct config_list *arguments,
 
     if (!real || *path != '/' || hidden_below(hidden, real))
         return;
-    /* realpath() has gone this way: it ends. Another way, after a change of links just now, ends as well. */
+    /* This ends, since realpath() has gone the same way. If links were changed since, the limit ends it. */
     for (unsigned steps = 0; *rest && steps < LINKS_MOST * 16; steps++) {
         char *next = step(hidden, arguments, at, &rest);
 
@@ -146,7 +146,8 @@ static bool has_layout(const char *directory)
     return layout_of(directory) < sizeof layouts / sizeof *layouts;
 }
 
-/* One line of a .pth file: a directory, absolute or from `site`; or a statement, or a remark. */
+/* Reads a line of a .pth file: a directory, absolute or relative to `site`; or a statement or a comment,
+ * which are ignored. */
 static void show_line(struct reach *reach, const char *site, char *line)
 {
     CLEANUP_FREE char *place = NULL;
@@ -164,7 +165,7 @@ static void show_pth(struct reach *reach, const char *path)
 {
     CLEANUP_FREE char *site = memory_format("%.*s", (int)(strrchr(path, '/') - path), path);
     CLEANUP_FREE char *bytes = NULL;
-    struct error unread; /* python passes over such a one, too */
+    struct error unread; /* python ignores such a file as well */
     size_t length;
     char *rest, *line;
 
@@ -174,7 +175,7 @@ static void show_pth(struct reach *reach, const char *path)
         show_line(reach, site, line);
 }
 
-/* The .pth files of the pythons whose libraries lie in `prefix`. */
+/* Reads the .pth files of the pythons whose libraries are in `prefix`. */
 static void show_pths(struct reach *reach, const char *prefix)
 {
     static const char *const packages[] = {"lib/python3*/site-packages/*.pth",
@@ -194,7 +195,7 @@ static void show_pths(struct reach *reach, const char *prefix)
     }
 }
 
-/* Where a virtual environment comes from whose python is a copy and no link. */
+/* Shows the origin of a virtual environment whose python is a copy and no link. */
 static void follow_home(struct reach *reach, const char *prefix)
 {
     CLEANUP_FREE char *path = file_join(prefix, ENVIRONMENTS);
@@ -226,7 +227,7 @@ static void follow_interpreter(struct reach *reach, const char *program)
         add(&reach->programs, TAKE(interpreter));
 }
 
-/* Links that lead into a hidden place, and, in one, what scripts begin with. */
+/* Follows links that lead into a hidden place and, in one, the interpreters of scripts. */
 static void follow_entries(struct reach *reach, const char *directory)
 {
     CLEANUP_LISTING DIR *listing = opendir(directory);
@@ -246,7 +247,7 @@ static void follow_entries(struct reach *reach, const char *directory)
     }
 }
 
-/* Where versions really lie that are links. */
+/* Shows where versions that are links really are. */
 static void show_versions(struct reach *reach, const char *directory)
 {
     CLEANUP_FREE char *pattern = file_join(directory, "*");
@@ -259,7 +260,7 @@ static void show_versions(struct reach *reach, const char *directory)
     globfree(&found);
 }
 
-/* ~/.rustup, where the programs that ~/.cargo/bin has as links to rustup really lie. */
+/* Shows ~/.rustup: programs in ~/.cargo/bin are links to rustup, which starts those there. */
 static void show_toolchains(struct reach *reach, const char *directory)
 {
     CLEANUP_FREE char *rustup = file_join(directory, "rustup");
@@ -303,7 +304,7 @@ static void look_at_directory(struct reach *reach, const char *directory)
     follow_home(reach, prefix);
 }
 
-/* The program itself, or the next link on the way to it, each with the directory that it lies in. */
+/* Looks at the program itself, or at the next link to it, and at the directory that it is in. */
 static void look_at_program(struct reach *reach, const char *program)
 {
     CLEANUP_FREE char *directory = memory_format("%.*s", (int)(strrchr(program, '/') - program),
@@ -341,7 +342,7 @@ void reach_show_programs(const struct config_list *hidden, struct config_list *a
     }
     if (program && *program == '/')
         add(&reach.programs, memory_copy(program));
-    /* What one leads to is added behind; each is there once, so that it ends. */
+    /* What one leads to is appended. Each is in the list once, so this ends. */
     while (directories < reach.directories.count || programs < reach.programs.count) {
         if (directories < reach.directories.count)
             look_at_directory(&reach, reach.directories.items[directories++]);

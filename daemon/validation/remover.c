@@ -17,13 +17,13 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define LAST_MS 1000 /* that a daemon which ends waits for the child */
+#define LAST_MS 1000 /* ms that a daemon which ends waits for the child */
 
 struct remover {
     uv_loop_t *loop;
     char *directory;
     struct operation *child;
-    struct operation *last; /* until the child is left to itself */
+    struct operation *last; /* until the child is left alone */
     bool again;             /* something was set aside since the child began */
     bool ending;
 };
@@ -45,7 +45,7 @@ static void release(struct remover *remover)
     free(remover);
 }
 
-/* Names that are taken are passed over; an empty directory of that name is replaced. */
+/* Skips names that are taken. An empty directory of that name is replaced. */
 static int rename_to_free(const char *path, const char *folder)
 {
     for (unsigned long long number = 0;; number++) {
@@ -70,7 +70,7 @@ int remover_set_aside(const char *parent, const char *path, struct error *error)
 
     if (lstat(path, &status) && errno == ENOENT)
         return 0;
-    /* A child that has just removed the last one may take the folder away in between. */
+    /* A child that has just removed the last entry may remove the folder in between. */
     for (int tries = 0; tries < 3; tries++) {
         if (mkdir(folder, 0700) && errno != EEXIST)
             break;
@@ -119,8 +119,7 @@ static void on_last(void *data)
     release(remover);
 }
 
-/* A child from before may be about to end without having seen the last that was set aside: another one
- * waits for it. */
+/* An earlier child may be about to end without having seen the last entry, so another one waits for it. */
 void remover_free(struct remover *remover)
 {
     if (!remover)
@@ -134,7 +133,7 @@ void remover_free(struct remover *remover)
         release(remover);
 }
 
-/* Takes turns with a child of an earlier daemon. Returns 0 if there is nothing left to do. */
+/* Waits for a child of an earlier daemon. Returns 0 if nothing is left to do. */
 static int take_turn(int *folder, const char *path)
 {
     struct stat status;

@@ -1,15 +1,14 @@
 #pragma once
 
 /*
- * Removal of what may be large, by a child: nobody waits for millions of files, not at the start and not
- * at the end.
+ * Removes what may be large, by a child: nobody waits for millions of files, neither at start nor at the
+ * end.
  *
- * What is to go is set aside first, by one rename, so that whoever needs its name next never meets it:
+ * What is to be removed is first moved to <state>/checkouts/.removed/N by one rename. So whoever needs its
+ * name next never meets it. The folder is removed with its last entry.
  *
- *     <state>/checkouts/.removed/N    something that was set aside; the folder goes with the last one
- *
- * The child is this program under another name. It goes on when the daemon ends; what it does not come to
- * is left for the next daemon's.
+ * The child is this program under another name. It goes on when the daemon ends. The child of the next
+ * daemon removes what it does not get done.
  */
 
 #include "common/error.h"
@@ -21,19 +20,19 @@ struct remover;
 #define REMOVER_FOLDER  ".removed"
 #define REMOVER_PROGRAM "winnowd-remove" /* DIRECTORY */
 
-/* For what is set aside in `parent`/.removed; copied. */
+/* Makes a remover for what is set aside in `parent`/.removed. `parent` is copied. */
 struct remover *remover_new(uv_loop_t *loop, const char *parent);
 
-/* Gives what is left a second on the loop, so that little is gone when the daemon is, and leaves the rest
- * to the child. NULL-safe. */
+/* Runs the loop for at most a second, so that little is left when the daemon has ended; the child
+ * removes the rest. NULL-safe. */
 void remover_free(struct remover *remover);
 
-/* Moves the tree or file at `path`, which lies in `parent`, aside; off the loop as well. Where that is not
- * possible (no room for the folder, a mount) it is removed here and now. Gone already is fine. */
+/* Moves the tree or file at `path`, which is in `parent`, away; any thread may call it. If that is not
+ * possible (no room for the folder, a mount), it is removed at once. A missing one is fine. */
 int remover_set_aside(const char *parent, const char *path, struct error *error);
 
-/* Has all that was set aside removed; does nothing where there is nothing. */
+/* Starts to remove everything that was set aside; does nothing if there is nothing. */
 void remover_start(struct remover *remover);
 
-/* What the child does; returns its exit status. */
+/* The child. Returns its exit status. */
 int remover_main(int argc, char **argv);

@@ -1,6 +1,6 @@
 /*
- * A line is taken apart by hand, from its left end to its right one: nothing may be left over. What fits no
- * runner's form is none of our business.
+ * A line is parsed by hand from left to right, and nothing may be left over. A line that fits no runner's
+ * form is ignored.
  */
 
 #include "daemon/validation/runner.h"
@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define ESCAPE        '\033'
-#define NUMBER_DIGITS 9 /* more is no number of tests */
+#define NUMBER_DIGITS 9 /* a longer number is no number of tests */
 
 /* ---- pieces of a line ------------------------------------------------------------------------- */
 
@@ -48,7 +48,7 @@ static bool take_decimal(const char **at)
     return **at != '.' || (++*at, *at += strspn(*at, "0123456789"), true);
 }
 
-/* What counts of a line that is taken wholly. */
+/* Adds what a line says that was read as a whole. */
 static void add(struct runner *runner, const char *name, const char *line, uint64_t tests,
                 uint64_t passed)
 {
@@ -183,7 +183,8 @@ static void end_unittest(struct runner *runner, uint64_t skipped, uint64_t faile
     runner->awaits_result = false;
 }
 
-/* The number behind `skipped=` and the like in `OK (skipped=1, expected failures=2)`; 0 for none. */
+/* Returns the number after `skipped=` and the like in `OK (skipped=1, expected failures=2)`; 0: there is
+ * none. */
 static uint64_t figure(const char *line, const char *word)
 {
     const char *at = strstr(line, word);
@@ -416,7 +417,7 @@ static void trace(struct runner *runner, const char *line)
 
 /* ---- lines ------------------------------------------------------------------------------------ */
 
-/* Takes out what colours a line: ESC, '[', parameters, a letter. */
+/* Removes the colours of a line: ESC, '[', parameters, a letter. */
 static void strip_colours(char *line)
 {
     char *to = line;
@@ -473,7 +474,7 @@ void runner_read(struct runner *runner, const char *bytes, size_t length)
     }
 }
 
-/* What was said of a part was said of the whole where nothing else was done. */
+/* What was said of a part counts for the whole if nothing else was done. */
 static void end_parts(struct runner *runner)
 {
     if (runner->hooks_done > 0)

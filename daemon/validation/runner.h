@@ -1,14 +1,12 @@
 #pragma once
 
 /*
- * What test runners say at their end, found in the output of a run.
+ * Finds what test runners say at their end, in the output of a run. Pure.
  *
- * Known are pytest, unittest and nose2, nox, go test, cargo test, ctest, make and pre-commit. A summary counts
- * only as a whole line in the runner's own form, so that the name of a test, or a word in a traceback, is none.
- * The output is looked at as it comes, in pieces of any size; what is kept of it is bounded. The text is the
- * tests' own, and it can take a pass away but not give one.
- *
- * Pure: bytes in, numbers out.
+ * Known are pytest, unittest and nose2, nox, go test, cargo test, ctest, make and pre-commit. A summary
+ * counts only as a whole line in the runner's own form, so the name of a test or a word in a traceback is
+ * none. The output is read as it comes, in pieces of any size, with bounded memory. The text is the tests'
+ * own: it can take a pass away but never give one.
  */
 
 #include "daemon/validation/test-report.h"
@@ -17,17 +15,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define RUNNER_LINE_SIZE 1024 /* bytes looked at of a line; a longer one is no summary */
+#define RUNNER_LINE_SIZE 1024 /* bytes of a line that are read; a longer line is no summary */
 
-/* Begins with zeros, but for `expect`. */
+/* Begins with zeros, except for `expect`. */
 struct runner {
-    const regex_t *expect; /* a line must match it; NULL: none is expected */
+    const regex_t *expect; /* a line must match it; NULL: none has to */
     bool matched;
 
     char line[RUNNER_LINE_SIZE];
     size_t length;
     bool too_long;
-    bool ended; /* by a CR: what follows, but for a LF, is written over it */
+    bool ended; /* by a CR: what follows overwrites it, unless it is a LF */
 
     unsigned summaries;
     unsigned empty;
@@ -36,28 +34,28 @@ struct runner {
     char name[REPORT_NAME_SIZE];
     char said[REPORT_NAME_SIZE];
 
-    /* A unittest summary has two lines, and the second says how many were skipped. */
+    /* A unittest summary has two lines; the second says how many were skipped. */
     bool awaits_result;
     uint64_t ran;
     char ran_line[REPORT_NAME_SIZE];
 
-    /* These say something for a part only; what they are worth is known at the end. */
+    /* These say something about a part only. What they mean is known at the end. */
     unsigned sessions_done, sessions_skipped; /* nox */
     unsigned hooks_done, hooks_skipped;       /* pre-commit */
-    unsigned targets_idle;                    /* make, that had nothing to do */
+    unsigned targets_idle;                    /* make targets that had nothing to do */
     unsigned ctest_skipped, ctest_disabled;   /* tests since its last summary */
     char session_said[REPORT_NAME_SIZE], hook_said[REPORT_NAME_SIZE], target_said[REPORT_NAME_SIZE];
 
-    /* A traceback at the left edge, whose innermost program is tox itself. */
+    /* A traceback that is not indented, and whose innermost file is tox's. */
     bool traced, tox_traced;
-    bool tox_raised; /* and nothing was printed behind it */
+    bool tox_raised; /* and nothing was printed after it */
 };
 
-/* Looks at a piece of output. */
+/* Reads a piece of output. */
 void runner_read(struct runner *runner, const char *bytes, size_t length);
 
 /* The output has ended: fills in what `report` has of it. */
 void runner_end(struct runner *runner, struct test_report *report);
 
-/* After runner_end(): whether the last that was printed is a traceback of tox's own. */
+/* Returns, after runner_end(), whether the last lines are a traceback of tox's own. */
 bool runner_tox_broke(const struct runner *runner);

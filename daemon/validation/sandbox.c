@@ -28,14 +28,14 @@
 #define PROBE_WITHIN_MS 10000
 #define INSIDE_PARENT   "/run"
 #define INSIDE_NAME     "checkout"
-#define SCRATCH_BYTES   "1073741824" /* of each writable place that is memory */
+#define SCRATCH_BYTES   "1073741824" /* bytes of each writable place in memory */
 
 struct sandbox {
     const struct config *config;
-    char *program;   /* bubblewrap's; NULL: no sandbox */
+    char *program;   /* path of bubblewrap; NULL: no sandbox */
     bool proc_bound; /* a proc file system of its own was refused */
-    bool nested;     /* user name spaces inside of it could not be switched off */
-    char *limiter;   /* prlimit's program */
+    bool nested;     /* user name spaces inside could not be switched off */
+    char *limiter;   /* path of prlimit */
     struct config_list hidden;
     char *sentence;
 };
@@ -47,7 +47,7 @@ void sandbox_free_arguments(char **arguments)
     free(arguments);
 }
 
-/* What computes on this machine may be needed by tests, and is guarded by its own permissions. */
+/* Tests may need devices that compute, which have permissions of their own. */
 static void show_devices(struct config_list *arguments)
 {
     static const char *const patterns[] = {"/dev/nvidia*", "/dev/dri", "/dev/kfd"};
@@ -65,7 +65,7 @@ static void show_devices(struct config_list *arguments)
     }
 }
 
-/* One that lies where something else was shown. */
+/* Hides a file in a place that is shown. */
 static void hide_file(struct config_list *arguments, const char *path)
 {
     CLEANUP_FREE char *real = path ? realpath(path, NULL) : NULL;
@@ -75,7 +75,7 @@ static void hide_file(struct config_list *arguments, const char *path)
                                 (const char *const[]){"--ro-bind", "/dev/null", real, NULL});
 }
 
-/* As it is now: a place may have been made since the last run. */
+/* Looks up the hidden places again, since some may be new. */
 static void hide_all(struct sandbox *sandbox)
 {
     config_list_clear(&sandbox->hidden);
@@ -93,7 +93,7 @@ static void show_places(const struct sandbox *sandbox, struct config_list *argum
     reach_show_programs(&sandbox->hidden, arguments, path ? path : "", program);
 }
 
-/* What is memory has a bound, and what nobody needs to write to is read-only. */
+/* Places in memory have a limit, and a place to which nobody needs to write is read-only. */
 static void hide_places(const struct sandbox *sandbox, struct config_list *arguments)
 {
     for (size_t i = 0; i < sandbox->hidden.count; i++)
@@ -110,8 +110,8 @@ static void close_places(const struct sandbox *sandbox, struct config_list *argu
                 arguments, (const char *const[]){"--remount-ro", sandbox->hidden.items[i], NULL});
 }
 
-/* bubblewrap covers what can be written to in a proc file system of its own, but tries the directory
- * and not the files in it: to root these are open, in a name space of its own as well. */
+/* bubblewrap covers what is writable in a proc file system of its own. But it checks the directory and
+ * not the files in it, which root can write to, also in a name space of its own. */
 static void enclose_proc(const struct sandbox *sandbox, struct config_list *arguments)
 {
     static const char *const places[] = {"/proc/sys", "/proc/sysrq-trigger", "/proc/irq",
@@ -129,7 +129,7 @@ static void enclose_proc(const struct sandbox *sandbox, struct config_list *argu
 }
 
 /* The last thing that bubblewrap does, so that a sandbox that could not be made is told from tests that
- * fail. It makes the directory on which it then mounts something; that cannot be removed inside. */
+ * fail. bubblewrap makes the directory and mounts something on it, so it cannot be removed inside. */
 static void mark_begun(struct config_list *arguments, const struct checkout *checkout)
 {
     arguments_append_copies(arguments,
@@ -137,8 +137,8 @@ static void mark_begun(struct config_list *arguments, const struct checkout *che
                                                   "--remount-ro", checkout->begun, NULL});
 }
 
-/* The same place for each run, and a short one: caches and editable installs hold in the next run, too, and
- * the name of a socket has 107 letters. */
+/* The same place for each run, so that caches and editable installs also work in the next one. It is
+ * short, since the name of a socket has 107 characters at most. */
 static struct checkout place_inside(const struct sandbox *sandbox, const struct checkout *checkout)
 {
     char *slash = strrchr(checkout->directory, '/');
@@ -165,7 +165,7 @@ static void enclose_checkout(const struct sandbox *sandbox, struct config_list *
     checkout_free(&inside);
 }
 
-/* The prefix that makes the sandbox; `checkout` is NULL for the probe, which has none. */
+/* Appends what makes the sandbox. `checkout` is NULL for the probe, which has none. */
 static void enclose(const struct sandbox *sandbox, struct config_list *arguments,
                     const struct checkout *checkout, const char *program)
 {
@@ -183,7 +183,7 @@ static void enclose(const struct sandbox *sandbox, struct config_list *arguments
     arguments_append_copies(arguments, (const char *const[]){"--remount-ro", "/dev", NULL});
     enclose_proc(sandbox, arguments);
     hide_places(sandbox, arguments);
-    /* The name server's address lies in /run where systemd-resolved is used. */
+    /* With systemd-resolved the name server's address is in /run. */
     arguments_append_copies(arguments,
                             (const char *const[]){"--ro-bind-try", "/run/systemd/resolve",
                                                   "/run/systemd/resolve", NULL});
@@ -197,8 +197,8 @@ static void enclose(const struct sandbox *sandbox, struct config_list *arguments
     arguments_append(arguments, memory_copy("--"));
 }
 
-/* Nobody may ask for more than the daemon has itself. A process that used up its time is told so by
- * a signal of its own, one second before it is killed. */
+/* Nobody may set a limit above the daemon's own. A process that has used up its time gets a signal of
+ * its own one second before it is killed. */
 static void append_limit(struct config_list *arguments, const char *name, int resource,
                          uint64_t value)
 {
@@ -215,7 +215,7 @@ static void append_limit(struct config_list *arguments, const char *name, int re
                                               (unsigned long long)hard));
 }
 
-/* Behind bubblewrap, where processes are counted by themselves, and before the command. */
+/* After bubblewrap, where processes are counted by themselves, and before the command. */
 static void limit(const struct sandbox *sandbox, struct config_list *arguments)
 {
     const struct config *config = sandbox->config;
@@ -230,7 +230,7 @@ static void limit(const struct sandbox *sandbox, struct config_list *arguments)
     arguments_append(arguments, memory_copy("--"));
 }
 
-/* Waits for a probe to end by itself, no longer than it may take, and keeps what it said. */
+/* Waits until a probe ends, at most for its time, and keeps what it said. */
 static bool probe_ended(pid_t child, int errors, struct text *said)
 {
     struct pollfd ready = {.fd = errors, .events = POLLIN};
@@ -241,7 +241,7 @@ static bool probe_ended(pid_t child, int errors, struct text *said)
     while (poll(&ready, 1, PROBE_WITHIN_MS) > 0 && (got = read(errors, buffer, sizeof buffer)) > 0)
         if (said->length < sizeof buffer)
             text_append_repaired(said, buffer, (size_t)got);
-    /* At its end, or out of time: then this ends it. */
+    /* The probe has ended, or its time is up: then it is killed. */
     if (got != 0)
         kill(child, SIGKILL);
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
@@ -249,7 +249,7 @@ static bool probe_ended(pid_t child, int errors, struct text *said)
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-/* Whether the sandbox can be made here and now. Where not, `why` gets what bubblewrap says. */
+/* Whether the sandbox can be made now. If not, `why` gets what bubblewrap says. */
 static bool probe(struct sandbox *sandbox, char **why)
 {
     struct config_list arguments = {0};
@@ -283,11 +283,11 @@ static bool probe(struct sandbox *sandbox, char **why)
     return works;
 }
 
-/* Finds bubblewrap and the tightest way in which it works; NULL in `program` and a reason if there is
- * none. In a user name space of its own a process is root to much of the kernel that it would not reach
- * otherwise, so there are none in the sandbox; but a bubblewrap before 0.8 knows no such thing, and one
- * that may not write to /proc/sys cannot do it. A hardened unit refuses a proc file system of one's own
- * as well; then the one there is must do, in which the daemon is to be seen, but nothing inside of it. */
+/* Finds bubblewrap and the strictest way in which it works. If there is none, `program` is NULL and
+ * there is a reason. In a user name space of its own, a process is root to parts of the kernel that it
+ * could not reach otherwise. So user name spaces are switched off in the sandbox, if bubblewrap is 0.8
+ * or later and may write to /proc/sys. A hardened unit also refuses a proc file system of its own. Then
+ * the existing one is used, in which the daemon is seen, but nothing inside of it. */
 static void find_bubblewrap(struct sandbox *sandbox, char **why)
 {
     struct error error;
@@ -308,7 +308,7 @@ static void find_bubblewrap(struct sandbox *sandbox, char **why)
     free(TAKE(sandbox->program));
 }
 
-/* Part of every Debian, as setpriv is; a PATH that does not name it is not to switch limits off. */
+/* prlimit is part of every Debian, as setpriv is. A PATH without it must not switch limits off. */
 static int find_limiter(struct sandbox *sandbox, struct error *error)
 {
     static const char *const usual[] = {"PATH=/usr/bin:/bin", NULL};
@@ -339,8 +339,9 @@ static void describe(struct sandbox *sandbox, const char *why)
             why ? "; bubblewrap does not work here: " : "", why ? why : "");
 }
 
-/* Keys of the session in which the daemon was started, a login's, are open to all that comes from it, name
- * spaces or not. The daemon has no use for them; where the kernel knows of none, that is just as well. */
+/* The keys of the session in which the daemon was started, such as a login, are open to all its
+ * processes, whatever name spaces they have. The daemon does not need them, so it leaves them. If the
+ * kernel has no keys, that is fine. */
 static void leave_keys(void)
 {
     syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
@@ -391,15 +392,15 @@ char **sandbox_arguments(struct sandbox *sandbox, const struct checkout *checkou
     const struct config_list *command = &config->validation.command;
     struct config_list arguments = {0};
 
-    /* The launcher stays outside: it may need what the sandbox hides, or carry it elsewhere. */
+    /* The launcher stays outside: it may need what the sandbox hides, or start it elsewhere. */
     arguments_append_copies(&arguments, (const char *const *)config->validation.launcher.items);
     if (sandbox->program) {
         hide_all(sandbox);
         enclose(sandbox, &arguments, checkout, program);
     }
     limit(sandbox, &arguments);
-    /* By its path: another of that name may come first where a shim changes PATH. Behind a launcher, and
-     * without a sandbox, it may be that of another machine. */
+    /* By its path, since a shim may change PATH and another one of that name come first. Behind a
+     * launcher and without a sandbox, the name is used: it may be on another machine. */
     arguments_append(&arguments, memory_copy(sandbox->program ? program : command->items[0]));
     arguments_append_copies(&arguments, (const char *const *)command->items + 1);
     return arguments.items;

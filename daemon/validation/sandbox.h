@@ -1,25 +1,25 @@
 #pragma once
 
 /*
- * What stands between the code under test and the machine.
+ * What protects the machine from the code under test.
  *
- * With bubblewrap: user, process, IPC and host name spaces of its own, the whole system read-only, an
- * empty /tmp of bounded size, and in the place of home directories, /run (with it the buses), logs,
- * mail, sources, the daemon's state, its spool, its configuration and its credentials nothing at all.
- * Only the checkout can be written to; it lies at one short path, the same for each run. When the command ends, or the daemon dies, so does all that it
- * started. Name spaces of its own it cannot make, where bubblewrap can see to that.
+ * bubblewrap gives it user, process, IPC and host name spaces of its own, a read-only system, and an empty
+ * /tmp of limited size. Home directories, /run (with the buses), logs, mail, sources, and the daemon's
+ * state, spool, configuration and credentials are empty. Only the checkout can be written to; it is at one
+ * short path, the same for each run. When the command ends, or the daemon dies, everything that it started
+ * ends as well. It cannot make name spaces of its own, if bubblewrap can prevent that.
  *
- * The network is shared, since tests talk to model servers and package indexes; with it come abstract
- * sockets, which no file system can hide. validation.network can shut it off. Even where they lie in a
- * hidden place, these stay in sight: what PATH and the command's program lead to (see reach), and
- * validation.read_only. What would uncover a hidden place as a whole does not.
+ * The network is shared, since tests talk to model servers and package indexes. With it come abstract
+ * sockets, which no file system can hide. validation.network can switch it off. In hidden places, tests
+ * still see what PATH and the command's program lead to (see reach), and validation.read_only, unless that
+ * would show a hidden place as a whole.
  *
- * In the checkout a mark says that the sandbox was made and the command begun: without it there is no
+ * A mark in the checkout says that the sandbox was made and the command begun. Without the mark there is no
  * verdict, whatever the exit status of bubblewrap or of a launcher in front of it.
  *
- * With and without it the keys of the daemon's session are left behind, and validation.limits hold, by
- * prlimit. Processes are counted for the sandbox alone where there is one, else for the user; for root
- * not at all.
+ * With and without bubblewrap, the keys of the daemon's session are left behind, and prlimit sets
+ * validation.limits. Processes are counted for the sandbox alone, or for the user if there is none, and
+ * never for root.
  */
 
 #include "common/error.h"
@@ -30,34 +30,33 @@
 
 struct sandbox;
 
-/* Looks which sandbox the configuration asks for and whether it works here, by running it once;
- * blocks for that. The calling thread, and what it starts, get a session keyring of their own. On 0
- * `*sandbox` is the caller's. Permanent error where bubblewrap is demanded and does not work, or there
- * is no prlimit. `config` must outlive it. */
+/* Finds which sandbox the configuration asks for, and runs it once to see whether it works, which
+ * blocks. The calling thread, and what it starts, get a session keyring of their own. `config` must
+ * outlive it. Fails (permanent) if bubblewrap is required and does not work, or if there is no prlimit. */
 int sandbox_new(struct sandbox **sandbox, const struct config *config, struct error *error);
 void sandbox_free(struct sandbox *sandbox); /* NULL-safe */
 void sandbox_freep(struct sandbox **sandbox);
 
-/* The checkout's paths as the tests see them. Free with checkout_free(). */
+/* Returns the checkout's paths as the tests see them. The caller frees it with checkout_free(). */
 struct checkout sandbox_inside(struct sandbox *sandbox, const struct checkout *checkout);
 
-/* The arguments that run the configured command, launcher in front, in the checkout: NULL-terminated.
- * `program` is where the command's program was found. What is hidden is looked up anew. Array and
- * strings are the caller's. */
+/* Returns the arguments that run the configured command in the checkout, with the launcher in front:
+ * NULL-terminated, freed with sandbox_free_arguments(). `program` is where the command's program was
+ * found. Hidden places are looked up again. */
 char **sandbox_arguments(struct sandbox *sandbox, const struct checkout *checkout,
                          const char *program);
 
-/* Those that run another command, `question`, where there is no checkout; `program` is shown as above. */
+/* Returns those that run another command, `question`, without a checkout. `program` is shown as above. */
 char **sandbox_trial_arguments(struct sandbox *sandbox, const char *program,
                                const struct config_list *question);
 void sandbox_free_arguments(char **arguments); /* NULL-safe */
 
-/* Whether each of validation.read_only can be shown. Permanent error, naming the key, for one that is not there,
- * is no directory, or holds a hidden place. */
+/* Checks that each of validation.read_only can be shown. Fails (permanent), naming the key, if one does
+ * not exist, is no directory, or contains a hidden place. */
 int sandbox_check_read_only(const struct config *config, struct error *error);
 
-/* Whether there is more between tests and machine than limits. */
+/* Returns whether there is a sandbox, and not only limits. */
 bool sandbox_is_there(const struct sandbox *sandbox);
 
-/* One sentence for the log: what there is, or what is not held without. */
+/* Returns a sentence for the log: which sandbox there is, or what is not limited without one. */
 const char *sandbox_sentence(const struct sandbox *sandbox);

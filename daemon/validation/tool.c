@@ -14,16 +14,17 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* The first tox whose `pass_env+=` adds to what an environment inherits. Before, it takes that away, and in the first ones it does nothing. */
+/* The first tox whose `pass_env+=` adds to what an environment inherits. Earlier ones drop that, and the
+ * first ones ignore it. */
 #define ADDS_MAJOR 4u
 #define ADDS_MINOR 67u
 
 #define TRY_WITHIN_MS 60000
 #define OUTPUT_LIMIT  65536
 #define LINE_SHOWN    200    /* code points */
-#define ELSEWHERE     "/tmp" /* HOME while it is tried: there is no checkout */
+#define ELSEWHERE     "/tmp" /* HOME while it is tried, since there is no checkout */
 
-/* Is each of its arguments there, to be run? */
+/* Asks whether each argument exists and can be run. */
 static const char look[] =
     "for file; do test -x \"$file\" || { echo \"$file: it is not there\" >&2; exit 1; }; done";
 
@@ -91,7 +92,7 @@ static void trial_end(struct trial *trial, bool changed, const struct error *err
     trial_discard(&trial->operation);
 }
 
-/* The last line that is not blank, as it can be shown; appended. */
+/* Appends the last line that is not blank, as it can be shown. */
 static void append_last_line(struct text *text, const char *output)
 {
     CLEANUP_FREE char *copy = memory_copy(output);
@@ -187,7 +188,7 @@ static void ask(struct trial *trial)
     config_list_clear(&question);
 }
 
-/* What the answer rests on, in one string. */
+/* Returns everything that the answer depends on, in one string. */
 static char *state_of(const struct trial *trial)
 {
     const struct config_list *lists[] = {&trial->config->validation.command,
@@ -208,7 +209,7 @@ static char *state_of(const struct trial *trial)
     return text_take(&text);
 }
 
-/* A name with a '/' that is not absolute means a file of the repository; and who knows what a launcher starts. */
+/* A relative name with a '/' is a file of the repository. And nobody knows what a launcher starts. */
 static bool may_be_tried(const struct trial *trial)
 {
     return trial->config->validation.launcher.count == 0 && *trial->path == '/';
@@ -270,7 +271,7 @@ bool tool_adds_to_inherited(const struct tool *tool)
     return tool->major > ADDS_MAJOR || (tool->major == ADDS_MAJOR && tool->minor >= ADDS_MINOR);
 }
 
-/* The section of tox.ini for the first environment that the command names. */
+/* Appends the section of tox.ini for the first environment that the command names. */
 static void append_section(struct text *text, const struct config_list *command)
 {
     const char *environment = NULL;

@@ -1,12 +1,12 @@
 #pragma once
 
 /*
- * The program that runs the tests: which one the name in validation.command means, what it says of itself,
- * and whether it can be started where the tests run.
+ * The program that runs the tests: which one validation.command names, its version, and whether it can be
+ * started where the tests run.
  *
- * tox and python are asked for their version, in the sandbox. Others may have their own idea of `--version`:
- * of these it is seen whether they are there, and the interpreter of a script. Behind a launcher nothing is
- * started, since it may cost a place in a queue, and may be on another machine.
+ * tox and python are asked for their version, in the sandbox. Other programs may do something else with
+ * `--version`, so it is only checked that they exist, and the interpreter of a script. Behind a launcher
+ * nothing is started, since that may cost a place in a queue and happen on another machine.
  */
 
 #include "common/error.h"
@@ -19,28 +19,29 @@
 
 struct tool {
     char *path;    /* as it is run; NULL: not known yet */
-    char *version; /* what it says of itself, one line; "" where it was not asked */
-    char *state;   /* what it was tried under: not tried again while that is the same */
+    char *version; /* its version, one line; "": not asked */
+    char *state;   /* what the answer depends on; it is not tried again while this is the same */
     bool is_tox;
     unsigned major, minor; /* of tox; 0: not known */
 };
 
 void tool_clear(struct tool *tool); /* an all-zero one is fine */
 
-/* Whether the command names tox: by a base name, or as `python -m tox`. */
+/* Returns whether the command names tox: by a base name, or as `python -m tox`. */
 bool tool_is_tox(const struct config_list *command);
 
-/* Tries it. `*tool` is the caller's and must outlive the operation; it is filled in where all is well, and
- * `changed` says whether it is another one than before. Permanent error, naming the key, where it is not
- * there or cannot be started, with what the sandbox lacks. Transient where it could not be tried now. */
+/* Tries the program. `*tool` must outlive the operation. On success it is filled in, and `changed` says
+ * whether it is another one than before. Fails (permanent), naming the key and what the sandbox lacks,
+ * if it does not exist or cannot be started; (transient) if it cannot be tried now. */
 typedef void (*tool_callback)(void *data, bool changed, const struct error *error);
 struct operation *tool_try(uv_loop_t *loop, struct tool *tool, const struct config *config,
                            struct sandbox *sandbox, tool_callback callback, void *data);
 
-/* Whether it is a tox that adds what it is told to let through to what an environment inherits. */
+/* Returns whether it is a tox that adds the variables that it lets through to those that an environment
+ * inherits. */
 bool tool_adds_to_inherited(const struct tool *tool);
 
-/* Whether validation.environment and validation.pass_environment reach the tests with this tool in each layout of a
- * project. Where not: a permanent error that says what to write into the project. */
+/* Checks that validation.environment and validation.pass_environment reach the tests with this tool,
+ * whatever the layout of the project. Fails (permanent) saying what to write into the project. */
 int tool_check_environment(const struct tool *tool, const struct config *config,
                            struct error *error);

@@ -10,7 +10,7 @@
 #define VALUE_LIMIT 500000
 #define STRING_KEPT 255 /* bytes of a string */
 
-/* The member of that name and type; NULL where it is neither. */
+/* Returns the member of that name and type, or NULL. */
 static struct json_object *member(struct json_object *object, const char *name, enum json_type type)
 {
     struct json_object *value;
@@ -42,7 +42,7 @@ static void read_command(struct test_report *report, const char *environment, un
     if (!code ||
         (!json_object_is_type(code, json_type_int) && !json_object_is_type(code, json_type_string)))
         return;
-    /* Whatever is not 0 must not become it. */
+    /* What is not 0 must not become 0. */
     if (json_object_is_type(code, json_type_string))
         retcode = strcmp(json_object_get_string(code), "0") != 0;
     else if (json_object_get_int64(code) < INT_MIN || json_object_get_int64(code) > INT_MAX)
@@ -58,7 +58,7 @@ static void read_command(struct test_report *report, const char *environment, un
     report->kept[report->kept_count++].retcode = retcode;
 }
 
-/* tox 4 says how an environment ended; tox 3 only what its commands returned. */
+/* tox 4 says how an environment ended. tox 3 only says what its commands returned. */
 static void read_environment(struct test_report *report, const char *name,
                              struct json_object *environment)
 {
@@ -173,7 +173,7 @@ const char *tox_report_path(char *const *command)
     const size_t length = sizeof(option) - 1;
     int place = tox_report_place(command);
 
-    /* Behind `--` they are the tests' own. */
+    /* After `--` the arguments are the tests' own. */
     for (int i = place + 1; place >= 0 && command[i] && strcmp(command[i], "--") != 0; i++) {
         if (strncmp(command[i], option, length) != 0)
             continue;

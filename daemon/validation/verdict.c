@@ -8,7 +8,7 @@ static bool has_passed(const struct test_report *report)
     return report->passed > 0;
 }
 
-/* The command of `base` at the same place of the same environment; NULL for none. */
+/* Returns the command of `report` at the same place of the same environment, or NULL. */
 static const struct report_command *same_command(const struct test_report *report,
                                                  const struct report_command *command)
 {
@@ -19,8 +19,8 @@ static const struct report_command *same_command(const struct test_report *repor
     return NULL;
 }
 
-/* A command that passed on the base and does not here: its number in `run`'s list; -1 for none. A leading `-` and
- * ignore_outcome keep such a one out of tox's exit status. */
+/* Returns a command that passed on the base and does not pass here, or NULL. A leading `-` and
+ * ignore_outcome keep such a command out of tox's exit status. */
 static const struct report_command *lost_command(const struct test_report *run,
                                                  const struct test_report *base)
 {
@@ -33,7 +33,7 @@ static const struct report_command *lost_command(const struct test_report *run,
     return NULL;
 }
 
-/* What tox's own report takes away. */
+/* Judges by tox's own report. */
 static enum verdict judge_tox(const struct test_report *run, const struct test_report *base,
                               char *reason, size_t size)
 {
@@ -70,7 +70,7 @@ bool verdict_none_ran(const struct test_report *run)
     return run->summaries > 0 && run->empty == run->summaries;
 }
 
-/* What the runners' own words take away. */
+/* Judges by the runners' own words. */
 static enum verdict judge_output(const struct test_report *run, const struct test_report *base,
                                  char *reason, size_t size)
 {

@@ -1,9 +1,9 @@
 #pragma once
 
 /*
- * Whether a run is green: it ended with 0 and tested something. Pure.
+ * Judges whether a run passes: it exited with 0 and tested something. Pure.
  *
- * The measure is the run on the base, where there is one. A report can take a pass away, never give one.
+ * It is measured by the run on the base, if there is one. A report can take a pass away, never give one.
  */
 
 #include "daemon/validation/test-report.h"
@@ -11,12 +11,12 @@
 enum verdict {
     VERDICT_GREEN,
     VERDICT_RED,      /* the command failed, or what passed on the base fails here */
-    VERDICT_UNTESTED, /* it ended with 0, but tested nothing */
+    VERDICT_UNTESTED, /* it exited with 0, but tested nothing */
 };
 
-/* Judges a run. `base` is what the run on the base said, NULL where there was none. `reason`, of `size` bytes,
- * gets what is missing, as the end of a sentence: "no command of tox's environments was run"; "" for green, and
- * where the exit status says it all. Never fails. */
+/* Judges a run. `base` is what the run on the base said; NULL: there was none. `reason`, of `size`
+ * bytes, gets what is missing, as the end of a sentence: "no command of tox's environments was run". It
+ * is "" for a pass, and if the exit status says everything. */
 enum verdict verdict_of(const struct test_report *run, const struct test_report *base, char *reason,
                         size_t size);
 
