@@ -1,18 +1,17 @@
 #pragma once
 
 /*
- * Where branches and pull requests live, as the job sees it: a struct of functions.
+ * The forge, as a struct of functions.
  *
  * forge/gitea.c fills it for Gitea and Forgejo over HTTP, forge/local.c for a bare repository with an
- * outbox of files. What git can do on both alike (looking at branches, pushing, the leased delete)
- * is not here but in repository.h, with `git_url` and the credential below.
+ * outbox of files. What git does at both alike (looking at branches, pushing, the leased delete) is in
+ * repository.h, which uses `git_url` and the token below.
  *
- * Nothing but these calls exists: no call creates an issue, writes to the base, or forces a push.
+ * Only these calls exist: none creates an issue, writes to the base or forces a push.
  *
- * Every call starts an operation (common/operation.h) and ends in one callback, with an answer or an
- * error. A transient error says that the call may have arrived or not (a POST whose answer was lost);
- * the caller looks before it repeats. A permanent error says that it was refused and did nothing.
- * Strings in an answer are valid inside the callback only.
+ * All calls fail alike. A transient error says that the call may or may not have arrived (the answer to a
+ * POST was lost): the caller looks before it repeats. A permanent error says that it was refused and has
+ * done nothing.
  */
 
 #include "common/error.h"
@@ -21,8 +20,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Whether what was posted at that time, and answered by nobody, may still appear at the forge: 10 s long.
- * A time that lies ahead, as the clock was set back, becomes now: the 10 s begin anew. */
+/* Returns whether something that was posted at that time, and not answered, may still appear at the
+ * forge: for 10 s. A time in the future, after the clock was set back, is set to now: the 10 s begin
+ * again. */
 bool forge_may_still_appear(int64_t *posted_ms);
 
 /* Contained: closed by us, as another one brings it along; the forge itself shows it as closed. */
@@ -33,55 +33,52 @@ enum forge_mergeable { FORGE_MERGEABLE_UNKNOWN, FORGE_MERGEABLE, FORGE_NOT_MERGE
 struct forge_pull {
     int64_t number;
     enum pull_state state;
-    const char *sha;   /* of its head, as the forge shows it just now */
-    const char *head;  /* branch name, or refs/pull/N/head once the branch is gone */
-    const char *label; /* what the branch was called, also once it is gone; NULL: not told */
+    const char *sha;   /* of its head, as the forge shows it now */
+    const char *head;  /* branch name; refs/pull/N/head once the branch is gone */
+    const char *label; /* name of the branch, also once it is gone; NULL: not given */
     const char *base;
     const char *body;
-    const char *url; /* for a human; the file with its text on the local forge; NULL: not told */
+    const char *url; /* for people; a local forge: the file with its text; NULL: not given */
     enum forge_mergeable mergeable;
-    const char *merge_commit; /* of the base, once it is merged; "": not told */
-    int64_t changed_ms;       /* when it changed last, by the forge's own clock; 0: not told */
+    const char *merge_commit; /* of the base, once it is merged; "": not given */
+    int64_t changed_ms;       /* when it last changed, by the forge's clock; 0: not given */
 };
 
 struct forge_reply {
-    const char *sha; /* create_branch: the commit the new branch points at; check: the base's */
-    const struct forge_pull *
-        pulls; /* open_pull, look_pull: one; list_pulls: as many as there are; list_changed: a page */
+    const char *sha; /* create_branch: the commit of the new branch; check: the base's */
+    const struct forge_pull
+        *pulls; /* open_pull, look_pull: one; list_pulls: all; list_changed: a page */
     size_t pull_count;
     bool more;              /* list_changed: there may be another page */
-    int64_t retry_after_ms; /* with a transient error: what the forge asked for; else -1 */
-    bool conflict;          /* with a permanent error: the thing exists already (409) */
-    bool unauthorized; /* with a permanent error: every other call would fail as well: the token
-                               is not (or no longer) good, the repository moved, archived or gone */
-    bool
-        installation; /* with a permanent error: what was refused is what the configuration asks for
-                          (labels, reviewers), whatever the experiment; the error names the key */
-    bool at_forge;    /* with a permanent error of check: to be mended at the forge, and not in the
-                      configuration or the token */
-    bool this_only;   /* with an error of look_pull or comment_pull: it is about this one alone */
-    bool gone; /* with a permanent error of look_pull: there is none any more, though the repository
-                  answers. Only where nothing but a deletion can be behind that */
-    bool
-        unexplained; /* with a transient error of create_branch: refused without a word, as for a rule or
-                         a hook that git would name */
-    const char *unchecked; /* check: what it could not find out, and why; NULL: nothing */
-    int64_t conflict_pull; /* with `conflict` of open_pull: its number, 0 if not told */
+    int64_t retry_after_ms; /* transient error: the pause that the forge asked for; else -1 */
+    bool conflict;          /* permanent error: the thing exists already (409) */
+    bool unauthorized;      /* permanent error: every call would fail, since the token is not valid,
+                          or the repository was moved, archived or deleted */
+    bool installation;      /* permanent error: what the configuration asks for was refused (labels,
+                          reviewers), whatever the experiment; the error names the key */
+    bool at_forge;          /* permanent error of check: to be mended at the forge, not in the
+                          configuration or the token */
+    bool this_only;         /* error of look_pull or comment_pull: it is about this one only */
+    bool gone;        /* permanent error of look_pull: it was deleted, as the repository answers
+                          and nothing else explains it */
+    bool unexplained; /* transient error of create_branch: refused without a reason, as by a
+                          rule or a hook that git would name */
+    const char *unchecked; /* check: what could not be checked, and why; NULL: nothing */
+    int64_t conflict_pull; /* `conflict` of open_pull: its number; 0: not given */
 };
 
-/* `error` is NULL on success; `answer` is never NULL. */
+/* `error` is NULL on success; `reply` is never NULL. */
 typedef void (*forge_callback)(void *data, const struct forge_reply *reply,
                                const struct error *error);
 
 struct forge;
 
-#define FORGE_STATUS_CONTEXT "winnowd" /* by which a rule of the base can require it */
+#define FORGE_STATUS_CONTEXT "winnowd" /* the name by which a rule can require it */
 
 struct forge_functions {
-    /* Whether the forge is there, whether the token may do what is needed, whether repository and
-     * base exist, the labels, if none may be created, and the reviewers: whether they exist, may read
-     * the repository and are not the token's own user. Permanent errors name the configuration key to
-     * mend. */
+    /* Checks that the forge answers, that the token may do what is needed, and that repository and base
+     * exist. Checks the labels, if none may be created. Checks that the reviewers exist, may read the
+     * repository, and are not the token's own user. Permanent errors name the key to mend. */
     struct operation *(*check)(struct forge *forge, forge_callback callback, void *data);
 
     /* Creates `branch` at `commit`, where the base was a moment ago. Older versions of Gitea know no commit
@@ -94,50 +91,50 @@ struct forge_functions {
                                    const char *title, const char *body, forge_callback callback,
                                    void *data);
 
-    /* All open pull requests whose head is `branch` of this repository, lowest number first. */
+    /* Lists all open pull requests whose head is `branch` of this repository, lowest number first. */
     struct operation *(*list_pulls)(struct forge *forge, const char *branch,
                                     forge_callback callback, void *data);
 
-    /* A page, from 1, of all pull requests, whatever their state and whoever's; what changed last comes
+    /* Lists a page, from 1, of all pull requests, whatever their state and whoever's, last changed
      * first. One that changes meanwhile goes to the first page, and those before it move on: none is
      * missed, some may come twice. */
     struct operation *(*list_changed)(struct forge *forge, unsigned page, forge_callback callback,
                                       void *data);
 
-    /* One pull request, whatever its state. Permanent error if there is none of that number. */
+    /* Reads one pull request, whatever its state. Fails (permanent) if there is none of that number. */
     struct operation *(*look_pull)(struct forge *forge, int64_t number, forge_callback callback,
                                    void *data);
 
-    /* Closes a pull request; one that is closed or gone already is success. */
+    /* Closes a pull request. One that is closed or gone already is success. */
     struct operation *(*close_pull)(struct forge *forge, int64_t number, forge_callback callback,
                                     void *data);
 
-    /* Opens one again that was closed; one that is open already is success. Permanent error where it cannot be
-     * opened, as it was merged. */
+    /* Opens a closed pull request again. One that is open already is success. Fails (permanent) if it
+     * was merged. */
     struct operation *(*reopen_pull)(struct forge *forge, int64_t number, forge_callback callback,
                                      void *data);
 
-    /* Gives it another title or body, whatever its state; NULL: that stays. */
+    /* Changes title or body, whatever its state; NULL: it stays. */
     struct operation *(*edit_pull)(struct forge *forge, int64_t number, const char *title,
                                    const char *body, forge_callback callback, void *data);
 
-    /* Adds a comment, Markdown, whatever its state. `again`: an earlier try may have added it, so that it is
-     * looked first whether a comment with this text is there. Permanent error with `this_only` where nobody
-     * may comment on this one. */
+    /* Adds a comment in Markdown, whatever its state. `again`: an earlier try may have added it, so it
+     * is first checked whether there is a comment with this text. Fails (permanent) with `this_only` if
+     * nobody may comment on it. */
     struct operation *(*comment_pull)(struct forge *forge, int64_t number, const char *comment,
                                       bool again, forge_callback callback, void *data);
 
-    /* Puts the configured labels on it, looking their ids up (cached) and creating those that are
-     * missing if forge.create_labels allows. No labels configured: success without a call. */
+    /* Puts the configured labels on it. Looks up their ids, which are cached, and creates missing ones
+     * if forge.create_labels allows it. Without configured labels, success without a call. */
     struct operation *(*label_pull)(struct forge *forge, int64_t number, forge_callback callback,
                                     void *data);
 
-    /* Says of commit `sha`, the head of this pull request, that it passed its tests, as a commit status with the
-     * context FORGE_STATUS_CONTEXT; `description` is one line for people. Again is as once. */
+    /* Sets a commit status for `sha`, the head of this pull request: its tests passed. Its context is
+     * FORGE_STATUS_CONTEXT; `description` is one line for people. To repeat it changes nothing. */
     struct operation *(*set_status)(struct forge *forge, int64_t number, const char *sha,
                                     const char *description, forge_callback callback, void *data);
 
-    /* Asks the configured reviewers. None configured: success without a call. */
+    /* Asks the configured reviewers. Without configured reviewers, success without a call. */
     struct operation *(*review_pull)(struct forge *forge, int64_t number, forge_callback callback,
                                      void *data);
 
@@ -147,8 +144,8 @@ struct forge_functions {
 struct forge {
     const struct forge_functions *functions;
     char *git_url; /* what git fetches from and pushes to, without credentials */
-    char *web_url; /* of the repository, for links in a pull request; NULL on the local forge */
-    char *token;   /* for git over HTTP; NULL if none is needed */
+    char *web_url; /* of the repository, for links in a pull request; NULL: a local forge */
+    char *token;   /* for git over HTTP; NULL: none is needed */
     bool looks_cost_nothing; /* look_pull is no request: all open ones can be looked at each time */
 };
 

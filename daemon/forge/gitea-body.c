@@ -28,8 +28,8 @@ static bool is_blank(const char *bytes, size_t length)
     return true;
 }
 
-/* Our parser takes no NUL, but a title or body that somebody wrote with one must not hide a whole
- * page: it becomes U+FFFD. In valid JSON a backslash stands nowhere but in strings. */
+/* Our parser refuses NUL, but a title or body with one must not hide a whole page: it becomes U+FFFD. In
+ * valid JSON a backslash is in strings only. */
 static void replace_nul_escapes(char *bytes, size_t length)
 {
     for (size_t i = 0; i + 1 < length; i++) {
@@ -59,7 +59,7 @@ int gitea_body_parse(struct json_object **json, const struct gitea_body *body, s
         return 0;
     if (parse(json, body->body, body->body_length, &problem) == 0)
         return 0;
-    /* What is wrong is told of the answer without secrets: it is quoted, and the quotation cut short. */
+    /* Secrets are scrubbed before the answer is quoted, since the quotation is shortened. */
     clean = memory_copy_bytes(body->body, body->body_length);
     secret_scrub_bytes(clean, body->body_length);
     if (parse(json, clean, body->body_length, &problem) == 0)
@@ -74,7 +74,8 @@ int gitea_body_malformed(struct error *error, const struct gitea_body *body, con
                      body->path, body->status, what);
 }
 
-/* How long the first object in the bytes is; 0 if they begin with none or it does not end. */
+/* Returns the length of the first object in the bytes; 0 if they do not begin with one, or if it does
+ * not end. */
 static size_t first_document(const char *bytes, size_t length)
 {
     bool quoted = false;
@@ -156,7 +157,7 @@ bool gitea_body_is_own(const struct gitea_body *body)
     return own;
 }
 
-/* The title of a page, or else its first line. */
+/* Returns the title of a page, or else its first line. */
 static const char *words_of(const char *body, size_t *length)
 {
     const char *title = strcasestr(body, "<title>");
@@ -189,7 +190,7 @@ bool gitea_body_status_transient(long status)
     return status == 408 || status == 425 || status == 429 || status >= 500;
 }
 
-/* What a human can do about a status, as the beginning of a sentence. */
+/* Returns what a person can do about a status, as the beginning of a sentence. */
 static const char *remedy(long status)
 {
     switch (status) {
@@ -382,7 +383,7 @@ int gitea_body_keep_pulls(struct json_object *kept, struct json_object *page, co
             return -1;
         if (!gitea_body_pull_is_of(json, branch) || pull.state != PULL_OPEN)
             continue;
-        /* A pull request opened meanwhile moves the others to the next page: they come twice. */
+        /* A pull request that is opened meanwhile moves the others to the next page: they come twice. */
         if (!holds_number(kept, pull.number))
             json_object_array_add(kept, json_object_get(json));
     }
@@ -417,8 +418,8 @@ bool gitea_body_more(const struct gitea_page *page)
         return true;
     if (page->total_count >= 0)
         return page->seen < (size_t)page->total_count;
-    /* Neither header came through. A server may cap a page below what was asked for, so a short page
-     * need not be the last one: an empty page is. */
+    /* Neither header came through. A server may give less than was asked for, so a short page need not
+     * be the last one. An empty page is. */
     return true;
 }
 

@@ -1,11 +1,11 @@
 #pragma once
 
 /*
- * What Gitea and Forgejo answer, made out. Pure: bytes and statuses in, structs and sentences out.
+ * Reads the answers of Gitea and Forgejo. Pure: bytes and statuses in, structs and sentences out.
  *
- * An answer may be cut, may come from a proxy in front, may hold two JSON documents glued together,
- * or text that somebody else wrote. Nothing in it is trusted with more than its own field; what is
- * shown of it is one visible line without secrets.
+ * An answer may be cut, may come from a proxy, may be two JSON documents in one body, or have text that
+ * somebody else wrote. So each field is checked, and what is shown of an answer is one visible line without
+ * secrets.
  */
 
 #include "common/error.h"
@@ -20,7 +20,7 @@
 
 struct text;
 
-/* A request that was answered, as far as sentences about it need it. */
+/* A request and its answer, as far as sentences about it need it. */
 struct gitea_body {
     const char *method;
     const char *path; /* without the forge's URL and without a query */
@@ -30,65 +30,66 @@ struct gitea_body {
     const char *location; /* of a redirect, or NULL */
 };
 
-/* Parses a body. A blank one and null are `*json` NULL and no error. On 0 `*json` is the caller's
- * (json_object_put). On -1 the error is transient: malformed or cut, the next one may be whole. */
+/* Parses a body. For a blank one and for null, `*json` is NULL. The caller drops it with
+ * json_object_put(). Fails (transient) if it is malformed or cut: the next one may be whole. */
 int gitea_body_parse(struct json_object **json, const struct gitea_body *body, struct error *error);
 
-/* Sets a transient error that says what the answer lacks, e.g. "no commit id". Returns -1. */
+/* Sets a transient error that says what the answer lacks, such as "no commit id". Returns -1. */
 int gitea_body_malformed(struct error *error, const struct gitea_body *body, const char *what);
 
-/* Appends the server's own words about an error: its `message` and the first of its `errors`, one
- * visible line, shortened, secrets scrubbed; nothing if there are none. Of glued documents the first
- * counts. */
+/* Appends the server's own words about an error: its `message` and the first of its `errors`, as one
+ * visible line, shortened and without secrets; nothing if there are none. Of two documents in one body
+ * the first counts. */
 void gitea_body_message(struct text *text, const char *body, size_t length);
 
-/* Sets the error for a status that is no success: transient for 408, 425, 429 and 5xx, permanent for
- * the rest. Returns whether it is about the token or the repository as a whole: 3xx, 401, 403, 423. */
+/* Sets the error for a status that is no success: transient for 408, 425, 429 and 5xx, else permanent.
+ * Returns whether it is about the token or the whole repository: 3xx, 401, 403, 423. */
 bool gitea_body_refusal(struct error *error, const struct gitea_body *body);
 
-/* Whether an answer with an error was written by the forge: JSON with a `message`. What sits in front of it
- * answers with pages of its own, which say nothing of what is at the forge. */
+/* Returns whether the forge itself wrote an answer with an error: JSON with a `message`. A proxy answers
+ * with pages of its own, which say nothing of the forge. */
 bool gitea_body_is_own(const struct gitea_body *body);
 
-/* Sets a transient error for an answer that is not the forge's, with the first of its words. Returns -1. */
+/* Sets a transient error for an answer that is not the forge's, with its first words. Returns -1. */
 int gitea_body_foreign(struct error *error, const struct gitea_body *body);
 
-/* Whether this status may be another one next time. */
+/* Returns whether this status may pass. */
 bool gitea_body_status_transient(long status);
 
-/* The number behind "issue_id:" in the message of a 409 to POST pulls; 0 if there is none. */
+/* Returns the number after "issue_id:" in the message of a 409 to POST pulls; 0 if there is none. */
 int64_t gitea_body_conflict_pull(const char *body, size_t length);
 
-/* A string member, NULL if there is none or if it is no string. `object` may be NULL. */
+/* Returns a string member, or NULL if it is missing or no string. `object` may be NULL. */
 const char *gitea_body_string(struct json_object *object, const char *key);
 
-/* An integer member, -1 if there is none. */
+/* Returns an integer member, -1 if there is none. */
 int64_t gitea_body_integer(struct json_object *object, const char *key);
 
-/* Whether a member is there and is the given boolean. */
+/* Returns whether a member is there and is the given boolean. */
 bool gitea_body_is(struct json_object *object, const char *key, bool value);
 
-/* A moment in milliseconds since 1970, written with whole seconds and an offset as Gitea does; 0 if there
- * is none. */
+/* Returns a time in milliseconds, written with whole seconds and an offset as Gitea does; 0 if there is
+ * none. */
 int64_t gitea_body_time_ms(struct json_object *object, const char *key);
 
-/* The commit that POST branches or GET branches/{b} names, or NULL. */
+/* Returns the commit that POST branches or GET branches/{b} names, or NULL. */
 const char *gitea_body_commit(struct json_object *branch);
 
-/* Makes out one pull request; its strings point into `json`. On -1 nothing usable was found. */
+/* Reads one pull request; its strings point into `json`. Returns -1 if nothing usable was found. */
 int gitea_body_pull(struct forge_pull *pull, struct json_object *json);
 
-/* Whether a pull request's head is `branch` in the very repository it was opened in, not in a fork. */
+/* Returns whether a pull request's head is `branch` of the repository in which it was opened, and not of
+ * a fork. */
 bool gitea_body_pull_is_of(struct json_object *json, const char *branch);
 
-/* Appends the members of a page that are of `branch` to the array `kept`, which must hold each number
- * once. Nulls are passed over. Returns -1 if the page is no list of pull requests. */
+/* Appends the pull requests of `branch` on a page to the array `kept`, each number once. Nulls are
+ * skipped. Returns -1 if the page is no list of pull requests. */
 int gitea_body_keep_pulls(struct json_object *kept, struct json_object *page, const char *branch);
 
-/* All of `kept`, lowest number first; caller frees the array, its strings point into `kept`. */
+/* Returns all of `kept`, lowest number first. The caller frees the array; its strings point into `kept`. */
 struct forge_pull *gitea_body_pulls(struct json_object *kept, size_t *count);
 
-/* Whether there is a page behind this one. */
+/* Whether there is a next page. */
 struct gitea_page {
     size_t count;        /* elements on this page, nulls included */
     size_t seen;         /* elements on all pages so far, this one included */
@@ -97,19 +98,19 @@ struct gitea_page {
 };
 bool gitea_body_more(const struct gitea_page *page);
 
-/* The id of the label of that name in a page of labels; -1 if it is not there. One whose name differs in the
- * case of letters counts where there is none of that very name. */
+/* Returns the id of the label of that name in a page of labels; -1 if it is missing. A name in another
+ * case counts if no name is the same. */
 int64_t gitea_body_label(struct json_object *labels, const char *name);
 
-/* The label itself, or NULL. */
+/* Returns the label itself, or NULL. */
 struct json_object *gitea_body_find_label(struct json_object *labels, const char *name);
 
-/* The name of another label of the list that excludes the one of this name: both are exclusive and of one
- * scope, so that the forge takes one off when it puts the other one on. NULL: there is none. */
+/* Returns the name of another label in the list that excludes this one, or NULL: both are exclusive and
+ * of one scope, so the forge removes one when it adds the other. */
 const char *gitea_body_rival(struct json_object *labels, const char *name);
 
-/* Whether a list of users holds one of that name, in any case of letters. */
+/* Returns whether a list of users has that name, in any case. */
 bool gitea_body_has_login(struct json_object *users, const char *name);
 
-/* Whether a list of labels, as POST issues/{n}/labels answers it, holds all these ids. */
+/* Returns whether a list of labels, the answer of POST issues/{n}/labels, has all these ids. */
 bool gitea_body_has_labels(struct json_object *labels, const int64_t *ids, size_t count);

@@ -44,7 +44,7 @@ struct gitea_call *gitea_call_new(struct forge *forge, forge_callback callback, 
     return call;
 }
 
-/* The callback comes last but for our own memory: it may discard other calls or free the forge. */
+/* Before our memory is freed, the callback comes last: it may discard other calls or free the forge. */
 static void end(struct gitea_call *call, const struct forge_reply *outcome,
                 const struct error *error)
 {
@@ -69,7 +69,7 @@ void gitea_fail(struct gitea_call *call, const struct forge_reply *outcome,
     end(call, outcome, &clean);
 }
 
-/* A permanent error says that nothing was done, which is not known of an uncertain call. */
+/* A permanent error would say that nothing was done. Of an uncertain call that is not known. */
 static void fail_unless_uncertain(struct gitea_call *call, struct forge_reply *outcome,
                                   struct error *error)
 {
@@ -174,8 +174,8 @@ void gitea_send_repository(struct gitea_call *call, const char *method, const ch
     gitea_send(call, method, whole, query, body, next);
 }
 
-/* The slashes of a branch stay as they are: Gitea takes both forms, but proxies in front of it stumble
- * over an encoded one. */
+/* The slashes of a branch are not encoded: Gitea takes both forms, but some proxies fail on an encoded
+ * one. */
 void gitea_send_branch(struct gitea_call *call, const char *branch, gitea_next next)
 {
     CLEANUP_TEXT struct text path = {0};
@@ -247,7 +247,7 @@ static void on_judged_user(struct gitea_call *call, const struct gitea_reply *re
     struct forge_reply outcome = {.unauthorized = true, .retry_after_ms = -1};
     struct error error;
 
-    /* A token without the scope for /user is a good one all the same. */
+    /* A token without the scope for /user is valid all the same. */
     if (reply->body.status != 200 && reply->body.status != 403) {
         gitea_refuse(call, reply);
         return;
@@ -280,7 +280,7 @@ void gitea_fail_without_pulls(struct gitea_call *call)
     fail_unless_uncertain(call, &outcome, &error);
 }
 
-/* Where none can be seen, that one cannot be seen says nothing of it. */
+/* If no pull request can be seen, it means nothing that this one cannot be. */
 static void on_judged_pulls(struct gitea_call *call, const struct gitea_reply *reply)
 {
     if (reply->body.status == 404)

@@ -9,11 +9,11 @@
 #include <strings.h>
 
 /*
- * Whether everything is there that a job will need: one pass of requests without effect, which ends at the
- * first thing that is wrong. This is what can be read; gitea-rights.c has what may be written.
+ * Checks that everything is there that a job needs, by requests without effect. Ends at the first thing
+ * that is wrong. This file checks what can be read, gitea-rights.c what may be written.
  */
 
-#define BASE_LOOKS 3 /* a repository that was pushed to a moment ago may still show as empty */
+#define BASE_LOOKS 3 /* a repository may still show as empty after a first push */
 
 static void fail(struct gitea_call *call, bool unauthorized, const struct error *error)
 {
@@ -21,8 +21,8 @@ static void fail(struct gitea_call *call, bool unauthorized, const struct error 
                error);
 }
 
-/* The reviewers: each exists, is a person who may read the repository, and is not the one who will have
- * opened the pull request. */
+/* The reviewers. Each exists, is a person who may read the repository, and is not the one who opens the
+ * pull requests. */
 
 static void check_reviewer(struct gitea_call *call);
 
@@ -37,8 +37,8 @@ static void next_reviewer(struct gitea_call *call)
     check_reviewer(call);
 }
 
-/* Whom the forge would let be asked. Of a public repository that everybody may read it names a part
- * only; where it does not answer, the step finds out. */
+/* The users whom the forge lets be asked. For a public repository it only names some of them. If it does
+ * not answer, the step finds out. */
 static void on_readers(struct gitea_call *call, const struct gitea_reply *reply)
 {
     struct error error;
@@ -60,7 +60,7 @@ static void on_readers(struct gitea_call *call, const struct gitea_reply *reply)
     }
 }
 
-/* Its name is known as a user's, too. */
+/* An organisation's name is also known as a user's. */
 static void on_organisation(struct gitea_call *call, const struct gitea_reply *reply)
 {
     struct error error;
@@ -126,7 +126,7 @@ static void check_reviewer(struct gitea_call *call)
     ask_about_reviewer(call, "/users/", on_reviewer);
 }
 
-/* The prefix: a branch named like one of its directories leaves no room below it. */
+/* The prefix. A branch that is named like one of its directories leaves no room below it. */
 
 static void check_prefix(struct gitea_call *call);
 
@@ -148,7 +148,7 @@ static void on_prefix(struct gitea_call *call, const struct gitea_reply *reply)
     }
 }
 
-/* `index` is how much of the prefix was looked at. */
+/* `index` is how much of the prefix was checked. */
 static void check_prefix(struct gitea_call *call)
 {
     const char *prefix = call->gitea->config->forge.branch_prefix;
@@ -204,7 +204,8 @@ static void check_base(struct gitea_call *call)
 
 /* The repository. */
 
-/* What keeps jobs out of a repository that is there, or NULL; and whether that is mended at the forge. */
+/* Returns what keeps jobs out of a repository that is there, or NULL; and whether that has to be mended
+ * at the forge. */
 static const char *obstacle(struct json_object *repository, bool *at_forge)
 {
     struct json_object *permissions = NULL;
@@ -224,7 +225,7 @@ static const char *obstacle(struct json_object *repository, bool *at_forge)
     return NULL;
 }
 
-/* The forge knows by which address persons reach it; forge.url may be one inside of a network. */
+/* The forge knows by which address people reach it. forge.url may be one of an inner network. */
 static void take_web_url(struct gitea *gitea, struct json_object *repository)
 {
     const char *url = gitea_body_string(repository, "html_url");
@@ -290,9 +291,9 @@ static void on_user(struct gitea_call *call, const struct gitea_reply *reply)
             gitea_malformed(call, reply, "no user");
             return;
         }
-        break; /* an empty list is what some servers show to nobody */
+        break; /* some servers show an empty list to an invalid token */
     case 403:
-        /* A token without the scope read:user can do all else, but not tell who its user is. */
+        /* A token without the scope read:user can do everything else, but not say who its user is. */
         if (call->names.count)
             gitea_check_skipped(call, "whether forge.reviewers names the token's own user", reply);
         check_repository(call);
@@ -327,7 +328,7 @@ static void on_version(struct gitea_call *call, const struct gitea_reply *reply)
     } else if (status == 200 && !gitea_body_string(reply->json, "version")) {
         gitea_malformed(call, reply, "no version");
     } else if (status == 200 || status == 401 || status == 403) {
-        /* Where nothing is shown to strangers, the next answer tells what is wrong with the token. */
+        /* If the server shows strangers nothing, the next answer says what is wrong with the token. */
         gitea_send(call, "GET", "/user", NULL, NULL, on_user);
     } else {
         gitea_refuse(call, reply);

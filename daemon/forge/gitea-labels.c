@@ -9,12 +9,12 @@
 #include <string.h>
 
 /*
- * Putting labels on. A label is known by its id, which is looked up: in the repository, then at the
- * organisation that owns it, and created where it is in neither. The ids that the last call put on are
- * remembered by name, for the next one. It may be about other labels: a reload changes forge.labels.
+ * Puts labels on a pull request. A label is known by its id, which is looked up in the repository, then in
+ * the organisation that owns it. If it is in neither, it is created. The ids of the last call are
+ * remembered by name for the next one, which may be about other labels: a reload changes forge.labels.
  *
- * Two calls that look up side by side would both find a label missing and create it twice, which Gitea
- * allows. So the calls stand in a line, and only the first one talks to the forge.
+ * Two calls at a time would both find a label missing and create it twice, which Gitea allows. So calls
+ * wait in a line, and only the first one talks to the forge.
  */
 
 #define LABEL_COLOUR "#5319e7"
@@ -52,7 +52,7 @@ static int64_t remembered_id(const struct gitea *gitea, const char *name)
     return 0;
 }
 
-/* The first label without a known id, or the number of labels. */
+/* Returns the first label without a known id, or the number of labels. */
 static size_t first_unknown(const struct gitea_call *call)
 {
     size_t i = 0;
@@ -77,7 +77,7 @@ static void take_ids(struct gitea_call *call, struct json_object *page)
     }
 }
 
-/* One that was put on took another one off. */
+/* Whether one label that was put on has removed another one. */
 static bool is_excluded(struct gitea_call *call, const struct gitea_reply *reply)
 {
     for (size_t i = 0; i < call->names.count; i++) {
@@ -96,7 +96,7 @@ static bool is_excluded(struct gitea_call *call, const struct gitea_reply *reply
     return false;
 }
 
-/* Ids may have become stale when somebody deleted a label: they are looked up once more. */
+/* Somebody may have deleted a label, so ids are looked up once more. */
 static void look_up_again(struct gitea_call *call, const struct gitea_reply *reply)
 {
     if (!call->again) {
@@ -126,7 +126,7 @@ static void on_labelled(struct gitea_call *call, const struct gitea_reply *reply
         gitea_refuse(call, reply);
     else if (!json_object_is_type(reply->json, json_type_array))
         gitea_malformed(call, reply, "no list of labels");
-    /* An unknown id is dropped without a word. */
+    /* The forge drops an unknown id without a word. */
     else if (gitea_body_has_labels(reply->json, call->label_ids, call->names.count))
         gitea_succeed(call, NULL);
     else if (is_excluded(call, reply))
@@ -157,7 +157,7 @@ static void on_created(struct gitea_call *call, const struct gitea_reply *reply)
     const char *made = gitea_body_string(reply->json, "name");
     int64_t id = gitea_body_integer(reply->json, "id");
 
-    /* 422: a name that it does not take, say. */
+    /* 422: for instance a name that it does not take. */
     if (reply->body.status == 404 || reply->body.status == 422) {
         gitea_body_refusal(&call->failure, &reply->body);
         error_wrap(&call->failure, "forge.labels: label %s cannot be created", name);
@@ -174,7 +174,7 @@ static void on_created(struct gitea_call *call, const struct gitea_reply *reply)
     }
 }
 
-/* Creates the labels that were not found, one at a time; goes on when there are none any more. */
+/* Creates the labels that were not found, one at a time, and then goes on. */
 static void create_missing(struct gitea_call *call)
 {
     struct json_object *body;
@@ -202,7 +202,7 @@ static void create_missing(struct gitea_call *call)
     json_object_put(body);
 }
 
-/* Takes what a page of labels holds, then asks for the next page, or goes on where it was the last. */
+/* Takes the labels of a page, then asks for the next page, or goes on after the last one. */
 static void take_page(struct gitea_call *call, const struct gitea_reply *reply,
                       void (*next_page)(struct gitea_call *call),
                       void (*go_on)(struct gitea_call *call))
@@ -224,8 +224,8 @@ static void take_page(struct gitea_call *call, const struct gitea_reply *reply,
 
 static void send_organisation_page(struct gitea_call *call);
 
-/* An owner that is no organisation is a 404, a token that may not see organisations a 403: both leave
- * the repository's own labels. */
+/* An owner that is no organisation is a 404; a token that may not see organisations gets a 403. Both
+ * leave the repository's own labels. */
 static void on_organisation_page(struct gitea_call *call, const struct gitea_reply *reply)
 {
     if (reply->body.status == 404 || reply->body.status == 403)

@@ -16,7 +16,7 @@ static void succeed_with(struct gitea_call *call, const struct forge_pull *pull)
                         });
 }
 
-/* Makes out the pull request that was asked for; ends the call where it is another one or none. */
+/* Reads the pull request that was asked for. Ends the call if it is another one or none. */
 static int take_pull(struct gitea_call *call, const struct gitea_reply *reply,
                      struct forge_pull *pull)
 {
@@ -66,8 +66,8 @@ struct operation *gitea_look_pull(struct forge *forge, int64_t number, forge_cal
     return &call->operation;
 }
 
-/* Opening. The forge may not have heard of the push yet: then it knows no such branch, sees no changes,
- * or shows the commit that the branch was at before. */
+/* Opening. The forge may not know of the push yet: then there is no such branch, or no changes, or the
+ * branch still shows its earlier commit. */
 
 static void send_open(struct gitea_call *call);
 
@@ -106,7 +106,7 @@ static void take_opened(struct gitea_call *call, const struct gitea_reply *reply
         return;
     }
     call->number = pull.number;
-    call->uncertain = true; /* it is open: what follows is to see the right commit in it */
+    call->uncertain = true; /* it is open; what follows checks that it shows the right commit */
     if (strcmp(pull.sha, call->sha) != 0 && gitea_again(call, send_look_again))
         return;
     succeed_with(call, &pull);
@@ -170,8 +170,8 @@ struct operation *gitea_open_pull(struct forge *forge, const char *branch, const
     return &call->operation;
 }
 
-/* Listing. Newer versions can look one up by base and head, but tell of one only, whatever its state:
- * so all pages of the open ones are read. */
+/* Listing. Newer versions can look one up by base and head, but return one only, whatever its state. So
+ * all pages of open ones are read. */
 
 static void send_list(struct gitea_call *call);
 
@@ -199,7 +199,7 @@ static void on_listed(struct gitea_call *call, const struct gitea_reply *reply)
     } else if (gitea_body_keep_pulls(call->kept, reply->json, call->branch) < 0) {
         gitea_malformed(call, reply, "no list of pull requests");
     } else if (!gitea_page_more(call, reply)) {
-        /* To a bad token some servers show a private repository as one with nothing in it. */
+        /* Some servers show a private repository as an empty one to a bad token. */
         if (call->seen == 0)
             gitea_diagnose_empty(call);
         else
@@ -249,7 +249,7 @@ static void on_changed(struct gitea_call *call, const struct gitea_reply *reply)
     } else if (!json_object_is_type(reply->json, json_type_array)) {
         gitea_malformed(call, reply, "no list of pull requests");
     } else if (call->page == 1 && json_object_array_length(reply->json) == 0) {
-        gitea_diagnose_empty(call); /* as a bad token is shown a private repository */
+        gitea_diagnose_empty(call); /* a private repository looks like this to a bad token */
     } else {
         pulls = gitea_body_pulls(reply->json, &outcome.pull_count);
         outcome.pulls = pulls;

@@ -8,8 +8,8 @@
 #include <string.h>
 
 /*
- * Asking reviewers. All are asked in one request. Where that is refused and there are several, they are
- * asked one by one: the others are asked then, and the one that cannot be is named.
+ * Asks reviewers, all of them in one request. If that is refused and there are several, they are asked one
+ * by one: then the others are asked, and the error names the one that cannot be.
  */
 
 static void send_all(struct gitea_call *call);
@@ -20,7 +20,7 @@ static void on_nothing_to_do(struct gitea_call *call)
     gitea_succeed(call, NULL);
 }
 
-/* The reviewers that this request was about: all, or one of them. */
+/* Appends the reviewers of this request: all, or one of them. */
 static void append_reviewers(struct gitea_call *call, struct text *text)
 {
 
@@ -29,7 +29,7 @@ static void append_reviewers(struct gitea_call *call, struct text *text)
             text_append_format(text, "%s%s", text->length ? ", " : "", call->names.items[i]);
 }
 
-/* Keeps the first refusal: it is the one that is told in the end. */
+/* Keeps the first refusal, with which the call ends. */
 static void remember_refusal(struct gitea_call *call, const struct gitea_reply *reply)
 {
     CLEANUP_TEXT struct text names = {0};
@@ -50,9 +50,9 @@ static bool is_asked_already(const struct gitea_reply *reply)
     return strstr(text_string(&words), "already") != NULL;
 }
 
-/* A closed pull request is refused like a reviewer who cannot be asked; and with a 403, which says nothing
- * about the token then. Of an open one it is what was asked for that is wrong, or the token: no experiment
- * is to blame for either. */
+/* A closed pull request is refused like a reviewer who cannot be asked, also with a 403, which then says
+ * nothing about the token. If it is open, the reviewer or the token is wrong, and no experiment is to
+ * blame. */
 static void on_refused_looked(struct gitea_call *call, const struct gitea_reply *reply)
 {
     struct forge_reply outcome = {.retry_after_ms = -1};
@@ -85,7 +85,7 @@ void gitea_look_at_refused(struct gitea_call *call)
     gitea_send_repository(call, "GET", path, NULL, NULL, on_refused_looked);
 }
 
-/* Goes on with the next reviewer, or ends with what was refused on the way. */
+/* Goes on with the next reviewer, or ends with the first refusal. */
 static void next_reviewer(struct gitea_call *call)
 {
     call->index++;

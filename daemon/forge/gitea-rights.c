@@ -8,10 +8,11 @@
 #include <string.h>
 
 /*
- * The second half of a check: whether pull requests can be reached, what the token may write, and the labels.
+ * The second half of a check: whether pull requests can be reached, what the token may write, and the
+ * labels.
  *
- * Where only a request that writes would tell, one is sent about number 0, which no pull request has: a token
- * with the right is told that there is none, and one without it that it has no right. Nothing changes.
+ * If only a request that writes could tell, one is sent about number 0, which no pull request has. A token
+ * with the right is told that there is none, one without it that it has no right. Nothing changes.
  */
 
 static void fail(struct gitea_call *call, const struct error *error)
@@ -62,7 +63,7 @@ static void judge_labels(struct gitea_call *call)
     succeed(call);
 }
 
-/* Keeps what is configured: all others are of no interest, and there may be many. */
+/* Keeps the configured labels only, as there may be many others. */
 static void keep_labels(struct gitea_call *call, struct json_object *page)
 {
     const struct config_list *labels = &call->gitea->config->forge.labels;
@@ -80,7 +81,7 @@ static void keep_labels(struct gitea_call *call, struct json_object *page)
     }
 }
 
-/* Whether the page was taken, and whether that was the last one; anything else ended the call. */
+/* Takes a page of labels. Returns whether it was the last one; anything wrong has ended the call. */
 static bool take_labels(struct gitea_call *call, const struct gitea_reply *reply, bool *last)
 {
     if (reply->body.status != 200) {

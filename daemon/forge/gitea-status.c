@@ -5,7 +5,8 @@
 #include <string.h>
 
 /*
- * The commit status. Each request adds one, of which the latest of a context counts: a repeated one does no harm.
+ * The commit status. Each request adds one, and the latest of a context counts, so to repeat it does no
+ * harm.
  */
 
 static void on_set(struct gitea_call *call, const struct gitea_reply *reply)

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the forge said of the branch to be made may have three reasons; which one is looked up. */
+/* The forge's refusal to make a branch may have three reasons. Looks up which one it is. */
 static void on_branch_in_the_way(struct gitea_call *call, const struct gitea_reply *reply)
 {
     struct forge_reply outcome = {.retry_after_ms = -1};
@@ -35,7 +35,7 @@ static void on_base_of_branch(struct gitea_call *call, const struct gitea_reply 
     struct error error;
 
     if (reply->body.status == 200) {
-        /* An archived repository is a 404 on some versions, too. */
+        /* An archived repository is a 404 on some versions as well. */
         outcome.unexplained = call->unexplained;
         if (call->uncertain)
             gitea_fail(call, &outcome, &call->failure);
@@ -51,7 +51,7 @@ static void on_base_of_branch(struct gitea_call *call, const struct gitea_reply 
     }
 }
 
-/* Whether it says nothing of why. */
+/* Whether the answer gives no reason. */
 static bool is_silent(const struct gitea_reply *reply)
 {
     CLEANUP_TEXT struct text words = {0};
@@ -77,7 +77,7 @@ static void on_branch_created(struct gitea_call *call, const struct gitea_reply 
         gitea_send_branch(call, call->branch, on_branch_in_the_way);
         break;
     case 404:
-    case 500: /* newer versions say so of an unknown base, of a rule and of a hook */
+    case 500: /* newer versions: an unknown base, a rule or a hook */
         gitea_body_refusal(&call->failure, &reply->body);
         call->unexplained = reply->body.status == 500 && is_silent(reply);
         call->uncertain = call->failure.kind == ERROR_TRANSIENT;
@@ -88,7 +88,8 @@ static void on_branch_created(struct gitea_call *call, const struct gitea_reply 
     }
 }
 
-/* Older versions know old_branch_name, newer ones prefer old_ref_name, which may be a commit: both are given. */
+/* Older versions know old_branch_name, newer ones prefer old_ref_name, which may be a commit, so both
+ * are sent. */
 static struct operation *create_branch(struct forge *forge, const char *branch, const char *commit,
                                        forge_callback callback, void *data)
 {

@@ -1,12 +1,12 @@
 #pragma once
 
 /*
- * What the files of the Gitea forge share: the forge itself, and a call under way.
+ * What the files of the Gitea forge share: the forge itself, and a call that is under way.
  *
- * A call is one operation of forge.h. It sends one request at a time; each answer goes to the `next`
- * function that was given with the request, which sends the next one, pauses, or ends the call with
- * exactly one of gitea_succeed(), gitea_fail() and gitea_refuse(). All requests go to the API below
- * forge.url and carry the token; redirects are not followed, so it goes nowhere else.
+ * A call is one operation of forge.h. It sends one request at a time. Each answer goes to the `next`
+ * function of its request. That sends the next request, pauses, or ends the call with exactly one of
+ * gitea_succeed(), gitea_fail() and gitea_refuse(). All requests go to the API below forge.url and carry
+ * the token. Redirects are not followed, so the token goes nowhere else.
  */
 
 #include "common/http.h"
@@ -20,26 +20,26 @@
 #include <stdint.h>
 #include <uv.h>
 
-#define GITEA_PAGE_SIZE  50 /* the most that a server gives unless it was set up otherwise */
+#define GITEA_PAGE_SIZE  50 /* the most that a server gives by default */
 #define GITEA_PAGE_LIMIT 200
 
 struct gitea_call;
 
 struct gitea {
-    struct forge forge; /* first, so that one can be had from the other */
+    struct forge forge; /* first, so that one can be cast to the other */
     uv_loop_t *loop;
     const struct config *config;
     struct http *http;
     char *api;           /* <url>/api/v1 */
     char *repository;    /* /repos/<owner>/<repo>, percent-encoded */
-    char *authorization; /* the header's whole line; wiped before it is freed */
+    char *authorization; /* the whole header; wiped before it is freed */
 
-    struct config_list label_names; /* whose ids are known, and side by side with them */
+    struct config_list label_names; /* the labels whose ids are known, and in the same order */
     int64_t *label_ids;
-    struct gitea_call *label_calls; /* first to last: only the first one looks ids up */
+    struct gitea_call *label_calls; /* first to last: only the first one looks up ids */
 };
 
-/* An answer as a `next` function sees it; valid inside it only. */
+/* An answer, for a `next` function; valid inside it only. */
 struct gitea_reply {
     struct gitea_body body;
     struct json_object *json; /* the body of a 2xx; NULL if it was blank */
@@ -57,9 +57,9 @@ struct gitea_call {
     struct operation *under_way; /* the request or the pause; NULL only between the two */
     gitea_next next;
     const char *method;
-    char *path; /* of the request under way, as sentences show it */
+    char *path; /* of the request, as sentences show it */
 
-    /* What the calls remember from one request to the next. */
+    /* What calls remember from one request to the next. */
     struct config_list names; /* the labels or reviewers, as configured when the call began */
     int64_t *label_ids;       /* of these labels; 0: not known */
     char *branch;
@@ -70,31 +70,31 @@ struct gitea_call {
     unsigned attempt; /* looks or tries so far */
     unsigned page;
     size_t seen;             /* elements on the pages so far */
-    size_t index;            /* which label, reviewer or part of the prefix is being worked on */
-    char *login;             /* of the token's user; NULL if the token may not tell */
+    size_t index;            /* the current label, reviewer or part of the prefix */
+    char *login;             /* of the token's user; NULL: the token may not tell */
     bool base_empty;         /* the repository said that it is empty */
     bool repository_private; /* ... or that not everybody may read it */
-    bool again;     /* the labels were looked up a second time, or reviewers are asked singly */
-    bool uncertain; /* an earlier request may have done its work: no refusal is a permanent one */
+    bool again;              /* labels were looked up again, or reviewers are asked one by one */
+    bool uncertain; /* an earlier request may have done its work: no refusal is permanent */
     struct json_object *kept; /* pull requests or labels, as an array */
     char *unchecked;          /* what a check could not find out, as sentences; NULL: nothing */
     struct gitea_call *next_label_call;
     void (*pause_over)(struct gitea_call *call);
 
-    /* A failure that is still being judged, see gitea_diagnose_404(). */
+    /* A failure that is still being looked into, see gitea_diagnose_404(). */
     struct error failure;
-    bool failure_is_answer; /* whether that the thing is gone is a success */
-    bool among_pulls;       /* whether the list of pull requests is to be looked at, too */
+    bool failure_is_answer; /* it is a success if the thing is gone */
+    bool among_pulls;       /* the list of pull requests is looked at as well */
     bool reopens;           /* the pull request is to be open, not closed */
-    bool unexplained;       /* the branch was refused without a word */
+    bool unexplained;       /* the branch was refused without a reason */
     bool anybody;           /* the next answer may come from something else than the forge */
 };
 
-/* Begins a call. It ends by itself with its callback, or by being discarded. */
+/* Begins a call. It ends with its callback, or when it is discarded. */
 struct gitea_call *gitea_call_new(struct forge *forge, forge_callback callback, void *data);
 
-/* Sends a request. `path` is below /api/v1, percent-encoded, `query` begins with '?' or is NULL, `body`
- * is JSON text or NULL. A transport error or a malformed 2xx ends the call as transient. */
+/* Sends a request. `path` is below /api/v1 and percent-encoded; `query` begins with '?' or is NULL;
+ * `body` is JSON text or NULL. A transport error or a malformed 2xx ends the call (transient). */
 void gitea_send(struct gitea_call *call, const char *method, const char *path, const char *query,
                 const char *body, gitea_next next);
 
@@ -102,47 +102,48 @@ void gitea_send(struct gitea_call *call, const char *method, const char *path, c
 void gitea_send_repository(struct gitea_call *call, const char *method, const char *path,
                            const char *query, const char *body, gitea_next next);
 
-/* GET branches/{branch}. */
+/* Sends GET branches/{branch}. */
 void gitea_send_branch(struct gitea_call *call, const char *branch, gitea_next next);
 
 /* Asks for page call->page of a list, from 1. */
 void gitea_send_page(struct gitea_call *call, const char *path, const char *query, gitea_next next);
 
-/* Whether a page that was answered is followed by another one, which call->page then is. */
+/* Returns whether there is a page after the one that was answered; call->page is its number then. */
 bool gitea_page_more(struct gitea_call *call, const struct gitea_reply *reply);
 
-/* Goes on with `over` after a while. */
+/* Calls `over` after `ms`. */
 void gitea_pause(struct gitea_call *call, uint64_t ms, void (*over)(struct gitea_call *call));
 
-/* Right after a push the API may not know of it yet. Pauses and goes on with `over`, up to five times
- * in about 10 s a call; then it returns false, and what was answered counts. */
+/* Right after a push the API may not know of it yet. Pauses and calls `over`, up to five times in about
+ * 10 s a call. Then it returns false: the answer counts. */
 bool gitea_again(struct gitea_call *call, void (*over)(struct gitea_call *call));
 
-/* These end the call: `call` is gone when they return. `answer` may be NULL for an empty one. */
+/* End the call: `call` is gone when they return. `outcome` may be NULL for an empty reply. */
 void gitea_succeed(struct gitea_call *call, const struct forge_reply *outcome);
 void gitea_fail(struct gitea_call *call, const struct forge_reply *outcome,
                 const struct error *error);
 
-/* Fails with what a status that is no success means. */
+/* Fails with the meaning of a status that is no success. */
 void gitea_refuse(struct gitea_call *call, const struct gitea_reply *reply);
 
-/* Fails as transient: an answer without what it has to hold. */
+/* Fails (transient): the answer lacks what it must have. */
 void gitea_malformed(struct gitea_call *call, const struct gitea_reply *reply, const char *what);
 
-/* Ends a call after a 404, which Gitea answers for a missing thing, for a missing repository, where pull
- * requests are turned off, and to a token that may not see them: looks at the repository, at the list of
- * pull requests and at /user, and fails with what is true. If all of that is there, the thing is gone: then
- * it fails with `gone`, or succeeds if that is NULL. */
+/* Ends a call after a 404. Gitea answers 404 for a missing thing, for a missing repository, if pull
+ * requests are turned off, and to a token that may not see them. So the repository, the list of pull
+ * requests and /user are looked at, and the call fails with what is true. If all of these are there, the
+ * thing is gone: then the call fails with `gone`, or succeeds if that is NULL. */
 void gitea_diagnose_404(struct gitea_call *call, const struct error *gone);
 
-/* As forge_new(), for Gitea and Forgejo. */
+/* The same as forge_new(), for Gitea and Forgejo. */
 int forge_gitea_new(struct forge **forge, uv_loop_t *loop, const struct config *config,
                     struct http *http, const char *token, struct error *error);
 
-/* Ends a call after an empty list, as some servers show to a bad token: succeeds if the repository is there. */
+/* Ends a call after an empty list, which some servers show to a bad token: succeeds if the repository is
+ * there. */
 void gitea_diagnose_empty(struct gitea_call *call);
 
-/* Fails as the list of pull requests was answered with a 404, though the repository is there. */
+/* Fails: the list of pull requests was answered with a 404, though the repository is there. */
 void gitea_fail_without_pulls(struct gitea_call *call);
 
 /* The operations, by file: -check, -pulls, -comment, -labels; branches are in gitea.c. */
@@ -151,7 +152,7 @@ struct operation *gitea_check(struct forge *forge, forge_callback callback, void
 /* The second half of a check: the pull requests, what the token may write, the labels. Ends the call. */
 void gitea_check_rights(struct gitea_call *call);
 
-/* What a check cannot find out, as the answer says why. */
+/* Notes what a check cannot find out; the answer says why. */
 void gitea_check_skipped(struct gitea_call *call, const char *what,
                          const struct gitea_reply *reply);
 
@@ -179,12 +180,12 @@ struct operation *gitea_set_status(struct forge *forge, int64_t number, const ch
 struct operation *gitea_review_pull(struct forge *forge, int64_t number, forge_callback callback,
                                     void *data);
 
-/* Something that was to be put on the pull request `call->number` was refused, as `call->failure` says: looks
- * at it, and ends the call. Where it is open the failure is the installation's. */
+/* Something that was to be put on the pull request `call->number` was refused with `call->failure`:
+ * looks at the pull request, and ends the call. If it is open, the installation is to blame. */
 void gitea_look_at_refused(struct gitea_call *call);
 
 /* Forgets the ids of all labels. */
 void gitea_label_forget(struct gitea *gitea);
 
-/* Takes a label call that ends or is discarded out of the line and lets the next one begin. */
+/* Removes a label call that ends or is discarded from the line, and lets the next one begin. */
 void gitea_label_leave(struct gitea_call *call);

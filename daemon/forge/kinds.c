@@ -3,7 +3,7 @@
 #include "daemon/forge/gitea.h"
 #include "daemon/forge/local.h"
 
-/* Gitea and Forgejo keep it in a column of that size; git below, in a file name, to which ".lock" is added. */
+/* Gitea and Forgejo have a column of that size. For a local forge, git adds ".lock" to a file name. */
 size_t forge_branch_limit(enum forge_kind kind)
 {
     static const size_t limits[] = {[FORGE_GITEA] = 100, [FORGE_LOCAL] = 200};

@@ -25,7 +25,7 @@ static void run_git(struct local_call *call, const char *const *arguments,
         .argv = argv,
         .environment = (const char *const *)environment.entries,
         .directory = "/",
-        /* Killed, it would leave a lock behind, in a repository that is not ours. */
+        /* If it were killed, it would leave a lock in a repository that is not ours. */
         .manner = PROCESS_LEFT,
         .deadline_ms = GIT_DEADLINE_MS,
         .output_limit = GIT_OUTPUT_LIMIT,
@@ -35,7 +35,7 @@ static void run_git(struct local_call *call, const char *const *arguments,
     git_environment_add(&environment, memory_copy("GIT_CONFIG_COUNT=2"));
     git_environment_add(&environment, memory_copy("GIT_CONFIG_KEY_0=core.hooksPath"));
     git_environment_add(&environment, memory_copy("GIT_CONFIG_VALUE_0=/dev/null"));
-    /* The repository may belong to somebody else: that it was configured is consent. */
+    /* The repository may belong to another user: that it was configured is consent. */
     git_environment_add(&environment, memory_copy("GIT_CONFIG_KEY_1=safe.directory"));
     git_environment_add(&environment, memory_format("GIT_CONFIG_VALUE_1=%s", config->forge.path));
     for (size_t i = 0; arguments[i]; i++)
@@ -56,7 +56,7 @@ static bool exited(const struct process_result *result, int status)
     return result->end == PROCESS_EXITED && result->status == status;
 }
 
-/* What git printed, without its line end; caller frees. */
+/* Returns what git printed, without its line end; the caller frees it. */
 static char *printed(const struct process_result *result)
 {
     return memory_copy_bytes(result->output, strcspn(result->output, "\n"));
@@ -118,7 +118,7 @@ static void on_base_of_branch(void *data, const struct process_result *result)
     struct local_call *call = data;
     const struct config *config = call->local->config;
     CLEANUP_FREE char *name = memory_format("refs/heads/%s", call->branch);
-    CLEANUP_FREE char *none = memory_copy(call->sha); /* as the old value: it must not be there */
+    CLEANUP_FREE char *none = memory_copy(call->sha); /* the old value: it must not exist */
     struct error error;
 
     call->under_way = NULL;
@@ -154,8 +154,8 @@ struct operation *local_create_branch(struct forge *forge, const char *branch, c
 }
 
 /*
- * The check: a bare repository that can be written to, the base, room below the prefix, the outbox.
- * It touches nothing: --check-config asks as well, and often as another user than the daemon's.
+ * The check: a bare repository that can be written to, the base, room below the prefix, the outbox. It
+ * touches nothing: --check-config makes it as well, and often as another user than the daemon's.
  */
 
 static void check_prefix(struct local_call *call);

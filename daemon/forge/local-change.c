@@ -1,6 +1,6 @@
 /*
- * What changes a pull request of the local forge: each reads its N.json under the lock of the outbox, and writes
- * it back where something is to be different.
+ * The calls that change a pull request of a local forge. Each reads its N.json under the lock of the
+ * outbox, and writes it back if something changed.
  */
 
 #include "common/memory.h"
@@ -21,7 +21,7 @@ static int read_pull(struct local_call *call, struct json_object **json, struct 
     return 0;
 }
 
-/* A list in a pull request, made where there is none. */
+/* Returns a list in a pull request, and makes it if there is none. */
 static struct json_object *list_of(struct json_object *json, const char *key)
 {
     struct json_object *list;
@@ -43,7 +43,7 @@ static struct operation *about_pull(struct forge *forge, int64_t number, forge_c
     return &call->operation;
 }
 
-/* Changes the state from one to another; any other one stays. One that is not there stays away. */
+/* Changes the state from one to another; any other state stays. A missing pull request stays missing. */
 static void work_state(struct local_call *call, enum pull_state from, const char *to)
 {
     struct json_object *json;
@@ -210,7 +210,7 @@ static bool has_word(struct json_object *list, const char *word)
     return false;
 }
 
-/* Adds words to a list in a pull request, those that are in it already left as they are. */
+/* Adds words to a list in a pull request. Those in it already stay as they are. */
 static void work_words(struct local_call *call, const char *key, const struct config_list *words)
 {
     struct json_object *json, *list;
@@ -253,7 +253,7 @@ struct operation *local_label_pull(struct forge *forge, int64_t number, forge_ca
     return about_pull(forge, number, callback, data, work_label);
 }
 
-/* Whether this one stands there already. */
+/* Whether this status is there already. */
 static bool is_status(struct json_object *status, const struct local_call *call)
 {
     const char *const wanted[][2] = {
@@ -283,7 +283,7 @@ static struct json_object *new_status(const struct local_call *call)
     return status;
 }
 
-/* Behind those that are there, unless it is the last one. */
+/* Appends the status, unless it is the last one. */
 static void work_status(struct local_call *call)
 {
     struct json_object *json, *list;

@@ -21,8 +21,8 @@
 
 #define FILE_LIMIT (1024u * 1024)
 #define FILE_MODE  0644u
-#define NAME_SIZE  32     /* room for any number and ending */
-#define NEW_NAME   ".new" /* what a crash leaves of it looks like no pull request */
+#define NAME_SIZE  32     /* bytes; enough for any number and ending */
+#define NEW_NAME   ".new" /* what a crash leaves under this name is no pull request */
 
 static const struct json_limits limits = {.bytes = FILE_LIMIT, .depth = 32, .values = 10000};
 
@@ -31,7 +31,7 @@ static void name_of(char name[static NAME_SIZE], int64_t number, const char *end
     snprintf(name, NAME_SIZE, "%" PRId64 "%s", number, ending);
 }
 
-/* The number in a name like 12.json; 0 if it is no such name. */
+/* Returns the number in a name like 12.json; 0 if it has another form. */
 static int64_t number_in(const char *name, const char *ending)
 {
     size_t digits = strspn(name, "0123456789");
@@ -120,7 +120,7 @@ static int parse_state(enum pull_state *state, const char *word)
     return -1;
 }
 
-/* Says what a pull request lacks, or NULL. */
+/* Returns what a pull request lacks, or NULL. */
 static const char *fault_of(struct json_object *json)
 {
     enum pull_state state;
@@ -272,8 +272,8 @@ static int last_number(int64_t *last, const char *outbox, const char *ending, st
     return 0;
 }
 
-/* The number for a new pull request. A body without its N.json is what a crash left, or somebody took
- * the N.json away: only the same body is used again, any other keeps its number. */
+/* Chooses the number for a new pull request. A body without its N.json was left by a crash, or somebody
+ * removed the N.json. The number is used again for the same body only. */
 static int choose_number(int64_t *number, const char *outbox, const char *body, struct error *error)
 {
     CLEANUP_FREE char *found = NULL;
@@ -291,8 +291,8 @@ static int choose_number(int64_t *number, const char *outbox, const char *body, 
     return 0;
 }
 
-/* The N.json is written under another name and then linked to its own, which fails where something
- * else has that name meanwhile. */
+/* Writes the N.json under another name, and then links it to its own name. That fails if something else
+ * has the name. */
 static int publish(int directory, const char *outbox, int64_t number,
                    const struct outbox_entry *entry, struct error *error)
 {
@@ -312,7 +312,7 @@ static int publish(int directory, const char *outbox, int64_t number,
         result = error_set(error, ERROR_TRANSIENT, "cannot make %s/%s: %s", outbox, name,
                            strerror(errno));
     unlinkat(directory, NEW_NAME, 0);
-    /* The number is about to be remembered elsewhere: what it stands for must outlast a power cut. */
+    /* The number will be remembered elsewhere, so its files must survive a power cut. */
     if (result == 0 && fsync(directory) < 0)
         result = error_set(error, ERROR_TRANSIENT, "cannot sync %s: %s", outbox, strerror(errno));
     return result;
@@ -337,7 +337,7 @@ int outbox_lock(int *lock, const char *outbox, struct error *error)
         return -1;
     if (flock(directory, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
         return 0;
-    /* A file system without locks has no script that takes one, either. */
+    /* On a file system without locks, no script takes one either. */
     *lock = directory;
     directory = -1;
     return 1;

@@ -1,11 +1,11 @@
 #pragma once
 
 /*
- * What the files of the local forge share: the forge itself, and a call under way.
+ * What the files of the local forge share: the forge itself, and a call that is under way.
  *
- * A bare repository and a folder: branches are made by git in the repository (local-branch.c),
- * pull requests are files in the folder (local.c, local-outbox.c). Whatever a call does, it
- * does it from the loop and not while it is being started.
+ * Branches are made by git in the bare repository (local-branch.c). Pull requests are files in the outbox
+ * (local.c, local-change.c, local-outbox.c). A call does its work from the loop, and not while it is being
+ * started.
  */
 
 #include "config/config.h"
@@ -42,14 +42,14 @@ struct local_call {
     char *body;       /* or a comment */
     bool again;       /* the comment may be there */
     char *problem;    /* what git said of a branch that could not be made */
-    size_t index;     /* in `numbers`, or how much of the prefix was looked at */
+    size_t index;     /* in `numbers`; or how much of the prefix was checked */
     int64_t *numbers; /* of all pull requests, while they are listed */
     size_t number_count;
     struct local_change *changes; /* when each of them was written */
     unsigned page;
     bool more; /* there is another page */
 
-    /* The answer, and beside each of its pull requests what its strings point into. */
+    /* The reply, and what the strings of each pull request point into. */
     struct forge_pull *pulls;
     struct json_object **jsons;
     char **bodies;
@@ -57,11 +57,11 @@ struct local_call {
     size_t pull_count;
 };
 
-/* Begins a call; `work` is called at the next turn of the loop. */
+/* Begins a call; `work` is called at the loop's next turn. */
 struct local_call *local_call_new(struct forge *forge, forge_callback callback, void *data,
                                   void (*work)(struct local_call *call));
 
-/* These end the call: `call` is gone when they return. `sha` may be NULL. */
+/* End the call: `call` is gone when they return. `sha` may be NULL. */
 void local_succeed(struct local_call *call, const char *sha);
 void local_fail(struct local_call *call, bool conflict, const struct error *error);
 
@@ -76,11 +76,11 @@ struct local_call *local_call_new_locked(struct forge *forge, forge_callback cal
 /* Ends the call with the pull request `call->number` as it is. */
 void local_look(struct local_call *call);
 
-/* As forge_new(), for a bare repository. */
+/* The same as forge_new(), for a bare repository. */
 int forge_local_new(struct forge **forge, uv_loop_t *loop, const struct config *config,
                     struct error *error);
 
-/* The operations that need git. */
+/* The calls that need git. */
 struct operation *local_create_branch(struct forge *forge, const char *branch, const char *commit,
                                       forge_callback callback, void *data);
 struct operation *local_check(struct forge *forge, forge_callback callback, void *data);
