@@ -14,8 +14,8 @@
 #define PATCH_QUOTED  100
 #define REASON_QUOTED 200
 
-/* A reason is one line of what can be seen: it is read on terminals, and as the first line of a file.
- * What is quoted in it may be anything, the name of a patch for one. */
+/* Sets the decision and its reason. A reason is one line of visible characters: it is read on terminals,
+ * and as the first line of a file. What it quotes may be anything, such as the name of a patch. */
 void assessment_rule(struct assessment *assessment, enum decision decision, const char *reason)
 {
     CLEANUP_TEXT struct text repaired = {0};
@@ -28,7 +28,7 @@ void assessment_rule(struct assessment *assessment, enum decision decision, cons
     assessment->reason = text_take(&visible);
 }
 
-/* The same, where it is the value of a key that is to blame. */
+/* Rejects the file because of the value of a key. */
 static void reject_key(struct assessment *assessment, const struct spool_file *file,
                        const char *key, const char *reason)
 {
@@ -85,7 +85,7 @@ char *assessment_unfit(const struct config *config, const char *experiment_id)
         prefix < limit ? limit - prefix : 0, length, limit);
 }
 
-/* Whether the forge can have a branch of that name; if not, it is ruled on. */
+/* Whether the forge can have a branch of that name. If not, the assessment is decided. */
 static bool fits_forge(struct assessment *assessment, const struct config *config,
                        const struct spool_file *file)
 {
@@ -96,7 +96,7 @@ static bool fits_forge(struct assessment *assessment, const struct config *confi
     return reason == NULL;
 }
 
-/* Whether the file can be read as a result at all; if not, it is ruled on. */
+/* Whether the file can be read as a result. If not, the assessment is decided. */
 static bool read_result(struct assessment *assessment, const struct config *config,
                         const struct spool_file *file)
 {
@@ -148,8 +148,8 @@ static void rule_missing_patch(struct assessment *assessment, const struct spool
     assessment->delay = SPOOL_DELAY_PATCH;
 }
 
-/* Which patch file goes where the result's file goes, and who took one of that name before. One that an
- * earlier result is about to take along is as good as gone. */
+/* Finds the patch file that is moved with the result file, and who took one of that name before. A file
+ * that an earlier result is about to take does not count. */
 static int find_patch(struct assessment *assessment, struct store *store,
                       const struct spool_file *file, char **taker, struct error *error)
 {
@@ -167,7 +167,8 @@ static int find_patch(struct assessment *assessment, struct store *store,
     return 0;
 }
 
-/* Reads the patch that the result names, if there is one; false where that is ruled on. */
+/* Reads the patch that the result names, if there is one. Returns false if the assessment is decided by
+ * that. */
 static bool take_patch(struct assessment *assessment, const struct spool_file *file,
                        assessment_read_patch read_patch, void *data, const char *taker)
 {
@@ -188,8 +189,8 @@ static bool take_patch(struct assessment *assessment, const struct spool_file *f
     return status == 0;
 }
 
-/* An identifier that is taken: the same content again is a duplicate, unless it failed; then it is
- * another try. Returns whether there is something left to judge. */
+/* Compares a result with the one that has its experiment_id. The same content again is a duplicate or,
+ * if that one failed, another try. Returns whether there is something left to judge. */
 static bool compare_known(struct assessment *assessment, const struct store_result *known)
 {
     bool same = strcmp(known->digest, assessment->digest) == 0;
@@ -212,8 +213,7 @@ static bool compare_known(struct assessment *assessment, const struct store_resu
     return false;
 }
 
-/* Only what no outcome of earlier jobs can change is decided here; a frontier can only get better by
- * them. */
+/* Decides only what no earlier job can change: a frontier only gets better by jobs. */
 void assessment_decide(struct assessment *assessment)
 {
     switch (assessment->verdict.outcome) {

@@ -20,14 +20,14 @@
 static const struct {
     const char *name;
     int (*work)(int argc, char **argv);
-    bool outlives; /* goes on when the daemon has ended */
+    bool outlives; /* it goes on when the daemon has ended */
 } works[] = {
     {REMOVER_PROGRAM, remover_main, true},
     {KEEP_PROGRAM, keep_main, false},
     {STORE_CHECK_PROGRAM, store_check_main, false},
 };
 
-/* Where that is forbidden it works all the same. */
+/* Lowers the priority. If that is forbidden, the work is done all the same. */
 static void stand_back(void)
 {
     setpriority(PRIO_PROCESS, 0, NICE);
@@ -39,7 +39,7 @@ int background_main(int argc, char **argv)
     for (size_t i = 0; argc > 0 && i < sizeof works / sizeof *works; i++) {
         if (strcmp(argv[0], works[i].name) != 0)
             continue;
-        signal(SIGPIPE, SIG_IGN); /* who listened may be gone */
+        signal(SIGPIPE, SIG_IGN); /* whoever reads the output may be gone */
         if (!works[i].outlives)
             prctl(PR_SET_PDEATHSIG, SIGKILL);
         stand_back();

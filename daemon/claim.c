@@ -13,7 +13,7 @@
 struct status_word {
     const char *word;
     enum claim_status status;
-    bool alone; /* counts only where it is all there is */
+    bool alone; /* counts only if it is the only word */
 };
 
 static const struct status_word status_words[] = {
@@ -124,7 +124,8 @@ bool claim_counts(const struct claim *claim)
 
 /* ---- measurements ------------------------------------------------------------------------------- */
 
-/* The sum of many runs near the end of the range is infinite where their mean is not. */
+/* If the sum is infinite, the runs are scaled down: the sum of many large numbers may be infinite where
+ * their mean is not. */
 static double mean_of(const double *runs, size_t count)
 {
     const double scale = 0x1p-14; /* a power of two, and less than 1 / VALUES_LIMIT */

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* All but the output of the validation is bounded by itself; the output gets what is left. */
+/* Every part is bounded by itself except the output of the validation, which gets what is left. */
 #define BODY_LIMIT       60000
 #define HYPOTHESIS_LIMIT 10000
 #define FILES_LIMIT      8000
@@ -27,13 +27,13 @@
 #define RUNS_SHOWN       20
 #define FILES_SHOWN      100
 #define CONTAINED_SHOWN  20
-#define HYPOTHESIS_OPEN  600   /* longer ones begin with so much, and are folded */
-#define LEAD_LIMIT       200   /* characters */
-#define HYPOTHESIS_LINES 8     /* so are those of more lines */
+#define HYPOTHESIS_OPEN  600   /* bytes; a longer one is folded */
+#define LEAD_LIMIT       200   /* characters in front of the fold */
+#define HYPOTHESIS_LINES 8     /* one with more lines is folded as well */
 #define ROWS_OPEN        8     /* longer tables and outputs are folded */
-#define OWN_DIFF_LIMIT   24000 /* a block shows half of it, if need be */
+#define OWN_DIFF_LIMIT   24000 /* bytes; a block may show only half of it */
 #define NOTES_LIMIT      1000
-#define LINKED_LIMIT     4000 /* of the table of files: beyond, names stand without a link */
+#define LINKED_LIMIT     4000 /* bytes of the table of files; after these, names are no links */
 #define ADDRESS_LIMIT    1000
 #define HASH_SHOWN       10
 #define TITLE_LIMIT      255
@@ -45,7 +45,7 @@
 
 /* ---- title and commit message ----------------------------------------------------------------- */
 
-/* "experiment: " and what the title is, at most `limit` characters. */
+/* Appends "experiment: " and the title, at most `limit` characters. */
 static void append_subject(struct text *text, const struct result *result, size_t limit)
 {
     CLEANUP_TEXT struct text summary = {0};
@@ -68,7 +68,8 @@ char *description_title(const struct description *description)
     return text_take(&title);
 }
 
-/* One line of foreign text, wrapped and indented: an indented line is neither a trailer nor a comment. */
+/* Appends a line of foreign text, wrapped and indented: an indented line is neither a trailer nor a
+ * comment. */
 static void append_wrapped(struct text *text, const char *line)
 {
     size_t column = 0;
@@ -140,7 +141,7 @@ static size_t count_lines(const char *string)
     return lines;
 }
 
-/* What is long opens by a touch. The summary is HTML, so nothing foreign may stand in it. */
+/* Opens a fold, which a touch opens. The summary is HTML, so it holds nothing foreign. */
 static void open_fold(struct text *text, const char *summary)
 {
     text_append_format(text, "<details>\n<summary>%s</summary>\n\n", summary);
@@ -151,8 +152,8 @@ static void close_fold(struct text *text)
     text_append(text, "\n</details>\n");
 }
 
-/* A link of our own to a page of the repository; code alone where there are no pages. A hash is
- * shortened where the link has all of it. */
+/* Appends a link to a page of the repository, or code if there are no pages. A hash is shortened if it
+ * is a link. */
 static void append_link(struct text *text, const struct description *description, const char *shown,
                         const char *kind, const char *name)
 {
@@ -173,7 +174,7 @@ static void append_link(struct text *text, const struct description *description
 
 /* ---- hypothesis ------------------------------------------------------------------------------- */
 
-/* A long one begins with its first words in one line, in front of the fold. */
+/* A long hypothesis begins with its first words in one line, in front of the fold. */
 static void append_hypothesis(struct text *text, const struct description *description)
 {
     const char *hypothesis = description->result->hypothesis;
@@ -207,7 +208,7 @@ static void append_number(struct text *text, double number)
     text_append(text, "`");
 }
 
-/* A difference, whose last digits are but rounding. */
+/* Appends a difference. Its last digits are rounding errors and are left out. */
 static void append_difference(struct text *text, double difference, int digits, const char *unit)
 {
     if (isfinite(difference))
@@ -266,7 +267,7 @@ static void append_experiment(struct text *text, const struct description *descr
         escape_append_code(text, contained->experiment_id, CELL_LIMIT);
 }
 
-/* Whoever merges this one brings in what somebody did not want: it is said before anything else is. */
+/* Appends, before anything else, that this one brings in what a person has closed. */
 static void append_turned_down(struct text *text, const struct description *description)
 {
     size_t count = 0;
@@ -366,8 +367,8 @@ static void append_validation(struct text *text, const struct description *descr
     close_fold(text);
 }
 
-/* Links lead to where the file surely is: with added lines it is in the commit, with removed lines
- * it was in the base. Without either it may be new, gone or of another mode. */
+/* A link leads to where the file surely is: if it gains lines it is in the commit, if it loses lines it
+ * was in the base. Otherwise it may be new, gone or of another mode. */
 static void append_file(struct text *text, const struct description *description,
                         const struct repository_file *file, bool linked)
 {
@@ -416,7 +417,8 @@ static void append_files(struct text *text, const struct description *descriptio
     }
 }
 
-/* So that who reads the twelfth of a series sees one change and not twelve. */
+/* Appends what the experiment itself changed. A reviewer of the twelfth of a series then sees one change
+ * and not twelve. */
 static void append_own_diff(struct text *text, const struct description *description)
 {
     if (!description->own_diff || !*description->own_diff || description->contained_count == 0)
@@ -495,8 +497,8 @@ static void append_measured(struct text *text, const struct description *descrip
         return;
     }
     text_append(text, "- Measured commit: ");
-    /* It may never have been pushed anywhere. A bare hash is what forges make a link of where they
-     * have the commit, and leave alone where they do not. */
+    /* The commit may never have been pushed. A forge makes a link of a bare hash if it has the commit,
+     * and leaves it alone if not. */
     if (description->web_url && git_hash_valid(description->measured))
         text_append(text, description->measured);
     else
@@ -504,7 +506,7 @@ static void append_measured(struct text *text, const struct description *descrip
     append_whether_measured(text, description);
 }
 
-/* Why less is changed than what lies between base and measured commit. */
+/* Says why less is changed than what is between base and measured commit. */
 static void append_merge_base(struct text *text, const struct description *description)
 {
     if (!description->merge_base || !*description->merge_base)

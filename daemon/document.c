@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POINT_LIMIT 49 /* this experiment is the fiftieth of the chart */
+#define POINT_LIMIT 49 /* this experiment is the fiftieth point of the chart */
 
 static struct description describe(const struct job *job)
 {
@@ -55,7 +55,7 @@ char *document_message(const struct job *job)
     return message;
 }
 
-/* What counts so far, for the chart. Strings are the store's. */
+/* The points that count, for the chart. The strings are the store's. */
 struct points {
     struct store_point *items;
     size_t count;
@@ -94,7 +94,7 @@ static void contained_clear(struct contained *contained)
     free(contained->items);
 }
 
-/* Which of the commits below the measured one belong to experiments that wait to be merged. */
+/* Finds which commits below the measured one belong to experiments that wait to be merged. */
 static int find_contained(const struct job *job, struct contained *contained, struct error *error)
 {
     const struct repository_change *change = &job->found.change;
@@ -141,7 +141,7 @@ int document_write(struct job *job, struct error *error)
     found->text.reference = job->verdict.reference;
     found->text.threshold = job->verdict.threshold;
     secret_scrub(found->text.title);
-    secret_scrub(found->text.body); /* what the tests printed stands in it, too */
+    secret_scrub(found->text.body); /* it also holds what the tests printed */
     return 0;
 }
 

@@ -7,15 +7,15 @@
 #include <stdio.h>
 
 #define EXACT_LIMIT   0x1p53
-#define STATUS_QUOTED 60 /* characters: all of them fit, whatever they are */
+#define STATUS_QUOTED 60 /* characters, so that all of them fit */
 
 bool gate_better(enum metric_direction direction, double a, double b)
 {
     return direction == METRIC_MINIMIZE ? a < b : a > b;
 }
 
-/* How far a number may be from what was written: integers below 2^53 are exact, and those above are off
- * by half of a double's step at most. A fraction has that, and what computing with it adds. */
+/* Returns how far a number may be from what was written. Integers below 2^53 are exact. Larger ones are
+ * off by at most half a step of the double. A fraction is off by that, plus what computing with it adds. */
 static double rounding_of(double number)
 {
     double step = DBL_EPSILON * fabs(number);
@@ -25,9 +25,9 @@ static double rounding_of(double number)
     return fabs(number) < EXACT_LIMIT ? 0 : step / 2;
 }
 
-/* Thresholds are written in decimal and compared in binary: 0.8 - 0.7 comes out above 0.1. What
- * exceeds a threshold by no more than that rounding does not exceed it. Without a threshold there is
- * nothing to round, and every difference counts. */
+/* Thresholds are written in decimal and compared in binary: 0.8 - 0.7 is above 0.1. A difference that
+ * exceeds a threshold only by that rounding does not exceed it. Without a threshold there is nothing to
+ * round, and every difference counts. */
 static bool exceeds(double improvement, double threshold, double after, double reference)
 {
     double rounding = 0;
@@ -48,7 +48,8 @@ static struct gate_verdict make(enum gate_outcome outcome)
     };
 }
 
-/* Which value the result has to beat; GATE_SOURCE_NONE where there is none of the kind asked for. */
+/* Returns where the value comes from that the result has to beat; GATE_SOURCE_NONE if there is none of
+ * the kind that the metric asks for. */
 static enum gate_source choose_reference(const struct config_metric *metric,
                                          const struct claim *claim, struct gate_frontier frontier,
                                          double *reference)
@@ -130,7 +131,7 @@ static struct gate_verdict by_status(enum gate_outcome outcome, const struct cla
     return by_word;
 }
 
-/* A baseline that is worse than the frontier would not be one. */
+/* A baseline that is worse than the frontier is none. */
 static struct gate_verdict as_baseline(const struct config_metric *metric,
                                        const struct claim *claim, struct gate_frontier frontier)
 {

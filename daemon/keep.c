@@ -20,17 +20,17 @@
 #define DAY_MS     ((uint64_t)24 * 60 * 60 * 1000)
 #define NOTE       "kept"
 #define NOTE_LIMIT 4096
-#define SAID_LIMIT 256 /* bytes that a child prints */
+#define SAID_LIMIT 256 /* bytes that a child may print */
 
 struct keep {
     uv_loop_t *loop;
     const struct config *config;
-    struct operation *step; /* the wait, or the child */
+    struct operation *step; /* the pause, or the child */
 };
 
 static const struct {
     const char *name;
-    bool in_spool; /* else in the state */
+    bool in_spool; /* else in the state directory */
     const char *directory;
     bool days; /* with a directory for each day */
 } places[KEEP_PLACES] = {
@@ -47,12 +47,12 @@ const char *keep_name(enum keep_place place)
 /* ---- the child ---------------------------------------------------------------------------------- */
 
 struct sweep {
-    int64_t before_ms; /* what has been there since before that goes; 0: nothing */
+    int64_t before_ms; /* files that came before this are removed; 0: none */
     uint64_t files, bytes;
     uint64_t removed;
 };
 
-/* Who moves a file keeps the time of its content, but not the time of the move. */
+/* The age of a file counts from its change time: a move sets that, and keeps the modification time. */
 static bool is_old(const struct sweep *sweep, const struct timespec *since)
 {
     return (int64_t)since->tv_sec * 1000 + since->tv_nsec / 1000000 < sweep->before_ms;
@@ -68,10 +68,10 @@ static int sweep_entry(struct sweep *sweep, int directory, const char *name, boo
         return errno == ENOENT ? 0 : -1;
     if (S_ISDIR(status.st_mode)) {
         if (!days)
-            return 0; /* none of ours */
+            return 0; /* it is not ours */
         if (sweep_directory(sweep, directory, name, false) < 0)
             return -1;
-        /* One of today's may be about to be used, and none that is used is empty. */
+        /* A directory of today may be about to be used. One that is in use is not empty. */
         if (is_old(sweep, &status.st_mtim))
             unlinkat(directory, name, AT_REMOVEDIR);
         return 0;
@@ -85,7 +85,7 @@ static int sweep_entry(struct sweep *sweep, int directory, const char *name, boo
     return 0;
 }
 
-/* Who writes to the spool may put a link in place of any directory: none is followed. */
+/* Who writes to the spool may put a link in place of any directory, so no link is followed. */
 static int sweep_directory(struct sweep *sweep, int parent, const char *name, bool days)
 {
     CLEANUP_LISTING DIR *listing = NULL;

@@ -14,8 +14,8 @@ struct merged_search {
     struct merged_question question;
     struct operation *step;
     unsigned page;
-    int64_t until;   /* what changed earlier is known */
-    int64_t reached; /* and once this search is complete, what changed until then */
+    int64_t until;   /* earlier changes are known */
+    int64_t reached; /* and earlier changes than this, once the search is complete */
     struct repository_merged *told;
     size_t told_count;
     repository_merged_callback callback;
@@ -66,8 +66,8 @@ static void tell(struct merged_search *search)
     search_end(search, NULL);
 }
 
-/* The experiment that its branch is named after; NULL: it is none of ours. The label is there once the branch
- * is gone, too, and names the owner of a fork; what a fork calls its branch says nothing. */
+/* Returns the experiment that the branch is named after; NULL: it is not ours. The label stays when the
+ * branch is gone, and names the owner of a fork; what a fork calls its branch says nothing. */
 static const char *experiment_of(const struct merged_search *search, const struct forge_pull *pull)
 {
     const char *prefix = search->question.config->forge.branch_prefix;
@@ -76,7 +76,7 @@ static const char *experiment_of(const struct merged_search *search, const struc
     return strncmp(branch, prefix, strlen(prefix)) == 0 ? branch + strlen(prefix) : NULL;
 }
 
-/* The text that we wrote says which commit was measured; where a person has edited it, the store may. */
+/* The body that we wrote names the measured commit. If a person has edited it, the store may know. */
 static int take_pull(struct merged_search *search, const struct forge_pull *pull,
                      struct error *error)
 {
@@ -96,7 +96,7 @@ static int take_pull(struct merged_search *search, const struct forge_pull *pull
                             error);
 }
 
-/* Whether the next page may tell of something that changed since; -1: the store failed. */
+/* Takes a page. Returns whether the next one may have later changes; -1: the store failed. */
 static int take_page(struct merged_search *search, const struct forge_reply *reply,
                      struct error *error)
 {
@@ -130,7 +130,7 @@ static void on_listed(void *data, const struct forge_reply *reply, const struct 
         search_end(search, &failed);
         return;
     }
-    if (error) { /* this list alone is refused: what is known has to do */
+    if (error) { /* only this list is refused: go on with what is known */
         tell(search);
         return;
     }

@@ -17,9 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LINKS_LIMIT 1000 /* experiments under way that were made on each other */
+#define LINKS_LIMIT 1000 /* experiments that were made on each other */
 
-/* An experiment whose patch is to be applied to what is found for its own parent. */
+/* An experiment whose patch has to be applied to what is found for its own parent. */
 struct parent_link {
     char *experiment_id;
     int64_t id; /* of its row */
@@ -30,21 +30,21 @@ struct seeking {
     struct operation operation;
     struct parent_question question;
     struct operation *step;
-    char *name;   /* that is looked for: an experiment's or a commit's */
+    char *name;   /* what is looked for: an experiment or a commit */
     char *source; /* the repository that is named with it; NULL: none */
     char commit[GIT_HASH_SIZE];
-    struct parent_link *links; /* the last one is to be applied first */
+    struct parent_link *links; /* the last one is applied first */
     size_t link_count;
     repository_parent_callback callback;
     void *data;
 };
 
-/* What a name turned out to be. */
+/* What a name turned out to mean. */
 enum basis {
     BASIS_FAILED,
-    BASIS_COMMIT,  /* here already */
-    BASIS_SOURCE,  /* a commit to be found in the sources, by `name` */
-    BASIS_PATCH,   /* a patch on what is called `name` now */
+    BASIS_COMMIT,  /* a commit that is here */
+    BASIS_SOURCE,  /* a commit in the sources, by `name` */
+    BASIS_PATCH,   /* a patch on what `name` means now */
     BASIS_NOTHING, /* a baseline without a change */
 };
 
@@ -97,7 +97,7 @@ static void reproduced(void *data, const char *commit, const char *notes, const 
     struct seeking *seeking = data;
     struct error failed;
 
-    (void)notes; /* its own pull request says so */
+    (void)notes; /* its own pull request shows them */
     seeking->step = NULL;
     if (error) {
         failed = *error;
@@ -216,7 +216,7 @@ static void add_link(struct seeking *seeking, const struct store_result *row)
     };
 }
 
-/* Where the content is not kept any more, the sources may still have the commit. */
+/* If the content is not kept any more, the sources may still have the commit. */
 static enum basis take_measured(struct seeking *seeking, const struct store_result *row,
                                 struct error *error)
 {
@@ -272,7 +272,7 @@ static enum basis look_at(struct seeking *seeking, struct error *error)
     return take_content(seeking, row, error);
 }
 
-/* A patch that names no parent is one on the base, here as in its own job. */
+/* A patch that names no parent was made on the base, here as in its own job. */
 static void stand_on_base(struct seeking *seeking)
 {
     if (seeking->link_count > 0)

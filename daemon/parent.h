@@ -1,10 +1,11 @@
 #pragma once
 
 /*
- * What a change was made on: from the key `parent` of a result to a commit in our repository.
+ * Finds what a change was made on: the commit in our repository that the key `parent` of a result means.
  *
- * It names an experiment, or a commit in the sources. What an experiment measured is kept by the repository
- * from its compose on. One that was not composed is looked up, or made again of its own parent, and so on.
+ * The key names an experiment, or a commit in the sources. From its compose on, our repository keeps what
+ * an experiment measured. If an experiment was not composed, its commit is looked up, or made again on its
+ * own parent, and so on.
  */
 
 #include "common/operation.h"
@@ -14,17 +15,17 @@
 
 #include <uv.h>
 
-/* Who is asked; all of it must outlive the answer. */
+/* What the search needs. It is copied; what it points to must outlive the operation. */
 struct parent_question {
     uv_loop_t *loop;
     struct store *store; /* NULL: no experiment is known yet */
     struct repository *repository;
     const char *base;            /* full hash of a commit that is here */
-    const struct result *result; /* that names a parent */
+    const struct result *result; /* it names a parent */
 };
 
-/* A baseline without a change was measured on some base, nobody knows which: "" is told then. An experiment that
- * is neither baseline, promoted nor under way, and one whose change cannot be made again, is a permanent
- * error that names it. The question is copied. */
+/* Finds the parent. For a baseline without a change `parent` is "": it was measured on some base that
+ * nobody knows. Fails (permanent), naming the experiment, if it is neither baseline, promoted nor under
+ * way, or if its change cannot be made again. */
 struct operation *parent_find(const struct parent_question *question,
                               repository_parent_callback callback, void *data);

@@ -1,11 +1,12 @@
 #pragma once
 
 /*
- * The state of things at one moment, and the ways to say it: a table for people (--status, SIGUSR1),
- * JSON for programs (--status --json), one line (the log's summary, the service manager).
+ * The status at one moment, and how it is shown: a table for people (--status, SIGUSR1), JSON for programs
+ * (--status --json), one line for the log's summary and the service manager.
  *
- * Everything but the status_file is read from the store, so that it is the same beside a running daemon,
- * inside it and without it. All text of foreign origin is made visible when it is shown.
+ * All of it is read from the store, except what the daemon notes in the status file (status/status-file.h)
+ * and the sizes of keep.h. So it is the same inside the daemon, beside it and without one. Text from outside
+ * is shown with its hidden characters visible.
  */
 
 #include "common/error.h"
@@ -26,21 +27,21 @@ struct status_job {
     char *experiment_id;
     char *metric;
     bool undoing;
-    char *step;        /* its name; "end" behind the last */
-    unsigned attempt;  /* from 1; 0: not yet */
-    int64_t since_ms;  /* when that try began, since 1970; 0: not yet */
-    int64_t faulty_ms; /* since when transient faults hold it; 0: none */
+    char *step;        /* its name; "end" after the last */
+    unsigned attempt;  /* from 1; 0: not begun */
+    int64_t since_ms;  /* when that try began; 0: not begun */
+    int64_t faulty_ms; /* since when transient faults hold it up; 0: none do */
     int64_t pull;      /* number; 0: none yet */
-    char *reason;      /* why it is undone, or what holds it up; "" */
+    char *reason;      /* why it is undone, or what holds it up; "": nothing */
 };
 
 struct status_frontier {
     const struct config_metric *metric;
-    char *scope; /* "" or the segment of a log */
+    char *scope;
     bool known;
     double value;
     char *experiment_id;        /* whose value it is; NULL: the configuration's */
-    struct store_point *points; /* what counts, oldest first, the last fifty */
+    struct store_point *points; /* the last fifty values that count, oldest first */
     size_t point_count;
 };
 
@@ -52,7 +53,7 @@ struct status {
     unsigned open_pulls;
     struct store_open_pull *pulls; /* the open ones, newest first */
     size_t pull_count;
-    char *waits_for;             /* what holds all that waits; "": each its turn */
+    char *waits_for; /* what holds all that waits; "": nothing, each waits for its turn */
     struct store_waiting *waits; /* the first ten, in order of arrival */
     size_t wait_count;
     struct status_job *jobs; /* in order of arrival */
@@ -66,24 +67,26 @@ struct status {
     struct status_file status_file;
 };
 
-/* Reads all of it. `store` NULL: there is none yet. `config` must outlive the status. */
+/* Reads the status. `store` NULL: there is none yet. `config` must outlive the status. Fails if the store
+ * does. */
 int status_read(struct status **status, struct store *store, const struct config *config,
                 const struct status_file *status_file, struct error *error);
 void status_free(struct status *status); /* NULL-safe */
 void status_freep(struct status **status);
 
-/* The experiment whose better value counts instead of that of an open pull request; NULL: none. */
+/* Returns the experiment whose value is the frontier now and better than that of an open pull request; NULL:
+ * none. It belongs to the status. */
 const char *status_overtaken_by(const struct status *status, const struct store_open_pull *pull);
 
-/* Appends the table. `width`: columns of the terminal, into which all fits but the address of a pull
- * request; 0: uncut, each thing on a line. */
+/* Appends the table. `width`: columns of the terminal; everything fits in, except the address of a pull
+ * request. 0: nothing is cut. */
 void status_table(struct text *text, const struct status *status, unsigned width);
 
 /* Appends one JSON object and a line end. */
 void status_json(struct text *text, const struct status *status);
 
 /* Appends one line: "validating exp-042 (tox, 2m13s), 3 waiting, 5 pull requests open, last: #17
- * exp-039". Ages are of now; `queue` knows what runs. */
+ * exp-039". `queue` says what runs. Fails if the store does. */
 int status_line(struct text *line, struct store *store, const struct queue *queue,
                 const struct health *health, const struct base *base, const struct config *config,
                 struct error *error);
@@ -91,8 +94,8 @@ int status_line(struct text *line, struct store *store, const struct queue *queu
 /* "fails its tests at 1a2b...": a run on the base, with its commit and without the reason. */
 void status_append_base(struct text *text, const struct store_base *base, int64_t now_ms);
 
-/* "2m13s", "45s", "1h02m", "3d04h". */
+/* Appends an age as "45s", "2m13s", "1h02m" or "3d04h". */
 void status_append_age(struct text *text, int64_t age_ms);
 
-/* The values as a row of blocks ▁▂▃▄▅▆▇█, low values low. */
+/* Appends the values as a row of blocks ▁▂▃▄▅▆▇█; low values are low blocks. */
 void status_append_sparkline(struct text *text, const struct store_point *points, size_t count);

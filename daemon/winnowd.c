@@ -38,10 +38,10 @@ struct winnowd {
     struct config *config;
     const char *path;
     bool once;
-    bool judging; /* with --once: what became of the pull requests was looked at first */
+    bool judging; /* with --once: pull requests were looked at first */
     bool stopping;
     int status;
-    uint64_t progress_at; /* uv_now() of the last step forward; for --once */
+    uint64_t progress_at; /* uv_now() of the last progress; for --once */
 
     char host[256];
     char *token;
@@ -64,12 +64,12 @@ struct winnowd {
 
     uv_signal_t signals[SIGNAL_COUNT];
     struct operation *once_timer;
-    struct operation *store_check; /* NULL once the store is known to be whole */
+    struct operation *store_check; /* NULL once the store was checked */
 };
 
 /* ---- the end ------------------------------------------------------------------------------------ */
 
-/* Every job stays resumable: what is under way is dropped, and the store knows where it stood. */
+/* Stops. What is under way is dropped. The store knows where every job is, so it can be resumed. */
 static void stop(struct winnowd *winnowd, int status)
 {
     if (winnowd->stopping)
@@ -87,7 +87,7 @@ static void close_signal(uv_signal_t *signal)
         uv_close((uv_handle_t *)signal, NULL);
 }
 
-/* In the reverse of build(); any part may be missing. */
+/* Frees the parts in the reverse order of build(); any part may be missing. */
 static void tear_down(struct winnowd *winnowd)
 {
     struct error error;
@@ -220,8 +220,8 @@ static bool may_judge(void *data)
     return winnowd->judging;
 }
 
-/* With --once what a person did to pull requests counts first, as nothing that comes later would tell.
- * Where the forge cannot say it, what is known counts. */
+/* With --once, what a person did to pull requests is looked at first: there is no later time for it. If
+ * the forge cannot say, what is known counts. */
 static void begin_judging(struct winnowd *winnowd)
 {
     struct error error;
@@ -276,7 +276,7 @@ static void on_rested(void *data)
     report_changed(winnowd->report);
     if (!winnowd->once && !queue_jobs(winnowd->queue))
         repository_maintain(winnowd->repository);
-    malloc_trim(0); /* what the work needed is given back: most of a daemon's life is waiting */
+    malloc_trim(0); /* gives back what the work needed: a daemon mostly waits */
     end_if_finished(winnowd);
 }
 
@@ -284,7 +284,7 @@ static void on_rejected(void *data, const struct store_result *row, const char *
 {
     struct winnowd *winnowd = data;
 
-    if (winnowd->intake) /* else it finds what was rejected before when it begins */
+    if (winnowd->intake) /* else it finds rejected files when it begins */
         intake_reject_archived(winnowd->intake, row, reason);
 }
 
@@ -346,8 +346,8 @@ static void on_store_checked(void *data, const struct error *damage)
 
 /* ---- signals ------------------------------------------------------------------------------------ */
 
-/* Every part that made something of the configuration (a timer, a file, a verdict) is told here, and
- * makes it anew. The others read what they need when they need it. */
+/* Each part that made something of the configuration (a timer, a file, a verdict) is told here, and
+ * makes it again. The others read a value when they need it. */
 static void reload(struct winnowd *winnowd)
 {
     report_reloading(winnowd->report);
@@ -487,7 +487,7 @@ static int build(struct winnowd *winnowd)
     struct error error;
     int status;
 
-    mallopt(M_ARENA_MAX, 1); /* the pool's threads do little: an arena each would be waste */
+    mallopt(M_ARENA_MAX, 1); /* the threads of the pool do little: no arena for each */
     uv_loop_init(&winnowd->loop);
     log_attach(&winnowd->loop);
     watch_signals(winnowd);

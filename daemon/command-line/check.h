@@ -1,10 +1,10 @@
 #pragma once
 
 /*
- * --check-result: what would be decided on a result file, and why, in sentences.
+ * --check-result: says what would be decided on a result file, and why.
  *
- * By the same way as intake (assessment.h), with the store as it is now. Touches nothing of the
- * daemon's, and asks the forge nothing.
+ * It assesses the file as intake does (assessment.h), with the store as it is now. It touches nothing of
+ * the daemon's and does not ask the forge.
  */
 
 #include "common/error.h"
@@ -14,7 +14,8 @@
 
 #include <stdbool.h>
 
-/* Appends the explanation; its first line is "ID: DECISION: REASON". `*wrong` says whether the file
- * would be rejected, or the job fail at compose, as far as can be seen from here. `store` NULL stands for an empty one. Fails only if the store does. */
+/* Appends the explanation; its first line is "ID: DECISION: REASON". `*wrong`: the file would be
+ * rejected, or its job would fail at compose, as far as this can be known here. `store` NULL stands for
+ * an empty one. Fails if the store does. */
 int check_result(struct text *text, bool *wrong, const struct config *config, struct store *store,
                  const char *path, struct error *error);

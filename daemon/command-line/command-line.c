@@ -65,14 +65,14 @@ static int wrong_usage(const char *sentence)
     return EX_USAGE;
 }
 
-/* What an option chooses. */
+/* The command that an option chooses. */
 static const enum command commands[OPTION_COUNT] = {
     [OPTION_ONCE] = COMMAND_ONCE,     [OPTION_CHECK_CONFIG] = COMMAND_CHECK_CONFIG,
     [OPTION_STATUS] = COMMAND_STATUS, [OPTION_CHECK_RESULT] = COMMAND_CHECK_RESULT,
     [OPTION_RETRY] = COMMAND_RETRY,   [OPTION_EXPORT] = COMMAND_EXPORT,
 };
 
-/* Returns -1 to go on, else the exit status. */
+/* Takes one option. Returns -1 to go on, else the exit status. */
 static int take_option(struct arguments *arguments, enum option_id id)
 {
     switch (id) {
@@ -100,7 +100,7 @@ static int take_option(struct arguments *arguments, enum option_id id)
     return -1;
 }
 
-/* What getopt_long() wants: options are told apart by their row, letters lead to it, too. */
+/* getopt_long() tells options apart by their row; a letter is mapped to its row. */
 static int option_of(int found)
 {
     for (int id = 0; id < OPTION_COUNT; id++) {

@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * The command line into what is to be done. The options stand in options.def.
+ * Reads the command line. The options are in options.def.
  */
 
 #include <stdbool.h>
@@ -20,11 +20,12 @@ struct arguments {
     enum command command;
     const char *config; /* the file */
     const char *result; /* the file of --check-result */
-    const char *id;     /* the first of --retry; the others follow */
+    const char *id;     /* the first of --retry; more_ids has the others */
     char *const *more_ids;
     int more_id_count;
     bool json;
 };
 
-/* Returns -1 to go on, or the exit status where that was all: --help, --version, wrong usage. */
+/* Reads the arguments. Returns -1 to go on, or an exit status: after --help or --version, or for wrong
+ * usage. */
 int command_line_parse(struct arguments *arguments, int argc, char **argv);

@@ -8,7 +8,7 @@
 
 enum kind { KIND_TEXT, KIND_NUMBER, KIND_COUNT, KIND_TIME, KIND_FLAG };
 
-/* A column is read by its kind: what is at `offset` is a const char *, double, int64_t or bool. */
+/* The columns. The kind says what is at `offset`: a const char *, double, int64_t or bool. */
 static const struct {
     const char *name;
     enum kind kind;
@@ -33,7 +33,7 @@ static const struct {
 
 #define COLUMN_COUNT (sizeof(columns) / sizeof(columns[0]))
 
-/* The cell as text; "" where there is nothing. */
+/* Appends the cell as text; nothing if there is no value. */
 static void format_cell(struct text *text, size_t column, const struct store_exported *exported)
 {
     const void *at = (const char *)exported + columns[column].offset;
@@ -80,7 +80,7 @@ static struct json_object *json_of_cell(size_t column, const struct store_export
     return NULL;
 }
 
-/* In quotes where it holds what CSV means something by. */
+/* Prints a cell, in quotes if it holds what means something in CSV. */
 static void print_cell(FILE *stream, const char *cell)
 {
     if (!cell[strcspn(cell, ",\"\r\n")]) {

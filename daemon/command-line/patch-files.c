@@ -18,7 +18,7 @@
 #define OUTPUT_LIMIT (4 * 1024 * 1024)
 
 struct run {
-    int status; /* of git; -1: it did not come to an end, and `error` says why */
+    int status; /* of git; -1: it did not end well, and `error` says why */
     char *output;
     size_t length;
     struct error *error;
@@ -48,9 +48,9 @@ static void on_ended(void *data, const struct process_result *result)
 }
 
 /*
- * Runs git and waits for it. `run->error` holds what it said, unless its status is 0. Where a source is
- * another user's, that it was configured is consent. Nothing that is in its configuration is run: objects
- * that it lacks are not fetched, and each diff is git's own.
+ * Runs git and waits for it. `run->error` holds what it said, unless its status is 0. A source may belong
+ * to another user: that it was configured is consent. Nothing that its configuration names is run: missing
+ * objects are not fetched, and each diff is git's own.
  */
 static void run_git(struct run *run, const char *git_dir, const char *const *arguments)
 {
@@ -91,7 +91,7 @@ static void append_item(struct patch_files *files, const struct patch_files_item
     files->items[files->count++] = *item;
 }
 
-/* Entries of "ADDED TAB REMOVED TAB PATH", each with a NUL behind it. */
+/* Parses entries "ADDED TAB REMOVED TAB PATH", each with a NUL after it. */
 static void parse(struct patch_files *files, const char *output, size_t length)
 {
     const char *end = output + length;
@@ -114,7 +114,7 @@ static void parse(struct patch_files *files, const char *output, size_t length)
     }
 }
 
-/* The names that a patch gives its files stand for the base here, which nobody asks for. */
+/* Here the names in the patch itself stand for the base, which is not asked. */
 static bool is_named(void *data, const char *path)
 {
     const struct patch *patch = data;
@@ -160,7 +160,7 @@ int patch_files_read(struct patch_files *files, const char *bytes, size_t length
 
 /* ---- a commit ------------------------------------------------------------------------------------ */
 
-/* The commit that git prints; "" if there is none. */
+/* Reads the commit that git prints; "" if there is none. */
 static int ask_for_commit(char commit[static GIT_HASH_SIZE], const char *git_dir,
                           const char *const *arguments, struct error *error)
 {
@@ -185,7 +185,8 @@ int patch_files_find(char commit[static GIT_HASH_SIZE], const char *git_dir, con
     return ask_for_commit(commit, git_dir, arguments, error);
 }
 
-/* Where the commit left the base: as it is at the origin, or here, unless the commit is on it. */
+/* Finds where the commit left the base, as the origin has it or else the source's own branch. A commit
+ * that the origin's base contains has no such place. */
 static int find_start(char start[static GIT_HASH_SIZE], enum patch_since *since,
                       const char *git_dir, const char *commit, const char *base,
                       struct error *error)

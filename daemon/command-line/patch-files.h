@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * Which files a patch or a commit touches, for people who ask before they drop a result. What counts in
- * the end is what git makes of it on the base (change.h).
+ * Which files a patch or a commit touches, for --check-result. Compose itself uses git's comparison with
+ * the base (change.h).
  */
 
 #include "common/error.h"
@@ -22,25 +22,25 @@ struct patch_files {
     size_t count;
 };
 
-/* Reads a patch as compose does, but for the base, which is not asked for. One that cannot be taken is a
- * permanent error. `*files` must be empty and is the caller's in both cases. */
+/* Reads a patch as compose does, but without the base. Fails (permanent) if the patch cannot be taken.
+ * `*files` must be empty; the caller frees it in both cases. */
 int patch_files_read(struct patch_files *files, const char *patch, size_t length,
                      struct error *error);
 
-/* What a commit is compared with, as nobody asks the forge for its base here. */
+/* What a commit is compared with. The forge is not asked for its base here. */
 enum patch_since {
-    PATCH_SINCE_BASE,   /* with where it left the base, as its repository knows that */
-    PATCH_SINCE_PARENT, /* with its parent, as the base is not known there */
-    PATCH_SINCE_NEVER,  /* with nothing: it is part of the base already, and has no files */
+    PATCH_SINCE_BASE,   /* the commit of the base that it was made on */
+    PATCH_SINCE_PARENT, /* its parent: the repository does not know the base */
+    PATCH_SINCE_NEVER,  /* nothing: it is in the base already and has no files */
 };
 
 /* The same for the commit whose name begins with `digits` in the repository `source`, which is only
- * read, and in which nothing runs. `*known` says whether it is there; without it there are no files. */
+ * read, and in which nothing runs. `*known` says whether it is there; if not, there are no files. */
 int patch_files_of_commit(struct patch_files *files, bool *known, enum patch_since *since,
                           const char *source, const char *digits, const char *base,
                           struct error *error);
 
-/* The commit that a name stands for in the repository at `git_dir`; "" if there is none. */
+/* Finds the commit that a name stands for in the repository at `git_dir`; "" if there is none. */
 int patch_files_find(char commit[static GIT_HASH_SIZE], const char *git_dir, const char *name,
                      struct error *error);
 

@@ -42,7 +42,8 @@ static bool is_what_was_decided(const struct content *content, const struct stor
     return strcmp(hex, row->digest) == 0;
 }
 
-/* Whether a file of the archive may have had that name in the spool: one that was taken got an ending. */
+/* Whether a file of the archive may have had that name in the spool: an ending was added if the name was
+ * taken. */
 static bool may_have_been(const char *archived, const char *name)
 {
     size_t same = 0;
@@ -52,7 +53,7 @@ static bool may_have_been(const char *archived, const char *name)
     return archived[same] == '~' || (archived[same] == '\0' && name[same] == '\0');
 }
 
-/* Several patches may have had the name: the digest tells which one it is. */
+/* Several patches may have had that name. The digest tells which one it is. */
 static bool find_patch(struct content *content, const struct store_result *row, const char *folder)
 {
     CLEANUP_LISTING DIR *listing = opendir(folder);
@@ -96,7 +97,7 @@ static int read_content(struct content *content, const struct store_result *row,
     return 0;
 }
 
-/* Under a hidden name first, so that nobody meets half of it. Nothing is replaced. */
+/* Writes the file under a hidden name first, so that nobody reads half of it. No file is replaced. */
 static int put(int spool, const char *name, const char *bytes, size_t length, struct error *error)
 {
     CLEANUP_FREE char *hidden = memory_format(".retry-%d", (int)getpid());

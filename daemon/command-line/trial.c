@@ -38,7 +38,7 @@ static struct operation *find_parent(void *data, repository_parent_callback call
     return parent_find(&trial->parent, callback, callback_data);
 }
 
-/* In a state of its own: `config` and `forge` lead nowhere but to the daemon's repository. */
+/* Composes in a state of its own. `config` and `forge` only lead to the daemon's repository. */
 static void compose(struct trial *trial, const struct config *config, const struct forge *forge,
                     const struct repository_compose *wanted)
 {

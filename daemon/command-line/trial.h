@@ -1,10 +1,10 @@
 #pragma once
 
 /*
- * The change of a result, tried on the base as it was fetched last, for people who ask before they drop it.
+ * Tries the change of a result on the base as it was fetched last, for --check-result.
  *
- * The daemon's own compose does it (repository.h), in a state of its own that is thrown away. It borrows
- * the objects of the daemon's repository, which is only read; the forge is asked nothing.
+ * The daemon's own compose does this (repository.h), with a state directory that is removed afterwards. It
+ * borrows the objects of the daemon's repository, which is only read. The forge is not asked.
  */
 
 #include "common/error.h"
@@ -16,12 +16,12 @@
 
 enum trial_end {
     TRIAL_FITS,
-    TRIAL_FAILS,   /* compose fails for good: `why` says why, as the daemon would */
-    TRIAL_UNKNOWN, /* it could not be tried: `why` says what is missing */
+    TRIAL_FAILS,   /* compose fails; `why` says why, as the daemon would */
+    TRIAL_UNKNOWN, /* it could not be tried; `why` says what is missing */
 };
 
-/* `store`, which may be NULL, knows the parents that results name. `patch` is the bytes of the patch file, for
- * RESULT_CHANGE_PATCH. Waits until it is done. */
+/* Tries the change, and waits until it is done. `store` knows the parents that results name; it may be
+ * NULL. `patch` holds the bytes of the patch file, for RESULT_CHANGE_PATCH. */
 enum trial_end trial_run(const struct config *config, struct store *store,
                          const struct result *result, const char *patch, size_t patch_length,
                          struct error *why);

@@ -7,14 +7,14 @@
 
 #define POINTS_DRAWN  50
 #define LABEL_LIMIT   24
-#define LABELS_LIMIT  80   /* letters that stand side by side below the chart, on a phone as well */
-#define NUMBERS_LIMIT 16   /* more numbers than that are left to Mermaid's own choice */
-#define CHART_MAX     1e15 /* beyond, and below its inverse, digits alone do not say it well */
+#define LABELS_LIMIT  80   /* letters that fit side by side below the chart, also on a phone */
+#define NUMBERS_LIMIT 16   /* with more numbers, Mermaid chooses which are shown */
+#define CHART_MAX     1e15 /* above this, and below its inverse, digits alone say little */
 
-/* Two colours that are plain on a light and on a dark page, which the first of Mermaid's own is not;
- * and a width that a phone need not shrink much. Mermaid measures letters after shrinking and draws
- * them as if it had not, so labels on the left reach out of the picture: hence the blank name of the
- * axis, whose place they may take. */
+/* Two colours that can be seen on a light and on a dark page, unlike the first of Mermaid's own. And a
+ * width that a phone need not shrink much: Mermaid measures letters after shrinking and draws them
+ * before, so labels on the left reach out of the picture. Hence the blank name of the axis, which leaves
+ * room for them. */
 #define CONFIGURATION                                                                              \
     "    %%{init: {\"xyChart\": {\"width\": 400, \"height\": 300}, \"themeVariables\": "           \
     "{\"xyChart\": {\"plotColorPalette\": \"#2a78d6, #d9730d\"}}}}%%\n"
@@ -46,7 +46,7 @@ static void add_point(struct chart *chart, const char *experiment_id, double val
     chart->highest = fmax(chart->highest, value);
 }
 
-/* The end of the frontier, or what there was before, and this experiment. */
+/* Collects the end of the frontier, or else the reference, and this experiment. */
 static void collect_points(struct chart *chart, const struct description *description)
 {
     size_t given = description->frontier_count;
@@ -62,7 +62,7 @@ static void collect_points(struct chart *chart, const struct description *descri
     add_point(chart, description->result->experiment_id, description->result->claim.after.mean);
 }
 
-/* Letters of a label that mean nothing to Mermaid, which would take orders from the others. */
+/* Appends the letters of a label that mean nothing to Mermaid. It would take others as commands. */
 static void append_letters(struct text *text, const char *string)
 {
     size_t count = 0;
@@ -100,8 +100,8 @@ static void append_decimal(struct text *text, double number)
     text_append_bytes(text, decimal, decimal[length - 1] == '.' ? length - 1 : length);
 }
 
-/* Names that are too long for their place run into each other, and Mermaid draws two points of the
- * same name at one place: numbers then. */
+/* Names that are too long overlap, and Mermaid draws two points of one name at one place. Then numbers
+ * are used. */
 static bool names_fit(const struct chart *chart)
 {
     size_t letters = 0;
@@ -161,7 +161,7 @@ static void append_y_axis(struct text *text, const struct chart *chart)
     append_decimal(text, chart->highest + margin);
 }
 
-/* The values, or the last of them from end to end: what this experiment is to the others. */
+/* Appends the line of the values; with `level`, a straight line at the last value. */
 static void append_line(struct text *text, const struct chart *chart, bool level)
 {
     text_append(text, "\n    line [");

@@ -18,7 +18,7 @@
 
 /* ---- orders ----------------------------------------------------------------------------------- */
 
-/* Whether a word makes a forge close or open what is named behind it. */
+/* Whether a word makes a forge close or reopen the issue that is named after it. */
 static bool is_order(const char *word, size_t length)
 {
     static const char *const orders[] = {
@@ -33,8 +33,8 @@ static bool is_order(const char *word, size_t length)
     return false;
 }
 
-/* Where in a word the number of an issue begins: #12, !12, owner/repository#12, http://forge/o/r/issues/12.
- * NULL: there is none. */
+/* Returns where in a word the number of an issue begins: #12, !12, owner/repository#12,
+ * http://forge/o/r/issues/12. NULL: there is none. */
 static const char *find_number(const char *word)
 {
     const char *end = word + strcspn(word, " \t\n");
@@ -51,7 +51,7 @@ static const char *find_number(const char *word)
     return NULL;
 }
 
-/* The number that an order is about which ends at this blank: "closes #12", "Fixes: #12". */
+/* Returns the number that a keyword which ends at this blank is about: "closes #12", "Fixes: #12". */
 static const char *find_ordered(const char *begin, const char *blank)
 {
     const char *end = blank > begin && blank[-1] == ':' ? blank - 1 : blank;
@@ -79,8 +79,8 @@ static bool skips_checks(const char *bracket)
     return false;
 }
 
-/* What stands in code does nothing on a page. But Gitea offers the whole body as the message of a squashed
- * merge, and takes orders from a message wherever they stand: so these get a blank in their middle. */
+/* Code does nothing on a page. But Gitea offers the whole body as the message of a squash merge, and
+ * obeys keywords anywhere in a message. So these get a blank in their middle. */
 static void append_without_orders(struct text *text, const char *string)
 {
     const char *number = NULL;
@@ -106,7 +106,7 @@ static void append_repeated(struct text *text, char c, size_t count)
         text_append_bytes(text, &c, 1);
 }
 
-/* The longest run of backticks: a delimiter that is longer cannot be closed from inside. */
+/* Returns the longest run of backticks. A delimiter that is longer cannot be closed from inside. */
 static size_t longest_run(const char *bytes, size_t length)
 {
     size_t longest = 0;
@@ -120,7 +120,7 @@ static size_t longest_run(const char *bytes, size_t length)
     return longest;
 }
 
-/* The length of a prefix of at most `limit` bytes that ends between two characters. */
+/* Returns the length of a prefix of at most `limit` bytes that does not cut a character. */
 static size_t prefix(const char *bytes, size_t length, size_t limit)
 {
     if (length <= limit)
@@ -130,7 +130,7 @@ static size_t prefix(const char *bytes, size_t length, size_t limit)
     return limit;
 }
 
-/* Valid UTF-8 with line ends as LF, nothing hidden but LF and TAB, and no orders. */
+/* Appends valid UTF-8 with LF as line ends, with nothing hidden but LF and TAB, and without keywords. */
 static void append_readable(struct text *text, const char *string)
 {
     CLEANUP_TEXT struct text repaired = {0};
@@ -153,8 +153,8 @@ static void append_readable(struct text *text, const char *string)
 
 /* ---- code ------------------------------------------------------------------------------------- */
 
-/* A code span around bytes without line end. A blank or a backtick at an edge needs a blank beside it,
- * which is part of the notation and not shown. */
+/* Appends a code span around bytes without a line end. A blank or a backtick at an edge needs a blank
+ * beside it, which is not shown. */
 static void append_span(struct text *text, const char *bytes, size_t length)
 {
     size_t run = longest_run(bytes, length) + 1;
@@ -167,7 +167,7 @@ static void append_span(struct text *text, const char *bytes, size_t length)
     append_repeated(text, '`', run);
 }
 
-/* How much of a line fits, delimiters included. */
+/* Returns how much of a line fits, delimiters included. */
 static size_t fitting(const char *bytes, size_t length, size_t limit)
 {
     size_t delimiters = 2 * (longest_run(bytes, length) + 2);
@@ -177,7 +177,7 @@ static size_t fitting(const char *bytes, size_t length, size_t limit)
     return prefix(bytes, length, delimiters <= limit / 2 ? limit - delimiters : limit / 3);
 }
 
-/* The same where each bar costs a span of its own. */
+/* The same for a table's cell, where each bar costs a span of its own. */
 static size_t fitting_in_cell(const char *bytes, size_t length, size_t limit)
 {
     size_t bars = 0;
@@ -201,7 +201,7 @@ void escape_append_code(struct text *text, const char *string, size_t limit)
         return;
     at = line.data;
     fits = fitting_in_cell(at, line.length, limit);
-    /* A bar would end a table's cell, even inside of code. */
+    /* A bar would end a table's cell, even in code. */
     for (const char *end = at + fits; at < end;) {
         const char *bar = memchr(at, '|', end - at);
         size_t length = (bar ? bar : end) - at;
@@ -247,7 +247,7 @@ void escape_append_quote(struct text *text, const char *string, size_t limit)
             text_append(text, " " ELLIPSIS "\n");
             return;
         }
-        /* A backslash at the end keeps the lines apart; before an empty line it would be shown. */
+        /* A backslash at the end keeps the lines apart. Before an empty line it would be shown. */
         if (!blank && !last && !is_blank_line(line + length + 1))
             text_append(text, "\\");
         text_append(text, "\n");
@@ -259,7 +259,7 @@ void escape_append_quote(struct text *text, const char *string, size_t limit)
 
 /* ---- block ------------------------------------------------------------------------------------ */
 
-/* Where an escape sequence that begins at `at` ends. */
+/* Returns where an escape sequence that begins at `at` ends. */
 static const char *skip_escape(const char *at)
 {
     at++;
@@ -296,7 +296,7 @@ static char *without_escapes(const char *string)
     return text_take(&text);
 }
 
-/* The end of the text that fits, beginning with a whole line where there is one. */
+/* Returns the end of the text that fits, from the beginning of a line if there is one. */
 static const char *last_lines(const char *string, size_t limit)
 {
     size_t length = strlen(string);
@@ -314,8 +314,9 @@ static const char *last_lines(const char *string, size_t limit)
     return at;
 }
 
-/* The fence is indented by one, which takes one blank from lines that begin with one: so they, and
- * lines that begin with "<", get one. What is at a line's beginning cannot be our own comment then. */
+/* The fence is indented by one blank, which Markdown removes from each line that begins with one. So
+ * these lines get another one. So do lines that begin with "<": nothing at the beginning of a line can
+ * then be our own comment. */
 static void append_block_lines(struct text *text, const char *string)
 {
     while (*string) {
@@ -364,7 +365,7 @@ static bool is_word(char c)
     return isalnum((unsigned char)c) || c == '_' || c == '-';
 }
 
-/* Whether a name between colons begins here: forges make a picture of :tada:. */
+/* Whether a name between colons begins here: forges turn :tada: into a picture. */
 static bool is_shortcode(const char *at)
 {
     size_t length = 1;
@@ -374,7 +375,7 @@ static bool is_shortcode(const char *at)
     return length > 1 && at[length] == ':';
 }
 
-/* Whether what stands here acts on something at a forge once it is split behind its first letter. */
+/* Whether a forge would act on what is here, unless it is split after its first letter. */
 static bool must_split(const char *at)
 {
     switch (*at) {
@@ -394,7 +395,7 @@ static bool must_split(const char *at)
     }
 }
 
-/* The length of what could be a commit's hash here; 0: it is none. */
+/* Returns the length of what could be a commit's hash here; 0: nothing. */
 static size_t hash_length(const char *at)
 {
     size_t length = strspn(at, "0123456789abcdef");

@@ -1,40 +1,40 @@
 #pragma once
 
 /*
- * Foreign text in a pull request or a commit's message: its letters are shown, and nothing else.
+ * Foreign text in a pull request or a commit's message: its letters are shown, and it does nothing.
  *
- * In Markdown everything foreign stands in code. That is the one place where neither Markdown nor the
- * forge's own pass over the rendered text (mentions, references, hashes, links, emoji) looks, and that
- * stays so whatever forges will learn to link next: escapes, which that pass sees decoded, and lists of
- * what to escape do not have this. Gitea wraps long lines of inline code, so it reads on a phone, too.
+ * In Markdown all foreign text is code. Only there does neither Markdown nor the forge's second pass over
+ * the page (mentions, references, hashes, links, emoji) change anything, and that will hold for whatever
+ * forges learn to link next. Escapes do not have this property: the second pass sees them decoded. Gitea
+ * wraps long lines of inline code, so they can be read on a phone.
  *
- * Only a commit's message has no code, and the body becomes one where somebody merges by squashing, since
- * Gitea offers it as the message. What acts from there is split in code as well: the number behind a word
+ * A commit's message has no code. And the body of a pull request becomes a message when somebody merges by
+ * squashing: Gitea offers it. So what acts in a message is split, in code as well: the number after a word
  * that closes or reopens ("closes # 12"), and what skips a forge's checks ("[ skip ci]").
  *
- * All functions take any bytes: malformed UTF-8 becomes U+FFFD, hidden characters are shown as U+202E.
- * Limits are in bytes of what is appended, and what does not fit is replaced by "…".
+ * All functions take any bytes. Malformed UTF-8 becomes U+FFFD, and a hidden character is shown as its number,
+ * such as "U+202E". Limits are bytes of what is appended; "…" stands for what does not fit.
  */
 
 #include "common/text.h"
 
 #include <stddef.h>
 
-/* One line of code; line ends become spaces. Fit for a table's cell. At most about `limit` bytes.
- * Appends nothing for a blank string. */
+/* Appends one line of code, at most about `limit` bytes, which a cell of a table can hold. Line ends
+ * become spaces. Appends nothing for a blank string. */
 void escape_append_code(struct text *text, const char *string, size_t limit);
 
-/* A quotation, each line of it code. Ends in a line end. */
+/* Appends a quotation whose lines are code. It ends in a line end. */
 void escape_append_quote(struct text *text, const char *string, size_t limit);
 
-/* The last lines that fit, in a fenced block that its content cannot close; no line of it begins with
- * "<". Escape sequences of terminals are dropped. Ends in a line end. */
+/* Appends the last lines that fit, in a fenced block that its content cannot close. No line begins with
+ * "<". Escape sequences of terminals are dropped. It ends in a line end. */
 void escape_append_block(struct text *text, const char *string, size_t limit);
 
-/* One line where there is no markup to hide behind: a title, a line of a commit's message. What a forge
- * would act on gets a space in its middle: "@ name", "# 12". */
+/* Appends one line for a place without markup: a title, a line of a commit's message. What a forge would
+ * act on gets a space in its middle: "@ name", "# 12". */
 void escape_append_plain(struct text *text, const char *string);
 
-/* A JSON string, quotes included, that is pure ASCII but for what is plainly visible, and that cannot
- * end the HTML comment it stands in. */
+/* Appends a JSON string, quotes included. It is ASCII except for visible characters, and it cannot end
+ * the HTML comment that it is in. */
 void escape_append_json(struct text *text, const char *string);

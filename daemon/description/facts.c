@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DETAILS_LIMIT  2500 /* and as much again for unknown keys */
+#define DETAILS_LIMIT  2500 /* bytes, and as much again for unknown keys */
 #define RUNS_TOLD      50
 #define CONTAINED_TOLD 10
 #define COMMAND_LIMIT  255
@@ -38,7 +38,7 @@ static void append_text(struct text *text, const char *name, const char *value)
         text_append(text, "null");
 }
 
-/* Two minus signs never meet: what stands before a number is a colon or a comma. */
+/* Two minus signs never meet: a number follows a colon or a comma. */
 static void append_number(struct text *text, const char *name, double number)
 {
     append_name(text, name);
@@ -59,7 +59,7 @@ static void append_runs(struct text *text, const char *name, const struct measur
     text_append(text, "]");
 }
 
-/* Scalars as they are, but for texts; what is nested as a text of JSON. */
+/* Appends a scalar as it is, a text escaped, and what is nested as the text of its JSON. */
 static void append_detail(struct text *text, struct json_object *value)
 {
     switch (json_object_get_type(value)) {
@@ -169,7 +169,7 @@ static void append_change(struct text *text, const struct description *descripti
     append_contained(text, description, "turned_down", true);
 }
 
-/* A line of its own begins with it, and no foreign text stands at the beginning of a line with a "<". */
+/* The marker begins a line of its own. No line of foreign text begins with "<". */
 static void append_marker(struct text *text, const char *experiment_id, const char *digest)
 {
     text_append(text, "\n<!-- winnowd {\"experiment_id\":");

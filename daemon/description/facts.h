@@ -9,8 +9,9 @@
 
 #include <json-c/json.h>
 
-/* Appends the comment, which begins with the marker, on a line of its own; at most about 20,000 bytes. */
+/* Appends the comment on a line of its own, at most about 20,000 bytes. It begins with the marker. */
 void description_append_facts(struct text *text, const struct description *description);
 
-/* A detail's value as it is shown: a text as it is, anything else as JSON. Owned by the value. */
+/* Returns the value of a detail as it is shown: a text as it is, anything else as JSON. It belongs to
+ * `value`. */
 const char *description_value(struct json_object *value);

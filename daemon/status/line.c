@@ -1,5 +1,5 @@
 /*
- * The status in one line, and the pieces it shares with the table.
+ * The status in one line, and what it shares with the table.
  */
 
 #include "common/memory.h"
@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define JOB_LIMIT 4 /* named; the rest is counted */
+#define JOB_LIMIT 4 /* so many are named; the rest is counted */
 
 void status_append_age(struct text *text, int64_t age_ms)
 {
@@ -35,7 +35,7 @@ void status_append_sparkline(struct text *text, const struct store_point *points
         high = i == 0 || points[i].value > high ? points[i].value : high;
     }
     for (size_t i = 0; i < count; i++) {
-        /* Halved, since the span of the largest doubles is none. */
+        /* Halved, since the difference of the largest doubles would overflow. */
         double span = high / 2 - low / 2;
         double place = span > 0 ? (points[i].value / 2 - low / 2) / span * 7.999 : 0;
 
@@ -53,7 +53,7 @@ void status_append_base(struct text *text, const struct store_base *base, int64_
     text_append(text, " ago");
 }
 
-/* What runs the tests, without its arguments: "tox". */
+/* Returns the program that runs the tests, without its directory: "tox". */
 static const char *test_program(const struct config *config)
 {
     const char *program = config->validation.command.items[0];

@@ -16,10 +16,10 @@
 struct notify {
     uv_timer_t watchdog;
     bool ready;
-    char *status; /* the last one that was told */
+    char *status; /* the last one that was sent */
 };
 
-/* That nobody listens is no fault of ours. */
+/* Sends the state. If nobody listens, that is not our fault. */
 static void tell(const char *state)
 {
 #ifdef HAVE_SYSTEMD
@@ -29,7 +29,7 @@ static void tell(const char *state)
 #endif
 }
 
-/* How often the service manager wants to hear of us, in milliseconds; 0: it does not. */
+/* Returns how often the service manager wants to hear from us, in milliseconds; 0: never. */
 static uint64_t watchdog_ms(void)
 {
 #ifdef HAVE_SYSTEMD

@@ -20,12 +20,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SOON_MS    100   /* a job's next step begins right behind the end of the last one */
-#define APART_MS   1000  /* between two tellings */
+#define SOON_MS    100   /* a job's next step begins right after the end of the last one */
+#define APART_MS   1000  /* between two reports */
 #define METRICS_MS 5000  /* between two files for node_exporter */
-#define AGES_MS    5000  /* while jobs run, whose ages grow */
-#define AGAIN_MS   60000 /* for whom silence means that nobody is there any more */
-#define READY_MS   30000 /* a service manager does not wait for a forge that does not answer */
+#define AGES_MS    5000  /* while jobs run, as their ages grow */
+#define AGAIN_MS   60000 /* even without news: a reader may take silence for a crash */
+#define READY_MS   30000 /* a service manager must not wait for a silent forge */
 
 struct report {
     struct report_options options;
@@ -33,17 +33,17 @@ struct report {
     struct notify *notify;
     struct lag *lag;
     bool scanned, checked;
-    struct operation *patience; /* with the first scan and the forge's first answer */
+    struct operation *patience; /* until the first scan and the first check have ended */
 
-    struct operation *next; /* the telling that comes at `next_at` */
+    struct operation *next; /* the report that comes at `next_at` */
     uint64_t next_at;       /* uv_now(); so are the next two */
     uint64_t told_at;
     uint64_t metrics_at;
-    bool troubled; /* a telling failed, and that was said; none has told all since */
+    bool troubled; /* a report failed, and this was logged; none has succeeded since */
 
     char *metrics_path;       /* the file that was written; NULL: none */
     struct textfile textfile; /* with the decisions counted so far */
-    int64_t last_decision;    /* that was counted */
+    int64_t last_decision;    /* the last one that was counted */
     struct operation *summary;
 };
 
@@ -54,7 +54,7 @@ static uint64_t now_of(const struct report *report)
 
 /* ---- what is told ------------------------------------------------------------------------------- */
 
-/* Where the queue is held by something else than the forge, the forge is well. */
+/* If the queue is held by something else than the forge, the forge is well. */
 static const char *health_word(const struct health *health)
 {
     static const char *const words[] = {
@@ -106,8 +106,8 @@ static int make_line(const struct report *report, struct text *line, struct erro
     return 0;
 }
 
-/* A file of ours at a place that is configured no more: node_exporter would go on reading it, and refuse
- * both where there is a second one. */
+/* Removes our file from a place that is not configured any more. node_exporter would go on reading it,
+ * and would refuse both if there is a second one. */
 static void take_metrics_away(struct report *report)
 {
     const char *path = report->options.config->status.textfile;
@@ -136,7 +136,7 @@ static int write_metrics(struct report *report, struct error *error)
     textfile->forge_well = health_forge_usable(options->health);
     textfile->lag_ms = lag_largest_ms(report->lag);
     textfile_render(&text, textfile);
-    /* The collector is another user. */
+    /* The collector runs as another user. */
     if (file_replace(AT_FDCWD, path, text.data, text.length, 0644, error) < 0)
         return -1;
     if (!report->metrics_path)

@@ -1,12 +1,12 @@
 #pragma once
 
 /*
- * What the running daemon says about itself while it works: the service manager's readiness and
- * status, the status_file for --status, the file for node_exporter, the log's summary.
+ * What the running daemon reports about itself: the service manager's readiness and status, the status file
+ * for --status, the file for node_exporter, the log's summary.
  *
- * Whoever changes something says so with report_changed(), and what is told follows within a second,
- * at most once a second; while a job runs it is told again every 5 s, as its age grows. Nothing
- * here can fail the work: what cannot be told is warned of once.
+ * Whoever changes something calls report_changed(). The report follows within a second, at most once a
+ * second. While a job runs it is repeated every 5 s, as the job's age grows. Nothing here can fail the
+ * work: what cannot be written is warned of once.
  */
 
 #include "config/config.h"
@@ -30,28 +30,28 @@ struct report_options { /* all of these must outlive the report */
     const struct base *base;
     const struct queue *queue;
     const struct counters *counters;
-    bool summaries; /* whether log.status_every is heeded */
+    bool summaries; /* whether a summary is logged every log.status_every */
 };
 
 void report_new(struct report **report, const struct report_options *options);
 
-/* Takes the status_file away. NULL-safe. The loop must run once more. */
+/* Removes the status file. NULL-safe. The loop must run once more. */
 void report_free(struct report *report);
 
 void report_changed(struct report *report);
 
-/* Once both are known, or have taken too long for a service manager to wait, it is told that the
- * daemon is ready. */
-void report_scanned(struct report *report);       /* the spool was seen through */
-void report_forge_checked(struct report *report); /* whatever came out */
+/* After both of these, or when they have taken too long, the service manager is told that the daemon is
+ * ready. */
+void report_scanned(struct report *report);       /* the spool was scanned */
+void report_forge_checked(struct report *report); /* whatever the result */
 
-/* SIGHUP, from its beginning to its end. */
+/* The beginning and the end of a reload. */
 void report_reloading(struct report *report);
 void report_reloaded(struct report *report);
 
-/* The end begins: told for the last time. */
+/* The daemon stops: reports for the last time. */
 void report_stopping(struct report *report);
 
-/* One line to the log, or everything (SIGUSR1). */
+/* Log one line, or the whole status (SIGUSR1). */
 void report_summary(struct report *report);
 void report_everything(struct report *report);

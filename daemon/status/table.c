@@ -12,12 +12,12 @@
 #include <time.h>
 
 #define REASON_LIMIT 500 /* code points */
-#define REASON_ROWS  3   /* lines of one on a terminal */
-#define INDENTATION  6   /* of those */
+#define REASON_ROWS  3   /* lines of a reason on a terminal */
+#define INDENTATION  6   /* blanks in front of these */
 #define PULLS_SHOWN  20
 #define NAME_WIDTH   24
 
-/* One line of foreign text: nothing in it moves a cursor or hides. */
+/* Appends one line of foreign text. Nothing in it moves the cursor or is hidden. */
 static void append_shown(struct text *text, const char *string, size_t limit)
 {
     CLEANUP_TEXT struct text visible = {0};
@@ -45,7 +45,7 @@ static void pad_to(struct text *text, size_t start, size_t columns)
         text_append(text, " ");
 }
 
-/* Ends the line that began at `start`, cut to the terminal's columns. */
+/* Ends the line that began at `start`, and cuts it to the terminal's width. */
 static void end_line(struct text *text, size_t start, unsigned width)
 {
     const char *at = text_string(text) + start;
@@ -61,7 +61,7 @@ static void end_line(struct text *text, size_t start, unsigned width)
     text_append(text, "\n");
 }
 
-/* Bytes of the string that fit into so many columns, up to a space if there is one. */
+/* Returns how many bytes of the string fit into so many columns, up to a space if there is one. */
 static size_t fitting(const char *string, unsigned columns)
 {
     const char *at = string, *space = NULL;
@@ -75,7 +75,7 @@ static size_t fitting(const char *string, unsigned columns)
     return (size_t)((*at && *at != ' ' && space ? space : at) - string);
 }
 
-/* A reason below its row, in a few lines; the last is cut. */
+/* Appends a reason below its row, in a few lines; the last one is cut. */
 static void append_below(struct text *text, const char *reason, unsigned width)
 {
     for (unsigned row = 1; *reason; row++) {
@@ -91,7 +91,7 @@ static void append_below(struct text *text, const char *reason, unsigned width)
     }
 }
 
-/* Ends a row with a reason, which stands below it on a terminal that has no room for it. */
+/* Ends a row with a reason, which is put below it if the terminal has no room. */
 static void end_with_reason(struct text *text, size_t start, const char *reason, unsigned width)
 {
     CLEANUP_TEXT struct text shown = {0};
@@ -242,7 +242,7 @@ static void append_pull(struct text *text, const struct status *status,
     end_line(text, start, width);
     if (*pull->url) {
         text_append(text, "         ");
-        append_shown(text, pull->url, PULL_URL_SIZE); /* a part of it would be none */
+        append_shown(text, pull->url, PULL_URL_SIZE); /* a part of an address is of no use */
         text_append(text, "\n");
     }
 }
@@ -301,7 +301,8 @@ static void append_job(struct text *text, const struct status *status, const str
     end_with_reason(text, start, job->reason, width);
 }
 
-/* Those that go one way, under their heading; nothing where there are none. */
+/* Appends the jobs that go forward, or those that are undone, under a heading; nothing if there are
+ * none. */
 static void append_jobs(struct text *text, const struct status *status, bool undoing,
                         const char *heading, unsigned width)
 {
@@ -319,7 +320,7 @@ static void append_jobs(struct text *text, const struct status *status, bool und
 
 /* ---- what was -------------------------------------------------------------------------------------- */
 
-/* The newest of the points, as many as there is room for. */
+/* Appends the newest points, as many as there is room for. */
 static void append_points(struct text *text, size_t start, const struct status_frontier *frontier,
                           unsigned width)
 {
@@ -376,7 +377,7 @@ static void append_decision(struct text *text, const struct store_decided *decis
     end_with_reason(text, start, decision->reason, width);
 }
 
-/* "3 files, 1.2 MiB" of each place, as the last look found it. */
+/* Appends "3 files, 1.2 MiB" for each place, as they were last counted. */
 static void append_kept(struct text *text, const struct keep_sizes *kept)
 {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};

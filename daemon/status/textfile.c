@@ -84,7 +84,7 @@ static void append_label(struct text *text, const char *name, const char *value)
     text_append(text, "\"");
 }
 
-/* One metric of one sample. */
+/* Appends a metric that has one sample. */
 static void append_single(struct text *text, const char *name, const char *type, const char *help,
                           double value)
 {
@@ -115,7 +115,7 @@ static void append_job_count(struct text *text, enum decision outcome, const cha
                        decision_name(outcome), step, count);
 }
 
-/* Outcomes that a job can have are there from the beginning, for those who ask for a rate. */
+/* All decisions that a job can end with are shown from the beginning: a rate needs a first value. */
 static void append_jobs(struct text *text, const struct counters *counters)
 {
     describe(text, "winnowd_jobs_total", "counter",

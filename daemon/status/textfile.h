@@ -1,11 +1,11 @@
 #pragma once
 
 /*
- * The daemon's figures for Prometheus, in the text format that node_exporter's textfile collector
- * reads (status.textfile).
+ * The daemon's figures for Prometheus, in the format of node_exporter's textfile collector
+ * (status.textfile).
  *
- * The file is replaced as a whole, so that the collector never meets half of one. Counters of
- * decisions are those of the store and go on over restarts, the others begin anew with the daemon.
+ * The file is replaced as a whole, so the collector never reads half of one. Counters of decisions come
+ * from the store and go on over restarts. The others begin at zero with the daemon.
  */
 
 #include "common/error.h"
@@ -36,10 +36,11 @@ struct textfile {
     size_t frontier_count;
 };
 
-/* Fills in what the store knows; decisions are counted from `*last` on, see store_count_decisions(). */
+/* Reads what the store knows. Decisions are counted from `*last` on, see store_count_decisions(). Fails
+ * if the store does. */
 int textfile_read(struct textfile *textfile, struct store *store, const struct config *config,
                   int64_t *last, struct error *error);
-void textfile_clear(struct textfile *textfile); /* drops the frontiers */
+void textfile_clear(struct textfile *textfile); /* frees the frontiers */
 
-/* Appends the whole file. */
+/* Appends the text of the file. */
 void textfile_render(struct text *text, const struct textfile *textfile);
