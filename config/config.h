@@ -35,6 +35,7 @@ enum network_kind { NETWORK_HOST, NETWORK_NONE };
 /* When the tests are run on a commit of the base. */
 enum base_runs { BASE_RUNS_ONCE, BASE_RUNS_ON_FAILURE, BASE_RUNS_NEVER };
 enum queue_order { QUEUE_ORDER_ARRIVAL, QUEUE_ORDER_BEST };
+enum pulls_refresh { PULLS_REFRESH_CONFLICTED, PULLS_REFRESH_ALWAYS, PULLS_REFRESH_NEVER };
 
 struct config_metric {
     char *name;
@@ -135,6 +136,10 @@ struct config {
         enum queue_order order;
         uint64_t retry_for_ms;
     } queue;
+
+    struct {
+        enum pulls_refresh refresh;
+    } pulls;
 
     struct {
         uint64_t validation_logs_ms; /* 0: for ever, as for the next two */

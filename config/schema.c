@@ -21,6 +21,7 @@ static const char *const sandboxes[] = {"auto", "bubblewrap", "none", NULL};
 static const char *const networks[] = {"host", "none", NULL};
 static const char *const base_runs[] = {"once", "on_failure", "never", NULL};
 static const char *const orders[] = {"arrival", "best", NULL};
+static const char *const refreshes[] = {"conflicted", "always", "never", NULL};
 static const char *const levels[] = {"error", "warning", "info", "debug", NULL};
 static const char *const formats[] = {"auto", "journal", "logfmt", "json", NULL};
 
@@ -133,6 +134,9 @@ const struct config_key config_keys[] = {
      .help = "whose turn is next"},
     {"queue.retry_for", CONFIG_DURATION, CONFIG_ZERO, AT(queue.retry_for_ms), .fallback = "24h",
      .minimum = 1, .maximum = 365 * DAY, .help = "how long transient faults are retried"},
+
+    {"pulls.refresh", CONFIG_WORD, 0, AT(pulls.refresh), .fallback = "conflicted",
+     .words = refreshes, .help = "which open pull requests are brought onto a base that has moved"},
 
     {"keep.validation_logs", CONFIG_DURATION, CONFIG_ZERO, AT(keep.validation_logs_ms),
      .fallback = "30d", .minimum = HOUR, .maximum = 36500 * DAY,

@@ -108,22 +108,39 @@ static void append_message_body(struct text *text, const char *hypothesis)
     }
 }
 
-char *description_commit_message(const struct description *description)
+static void append_trailers(struct text *message, const struct description *description)
 {
     const struct result *result = description->result;
     CLEANUP_TEXT struct text metric = {0};
+
+    escape_append_plain(&metric, result->metric);
+    text_append_format(message, "\nExperiment-Id: %s\nMetric: %s ", result->experiment_id,
+                       text_string(&metric));
+    text_append_number(message, result->claim.after.mean);
+    if (description->measured && *description->measured)
+        text_append_format(message, "\nMeasured-On: %s", description->measured);
+    text_append_format(message, "\nResult-Sha256: %s\n", description->digest);
+}
+
+char *description_commit_message(const struct description *description)
+{
+    const struct result *result = description->result;
     struct text message = {0};
 
     append_subject(&message, result, SUBJECT_LIMIT);
     text_append(&message, "\n\n");
     append_message_body(&message, result->hypothesis);
-    escape_append_plain(&metric, result->metric);
-    text_append_format(&message, "\nExperiment-Id: %s\nMetric: %s ", result->experiment_id,
-                       text_string(&metric));
-    text_append_number(&message, result->claim.after.mean);
-    if (description->measured && *description->measured)
-        text_append_format(&message, "\nMeasured-On: %s", description->measured);
-    text_append_format(&message, "\nResult-Sha256: %s\n", description->digest);
+    append_trailers(&message, description);
+    return text_take(&message);
+}
+
+char *description_merge_message(const struct description *description, const char *branch)
+{
+    struct text message = {0};
+
+    text_append_format(&message, "Merge %s into %s\n\n", description->base_branch, branch);
+    append_wrapped(&message, "The base has moved. What was measured was composed anew on it.");
+    append_trailers(&message, description);
     return text_take(&message);
 }
 
@@ -535,6 +552,16 @@ static void append_contained(struct text *text, const struct description *descri
     text_append(text, "\n");
 }
 
+/* What was measured was measured before, however far the base has come since. */
+static void append_opened_on(struct text *text, const struct description *description)
+{
+    if (!description->opened_on || !*description->opened_on)
+        return;
+    text_append(text, "; opened on ");
+    append_link(text, description, description->opened_on, "commit", description->opened_on);
+    text_append(text, ", composed anew since, and not measured again");
+}
+
 static void append_provenance(struct text *text, const struct description *description)
 {
     text_append(text, "\n### Provenance\n\n- Experiment: ");
@@ -543,6 +570,7 @@ static void append_provenance(struct text *text, const struct description *descr
     escape_append_code(text, description->base_branch, CELL_LIMIT);
     text_append(text, " at ");
     append_link(text, description, description->base, "commit", description->base);
+    append_opened_on(text, description);
     text_append(text, "\n- Validated commit: ");
     append_link(text, description, description->commit, "commit", description->commit);
     text_append(text, "\n");

@@ -58,6 +58,9 @@ struct description {
 
     const char *base_branch;
     const char *base; /* full hashes; measured is "" for a patch or a diff */
+    const char *
+        opened_on; /* the base that it was opened on, where it was refreshed since; "" or NULL: it was
+                              not */
     const char *measured;
     const char
         *merge_base; /* what the base holds of the measured commit's history under another name;
@@ -82,6 +85,9 @@ char *description_body(const struct description *description);
 /* The commit's message with its trailers. `metric`, `answer`, `result`, `digest` and `tree`-less
  * fields are used; `measured` "%M" if it is not known yet. Caller frees. */
 char *description_commit_message(const struct description *description);
+
+/* The message of a commit that merges the base into `branch`, with the same trailers. Caller frees. */
+char *description_merge_message(const struct description *description, const char *branch);
 
 /* The HTML comment's marker that tells our own pull requests from others: appears in the body of
  * every pull request of this experiment, and cannot come from foreign text. Caller frees. */

@@ -3,6 +3,7 @@
 #include "common/memory.h"
 #include "common/secret.h"
 #include "daemon/description.h"
+#include "daemon/description/comment.h"
 #include "daemon/job.h"
 
 #include <stdio.h>
@@ -32,6 +33,7 @@ static struct description describe(const struct job *job)
         .notes = job->found.change.notes,
         .base_branch = job->services->config->forge.base,
         .base = job->found.branch.base,
+        .opened_on = job->opened_on,
         .measured = job->found.change.measured,
         .merge_base = strcmp(job->found.change.merge_base, job->found.branch.base) != 0
                           ? job->found.change.merge_base
@@ -50,7 +52,8 @@ char *document_message(const struct job *job)
     char *message;
 
     description.measured = job->result->change == RESULT_CHANGE_COMMIT ? "%M" : "";
-    message = description_commit_message(&description);
+    message = *job->found.refresh.tip ? description_merge_message(&description, job->branch)
+                                      : description_commit_message(&description);
     secret_scrub(message);
     return message;
 }
@@ -64,7 +67,8 @@ struct points {
 
 static int read_points(const struct job *job, struct points *points, struct error *error)
 {
-    if (store_frontier_history(job->services->store, job->row->metric, job->row->scope, POINT_LIMIT,
+    if (store_frontier_history(job->services->store, job->row->metric, job->row->scope,
+                               *job->found.refresh.tip ? job->row->id : 0, POINT_LIMIT,
                                &points->items, &points->count, error) < 0)
         return -1;
     for (size_t i = 0; i < points->count; i++)
@@ -143,6 +147,29 @@ int document_write(struct job *job, struct error *error)
     secret_scrub(found->text.title);
     secret_scrub(found->text.body); /* it also holds what the tests printed */
     return 0;
+}
+
+char *document_refreshed(const struct job *job)
+{
+    struct description description = describe(job);
+    char *comment = comment_refreshed(&(struct comment_refreshed){
+        .description = &description,
+        .replays = job->services->config->forge.kind == FORGE_GITEA,
+        .title_stays = job->found.refresh.title_stays,
+        .body_stays = job->found.refresh.body_stays,
+    });
+
+    secret_scrub(comment);
+    return comment;
+}
+
+char *document_stale(const struct job *job)
+{
+    struct description description = describe(job);
+    char *comment = comment_stale(&description, job->record.reason);
+
+    secret_scrub(comment);
+    return comment;
 }
 
 void document_digest(char hex[static DIGEST_HEX_SIZE], const char *text)

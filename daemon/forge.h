@@ -37,6 +37,7 @@ struct forge_pull {
     const char *head;  /* branch name; refs/pull/N/head once the branch is gone */
     const char *label; /* name of the branch, also once it is gone; NULL: not given */
     const char *base;
+    const char *title;
     const char *body;
     const char *url; /* for people; a local forge: the file with its text; NULL: not given */
     enum forge_mergeable mergeable;
@@ -113,6 +114,10 @@ struct forge_functions {
      * was merged. */
     struct operation *(*reopen_pull)(struct forge *forge, int64_t number, forge_callback callback,
                                      void *data);
+
+    /* Takes note that the branch of a pull request was moved to `sha`. NULL: the forge sees that itself. */
+    struct operation *(*note_head)(struct forge *forge, int64_t number, const char *sha,
+                                   forge_callback callback, void *data);
 
     /* Changes title or body, whatever its state; NULL: it stays. */
     struct operation *(*edit_pull)(struct forge *forge, int64_t number, const char *title,

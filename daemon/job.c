@@ -160,20 +160,11 @@ static void pass(struct job *job, const struct step *row)
     job->passed = true;
 }
 
-void job_done(struct job *job)
+void job_step_over(struct job *job)
 {
     const struct step *row = job_row(job);
     bool undoing = job_undoing(job);
 
-    job->operation = NULL;
-    job->undo_busy = false;
-    if (row->quiet) {
-        pass(job, row);
-        return;
-    }
-    tell_end(job, row);
-    job_note(job, undoing ? "undone" : "end", NULL);
-    job_count_try(job, COUNTERS_DONE);
     job_move(job, job->at + (undoing ? -1 : 1));
     job->record.started = false;
     job->record.attempt = 0;
@@ -184,6 +175,22 @@ void job_done(struct job *job)
     if (undoing || row->progress)
         job->owner->progress(job->owner->data);
     job_schedule(job, 0);
+}
+
+void job_done(struct job *job)
+{
+    const struct step *row = job_row(job);
+
+    job->operation = NULL;
+    job->undo_busy = false;
+    if (row->quiet) {
+        pass(job, row);
+        return;
+    }
+    tell_end(job, row);
+    job_note(job, job_undoing(job) ? "undone" : "end", NULL);
+    job_count_try(job, COUNTERS_DONE);
+    job_step_over(job);
 }
 
 static int find_back(const struct job *job)
@@ -214,6 +221,18 @@ void job_turned_down(struct job *job, enum decision decision, int64_t because, c
 {
     job->record.turned_down_by = because;
     job_begin_undo(job, reason, decision);
+}
+
+void job_give_up(struct job *job, const char *reason)
+{
+    operation_clear(&job->operation);
+    free(job->doubt);
+    job->doubt = NULL;
+    job->parked = job->waiting = job->aside = job->crowded = false;
+    job->slotless = job->lone = false;
+    job->pause_ms = 0;
+    job_end_holds(job);
+    job_begin_undo(job, reason, DECISION_SUPERSEDED);
 }
 
 void job_waits_for_turn(struct job *job)

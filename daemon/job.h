@@ -111,6 +111,8 @@ struct job {
     char *patch;
     size_t patch_length;
     struct gate_verdict verdict; /* the last one */
+    char opened_on
+        [GIT_HASH_SIZE]; /* the base that its pull request was opened on; "": it is not open yet */
 
     struct job *next; /* in the queue's list */
 };
@@ -142,6 +144,9 @@ bool job_lets_pass(const struct job *job);
 /* Goes on with a job that waits for the forge, for its turn or for a slot. Does nothing for any other
  * job. */
 void job_proceed(struct job *job);
+
+/* Ends what a job that goes forward is doing: what it is for is not so any more. All is undone. */
+void job_give_up(struct job *job, const char *reason);
 
 /* A check of the installation has ended: settles the doubt of a job whose step failed. */
 void job_conclude(struct job *job);

@@ -174,6 +174,11 @@ static unsigned jobs_forward(const struct queue *queue)
     return count;
 }
 
+static unsigned others(const struct queue *queue)
+{
+    return queue->options.others ? queue->options.others(queue->options.data) : 0;
+}
+
 /* Whether a job waits for this very result. */
 static bool is_awaited(const struct queue *queue, const struct store_result *row)
 {
@@ -210,7 +215,7 @@ static unsigned slots_busy(const struct queue *queue, const struct store_result 
 {
     bool awaited = is_awaited(queue, row);
     bool few = lone(queue) <= LONE_LIMIT;
-    unsigned busy = 0;
+    unsigned busy = others(queue);
 
     for (const struct job *job = queue->jobs; job; job = job->next) {
         busy += job->row->id != row->id && !job_undoing(job) && !job->aside &&
@@ -831,6 +836,17 @@ void queue_judge_again(struct queue *queue)
 {
     proceed_all(queue);
     queue_poke(queue);
+}
+
+unsigned queue_slots_left(const struct queue *queue)
+{
+    unsigned parallel = queue->services->config->queue.parallel;
+    unsigned busy = others(queue);
+
+    for (const struct job *job = queue->jobs; job; job = job->next)
+        busy += !job_undoing(job) && !job->aside && !job_lends(job);
+
+    return queue->turn || busy >= parallel ? 0 : parallel - busy;
 }
 
 enum queue_rest queue_rest(const struct queue *queue)

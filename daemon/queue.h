@@ -25,6 +25,8 @@ struct queue;
 struct queue_options {
     const struct services *services;
     const struct step_table *steps; /* of its jobs */
+    /* How many slots jobs of another kind use; NULL: there are none. Once they are fewer: queue_poke(). */
+    unsigned (*others)(void *data);
     /* Whether results may be judged yet. When they may: queue_judge_again(). */
     bool (*may_judge)(void *data);
     /* A queued result was rejected when its turn came: its file has to be moved. */
@@ -62,6 +64,10 @@ enum queue_rest {
     QUEUE_EMPTY, /* nothing is left */
 };
 enum queue_rest queue_rest(const struct queue *queue);
+
+/* How many slots are left for jobs of another kind, now that all that could be started was; 0 as long as that is
+ * not so. */
+unsigned queue_slots_left(const struct queue *queue);
 
 /* Returns whether no job goes on until something is mended; unlike queue_rest(), at any moment. */
 bool queue_stuck(const struct queue *queue);

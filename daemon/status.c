@@ -106,7 +106,7 @@ static int read_frontier(struct store *store, struct status_frontier *frontier, 
 
     if (store_frontier(store, frontier->metric, frontier->scope, &found, error) < 0 ||
         (found.result && store_load(store, found.result, &row, error) < 0) ||
-        store_frontier_history(store, frontier->metric->name, frontier->scope, POINT_LIMIT,
+        store_frontier_history(store, frontier->metric->name, frontier->scope, 0, POINT_LIMIT,
                                &frontier->points, &frontier->point_count, error) < 0)
         return -1;
     frontier->known = found.known;

@@ -16,6 +16,7 @@
 #include "daemon/health.h"
 #include "daemon/keep.h"
 #include "daemon/queue.h"
+#include "daemon/refresh.h"
 #include "daemon/status/status-file.h"
 #include "daemon/store.h"
 
@@ -86,10 +87,10 @@ void status_table(struct text *text, const struct status *status, unsigned width
 void status_json(struct text *text, const struct status *status);
 
 /* Appends one line: "validating exp-042 (tox, 2m13s), 3 waiting, 5 pull requests open, last: #17
- * exp-039". `queue` says what runs. Fails if the store does. */
+ * exp-039". `queue` and `refresh` say what runs. Fails if the store does. */
 int status_line(struct text *line, struct store *store, const struct queue *queue,
-                const struct health *health, const struct base *base, const struct config *config,
-                struct error *error);
+                const struct refresh *refresh, const struct health *health, const struct base *base,
+                const struct config *config, struct error *error);
 
 /* "fails its tests at 1a2b...": a run on the base, with its commit and without the reason. */
 void status_append_base(struct text *text, const struct store_base *base, int64_t now_ms);

@@ -48,6 +48,9 @@ struct step {
     bool early;      /* a job that is at this row may let others go first */
     bool runs_tests; /* it takes as long as the configured command */
     bool opens;      /* once it has begun, the result is judged no more */
+    bool
+        forward; /* what may pass is waited for as long as it takes: from here on nothing is undone */
+    bool optional; /* where it fails the job goes on without */
 
     /* It touches nothing but the store, and ends at once. It is not logged and not counted. What it finds
      * holds for the moment only: the next row begins in the same turn of the loop, and a job that comes to

@@ -8,6 +8,7 @@
 #include "daemon/job/findings.h"
 
 #include <math.h>
+#include <string.h>
 
 #define FORGE (STEP_NEEDS_API | STEP_NEEDS_GIT)
 
@@ -41,6 +42,27 @@ static const struct step rows[] = {
      .needs = STEP_NEEDS_API, .progress = true},
     {.name = "review", .doing = "asking the reviewers of", .start = step_review_start,
      .needs = STEP_NEEDS_API, .progress = true},
+};
+
+static const struct step refresh_rows[] = {
+    {.name = "look", .doing = "looking again at", .start = refresh_look_start,
+     .undo = refresh_look_undo, .undo_is_due = refresh_look_undo_is_due, .leaves = &finding_tip,
+     .needs = FORGE, .undo_needs = STEP_NEEDS_API, .progress = true},
+    {.name = "compose", .doing = "composing anew", .start = step_compose_start,
+     .undo = step_compose_undo, .leaves = &finding_compose,
+     .needs = FORGE | STEP_NEEDS_SOURCES, .progress = true},
+    {.name = "validate", .doing = "validating anew", .start = step_validate_start,
+     .undo = step_validate_undo, .leaves = &finding_validate, .progress = true, .runs_tests = true},
+    {.name = "push", .doing = "pushing", .start = step_push_start, .leaves = &finding_push,
+     .needs = STEP_NEEDS_GIT, .progress = true, .forward = true},
+    {.name = "describe", .doing = "describing", .start = refresh_describe_start,
+     .leaves = &finding_describe, .quiet = true, .forward = true},
+    {.name = "edit", .doing = "editing the pull request of", .start = refresh_edit_start,
+     .leaves = &finding_edit, .needs = STEP_NEEDS_API, .progress = true, .forward = true, .optional = true},
+    {.name = "status", .doing = "setting the commit status of", .start = step_status_start,
+     .needs = STEP_NEEDS_API, .progress = true, .forward = true, .optional = true},
+    {.name = "comment", .doing = "commenting on", .start = refresh_comment_start,
+     .leaves = &finding_comment, .needs = STEP_NEEDS_API, .progress = true, .forward = true, .optional = true},
 };
 /* clang-format on */
 
@@ -102,3 +124,55 @@ static int end(struct job *job, enum decision decision, const char *reason, stru
 }
 
 const struct step_table promotion_steps = {rows, sizeof(rows) / sizeof(rows[0]), end};
+
+/* ---- refreshes ---------------------------------------------------------------------------------- */
+
+static void tell_refresh(const struct job *job, enum decision decision, const char *reason)
+{
+    const struct log_event *event = decision == DECISION_PROMOTED ? &event_pull_refreshed
+                                    : decision == DECISION_FAILED ? &event_pull_stale
+                                                                  : &event_refresh_given_up;
+
+    log_event(event, LOG_TEXT("experiment", job->row->experiment_id),
+              LOG_INTEGER("pull", job->record.pull), LOG_TEXT("branch", job->branch),
+              LOG_TEXT("reason", *reason ? reason : NULL));
+}
+
+/* What a person has edited keeps the digest of what we wrote, and so stays known as edited. */
+static int read_left(const struct job *job, struct store_left *left, struct error *error)
+{
+    struct store_left before;
+    char opened_on[GIT_HASH_SIZE];
+
+    if (store_get_left(job->services->store, job->row->id, &before, opened_on, error) < 0)
+        return -1;
+    *left = document_left(job);
+    if (job->found.refresh.title_stays || !job->found.refresh.edited)
+        memcpy(left->title, before.title, sizeof(left->title));
+    if (job->found.refresh.body_stays || !job->found.refresh.edited)
+        memcpy(left->body, before.body, sizeof(left->body));
+    return 0;
+}
+
+static int end_refresh(struct job *job, enum decision decision, const char *reason,
+                       struct error *error)
+{
+    bool failed = decision == DECISION_FAILED;
+    struct store_refresh_end end = {
+        .refreshed = decision == DECISION_PROMOTED,
+        .stale = failed ? reason : NULL,
+        .stale_on = job->found.branch.base,
+    };
+
+    if (end.refreshed && read_left(job, &end.left, error) < 0)
+        return -1;
+    /* First, as nobody does it once the job is over in the store. */
+    repository_forget(job->services->repository, job->branch);
+    if (store_end_refresh(job->services->store, &job->record, &end, error) < 0)
+        return -1;
+    tell_refresh(job, decision, reason);
+    return 0;
+}
+
+const struct step_table refresh_steps = {
+    refresh_rows, sizeof(refresh_rows) / sizeof(refresh_rows[0]), end_refresh};

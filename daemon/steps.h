@@ -24,6 +24,7 @@
 #include "daemon/step.h"
 
 extern const struct step_table promotion_steps;
+extern const struct step_table refresh_steps; /* see steps/refresh.c */
 
 bool step_base_is_due(const struct job *job);
 void step_base_start(struct job *job);
@@ -45,3 +46,9 @@ bool step_pull_undo_is_due(const struct job *job);
 void step_label_start(struct job *job);
 void step_status_start(struct job *job);
 void step_review_start(struct job *job);
+void refresh_look_start(struct job *job);
+void refresh_look_undo(struct job *job);
+bool refresh_look_undo_is_due(const struct job *job);
+void refresh_describe_start(struct job *job);
+void refresh_edit_start(struct job *job);
+void refresh_comment_start(struct job *job);

@@ -200,6 +200,11 @@ struct store_frontier {
 int store_frontier(struct store *store, const struct config_metric *metric, const char *scope,
                    struct store_frontier *frontier, struct error *error);
 
+/* The same of what was decided before that result. */
+int store_frontier_before(struct store *store, const struct config_metric *metric,
+                          const char *scope, int64_t result, struct store_frontier *frontier,
+                          struct error *error);
+
 struct store_point {
     char *experiment_id;
     double value;
@@ -207,10 +212,10 @@ struct store_point {
 };
 
 /* Lists the values that count for a metric and scope, by decision, oldest first: the last `limit` of
- * them. */
+ * them. Of what was decided before the result `before`; 0: of all. */
 int store_frontier_history(struct store *store, const char *metric, const char *scope,
-                           unsigned limit, struct store_point **points, size_t *count,
-                           struct error *error);
+                           int64_t before, unsigned limit, struct store_point **points,
+                           size_t *count, struct error *error);
 void store_points_free(struct store_point *points, size_t count);
 
 /* ---- moves of files, done after their decision is durable --------------------------------------
@@ -428,6 +433,10 @@ enum store_pulls {
 int store_list_pulls(struct store *store, enum store_pulls which, struct store_pull **pulls,
                      size_t *count, struct error *error); /* caller frees with free() */
 
+/* That of this result; `result` of it is 0 if there is none. */
+int store_get_pull(struct store *store, int64_t result, struct store_pull *pull,
+                   struct error *error);
+
 /* The text of an open pull request as we left it, and the commit of the base that it was opened on ("": not
  * known). */
 int store_get_left(struct store *store, int64_t result, struct store_left *left,
@@ -613,6 +622,7 @@ struct store_open_pull {
     int64_t number;
     char *url; /* "": not known */
     enum forge_mergeable mergeable;
+    char *stale; /* why it could not be brought onto a later base; NULL: it could, or need not be */
     int64_t opened_ms;
 };
 

@@ -16,6 +16,7 @@
 #include "daemon/log-taking/followed.h"
 #include "daemon/pulls.h"
 #include "daemon/queue.h"
+#include "daemon/refresh.h"
 #include "daemon/reload.h"
 #include "daemon/status/report.h"
 #include "daemon/steps.h"
@@ -58,6 +59,7 @@ struct winnowd {
     struct intake *intake;
     struct followed_logs *followed_logs;
     struct pulls *pulls;
+    struct refresh *refresh;
     struct counters counters;
     struct report *report;
     struct keep *keep;
@@ -98,6 +100,7 @@ static void tear_down(struct winnowd *winnowd)
     keep_free(winnowd->keep);
     report_free(winnowd->report);
     pulls_free(winnowd->pulls);
+    refresh_free(winnowd->refresh);
     intake_free(winnowd->intake);
     followed_logs_free(winnowd->followed_logs);
     queue_free(winnowd->queue);
@@ -123,13 +126,19 @@ static void tear_down(struct winnowd *winnowd)
 
 /* ---- --once ------------------------------------------------------------------------------------- */
 
-static bool work_takes_its_time(const struct winnowd *winnowd)
+static bool takes_its_time(const struct job *jobs)
 {
-    for (const struct job *job = queue_jobs(winnowd->queue); job; job = job->next) {
+    for (const struct job *job = jobs; job; job = job->next) {
         if (job_validating(job))
             return true;
     }
     return false;
+}
+
+static bool work_takes_its_time(const struct winnowd *winnowd)
+{
+    return takes_its_time(queue_jobs(winnowd->queue)) ||
+           takes_its_time(refresh_jobs(winnowd->refresh));
 }
 
 /* What the base needs is work on the project, as what the forge needs is work there. */
@@ -153,6 +162,9 @@ static void end_if_finished(struct winnowd *winnowd)
         return;
     rest = queue_rest(winnowd->queue);
     if (rest == QUEUE_EMPTY && pulls_busy(winnowd->pulls))
+        return;
+    if ((rest == QUEUE_EMPTY || rest == QUEUE_HELD) && !refresh_idle(winnowd->refresh) &&
+        !queue_stuck(winnowd->queue))
         return;
     if (rest == QUEUE_EMPTY) {
         log_event(&event_queue_idle);
@@ -253,6 +265,7 @@ static void on_spool_idle(void *data)
     struct winnowd *winnowd = data;
 
     report_scanned(winnowd->report);
+    refresh_go_on(winnowd->refresh);
     end_if_finished(winnowd);
 }
 
@@ -274,7 +287,8 @@ static void on_rested(void *data)
     struct winnowd *winnowd = data;
 
     report_changed(winnowd->report);
-    if (!winnowd->once && !queue_jobs(winnowd->queue))
+    refresh_go_on(winnowd->refresh);
+    if (!winnowd->once && !queue_jobs(winnowd->queue) && refresh_idle(winnowd->refresh))
         repository_maintain(winnowd->repository);
     malloc_trim(0); /* gives back what the work needed: a daemon mostly waits */
     end_if_finished(winnowd);
@@ -295,6 +309,31 @@ static void on_settled(void *data)
     pulls_go_on(winnowd->pulls);
 }
 
+static unsigned refresh_slots_used(void *data)
+{
+    const struct winnowd *winnowd = data;
+
+    return refresh_slots(winnowd->refresh);
+}
+
+/* What the spool still holds goes first. */
+static unsigned slots_left(void *data)
+{
+    const struct winnowd *winnowd = data;
+
+    if (!winnowd->judging || (winnowd->once && !intake_idle(winnowd->intake)))
+        return 0;
+    return queue_slots_left(winnowd->queue);
+}
+
+static void on_refresh_progress(void *data)
+{
+    struct winnowd *winnowd = data;
+
+    on_progress(winnowd);
+    queue_poke(winnowd->queue);
+}
+
 static void on_pulls_changed(void *data)
 {
     struct winnowd *winnowd = data;
@@ -303,6 +342,7 @@ static void on_pulls_changed(void *data)
     if (pulls_tried(winnowd->pulls))
         begin_judging(winnowd);
     queue_judge_again(winnowd->queue);
+    refresh_look(winnowd->refresh);
     end_if_finished(winnowd);
 }
 
@@ -317,6 +357,7 @@ static void on_health_changed(void *data)
     report_forge_checked(winnowd->report);
     report_changed(winnowd->report);
     queue_forge_changed(winnowd->queue);
+    refresh_forge_changed(winnowd->refresh);
     if (!pulls_looked(winnowd->pulls))
         pulls_look(winnowd->pulls);
     end_if_finished(winnowd);
@@ -428,11 +469,31 @@ static int build_tools(struct winnowd *winnowd, struct error *error)
     return EX_OK;
 }
 
+static void count_steps(struct winnowd *winnowd, const struct step_table *steps)
+{
+    for (size_t i = 0; i < steps->count; i++)
+        counters_add_step(&winnowd->counters, steps->rows[i].name, !steps->rows[i].quiet);
+}
+
+static int start_refresh(struct winnowd *winnowd, struct error *error)
+{
+    const struct refresh_options options = {
+        .services = &winnowd->services,
+        .steps = &refresh_steps,
+        .slots_left = slots_left,
+        .progress = on_refresh_progress,
+        .data = winnowd,
+    };
+
+    return refresh_new(&winnowd->refresh, &winnowd->loop, &options, error);
+}
+
 static int build_pipeline(struct winnowd *winnowd, struct error *error)
 {
     struct queue_options queue_options = {
         .services = &winnowd->services,
         .steps = &promotion_steps,
+        .others = refresh_slots_used,
         .may_judge = may_judge,
         .rejected = on_rejected,
         .settled = on_settled,
@@ -471,12 +532,12 @@ static int build_pipeline(struct winnowd *winnowd, struct error *error)
         .counters = &winnowd->counters,
         .host = winnowd->host,
     };
-    for (size_t i = 0; i < promotion_steps.count; i++)
-        counters_add_step(&winnowd->counters, promotion_steps.rows[i].name,
-                          !promotion_steps.rows[i].quiet);
+    count_steps(winnowd, &promotion_steps);
+    count_steps(winnowd, &refresh_steps);
     pulls_new(&winnowd->pulls, &winnowd->loop, &winnowd->services, on_pulls_changed, winnowd);
     winnowd->judging = !winnowd->once;
-    if (queue_new(&winnowd->queue, &winnowd->loop, &queue_options, error) < 0 ||
+    if (start_refresh(winnowd, error) < 0 ||
+        queue_new(&winnowd->queue, &winnowd->loop, &queue_options, error) < 0 ||
         (winnowd->judging && start_intake(winnowd, error) < 0))
         return fail(error, EX_IOERR);
     return EX_OK;
@@ -506,6 +567,7 @@ static int build(struct winnowd *winnowd)
                                          .health = winnowd->health,
                                          .base = winnowd->base,
                                          .queue = winnowd->queue,
+                                         .refresh = winnowd->refresh,
                                          .counters = &winnowd->counters,
                                          .summaries = !winnowd->once,
                                      });

@@ -159,6 +159,8 @@ static void append_change(struct text *text, const struct description *descripti
                        description->file_count, added, removed);
     append_text(text, "base_branch", description->base_branch);
     append_text(text, "base", description->base);
+    if (description->opened_on && *description->opened_on)
+        append_text(text, "opened_on", description->opened_on);
     append_text(text, "commit", description->commit);
     append_text(text, "measured", description->measured);
     append_text(text, "parent", description->result->parent);

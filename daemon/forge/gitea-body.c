@@ -322,6 +322,7 @@ int gitea_body_pull(struct forge_pull *pull, struct json_object *json)
 {
     struct json_object *head = member(json, "head"), *base = member(json, "base");
     const char *sha = gitea_body_string(head, "sha");
+    const char *title = gitea_body_string(json, "title");
     const char *body = gitea_body_string(json, "body");
     const char *merge_commit = gitea_body_string(json, "merge_commit_sha");
     struct forge_pull made = {
@@ -330,6 +331,7 @@ int gitea_body_pull(struct forge_pull *pull, struct json_object *json)
         .head = gitea_body_string(head, "ref"),
         .label = gitea_body_string(head, "label"),
         .base = gitea_body_string(base, "ref"),
+        .title = title ? title : "",
         .body = body ? body : "",
         .url = gitea_body_string(json, "html_url"),
         .merge_commit = git_hash_valid(merge_commit) ? merge_commit : "",

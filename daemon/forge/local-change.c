@@ -107,6 +107,35 @@ struct operation *local_reopen_pull(struct forge *forge, int64_t number, forge_c
     return about_pull(forge, number, callback, data, work_reopen);
 }
 
+static void work_note_head(struct local_call *call)
+{
+    struct json_object *json;
+    struct error error;
+    int result;
+
+    if (read_pull(call, &json, &error) < 0) {
+        local_fail(call, false, &error);
+        return;
+    }
+    json_object_object_add(json, "sha", json_object_new_string(call->sha));
+    result = outbox_write(call->local->config->forge.outbox, call->number, json, &error);
+    json_object_put(json);
+    if (result < 0)
+        local_fail(call, false, &error);
+    else
+        local_succeed(call, NULL);
+}
+
+struct operation *local_note_head(struct forge *forge, int64_t number, const char *sha,
+                                  forge_callback callback, void *data)
+{
+    struct operation *operation = about_pull(forge, number, callback, data, work_note_head);
+    struct local_call *call = (struct local_call *)operation;
+
+    call->sha = memory_copy(sha);
+    return operation;
+}
+
 static int edit(struct local_call *call, struct json_object *json, struct error *error)
 {
     if (call->body &&

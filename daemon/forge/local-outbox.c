@@ -203,6 +203,7 @@ void outbox_pull(struct forge_pull *pull, struct json_object *json, int64_t numb
         .sha = string_of(json, "sha"),
         .head = string_of(json, "head"),
         .base = string_of(json, "base"),
+        .title = string_of(json, "title") ? string_of(json, "title") : "",
         .body = "",
         .merge_commit = "",
     };

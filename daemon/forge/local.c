@@ -378,6 +378,7 @@ int forge_local_new(struct forge **forge, uv_loop_t *loop, const struct config *
         .look_pull = look_pull,
         .close_pull = local_close_pull,
         .reopen_pull = local_reopen_pull,
+        .note_head = local_note_head,
         .edit_pull = local_edit_pull,
         .comment_pull = local_comment_pull,
         .label_pull = local_label_pull,

@@ -90,6 +90,8 @@ struct operation *local_close_pull(struct forge *forge, int64_t number, forge_ca
                                    void *data);
 struct operation *local_reopen_pull(struct forge *forge, int64_t number, forge_callback callback,
                                     void *data);
+struct operation *local_note_head(struct forge *forge, int64_t number, const char *sha,
+                                  forge_callback callback, void *data);
 struct operation *local_edit_pull(struct forge *forge, int64_t number, const char *title,
                                   const char *body, forge_callback callback, void *data);
 struct operation *local_comment_pull(struct forge *forge, int64_t number, const char *comment,

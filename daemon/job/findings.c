@@ -112,6 +112,76 @@ static void read_pull(struct job_findings *findings, struct json_object *object)
     findings->pull.close_posted_ms = get_integer(object, "close_posted_ms");
 }
 
+/* ---- look, edit, comment: of a refresh ----------------------------------------------------------- */
+
+static void put_bool(struct json_object *object, const char *key, bool value)
+{
+    json_object_object_add(object, key, json_object_new_boolean(value));
+}
+
+static bool get_bool(struct json_object *object, const char *key)
+{
+    return json_object_get_boolean(json_object_object_get(object, key));
+}
+
+static struct json_object *write_comment(const struct job_findings *findings)
+{
+    struct json_object *object = json_object_new_object();
+
+    put_bool(object, "sent", findings->refresh.sent);
+    put_text(object, "comment", findings->refresh.comment);
+    return object;
+}
+
+static void read_comment(struct job_findings *findings, struct json_object *object)
+{
+    char *comment = get_text(object, "comment");
+
+    findings->refresh.sent |= get_bool(object, "sent");
+    if (comment) {
+        free(findings->refresh.comment);
+        findings->refresh.comment = comment;
+    }
+}
+
+/* Its undo comments, too. */
+static struct json_object *write_tip(const struct job_findings *findings)
+{
+    struct json_object *object = write_comment(findings);
+
+    put_integer(object, "read_ms", findings->branch.posted_ms);
+    put_text(object, "base", findings->branch.base);
+    put_text(object, "tip", findings->refresh.tip);
+    put_bool(object, "told", findings->refresh.told);
+    return object;
+}
+
+static void read_tip(struct job_findings *findings, struct json_object *object)
+{
+    read_comment(findings, object);
+    findings->branch.posted_ms = get_integer(object, "read_ms");
+    get_hash(object, "base", findings->branch.base);
+    get_hash(object, "tip", findings->refresh.tip);
+    findings->refresh.told = get_bool(object, "told");
+}
+
+static struct json_object *write_edit(const struct job_findings *findings)
+{
+    struct json_object *object = json_object_new_object();
+
+    put_bool(object, "title_stays", findings->refresh.title_stays);
+    put_bool(object, "body_stays", findings->refresh.body_stays);
+    put_bool(object, "edited", findings->refresh.edited);
+    return object;
+}
+
+static void read_edit(struct job_findings *findings, struct json_object *object)
+{
+    findings->refresh.title_stays = get_bool(object, "title_stays");
+    findings->refresh.body_stays = get_bool(object, "body_stays");
+    findings->refresh.edited = get_bool(object, "edited");
+}
+
 /* ---- compose ------------------------------------------------------------------------------------ */
 
 static struct json_object *write_files(const struct repository_change *change)
@@ -305,6 +375,9 @@ const struct job_finding finding_validate = {write_validate, read_validate};
 const struct job_finding finding_push = {write_push, read_push};
 const struct job_finding finding_describe = {write_describe, read_describe};
 const struct job_finding finding_pull = {write_pull, read_pull};
+const struct job_finding finding_tip = {write_tip, read_tip};
+const struct job_finding finding_edit = {write_edit, read_edit};
+const struct job_finding finding_comment = {write_comment, read_comment};
 
 char *job_finding_write(const struct job_finding *finding, const struct job_findings *findings)
 {
@@ -340,5 +413,6 @@ void job_findings_clear(struct job_findings *findings)
     free(findings->tests.base_reason);
     free(findings->text.title);
     free(findings->text.body);
+    free(findings->refresh.comment);
     *findings = (struct job_findings){0};
 }

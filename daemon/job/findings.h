@@ -26,6 +26,16 @@ struct job_findings {
         char base_then[GIT_HASH_SIZE]; /* where the base pointed just before */
         char base[GIT_HASH_SIZE];      /* the commit in the forge's answer; "": no branch yet */
     } branch;
+    struct {
+        char tip
+            [GIT_HASH_SIZE]; /* where its branch was left, for a merge with the base; "": a new branch */
+        bool told;           /* that it could not be refreshed, by an earlier one */
+        bool sent;           /* the comment: it may be there */
+        char *comment;       /* NULL: not written yet */
+        bool title_stays; /* a person has edited it; so is the next one */
+        bool body_stays;
+        bool edited; /* the others were brought up to date */
+    } refresh;
     struct repository_change change; /* commit "": not composed yet */
     struct {
         char commit[GIT_HASH_SIZE]; /* the one that passed; "": none did */
@@ -70,4 +80,4 @@ int job_finding_read(const struct job_finding *finding, struct job_findings *fin
                      const char *json, struct error *error);
 
 extern const struct job_finding finding_base, finding_branch, finding_compose, finding_validate,
-    finding_push, finding_describe, finding_pull;
+    finding_push, finding_describe, finding_pull, finding_tip, finding_edit, finding_comment;

@@ -26,6 +26,9 @@ bool job_write(struct job *job);
 void job_note(struct job *job, const char *what, const char *reason);
 void job_count_try(struct job *job, enum counters_end end);
 
+/* What comes behind its step, or before it while it is undone, begins. */
+void job_step_over(struct job *job);
+
 /* Begins to undo everything; the result then gets `outcome`. */
 void job_begin_undo(struct job *job, const char *reason, enum decision outcome);
 

@@ -40,7 +40,8 @@ static void count_trying(struct job *job, uint64_t spent_ms)
 
 static bool tried_long_enough(const struct job *job)
 {
-    return job->record.tried_ms >= (int64_t)job->services->config->queue.retry_for_ms;
+    return !(job_row(job) && job_row(job)->forward) &&
+           job->record.tried_ms >= (int64_t)job->services->config->queue.retry_for_ms;
 }
 
 void job_end_holds(struct job *job)
@@ -132,7 +133,10 @@ void job_failed_itself(struct job *job, const struct error *error)
     job_note(job, "failed", error->message);
     job_count_try(job, COUNTERS_FAILED);
     job_end_holds(job);
-    job_begin_undo(job, error->message, DECISION_FAILED);
+    if (job_row(job)->optional)
+        job_step_over(job);
+    else
+        job_begin_undo(job, error->message, DECISION_FAILED);
 }
 
 /* What was refused to this job may be refused to all (the token, the repository, a program). That is

@@ -1,6 +1,7 @@
 #include "daemon/repository/change.h"
 
 #include "common/memory.h"
+#include "daemon/repository.h"
 #include "daemon/repository/glob.h"
 
 #include <errno.h>
@@ -336,7 +337,7 @@ static int refuse(const struct change *change, bool (*rule)(const struct change_
 int change_check(const struct change *change, char *const *protect, struct error *error)
 {
     if (change->count == 0)
-        return error_set(error, ERROR_PERMANENT, "the change is empty on the base");
+        return error_set(error, ERROR_PERMANENT, REPOSITORY_EMPTY);
     if (refuse(change, is_protected, (void *)protect,
                "the change touches protected files (change.protect)", error) < 0 ||
         refuse(change, is_submodule, NULL, "the change touches a submodule", error) < 0 ||

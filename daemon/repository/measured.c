@@ -267,8 +267,8 @@ static bool is_listed(const struct measuring *measuring, const char *commit)
 
 static void set_empty(const struct measuring *measuring, struct error *error)
 {
-    error_set(error, ERROR_PERMANENT,
-              "the change is empty on the base, which holds commit %s already", measuring->commit);
+    error_set(error, ERROR_PERMANENT, REPOSITORY_EMPTY ", which holds commit %s already",
+              measuring->commit);
 }
 
 /* If `merge_base` is the base itself, git finds the merge base. */

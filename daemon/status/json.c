@@ -107,6 +107,7 @@ static struct json_object *pulls_of(const struct status *status)
         put(object, "url", json_text_or_null(pull->url));
         put(object, "mergeable",
             known ? json_object_new_boolean(pull->mergeable == FORGE_MERGEABLE) : NULL);
+        put(object, "stale", json_text_or_null(pull->stale));
         put(object, "overtaken_by", json_text_or_null(status_overtaken_by(status, pull)));
         put(object, "opened", json_time_or_null(pull->opened_ms));
         json_object_array_add(pulls, object);

@@ -83,24 +83,32 @@ static void append_job(struct text *line, const struct job *job, const struct co
     text_append(line, ")");
 }
 
-static void append_jobs(struct text *line, const struct queue *queue, const struct config *config)
+static void append_first(struct text *line, const struct job *jobs, const struct config *config,
+                         unsigned *count)
+{
+    for (const struct job *job = jobs; job; job = job->next) {
+        if ((*count)++ >= JOB_LIMIT)
+            continue;
+        text_append(line, *count > 1 ? ", " : "");
+        append_job(line, job, config);
+    }
+}
+
+static void append_jobs(struct text *line, const struct queue *queue, const struct refresh *refresh,
+                        const struct config *config)
 {
     unsigned count = 0;
 
-    for (const struct job *job = queue_jobs(queue); job; job = job->next) {
-        if (count++ >= JOB_LIMIT)
-            continue;
-        text_append(line, count > 1 ? ", " : "");
-        append_job(line, job, config);
-    }
+    append_first(line, queue_jobs(queue), config, &count);
+    append_first(line, refresh_jobs(refresh), config, &count);
     if (count > JOB_LIMIT)
         text_append_format(line, ", %u more jobs", count - JOB_LIMIT);
     text_append(line, count ? ", " : "idle, ");
 }
 
 int status_line(struct text *line, struct store *store, const struct queue *queue,
-                const struct health *health, const struct base *base, const struct config *config,
-                struct error *error)
+                const struct refresh *refresh, const struct health *health, const struct base *base,
+                const struct config *config, struct error *error)
 {
     CLEANUP_FREE char *last = NULL;
     unsigned open, waiting;
@@ -110,7 +118,7 @@ int status_line(struct text *line, struct store *store, const struct queue *queu
         store_count_open_pulls(store, &open, error) < 0 ||
         store_last_pull(store, &pull, &last, error) < 0)
         return -1;
-    append_jobs(line, queue, config);
+    append_jobs(line, queue, refresh, config);
     text_append_format(line, "%u waiting, %u pull request%s open", waiting, open,
                        open == 1 ? "" : "s");
     if (last)

@@ -99,8 +99,8 @@ static int make_line(const struct report *report, struct text *line, struct erro
 {
     const struct report_options *options = &report->options;
 
-    if (status_line(line, options->store, options->queue, options->health, options->base,
-                    options->config, error) < 0)
+    if (status_line(line, options->store, options->queue, options->refresh, options->health,
+                    options->base, options->config, error) < 0)
         return -1;
     secret_scrub(line->data);
     return 0;
@@ -120,6 +120,12 @@ static void take_metrics_away(struct report *report)
     free(TAKE(report->metrics_path));
 }
 
+static void count_jobs(struct textfile *textfile, const struct job *jobs)
+{
+    for (const struct job *job = jobs; job; job = job->next)
+        *(job_undoing(job) ? &textfile->undoing : &textfile->running) += 1;
+}
+
 static int write_metrics(struct report *report, struct error *error)
 {
     const struct report_options *options = &report->options;
@@ -131,8 +137,8 @@ static int write_metrics(struct report *report, struct error *error)
     if (textfile_read(textfile, options->store, options->config, &report->last_decision, error) < 0)
         return -1;
     textfile->running = textfile->undoing = 0;
-    for (const struct job *job = queue_jobs(options->queue); job; job = job->next)
-        *(job_undoing(job) ? &textfile->undoing : &textfile->running) += 1;
+    count_jobs(textfile, queue_jobs(options->queue));
+    count_jobs(textfile, refresh_jobs(options->refresh));
     textfile->forge_well = health_forge_usable(options->health);
     textfile->lag_ms = lag_largest_ms(report->lag);
     textfile_render(&text, textfile);
@@ -187,7 +193,7 @@ static void on_next(void *data)
     tell(report, metrics);
     if (textfile && !metrics)
         tell_at(report, metrics_due);
-    else if (queue_jobs(report->options.queue))
+    else if (queue_jobs(report->options.queue) || refresh_jobs(report->options.refresh))
         tell_at(report, now_of(report) + AGES_MS);
     else if (textfile || report->troubled)
         tell_at(report, now_of(report) + AGAIN_MS);

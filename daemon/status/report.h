@@ -15,6 +15,7 @@
 #include "daemon/forge.h"
 #include "daemon/health.h"
 #include "daemon/queue.h"
+#include "daemon/refresh.h"
 #include "daemon/store.h"
 
 #include <uv.h>
@@ -29,6 +30,7 @@ struct report_options { /* all of these must outlive the report */
     const struct health *health;
     const struct base *base;
     const struct queue *queue;
+    const struct refresh *refresh;
     const struct counters *counters;
     bool summaries; /* whether a summary is logged every log.status_every */
 };

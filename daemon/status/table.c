@@ -239,7 +239,9 @@ static void append_pull(struct text *text, const struct status *status,
         text_append_format(text, "  overtaken by %s", overtaken_by);
     text_append(text, "  ");
     status_append_age(text, status->now_ms - pull->opened_ms);
-    end_line(text, start, width);
+    if (pull->stale)
+        text_append(text, "  stale:");
+    end_with_reason(text, start, pull->stale ? pull->stale : "", width);
     if (*pull->url) {
         text_append(text, "         ");
         append_shown(text, pull->url, PULL_URL_SIZE); /* a part of an address is of no use */

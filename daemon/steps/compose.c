@@ -1,7 +1,8 @@
 /*
  * Step `compose`: makes one commit of the change on the job's base, in our own repository.
  *
- * The date is that of the result, so composing again after a crash makes the same commit.
+ * The date is that of the result, of a merge when the base was read, so composing again after a crash makes the
+ * same commit.
  */
 
 #include "common/log.h"
@@ -51,16 +52,24 @@ static void find_own_change(struct job *job)
         job_done(job);
 }
 
+/* Of an open pull request whose change is in the base there is nothing to say. */
+static void fail(struct job *job, const struct error *error)
+{
+    if (*job->found.refresh.tip &&
+        strncmp(error->message, REPOSITORY_EMPTY, strlen(REPOSITORY_EMPTY)) == 0)
+        job->found.refresh.told = true;
+    job_failed(job, error);
+}
+
 static void on_composed(void *data, const struct repository_change *change,
                         const struct error *error)
 {
     struct job *job = data;
-
     struct error other;
 
     job->operation = NULL;
     if (error) {
-        job_failed(job, error);
+        fail(job, error);
         return;
     }
     if (job->found.push_sent && strcmp(change->commit, job->found.change.commit) != 0) {
@@ -108,6 +117,12 @@ static struct operation *find_parent(void *data, repository_parent_callback call
     return parent_find(&question, callback, callback_data);
 }
 
+/* A merge comes later than what it merges. */
+static int64_t date_of(const struct job *job)
+{
+    return (*job->found.refresh.tip ? job->found.branch.posted_ms : job->row->received_ms) / 1000;
+}
+
 void step_compose_start(struct job *job)
 {
     CLEANUP_FREE char *message = NULL;
@@ -128,11 +143,12 @@ void step_compose_start(struct job *job)
     compose = (struct repository_compose){
         .base = job->found.branch.base,
         .branch = job->branch,
+        .tip = *job->found.refresh.tip ? job->found.refresh.tip : NULL,
         .result = job->result,
         .patch = job->patch,
         .patch_length = job->patch_length,
         .message = message,
-        .date = job->row->received_ms / 1000,
+        .date = date_of(job),
         .find_merged = find_merged,
         .find_parent = find_parent,
         .find_data = job,

@@ -1,5 +1,5 @@
 /*
- * Step `push`: moves the branch from the base to the commit that was validated.
+ * Step `push`: moves the branch from where it was left, the base at first, to the commit that was validated.
  *
  * A push whose answer was lost is repeated: it finds the branch there already. A branch that somebody
  * deleted or moved meanwhile is theirs: it is neither made again nor overwritten.
@@ -14,6 +14,8 @@ void step_push_start(struct job *job)
     job->found.push_sent = true;
     if (!job_save(job))
         return;
-    job->operation = repository_push(job->services->repository, job->branch, job->found.branch.base,
+    job->operation = repository_push(job->services->repository, job->branch,
+                                     *job->found.refresh.tip ? job->found.refresh.tip
+                                                             : job->found.branch.base,
                                      job->found.change.commit, job_call_ended, job);
 }

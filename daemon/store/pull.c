@@ -66,6 +66,20 @@ int store_list_pulls(struct store *store, enum store_pulls which, struct store_p
     return row;
 }
 
+int store_get_pull(struct store *store, int64_t result, struct store_pull *pull,
+                   struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error, "SELECT " PULL_COLUMNS "FROM results WHERE id = ? AND pull_state IS NOT NULL",
+        "i", result);
+    int row = statement ? store_row(store, statement, error) : -1;
+
+    *pull = (struct store_pull){0};
+    if (row > 0)
+        read_pull(statement, pull);
+    return row < 0 ? -1 : 0;
+}
+
 int store_get_left(struct store *store, int64_t result, struct store_left *left,
                    char opened_on[static GIT_HASH_SIZE], struct error *error)
 {

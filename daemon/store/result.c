@@ -307,27 +307,37 @@ int store_decide(struct store *store, int64_t id, const struct store_decision *d
     return store_let_go_of_content(store, id, error);
 }
 
+/* Of what was decided before a result; 0: of all. */
+#define DECIDED_BEFORE "(? = 0 OR decided < (SELECT decided FROM results WHERE id = ?))"
+
 /* Two statements: each direction reads its own end of the index. */
 static sqlite3_stmt *query_best(struct store *store, const struct config_metric *metric,
-                                const char *scope, struct error *error)
+                                const char *scope, int64_t before, struct error *error)
 {
     if (metric->direction == METRIC_MINIMIZE)
         return store_query(store, error,
                            "SELECT id, after, modified_ns, file_name, pull_state FROM results"
-                           " WHERE counts = 1 AND metric = ? AND scope = ?"
+                           " WHERE counts = 1 AND metric = ? AND scope = ? AND " DECIDED_BEFORE
                            " ORDER BY after ASC, id ASC LIMIT 1",
-                           "tt", metric->name, scope);
+                           "ttii", metric->name, scope, before, before);
     return store_query(store, error,
                        "SELECT id, after, modified_ns, file_name, pull_state FROM results"
-                       " WHERE counts = 1 AND metric = ? AND scope = ?"
+                       " WHERE counts = 1 AND metric = ? AND scope = ? AND " DECIDED_BEFORE
                        " ORDER BY after DESC, id ASC LIMIT 1",
-                       "tt", metric->name, scope);
+                       "ttii", metric->name, scope, before, before);
 }
 
 int store_frontier(struct store *store, const struct config_metric *metric, const char *scope,
                    struct store_frontier *frontier, struct error *error)
 {
-    CLEANUP_RESET sqlite3_stmt *statement = query_best(store, metric, scope, error);
+    return store_frontier_before(store, metric, scope, 0, frontier, error);
+}
+
+int store_frontier_before(struct store *store, const struct config_metric *metric,
+                          const char *scope, int64_t result, struct store_frontier *frontier,
+                          struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = query_best(store, metric, scope, result, error);
     int row = statement ? store_row(store, statement, error) : -1;
     bool configured = metric->has_baseline && !result_log_scope_begins_anew(scope);
 
@@ -348,15 +358,16 @@ int store_frontier(struct store *store, const struct config_metric *metric, cons
 }
 
 int store_frontier_history(struct store *store, const char *metric, const char *scope,
-                           unsigned limit, struct store_point **points, size_t *count,
-                           struct error *error)
+                           int64_t before, unsigned limit, struct store_point **points,
+                           size_t *count, struct error *error)
 {
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
         store, error,
         "SELECT experiment_id, after, decision FROM (SELECT experiment_id, after, decision,"
         " decided_ms, id FROM results WHERE counts = 1 AND metric = ? AND scope = ?"
-        " ORDER BY decided_ms DESC, id DESC LIMIT ?) ORDER BY decided_ms, id",
-        "tti", metric, scope, (int64_t)limit);
+        " AND " DECIDED_BEFORE " ORDER BY decided_ms DESC, id DESC LIMIT ?)"
+        " ORDER BY decided_ms, id",
+        "ttiii", metric, scope, before, before, (int64_t)limit);
     int row = -1;
 
     *points = NULL;

@@ -102,7 +102,7 @@ int store_list_open_pulls(struct store *store, struct store_open_pull **pulls, s
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
         store, error,
         "SELECT experiment_id, metric, scope, after, reference, pull, pull_url,"
-        " coalesce(mergeable, 0), decided_ms FROM results INDEXED BY results_pull"
+        " coalesce(mergeable, 0), decided_ms, stale FROM results INDEXED BY results_pull"
         " WHERE pull_state = 'open' ORDER BY decided_ms DESC, id DESC",
         "");
     int row = -1;
@@ -120,6 +120,7 @@ int store_list_open_pulls(struct store *store, struct store_open_pull **pulls, s
             .url = memory_copy(store_text(statement, 6)),
             .mergeable = (enum forge_mergeable)sqlite3_column_int(statement, 7),
             .opened_ms = sqlite3_column_int64(statement, 8),
+            .stale = memory_copy((const char *)sqlite3_column_text(statement, 9)),
         };
     }
     return row;
@@ -132,6 +133,7 @@ void store_open_pulls_free(struct store_open_pull *pulls, size_t count)
         free(pulls[i].metric);
         free(pulls[i].scope);
         free(pulls[i].url);
+        free(pulls[i].stale);
     }
     free(pulls);
 }

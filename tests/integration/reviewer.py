@@ -48,20 +48,25 @@ class Reviewer:
 
 
 class StandInReviewer(Reviewer):
-    """At the stand-in, by what a person does there; what the base has then is fetched into the clone."""
+    """At the stand-in or a real one, by what a person does there; what the base has then is fetched into the clone."""
+
+    @property
+    def source(self):
+        return getattr(self.forge.gitea, "remote", None) or self.forge.gitea.git_path
 
     def merge(self, number, way="merge"):
         self.forge.gitea.merge_pull(number, style=way)
         self.work("checkout", "-q", self.project.base)
-        self.work("pull", "-q", "--ff-only", self.forge.gitea.git_path, self.project.base)
+        self.work("pull", "-q", "--ff-only", self.source, self.project.base)
         return self.project.tip
 
     def close(self, number):
         self.forge.gitea.close_pull(number)
 
     def conflicting(self):
-        return [pull.number for pull in self.forge.pulls() if pull.state == "open"
-                and conflict(self.forge.gitea.git_path, self.project.base, pull.sha)]  # fmt: skip
+        still_open = [pull for pull in self.forge.pulls() if pull.state == "open"]
+        self.work("fetch", "-q", self.source, *(pull.sha for pull in still_open))
+        return [pull.number for pull in still_open if conflict(self.project.work, self.project.base, pull.sha)]
 
 
 def conflict(repository, one, other):

@@ -189,7 +189,7 @@ def test_the_commented_example_is_a_configuration(winnowd):
 
     example = (ROOT / "config/winnowd.yaml").read_text(encoding="utf-8")
     parsed = yaml.safe_load(example)
-    assert set(parsed) <= {"spool", "state", "forge", "sources", "logs", "change", "metrics", "validation", "queue", "keep", "log", "status"}
+    assert set(parsed) <= {"spool", "state", "forge", "sources", "logs", "change", "metrics", "validation", "queue", "pulls", "keep", "log", "status"}
     parsed["forge"] = winnowd.config["forge"]
     parsed |= {"spool": str(winnowd.spool), "state": str(winnowd.state)}
     parsed.setdefault("metrics", winnowd.config["metrics"])

@@ -183,4 +183,6 @@ def test_an_intruder_is_found(tmp_path):
 
 def test_the_steps_are_those_of_the_code():
     text = (ROOT / "daemon/steps.c").read_text(encoding="utf-8")
-    assert list(table("Step")) == re.findall(r'\{\.name = "(\w+)"', text)
+    promotion, refresh = text.split("refresh_rows[] = {")
+    assert list(table("Step")) == re.findall(r'\{\.name = "(\w+)"', promotion)
+    assert list(table("Step of a refresh")) == re.findall(r'\{\.name = "(\w+)"', refresh)

@@ -316,6 +316,7 @@ def test_a_kill_while_it_is_composed_from_what_is_in(project, forge, winnowd, tm
     first, second, third = project.nights()
     later = improving([*second, *third])
     wrapper = winnowd.wrapper = harness.Wrapper(tmp_path / "wrapper")
+    winnowd.configure(pulls={"refresh": "never"})  # its gits are others
     start(winnowd)
     night(winnowd, [project.baseline, *first])
     base = Reviewer(forge).merge(3, "squash")

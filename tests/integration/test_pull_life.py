@@ -20,7 +20,7 @@ SETTLED = {"merged": "pull request merged", "closed": "pull request closed unmer
 
 @pytest.fixture(autouse=True)
 def often(winnowd):
-    winnowd.configure(forge={"poll": "200ms"})
+    winnowd.configure(forge={"poll": "200ms"}, pulls={"refresh": "never"})  # gits are counted here
 
 
 def settle(winnowd, log, number, state):

@@ -96,6 +96,7 @@ def changes(directory, url):
         "queue.max_open_pulls": (0, 100),
         "queue.order": ("arrival", "best"),
         "queue.retry_for": ("24h", "12h"),
+        "pulls.refresh": ("conflicted", "never"),
         "keep.validation_logs": ("30d", "10d"),
         "keep.archive": ("0", "90d"),
         "keep.rejected": ("0", "7d"),

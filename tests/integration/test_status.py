@@ -241,7 +241,7 @@ def test_what_to_look_at_comes_first(winnowd, project):
     newest, oldest = status_of(winnowd)["pulls"]
     assert newest | {"opened": None} == {
         "experiment": "exp-2", "metric": "val_bpb", "scope": "", "before": 0.9, "after": 0.8, "pull": 2, "url": page,
-        "mergeable": None, "overtaken_by": None, "opened": None,
+        "mergeable": None, "stale": None, "overtaken_by": None, "opened": None,
     }  # fmt: skip
     assert (oldest["experiment"], oldest["overtaken_by"]) == ("exp-1", "exp-2")
     assert [row["url"] for row in status_of(winnowd)["decisions"]] == [newest["url"], oldest["url"]]

@@ -338,7 +338,7 @@ static void test_unknown_keys(void **state)
         "f.yaml:1:7: log.colours: unknown key, expected one of level, format, status_every");
     assert_refused("log.level: info",
                    "f.yaml:1:1: log.level: unknown key, expected one of spool, state, forge, "
-                   "sources, change, validation, queue, keep, log, status, logs, metrics");
+                   "sources, change, validation, queue, pulls, keep, log, status, logs, metrics");
     assert_refused("log: info",
                    "f.yaml:1:6: log: expected a group of keys with values, found no keys");
     assert_problems("forge: {owner: o, repo: r}\n"

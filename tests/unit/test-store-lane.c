@@ -121,12 +121,46 @@ static void check_history(struct fixture *fixture, const char *scope, unsigned l
     struct store_point *items;
     size_t count;
 
-    DONE(store_frontier_history(fixture->store, "val_bpb", scope, limit, &items, &count,
+    DONE(store_frontier_history(fixture->store, "val_bpb", scope, 0, limit, &items, &count,
                                 &fixture->error));
     for (size_t i = 0; i < count; i++)
         say_point(&points, &items[i]);
     store_points_free(items, count);
     assert_string_equal(points.said, expected);
+}
+
+/* What a pull request that is refreshed is measured by: what counts by now of what was decided before it. */
+static void test_the_frontier_before_a_result(void **state)
+{
+    struct fixture *fixture = *state;
+    int64_t ids[4], id;
+    struct store_frontier frontier;
+    struct store_point *points;
+    size_t count;
+
+    for (int i = 0; i < 4; i++) {
+        char name[2] = {(char)('a' + i), '\0'};
+
+        id = ids[i] = add(fixture, name, 4 - i);
+        if (i == 0)
+            decide(fixture, id, DECISION_BASELINE, 0);
+        else
+            promote(fixture, id, i);
+    }
+    DONE(store_frontier_before(fixture->store, &minimize, "", ids[2], &frontier, &fixture->error));
+    assert_int_equal(frontier.result, ids[1]);
+    settle(fixture, ids[1], PULL_CLOSED);
+    DONE(store_frontier_before(fixture->store, &minimize, "", ids[2], &frontier, &fixture->error));
+    assert_int_equal(frontier.result, ids[0]);
+    DONE(store_frontier_before(fixture->store, &minimize, "", ids[0], &frontier, &fixture->error));
+    assert_false(frontier.known);
+    assert_int_equal(frontier_of(fixture, &minimize, "").result, ids[3]);
+    DONE(store_frontier_history(fixture->store, "val_bpb", "", ids[3], 9, &points, &count,
+                                &fixture->error));
+    assert_int_equal(count, 2);
+    assert_string_equal(points[0].experiment_id, "a");
+    assert_string_equal(points[1].experiment_id, "c");
+    store_points_free(points, count);
 }
 
 static void test_history(void **state)
@@ -523,6 +557,7 @@ int main(void)
         STORE_TEST(test_ties_belong_to_the_first),
         STORE_TEST(test_metrics_and_scopes_do_not_meet),
         STORE_TEST(test_a_configured_baseline),
+        STORE_TEST(test_the_frontier_before_a_result),
         STORE_TEST(test_history),
         STORE_TEST(test_merged),
         STORE_TEST(test_closed),

@@ -1,0 +1,48 @@
+#pragma once
+
+/*
+ * Open pull requests of ours that do not merge any more, as the base has moved: which they are, and the jobs that
+ * bring them onto it (pulls.refresh).
+ *
+ * They are looked at in our own repository. Each is tried once for each base, the newest first, as it contains the
+ * others; and behind the jobs of new results, which need the same slots. A base that moves once more has those that
+ * were not pushed yet given up, and begun again.
+ */
+
+#include "common/error.h"
+#include "daemon/job.h"
+
+#include <stdbool.h>
+#include <uv.h>
+
+struct refresh;
+
+struct refresh_options {
+    const struct services *services;
+    const struct step_table *steps;     /* that its jobs walk */
+    unsigned (*slots_left)(void *data); /* for its jobs, beside those that it has */
+    void (*progress)(void *data); /* a job made a step, or it was found out what is to be done */
+    void *data;
+};
+
+/* Takes up the refreshes that the store holds unfinished. */
+int refresh_new(struct refresh **refresh, uv_loop_t *loop, const struct refresh_options *options,
+                struct error *error);
+void refresh_free(struct refresh *refresh); /* NULL-safe; leaves every job resumable */
+
+/* Holds the open pull requests against the base as it is now, where the forge is well and pulls.refresh wants it. */
+void refresh_look(struct refresh *refresh);
+
+/* Begins what there are slots for. */
+void refresh_go_on(struct refresh *refresh);
+
+/* The forge's health changed: jobs that wait for it go on. */
+void refresh_forge_changed(struct refresh *refresh);
+
+/* Whether nothing is left to be looked at or refreshed. */
+bool refresh_idle(const struct refresh *refresh);
+
+/* How many slots its jobs use. */
+unsigned refresh_slots(const struct refresh *refresh);
+
+const struct job *refresh_jobs(const struct refresh *refresh);

@@ -1,0 +1,253 @@
+/*
+ * Steps of a refresh: an open pull request is brought onto a base that has moved.
+ *
+ *   look      where base and branch are, and that the branch is where we left it
+ *   compose   (as in a promotion) the change on the new base, as a merge of the base into the branch
+ *   validate  (as in a promotion) runs the tests on that merge
+ *   push      (as in a promotion) moves the branch to it; from here on nothing is undone
+ *   describe  writes title and body anew
+ *   edit      gives them to the pull request, unless a person has edited them
+ *   status    (as in a promotion)
+ *   comment   says what was done
+ *
+ * The undo of `look` comes last, and says why it was not done.
+ */
+
+#include "common/loop.h"
+#include "common/memory.h"
+#include "daemon/document.h"
+#include "daemon/job.h"
+#include "daemon/lane.h"
+#include "daemon/steps.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- look --------------------------------------------------------------------------------------- */
+
+static void fail_moved(struct job *job, const char *branch)
+{
+    struct error moved;
+
+    error_set(&moved, ERROR_PERMANENT, "branch %s was moved by somebody else to %s", job->branch,
+              branch);
+    job_failed_itself(job, &moved);
+}
+
+static void on_looked(void *data, const struct repository_refs *refs, const struct error *error)
+{
+    struct job *job = data;
+    struct store_pull pull;
+    struct error failed;
+
+    job->operation = NULL;
+    if (error) {
+        job_failed(job, error);
+        return;
+    }
+    if (store_get_pull(job->services->store, job->row->id, &pull, &failed) < 0) {
+        job_later(job, &failed, -1);
+        return;
+    }
+    job->record.pull = pull.number;
+    job->found.refresh.told = pull.stale;
+    snprintf(job->found.branch.base, sizeof(job->found.branch.base), "%s", refs->base);
+    snprintf(job->found.refresh.tip, sizeof(job->found.refresh.tip), "%s", pull.head);
+    if (pull.state != PULL_OPEN || !*refs->branch)
+        job_turned_down(job, DECISION_SUPERSEDED, 0, "its pull request is not open any more");
+    else if (strcmp(refs->branch, pull.head) != 0)
+        fail_moved(job, refs->branch);
+    else
+        job_done(job);
+}
+
+void refresh_look_start(struct job *job)
+{
+    job->found.branch.posted_ms = clock_now_ms(); /* what was merged by now is in the base */
+    job->operation = repository_look(job->services->repository, job->branch, on_looked, job);
+}
+
+/* ---- comments ----------------------------------------------------------------------------------- */
+
+/* A pull request that takes no comment is none the worse for it. */
+static void on_commented(void *data, const struct forge_reply *reply, const struct error *error)
+{
+    struct job *job = data;
+
+    job->operation = NULL;
+    if (error && !(job_undoing(job) && error->kind == ERROR_PERMANENT && !reply->unauthorized))
+        job_forge_failed(job, reply, error);
+    else
+        job_done(job);
+}
+
+/* `text` is taken over. The same text again is as once. */
+static void comment(struct job *job, char *text)
+{
+    struct forge *forge = job->services->forge;
+    bool again = job->found.refresh.sent;
+
+    if (job->found.refresh.comment)
+        free(text);
+    else
+        job->found.refresh.comment = text;
+    job->found.refresh.sent = true;
+    if (job_save(job))
+        job->operation = forge->functions->comment_pull(
+            forge, job->record.pull, job->found.refresh.comment, again, on_commented, job);
+}
+
+/* Once only, whatever else is in its way later. */
+bool refresh_look_undo_is_due(const struct job *job)
+{
+    return job->record.outcome == DECISION_FAILED && job->record.pull && !job->found.refresh.told;
+}
+
+static void on_looked_at_pull(void *data, const struct forge_reply *reply,
+                              const struct error *error)
+{
+    struct job *job = data;
+
+    job->operation = NULL;
+    if (error && (error->kind == ERROR_TRANSIENT || reply->unauthorized))
+        job_forge_failed(job, reply, error);
+    else if (error || reply->pulls[0].state != PULL_OPEN)
+        job_done(job); /* nobody wants to know any more */
+    else
+        comment(job, document_stale(job));
+}
+
+void refresh_look_undo(struct job *job)
+{
+    struct forge *forge = job->services->forge;
+
+    job->operation = forge->functions->look_pull(forge, job->record.pull, on_looked_at_pull, job);
+}
+
+void refresh_comment_start(struct job *job)
+{
+    comment(job, document_refreshed(job));
+}
+
+/* ---- describe, edit ----------------------------------------------------------------------------- */
+
+/* The "before" is what counts by now of what was decided earlier. */
+static int judge(struct job *job, struct error *error)
+{
+    const struct config_metric *metric = job_metric(job);
+    struct store_frontier frontier = {0};
+
+    if (!metric)
+        return error_set(error, ERROR_PERMANENT, "its metric is not configured any more");
+    if (store_frontier_before(job->services->store, metric, job->row->scope, job->row->id,
+                              &frontier, error) < 0)
+        return -1;
+    job->verdict = gate_judge(metric, &job->row->claim,
+                              (struct gate_frontier){frontier.known, frontier.value});
+    job->record.reference = job->verdict.reference;
+    return 0;
+}
+
+void refresh_describe_start(struct job *job)
+{
+    struct store_left left;
+    struct error error;
+
+    if (judge(job, &error) < 0 ||
+        store_get_left(job->services->store, job->row->id, &left, job->opened_on, &error) < 0 ||
+        document_write(job, &error) < 0)
+        job_failed(job, &error);
+    else
+        job_done(job);
+}
+
+/* Whether it is neither what we wrote last nor what we are about to write. */
+static bool is_edited(const char *found, const char *wrote, const char *write)
+{
+    char digest[DIGEST_HEX_SIZE];
+
+    document_digest(digest, found);
+    return strcmp(digest, wrote) != 0 && strcmp(found, write) != 0;
+}
+
+static void on_edited(void *data, const struct forge_reply *reply, const struct error *error)
+{
+    struct job *job = data;
+
+    job->operation = NULL;
+    job->found.refresh.edited = !error;
+    if (error)
+        job_forge_failed(job, reply, error);
+    else
+        job_done(job);
+}
+
+static void edit(struct job *job, const struct forge_pull *pull, const struct store_left *left)
+{
+    struct forge *forge = job->services->forge;
+    struct job_findings *found = &job->found;
+
+    if (pull->state != PULL_OPEN) { /* whoever settled it saw what was there */
+        found->refresh.title_stays = found->refresh.body_stays = true;
+        job_done(job);
+        return;
+    }
+    found->refresh.title_stays = is_edited(pull->title, left->title, found->text.title);
+    found->refresh.body_stays = is_edited(pull->body, left->body, found->text.body);
+    if (found->refresh.title_stays && found->refresh.body_stays) {
+        job_done(job);
+        return;
+    }
+    if (!job_save(job))
+        return;
+    job->operation = forge->functions->edit_pull(
+        forge, job->record.pull, found->refresh.title_stays ? NULL : found->text.title,
+        found->refresh.body_stays ? NULL : found->text.body, on_edited, job);
+}
+
+static void on_looked_for_edit(void *data, const struct forge_reply *reply,
+                               const struct error *error)
+{
+    struct job *job = data;
+    struct store_left left;
+    char opened_on[GIT_HASH_SIZE];
+    struct error failed;
+
+    job->operation = NULL;
+    if (error)
+        job_forge_failed(job, reply, error);
+    else if (store_get_left(job->services->store, job->row->id, &left, opened_on, &failed) < 0)
+        job_later(job, &failed, -1);
+    else
+        edit(job, &reply->pulls[0], &left);
+}
+
+static void look_for_edit(struct job *job)
+{
+    struct forge *forge = job->services->forge;
+
+    job->operation = forge->functions->look_pull(forge, job->record.pull, on_looked_for_edit, job);
+}
+
+static void on_noted(void *data, const struct forge_reply *reply, const struct error *error)
+{
+    struct job *job = data;
+
+    job->operation = NULL;
+    if (error)
+        job_forge_failed(job, reply, error);
+    else
+        look_for_edit(job);
+}
+
+void refresh_edit_start(struct job *job)
+{
+    struct forge *forge = job->services->forge;
+
+    if (forge->functions->note_head)
+        job->operation = forge->functions->note_head(forge, job->record.pull,
+                                                     job->found.change.commit, on_noted, job);
+    else
+        look_for_edit(job);
+}
