@@ -314,8 +314,8 @@ static const char *const migrations[] = {
     "ALTER TABLE results ADD COLUMN superseded INTEGER NOT NULL DEFAULT 0;",
     /* The line of a body that names the pull requests that contain each other, and the body that was sent
      * with it, as digests. */
-    "ALTER TABLE results ADD COLUMN line_digest TEXT NOT NULL DEFAULT '';"
-    "ALTER TABLE results ADD COLUMN body_sent TEXT NOT NULL DEFAULT '';",
+    ("ALTER TABLE results ADD COLUMN line_digest TEXT NOT NULL DEFAULT '';"
+     "ALTER TABLE results ADD COLUMN body_sent TEXT NOT NULL DEFAULT '';"),
 };
 
 #define STORE_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
