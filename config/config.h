@@ -139,6 +139,7 @@ struct config {
 
     struct {
         enum pulls_refresh refresh;
+        bool supersede;
     } pulls;
 
     struct {

@@ -137,6 +137,8 @@ const struct config_key config_keys[] = {
 
     {"pulls.refresh", CONFIG_WORD, 0, AT(pulls.refresh), .fallback = "conflicted",
      .words = refreshes, .help = "which open pull requests are brought onto a base that has moved"},
+    {"pulls.supersede", CONFIG_BOOL, 0, AT(pulls.supersede), .fallback = "false",
+     .help = "whether a new pull request closes the open ones that it contains"},
 
     {"keep.validation_logs", CONFIG_DURATION, CONFIG_ZERO, AT(keep.validation_logs_ms),
      .fallback = "30d", .minimum = HOUR, .maximum = 36500 * DAY,

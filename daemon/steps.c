@@ -111,6 +111,7 @@ static int end(struct job *job, enum decision decision, const char *reason, stru
         .left = document_left(job),
         .contained = job->found.change.contained,
         .contained_count = job->found.change.contained_count,
+        .supersedes = job->services->config->pulls.supersede,
     };
 
     /* First, as nobody does it once the job is over in the store. */

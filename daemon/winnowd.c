@@ -287,6 +287,7 @@ static void on_rested(void *data)
     struct winnowd *winnowd = data;
 
     report_changed(winnowd->report);
+    pulls_go_on(winnowd->pulls);
     refresh_go_on(winnowd->refresh);
     if (!winnowd->once && !queue_jobs(winnowd->queue) && refresh_idle(winnowd->refresh))
         repository_maintain(winnowd->repository);

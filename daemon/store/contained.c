@@ -42,7 +42,8 @@ int store_write_contained(struct store *store, int64_t result, char *const *meas
     return 0;
 }
 
-/* Open ones are to be closed. */
+/* Open ones are to be closed. One that is about to be closed in favour of another stays that one's, so that each
+ * comes back with the next one above it. */
 static int close_contained(struct store *store, int64_t container, enum store_closing_kind kind,
                            struct error *error)
 {
@@ -52,7 +53,8 @@ static int close_contained(struct store *store, int64_t container, enum store_cl
                      " WHERE measured <> '' AND measured IN " BROUGHT
                      " AND pull_state = 'open' AND id <> ?"
                      " ON CONFLICT (result) DO UPDATE"
-                     " SET container = excluded.container, kind = excluded.kind",
+                     " SET container = excluded.container, kind = excluded.kind"
+                     " WHERE excluded.kind = 'merged'",
                      "itiii", container, kinds[kind], container, container, container);
 }
 

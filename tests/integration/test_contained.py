@@ -223,3 +223,47 @@ def test_each_says_which_contain_it(any_winnowd, any_gitea):
     any_gitea.gitea.merge_pull(1)
     eventually(lambda: lines(any_gitea)[2] == f"contained in {c}")
     assert next(pull.body for pull in any_gitea.pulls() if pull.number == 3) == edited
+
+
+# One line of work, one pull request.
+
+SUPERSEDES = {"pulls": {"supersede": True}}
+AGAIN = "pull request opened again: the one that contained it was closed unmerged"
+
+
+def superseded(winnowd, **sections):
+    """Of three on top of each other the newest is open."""
+    log, better = promoted(winnowd, **SUPERSEDES, **sections)
+    assert log.wait_until(lambda: states(winnowd.forge) == {1: "closed", 2: "closed", 3: "open"}), states(winnowd.forge)
+    log.wait(msg=CLOSED, pull=2)
+    return log, better
+
+
+@BOTH
+def test_a_new_one_supersedes_what_it_contains(any_winnowd, any_gitea):
+    """Their decisions and values stay, their branches until it is merged."""
+    log, better = superseded(any_winnowd)
+    assert set(any_gitea.branches()) == {f"experiment/{one.id}" for one in better}
+    said = comments(any_gitea)
+    assert [len(said[number]) for number in (1, 2, 3)] == [1, 1, 0]
+    assert all(text.startswith("Contained in ") and "/pulls/" in text for text in said[1] + said[2])
+    found = exported(any_winnowd)
+    assert [found[one.id] for one in better] == ["contained", "contained", "open"]
+    assert not log.all(msg="pull request closed unmerged; its value leaves the frontier")
+    any_gitea.gitea.merge_pull(3, "squash")
+    for number in (1, 2):
+        log.wait(msg=GONE, pull=number)
+        log.wait(msg="pull request is contained in what was merged; its value is confirmed", pull=number)
+    assert set(any_gitea.branches()) == {f"experiment/{better[2].id}"}
+    assert len(comments(any_gitea)[2]) == 1
+
+
+def test_what_was_superseded_is_opened_again(winnowd, forge):
+    log, better = superseded(winnowd)
+    forge.set_state(3, "closed")
+    log.wait(msg=AGAIN, pull=2)
+    opened = {int(event["pull"]) for event in log.all(msg=AGAIN)}
+    assert states(forge)[2] == "open" and states(forge)[3] == "closed"
+    assert all(states(forge)[number] == "open" for number in opened)
+    assert comments(forge)[2][1].startswith("Contained in ") and better[2].id in comments(forge)[2][1]
+    assert exported(winnowd)[better[1].id] == "open"

@@ -97,6 +97,7 @@ def changes(directory, url):
         "queue.order": ("arrival", "best"),
         "queue.retry_for": ("24h", "12h"),
         "pulls.refresh": ("conflicted", "never"),
+        "pulls.supersede": (False, True),
         "keep.validation_logs": ("30d", "10d"),
         "keep.archive": ("0", "90d"),
         "keep.rejected": ("0", "7d"),
