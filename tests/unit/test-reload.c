@@ -38,7 +38,7 @@ static const char after[] =
     "  requires: ['http://b'],\n"
     "  limits: {memory: 1G, processes: 7, file_size: 2M, cpu_time: 3m}}\n"
     "queue: {parallel: 2, max_open_pulls: 2, order: best, retry_for: 1s}\n"
-    "pulls: {refresh: always}\n"
+    "pulls: {refresh: always, supersede: true}\n"
     "keep: {validation_logs: 1d, archive: 1d, rejected: 1d}\n"
     "log: {level: warning, format: json, status_every: 1s}\n"
     "status: {textfile: /b/t}\n";
