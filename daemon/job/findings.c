@@ -128,7 +128,7 @@ static struct json_object *write_comment(const struct job_findings *findings)
 {
     struct json_object *object = json_object_new_object();
 
-    put_bool(object, "sent", findings->refresh.sent);
+    put_integer(object, "commented_ms", findings->refresh.commented_ms);
     put_text(object, "comment", findings->refresh.comment);
     return object;
 }
@@ -137,8 +137,8 @@ static void read_comment(struct job_findings *findings, struct json_object *obje
 {
     char *comment = get_text(object, "comment");
 
-    findings->refresh.sent |= get_bool(object, "sent");
     if (comment) {
+        findings->refresh.commented_ms = get_integer(object, "commented_ms");
         free(findings->refresh.comment);
         findings->refresh.comment = comment;
     }

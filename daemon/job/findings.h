@@ -30,9 +30,9 @@ struct job_findings {
         char tip
             [GIT_HASH_SIZE]; /* where its branch was left, for a merge with the base; "": a new branch */
         bool told;           /* that it could not be refreshed, by an earlier one */
-        bool sent;           /* the comment: it may be there */
-        char *comment;       /* NULL: not written yet */
-        bool title_stays; /* a person has edited it; so is the next one */
+        int64_t commented_ms; /* when the comment was asked for; 0: not yet */
+        char *comment;        /* NULL: not written yet */
+        bool title_stays;     /* a person has edited it; so is the next one */
         bool body_stays;
         bool edited; /* the others were brought up to date */
     } refresh;

@@ -24,6 +24,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LOOK_AGAIN_MS 500
+
 /* ---- look --------------------------------------------------------------------------------------- */
 
 static void fail_moved(struct job *job, const char *branch)
@@ -82,20 +84,32 @@ static void on_commented(void *data, const struct forge_reply *reply, const stru
         job_done(job);
 }
 
-/* `text` is taken over. The same text again is as once. */
+static void send_comment(void *data)
+{
+    struct job *job = data;
+    struct forge *forge = job->services->forge;
+    bool again = job->found.refresh.commented_ms != 0;
+
+    job->operation = NULL;
+    if (again && forge_may_still_appear(&job->found.refresh.commented_ms)) {
+        job_pause(job, LOOK_AGAIN_MS, send_comment);
+        return;
+    }
+    job->found.refresh.commented_ms = clock_now_ms();
+    if (job_save(job))
+        job->operation = forge->functions->comment_pull(
+            forge, job->record.pull, job->found.refresh.comment, again, on_commented, job);
+}
+
+/* `text` is taken over. The same text again is as once: where the answer was lost, the comment is looked for
+ * once it can no longer be on its way. */
 static void comment(struct job *job, char *text)
 {
-    struct forge *forge = job->services->forge;
-    bool again = job->found.refresh.sent;
-
     if (job->found.refresh.comment)
         free(text);
     else
         job->found.refresh.comment = text;
-    job->found.refresh.sent = true;
-    if (job_save(job))
-        job->operation = forge->functions->comment_pull(
-            forge, job->record.pull, job->found.refresh.comment, again, on_commented, job);
+    send_comment(job);
 }
 
 /* Once only, whatever else is in its way later. */
