@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const char yaml[] =
     "forge: {owner: lab, repo: model}\n"
     "metrics: {val_bpb: {direction: minimize}}\n"
-    "logs: [{path: log, status: {keep: [adopted]}, baselines: [3], only: {kind: a}}]\n";
+    "logs: [{path: log.tsv, status: {keep: [adopted]}, baselines: [3], only: {kind: a}}]\n";
 
 static void require(bool holds)
 {
@@ -52,7 +52,7 @@ static struct result_log *take_up_again(struct result_log *log, enum result_log_
                                         const struct config *config)
 {
     struct json_object *learned = result_log_state(log);
-    struct result_log *again = result_log_new(kind, config, config_log(config, "log"));
+    struct result_log *again = result_log_new(kind, config, config_log(config, "log.tsv"));
 
     require(result_log_restore(again, learned) == 0);
     result_log_free(log);
@@ -102,11 +102,11 @@ static int survey(struct result_log *log, const char *bytes, size_t size)
 static void try_as(enum result_log_kind kind, const struct config *config, const char *bytes,
                    size_t size)
 {
-    struct result_log *log = result_log_new(kind, config, config_log(config, "log"));
+    struct result_log *log = result_log_new(kind, config, config_log(config, "log.tsv"));
     struct result_log *other = NULL;
 
     if (survey(log, bytes, size) == 0) {
-        other = take_up_again(result_log_new(kind, config, config_log(config, "log")), kind,
+        other = take_up_again(result_log_new(kind, config, config_log(config, "log.tsv")), kind,
                               config);
         require(survey(other, bytes, size) == 0);
         for (uint64_t number = 1; size > 0; number++) {
