@@ -68,11 +68,14 @@ def calls(text, function="log_event"):
 
 def events_meant(argument, text):
     """The names in a call's first argument: an address, a choice of them, a row of a table of them, what a
-    function chooses, or what a variable was set to."""
+    function chooses, what a variable was set to, or what the function around the call was given."""
     function = re.fullmatch(r"(\w+)\(.*\)", argument)
     if function:
         argument = re.search(rf"^static .*\b{function[1]}\([^;]*?\)\n\{{\n(.*?)^\}}", text, re.DOTALL | re.MULTILINE)[1]
-    if re.fullmatch(r"\w+", argument):
+    given = re.search(rf"^static .*\b(\w+)\([^)]*\bstruct log_event \*{argument}\b", text, re.MULTILINE)
+    if given:
+        argument = " ".join(re.findall(rf"\b{given[1]}\(([^;]*);", text))
+    elif re.fullmatch(r"\w+", argument):
         argument = " ".join(re.findall(rf"\b{argument} = ([^;]*);", text))
     table = re.fullmatch(r"(\w+)\[.*\]", argument)
     if table:

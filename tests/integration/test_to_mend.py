@@ -322,12 +322,12 @@ def test_a_tag_of_the_bases_name_is_no_base(winnowd, stand_in, project):
 def test_a_branch_that_was_made_from_something_else_is_refused(winnowd, stand_in, project):
     foreign, _ = project.experiment({"tag.txt": "tag"})
     git("push", "-q", str(stand_in.gitea.git_path), f"{foreign}:refs/tags/{project.base}", directory=project.work)
-    stand_in.gitea.tags_first = True
+    stand_in.gitea.branches_from = foreign
     winnowd.drop(improved(project))
     log = winnowd.start()
     assert "never held" in log.wait(**HELD)["reason"]
     assert stand_in.branches() == {}
-    stand_in.gitea.tags_first = False
+    stand_in.gitea.branches_from = ""
     winnowd.process.send_signal(signal.SIGHUP)
     log.wait(experiment="exp-1", decision="promoted")
     assert_promoted_once(stand_in, "exp-1")

@@ -295,10 +295,7 @@ class Api:
         """The commit to start from. 1.25 takes any reference or hash, 1.15 knows branches only."""
         forge = self.forge
         if forge.new and wanted.get("old_ref_name"):
-            name = wanted["old_ref_name"]
-            if forge.tags_first:
-                name = name.removeprefix("refs/heads/")
-            sha = forge.git.commit_id(name)
+            sha = forge.git.commit_id(forge.branches_from or wanted["old_ref_name"])
             if sha is None:
                 raise Refusal(500, "")
             return sha

@@ -15,7 +15,7 @@ from .server import Server
 FORGE_NAMES = (
     "pulls", "labels", "issues", "permissions", "api_lag", "lag_answer", "null_in_lists",
     "closes_on_git_delete", "delete_missing_status", "open_pull_takes", "empty", "private",
-    "archived", "gone", "tags_first",
+    "archived", "gone", "branches_from",
 )  # fmt: skip
 
 

@@ -127,7 +127,7 @@ class Forge:
         self.pulls_off = False  # for everybody
         self.pulls_out_of_reach = False  # of the team of the token's user
         self.barred = ""  # why the token's user may do nothing at all
-        self.tags_first = False  # a short or a long name of a branch is taken for a tag's
+        self.branches_from = ""  # the commit that new branches are made from, whatever is asked for
         self._lagging = {}  # branch: (what the API still shows, until when)
         self._lag_ends = 0.0
 
