@@ -186,7 +186,8 @@ static void fill_row(struct result_log *log, struct json_object *object, struct 
 {
     const char *word = string_of(object, "status");
     const char *commit = string_of(object, "commit");
-    const char *hypothesis = string_of(object, "description");
+    const char *description = string_of(object, "description");
+    const char *hypothesis = description;
     struct json_object *asi;
     double value;
 
@@ -198,10 +199,8 @@ static void fill_row(struct result_log *log, struct json_object *object, struct 
     row->commit = commit ? result_log_commit(commit) : NULL;
     row->hypothesis = hypothesis && *hypothesis ? memory_copy(hypothesis) : NULL;
     row->details = details_of(object, row->hypothesis);
-    if (hypothesis && string_of(object, "description") &&
-        strcmp(hypothesis, string_of(object, "description")) != 0)
-        json_object_object_add(row->details, "description",
-                               json_object_new_string(string_of(object, "description")));
+    if (hypothesis && description && strcmp(hypothesis, description) != 0)
+        json_object_object_add(row->details, "description", json_object_new_string(description));
     result_log_row_finish(log, row);
 }
 
