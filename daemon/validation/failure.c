@@ -76,6 +76,18 @@ static const struct pattern {
     {"fatal: ", NULL, NULL, FAILURE_ERROR, ALONE},
     {"", ": error: ", NULL, FAILURE_ERROR, ALONE},
     {"", ": fatal error: ", NULL, FAILURE_ERROR, ALONE},
+    {"", "): error ", NULL, FAILURE_ERROR, ALONE},
+    {"FAIL: ", NULL, NULL, FAILURE_ERROR, ALONE},
+    {"", "OutOfMemoryError", NULL, FAILURE_ERROR, ALONE},
+    {"sh: ", ": not found", NULL, FAILURE_ERROR, ALONE},
+    {"", ": command not found", NULL, FAILURE_ERROR, ALONE},
+    /* TAP */
+    {"not ok ", NULL, "# TODO", FAILURE_TEST, ALONE},
+    /* jest: `FAIL src/b.test.js`, then `● adds numbers` */
+    {"FAIL ", ".test.", NULL, FAILURE_SUMMARY, ALONE},
+    {"\xe2\x97\x8f ", NULL, NULL, FAILURE_TEST, ALONE},
+    /* a program's own log */
+    {"", " ERROR ", NULL, FAILURE_ERROR, ALONE},
     /* ninja and make, which repeat what was said before */
     {"FAILED: ", NULL, NULL, FAILURE_SUMMARY, ALONE},
     {"make: *** ", NULL, NULL, FAILURE_SUMMARY, ALONE},

@@ -272,6 +272,22 @@ static void test_go_compiler(void **state)
         "constant) as int value");
 }
 
+static void test_scripts_of_all_kinds(void **state)
+{
+    assert_found("step 1\nFAIL: loss is 3.1, limit 2.0\n", "FAIL: loss is 3.1, limit 2.0");
+    assert_found("2026-01-01 10:00:00 ERROR train: loss is nan\n",
+                 "2026-01-01 10:00:00 ERROR train: loss is nan");
+    assert_found("torch.cuda.OutOfMemoryError: CUDA out of memory\n",
+                 "torch.cuda.OutOfMemoryError: CUDA out of memory");
+    assert_found("sh: 1: nosuchprogram: not found\n", "sh: 1: nosuchprogram: not found");
+    assert_found("bash: line 1: nosuch: command not found\n",
+                 "bash: line 1: nosuch: command not found");
+    assert_found("1..3\nok 1 - a\nnot ok 2 - b # TODO later\nnot ok 3 - c\n", "not ok 3 - c");
+    assert_found("FAIL src/b.test.js\n  \xe2\x97\x8f adds numbers\n", "\xe2\x97\x8f adds numbers");
+    assert_found("a.ts(3,5): error TS2322: Type 'string'\n",
+                 "a.ts(3,5): error TS2322: Type 'string'");
+}
+
 static void test_first_of_its_kind(void **state)
 {
     assert_found("FAILED a.py::a - first\nFAILED a.py::b - second\n", "FAILED a.py::a - first");
@@ -332,6 +348,7 @@ int main(void)
         cmocka_unit_test(test_ctest),
         cmocka_unit_test(test_pre_commit),
         cmocka_unit_test(test_go_compiler),
+        cmocka_unit_test(test_scripts_of_all_kinds),
         cmocka_unit_test(test_first_of_its_kind),
         cmocka_unit_test(test_nothing_looks_like_it),
         cmocka_unit_test(test_foreign_text),
