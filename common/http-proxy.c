@@ -70,10 +70,10 @@ static bool is_private(char *host)
         host[length - 1] = '\0';
         return inet_pton(AF_INET6, host + 1, &six) != 1 || is_private_v6(&six);
     }
+    while (length > 0 && host[length - 1] == '.')
+        host[--length] = '\0';
     if (inet_aton(host, &four))
         return is_private_v4(ntohl(four.s_addr));
-    while (length > 0 && host[length - 1] == '.')
-        length--;
     return is_private_name(host, length);
 }
 

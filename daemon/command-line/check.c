@@ -455,10 +455,21 @@ static bool is_wrong(const struct check *check)
     return assessment->decision == DECISION_REJECTED;
 }
 
+static const char *reason_of(const struct check *check)
+{
+    const struct assessment *assessment = &check->assessment;
+
+    if (assessment->decision == DECISION_QUEUED && assessment->verdict.outcome == GATE_IMPROVED &&
+        assessment->result->change == RESULT_CHANGE_NONE)
+        return "it would be promoted, but has no change: expected commit, patch or diff, found "
+               "none";
+    return check->failure ? check->failure : assessment->reason;
+}
+
 static void append_decision(struct check *check)
 {
     const struct assessment *assessment = &check->assessment;
-    const char *reason = check->failure ? check->failure : assessment->reason;
+    const char *reason = reason_of(check);
     CLEANUP_TEXT struct text line = {0};
 
     text_append(check->text,

@@ -181,7 +181,7 @@ def test_what_a_judgement_depends_on_is_said(winnowd):
     _, text = check(winnowd, result("x", [6, 8], metric="a", metric_before=5.5))
     assert "5.5, measured by the experimenter (metric_before); the frontier is 5, configured" in line(text, "Reference")
     assert "may well be chance" in line(text, "Noise")
-    assert "would be rejected" in text.splitlines()[0] and "there is none" in line(text, "Change")
+    assert "would be rejected: it would be promoted, but has no change" in text.splitlines()[0] and "there is none" in line(text, "Change")
     _, text = check(winnowd, result("x", 6, metric="b", metric_before=5, commit="1234567"))
     assert "metrics.b.reference asks for this one only" in line(text, "Reference")
     assert "commit 1234567" in line(text, "Change") and "none are configured" in line(text, "Change")

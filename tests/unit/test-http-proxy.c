@@ -43,6 +43,7 @@ static void test_private_hosts(void **state)
         "printer.local",
         "x.corp",
         "127.0.0.1",
+        "127.0.0.1.",
         "127.1",
         "2130706433",
         "0x7f000001",
