@@ -461,8 +461,7 @@ static const char *reason_of(const struct check *check)
 
     if (assessment->decision == DECISION_QUEUED && assessment->verdict.outcome == GATE_IMPROVED &&
         assessment->result->change == RESULT_CHANGE_NONE)
-        return "it would be promoted, but has no change: expected commit, patch or diff, found "
-               "none";
+        return "it would be promoted, but has no change: commit, patch or diff is missing";
     return check->failure ? check->failure : assessment->reason;
 }
 
