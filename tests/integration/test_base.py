@@ -330,6 +330,7 @@ def test_a_kill_in_the_middle_leaves_nothing_behind(winnowd, tests, project):
     winnowd.kill()
     winnowd.start()
     eventually(hanging.exists)
+    eventually(lambda: processes_with(str(tests.directory)))  # the script says that it hangs just before it does
     assert len(processes_with(str(tests.directory))) == 1  # the one before was ended
     assert winnowd.stop() == 0  # no slower than at any other step
     assert not processes_with(str(tests.directory))
