@@ -10,17 +10,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Reads a pull request that must be there. */
-static int read_pull(struct local_call *call, struct json_object **json, struct error *error)
-{
-    if (outbox_read(json, call->local->config->forge.outbox, call->number, error) < 0)
-        return -1;
-    if (!*json)
-        return error_set(error, ERROR_PERMANENT, "there is no pull request %" PRId64 " in %s",
-                         call->number, call->local->config->forge.outbox);
-    return 0;
-}
-
 /* Returns a list in a pull request, and makes it if there is none. */
 static struct json_object *list_of(struct json_object *json, const char *key)
 {
@@ -34,106 +23,116 @@ static struct json_object *list_of(struct json_object *json, const char *key)
     return list;
 }
 
-static struct operation *about_pull(struct forge *forge, int64_t number, forge_callback callback,
-                                    void *data, void (*work)(struct local_call *call))
+static int change_pull(struct local_call *call, struct error *error)
 {
-    struct local_call *call = local_call_new_locked(forge, callback, data, work);
+    const char *outbox = call->local->config->forge.outbox;
+    struct json_object *json;
+    int result;
 
-    call->number = number;
-    return &call->operation;
+    if (outbox_read(&json, outbox, call->number, error) < 0)
+        return -1;
+    if (!json && call->may_be_gone)
+        return 0;
+    if (!json)
+        return error_set(error, ERROR_PERMANENT, "there is no pull request %" PRId64 " in %s",
+                         call->number, outbox);
+    result = call->change(call, json, error);
+    if (result > 0)
+        result = outbox_write(outbox, call->number, json, error);
+    json_object_put(json);
+    return result;
 }
 
-/* Changes the state from one to another; any other state stays. A missing pull request stays missing. */
-static void work_state(struct local_call *call, enum pull_state from, const char *to)
+static void work_change(struct local_call *call)
 {
-    struct json_object *json;
-    struct forge_pull pull;
     struct error error;
-    int result = 0;
 
-    if (outbox_read(&json, call->local->config->forge.outbox, call->number, &error) < 0) {
-        local_fail(call, false, &error);
-        return;
-    }
-    if (json) {
-        outbox_pull(&pull, json, call->number);
-        if (pull.state == from) {
-            json_object_object_add(json, "state", json_object_new_string(to));
-            result = outbox_write(call->local->config->forge.outbox, call->number, json, &error);
-        }
-        json_object_put(json);
-    }
-    if (result < 0)
+    if (change_pull(call, &error) < 0)
         local_fail(call, false, &error);
     else
         local_succeed(call, NULL);
 }
 
-static void work_close(struct local_call *call)
+static struct local_call *
+about_pull(struct forge *forge, int64_t number, forge_callback callback, void *data,
+           int (*change)(struct local_call *call, struct json_object *json, struct error *error))
 {
-    work_state(call, PULL_OPEN, "closed");
+    struct local_call *call = local_call_new_locked(forge, callback, data, work_change);
+
+    call->number = number;
+    call->change = change;
+    return call;
+}
+
+static int close_it(struct local_call *call, struct json_object *json, struct error *error)
+{
+    struct forge_pull pull;
+
+    (void)error;
+    outbox_pull(&pull, json, call->number);
+    if (pull.state != PULL_OPEN)
+        return 0;
+    json_object_object_add(json, "state", json_object_new_string("closed"));
+    return 1;
 }
 
 struct operation *local_close_pull(struct forge *forge, int64_t number, forge_callback callback,
                                    void *data)
 {
-    return about_pull(forge, number, callback, data, work_close);
+    struct local_call *call = about_pull(forge, number, callback, data, close_it);
+
+    call->may_be_gone = true;
+    return &call->operation;
+}
+
+static int reopen(struct local_call *call, struct json_object *json, struct error *error)
+{
+    struct forge_pull pull;
+
+    outbox_pull(&pull, json, call->number);
+    if (pull.state == PULL_MERGED)
+        return error_set(error, ERROR_PERMANENT, "pull request %" PRId64 " was merged",
+                         call->number);
+    if (pull.state != PULL_CLOSED)
+        return 0;
+    json_object_object_add(json, "state", json_object_new_string("open"));
+    return 1;
 }
 
 static void work_reopen(struct local_call *call)
 {
     struct forge_reply reply = {.retry_after_ms = -1, .this_only = true};
-    struct json_object *json;
-    struct forge_pull pull;
     struct error error;
 
-    if (read_pull(call, &json, &error) < 0) {
+    if (change_pull(call, &error) < 0)
         local_fail_with(call, &reply, &error);
-        return;
-    }
-    outbox_pull(&pull, json, call->number);
-    if (pull.state == PULL_MERGED) {
-        error_set(&error, ERROR_PERMANENT, "pull request %" PRId64 " was merged", call->number);
-        local_fail_with(call, &reply, &error);
-    } else {
-        work_state(call, PULL_CLOSED, "open");
-    }
-    json_object_put(json);
+    else
+        local_succeed(call, NULL);
 }
 
 struct operation *local_reopen_pull(struct forge *forge, int64_t number, forge_callback callback,
                                     void *data)
 {
-    return about_pull(forge, number, callback, data, work_reopen);
+    struct local_call *call = about_pull(forge, number, callback, data, reopen);
+
+    call->locked = work_reopen;
+    return &call->operation;
 }
 
-static void work_note_head(struct local_call *call)
+static int note_head(struct local_call *call, struct json_object *json, struct error *error)
 {
-    struct json_object *json;
-    struct error error;
-    int result;
-
-    if (read_pull(call, &json, &error) < 0) {
-        local_fail(call, false, &error);
-        return;
-    }
+    (void)error;
     json_object_object_add(json, "sha", json_object_new_string(call->sha));
-    result = outbox_write(call->local->config->forge.outbox, call->number, json, &error);
-    json_object_put(json);
-    if (result < 0)
-        local_fail(call, false, &error);
-    else
-        local_succeed(call, NULL);
+    return 1;
 }
 
 struct operation *local_note_head(struct forge *forge, int64_t number, const char *sha,
                                   forge_callback callback, void *data)
 {
-    struct operation *operation = about_pull(forge, number, callback, data, work_note_head);
-    struct local_call *call = (struct local_call *)operation;
+    struct local_call *call = about_pull(forge, number, callback, data, note_head);
 
     call->sha = memory_copy(sha);
-    return operation;
+    return &call->operation;
 }
 
 static int edit(struct local_call *call, struct json_object *json, struct error *error)
@@ -144,22 +143,14 @@ static int edit(struct local_call *call, struct json_object *json, struct error 
     if (!call->title)
         return 0;
     json_object_object_add(json, "title", json_object_new_string(call->title));
-    return outbox_write(call->local->config->forge.outbox, call->number, json, error);
+    return 1;
 }
 
 static void work_edit(struct local_call *call)
 {
-    struct json_object *json;
     struct error error;
-    int result;
 
-    if (read_pull(call, &json, &error) < 0) {
-        local_fail(call, false, &error);
-        return;
-    }
-    result = edit(call, json, &error);
-    json_object_put(json);
-    if (result < 0)
+    if (change_pull(call, &error) < 0)
         local_fail(call, false, &error);
     else
         local_look(call);
@@ -168,12 +159,12 @@ static void work_edit(struct local_call *call)
 struct operation *local_edit_pull(struct forge *forge, int64_t number, const char *title,
                                   const char *body, forge_callback callback, void *data)
 {
-    struct operation *operation = about_pull(forge, number, callback, data, work_edit);
-    struct local_call *call = (struct local_call *)operation;
+    struct local_call *call = about_pull(forge, number, callback, data, edit);
 
+    call->locked = work_edit;
     call->title = memory_copy(title);
     call->body = memory_copy(body);
-    return operation;
+    return &call->operation;
 }
 
 static bool has_comment(struct json_object *list, const char *text)
@@ -191,40 +182,29 @@ static bool has_comment(struct json_object *list, const char *text)
     return false;
 }
 
-static void work_comment(struct local_call *call)
+static int add_comment(struct local_call *call, struct json_object *json, struct error *error)
 {
-    struct json_object *json, *list, *comment;
-    struct error error;
-    int result = 0;
+    struct json_object *list = list_of(json, "comments");
+    struct json_object *comment;
 
-    if (read_pull(call, &json, &error) < 0) {
-        local_fail(call, false, &error);
-        return;
-    }
-    list = list_of(json, "comments");
-    if (!call->again || !has_comment(list, call->body)) {
-        comment = json_object_new_object();
-        json_object_object_add(comment, "at", outbox_now());
-        json_object_object_add(comment, "text", json_object_new_string(call->body));
-        json_object_array_add(list, comment);
-        result = outbox_write(call->local->config->forge.outbox, call->number, json, &error);
-    }
-    json_object_put(json);
-    if (result < 0)
-        local_fail(call, false, &error);
-    else
-        local_succeed(call, NULL);
+    (void)error;
+    if (call->again && has_comment(list, call->body))
+        return 0;
+    comment = json_object_new_object();
+    json_object_object_add(comment, "at", outbox_now());
+    json_object_object_add(comment, "text", json_object_new_string(call->body));
+    json_object_array_add(list, comment);
+    return 1;
 }
 
 struct operation *local_comment_pull(struct forge *forge, int64_t number, const char *comment,
                                      bool again, forge_callback callback, void *data)
 {
-    struct operation *operation = about_pull(forge, number, callback, data, work_comment);
-    struct local_call *call = (struct local_call *)operation;
+    struct local_call *call = about_pull(forge, number, callback, data, add_comment);
 
     call->body = memory_copy(comment);
     call->again = again;
-    return operation;
+    return &call->operation;
 }
 
 static bool has_word(struct json_object *list, const char *word)
@@ -240,46 +220,33 @@ static bool has_word(struct json_object *list, const char *word)
 }
 
 /* Adds words to a list in a pull request. Those in it already stay as they are. */
-static void work_words(struct local_call *call, const char *key, const struct config_list *words)
+static int add_words(struct json_object *json, const char *key, const struct config_list *words)
 {
-    struct json_object *json, *list;
-    struct error error;
-    int result = 0;
-    bool changed = false;
+    struct json_object *list = list_of(json, key);
+    int changed = 0;
 
-    if (words->count == 0) {
-        local_succeed(call, NULL);
-        return;
-    }
-    if (read_pull(call, &json, &error) < 0) {
-        local_fail(call, false, &error);
-        return;
-    }
-    list = list_of(json, key);
     for (size_t i = 0; i < words->count; i++) {
         if (has_word(list, words->items[i]))
             continue;
         json_object_array_add(list, json_object_new_string(words->items[i]));
-        changed = true;
+        changed = 1;
     }
-    if (changed)
-        result = outbox_write(call->local->config->forge.outbox, call->number, json, &error);
-    json_object_put(json);
-    if (result < 0)
-        local_fail(call, false, &error);
-    else
-        local_succeed(call, NULL);
+    return changed;
 }
 
-static void work_label(struct local_call *call)
+static int add_labels(struct local_call *call, struct json_object *json, struct error *error)
 {
-    work_words(call, "labels", &call->local->config->forge.labels);
+    (void)error;
+    return add_words(json, "labels", &call->local->config->forge.labels);
 }
 
 struct operation *local_label_pull(struct forge *forge, int64_t number, forge_callback callback,
                                    void *data)
 {
-    return about_pull(forge, number, callback, data, work_label);
+    struct local_call *call = about_pull(forge, number, callback, data, add_labels);
+
+    call->may_be_gone = call->local->config->forge.labels.count == 0;
+    return &call->operation;
 }
 
 /* Whether this status is there already. */
@@ -313,48 +280,39 @@ static struct json_object *new_status(const struct local_call *call)
 }
 
 /* Appends the status, unless it is the last one. */
-static void work_status(struct local_call *call)
+static int add_status(struct local_call *call, struct json_object *json, struct error *error)
 {
-    struct json_object *json, *list;
-    struct error error;
-    int result = 0;
-    size_t count;
+    struct json_object *list = list_of(json, "statuses");
+    size_t count = json_object_array_length(list);
 
-    if (read_pull(call, &json, &error) < 0) {
-        local_fail(call, false, &error);
-        return;
-    }
-    list = list_of(json, "statuses");
-    count = json_object_array_length(list);
-    if (count == 0 || !is_status(json_object_array_get_idx(list, count - 1), call)) {
-        json_object_array_add(list, new_status(call));
-        result = outbox_write(call->local->config->forge.outbox, call->number, json, &error);
-    }
-    json_object_put(json);
-    if (result < 0)
-        local_fail(call, false, &error);
-    else
-        local_succeed(call, NULL);
+    (void)error;
+    if (count > 0 && is_status(json_object_array_get_idx(list, count - 1), call))
+        return 0;
+    json_object_array_add(list, new_status(call));
+    return 1;
 }
 
 struct operation *local_set_status(struct forge *forge, int64_t number, const char *sha,
                                    const char *description, forge_callback callback, void *data)
 {
-    struct operation *operation = about_pull(forge, number, callback, data, work_status);
-    struct local_call *call = (struct local_call *)operation;
+    struct local_call *call = about_pull(forge, number, callback, data, add_status);
 
     call->sha = memory_copy(sha);
     call->title = memory_copy(description);
-    return operation;
+    return &call->operation;
 }
 
-static void work_review(struct local_call *call)
+static int add_reviewers(struct local_call *call, struct json_object *json, struct error *error)
 {
-    work_words(call, "reviewers", &call->local->config->forge.reviewers);
+    (void)error;
+    return add_words(json, "reviewers", &call->local->config->forge.reviewers);
 }
 
 struct operation *local_review_pull(struct forge *forge, int64_t number, forge_callback callback,
                                     void *data)
 {
-    return about_pull(forge, number, callback, data, work_review);
+    struct local_call *call = about_pull(forge, number, callback, data, add_reviewers);
+
+    call->may_be_gone = call->local->config->forge.reviewers.count == 0;
+    return &call->operation;
 }
