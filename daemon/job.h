@@ -114,7 +114,7 @@ struct job {
     char opened_on
         [GIT_HASH_SIZE]; /* the base that its pull request was opened on; "": it is not open yet */
 
-    struct job *next; /* in the queue's list */
+    struct job *next; /* in its owner's list */
 };
 
 /* Makes a job for a queued result and takes over `row`. It starts at the loop's next turn. Fails if the store
@@ -122,16 +122,19 @@ struct job {
 int job_new(struct job **job, const struct services *services, const struct job_owner *owner,
             struct store_result *row, const struct gate_verdict *verdict, struct error *error);
 
-/* Makes a job again after a restart, takes over `row` and copies `record`. Fails if its findings cannot be
- * read or its step is not in the table; the caller still owns the row then. */
-int job_resume(struct job **job, const struct services *services, const struct job_owner *owner,
-               struct store_result *row, const struct store_job *record, struct error *error);
+/* After a restart: makes the jobs of the owner's kind again, and gives each to `take` in order of arrival.
+ * Fails if the store does, if findings cannot be read, or if a step is not in the table. */
+int jobs_resume(const struct services *services, const struct job_owner *owner,
+                void (*take)(void *data, struct job *job), struct error *error);
+
+/* Takes a job out of a list that holds it. */
+void jobs_remove(struct job **jobs, struct job *job);
+
+/* At the end of the process: writes down how long faults have held the jobs of a list up, and frees them. */
+void jobs_stop(struct job **jobs);
 
 /* Ends what is under way and frees the job. The store can resume it. NULL-safe. */
 void job_free(struct job *job);
-
-/* The same at the end of the process: also writes down how long faults have held the job up. */
-void job_stop(struct job *job);
 
 /* Returns whether others may begin with its slot: for the moment the forge refuses it a step without a
  * reason, and may well serve others. */

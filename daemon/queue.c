@@ -264,8 +264,9 @@ static enum readiness readiness(const struct queue *queue, const struct store_re
     return jobs_forward(queue) ? NOT_READY : HELD_BY_PULLS;
 }
 
-static void insert(struct queue *queue, struct job *job)
+static void insert(void *data, struct job *job)
 {
+    struct queue *queue = data;
     struct job **place = &queue->jobs;
 
     while (*place && lane_before((*place)->row, job->row))
@@ -691,11 +692,8 @@ static void on_rests(void *data)
 static void on_over(void *data, struct job *job)
 {
     struct queue *queue = data;
-    struct job **place = &queue->jobs;
 
-    while (*place != job)
-        place = &(*place)->next;
-    *place = job->next;
+    jobs_remove(&queue->jobs, job);
     if (job->settled)
         queue->options.settled(queue->options.data);
     else if (job_undoing(job) && job->record.outcome == DECISION_REJECTED)
@@ -721,16 +719,6 @@ static void on_progress(void *data)
 static void queue_freep(struct queue **queue)
 {
     queue_free(*queue);
-}
-
-struct resumed {
-    struct store_job *items;
-    size_t count;
-};
-
-static void resumed_clear(struct resumed *resumed)
-{
-    store_jobs_free(resumed->items, resumed->count);
 }
 
 /* Whether a job that is past its tests waits for this one. */
@@ -759,28 +747,6 @@ static void leave_slots(struct queue *queue)
     }
 }
 
-static int resume(struct queue *queue, struct error *error)
-{
-    CLEANUP(resumed_clear) struct resumed resumed = {0};
-
-    if (store_list_jobs(queue->services->store, &resumed.items, &resumed.count, error) < 0)
-        return -1;
-    for (size_t i = 0; i < resumed.count; i++) {
-        CLEANUP(store_result_freep) struct store_result *row = NULL;
-        struct job *job;
-
-        if (resumed.items[i].kind != JOB_PROMOTION)
-            continue;
-        if (store_load(queue->services->store, resumed.items[i].result, &row, error) < 0 ||
-            job_resume(&job, queue->services, &queue->owner, row, &resumed.items[i], error) < 0)
-            return -1;
-        row = NULL;
-        insert(queue, job);
-    }
-    leave_slots(queue);
-    return 0;
-}
-
 int queue_new(struct queue **queue, uv_loop_t *loop, const struct queue_options *options,
               struct error *error)
 {
@@ -800,8 +766,9 @@ int queue_new(struct queue **queue, uv_loop_t *loop, const struct queue_options 
         .progress = on_progress,
         .data = made,
     };
-    if (resume(made, error) < 0)
+    if (jobs_resume(made->services, &made->owner, insert, error) < 0)
         return -1;
+    leave_slots(made);
     queue_poke(made);
     *queue = TAKE(made);
     return 0;
@@ -814,12 +781,7 @@ void queue_free(struct queue *queue)
     operation_clear(&queue->turn);
     free(queue->last.metric);
     free(queue->last.scope);
-    while (queue->jobs) {
-        struct job *job = queue->jobs;
-
-        queue->jobs = job->next;
-        job_stop(job);
-    }
+    jobs_stop(&queue->jobs);
     free(queue);
 }
 

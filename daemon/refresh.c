@@ -71,8 +71,10 @@ static bool is_given_up(const struct job *job)
     return job && job_undoing(job) && job->record.outcome == DECISION_SUPERSEDED;
 }
 
-static void insert(struct refresh *refresh, struct job *job)
+static void insert(void *data, struct job *job)
 {
+    struct refresh *refresh = data;
+
     job->next = refresh->jobs;
     refresh->jobs = job;
 }
@@ -153,11 +155,8 @@ static void on_rests(void *data)
 static void on_over(void *data, struct job *job)
 {
     struct refresh *refresh = data;
-    struct job **place = &refresh->jobs;
 
-    while (*place != job)
-        place = &(*place)->next;
-    *place = job->next;
+    jobs_remove(&refresh->jobs, job);
     job_free(job);
     proceed_all(refresh);
     refresh_go_on(refresh);
@@ -409,37 +408,6 @@ static void refresh_freep(struct refresh **refresh)
     refresh_free(*refresh);
 }
 
-struct resumed {
-    struct store_job *items;
-    size_t count;
-};
-
-static void resumed_clear(struct resumed *resumed)
-{
-    store_jobs_free(resumed->items, resumed->count);
-}
-
-static int resume(struct refresh *refresh, struct error *error)
-{
-    CLEANUP(resumed_clear) struct resumed resumed = {0};
-
-    if (store_list_jobs(refresh->services->store, &resumed.items, &resumed.count, error) < 0)
-        return -1;
-    for (size_t i = 0; i < resumed.count; i++) {
-        CLEANUP(store_result_freep) struct store_result *row = NULL;
-        struct job *job;
-
-        if (resumed.items[i].kind != JOB_REFRESH)
-            continue;
-        if (store_load(refresh->services->store, resumed.items[i].result, &row, error) < 0 ||
-            job_resume(&job, refresh->services, &refresh->owner, row, &resumed.items[i], error) < 0)
-            return -1;
-        row = NULL;
-        insert(refresh, job);
-    }
-    return 0;
-}
-
 int refresh_new(struct refresh **refresh, uv_loop_t *loop, const struct refresh_options *options,
                 struct error *error)
 {
@@ -458,7 +426,7 @@ int refresh_new(struct refresh **refresh, uv_loop_t *loop, const struct refresh_
         .progress = on_progress,
         .data = made,
     };
-    if (resume(made, error) < 0)
+    if (jobs_resume(made->services, &made->owner, insert, error) < 0)
         return -1;
     *refresh = TAKE(made);
     return 0;
@@ -470,12 +438,7 @@ void refresh_free(struct refresh *refresh)
         return;
     operation_clear(&refresh->turn);
     operation_clear(&refresh->look);
-    while (refresh->jobs) {
-        struct job *job = refresh->jobs;
-
-        refresh->jobs = job->next;
-        job_stop(job);
-    }
+    jobs_stop(&refresh->jobs);
     clear_found(refresh);
     free(refresh);
 }

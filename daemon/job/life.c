@@ -165,8 +165,8 @@ static int read_findings(struct job *job, struct error *error)
     return read;
 }
 
-int job_resume(struct job **job, const struct services *services, const struct job_owner *owner,
-               struct store_result *row, const struct store_job *record, struct error *error)
+static int resume(struct job **job, const struct services *services, const struct job_owner *owner,
+                  struct store_result *row, const struct store_job *record, struct error *error)
 {
     struct job *made = make(services, owner, row);
 
@@ -187,11 +187,57 @@ int job_resume(struct job **job, const struct services *services, const struct j
     return 0;
 }
 
-void job_stop(struct job *job)
+struct records {
+    struct store_job *items;
+    size_t count;
+};
+
+static void records_clear(struct records *records)
 {
-    if (job->parked)
-        job_stop_waiting(job);
-    job_free(job);
+    store_jobs_free(records->items, records->count);
+}
+
+int jobs_resume(const struct services *services, const struct job_owner *owner,
+                void (*take)(void *data, struct job *job), struct error *error)
+{
+    CLEANUP(records_clear) struct records records = {0};
+
+    if (store_list_jobs(services->store, &records.items, &records.count, error) < 0)
+        return -1;
+    for (size_t i = 0; i < records.count; i++) {
+        CLEANUP(store_result_freep) struct store_result *row = NULL;
+        struct job *job;
+
+        if (records.items[i].kind != owner->kind)
+            continue;
+        if (store_load(services->store, records.items[i].result, &row, error) < 0 ||
+            resume(&job, services, owner, row, &records.items[i], error) < 0)
+            return -1;
+        row = NULL;
+        take(owner->data, job);
+    }
+    return 0;
+}
+
+void jobs_remove(struct job **jobs, struct job *job)
+{
+    struct job **place = jobs;
+
+    while (*place != job)
+        place = &(*place)->next;
+    *place = job->next;
+}
+
+void jobs_stop(struct job **jobs)
+{
+    while (*jobs) {
+        struct job *job = *jobs;
+
+        *jobs = job->next;
+        if (job->parked)
+            job_stop_waiting(job);
+        job_free(job);
+    }
 }
 
 void job_free(struct job *job)
