@@ -11,6 +11,7 @@
 
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 #define ELLIPSIS    "\xe2\x80\xa6" /* U+2026 */
+#define ESCAPE      '\033'
 
 void text_free(struct text *text)
 {
@@ -341,6 +342,24 @@ void text_append_repaired(struct text *text, const void *bytes, size_t length)
         at += seen;
         length -= seen;
     }
+}
+
+void text_strip_colours(char *string)
+{
+    char *to = string;
+
+    for (const char *at = string; *at != '\0';) {
+        if (at[0] != ESCAPE || at[1] != '[') {
+            *to++ = *at++;
+            continue;
+        }
+        at += 2;
+        while (*at != '\0' && (unsigned char)*at < 0x40)
+            at++;
+        if (*at != '\0')
+            at++;
+    }
+    *to = '\0';
 }
 
 static bool blank(uint32_t code_point)

@@ -38,10 +38,11 @@ int repository_borrow(struct repository *repository, const char *hash, const cha
 int repository_sweep(struct repository *repository, struct error *error);
 void repository_free(struct repository *repository); /* NULL-safe; operations must be over */
 
-/* look: asks the forge what base and branch point at, in one call. "": there is no such branch. */
+/* look: asks the forge what base and branch point at, in one call. Fails (transient) if the forge shows no
+ * base. */
 struct repository_refs {
     char base[GIT_HASH_SIZE];
-    char branch[GIT_HASH_SIZE];
+    char branch[GIT_HASH_SIZE]; /* "": there is no such branch */
     bool answered; /* also with an error: the forge answered, though without the base */
 };
 typedef void (*repository_look_callback)(void *data, const struct repository_refs *refs,

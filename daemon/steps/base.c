@@ -29,15 +29,10 @@ static void on_found(void *data, const struct base_verdict *verdict, const char 
 static void on_looked(void *data, const struct repository_refs *refs, const struct error *error)
 {
     struct job *job = data;
-    struct error missing;
 
     job->operation = NULL;
     if (error) {
         job_failed(job, error);
-    } else if (!*refs->base) {
-        error_set(&missing, ERROR_PERMANENT, "forge.base: there is no branch %s at the forge",
-                  job->services->config->forge.base);
-        job_failed(job, &missing);
     } else {
         job->operation = base_find(job->services->base, refs->base, 0, on_found, job);
     }

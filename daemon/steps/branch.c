@@ -210,15 +210,10 @@ static void adopt(struct job *job, const char *points_at)
 static void on_looked(void *data, const struct repository_refs *refs, const struct error *error)
 {
     struct job *job = data;
-    struct error missing;
 
     job->operation = NULL;
     if (error) {
         job_failed(job, error);
-    } else if (!*refs->base) {
-        error_set(&missing, ERROR_PERMANENT, "forge.base: there is no branch %s at the forge",
-                  job->services->config->forge.base);
-        job_failed(job, &missing);
     } else if (job->found.branch.posted_ms == 0) {
         if (*refs->branch)
             fail_not_ours(job);

@@ -1,10 +1,10 @@
 #include "daemon/validation/failure.h"
 
+#include "common/text.h"
+
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
-
-#define ESCAPE '\033'
 
 enum completion { ALONE, NEXT_LINE, NEXT_OF_HOOK, NEXT_EXCEPTION };
 
@@ -204,25 +204,6 @@ static void judge(struct failure *failure, const char *line)
     failure->awaits_next = false;
 }
 
-/* Removes the colours of a line: ESC, '[', parameters, a letter. */
-static void strip_colours(char *line)
-{
-    char *to = line;
-
-    for (const char *at = line; *at != '\0';) {
-        if (at[0] != ESCAPE || at[1] != '[') {
-            *to++ = *at++;
-            continue;
-        }
-        at += 2;
-        while (*at != '\0' && (unsigned char)*at < 0x40)
-            at++;
-        if (*at != '\0')
-            at++;
-    }
-    *to = '\0';
-}
-
 static void end_line(struct failure *failure)
 {
     size_t indentation;
@@ -230,7 +211,7 @@ static void end_line(struct failure *failure)
 
     failure->line[failure->length] = '\0'; /* what follows a NUL is not read */
     failure->length = 0;
-    strip_colours(failure->line);
+    text_strip_colours(failure->line);
     indentation = strspn(failure->line, " \t");
     line = failure->line + indentation;
     if (*line == '\0' || read_heading(failure->section, line))

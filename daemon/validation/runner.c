@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ESCAPE        '\033'
 #define NUMBER_DIGITS 9 /* a longer number is no number of tests */
 
 /* ---- pieces of a line ------------------------------------------------------------------------- */
@@ -417,25 +416,6 @@ static void trace(struct runner *runner, const char *line)
 
 /* ---- lines ------------------------------------------------------------------------------------ */
 
-/* Removes the colours of a line: ESC, '[', parameters, a letter. */
-static void strip_colours(char *line)
-{
-    char *to = line;
-
-    for (const char *at = line; *at != '\0';) {
-        if (at[0] != ESCAPE || at[1] != '[') {
-            *to++ = *at++;
-            continue;
-        }
-        at += 2;
-        while (*at != '\0' && (unsigned char)*at < 0x40)
-            at++;
-        if (*at != '\0')
-            at++;
-    }
-    *to = '\0';
-}
-
 static void end_line(struct runner *runner)
 {
     bool too_long = runner->too_long;
@@ -445,7 +425,7 @@ static void end_line(struct runner *runner)
     runner->ended = runner->too_long = false;
     if (!runner->matched && runner->expect)
         runner->matched = regexec(runner->expect, runner->line, 0, NULL, 0) == 0;
-    strip_colours(runner->line);
+    text_strip_colours(runner->line);
     trace(runner, runner->line);
     if (!too_long)
         read_summary(runner, runner->line);
