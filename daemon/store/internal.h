@@ -48,6 +48,12 @@ int store_set_damaged(struct error *error, const char *path, const char *how);
 
 void store_keep_as_found(struct store *store, bool keep);
 
+/* Checks that this winnowd knows the tables of the store. `migrates`: they may be older than it. */
+int store_check_version(struct store *store, bool migrates, struct error *error);
+
+/* Brings older tables to the present version, each step in a transaction of its own. */
+int store_migrate(struct store *store, struct error *error);
+
 /* Turns SQLite's last error into ours. Returns -1. */
 int store_failed(struct store *store, const char *what, struct error *error);
 
