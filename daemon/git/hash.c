@@ -9,3 +9,14 @@ bool git_hash_valid(const char *string)
 
     return (length == 40 || length == 64) && !string[length];
 }
+
+const char *git_hash_take(const char *at, char hash[GIT_HASH_SIZE])
+{
+    size_t length = strcspn(at, " \n");
+
+    if (length >= GIT_HASH_SIZE)
+        length = GIT_HASH_SIZE - 1;
+    memcpy(hash, at, length);
+    hash[length] = '\0';
+    return at + length + (at[length] == ' ');
+}

@@ -10,3 +10,7 @@
 
 /* Returns whether `string` is a full object name: 40 or 64 lower-case hex digits. NULL is none. Pure. */
 bool git_hash_valid(const char *string);
+
+/* Copies the word at `at`, which ends in a blank, a line end, or the end of everything. A longer word than
+ * any name is cut. Returns what is behind it and one blank. Pure. */
+const char *git_hash_take(const char *at, char hash[GIT_HASH_SIZE]);

@@ -63,8 +63,8 @@ static void take_line(struct branches *branches, const char *line, size_t length
     memcpy(branch->tip, line, hash_length);
 }
 
-/* The base's tip is returned by itself. An answer without it does not count (see read_look() in
- * forge.c). */
+/* The base's tip is returned by itself. An answer without it does not count, see
+ * repository_read_look(). */
 static int read_branches(const struct repository *repository, const struct process_result *result,
                          struct branches *branches, char base[static GIT_HASH_SIZE],
                          struct error *error)

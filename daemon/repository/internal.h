@@ -60,6 +60,13 @@ int repository_set_ref(struct repository *repository, const char *ref, const cha
 int repository_keep(struct repository *repository, enum repository_kept kept,
                     const char *experiment_id, const char *commit, struct error *error);
 
+/* Asks the forge for the base and one branch (NULL: none) by their full names; repository_read_look() reads
+ * the answer. Fails (transient) if the forge shows no base. */
+struct operation *repository_start_look(struct repository *repository, const char *branch,
+                                        process_callback callback, void *data);
+int repository_read_look(const struct repository *repository, const struct process_result *result,
+                         const char *branch, struct repository_refs *refs, struct error *error);
+
 /* Fetches a commit of the base from the forge, and its tags. Afterwards repository_fetched() checks the
  * result, remembers the commit, and keeps it by a ref. */
 struct operation *repository_fetch(struct repository *repository, const char *hash,

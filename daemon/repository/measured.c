@@ -105,18 +105,6 @@ static struct operation *start(struct measuring *measuring, const char *const *a
     return git_start(measuring->sequence.repository->git, &command, callback, measuring);
 }
 
-/* Takes a word, which ends in a blank, a line end, or the end of everything. */
-static const char *take_hash(const char *at, char hash[GIT_HASH_SIZE])
-{
-    size_t length = strcspn(at, " \n");
-
-    if (length >= GIT_HASH_SIZE)
-        length = GIT_HASH_SIZE - 1;
-    memcpy(hash, at, length);
-    hash[length] = '\0';
-    return at + length + (at[length] == ' ');
-}
-
 /* ---- merge -------------------------------------------------------------------------------------- */
 
 /* Conflicts in files that are excluded do not matter. */
@@ -175,8 +163,8 @@ static void trees_found(void *data, const struct process_result *result)
 
     const char *second = strchr(result->output, '\n');
 
-    take_hash(result->output, common);
-    take_hash(second ? second + 1 : "", base);
+    git_hash_take(result->output, common);
+    git_hash_take(second ? second + 1 : "", base);
     if (!git_hash_valid(common) || !git_hash_valid(base)) {
         error_set(&error, ERROR_BUG, "git shows no trees of %s and %s",
                   measuring->measured.merge_base, measuring->base);
@@ -232,7 +220,7 @@ static void read_contained(struct measuring *measuring, const char *output)
     measured->contained = memory_new_array(CONTAINED_LIMIT, sizeof(*measured->contained));
     for (const char *line = output; *line && measured->contained_count < CONTAINED_LIMIT;
          line += strcspn(line, "\n"), line += *line == '\n') {
-        take_hash(line, commit);
+        git_hash_take(line, commit);
         if (line != output)
             measured->contained[measured->contained_count++] = memory_copy(commit);
     }
@@ -308,9 +296,9 @@ static bool has_parent(const char *line, const char *parent)
 {
     char hash[GIT_HASH_SIZE];
 
-    line = take_hash(take_hash(line, hash), hash);
+    line = git_hash_take(git_hash_take(line, hash), hash);
     while (*line && *line != '\n') {
-        const char *next = take_hash(line, hash);
+        const char *next = git_hash_take(line, hash);
 
         if (next == line)
             break;
@@ -335,7 +323,7 @@ static bool is_on_base(const struct measuring *measuring)
 static int read_history(struct measuring *measuring, struct error *error)
 {
     char commit[GIT_HASH_SIZE];
-    const char *rest = take_hash(measuring->history, commit);
+    const char *rest = git_hash_take(measuring->history, commit);
 
     if (!*commit) {
         set_empty(measuring, error);
@@ -343,7 +331,7 @@ static int read_history(struct measuring *measuring, struct error *error)
     }
     if (strcmp(commit, measuring->commit) != 0)
         return error_set(error, ERROR_PERMANENT, "%s is no commit", measuring->commit);
-    take_hash(rest, measuring->measured.own_tree);
+    git_hash_take(rest, measuring->measured.own_tree);
     read_contained(measuring, measuring->history);
     return 0;
 }

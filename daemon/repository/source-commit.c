@@ -52,18 +52,6 @@ static void looking_up_end(struct looking_up *looking_up, const struct error *er
     callback(data, error ? NULL : &found, error);
 }
 
-/* Takes a word, which ends in a blank, a line end, or the end of everything. */
-static const char *take_hash(const char *at, char hash[GIT_HASH_SIZE])
-{
-    size_t length = strcspn(at, " \n");
-
-    if (length >= GIT_HASH_SIZE)
-        length = GIT_HASH_SIZE - 1;
-    memcpy(hash, at, length);
-    hash[length] = '\0';
-    return at + length + (at[length] == ' ');
-}
-
 static void fetched(void *data, const struct process_result *result)
 {
     struct looking_up *looking_up = data;
@@ -151,7 +139,7 @@ static void found(struct looking_up *looking_up, const char *hash)
     }
     if (!looking_up->commit[0])
         looking_up->found = looking_up->source;
-    take_hash(hash, looking_up->commit);
+    git_hash_take(hash, looking_up->commit);
     looking_up->source++;
     resolve_next(looking_up);
 }
@@ -174,7 +162,7 @@ static void typed(void *data, const struct process_result *result)
          line += strcspn(line, "\n"), line += *line == '\n') {
         if (strncmp(line + strcspn(line, " \n"), " commit ", 8) == 0) {
             commits++;
-            take_hash(line, hash);
+            git_hash_take(line, hash);
         }
     }
     if (commits == 1 && git_hash_valid(hash)) {
@@ -208,7 +196,7 @@ static void resolved(void *data, const struct process_result *result)
         resolve_next(looking_up);
     } else if (result->output[strcspn(result->output, "\n")] == '\0' ||
                result->output[strcspn(result->output, "\n") + 1] == '\0') {
-        take_hash(result->output, hash);
+        git_hash_take(result->output, hash);
         found(looking_up, hash);
     } else {
         start_in_source(looking_up, words, result->output, typed);
