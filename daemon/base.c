@@ -485,10 +485,11 @@ void base_hold(struct base *base, const char *experiment_id, const struct base_v
                                verdict->reason);
     secret_scrub(base->held);
     memcpy(base->held_commit, verdict->commit, sizeof(base->held_commit));
-    log_event(&event_held, LOG_TEXT("key", "validation.base"), LOG_TEXT("reason", base->held));
     base->hour = loop_after(base->options.loop, BASE_HOUR_MS, on_hour, base);
     look_later(base);
     give_notice(base);
+    /* The hour that follows has begun. */
+    log_event(&event_held, LOG_TEXT("key", "validation.base"), LOG_TEXT("reason", base->held));
 }
 
 const char *base_held(const struct base *base)

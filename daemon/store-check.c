@@ -41,9 +41,9 @@ static void on_looked(void *data, const struct process_result *result)
     check->step = NULL;
     process_describe(end, sizeof(end), result);
     if (!ended || (result->status != EX_OK && result->status != EX_DATAERR)) {
+        check->step = loop_after(check->loop, AGAIN_MS, look, check);
         log_event(&event_store_unchecked,
                   LOG_TEXT("reason", *result->errors ? result->errors : end));
-        check->step = loop_after(check->loop, AGAIN_MS, look, check);
         return;
     }
     if (result->status == EX_OK)

@@ -70,12 +70,13 @@ static void wait_and_try_again(struct job *job, const char *reason, int64_t retr
 
     count_trying(job, pause);
     (void)job_write(job);
+    job->waiting = true;
+    job_schedule(job, pause);
+    /* The pause that the log names has begun. */
     log_event(job_undoing(job) ? &event_undo_waits : &event_step_waits,
               LOG_TEXT("experiment", job->row->experiment_id), LOG_TEXT("step", job_step_name(job)),
               LOG_INTEGER("attempt", job->record.attempt), LOG_TEXT("reason", reason),
               LOG_INTEGER("next_ms", (int64_t)pause));
-    job->waiting = true;
-    job_schedule(job, pause);
     job->owner->rests(job->owner->data);
 }
 
