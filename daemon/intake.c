@@ -4,69 +4,23 @@
 #include "common/loop.h"
 #include "common/memory.h"
 #include "common/text.h"
-#include "common/told.h"
-#include "daemon/assessment.h"
 #include "daemon/events.h"
+#include "daemon/intake/internal.h"
 #include "daemon/lane.h"
-#include "daemon/log-taking.h"
 #include "daemon/log-taking/tell.h"
-#include "daemon/spool.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define SCAN_EVERY_MS      30000
 #define SETTLE_MS          1000
-#define TRY_AGAIN_MS       2000
 #define PATCH_PATIENCE_MS  60000
 #define FAULT_PAUSE_MIN_MS 1000
 #define FAULT_PAUSE_MAX_MS 60000
-#define SLICE_LIMIT        256
-#define SLICE_NS           10000000 /* for decisions or moves in one turn of the loop */
-#define LOG_SLICE_NS       10000000
+#define SLICE_NS           10000000 /* for decisions in one turn of the loop */
 #define TOLD_SHOWN         100 /* characters; a key may be as long as a file, and these are kept */
-
-/* A log that cannot be read. It is kept until the spool hands it on again to be rejected. */
-struct refusal {
-    char *file_name;
-    uint64_t inode;
-    char *reason;
-};
-
-struct intake {
-    uv_loop_t *loop;
-    struct intake_options options;
-    struct spool *spool;
-    struct operation *again; /* the pause after a failure */
-    uint64_t told_fault_ms;  /* uv_now() when a fault was last logged */
-    uint64_t patient_until;  /* uv_now() until which a result may wait for its patch */
-    bool scanned;            /* a scan handed everything on, and nothing was dropped since */
-    unsigned moves_left;     /* that could not be done */
-    bool moved_unnoted;      /* something was decided since it was noted that all is moved */
-    bool lost_count;         /* a move failed, and its row could not be marked */
-    struct log_taking *log;  /* the one that is being read; the spool waits meanwhile */
-    struct operation *slice; /* the next slice of it */
-    bool log_queued;         /* a row of it was queued in this slice */
-    struct refusal refused;
-    struct told keys;  /* unknown ones */
-    struct told words; /* unknown ones of statuses */
-};
-
-/* What was decided on a file of a slice, until it is committed, logged and moved. */
-struct entry {
-    struct spool_file *file;
-    struct assessment assessment;
-    int64_t result;
-    char *target;      /* where its file will be; NULL: chosen when it is moved */
-    char *moved_to;    /* where it is now */
-    bool moved_before; /* it was met again, and still has to be moved */
-    bool delayed;      /* nothing is decided yet */
-    bool marked;       /* its row says that it still has to be moved */
-    bool left;         /* it could not be moved */
-};
 
 static int read_patch(void *data, const char *name, size_t limit, char **bytes, size_t *length,
                       struct error *error)
@@ -76,7 +30,7 @@ static int read_patch(void *data, const char *name, size_t limit, char **bytes, 
 
 /* ---- deciding --------------------------------------------------------------------------------- */
 
-static enum spool_place place_of(const struct entry *entry)
+enum spool_place intake_place_of(const struct entry *entry)
 {
     return entry->assessment.decision == DECISION_REJECTED ? SPOOL_REJECT : SPOOL_ARCHIVE;
 }
@@ -123,22 +77,6 @@ static int store_entry(struct intake *intake, struct entry *entry, struct error 
     if (assessment->retried)
         return retry_entry(store, entry, &row, &content, &decision, error);
     return store_add(store, &row, &content, queued ? NULL : &decision, &entry->result, error);
-}
-
-static void format_day(int64_t at_ms, char day[static 16])
-{
-    time_t at = (time_t)(at_ms / 1000);
-    struct tm utc;
-
-    gmtime_r(&at, &utc);
-    strftime(day, 16, "%Y-%m-%d", &utc);
-}
-
-/* Returns the day of its target, so that it is found there. */
-static void day_of(const struct store_move *left, char day[static 16])
-{
-    if (!left->archived || sscanf(left->archived, ".archive/%10[0-9-]/", day) != 1)
-        format_day(left->received_ms, day);
 }
 
 static void entry_clear(struct entry *entry)
@@ -189,8 +127,8 @@ static int decide_entry(struct intake *intake, struct entry *entry, const char *
     if (entry->assessment.delay == SPOOL_DELAY_FAULT)
         say_tried(&entry->assessment);
     /* If this fails, the place is chosen when the file is moved. */
-    (void)spool_choose(intake->spool, place_of(entry), day, entry->file->name, &entry->target,
-                       &ignored);
+    (void)spool_choose(intake->spool, intake_place_of(entry), day, entry->file->name,
+                       &entry->target, &ignored);
     return store_entry(intake, entry, error);
 }
 
@@ -308,322 +246,6 @@ static void tell(struct intake *intake, const struct entry *entry)
               LOG_TEXT("reason", assessment->reason), LOG_TEXT("file", entry->file->name));
 }
 
-/* ---- moving ----------------------------------------------------------------------------------- */
-
-static void try_again_later(struct intake *intake);
-
-static void move_failed(struct intake *intake, const char *name, const struct error *error)
-{
-    intake->moves_left++;
-    log_event(&event_move_failed, LOG_TEXT("file", name), LOG_TEXT("reason", error->message));
-    try_again_later(intake);
-}
-
-static bool is_to_be_moved(const struct entry *entry)
-{
-    return !entry->moved_before && !entry->delayed;
-}
-
-static void move_entry(struct intake *intake, struct entry *entry, const char *day)
-{
-    const struct spool_move move = {
-        .name = entry->file->name,
-        .inode = entry->file->inode,
-        .place = place_of(entry),
-        .day = day,
-        .target = entry->target,
-        .reason = entry->assessment.reason,
-        .patch = entry->assessment.patch_name,
-    };
-    struct error error;
-
-    entry->left = spool_move(intake->spool, &move, &entry->moved_to, &error) < 0;
-    if (entry->left)
-        move_failed(intake, entry->file->name, &error);
-}
-
-/* Whether the row does not say yet where the file is. Nearly always it does. */
-static bool is_to_be_noted(const struct entry *entry)
-{
-    if (!is_to_be_moved(entry))
-        return false;
-    return entry->left || entry->marked || !entry->target || !entry->moved_to ||
-           strcmp(entry->target, entry->moved_to) != 0;
-}
-
-static int note_entries(struct store *store, const struct entry *entries, size_t count,
-                        struct error *error)
-{
-    if (store_begin(store, error) < 0)
-        return -1;
-    for (size_t i = 0; i < count; i++) {
-        const struct entry *entry = &entries[i];
-
-        if (!is_to_be_noted(entry))
-            continue;
-        if (entry->left ? store_leave_move(store, entry->result, error) < 0
-                        : store_end_move(store, entry->result, entry->moved_to, error) < 0) {
-            store_rollback(store);
-            return -1;
-        }
-    }
-    return store_commit(store, error);
-}
-
-static void move_slice(struct intake *intake, struct entry *entries, size_t count, const char *day)
-{
-    struct error error;
-    bool noted = false;
-
-    for (size_t i = 0; i < count; i++) {
-        if (is_to_be_moved(&entries[i]))
-            move_entry(intake, &entries[i], day);
-        noted |= is_to_be_noted(&entries[i]);
-    }
-    if (!noted || note_entries(intake->options.store, entries, count, &error) == 0)
-        return;
-    /* The whole slice is gone through once more. */
-    intake->lost_count = true;
-    move_failed(intake, "", &error);
-}
-
-static bool is_in_archive(const struct store_move *left)
-{
-    return left->archived && strncmp(left->archived, ".archive/", 9) == 0;
-}
-
-/* Moves a file that is still in the spool, or one that was archived before its result was rejected. */
-static int move_left(struct intake *intake, const struct store_move *left, char **moved_to,
-                     struct error *error)
-{
-    enum spool_place place = left->rejected ? SPOOL_REJECT : SPOOL_ARCHIVE;
-    char day[16];
-    struct spool_move move = {
-        .name = left->name,
-        .inode = left->inode,
-        .modified_ns = left->modified_ns,
-        .place = place,
-        .day = day,
-        .target = left->rejected && is_in_archive(left) ? NULL : left->archived,
-        .reason = left->reason,
-        .patch = left->patch,
-    };
-
-    day_of(left, day);
-    if (left->rejected && is_in_archive(left)) {
-        if (spool_reject_archived(intake->spool, left->archived, left->reason, moved_to, error) < 0)
-            return -1;
-        if (*moved_to)
-            return 0;
-    }
-    return spool_move(intake->spool, &move, moved_to, error);
-}
-
-static int finish_some_moves(struct intake *intake, size_t *count, struct error *error)
-{
-    struct store_move *left;
-    struct error failure;
-    bool batched;
-
-    if (store_list_moves(intake->options.store, SLICE_LIMIT, &left, count, error) < 0) {
-        store_moves_free(left, *count);
-        return -1;
-    }
-    batched = *count && store_begin(intake->options.store, &failure) == 0;
-    for (size_t i = 0; i < *count; i++) {
-        CLEANUP_FREE char *moved_to = NULL;
-
-        if (move_left(intake, &left[i], &moved_to, &failure) < 0 ||
-            store_end_move(intake->options.store, left[i].id, moved_to, &failure) < 0)
-            move_failed(intake, left[i].name, &failure);
-    }
-    store_moves_free(left, *count);
-    /* A move that is not ended here is found done, and ended, the next time. */
-    return batched ? store_commit(intake->options.store, error) : 0;
-}
-
-/* Does the moves that an earlier daemon wrote down and did not do. */
-static int finish_moves(struct intake *intake, struct error *error)
-{
-    size_t count = SLICE_LIMIT;
-
-    if (store_recall_moves(intake->options.store, error) < 0)
-        return -1;
-    while (count == SLICE_LIMIT && intake->moves_left == 0) {
-        if (finish_some_moves(intake, &count, error) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-/* The decision is in the store and in the log, and the row is marked. What cannot be moved now is moved
- * later. */
-void intake_reject_archived(struct intake *intake, const struct store_result *result,
-                            const char *reason)
-{
-    CLEANUP_FREE char *moved_to = NULL;
-    struct error error;
-
-    if (!result->archived)
-        return;
-    if (spool_reject_archived(intake->spool, result->archived, reason, &moved_to, &error) < 0 ||
-        (moved_to && store_end_move(intake->options.store, result->id, moved_to, &error) < 0))
-        log_event(&event_move_failed, LOG_TEXT("file", result->archived),
-                  LOG_TEXT("reason", error.message));
-}
-
-/* Moves a slice of what could not be moved before. While something is left, a file that is met again is
- * compared with it. */
-static void on_try_again(void *data)
-{
-    struct intake *intake = data;
-    struct error error;
-    size_t count;
-
-    intake->again = NULL;
-    if (intake->lost_count && store_recall_moves(intake->options.store, &error) == 0)
-        intake->lost_count = false;
-    if (intake->lost_count || finish_some_moves(intake, &count, &error) < 0)
-        try_again_later(intake);
-    else if (!intake->again && count == SLICE_LIMIT)
-        intake->again = loop_after(intake->loop, 0, on_try_again, intake);
-    else if (!intake->again)
-        intake->moves_left = 0;
-    spool_resume(intake->spool);
-}
-
-static void try_again_later(struct intake *intake)
-{
-    if (!intake->again)
-        intake->again = loop_after(intake->loop, TRY_AGAIN_MS, on_try_again, intake);
-}
-
-/* ---- logs of many experiments ----------------------------------------------------------------- */
-
-static void tell_row(void *data, const struct result_log_row *row,
-                     const struct assessment *assessment)
-{
-    struct intake *intake = data;
-
-    intake->log_queued |= assessment->decision == DECISION_QUEUED;
-    log_tell_row(&intake->words, log_taking_name(intake->log), row, assessment);
-}
-
-/* All its rows are durable. What was written to it meanwhile is found by the scan that follows. */
-static void archive_log(struct intake *intake)
-{
-    char day[16];
-    const struct spool_move move = {
-        .name = log_taking_name(intake->log),
-        .inode = log_taking_inode(intake->log),
-        .modified_ns = log_taking_modified(intake->log),
-        .place = SPOOL_ARCHIVE,
-        .day = day,
-    };
-    struct error error;
-
-    format_day(clock_now_ms(), day);
-    if (spool_move(intake->spool, &move, NULL, &error) < 0)
-        move_failed(intake, move.name, &error);
-}
-
-static void refusal_clear(struct refusal *refusal)
-{
-    free(refusal->file_name);
-    free(refusal->reason);
-    *refusal = (struct refusal){0};
-}
-
-static void refusal_set(struct refusal *refusal, const char *file_name, uint64_t inode,
-                        const char *reason)
-{
-    refusal_clear(refusal);
-    *refusal = (struct refusal){memory_copy(file_name), inode, memory_copy(reason)};
-}
-
-static void end_log(struct intake *intake)
-{
-    log_taking_free(intake->log);
-    intake->log = NULL;
-    spool_resume(intake->spool);
-}
-
-static void on_log_slice(void *data)
-{
-    struct intake *intake = data;
-    struct error error;
-
-    intake->slice = NULL;
-    intake->log_queued = false;
-    switch (log_taking_step(intake->log, LOG_SLICE_NS, &error)) {
-    case LOG_STEP_MORE:
-        intake->slice = loop_after(intake->loop, 0, on_log_slice, intake);
-        break;
-    case LOG_STEP_DONE:
-        archive_log(intake);
-        log_tell_counts(log_taking_name(intake->log), log_taking_counts(intake->log), NULL);
-        end_log(intake);
-        break;
-    case LOG_STEP_REFUSED:
-        refusal_set(&intake->refused, log_taking_name(intake->log), log_taking_inode(intake->log),
-                    error.message);
-        end_log(intake);
-        break;
-    case LOG_STEP_FAILED:
-        log_event(&event_intake_failed, LOG_TEXT("reason", error.message));
-        log_taking_free(intake->log);
-        intake->log = NULL;
-        try_again_later(intake);
-        break;
-    }
-    if (intake->log_queued)
-        intake->options.taken(intake->options.data);
-}
-
-static void begin_log(struct intake *intake, const struct spool_file *file)
-{
-    const struct log_taking_options options = {
-        .config = intake->options.config,
-        .store = intake->options.store,
-        .file_name = file->name,
-        .settings = config_log(intake->options.config, file->name),
-        .descriptor = file->log,
-        .inode = file->inode,
-        .modified_ns = file->modified_ns,
-        .decided = tell_row,
-        .data = intake,
-    };
-    struct error error;
-
-    if (log_taking_new(&intake->log, &options, &error) == 0) {
-        intake->slice = loop_after(intake->loop, 0, on_log_slice, intake);
-        return;
-    }
-    log_event(&event_intake_failed, LOG_TEXT("reason", error.message));
-    try_again_later(intake);
-}
-
-/* How many files there are before the next log. A log that was refused is among them, with its problem; one
- * that comes first is begun, and 0 is given back. */
-static size_t up_to_log(struct intake *intake, struct spool_file *files, size_t count)
-{
-    const struct refusal *refused = &intake->refused;
-
-    for (size_t i = 0; i < count; i++) {
-        if (files[i].log < 0)
-            continue;
-        if (refused->file_name && files[i].inode == refused->inode &&
-            strcmp(files[i].name, refused->file_name) == 0) {
-            files[i].problem = refused->reason;
-            continue;
-        }
-        if (i == 0)
-            begin_log(intake, &files[i]);
-        return i;
-    }
-    return count;
-}
-
 /* ---- the spool's callbacks -------------------------------------------------------------------- */
 
 static size_t take_files(struct intake *intake, struct spool_file *files, size_t count)
@@ -633,16 +255,16 @@ static size_t take_files(struct intake *intake, struct spool_file *files, size_t
     char day[16];
     int decided, delayed = 0;
 
-    format_day(clock_now_ms(), day);
+    intake_format_day(clock_now_ms(), day);
     for (size_t i = 0; i < count; i++)
         entries[i].file = &files[i];
     decided = decide_slice(intake, entries, count, day, &error);
     if (decided < 0) {
         log_event(&event_intake_failed, LOG_TEXT("reason", error.message));
-        try_again_later(intake);
+        intake_try_again_later(intake);
     } else {
         /* Whoever reads the log may look for the file, so it is moved before it is logged. */
-        move_slice(intake, entries, (size_t)decided, day);
+        intake_move_slice(intake, entries, (size_t)decided, day);
         for (int i = 0; i < decided; i++) {
             delayed += entries[i].delayed;
             if (entries[i].delayed)
@@ -666,10 +288,10 @@ static size_t on_take(void *data, struct spool_file *files, size_t count)
     size_t taken;
 
     intake->scanned = false;
-    count = up_to_log(intake, files, count);
+    count = intake_up_to_log(intake, files, count);
     taken = count ? take_files(intake, files, count) : 0;
     if (taken > 0)
-        refusal_clear(&intake->refused);
+        intake_refusal_clear(&intake->refused);
     return taken;
 }
 
@@ -709,7 +331,8 @@ int intake_new(struct intake **intake, uv_loop_t *loop, const struct intake_opti
 
     made->loop = loop;
     made->options = *options;
-    if (spool_new(&made->spool, loop, &spool_options, error) < 0 || finish_moves(made, error) < 0)
+    if (spool_new(&made->spool, loop, &spool_options, error) < 0 ||
+        intake_finish_moves(made, error) < 0)
         return -1;
     *intake = TAKE(made);
     return 0;
@@ -722,19 +345,11 @@ void intake_free(struct intake *intake)
     operation_clear(&intake->again);
     operation_clear(&intake->slice);
     log_taking_free(intake->log);
-    refusal_clear(&intake->refused);
+    intake_refusal_clear(&intake->refused);
     spool_free(intake->spool);
     told_clear(&intake->keys);
     told_clear(&intake->words);
     free(intake);
-}
-
-void intake_reload(struct intake *intake)
-{
-    if (!intake->log)
-        return;
-    operation_clear(&intake->slice);
-    end_log(intake);
 }
 
 bool intake_idle(const struct intake *intake)
