@@ -3,8 +3,7 @@
  *
  *     requirements ▸ fresh directories ▸ clone ▸ command ▸ outcome
  *
- * While the command runs, the disk is watched: tests that fill it would take the store down with them.
- * They are ended; and what removing their checkout gives back says whether it was they who filled it.
+ * Where the command runs, and how its end is learnt, is the engine's part (validation/engine.h).
  */
 
 #include "daemon/validation.h"
@@ -21,9 +20,10 @@
 #include "daemon/git/git.h"
 #include "daemon/validation/checkout.h"
 #include "daemon/validation/command.h"
-#include "daemon/validation/disk.h"
+#include "daemon/validation/engine.h"
 #include "daemon/validation/environment.h"
 #include "daemon/validation/failure.h"
+#include "daemon/validation/local.h"
 #include "daemon/validation/programs.h"
 #include "daemon/validation/remover.h"
 #include "daemon/validation/report-file.h"
@@ -40,8 +40,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define GRACE_MS          10000
-#define LOG_LIMIT         (64 * 1024 * 1024)
 #define TOX_INI_LIMIT     (1024 * 1024)
 #define REQUIRE_WITHIN_MS 10000
 #define FAILURE_SHOWN     160               /* code points */
@@ -54,6 +52,7 @@ struct validation {
     struct repository *repository;
     struct http *http;
     struct sandbox *sandbox;
+    struct engine *engine;
     struct remover *remover;
     struct tool tool; /* the program that the installation has found */
     char *checkouts;  /* without symbolic links, as the sandbox needs it */
@@ -74,7 +73,6 @@ struct run {
     char *base;
     char *experiment_id;
     struct checkout checkout;
-    struct disk disk;            /* watched while the command runs */
     char *log;                   /* path of the whole output */
     struct failure failure;      /* what the output says about the failure */
     struct runner runner;        /* what runners say in the output */
@@ -116,6 +114,7 @@ int validation_new(struct validation **validationp, uv_loop_t *loop, const struc
         return error_set(error, ERROR_TRANSIENT, "%s cannot be reached", checkouts);
     if (sandbox_new(&validation->sandbox, config, error))
         return -1;
+    local_engine_new(&validation->engine, loop, validation->checkouts);
     validation->remover = remover_new(loop, validation->checkouts);
     *validationp = TAKE(validation);
     return 0;
@@ -125,6 +124,7 @@ void validation_free(struct validation *validation)
 {
     if (!validation)
         return;
+    engine_free(validation->engine);
     sandbox_free(validation->sandbox);
     tool_clear(&validation->tool);
     remover_free(validation->remover);
@@ -191,7 +191,6 @@ static void run_discard(struct operation *operation)
 {
     struct run *run = (struct run *)operation;
 
-    disk_leave(&run->disk);
     operation_clear(&run->step);
     run_free(run);
 }
@@ -202,32 +201,6 @@ static void finish(struct run *run, const struct validation_outcome *outcome,
 {
     run->callback(run->data, outcome, error);
     run_free(run);
-}
-
-/* Ends tests that fill the disk, since the store needs it. */
-static void on_disk_filled(void *data)
-{
-    struct run *run = data;
-
-    process_end_now(run->step);
-}
-
-/* The checkout is gone. Finds out whether it had filled the disk. */
-static void on_emptied(void *data, const struct error *error)
-{
-    struct run *run = data;
-    uint64_t bytes = disk_filled_by_tests(&run->disk);
-
-    run->step = NULL;
-    if (error)
-        run->error = *error;
-    else if (bytes > 0)
-        error_set(&run->error, ERROR_PERMANENT, "the tests filled the disk with %llu bytes",
-                  (unsigned long long)bytes);
-    else
-        error_set(&run->error, ERROR_TRANSIENT,
-                  "the disk with the checkouts is full, so the result of the tests says nothing");
-    finish(run, NULL, &run->error);
 }
 
 static enum validation_verdict judge(const struct process_result *result)
@@ -255,25 +228,6 @@ static void describe(struct validation_outcome *outcome, const struct process_re
     else
         snprintf(outcome->sentence, sizeof outcome->sentence, "%s %.100s after %.1f s",
                  text_string(&command), end, (double)result->duration_ms / 1000);
-}
-
-/* Whether the command never began: bubblewrap could not make the sandbox, or a launcher did not start
- * it. That says nothing about the tests, even with an exit status of 0. A timeout counts as one. */
-static bool never_began(struct run *run, const struct process_result *result)
-{
-    CLEANUP_TEXT struct text why = {0};
-    const char *last = strrchr(result->tail, '\n');
-    char end[PROCESS_DESCRIPTION_SIZE];
-
-    if (result->end == PROCESS_TIMED_OUT || !sandbox_is_there(run->validation->sandbox) ||
-        checkout_has_begun(&run->checkout))
-        return false;
-    process_describe(end, sizeof end, result);
-    text_append_line(&why, last ? last + 1 : result->tail, 200);
-    error_set(&run->error, ERROR_TRANSIENT,
-              "the tests did not begin: what should start them %s%s%s", end,
-              why.length ? " and said: " : "", text_string(&why));
-    return true;
 }
 
 static void on_printed(void *data, const char *bytes, size_t length)
@@ -341,12 +295,6 @@ static void judged(struct run *run)
     finish(run, outcome, NULL);
 }
 
-/* If there was no room for all of the output, removes the file: the store needs the room. */
-static void give_up_log(const struct run *run)
-{
-    unlink(run->log);
-}
-
 static void require_next(struct run *run);
 
 /* Runs again on a fresh checkout, without the report because of which tox failed. */
@@ -404,30 +352,19 @@ static void note_end(struct run *run, const struct process_result *result)
     describe(&run->outcome, result);
 }
 
-static void on_command(void *data, const struct process_result *result)
+static void on_command(void *data, const struct process_result *result, const struct error *error)
 {
     struct run *run = data;
 
     run->step = NULL;
-    disk_leave(&run->disk);
-    if (result->end == PROCESS_NOT_STARTED) {
-        error_set(&run->error, ERROR_TRANSIENT, "%s could not be started: %s", run->command,
-                  result->problem);
-        finish(run, NULL, &run->error);
+    if (error) {
+        finish(run, NULL, error);
         return;
     }
     note_end(run, result);
-    if (result->problem) {
-        log_event(&event_validation_log, LOG_TEXT("experiment", run->experiment_id),
-                  LOG_TEXT("reason", result->problem));
-        give_up_log(run);
+    if (result->problem)
         run->outcome.log = NULL;
-    }
-    if (run->outcome.verdict != VALIDATION_PASSED && disk_is_full(&run->disk))
-        run->step = checkout_remove(run->validation->loop, &run->checkout, on_emptied, run);
-    else if (never_began(run, result))
-        finish(run, NULL, &run->error);
-    else if (run->tox_report)
+    if (run->tox_report)
         run->step = report_file_read(run->validation->loop, run->tox_report, on_report, run);
     else
         conclude(run);
@@ -488,29 +425,23 @@ static void start_command(struct run *run, const struct environment *environment
     struct validation *validation = run->validation;
     CLEANUP_FREE char *name = memory_format("%s.log", run->experiment_id);
     char **arguments = sandbox_arguments(validation->sandbox, &run->checkout, program);
-    struct process_options options = {
+    struct engine_order order = {
+        .experiment_id = run->experiment_id,
+        .checkout = &run->checkout,
         .environment = (const char *const *)environment->variables,
-        .directory = run->checkout.source,
-        .deadline_ms = validation->config->validation.timeout_ms,
-        .grace_ms = GRACE_MS,
-        .log_path = run->log = file_join(validation->logs, name),
-        .log_limit = LOG_LIMIT,
-        .printed = on_printed,
+        .command = run->command = command_line(validation->config),
+        .log = run->log = file_join(validation->logs, name),
+        .timeout_ms = validation->config->validation.timeout_ms,
         .tail_lines = validation->config->validation.output_lines,
+        .sandboxed = sandbox_is_there(validation->sandbox),
+        .printed = on_printed,
+        .data = run,
     };
-    struct error error;
 
     await_report(run);
     arguments = ask_tox(run, arguments);
-    options.argv = (const char *const *)arguments;
-    run->command = command_line(validation->config);
-    run->step = process_start(validation->loop, &options, on_command, run);
-    if (process_id(run->step))
-        disk_watch(&run->disk, validation->loop, validation->checkouts, on_disk_filled, run);
-    /* Tests without a note are found by other signs, so this is no reason to end them. */
-    if (process_id(run->step) && checkout_note(&run->checkout, process_id(run->step), &error))
-        log_event(&event_validation_note, LOG_TEXT("experiment", run->experiment_id),
-                  LOG_TEXT("reason", error.message));
+    order.arguments = (const char *const *)arguments;
+    run->step = validation->engine->functions->start(validation->engine, &order, on_command, run);
     sandbox_free_arguments(arguments);
 }
 
@@ -609,6 +540,14 @@ static void require_next(struct run *run)
         run->step = checkout_make(validation->loop, &run->checkout, on_made, run);
 }
 
+static void on_failed(void *data)
+{
+    struct run *run = data;
+
+    run->step = NULL;
+    finish(run, NULL, &run->error);
+}
+
 struct operation *validation_run(struct validation *validation, const struct validation_task *task,
                                  validation_callback callback, void *data)
 {
@@ -626,20 +565,19 @@ struct operation *validation_run(struct validation *validation, const struct val
         *run->measure = *task->measure;
     }
     run->experiment_id = memory_copy(task->experiment_id);
-    run->checkout = checkout_name(validation->checkouts, task->experiment_id);
     run->requires = config_list_copy(&validation->config->validation.requires);
-    require_next(run);
+    if (validation->engine->functions->look(validation->engine, run->experiment_id, run->commit,
+                                            &run->checkout, &run->error) < 0)
+        run->step = loop_after(validation->loop, 0, on_failed, run);
+    else
+        require_next(run);
     return &run->operation;
 }
 
 struct operation *validation_remove(struct validation *validation, const char *experiment_id,
                                     repository_done_callback callback, void *data)
 {
-    struct checkout checkout = checkout_name(validation->checkouts, experiment_id);
-    struct operation *operation = checkout_remove(validation->loop, &checkout, callback, data);
-
-    checkout_free(&checkout);
-    return operation;
+    return validation->engine->functions->cancel(validation->engine, experiment_id, callback, data);
 }
 
 void validation_explain(struct error *error, const struct validation_outcome *outcome)

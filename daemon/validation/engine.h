@@ -1,0 +1,65 @@
+#pragma once
+
+/*
+ * The interface of an engine, which runs the tests somewhere: on this machine (local.h).
+ *
+ * An engine is a struct of functions. It is told what to run and where the checkout is, and says how the
+ * command ended. Whether that is a pass is judged elsewhere (verdict.h), in the same way for all engines.
+ */
+
+#include "common/error.h"
+#include "common/operation.h"
+#include "common/process.h"
+#include "daemon/validation/checkout.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct engine;
+
+/* What to run. The strings belong to the caller, and live until the operation is over. */
+struct engine_order {
+    const char *experiment_id;
+    const struct checkout *checkout; /* is there, unless the run is taken up */
+    const char *const *arguments;    /* NULL-terminated; needed inside of start() only */
+    const char *const *environment;  /* likewise */
+    const char *command;             /* as a person would type it */
+    const char *log;                 /* path of the file for the whole output */
+    uint64_t timeout_ms;             /* of the command where it runs */
+    unsigned tail_lines;             /* last lines of the output that are kept */
+    bool sandboxed;                  /* without the mark of the sandbox the command did not begin */
+    void (*printed)(void *data, const char *bytes, size_t length); /* each piece of the output */
+    void *data;                                                    /* for `printed` */
+};
+
+/* How the command ended. Without an error there is a result; its `problem` is what went wrong with the log,
+ * which is gone then. An error is transient where the run says nothing about the tests, such as one whose
+ * command never began. It is permanent where the tests filled the disk. */
+typedef void (*engine_callback)(void *data, const struct process_result *result,
+                                const struct error *error);
+
+struct engine_functions {
+    /* Names the checkout of an experiment's run, and touches nothing there. The caller frees it. */
+    int (*look)(struct engine *engine, const char *experiment_id, const char *commit,
+                struct checkout *checkout, struct error *error);
+
+    /* Starts the command. Discarding the operation ends what is under way here. */
+    struct operation *(*start)(struct engine *engine, const struct engine_order *order,
+                               engine_callback callback, void *data);
+
+    /* Ends the experiment's run, if there is one, and removes its directories; a missing one is fine. */
+    struct operation *(*cancel)(struct engine *engine, const char *experiment_id,
+                                checkout_callback callback, void *data);
+
+    void (*free)(struct engine *engine);
+};
+
+struct engine {
+    const struct engine_functions *functions;
+};
+
+static inline void engine_free(struct engine *engine) /* NULL-safe */
+{
+    if (engine)
+        engine->functions->free(engine);
+}
