@@ -73,6 +73,9 @@ static int store_entry(struct intake *intake, struct entry *entry, struct error 
         .parsed = parsed,
     };
 
+    if (assessment->result && assessment->result->patch &&
+        store_end_await(store, entry->file->name, error) < 0)
+        return -1;
     row.archived = entry->target;
     if (assessment->retried)
         return retry_entry(store, entry, &row, &content, &decision, error);
@@ -99,6 +102,22 @@ static uint64_t left_for(const struct intake *intake, const struct entry *entry)
     return delayed_ms < patience_ms[delay] ? patience_ms[delay] - delayed_ms : 0;
 }
 
+/* A file that is met for the first time since the start may have waited for its patch before that. */
+static int recall_wait(struct intake *intake, struct entry *entry, struct error *error)
+{
+    struct spool_file *file = entry->file;
+    uint64_t *delayed_ms = &file->delayed_ms[SPOOL_DELAY_PATCH];
+    int64_t now_ms = clock_now_ms(), since_ms;
+
+    if (entry->assessment.delay != SPOOL_DELAY_PATCH || *delayed_ms > 0)
+        return 0;
+    if (store_await(intake->options.store, file->name, file->inode, file->modified_ns, now_ms,
+                    &since_ms, error) < 0)
+        return -1;
+    *delayed_ms = (uint64_t)(now_ms - since_ms);
+    return 0;
+}
+
 static void say_tried(struct assessment *assessment)
 {
     char *reason = memory_format("%s; tried in vain for queue.retry_for", assessment->reason);
@@ -120,6 +139,8 @@ static int decide_entry(struct intake *intake, struct entry *entry, const char *
         return 0;
     if (assessment_make(&entry->assessment, intake->options.config, intake->options.store,
                         entry->file, read_patch, intake->spool, error) < 0)
+        return -1;
+    if (recall_wait(intake, entry, error) < 0)
         return -1;
     entry->delayed = left_for(intake, entry) > 0;
     if (entry->delayed)

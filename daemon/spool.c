@@ -365,7 +365,7 @@ static void put_off(struct spool *spool, struct spool_entry *entry, struct spool
         entry->wait = memory_new(sizeof(*entry->wait));
     wait = entry->wait;
     if (wait->since_ms[file->delay] == 0)
-        wait->since_ms[file->delay] = now;
+        wait->since_ms[file->delay] = now - file->delayed_ms[file->delay];
     wait->again_at_ms = now + file->again_ms;
     free(wait->patch);
     wait->patch = TAKE(file->patch);

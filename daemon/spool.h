@@ -52,7 +52,8 @@ struct spool_file {
     bool faulty;   /* the problem is a fault of the system, which may pass */
     int log;       /* a log of many experiments, of any size: open, at its beginning; else -1 */
 
-    /* For how long the taker has put it off, for each cause; 0: not yet. */
+    /* For how long the taker has put it off, for each cause; 0: not yet. A taker that knows of an
+     * earlier time, before a restart, sets it when it puts the file off first. */
     uint64_t delayed_ms[SPOOL_DELAY_COUNT];
 
     /* Set by the taker if it cannot decide yet. Later files go on. The file is handed on again after

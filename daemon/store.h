@@ -218,6 +218,19 @@ int store_frontier_history(struct store *store, const char *metric, const char *
                            size_t *count, struct error *error);
 void store_points_free(struct store_point *points, size_t count);
 
+/* ---- files that wait for their patch -------------------------------------------------------------- */
+
+#define STORE_AWAITING_MS (24LL * 3600 * 1000) /* a file that was not decided by then is forgotten */
+
+/* Returns in `*since_ms` since when a file in the spool has waited for its patch: since `now_ms`, if it is
+ * not known, or if the clock was set back behind that. It survives a restart. Another file of that name
+ * begins anew. */
+int store_await(struct store *store, const char *file_name, uint64_t inode, int64_t modified_ns,
+                int64_t now_ms, int64_t *since_ms, struct error *error);
+
+/* Forgets that: the file waits no longer. */
+int store_end_await(struct store *store, const char *file_name, struct error *error);
+
 /* ---- moves of files, done after their decision is durable --------------------------------------
  *
  * The rows themselves say what is to be moved. The files of all rows from a noted one on may still be in

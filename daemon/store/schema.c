@@ -305,6 +305,13 @@ static const char *const migrations[] = {
      * with it, as digests. */
     ("ALTER TABLE results ADD COLUMN line_digest TEXT NOT NULL DEFAULT '';"
      "ALTER TABLE results ADD COLUMN body_sent TEXT NOT NULL DEFAULT '';"),
+    /* Since when a file in the spool has waited for the patch that it names. */
+    "CREATE TABLE awaiting ("
+    "  file_name TEXT PRIMARY KEY,"
+    "  inode INTEGER NOT NULL,"
+    "  modified_ns INTEGER NOT NULL,"
+    "  since_ms INTEGER NOT NULL"
+    ") WITHOUT ROWID;",
 };
 
 #define STORE_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))

@@ -270,6 +270,22 @@ def test_a_patch_belongs_to_the_first_that_names_it(winnowd, project):
     assert winnowd.archived() == ["both.patch", "both.patch~2", "exp-1.json", "exp-2.json"]
 
 
+def test_the_minute_began_when_the_result_was_first_seen(winnowd):
+    """Whatever ended the daemon meanwhile; a clock that was set back lets it begin anew, not last for ever."""
+    winnowd.clock.by_hand()
+    winnowd.drop(with_patch("exp-1", "exp-1.patch"))
+    for _ in range(2):
+        winnowd.start().wait(msg=AWAITED, experiment="exp-1")
+        assert winnowd.stop() == 0 and winnowd.waiting() == ["exp-1.json"]
+        winnowd.clock.set_back(3600)
+    winnowd.clock.set_back(-7261)  # forwards: more than a minute after the second start
+    log = winnowd.start()
+    assert "drop it first" in log.wait(experiment="exp-1", decision="rejected")["reason"]
+    (winnowd.spool / ".rejected/exp-1.json").rename(winnowd.spool / "exp-1.json")
+    log.wait(msg=AWAITED, experiment="exp-1")  # who drops it again has another minute
+    winnowd.unfinished = True
+
+
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("once", [False, True], ids=["daemon", "once"])
 def test_a_patch_that_never_comes(winnowd, project, once):
