@@ -77,22 +77,70 @@ static bool is_private(char *host)
     return is_private_name(host, length);
 }
 
+/* Whether an entry of no_proxy names a host, which is as is_private() has left it. `port` is that of the
+ * URL. */
+static bool is_named_by(const char *entry, size_t length, const char *host, const char *port)
+{
+    size_t host_length, port_length = strlen(port);
+
+    if (length > port_length && entry[length - port_length - 1] == ':' &&
+        strncmp(entry + length - port_length, port, port_length) == 0)
+        length -= port_length + 1;
+    if (length == 1 && *entry == '*')
+        return true;
+    if (length > 1 && entry[0] == '*' && entry[1] == '.')
+        entry++, length--;
+    while (length > 0 && entry[0] == '.')
+        entry++, length--;
+    if (length > 2 && entry[0] == '[' && entry[length - 1] == ']')
+        entry++, length -= 2;
+    while (length > 0 && entry[length - 1] == '.')
+        length--;
+    host += *host == '[';
+    host_length = strlen(host);
+    return length > 0 && length <= host_length &&
+           strncasecmp(host + host_length - length, entry, length) == 0 &&
+           (length == host_length || host[host_length - length - 1] == '.');
+}
+
+/* Whether no_proxy names a host; one in capitals counts if there is no other, as for libcurl. */
+static bool is_excepted(const char *host, const char *port)
+{
+    static const char between[] = ", \t";
+    const char *entry = getenv("no_proxy");
+
+    if (!entry)
+        entry = getenv("NO_PROXY");
+    while (entry && *(entry += strspn(entry, between))) {
+        size_t length = strcspn(entry, between);
+
+        if (is_named_by(entry, length, host, port))
+            return true;
+        entry += length;
+    }
+    return false;
+}
+
 bool http_proxy_passed_by(const char *url, bool secret)
 {
     CURLU *parts = curl_url();
     char *scheme = NULL;
     char *host = NULL;
+    char *port = NULL;
     char *user = NULL;
     bool passed_by = true;
 
     if (parts && curl_url_set(parts, CURLUPART_URL, url, CURLU_PATH_AS_IS) == CURLUE_OK &&
         curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-        curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
+        curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+        curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK) {
         secret |= curl_url_get(parts, CURLUPART_USER, &user, 0) == CURLUE_OK;
-        passed_by = is_private(host) || (secret && strcasecmp(scheme, "https") != 0);
+        passed_by = is_private(host) || is_excepted(host, port) ||
+                    (secret && strcasecmp(scheme, "https") != 0);
     }
     curl_free(scheme);
     curl_free(host);
+    curl_free(port);
     curl_free(user);
     curl_url_cleanup(parts);
     return passed_by;

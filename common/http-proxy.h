@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * Which requests do not go through the proxy of the environment (http_proxy, https_proxy, all_proxy). Pure.
+ * Which requests do not go through the proxy of the environment (http_proxy, https_proxy, all_proxy).
  *
  * libcurl and git would send every request through it. But a proxy leads out of this network. It does
  * not know what localhost or gitea.lan means here. And over plain http it could read the token.
@@ -10,6 +10,10 @@
 #include <stdbool.h>
 
 /* Returns whether a request for `url` must not go through a proxy: its host is loopback, a private address
- * or a name of this network only; or it is plain http and carries a `secret`. Names are not resolved.
- * NO_PROXY is not looked at here: libcurl and git do that. */
+ * or a name of this network only; or no_proxy (or NO_PROXY) names it; or it is plain http and carries a
+ * `secret`. Names are not resolved.
+ *
+ * Entries of no_proxy are hosts with all names below them: "example.org", ".example.org" and
+ * "*.example.org" mean the same. Behind a host there may be a port. "*" is any host. libcurl knows networks
+ * (10.0.0.0/8), but neither a port nor a star before a dot; so what it looks at itself is not enough. */
 bool http_proxy_passed_by(const char *url, bool secret);

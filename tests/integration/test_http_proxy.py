@@ -114,13 +114,15 @@ def test_a_tunnel_to_a_forge_elsewhere_shows_no_token(far, project):
         assert not any(holds(head, far.forge.token) or b"uthorization" in head for head in proxy.heard)
 
 
-@pytest.mark.parametrize("how", ["NO_PROXY", "no_proxy", "plain http"])
+@pytest.mark.parametrize("how", ["NO_PROXY", "no_proxy", "with a port", "plain http"])
 def test_a_forge_elsewhere_is_asked_directly(far, how):
     """Nobody has that name, so that nothing is reached; but the proxy would have been."""
     with serving(far.forge.gitea.port) as proxy:
         far.environment.update(proxy.variables)
         if how == "plain http":
             far.configure(forge={"url": f"http://{FAR}:{far.forge.gitea.port}"})
+        elif how == "with a port":
+            far.environment["NO_PROXY"] = f"other.example,*.{FAR.split('.')[1]}:{far.forge.gitea.port}"
         else:
             far.environment[how] = f"other.example,.{FAR.split('.')[1]}"
         far.write_configuration()

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -107,12 +108,54 @@ static void test_other_secrets(void **state)
     assert_true(http_proxy_passed_by("", true));
 }
 
+/* Public hosts that no_proxy names, and those that it does not. */
+static void test_no_proxy(void **state)
+{
+    static const struct {
+        const char *no_proxy, *url;
+        bool passed_by;
+    } cases[] = {
+        {"git.example.org", "https://git.example.org/x", true},
+        {"git.example.org", "https://GIT.example.org./x", true},
+        {"other.org, git.example.org:3000", "https://git.example.org:3000/x", true},
+        {"git.example.org:3000", "https://git.example.org/x", false},
+        {"git.example.org:443", "https://git.example.org/x", true},
+        {"git.example.org:80", "https://git.example.org/x", false},
+        {"git.example.org:43", "https://git.example.org/x", false},
+        {"*.example.org", "https://git.example.org/x", true},
+        {"*.Example.org:443", "https://git.example.org/x", true},
+        {".example.org", "https://a.git.example.org/x", true},
+        {"example.org", "https://git.example.org/x", true},
+        {"example.org", "https://myexample.org/x", false},
+        {"*.example.org", "https://example.org.net/x", false},
+        {"*", "https://git.example.org/x", true},
+        {"*:443", "https://git.example.org/x", true},
+        {"8.8.8.8:443", "https://8.8.8.8/x", true},
+        {"[2001:db8::1]:3000", "https://[2001:db8::1]:3000/x", true},
+        {"[2001:db8::1]", "https://[2001:db8::1]/x", true},
+        {"", "https://git.example.org/x", false},
+        {",, .,:443", "https://git.example.org/x", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        setenv("NO_PROXY", "*", 1); /* the other one counts */
+        setenv("no_proxy", cases[i].no_proxy, 1);
+        if (http_proxy_passed_by(cases[i].url, false) != cases[i].passed_by)
+            fail_msg("no_proxy=%s, %s", cases[i].no_proxy, cases[i].url);
+    }
+    unsetenv("no_proxy");
+    assert_true(http_proxy_passed_by("https://git.example.org/x", false));
+    unsetenv("NO_PROXY");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_private_hosts),
         cmocka_unit_test(test_public_hosts),
         cmocka_unit_test(test_other_secrets),
+        cmocka_unit_test(test_no_proxy),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
