@@ -220,7 +220,8 @@ void store_points_free(struct store_point *points, size_t count);
 
 /* ---- files that wait for their patch -------------------------------------------------------------- */
 
-#define STORE_AWAITING_MS (24LL * 3600 * 1000) /* a file that was not decided by then is forgotten */
+#define STORE_AWAITING_MS                                                                          \
+    (24LL * 3600 * 1000) /* a file that was not decided by then is forgotten */
 
 /* Returns in `*since_ms` since when a file in the spool has waited for its patch: since `now_ms`, if it is
  * not known, or if the clock was set back behind that. It survives a restart. Another file of that name
