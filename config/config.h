@@ -118,6 +118,8 @@ struct config {
         enum base_runs base;
         char *expect; /* a POSIX extended regular expression; NULL: none */
         enum sandbox_kind sandbox;
+        bool cache;
+        uint64_t cache_limit; /* bytes */
         struct config_list read_only;
         unsigned history; /* commits; 0: all */
         enum network_kind network;

@@ -2,6 +2,8 @@
 
 #include "daemon/keep.h"
 #include "daemon/store.h"
+#include "daemon/validation/cache-child.h"
+#include "daemon/validation/overlay.h"
 #include "daemon/validation/remover.h"
 
 #include <signal.h>
@@ -21,10 +23,11 @@ static const struct {
     const char *name;
     int (*work)(int argc, char **argv);
     bool outlives; /* it goes on when the daemon has ended */
+    bool awaited;  /* a run of the tests waits for it, or is what it becomes */
 } works[] = {
-    {REMOVER_PROGRAM, remover_main, true},
-    {KEEP_PROGRAM, keep_main, false},
-    {STORE_CHECK_PROGRAM, store_check_main, false},
+    {REMOVER_PROGRAM, remover_main, true, false},          {KEEP_PROGRAM, keep_main, false, false},
+    {STORE_CHECK_PROGRAM, store_check_main, false, false}, {CACHE_PROGRAM, cache_main, false, true},
+    {OVERLAY_PROGRAM, overlay_main, false, true},
 };
 
 /* Lowers the priority. If that is forbidden, the work is done all the same. */
@@ -42,7 +45,8 @@ int background_main(int argc, char **argv)
         signal(SIGPIPE, SIG_IGN); /* whoever reads the output may be gone */
         if (!works[i].outlives)
             prctl(PR_SET_PDEATHSIG, SIGKILL);
-        stand_back();
+        if (!works[i].awaited)
+            stand_back();
         return works[i].work(argc, argv);
     }
     return -1;

@@ -84,6 +84,7 @@ static void find_settings(const struct config *config, char settings[static DIGE
         add_text(&digest, getenv(config->validation.pass_environment.items[i]));
     }
     add_text(&digest, config->validation.expect);
+    add_text(&digest, config->validation.cache ? "cache" : NULL);
     snprintf(numbers, sizeof(numbers), "%d %d %" PRIu64 " %" PRIu64 " %u %" PRIu64 " %" PRIu64,
              (int)config->validation.sandbox, (int)config->validation.network,
              config->validation.timeout_ms, config->validation.limits.memory,
@@ -272,6 +273,16 @@ static void store_verdict(struct base *base)
                   LOG_TEXT("reason", error.message));
 }
 
+/* A pass whose cache was not kept because the daemon ended is found anew. */
+static void on_cache_kept(void *data)
+{
+    struct base *base = data;
+
+    base->step = NULL;
+    store_verdict(base);
+    clean_up(base);
+}
+
 static void end_run(struct base *base, enum base_state state)
 {
     static const struct log_event *const events[] = {
@@ -292,8 +303,11 @@ static void end_run(struct base *base, enum base_state state)
     log_event(events[state], LOG_TEXT("commit", verdict->commit),
               LOG_INTEGER("duration_ms", base->duration_ms),
               LOG_TEXT("reason", *verdict->reason ? verdict->reason : NULL));
-    store_verdict(base);
-    clean_up(base);
+    if (state != BASE_FAILED)
+        base->step = validation_keep_cache(base->options.validation, NAME, verdict->commit,
+                                           on_cache_kept, base);
+    if (!base->step)
+        on_cache_kept(base);
 }
 
 static void run(struct base *base);
@@ -356,6 +370,7 @@ static void run(struct base *base)
         .branch = base->options.config->forge.base,
         .commit = base->verdict.commit,
         .base = base->verdict.commit,
+        .on_base = true,
     };
 
     base->again = *base->verdict.reason != '\0';

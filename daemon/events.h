@@ -62,6 +62,11 @@
     EVENT(base_flaky, "base is flaky: its tests failed, and passed when they were run again", WARNING, "3c0c4a8787304499bd588814787199d6") \
     EVENT(base_failed, "base fails its tests", WARNING, "61eea34f8cc24e91bab987d432e95061") \
     EVENT(base_again, "jobs begin again, and the base is run anew", INFO, "3d0ad811d84c43ad99d5b8585f589a97") \
+    EVENT(cache_kept, "cache of the tests kept, as the run on the base left it", INFO, "5e1f0f9ab1bd4f0cb3f1c7a6fd0c2d51") \
+    EVENT(cache_not_kept, "what the run on the base left in its cache is not kept", WARNING, "c02c8e6b1d0f4b8f9e4d6a2375b1f8ae") \
+    EVENT(cache_seen, "tests see the kept cache", INFO, "8d7a2c4e6f3b4c1d9a5e0b7c2f4d6e19") \
+    EVENT(cache_missing, "tests run without the kept cache", WARNING, "1b6d3f58a9c24e7fb0d2c4e6a8135f79") \
+    EVENT(cache_copies, "kept cache is copied for each run: tests begin with a copy, and not with an overlay", INFO, "f4a9d1c37b5e4260a8c3e5f70b92d416") \
     EVENT(store_failed, "store could not be written; trying again", ERROR, "365bf63a6659b55404103017ead492d2") \
     EVENT(store_damaged, "winnowd ends: the store is damaged", ERROR, "138258cfede1b539a9f7c2fd0d1d2ed5") \
     EVENT(store_unchecked, "store could not be checked; trying again", WARNING, "f37529e4d26caa41e26559c1e1d11ca3") \

@@ -204,6 +204,7 @@ int status_read(struct status **status, struct store *store, const struct config
     made->now_ms = clock_now_ms();
     made->status_file = *status_file;
     keep_read(&made->kept, config->state);
+    cache_read(&made->cache, config->state);
     if (store) {
         if (store_snapshot(store, error) < 0)
             return -1;

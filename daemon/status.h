@@ -19,6 +19,7 @@
 #include "daemon/refresh.h"
 #include "daemon/status/status-file.h"
 #include "daemon/store.h"
+#include "daemon/validation/cache.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -64,6 +65,7 @@ struct status {
     struct store_decided *decisions; /* newest first */
     size_t decision_count;
     struct store_base base; /* the last run on a commit of the base; at_ms 0: none yet */
+    struct cache_figures cache;
     struct keep_sizes kept;
     struct status_file status_file;
 };

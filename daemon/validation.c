@@ -1,7 +1,7 @@
 /*
  * A run, step by step; each hands on to the next, and whatever fails hands on to the end:
  *
- *     requirements ▸ fresh directories ▸ clone ▸ command ▸ outcome
+ *     requirements ▸ fresh directories ▸ clone ▸ cache ▸ command ▸ outcome
  *
  * Where the command runs, and how its end is learnt, is the engine's part (validation/engine.h).
  */
@@ -18,6 +18,7 @@
 #include "common/text.h"
 #include "daemon/events.h"
 #include "daemon/git/git.h"
+#include "daemon/validation/cache.h"
 #include "daemon/validation/checkout.h"
 #include "daemon/validation/command.h"
 #include "daemon/validation/engine.h"
@@ -54,6 +55,7 @@ struct validation {
     struct sandbox *sandbox;
     struct engine *engine;
     struct remover *remover;
+    struct cache *cache;
     struct tool tool; /* the program that the installation has found */
     char *checkouts;  /* without symbolic links, as the sandbox needs it */
     char *logs;
@@ -73,6 +75,9 @@ struct run {
     char *base;
     char *experiment_id;
     struct checkout checkout;
+    struct cache_share *cache;   /* what it sees as ~/.cache; NULL: nothing */
+    bool on_base;                /* what it leaves there may be kept */
+    char *mistrusted;            /* why the cache is copied: with an overlay it did not begin */
     char *log;                   /* path of the whole output */
     struct failure failure;      /* what the output says about the failure */
     struct runner runner;        /* what runners say in the output */
@@ -116,6 +121,7 @@ int validation_new(struct validation **validationp, uv_loop_t *loop, const struc
         return -1;
     local_engine_new(&validation->engine, loop, validation->checkouts);
     validation->remover = remover_new(loop, validation->checkouts);
+    validation->cache = cache_new(loop, config);
     *validationp = TAKE(validation);
     return 0;
 }
@@ -128,6 +134,7 @@ void validation_free(struct validation *validation)
     sandbox_free(validation->sandbox);
     tool_clear(&validation->tool);
     remover_free(validation->remover);
+    cache_free(validation->cache);
     free(validation->checkouts);
     free(validation->logs);
     free(validation);
@@ -160,6 +167,7 @@ int validation_sweep(struct validation *validation, struct error *error)
     if (checkout_sweep(validation->checkouts, sign, error))
         return -1;
     remover_start(validation->remover);
+    cache_sweep(validation->cache);
     return 0;
 }
 
@@ -182,7 +190,9 @@ static void run_free(struct run *run)
     free(run->base);
     free(run->command);
     free(run->log);
+    free(run->mistrusted);
     free(run->experiment_id);
+    cache_leave(&run->cache);
     checkout_free(&run->checkout);
     free(run);
 }
@@ -297,18 +307,37 @@ static void judged(struct run *run)
 
 static void require_next(struct run *run);
 
-/* Runs again on a fresh checkout, without the report because of which tox failed. */
-static void run_again(struct run *run, const char *reason)
+/* Runs again on a fresh checkout. */
+static void start_over(struct run *run)
 {
-    log_event(&event_validation_again, LOG_TEXT("experiment", run->experiment_id),
-              LOG_TEXT("reason", reason));
-    run->again = true;
+    cache_leave(&run->cache);
     run->failure = (struct failure){0};
     free(run->log);
     free(run->command);
     free(run->tox_report);
     run->log = run->command = run->tox_report = NULL;
     require_next(run);
+}
+
+/* Without the report because of which tox failed. */
+static void run_again(struct run *run, const char *reason)
+{
+    log_event(&event_validation_again, LOG_TEXT("experiment", run->experiment_id),
+              LOG_TEXT("reason", reason));
+    run->again = true;
+    start_over(run);
+}
+
+/* Whether an overlay may have kept the command from beginning. If so, it is run with a copy instead. (Tests that
+ * filled the disk have no checkout any more.) */
+static bool is_run_with_copy(struct run *run, const struct error *error)
+{
+    if (!cache_may_be_why(run->cache) || error->kind != ERROR_TRANSIENT ||
+        access(run->checkout.source, F_OK) < 0 || checkout_has_begun(&run->checkout))
+        return false;
+    run->mistrusted = memory_copy(error->message);
+    start_over(run);
+    return true;
 }
 
 /* Everything that the run says of itself has been read. */
@@ -358,9 +387,12 @@ static void on_command(void *data, const struct process_result *result, const st
 
     run->step = NULL;
     if (error) {
-        finish(run, NULL, error);
+        if (!is_run_with_copy(run, error))
+            finish(run, NULL, error);
         return;
     }
+    if (run->mistrusted && checkout_has_begun(&run->checkout))
+        cache_prefer_copies(run->validation->cache, run->mistrusted);
     note_end(run, result);
     if (result->problem)
         run->outcome.log = NULL;
@@ -439,7 +471,7 @@ static void start_command(struct run *run, const struct environment *environment
     };
 
     await_report(run);
-    arguments = ask_tox(run, arguments);
+    arguments = cache_mount(run->cache, ask_tox(run, arguments), &order.this_program);
     order.arguments = (const char *const *)arguments;
     run->step = validation->engine->functions->start(validation->engine, &order, on_command, run);
     sandbox_free_arguments(arguments);
@@ -469,14 +501,38 @@ static void begin(struct run *run)
         start_command(run, &environment, program);
 }
 
+static void on_cache(void *data)
+{
+    struct run *run = data;
+
+    run->step = NULL;
+    begin(run);
+}
+
+/* An overlay can be mounted for a sandbox on this machine only. Without one, tests would be in name spaces that
+ * they do not expect; a launcher may start them elsewhere. */
+static enum cache_purpose cache_purpose(const struct run *run)
+{
+    if (run->on_base)
+        return CACHE_FOR_BASE;
+    return !run->mistrusted && sandbox_is_there(run->validation->sandbox) &&
+                   !run->validation->config->validation.launcher.count
+               ? CACHE_FOR_TESTS
+               : CACHE_FOR_TESTS_AS_COPY;
+}
+
 static void on_cloned(void *data, const struct error *error)
 {
     struct run *run = data;
 
     run->step = NULL;
-    if (error)
+    if (error) {
         finish(run, NULL, error);
-    else
+        return;
+    }
+    run->step = cache_give(run->validation->cache, &run->cache, run->experiment_id, &run->checkout,
+                           cache_purpose(run), on_cache, run);
+    if (!run->step)
         begin(run);
 }
 
@@ -565,6 +621,7 @@ struct operation *validation_run(struct validation *validation, const struct val
         *run->measure = *task->measure;
     }
     run->experiment_id = memory_copy(task->experiment_id);
+    run->on_base = task->on_base;
     run->requires = config_list_copy(&validation->config->validation.requires);
     if (validation->engine->functions->look(validation->engine, run->experiment_id, run->commit,
                                             &run->checkout, &run->error) < 0)
@@ -578,6 +635,19 @@ struct operation *validation_remove(struct validation *validation, const char *e
                                     repository_done_callback callback, void *data)
 {
     return validation->engine->functions->cancel(validation->engine, experiment_id, callback, data);
+}
+
+struct operation *validation_keep_cache(struct validation *validation, const char *experiment_id,
+                                        const char *commit, void (*callback)(void *data),
+                                        void *data)
+{
+    CLEANUP(checkout_free) struct checkout checkout = {0};
+    struct error ignored;
+
+    if (validation->engine->functions->look(validation->engine, experiment_id, commit, &checkout,
+                                            &ignored) < 0)
+        return NULL;
+    return cache_keep(validation->cache, &checkout, callback, data);
 }
 
 void validation_explain(struct error *error, const struct validation_outcome *outcome)

@@ -70,6 +70,7 @@ struct validation_task {
     const struct test_report
         *measure; /* what a run that passed on the base said, which this one is held
                                           against; NULL: there is none; copied */
+    bool on_base; /* it is the base's, and what it leaves in its cache may be kept */
 };
 
 /* Asks the URLs of validation.requires, clones, runs the tests and judges. If a requirement does not
@@ -88,6 +89,12 @@ void validation_explain(struct error *error, const struct validation_outcome *ou
 /* Removes the checkout, in libuv's pool; a missing one is fine. */
 struct operation *validation_remove(struct validation *validation, const char *experiment_id,
                                     repository_done_callback callback, void *data);
+
+/* A run on the base has passed: keeps what it left in ~/.cache of its checkout, for all later runs. Calls back once
+ * that is done, or could not be, which is logged. Returns NULL, and does not call back, if there is nothing. */
+struct operation *validation_keep_cache(struct validation *validation, const char *experiment_id,
+                                        const char *commit, void (*callback)(void *data),
+                                        void *data);
 
 /* At start and at the end: kills processes that an earlier daemon left running in checkouts, and its
  * gits, which could make another checkout. Moves all checkouts away, and lets them be removed in the

@@ -190,6 +190,18 @@ static struct json_object *decisions_of(const struct status *status)
     return decisions;
 }
 
+static struct json_object *cache_of(const struct cache_figures *cache)
+{
+    struct json_object *object;
+
+    if (!cache->at_ms)
+        return NULL;
+    object = json_object_new_object();
+    put(object, "time", json_time_or_null(cache->at_ms));
+    put(object, "bytes", json_object_new_int64((int64_t)cache->bytes));
+    return object;
+}
+
 static struct json_object *kept_of(const struct keep_sizes *kept)
 {
     struct json_object *object = json_object_new_object();
@@ -214,6 +226,7 @@ void status_json(struct text *text, const struct status *status)
     put(object, "forge", forge_of(&status->status_file));
     put(object, "held", json_text_or_null(status->status_file.held));
     put(object, "base", base_of(&status->base));
+    put(object, "cache", cache_of(&status->cache));
     put(object, "waiting", json_object_new_int64((int64_t)status->waiting));
     put(object, "open_pulls", json_object_new_int64((int64_t)status->open_pulls));
     put(object, "pulls", pulls_of(status));

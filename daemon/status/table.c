@@ -177,6 +177,29 @@ static void append_base(struct text *text, const struct status *status, unsigned
     end_with_reason(text, start, status->base.reason, width);
 }
 
+/* Appends "1.2 MiB". */
+static void append_size(struct text *text, uint64_t size, int width)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    double bytes = (double)size;
+    size_t unit = 0;
+
+    for (; bytes >= 1024 && unit < sizeof(units) / sizeof(*units) - 1; unit++)
+        bytes /= 1024;
+    text_append_format(text, "%*.*f %s", width, unit > 0, bytes, units[unit]);
+}
+
+static void append_cache(struct text *text, const struct status *status)
+{
+    if (!status->cache.at_ms)
+        return;
+    text_append(text, "cache    ");
+    append_size(text, status->cache.bytes, 0);
+    text_append(text, ", kept since ");
+    status_append_age(text, status->now_ms - status->cache.at_ms);
+    text_append(text, "\n");
+}
+
 static void append_results(struct text *text, const struct status *status, unsigned width)
 {
     size_t start = text->length;
@@ -382,21 +405,16 @@ static void append_decision(struct text *text, const struct store_decided *decis
 /* Appends "3 files, 1.2 MiB" for each place, as they were last counted. */
 static void append_kept(struct text *text, const struct keep_sizes *kept)
 {
-    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-
     if (!kept->at_ms)
         return;
     text_append(text, "\nkept, as of ");
     append_time(text, kept->at_ms);
     text_append(text, "\n");
     for (enum keep_place place = 0; place < KEEP_PLACES; place++) {
-        double bytes = (double)kept->places[place].bytes;
-        size_t unit = 0;
-
-        for (; bytes >= 1024 && unit < sizeof(units) / sizeof(*units) - 1; unit++)
-            bytes /= 1024;
-        text_append_format(text, "  %-16s  %8" PRIu64 " files  %7.*f %s\n", keep_name(place),
-                           kept->places[place].files, unit > 0, bytes, units[unit]);
+        text_append_format(text, "  %-16s  %8" PRIu64 " files  ", keep_name(place),
+                           kept->places[place].files);
+        append_size(text, kept->places[place].bytes, 7);
+        text_append(text, "\n");
     }
 }
 
@@ -408,6 +426,7 @@ void status_table(struct text *text, const struct status *status, unsigned width
         return;
     }
     append_base(text, status, width);
+    append_cache(text, status);
     append_counts(text, status, width);
     append_pulls(text, status, width);
     append_waiting(text, status, width);

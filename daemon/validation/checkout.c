@@ -23,6 +23,7 @@ struct checkout checkout_name(const char *parent, const char *experiment_id)
     checkout.home = file_join(checkout.directory, "home");
     checkout.temporary = file_join(checkout.directory, "tmp");
     checkout.begun = file_join(checkout.directory, "begun");
+    checkout.layers = file_join(checkout.directory, "layers");
     checkout.parent = memory_copy(parent);
     checkout.note = memory_format("%s/.%s", parent, experiment_id);
     return checkout;
@@ -35,6 +36,7 @@ void checkout_free(struct checkout *checkout)
     free(checkout->home);
     free(checkout->temporary);
     free(checkout->begun);
+    free(checkout->layers);
     free(checkout->parent);
     free(checkout->note);
     *checkout = (struct checkout){0};
@@ -121,6 +123,7 @@ static struct operation *start_work(uv_loop_t *loop, const struct checkout *chec
         .home = memory_copy(checkout->home),
         .temporary = memory_copy(checkout->temporary),
         .begun = memory_copy(checkout->begun),
+        .layers = memory_copy(checkout->layers),
         .parent = memory_copy(checkout->parent),
         .note = memory_copy(checkout->note),
     };

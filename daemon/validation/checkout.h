@@ -6,6 +6,7 @@
  *     <state>/checkouts/ID/source   the clone, where the command runs
  *     <state>/checkouts/ID/home     HOME
  *     <state>/checkouts/ID/tmp      TMPDIR
+ *     <state>/checkouts/ID/layers   what the tests write over the cache (see cache)
  *     <state>/checkouts/ID/begun    made by the sandbox, which then lets the tests begin
  *     <state>/checkouts/.ID         which process group runs there: its number, when it began, on
  *                                   which boot. An ID never begins with a dot.
@@ -27,6 +28,7 @@ struct checkout {
     char *home;
     char *temporary;
     char *begun;
+    char *layers;
     char *parent;
     char *note;
 };

@@ -22,6 +22,7 @@ struct engine_order {
     const char *experiment_id;
     const struct checkout *checkout; /* is there, unless the run is taken up */
     const char *const *arguments;    /* NULL-terminated; needed inside of start() only */
+    bool this_program;               /* they are those of this very program (process.h) */
     const char *const *environment;  /* likewise */
     const char *command;             /* as a person would type it */
     const char *log;                 /* path of the file for the whole output */

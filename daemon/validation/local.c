@@ -134,6 +134,7 @@ static struct operation *start(struct engine *engine, const struct engine_order 
     struct run *run = memory_new(sizeof(*run));
     struct process_options options = {
         .argv = order->arguments,
+        .this_program = order->this_program,
         .environment = order->environment,
         .directory = order->checkout->source,
         .deadline_ms = order->timeout_ms,

@@ -128,13 +128,10 @@ static void enclose_proc(const struct sandbox *sandbox, struct config_list *argu
                                 (const char *const[]){"--ro-bind-try", places[i], places[i], NULL});
 }
 
-/* The last thing that bubblewrap does, so that a sandbox that could not be made is told from tests that
- * fail. bubblewrap makes the directory and mounts something on it, so it cannot be removed inside. */
-static void mark_begun(struct config_list *arguments, const struct checkout *checkout)
+static void cover(struct config_list *arguments, const char *directory)
 {
-    arguments_append_copies(arguments,
-                            (const char *const[]){"--size", "4096", "--tmpfs", checkout->begun,
-                                                  "--remount-ro", checkout->begun, NULL});
+    arguments_append_copies(arguments, (const char *const[]){"--size", "4096", "--tmpfs", directory,
+                                                             "--remount-ro", directory, NULL});
 }
 
 /* The same place for each run, so that caches and editable installs also work in the next one. It is
@@ -160,8 +157,13 @@ static void enclose_checkout(const struct sandbox *sandbox, struct config_list *
     arguments_append_copies(arguments,
                             (const char *const[]){"--bind", checkout->directory, inside.directory,
                                                   "--chdir", inside.source, NULL});
+    /* What is written over the cache is seen at its place only. */
+    if (access(checkout->layers, F_OK) == 0)
+        cover(arguments, inside.layers);
     close_places(sandbox, arguments);
-    mark_begun(arguments, &inside);
+    /* The last thing that bubblewrap does, so that a sandbox that could not be made is told from tests that
+     * fail. bubblewrap makes the directory and mounts something on it, so it cannot be removed inside. */
+    cover(arguments, inside.begun);
     checkout_free(&inside);
 }
 

@@ -85,6 +85,8 @@ def changes(directory, url):
         "validation.pass_environment": ([], ["PASSED"]),
         "validation.base": ("never", "on_failure"),
         "validation.expect": (None, "^limits "),
+        "validation.cache": (True, False),
+        "validation.cache_limit": ("20G", "1G"),
         "validation.read_only": ([], ["/usr"]),
         "validation.history": (50, 7),
         "validation.requires": ([f"{url}/old/1", f"{url}/old/2"], [f"{url}/new"]),

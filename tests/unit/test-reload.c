@@ -34,6 +34,7 @@ static const char after[] =
     "change: {protect: [b], exclude: [b], author: B <b@b>}\n"
     "validation: {command: [b], launcher: [b], timeout: 1s, output_lines: 1, environment: {B: b},\n"
     "  pass_environment: [B], expect: b, base: never, sandbox: none, read_only: [/b],\n"
+    "  cache: false, cache_limit: 2G,\n"
     "  history: 7, network: none,\n"
     "  requires: ['http://b'],\n"
     "  limits: {memory: 1G, processes: 7, file_size: 2M, cpu_time: 3m}}\n"

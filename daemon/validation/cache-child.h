@@ -1,0 +1,27 @@
+#pragma once
+
+/*
+ * What is done for the cache (see cache.h) by a child, since it may be many files.
+ *
+ * The child is this program under another name. On success it says on stdout what it did. On failure stderr
+ * says why, and nothing is left of what it began.
+ */
+
+/* copy FROM TO BYTES: copies the directory FROM, in which there are BYTES. Says CACHE_REFLINK or CACHE_COPY.
+ *
+ * keep CHECKOUT FROM FOLDER NAME LIMIT: ends what still runs in CHECKOUT, and moves FROM to FOLDER/NAME/files
+ * as a whole, unless it has more than LIMIT bytes. Says CACHE_KEPT or CACHE_LARGE, and how many bytes it has.
+ * FOLDER/NAME/size says that, too. */
+#define CACHE_PROGRAM "winnowd-cache"
+
+#define CACHE_REFLINK "reflink"
+#define CACHE_COPY    "copy"
+#define CACHE_KEPT    "kept"
+#define CACHE_LARGE   "large"
+
+/* Names in FOLDER/NAME. */
+#define CACHE_FILES "files"
+#define CACHE_SIZE  "size"
+
+/* The child. Returns its exit status. */
+int cache_main(int argc, char **argv);

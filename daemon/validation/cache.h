@@ -1,0 +1,80 @@
+#pragma once
+
+/*
+ * The cache of the tests: what a run on the base leaves in ~/.cache, such as packages that it downloaded.
+ *
+ * It is kept in <state>/cache/N, and no run ever writes there. A run on the base starts from a copy of the
+ * latest one, and what it leaves becomes the next if the base passes. Any other run sees it through an overlay:
+ * what it writes lies in its own checkout and goes with that. If no overlay can be mounted, or the tests run
+ * without a sandbox or behind a launcher, the run gets a copy, whose files share their blocks with the cache
+ * if the file system can do that.
+ *
+ *     <state>/cache/N/files      what is seen as ~/.cache; the highest N is the latest
+ *     <state>/cache/N/size       its size in bytes
+ *     <state>/cache/anew         the next run on the base starts from nothing, as the last one left too much
+ *     <state>/cache/.removed/    what no run uses any more (see remover)
+ *
+ * A run for which the cache cannot be had goes on without it, and the log says so. All of it can be removed at
+ * any time while no daemon runs.
+ */
+
+#include "common/operation.h"
+#include "config/config.h"
+#include "daemon/validation/checkout.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct cache;
+struct cache_share;
+
+/* Makes it, without a look at the disk. `config` must outlive it. */
+struct cache *cache_new(uv_loop_t *loop, const struct config *config);
+void cache_free(
+    struct cache *cache); /* NULL-safe; no run may have a share any more; see remover_free() */
+
+/* At start and at the end: finds the latest one. Removes everything else in the background, and that one as
+ * well if there is to be no cache. */
+void cache_sweep(struct cache *cache);
+
+enum cache_purpose {
+    CACHE_FOR_BASE, /* what is left is kept later */
+    CACHE_FOR_TESTS,
+    CACHE_FOR_TESTS_AS_COPY, /* no overlay can reach them */
+};
+
+/* What a run has of it. */
+typedef void (*cache_callback)(void *data);
+
+/* Gives a run its ~/.cache, in a new checkout. `*share` belongs to the caller, who returns it with
+ * cache_leave(); NULL: the run has none. Calls back once that is there. Returns NULL, and does not call back, if
+ * nothing has to be waited for. `experiment_id` is for the log. */
+struct operation *cache_give(struct cache *cache, struct cache_share **share,
+                             const char *experiment_id, const struct checkout *checkout,
+                             enum cache_purpose purpose, cache_callback callback, void *data);
+
+/* Puts in front of `arguments`, which it takes over, what mounts the overlay. Sets `*this_program` if the result
+ * has to be started as this very program (process.h). */
+char **cache_mount(const struct cache_share *share, char **arguments, bool *this_program);
+
+/* The tests did not begin. Returns whether an overlay may be why; then they are run with a copy. */
+bool cache_may_be_why(const struct cache_share *share);
+
+/* A run with a copy began, which had not begun with an overlay: for an hour there are copies only. */
+void cache_prefer_copies(struct cache *cache, const char *reason);
+
+/* The run is over. NULL-safe; sets `*share` to NULL. */
+void cache_leave(struct cache_share **share);
+
+/* The base has passed: keeps what its run left in the checkout. Calls back when that is done, or could not be,
+ * which is logged. Returns NULL, and does not call back, if there is nothing to keep. */
+struct operation *cache_keep(struct cache *cache, const struct checkout *checkout,
+                             cache_callback callback, void *data);
+
+/* What is kept, as somebody who only looks at the state sees it. */
+struct cache_figures {
+    uint64_t bytes;
+    int64_t at_ms; /* since when, since 1970; 0: there is none */
+};
+void cache_read(struct cache_figures *figures, const char *state);

@@ -1,0 +1,147 @@
+"""Promise: each run sees what the run on the base left in ~/.cache, and none sees what another experiment wrote.
+
+The command of these tests is a script of the repository that downloads a wheel into ~/.cache where it is not
+there, says what it found, and does there what an experiment brings along: the file `attack`.
+"""
+
+import os
+
+import pytest
+from harness import Project, appears, result
+from machine import eventually
+
+CHECK = """
+cache=$HOME/.cache/pip
+if [ -e $cache/wheel ]; then echo "cached: $(cat $cache/wheel)"; else mkdir -p $cache; echo genuine >$cache/wheel; echo downloaded; fi
+echo "a file system of its own: $([ $(stat -c %d $HOME/.cache) = $(stat -c %d $HOME) ] && echo no || echo yes)"
+[ ! -e attack ] || . ./attack
+[ ! -e red ] || exit 1
+echo "1 passed in 0.01s"
+"""
+POISON = "echo poison >$cache/wheel; mkdir -m 0 $cache/shut; rm -rf $HOME/.cache/other; ls -a $HOME/.. ; "
+FILES = {"check": CHECK}
+
+
+@pytest.fixture
+def project(tmp_path):
+    return Project(tmp_path, files=FILES)
+
+
+@pytest.fixture
+def cached(winnowd):
+    """`base: once` with a sandbox, and the command above."""
+    return winnowd.configure(validation={"command": ["sh", "check"], "base": "once", "sandbox": "bubblewrap"})
+
+
+def new_file(path, text):
+    lines = text.splitlines()
+    return (f"diff --git a/{path} b/{path}\nnew file mode 100644\n--- /dev/null\n+++ b/{path}\n@@ -0,0 +1,{len(lines)} @@\n"
+            + "".join(f"+{line}\n" for line in lines))  # fmt: skip
+
+
+def drop(winnowd, name, after, attack):
+    winnowd.drop(result(name, after, metric_before=1.0, diff=new_file("attack", attack)))
+
+
+def output(winnowd, name):
+    return (winnowd.state / "validation" / f"{name}.log").read_text()
+
+
+def ways(log):
+    return {event["experiment"]: event["way"] for event in log.all(msg="tests see the kept cache")}
+
+
+def kept(winnowd):
+    """The caches that are kept: their wheels."""
+    return [path.read_text() for path in winnowd.state.glob("cache/[0-9]*/files/pip/wheel")]
+
+
+WAYS = {
+    "overlay": {},
+    "copy": {"launcher": ["env"]},  # it may start the tests on another machine
+    "no sandbox": {"sandbox": "none"},
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_runs_see_what_the_base_left_and_never_what_another_one_wrote(cached, way):
+    cached.configure(validation=WAYS[way])
+    drop(cached, "exp-1", 0.9, POISON)
+    drop(cached, "exp-2", 0.8, "true")
+    log = cached.once()
+    assert log.decisions() == {"exp-1": "promoted", "exp-2": "promoted"}
+    assert "downloaded" in output(cached, "_base")
+    for name in ("exp-1", "exp-2"):
+        assert "cached: genuine" in output(cached, name), output(cached, name)
+        assert f"its own: {'yes' if way == 'overlay' else 'no'}" in output(cached, name)
+    assert set(ways(log).values()) == {"overlay"} if way == "overlay" else set(ways(log).values()) <= {"copy", "reflink"}
+    assert kept(cached) == ["genuine\n"]
+    assert not list(cached.state.glob("checkouts/*")), "removed with the odd modes in it"
+    assert "cache    " in cached.status() and "kept" in cached.status()
+
+
+def test_a_kill_while_a_run_sees_it_leaves_nothing_behind(cached):
+    drop(cached, "exp-1", 0.9, POISON + "[ -z $HANG ] || { echo hangs; exec tail -f /dev/null; }")
+    cached.configure(validation={"environment": {"HANG": "yes"}})
+    cached.start().wait(msg="tests see the kept cache", way="overlay")
+    assert appears(cached.state / "validation/exp-1.log")
+    eventually(lambda: "hangs" in output(cached, "exp-1"))
+    (layer,) = cached.state.glob("checkouts/exp-1/layers/upper/pip/wheel")
+    assert layer.read_text() == "poison\n"
+    (cached.state / "cache/7").mkdir()  # not one that was kept
+    cached.kill()
+    cached.configure(validation={"environment": {}})
+    log = cached.once()
+    assert log.decisions() == {"exp-1": "promoted"}
+    assert "cached: genuine" in output(cached, "exp-1") and kept(cached) == ["genuine\n"]
+    assert [path.name for path in cached.state.glob("cache/*")] == ["1"]
+    assert not list(cached.state.glob("checkouts/*")) and not list(cached.state.glob("*/.removed/*"))
+
+
+def test_what_is_too_large_is_not_kept_and_the_next_run_on_the_base_begins_anew(cached, project):
+    cached.configure(validation={"cache_limit": "1M"})
+    drop(cached, "exp-1", 0.9, "true")
+    cached.once()
+    project.advance({"check": CHECK.replace("downloaded; fi", "downloaded; fi; head -c 2M /dev/zero >$cache/large")})
+    drop(cached, "exp-2", 0.8, "true")
+    log = cached.once()
+    warning = log.wait(msg="what the run on the base left in its cache is not kept", level="warning")
+    assert warning["key"] == "validation.cache_limit"
+    assert "cached: genuine" in output(cached, "_base") and "cached: genuine" in output(cached, "exp-2")
+    assert log.decisions() == {"exp-2": "promoted"} and kept(cached) == ["genuine\n"]
+    project.advance({"check": CHECK})
+    drop(cached, "exp-3", 0.7, "true")
+    cached.once()
+    assert "downloaded" in output(cached, "_base") and "cached: genuine" in output(cached, "exp-3")
+    assert sorted(path.name for path in cached.state.glob("cache/*")) == ["2"]
+
+
+def test_where_no_overlay_can_be_mounted_the_tests_see_a_copy(cached, tmp_path):
+    """As where a profile of AppArmor lets bubblewrap make a name space, and no other program."""
+    bubblewrap = tmp_path / "programs/bwrap"
+    bubblewrap.parent.mkdir()
+    bubblewrap.write_text(
+        f'#!/bin/sh\n[ "$(readlink /proc/self/ns/user)" = "{os.readlink("/proc/self/ns/user")}" ] || exit 1\n'
+        'exec /usr/bin/bwrap "$@"\n'
+    )
+    bubblewrap.chmod(0o755)
+    cached.environment["PATH"] = f"{bubblewrap.parent}:{cached.environment['PATH']}"
+    drop(cached, "exp-1", 0.9, POISON)
+    drop(cached, "exp-2", 0.8, "true")
+    log = cached.once()
+    assert log.decisions() == {"exp-1": "promoted", "exp-2": "promoted"}
+    assert [event["way"] for event in log.all(msg="tests see the kept cache", experiment="exp-1")][0] == "overlay"
+    assert [event["way"] for event in log.all(msg="tests see the kept cache", experiment="exp-2")] in (["copy"], ["reflink"])
+    assert "cached: genuine" in output(cached, "exp-1") and "cached: genuine" in output(cached, "exp-2")
+    assert len(log.all(msg="kept cache is copied for each run: tests begin with a copy, and not with an overlay")) == 1
+
+
+def test_without_it_nothing_is_kept(cached):
+    drop(cached, "exp-1", 0.9, "true")
+    cached.once()
+    assert kept(cached)
+    cached.configure(validation={"cache": False})
+    drop(cached, "exp-2", 0.8, "true")
+    log = cached.once()
+    assert "downloaded" in output(cached, "exp-2") and not ways(log)
+    assert not list(cached.state.glob("cache/*"))
