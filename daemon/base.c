@@ -47,8 +47,11 @@ struct base {
     char failed_settings[DIGEST_HEX_SIZE];
     uint64_t failed_at; /* uv_now() */
 
-    char *held; /* why no job begins; NULL: they do */
+    char *held; /* why the queue is held; NULL: it is not */
     char held_commit[GIT_HASH_SIZE];
+    int64_t *held_results; /* that failed on it */
+    size_t held_count;
+    char *held_list;          /* the same as JSON */
     struct operation *hour;   /* after which they begin again */
     struct operation *look;   /* at where the base is now, or the pause before it */
     struct operation *notice; /* to whom the hold concerns */
@@ -273,6 +276,8 @@ static void store_verdict(struct base *base)
                   LOG_TEXT("reason", error.message));
 }
 
+static void try_again(struct base *base, const char *why);
+
 /* A pass whose cache was not kept because the daemon ended is found anew. */
 static void on_cache_kept(void *data)
 {
@@ -303,6 +308,8 @@ static void end_run(struct base *base, enum base_state state)
     log_event(events[state], LOG_TEXT("commit", verdict->commit),
               LOG_INTEGER("duration_ms", base->duration_ms),
               LOG_TEXT("reason", *verdict->reason ? verdict->reason : NULL));
+    if (state != BASE_FAILED && base->held && strcmp(base->held_commit, verdict->commit) != 0)
+        try_again(base, "the base has moved");
     if (state != BASE_FAILED)
         base->step = validation_keep_cache(base->options.validation, NAME, verdict->commit,
                                            on_cache_kept, base);
@@ -444,12 +451,15 @@ static void end_hold(struct base *base)
     operation_clear(&base->hour);
     operation_clear(&base->look);
     free(TAKE(base->held));
-    base->failed.state = BASE_UNKNOWN;
+    free(TAKE(base->held_results));
+    free(TAKE(base->held_list));
+    base->held_count = 0;
 }
 
 static void try_again(struct base *base, const char *why)
 {
     end_hold(base);
+    base->failed.state = BASE_UNKNOWN;
     log_event(&event_base_again, LOG_TEXT("reason", why));
     give_notice(base);
 }
@@ -490,10 +500,9 @@ static void look(void *data)
     base->look = repository_look(base->options.repository, NULL, on_looked, base);
 }
 
-void base_hold(struct base *base, const char *experiment_id, const struct base_verdict *verdict)
+static void begin_hold(struct base *base, const char *experiment_id,
+                       const struct base_verdict *verdict)
 {
-    if (base->held)
-        return;
     base->held = memory_format("validation.base: the base %s fails at commit %s, and so does "
                                "experiment %s: %s",
                                base->options.config->forge.base, verdict->commit, experiment_id,
@@ -507,9 +516,47 @@ void base_hold(struct base *base, const char *experiment_id, const struct base_v
     log_event(&event_held, LOG_TEXT("key", "validation.base"), LOG_TEXT("reason", base->held));
 }
 
+static void hold_result(struct base *base, int64_t result)
+{
+    char *list = base->held_list;
+
+    if (base_holds(base, result))
+        return;
+    base->held_results = memory_resize(base->held_results,
+                                       (base->held_count + 1) * sizeof(*base->held_results));
+    base->held_results[base->held_count++] = result;
+    base->held_list = list ? memory_format("%.*s,%" PRId64 "]", (int)strlen(list) - 1, list, result)
+                           : memory_format("[%" PRId64 "]", result);
+    free(list);
+}
+
+void base_hold(struct base *base, int64_t result, const char *experiment_id,
+               const struct base_verdict *verdict)
+{
+    if (base->held && strcmp(base->held_commit, verdict->commit) != 0)
+        end_hold(base); /* it has moved to another one that fails */
+    if (!base->held)
+        begin_hold(base, experiment_id, verdict);
+    hold_result(base, result);
+}
+
 const char *base_held(const struct base *base)
 {
     return base->held;
+}
+
+const char *base_held_results(const struct base *base)
+{
+    return base->held_list;
+}
+
+bool base_holds(const struct base *base, int64_t result)
+{
+    for (size_t i = 0; i < base->held_count; i++) {
+        if (base->held_results[i] == result)
+            return true;
+    }
+    return false;
 }
 
 void base_reloaded(struct base *base)

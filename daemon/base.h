@@ -8,8 +8,9 @@
  * run; a pass is believed as long as the one who asks says, a failure for an hour and in this process only.
  *
  * A commit that fails is run once more at once: if it passes then, the base is flaky. Where an experiment
- * fails on a base that fails, too, no job begins any more (base_hold()). They begin again after an hour, after
- * a reload, and when the base has moved; the base is then run anew by the first of them.
+ * fails on a base that fails, too, the queue is held (base_hold()): each other one has its turn once, as it may
+ * be the one that mends the base, and those that failed begin again after an hour, after a reload, and when the
+ * base has moved. The base is then run anew by the first of them.
  */
 
 #include "common/error.h"
@@ -49,7 +50,7 @@ struct base_options {
     struct store *store;
     struct repository *repository;
     struct validation *validation;
-    /* Jobs are held, or not any more. Called from the loop. */
+    /* The queue is held, or not any more. Called from the loop. */
     void (*changed)(void *data);
     void *data;
 };
@@ -72,11 +73,18 @@ typedef void (*base_callback)(void *data, const struct base_verdict *verdict, co
 struct operation *base_find(struct base *base, const char *commit, uint64_t fresh_ms,
                             base_callback callback, void *data);
 
-/* An experiment failed on a base that failed: no job begins before something has changed. */
-void base_hold(struct base *base, const char *experiment_id, const struct base_verdict *verdict);
+/* A result failed on a base that failed: it does not begin again before something has changed. */
+void base_hold(struct base *base, int64_t result, const char *experiment_id,
+               const struct base_verdict *verdict);
 
-/* Why no job begins; NULL: they do. */
+/* Why the queue is held; NULL: it is not. */
 const char *base_held(const struct base *base);
+
+/* The ids of the results that are held, as a JSON array; NULL: the queue is not held. */
+const char *base_held_results(const struct base *base);
+
+/* Whether this result is one of them. */
+bool base_holds(const struct base *base, int64_t result);
 
 /* The configuration was read again, and something may have been mended: a failure is not believed any more. */
 void base_reloaded(struct base *base);

@@ -134,15 +134,18 @@ static enum turn decide_measured(struct decided *decided)
     return decide(decided, DECISION_DISCARDED, reason);
 }
 
-/* What becomes of the next result of a lane, as it was judged by the frontier. */
+/* What becomes of the next result of a lane, as it was judged by the frontier. `overtakes`: earlier ones are held
+ * by the base, and come after it. */
 static enum turn take_turn(const struct queue *queue, const struct config_metric *metric,
                            const struct store_frontier *settled, const struct store_result *row,
-                           const struct gate_verdict *verdict, struct decided *decided)
+                           const struct gate_verdict *verdict, bool overtakes,
+                           struct decided *decided)
 {
     struct gate_frontier hoped;
     bool under_way;
 
     hoped = frontier_with_under_way(queue, row, metric, settled, &under_way);
+    under_way = under_way || overtakes;
     decided->reference = verdict->reference;
     if (verdict->outcome != GATE_IMPROVED) {
         if (under_way && undecided(metric, verdict))
@@ -256,7 +259,8 @@ static enum readiness readiness(const struct queue *queue, const struct store_re
     struct error error;
     bool room;
 
-    if (busy >= queue->services->config->queue.parallel || base_held(queue->services->base) ||
+    if (busy >= queue->services->config->queue.parallel ||
+        base_holds(queue->services->base, row->id) ||
         health_state(queue->services->health) != HEALTH_WELL || has_room(queue, &room, &error) < 0)
         return NOT_READY;
     if (room)
@@ -296,7 +300,7 @@ static int store_decided(struct queue *queue, const struct decided *decided,
 /* Finds the best result. But a baseline goes first, since others are compared with it: a result whose
  * status is baseline and, if there is no reference yet, the first to arrive. */
 static int find_best(const struct queue *queue, const struct store_lane *lane,
-                     const struct config_metric *metric, struct store_result **row,
+                     const struct config_metric *metric, const char *but, struct store_result **row,
                      struct error *error)
 {
     struct store *store = queue->services->store;
@@ -306,11 +310,13 @@ static int find_best(const struct queue *queue, const struct store_lane *lane,
     enum store_next best = metric->direction == METRIC_MINIMIZE ? STORE_NEXT_LOWEST
                                                                 : STORE_NEXT_HIGHEST;
 
-    if (store_next_queued(store, lane->metric, lane->scope, STORE_NEXT_BASELINE, row, error) < 0)
+    if (store_next_queued(store, lane->metric, lane->scope, STORE_NEXT_BASELINE, but, row, error) <
+        0)
         return -1;
     if (*row)
         return 0;
-    if (store_next_queued(store, lane->metric, lane->scope, STORE_NEXT_ARRIVED, &first, error) < 0)
+    if (store_next_queued(store, lane->metric, lane->scope, STORE_NEXT_ARRIVED, but, &first,
+                          error) < 0)
         return -1;
     if (first &&
         lane_judge(store, metric, lane->scope, &first->claim, &frontier, &verdict, error) < 0)
@@ -319,17 +325,35 @@ static int find_best(const struct queue *queue, const struct store_lane *lane,
         *row = TAKE(first);
         return 0;
     }
-    return store_next_queued(store, lane->metric, lane->scope, best, row, error);
+    return store_next_queued(store, lane->metric, lane->scope, best, but, row, error);
 }
 
-static int find_next(const struct queue *queue, const struct store_lane *lane,
-                     const struct config_metric *metric, struct store_result **row,
-                     struct error *error)
+static int find_first(const struct queue *queue, const struct store_lane *lane,
+                      const struct config_metric *metric, const char *but,
+                      struct store_result **row, struct error *error)
 {
     if (metric && queue->services->config->queue.order == QUEUE_ORDER_BEST)
-        return find_best(queue, lane, metric, row, error);
+        return find_best(queue, lane, metric, but, row, error);
     return store_next_queued(queue->services->store, lane->metric, lane->scope, STORE_NEXT_ARRIVED,
-                             row, error);
+                             but, row, error);
+}
+
+/* Those that the base holds come last: one of the others may mend it. */
+static int find_next(const struct queue *queue, const struct store_lane *lane,
+                     const struct config_metric *metric, struct store_result **row, bool *overtakes,
+                     struct error *error)
+{
+    const char *held = base_held_results(queue->services->base);
+    CLEANUP(store_result_freep) struct store_result *first = NULL;
+    CLEANUP(store_result_freep) struct store_result *other = NULL;
+
+    *overtakes = false;
+    if (find_first(queue, lane, metric, NULL, &first, error) < 0 ||
+        (held && first && find_first(queue, lane, metric, held, &other, error) < 0))
+        return -1;
+    *overtakes = other && other->id != first->id;
+    *row = other ? TAKE(other) : TAKE(first);
+    return 0;
 }
 
 enum lane_end { LANE_EMPTY, LANE_WAITS, LANE_HELD, LANE_STARTED, LANE_MORE, LANE_FAILED };
@@ -346,10 +370,11 @@ static enum lane_end take_next(struct queue *queue, const struct store_lane *lan
     CLEANUP(store_result_freep) struct store_result *row = NULL;
     enum readiness ready;
     enum turn turn;
+    bool overtakes;
 
     *verdict = (struct gate_verdict){.source = GATE_SOURCE_NONE};
     *decided = (struct decided){.reference = NAN};
-    if (find_next(queue, lane, metric, &row, error) < 0)
+    if (find_next(queue, lane, metric, &row, &overtakes, error) < 0)
         return LANE_FAILED;
     if (!row)
         return LANE_EMPTY;
@@ -359,7 +384,7 @@ static enum lane_end take_next(struct queue *queue, const struct store_lane *lan
     if (verdict->outcome == GATE_IMPROVED &&
         store_find_named(queue->services->store, row, &decided->measured_at, error) < 0)
         return LANE_FAILED;
-    turn = metric ? take_turn(queue, metric, &frontier, row, verdict, decided)
+    turn = metric ? take_turn(queue, metric, &frontier, row, verdict, overtakes, decided)
                   : decide(decided, DECISION_REJECTED, "its metric is not configured any more");
     if (turn == TURN_WAIT)
         return LANE_WAITS;
@@ -603,11 +628,11 @@ static int is_preceded(const struct queue *queue, const struct job *job, bool *p
     bool room;
 
     *preceded = false;
-    if (queue->services->config->queue.order == QUEUE_ORDER_BEST ||
-        base_held(queue->services->base))
+    if (queue->services->config->queue.order == QUEUE_ORDER_BEST)
         return 0;
     if (store_next_queued(queue->services->store, job->row->metric, job->row->scope,
-                          STORE_NEXT_ARRIVED, &first, error) < 0 ||
+                          STORE_NEXT_ARRIVED, base_held_results(queue->services->base), &first,
+                          error) < 0 ||
         has_room(queue, &room, error) < 0)
         return -1;
     *preceded = first && room && lane_before(first, job->row);

@@ -290,9 +290,11 @@ enum store_next {
     STORE_NEXT_HIGHEST,
 };
 
-/* Reads a queued result of a lane that has no job; `*result` is NULL if there is none. */
+/* Reads a queued result of a lane that has no job; `*result` is NULL if there is none. `but`: a JSON array of
+ * ids that are passed over; NULL: none is. */
 int store_next_queued(struct store *store, const char *metric, const char *scope,
-                      enum store_next next, struct store_result **result, struct error *error);
+                      enum store_next next, const char *but, struct store_result **result,
+                      struct error *error);
 
 /* ---- jobs ------------------------------------------------------------------------------------- */
 

@@ -3,7 +3,7 @@
  *
  * They are compared with the run on the job's base (base.h). A failure is charged to the experiment only if
  * the base passes. If the base is flaky, the tests are run twice. If the base fails as well, the job ends
- * without a decision, and no other job begins.
+ * without a decision, and the result waits until something has changed.
  */
 
 #include "common/log.h"
@@ -105,7 +105,7 @@ static void on_base_found(void *data, const struct base_verdict *verdict, const 
     } else if (waits) {
         job_waits(job, waits);
     } else if (verdict->state == BASE_FAILED) {
-        base_hold(job->services->base, job->row->experiment_id, verdict);
+        base_hold(job->services->base, job->row->id, job->row->experiment_id, verdict);
         job_turned_down(job, DECISION_QUEUED, 0, base_held(job->services->base));
     } else if (passes_now(job, verdict)) {
         pass(job);

@@ -434,43 +434,46 @@ void store_lanes_free(struct store_lane *lanes, size_t count)
     free(lanes);
 }
 
+#define BUT " AND id NOT IN (SELECT value FROM json_each(?))"
+
 static sqlite3_stmt *query_queued(struct store *store, const char *metric, const char *scope,
-                                  enum store_next next, struct error *error)
+                                  enum store_next next, const char *but, struct error *error)
 {
     switch (next) {
     case STORE_NEXT_BASELINE:
         return store_query(store, error,
                            "SELECT " STORE_RESULT_COLUMNS "FROM results INDEXED BY results_baseline"
                            " WHERE decision = 'queued' AND job = 0 AND status = 'baseline' AND "
-                           "metric = ? AND scope = ?"
+                           "metric = ? AND scope = ?" BUT
                            " ORDER BY modified_ns, file_name, id LIMIT 1",
-                           "tt", metric, scope);
+                           "ttt", metric, scope, but);
     case STORE_NEXT_LOWEST:
         return store_query(store, error,
                            "SELECT " STORE_RESULT_COLUMNS "FROM results INDEXED BY results_lowest"
-                           " WHERE decision = 'queued' AND job = 0 AND metric = ? AND scope = ?"
+                           " WHERE decision = 'queued' AND job = 0 AND metric = ? AND scope = ?" BUT
                            " ORDER BY after ASC, modified_ns, file_name, id LIMIT 1",
-                           "tt", metric, scope);
+                           "ttt", metric, scope, but);
     case STORE_NEXT_HIGHEST:
         return store_query(store, error,
                            "SELECT " STORE_RESULT_COLUMNS "FROM results INDEXED BY results_highest"
-                           " WHERE decision = 'queued' AND job = 0 AND metric = ? AND scope = ?"
+                           " WHERE decision = 'queued' AND job = 0 AND metric = ? AND scope = ?" BUT
                            " ORDER BY after DESC, modified_ns, file_name, id LIMIT 1",
-                           "tt", metric, scope);
+                           "ttt", metric, scope, but);
     case STORE_NEXT_ARRIVED:
         break;
     }
     return store_query(store, error,
                        "SELECT " STORE_RESULT_COLUMNS "FROM results INDEXED BY results_queued"
-                       " WHERE decision = 'queued' AND job = 0 AND metric = ? AND scope = ?"
+                       " WHERE decision = 'queued' AND job = 0 AND metric = ? AND scope = ?" BUT
                        " ORDER BY modified_ns, file_name, id LIMIT 1",
-                       "tt", metric, scope);
+                       "ttt", metric, scope, but);
 }
 
 int store_next_queued(struct store *store, const char *metric, const char *scope,
-                      enum store_next next, struct store_result **result, struct error *error)
+                      enum store_next next, const char *but, struct store_result **result,
+                      struct error *error)
 {
-    CLEANUP_RESET sqlite3_stmt *statement = query_queued(store, metric, scope, next, error);
+    CLEANUP_RESET sqlite3_stmt *statement = query_queued(store, metric, scope, next, but, error);
 
     return store_read_one(store, statement, result, error);
 }

@@ -183,7 +183,7 @@ def test_a_red_experiment_on_it_fails_not_and_the_queue_holds(winnowd, tests, pr
     log = winnowd.once(status=UNREACHABLE)
     held(log, project)
     assert log.decisions() == {} and not winnowd.forge.branches() and not winnowd.forge.pulls()
-    assert len(tests.runs) == 3  # twice the base, and the first experiment
+    assert len(tests.runs) == 4  # twice the base, and each experiment once: it may be the one that mends it
     # A daemon tries it at once, and says in its status what holds it.
     log = winnowd.start()
     held(log, project)
@@ -217,10 +217,10 @@ def test_it_is_tried_again(winnowd, tests, project, change):
     assert tests.runs[runs] == project.tip
 
 
-@pytest.mark.parametrize("metric", ["val_bpb", "accuracy"])
-def test_a_green_one_goes_on_beside_a_red_one_that_holds_the_queue(winnowd, tests, project, metric):
+@pytest.mark.parametrize("metric, parallel", [("val_bpb", 2), ("accuracy", 2), ("val_bpb", 1), ("accuracy", 1)])
+def test_a_green_one_goes_on_beside_a_red_one_that_holds_the_queue(winnowd, tests, project, metric, parallel):
     """It came later, and would have to wait for the one that is held: it may be the one that mends the base."""
-    winnowd.configure(queue={"parallel": 2})
+    winnowd.configure(queue={"parallel": parallel})
     tests.turn_red()
     winnowd.drop(improved(project, "exp-1", 0.9 if metric == "val_bpb" else 1.1, metric=metric))
     drop(winnowd, project, "exp-2", 0.8, "mended")
@@ -230,6 +230,23 @@ def test_a_green_one_goes_on_beside_a_red_one_that_holds_the_queue(winnowd, test
     log = winnowd.once(status=UNREACHABLE)
     held(log, project)
     assert log.decisions() == {"exp-2": "promoted"}
+
+
+@pytest.mark.parametrize("order", ["arrival", "best"])
+def test_each_result_has_one_turn_on_a_red_base_and_those_that_failed_have_another_once_it_is_mended(winnowd, tests, project, order):
+    """One slot: the two that fail are out of the way of the one that mends the base, and come first after that."""
+    winnowd.configure(queue={"order": order}, forge={"poll": "100ms"})
+    tests.turn_red()
+    log = winnowd.start()
+    for name, after in (("exp-1", 0.9), ("exp-2", 0.85)) if order == "arrival" else (("exp-2", 0.85), ("exp-1", 0.8)):
+        drop(winnowd, project, name, after, name)
+        log.wait(experiment=name, msg="job goes back to an earlier step")
+    drop(winnowd, project, "exp-3", 0.95, "mended")
+    log.wait(experiment="exp-3", decision="promoted")
+    assert log.decisions() == {"exp-3": "promoted"} and len(log.all(level="error", key="validation.base")) == 1
+    project.advance({"mended": "x\n"})  # as its pull request does once it is merged
+    log.wait(experiment="exp-1", decision="promoted")
+    log.wait(experiment="exp-2", decision="promoted" if order == "arrival" else "superseded")
 
 
 def test_a_pass_that_is_old_is_run_again_before_a_job_fails(winnowd, tests, project):

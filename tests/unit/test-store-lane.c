@@ -410,7 +410,7 @@ static void check_order(struct fixture *fixture, enum store_next which, const ch
     for (;;) {
         CLEANUP(store_result_freep) struct store_result *next = NULL;
 
-        DONE(store_next_queued(fixture->store, "val_bpb", "", which, &next, &fixture->error));
+        DONE(store_next_queued(fixture->store, "val_bpb", "", which, NULL, &next, &fixture->error));
         if (!next)
             break;
         snprintf(said + strlen(said), sizeof(said) - strlen(said), "%s", next->experiment_id);
@@ -460,7 +460,7 @@ static void test_a_job_takes_it_out_of_the_queue(void **state)
     unsigned waiting;
 
     DONE(store_add_job(fixture->store, &job, &fixture->error));
-    DONE(store_next_queued(fixture->store, "val_bpb", "", STORE_NEXT_ARRIVED, &next,
+    DONE(store_next_queued(fixture->store, "val_bpb", "", STORE_NEXT_ARRIVED, NULL, &next,
                            &fixture->error));
     assert_null(next);
     check_lanes(fixture, "");

@@ -264,7 +264,7 @@ static void test_an_older_one_is_brought_along(void **state)
     assert_int_equal(found->turned_down_by, 0);
     store_jobs_free(found, count);
     for (enum store_next which = STORE_NEXT_ARRIVED; which <= STORE_NEXT_HIGHEST; which++) {
-        DONE(store_next_queued(fixture->store, "val_bpb", "", which, &next, &fixture->error));
+        DONE(store_next_queued(fixture->store, "val_bpb", "", which, NULL, &next, &fixture->error));
         assert_int_equal(next ? next->id : 0, which == STORE_NEXT_BASELINE ? 0 : id);
         store_result_free(next);
     }
@@ -858,7 +858,7 @@ static void test_a_failed_one_is_tried_again(void **state)
     assert_int_equal(length, 6);
     assert_memory_equal(bytes, "second", 7);
     assert_memory_equal(patch, "patch", 6);
-    DONE(store_next_queued(fixture->store, "val_bpb", "", STORE_NEXT_ARRIVED, &next,
+    DONE(store_next_queued(fixture->store, "val_bpb", "", STORE_NEXT_ARRIVED, NULL, &next,
                            &fixture->error));
     assert_int_equal(next->id, id);
 }
