@@ -215,9 +215,9 @@ int repository_prepare(struct repository *repository, const char *hash, struct e
 }
 
 int repository_borrow(struct repository *repository, const char *hash, const char *lender,
-                      struct error *error)
+                      const char *objects, struct error *error)
 {
-    CLEANUP_FREE char *line = memory_format("%s/objects\n", lender);
+    CLEANUP_FREE char *line = memory_format("%s\n", objects);
 
     repository->lender = memory_copy(lender);
     if (repository_prepare(repository, hash, error) < 0 ||

@@ -28,10 +28,10 @@ struct repository;
 int repository_new(struct repository **repository, uv_loop_t *loop, const struct config *config,
                    const struct forge *forge, struct error *error);
 
-/* Makes the bare repository for object names as long as `hash`, and lets it read the objects of the
- * repository in the directory `lender`. For a trial whose repository is removed afterwards. */
+/* Makes the bare repository for object names as long as `hash`, and lets it read the refs of the repository
+ * in the directory `lender`, and its objects in the directory `objects`. For a trial whose repository is removed afterwards. */
 int repository_borrow(struct repository *repository, const char *hash, const char *lender,
-                      struct error *error);
+                      const char *objects, struct error *error);
 
 /* At start, when no git of an earlier daemon runs any more: empties the scratch directory, and removes
  * locks and half-written packs that such a git has left. */

@@ -207,34 +207,38 @@ static int explain_judgement(struct check *check, struct error *error)
 
 /* ---- the change --------------------------------------------------------------------------------- */
 
-static void append_file(struct check *check, const struct patch_files_item *file)
+static void append_file(struct check *check, const struct change_entry *file)
 {
     text_append(check->text, "  ");
     text_append_visible(check->text, file->path, NULL);
     if (file->added < 0)
-        text_append(check->text, " (binary)");
+        text_append(check->text, file->new_mode ? " (binary)" : " (removed)");
     else
-        text_append_format(check->text, " (+%ld -%ld)", file->added, file->removed);
-    if (glob_match_any(check->config->change.protect.items, file->path)) {
-        text_append(check->text, ": protected (change.protect), so that the job would fail at "
-                                 "compose");
-        fails(check, "%s is protected (change.protect)", file->path);
-    } else if (glob_match_any(check->config->change.exclude.items, file->path))
+        text_append_format(check->text, " (+%" PRId64 " -%" PRId64 ")", file->added, file->removed);
+    if (glob_match_any(check->config->change.protect.items, file->path))
+        text_append(check->text, ": protected (change.protect)");
+    else if (glob_match_any(check->config->change.exclude.items, file->path))
         text_append(check->text, ": left out, it stays as it is on the base (change.exclude)");
     text_append(check->text, "\n");
 }
 
 static void append_files(struct check *check, const struct patch_files *files)
 {
-    text_append_format(check->text, "it touches %zu file%s%s\n", files->count,
-                       files->count == 1 ? "" : "s",
-                       files->count ? ":" : ", so that the job would fail at compose");
-    if (files->count == 0)
-        fails(check, "the change is empty");
-    for (size_t i = 0; i < files->count && i < FILE_LIMIT; i++)
-        append_file(check, &files->items[i]);
-    if (files->count > FILE_LIMIT)
-        text_append_format(check->text, "  and %zu more\n", files->count - FILE_LIMIT);
+    const struct change *change = &files->change;
+    struct error error;
+
+    text_append_format(check->text, "it touches %zu file%s%s\n", change->count,
+                       change->count == 1 ? "" : "s", change->count ? ":" : "");
+    for (size_t i = 0; i < change->count && i < FILE_LIMIT; i++)
+        append_file(check, &change->entries[i]);
+    if (change->count > FILE_LIMIT)
+        text_append_format(check->text, "  and %zu more\n", change->count - FILE_LIMIT);
+    if (patch_files_check(files, check->config, &error) < 0) {
+        fails(check, "%s", error.message);
+        text_append(check->text, "  so that the job would fail at compose: ");
+        text_append_visible(check->text, error.message, NULL);
+        text_append(check->text, "\n");
+    }
 }
 
 static void explain_patch(struct check *check, const char *patch, size_t length)
@@ -317,9 +321,9 @@ static void explain_commit(struct check *check)
 static void explain_trial(struct check *check)
 {
     const struct assessment *assessment = &check->assessment;
-    const char *base = check->config->forge.base;
+    CLEANUP_FREE char *base = NULL;
     struct error why = {0};
-    enum trial_end end = trial_run(check->config, check->store, assessment->result,
+    enum trial_end end = trial_run(&base, check->config, check->store, assessment->result,
                                    assessment->patch, assessment->patch_length, &why);
 
     if (end != TRIAL_UNKNOWN) {
@@ -327,14 +331,13 @@ static void explain_trial(struct check *check)
         check->failure = end == TRIAL_FAILS ? memory_copy(why.message) : NULL;
     }
     if (end == TRIAL_FITS) {
-        text_append_format(check->text, "Trial: it fits %s, as it was fetched last.\n", base);
+        text_append_format(check->text, "Trial: it fits %s.\n", base);
         return;
     }
     text_append_format(check->text,
-                       end == TRIAL_FAILS ? "Trial: it cannot be made one commit on %s, as it was "
-                                            "fetched last: "
+                       end == TRIAL_FAILS ? "Trial: it cannot be made one commit on %s: "
                                           : "Trial: it was not tried on %s: ",
-                       base);
+                       base ? base : check->config->forge.base);
     text_append_visible(check->text, why.message, NULL);
     text_append(check->text, "\n");
 }

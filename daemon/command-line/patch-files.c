@@ -5,6 +5,7 @@
 #include "common/process.h"
 #include "common/text.h"
 #include "daemon/git/environment.h"
+#include "daemon/repository/glob.h"
 #include "daemon/repository/patch.h"
 
 #include <stdio.h>
@@ -16,6 +17,7 @@
 
 #define DEADLINE_MS  10000
 #define OUTPUT_LIMIT (4 * 1024 * 1024)
+#define MODE_FILE    0100644u
 
 struct run {
     int status; /* of git; -1: it did not end well, and `error` says why */
@@ -76,42 +78,18 @@ static void run_git(struct run *run, const char *git_dir, const char *const *arg
     uv_loop_close(&loop);
 }
 
-static long count_of(const char *word, char **end)
+static void append_entry(struct patch_files *files, const char *path,
+                         const struct change_entry *entry, char *target)
 {
-    if (*word == '-') {
-        *end = (char *)word + 1;
-        return -1;
-    }
-    return strtol(word, end, 10);
-}
+    struct change *change = &files->change;
+    CLEANUP_TEXT struct text repaired = {0};
 
-static void append_item(struct patch_files *files, const struct patch_files_item *item)
-{
-    files->items = memory_resize(files->items, (files->count + 1) * sizeof(*item));
-    files->items[files->count++] = *item;
-}
-
-/* Parses entries "ADDED TAB REMOVED TAB PATH", each with a NUL after it. */
-static void parse(struct patch_files *files, const char *output, size_t length)
-{
-    const char *end = output + length;
-
-    while (output < end) {
-        struct patch_files_item file = {0};
-        char *at;
-
-        file.added = count_of(output, &at);
-        if (*at == '\t')
-            file.removed = count_of(at + 1, &at);
-        if (*at == '\t' && at[1]) {
-            CLEANUP_TEXT struct text path = {0};
-
-            text_append_repaired(&path, at + 1, strlen(at + 1));
-            file.path = text_take(&path);
-            append_item(files, &file);
-        }
-        output += strlen(output) + 1;
-    }
+    text_append_repaired(&repaired, path, strlen(path));
+    change->entries = memory_resize(change->entries, (change->count + 1) * sizeof(*entry));
+    files->targets = memory_resize(files->targets, (change->count + 1) * sizeof(*files->targets));
+    change->entries[change->count] = *entry;
+    change->entries[change->count].path = text_take(&repaired);
+    files->targets[change->count++] = target;
 }
 
 /* Here the names in the patch itself stand for the base, which is not asked. */
@@ -129,20 +107,37 @@ static bool is_named(void *data, const char *path)
     return false;
 }
 
-static void add_change(struct patch_files *files, const struct patch_file *change)
+/* Returns the line that a link's hunk adds, or NULL. The caller frees it. */
+static char *target_of(const struct patch_file *file)
 {
-    CLEANUP_TEXT struct text path = {0};
-    struct patch_files_item item = {.added = -1, .removed = -1};
-    int64_t added, removed;
+    for (size_t i = 0; i < file->hunk_count; i++) {
+        const char *line = text_string(&file->hunks[i].body);
 
-    text_append_repaired(&path, change->new_path, strlen(change->new_path));
-    item.path = text_take(&path);
-    if (change->binary.length == 0 && !change->contentless) {
-        patch_count(change, &added, &removed);
-        item.added = (long)added;
-        item.removed = (long)removed;
+        for (; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+            if (*line == '+')
+                return memory_copy_bytes(line + 1, strcspn(line + 1, "\n"));
+        }
     }
-    append_item(files, &item);
+    return NULL;
+}
+
+static void add_change(struct patch_files *files, const struct patch_file *file)
+{
+    struct change_entry entry = {.added = -1, .removed = -1};
+
+    if (file->kind == PATCH_RENAMED) {
+        entry.old_mode = file->old_mode ? file->old_mode : MODE_FILE;
+        append_entry(files, file->old_path, &entry, NULL);
+    }
+    entry.old_mode = file->kind == PATCH_CHANGED || file->kind == PATCH_DELETED ? file->old_mode
+                                                                                : 0;
+    if (file->kind != PATCH_DELETED)
+        entry.new_mode = file->new_mode   ? file->new_mode
+                         : file->old_mode ? file->old_mode
+                                          : MODE_FILE;
+    if (file->binary.length == 0 && !file->contentless)
+        patch_count(file, &entry.added, &entry.removed);
+    append_entry(files, file->new_path, &entry, change_is_link(&entry) ? target_of(file) : NULL);
 }
 
 int patch_files_read(struct patch_files *files, const char *bytes, size_t length,
@@ -155,6 +150,29 @@ int patch_files_read(struct patch_files *files, const char *bytes, size_t length
         return -1;
     for (size_t i = 0; i < patch.count; i++)
         add_change(files, &patch.files[i]);
+    return 0;
+}
+
+int patch_files_check(const struct patch_files *files, const struct config *config,
+                      struct error *error)
+{
+    CLEANUP_CHANGE struct change kept = {0};
+
+    kept.entries = memory_new_array(files->change.count + 1, sizeof(*kept.entries));
+    for (; kept.count < files->change.count; kept.count++) {
+        kept.entries[kept.count] = files->change.entries[kept.count];
+        kept.entries[kept.count].path = memory_copy(files->change.entries[kept.count].path);
+    }
+    if (change_exclude(&kept, config->change.exclude.items, error) < 0 ||
+        change_check(&kept, config->change.protect.items, error) < 0)
+        return -1;
+    for (size_t i = 0; i < files->change.count; i++) {
+        const char *path = files->change.entries[i].path, *target = files->targets[i];
+
+        if (target && !glob_match_any(config->change.exclude.items, path) &&
+            change_check_link(path, target, strlen(target), error) < 0)
+            return -1;
+    }
     return 0;
 }
 
@@ -173,6 +191,16 @@ static int ask_for_commit(char commit[static GIT_HASH_SIZE], const char *git_dir
     if (run.status == 0)
         snprintf(commit, GIT_HASH_SIZE, "%.*s", (int)strcspn(run.output, "\n"), run.output);
     return 0;
+}
+
+char *patch_files_git_dir(const char *source)
+{
+    char *inner = file_join(source, ".git");
+
+    if (access(inner, F_OK) == 0)
+        return inner;
+    free(inner);
+    return memory_copy(source);
 }
 
 int patch_files_find(char commit[static GIT_HASH_SIZE], const char *git_dir, const char *name,
@@ -215,17 +243,72 @@ static int find_start(char start[static GIT_HASH_SIZE], enum patch_since *since,
     return start[0] ? 0 : error_set(error, ERROR_PERMANENT, "it has no parent");
 }
 
+char *patch_files_objects(const char *git_dir)
+{
+    static const char *const arguments[] = {"git", "rev-parse", "--git-path", "objects", NULL};
+    struct error ignored;
+    CLEANUP(free_output) struct run run = {.error = &ignored};
+
+    run_git(&run, git_dir, arguments);
+    if (run.status != 0 || run.output[0] != '/')
+        return NULL;
+    return memory_copy_bytes(run.output, strcspn(run.output, "\n"));
+}
+
+/* Reads where a link of a commit leads. */
+static int read_target(char **target, const char *git_dir, const char *blob, struct error *error)
+{
+    CLEANUP(free_output) struct run run = {.error = error};
+    const char *const arguments[] = {"git", "cat-file", "blob", blob, NULL};
+
+    run_git(&run, git_dir, arguments);
+    if (run.status != 0)
+        return -1;
+    *target = memory_copy_bytes(run.output, run.length);
+    return 0;
+}
+
+/* Reads what a commit has over another one. */
+static int read_difference(struct patch_files *files, const char *git_dir, const char *start,
+                           const char *commit, struct error *error)
+{
+    CLEANUP(free_output) struct run run = {.error = error};
+    CLEANUP_CHANGE struct change change = {0};
+    const char *const arguments[] = {"git",
+                                     "diff-tree",
+                                     "-r",
+                                     "-z",
+                                     "--raw",
+                                     "--numstat",
+                                     "--no-abbrev",
+                                     "--no-renames",
+                                     "--no-ext-diff",
+                                     "--no-textconv",
+                                     "--ignore-submodules=none",
+                                     start,
+                                     commit,
+                                     NULL};
+
+    run_git(&run, git_dir, arguments);
+    if (run.status != 0 || change_parse(&change, run.output, run.length, error) < 0)
+        return -1;
+    for (size_t i = 0; i < change.count; i++) {
+        const struct change_entry *entry = &change.entries[i];
+        char *target = NULL;
+
+        if (change_is_link(entry) && read_target(&target, git_dir, entry->new_hash, error) < 0)
+            return -1;
+        append_entry(files, entry->path, entry, target);
+    }
+    return 0;
+}
+
 int patch_files_of_commit(struct patch_files *files, bool *known, enum patch_since *since,
                           const char *source, const char *digits, const char *base,
                           struct error *error)
 {
-    CLEANUP(free_output) struct run run = {.error = error};
-    CLEANUP_FREE char *inner = file_join(source, ".git");
-    const char *git_dir = access(inner, F_OK) == 0 ? inner : source;
+    CLEANUP_FREE char *git_dir = patch_files_git_dir(source);
     char commit[GIT_HASH_SIZE], start[GIT_HASH_SIZE];
-    const char *const arguments[] = {"git",           "diff-tree",     "-r", "--no-renames",
-                                     "--no-ext-diff", "--no-textconv", "-z", "--numstat",
-                                     start,           commit,          NULL};
 
     *known = false;
     if (patch_files_find(commit, git_dir, digits, error) < 0)
@@ -234,20 +317,17 @@ int patch_files_of_commit(struct patch_files *files, bool *known, enum patch_sin
         return 0;
     if (find_start(start, since, git_dir, commit, base, error) < 0)
         return -1;
-    if (*since != PATCH_SINCE_NEVER) {
-        run_git(&run, git_dir, arguments);
-        if (run.status != 0)
-            return -1;
-        parse(files, run.output, run.length);
-    }
+    if (*since != PATCH_SINCE_NEVER && read_difference(files, git_dir, start, commit, error) < 0)
+        return -1;
     *known = true;
     return 0;
 }
 
 void patch_files_free(struct patch_files *files)
 {
-    for (size_t i = 0; i < files->count; i++)
-        free(files->items[i].path);
-    free(files->items);
+    for (size_t i = 0; i < files->change.count; i++)
+        free(files->targets[i]);
+    free(files->targets);
+    change_free(&files->change);
     *files = (struct patch_files){0};
 }

@@ -1,25 +1,21 @@
 #pragma once
 
 /*
- * Which files a patch or a commit touches, for --check-result. Compose itself uses git's comparison with
- * the base (change.h).
+ * Which files a patch or a commit touches, for --check-result, and whether it may, by compose's own rules
+ * (change.h). Compose itself looks at git's comparison with the base, which is not needed here.
  */
 
 #include "common/error.h"
+#include "config/config.h"
 #include "daemon/git/hash.h"
+#include "daemon/repository/change.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
-struct patch_files_item {
-    char *path;
-    long added; /* lines; both -1 for a binary file */
-    long removed;
-};
-
 struct patch_files {
-    struct patch_files_item *items;
-    size_t count;
+    struct change change; /* in the order of the patch; hashes only for a commit */
+    char **targets; /* where each file leads that is a symbolic link; NULL: no link, or not known */
 };
 
 /* Reads a patch as compose does, but without the base. Fails (permanent) if the patch cannot be taken.
@@ -39,6 +35,17 @@ enum patch_since {
 int patch_files_of_commit(struct patch_files *files, bool *known, enum patch_since *since,
                           const char *source, const char *digits, const char *base,
                           struct error *error);
+
+/* Checks what compose checks of the files, whatever the base is. Fails (permanent) in compose's words. */
+int patch_files_check(const struct patch_files *files, const struct config *config,
+                      struct error *error);
+
+/* Returns the repository of a source, which may be a work tree. The caller frees it. */
+char *patch_files_git_dir(const char *source);
+
+/* Finds the directory of the objects that a repository and its linked work trees share; NULL if that is
+ * not known. The caller frees it. */
+char *patch_files_objects(const char *git_dir);
 
 /* Finds the commit that a name stands for in the repository at `git_dir`; "" if there is none. */
 int patch_files_find(char commit[static GIT_HASH_SIZE], const char *git_dir, const char *name,

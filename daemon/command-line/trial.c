@@ -14,7 +14,15 @@
 
 #define BASE_REF "refs/winnowd/base"
 
+/* Where the base is known, and in which words. */
+struct place {
+    char *directory; /* a repository */
+    char commit[GIT_HASH_SIZE];
+    char *words;
+};
+
 struct trial {
+    struct place base;
     struct parent_question parent;
     enum trial_end end;
     struct error *why;
@@ -38,16 +46,72 @@ static struct operation *find_parent(void *data, repository_parent_callback call
     return parent_find(&trial->parent, callback, callback_data);
 }
 
-/* Composes in a state of its own. `config` and `forge` only lead to the daemon's repository. */
+static void place_free(struct place *place)
+{
+    free(place->directory);
+    free(place->words);
+}
+
+/* Looks for the base in a repository. If it is there, takes the words, else frees them. */
+static bool find_in(struct place *place, char *directory, const char *reference, char *words)
+{
+    CLEANUP(place_free) struct place found = {.directory = directory, .words = words};
+    struct error ignored;
+
+    if (patch_files_find(found.commit, directory, reference, &ignored) < 0 || !*found.commit)
+        return false;
+    *place = found;
+    found = (struct place){0};
+    return true;
+}
+
+/* A source's own branch is where experiments are made, so only a bare one's is taken for the base. */
+static bool find_in_source(struct place *place, const char *source, const char *base)
+{
+    CLEANUP_FREE char *git_dir = patch_files_git_dir(source);
+    CLEANUP_FREE char *origin = memory_format("refs/remotes/origin/%s", base);
+    CLEANUP_FREE char *own = memory_format("refs/heads/%s", base);
+
+    return find_in(place, memory_copy(git_dir), origin,
+                   memory_format("%s, as it is known in %s", base, source)) ||
+           (strcmp(git_dir, source) == 0 &&
+            find_in(place, memory_copy(git_dir), own,
+                    memory_format("%s, as it is in %s", base, source)));
+}
+
+static bool find_base(struct place *place, const struct config *config)
+{
+    const char *base = config->forge.base;
+    CLEANUP_FREE char *own = memory_format("refs/heads/%s", base);
+
+    if (find_in(place, file_join(config->state, "repository.git"), BASE_REF,
+                memory_format("%s, as it was fetched last", base)) ||
+        (config->forge.kind == FORGE_LOCAL && config->forge.path &&
+         find_in(place, patch_files_git_dir(config->forge.path), own,
+                 memory_format("%s, as it is in %s", base, config->forge.path))))
+        return true;
+    for (size_t i = 0; i < config->sources.count; i++) {
+        if (find_in_source(place, config->sources.items[i], base))
+            return true;
+    }
+    return false;
+}
+
+/* Composes in a state of its own. `config` and `forge` only lead to the repository that has the base. */
 static void compose(struct trial *trial, const struct config *config, const struct forge *forge,
                     const struct repository_compose *wanted)
 {
+    CLEANUP_FREE char *objects = patch_files_objects(trial->base.directory);
     struct repository *repository = NULL;
     uv_loop_t loop;
 
     uv_loop_init(&loop);
-    if (repository_new(&repository, &loop, config, forge, trial->why) == 0 &&
-        repository_borrow(repository, wanted->base, forge->git_url, trial->why) == 0) {
+    if (!objects)
+        error_set(trial->why, ERROR_TRANSIENT, "the objects of %s are not found",
+                  trial->base.directory);
+    else if (repository_new(&repository, &loop, config, forge, trial->why) == 0 &&
+             repository_borrow(repository, wanted->base, trial->base.directory, objects,
+                               trial->why) == 0) {
         trial->parent.loop = &loop;
         trial->parent.repository = repository;
         repository_compose(repository, wanted, on_composed, trial);
@@ -58,41 +122,39 @@ static void compose(struct trial *trial, const struct config *config, const stru
     uv_loop_close(&loop);
 }
 
-enum trial_end trial_run(const struct config *config, struct store *store,
+enum trial_end trial_run(char **base, const struct config *config, struct store *store,
                          const struct result *result, const char *patch, size_t patch_length,
                          struct error *why)
 {
-    const char *place = getenv("TMPDIR");
-    CLEANUP_FREE char *directory = file_join(config->state, "repository.git");
-    CLEANUP_FREE char *state = file_join(place ? place : "/tmp", "winnowd-check.XXXXXX");
-    char base[GIT_HASH_SIZE];
-    struct trial trial = {
-        .parent = {.store = store, .base = base, .result = result},
-        .end = TRIAL_UNKNOWN,
-        .why = why,
-    };
+    const char *temporary = getenv("TMPDIR");
+    CLEANUP_FREE char *state = file_join(temporary ? temporary : "/tmp", "winnowd-check.XXXXXX");
+    struct trial trial = {.end = TRIAL_UNKNOWN, .why = why};
     struct config aside = *config;
-    struct forge forge = {.git_url = directory};
+    struct forge forge = {0};
     struct error ignored;
 
-    base[0] = '\0';
-    if ((access(directory, F_OK) == 0 || errno != ENOENT) &&
-        patch_files_find(base, directory, BASE_REF, why) < 0)
-        return TRIAL_UNKNOWN;
-    if (!*base) {
+    if (!find_base(&trial.base, config)) {
         error_set(why, ERROR_TRANSIENT, "%s was not fetched yet", config->forge.base);
         return TRIAL_UNKNOWN;
     }
+    trial.parent = (struct parent_question){
+        .store = store,
+        .base = trial.base.commit,
+        .result = result,
+    };
+    *base = TAKE(trial.base.words);
     if (!mkdtemp(state)) {
         error_set(why, ERROR_TRANSIENT, "cannot make %s: %s", state, strerror(errno));
+        place_free(&trial.base);
         return TRIAL_UNKNOWN;
     }
+    forge.git_url = trial.base.directory;
     aside.state = state;
     aside.forge.kind = FORGE_LOCAL;
-    aside.forge.path = directory;
+    aside.forge.path = trial.base.directory;
     compose(&trial, &aside, &forge,
             &(struct repository_compose){
-                .base = base,
+                .base = trial.base.commit,
                 .branch = "trial",
                 .result = result,
                 .patch = patch,
@@ -102,5 +164,6 @@ enum trial_end trial_run(const struct config *config, struct store *store,
                 .find_data = &trial,
             });
     (void)file_remove_tree(state, &ignored);
+    place_free(&trial.base);
     return trial.end;
 }

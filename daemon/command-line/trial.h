@@ -1,10 +1,11 @@
 #pragma once
 
 /*
- * Tries the change of a result on the base as it was fetched last, for --check-result.
+ * Tries the change of a result on the base as it is known on this machine, for --check-result: as the daemon
+ * fetched it last, else as a local forge has it, else as a source knows it of its origin.
  *
  * The daemon's own compose does this (repository.h), with a state directory that is removed afterwards. It
- * borrows the objects of the daemon's repository, which is only read. The forge is not asked.
+ * borrows the objects of the repository that has the base, which is only read. No server is asked.
  */
 
 #include "common/error.h"
@@ -20,8 +21,10 @@ enum trial_end {
     TRIAL_UNKNOWN, /* it could not be tried; `why` says what is missing */
 };
 
-/* Tries the change, and waits until it is done. `store` knows the parents that results name; it may be
- * NULL. `patch` holds the bytes of the patch file, for RESULT_CHANGE_PATCH. */
-enum trial_end trial_run(const struct config *config, struct store *store,
+/* Tries the change, and waits until it is done. `base` gets the words for what it was tried on, such as
+ * "main, as it was fetched last"; NULL: the base is not known; the caller frees it. `store` knows the
+ * parents that results name; it may be NULL. `patch` holds the bytes of the patch file, for
+ * RESULT_CHANGE_PATCH. */
+enum trial_end trial_run(char **base, const struct config *config, struct store *store,
                          const struct result *result, const char *patch, size_t patch_length,
                          struct error *why);

@@ -77,7 +77,7 @@ def test_check_config_touches_nothing(winnowd):
     "content, status, word",
     [
         (result("exp-1", 1.0), OK, "baseline"),
-        (result("exp-1", 0.9, metric_before=1.0, diff="--- a/x\n+++ b/x\n@@ -0,0 +1 @@\n+x\n"), OK, "promot"),
+        (result("exp-1", 0.9, metric_before=1.0, diff="--- /dev/null\n+++ b/x\n@@ -0,0 +1 @@\n+x\n"), OK, "promot"),
         (result("exp-1", 1.1, metric_before=1.0), OK, "discarded"),
         (result("exp-1", status="crash"), OK, "crashed"),
         (result("exp-1", 1.0, metric="unknown"), REJECTED, "unknown"),

@@ -155,8 +155,8 @@ def test_a_promotion_is_explained(winnowd, project):
     before = sorted(winnowd.state.rglob("*"))
     status, text = check(winnowd, result("exp-9", [0.8, 0.9, 0.85], metric_before=1.5, diff=diff))
     assert status == 65
-    assert text.startswith("exp-9: queued, would fail at compose: tox.ini is protected (change.protect)\n")
-    assert "not tried on main: main was not fetched yet" in line(text, "Trial")
+    assert text.startswith("exp-9: queued, would fail at compose: the change touches protected files (change.protect): tox.ini\n")
+    assert "cannot be made one commit on main, as it is in " in line(text, "Trial")
     assert "val_bpb 0.85, the mean of 3 runs from 0.8 to 0.9; lower is better" in line(text, "Measured")
     assert "1, the frontier, set by exp-1; metric_before is 1.5, which is not better" in line(text, "Reference")
     assert "by more than 0.01 (min_delta 0.001, min_relative 0.01 of the reference: 0.01)" in line(text, "Threshold")
@@ -274,6 +274,55 @@ def test_a_change_is_tried_on_the_base_as_it_was_fetched_last(winnowd, project):
             assert reason in first and reason in line(text, "Trial")
     project.bare.with_name("gone.git").rename(project.bare)
     assert {path: path.stat().st_mtime_ns for path in sorted(winnowd.state.rglob("*"))} == before
+
+
+def staged(project, *entries, parent="main"):
+    """A commit of such entries (mode, content or hash, path) that is in `work` alone, and its diff."""
+    git("checkout", "-q", "--detach", parent, directory=project.work)
+    for mode, content, path in entries:
+        name = content if mode == "160000" else git("hash-object", "-w", "--stdin", text=content, directory=project.work)
+        git("update-index", "--add", "--cacheinfo", f"{mode},{name},{path}", directory=project.work)
+    git("commit", "-q", "-m", "An experiment", directory=project.work)
+    diff = git("diff", "HEAD^", "HEAD", directory=project.work, whole=True)
+    commit = git("rev-parse", "HEAD", directory=project.work)
+    git("checkout", "-q", "-f", "main", directory=project.work)
+    git("clean", "-qfdx", directory=project.work)
+    return commit, diff
+
+
+@pytest.mark.parametrize("known", ["local forge", "origin of a source", "nowhere"])
+def test_a_change_is_tried_before_the_base_was_ever_fetched(winnowd, project, known):
+    """What is wrong with the change alone is seen wherever the base is not known."""
+    forge = {"kind": "gitea", "url": "http://127.0.0.1:1", "owner": "o", "repo": "r"}
+    winnowd.configure(**({} if known == "local forge" else {"forge": forge}), sources=[] if known == "nowhere" else [str(project.work)])
+    if known == "nowhere":
+        winnowd.config["forge"].pop("path"), winnowd.config["forge"].pop("outbox")
+    submodule = ("160000", project.tip, "lib")
+    link = ("120000", "../../etc/shadow", "data")
+    for name, (commit, diff), reason in (
+        ("a submodule", staged(project, submodule), "the change touches a submodule: lib"),
+        ("a link", staged(project, link), "a symbolic link that leaves the tree: data"),
+        ("a link inside", staged(project, ("120000", "train.py", "data")), None),
+        ("a renamed file", (None, "diff --git a/tox.ini b/t.ini\nsimilarity index 100%\nrename from tox.ini\nrename to t.ini\n"), "tox.ini"),
+        ("a conflict", (None, project.tweak(DEPTH=13).replace("-DEPTH = 12", "-DEPTH = 11")), "does not apply to train.py"),
+    ):
+        for change in ({"diff": diff}, {"commit": commit}):
+            if None in change.values() or (known == "nowhere" and ("commit" in change or name == "a conflict")):
+                continue
+            status, text = check(winnowd, result("exp-9", 0.8, metric_before=1.0, **change))
+            first = text.splitlines()[0]
+            assert (status, reason or "would be promoted") == (65 if reason else 0, reason or "would be promoted"), (name, text)
+            assert (reason or "would be promoted") in first, (name, change.keys(), text)
+            assert {"local forge": ", as it is in ", "nowhere": "was not fetched yet"}.get(known, f", as it is known in {project.work}") in line(text, "Trial")
+    assert list(winnowd.state.iterdir()) == []
+
+
+def test_the_files_of_a_commit_are_checked_where_the_base_is_not_known(winnowd, project):
+    """A source without the base: the commit's own files are what can be looked at."""
+    winnowd.configure(forge={"base": "trunk"}, sources=[str(project.work)])
+    for entry, reason in ((("160000", project.tip, "lib"), "a submodule: lib"), (("120000", "/etc/shadow", "data"), "leaves the tree: data")):
+        status, text = check(winnowd, result("exp-9", 0.8, metric_before=1.0, commit=staged(project, entry)[0]))
+        assert status == 65 and reason in text.splitlines()[0] and "was not fetched yet" in line(text, "Trial")
 
 
 def test_keys_that_are_not_known_are_named(winnowd):
