@@ -307,6 +307,36 @@ static void check_prefix(struct config_reader *reader, const struct config *conf
                        base, prefix);
 }
 
+static bool is_in(const char *path, const char *directory)
+{
+    size_t length = strlen(directory);
+
+    return strncmp(path, directory, length) == 0 && (path[length] == '/' || !path[length]);
+}
+
+/* Nodes see the directory of the runs, and nothing of the daemon's may be in it. */
+static void check_directory(struct config_reader *reader, const struct config *config,
+                            struct json_object *root)
+{
+    const char *directory = config->validation.directory;
+    const char *const others[] = {config->state, config->spool};
+    struct yaml_position at;
+
+    if (blamed(reader, "validation.engine") || blamed(reader, "validation.directory"))
+        return;
+    if (config->validation.engine == ENGINE_SLURM)
+        require(reader, root, "validation.directory", directory,
+                "the directory of the runs, at the same path on this machine and on the nodes");
+    config_find(root, "validation.directory", &at);
+    for (size_t i = 0; directory && i < sizeof(others) / sizeof(*others); i++)
+        if (is_in(directory, others[i]) || is_in(others[i], directory)) {
+            config_problem(reader, at, "validation.directory",
+                           "expected a directory apart from state and spool, found \"%s\"",
+                           directory);
+            return;
+        }
+}
+
 /* Checks what concerns several keys at once. */
 static void check_together(struct config_reader *reader, struct config *config,
                            struct json_object *root)
@@ -322,6 +352,7 @@ static void check_together(struct config_reader *reader, struct config *config,
     if (!blamed(reader, "forge.kind") && config->forge.kind == FORGE_LOCAL)
         require(reader, root, "forge.path", config->forge.path, "the bare repository's path");
     check_prefix(reader, config, root);
+    check_directory(reader, config, root);
 
     config_find(root, "state", &at);
     if (!strcmp(config->spool, config->state) && !blamed(reader, "spool"))

@@ -31,6 +31,7 @@ enum forge_kind { FORGE_GITEA, FORGE_LOCAL };
 enum metric_direction { METRIC_MINIMIZE, METRIC_MAXIMIZE };
 enum metric_reference { METRIC_REFERENCE_BEST, METRIC_REFERENCE_FRONTIER, METRIC_REFERENCE_BEFORE };
 enum sandbox_kind { SANDBOX_AUTO, SANDBOX_BUBBLEWRAP, SANDBOX_NONE };
+enum engine_kind { ENGINE_LOCAL, ENGINE_SLURM };
 enum network_kind { NETWORK_HOST, NETWORK_NONE };
 /* When the tests are run on a commit of the base. */
 enum base_runs { BASE_RUNS_ONCE, BASE_RUNS_ON_FAILURE, BASE_RUNS_NEVER };
@@ -110,6 +111,12 @@ struct config {
 
     struct {
         struct config_list command;
+        enum engine_kind engine;
+        char *directory; /* of the runs; NULL: the state; never NULL for Slurm */
+        struct {
+            struct config_list options; /* for sbatch */
+            uint64_t poll_ms;
+        } slurm;
         struct config_list launcher;
         uint64_t timeout_ms;
         unsigned output_lines;

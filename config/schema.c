@@ -18,6 +18,7 @@ static const char *const forge_kinds[] = {"gitea", "local", NULL};
 static const char *const directions[] = {"minimize", "maximize", NULL};
 static const char *const references[] = {"best", "frontier", "before", NULL};
 static const char *const sandboxes[] = {"auto", "bubblewrap", "none", NULL};
+static const char *const engines[] = {"local", "slurm", NULL};
 static const char *const networks[] = {"host", "none", NULL};
 static const char *const base_runs[] = {"once", "on_failure", "never", NULL};
 static const char *const orders[] = {"arrival", "best", NULL};
@@ -88,10 +89,19 @@ const struct config_key config_keys[] = {
 
     {"validation.command", CONFIG_LIST, CONFIG_NOT_EMPTY, AT(validation.command),
      .fallback = "tox -e unit", .check = config_check_argument, .help = "the tests"},
+    {"validation.engine", CONFIG_WORD, CONFIG_RESTART, AT(validation.engine), .fallback = "local",
+     .words = engines, .help = "where the tests run: on this machine, or as jobs of Slurm"},
+    {"validation.directory", CONFIG_TEXT, CONFIG_RESTART | CONFIG_STRIP_SLASH,
+     AT(validation.directory), .check = config_check_path,
+     .help = "of the runs; for Slurm the same path on this machine and on the nodes"},
+    {"validation.slurm.options", CONFIG_LIST, 0, AT(validation.slurm.options), .fallback = "",
+     .check = config_check_slurm_option, .help = "for sbatch"},
+    {"validation.slurm.poll", CONFIG_DURATION, 0, AT(validation.slurm.poll_ms), .fallback = "30s",
+     .minimum = SECOND, .maximum = HOUR, .help = "how often Slurm is asked for all runs"},
     {"validation.launcher", CONFIG_LIST, 0, AT(validation.launcher), .fallback = "",
-     .check = config_check_argument, .help = "put before the command"},
+     .check = config_check_launcher, .help = "put before the command"},
     {"validation.timeout", CONFIG_DURATION, 0, AT(validation.timeout_ms), .fallback = "30m",
-     .minimum = 1, .maximum = 30 * DAY, .help = "for one run of the command"},
+     .minimum = 1, .maximum = 30 * DAY, .help = "for one run of the command, where it runs"},
     {"validation.output_lines", CONFIG_COUNT, 0, AT(validation.output_lines), .fallback = "50",
      .minimum = 0, .maximum = 10000, .help = "of the output's end that are kept and shown"},
     {"validation.environment", CONFIG_VARIABLES, CONFIG_HIDE_VALUES, AT(validation.environment),

@@ -67,6 +67,8 @@ const char *config_check_branch(const char *text);
 const char *config_check_prefix(const char *text);
 const char *config_check_glob(const char *text);
 const char *config_check_argument(const char *text);
+const char *config_check_launcher(const char *text);
+const char *config_check_slurm_option(const char *text);
 const char *config_check_variable(const char *text);
 const char *config_check_expression(const char *text);
 const char *config_check_metric(const char *text);

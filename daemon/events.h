@@ -47,6 +47,14 @@
     EVENT(validation_again, "validation repeated without tox's report", WARNING, "4dd0869708544670884d291d572ae92f") \
     EVENT(validation_log, "validation log could not be written", WARNING, "94309db609c14b708adfc82e76454545") \
     EVENT(validation_note, "validation not noted", WARNING, "8a3fe8221a6b4930aeeb7b83aeb49737") \
+    EVENT(run_submitted, "run submitted to Slurm", INFO, "03276153a2ba4e5dbb98992045baba8f") \
+    EVENT(run_waits, "run waits in Slurm's queue", INFO, "cf5a21b1ad25420581f63810e28c7217") \
+    EVENT(run_ended, "run on Slurm ended", INFO, "7e39e151b8d94b05850f978bc4ca4738") \
+    EVENT(run_lost, "run on Slurm lost; another attempt follows", WARNING, "092619756c2a497a9ca69c38b610ba67") \
+    EVENT(run_left, "run on Slurm goes on by itself", INFO, "dabc36e3d8114deb8e32d5f238f0e3c9") \
+    EVENT(run_taken_up, "run on Slurm taken up", INFO, "390f6ee674d946e784ad73022e93a48d") \
+    EVENT(slurm_away, "Slurm cannot be asked now; runs go on", WARNING, "90e55eeea3f14954935c92fa17a5405a") \
+    EVENT(slurm_back, "Slurm answers again", INFO, "81289017b6c24385ab3debdea080f080") \
     EVENT(step_waits, "step could not be done now; trying again", WARNING, "ac3e0b5bc29177094c1e26038dabf68e") \
     EVENT(undo_started, "undo started", INFO, "2f314fdb43c48bc764ccdcf9ea5ee53c") \
     EVENT(undo_ended, "undo ended", INFO, "bafe9bd120c5d1529127c47089bf36a2") \

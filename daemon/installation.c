@@ -9,6 +9,7 @@
 #include "daemon/validation.h"
 #include "daemon/validation/programs.h"
 #include "daemon/validation/sandbox.h"
+#include "daemon/validation/slurm.h"
 
 #include <errno.h>
 #include <libgen.h>
@@ -219,6 +220,27 @@ static void ask_launcher(struct asking *asking)
     answered(asking);
 }
 
+/* A controller that is away holds nothing: runs wait for it, and go on. */
+static void on_slurm_tried(void *data, const struct error *error)
+{
+    struct asking *asking = data;
+
+    asking->step = NULL;
+    if (error && (error->kind == ERROR_PERMANENT || asking->installation->everything))
+        add(asking, error);
+    answered(asking);
+}
+
+static void ask_slurm(struct asking *asking)
+{
+    const struct installation *installation = asking->installation;
+
+    if (installation->config->validation.engine != ENGINE_SLURM)
+        answered(asking);
+    else
+        asking->step = slurm_try(installation->loop, installation->config, on_slurm_tried, asking);
+}
+
 static void on_tool_tried(void *data, bool changed, const struct error *error)
 {
     struct asking *asking = data;
@@ -261,7 +283,8 @@ static void ask_read_only(struct asking *asking)
 {
     struct error error;
 
-    if (sandbox_check_read_only(asking->installation->config, &error) < 0)
+    if (asking->installation->config->validation.engine == ENGINE_LOCAL &&
+        sandbox_check_read_only(asking->installation->config, &error) < 0)
         add(asking, &error);
     answered(asking);
 }
@@ -308,6 +331,7 @@ static const struct question questions[] = {
     {"forge.git_url", HOLDS_QUEUE, true, ask_git},
     {"sources", HOLDS_SOURCE, false, ask_sources},
     {"validation.read_only", HOLDS_QUEUE, false, ask_read_only},
+    {"validation.slurm.options", HOLDS_QUEUE, false, ask_slurm},
     {"validation.launcher", HOLDS_QUEUE, false, ask_launcher},
     {"validation.command", HOLDS_QUEUE, false, ask_command},
     {"validation.environment", HOLDS_NOTHING, false, ask_environment},

@@ -30,6 +30,7 @@
 #include "daemon/validation/report-file.h"
 #include "daemon/validation/runner.h"
 #include "daemon/validation/sandbox.h"
+#include "daemon/validation/slurm.h"
 #include "daemon/validation/tool.h"
 #include "daemon/validation/tox-report.h"
 #include "daemon/validation/verdict.h"
@@ -100,11 +101,30 @@ static void validation_freep(struct validation **validation)
     validation_free(*validation);
 }
 
+/* What is local is swept with the other checkouts. Runs on Slurm go on without the daemon. */
+static int engine_new(struct validation *validation, struct error *error)
+{
+    const struct config *config = validation->config;
+    const char *runs = validation->checkouts;
+
+    if (config->validation.engine == ENGINE_LOCAL) {
+        local_engine_new(&validation->engine, validation->loop, runs);
+    } else {
+        runs = config->validation.directory;
+        if (slurm_engine_new(&validation->engine, validation->loop, config, error) < 0)
+            return -1;
+    }
+    validation->remover = remover_new(validation->loop, runs);
+    return 0;
+}
+
 int validation_new(struct validation **validationp, uv_loop_t *loop, const struct config *config,
                    struct repository *repository, struct http *http, struct error *error)
 {
     CLEANUP(validation_freep) struct validation *validation = memory_new(sizeof *validation);
-    CLEANUP_FREE char *checkouts = file_join(config->state, "checkouts");
+    bool elsewhere = config->validation.engine == ENGINE_LOCAL && config->validation.directory;
+    CLEANUP_FREE char *checkouts = elsewhere ? file_join(config->validation.directory, "checkouts")
+                                             : file_join(config->state, "checkouts");
 
     validation->loop = loop;
     validation->config = config;
@@ -119,8 +139,8 @@ int validation_new(struct validation **validationp, uv_loop_t *loop, const struc
         return error_set(error, ERROR_TRANSIENT, "%s cannot be reached", checkouts);
     if (sandbox_new(&validation->sandbox, config, error))
         return -1;
-    local_engine_new(&validation->engine, loop, validation->checkouts);
-    validation->remover = remover_new(loop, validation->checkouts);
+    if (engine_new(validation, error) < 0)
+        return -1;
     validation->cache = cache_new(loop, config);
     *validationp = TAKE(validation);
     return 0;
@@ -305,6 +325,7 @@ static void judged(struct run *run)
     finish(run, outcome, NULL);
 }
 
+static void find_place(struct run *run);
 static void require_next(struct run *run);
 
 /* Runs again on a fresh checkout. */
@@ -316,7 +337,8 @@ static void start_over(struct run *run)
     free(run->command);
     free(run->tox_report);
     run->log = run->command = run->tox_report = NULL;
-    require_next(run);
+    checkout_free(&run->checkout);
+    find_place(run);
 }
 
 /* Without the report because of which tox failed. */
@@ -451,30 +473,67 @@ static void await_report(struct run *run)
     run->report = (struct test_report){.tox = REPORT_NOT_ASKED};
 }
 
-static void start_command(struct run *run, const struct environment *environment,
-                          const char *program)
+/* Hands it to the engine, with what holds for any run. */
+static void start_order(struct run *run, struct engine_order *order)
 {
     struct validation *validation = run->validation;
     CLEANUP_FREE char *name = memory_format("%s.log", run->experiment_id);
-    char **arguments = sandbox_arguments(validation->sandbox, &run->checkout, program);
+
+    order->experiment_id = run->experiment_id;
+    order->checkout = &run->checkout;
+    order->command = run->command;
+    order->report = run->tox_report;
+    order->again = run->again;
+    order->log = run->log = file_join(validation->logs, name);
+    order->timeout_ms = validation->config->validation.timeout_ms;
+    order->tail_lines = validation->config->validation.output_lines;
+    order->sandboxed = sandbox_is_there(validation->sandbox);
+    order->printed = on_printed;
+    order->data = run;
+    run->step = validation->engine->functions->start(validation->engine, order, on_command, run);
+}
+
+/* The command alone, where the engine makes the sandbox. */
+static char **make_arguments(const struct run *run, const char *program)
+{
+    const struct validation *validation = run->validation;
+
+    if (!validation->engine->functions->encloses)
+        return sandbox_arguments(validation->sandbox, &run->checkout, program);
+    return config_list_copy(&validation->config->validation.command).items;
+}
+
+static void start_command(struct run *run, const struct environment *environment,
+                          const char *program)
+{
+    struct checkout inside = sandbox_inside(run->validation->sandbox, &run->checkout);
     struct engine_order order = {
-        .experiment_id = run->experiment_id,
-        .checkout = &run->checkout,
         .environment = (const char *const *)environment->variables,
-        .command = run->command = command_line(validation->config),
-        .log = run->log = file_join(validation->logs, name),
-        .timeout_ms = validation->config->validation.timeout_ms,
-        .tail_lines = validation->config->validation.output_lines,
-        .sandboxed = sandbox_is_there(validation->sandbox),
-        .printed = on_printed,
-        .data = run,
+        .inside = &inside,
     };
+    char **arguments = make_arguments(run, program);
 
     await_report(run);
+    run->command = command_line(run->validation->config);
     arguments = cache_mount(run->cache, ask_tox(run, arguments), &order.this_program);
     order.arguments = (const char *const *)arguments;
-    run->step = validation->engine->functions->start(validation->engine, &order, on_command, run);
+    start_order(run, &order);
     sandbox_free_arguments(arguments);
+    checkout_free(&inside);
+}
+
+/* A run that an earlier daemon began. */
+static void take_up(struct run *run, struct engine_run *known)
+{
+    struct engine_order order = {.taken_up = true};
+
+    await_report(run);
+    run->command = TAKE(known->command);
+    run->tox_report = TAKE(known->report);
+    run->again = known->again;
+    if (run->again)
+        run->report.tox = REPORT_SET_ASIDE;
+    start_order(run, &order);
 }
 
 /* The checkout is there. */
@@ -494,8 +553,9 @@ static void begin(struct run *run)
     environment_make(&environment, run->validation->config, &run->validation->tool, inside.home,
                      inside.temporary, tox_ini);
     checkout_free(&inside);
-    if (programs_find(&program, run->validation->config, &environment, run->checkout.source,
-                      &run->error))
+    if (!run->validation->engine->functions->encloses &&
+        programs_find(&program, run->validation->config, &environment, run->checkout.source,
+                      &run->error) < 0)
         finish(run, NULL, &run->error);
     else
         start_command(run, &environment, program);
@@ -515,7 +575,8 @@ static enum cache_purpose cache_purpose(const struct run *run)
 {
     if (run->on_base)
         return CACHE_FOR_BASE;
-    return !run->mistrusted && sandbox_is_there(run->validation->sandbox) &&
+    return !run->mistrusted && !run->validation->engine->functions->encloses &&
+                   sandbox_is_there(run->validation->sandbox) &&
                    !run->validation->config->validation.launcher.count
                ? CACHE_FOR_TESTS
                : CACHE_FOR_TESTS_AS_COPY;
@@ -604,6 +665,21 @@ static void on_failed(void *data)
     finish(run, NULL, &run->error);
 }
 
+/* Where it runs; or where it goes on, since an earlier daemon began it. */
+static void find_place(struct run *run)
+{
+    struct validation *validation = run->validation;
+    struct engine_run known = {0};
+
+    if (validation->engine->functions->look(validation->engine, run->experiment_id, run->commit,
+                                            &run->checkout, &known, &run->error) < 0)
+        run->step = loop_after(validation->loop, 0, on_failed, run);
+    else if (known.goes_on)
+        take_up(run, &known);
+    else
+        require_next(run);
+}
+
 struct operation *validation_run(struct validation *validation, const struct validation_task *task,
                                  validation_callback callback, void *data)
 {
@@ -623,11 +699,7 @@ struct operation *validation_run(struct validation *validation, const struct val
     run->experiment_id = memory_copy(task->experiment_id);
     run->on_base = task->on_base;
     run->requires = config_list_copy(&validation->config->validation.requires);
-    if (validation->engine->functions->look(validation->engine, run->experiment_id, run->commit,
-                                            &run->checkout, &run->error) < 0)
-        run->step = loop_after(validation->loop, 0, on_failed, run);
-    else
-        require_next(run);
+    find_place(run);
     return &run->operation;
 }
 
@@ -645,7 +717,7 @@ struct operation *validation_keep_cache(struct validation *validation, const cha
     struct error ignored;
 
     if (validation->engine->functions->look(validation->engine, experiment_id, commit, &checkout,
-                                            &ignored) < 0)
+                                            NULL, &ignored) < 0)
         return NULL;
     return cache_keep(validation->cache, &checkout, callback, data);
 }

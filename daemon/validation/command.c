@@ -9,8 +9,7 @@
 
 #define OPTION "--result-json"
 
-/* One argument as a shell would take it. */
-static void append_argument(struct text *text, const char *argument)
+void command_append_quoted(struct text *text, const char *argument)
 {
     static const char harmless[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                    "_-./=:,@%+";
@@ -36,7 +35,7 @@ char *command_line(const struct config *config)
     for (size_t part = 0; part < 2; part++)
         for (size_t i = 0; i < parts[part]->count; i++) {
             text_append(&text, text.length ? " " : "");
-            append_argument(&text, parts[part]->items[i]);
+            command_append_quoted(&text, parts[part]->items[i]);
         }
     return text_take(&text);
 }

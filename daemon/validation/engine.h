@@ -1,7 +1,8 @@
 #pragma once
 
 /*
- * The interface of an engine, which runs the tests somewhere: on this machine (local.h).
+ * The interface of an engine, which runs the tests somewhere: on this machine (local.h), or as jobs of Slurm
+ * (slurm.h).
  *
  * An engine is a struct of functions. It is told what to run and where the checkout is, and says how the
  * command ended. Whether that is a pass is judged elsewhere (verdict.h), in the same way for all engines.
@@ -17,10 +18,22 @@
 
 struct engine;
 
+/* A run that an earlier daemon began and that goes on without it. Strings belong to the caller. */
+struct engine_run {
+    bool goes_on;
+    char *command; /* as a person would type it */
+    char *report;  /* path of the file for tox's report; NULL: it was not asked for */
+    bool again;    /* tox failed because of its report in the run before */
+};
+
 /* What to run. The strings belong to the caller, and live until the operation is over. */
 struct engine_order {
     const char *experiment_id;
     const struct checkout *checkout; /* is there, unless the run is taken up */
+    const struct checkout *inside;   /* as the tests see it */
+    bool taken_up;                   /* it goes on: nothing of it has to be started */
+    const char *report;              /* path of the file for tox's report; NULL: not asked for */
+    bool again;                      /* tox failed because of its report in the run before */
     const char *const *arguments;    /* NULL-terminated; needed inside of start() only */
     bool this_program;               /* they are those of this very program (process.h) */
     const char *const *environment;  /* likewise */
@@ -40,9 +53,12 @@ typedef void (*engine_callback)(void *data, const struct process_result *result,
                                 const struct error *error);
 
 struct engine_functions {
-    /* Names the checkout of an experiment's run, and touches nothing there. The caller frees it. */
+    bool encloses; /* it makes the sandbox itself: the arguments are the command alone */
+
+    /* Names the checkout of an experiment's next run. If a run of that commit goes on, `run` says so, and the
+     * checkout is that one's. `run` NULL: names the checkout of the last run. The caller frees both. */
     int (*look)(struct engine *engine, const char *experiment_id, const char *commit,
-                struct checkout *checkout, struct error *error);
+                struct checkout *checkout, struct engine_run *run, struct error *error);
 
     /* Starts the command. Discarding the operation ends what is under way here. */
     struct operation *(*start)(struct engine *engine, const struct engine_order *order,

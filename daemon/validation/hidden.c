@@ -11,22 +11,28 @@
 
 static void hide(struct config_list *hidden, const char *path)
 {
-    CLEANUP_FREE char *real = path && *path == '/' ? realpath(path, NULL) : NULL;
+    CLEANUP_FREE char *real = realpath(path, NULL);
     struct stat status;
 
     if (real && strcmp(real, "/") != 0 && !stat(real, &status) && S_ISDIR(status.st_mode))
         arguments_append(hidden, TAKE(real));
 }
 
+static void name(struct config_list *names, const char *path)
+{
+    if (path && *path == '/')
+        arguments_append(names, memory_copy(path));
+}
+
 /* Hides the user's own home, whatever HOME says. A system user may have one that is part of the system. */
-static void hide_home(struct config_list *hidden)
+static void name_home(struct config_list *names)
 {
     const struct passwd *user = getpwuid(geteuid());
     struct stat status;
 
-    hide(hidden, getenv("HOME"));
+    name(names, getenv("HOME"));
     if (geteuid() && user && !stat(user->pw_dir, &status) && status.st_uid == geteuid())
-        hide(hidden, user->pw_dir);
+        name(names, user->pw_dir);
 }
 
 static int compare_places(const void *a, const void *b)
@@ -34,7 +40,7 @@ static int compare_places(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-struct config_list hidden_places(const struct config *config)
+struct config_list hidden_names(const struct config *config)
 {
     /* Logs and mail are protected by groups that the daemon's user may be in. What a crashed process had
      * in memory is protected by its user. */
@@ -56,18 +62,29 @@ struct config_list hidden_places(const struct config *config)
         (WINNOWD_SYSCONFDIR "/winnowd"),
         "/etc/winnowd",
     };
-    struct config_list hidden = {0};
+    struct config_list names = {0};
 
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-        hide(&hidden, places[i]);
+        name(&names, places[i]);
     for (size_t i = 0; i < config->sources.count; i++)
-        hide(&hidden, config->sources.items[i]);
-    hide_home(&hidden);
-    hide(&hidden, getenv("CREDENTIALS_DIRECTORY"));
-    hide(&hidden, config->state);
-    hide(&hidden, config->spool);
-    hide(&hidden, config->forge.outbox);
-    hide(&hidden, config->forge.kind == FORGE_LOCAL ? config->forge.path : NULL);
+        name(&names, config->sources.items[i]);
+    name_home(&names);
+    name(&names, getenv("CREDENTIALS_DIRECTORY"));
+    name(&names, config->state);
+    name(&names, config->validation.directory);
+    name(&names, config->spool);
+    name(&names, config->forge.outbox);
+    name(&names, config->forge.kind == FORGE_LOCAL ? config->forge.path : NULL);
+    return names;
+}
+
+struct config_list hidden_places(const struct config *config)
+{
+    CLEANUP(config_list_clear) struct config_list names = hidden_names(config);
+    struct config_list hidden = {0};
+
+    for (size_t i = 0; i < names.count; i++)
+        hide(&hidden, names.items[i]);
     if (hidden.count)
         qsort(hidden.items, hidden.count, sizeof(char *), compare_places);
     return hidden;

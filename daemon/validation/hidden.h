@@ -12,6 +12,9 @@
 
 #include <stdbool.h>
 
+/* Returns the names of all such places, whether they exist or not. config_list_clear() frees them. */
+struct config_list hidden_names(const struct config *config);
+
 /* Returns the places as they are now, since some may be new. config_list_clear() frees them. */
 struct config_list hidden_places(const struct config *config);
 

@@ -162,11 +162,12 @@ static struct operation *start(struct engine *engine, const struct engine_order 
 }
 
 static int look(struct engine *engine, const char *experiment_id, const char *commit,
-                struct checkout *checkout, struct error *error)
+                struct checkout *checkout, struct engine_run *run, struct error *error)
 {
     const struct local *local = (const struct local *)engine;
 
     (void)commit;
+    (void)run;
     (void)error;
     *checkout = checkout_name(local->directory, experiment_id);
     return 0;

@@ -217,12 +217,8 @@ static void append_limit(struct config_list *arguments, const char *name, int re
                                               (unsigned long long)hard));
 }
 
-/* After bubblewrap, where processes are counted by themselves, and before the command. */
-static void limit(const struct sandbox *sandbox, struct config_list *arguments)
+void sandbox_append_limits(struct config_list *arguments, const struct config *config)
 {
-    const struct config *config = sandbox->config;
-
-    arguments_append(arguments, memory_copy(sandbox->limiter));
     append_limit(arguments, "core", RLIMIT_CORE, 0);
     append_limit(arguments, "as", RLIMIT_AS, config->validation.limits.memory);
     append_limit(arguments, "nproc", RLIMIT_NPROC, config->validation.limits.processes);
@@ -230,6 +226,13 @@ static void limit(const struct sandbox *sandbox, struct config_list *arguments)
     append_limit(arguments, "cpu", RLIMIT_CPU,
                  (config->validation.limits.cpu_time_ms + 999) / 1000);
     arguments_append(arguments, memory_copy("--"));
+}
+
+/* After bubblewrap, where processes are counted by themselves, and before the command. */
+static void limit(const struct sandbox *sandbox, struct config_list *arguments)
+{
+    arguments_append(arguments, memory_copy(sandbox->limiter));
+    sandbox_append_limits(arguments, sandbox->config);
 }
 
 /* Waits until a probe ends, at most for its time, and keeps what it said. */

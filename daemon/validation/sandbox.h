@@ -51,6 +51,9 @@ char **sandbox_trial_arguments(struct sandbox *sandbox, const char *program,
                                const struct config_list *question);
 void sandbox_free_arguments(char **arguments); /* NULL-safe */
 
+/* Appends the arguments of prlimit for validation.limits, and `--`. */
+void sandbox_append_limits(struct config_list *arguments, const struct config *config);
+
 /* Checks that each of validation.read_only can be shown. Fails (permanent), naming the key, if one does
  * not exist, is no directory, or contains a hidden place. */
 int sandbox_check_read_only(const struct config *config, struct error *error);

@@ -138,6 +138,7 @@ PATTERNS = {
     "config_check_prefix": r"^(?!refs/|-|/)(?!.*(\.\.|//|@\{))[^ ~^:?*\[\\]+$(?!\n)",
     "config_check_glob": r"^(?![/:])(?!(.*/)?\.\.(/|$)).{1,1024}$(?!\n)",
     "config_check_variable": r"^(?!(GITEA_TOKEN|CREDENTIALS_DIRECTORY|NOTIFY_SOCKET)$)[A-Za-z_][A-Za-z0-9_]*$(?!\n)",
+    "config_check_launcher": r"^(?!([^\n]*/)?(srun|salloc|sbatch)$)",
     "config_check_expression": r"^.{1,1000}$(?!\n)",
 }
 METRIC_NAME = r"^([A-Za-z0-9_./%+:-]|[^\x00-\x7f]){1,100}$(?!\n)"

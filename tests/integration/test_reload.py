@@ -78,6 +78,8 @@ def changes(directory, url):
         "change.exclude": (["README.md"], ["left-out.txt"]),
         "change.author": ("A <a@a>", "Somebody <some@body>"),
         "validation.command": (["true"], ["python3", "-c", FACTS]),
+        "validation.slurm.options": ([], ["--partition=gpu"]),
+        "validation.slurm.poll": ("30s", "20s"),
         "validation.launcher": ([], ["env", "LAUNCHED=yes"]),
         "validation.timeout": ("30s", "50s"),
         "validation.output_lines": (50, 7),

@@ -193,7 +193,7 @@ static void test_other_keys(void **state)
               "  author: Ada Lovelace <ada@example.org>\n"
               "validation:\n"
               "  command: [sh, -c, \"a\\nb\"]\n"
-              "  launcher: [srun, --time=30, --]\n"
+              "  launcher: [apptainer, exec, image.sif]\n"
               "  timeout: 2h\n"
               "  output_lines: 0\n"
               "  environment: {OLLAMA_HOST: \"http://127.0.0.1:11434\", N: 1e-5, EMPTY: }\n"
@@ -210,7 +210,7 @@ static void test_other_keys(void **state)
     assert_string_equal(config->change.author_name, "Ada Lovelace");
     assert_string_equal(config->change.author_email, "ada@example.org");
     assert_list(&config->validation.command, "sh,-c,a\nb");
-    assert_list(&config->validation.launcher, "srun,--time=30,--");
+    assert_list(&config->validation.launcher, "apptainer,exec,image.sif");
     assert_int_equal(config->validation.timeout_ms, 7200000);
     assert_int_equal(config->validation.output_lines, 0);
     assert_list(&config->validation.environment,

@@ -36,6 +36,7 @@ static const char after[] =
     "  pass_environment: [B], expect: b, base: never, sandbox: none, read_only: [/b],\n"
     "  cache: false, cache_limit: 2G,\n"
     "  history: 7, network: none,\n"
+    "  engine: slurm, directory: /b/runs, slurm: {options: [--b], poll: 1s},\n"
     "  requires: ['http://b'],\n"
     "  limits: {memory: 1G, processes: 7, file_size: 2M, cpu_time: 3m}}\n"
     "queue: {parallel: 2, max_open_pulls: 2, order: best, retry_for: 1s}\n"

@@ -1,0 +1,129 @@
+#include "daemon/validation/slurm-record.h"
+
+#include "common/file.h"
+#include "common/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define RECORD_LIMIT (1024 * 1024)
+
+static const char *const state_words[] = {"prepared", "submitting", "submitted", "lost", "removed"};
+
+void slurm_record_clear(struct slurm_record *record)
+{
+    free(record->commit);
+    free(record->command);
+    free(record->report);
+    free(record->excluded);
+    *record = (struct slurm_record){0};
+}
+
+static char *read_text(struct json_object *object, const char *key)
+{
+    struct json_object *value = json_object_object_get(object, key);
+
+    return value ? memory_copy(json_object_get_string(value)) : NULL;
+}
+
+static int64_t read_number(struct json_object *object, const char *key)
+{
+    return json_object_get_int64(json_object_object_get(object, key));
+}
+
+static void read_all(struct slurm_record *record, struct json_object *object)
+{
+    const char *state = json_object_get_string(json_object_object_get(object, "state"));
+
+    *record = (struct slurm_record){
+        .state = SLURM_REMOVED,
+        .attempt = read_number(object, "attempt"),
+        .id = read_number(object, "slurm_job"),
+        .submitted_ms = read_number(object, "submitted_ms"),
+        .commit = read_text(object, "commit"),
+        .command = read_text(object, "command"),
+        .report = read_text(object, "report"),
+        .again = json_object_get_boolean(json_object_object_get(object, "again")),
+        .excluded = read_text(object, "excluded"),
+        .beginless = read_number(object, "beginless"),
+        .exhausted = read_number(object, "exhausted"),
+    };
+    for (size_t i = 0; state && i < sizeof(state_words) / sizeof(*state_words); i++)
+        if (strcmp(state, state_words[i]) == 0)
+            record->state = (enum slurm_state)i;
+}
+
+int slurm_record_read(struct slurm_record *record, const char *directory, const char *experiment_id,
+                      struct error *error)
+{
+    CLEANUP_FREE char *path = file_join(directory, experiment_id);
+    CLEANUP_FREE char *bytes = NULL;
+    struct json_object *object;
+    size_t length;
+
+    *record = (struct slurm_record){.state = SLURM_REMOVED};
+    if (access(path, F_OK) < 0 && errno == ENOENT)
+        return 0;
+    if (file_read(&bytes, &length, AT_FDCWD, path, RECORD_LIMIT, error) < 0)
+        return -1;
+    object = json_tokener_parse(bytes);
+    if (!json_object_is_type(object, json_type_object)) {
+        json_object_put(object);
+        return error_set(error, ERROR_TRANSIENT, "%s is no record of a run", path);
+    }
+    read_all(record, object);
+    json_object_put(object);
+    return 0;
+}
+
+static void add_text(struct json_object *object, const char *key, const char *value)
+{
+    if (value)
+        json_object_object_add(object, key, json_object_new_string(value));
+}
+
+static void add_number(struct json_object *object, const char *key, int64_t value)
+{
+    json_object_object_add(object, key, json_object_new_int64(value));
+}
+
+int slurm_record_write(const struct slurm_record *record, const char *directory,
+                       const char *experiment_id, struct error *error)
+{
+    CLEANUP_FREE char *path = file_join(directory, experiment_id);
+    struct json_object *object = json_object_new_object();
+    const char *bytes;
+    int result;
+
+    add_text(object, "state", state_words[record->state]);
+    add_number(object, "attempt", record->attempt);
+    add_number(object, "slurm_job", record->id);
+    add_number(object, "submitted_ms", record->submitted_ms);
+    add_text(object, "commit", record->commit);
+    add_text(object, "command", record->command);
+    add_text(object, "report", record->report);
+    json_object_object_add(object, "again", json_object_new_boolean(record->again));
+    add_text(object, "excluded", record->excluded);
+    add_number(object, "beginless", record->beginless);
+    add_number(object, "exhausted", record->exhausted);
+    bytes = json_object_to_json_string(object);
+    result = file_write(AT_FDCWD, path, bytes, strlen(bytes), 0600, error);
+    json_object_put(object);
+    return result;
+}
+
+void slurm_record_exclude(struct slurm_record *record, const char *nodes)
+{
+    char *more;
+
+    if (!*nodes)
+        return;
+    more = record->excluded && *record->excluded ? memory_format("%s,%s", record->excluded, nodes)
+                                                 : memory_copy(nodes);
+    free(record->excluded);
+    record->excluded = more;
+}

@@ -1,0 +1,45 @@
+#pragma once
+
+/*
+ * What is known of the run of one experiment on Slurm. It is in <state>/runs/ID, and is written before what it says
+ * happens, so that a run is found again after a crash.
+ *
+ * The record stays when the run is over: the number of an attempt is never used twice.
+ */
+
+#include "common/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum slurm_state {
+    SLURM_PREPARED,   /* it has a name and a directory */
+    SLURM_SUBMITTING, /* sbatch may know it */
+    SLURM_SUBMITTED,  /* it has a number */
+    SLURM_LOST,       /* Slurm has ended it, or knows it no more, and it left no verdict */
+    SLURM_REMOVED,    /* it was cancelled, or is over, and its directory is gone */
+};
+
+struct slurm_record {
+    enum slurm_state state;
+    int64_t attempt; /* from 1; 0: there was none yet */
+    int64_t id;      /* Slurm's number of the job; 0: not known */
+    int64_t submitted_ms;
+    char *commit;
+    char *command;     /* as a person would type it */
+    char *report;      /* path of the file for tox's report; NULL: it was not asked for */
+    bool again;        /* tox failed because of its report in the attempt before */
+    char *excluded;    /* nodes, comma-separated: they died, or did not start a run; "": none */
+    int64_t beginless; /* attempts in a row in which the command did not begin */
+    int64_t exhausted; /* attempts in a row for which Slurm gave too little */
+};
+
+/* Reads the record of an experiment; all zero if there is none. The caller clears it. */
+int slurm_record_read(struct slurm_record *record, const char *directory, const char *experiment_id,
+                      struct error *error);
+int slurm_record_write(const struct slurm_record *record, const char *directory,
+                       const char *experiment_id, struct error *error);
+void slurm_record_clear(struct slurm_record *record);
+
+/* Adds nodes to those that are excluded. */
+void slurm_record_exclude(struct slurm_record *record, const char *nodes);

@@ -1,0 +1,28 @@
+#pragma once
+
+/*
+ * The engine that runs the tests as jobs of a Slurm cluster.
+ *
+ * A run is a directory that this machine and the nodes see at the same path, and a job of Slurm whose name is never
+ * used twice. Its files say how it ended (slurm-script.h); Slurm's word can take a verdict away and never gives one.
+ * What is about to be done is in the run's record first (slurm-record.h), so runs go on without the daemon and are
+ * taken up again by their name.
+ *
+ *     <directory>/ID-ATTEMPT/    the files of one attempt
+ *     <state>/runs/ID            its record
+ *     <state>/runs/.id           what the names of all jobs of this state begin with
+ */
+
+#include "config/config.h"
+#include "daemon/validation/engine.h"
+
+#include <uv.h>
+
+/* Asks sbatch whether a job with validation.slurm.options could run, without submitting it. Fails (permanent),
+ * naming the key; (transient) if Slurm does not answer, which no option changes. */
+struct operation *slurm_try(uv_loop_t *loop, const struct config *config,
+                            void (*callback)(void *data, const struct error *error), void *data);
+
+/* Makes the engine. `config` must outlive it. Fails if the directories cannot be made. */
+int slurm_engine_new(struct engine **engine, uv_loop_t *loop, const struct config *config,
+                     struct error *error);

@@ -1,0 +1,120 @@
+#include "daemon/validation/squeue.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *word;
+    enum squeue_state state;
+} states[] = {
+    {"PENDING", SQUEUE_PENDING},      {"CONFIGURING", SQUEUE_RUNNING},
+    {"RUNNING", SQUEUE_RUNNING},      {"COMPLETING", SQUEUE_RUNNING},
+    {"STAGE_OUT", SQUEUE_RUNNING},    {"SIGNALING", SQUEUE_RUNNING},
+    {"STOPPED", SQUEUE_RUNNING},      {"SUSPENDED", SQUEUE_RUNNING},
+    {"RESIZING", SQUEUE_RUNNING},     {"REQUEUED", SQUEUE_PENDING},
+    {"REQUEUE_FED", SQUEUE_PENDING},  {"REQUEUE_HOLD", SQUEUE_PENDING},
+    {"SPECIAL_EXIT", SQUEUE_PENDING}, {"RESV_DEL_HOLD", SQUEUE_PENDING},
+    {"COMPLETED", SQUEUE_FINISHED},   {"FAILED", SQUEUE_FINISHED},
+    {"TIMEOUT", SQUEUE_EXHAUSTED},    {"OUT_OF_MEMORY", SQUEUE_EXHAUSTED},
+};
+
+/* Each stands for all reasons that begin with it. */
+static const char *const staying[] = {
+    "PartitionConfig",          "BadConstraints",     "PartitionTimeLimit",
+    "PartitionNodeLimit",       "PartitionDown",      "PartitionInactive",
+    "InvalidAccount",           "InvalidQOS",         "JobHeld",
+    "DependencyNeverSatisfied", "AccountNotAllowed",  "QOSNotAllowed",
+    "ReservationDeleted",       "ReservationInvalid",
+};
+
+/* What passes by itself, in the words of sbatch, in small letters. All else is for a person to mend. */
+static const char *const passing[] = {
+    "unable to contact",
+    "socket timed out",
+    "temporarily unable",
+    "connection refused",
+    "zero bytes were transmitted",
+    "communication connection failure",
+    "unexpected message received",
+    "job violates accounting/qos policy (job submit limit",
+    "submit limit",
+    "too many jobs",
+    "maxsubmitjob",
+    "slurm_persist_conn",
+    "munge",
+    "authentication credential",
+    "protocol authentication error",
+    "connection reset",
+    "resource temporarily unavailable",
+    "slurm backup controller in standby",
+    "connection timed out",
+    "no route to host",
+    "transport endpoint is not connected",
+};
+
+static bool take(char *to, size_t size, const char **at, const char *end)
+{
+    const char *bar = memchr(*at, '|', (size_t)(end - *at));
+    size_t length = bar ? (size_t)(bar - *at) : 0;
+
+    if (!bar || length >= size)
+        return false;
+    memcpy(to, *at, length);
+    to[length] = '\0';
+    *at = bar + 1;
+    return true;
+}
+
+static int64_t read_number(const char *text)
+{
+    char *end;
+    long long number = strtoll(text, &end, 10);
+
+    return isdigit((unsigned char)*text) && (!*end || *end == ';' || *end == '\n') ? number : 0;
+}
+
+bool squeue_read(struct squeue_job *job, const char *line, size_t length)
+{
+    const char *at = line;
+    const char *end = line + length;
+    char id[24];
+    char exit_code[24];
+
+    if (!take(id, sizeof(id), &at, end) || !take(job->word, sizeof(job->word), &at, end) ||
+        !take(job->nodes, sizeof(job->nodes), &at, end) ||
+        !take(exit_code, sizeof(exit_code), &at, end) ||
+        !take(job->reason, sizeof(job->reason), &at, end) ||
+        !take(job->name, sizeof(job->name), &at, end))
+        return false;
+    job->id = read_number(id);
+    job->state = SQUEUE_CUT_OFF;
+    for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++)
+        if (strcmp(states[i].word, job->word) == 0)
+            job->state = states[i].state;
+    if (strcmp(job->reason, "None") == 0)
+        *job->reason = '\0';
+    return job->id > 0;
+}
+
+bool squeue_reason_stays(const char *reason)
+{
+    for (size_t i = 0; i < sizeof(staying) / sizeof(*staying); i++)
+        if (strncmp(reason, staying[i], strlen(staying[i])) == 0)
+            return true;
+    return false;
+}
+
+enum sbatch_refusal sbatch_refusal_of(const char *words)
+{
+    for (size_t i = 0; i < sizeof(passing) / sizeof(*passing); i++)
+        if (strcasestr(words, passing[i]))
+            return SBATCH_WAITS;
+    return SBATCH_REFUSED;
+}
+
+int64_t sbatch_read_id(const char *output)
+{
+    return read_number(output);
+}

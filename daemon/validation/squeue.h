@@ -1,0 +1,46 @@
+#pragma once
+
+/*
+ * What Slurm says, in our words. Pure.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The columns that squeue_read() reads. */
+#define SQUEUE_COLUMNS "JobID:|,State:|,NodeList:|,exit_code:|,Reason:|,Name:|"
+
+enum squeue_state {
+    SQUEUE_PENDING,
+    SQUEUE_RUNNING,  /* or about to end, or suspended: it is not over */
+    SQUEUE_FINISHED, /* COMPLETED or FAILED: by itself */
+    SQUEUE_CUT_OFF, /* CANCELLED, NODE_FAIL, PREEMPTED, BOOT_FAIL, DEADLINE, or a word that is not known */
+    SQUEUE_EXHAUSTED, /* TIMEOUT or OUT_OF_MEMORY: Slurm did not give enough */
+};
+
+struct squeue_job {
+    int64_t id;
+    enum squeue_state state;
+    char word[32]; /* the state as Slurm calls it */
+    char nodes[256];
+    char reason[128]; /* "" where Slurm gives none */
+    char name[512];
+};
+
+/* Reads one line of `squeue -h -O SQUEUE_COLUMNS`. Returns false if it is none. */
+bool squeue_read(struct squeue_job *job, const char *line, size_t length);
+
+/* Returns whether a job that is pending for this reason stays so until somebody mends something. */
+bool squeue_reason_stays(const char *reason);
+
+enum sbatch_refusal {
+    SBATCH_WAITS,   /* the controller is away, or a limit of submissions is reached: it passes */
+    SBATCH_REFUSED, /* the options are wrong for this cluster */
+};
+
+/* Says what sbatch's words on stderr mean. */
+enum sbatch_refusal sbatch_refusal_of(const char *words);
+
+/* Reads what `sbatch --parsable` prints: "ID" or "ID;CLUSTER". Returns 0 if it is something else. */
+int64_t sbatch_read_id(const char *output);

@@ -1,0 +1,242 @@
+"""Promise: tests run as jobs of Slurm, and what happens to the cluster is never charged to an experiment."""
+
+import os
+import signal
+
+import pytest
+from harness import Project, result
+from machine import eventually
+from slurm_cluster import MISSING, Cluster
+
+pytestmark = pytest.mark.skipif(bool(MISSING) or os.geteuid() != 0, reason=f"no Slurm here: {MISSING}")
+
+CHECK = """
+[ ! -e red ] || { echo "E   assert 0.98 < 0.97"; exit 3; }
+[ ! -e slow ] || sleep "$(cat slow)"
+[ ! -e attack ] || . ./attack
+echo "1 passed in 0.01s"
+"""
+
+
+@pytest.fixture
+def project(tmp_path):
+    return Project(tmp_path, files={"check": CHECK})
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    cluster = Cluster(tmp_path_factory.mktemp("slurm") / "c")
+    try:
+        yield cluster.start()
+    finally:
+        cluster.stop()
+
+
+@pytest.fixture
+def house(winnowd, cluster, tmp_path):
+    cluster.ready()
+    winnowd.environment |= cluster.environment()
+    runs = tmp_path / "runs"
+    winnowd.runs = runs
+    return winnowd.configure(
+        validation={
+            "command": ["sh", "check"], "engine": "slurm", "directory": str(runs), "sandbox": "bubblewrap",
+            "slurm": {"poll": "10s", "options": []},
+        },
+    )  # fmt: skip
+
+
+def new_file(path, text):
+    lines = text.splitlines()
+    return (f"diff --git a/{path} b/{path}\nnew file mode 100644\n--- /dev/null\n+++ b/{path}\n@@ -0,0 +1,{len(lines)} @@\n"
+            + "".join(f"+{line}\n" for line in lines))  # fmt: skip
+
+
+def drop(house, name, after, **files):
+    diff = "".join(new_file(path, text) for path, text in (files or {"note": "x"}).items())
+    house.drop(result(name, after, metric_before=1.0, diff=diff))
+
+
+def decisions(log):
+    return {event["experiment"]: event["decision"] for event in log.all(msg="result decided")}
+
+
+def test_green_red_and_too_slow(house, cluster):
+    """The verdict is what the command says on the node, with its output; nothing is left of the runs."""
+    house.configure(validation={"timeout": "3s"}, queue={"parallel": 4})
+    drop(house, "green", 0.9)
+    drop(house, "red", 0.8, red="x")
+    drop(house, "late", 0.7, slow="60")
+    log = house.once()
+    assert decisions(log) == {"green": "promoted", "red": "failed", "late": "failed"}, log.text
+    reasons = log.reasons()
+    assert "exited with status 3" in reasons["red"] and "assert 0.98 < 0.97" in reasons["red"]
+    assert "did not end within 3 s" in reasons["late"]
+    (ended,) = log.all(msg="run on Slurm ended", experiment="green")
+    assert ended["node"] in ("n1", "n2") and ended["attempt"] == "1" and int(ended["slurm_job"]) > 0
+    assert cluster.queue() == {}
+    assert [path.name for path in house.runs.iterdir() if path.name[0] != "."] == []
+
+
+def attempts(log, name):
+    return [int(event["attempt"]) for event in log.all(msg="run submitted to Slurm", experiment=name)]
+
+
+def running(cluster, count=1):
+    eventually(lambda: [state for state, _ in cluster.queue().values()] == ["RUNNING"] * count)
+    (name, *_), (_, node), *_ = *cluster.queue().items(), (None, None)
+    return name
+
+
+@pytest.mark.parametrize("stop", ["SIGTERM", "SIGKILL"])
+def test_a_run_goes_on_without_the_daemon(house, cluster, stop):
+    """It is taken up by the next one, and runs once."""
+    drop(house, "exp-1", 0.9, slow="4")
+    log = house.start()
+    (submitted,) = [log.wait(msg="run submitted to Slurm")]
+    running(cluster)
+    if stop == "SIGTERM":
+        assert house.stop() == 0
+        assert log.all(msg="run on Slurm goes on by itself", slurm_job=submitted["slurm_job"])
+    else:
+        house.kill()
+    assert [state for state, _ in cluster.queue().values()] == ["RUNNING"]
+    log = house.once()
+    assert decisions(log) == {"exp-1": "promoted"}, log.text
+    assert log.all(msg="run on Slurm taken up", slurm_job=submitted["slurm_job"]) and attempts(log, "exp-1") == []
+    assert cluster.queue() == {}
+
+
+def test_a_run_that_somebody_cancels_is_run_again(house, cluster):
+    """Its command said 143 then, or what it likes when it is told to end: that is no verdict."""
+    house.configure(queue={"parallel": 2})
+    drop(house, "exp-1", 0.9, slow="4")
+    drop(house, "exp-2", 0.8, attack="trap 'exit 0' TERM; sleep 4 & wait")
+    log = house.start()
+    log.wait_until(lambda: len(log.all(msg="run submitted to Slurm")) == 2)
+    running(cluster, 2)
+    for name in cluster.queue():
+        cluster.command("scancel", "-n", name)
+    for name in ("exp-1", "exp-2"):
+        log.wait(experiment=name, decision="promoted", seconds=60)
+    assert len(log.all(msg="run on Slurm lost; another attempt follows", reason=lambda text: "CANCELLED" in text)) == 2
+    assert attempts(log, "exp-1") == attempts(log, "exp-2") == [1, 2]
+    assert house.stop() == 0
+
+
+def test_waiting_in_the_queue_is_no_fault(house, cluster):
+    """Longer than the timeout of the command, and than queue.retry_for."""
+    house.configure(validation={"timeout": "2s"}, queue={"retry_for": "1s"})
+    house.clock.by_hand()
+    cluster.command("sbatch", "-N2", "--exclusive", "--wrap=sleep 5", "--output=/dev/null")
+    eventually(lambda: [state for state, _ in cluster.queue().values()] == ["RUNNING"])
+    house.config["validation"]["slurm"]["poll"] = "1s"
+    drop(house, "exp-1", 0.9)
+    log = house.once()
+    assert decisions(log) == {"exp-1": "promoted"}
+    assert [event["reason"] for event in log.all(msg="run waits in Slurm's queue")] in (["Resources"], ["Priority"])
+    assert not log.all(msg="step could not be done now; trying again")
+
+
+def test_slurm_may_be_away_while_a_run_ends(house, cluster):
+    """A query that fails is no news, and one line of the log. The files count."""
+    drop(house, "exp-1", 0.9, slow="3")
+    log = house.start()
+    log.wait(msg="run submitted to Slurm")
+    running(cluster)
+    cluster.end("controller", kill=True)
+    try:
+        log.wait(msg="Slurm cannot be asked now; runs go on", seconds=40)
+        log.wait(msg="run on Slurm ended", seconds=40)
+    finally:
+        cluster.start_controller()
+    log.wait(experiment="exp-1", decision="promoted", seconds=60)
+    assert attempts(log, "exp-1") == [1] and len(log.all(msg="Slurm cannot be asked now; runs go on")) == 1
+    assert house.stop() == 0
+
+
+FAKES = {
+    # sbatch submits, and its answer is lost: once.
+    "lost answer": """[ "$1" = --test-only ] && exec /usr/bin/sbatch "$@"
+[ ! -e {0}/once ] || exec /usr/bin/sbatch "$@"
+touch {0}/once; /usr/bin/sbatch "$@"; echo "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation" >&2; exit 1""",
+    # It does not submit, since there are too many jobs: once.
+    "limit": """[ "$1" = --test-only ] && exec /usr/bin/sbatch "$@"
+[ ! -e {0}/once ] || exec /usr/bin/sbatch "$@"
+touch {0}/once; echo "sbatch: error: QOSMaxSubmitJobPerUserLimit
+sbatch: error: Batch job submission failed: Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)" >&2; exit 1""",
+}
+
+
+@pytest.mark.parametrize("kind", FAKES)
+def test_what_was_submitted_is_looked_for_before_it_is_submitted_again(house, cluster, tmp_path, kind):
+    (tmp_path / "bin").mkdir()
+    script = tmp_path / "bin" / "sbatch"
+    script.write_text("#!/bin/sh\n" + FAKES[kind].replace("{0}", str(tmp_path)))
+    script.chmod(0o755)
+    house.environment["PATH"] = f"{tmp_path}/bin:{house.environment['PATH']}"
+    drop(house, "exp-1", 0.9)
+    log = house.once()
+    assert decisions(log) == {"exp-1": "promoted"} and attempts(log, "exp-1") == [1]
+    found = cluster.command("squeue", "-h", "-t", "all", "-O", "Name:100", "-n", f"winnowd-{house_id(house)}-exp-1-1")
+    assert len(found.split()) == 1, "it was submitted once"
+
+
+def house_id(house):
+    return (house.state / "runs" / ".id").read_text()
+
+
+@pytest.mark.parametrize("option, reason", [("--partition=none", "invalid partition"), ("--hold", "JobHeldUser"),
+                                            ("--nodes=9", "configuration is not available")])  # fmt: skip
+def test_options_that_are_wrong_hold_the_queue(house, cluster, option, reason):
+    house.config["validation"]["slurm"]["options"] = [option]
+    drop(house, "exp-1", 0.9)
+    log = house.start()
+    log.wait(level="error", reason=lambda text: reason in text and "validation.slurm.options" in text, seconds=30)
+    if option == "--hold":
+        name = f"winnowd-{house_id(house)}-exp-1-1"
+        assert name in cluster.queue(), "the job is not cancelled"
+        house.config["validation"]["slurm"]["options"] = []
+        cluster.command("scontrol", "release", f"jobname={name}")
+    else:
+        house.write_configuration()
+        code, _, errors = house.run_beside("--check-config")
+        assert code == 78 and "validation.slurm.options" in errors
+        house.config["validation"]["slurm"]["options"] = []
+        house.write_configuration()
+        house.process.send_signal(signal.SIGHUP)
+    log.wait(experiment="exp-1", decision="promoted", seconds=60)
+    assert house.stop() == 0
+
+
+def test_a_program_that_is_on_no_node_holds_the_queue(house, cluster):
+    house.configure(validation={"command": ["no-such-program"]})
+    drop(house, "exp-1", 0.9)
+    log = house.start()
+    log.wait(level="error", reason=lambda text: "validation.command: on node n" in text and "no-such-program" in text,
+             seconds=60)  # fmt: skip
+    house.configure(validation={"command": ["sh", "check"]})
+    house.write_configuration()
+    house.process.send_signal(signal.SIGHUP)
+    log.wait(experiment="exp-1", decision="promoted", seconds=60)
+    assert house.stop() == 0
+
+
+LOOKS = """
+for place in {conf} {runs} {state} /root /run/munge; do [ -z "$(ls -A $place 2>/dev/null)" ] || echo "seen: $place"; done
+env | grep -E 'SLURM|SBATCH' && echo "seen: variables"
+squeue && echo "seen: the queue"
+touch ../../ended ../ended /run/ended && echo "seen: its own verdict"
+echo "GIVEN is $GIVEN, HOME is $HOME"
+exit 1
+"""
+
+
+def test_the_tests_do_not_reach_slurm(house, cluster):
+    house.configure(validation={"environment": {"GIVEN": "it's $HOME"}})
+    text = LOOKS.format(conf=cluster.directory, runs=house.runs, state=house.state)
+    drop(house, "exp-1", 0.9, attack=text.strip())
+    log = house.once()
+    assert decisions(log) == {"exp-1": "failed"}
+    output = (house.state / "validation" / "exp-1.log").read_text()
+    assert "seen" not in output and "GIVEN is it's $HOME, HOME is /run/checkout/home" in output, output
