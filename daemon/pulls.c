@@ -30,7 +30,8 @@ struct pulls {
     bool look_again; /* a round was asked for while contained ones were being closed */
     bool rests;      /* what contained ones are left waits for the next round */
     bool looked;
-    bool tried; /* a round has ended, complete or not */
+    bool tried;      /* a round has ended, complete or not */
+    unsigned rounds; /* that were complete */
 
     /* This round. */
     struct store_looking looking; /* how far earlier rounds got */
@@ -68,6 +69,7 @@ static void end_round(struct pulls *pulls, bool complete)
     if (complete && store_set_looking(pulls->services->store, &pulls->reached, &error) < 0)
         log_event(&event_store_failed, LOG_TEXT("reason", error.message)); /* it is seen again */
     pulls->looked |= complete;
+    pulls->rounds += complete;
     pulls->tried = true;
     if (!pulls->timer && pulls->services->config->forge.poll_ms)
         pulls->timer = loop_after(pulls->loop, pulls->services->config->forge.poll_ms, on_timer,
@@ -441,6 +443,11 @@ void pulls_free(struct pulls *pulls)
 bool pulls_looked(const struct pulls *pulls)
 {
     return pulls->looked || pulls->services->config->forge.poll_ms == 0;
+}
+
+unsigned pulls_rounds(const struct pulls *pulls)
+{
+    return pulls->rounds;
 }
 
 bool pulls_tried(const struct pulls *pulls)

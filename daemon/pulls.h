@@ -37,6 +37,9 @@ bool pulls_looked(const struct pulls *pulls);
  * requests that an earlier daemon has settled. */
 bool pulls_tried(const struct pulls *pulls);
 
+/* Returns how many rounds have been complete. */
+unsigned pulls_rounds(const struct pulls *pulls);
+
 /* A pull request was settled in the store: goes on with what follows from it. */
 void pulls_go_on(struct pulls *pulls);
 

@@ -35,6 +35,10 @@ struct refresh {
     int64_t *due; /* results whose pull requests are to be refreshed, in that order */
     size_t due_count;
     size_t due_at; /* of these, the next one */
+    int64_t *held; /* whose change the base holds, if that is still so at the next look */
+    size_t held_count;
+    unsigned held_rounds; /* how many rounds of looking at pull requests had ended by then */
+    bool looked;          /* there was an earlier look */
 };
 
 /* ---- jobs --------------------------------------------------------------------------------------- */
@@ -155,9 +159,12 @@ static void on_rests(void *data)
 static void on_over(void *data, struct job *job)
 {
     struct refresh *refresh = data;
+    bool contained = job->record.outcome == DECISION_DISCARDED;
 
     jobs_remove(&refresh->jobs, job);
     job_free(job);
+    if (contained)
+        refresh->options.contained(refresh->options.data);
     proceed_all(refresh);
     refresh_go_on(refresh);
     refresh->options.progress(refresh->options.data);
@@ -186,9 +193,10 @@ static void clear_found(struct refresh *refresh)
 {
     free(refresh->pulls);
     free(refresh->due);
+    free(refresh->held);
     refresh->pulls = NULL;
-    refresh->due = NULL;
-    refresh->count = refresh->due_count = refresh->due_at = 0;
+    refresh->due = refresh->held = NULL;
+    refresh->count = refresh->due_count = refresh->due_at = refresh->held_count = 0;
 }
 
 static void end_look(struct refresh *refresh)
@@ -226,13 +234,36 @@ static void give_up_outdated(struct refresh *refresh)
     }
 }
 
-static bool is_wanted(const struct refresh *refresh, const struct open_pull *pull, bool conflicts)
+/* What fails on this base, which fails, too, waits for another one. */
+static bool is_wanted(const struct refresh *refresh, const struct open_pull *pull,
+                      enum repository_merge merge)
 {
-    bool tried = strcmp(pull->known.stale_on, refresh->base) == 0;
+    bool tried = strcmp(pull->known.stale_on, refresh->base) == 0 ||
+                 base_holds(refresh->services->base, pull->known.result);
     bool always = refresh->services->config->pulls.refresh == PULLS_REFRESH_ALWAYS &&
-                  strcmp(pull->tip, pull->known.head) == 0;
+                  merge == REPOSITORY_MERGES && strcmp(pull->tip, pull->known.head) == 0;
 
-    return !tried && (conflicts || always);
+    return !tried && (merge == REPOSITORY_CONFLICTS || always);
+}
+
+/* Unless somebody else pushed to it. Of one that an earlier version opened it is not known where it was left. */
+static bool is_held(const struct open_pull *pull, enum repository_merge merge)
+{
+    return merge == REPOSITORY_HELD &&
+           (!*pull->known.head || strcmp(pull->tip, pull->known.head) == 0);
+}
+
+static void close_held(struct refresh *refresh)
+{
+    struct error error;
+
+    for (size_t i = 0; i < refresh->held_count; i++) {
+        if (store_add_closing(refresh->services->store, refresh->held[i], &error) < 0)
+            log_event(&event_store_failed, LOG_TEXT("reason", error.message));
+    }
+    if (refresh->held_count > 0)
+        refresh->options.contained(refresh->options.data);
+    refresh->held_count = 0;
 }
 
 static void note_fresh(const struct refresh *refresh, const struct store_pull *pull)
@@ -246,20 +277,37 @@ static void note_fresh(const struct refresh *refresh, const struct store_pull *p
                   LOG_INTEGER("pull", pull->number));
 }
 
-static void take_merges(struct refresh *refresh, const bool *conflicts)
+static unsigned rounds(const struct refresh *refresh)
+{
+    return refresh->options.rounds(refresh->options.data);
+}
+
+/* A whole round has begun and ended since, beside the one that may have been under way. */
+static bool is_confirmed(const struct refresh *refresh)
+{
+    return rounds(refresh) - refresh->held_rounds >= 2;
+}
+
+/* Who merges one by hand moves the base first, and says so later. So where the base has just moved, what it holds
+ * is closed only if that is still open after a round of looking. */
+static void take_merges(struct refresh *refresh, const enum repository_merge *merges)
 {
     refresh->due = memory_new_array(refresh->count + 1, sizeof(*refresh->due));
+    refresh->held = memory_new_array(refresh->count + 1, sizeof(*refresh->held));
     for (size_t i = 0; i < refresh->count; i++) {
         const struct open_pull *pull = &refresh->pulls[i];
 
-        if (is_wanted(refresh, pull, conflicts[i]))
+        if (is_wanted(refresh, pull, merges[i]))
             refresh->due[refresh->due_count++] = pull->known.result;
-        if (!conflicts[i] && pull->known.stale)
+        if (is_held(pull, merges[i]))
+            refresh->held[refresh->held_count++] = pull->known.result;
+        if (merges[i] != REPOSITORY_CONFLICTS && pull->known.stale)
             note_fresh(refresh, &pull->known);
     }
+    refresh->held_rounds = rounds(refresh);
 }
 
-static void on_merges(void *data, const bool *conflicts, const struct error *error)
+static void on_merges(void *data, const enum repository_merge *merges, const struct error *error)
 {
     struct refresh *refresh = data;
 
@@ -268,7 +316,10 @@ static void on_merges(void *data, const bool *conflicts, const struct error *err
         fail_look(refresh, error);
         return;
     }
-    take_merges(refresh, conflicts);
+    take_merges(refresh, merges);
+    if (!refresh->looked)
+        close_held(refresh); /* the base moved before this process began */
+    refresh->looked = true;
     end_look(refresh);
 }
 
@@ -300,8 +351,7 @@ static int compare_newest(const void *a, const void *b)
     return left->known.number < right->known.number ? 1 : -1;
 }
 
-/* What has the base in it merges with it. One whose branch is gone is being closed, and of one that an earlier
- * version opened it is not known where it was left. */
+/* What has the base in it merges with it. One whose branch is gone is being closed. */
 static int find_open(struct refresh *refresh, const struct repository_branch *branches,
                      size_t branch_count, struct error *error)
 {
@@ -319,7 +369,7 @@ static int find_open(struct refresh *refresh, const struct repository_branch *br
         bool fresh = tip && strcmp(tip, known[i].head) == 0 &&
                      strcmp(known[i].base, refresh->base) == 0;
 
-        if (!tip || !*known[i].head || known[i].leaves || fresh || (job && !is_given_up(job)))
+        if (!tip || known[i].leaves || fresh || (job && !is_given_up(job)))
             continue;
         refresh->pulls[refresh->count] = (struct open_pull){.known = known[i]};
         memcpy(refresh->pulls[refresh->count++].tip, tip, GIT_HASH_SIZE);
@@ -362,16 +412,29 @@ static void on_branches(void *data, const char *base, const struct repository_br
     if (find_open(refresh, branches, count, &failed) < 0) {
         fail_look(refresh, &failed);
     } else if (!moved && is_same(before, before_count, refresh->pulls, refresh->count)) {
+        if (is_confirmed(refresh))
+            close_held(refresh);
         end_look(refresh); /* it is known what is due */
     } else {
         free(refresh->due);
-        refresh->due = NULL;
-        refresh->due_count = refresh->due_at = 0;
-        if (refresh->count)
+        free(refresh->held);
+        refresh->due = refresh->held = NULL;
+        refresh->due_count = refresh->due_at = refresh->held_count = 0;
+        if (refresh->count) {
             check_merges(refresh);
-        else
+        } else {
+            refresh->looked = true;
             end_look(refresh);
+        }
     }
+}
+
+void refresh_base_changed(struct refresh *refresh)
+{
+    if (base_held(refresh->services->base))
+        return;
+    refresh->base[0] = '\0'; /* what it held back is due again */
+    refresh_look(refresh);
 }
 
 void refresh_look(struct refresh *refresh)

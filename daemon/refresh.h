@@ -6,7 +6,7 @@
  *
  * They are looked at in our own repository. Each is tried once for each base, the newest first, as it contains the
  * others; and behind the jobs of new results, which need the same slots. A base that moves once more has those that
- * were not pushed yet given up, and begun again.
+ * were not pushed yet given up, and begun again. One whose change the base holds is not refreshed, but closed.
  */
 
 #include "common/error.h"
@@ -21,7 +21,11 @@ struct refresh_options {
     const struct services *services;
     const struct step_table *steps;     /* that its jobs walk */
     unsigned (*slots_left)(void *data); /* for its jobs, beside those that it has */
+    unsigned (*rounds)(void *data);     /* of looking at pull requests that have ended */
     void (*progress)(void *data); /* a job made a step, or it was found out what is to be done */
+    void (*contained)(
+        void
+            *data); /* the store knows of pull requests to be closed: the base holds their change */
     void *data;
 };
 
@@ -32,6 +36,9 @@ void refresh_free(struct refresh *refresh); /* NULL-safe; leaves every job resum
 
 /* Holds the open pull requests against the base as it is now, where the forge is well and pulls.refresh wants it. */
 void refresh_look(struct refresh *refresh);
+
+/* The queue is held by the base, or not any more. */
+void refresh_base_changed(struct refresh *refresh);
 
 /* Begins what there are slots for. */
 void refresh_go_on(struct refresh *refresh);

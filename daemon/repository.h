@@ -62,10 +62,16 @@ typedef void (*repository_branches_callback)(void *data, const char *base,
 struct operation *repository_look_at_branches(struct repository *repository,
                                               repository_branches_callback callback, void *data);
 
-/* check merges: finds which of these branches conflict with the commit `base` (full hash). What is
- * missing here is fetched from the forge. The tips are copied; the names are not used. `conflicts` has
- * an element for each branch; NULL with an error. */
-typedef void (*repository_merges_callback)(void *data, const bool *conflicts,
+enum repository_merge {
+    REPOSITORY_MERGES,
+    REPOSITORY_CONFLICTS,
+    REPOSITORY_HELD, /* it merges, and changes nothing: the base holds what it does */
+};
+
+/* check merges: finds how these branches merge with the commit `base` (full hash). What is missing here
+ * is fetched from the forge. The tips are copied; the names are not used. `merges` has an element for
+ * each branch; NULL with an error. */
+typedef void (*repository_merges_callback)(void *data, const enum repository_merge *merges,
                                            const struct error *error);
 struct operation *repository_check_merges(struct repository *repository, const char *base,
                                           const struct repository_branch *branches, size_t count,

@@ -48,6 +48,8 @@ static const struct step refresh_rows[] = {
     {.name = "look", .doing = "looking again at", .start = refresh_look_start,
      .undo = refresh_look_undo, .undo_is_due = refresh_look_undo_is_due, .leaves = &finding_tip,
      .needs = FORGE, .undo_needs = STEP_NEEDS_API, .progress = true},
+    {.name = "base", .doing = "running the tests on the base for", .start = refresh_base_start,
+     .is_due = step_base_is_due, .needs = STEP_NEEDS_GIT, .progress = true, .runs_tests = true},
     {.name = "compose", .doing = "composing anew", .start = step_compose_start,
      .undo = step_compose_undo, .leaves = &finding_compose,
      .needs = FORGE | STEP_NEEDS_SOURCES, .progress = true},
@@ -163,6 +165,7 @@ static int end_refresh(struct job *job, enum decision decision, const char *reas
         .refreshed = decision == DECISION_PROMOTED,
         .stale = failed ? reason : NULL,
         .stale_on = job->found.branch.base,
+        .contained = decision == DECISION_DISCARDED,
     };
 
     if (end.refreshed && read_left(job, &end.left, error) < 0)

@@ -47,6 +47,7 @@ void step_label_start(struct job *job);
 void step_status_start(struct job *job);
 void step_review_start(struct job *job);
 void refresh_look_start(struct job *job);
+void refresh_base_start(struct job *job);
 void refresh_look_undo(struct job *job);
 bool refresh_look_undo_is_due(const struct job *job);
 void refresh_describe_start(struct job *job);

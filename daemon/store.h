@@ -385,6 +385,7 @@ struct store_refresh_end {
     struct store_left left; /* where it was refreshed */
     const char *stale;      /* else why it could not be; NULL: it was given up for a later base */
     const char *stale_on;   /* on that base */
+    bool contained;         /* the base holds its change: it is to be closed */
 };
 int store_end_refresh(struct store *store, const struct store_job *job,
                       const struct store_refresh_end *end, struct error *error);
@@ -516,6 +517,9 @@ struct store_closing {
 /* The first one whose result's id is above `after`; 0: of all. */
 int store_next_closing(struct store *store, int64_t after, struct store_closing *closing,
                        struct error *error);
+
+/* The base holds the change of an open pull request by itself. */
+int store_add_closing(struct store *store, int64_t result, struct error *error);
 
 int store_set_closing_step(struct store *store, int64_t result, enum store_closing_step step,
                            struct error *error);

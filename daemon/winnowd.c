@@ -327,6 +327,13 @@ static unsigned slots_left(void *data)
     return queue_slots_left(winnowd->queue);
 }
 
+static unsigned rounds_of_looking(void *data)
+{
+    const struct winnowd *winnowd = data;
+
+    return pulls_rounds(winnowd->pulls);
+}
+
 static void on_refresh_progress(void *data)
 {
     struct winnowd *winnowd = data;
@@ -370,6 +377,7 @@ static void on_base_changed(void *data)
 
     report_changed(winnowd->report);
     queue_judge_again(winnowd->queue);
+    refresh_base_changed(winnowd->refresh);
     end_if_finished(winnowd);
 }
 
@@ -483,6 +491,8 @@ static int start_refresh(struct winnowd *winnowd, struct error *error)
         .steps = &refresh_steps,
         .slots_left = slots_left,
         .progress = on_refresh_progress,
+        .rounds = rounds_of_looking,
+        .contained = on_settled,
         .data = winnowd,
     };
 

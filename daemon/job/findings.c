@@ -153,6 +153,7 @@ static struct json_object *write_tip(const struct job_findings *findings)
     put_text(object, "base", findings->branch.base);
     put_text(object, "tip", findings->refresh.tip);
     put_bool(object, "told", findings->refresh.told);
+    put_bool(object, "stays", findings->refresh.stays);
     return object;
 }
 
@@ -163,6 +164,7 @@ static void read_tip(struct job_findings *findings, struct json_object *object)
     get_hash(object, "base", findings->branch.base);
     get_hash(object, "tip", findings->refresh.tip);
     findings->refresh.told = get_bool(object, "told");
+    findings->refresh.stays = get_bool(object, "stays");
 }
 
 static struct json_object *write_edit(const struct job_findings *findings)

@@ -29,7 +29,8 @@ struct job_findings {
     struct {
         char tip
             [GIT_HASH_SIZE]; /* where its branch was left, for a merge with the base; "": a new branch */
-        bool told;           /* that it could not be refreshed, by an earlier one */
+        bool stays; /* its branch is not ours to move: only whether the base holds it matters */
+        bool told;  /* that it could not be refreshed, by an earlier one */
         int64_t commented_ms; /* when the comment was asked for; 0: not yet */
         char *comment;        /* NULL: not written yet */
         bool title_stays;     /* a person has edited it; so is the next one */

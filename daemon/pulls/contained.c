@@ -112,6 +112,11 @@ static void delete_branch(struct contained *contained)
 {
     const char *const expected[] = {contained->closing.head, NULL};
 
+    if (!*contained->closing.head) {
+        tell(contained, &event_branch_kept, "an earlier version made it: it may have been moved");
+        drop(contained);
+        return;
+    }
     contained->call = repository_delete(contained->services->repository, contained->branch,
                                         expected, on_deleted, contained);
 }
@@ -229,13 +234,19 @@ static const char *tip_of(const struct contained *contained)
     return NULL;
 }
 
+/* Where an earlier version left the branch is not known. What the base holds is then all that is on it. */
+static bool is_held_as_it_is(const struct contained *contained)
+{
+    return !contained->closing.container && !*contained->closing.head;
+}
+
 static void take_open(struct contained *contained)
 {
     const char *tip = tip_of(contained);
 
     if (contained->closing.kind == STORE_CLOSING_REOPENED) {
         finish(contained);
-    } else if (tip && strcmp(tip, contained->closing.head) != 0) {
+    } else if (tip && strcmp(tip, contained->closing.head) != 0 && !is_held_as_it_is(contained)) {
         tell(contained, &event_pull_stays, "somebody else moved its branch");
         drop(contained);
     } else {

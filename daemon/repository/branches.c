@@ -144,26 +144,32 @@ static void merging_discard(struct operation *operation)
     free(merging);
 }
 
-static void merging_end(struct merging *merging, const bool *conflicts, const struct error *error)
+static void merging_end(struct merging *merging, const enum repository_merge *merges,
+                        const struct error *error)
 {
     repository_merges_callback callback = merging->callback;
     void *data = merging->data;
 
     merging_discard(&merging->sequence.operation);
-    callback(data, conflicts, error);
+    callback(data, merges, error);
 }
 
 /* Reads for each merge: "<0: conflicts, 1: clean>\0<tree>\0", the files in conflict with a NUL each, and
- * a NUL. Returns false if there are less answers than questions. */
+ * a NUL. The first one is of the base with itself, and so has its tree. Returns false if there are less
+ * answers than questions. */
 static bool read_merges(const struct merging *merging, const struct process_result *result,
-                        bool *conflicts)
+                        enum repository_merge *merges)
 {
     const char *at = result->output, *end = at + result->output_length;
+    const char *base = at + 2;
 
-    for (size_t i = 0; i < merging->count; i++) {
+    for (size_t i = 0; i <= merging->count; i++) {
         if (at >= end || (*at != '0' && *at != '1') || at[1] != '\0')
             return false;
-        conflicts[i] = *at == '0';
+        if (i > 0)
+            merges[i - 1] = *at == '0'                  ? REPOSITORY_CONFLICTS
+                            : strcmp(at + 2, base) == 0 ? REPOSITORY_HELD
+                                                        : REPOSITORY_MERGES;
         at += 2;
         at += strlen(at) + 1;
         while (at < end && *at)
@@ -176,13 +182,13 @@ static bool read_merges(const struct merging *merging, const struct process_resu
 static void merged(void *data, const struct process_result *result)
 {
     struct merging *merging = data;
-    CLEANUP_FREE bool *conflicts = memory_new_array(merging->count + 1, sizeof(*conflicts));
+    CLEANUP_FREE enum repository_merge *merges = memory_new_array(merging->count + 1,
+                                                                  sizeof(*merges));
     struct error error;
 
     merging->sequence.step = NULL;
-    if ((git_exited(result, 0) || git_exited(result, 1)) &&
-        read_merges(merging, result, conflicts)) {
-        merging_end(merging, conflicts, NULL);
+    if ((git_exited(result, 0) || git_exited(result, 1)) && read_merges(merging, result, merges)) {
+        merging_end(merging, merges, NULL);
         return;
     }
     git_failure(&error, result, GIT_LOCAL, "merging open pull requests with the base");
@@ -206,7 +212,7 @@ static void merge(struct merging *merging)
         NULL,
     };
 
-    for (size_t i = 1; i <= merging->count; i++)
+    for (size_t i = 0; i <= merging->count; i++)
         text_append_format(&asked, "%s %s\n", merging->hashes[0], merging->hashes[i]);
 
     const struct git_command command = {

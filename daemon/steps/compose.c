@@ -52,13 +52,14 @@ static void find_own_change(struct job *job)
         job_done(job);
 }
 
-/* Of an open pull request whose change is in the base there is nothing to say. */
+/* An open pull request whose change is in the base is not refreshed, but closed. */
 static void fail(struct job *job, const struct error *error)
 {
     if (*job->found.refresh.tip &&
         strncmp(error->message, REPOSITORY_EMPTY, strlen(REPOSITORY_EMPTY)) == 0)
-        job->found.refresh.told = true;
-    job_failed(job, error);
+        job_turned_down(job, DECISION_DISCARDED, 0, error->message);
+    else
+        job_failed(job, error);
 }
 
 static void on_composed(void *data, const struct repository_change *change,
@@ -70,6 +71,13 @@ static void on_composed(void *data, const struct repository_change *change,
     job->operation = NULL;
     if (error) {
         fail(job, error);
+        return;
+    }
+    if (job->found.refresh.stays) {
+        error_set(&other, ERROR_PERMANENT,
+                  "an earlier version made branch %s: somebody else may have moved it since",
+                  job->branch);
+        job_failed_itself(job, &other);
         return;
     }
     if (job->found.push_sent && strcmp(change->commit, job->found.change.commit) != 0) {

@@ -2,6 +2,7 @@
  * Steps of a refresh: an open pull request is brought onto a base that has moved.
  *
  *   look      where base and branch are, and that the branch is where we left it
+ *   base      the tests on the new base, before anything is composed on it
  *   compose   (as in a promotion) the change on the new base, as a merge of the base into the branch
  *   validate  (as in a promotion) runs the tests on that merge
  *   push      (as in a promotion) moves the branch to it; from here on nothing is undone
@@ -55,10 +56,13 @@ static void on_looked(void *data, const struct repository_refs *refs, const stru
     job->record.pull = pull.number;
     job->found.refresh.told = pull.stale;
     snprintf(job->found.branch.base, sizeof(job->found.branch.base), "%s", refs->base);
-    snprintf(job->found.refresh.tip, sizeof(job->found.refresh.tip), "%s", pull.head);
+    /* Where an earlier version left the branch is not known. */
+    job->found.refresh.stays = !*pull.head;
+    snprintf(job->found.refresh.tip, sizeof(job->found.refresh.tip), "%s",
+             *pull.head ? pull.head : refs->branch);
     if (pull.state != PULL_OPEN || !*refs->branch)
         job_turned_down(job, DECISION_SUPERSEDED, 0, "its pull request is not open any more");
-    else if (strcmp(refs->branch, pull.head) != 0)
+    else if (strcmp(refs->branch, job->found.refresh.tip) != 0)
         fail_moved(job, refs->branch);
     else
         job_done(job);
@@ -68,6 +72,33 @@ void refresh_look_start(struct job *job)
 {
     job->found.branch.posted_ms = clock_now_ms(); /* what was merged by now is in the base */
     job->operation = repository_look(job->services->repository, job->branch, on_looked, job);
+}
+
+/* ---- base --------------------------------------------------------------------------------------- */
+
+/* One that fails stops no refresh: what is brought onto it may mend it. */
+static void on_base_found(void *data, const struct base_verdict *verdict, const char *waits,
+                          const struct error *error)
+{
+    struct job *job = data;
+
+    (void)verdict;
+    job->operation = NULL;
+    if (error)
+        job_failed(job, error);
+    else if (waits)
+        job_waits(job, waits);
+    else
+        job_done(job);
+}
+
+void refresh_base_start(struct job *job)
+{
+    if (!step_base_is_due(job))
+        job_done(job); /* a reload says so while it waited */
+    else
+        job->operation = base_find(job->services->base, job->found.branch.base, 0, on_base_found,
+                                   job);
 }
 
 /* ---- comments ----------------------------------------------------------------------------------- */

@@ -168,6 +168,15 @@ int store_next_closing(struct store *store, int64_t after, struct store_closing 
     return 0;
 }
 
+int store_add_closing(struct store *store, int64_t result, struct error *error)
+{
+    return store_run(store, error,
+                     "INSERT INTO closings (result, container, kind, step)"
+                     " SELECT id, 0, 'merged', 'look' FROM results"
+                     " WHERE id = ? AND pull_state = 'open' ON CONFLICT (result) DO NOTHING",
+                     "i", result);
+}
+
 int store_set_closing_step(struct store *store, int64_t result, enum store_closing_step step,
                            struct error *error)
 {

@@ -8,6 +8,7 @@ contains the first two.
 
 import json
 import re
+import sqlite3
 
 import harness
 import pytest
@@ -193,6 +194,50 @@ def test_killed_at_each_step(gitea_winnowd, stand_in):
     assert states(stand_in) == {1: "closed", 2: "closed", 3: "closed", 4: "merged"}
     assert {number: len(said) for number, said in comments(stand_in).items()} == {1: 1, 2: 1, 3: 1, 4: 0}
     assert not log.all(msg="pull request closed unmerged; its value leaves the frontier")
+
+
+# What the base holds by itself.
+
+HOLDS = "The base holds what this one changes. Its value is confirmed."
+
+
+def test_what_the_base_has_got_by_itself_is_closed(winnowd, forge, project):
+    """No measured commit says so: somebody brought the same change in by hand, beside others. What else is open stays."""
+    log = winnowd.configure(forge={"poll": "200ms"}, validation={"command": ["true"], "sandbox": "none"}).start()
+    for name, after in (("deep", 0.9), ("wide", 0.8), ("pushed", 0.7)):
+        diff = f"--- /dev/null\n+++ b/{name}.txt\n@@ -0,0 +1 @@\n+{name}\n"
+        winnowd.drop(result(name, after, metric=series.METRIC, metric_before=1.0, diff=diff))
+        log.wait(experiment=name, decision="promoted")
+    pushed, _ = project.experiment({"pushed.txt": "pushed\n", "more.txt": "more\n"}, parent=project.tip)
+    harness.git("push", "-q", "-f", "origin", f"{pushed}:refs/heads/experiment/pushed", directory=project.work)
+    forge.foreign.add("experiment/pushed")
+    project.advance({"deep.txt": "deep\n", "pushed.txt": "pushed\n", "more.txt": "more\n", "other.txt": "other\n"})
+    log.wait(msg=CONFIRMED, pull=1)
+    log.wait(msg=GONE, pull=1)
+    assert states(forge) == {1: "closed", 2: "open", 3: "open"} and comments(forge) == {1: [HOLDS], 2: [], 3: []}
+    assert exported(winnowd) == {"deep": "contained", "wide": "open", "pushed": "open"}
+    assert set(forge.branches()) == {"experiment/wide", "experiment/pushed"}
+    path = forge.outbox / "3.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"sha": pushed}))
+
+
+def test_what_an_earlier_version_opened_is_closed_as_well(winnowd, forge):
+    """It wrote down neither where it left the branch nor what a pull request contains. The branch is kept then."""
+    log, better = promoted(winnowd, 4)
+    winnowd.stop()
+    with sqlite3.connect(winnowd.state / "winnowd.db") as store:
+        store.execute("UPDATE results SET head = '', base = '', title_digest = '', body_digest = ''")
+        store.execute("DELETE FROM contained")
+    Reviewer(forge).merge(3, "squash")
+    log = winnowd.start()
+    for number in (1, 2):
+        log.wait(msg=CONFIRMED, pull=number)
+        log.wait(msg="branch kept: it does not point where this job left it", pull=number)
+    log.wait(msg="pull request cannot be refreshed: it stays as it is", pull=4)
+    assert states(forge) == {1: "closed", 2: "closed", 3: "merged", 4: "open"}
+    said = comments(forge)
+    assert said[1] == said[2] == [HOLDS] and not said[3] and "an earlier version" in said[4][0]
+    assert set(forge.branches()) == {f"experiment/{one.id}" for one in better}
 
 
 # The order of the morning.

@@ -185,6 +185,30 @@ def test_a_base_that_moves_meanwhile_is_the_one(project, forge, winnowd, tmp_pat
     assert reviewer.conflicting() == []
 
 
+def test_the_base_is_run_before_what_is_brought_onto_it(project, forge, winnowd):
+    """A refresh that fails on a base which fails, too, is put off until the base has moved, and nobody is told."""
+    reviewer, quick = Reviewer(forge), {"command": ["sh", "-c", "test ! -e fails && echo 3 passed in 0.01s"], "sandbox": "none"}
+    first_night(winnowd, project)
+    log = winnowd.log
+    winnowd.configure(validation=quick | {"base": "once"}).write_configuration()
+    winnowd.process.send_signal(signal.SIGHUP)
+    log.wait(msg="configuration reloaded")
+    project.advance({"fails": "yes\n"})
+    reviewer.merge(1, "squash")
+    red = project.tip
+    for number in (3, 2):
+        log.wait(msg=GIVEN_UP, pull=number)
+    (held,) = log.all(level="error", key="validation.base")
+    assert red in held["reason"] and stale_of(winnowd) == {} and log.all(msg=REFRESHED) == []
+    git("rm", "-q", "fails", directory=project.work)
+    base = project.advance({"other.txt": "other\n"})
+    for number in (3, 2):
+        log.wait(msg=REFRESHED, pull=number)
+        assert f"Brought onto `main` at `{base}`." in comments(forge, number)[0] and len(comments(forge, number)) == 1
+    runs = [event["commit"] for event in log.all(msg="base passes its tests")]
+    assert runs == [base] and [event["commit"] for event in log.all(msg="base fails its tests")] == [red]
+
+
 # ---- whatever moves, and kills -------------------------------------------------------------------
 
 

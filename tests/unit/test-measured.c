@@ -231,7 +231,7 @@ struct seen {
     char base[GIT_HASH_SIZE];
     struct repository_branch branches[4]; /* without names; the base left out */
     size_t count;
-    bool conflicts[4];
+    enum repository_merge merges[4];
     struct error error;
 };
 
@@ -251,14 +251,14 @@ static void on_branches(void *data, const char *base, const struct repository_br
     }
 }
 
-static void on_merges(void *data, const bool *conflicts, const struct error *error)
+static void on_merges(void *data, const enum repository_merge *merges, const struct error *error)
 {
     struct seen *seen = data;
 
     seen->fired++;
     seen->error = error ? *error : (struct error){0};
-    for (size_t i = 0; conflicts && i < seen->count; i++)
-        seen->conflicts[i] = conflicts[i];
+    for (size_t i = 0; merges && i < seen->count; i++)
+        seen->merges[i] = merges[i];
 }
 
 static void look_at_branches(struct seen *seen)
@@ -302,8 +302,8 @@ static void test_a_branch_is_brought_onto_the_base(void **state)
     check_output(fixture, seen.branches[0].tip, "git -C forge.git rev-parse experiment/x");
     count_gits(fixture);
     check_merges(&seen);
-    assert_true(seen.conflicts[0]);
-    assert_false(seen.conflicts[1]);
+    assert_int_equal(seen.merges[0], REPOSITORY_CONFLICTS);
+    assert_int_equal(seen.merges[1], REPOSITORY_HELD);
     assert_int_equal(count_gits(fixture), 2); /* fetch, merge-tree */
     strcpy(fixture->tip, seen.branches[0].tip);
     compose_told(fixture, "c3", &told, NULL, &outcome);
@@ -314,7 +314,8 @@ static void test_a_branch_is_brought_onto_the_base(void **state)
     RUN(fixture, "git -C state/repository.git push -q ../../forge.git experiment/x");
     look_at_branches(&after);
     check_merges(&after);
-    assert_false(after.conflicts[0] || after.conflicts[1]);
+    assert_int_equal(after.merges[0], REPOSITORY_MERGES);
+    assert_int_equal(after.merges[1], REPOSITORY_HELD);
 }
 
 struct shown {
