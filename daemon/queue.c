@@ -5,6 +5,7 @@
 #include "common/memory.h"
 #include "daemon/events.h"
 #include "daemon/lane.h"
+#include "daemon/queue/internal.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -12,38 +13,7 @@
 
 #define SLICE_LIMIT  128      /* decisions in one transaction */
 #define SLICE_NS     10000000 /* for decisions in one turn of the loop */
-#define UNDO_LIMIT   8        /* jobs undone at a time: each is a child process or a request */
 #define TRY_AGAIN_MS 1000
-#define ASIDE_LIMIT  64 /* jobs that let others go before them */
-#define LONE_LIMIT   3  /* jobs that fail alone: where more do, it is not for their own sake */
-
-/* The lanes that had their turn, and wait, since a lane could last do something. */
-struct round {
-    size_t count;
-    bool held, waits;
-};
-
-struct queue {
-    uv_loop_t *loop;
-    struct queue_options options;
-    const struct services *services;
-    struct job_owner owner; /* of its jobs: this queue */
-    struct job *jobs;       /* in order of arrival */
-    struct operation *turn;
-    struct store_lane last; /* that had its turn */
-    struct round round;
-    enum queue_rest rest;
-    bool told_held;
-};
-
-/* What was decided in a slice; it is logged once it is durable. */
-struct decided {
-    struct store_result *row;
-    enum decision decision;
-    double reference;
-    char *reason;
-    uint64_t measured_at; /* the line of its log that names its commit already; 0: none */
-};
 
 struct slice {
     struct decided items[SLICE_LIMIT];
@@ -57,215 +27,6 @@ static void slice_freep(struct slice **slice)
         free((*slice)->items[i].reason);
     }
     free(*slice);
-}
-
-static bool in_lane(const struct job *job, const char *metric, const char *scope)
-{
-    return strcmp(job->row->metric, metric) == 0 && strcmp(job->row->scope, scope) == 0;
-}
-
-/* ---- judging the next of a lane ----------------------------------------------------------------- */
-
-/* Whether the lane waits for what becomes of a job. One that is undone leaves the frontier as it is,
- * unless its own value may be the first. */
-static bool unsettled(const struct job *job)
-{
-    return !job_undoing(job) || job->record.outcome == DECISION_BASELINE;
-}
-
-/* Whether a job goes before a result of its lane: it arrived earlier, or has begun to open its pull
- * request. In order `best`, jobs go before all that is queued. */
-static bool settles_before(const struct queue *queue, const struct job *job,
-                           const struct store_result *row)
-{
-    return queue->services->config->queue.order == QUEUE_ORDER_BEST || job_opening(job) ||
-           job_undoing(job) || lane_before(job->row, row);
-}
-
-/* Returns the frontier as it would be if everything that goes before the result were promoted. */
-static struct gate_frontier frontier_with_under_way(const struct queue *queue,
-                                                    const struct store_result *row,
-                                                    const struct config_metric *metric,
-                                                    const struct store_frontier *settled,
-                                                    bool *under_way)
-{
-    struct gate_frontier frontier = {settled->known, settled->value};
-
-    *under_way = false;
-    for (const struct job *job = queue->jobs; job; job = job->next) {
-        if (!unsettled(job) || job_lets_pass(job) || !in_lane(job, row->metric, row->scope) ||
-            !settles_before(queue, job, row))
-            continue;
-        *under_way = true;
-        if (!frontier.known ||
-            gate_better(metric->direction, job->row->claim.after.mean, frontier.value))
-            frontier = (struct gate_frontier){true, job->row->claim.after.mean};
-    }
-    return frontier;
-}
-
-enum turn {
-    TURN_DECIDE, /* see decided */
-    TURN_START,
-    TURN_WAIT, /* for what is under way */
-};
-
-static enum turn decide(struct decided *decided, enum decision decision, const char *reason)
-{
-    decided->decision = decision;
-    decided->reason = memory_copy(reason);
-    return TURN_DECIDE;
-}
-
-/* Whether the verdict may change, by what becomes of the jobs that go before. */
-static bool undecided(const struct config_metric *metric, const struct gate_verdict *verdict)
-{
-    return verdict->outcome == GATE_BASELINE ||
-           (verdict->outcome == GATE_NOT_IMPROVED && !gate_final(metric, verdict));
-}
-
-/* The commit of this row was measured at an earlier one, so it does not have this row's change. */
-static enum turn decide_measured(struct decided *decided)
-{
-    CLEANUP_FREE char *reason = memory_format(
-        "its commit was measured already at line %llu, so that its change is not in it",
-        (unsigned long long)decided->measured_at);
-
-    return decide(decided, DECISION_DISCARDED, reason);
-}
-
-/* What becomes of the next result of a lane, as it was judged by the frontier. `overtakes`: earlier ones are held
- * by the base, and come after it. */
-static enum turn take_turn(const struct queue *queue, const struct config_metric *metric,
-                           const struct store_frontier *settled, const struct store_result *row,
-                           const struct gate_verdict *verdict, bool overtakes,
-                           struct decided *decided)
-{
-    struct gate_frontier hoped;
-    bool under_way;
-
-    hoped = frontier_with_under_way(queue, row, metric, settled, &under_way);
-    under_way = under_way || overtakes;
-    decided->reference = verdict->reference;
-    if (verdict->outcome != GATE_IMPROVED) {
-        if (under_way && undecided(metric, verdict))
-            return TURN_WAIT;
-        return decide(decided,
-                      lane_decision(row, settled, verdict, queue->services->config->queue.order),
-                      verdict->reason);
-    }
-    if (decided->measured_at && !under_way)
-        return decide_measured(decided);
-    if (!row->has_change || decided->measured_at)
-        return under_way ? TURN_WAIT
-                         : decide(decided, DECISION_REJECTED,
-                                  "it would be promoted, but has no change: commit, patch or diff "
-                                  "is missing");
-    if (under_way && gate_judge(metric, &row->claim, hoped).outcome != GATE_IMPROVED)
-        return TURN_WAIT;
-    return TURN_START;
-}
-
-/* ---- starting ----------------------------------------------------------------------------------- */
-
-static unsigned jobs_forward(const struct queue *queue)
-{
-    unsigned count = 0;
-
-    for (const struct job *job = queue->jobs; job; job = job->next)
-        count += !job_undoing(job) && !job->aside;
-    return count;
-}
-
-static unsigned others(const struct queue *queue)
-{
-    return queue->options.others ? queue->options.others(queue->options.data) : 0;
-}
-
-/* Whether a job waits for this very result. */
-static bool is_awaited(const struct queue *queue, const struct store_result *row)
-{
-    for (const struct job *job = queue->jobs; job; job = job->next) {
-        if (job->waits_for_turn && in_lane(job, row->metric, row->scope) &&
-            lane_before(row, job->row))
-            return true;
-    }
-    return false;
-}
-
-static unsigned lone(const struct queue *queue)
-{
-    unsigned count = 0;
-
-    for (const struct job *job = queue->jobs; job; job = job->next)
-        count += job_lends(job);
-    return count;
-}
-
-/* Whether a job has no use of its slot, so that this result may have it. One that fails alone lends it to
- * other lanes at once, and to its own once that may pass it. */
-static bool lends(const struct job *job, const struct store_result *row, bool few)
-{
-    if (job->slotless)
-        return true;
-    return few && job_lends(job) && (job_lets_pass(job) || !in_lane(job, row->metric, row->scope));
-}
-
-/* Returns how many slots this result cannot use, without that of its own job, if it has one. A job that
- * waits for its turn lends its slot to a result that another job waits for. Otherwise jobs of two lanes
- * could wait for each other for ever. */
-static unsigned slots_busy(const struct queue *queue, const struct store_result *row)
-{
-    bool awaited = is_awaited(queue, row);
-    bool few = lone(queue) <= LONE_LIMIT;
-    unsigned busy = others(queue);
-
-    for (const struct job *job = queue->jobs; job; job = job->next) {
-        busy += job->row->id != row->id && !job_undoing(job) && !job->aside &&
-                !(awaited && job->waits_for_turn) && !lends(job, row, few);
-    }
-    return busy;
-}
-
-static unsigned aside(const struct queue *queue)
-{
-    unsigned count = 0;
-
-    for (const struct job *job = queue->jobs; job; job = job->next)
-        count += job->aside;
-    return count;
-}
-
-enum readiness { READY, NOT_READY, HELD_BY_PULLS };
-
-/* Whether queue.max_open_pulls allows one more job. */
-static int has_room(const struct queue *queue, bool *has, struct error *error)
-{
-    unsigned limit = queue->services->config->queue.max_open_pulls;
-    unsigned open;
-
-    *has = limit == 0;
-    if (limit == 0)
-        return 0;
-    if (store_count_open_pulls(queue->services->store, &open, error) < 0)
-        return -1;
-    *has = open + jobs_forward(queue) < limit;
-    return 0;
-}
-
-static enum readiness readiness(const struct queue *queue, const struct store_result *row)
-{
-    unsigned busy = slots_busy(queue, row);
-    struct error error;
-    bool room;
-
-    if (busy >= queue->services->config->queue.parallel ||
-        base_holds(queue->services->base, row->id) ||
-        health_state(queue->services->health) != HEALTH_WELL || has_room(queue, &room, &error) < 0)
-        return NOT_READY;
-    if (room)
-        return READY;
-    return jobs_forward(queue) ? NOT_READY : HELD_BY_PULLS;
 }
 
 static void insert(void *data, struct job *job)
@@ -384,12 +145,13 @@ static enum lane_end take_next(struct queue *queue, const struct store_lane *lan
     if (verdict->outcome == GATE_IMPROVED &&
         store_find_named(queue->services->store, row, &decided->measured_at, error) < 0)
         return LANE_FAILED;
-    turn = metric ? take_turn(queue, metric, &frontier, row, verdict, overtakes, decided)
-                  : decide(decided, DECISION_REJECTED, "its metric is not configured any more");
+    turn = metric
+               ? queue_take_turn(queue, metric, &frontier, row, verdict, overtakes, decided)
+               : queue_decide(decided, DECISION_REJECTED, "its metric is not configured any more");
     if (turn == TURN_WAIT)
         return LANE_WAITS;
     if (turn == TURN_START) {
-        ready = aside(queue) < ASIDE_LIMIT ? readiness(queue, row) : NOT_READY;
+        ready = queue_aside(queue) < QUEUE_ASIDE_LIMIT ? queue_readiness(queue, row) : NOT_READY;
         if (ready == READY)
             *start = TAKE(row);
         return ready == READY ? LANE_STARTED : ready == NOT_READY ? LANE_WAITS : LANE_HELD;
@@ -504,7 +266,7 @@ static void rest(struct queue *queue)
     bool waits = queue->round.waits;
 
     /* Behind as many as may stand aside, all others wait for the same. */
-    if (queue->jobs && queue_stuck(queue) && (!waits || aside(queue) >= ASIDE_LIMIT))
+    if (queue->jobs && queue_stuck(queue) && (!waits || queue_aside(queue) >= QUEUE_ASIDE_LIMIT))
         queue->rest = QUEUE_STUCK;
     else if (queue->jobs || waits)
         queue->rest = QUEUE_BUSY;
@@ -619,68 +381,10 @@ void queue_poke(struct queue *queue)
 
 /* ---- what jobs ask ------------------------------------------------------------------------------ */
 
-/* Whether a result that arrived earlier has yet to be started. Not if queue.max_open_pulls keeps it from
- * that while this job is there, or if the base does, which this job may mend. */
-static int is_preceded(const struct queue *queue, const struct job *job, bool *preceded,
-                       struct error *error)
-{
-    CLEANUP(store_result_freep) struct store_result *first = NULL;
-    bool room;
-
-    *preceded = false;
-    if (queue->services->config->queue.order == QUEUE_ORDER_BEST)
-        return 0;
-    if (store_next_queued(queue->services->store, job->row->metric, job->row->scope,
-                          STORE_NEXT_ARRIVED, base_held_results(queue->services->base), &first,
-                          error) < 0 ||
-        has_room(queue, &room, error) < 0)
-        return -1;
-    *preceded = first && room && lane_before(first, job->row);
-    return 0;
-}
-
-static int may_settle(void *data, const struct job *job, bool *may, struct error *error)
-{
-    struct queue *queue = data;
-    struct store_settling settling;
-    bool preceded;
-
-    *may = false;
-    if (!queue->options.may_judge(queue->options.data))
-        return 0;
-    for (const struct job *other = queue->jobs; other; other = other->next) {
-        if (other != job && unsettled(other) && !job_lets_pass(other) &&
-            in_lane(other, job->row->metric, job->row->scope) &&
-            (job_opening(other) || job_undoing(other) || lane_before(other->row, job->row)))
-            return 0;
-    }
-    if (store_next_settling(queue->services->store, &settling, error) < 0 ||
-        is_preceded(queue, job, &preceded, error) < 0)
-        return -1;
-    if (preceded)
-        queue_poke(queue); /* it may use the slot of this one */
-    *may = !preceded && settling.result == 0;
-    return 0;
-}
-
-static unsigned undos_busy(const struct queue *queue)
-{
-    unsigned busy = 0;
-
-    for (const struct job *job = queue->jobs; job; job = job->next)
-        busy += job->undo_busy;
-    return busy;
-}
-
-static bool may_undo(void *data)
-{
-    return undos_busy(data) < UNDO_LIMIT;
-}
-
 /* Lets jobs go on that wait for others to be undone, as many as there is room for. */
 static void proceed_undos(struct queue *queue)
 {
-    unsigned room = UNDO_LIMIT - undos_busy(queue);
+    unsigned room = QUEUE_UNDO_LIMIT - queue_undos_busy(queue);
 
     for (struct job *job = queue->jobs; job && room; job = job->next) {
         if (job->crowded) {
@@ -690,19 +394,13 @@ static void proceed_undos(struct queue *queue)
     }
 }
 
-static bool has_slot(void *data, const struct job *job)
-{
-    const struct queue *queue = data;
-
-    return slots_busy(queue, job->row) < queue->services->config->queue.parallel;
-}
-
 static void proceed_all(struct queue *queue)
 {
     for (struct job *job = queue->jobs; job; job = job->next) {
-        if (job->crowded || (job->slotless && !has_slot(queue, job)))
+        if (job->crowded || (job->slotless && !queue_has_slot(queue, job)))
             continue;
-        if (!job->aside || (!job_needs_held_source(job) && readiness(queue, job->row) == READY))
+        if (!job->aside ||
+            (!job_needs_held_source(job) && queue_readiness(queue, job->row) == READY))
             job_proceed(job);
     }
     proceed_undos(queue);
@@ -746,32 +444,6 @@ static void queue_freep(struct queue **queue)
     queue_free(*queue);
 }
 
-/* Whether a job that is past its tests waits for this one. */
-static bool holds_up(const struct queue *queue, const struct job *job)
-{
-    for (const struct job *other = job->next; other; other = other->next) {
-        if (!job_early(other) && !job_undoing(other) &&
-            in_lane(other, job->row->metric, job->row->scope))
-            return true;
-    }
-    return false;
-}
-
-/* Jobs that stood aside have begun, and so have those that went on meanwhile. No more go on now than
- * there are slots. Tests that have passed are not repeated for this. */
-static void leave_slots(struct queue *queue)
-{
-    unsigned busy = 0;
-
-    for (const struct job *job = queue->jobs; job; job = job->next)
-        busy += !job_undoing(job) && !job_early(job);
-    for (struct job *job = queue->jobs; job; job = job->next) {
-        if (!job_undoing(job) && job_early(job) && !holds_up(queue, job) &&
-            busy++ >= queue->services->config->queue.parallel)
-            job_stand_aside(job);
-    }
-}
-
 int queue_new(struct queue **queue, uv_loop_t *loop, const struct queue_options *options,
               struct error *error)
 {
@@ -783,9 +455,9 @@ int queue_new(struct queue **queue, uv_loop_t *loop, const struct queue_options 
     made->owner = (struct job_owner){
         .kind = JOB_PROMOTION,
         .steps = options->steps,
-        .may_settle = may_settle,
-        .may_undo = may_undo,
-        .has_slot = has_slot,
+        .may_settle = queue_may_settle,
+        .may_undo = queue_may_undo,
+        .has_slot = queue_has_slot,
         .rests = on_rests,
         .over = on_over,
         .progress = on_progress,
@@ -793,7 +465,7 @@ int queue_new(struct queue **queue, uv_loop_t *loop, const struct queue_options 
     };
     if (jobs_resume(made->services, &made->owner, insert, error) < 0)
         return -1;
-    leave_slots(made);
+    queue_leave_slots(made);
     queue_poke(made);
     *queue = TAKE(made);
     return 0;
@@ -823,17 +495,6 @@ void queue_judge_again(struct queue *queue)
 {
     proceed_all(queue);
     queue_poke(queue);
-}
-
-unsigned queue_slots_left(const struct queue *queue)
-{
-    unsigned parallel = queue->services->config->queue.parallel;
-    unsigned busy = others(queue);
-
-    for (const struct job *job = queue->jobs; job; job = job->next)
-        busy += !job_undoing(job) && !job->aside && !job_lends(job);
-
-    return queue->turn || busy >= parallel ? 0 : parallel - busy;
 }
 
 enum queue_rest queue_rest(const struct queue *queue)

@@ -183,7 +183,8 @@ static void on_once_look(void *data)
     uint64_t now = uv_now(&winnowd->loop);
 
     winnowd->once_timer = loop_after(&winnowd->loop, ONCE_LOOK_MS, on_once_look, winnowd);
-    if (work_takes_its_time(winnowd) || intake_patient(winnowd->intake) || winnowd->store_check)
+    if (work_takes_its_time(winnowd) || winnowd->store_check ||
+        (winnowd->intake && intake_patient(winnowd->intake)))
         winnowd->progress_at = now;
     end_if_finished(winnowd);
     if (now - winnowd->progress_at < ONCE_PATIENCE_MS || winnowd->stopping)

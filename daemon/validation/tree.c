@@ -168,26 +168,39 @@ static int keep_times(int descriptor, const struct stat *status)
                                                                                              : 0;
 }
 
-static int copy_file(struct walk *walk, int source, int target, const char *name,
-                     const struct stat *status)
+static int copy_content(struct walk *walk, int from, int to, const struct stat *status,
+                        const char *name)
 {
-    CLEANUP_DESCRIPTOR int from = openat(source, name,
-                                         O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    CLEANUP_DESCRIPTOR int to =
-        from < 0 ? -1 : openat(target, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-    if (to < 0)
-        return fail(walk, name);
-    if (walk->shares && status->st_size > 0) {
+    if (status->st_size == 0)
+        return 0;
+    if (walk->shares) {
         walk->shares = ioctl(to, FICLONE, from) == 0;
         walk->shared = walk->shared || walk->shares;
     }
-    if (!walk->shares && status->st_size > 0) {
-        if (check_room(walk, to) < 0)
-            return -1;
-        if (copy_bytes(from, to) < 0)
-            return fail(walk, name);
-    }
+    if (walk->shares)
+        return 0;
+    if (check_room(walk, to) < 0)
+        return -1;
+    return copy_bytes(from, to) < 0 ? fail(walk, name) : 0;
+}
+
+static int open_file(int parent, const char *name)
+{
+    return openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+}
+
+static int copy_file(struct walk *walk, int source, int target, const char *name,
+                     const struct stat *status)
+{
+    CLEANUP_DESCRIPTOR int from = open_file(source, name), to = -1;
+
+    if (from < 0)
+        return fail(walk, name);
+    to = openat(target, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (to < 0)
+        return fail(walk, name);
+    if (copy_content(walk, from, to, status, name) < 0)
+        return -1;
     return keep_times(to, status) < 0 ? fail(walk, name) : 0;
 }
 

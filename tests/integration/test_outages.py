@@ -147,6 +147,14 @@ def test_one_probes_the_others_wait(winnowd, stand_in, gitea, project):
     assert_promoted_once(stand_in, "exp-0", "exp-1", "exp-2")
 
 
+def test_a_forge_that_is_slow_to_answer_the_first_look(winnowd, stand_in, gitea, project):
+    """--once looks around each second for what is left to do, also before it takes results in."""
+    gitea.faults.add("hang", method="GET", path=".*", seconds=1.5)
+    winnowd.drop(improved(project))
+    assert winnowd.once().decisions() == {"exp-1": "promoted"}
+    assert_promoted_once(stand_in)
+
+
 def test_retry_after_is_kept_to(winnowd, stand_in, gitea, project):
     winnowd.clock.by_hand()
     gitea.faults.add(status=429, headers={"Retry-After": "1"}, body="{}", **MOMENTS["label"])

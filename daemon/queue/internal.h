@@ -1,0 +1,84 @@
+#pragma once
+
+/*
+ * What the files of the queue share: judging the next of a lane (judge.c), slots (slots.c), turns (queue.c).
+ */
+
+#include "daemon/queue.h"
+
+#define QUEUE_UNDO_LIMIT  8  /* jobs undone at a time: each is a child process or a request */
+#define QUEUE_ASIDE_LIMIT 64 /* jobs that let others go before them */
+
+/* The lanes that had their turn, and wait, since a lane could last do something. */
+struct round {
+    size_t count;
+    bool held, waits;
+};
+
+struct queue {
+    uv_loop_t *loop;
+    struct queue_options options;
+    const struct services *services;
+    struct job_owner owner; /* of its jobs: this queue */
+    struct job *jobs;       /* in order of arrival */
+    struct operation *turn;
+    struct store_lane last; /* that had its turn */
+    struct round round;
+    enum queue_rest rest;
+    bool told_held;
+};
+
+/* What was decided in a slice; it is logged once it is durable. */
+struct decided {
+    struct store_result *row;
+    enum decision decision;
+    double reference;
+    char *reason;
+    uint64_t measured_at; /* the line of its log that names its commit already; 0: none */
+};
+
+enum turn {
+    TURN_DECIDE, /* see decided */
+    TURN_START,
+    TURN_WAIT, /* for what is under way */
+};
+
+enum readiness { READY, NOT_READY, HELD_BY_PULLS };
+
+/* ---- judging (judge.c) -------------------------------------------------------------------------- */
+
+bool queue_in_lane(const struct job *job, const char *metric, const char *scope);
+
+/* Writes a decision with a copy of its reason into `decided`, which owns it. Returns TURN_DECIDE. */
+enum turn queue_decide(struct decided *decided, enum decision decision, const char *reason);
+
+/* Returns what becomes of the next result of a lane, as it was judged by the frontier. `overtakes`: earlier
+ * ones are held by the base, and come after it. */
+enum turn queue_take_turn(const struct queue *queue, const struct config_metric *metric,
+                          const struct store_frontier *settled, const struct store_result *row,
+                          const struct gate_verdict *verdict, bool overtakes,
+                          struct decided *decided);
+
+/* Whether a job's value may become the frontier's now (struct job_owner). Fails if the store does. */
+int queue_may_settle(void *data, const struct job *job, bool *may, struct error *error);
+
+/* ---- slots (slots.c) ---------------------------------------------------------------------------- */
+
+/* Whether queue.max_open_pulls allows one more job. Fails if the store does. */
+int queue_has_room(const struct queue *queue, bool *has, struct error *error);
+
+/* Returns whether a job can be started with this result, or go on with it. */
+enum readiness queue_readiness(const struct queue *queue, const struct store_result *row);
+
+/* Returns how many jobs let others go before them. */
+unsigned queue_aside(const struct queue *queue);
+
+/* Returns how many jobs are being undone by a child process or a request. */
+unsigned queue_undos_busy(const struct queue *queue);
+
+/* What jobs ask of their owner (struct job_owner). */
+bool queue_may_undo(void *data);
+bool queue_has_slot(void *data, const struct job *job);
+
+/* At start: lets those jobs stand aside for which there is no slot. */
+void queue_leave_slots(struct queue *queue);

@@ -1,0 +1,148 @@
+#include "common/memory.h"
+#include "daemon/lane.h"
+#include "daemon/queue/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool queue_in_lane(const struct job *job, const char *metric, const char *scope)
+{
+    return strcmp(job->row->metric, metric) == 0 && strcmp(job->row->scope, scope) == 0;
+}
+
+/* Whether the lane waits for what becomes of a job. One that is undone leaves the frontier as it is,
+ * unless its own value may be the first. */
+static bool unsettled(const struct job *job)
+{
+    return !job_undoing(job) || job->record.outcome == DECISION_BASELINE;
+}
+
+/* Whether a job goes before a result of its lane: it arrived earlier, or has begun to open its pull
+ * request. In order `best`, jobs go before all that is queued. */
+static bool settles_before(const struct queue *queue, const struct job *job,
+                           const struct store_result *row)
+{
+    return queue->services->config->queue.order == QUEUE_ORDER_BEST || job_opening(job) ||
+           job_undoing(job) || lane_before(job->row, row);
+}
+
+/* Returns the frontier as it would be if everything that goes before the result were promoted. */
+static struct gate_frontier frontier_with_under_way(const struct queue *queue,
+                                                    const struct store_result *row,
+                                                    const struct config_metric *metric,
+                                                    const struct store_frontier *settled,
+                                                    bool *under_way)
+{
+    struct gate_frontier frontier = {settled->known, settled->value};
+
+    *under_way = false;
+    for (const struct job *job = queue->jobs; job; job = job->next) {
+        if (!unsettled(job) || job_lets_pass(job) || !queue_in_lane(job, row->metric, row->scope) ||
+            !settles_before(queue, job, row))
+            continue;
+        *under_way = true;
+        if (!frontier.known ||
+            gate_better(metric->direction, job->row->claim.after.mean, frontier.value))
+            frontier = (struct gate_frontier){true, job->row->claim.after.mean};
+    }
+    return frontier;
+}
+
+enum turn queue_decide(struct decided *decided, enum decision decision, const char *reason)
+{
+    decided->decision = decision;
+    decided->reason = memory_copy(reason);
+    return TURN_DECIDE;
+}
+
+/* Whether the verdict may change, by what becomes of the jobs that go before. */
+static bool undecided(const struct config_metric *metric, const struct gate_verdict *verdict)
+{
+    return verdict->outcome == GATE_BASELINE ||
+           (verdict->outcome == GATE_NOT_IMPROVED && !gate_final(metric, verdict));
+}
+
+/* The commit of this row was measured at an earlier one, so it does not have this row's change. */
+static enum turn decide_measured(struct decided *decided)
+{
+    CLEANUP_FREE char *reason = memory_format(
+        "its commit was measured already at line %llu, so that its change is not in it",
+        (unsigned long long)decided->measured_at);
+
+    return queue_decide(decided, DECISION_DISCARDED, reason);
+}
+
+enum turn queue_take_turn(const struct queue *queue, const struct config_metric *metric,
+                          const struct store_frontier *settled, const struct store_result *row,
+                          const struct gate_verdict *verdict, bool overtakes,
+                          struct decided *decided)
+{
+    struct gate_frontier hoped;
+    bool under_way;
+
+    hoped = frontier_with_under_way(queue, row, metric, settled, &under_way);
+    under_way = under_way || overtakes;
+    decided->reference = verdict->reference;
+    if (verdict->outcome != GATE_IMPROVED) {
+        if (under_way && undecided(metric, verdict))
+            return TURN_WAIT;
+        return queue_decide(
+            decided, lane_decision(row, settled, verdict, queue->services->config->queue.order),
+            verdict->reason);
+    }
+    if (decided->measured_at && !under_way)
+        return decide_measured(decided);
+    if (!row->has_change || decided->measured_at)
+        return under_way
+                   ? TURN_WAIT
+                   : queue_decide(decided, DECISION_REJECTED,
+                                  "it would be promoted, but has no change: commit, patch or diff "
+                                  "is missing");
+    if (under_way && gate_judge(metric, &row->claim, hoped).outcome != GATE_IMPROVED)
+        return TURN_WAIT;
+    return TURN_START;
+}
+
+/* Whether a result that arrived earlier has yet to be started. Not if queue.max_open_pulls keeps it from
+ * that while this job is there, or if the base does, which this job may mend. */
+static int is_preceded(const struct queue *queue, const struct job *job, bool *preceded,
+                       struct error *error)
+{
+    CLEANUP(store_result_freep) struct store_result *first = NULL;
+    bool room;
+
+    *preceded = false;
+    if (queue->services->config->queue.order == QUEUE_ORDER_BEST)
+        return 0;
+    if (store_next_queued(queue->services->store, job->row->metric, job->row->scope,
+                          STORE_NEXT_ARRIVED, base_held_results(queue->services->base), &first,
+                          error) < 0 ||
+        queue_has_room(queue, &room, error) < 0)
+        return -1;
+    *preceded = first && room && lane_before(first, job->row);
+    return 0;
+}
+
+int queue_may_settle(void *data, const struct job *job, bool *may, struct error *error)
+{
+    struct queue *queue = data;
+    struct store_settling settling;
+    bool preceded;
+
+    *may = false;
+    if (!queue->options.may_judge(queue->options.data))
+        return 0;
+    for (const struct job *other = queue->jobs; other; other = other->next) {
+        if (other != job && unsettled(other) && !job_lets_pass(other) &&
+            queue_in_lane(other, job->row->metric, job->row->scope) &&
+            (job_opening(other) || job_undoing(other) || lane_before(other->row, job->row)))
+            return 0;
+    }
+    if (store_next_settling(queue->services->store, &settling, error) < 0 ||
+        is_preceded(queue, job, &preceded, error) < 0)
+        return -1;
+    if (preceded)
+        queue_poke(queue); /* it may use the slot of this one */
+    *may = !preceded && settling.result == 0;
+    return 0;
+}
