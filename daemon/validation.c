@@ -403,14 +403,35 @@ static void note_end(struct run *run, const struct process_result *result)
     describe(&run->outcome, result);
 }
 
+/* It is nobody's fault, and is waited for however long that takes. */
+static void end_waiting(struct run *run, const char *reason)
+{
+    struct validation_outcome outcome = {
+        .verdict = VALIDATION_WAITS,
+        .command = "",
+        .tail = "",
+    };
+
+    snprintf(outcome.sentence, sizeof(outcome.sentence), "%s", reason);
+    finish(run, &outcome, NULL);
+}
+
+/* What happens to a cluster may happen again and again, and is never charged to an experiment. */
+static void end_without_verdict(struct run *run, const struct error *error)
+{
+    if (run->validation->engine->functions->encloses && error->kind == ERROR_TRANSIENT)
+        end_waiting(run, error->message);
+    else if (!is_run_with_copy(run, error))
+        finish(run, NULL, error);
+}
+
 static void on_command(void *data, const struct process_result *result, const struct error *error)
 {
     struct run *run = data;
 
     run->step = NULL;
     if (error) {
-        if (!is_run_with_copy(run, error))
-            finish(run, NULL, error);
+        end_without_verdict(run, error);
         return;
     }
     if (run->mistrusted && checkout_has_begun(&run->checkout))
@@ -621,12 +642,6 @@ static void on_required(void *data, const struct http_response *response, const 
     struct run *run = data;
     const char *url = run->requires.items[run->required];
 
-    struct validation_outcome outcome = {
-        .verdict = VALIDATION_WAITS,
-        .command = "",
-        .tail = "",
-    };
-
     run->step = NULL;
     if (!error && response->status / 100 == 2) {
         run->required++;
@@ -638,8 +653,7 @@ static void on_required(void *data, const struct http_response *response, const 
     else
         error_set(&run->error, ERROR_TRANSIENT, "validation.requires: %s answers %ld", url,
                   response->status);
-    snprintf(outcome.sentence, sizeof(outcome.sentence), "%s", run->error.message);
-    finish(run, &outcome, NULL);
+    end_waiting(run, run->error.message);
 }
 
 static void require_next(struct run *run)

@@ -31,7 +31,7 @@ enum validation_verdict {
     VALIDATION_UNTESTED, /* exit status 0, but nothing was tested: see the sentence */
     VALIDATION_TIMED_OUT,
     VALIDATION_KILLED, /* by a signal */
-    VALIDATION_WAITS,  /* validation.requires does not answer */
+    VALIDATION_WAITS,  /* validation.requires does not answer, or Slurm lost the run */
 };
 
 struct validation_outcome {

@@ -94,7 +94,7 @@ struct operation *slurm_sbatch(struct slurm_run *run, process_callback callback)
     arguments_append(&arguments, memory_format("--time=%" PRIu64, minutes));
     append_options(&arguments, run);
     arguments_append(&arguments, file_join(run->directory, "script"));
-    return call(run->slurm->loop, &arguments, PROCESS_LEFT, callback, run);
+    return call(run->slurm->loop, &arguments, PROCESS_OUTLIVES, callback, run);
 }
 
 struct operation *slurm_squeue(struct slurm *slurm, const char *names, process_callback callback,
@@ -114,7 +114,7 @@ struct operation *slurm_scancel(struct slurm *slurm, const char *name, process_c
     CLEANUP(config_list_clear) struct config_list arguments = {0};
 
     arguments_append_copies(&arguments, (const char *const[]){"scancel", "-n", name, NULL});
-    return call(slurm->loop, &arguments, PROCESS_LEFT, callback, data);
+    return call(slurm->loop, &arguments, PROCESS_OUTLIVES, callback, data);
 }
 
 char *slurm_words(const struct process_result *result)

@@ -61,13 +61,25 @@ struct slurm_run {
 /* The last run of an experiment counts no more: its next one is another anyway. */
 void slurm_forget_verdict(struct slurm *slurm, const char *experiment_id);
 
+/* ---- slurm-run.c: a run, from its submission to its verdict ------------------------------------- */
+
+/* Looks at all runs after this time, and then each second. */
+void slurm_look_soon(struct slurm *slurm, uint64_t delay_ms);
+
+/* The run is over: hands on the result, or its error without one, and frees it. */
+void slurm_run_end(struct slurm_run *run, const struct process_result *result);
+
+/* What discards its operation: it goes on without us. */
+void slurm_run_discard(struct operation *operation);
+
 /* ---- slurm-call.c: Slurm's commands ------------------------------------------------------------- */
 
 /* The name of an attempt, and its directory. The caller frees them. */
 char *slurm_name(const struct slurm *slurm, const char *experiment_id, int64_t attempt);
 char *slurm_directory(const struct slurm *slurm, const char *experiment_id, int64_t attempt);
 
-/* Starts sbatch, squeue for these names, or scancel for one. What is submitted is not interrupted. */
+/* Starts sbatch, squeue for these names, or scancel for one. What is submitted or cancelled is not interrupted, and
+ * a daemon that stops does not wait for it. */
 struct operation *slurm_sbatch(struct slurm_run *run, process_callback callback);
 struct operation *slurm_squeue(struct slurm *slurm, const char *names, process_callback callback,
                                void *data);

@@ -1,7 +1,10 @@
 """Promise: tests run as jobs of Slurm, and what happens to the cluster is never charged to an experiment."""
 
+import contextlib
 import os
+import pathlib
 import signal
+import time
 
 import pytest
 from harness import Project, result
@@ -110,8 +113,8 @@ def test_a_run_goes_on_without_the_daemon(house, cluster, stop):
 def test_a_run_that_somebody_cancels_is_run_again(house, cluster):
     """Its command said 143 then, or what it likes when it is told to end: that is no verdict."""
     house.configure(queue={"parallel": 2})
-    drop(house, "exp-1", 0.9, slow="4")
-    drop(house, "exp-2", 0.8, attack="trap 'exit 0' TERM; sleep 4 & wait")
+    drop(house, "exp-1", 0.9, slow="2")
+    drop(house, "exp-2", 0.8, attack="trap 'exit 0' TERM; sleep 2 & wait")
     log = house.start()
     log.wait_until(lambda: len(log.all(msg="run submitted to Slurm")) == 2)
     running(cluster, 2)
@@ -240,3 +243,52 @@ def test_the_tests_do_not_reach_slurm(house, cluster):
     assert decisions(log) == {"exp-1": "failed"}
     output = (house.state / "validation" / "exp-1.log").read_text()
     assert "seen" not in output and "GIVEN is it's $HOME, HOME is /run/checkout/home" in output, output
+
+
+def processes_of(text):
+    """The ids of processes that have this in their command line."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if text in path.read_bytes().replace(b"\0", b" ").decode(errors="replace"):
+                found.append(int(path.parent.name))
+    return found
+
+
+@pytest.mark.exhaustive
+def test_a_node_that_dies_fails_nobody(house, cluster):
+    """srun says `Node failure` and exits with 0 then. The next attempt is on the other node."""
+    house.configure(validation={"timeout": "60s"})
+    drop(house, "exp-1", 0.9, slow="6")
+    log = house.start()
+    job = log.wait(msg="run submitted to Slurm")["slurm_job"]
+    node = {}
+    eventually(lambda: node.update({name: where for name, (_, where) in cluster.queue().items()}) or any(node.values()))
+    (dead,) = node.values()
+    cluster.end(dead, kill=True)
+    for process in processes_of(f"slurmstepd: [{job}.batch]") + processes_of(f"{cluster.directory}/{dead}/job"):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+    try:
+        lost = log.wait(msg="run on Slurm lost; another attempt follows", seconds=90)
+        assert f"NODE_FAIL on {dead}" in lost["reason"]
+        log.wait(experiment="exp-1", decision="promoted", seconds=60)
+    finally:
+        cluster.start_node(dead)
+    ended = log.all(msg="run on Slurm ended", experiment="exp-1")
+    assert [(event["attempt"], event["node"] == dead) for event in ended] == [("2", False)]
+    assert house.stop() == 0
+
+
+@pytest.mark.exhaustive
+def test_sixty_four_runs_at_a_time(house, cluster):
+    house.configure(queue={"parallel": 64})
+    house.clock.by_hand()
+    for number in range(64):
+        drop(house, f"exp-{number}", 0.9 - number / 1000)
+    began = time.monotonic()
+    log = house.once(seconds=300)
+    print(f"64 runs: {time.monotonic() - began:.1f} s")
+    assert set(decisions(log).values()) <= {"promoted", "superseded"} and len(decisions(log)) == 64
+    assert len(log.all(msg="run submitted to Slurm")) == len(log.all(msg="run on Slurm ended"))
+    assert cluster.queue() == {}
