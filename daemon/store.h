@@ -512,6 +512,7 @@ struct store_closing {
     enum store_closing_step step;
     int64_t container; /* number of its pull request; 0: its change is in the base by itself */
     char container_id[128];
+    int64_t commented_ms; /* when the comment was sent; 0: it was not */
 };
 
 /* The first one whose result's id is above `after`; 0: of all. */
@@ -523,6 +524,9 @@ int store_add_closing(struct store *store, int64_t result, struct error *error);
 
 int store_set_closing_step(struct store *store, int64_t result, enum store_closing_step step,
                            struct error *error);
+
+/* The comment is about to be sent. */
+int store_begin_comment(struct store *store, int64_t result, int64_t now_ms, struct error *error);
 
 /* It is as it should be at the forge. What was merged has its branch left to go. */
 int store_end_closing(struct store *store, const struct store_closing *closing,

@@ -1,6 +1,7 @@
 #include "daemon/pulls/contained.h"
 
 #include "common/log.h"
+#include "common/loop.h"
 #include "common/memory.h"
 #include "daemon/description.h"
 #include "daemon/description/contained.h"
@@ -9,6 +10,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define LOOK_AGAIN_MS 500
 
 struct contained {
     const struct services *services;
@@ -204,8 +207,25 @@ static void on_commented(void *data, const struct forge_reply *reply, const stru
         change_state(contained);
 }
 
-static void comment(struct contained *contained)
+static bool begin_comment(struct contained *contained)
 {
+    struct store_closing *closing = &contained->closing;
+    struct error error;
+
+    closing->commented_ms = clock_now_ms();
+    if (store_begin_comment(contained->services->store, closing->result, closing->commented_ms,
+                            &error) < 0) {
+        fail_store(contained, &error);
+        return false;
+    }
+    closing->step = STORE_CLOSING_COMMENT;
+    return true;
+}
+
+/* Where an answer was lost, the comment is looked for once it can no longer be on its way. */
+static void send_comment(void *data)
+{
+    struct contained *contained = data;
     static const enum contained_reason reasons[] = {
         [STORE_CLOSING_MERGED] = CONTAINED_MERGED,
         [STORE_CLOSING_SUPERSEDED] = CONTAINED_SUPERSEDED,
@@ -217,11 +237,21 @@ static void comment(struct contained *contained)
     CLEANUP_FREE char *text = contained_comment(reasons[closing->kind], closing->container,
                                                 closing->container_id, forge->web_url);
 
-    if (closing->step == STORE_CLOSING_STATE)
-        change_state(contained);
-    else if (begin_step(contained, STORE_CLOSING_COMMENT))
+    contained->call = NULL;
+    if (again && forge_may_still_appear(&contained->closing.commented_ms))
+        contained->call = loop_after(contained->services->loop, LOOK_AGAIN_MS, send_comment,
+                                     contained);
+    else if (begin_comment(contained))
         contained->call = forge->functions->comment_pull(forge, closing->number, text, again,
                                                          on_commented, contained);
+}
+
+static void comment(struct contained *contained)
+{
+    if (contained->closing.step == STORE_CLOSING_STATE)
+        change_state(contained);
+    else
+        send_comment(contained);
 }
 
 /* Where the branch is at the forge; NULL: it is gone, so that nothing of anybody's can be lost. */

@@ -80,7 +80,7 @@ static int confirm_superseded(struct store *store, int64_t container, struct err
 static int reopen_superseded(struct store *store, int64_t container, struct error *error)
 {
     if (store_run(store, error,
-                  "UPDATE closings SET kind = 'reopened', step = 'look'"
+                  "UPDATE closings SET kind = 'reopened', step = 'look', commented_ms = 0"
                   " WHERE container = ? AND kind = 'superseded'",
                   "i", container) < 0)
         return -1;
@@ -143,7 +143,7 @@ int store_next_closing(struct store *store, int64_t after, struct store_closing 
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
         store, error,
         "SELECT c.result, r.pull, r.experiment_id, r.digest, r.head, c.kind, c.step,"
-        " m.pull, m.experiment_id FROM closings c JOIN results r ON r.id = c.result"
+        " m.pull, m.experiment_id, c.commented_ms FROM closings c JOIN results r ON r.id = c.result"
         " LEFT JOIN results m ON m.id = c.container WHERE c.result > ? AND (c.step <> 'look' OR"
         " NOT EXISTS (SELECT 1 FROM jobs j WHERE j.state <> 2 AND j.result = c.result))"
         " ORDER BY c.result LIMIT 1",
@@ -165,6 +165,7 @@ int store_next_closing(struct store *store, int64_t after, struct store_closing 
                                                        store_text(statement, 6));
     closing->container = sqlite3_column_int64(statement, 7);
     snprintf(closing->container_id, sizeof(closing->container_id), "%s", store_text(statement, 8));
+    closing->commented_ms = sqlite3_column_int64(statement, 9);
     return 0;
 }
 
@@ -182,6 +183,13 @@ int store_set_closing_step(struct store *store, int64_t result, enum store_closi
 {
     return store_run(store, error, "UPDATE closings SET step = ? WHERE result = ?", "ti",
                      steps[step], result);
+}
+
+int store_begin_comment(struct store *store, int64_t result, int64_t now_ms, struct error *error)
+{
+    return store_run(store, error,
+                     "UPDATE closings SET step = 'comment', commented_ms = ? WHERE result = ?",
+                     "ii", now_ms, result);
 }
 
 int store_drop_closing(struct store *store, int64_t result, struct error *error)

@@ -312,6 +312,8 @@ static const char *const migrations[] = {
     "  modified_ns INTEGER NOT NULL,"
     "  since_ms INTEGER NOT NULL"
     ") WITHOUT ROWID;",
+    /* When a comment was sent: without an answer it may yet be on its way. */
+    "ALTER TABLE closings ADD COLUMN commented_ms INTEGER NOT NULL DEFAULT 0;",
 };
 
 #define STORE_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))

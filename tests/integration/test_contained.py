@@ -196,6 +196,24 @@ def test_killed_at_each_step(gitea_winnowd, stand_in):
     assert not log.all(msg="pull request closed unmerged; its value leaves the frontier")
 
 
+@pytest.mark.parametrize("stand_in", ["1.25"], indirect=True)
+def test_a_comment_that_is_still_on_its_way_is_waited_for(gitea_winnowd, stand_in):
+    """The daemon is long back when the server works on what an earlier life has sent."""
+    gitea, winnowd = stand_in.gitea, gitea_winnowd
+    clock = winnowd.clock.by_hand()
+    promoted(winnowd, 2)
+    gitea.merge_pull(2)
+    gitea.faults.add("hang", method="POST", path="/issues/1/comments$", seconds=1.5, call=lambda record: winnowd.process.kill())
+    winnowd.ended()
+    gitea.records.clear()
+    log = winnowd.start()
+    eventually(lambda: gitea.records.matching("GET", "/pulls/1"))
+    eventually(lambda: comments(stand_in)[1])
+    clock.pass_by(11)
+    log.wait(msg=CONFIRMED, pull=1)
+    assert len(comments(stand_in)[1]) == 1 and not gitea.records.matching("POST", "/issues/1/comments")
+
+
 # What the base holds by itself.
 
 HOLDS = "The base holds what this one changes. Its value is confirmed."
