@@ -192,7 +192,7 @@ static const char end[] =
     ") >../../pipe 2>&1 </dev/null\n"
     "status=$?\n"
     "read -r ended more </proc/uptime\n"
-    "{ sleep 5; kill \"$reader\"; } 2>/dev/null &\n"
+    "{ sleep 5; kill \"$reader\"; } >/dev/null 2>&1 &\n"
     "guard=$!\n"
     "wait \"$reader\"\n"
     "kill \"$guard\" 2>/dev/null\n"

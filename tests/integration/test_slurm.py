@@ -292,3 +292,25 @@ def test_sixty_four_runs_at_a_time(house, cluster):
     assert set(decisions(log).values()) <= {"promoted", "superseded"} and len(decisions(log)) == 64
     assert len(log.all(msg="run submitted to Slurm")) == len(log.all(msg="run on Slurm ended"))
     assert cluster.queue() == {}
+
+
+@pytest.mark.exhaustive
+def test_a_run_that_needs_more_than_slurm_gives_fails_at_the_second_attempt(house, cluster, tmp_path):
+    """Slurm's own word is played, since no memory is counted here; what it ends is real."""
+    (tmp_path / "bin").mkdir()
+    script = tmp_path / "bin" / "squeue"
+    script.write_text("#!/bin/sh\n/usr/bin/squeue \"$@\" | sed 's/|CANCELLED|/|OUT_OF_MEMORY|/'\n")
+    script.chmod(0o755)
+    house.environment["PATH"] = f"{tmp_path}/bin:{house.environment['PATH']}"
+    drop(house, "exp-1", 0.9, slow="20")
+    log = house.start()
+    nodes = []
+    for attempt in (1, 2):
+        log.wait(msg="run submitted to Slurm", attempt=str(attempt), seconds=60)
+        name = running(cluster)
+        nodes.append(cluster.queue()[name][1])
+        cluster.command("scancel", "-n", name)
+    decided = log.wait(experiment="exp-1", decision="failed", seconds=60)
+    assert "OUT_OF_MEMORY" in decided["reason"] and "validation.slurm.options" in decided["reason"]
+    assert set(nodes) == {"n1", "n2"}, "the second attempt is on another node"
+    assert house.stop() == 0 and cluster.queue() == {} and list(house.runs.glob("exp-*")) == []

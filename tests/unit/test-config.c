@@ -187,23 +187,30 @@ static void test_other_keys(void **state)
 {
     CLEANUP(config_freep)
     struct config *config = good(
-        LEAST "change:\n"
-              "  protect: []\n"
-              "  exclude: ['*.log']\n"
-              "  author: Ada Lovelace <ada@example.org>\n"
-              "validation:\n"
-              "  command: [sh, -c, \"a\\nb\"]\n"
-              "  launcher: [apptainer, exec, image.sif]\n"
-              "  timeout: 2h\n"
-              "  output_lines: 0\n"
-              "  environment: {OLLAMA_HOST: \"http://127.0.0.1:11434\", N: 1e-5, EMPTY: }\n"
-              "  pass_environment: [CUDA_VISIBLE_DEVICES]\n"
-              "  sandbox: none\n"
-              "  requires: [\"http://127.0.0.1:11434/api/version?x=1\"]\n"
-              "  limits: {memory: 4G, processes: 100, file_size: 1572864, cpu_time: 10m}\n"
-              "queue: {parallel: 3, max_open_pulls: 2, order: best, retry_for: 1d}\n"
-              "keep: {validation_logs: 0, archive: 365d, rejected: 1h}\n"
-              "log: {level: debug, format: json, status_every: 0}\n");
+        LEAST
+        "change:\n"
+        "  protect: []\n"
+        "  exclude: ['*.log']\n"
+        "  author: Ada Lovelace <ada@example.org>\n"
+        "validation:\n"
+        "  command: [sh, -c, \"a\\nb\"]\n"
+        "  launcher: [apptainer, exec, image.sif]\n"
+        "  engine: slurm\n"
+        "  directory: /shared/winnowd/\n"
+        "  slurm:\n"
+        "    options: [--partition=gpu, -p, gpu, --gres=gpu:1, --time-min=5, -c4, --exclude=n3,\n"
+        "      --exclusive, --nodes=1, --error-free, --constraint=a&b]\n"
+        "    poll: 1m\n"
+        "  timeout: 2h\n"
+        "  output_lines: 0\n"
+        "  environment: {OLLAMA_HOST: \"http://127.0.0.1:11434\", N: 1e-5, EMPTY: }\n"
+        "  pass_environment: [CUDA_VISIBLE_DEVICES]\n"
+        "  sandbox: none\n"
+        "  requires: [\"http://127.0.0.1:11434/api/version?x=1\"]\n"
+        "  limits: {memory: 4G, processes: 100, file_size: 1572864, cpu_time: 10m}\n"
+        "queue: {parallel: 3, max_open_pulls: 2, order: best, retry_for: 1d}\n"
+        "keep: {validation_logs: 0, archive: 365d, rejected: 1h}\n"
+        "log: {level: debug, format: json, status_every: 0}\n");
 
     assert_list(&config->change.protect, "");
     assert_list(&config->change.exclude, "*.log");
@@ -211,6 +218,10 @@ static void test_other_keys(void **state)
     assert_string_equal(config->change.author_email, "ada@example.org");
     assert_list(&config->validation.command, "sh,-c,a\nb");
     assert_list(&config->validation.launcher, "apptainer,exec,image.sif");
+    assert_int_equal(config->validation.engine, ENGINE_SLURM);
+    assert_string_equal(config->validation.directory, "/shared/winnowd");
+    assert_int_equal(config->validation.slurm.options.count, 11);
+    assert_int_equal(config->validation.slurm.poll_ms, 60000);
     assert_int_equal(config->validation.timeout_ms, 7200000);
     assert_int_equal(config->validation.output_lines, 0);
     assert_list(&config->validation.environment,
@@ -381,6 +392,38 @@ static void test_values_out_of_bounds(void **state)
         "validation: {timeout: 0}",
         "validation: {timeout: 0s}",
         "validation: {sandbox: docker}",
+        "validation: {engine: pbs}",
+        "validation: {engine: slurm}",
+        "validation: {engine: slurm, directory: runs}",
+        "validation: {engine: slurm, directory: /var/lib/winnowd/runs}",
+        "validation: {directory: /var/spool/winnowd}",
+        "validation: {directory: /var}",
+        "validation: {launcher: [srun]}",
+        "validation: {launcher: [nice, /opt/slurm/bin/srun, -n1]}",
+        "validation: {launcher: [salloc]}",
+        "validation: {launcher: [/usr/bin/sbatch, --wait]}",
+        "validation: {slurm: {poll: 0}}",
+        "validation: {slurm: {poll: 2h}}",
+        "validation: {slurm: {options: --partition=gpu}}",
+        "validation: {slurm: {options: [--time=10]}}",
+        "validation: {slurm: {options: [-t, 10]}}",
+        "validation: {slurm: {options: [-t10]}}",
+        "validation: {slurm: {options: [-Ht10]}}",
+        "validation: {slurm: {options: [--job-name=x]}}",
+        "validation: {slurm: {options: [--job=x]}}",
+        "validation: {slurm: {options: [-Jx]}}",
+        "validation: {slurm: {options: [--output=x]}}",
+        "validation: {slurm: {options: [--chdir, /tmp]}}",
+        "validation: {slurm: {options: [--export=NONE]}}",
+        "validation: {slurm: {options: [--requeue]}}",
+        "validation: {slurm: {options: [--array=1-4]}}",
+        "validation: {slurm: {options: [--wrap=true]}}",
+        "validation: {slurm: {options: [--parsable]}}",
+        "validation: {slurm: {options: [-x, n1]}}",
+        "validation: {slurm: {options: [--exclude, n1]}}",
+        "validation: {slurm: {options: [--]}}",
+        "validation: {slurm: {options: ['']}}",
+        "validation: {slurm: {options: [\"--partition=a\\nb\"]}}",
         "validation: {limits: 4G}",
         "validation: {limits: {memory: 4}}",
         "validation: {limits: {memory: 4GB}}",
