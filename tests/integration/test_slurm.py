@@ -314,3 +314,23 @@ def test_a_run_that_needs_more_than_slurm_gives_fails_at_the_second_attempt(hous
     assert "OUT_OF_MEMORY" in decided["reason"] and "validation.slurm.options" in decided["reason"]
     assert set(nodes) == {"n1", "n2"}, "the second attempt is on another node"
     assert house.stop() == 0 and cluster.queue() == {} and list(house.runs.glob("exp-*")) == []
+
+
+def test_the_base_runs_there_as_well(house, cluster):
+    """It goes on without the daemon, too, and what it leaves in its cache is seen by the runs of experiments."""
+    house.configure(validation={"base": "once"})
+    text = "mkdir -p ~/.cache; cat ~/.cache/kept; date >>~/.cache/kept\nsleep 2\n"
+    house.forge.project.advance({"attack": text})
+    house.drop(result("exp-1", 0.9, metric_before=1.0, diff=new_file("note", "x")))
+    log = house.start()
+    job = log.wait(msg="run submitted to Slurm", experiment="_base")["slurm_job"]
+    running(cluster)
+    house.kill()
+    log = house.once()
+    assert decisions(log) == {"exp-1": "promoted"}, log.text
+    assert log.all(msg="run on Slurm taken up", slurm_job=job, experiment="_base")
+    assert len(log.all(msg="base passes its tests")) == 1 and attempts(log, "_base") == []
+    (shared,) = log.all(msg="tests see the kept cache", experiment="exp-1")
+    assert shared["way"] in ("copy", "reflink")
+    assert " 20" in (house.state / "validation" / "exp-1.log").read_text(), "it reads what the base wrote"
+    assert cluster.queue() == {} and [path for path in house.runs.iterdir() if path.name[0] != "."] == []
