@@ -268,6 +268,67 @@ size_t utf8_count(const char *string)
     return count;
 }
 
+/* Marks without a width, and letters of two columns (Unicode's East_Asian_Width W and F); sorted. */
+static const struct {
+    uint32_t first;
+    uint32_t last;
+    size_t columns;
+} widths[] = {
+    {0x0300, 0x036f, 0},   {0x0483, 0x0489, 0},   {0x0591, 0x05bd, 0},   {0x064b, 0x065f, 0},
+    {0x1100, 0x115f, 2},   {0x1ab0, 0x1aff, 0},   {0x1dc0, 0x1dff, 0},   {0x20d0, 0x20f0, 0},
+    {0x231a, 0x231b, 2},   {0x23e9, 0x23ec, 2},   {0x25fd, 0x25fe, 2},   {0x2614, 0x2615, 2},
+    {0x2648, 0x2653, 2},   {0x26a1, 0x26a1, 2},   {0x26bd, 0x26be, 2},   {0x2705, 0x2705, 2},
+    {0x2728, 0x2728, 2},   {0x274c, 0x274c, 2},   {0x2753, 0x2755, 2},   {0x2795, 0x2797, 2},
+    {0x2b1b, 0x2b1c, 2},   {0x2b50, 0x2b50, 2},   {0x2e80, 0x303e, 2},   {0x3041, 0x3098, 2},
+    {0x3099, 0x309a, 0},   {0x309b, 0x33ff, 2},   {0x3400, 0x4dbf, 2},   {0x4e00, 0xa4cf, 2},
+    {0xa960, 0xa97c, 2},   {0xac00, 0xd7a3, 2},   {0xf900, 0xfaff, 2},   {0xfe10, 0xfe19, 2},
+    {0xfe20, 0xfe2f, 0},   {0xfe30, 0xfe6f, 2},   {0xff01, 0xff60, 2},   {0xffe0, 0xffe6, 2},
+    {0x16fe0, 0x18cff, 2}, {0x1aff0, 0x1b2fb, 2}, {0x1f004, 0x1f004, 2}, {0x1f0cf, 0x1f0cf, 2},
+    {0x1f18e, 0x1f19a, 2}, {0x1f200, 0x1f320, 2}, {0x1f32d, 0x1f5ff, 2}, {0x1f600, 0x1f64f, 2},
+    {0x1f680, 0x1f6ff, 2}, {0x1f7e0, 0x1f7eb, 2}, {0x1f90c, 0x1f9ff, 2}, {0x1fa70, 0x1faff, 2},
+    {0x20000, 0x3fffd, 2},
+};
+
+static size_t columns_of(uint32_t code_point)
+{
+    for (size_t i = 0; i < sizeof(widths) / sizeof(widths[0]); i++) {
+        if (code_point < widths[i].first)
+            return 1;
+        if (code_point <= widths[i].last)
+            return widths[i].columns;
+    }
+    return 1;
+}
+
+size_t utf8_columns(const char *string)
+{
+    size_t columns = 0;
+
+    while (*string != '\0') {
+        uint32_t code_point;
+
+        string += utf8_decode(string, &code_point);
+        columns += columns_of(code_point);
+    }
+    return columns;
+}
+
+size_t utf8_fitting(const char *string, size_t columns)
+{
+    const char *at = string;
+
+    while (*at != '\0') {
+        uint32_t code_point;
+        size_t length = utf8_decode(at, &code_point), taken = columns_of(code_point);
+
+        if (taken > columns)
+            break;
+        columns -= taken;
+        at += length;
+    }
+    return (size_t)(at - string);
+}
+
 /* Unicode's Default_Ignorable_Code_Point, the controls, the two separators, the annotation marks and
  * the noncharacters of the Arabic block; sorted. */
 static const struct {

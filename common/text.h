@@ -59,6 +59,13 @@ void text_append_code_point(struct text *text, uint32_t code_point);
 /* Returns how many code points a valid UTF-8 string has. */
 size_t utf8_count(const char *string);
 
+/* Returns how many columns of a terminal the string takes: two for an East Asian letter or a picture, none
+ * for a mark that is put on the letter before it. */
+size_t utf8_columns(const char *string);
+
+/* Returns how many bytes of the string fit into so many columns. */
+size_t utf8_fitting(const char *string, size_t columns);
+
 /* Returns whether a reader cannot see this code point for what it is: C0 and C1 controls, bidi overrides
  * and isolates, zero-width characters, line and paragraph separators, tags, noncharacters, variation
  * selectors supplement, soft hyphen, other default-ignorable characters. TAB and LF are hidden as well:

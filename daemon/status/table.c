@@ -16,6 +16,7 @@
 #define INDENTATION  6   /* blanks in front of these */
 #define PULLS_SHOWN  20
 #define NAME_WIDTH   24
+#define LABEL_WIDTH  9 /* columns that no row leaves alone in a line: "forge    " */
 
 /* Appends one line of foreign text. Nothing in it moves the cursor or is hidden. */
 static void append_shown(struct text *text, const char *string, size_t limit)
@@ -39,40 +40,67 @@ static void append_time(struct text *text, int64_t at_ms)
 
 static void pad_to(struct text *text, size_t start, size_t columns)
 {
-    size_t count = utf8_count(text_string(text) + start);
+    size_t count = utf8_columns(text_string(text) + start);
 
     for (; count < columns; count++)
         text_append(text, " ");
 }
 
-/* Ends the line that began at `start`, and cuts it to the terminal's width. */
+/* Returns how many bytes of a row fit into the terminal's width: up to a gap of two blanks if there is one
+ * behind the label, else into what is one column short of it. */
+static size_t fitting_fields(const char *row, unsigned width)
+{
+    size_t label = strlen(row) < LABEL_WIDTH ? strlen(row) : LABEL_WIDTH;
+    size_t whole = utf8_fitting(row, width);
+
+    for (size_t length = whole; length > label; length--) {
+        if (row[length] == ' ' && row[length + 1] == ' ' && row[length - 1] != ' ')
+            return length;
+    }
+    return utf8_fitting(row, width - 1);
+}
+
+/* Ends the line that began at `start`. What a terminal has no room for goes below it, field by field; a
+ * field that is longer than the terminal is wide is cut. */
 static void end_line(struct text *text, size_t start, unsigned width)
 {
-    const char *at = text_string(text) + start;
-    uint32_t code_point;
+    CLEANUP_FREE char *row = memory_copy(text_string(text) + start);
+    const char *rest = row;
 
-    if (width > 0 && utf8_count(at) > width) {
-        for (unsigned column = 1; column < width; column++)
-            at += utf8_decode(at, &code_point);
-        text->length = (size_t)(at - text->data);
-        text->data[text->length] = '\0';
-        text_append(text, "…");
+    if (width <= INDENTATION + 1 || utf8_columns(row) <= width) {
+        text_append(text, "\n");
+        return;
     }
-    text_append(text, "\n");
+    text->length = start;
+    text->data[start] = '\0';
+    for (unsigned room = width; utf8_columns(rest) > room; room = width - INDENTATION) {
+        size_t length = fitting_fields(rest, room);
+        const char *gap = rest + length;
+        bool cut = strncmp(gap, "  ", 2) != 0;
+
+        if (cut)
+            gap = strstr(gap, "  ");
+        text_append_bytes(text, rest, length);
+        text_append(text, cut ? "…\n" : "\n");
+        if (!gap)
+            return;
+        rest = gap + strspn(gap, " ");
+        text_append_format(text, "%*s", *rest ? INDENTATION : 0, "");
+    }
+    if (*rest)
+        text_append_format(text, "%s\n", rest);
 }
 
 /* Returns how many bytes of the string fit into so many columns, up to a space if there is one. */
 static size_t fitting(const char *string, unsigned columns)
 {
-    const char *at = string, *space = NULL;
-    uint32_t code_point;
+    size_t whole = utf8_fitting(string, columns), length = whole;
 
-    for (unsigned column = 0; column < columns && *at; column++) {
-        if (*at == ' ')
-            space = at;
-        at += utf8_decode(at, &code_point);
-    }
-    return (size_t)((*at && *at != ' ' && space ? space : at) - string);
+    if (!string[whole] || string[whole] == ' ')
+        return whole;
+    while (length > 0 && string[length] != ' ')
+        length--;
+    return length > 0 ? length : whole;
 }
 
 /* Appends a reason below its row, in a few lines; the last one is cut. */
@@ -95,10 +123,10 @@ static void append_below(struct text *text, const char *reason, unsigned width)
 static void end_with_reason(struct text *text, size_t start, const char *reason, unsigned width)
 {
     CLEANUP_TEXT struct text shown = {0};
-    size_t used = utf8_count(text_string(text) + start) + 2;
+    size_t used = utf8_columns(text_string(text) + start) + 2;
 
     append_shown(&shown, reason, REASON_LIMIT);
-    if (shown.length > 0 && width > 0 && used + utf8_count(shown.data) > width) {
+    if (shown.length > 0 && width > 0 && used + utf8_columns(shown.data) > width) {
         end_line(text, start, width);
         append_below(text, shown.data, width);
         return;
@@ -108,12 +136,26 @@ static void end_with_reason(struct text *text, size_t start, const char *reason,
     end_line(text, start, width);
 }
 
+/* Appends a name in a place of its own, cut to the place's columns. */
+static void append_name(struct text *text, const char *name)
+{
+    CLEANUP_TEXT struct text shown = {0};
+
+    append_shown(&shown, name, REASON_LIMIT);
+    if (utf8_columns(text_string(&shown)) <= NAME_WIDTH) {
+        text_append(text, text_string(&shown));
+        return;
+    }
+    text_append_bytes(text, shown.data, utf8_fitting(shown.data, NAME_WIDTH - 1));
+    text_append(text, "…");
+}
+
 static void append_value(struct text *text, const char *metric, double value)
 {
     if (isnan(value))
         return;
     text_append(text, "  ");
-    append_shown(text, metric, NAME_WIDTH);
+    append_name(text, metric);
     text_append(text, " ");
     text_append_number(text, value);
 }
@@ -212,7 +254,7 @@ static void append_results(struct text *text, const struct status *status, unsig
         if (!status->results[i])
             continue;
         text_append(text, ",");
-        if (width > 0 && utf8_count(text_string(text) + start) + strlen(count) + 2 > width) {
+        if (width > 0 && utf8_columns(text_string(text) + start) + strlen(count) + 2 > width) {
             end_line(text, start, width);
             start = text->length;
             text_append(text, "        ");
@@ -349,7 +391,7 @@ static void append_jobs(struct text *text, const struct status *status, bool und
 static void append_points(struct text *text, size_t start, const struct status_frontier *frontier,
                           unsigned width)
 {
-    size_t used = utf8_count(text_string(text) + start) + 2;
+    size_t used = utf8_columns(text_string(text) + start) + 2;
     size_t count = frontier->point_count;
 
     if (width > 0 && used + count > width)
@@ -366,10 +408,10 @@ static void append_frontier(struct text *text, const struct status_frontier *fro
     size_t start = text->length;
 
     text_append(text, "  ");
-    append_shown(text, frontier->metric->name, NAME_WIDTH);
+    append_name(text, frontier->metric->name);
     if (*frontier->scope) {
         text_append(text, " / ");
-        append_shown(text, frontier->scope, NAME_WIDTH);
+        append_name(text, frontier->scope);
     }
     pad_to(text, start, 18);
     text_append_format(text, "  %s  ",

@@ -12,6 +12,7 @@ import struct
 import subprocess
 import termios
 import time
+import unicodedata
 
 import pytest
 from events import PATIENCE
@@ -318,6 +319,26 @@ def test_eighty_columns_are_enough(winnowd, project):
     (failed,) = [line for line in wide.splitlines() if long in line]
     assert "y" * 100 in failed and "the whole output: " in failed and not failed.endswith("…")
     assert "exited with status 1" in narrow and "y" * 40 in narrow, "the reason has no room"
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_a_value_is_never_cut(winnowd, project, columns):
+    """Whatever stands before it: long names, and letters that take two columns."""
+    wide, names = "損失関数の値" * 3, ["e" * length for length in (1, 25, 35, 50, 90, 100)]
+    winnowd.configure(metrics={wide: {"direction": "minimize"}, "m" * 30: {"direction": "minimize"}})
+    for number, name in enumerate(names):
+        value = {"metric_before": 3.25, "diff": project.tweak(WIDTH=65 + number)}
+        winnowd.drop(result(name, 1.2345678901234 - number / 10, metric=(wide, "m" * 30)[number % 2], **value))
+    winnowd.drop("{", name="結果" * 30 + ".json")
+    winnowd.once()
+    status, narrow, table = status_of(winnowd), on_terminal(winnowd, columns), winnowd.status()
+    lines = narrow.splitlines()
+    assert len(status["pulls"]) == len(names)
+    for pull in status["pulls"]:
+        assert sum(repr(pull["after"]) in line for line in lines) >= 2, (pull["after"], narrow)
+    taken = [sum(1 + (unicodedata.east_asian_width(letter) in "WF") for letter in line) for line in lines if "outbox" not in line]
+    assert max(taken) <= columns, narrow
+    assert "…" in narrow and "結果" * 30 in table and ",," not in narrow + table
 
 
 def test_json_goes_with_status_only(winnowd):
