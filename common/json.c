@@ -20,9 +20,8 @@
 
 #define SHOWN_MAX 60 /* code points of the document that an error shows */
 #define LONE_SURROGATE                                                                             \
-    "half of a surrogate pair: bytes that are no UTF-8 can stand in a file beside this one, such " \
-    "as "                                                                                          \
-    "a patch, and not in JSON"
+    "half of a surrogate pair: bytes that are no UTF-8 can stand in a patch file beside this "     \
+    "one, and not in JSON"
 #define SHOWN_BYTES 1024 /* bytes of the document that are read for these */
 
 /* A key of an object that is not closed yet. */

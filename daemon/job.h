@@ -25,6 +25,7 @@
 #include "daemon/job/findings.h"
 #include "daemon/repository.h"
 #include "daemon/result.h"
+#include "daemon/saved.h"
 #include "daemon/store.h"
 #include "daemon/validation.h"
 
@@ -46,6 +47,7 @@ struct services {
     struct validation *validation;
     struct base *base;
     struct health *health;
+    struct saved *saved;
     struct counters *counters;
     const char *host;
 };

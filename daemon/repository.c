@@ -260,21 +260,25 @@ static const char *const kept_refs[] = {
     [REPOSITORY_KEPT_COMPOSED] = "refs/winnowd/composed/",
 };
 
-static bool read_kept(const char *directory, enum repository_kept kept, const char *experiment_id,
-                      char commit[static GIT_HASH_SIZE])
+bool repository_read_ref(const char *directory, const char *ref, char commit[static GIT_HASH_SIZE])
 {
-    CLEANUP_FREE char *path = NULL;
+    CLEANUP_FREE char *path = file_join(directory, ref);
     CLEANUP_FREE char *line = NULL;
     struct error ignored;
     size_t length;
 
-    if (!directory)
-        return false;
-    path = memory_format("%s/%s%s", directory, kept_refs[kept], experiment_id);
     if (file_read(&line, &length, AT_FDCWD, path, GIT_HASH_SIZE, &ignored) < 0)
         return false;
     snprintf(commit, GIT_HASH_SIZE, "%.*s", (int)strcspn(line, "\n"), line);
     return git_hash_valid(commit);
+}
+
+static bool read_kept(const char *directory, enum repository_kept kept, const char *experiment_id,
+                      char commit[static GIT_HASH_SIZE])
+{
+    CLEANUP_FREE char *ref = memory_format("%s%s", kept_refs[kept], experiment_id);
+
+    return directory && repository_read_ref(directory, ref, commit);
 }
 
 enum repository_kept repository_find_kept(const struct repository *repository,

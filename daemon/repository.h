@@ -193,6 +193,28 @@ enum repository_kept repository_find_kept(const struct repository *repository,
                                           char commit[static GIT_HASH_SIZE]);
 void repository_forget_kept(struct repository *repository, const char *experiment_id);
 
+/* save: looks up the commits that results name, fetches them from the sources with their history, and keeps
+ * each by a ref. A loop that resets its branch makes them unreachable, and git forgets them. `named` is
+ * copied; at most REPOSITORY_SAVE_LIMIT. What is missing or ambiguous is left out: compose says why. Fails
+ * if a source could not be read now; what the others had is saved. */
+struct repository_named {
+    const char *experiment_id;
+    const char *commit;     /* 7 to 64 hex digits */
+    const char *repository; /* which of `sources`; NULL: any */
+};
+#define REPOSITORY_SAVE_LIMIT 256
+struct operation *repository_save(struct repository *repository,
+                                  const struct repository_named *named, size_t count,
+                                  repository_done_callback callback, void *data);
+
+/* Finds the commit (full hash) that was saved for an experiment. */
+bool repository_find_saved(const struct repository *repository, const char *experiment_id,
+                           char commit[static GIT_HASH_SIZE]);
+void repository_forget_saved(struct repository *repository, const char *experiment_id);
+
+/* Lists the experiments for which a commit was saved. The caller frees the names and the array. */
+void repository_list_saved(const struct repository *repository, char ***names, size_t *count);
+
 /* difference: what one commit has over another, both of them here, as a unified diff without the files
  * that are excluded. It has 200 lines and 10 KiB at most; a last line says if there are more. `diff` is
  * NULL with an error. */

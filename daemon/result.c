@@ -440,7 +440,7 @@ static const struct key keys[] = {
      "the name of a file beside this one, without a slash, not beginning with a dot and not ending "
      "like a result or a temporary file,"},
     {"diff", false, read_diff, "a unified diff as text"},
-    {"details", false, read_details, "an object of texts, numbers, true, false and null"},
+    {"details", false, read_details, "an object of scalars: texts, numbers, true, false and null"},
 };
 
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))

@@ -77,6 +77,7 @@ struct store_result {
     int64_t line;        /* of the log */
     bool unfinished;     /* see struct result_log_row */
     char *named;         /* the commit that a row names which was kept, or is a baseline; or NULL */
+    bool saving; /* queued, and its commit has yet to be fetched (see store_list_unsaved()) */
 };
 
 void store_result_free(struct store_result *result);
@@ -144,6 +145,26 @@ int store_load_content(struct store *store, int64_t id, char **bytes, size_t *le
  * value that may yet leave the frontier. */
 int store_decide(struct store *store, int64_t id, const struct store_decision *decision,
                  struct error *error);
+
+/* ---- commits of queued results ------------------------------------------------------------------ */
+
+struct store_unsaved {
+    int64_t id;
+    char *experiment_id;
+    char *parsed; /* as result_canonical() wrote it */
+};
+
+/* Lists queued results with a change whose commit has yet to be fetched, by id, behind the id `after`. */
+int store_list_unsaved(struct store *store, int64_t after, unsigned limit,
+                       struct store_unsaved **items, size_t *count, struct error *error);
+void store_unsaved_free(struct store_unsaved *items, size_t count);
+
+/* Notes that it was fetched, or that there is nothing to fetch. */
+int store_end_saving(struct store *store, int64_t id, struct error *error);
+
+/* Finds whether the commit of an experiment may be needed again: its content is kept. */
+int store_needs_commit(struct store *store, const char *experiment_id, bool *needs,
+                       struct error *error);
 
 /* ---- logs of many experiments ----------------------------------------------------------------- */
 

@@ -18,6 +18,7 @@
 #include "daemon/queue.h"
 #include "daemon/refresh.h"
 #include "daemon/reload.h"
+#include "daemon/saved.h"
 #include "daemon/status/report.h"
 #include "daemon/steps.h"
 #include "daemon/store-check.h"
@@ -54,6 +55,7 @@ struct winnowd {
     struct base *base;
     struct installation installation;
     struct health *health;
+    struct saved *saved;
     struct services services;
     struct queue *queue;
     struct intake *intake;
@@ -104,6 +106,7 @@ static void tear_down(struct winnowd *winnowd)
     intake_free(winnowd->intake);
     followed_logs_free(winnowd->followed_logs);
     queue_free(winnowd->queue);
+    saved_free(winnowd->saved);
     base_free(winnowd->base);
     health_free(winnowd->health);
     if (validating && validation_sweep(winnowd->validation, &error) < 0)
@@ -158,7 +161,8 @@ static void end_if_finished(struct winnowd *winnowd)
     enum queue_rest rest;
 
     if (!winnowd->once || winnowd->stopping || !winnowd->intake || !intake_idle(winnowd->intake) ||
-        !followed_logs_idle(winnowd->followed_logs) || winnowd->store_check)
+        !followed_logs_idle(winnowd->followed_logs) || !saved_idle(winnowd->saved) ||
+        winnowd->store_check)
         return;
     rest = queue_rest(winnowd->queue);
     if (rest == QUEUE_EMPTY && pulls_busy(winnowd->pulls))
@@ -258,6 +262,7 @@ static void on_taken(void *data)
 
     winnowd->progress_at = uv_now(&winnowd->loop);
     report_changed(winnowd->report);
+    saved_look(winnowd->saved);
     queue_poke(winnowd->queue);
 }
 
@@ -283,6 +288,15 @@ static void on_progress(void *data)
     report_changed(winnowd->report);
 }
 
+/* A job may have waited for its commit. */
+static void on_saved(void *data)
+{
+    struct winnowd *winnowd = data;
+
+    if (winnowd->queue)
+        queue_judge_again(winnowd->queue);
+}
+
 static void on_rested(void *data)
 {
     struct winnowd *winnowd = data;
@@ -292,6 +306,8 @@ static void on_rested(void *data)
     refresh_go_on(winnowd->refresh);
     if (!winnowd->once && !queue_jobs(winnowd->queue) && refresh_idle(winnowd->refresh))
         repository_maintain(winnowd->repository);
+    if (!queue_jobs(winnowd->queue))
+        saved_tidy(winnowd->saved);
     malloc_trim(0); /* gives back what the work needed: a daemon mostly waits */
     end_if_finished(winnowd);
 }
@@ -348,6 +364,7 @@ static void on_pulls_changed(void *data)
     struct winnowd *winnowd = data;
 
     report_changed(winnowd->report);
+    saved_look(winnowd->saved); /* what was turned down may be queued again */
     if (pulls_tried(winnowd->pulls))
         begin_judging(winnowd);
     queue_judge_again(winnowd->queue);
@@ -532,6 +549,14 @@ static int build_pipeline(struct winnowd *winnowd, struct error *error)
                                  .changed = on_base_changed,
                                  .data = winnowd,
                              });
+    saved_new(&winnowd->saved, &winnowd->loop,
+              &(struct saved_options){
+                  .config = winnowd->config,
+                  .store = winnowd->store,
+                  .repository = winnowd->repository,
+                  .changed = on_saved,
+                  .data = winnowd,
+              });
     winnowd->services = (struct services){
         .loop = &winnowd->loop,
         .config = winnowd->config,
@@ -541,6 +566,7 @@ static int build_pipeline(struct winnowd *winnowd, struct error *error)
         .validation = winnowd->validation,
         .base = winnowd->base,
         .health = winnowd->health,
+        .saved = winnowd->saved,
         .counters = &winnowd->counters,
         .host = winnowd->host,
     };

@@ -93,7 +93,7 @@ enum readiness queue_readiness(const struct queue *queue, const struct store_res
     bool room;
 
     if (busy >= queue->services->config->queue.parallel ||
-        base_holds(queue->services->base, row->id) ||
+        saved_pending(queue->services->saved, row) || base_holds(queue->services->base, row->id) ||
         health_state(queue->services->health) != HEALTH_WELL ||
         queue_has_room(queue, &room, &error) < 0)
         return NOT_READY;

@@ -50,6 +50,7 @@ struct composing {
     repository_find_merged find_merged;
     repository_find_parent find_parent;
     void *find_data;
+    bool saved;                    /* the measured commit is the one that repository_save() kept */
     char *merge_base;              /* from an earlier try; "" or NULL: none */
     char own_tree[GIT_HASH_SIZE];  /* the measured tree; "": not known */
     char tree[GIT_HASH_SIZE];      /* to be compared with the base; "": the index is */
@@ -461,6 +462,8 @@ static void commit_measured(void *data, struct measured *measured, const struct 
     struct repository_change *change = &composing->change;
 
     composing->sequence.step = NULL;
+    if (error && composing->saved && error->kind == ERROR_TRANSIENT)
+        repository_forget_saved(composing->sequence.repository, composing->experiment_id);
     if (error) {
         composing_end(composing, error);
         return;
@@ -474,7 +477,7 @@ static void commit_measured(void *data, struct measured *measured, const struct 
     compare(composing, composing->tree);
 }
 
-/* Brings a commit onto the base. `source` says in messages where its history is from. */
+/* Brings a commit onto the base. `source` says in messages where its history is from; NULL: it was saved. */
 static void bring_onto_base(struct composing *composing, const char *commit, const char *source)
 {
     const struct measured_options options = {
@@ -574,12 +577,28 @@ static bool bring_in_kept(struct composing *composing)
     return true;
 }
 
+/* Uses the commit that was fetched when its result was queued. */
+static bool bring_in_saved(struct composing *composing)
+{
+    char commit[GIT_HASH_SIZE];
+
+    composing->saved = composing->kind == RESULT_CHANGE_COMMIT && composing->experiment_id &&
+                       repository_find_saved(composing->sequence.repository,
+                                             composing->experiment_id, commit) &&
+                       strncmp(commit, composing->digits, strlen(composing->digits)) == 0;
+    if (!composing->saved)
+        return false;
+    memcpy(composing->change.measured, commit, sizeof(commit));
+    bring_onto_base(composing, commit, NULL);
+    return true;
+}
+
 /* The base is here. */
 static void bring_in(struct composing *composing)
 {
     struct repository *repository = composing->sequence.repository;
 
-    if (bring_in_kept(composing))
+    if (bring_in_kept(composing) || bring_in_saved(composing))
         return;
     if (composing->kind == RESULT_CHANGE_COMMIT)
         composing->sequence.step = source_commit_start(repository, composing->digits,

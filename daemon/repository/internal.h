@@ -56,6 +56,9 @@ void repository_remove_index(const char *index);
 int repository_set_ref(struct repository *repository, const char *ref, const char *hash,
                        struct error *error);
 
+/* Reads a ref of the repository in `directory`. Returns false if it is missing or points at no commit. */
+bool repository_read_ref(const char *directory, const char *ref, char commit[static GIT_HASH_SIZE]);
+
 /* Keeps this commit of an experiment and no other one, see repository_find_kept(). */
 int repository_keep(struct repository *repository, enum repository_kept kept,
                     const char *experiment_id, const char *commit, struct error *error);

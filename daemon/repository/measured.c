@@ -84,6 +84,9 @@ static void measuring_fail(struct measuring *measuring, const struct process_res
     git_failure(&error, result, GIT_LOCAL, what);
     if (git_found_damage(result) && strstr(result->errors, measuring->base))
         repository_discard_damaged(&measuring->sequence, &error);
+    else if (git_found_damage(result) && !measuring->source)
+        error_set(&error, ERROR_TRANSIENT, "commit %s cannot be read in our own repository",
+                  measuring->commit);
     else if (git_found_damage(result))
         error_set(&error, ERROR_PERMANENT,
                   "commit %s cannot be read: source %s does not hold all of its history",

@@ -11,9 +11,11 @@
 #include <stdbool.h>
 
 struct measured_options {
-    const char *base;                   /* full hash, as the next one; both commits are here */
-    const char *commit;                 /* the measured commit */
-    const char *source;                 /* where it is from, for messages */
+    const char *base;   /* full hash, as the next one; both commits are here */
+    const char *commit; /* the measured commit */
+    const char
+        *source; /* where it is from, for messages; NULL: it was saved before, and may be fetched
+                         * once more */
     repository_find_merged find_merged; /* this and the next two: as in struct repository_compose */
     void *find_data;
     const char *merge_base;
@@ -33,7 +35,7 @@ struct measured {
 typedef void (*measured_callback)(void *data, struct measured *measured, const struct error *error);
 
 /* Starts it. The options are copied. Fails (permanent) if the commit's history is not whole, if the base
- * has the commit already, or if they conflict. */
+ * has the commit already, or if they conflict. Fails (transient) if a saved one cannot be read. */
 struct operation *measured_start(struct repository *repository,
                                  const struct measured_options *options, measured_callback callback,
                                  void *data);

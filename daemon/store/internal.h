@@ -110,4 +110,4 @@ int store_read_one(struct store *store, sqlite3_stmt *statement, struct store_re
 #define STORE_RESULT_COLUMNS                                                                       \
     "id, experiment_id, scope, metric, status, after, before, has_change, file_name, "             \
     "modified_ns, digest, decision, reason, received_ms, reference_result, archived, "             \
-    "after_runs, before_runs, measured, log, line, unfinished, named "
+    "after_runs, before_runs, measured, log, line, unfinished, named, saving "

@@ -121,7 +121,7 @@ static int requeue_if_unfounded(struct store *store, int64_t result, struct erro
 {
     return store_run(store, error,
                      "UPDATE results SET decision = 'queued', decided = 0, reason = '',"
-                     " reference_result = 0"
+                     " reference_result = 0, saving = has_change"
                      " WHERE id = ? AND decision IN ('discarded', 'superseded')"
                      " AND reference_result IN (SELECT id FROM results"
                      " WHERE pull_state IN ('closing', 'closed'))",

@@ -58,6 +58,7 @@ struct store_result *store_read_result(sqlite3_stmt *statement)
     result->line = sqlite3_column_int64(statement, 20);
     result->unfinished = sqlite3_column_int(statement, 21);
     result->named = memory_copy((const char *)sqlite3_column_text(statement, 22));
+    result->saving = sqlite3_column_int(statement, 23);
     return result;
 }
 
@@ -146,16 +147,17 @@ static int add_row(struct store *store, const struct store_result *result, const
         "INSERT INTO results (experiment_id, scope, metric, status, after, before, after_runs,"
         " before_runs, has_change, file_name, inode, modified_ns, digest, patch, archived,"
         " received_ms, decision, reason, decided_ms, decided, counts, reference, reference_result,"
-        " log, line, unfinished, named)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        "ttttrrttitiitttittiiiriiiit", result->experiment_id, result->scope, result->metric,
+        " log, line, unfinished, named, saving)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+        "?)",
+        "ttttrrttitiitttittiiiriiiiti", result->experiment_id, result->scope, result->metric,
         status_word(claim), claim->after.mean, claim->before.mean, after_runs, before_runs,
         (int64_t)result->has_change, result->file_name, (int64_t)result->inode, result->modified_ns,
         result->digest, patch, result->archived, now, decision_name(decision->decision),
         decision->reason, queued ? (int64_t)0 : now, queued ? (int64_t)0 : ++store->decided,
         (int64_t)counts(decision->decision, claim->after.mean), decision->reference,
         decision->reference_result, result->log, result->line, (int64_t)result->unfinished,
-        result->named);
+        result->named, (int64_t)(queued && result->has_change));
 }
 
 int store_add(struct store *store, const struct store_result *result,
@@ -181,7 +183,8 @@ int store_replace(struct store *store, int64_t id, const struct store_result *re
 
     if (store_run(store, error,
                   "UPDATE results SET scope = ?, metric = ?, status = ?, after = ?, before = ?,"
-                  " has_change = ?, digest = ?, unfinished = ?, named = ?, decision = 'queued',"
+                  " has_change = ?, saving = ?6, digest = ?, unfinished = ?, named = ?,"
+                  " decision = 'queued',"
                   " decided = 0, reason = '', counts = 0, job = 0, measured = '' WHERE id = ?",
                   "tttrrititi", result->scope, result->metric, status_word(claim),
                   claim->after.mean, claim->before.mean, (int64_t)result->has_change,
@@ -196,7 +199,8 @@ int store_retry(struct store *store, int64_t id, const struct store_result *resu
 {
     if (store_run(store, error,
                   "UPDATE results SET decision = 'queued', decided = 0, reason = '', job = 0,"
-                  " file_name = ?, inode = ?, modified_ns = ?, patch = ?, received_ms = ?,"
+                  " saving = has_change, file_name = ?, inode = ?, modified_ns = ?, patch = ?, "
+                  "received_ms = ?,"
                   " archived = ?, moving = 1, measured = '' WHERE id = ?",
                   "tiititi", result->file_name, (int64_t)result->inode, result->modified_ns,
                   content->patch_name, clock_now_ms(), result->archived, id) < 0)
@@ -293,7 +297,7 @@ int store_write_decision(struct store *store, int64_t id, const struct store_dec
     return store_run(store, error,
                      "UPDATE results SET decision = ?, reason = ?, decided_ms = ?, decided = ?,"
                      " counts = ? AND after IS NOT NULL, reference = ?, reference_result = ?,"
-                     " job = 0, moving = iif(log = 0, max(moving, ?), 0) WHERE id = ?",
+                     " job = 0, saving = 0, moving = iif(log = 0, max(moving, ?), 0) WHERE id = ?",
                      "ttiiiriii", decision_name(decision->decision), decision->reason,
                      clock_now_ms(), ++store->decided, (int64_t)counts(decision->decision, 0),
                      decision->reference, decision->reference_result, (int64_t)rejected, id);

@@ -314,6 +314,10 @@ static const char *const migrations[] = {
     ") WITHOUT ROWID;",
     /* When a comment was sent: without an answer it may yet be on its way. */
     "ALTER TABLE closings ADD COLUMN commented_ms INTEGER NOT NULL DEFAULT 0;",
+    /* Queued results whose commit has yet to be fetched into our own repository. */
+    "ALTER TABLE results ADD COLUMN saving INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE results SET saving = 1 WHERE decision = 'queued' AND has_change = 1;"
+    "CREATE INDEX results_saving ON results (id) WHERE saving = 1;",
 };
 
 #define STORE_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))

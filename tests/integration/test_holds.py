@@ -302,6 +302,7 @@ AWAY = {
 def test_what_is_back_before_anybody_looks_failed_nobody(winnowd, project, what):
     """Mounted anew, installed anew: the first time that git is asked so it is away, and then it is back."""
     step, asked, away = AWAY[what]
+    queued = "*--batch-check*" if step == "compose" else "-"  # when the result is queued it is away as well
     sha, _ = project.experiment({"a.txt": "a"})
     git("update-ref", "refs/heads/exp-1", sha, directory=project.work)
     programs = winnowd.directory / "programs"
@@ -309,6 +310,7 @@ def test_what_is_back_before_anybody_looks_failed_nobody(winnowd, project, what)
     (programs / "check").write_text("#!/bin/sh\n")
     (programs / "git").write_text(
         f"#!/bin/sh\nHERE=$PWD; cd {programs}\n"
+        f'case "$*" in {queued}) [ -e once ] || {{ {away}; }};; esac\n'
         f'case "$*" in {asked}) [ -e once ] || {{ touch once; {away}; }};; *) [ ! -e check.away ] || mv check.away check;; esac\n'
         f'cd "$HERE"; exec {shutil.which("git")} "$@"\n'
     )  # fmt: skip

@@ -52,7 +52,7 @@ WRONG = {
     **{f"patch {patch!a}": ("json", good(patch=patch), "patch") for patch in [
         "../outside", "/etc/passwd", ".hidden", "..", "a/b.patch", "", "x" * 300, "a\nb\x1b[31m\u202e.json", "é" * 125 + ".json",
     ]},
-    "list in a detail of a long name": ("json", good(details={"\U0001f600" * 60: []}), "an object of texts, numbers"),
+    "list in a detail of a long name": ("json", good(details={"\U0001f600" * 60: []}), "an object of scalars: texts, numbers"),
     "id with NUL": ("json", good().replace('"e"', '"e\\u0000x"'), "line 1, column 21"),
     "text of 4 MiB": ("json", good(hypothesis="x" * (4 * MEBIBYTE - 200)), "hypothesis"),
     "more than 4 MiB": ("json", good(hypothesis="x" * 4 * MEBIBYTE), "at most 4194304 bytes"),

@@ -37,9 +37,9 @@ static struct json_object *parse(const char *bytes, size_t length, struct error 
 }
 
 #define HALF_A_PAIR                                                                                \
-    "line 1, column 2: half of a surrogate pair: bytes that are no UTF-8 can stand in a file "     \
-    "beside "                                                                                      \
-    "this one, such as a patch, and not in JSON"
+    "line 1, column 2: half of a surrogate pair: bytes that are no UTF-8 can stand in a patch "    \
+    "file beside "                                                                                 \
+    "this one, and not in JSON"
 
 static void assert_parsed(const char *document, const char *expected)
 {

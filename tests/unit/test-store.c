@@ -113,7 +113,9 @@ static void test_a_newer_version_is_refused(void **state)
 static void make_without_contained(struct fixture *fixture)
 {
     close_store(fixture);
-    execute(fixture, "DROP TABLE awaiting;"
+    execute(fixture, "DROP INDEX results_saving;"
+                     "ALTER TABLE results DROP COLUMN saving;"
+                     "DROP TABLE awaiting;"
                      "DROP TABLE contained;"
                      "DROP TABLE closings;"
                      "ALTER TABLE results DROP COLUMN contained_in;"

@@ -1,0 +1,236 @@
+#include "daemon/saved.h"
+
+#include "common/log.h"
+#include "common/loop.h"
+#include "common/memory.h"
+#include "daemon/events.h"
+#include "daemon/result.h"
+
+#include <stdlib.h>
+
+#define AGAIN_MS   30000 /* until a source that could not be read is asked again */
+#define TIDY_SLICE 128
+
+struct unsaved {
+    struct store_unsaved *items;
+    size_t count;
+};
+
+struct saved {
+    uv_loop_t *loop;
+    struct saved_options options;
+    struct operation *step;  /* the next slice, or the git that fetches it; NULL: nothing to do */
+    struct operation *again; /* the pause */
+    struct unsaved slice;
+    int64_t at;   /* id of the last result that was looked at in this round */
+    bool unread;  /* a source could not be read in this round */
+    bool waiting; /* another round is due */
+
+    struct operation *tidying;
+    char **names; /* of the refs that are looked at */
+    size_t name_count;
+};
+
+static void on_slice(void *data);
+
+static void unsaved_clear(struct unsaved *slice)
+{
+    store_unsaved_free(slice->items, slice->count);
+    *slice = (struct unsaved){0};
+}
+
+/* ---- saving ------------------------------------------------------------------------------------- */
+
+static void on_again(void *data)
+{
+    struct saved *saved = data;
+
+    saved->again = NULL;
+    saved_look(saved);
+}
+
+static void end_round(struct saved *saved)
+{
+    bool waiting = saved->waiting;
+
+    if (saved->unread && !saved->again)
+        saved->again = loop_after(saved->loop, AGAIN_MS, on_again, saved);
+    saved->at = 0;
+    saved->unread = saved->waiting = false;
+    if (waiting)
+        saved->step = loop_after(saved->loop, 0, on_slice, saved);
+    saved->options.changed(saved->options.data);
+}
+
+/* What was fetched, or cannot be, is not asked for again. */
+static int note_slice(struct saved *saved, bool unread, struct error *error)
+{
+    struct store *store = saved->options.store;
+    char commit[GIT_HASH_SIZE];
+
+    if (store_begin(store, error) < 0)
+        return -1;
+    for (size_t i = 0; i < saved->slice.count; i++) {
+        const struct store_unsaved *item = &saved->slice.items[i];
+
+        if (unread &&
+            !repository_find_saved(saved->options.repository, item->experiment_id, commit))
+            continue;
+        if (store_end_saving(store, item->id, error) < 0) {
+            store_rollback(store);
+            return -1;
+        }
+    }
+    return store_commit(store, error);
+}
+
+static void end_slice(struct saved *saved, bool unread)
+{
+    struct error error;
+
+    saved->unread |= unread;
+    if (note_slice(saved, unread, &error) < 0) {
+        log_event(&event_store_failed, LOG_TEXT("reason", error.message));
+        saved->unread = true;
+    }
+    saved->at = saved->slice.items[saved->slice.count - 1].id;
+    unsaved_clear(&saved->slice);
+    saved->step = loop_after(saved->loop, 0, on_slice, saved);
+    saved->options.changed(saved->options.data);
+}
+
+static void on_saved(void *data, const struct error *error)
+{
+    struct saved *saved = data;
+
+    saved->step = NULL;
+    end_slice(saved, error != NULL);
+}
+
+/* Returns how many of a slice name a commit. */
+static size_t read_slice(const struct unsaved *slice, struct result **results,
+                         struct repository_named *named)
+{
+    struct error ignored;
+    size_t count = 0;
+
+    for (size_t i = 0; i < slice->count; i++) {
+        if (result_parse_canonical(&results[i], slice->items[i].parsed, &ignored) == 0 &&
+            results[i]->change == RESULT_CHANGE_COMMIT)
+            named[count++] = (struct repository_named){
+                .experiment_id = slice->items[i].experiment_id,
+                .commit = results[i]->commit,
+                .repository = results[i]->repository,
+            };
+    }
+    return count;
+}
+
+static void save_slice(struct saved *saved)
+{
+    struct unsaved *slice = &saved->slice;
+    CLEANUP_FREE struct result **results = memory_new_array(slice->count, sizeof(struct result *));
+    CLEANUP_FREE struct repository_named *named = memory_new_array(slice->count, sizeof(*named));
+    size_t count = read_slice(slice, results, named);
+
+    if (count > 0)
+        saved->step = repository_save(saved->options.repository, named, count, on_saved, saved);
+    else
+        end_slice(saved, false);
+    for (size_t i = 0; i < slice->count; i++)
+        result_free(results[i]);
+}
+
+static void on_slice(void *data)
+{
+    struct saved *saved = data;
+    struct error error;
+
+    saved->step = NULL;
+    if (store_list_unsaved(saved->options.store, saved->at, REPOSITORY_SAVE_LIMIT,
+                           &saved->slice.items, &saved->slice.count, &error) < 0) {
+        log_event(&event_store_failed, LOG_TEXT("reason", error.message));
+        unsaved_clear(&saved->slice);
+        saved->unread = true;
+    }
+    if (saved->slice.count > 0)
+        save_slice(saved);
+    else
+        end_round(saved);
+}
+
+void saved_look(struct saved *saved)
+{
+    if (saved->step)
+        saved->waiting = true;
+    else if (saved->options.config->sources.count > 0)
+        saved->step = loop_after(saved->loop, 0, on_slice, saved);
+}
+
+bool saved_pending(const struct saved *saved, const struct store_result *row)
+{
+    return row->saving && saved->step && (saved->waiting || row->id > saved->at);
+}
+
+bool saved_idle(const struct saved *saved)
+{
+    return !saved->step;
+}
+
+/* ---- refs that are of no use any more ----------------------------------------------------------- */
+
+static void on_tidy(void *data)
+{
+    struct saved *saved = data;
+    struct error ignored;
+    bool needs;
+
+    saved->tidying = NULL;
+    for (int i = 0; i < TIDY_SLICE && saved->name_count > 0; i++) {
+        CLEANUP_FREE char *name = saved->names[--saved->name_count];
+
+        if (store_needs_commit(saved->options.store, name, &needs, &ignored) == 0 && !needs)
+            repository_forget_saved(saved->options.repository, name);
+    }
+    if (saved->name_count > 0) {
+        saved->tidying = loop_after(saved->loop, 0, on_tidy, saved);
+        return;
+    }
+    free(saved->names);
+    saved->names = NULL;
+}
+
+void saved_tidy(struct saved *saved)
+{
+    if (saved->tidying)
+        return;
+    repository_list_saved(saved->options.repository, &saved->names, &saved->name_count);
+    if (saved->name_count > 0)
+        saved->tidying = loop_after(saved->loop, 0, on_tidy, saved);
+}
+
+/* ---- life --------------------------------------------------------------------------------------- */
+
+void saved_new(struct saved **saved, uv_loop_t *loop, const struct saved_options *options)
+{
+    struct saved *made = memory_new(sizeof(*made));
+
+    made->loop = loop;
+    made->options = *options;
+    *saved = made;
+    saved_look(made);
+}
+
+void saved_free(struct saved *saved)
+{
+    if (!saved)
+        return;
+    operation_clear(&saved->step);
+    operation_clear(&saved->again);
+    operation_clear(&saved->tidying);
+    unsaved_clear(&saved->slice);
+    for (size_t i = 0; i < saved->name_count; i++)
+        free(saved->names[i]);
+    free(saved->names);
+    free(saved);
+}
