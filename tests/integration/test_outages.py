@@ -149,10 +149,12 @@ def test_one_probes_the_others_wait(winnowd, stand_in, gitea, project):
 
 def test_a_forge_that_is_slow_to_answer_the_first_look(winnowd, stand_in, gitea, project):
     """--once looks around each second for what is left to do, also before it takes results in."""
-    gitea.faults.add("hang", method="GET", path=".*", seconds=1.5)
     winnowd.drop(improved(project))
-    assert winnowd.once().decisions() == {"exp-1": "promoted"}
-    assert_promoted_once(stand_in)
+    winnowd.once()
+    slow = gitea.faults.add("hang", method="GET", path="/pulls", seconds=1.5)
+    winnowd.drop(improved(project, "exp-2", 0.8))
+    assert winnowd.once().decisions() == {"exp-2": "promoted"} and slow.seen == 1
+    assert_promoted_once(stand_in, "exp-1", "exp-2")
 
 
 def test_retry_after_is_kept_to(winnowd, stand_in, gitea, project):
