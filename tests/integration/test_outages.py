@@ -153,7 +153,7 @@ def test_a_forge_that_is_slow_to_answer_the_first_look(winnowd, stand_in, gitea,
     winnowd.once()
     slow = gitea.faults.add("hang", method="GET", path="/pulls", seconds=1.5)
     winnowd.drop(improved(project, "exp-2", 0.8))
-    assert winnowd.once().decisions() == {"exp-2": "promoted"} and slow.seen == 1
+    assert winnowd.once().decisions() == {"exp-2": "promoted"} and slow.seen
     assert_promoted_once(stand_in, "exp-1", "exp-2")
 
 
