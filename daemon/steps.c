@@ -163,7 +163,7 @@ static int end_refresh(struct job *job, enum decision decision, const char *reas
     bool failed = decision == DECISION_FAILED;
     struct store_refresh_end end = {
         .refreshed = decision == DECISION_PROMOTED,
-        .stale = failed ? reason : NULL,
+        .stale = failed || decision == DECISION_DISCARDED ? reason : NULL,
         .stale_on = job->found.branch.base,
         .contained = decision == DECISION_DISCARDED,
     };

@@ -540,7 +540,8 @@ struct store_closing {
 int store_next_closing(struct store *store, int64_t after, struct store_closing *closing,
                        struct error *error);
 
-/* The base holds the change of an open pull request by itself. */
+/* The base holds the change of an open pull request by itself. Does nothing with one that was closed for this
+ * before: a person has opened it again. */
 int store_add_closing(struct store *store, int64_t result, struct error *error);
 
 int store_set_closing_step(struct store *store, int64_t result, enum store_closing_step step,

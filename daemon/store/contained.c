@@ -174,7 +174,8 @@ int store_add_closing(struct store *store, int64_t result, struct error *error)
     return store_run(store, error,
                      "INSERT INTO closings (result, container, kind, step)"
                      " SELECT id, 0, 'merged', 'look' FROM results"
-                     " WHERE id = ? AND pull_state = 'open' ON CONFLICT (result) DO NOTHING",
+                     " WHERE id = ? AND pull_state = 'open' AND contained_in = 0"
+                     " ON CONFLICT (result) DO NOTHING",
                      "i", result);
 }
 
@@ -204,7 +205,8 @@ static int write_closed(struct store *store, const struct store_closing *closing
 
     if (store_run(store, error,
                   "UPDATE results SET pull_state = ?, superseded = ?, counts = 1, contained_in ="
-                  " (SELECT container FROM closings WHERE result = id) WHERE id = ?",
+                  " (SELECT iif(container = 0, -1, container) FROM closings WHERE result = id) "
+                  "WHERE id = ?",
                   "tii", superseded ? "contained" : "containing", (int64_t)superseded,
                   closing->result) < 0)
         return -1;

@@ -182,10 +182,12 @@ int store_write_settled(struct store *store, int64_t result, enum pull_state sta
 {
     bool counts = state != PULL_CLOSED;
 
+    /* What we have closed and a person opens again is not closed for that again. */
     if (store_run(store, error,
-                  "UPDATE results SET pull_state = ?, counts = ?, superseded = 0, contained_in = 0"
-                  " WHERE id = ?",
-                  "tii", words[state][0], (int64_t)counts, result) < 0 ||
+                  "UPDATE results SET pull_state = ?, counts = ?, superseded = 0,"
+                  " contained_in = iif(? AND contained_in <> 0, -1, 0) WHERE id = ?",
+                  "tiii", words[state][0], (int64_t)counts, (int64_t)(state == PULL_OPEN),
+                  result) < 0 ||
         store_write_followers(store, result, state, error) < 0)
         return -1;
     if (state == PULL_OPEN)

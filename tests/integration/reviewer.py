@@ -38,6 +38,24 @@ class Reviewer:
         self.forge.set_state(number, "merged")
         return self.project.tip
 
+    def merge_changed(self, number, files):
+        """Merges it, and changes files while doing so."""
+        pull = self.pull(number)
+        self.work("fetch", "-q", "origin", pull.head)
+        self.work("checkout", "-q", self.project.base)
+        self.work("merge", "-q", "--no-ff", "--no-commit", pull.sha)
+        tip = self.project.commit(files, f"Merge pull request {number} with changes")
+        self.project.publish()
+        self.forge.set_state(number, "merged")
+        return tip
+
+    def revert(self, commit, *options):
+        """Takes a commit of the base back; gives back the base's new tip."""
+        self.work("checkout", "-q", self.project.base)
+        self.work("revert", "--no-edit", *options, commit)
+        self.project.publish()
+        return self.project.tip
+
     def close(self, number):
         self.forge.set_state(number, "closed")
 

@@ -284,6 +284,70 @@ def test_nights_whose_newest_is_merged_each_morning(project, forge, winnowd, way
     assert_nothing_is_lost(winnowd, project.rows)
 
 
+# ---- mornings: a reviewer does as people do -------------------------------------------------------
+
+
+def stale_of(winnowd):
+    return {pull["pull"] for pull in json.loads(winnowd.run_beside("--status", "--json")[1])["pulls"] if pull["stale"]}
+
+
+def in_the_base(reviewer):
+    """The open ones that would change nothing if they were merged."""
+    bare, base = reviewer.project.bare, reviewer.project.base
+    return [pull.number for pull in reviewer.forge.pulls() if pull.state == "open" and git("merge-tree", "--write-tree", base, pull.sha, directory=bare, check=False)
+            == git("rev-parse", f"{base}^{{tree}}", directory=bare)]  # fmt: skip
+
+
+def assert_morning(winnowd, reviewer, measured=()):
+    """What is open merges, or is stale, and the base does not hold it; of `measured` the trees are as they were measured."""
+    forge, project = reviewer.forge, reviewer.project
+
+    def broken():
+        trees = [one.id for one in measured for pull in forge.pulls() if pull.state == "open" and pull.head == f"experiment/{one.id}"
+                 and forge.show("-s", "--format=%T", pull.sha) != git("rev-parse", f"{one.commit}^{{tree}}", directory=project.work)]  # fmt: skip
+        return in_the_base(reviewer), set(reviewer.conflicting()) - stale_of(winnowd), trees
+
+    assert winnowd.log.wait_until(lambda: broken() == ([], set(), [])), f"{broken()}\n{winnowd.log.text}"
+
+
+def test_mornings_leave_nothing_open_that_conflicts_or_is_in_the_base(project, forge, winnowd):
+    """The middle one by a squash; the next with changes, and one closed; a revert, and that taken back; two at once; one opened again."""
+    log, reviewer = start(winnowd.configure(validation={"command": ["true"], "sandbox": "none"})), Reviewer(forge)
+    first, second, third = project.nights()
+    night(winnowd, [project.baseline, *first])
+    reviewer.merge(2, "squash")
+    log.wait(msg="pull request merged", pull=2)
+    assert_morning(winnowd, reviewer, improving(first))
+
+    night(winnowd, second)
+    assert_morning(winnowd, reviewer, improving([*first, *second]))
+    still_open = [pull for pull in forge.pulls() if pull.state == "open"]
+    assert len(still_open) == 4
+    reviewer.close(still_open[1].number)
+    changed = reviewer.merge_changed(still_open[0].number, {"README.md": "# Changed while it was merged\n"})
+    log.wait(msg="pull request merged", pull=still_open[0].number)
+    assert_morning(winnowd, reviewer)
+
+    night(winnowd, third)
+    assert_morning(winnowd, reviewer)
+    assert all("Changed while" in forge.show(f"{pull.sha}:README.md") for pull in forge.pulls() if pull.number > still_open[-1].number)
+    reverted = reviewer.revert(changed, "-m", "1")
+    assert_morning(winnowd, reviewer)
+    left = [pull.number for pull in forge.pulls() if pull.state == "open"]
+    assert stale_of(winnowd) == set(left) and len(left) >= 4, "what stands on what was taken back"
+    reviewer.revert(reverted)
+    assert_morning(winnowd, reviewer)
+    assert stale_of(winnowd) == set()
+    reviewer.merge(left[-1], "squash")
+    forge.set_state(left[0], "merged")
+    for number in left[1:-1]:
+        log.wait(msg="pull request is contained in what was merged; its value is confirmed", pull=number)
+    forge.set_state(still_open[1].number, "open")
+    log.wait(msg="pull request opened again; its value is back in the frontier", pull=still_open[1].number)
+    assert_morning(winnowd, reviewer)
+    assert winnowd.stop() == 0
+
+
 def test_after_a_lost_state_the_forge_says_what_was_merged(project, stand_in, gitea_winnowd):
     """A squash leaves no trailer. Another host, or one whose state was lost, finds it in the pull requests."""
     first, second, _ = project.nights()
