@@ -19,6 +19,7 @@ struct store_check {
     store_check_callback callback;
     void *data;
     struct operation *step; /* the child, or the pause before the next one */
+    bool pause;
 };
 
 static void check_discard(struct operation *operation)
@@ -41,6 +42,7 @@ static void on_looked(void *data, const struct process_result *result)
     check->step = NULL;
     process_describe(end, sizeof(end), result);
     if (!ended || (result->status != EX_OK && result->status != EX_DATAERR)) {
+        check->pause = true;
         check->step = loop_after(check->loop, AGAIN_MS, look, check);
         log_event(&event_store_unchecked,
                   LOG_TEXT("reason", *result->errors ? result->errors : end));
@@ -60,6 +62,7 @@ static void look(void *data)
     const char *const argv[] = {STORE_CHECK_PROGRAM, check->state, NULL};
     struct process_options options = {.argv = argv, .this_program = true};
 
+    check->pause = false;
     check->step = process_start(check->loop, &options, on_looked, check);
 }
 
@@ -76,4 +79,9 @@ struct operation *store_check(uv_loop_t *loop, struct store *store, const char *
     check->data = data;
     look(check);
     return &check->operation;
+}
+
+bool store_check_looks(const struct operation *operation)
+{
+    return operation && !((const struct store_check *)operation)->pause;
 }

@@ -11,6 +11,7 @@
 #include "common/operation.h"
 #include "daemon/store.h"
 
+#include <stdbool.h>
 #include <uv.h>
 
 /* `damage` is NULL if the store is whole. */
@@ -19,3 +20,7 @@ typedef void (*store_check_callback)(void *data, const struct error *damage);
 /* Starts the check. `state` must outlive it. */
 struct operation *store_check(uv_loop_t *loop, struct store *store, const char *state,
                               store_check_callback callback, void *data);
+
+/* Returns whether a child looks at the store now. With --once nobody waits for the try after one that could
+ * not check: the store stays as it was found, and the next start checks it. NULL-safe. */
+bool store_check_looks(const struct operation *operation);

@@ -162,7 +162,7 @@ static void end_if_finished(struct winnowd *winnowd)
 
     if (!winnowd->once || winnowd->stopping || !winnowd->intake || !intake_idle(winnowd->intake) ||
         !followed_logs_idle(winnowd->followed_logs) || !saved_idle(winnowd->saved) ||
-        winnowd->store_check)
+        store_check_looks(winnowd->store_check))
         return;
     rest = queue_rest(winnowd->queue);
     if (rest == QUEUE_EMPTY && pulls_busy(winnowd->pulls))
@@ -187,7 +187,7 @@ static void on_once_look(void *data)
     uint64_t now = uv_now(&winnowd->loop);
 
     winnowd->once_timer = loop_after(&winnowd->loop, ONCE_LOOK_MS, on_once_look, winnowd);
-    if (work_takes_its_time(winnowd) || winnowd->store_check ||
+    if (work_takes_its_time(winnowd) || store_check_looks(winnowd->store_check) ||
         (winnowd->intake && intake_patient(winnowd->intake)))
         winnowd->progress_at = now;
     end_if_finished(winnowd);

@@ -370,6 +370,34 @@ def test_a_large_store_is_looked_at_beside_the_work(winnowd):
     assert assert_store_is_whole(winnowd) == {"exp-1": 1, "exp-2": 1}
 
 
+NO_CHILD = """
+#include <string.h>
+#include <unistd.h>
+int execvp(const char *file, char *const argv[])
+{
+    if (strcmp(argv[0], "winnowd-check-store") == 0)
+        _exit(71);
+    return execvpe(file, argv, environ);
+}
+"""
+
+
+def test_once_does_not_wait_for_a_look_at_the_store_that_cannot_be_had(winnowd, tmp_path):
+    """As where the machine has no memory for the child; the store is not taken for a good one."""
+    library = tmp_path / "no-child.so"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-xc", "-", "-o", library], input=NO_CHILD, text=True, check=True)
+    a_large_store(winnowd)
+    winnowd.drop(result("exp-2", 2.0))
+    winnowd.environment["LD_PRELOAD"] = str(library)
+    log = winnowd.once(seconds=30)
+    assert log.decisions() == {"exp-2": "discarded"}
+    assert log.all(msg="store could not be checked; trying again")
+    assert not noted_closed(winnowd)
+    winnowd.environment.pop("LD_PRELOAD")
+    winnowd.once()
+    assert noted_closed(winnowd)
+
+
 @pytest.mark.parametrize("how", ["start", "once"])
 def test_damage_of_a_large_store_stops_the_daemon(winnowd, how):
     path = a_large_store(winnowd)
