@@ -39,6 +39,7 @@ struct refresh {
     size_t held_count;
     unsigned held_rounds; /* how many rounds of looking at pull requests had ended by then */
     bool looked;          /* there was an earlier look */
+    bool moved;           /* the base has, since the first look */
 };
 
 /* ---- jobs --------------------------------------------------------------------------------------- */
@@ -156,15 +157,43 @@ static void on_rests(void *data)
     refresh->options.progress(refresh->options.data);
 }
 
+static void close_held(struct refresh *refresh)
+{
+    struct error error;
+
+    for (size_t i = 0; i < refresh->held_count; i++) {
+        if (store_add_closing(refresh->services->store, refresh->held[i], &error) < 0)
+            log_event(&event_store_failed, LOG_TEXT("reason", error.message));
+    }
+    if (refresh->held_count > 0)
+        refresh->options.contained(refresh->options.data);
+    refresh->held_count = 0;
+}
+
+static unsigned rounds(const struct refresh *refresh)
+{
+    return refresh->options.rounds(refresh->options.data);
+}
+
+/* The base was found to hold the change of an open pull request when that was to be brought onto it. */
+static void hold(struct refresh *refresh, int64_t result)
+{
+    refresh->held = memory_resize(refresh->held,
+                                  (refresh->held_count + 1) * sizeof(*refresh->held));
+    refresh->held[refresh->held_count++] = result;
+    refresh->held_rounds = rounds(refresh);
+    if (!refresh->moved)
+        close_held(refresh);
+}
+
 static void on_over(void *data, struct job *job)
 {
     struct refresh *refresh = data;
-    bool contained = job->record.outcome == DECISION_DISCARDED;
 
     jobs_remove(&refresh->jobs, job);
+    if (job->record.outcome == DECISION_DISCARDED)
+        hold(refresh, job->record.result);
     job_free(job);
-    if (contained)
-        refresh->options.contained(refresh->options.data);
     proceed_all(refresh);
     refresh_go_on(refresh);
     refresh->options.progress(refresh->options.data);
@@ -253,19 +282,6 @@ static bool is_held(const struct open_pull *pull, enum repository_merge merge)
            (!*pull->known.head || strcmp(pull->tip, pull->known.head) == 0);
 }
 
-static void close_held(struct refresh *refresh)
-{
-    struct error error;
-
-    for (size_t i = 0; i < refresh->held_count; i++) {
-        if (store_add_closing(refresh->services->store, refresh->held[i], &error) < 0)
-            log_event(&event_store_failed, LOG_TEXT("reason", error.message));
-    }
-    if (refresh->held_count > 0)
-        refresh->options.contained(refresh->options.data);
-    refresh->held_count = 0;
-}
-
 static void note_fresh(const struct refresh *refresh, const struct store_pull *pull)
 {
     struct error error;
@@ -275,11 +291,6 @@ static void note_fresh(const struct refresh *refresh, const struct store_pull *p
     else
         log_event(&event_pull_merges_again, LOG_TEXT("experiment", pull->experiment_id),
                   LOG_INTEGER("pull", pull->number));
-}
-
-static unsigned rounds(const struct refresh *refresh)
-{
-    return refresh->options.rounds(refresh->options.data);
 }
 
 /* A whole round has begun and ended since, beside the one that may have been under way. */
@@ -406,6 +417,7 @@ static void on_branches(void *data, const char *base, const struct repository_br
         return;
     }
     moved = strcmp(refresh->base, base) != 0 || refresh->wanted != wanted;
+    refresh->moved = refresh->moved || (refresh->looked && moved);
     refresh->wanted = wanted;
     memcpy(refresh->base, base, strlen(base) + 1);
     give_up_outdated(refresh);

@@ -406,7 +406,6 @@ struct store_refresh_end {
     struct store_left left; /* where it was refreshed */
     const char *stale;      /* else why it could not be; NULL: it was given up for a later base */
     const char *stale_on;   /* on that base */
-    bool contained;         /* the base holds its change: it is to be closed */
 };
 int store_end_refresh(struct store *store, const struct store_job *job,
                       const struct store_refresh_end *end, struct error *error);

@@ -201,8 +201,6 @@ static int end_refresh(struct store *store, const struct store_job *job,
         return -1;
     if (end->refreshed)
         return write_left(store, job->result, &end->left, error);
-    if (end->contained && store_add_closing(store, job->result, error) < 0)
-        return -1;
     if (!end->stale)
         return 0;
     return store_run(store, error, "UPDATE results SET stale = ?, stale_on = ? WHERE id = ?", "tti",
