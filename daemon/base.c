@@ -5,6 +5,7 @@
 #include "common/loop.h"
 #include "common/memory.h"
 #include "common/secret.h"
+#include "common/text.h"
 #include "daemon/events.h"
 
 #include <inttypes.h>
@@ -51,7 +52,6 @@ struct base {
     char held_commit[GIT_HASH_SIZE];
     int64_t *held_results; /* that failed on it */
     size_t held_count;
-    char *held_list;          /* the same as JSON */
     struct operation *hour;   /* after which they begin again */
     struct operation *look;   /* at where the base is now, or the pause before it */
     struct operation *notice; /* to whom the hold concerns */
@@ -452,7 +452,6 @@ static void end_hold(struct base *base)
     operation_clear(&base->look);
     free(TAKE(base->held));
     free(TAKE(base->held_results));
-    free(TAKE(base->held_list));
     base->held_count = 0;
 }
 
@@ -518,16 +517,11 @@ static void begin_hold(struct base *base, const char *experiment_id,
 
 static void hold_result(struct base *base, int64_t result)
 {
-    char *list = base->held_list;
-
     if (base_holds(base, result))
         return;
     base->held_results = memory_resize(base->held_results,
                                        (base->held_count + 1) * sizeof(*base->held_results));
     base->held_results[base->held_count++] = result;
-    base->held_list = list ? memory_format("%.*s,%" PRId64 "]", (int)strlen(list) - 1, list, result)
-                           : memory_format("[%" PRId64 "]", result);
-    free(list);
 }
 
 void base_hold(struct base *base, int64_t result, const char *experiment_id,
@@ -545,9 +539,16 @@ const char *base_held(const struct base *base)
     return base->held;
 }
 
-const char *base_held_results(const struct base *base)
+char *base_held_results(const struct base *base)
 {
-    return base->held_list;
+    struct text list = {0};
+
+    if (base->held_count == 0)
+        return NULL;
+    for (size_t i = 0; i < base->held_count; i++)
+        text_append_format(&list, "%c%" PRId64, i == 0 ? '[' : ',', base->held_results[i]);
+    text_append(&list, "]");
+    return text_take(&list);
 }
 
 bool base_holds(const struct base *base, int64_t result)

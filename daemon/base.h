@@ -80,8 +80,8 @@ void base_hold(struct base *base, int64_t result, const char *experiment_id,
 /* Why the queue is held; NULL: it is not. */
 const char *base_held(const struct base *base);
 
-/* The ids of the results that are held, as a JSON array; NULL: the queue is not held. */
-const char *base_held_results(const struct base *base);
+/* The ids of the results that are held, as a JSON array; NULL: the queue is not held. The caller frees it. */
+char *base_held_results(const struct base *base);
 
 /* Whether this result is one of them. */
 bool base_holds(const struct base *base, int64_t result);

@@ -104,7 +104,7 @@ static int find_next(const struct queue *queue, const struct store_lane *lane,
                      const struct config_metric *metric, struct store_result **row, bool *overtakes,
                      struct error *error)
 {
-    const char *held = base_held_results(queue->services->base);
+    CLEANUP_FREE char *held = base_held_results(queue->services->base);
     CLEANUP(store_result_freep) struct store_result *first = NULL;
     CLEANUP(store_result_freep) struct store_result *other = NULL;
 

@@ -108,6 +108,7 @@ enum turn queue_take_turn(const struct queue *queue, const struct config_metric 
 static int is_preceded(const struct queue *queue, const struct job *job, bool *preceded,
                        struct error *error)
 {
+    CLEANUP_FREE char *held = base_held_results(queue->services->base);
     CLEANUP(store_result_freep) struct store_result *first = NULL;
     bool room;
 
@@ -115,8 +116,7 @@ static int is_preceded(const struct queue *queue, const struct job *job, bool *p
     if (queue->services->config->queue.order == QUEUE_ORDER_BEST)
         return 0;
     if (store_next_queued(queue->services->store, job->row->metric, job->row->scope,
-                          STORE_NEXT_ARRIVED, base_held_results(queue->services->base), &first,
-                          error) < 0 ||
+                          STORE_NEXT_ARRIVED, held, &first, error) < 0 ||
         queue_has_room(queue, &room, error) < 0)
         return -1;
     *preceded = first && room && lane_before(first, job->row);
