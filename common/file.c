@@ -203,6 +203,13 @@ int file_check_writable(const char *path, struct error *error)
     return 0;
 }
 
+bool file_is_in(const char *path, const char *place)
+{
+    size_t length = strlen(place);
+
+    return strncmp(path, place, length) == 0 && (path[length] == '/' || !path[length]);
+}
+
 char *file_join(const char *path, const char *name)
 {
     size_t length = strlen(path);

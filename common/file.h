@@ -50,6 +50,9 @@ int file_remove_tree(const char *path, struct error *error);
 /* The same, until another thread sets `*stop`: then it fails (transient), and part of the tree is left. */
 int file_remove_tree_until(const char *path, const atomic_bool *stop, struct error *error);
 
+/* Returns whether a path is that place, or below it, by their names alone. */
+bool file_is_in(const char *path, const char *place);
+
 /* Returns "path/name"; the caller frees it. */
 char *file_join(const char *path, const char *name);
 

@@ -602,3 +602,9 @@ int json_check(const char *bytes, size_t length, const struct json_limits *limit
 
     return parse(&none, false, bytes, length, limits, error);
 }
+
+void json_put_text(struct json_object *object, const char *key, const char *text)
+{
+    if (text)
+        json_object_object_add(object, key, json_object_new_string(text));
+}

@@ -34,3 +34,6 @@ int json_parse(struct json_object **json, const char *bytes, size_t length,
  * written to. Fails (permanent) as json_parse() does. */
 int json_check(const char *bytes, size_t length, const struct json_limits *limits,
                struct error *error);
+
+/* Adds a text to an object, unless it is NULL. It is copied. */
+void json_put_text(struct json_object *object, const char *key, const char *text);

@@ -516,6 +516,16 @@ int process_id(const struct operation *operation)
     return ((const struct process *)operation)->pid;
 }
 
+bool process_exited(const struct process_result *result, int status)
+{
+    return result->end == PROCESS_EXITED && result->status == status;
+}
+
+bool process_succeeded(const struct process_result *result)
+{
+    return process_exited(result, 0);
+}
+
 void process_describe(char *buffer, size_t size, const struct process_result *result)
 {
     switch (result->end) {

@@ -87,6 +87,12 @@ void process_end_now(struct operation *operation);
 /* Returns the child's process id, which is also its group's; 0 if it was not started. */
 int process_id(const struct operation *operation);
 
+/* Returns whether it exited by itself with this status. */
+bool process_exited(const struct process_result *result, int status);
+
+/* Returns whether it exited with status 0. */
+bool process_succeeded(const struct process_result *result);
+
 /* Bytes that are enough for any sentence of process_describe(). */
 #define PROCESS_DESCRIPTION_SIZE 1100
 

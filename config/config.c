@@ -307,13 +307,6 @@ static void check_prefix(struct config_reader *reader, const struct config *conf
                        base, prefix);
 }
 
-static bool is_in(const char *path, const char *directory)
-{
-    size_t length = strlen(directory);
-
-    return strncmp(path, directory, length) == 0 && (path[length] == '/' || !path[length]);
-}
-
 /* Nodes see the directory of the runs, and nothing of the daemon's may be in it. */
 static void check_directory(struct config_reader *reader, const struct config *config,
                             struct json_object *root)
@@ -329,7 +322,7 @@ static void check_directory(struct config_reader *reader, const struct config *c
                 "the directory of the runs, at the same path on this machine and on the nodes");
     config_find(root, "validation.directory", &at);
     for (size_t i = 0; directory && i < sizeof(others) / sizeof(*others); i++)
-        if (is_in(directory, others[i]) || is_in(others[i], directory)) {
+        if (file_is_in(directory, others[i]) || file_is_in(others[i], directory)) {
             config_problem(reader, at, "validation.directory",
                            "expected a directory apart from state and spool, found \"%s\"",
                            directory);

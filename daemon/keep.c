@@ -158,7 +158,7 @@ static void on_looked(void *data, const struct process_result *result)
 
     keep->step = loop_after(keep->loop, DAY_MS, look, keep);
     process_describe(end, sizeof end, result);
-    if (result->end != PROCESS_EXITED || result->status != EX_OK) {
+    if (!process_succeeded(result)) {
         log_event(&event_keep_failed, LOG_TEXT("reason", *result->errors ? result->errors : end));
         return;
     }

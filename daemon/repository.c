@@ -403,7 +403,7 @@ int repository_fetched(struct repository *repository, const char *hash,
 {
     struct error ignored;
 
-    if (!git_succeeded(result))
+    if (!process_succeeded(result))
         return git_failure(error, result, GIT_FORGE, "fetching the base from the forge");
     /* The ref only saves the next fetch work: it tells the forge what is here. */
     if (repository_set_ref(repository, BASE_REF, hash, &ignored) == 0) {

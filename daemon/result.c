@@ -631,12 +631,6 @@ static const struct json_limits canonical_limits = {
     .values = VALUES_LIMIT,
 };
 
-static void put_text(struct json_object *root, const char *key, const char *text)
-{
-    if (text)
-        json_object_object_add(root, key, json_object_new_string(text));
-}
-
 static struct json_object *number_of_run(double run)
 {
     char written[32];
@@ -662,18 +656,18 @@ char *result_canonical(const struct result *result)
 {
     CLEANUP(json_freep) struct json_object *root = json_object_new_object();
 
-    put_text(root, "experiment_id", result->experiment_id);
-    put_text(root, "status", result->claim.status_word);
-    put_text(root, "hypothesis", result->hypothesis);
-    put_text(root, "title", result->title);
-    put_text(root, "metric", result->metric);
+    json_put_text(root, "experiment_id", result->experiment_id);
+    json_put_text(root, "status", result->claim.status_word);
+    json_put_text(root, "hypothesis", result->hypothesis);
+    json_put_text(root, "title", result->title);
+    json_put_text(root, "metric", result->metric);
     put_measurement(root, "metric_after", &result->claim.after);
     put_measurement(root, "metric_before", &result->claim.before);
-    put_text(root, "commit", result->commit);
-    put_text(root, "repository", result->repository);
-    put_text(root, "parent", result->parent);
-    put_text(root, "patch", result->patch);
-    put_text(root, "diff", result->diff);
+    json_put_text(root, "commit", result->commit);
+    json_put_text(root, "repository", result->repository);
+    json_put_text(root, "parent", result->parent);
+    json_put_text(root, "patch", result->patch);
+    json_put_text(root, "diff", result->diff);
     if (result->details)
         json_object_object_add(root, "details", json_object_get(result->details));
     if (result->unknown) {

@@ -7,6 +7,7 @@
 #include "daemon/git/environment.h"
 #include "daemon/repository/glob.h"
 #include "daemon/repository/patch.h"
+#include "daemon/repository/source.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -193,16 +194,6 @@ static int ask_for_commit(char commit[static GIT_HASH_SIZE], const char *git_dir
     return 0;
 }
 
-char *patch_files_git_dir(const char *source)
-{
-    char *inner = file_join(source, ".git");
-
-    if (access(inner, F_OK) == 0)
-        return inner;
-    free(inner);
-    return memory_copy(source);
-}
-
 int patch_files_find(char commit[static GIT_HASH_SIZE], const char *git_dir, const char *name,
                      struct error *error)
 {
@@ -274,20 +265,7 @@ static int read_difference(struct patch_files *files, const char *git_dir, const
 {
     CLEANUP(free_output) struct run run = {.error = error};
     CLEANUP_CHANGE struct change change = {0};
-    const char *const arguments[] = {"git",
-                                     "diff-tree",
-                                     "-r",
-                                     "-z",
-                                     "--raw",
-                                     "--numstat",
-                                     "--no-abbrev",
-                                     "--no-renames",
-                                     "--no-ext-diff",
-                                     "--no-textconv",
-                                     "--ignore-submodules=none",
-                                     start,
-                                     commit,
-                                     NULL};
+    const char *const arguments[] = {"git", "diff-tree", "-r", CHANGE_OPTIONS, start, commit, NULL};
 
     run_git(&run, git_dir, arguments);
     if (run.status != 0 || change_parse(&change, run.output, run.length, error) < 0)
@@ -307,7 +285,7 @@ int patch_files_of_commit(struct patch_files *files, bool *known, enum patch_sin
                           const char *source, const char *digits, const char *base,
                           struct error *error)
 {
-    CLEANUP_FREE char *git_dir = patch_files_git_dir(source);
+    CLEANUP_FREE char *git_dir = source_git_dir(source);
     char commit[GIT_HASH_SIZE], start[GIT_HASH_SIZE];
 
     *known = false;

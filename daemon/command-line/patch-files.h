@@ -40,9 +40,6 @@ int patch_files_of_commit(struct patch_files *files, bool *known, enum patch_sin
 int patch_files_check(const struct patch_files *files, const struct config *config,
                       struct error *error);
 
-/* Returns the repository of a source, which may be a work tree. The caller frees it. */
-char *patch_files_git_dir(const char *source);
-
 /* Finds the directory of the objects that a repository and its linked work trees share; NULL if that is
  * not known. The caller frees it. */
 char *patch_files_objects(const char *git_dir);

@@ -5,6 +5,7 @@
 #include "daemon/command-line/patch-files.h"
 #include "daemon/parent.h"
 #include "daemon/repository.h"
+#include "daemon/repository/source.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -68,7 +69,7 @@ static bool find_in(struct place *place, char *directory, const char *reference,
 /* A source's own branch is where experiments are made, so only a bare one's is taken for the base. */
 static bool find_in_source(struct place *place, const char *source, const char *base)
 {
-    CLEANUP_FREE char *git_dir = patch_files_git_dir(source);
+    CLEANUP_FREE char *git_dir = source_git_dir(source);
     CLEANUP_FREE char *origin = memory_format("refs/remotes/origin/%s", base);
     CLEANUP_FREE char *own = memory_format("refs/heads/%s", base);
 
@@ -87,7 +88,7 @@ static bool find_base(struct place *place, const struct config *config)
     if (find_in(place, file_join(config->state, "repository.git"), BASE_REF,
                 memory_format("%s, as it was fetched last", base)) ||
         (config->forge.kind == FORGE_LOCAL && config->forge.path &&
-         find_in(place, patch_files_git_dir(config->forge.path), own,
+         find_in(place, source_git_dir(config->forge.path), own,
                  memory_format("%s, as it is in %s", base, config->forge.path))))
         return true;
     for (size_t i = 0; i < config->sources.count; i++) {

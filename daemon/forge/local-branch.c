@@ -51,11 +51,6 @@ static void look_at(struct local_call *call, const char *branch, process_callbac
     run_git(call, (const char *const[]){"rev-parse", "--verify", "--quiet", name, NULL}, callback);
 }
 
-static bool exited(const struct process_result *result, int status)
-{
-    return result->end == PROCESS_EXITED && result->status == status;
-}
-
 /* Returns what git printed, without its line end; the caller frees it. */
 static char *printed(const struct process_result *result)
 {
@@ -85,7 +80,7 @@ static void on_blocked_looked(void *data, const struct process_result *result)
     struct error error;
 
     call->under_way = NULL;
-    if (exited(result, 0)) {
+    if (process_exited(result, 0)) {
         error_set(&error, ERROR_PERMANENT, "branch %s exists already", call->branch);
         local_fail(call, true, &error);
         return;
@@ -103,7 +98,7 @@ static void on_branch_made(void *data, const struct process_result *result)
     CLEANUP_TEXT struct text words = {0};
 
     call->under_way = NULL;
-    if (exited(result, 0)) {
+    if (process_exited(result, 0)) {
         local_succeed(call, call->sha);
         return;
     }
@@ -122,13 +117,13 @@ static void on_base_of_branch(void *data, const struct process_result *result)
     struct error error;
 
     call->under_way = NULL;
-    if (exited(result, 1)) {
+    if (process_exited(result, 1)) {
         error_set(&error, ERROR_PERMANENT, "forge.base: there is no branch %s in %s",
                   config->forge.base, config->forge.path);
         local_fail(call, false, &error);
         return;
     }
-    if (!exited(result, 0)) {
+    if (!process_exited(result, 0)) {
         set_git_error(&error, ERROR_TRANSIENT, "cannot look at the base", result);
         local_fail(call, false, &error);
         return;
@@ -178,12 +173,12 @@ static void on_check_prefix(void *data, const struct process_result *result)
     struct error error;
 
     call->under_way = NULL;
-    if (exited(result, 0)) {
+    if (process_exited(result, 0)) {
         error_set(&error, ERROR_PERMANENT,
                   "forge.branch_prefix: a branch %s exists, so that there can be none below %s",
                   call->branch, call->local->config->forge.branch_prefix);
         local_fail(call, false, &error);
-    } else if (!exited(result, 1)) {
+    } else if (!process_exited(result, 1)) {
         set_git_error(&error, ERROR_TRANSIENT, "cannot look at the branches", result);
         local_fail(call, false, &error);
     } else {
@@ -213,12 +208,12 @@ static void on_check_base(void *data, const struct process_result *result)
     struct error error;
 
     call->under_way = NULL;
-    if (exited(result, 0)) {
+    if (process_exited(result, 0)) {
         call->sha = printed(result);
         check_prefix(call);
         return;
     }
-    if (exited(result, 1))
+    if (process_exited(result, 1))
         error_set(&error, ERROR_PERMANENT, "forge.base: there is no branch %s in %s",
                   config->forge.base, config->forge.path);
     else

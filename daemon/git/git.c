@@ -321,13 +321,3 @@ struct operation *git_start(struct git *git, const struct git_command *command,
 
     return process_start(git->loop, &options, callback, data);
 }
-
-bool git_exited(const struct process_result *result, int status)
-{
-    return result->end == PROCESS_EXITED && result->status == status;
-}
-
-bool git_succeeded(const struct process_result *result)
-{
-    return git_exited(result, 0);
-}

@@ -66,12 +66,6 @@ char *git_root(const char *url);
 struct operation *git_start(struct git *git, const struct git_command *command,
                             process_callback callback, void *data);
 
-/* Returns whether it exited with status 0. */
-bool git_succeeded(const struct process_result *result);
-
-/* Returns whether it exited by itself with this status. */
-bool git_exited(const struct process_result *result, int status);
-
 /* Returns the limit that it exceeded, as words for "the change … to apply": "takes too long" or "takes
  * too much memory"; NULL if none. With foreign content that will be the same the next time, so do not
  * try again. */

@@ -64,7 +64,7 @@ static void merged(void *data, const struct process_result *result)
     struct git_merged merged = {0};
 
     merging->step = NULL;
-    if ((!git_exited(result, 0) && !git_exited(result, 1)) ||
+    if ((!process_exited(result, 0) && !process_exited(result, 1)) ||
         !take_hash(result->output, merged.tree)) {
         merging_end(merging, NULL, result);
         return;
@@ -98,7 +98,7 @@ static void commits_made(void *data, const struct process_result *result)
     const char *second = result->output ? strchr(result->output, '\n') : NULL;
 
     merging->step = NULL;
-    if (git_succeeded(result) && second && take_hash(result->output, ours) &&
+    if (process_succeeded(result) && second && take_hash(result->output, ours) &&
         take_hash(second + 1, theirs))
         merge(merging, ours, theirs);
     else

@@ -1,5 +1,6 @@
 #include "daemon/job/findings.h"
 
+#include "common/json.h"
 #include "common/memory.h"
 
 #include <math.h>
@@ -8,12 +9,6 @@
 #include <string.h>
 
 /* ---- JSON --------------------------------------------------------------------------------------- */
-
-static void put_text(struct json_object *object, const char *key, const char *text)
-{
-    if (text)
-        json_object_object_add(object, key, json_object_new_string(text));
-}
 
 static void put_integer(struct json_object *object, const char *key, int64_t value)
 {
@@ -56,7 +51,7 @@ static struct json_object *write_base(const struct job_findings *findings)
 {
     struct json_object *object = json_object_new_object();
 
-    put_text(object, "commit", findings->base.commit);
+    json_put_text(object, "commit", findings->base.commit);
     return object;
 }
 
@@ -72,8 +67,8 @@ static struct json_object *write_branch(const struct job_findings *findings)
     struct json_object *object = json_object_new_object();
 
     put_integer(object, "posted_ms", findings->branch.posted_ms);
-    put_text(object, "base_then", findings->branch.base_then);
-    put_text(object, "base", findings->branch.base);
+    json_put_text(object, "base_then", findings->branch.base_then);
+    json_put_text(object, "base", findings->branch.base);
     return object;
 }
 
@@ -129,7 +124,7 @@ static struct json_object *write_comment(const struct job_findings *findings)
     struct json_object *object = json_object_new_object();
 
     put_integer(object, "commented_ms", findings->refresh.commented_ms);
-    put_text(object, "comment", findings->refresh.comment);
+    json_put_text(object, "comment", findings->refresh.comment);
     return object;
 }
 
@@ -150,8 +145,8 @@ static struct json_object *write_tip(const struct job_findings *findings)
     struct json_object *object = write_comment(findings);
 
     put_integer(object, "read_ms", findings->branch.posted_ms);
-    put_text(object, "base", findings->branch.base);
-    put_text(object, "tip", findings->refresh.tip);
+    json_put_text(object, "base", findings->branch.base);
+    json_put_text(object, "tip", findings->refresh.tip);
     put_bool(object, "told", findings->refresh.told);
     put_bool(object, "stays", findings->refresh.stays);
     return object;
@@ -193,7 +188,7 @@ static struct json_object *write_files(const struct repository_change *change)
     for (size_t i = 0; i < change->file_count; i++) {
         struct json_object *file = json_object_new_object();
 
-        put_text(file, "path", change->files[i].path);
+        json_put_text(file, "path", change->files[i].path);
         put_integer(file, "added", change->files[i].added);
         put_integer(file, "removed", change->files[i].removed);
         json_object_array_add(files, file);
@@ -244,15 +239,15 @@ static struct json_object *write_compose(const struct job_findings *findings)
     if (!*change->commit)
         return NULL;
     object = json_object_new_object();
-    put_text(object, "commit", change->commit);
-    put_text(object, "measured", change->measured);
-    put_text(object, "merge_base", change->merge_base);
+    json_put_text(object, "commit", change->commit);
+    json_put_text(object, "measured", change->measured);
+    json_put_text(object, "merge_base", change->merge_base);
     json_object_object_add(object, "tree_is_measured",
                            json_object_new_boolean(change->tree_is_measured));
     json_object_object_add(object, "files", write_files(change));
     json_object_object_add(object, "contained", write_contained(change));
-    put_text(object, "own_diff", change->own_diff);
-    put_text(object, "notes", change->notes);
+    json_put_text(object, "own_diff", change->own_diff);
+    json_put_text(object, "notes", change->notes);
     return object;
 }
 
@@ -282,7 +277,7 @@ static void put_count(struct json_object *object, const char *key, const struct 
     json = json_object_new_object();
     put_integer(json, "ran", (int64_t)count->ran);
     put_integer(json, "passed", (int64_t)count->passed);
-    put_text(json, "runner", count->runner);
+    json_put_text(json, "runner", count->runner);
     json_object_object_add(object, key, json);
 }
 
@@ -313,15 +308,15 @@ static struct json_object *write_validate(const struct job_findings *findings)
     if (!*findings->tests.commit)
         return NULL;
     object = json_object_new_object();
-    put_text(object, "commit", findings->tests.commit);
-    put_text(object, "command", findings->tests.command);
-    put_text(object, "output", findings->tests.output);
-    put_text(object, "log", findings->tests.log);
+    json_put_text(object, "commit", findings->tests.commit);
+    json_put_text(object, "command", findings->tests.command);
+    json_put_text(object, "output", findings->tests.output);
+    json_put_text(object, "log", findings->tests.log);
     put_integer(object, "duration_ms", (int64_t)findings->tests.duration_ms);
     put_count(object, "count", &findings->tests.count);
     put_count(object, "base_count", &findings->tests.base_count);
-    put_text(object, "base", base_states[findings->tests.base]);
-    put_text(object, "base_reason", findings->tests.base_reason);
+    json_put_text(object, "base", base_states[findings->tests.base]);
+    json_put_text(object, "base_reason", findings->tests.base_reason);
     json_object_object_add(object, "repeated", json_object_new_boolean(findings->tests.repeated));
     return object;
 }
@@ -353,8 +348,8 @@ static struct json_object *write_describe(const struct job_findings *findings)
     if (!findings->text.title)
         return NULL;
     object = json_object_new_object();
-    put_text(object, "title", findings->text.title);
-    put_text(object, "body", findings->text.body);
+    json_put_text(object, "title", findings->text.title);
+    json_put_text(object, "body", findings->text.body);
     put_number(object, "reference", findings->text.reference);
     put_number(object, "threshold", findings->text.threshold);
     return object;

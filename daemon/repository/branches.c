@@ -72,7 +72,7 @@ static int read_branches(const struct repository *repository, const struct proce
     const char *name = repository->config->forge.base;
 
     base[0] = '\0';
-    if (!git_succeeded(result))
+    if (!process_succeeded(result))
         return git_failure(error, result, GIT_FORGE, "looking at the forge's branches");
     for (const char *line = result->output; *line;
          line += strcspn(line, "\n"), line += *line == '\n')
@@ -187,7 +187,8 @@ static void merged(void *data, const struct process_result *result)
     struct error error;
 
     merging->sequence.step = NULL;
-    if ((git_exited(result, 0) || git_exited(result, 1)) && read_merges(merging, result, merges)) {
+    if ((process_exited(result, 0) || process_exited(result, 1)) &&
+        read_merges(merging, result, merges)) {
         merging_end(merging, merges, NULL);
         return;
     }

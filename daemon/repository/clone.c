@@ -176,7 +176,7 @@ static void clone_ended(void *data, const struct process_result *result)
     int failed;
 
     clone->sequence.step = NULL;
-    if (git_succeeded(result))
+    if (process_succeeded(result))
         failed = check_commit(clone, &error) < 0 ? -1 : cut_off(clone, &error);
     else
         failed = git_failure(&error, result, GIT_LOCAL, "making the checkout");

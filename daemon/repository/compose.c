@@ -149,7 +149,7 @@ static void imported(void *data, const struct process_result *result)
     struct error error;
 
     composing->sequence.step = NULL;
-    if (!git_succeeded(result)) {
+    if (!process_succeeded(result)) {
         composing_fail(composing, result, "making the commit");
         return;
     }
@@ -277,7 +277,8 @@ static void base_tree_found(void *data, const struct process_result *result)
     struct composing *composing = data;
 
     composing->sequence.step = NULL;
-    if (git_succeeded(result) && sscanf(result->output, "%64[0-9a-f]", composing->base_tree) == 1)
+    if (process_succeeded(result) &&
+        sscanf(result->output, "%64[0-9a-f]", composing->base_tree) == 1)
         import(composing);
     else
         composing_fail(composing, result, "reading the base");
@@ -346,7 +347,7 @@ static void contents_read(void *data, const struct process_result *result)
     int failed = 0;
 
     composing->sequence.step = NULL;
-    if (!git_succeeded(result)) {
+    if (!process_succeeded(result)) {
         composing_fail(composing, result, "reading the changed files");
         return;
     }
@@ -400,7 +401,7 @@ static void listed(void *data, const struct process_result *result)
         error_set(&error, ERROR_PERMANENT, "the change %s to compare with the base",
                   git_exceeded(result));
         composing_end(composing, &error);
-    } else if (!git_succeeded(result)) {
+    } else if (!process_succeeded(result)) {
         composing_fail(composing, result, "comparing the change with the base");
     } else if (change_parse(&composing->list, result->output, result->output_length, &error) < 0 ||
                change_exclude(&composing->list, config->change.exclude.items, &error) < 0 ||
@@ -416,21 +417,10 @@ static void compare(struct composing *composing, const char *tree)
 {
     struct repository *repository = composing->sequence.repository;
     const char *const arguments[] = {
-        repository->git_dir,
-        tree ? "diff-tree" : "diff-index",
-        tree ? "-r" : "--cached",
-        "-z",
-        "--raw",
-        "--numstat",
-        "--no-abbrev",
-        "--no-renames",
-        "--no-ext-diff",
-        "--no-textconv",
-        "--ignore-submodules=none",
-        composing->base,
-        tree ? tree : "--",
-        tree ? "--" : NULL,
-        NULL,
+        repository->git_dir,      tree ? "diff-tree" : "diff-index",
+        tree ? "-r" : "--cached", CHANGE_OPTIONS,
+        composing->base,          tree ? tree : "--",
+        tree ? "--" : NULL,       NULL,
     };
     const struct git_command command = {
         .arguments = arguments,

@@ -84,7 +84,7 @@ static void on_counted(void *data, const struct process_result *result)
 {
     struct depth *depth = data;
     unsigned least = configured(depth);
-    unsigned long count = git_succeeded(result) ? strtoul(result->output, NULL, 10) : 0;
+    unsigned long count = process_succeeded(result) ? strtoul(result->output, NULL, 10) : 0;
 
     depth->sequence.step = NULL;
     end(depth, count + 1 > least ? (unsigned)count + 1 : least);
@@ -97,7 +97,7 @@ static void on_common(void *data, const struct process_result *result)
     CLEANUP_FREE char *range = NULL;
 
     depth->sequence.step = NULL;
-    if (!git_succeeded(result)) {
+    if (!process_succeeded(result)) {
         end(depth, 0);
         return;
     }
@@ -130,7 +130,7 @@ static void on_listed(void *data, const struct process_result *result)
     struct depth *depth = data;
 
     depth->sequence.step = NULL;
-    if (!git_succeeded(result)) {
+    if (!process_succeeded(result)) {
         end(depth, result->end == PROCESS_OVERFLOWED ? 0 : configured(depth));
         return;
     }
@@ -176,7 +176,7 @@ static void on_described(void *data, const struct process_result *result)
     CLEANUP_FREE char *tag = NULL;
 
     depth->sequence.step = NULL;
-    if (git_succeeded(result))
+    if (process_succeeded(result))
         tag = memory_format("refs/tags/%.*s", (int)strcspn(result->output, "\n"), result->output);
     if (tag && !is_known(depth, tag))
         depth->tags[depth->question] = TAKE(tag);

@@ -59,7 +59,7 @@ static void compared(void *data, const struct process_result *result)
     int failed = 0;
 
     difference->sequence.step = NULL;
-    if (git_succeeded(result))
+    if (process_succeeded(result))
         append_beginning(&shown, result->output, result->output_length);
     else
         failed = git_failure(&error, result, GIT_LOCAL, "comparing two experiments");

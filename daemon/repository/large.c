@@ -203,7 +203,7 @@ static void on_filled(void *data, const struct process_result *result)
 
     large->sequence.step = NULL;
     left = objects_still_pointer(&large->files, large->directory);
-    if (!git_succeeded(result))
+    if (!process_succeeded(result))
         git_failure(&error, result, GIT_LOCAL, "putting the large files into the checkout");
     else if (left)
         error_set(&error, ERROR_TRANSIENT, "git-lfs left a pointer in the place of %s", left->path);
@@ -243,9 +243,9 @@ static void on_compared(void *data, const struct process_result *result)
     struct error error = large->failure;
 
     large->sequence.step = NULL;
-    error.installation = error.holds = git_succeeded(result);
+    error.installation = error.holds = process_succeeded(result);
     error_wrap(&error, "the large file %s of %s", missing->path,
-               git_succeeded(result) ? "the base" : "the change");
+               process_succeeded(result) ? "the base" : "the change");
     end(large, &error);
 }
 
@@ -261,7 +261,7 @@ static void on_fetched(void *data, const struct process_result *result)
         put_in_place(large);
         return;
     }
-    if (git_succeeded(result))
+    if (process_succeeded(result))
         error_set(&large->failure, ERROR_PERMANENT, "git LFS has no object %s of it",
                   missing->pointer.id);
     else
@@ -316,7 +316,7 @@ static void on_listed(void *data, const struct process_result *result)
     struct error error;
 
     large->sequence.step = NULL;
-    if (!git_succeeded(result)) {
+    if (!process_succeeded(result)) {
         git_failure(&error, result, GIT_LOCAL, "looking for large files");
         end(large, &error);
         return;
@@ -384,7 +384,7 @@ static void on_uploaded(void *data, const struct process_result *result)
     struct error error;
 
     large->sequence.step = NULL;
-    if (git_succeeded(result)) {
+    if (process_succeeded(result)) {
         end(large, NULL);
         return;
     }
@@ -404,7 +404,7 @@ static void on_contents(void *data, const struct process_result *result)
     struct error error;
 
     large->sequence.step = NULL;
-    if (!git_succeeded(result)) {
+    if (!process_succeeded(result)) {
         git_failure(&error, result, GIT_LOCAL, "reading what changed");
         end(large, &error);
         return;
@@ -429,7 +429,7 @@ static void on_changed(void *data, const struct process_result *result)
     struct error error;
 
     large->sequence.step = NULL;
-    if (!git_succeeded(result)) {
+    if (!process_succeeded(result)) {
         git_failure(&error, result, GIT_LOCAL, "looking for large files in the change");
         end(large, &error);
         return;

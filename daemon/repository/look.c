@@ -57,7 +57,7 @@ int repository_read_look(const struct repository *repository, const struct proce
     const char *base = repository->config->forge.base;
 
     memset(refs, 0, sizeof(*refs));
-    if (!git_succeeded(result))
+    if (!process_succeeded(result))
         return git_failure(error, result, GIT_FORGE, "looking at the forge's branches");
     refs->answered = true;
     find_branch(result->output, base, refs->base);
@@ -147,7 +147,7 @@ static void held_listed(void *data, const struct process_result *result)
     struct error error;
 
     held->sequence.step = NULL;
-    if (!git_succeeded(result)) {
+    if (!process_succeeded(result)) {
         git_failure(&error, result, GIT_LOCAL, "reading the base's history");
         held_end(held, false, &error);
         return;

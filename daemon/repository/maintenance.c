@@ -33,7 +33,7 @@ static void on_maintained(void *data, const struct process_result *result)
     objects_expire(objects);
     /* A base that a person has moved back may be gone. */
     memset(repository->bases, 0, sizeof(repository->bases));
-    if (git_succeeded(result))
+    if (process_succeeded(result))
         return;
     git_failure(&error, result, GIT_LOCAL, "git gc");
     log_event(&event_untidy, LOG_TEXT("reason", error.message));

@@ -159,7 +159,7 @@ static void trees_found(void *data, const struct process_result *result)
     struct error error;
 
     measuring->sequence.step = NULL;
-    if (!git_succeeded(result)) {
+    if (!process_succeeded(result)) {
         measuring_fail(measuring, result, "reading the base");
         return;
     }
@@ -235,7 +235,7 @@ static void rest_listed(void *data, const struct process_result *result)
     struct measuring *measuring = data;
 
     measuring->sequence.step = NULL;
-    if (!git_succeeded(result)) {
+    if (!process_succeeded(result)) {
         measuring_fail(measuring, result, "reading the measured commit");
         return;
     }
@@ -346,7 +346,7 @@ static void history_listed(void *data, const struct process_result *result)
     struct error error;
 
     measuring->sequence.step = NULL;
-    if (!git_succeeded(result)) {
+    if (!process_succeeded(result)) {
         measuring_fail(measuring, result, "reading the measured commit");
         return;
     }

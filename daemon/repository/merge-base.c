@@ -116,7 +116,7 @@ static void counted(void *data, const struct process_result *result)
     unsigned long count;
 
     finding->sequence.step = NULL;
-    if (!git_succeeded(result)) {
+    if (!process_succeeded(result)) {
         finding_fail(finding, result, "counting commits");
         return;
     }
@@ -154,7 +154,7 @@ static void bases_found(void *data, const struct process_result *result)
     struct finding *finding = data;
 
     finding->sequence.step = NULL;
-    if (!git_exited(result, 0) && !(git_exited(result, 1) && result->output_length == 0)) {
+    if (!process_exited(result, 0) && !(process_exited(result, 1) && result->output_length == 0)) {
         finding_fail(finding, result, "looking for what commit and base have in common");
         return;
     }
@@ -196,7 +196,7 @@ static void looked(void *data, const struct process_result *result)
     struct finding *finding = data;
 
     finding->sequence.step = NULL;
-    if (!git_succeeded(result)) {
+    if (!process_succeeded(result)) {
         finding_fail(finding, result, "looking for what was merged");
         return;
     }
@@ -280,7 +280,7 @@ static void walked(void *data, const struct process_result *result)
     struct finding *finding = data;
 
     finding->sequence.step = NULL;
-    if (!git_succeeded(result)) {
+    if (!process_succeeded(result)) {
         finding_fail(finding, result, "reading the base's history");
         return;
     }

@@ -56,7 +56,7 @@ static void answered(void *data, const struct process_result *result)
     size_t count = 0;
 
     fetching->sequence.step = NULL;
-    while (git_succeeded(result) && count < FETCH_LIMIT && cat_file_next(&objects, &object)) {
+    while (process_succeeded(result) && count < FETCH_LIMIT && cat_file_next(&objects, &object)) {
         if (object.found && git_hash_valid(object.hash))
             memcpy(hashes[count++], object.hash, sizeof(object.hash));
     }

@@ -141,7 +141,7 @@ static void applied(void *data, const struct process_result *result)
     struct error error;
 
     patching->sequence.step = NULL;
-    if (git_succeeded(result)) {
+    if (process_succeeded(result)) {
         patching->part++;
         begin_part(patching);
         return;
@@ -366,7 +366,7 @@ static void looked(void *data, const struct process_result *result)
                                           true);
 
     patching->sequence.step = NULL;
-    if (!git_succeeded(result))
+    if (!process_succeeded(result))
         reading_fail(patching, result, "reading the files that the patch changes");
     else if (!fetch_originals(patching, objects))
         fit_and_apply(patching, &objects);
@@ -489,7 +489,7 @@ static void answered(void *data, const struct process_result *result)
     size_t count = 0;
 
     patching->sequence.step = NULL;
-    if (!git_succeeded(result)) {
+    if (!process_succeeded(result)) {
         reading_fail(patching, result, "looking for the files that the patch changes");
         return;
     }
@@ -536,7 +536,7 @@ static void base_read(void *data, const struct process_result *result)
     struct patching *patching = data;
 
     patching->sequence.step = NULL;
-    if (git_succeeded(result))
+    if (process_succeeded(result))
         begin_try(patching);
     else
         reading_fail(patching, result, "reading the base");

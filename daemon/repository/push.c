@@ -162,7 +162,7 @@ static void push_ended(void *data, const struct process_result *result)
     CLEANUP_TEXT struct text said = {0};
 
     push->sequence.step = NULL;
-    if (git_succeeded(result)) {
+    if (process_succeeded(result)) {
         push_end(push, NULL);
         return;
     }
@@ -201,12 +201,12 @@ static void push_checked(void *data, const struct process_result *result)
     struct error error;
 
     push->sequence.step = NULL;
-    if (git_succeeded(result)) {
+    if (process_succeeded(result)) {
         push->sequence.step = large_upload(push->sequence.repository, push->expected, push->commit,
                                            push_uploaded, push);
         return;
     }
-    if (git_exited(result, 1))
+    if (process_exited(result, 1))
         error_set(&error, ERROR_BUG, "%s does not descend from %s: it is not pushed", push->commit,
                   push->expected);
     else
@@ -333,7 +333,7 @@ static void delete_pushed(void *data, const struct process_result *result)
     CLEANUP_TEXT struct text said = {0};
 
     delete->sequence.step = NULL;
-    if (git_succeeded(result)) {
+    if (process_succeeded(result)) {
         delete_end(delete, REPOSITORY_DELETED, NULL);
         return;
     }

@@ -65,7 +65,7 @@ static void reproducing_fail(struct reproducing *reproducing, const struct proce
 /* Reads "<hash>\n". */
 static bool take_answer(const struct process_result *result, char hash[GIT_HASH_SIZE])
 {
-    return git_succeeded(result) && sscanf(result->output, "%64[0-9a-f]", hash) == 1 &&
+    return process_succeeded(result) && sscanf(result->output, "%64[0-9a-f]", hash) == 1 &&
            git_hash_valid(hash);
 }
 

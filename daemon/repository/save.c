@@ -175,12 +175,12 @@ static void fetched(void *data, const struct process_result *result)
     struct error error;
 
     saving->sequence.step = NULL;
-    if (!git_succeeded(result) && !saving->singly) {
+    if (!process_succeeded(result) && !saving->singly) {
         saving->singly = true; /* one of them cannot be fetched: the others can */
         fetch_next(saving);
         return;
     }
-    if (!git_succeeded(result)) {
+    if (!process_succeeded(result)) {
         git_failure(&error, result, GIT_SOURCE, "fetching a measured commit from its source");
         if (error.kind == ERROR_TRANSIENT)
             saving->unread = error;
@@ -190,7 +190,7 @@ static void fetched(void *data, const struct process_result *result)
 
         if (!is_to_be_fetched(saving, item) || (saving->singly && i != saving->single))
             continue;
-        if (git_succeeded(result))
+        if (process_succeeded(result))
             keep_commit(saving, item);
         item->found = DONE;
     }
@@ -264,9 +264,9 @@ static void answered(void *data, const struct process_result *result)
     const char *line = result->output;
 
     saving->sequence.step = NULL;
-    if (!git_succeeded(result))
+    if (!process_succeeded(result))
         git_failure(&saving->unread, result, GIT_SOURCE, "looking measured commits up");
-    for (size_t i = 0; git_succeeded(result) && i < saving->count && *line; i++) {
+    for (size_t i = 0; process_succeeded(result) && i < saving->count && *line; i++) {
         if (!is_asked(saving, &saving->items[i]))
             continue;
         take_answer(saving, &saving->items[i], line);

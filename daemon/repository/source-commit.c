@@ -58,7 +58,7 @@ static void fetched(void *data, const struct process_result *result)
     struct error error;
 
     looking_up->sequence.step = NULL;
-    if (git_succeeded(result)) {
+    if (process_succeeded(result)) {
         looking_up_end(looking_up, NULL);
         return;
     }
@@ -153,7 +153,7 @@ static void typed(void *data, const struct process_result *result)
     struct error error;
 
     looking_up->sequence.step = NULL;
-    if (!git_succeeded(result)) {
+    if (!process_succeeded(result)) {
         git_failure(&error, result, GIT_SOURCE, "looking the commit up in its source");
         looking_up_end(looking_up, &error);
         return;
@@ -186,7 +186,7 @@ static void resolved(void *data, const struct process_result *result)
     char hash[GIT_HASH_SIZE];
 
     looking_up->sequence.step = NULL;
-    if (!git_succeeded(result)) {
+    if (!process_succeeded(result)) {
         git_failure(&looking_up->unread, result, GIT_SOURCE, "looking the commit up");
         error_wrap(&looking_up->unread, "source %s", source);
         looking_up->source++;

@@ -92,7 +92,7 @@ static void on_objects_named(void *data, const struct process_result *result)
     struct error error;
 
     look->sequence.step = NULL;
-    if (!git_succeeded(result)) {
+    if (!process_succeeded(result)) {
         git_failure(&error, result, GIT_SOURCE, look->source);
         error_wrap(&error, "sources");
         source_look_end(look, &error);

@@ -120,7 +120,7 @@ static void on_made(void *data, const struct process_result *result)
     struct error error;
 
     submodules->sequence.step = NULL;
-    if (!git_succeeded(result)) {
+    if (!process_succeeded(result)) {
         git_failure(&error, result, fetched ? GIT_FORGE : GIT_LOCAL,
                     fetched ? "fetching it from the forge" : "checking it out");
         fail(submodules, at_hand(submodules), &error);
@@ -229,7 +229,7 @@ static void on_tree(void *data, const struct process_result *result)
     struct error error;
 
     submodules->sequence.step = NULL;
-    if (!git_succeeded(result)) {
+    if (!process_succeeded(result)) {
         git_failure(&error, result, GIT_LOCAL, "looking for submodules");
         end(submodules, &error);
         return;
@@ -328,8 +328,8 @@ static void on_settings(void *data, const struct process_result *result)
     }
     submodules->first = submodules->count;
     copy = memory_copy_bytes(result->output, result->output_length);
-    for (char *entry = copy, *next; git_succeeded(result) && entry < copy + result->output_length;
-         entry = next) {
+    for (char *entry = copy, *next;
+         process_succeeded(result) && entry < copy + result->output_length; entry = next) {
         next = entry + strlen(entry) + 1;
         if ((end_of_key = strchr(entry, '\n'))) {
             *end_of_key = '\0';

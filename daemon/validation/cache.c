@@ -269,7 +269,7 @@ static void finish(struct work *work)
 /* Why a child failed; NULL: it did not. `buffer` has PROCESS_DESCRIPTION_SIZE bytes. */
 static const char *failure_of(const struct process_result *result, char *buffer)
 {
-    if (result->end == PROCESS_EXITED && result->status == 0)
+    if (process_succeeded(result))
         return NULL;
     process_describe(buffer, PROCESS_DESCRIPTION_SIZE, result);
     return result->errors && *result->errors ? result->errors : buffer;

@@ -18,6 +18,8 @@
 
 struct engine;
 
+#define ENGINE_LOG_LIMIT (64 * 1024 * 1024) /* bytes of output that are kept of a run */
+
 /* A run that an earlier daemon began and that goes on without it. Strings belong to the caller. */
 struct engine_run {
     bool goes_on;

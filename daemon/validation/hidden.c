@@ -1,5 +1,6 @@
 #include "daemon/validation/hidden.h"
 
+#include "common/file.h"
 #include "common/memory.h"
 #include "daemon/validation/arguments.h"
 
@@ -90,17 +91,10 @@ struct config_list hidden_places(const struct config *config)
     return hidden;
 }
 
-bool hidden_is_in(const char *path, const char *place)
-{
-    size_t length = strlen(place);
-
-    return !strncmp(path, place, length) && (path[length] == '/' || !path[length]);
-}
-
 bool hidden_has(const struct config_list *hidden, const char *path)
 {
     for (size_t i = 0; i < hidden->count; i++)
-        if (hidden_is_in(path, hidden->items[i]))
+        if (file_is_in(path, hidden->items[i]))
             return true;
     return false;
 }
@@ -108,7 +102,7 @@ bool hidden_has(const struct config_list *hidden, const char *path)
 const char *hidden_below(const struct config_list *hidden, const char *path)
 {
     for (size_t i = 0; i < hidden->count; i++)
-        if (hidden_is_in(hidden->items[i], path))
+        if (file_is_in(hidden->items[i], path))
             return hidden->items[i];
     return NULL;
 }

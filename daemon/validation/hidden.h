@@ -24,6 +24,3 @@ bool hidden_has(const struct config_list *hidden, const char *path);
 /* Returns the place that is `path` or is in it, or NULL. To show that path would show the place as a
  * whole. */
 const char *hidden_below(const struct config_list *hidden, const char *path);
-
-/* Returns whether `path` is `place` or is in it; both are absolute. */
-bool hidden_is_in(const char *path, const char *place);

@@ -10,8 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define GRACE_MS  10000
-#define LOG_LIMIT (64 * 1024 * 1024)
+#define GRACE_MS 10000
 
 struct local {
     struct engine engine; /* first */
@@ -102,7 +101,7 @@ static void give_up_log(const struct run *run, const char *problem)
 static void on_command(void *data, const struct process_result *result)
 {
     struct run *run = data;
-    bool well = result->end == PROCESS_EXITED && result->status == 0;
+    bool well = process_succeeded(result);
 
     run->step = NULL;
     disk_leave(&run->disk);
@@ -140,7 +139,7 @@ static struct operation *start(struct engine *engine, const struct engine_order 
         .deadline_ms = order->timeout_ms,
         .grace_ms = GRACE_MS,
         .log_path = order->log,
-        .log_limit = LOG_LIMIT,
+        .log_limit = ENGINE_LOG_LIMIT,
         .printed = on_printed,
         .tail_lines = order->tail_lines,
     };

@@ -48,8 +48,7 @@ struct reach {
 static bool is_shown(const struct config_list *arguments, const char *path)
 {
     for (size_t i = 0; i + 2 < arguments->count; i++)
-        if (!strcmp(arguments->items[i], "--ro-bind") &&
-            hidden_is_in(path, arguments->items[i + 2]))
+        if (!strcmp(arguments->items[i], "--ro-bind") && file_is_in(path, arguments->items[i + 2]))
             return true;
     return false;
 }
@@ -222,8 +221,8 @@ static void follow_interpreter(struct reach *reach, const char *program)
 {
     CLEANUP_FREE char *interpreter = program_interpreter(program);
 
-    if (interpreter && *interpreter == '/' && !hidden_is_in(interpreter, "/usr/bin") &&
-        !hidden_is_in(interpreter, "/bin"))
+    if (interpreter && *interpreter == '/' && !file_is_in(interpreter, "/usr/bin") &&
+        !file_is_in(interpreter, "/bin"))
         add(&reach->programs, TAKE(interpreter));
 }
 

@@ -89,7 +89,7 @@ static void on_removed(void *data, const struct process_result *result)
 
     remover->child = NULL;
     process_describe(end, sizeof end, result);
-    if (result->end != PROCESS_EXITED || result->status)
+    if (!process_succeeded(result))
         log_event(&event_checkout_left, LOG_TEXT("reason", *result->errors ? result->errors : end));
     if (remover->again && !remover->ending)
         remover_start(remover);

@@ -151,7 +151,7 @@ static void on_tried(void *data, const struct process_result *result)
 {
     struct trial *trial = data;
     CLEANUP_FREE char *words = slurm_words(result);
-    bool works = result->end == PROCESS_EXITED && result->status == 0;
+    bool works = process_succeeded(result);
     bool passes = result->end != PROCESS_NOT_STARTED &&
                   (result->end != PROCESS_EXITED || sbatch_refusal_of(words) == SBATCH_WAITS);
     struct error error;
@@ -246,9 +246,8 @@ static bool is_over(const char *output)
 {
     struct squeue_job job;
 
-    for (const char *line = output; *line; line += strcspn(line, "\n"), line += *line == '\n')
-        if (squeue_read(&job, line, strcspn(line, "\n")) &&
-            (job.state == SQUEUE_PENDING || job.state == SQUEUE_RUNNING))
+    while (squeue_next(&job, &output))
+        if (job.state == SQUEUE_PENDING || job.state == SQUEUE_RUNNING)
             return false;
     return true;
 }
@@ -261,11 +260,11 @@ static void on_looked(void *data, const struct process_result *result)
     CLEANUP_FREE char *words = NULL;
 
     cancel->step = NULL;
-    if (result->end == PROCESS_EXITED && result->status == 0 && is_over(result->output)) {
+    if (process_succeeded(result) && is_over(result->output)) {
         remove_directory(cancel);
         return;
     }
-    if (result->end == PROCESS_EXITED && result->status == 0 && ++cancel->looks < GONE_WITHIN) {
+    if (process_succeeded(result) && ++cancel->looks < GONE_WITHIN) {
         cancel->step = loop_after(cancel->slurm->loop, LOOK_AGAIN_MS, look_again, cancel);
         return;
     }
@@ -288,7 +287,7 @@ static void on_cancelled(void *data, const struct process_result *result)
     CLEANUP_FREE char *words = NULL;
 
     cancel->step = NULL;
-    if (result->end == PROCESS_EXITED && result->status == 0) {
+    if (process_succeeded(result)) {
         look_again(cancel);
         return;
     }

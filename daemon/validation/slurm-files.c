@@ -18,8 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FILE_LIMIT   65536
-#define OUTPUT_LIMIT (64 * 1024 * 1024)
+#define FILE_LIMIT 65536
 
 /* What leads to Slurm, beside what is hidden on this machine as well. */
 static struct config_list hidden_on_node(const struct config *config)
@@ -57,7 +56,7 @@ int slurm_write_script(const struct slurm_run *run, struct error *error)
                             .hidden_files = files,
                             .read_only = (const char *const *)config->validation.read_only.items,
                             .timeout_ms = run->order.timeout_ms,
-                            .output_limit = OUTPUT_LIMIT,
+                            .output_limit = ENGINE_LOG_LIMIT,
                             .sandboxed = run->order.sandboxed,
                             .network = config->validation.network == NETWORK_HOST,
                         });

@@ -1,11 +1,11 @@
 #include "daemon/validation/slurm-record.h"
 
 #include "common/file.h"
+#include "common/json.h"
 #include "common/memory.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -80,12 +80,6 @@ int slurm_record_read(struct slurm_record *record, const char *directory, const 
     return 0;
 }
 
-static void add_text(struct json_object *object, const char *key, const char *value)
-{
-    if (value)
-        json_object_object_add(object, key, json_object_new_string(value));
-}
-
 static void add_number(struct json_object *object, const char *key, int64_t value)
 {
     json_object_object_add(object, key, json_object_new_int64(value));
@@ -99,15 +93,15 @@ int slurm_record_write(const struct slurm_record *record, const char *directory,
     const char *bytes;
     int result;
 
-    add_text(object, "state", state_words[record->state]);
+    json_put_text(object, "state", state_words[record->state]);
     add_number(object, "attempt", record->attempt);
     add_number(object, "slurm_job", record->id);
     add_number(object, "submitted_ms", record->submitted_ms);
-    add_text(object, "commit", record->commit);
-    add_text(object, "command", record->command);
-    add_text(object, "report", record->report);
+    json_put_text(object, "commit", record->commit);
+    json_put_text(object, "command", record->command);
+    json_put_text(object, "report", record->report);
     json_object_object_add(object, "again", json_object_new_boolean(record->again));
-    add_text(object, "excluded", record->excluded);
+    json_put_text(object, "excluded", record->excluded);
     add_number(object, "beginless", record->beginless);
     add_number(object, "exhausted", record->exhausted);
     bytes = json_object_to_json_string(object);

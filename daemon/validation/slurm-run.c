@@ -21,7 +21,6 @@
 #define HOUR_MS        3600000
 #define BEGINLESS_MOST 3
 #define EXHAUSTED_MOST 2
-#define LOG_LIMIT      (64 * 1024 * 1024)
 
 static void look_at_all(void *data);
 
@@ -78,11 +77,17 @@ static bool save(struct slurm_run *run)
     return false;
 }
 
-/* What is wrong with the installation holds the queue; the run stays as it is. */
-static void hold(struct slurm_run *run)
+/* What is wrong with the installation holds the queue. */
+static void blame_installation(struct slurm_run *run)
 {
     run->error.kind = ERROR_PERMANENT;
     run->error.installation = run->error.holds = true;
+}
+
+/* The run stays as it is. */
+static void hold(struct slurm_run *run)
+{
+    blame_installation(run);
     slurm_run_end(run, NULL);
 }
 
@@ -103,13 +108,10 @@ static void lose(struct slurm_run *run)
 
 static void lose_beginless(struct slurm_run *run)
 {
-    if (++run->record.beginless < BEGINLESS_MOST) {
-        lose(run);
-        return;
+    if (++run->record.beginless >= BEGINLESS_MOST) {
+        run->record.beginless = 0;
+        blame_installation(run);
     }
-    run->record.beginless = 0;
-    run->error.kind = ERROR_PERMANENT;
-    run->error.installation = run->error.holds = true;
     lose(run);
 }
 
@@ -235,7 +237,7 @@ static void read_output(struct slurm_run *run)
         .environment = environment,
         .directory = "/",
         .log_path = run->order.log,
-        .log_limit = LOG_LIMIT,
+        .log_limit = ENGINE_LOG_LIMIT,
         .printed = on_printed,
         .tail_lines = run->order.tail_lines,
     };
@@ -412,9 +414,8 @@ static bool find_job(struct squeue_job *found, const char *output, const char *n
     struct squeue_job job;
     bool any = false;
 
-    for (const char *line = output; *line; line += strcspn(line, "\n"), line += *line == '\n')
-        if (squeue_read(&job, line, strcspn(line, "\n")) && strcmp(job.name, name) == 0 &&
-            (!any || job.id > found->id)) {
+    while (squeue_next(&job, &output))
+        if (strcmp(job.name, name) == 0 && (!any || job.id > found->id)) {
             *found = job;
             any = true;
         }
@@ -439,7 +440,7 @@ static void on_answer(void *data, const struct process_result *result)
     struct slurm_run *run;
 
     slurm->query = NULL;
-    if (result->end != PROCESS_EXITED || result->status != 0) {
+    if (!process_succeeded(result)) {
         words = slurm_words(result);
         tell_away(slurm, words);
         for (run = slurm->runs; run; run = run->next)

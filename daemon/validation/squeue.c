@@ -98,6 +98,20 @@ bool squeue_read(struct squeue_job *job, const char *line, size_t length)
     return job->id > 0;
 }
 
+bool squeue_next(struct squeue_job *job, const char **at)
+{
+    bool read = false;
+
+    while (**at && !read) {
+        size_t length = strcspn(*at, "\n");
+
+        read = squeue_read(job, *at, length);
+        *at += length;
+        *at += **at == '\n';
+    }
+    return read;
+}
+
 bool squeue_reason_stays(const char *reason)
 {
     for (size_t i = 0; i < sizeof(staying) / sizeof(*staying); i++)

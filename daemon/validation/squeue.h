@@ -31,6 +31,9 @@ struct squeue_job {
 /* Reads one line of `squeue -h -O SQUEUE_COLUMNS`. Returns false if it is none. */
 bool squeue_read(struct squeue_job *job, const char *line, size_t length);
 
+/* Reads the next line that is one, and moves `*at` behind it. Returns false if there is none left. */
+bool squeue_next(struct squeue_job *job, const char **at);
+
 /* Returns whether a job that is pending for this reason stays so until somebody mends something. */
 bool squeue_reason_stays(const char *reason);
 

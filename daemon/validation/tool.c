@@ -126,7 +126,7 @@ static void on_tried(void *data, const struct process_result *result)
     char end[PROCESS_DESCRIPTION_SIZE];
 
     trial->step = NULL;
-    if (result->end == PROCESS_EXITED && result->status == 0) {
+    if (process_succeeded(result)) {
         append_last_line(&said, *result->output ? result->output : result->errors);
         keep(trial, trial->asked ? text_string(&said) : "");
         trial_end(trial, true, NULL);
