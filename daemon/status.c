@@ -2,6 +2,7 @@
 
 #include "common/loop.h"
 #include "common/memory.h"
+#include "daemon/status/work.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -164,13 +165,27 @@ static char *find_hold(const struct status *status, const struct config *config)
     return memory_copy("");
 }
 
+static int read_works(struct reading *reading, struct error *error)
+{
+    CLEANUP_FREE struct store_containment *containments = NULL;
+    struct status *status = reading->status;
+    size_t count;
+
+    if (store_list_members(reading->store, &status->members, &status->member_count, error) < 0 ||
+        store_list_containments(reading->store, &containments, &count, error) < 0)
+        return -1;
+    work_find(status, containments, count);
+    return 0;
+}
+
 static int read_sights(struct reading *reading, struct error *error)
 {
     struct status *status = reading->status;
 
     if (store_list_open_pulls(reading->store, &status->pulls, &status->pull_count, error) < 0 ||
         store_list_waiting(reading->store, WAITING_LIMIT, &status->waits, &status->wait_count,
-                           error) < 0)
+                           error) < 0 ||
+        read_works(reading, error) < 0)
         return -1;
     status->waits_for = find_hold(status, reading->config);
     return 0;
@@ -236,6 +251,7 @@ void status_free(struct status *status)
     store_waiting_free(status->waits, status->wait_count);
     store_decisions_free(status->decisions, status->decision_count);
     store_base_clear(&status->base);
+    work_clear(status);
     free(status->waits_for);
     free(status->jobs);
     free(status->frontiers);

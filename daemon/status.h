@@ -47,6 +47,13 @@ struct status_frontier {
     size_t point_count;
 };
 
+/* A line of work: pull requests each of which contains those below it. */
+struct status_work {
+    size_t *members; /* in the status's `members`, from the one that contains all others down */
+    size_t count;
+    size_t on; /* it goes on as an earlier line does from this one down; SIZE_MAX: it does not */
+};
+
 struct status {
     int64_t now_ms;
     bool stored; /* whether there is a store yet */
@@ -55,6 +62,10 @@ struct status {
     unsigned open_pulls;
     struct store_open_pull *pulls; /* the open ones, newest first */
     size_t pull_count;
+    struct store_member *members; /* of the lines of work, the newest result first */
+    size_t member_count;
+    struct status_work *works; /* the newest first */
+    size_t work_count;
     char *waits_for; /* what holds all that waits; "": nothing, each waits for its turn */
     struct store_waiting *waits; /* the first ten, in order of arrival */
     size_t wait_count;

@@ -566,6 +566,24 @@ struct store_relative {
 int store_list_relatives(struct store *store, int64_t result, struct store_relative **relatives,
                          size_t *count, struct error *error);
 
+/* A pull request that is open, or closed for an open one that contains it, where it contains another such one
+ * or is contained in it. The newest result first, and which of them contain which. The arrays are the caller's. */
+struct store_member {
+    int64_t result;
+    int64_t pull;
+    char experiment_id[128];
+    bool open;
+    bool stale;
+};
+struct store_containment {
+    int64_t container; /* results */
+    int64_t contained;
+};
+int store_list_members(struct store *store, struct store_member **members, size_t *count,
+                       struct error *error);
+int store_list_containments(struct store *store, struct store_containment **containments,
+                            size_t *count, struct error *error);
+
 /* A body with another line is about to be sent. Digests, here and below. */
 int store_send_line(struct store *store, int64_t result, const char *body, struct error *error);
 

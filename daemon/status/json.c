@@ -115,6 +115,38 @@ static struct json_object *pulls_of(const struct status *status)
     return pulls;
 }
 
+static struct json_object *members_of(const struct status *status, const struct status_work *work)
+{
+    struct json_object *members = json_object_new_array();
+
+    for (size_t i = 0; i < work->count; i++) {
+        const struct store_member *member = &status->members[work->members[i]];
+        struct json_object *object = json_object_new_object();
+
+        put(object, "pull", json_count_or_null(member->pull));
+        put(object, "experiment", json_text_or_null(member->experiment_id));
+        put(object, "state", json_object_new_string(member->open ? "open" : "contained"));
+        json_object_array_add(members, object);
+    }
+    return members;
+}
+
+static struct json_object *works_of(const struct status *status)
+{
+    struct json_object *works = json_object_new_array();
+
+    for (size_t i = 0; i < status->work_count; i++) {
+        const struct status_work *work = &status->works[i];
+        struct json_object *object = json_object_new_object();
+
+        put(object, "pulls", members_of(status, work));
+        put(object, "on",
+            work->on == SIZE_MAX ? NULL : json_count_or_null(status->members[work->on].pull));
+        json_object_array_add(works, object);
+    }
+    return works;
+}
+
 static struct json_object *waits_of(const struct status *status)
 {
     struct json_object *waits = json_object_new_array();
@@ -230,6 +262,7 @@ void status_json(struct text *text, const struct status *status)
     put(object, "waiting", json_object_new_int64((int64_t)status->waiting));
     put(object, "open_pulls", json_object_new_int64((int64_t)status->open_pulls));
     put(object, "pulls", pulls_of(status));
+    put(object, "lines_of_work", works_of(status));
     put(object, "waits_for", json_text_or_null(status->waits_for));
     put(object, "first_waiting", waits_of(status));
     put(object, "results", results_of(status));

@@ -15,6 +15,7 @@
 #define REASON_ROWS  3   /* lines of a reason on a terminal */
 #define INDENTATION  6   /* blanks in front of these */
 #define PULLS_SHOWN  20
+#define WORKS_SHOWN  5
 #define NAME_WIDTH   24
 #define LABEL_WIDTH  9 /* columns that no row leaves alone in a line: "forge    " */
 
@@ -324,6 +325,47 @@ static void append_pulls(struct text *text, const struct status *status, unsigne
         text_append_format(text, "  %zu more\n", status->pull_count - PULLS_SHOWN);
 }
 
+static void append_member(struct text *text, const struct store_member *member, const char *more,
+                          unsigned width)
+{
+    size_t start = text->length;
+
+    text_append_format(text, "  #%" PRId64, member->pull);
+    pad_to(text, start, 7);
+    text_append_format(text, "  %s", member->experiment_id);
+    if (!member->open)
+        text_append(text, "  contained");
+    else if (member->stale)
+        text_append(text, "  stale");
+    text_append(text, more);
+    end_line(text, start, width);
+}
+
+/* The first contains all others, so merging that one is enough. */
+static void append_work(struct text *text, const struct status *status,
+                        const struct status_work *work, unsigned width)
+{
+    size_t start = text->length + 1;
+
+    text_append_format(text, "\nline of work: #%" PRId64 " brings along what stands below it",
+                       status->members[work->members[0]].pull);
+    end_line(text, start, width);
+    for (size_t i = 0; i < work->count && i < PULLS_SHOWN; i++)
+        append_member(text, &status->members[work->members[i]], "", width);
+    if (work->count > PULLS_SHOWN)
+        text_append_format(text, "  %zu more\n", work->count - PULLS_SHOWN);
+    if (work->on != SIZE_MAX)
+        append_member(text, &status->members[work->on], "  see above", width);
+}
+
+static void append_works(struct text *text, const struct status *status, unsigned width)
+{
+    for (size_t i = 0; i < status->work_count && i < WORKS_SHOWN; i++)
+        append_work(text, status, &status->works[i], width);
+    if (status->work_count > WORKS_SHOWN)
+        text_append_format(text, "\n%zu more lines of work\n", status->work_count - WORKS_SHOWN);
+}
+
 static void append_waiting(struct text *text, const struct status *status, unsigned width)
 {
     size_t start = text->length + 1;
@@ -471,6 +513,7 @@ void status_table(struct text *text, const struct status *status, unsigned width
     append_cache(text, status);
     append_counts(text, status, width);
     append_pulls(text, status, width);
+    append_works(text, status, width);
     append_waiting(text, status, width);
     append_jobs(text, status, false, "jobs", width);
     append_jobs(text, status, true, "left to undo", width);

@@ -269,6 +269,58 @@ int store_list_relatives(struct store *store, int64_t result, struct store_relat
     return row;
 }
 
+/* Pairs of a container and one that it contains, both of which a person can still bring in. */
+#define CONTAINMENTS                                                                               \
+    " FROM results m INDEXED BY results_pull JOIN contained c ON c.result = m.id"                  \
+    " JOIN results r INDEXED BY results_measured ON r.measured = c.measured AND r.measured <> ''"  \
+    " WHERE m.pull_state IN ('open', 'contained') AND (m.pull_state = 'open' OR m.superseded)"     \
+    " AND r.pull_state IN ('open', 'contained') AND (r.pull_state = 'open' OR r.superseded)"
+
+int store_list_members(struct store *store, struct store_member **members, size_t *count,
+                       struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error,
+        "SELECT id, pull, experiment_id, pull_state = 'open', stale IS NOT NULL FROM results"
+        " WHERE id IN (SELECT m.id" CONTAINMENTS " UNION SELECT r.id" CONTAINMENTS ")"
+        " ORDER BY id DESC",
+        "");
+    int row = -1;
+
+    *members = NULL;
+    *count = 0;
+    while (statement && (row = store_row(store, statement, error)) > 0) {
+        struct store_member *member = STORE_GROW(*members, *count);
+
+        *member = (struct store_member){
+            .result = sqlite3_column_int64(statement, 0),
+            .pull = sqlite3_column_int64(statement, 1),
+            .open = sqlite3_column_int(statement, 3),
+            .stale = sqlite3_column_int(statement, 4),
+        };
+        snprintf(member->experiment_id, sizeof(member->experiment_id), "%s",
+                 store_text(statement, 2));
+    }
+    return row;
+}
+
+int store_list_containments(struct store *store, struct store_containment **containments,
+                            size_t *count, struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(store, error,
+                                                        "SELECT m.id, r.id" CONTAINMENTS, "");
+    int row = -1;
+
+    *containments = NULL;
+    *count = 0;
+    while (statement && (row = store_row(store, statement, error)) > 0)
+        *STORE_GROW(*containments, *count) = (struct store_containment){
+            .container = sqlite3_column_int64(statement, 0),
+            .contained = sqlite3_column_int64(statement, 1),
+        };
+    return row;
+}
+
 int store_send_line(struct store *store, int64_t result, const char *body, struct error *error)
 {
     return store_run(store, error, "UPDATE results SET body_sent = ? WHERE id = ?", "ti", body,

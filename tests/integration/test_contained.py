@@ -275,6 +275,8 @@ def test_each_says_which_contain_it(any_winnowd, any_gitea):
     a, b, c = (one.id for one in better)
     wanted = {1: f"contained in {b}, {c}", 2: f"contains {a}; contained in {c}", 3: f"contains {b}, {a}"}
     eventually(lambda: lines(any_gitea) == wanted)
+    (work,) = json.loads(any_winnowd.run_beside("--status", "--json")[1])["lines_of_work"]
+    assert work == {"on": None, "pulls": [{"pull": number, "experiment": one, "state": "open"} for number, one in ((3, c), (2, b), (1, a))]}
     body = next(pull.body for pull in any_gitea.pulls() if pull.number == 3)
     assert body.index("**Line of work:**") < body.index("### Metric")
     # Two rounds later nothing was asked but which changed.
@@ -312,6 +314,8 @@ def test_a_new_one_supersedes_what_it_contains(any_winnowd, any_gitea):
     assert all(text.startswith("Contained in ") and "/pulls/" in text for text in said[1] + said[2])
     found = exported(any_winnowd)
     assert [found[one.id] for one in better] == ["contained", "contained", "open"]
+    a, b, c = (one.id for one in better)
+    assert f"\nline of work: #3 brings along what stands below it\n  #3     {c}\n  #2     {b}  contained\n  #1     {a}  contained\n\n" in any_winnowd.status()
     assert not log.all(msg="pull request closed unmerged; its value leaves the frontier")
     any_gitea.gitea.merge_pull(3, "squash")
     for number in (1, 2):

@@ -2,8 +2,10 @@
 
 /* daemon/status and daemon/textfile: what is shown of given facts. */
 
+#include "common/memory.h"
 #include "daemon/status.h"
 #include "daemon/status/textfile.h"
+#include "daemon/status/work.h"
 
 #include <float.h>
 #include <math.h>
@@ -11,6 +13,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,6 +122,67 @@ static void test_json_of_what_is_not_known(void **state)
     json_object_put(object);
 }
 
+/* Appends the lines of work of results 6 to 1, whose pull requests are 16 to 11. */
+static void append_works(struct text *text, const struct store_containment *pairs, size_t count,
+                         unsigned width)
+{
+    struct status status;
+
+    make_status(&status);
+    status.decision_count = 0;
+    status.members = memory_new_array(6, sizeof(*status.members));
+    for (int64_t result = 6; result > 0; result--) {
+        struct store_member *member = &status.members[status.member_count++];
+
+        *member = (struct store_member){.result = result, .pull = 10 + result, .open = result != 2};
+        snprintf(member->experiment_id, sizeof(member->experiment_id), "exp-%d", (int)result);
+        member->stale = result == 3;
+    }
+    work_find(&status, pairs, count);
+    status_table(text, &status, width);
+    status_json(text, &status);
+    work_clear(&status);
+}
+
+/* 5 on 3 on 2 on 1, and 6 on 4 on 2: the loop began anew from an earlier one. */
+static void test_lines_of_work(void **state)
+{
+    static const struct store_containment pairs[] = {
+        {2, 1}, {3, 1}, {3, 2}, {4, 2}, {4, 1}, {5, 1}, {5, 2}, {5, 3}, {6, 1}, {6, 4}, {6, 2},
+    };
+    CLEANUP_TEXT struct text text = {0}, narrow = {0};
+
+    (void)state;
+    append_works(&text, pairs, sizeof(pairs) / sizeof(*pairs), 0);
+    assert_non_null(strstr(text_string(&text),
+                           "\n\nline of work: #16 brings along what stands below it\n"
+                           "  #16    exp-6\n  #14    exp-4\n  #12    exp-2  contained\n"
+                           "  #11    exp-1\n\n"
+                           "line of work: #15 brings along what stands below it\n"
+                           "  #15    exp-5\n  #13    exp-3  stale\n"
+                           "  #12    exp-2  contained  see above\n\nfrontier\n"));
+    assert_non_null(strstr(text_string(&text), "\"on\":12\n"));
+    append_works(&narrow, pairs, sizeof(pairs) / sizeof(*pairs), 20);
+    assert_non_null(strstr(text_string(&narrow), "\n  #12    exp-2\n      contained\n"));
+}
+
+/* 6 holds a merge of two lines: 5 on 3 and 4 on 2. None is lost, and none is said twice. */
+static void test_lines_of_work_that_were_merged(void **state)
+{
+    static const struct store_containment pairs[] = {
+        {6, 5}, {6, 4}, {6, 3}, {6, 2}, {6, 1}, {5, 3}, {5, 1}, {3, 1}, {4, 2},
+    };
+    CLEANUP_TEXT struct text text = {0};
+
+    (void)state;
+    append_works(&text, pairs, sizeof(pairs) / sizeof(*pairs), 0);
+    assert_non_null(strstr(text_string(&text),
+                           "  #16    exp-6\n  #15    exp-5\n  #13    exp-3  stale\n"
+                           "  #11    exp-1\n\n"
+                           "line of work: #14 brings along what stands below it\n"
+                           "  #14    exp-4\n  #12    exp-2  contained\n\nfrontier\n"));
+}
+
 static void test_a_textfile_of_hostile_labels(void **state)
 {
     CLEANUP_TEXT struct text text = {0};
@@ -170,6 +234,8 @@ int main(void)
         cmocka_unit_test(test_sparklines),
         cmocka_unit_test(test_a_table_of_hostile_text),
         cmocka_unit_test(test_json_of_what_is_not_known),
+        cmocka_unit_test(test_lines_of_work),
+        cmocka_unit_test(test_lines_of_work_that_were_merged),
         cmocka_unit_test(test_a_textfile_of_hostile_labels),
     };
 

@@ -1,0 +1,15 @@
+#pragma once
+
+/*
+ * Lines of work: which open pull requests stand on which. A loop of experiments makes one line, in which each
+ * pull request contains those before it; one that began anew from an earlier experiment makes a line that joins
+ * the other one there.
+ *
+ * Pure: what contains what is given.
+ */
+
+#include "daemon/status.h"
+
+/* Makes the lines of work of the status from its members and from what contains what. */
+void work_find(struct status *status, const struct store_containment *containments, size_t count);
+void work_clear(struct status *status);
