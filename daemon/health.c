@@ -13,8 +13,14 @@
 
 #define BACKOFF_FIRST_MS 500
 #define BACKOFF_MOST_MS  (5 * 60 * 1000)
-#define MEND_EVERY_MS    (60 * 1000)
 #define ASKED_MOST_MS    (60 * 60 * 1000)
+#define NO_SOURCE        SIZE_MAX /* the place of a source that is found well, in a problem */
+
+/* A source failed this job. */
+struct failed_source {
+    int64_t job;
+    struct error error;
+};
 
 struct health {
     struct installation installation;
@@ -26,6 +32,9 @@ struct health {
     bool reported;                         /* a job holds the queue with `report` */
     bool on_trial;                         /* ... and may try again now */
     struct installation_problem report;
+    struct failed_source *failed; /* they are also the last ones of `problems` */
+    size_t failed_count;
+    unsigned looks;
     unsigned attempt;
     const struct log_event *said; /* the last event that was logged, */
     char *reason;                 /* and what is wrong; NULL: not known yet */
@@ -113,7 +122,7 @@ static void try_reported(struct health *health)
     }
     health->on_trial = true;
     health->state = HEALTH_WELL;
-    ask_after(health, MEND_EVERY_MS);
+    ask_after(health, HEALTH_MEND_EVERY_MS);
     health->changed(health->data);
 }
 
@@ -129,6 +138,28 @@ static void say_unchecked(struct health *health, const struct installation_probl
     log_event(&event_unchecked, LOG_TEXT("reason", unchecked));
 }
 
+/* Puts what sources failed behind what the last check found, once. */
+static void list_failed(struct health *health)
+{
+    struct installation_problems *problems = &health->problems;
+    size_t count = problems->count;
+
+    while (count > 0 && problems->items[count - 1].holds == HOLDS_SOURCE &&
+           problems->items[count - 1].source == NO_SOURCE)
+        count--;
+    problems->count = count + health->failed_count;
+    problems->items = memory_resize(problems->items,
+                                    (problems->count + 1) * sizeof(*problems->items));
+    for (size_t i = 0; i < health->failed_count; i++)
+        problems->items[count + i] = (struct installation_problem){
+            .key = "sources",
+            .holds = HOLDS_SOURCE,
+            .source = NO_SOURCE,
+            .status = EX_CONFIG,
+            .error = health->failed[i].error,
+        };
+}
+
 static void on_answered(void *data, const struct installation_problems *problems)
 {
     struct health *health = data;
@@ -137,6 +168,7 @@ static void on_answered(void *data, const struct installation_problems *problems
     health->under_way = NULL;
     installation_problems_clear(&health->problems);
     installation_problems_copy(&health->problems, problems);
+    list_failed(health);
     say_unchecked(health, problems);
     if (first && first->error.kind == ERROR_TRANSIENT) {
         ask_after(health, backoff_asked_ms(++health->attempt, problems->retry_after_ms));
@@ -145,14 +177,14 @@ static void on_answered(void *data, const struct installation_problems *problems
     }
     health->attempt = 0;
     if (first) {
-        ask_after(health, MEND_EVERY_MS);
-        enter(health, HEALTH_REFUSED, problems->items, problems->count);
+        ask_after(health, HEALTH_MEND_EVERY_MS);
+        enter(health, HEALTH_REFUSED, health->problems.items, health->problems.count);
     } else if (health->reported) {
         try_reported(health);
     } else {
-        if (problems->count)
-            ask_after(health, MEND_EVERY_MS);
-        enter(health, HEALTH_WELL, problems->items, problems->count);
+        if (health->problems.count)
+            ask_after(health, HEALTH_MEND_EVERY_MS);
+        enter(health, HEALTH_WELL, health->problems.items, health->problems.count);
     }
 }
 
@@ -181,6 +213,7 @@ void health_free(struct health *health)
         return;
     operation_clear(&health->under_way);
     installation_problems_clear(&health->problems);
+    free(health->failed);
     free(health->reason);
     free(health->unchecked);
     free(health);
@@ -254,7 +287,13 @@ void health_ask(struct health *health)
 void health_look(struct health *health)
 {
     health->attempt = 0;
+    health->looks++;
     ask_after(health, 0);
+}
+
+unsigned health_looks(const struct health *health)
+{
+    return health->looks;
 }
 
 static void on_reported(void *data)
@@ -262,7 +301,7 @@ static void on_reported(void *data)
     struct health *health = data;
 
     health->under_way = NULL;
-    ask_after(health, MEND_EVERY_MS);
+    ask_after(health, HEALTH_MEND_EVERY_MS);
     enter(health, HEALTH_REFUSED, &health->report, 1);
 }
 
@@ -289,4 +328,41 @@ void health_mended(struct health *health)
     health->reported = health->on_trial = false;
     if (health->state == HEALTH_WELL)
         say(health, NULL, 0);
+}
+
+static void tell_failed(struct health *health)
+{
+    list_failed(health);
+    if (health->state == HEALTH_WELL)
+        say(health, health->problems.items, health->problems.count);
+}
+
+void health_source_failed(struct health *health, int64_t job, const struct error *error)
+{
+    size_t at = 0;
+
+    while (at < health->failed_count && health->failed[at].job != job)
+        at++;
+    if (at == health->failed_count) {
+        health->failed = memory_resize(health->failed, (at + 1) * sizeof(*health->failed));
+        health->failed_count++;
+    }
+    health->failed[at] = (struct failed_source){.job = job, .error = *error};
+    tell_failed(health);
+    if (health->state == HEALTH_WELL)
+        ask_after(health, HEALTH_MEND_EVERY_MS);
+}
+
+void health_source_mended(struct health *health, int64_t job)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < health->failed_count; i++) {
+        if (health->failed[i].job != job)
+            health->failed[kept++] = health->failed[i];
+    }
+    if (kept == health->failed_count)
+        return;
+    health->failed_count = kept;
+    tell_failed(health);
 }

@@ -19,6 +19,8 @@
 #include <stdint.h>
 #include <uv.h>
 
+#define HEALTH_MEND_EVERY_MS (60 * 1000) /* until what is held is tried again */
+
 enum health_state {
     HEALTH_UNKNOWN, /* a check is under way */
     HEALTH_WELL,    /* a source may be held all the same */
@@ -66,6 +68,18 @@ void health_hold(struct health *health, const struct error *error);
 
 /* The job that had reported such a fault could do its step. */
 void health_mended(struct health *health);
+
+/* A source failed a job though it is found well: a fetch from it fails, or an object is missing in it. Other
+ * commits in it may be whole. So this is said, and holds that job only, which tries again after
+ * HEALTH_MEND_EVERY_MS or when somebody says that something was mended. `job` is its id; `error` names the
+ * key. */
+void health_source_failed(struct health *health, int64_t job, const struct error *error);
+
+/* The job that had reported it could do its step, or is over. */
+void health_source_mended(struct health *health, int64_t job);
+
+/* Returns how often somebody said that something was mended: the calls of health_look(). */
+unsigned health_looks(const struct health *health);
 
 /* Returns the pause in milliseconds before try number `attempt`, from 1. It doubles from half a second up to
  * five minutes. A quarter of it is random, so that many jobs do not come back at once. */

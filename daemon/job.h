@@ -90,6 +90,9 @@ struct job {
     bool aside;            /* parked: its source is held or slots are few; others go first */
     bool stepped_aside;    /* was aside once, so others may have overtaken it */
     bool source_failed;    /* compose found that a source is held */
+    bool source_bad;       /* a source failed it though it is found well: told to the health */
+    uint64_t bad_until;    /* uv_now() from which it tries again then, or before if ... */
+    unsigned bad_looks;    /* ... somebody says that something was mended: health_looks() */
     bool requires;         /* something of validation.requires did not answer */
     struct error *doubt;   /* why the step fails, while the installation is checked */
     bool doubt_holds;      /* the installation is to blame, whatever the check says */

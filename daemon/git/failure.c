@@ -108,6 +108,12 @@ static const char *const refusals[] = {
     NULL,
 };
 
+/* A source has the commit, and git does not take what it is made of: the experiment made it so. */
+static const char *const malformations[] = {
+    "fsck error",
+    NULL,
+};
+
 static const char *const damages[] = {
     "not a git repository",
     "object file",
@@ -216,10 +222,13 @@ int git_failure_said(struct error *error, const struct process_result *result, e
     else
         error_set(error, kind_of(result, reach, said), "%s: %s", what, text_string(&line));
     /* What git prints says that a source has no such commit, and not its failure. */
-    error->installation = reach == GIT_SOURCE ||
-                          (reach == GIT_FORGE &&
-                           (says(result->errors, credentials) || says(result->errors, barriers) ||
-                            says(result->errors, strangers)));
+    error->installation = reach == GIT_SOURCE
+                              ? !git_exceeded(result) && !says(result->errors, malformations)
+                              : reach == GIT_FORGE && (says(result->errors, credentials) ||
+                                                       says(result->errors, barriers) ||
+                                                       says(result->errors, strangers));
+    /* Whoever asks, no source is to blame. */
+    error->holds = reach == GIT_FORGE && error->installation;
     return -1;
 }
 

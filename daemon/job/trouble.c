@@ -48,7 +48,9 @@ void job_end_holds(struct job *job)
 {
     if (job->held)
         health_mended(job->services->health);
-    job->held = job->requires = job->source_failed = false;
+    if (job->source_bad)
+        health_source_mended(job->services->health, job->record.id);
+    job->held = job->requires = job->source_failed = job->source_bad = false;
     job->doubted = 0;
 }
 
@@ -101,6 +103,38 @@ void job_waits(struct job *job, const char *reason)
     wait_and_try_again(job, reason, -1);
 }
 
+/* The job stays at its step, which starts again once what holds it is mended. */
+static void keep_step(struct job *job, const char *reason)
+{
+    log_event(&event_step_held, LOG_TEXT("experiment", job->row->experiment_id),
+              LOG_TEXT("step", job_step_name(job)), LOG_INTEGER("attempt", job->record.attempt),
+              LOG_TEXT("reason", reason));
+    job_note(job, "later", reason);
+    job_count_try(job, COUNTERS_LATER);
+    job_end_trouble(job);
+}
+
+/* A source fails this job, and is found well. Other commits in it may be whole, so others go on. */
+static void hold_by_source(struct job *job, const struct error *error)
+{
+    keep_step(job, error->message);
+    job->operation = NULL;
+    job->parked = job->aside = job->stepped_aside = true;
+    job->source_bad = true;
+    job->bad_until = uv_now(job->services->loop) + HEALTH_MEND_EVERY_MS;
+    job->bad_looks = health_looks(job->services->health);
+    health_source_failed(job->services->health, job->record.id, error);
+    (void)job_write(job);
+    job->owner->rests(job->owner->data);
+}
+
+/* What fails for a source, and not for the forge or for want of something on this machine. */
+static bool source_failed(const struct job *job, const struct error *error)
+{
+    return error->installation && !error->holds && !job_undoing(job) &&
+           (needs(job) & STEP_NEEDS_SOURCES);
+}
+
 void job_later(struct job *job, const struct error *error, int64_t retry_after_ms)
 {
     struct error last = *error;
@@ -116,6 +150,10 @@ void job_later(struct job *job, const struct error *error, int64_t retry_after_m
     again = job->record.faulty_since_ms != 0;
     count_trying(job, uv_now(job->services->loop) - job->step_began);
     if (!job_undoing(job) && again && tried_long_enough(job)) {
+        if (source_failed(job, error)) {
+            hold_by_source(job, error);
+            return;
+        }
         last.kind = ERROR_PERMANENT;
         error_wrap(&last, "tried in vain for queue.retry_for");
         job_failed_itself(job, &last);
@@ -183,17 +221,6 @@ void job_forge_failed(struct job *job, const struct forge_reply *reply, const st
         job_failed(job, error);
 }
 
-/* The job stays at its step, which starts again once what holds it is mended. */
-static void keep_step(struct job *job, const char *reason)
-{
-    log_event(&event_step_held, LOG_TEXT("experiment", job->row->experiment_id),
-              LOG_TEXT("step", job_step_name(job)), LOG_INTEGER("attempt", job->record.attempt),
-              LOG_TEXT("reason", reason));
-    job_note(job, "later", reason);
-    job_count_try(job, COUNTERS_LATER);
-    job_end_trouble(job);
-}
-
 static bool met_held_source(struct job *job)
 {
     if (!(needs(job) & STEP_NEEDS_SOURCES) || !health_sources_held(job->services->health))
@@ -216,6 +243,8 @@ void job_conclude(struct job *job)
     } else if (met_held_source(job)) {
         keep_step(job, why->message);
         job->aside = job->stepped_aside = true;
+    } else if (source_failed(job, why) && job->doubted++ > 0) {
+        hold_by_source(job, why);
     } else if (!job->doubt_holds) {
         job->parked = false;
         if (why->installation)
@@ -294,8 +323,9 @@ void job_park(struct job *job)
     job_pause(job, job->pause_ms, on_waited);
 }
 
-/* Before the branch is made, a job needs a held source only if all sources that may have the commit are
- * held. Otherwise the others are searched first. */
+/* One that was failed by a source that is found well waits until it may try again. Else, before the branch is
+ * made, a job needs a held source only if all sources that may have the commit are held. Otherwise the others
+ * are searched first. */
 bool job_needs_held_source(struct job *job)
 {
     const struct config_list *sources = &job->services->config->sources;
@@ -303,6 +333,9 @@ bool job_needs_held_source(struct job *job)
     size_t meant = 0, held = 0;
     struct error ignored;
 
+    if (job->source_bad && job->bad_looks == health_looks(health) &&
+        uv_now(job->services->loop) < job->bad_until)
+        return true;
     if (!job_early(job) || !health_sources_held(health) || job_load_result(job, &ignored) < 0 ||
         job->result->change != RESULT_CHANGE_COMMIT)
         return false;

@@ -52,17 +52,28 @@ static void looking_up_end(struct looking_up *looking_up, const struct error *er
     callback(data, error ? NULL : &found, error);
 }
 
+/* An error of the installation names the key. */
+static void name_source(const struct looking_up *looking_up, size_t source, struct error *error)
+{
+    const char *path = looking_up->sequence.repository->config->sources.items[source];
+
+    error_wrap(error, error->installation ? "sources: %s" : "source %s", path);
+}
+
 static void fetched(void *data, const struct process_result *result)
 {
     struct looking_up *looking_up = data;
     struct error error;
+
+    CLEANUP_FREE char *what = memory_format("fetching commit %.16s", looking_up->commit);
 
     looking_up->sequence.step = NULL;
     if (process_succeeded(result)) {
         looking_up_end(looking_up, NULL);
         return;
     }
-    git_failure(&error, result, GIT_SOURCE, "fetching the measured commit from its source");
+    git_failure(&error, result, GIT_SOURCE, what);
+    name_source(looking_up, looking_up->found, &error);
     looking_up_end(looking_up, &error);
 }
 
@@ -154,7 +165,8 @@ static void typed(void *data, const struct process_result *result)
 
     looking_up->sequence.step = NULL;
     if (!process_succeeded(result)) {
-        git_failure(&error, result, GIT_SOURCE, "looking the commit up in its source");
+        git_failure(&error, result, GIT_SOURCE, "looking the commit up");
+        name_source(looking_up, looking_up->source, &error);
         looking_up_end(looking_up, &error);
         return;
     }
@@ -182,13 +194,12 @@ static void resolved(void *data, const struct process_result *result)
 {
     static const char *const words[] = {"cat-file", "--batch-check"};
     struct looking_up *looking_up = data;
-    const char *source = looking_up->sequence.repository->config->sources.items[looking_up->source];
     char hash[GIT_HASH_SIZE];
 
     looking_up->sequence.step = NULL;
     if (!process_succeeded(result)) {
         git_failure(&looking_up->unread, result, GIT_SOURCE, "looking the commit up");
-        error_wrap(&looking_up->unread, "source %s", source);
+        name_source(looking_up, looking_up->source, &looking_up->unread);
         looking_up->source++;
         resolve_next(looking_up);
     } else if (result->output_length == 0) {

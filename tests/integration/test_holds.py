@@ -1,11 +1,13 @@
 """Promise: what is wrong with the installation holds the queue and is charged to no experiment."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 
 import pytest
+from exhaustive import first_of
 from harness import StandIn, git, improved, result
 from machine import eventually
 
@@ -271,6 +273,58 @@ def test_a_source_that_goes_away_in_the_middle(winnowd, forge, project):
     winnowd.process.send_signal(signal.SIGHUP)
     log.wait(experiment="exp-1", decision="promoted")
     assert winnowd.stop() == 0 and set(forge.branches()) == {"experiment/exp-1", "experiment/exp-2"}
+
+
+def loose(project, name):
+    """Where the object is kept, which an experiment can remove as well as a disk can lose it."""
+    sha = git("rev-parse", name, directory=project.work).strip()
+    return project.work / ".git/objects" / sha[:2] / sha[2:]
+
+
+LOST = {
+    "a blob": lambda project, sha: (loose(project, f"{sha}:exp-1.txt"), result("exp-1", 0.9, metric_before=1.0, commit=sha)),
+    "a tree, and the commit is a parent": lambda project, sha: (
+        loose(project, f"{sha}^{{tree}}"),
+        result("exp-1", 0.9, metric_before=1.0, parent=sha, diff=NEW_FILE),
+    ),
+}
+NEW_FILE = "--- /dev/null\n+++ b/new.txt\n@@ -0,0 +1 @@\n+new\n"
+
+
+@pytest.mark.parametrize("what", first_of(list(LOST)))
+def test_a_source_that_fails_though_it_is_found_well(winnowd, forge, project, what):
+    """As a partial clone does: it holds whoever needs what it lacks, for as long as that takes, and nobody else."""
+    bad, good = (project.experiment({f"{name}.txt": name})[0] for name in ("exp-1", "exp-2"))
+    for name, sha in (("bad", bad), ("good", good)):
+        git("update-ref", f"refs/heads/{name}", sha, directory=project.work)
+    place, content = LOST[what](project, bad)
+    away = place.rename(winnowd.directory / "away")
+    winnowd.configure(sources=[str(project.work)], queue={"retry_for": "10ms"})
+    winnowd.drop(content)
+    winnowd.drop(result("exp-2", 0.95, metric_before=1.0, commit=good))
+    log = winnowd.once(status=CONFIGURATION)
+    assert log.decisions() == {"exp-2": "promoted"}
+    assert log.all(key="sources", **held(f"sources: {project.work}: fetching commit {bad[:16]}")), log.text
+    log = winnowd.start()
+    for times in (1, 2, 3):  # it is tried again when somebody says that it was mended, and fails nobody
+        log.wait_until(lambda: len(log.all(msg="step waits: the installation is to blame", experiment="exp-1")) >= times)
+        winnowd.process.send_signal(signal.SIGHUP)
+    away.rename(place)
+    winnowd.process.send_signal(signal.SIGHUP)
+    log.wait(experiment="exp-1", decision="promoted")
+    log.wait(msg="jobs go on: what held them is mended")
+    assert winnowd.stop() == 0 and log.decisions() == {"exp-1": "promoted"}
+
+
+def test_a_commit_that_git_does_not_take_is_no_fault_of_its_source(winnowd, project):
+    sha, _ = project.experiment({"a.txt": "a"})
+    text = git("cat-file", "commit", sha, directory=project.work)
+    text = re.sub("(?m)^(committer .*> )", r"\g<1>0", text)  # a date that begins with a zero
+    sha = git("hash-object", "-t", "commit", "-w", "--literally", "--stdin", directory=project.work, text=text).strip()
+    winnowd.configure(sources=[str(project.work)])
+    winnowd.drop(result("exp-1", 0.9, metric_before=1.0, commit=sha))
+    log = winnowd.once()
+    assert log.decisions() == {"exp-1": "failed"} and "fsck error" in log.wait(decision="failed")["reason"], log.text
 
 
 def test_once_does_not_end_for_a_held_source_while_others_wait_for_the_forge(gitea_winnowd, stand_in, project):

@@ -60,6 +60,39 @@ static void test_words_have_a_meaning(void **state)
     }
 }
 
+/* Who is to blame: the experiment, the installation if a check finds it, or the installation in any case. */
+static void test_who_is_to_blame(void **state)
+{
+    static const struct {
+        enum git_reach reach;
+        const char *errors;
+        bool installation, holds;
+    } blamed[] = {
+        {GIT_LOCAL, "error: patch failed: train.py:3\n", false, false},
+        {GIT_SOURCE, "fatal: unable to read 45b983be36b73c0788dc9cbcb76cbb80fc7bb057\n", true,
+         false},
+        {GIT_SOURCE,
+         "error: object 378a6a: zeroPaddedDate: x\nfatal: fsck error in packed object\n", false,
+         false},
+        {GIT_SOURCE, "fatal: Out of memory, malloc failed\n", false, false},
+        {GIT_FORGE, "remote: declined by the hook\n ! [remote rejected]\n", false, false},
+        {GIT_FORGE, "fatal: unable to access 'http://x/': The requested URL returned error: 403\n",
+         true, true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(blamed) / sizeof(blamed[0]); i++) {
+        struct process_result result = {
+            .end = PROCESS_EXITED, .status = 128, .output = "", .errors = blamed[i].errors};
+        struct error error;
+
+        git_failure(&error, &result, blamed[i].reach, "working");
+        if (error.installation != blamed[i].installation || error.holds != blamed[i].holds)
+            fail_msg("%s: installation %d, holds %d", error.message, error.installation,
+                     error.holds);
+    }
+}
+
 /* Wherever the words are cut short: no half of a secret is left over. */
 static void test_no_half_of_a_secret(void **state)
 {
@@ -101,6 +134,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_words_have_a_meaning),
+        cmocka_unit_test(test_who_is_to_blame),
         cmocka_unit_test(test_no_half_of_a_secret),
         cmocka_unit_test(test_a_long_reason_is_whole),
     };

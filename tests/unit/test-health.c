@@ -208,6 +208,37 @@ static void test_report(void **state)
     finish(&scripted);
 }
 
+/* A source that fails some jobs only holds nobody else, and is said for as long as one of them lives. */
+static void test_failed_sources(void **state)
+{
+    struct error first = {.kind = ERROR_PERMANENT, .message = "sources: /a: a blob is missing"};
+    struct error second = {.kind = ERROR_PERMANENT, .message = "sources: /b: a tree is missing"};
+    struct scripted scripted;
+    uv_loop_t loop;
+
+    (void)state;
+    begin(&scripted, &loop, ERROR_NONE);
+    health_source_failed(scripted.health, 7, &first);
+    health_source_failed(scripted.health, 8, &first);
+    health_source_failed(scripted.health, 8, &second);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(health_state(scripted.health), HEALTH_WELL);
+        assert_int_equal(health_status(scripted.health), EX_CONFIG);
+        assert_string_equal(health_reason(scripted.health),
+                            "sources: /a: a blob is missing; sources: /b: a tree is missing");
+        assert_false(health_source_held(scripted.health, 0));
+        health_look(scripted.health);
+        uv_run(&loop, UV_RUN_DEFAULT); /* the check finds nothing */
+    }
+    assert_int_equal(health_looks(scripted.health), 2);
+    health_source_mended(scripted.health, 7);
+    assert_string_equal(health_reason(scripted.health), "sources: /b: a tree is missing");
+    health_source_mended(scripted.health, 8);
+    assert_string_equal(health_reason(scripted.health), "");
+    assert_int_equal(health_status(scripted.health), EX_OK);
+    finish(&scripted);
+}
+
 /* What only a person mends is told apart by where it is mended. */
 static void test_where_it_is_mended(void **state)
 {
@@ -228,13 +259,10 @@ static void test_where_it_is_mended(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pauses),
-        cmocka_unit_test(test_what_the_forge_asks_for),
-        cmocka_unit_test(test_states),
-        cmocka_unit_test(test_suspicion),
-        cmocka_unit_test(test_look),
-        cmocka_unit_test(test_report),
-        cmocka_unit_test(test_where_it_is_mended),
+        cmocka_unit_test(test_pauses),         cmocka_unit_test(test_what_the_forge_asks_for),
+        cmocka_unit_test(test_states),         cmocka_unit_test(test_suspicion),
+        cmocka_unit_test(test_look),           cmocka_unit_test(test_report),
+        cmocka_unit_test(test_failed_sources), cmocka_unit_test(test_where_it_is_mended),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
