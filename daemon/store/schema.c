@@ -318,6 +318,27 @@ static const char *const migrations[] = {
     "ALTER TABLE results ADD COLUMN saving INTEGER NOT NULL DEFAULT 0;"
     "UPDATE results SET saving = 1 WHERE decision = 'queued' AND has_change = 1;"
     "CREATE INDEX results_saving ON results (id) WHERE saving = 1;",
+    /* What a decision that was replaced was about: the row says what the present one is about. */
+    "ALTER TABLE decisions ADD COLUMN metric TEXT;"
+    "ALTER TABLE decisions ADD COLUMN scope TEXT;"
+    "ALTER TABLE decisions ADD COLUMN status TEXT;"
+    "ALTER TABLE decisions ADD COLUMN after REAL;"
+    "ALTER TABLE decisions ADD COLUMN reference REAL;"
+    "ALTER TABLE decisions ADD COLUMN measured TEXT;"
+    "ALTER TABLE decisions ADD COLUMN pull INTEGER;"
+    "ALTER TABLE decisions ADD COLUMN pull_url TEXT;"
+    "ALTER TABLE decisions ADD COLUMN pull_state TEXT;"
+    "UPDATE decisions SET metric = r.metric, scope = r.scope, status = r.status, after = r.after"
+    "  FROM results r WHERE r.id = decisions.result;"
+    "DROP TRIGGER results_history;"
+    "CREATE TRIGGER results_history BEFORE UPDATE OF decided ON results"
+    "  WHEN old.decided <> 0 AND new.decided <> old.decided BEGIN"
+    "  INSERT INTO decisions (id, result, experiment_id, file_name, digest, decision, reason,"
+    "  at_ms, metric, scope, status, after, reference, measured, pull, pull_url, pull_state)"
+    "  VALUES (old.decided, old.id, old.experiment_id, old.file_name, old.digest, old.decision,"
+    "  old.reason, old.decided_ms, old.metric, old.scope, old.status, old.after, old.reference,"
+    "  old.measured, old.pull, old.pull_url, old.pull_state);"
+    "END;",
 };
 
 #define STORE_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))

@@ -184,11 +184,9 @@ int store_last_decisions(struct store *store, unsigned limit, unsigned told,
         "''),"
         " decided AS number FROM results WHERE decided IN (SELECT number FROM chosen)"
         " UNION ALL"
-        " SELECT d.experiment_id, d.file_name, r.metric, r.after, r.reference, d.decision, "
-        "d.reason,"
-        " iif(d.decision = 'promoted', r.pull, 0), d.at_ms,"
-        " iif(d.decision = 'promoted', r.pull_url, ''), d.id FROM decisions d"
-        " LEFT JOIN results r ON r.id = d.result WHERE d.id IN (SELECT number FROM chosen)"
+        " SELECT experiment_id, file_name, metric, after, reference, decision, reason,"
+        " iif(decision = 'promoted', pull, 0), at_ms, iif(decision = 'promoted', pull_url, ''),"
+        " id FROM decisions WHERE id IN (SELECT number FROM chosen)"
         " ORDER BY number DESC",
         "ii", (int64_t)limit, (int64_t)told);
     int row = -1;
@@ -212,7 +210,6 @@ void store_decisions_free(struct store_decided *decisions, size_t count)
     free(decisions);
 }
 
-/* The reference of a decision that was replaced is not kept. */
 int store_export(struct store *store, store_exported_callback callback, void *data,
                  struct error *error)
 {
@@ -221,9 +218,9 @@ int store_export(struct store *store, store_exported_callback callback, void *da
         "SELECT decided_ms, experiment_id, file_name, scope, metric, status, reference, after,"
         " decision, 1, reason, measured, pull, pull_state, digest, decided AS number FROM results"
         " WHERE decided > 0 UNION ALL"
-        " SELECT d.at_ms, d.experiment_id, d.file_name, r.scope, r.metric, r.status, NULL, r.after,"
-        " d.decision, 0, d.reason, '', 0, '', d.digest, d.id FROM decisions d"
-        " LEFT JOIN results r ON r.id = d.result ORDER BY number",
+        " SELECT at_ms, experiment_id, file_name, scope, metric, status, reference, after,"
+        " decision, 0, reason, measured, pull, pull_state, digest, id FROM decisions"
+        " ORDER BY number",
         "");
     int row = -1;
 

@@ -109,10 +109,29 @@ static void test_a_newer_version_is_refused(void **state)
     reopen(fixture);
 }
 
+/* As it was when the history did not say what its decisions were about. */
+static void make_with_short_history(struct fixture *fixture)
+{
+    close_store(fixture);
+    execute(fixture, "DROP TRIGGER results_history;"
+                     "CREATE TRIGGER results_history BEFORE UPDATE OF decided ON results BEGIN"
+                     "  SELECT 1; END;"
+                     "ALTER TABLE decisions DROP COLUMN metric;"
+                     "ALTER TABLE decisions DROP COLUMN scope;"
+                     "ALTER TABLE decisions DROP COLUMN status;"
+                     "ALTER TABLE decisions DROP COLUMN after;"
+                     "ALTER TABLE decisions DROP COLUMN reference;"
+                     "ALTER TABLE decisions DROP COLUMN measured;"
+                     "ALTER TABLE decisions DROP COLUMN pull;"
+                     "ALTER TABLE decisions DROP COLUMN pull_url;"
+                     "ALTER TABLE decisions DROP COLUMN pull_state;"
+                     "PRAGMA user_version = 18");
+}
+
 /* As it was before it was known what a pull request contains. */
 static void make_without_contained(struct fixture *fixture)
 {
-    close_store(fixture);
+    make_with_short_history(fixture);
     execute(fixture, "DROP INDEX results_saving;"
                      "ALTER TABLE results DROP COLUMN saving;"
                      "DROP TABLE awaiting;"
@@ -994,6 +1013,48 @@ static void test_decided_at_once(void **state)
     assert_int_equal(decision_of(fixture, id), DECISION_DISCARDED);
 }
 
+struct history {
+    unsigned count;
+    char line[4][96];
+};
+
+static bool write_line(void *data, const struct store_exported *exported)
+{
+    struct history *history = data;
+
+    snprintf(history->line[history->count++], sizeof(history->line[0]),
+             "%s %s %g -> %g %s %s %lld %s", exported->current ? "now" : "was", exported->metric,
+             exported->before, exported->after, exported->decision, exported->measured,
+             (long long)exported->pull, exported->pull_state);
+    return true;
+}
+
+/* A decision that was replaced still says what was judged then, whatever the result says by now. */
+static void test_history_keeps_what_was_judged(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_decision failed = {.decision = DECISION_FAILED, .reason = "x", .reference = 1.5};
+    struct store_decision better = {.decision = DECISION_DISCARDED, .reason = "", .reference = 0.5};
+    struct store_content content = {.bytes = ""};
+    struct store_result other = row_of("exp-1", 2);
+    struct history history = {0};
+    int64_t id = add(fixture, "exp-1", 1);
+
+    DONE(store_decide(fixture->store, id, &failed, &fixture->error));
+    execute(fixture, "UPDATE results SET measured = 'abc', pull = 7, pull_state = 'closed'");
+    other.metric = (char *)"loss";
+    DONE(store_replace(fixture->store, id, &other, &content, &better, &fixture->error));
+    DONE(store_export(fixture->store, write_line, &history, &fixture->error));
+    assert_int_equal(history.count, 2);
+    assert_string_equal(history.line[0], "was val_bpb 1.5 -> 1 failed abc 7 closed");
+    assert_string_equal(history.line[1], "now loss 0.5 -> 2 discarded  7 closed");
+    make_with_short_history(fixture); /* of these the earlier version knew the result only */
+    reopen(fixture);
+    history.count = 0;
+    DONE(store_export(fixture->store, write_line, &history, &fixture->error));
+    assert_string_equal(history.line[0], "was loss nan -> 2 failed  0 ");
+}
+
 /* A store of the version before: what was rejected stood in the history only, and moves in a table. */
 static void test_drops_of_the_version_before(void **state)
 {
@@ -1087,6 +1148,7 @@ int main(void)
         STORE_TEST(test_content_is_let_go_of),
         STORE_TEST(test_a_misplaced_file),
         STORE_TEST(test_decided_at_once),
+        STORE_TEST(test_history_keeps_what_was_judged),
         STORE_TEST(test_drops_of_the_version_before),
     };
 
