@@ -34,6 +34,7 @@ class Cluster:
         self.file = self.directory / "slurm.conf"
         self.socket = self.directory / "munge" / "socket"
         self.processes = {}
+        self.controllers = 0
         self._configure(processors, more)
 
     def _configure(self, processors, more):
@@ -95,7 +96,16 @@ PartitionName=p Nodes={",".join(NODES)} Default=YES MaxTime=INFINITE State=UP
         eventually(self.socket.exists)
 
     def start_controller(self):
+        """One that was killed has forgotten its last jobs, and the next would use their numbers again. A node refuses
+        a number that it had a moment ago, and is drained: that is for the test that is about it."""
+        self.number_from(1 + 1000 * self.controllers)
+        self.controllers += 1
         self._spawn("controller", "slurmctld", "-D", "-f", str(self.file))
+
+    def number_from(self, first):
+        """The next controller counts its jobs from here on, or from where it was if that is more."""
+        lines = [line for line in self.file.read_text().splitlines() if not line.startswith("FirstJobId=")]
+        self.file.write_text("\n".join([*lines, f"FirstJobId={first}", ""]))
 
     def start_node(self, name):
         self._spawn(name, "slurmd", "-D", "-N", name, "-f", str(self.file))
