@@ -50,7 +50,15 @@ struct sweep {
     int64_t before_ms; /* files that came before this are removed; 0: none */
     uint64_t files, bytes;
     uint64_t removed;
+    char *problem; /* the first that was met, beginning with a name; NULL: none */
 };
+
+/* What cannot be done with one file keeps nothing else from being swept. One that is gone is no problem. */
+static void note_problem(struct sweep *sweep, const char *name)
+{
+    if (errno != ENOENT && !sweep->problem)
+        sweep->problem = memory_format("%s: %s", name, strerror(errno));
+}
 
 /* The age of a file counts from its change time: a move sets that, and keeps the modification time. */
 static bool is_old(const struct sweep *sweep, const struct timespec *since)
@@ -58,63 +66,61 @@ static bool is_old(const struct sweep *sweep, const struct timespec *since)
     return (int64_t)since->tv_sec * 1000 + since->tv_nsec / 1000000 < sweep->before_ms;
 }
 
-static int sweep_directory(struct sweep *sweep, int parent, const char *name, bool days);
+static void sweep_directory(struct sweep *sweep, int parent, const char *name, bool days);
 
-static int sweep_entry(struct sweep *sweep, int directory, const char *name, bool days)
+static void sweep_entry(struct sweep *sweep, int directory, const char *name, bool days)
 {
     struct stat status;
 
-    if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-        return errno == ENOENT ? 0 : -1;
-    if (S_ISDIR(status.st_mode)) {
+    if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) < 0) {
+        note_problem(sweep, name);
+    } else if (S_ISDIR(status.st_mode)) {
         if (!days)
-            return 0; /* it is not ours */
-        if (sweep_directory(sweep, directory, name, false) < 0)
-            return -1;
+            return; /* it is not ours */
+        sweep_directory(sweep, directory, name, false);
         /* A directory of today may be about to be used. One that is in use is not empty. */
         if (is_old(sweep, &status.st_mtim))
             unlinkat(directory, name, AT_REMOVEDIR);
-        return 0;
-    }
-    if (is_old(sweep, &status.st_ctim)) {
+    } else if (is_old(sweep, &status.st_ctim) && unlinkat(directory, name, 0) == 0) {
         sweep->removed++;
-        return unlinkat(directory, name, 0);
+    } else {
+        if (is_old(sweep, &status.st_ctim))
+            note_problem(sweep, name);
+        sweep->files++;
+        sweep->bytes += (uint64_t)status.st_size;
     }
-    sweep->files++;
-    sweep->bytes += (uint64_t)status.st_size;
-    return 0;
 }
 
 /* Who writes to the spool may put a link in place of any directory, so no link is followed. */
-static int sweep_directory(struct sweep *sweep, int parent, const char *name, bool days)
+static void sweep_directory(struct sweep *sweep, int parent, const char *name, bool days)
 {
     CLEANUP_LISTING DIR *listing = NULL;
     int descriptor = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     const struct dirent *entry;
 
-    if (descriptor < 0)
-        return errno == ENOENT ? 0 : -1;
-    listing = fdopendir(descriptor);
+    listing = descriptor < 0 ? NULL : fdopendir(descriptor);
     while (listing && (errno = 0, entry = readdir(listing))) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        if (sweep_entry(sweep, descriptor, entry->d_name, days) < 0)
-            return -1;
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            sweep_entry(sweep, descriptor, entry->d_name, days);
     }
-    return listing && errno == 0 ? 0 : -1;
+    if (errno != 0)
+        note_problem(sweep, name);
 }
 
-static int sweep_place(struct sweep *sweep, enum keep_place place, const char *state,
-                       const char *spool)
+static void sweep_place(struct sweep *sweep, enum keep_place place, const char *state,
+                        const char *spool)
 {
     const char *parent = places[place].in_spool ? spool : state;
     CLEANUP_DESCRIPTOR int descriptor = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CLEANUP_FREE char *problem = NULL;
 
-    if (descriptor >= 0 &&
-        sweep_directory(sweep, descriptor, places[place].directory, places[place].days) == 0)
-        return 0;
-    fprintf(stderr, "%s/%s: %s", parent, places[place].directory, strerror(errno));
-    return -1;
+    if (descriptor < 0)
+        note_problem(sweep, parent);
+    else
+        sweep_directory(sweep, descriptor, places[place].directory, places[place].days);
+    problem = TAKE(sweep->problem);
+    if (problem)
+        sweep->problem = memory_format("%s/%s: %s", parent, places[place].directory, problem);
 }
 
 int keep_main(int argc, char **argv)
@@ -123,6 +129,7 @@ int keep_main(int argc, char **argv)
     CLEANUP_FREE char *path = argc == 3 + KEEP_PLACES ? file_join(argv[1], NOTE) : NULL;
     int64_t now = clock_now_ms();
     uint64_t removed = 0;
+    bool well = true;
     struct error error;
 
     if (!path)
@@ -132,8 +139,11 @@ int keep_main(int argc, char **argv)
         long long limit = atoll(argv[3 + place]);
         struct sweep sweep = {.before_ms = limit > 0 ? now - limit : 0};
 
-        if (sweep_place(&sweep, place, argv[1], argv[2]) < 0)
-            return EX_IOERR;
+        sweep_place(&sweep, place, argv[1], argv[2]);
+        if (sweep.problem && well)
+            fprintf(stderr, "%s", sweep.problem);
+        well = well && !sweep.problem;
+        free(sweep.problem);
         text_append_format(&note, "%s %" PRIu64 " %" PRIu64 "\n", places[place].name, sweep.files,
                            sweep.bytes);
         removed += sweep.removed;
@@ -143,7 +153,7 @@ int keep_main(int argc, char **argv)
         return EX_IOERR;
     }
     printf("%" PRIu64 "\n", removed);
-    return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+    return fflush(stdout) == 0 && well ? EX_OK : EX_IOERR;
 }
 
 /* ---- the daemon --------------------------------------------------------------------------------- */

@@ -177,6 +177,27 @@ static void test_no_link_is_followed(void **state)
     assert_true(is_there(fixture, "elsewhere/file"));
 }
 
+/* What cannot be swept in one place keeps no other from it, nor from being measured. */
+static void test_an_obstacle_is_passed_by(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *archive = path_of(fixture, "spool/.archive");
+    CLEANUP_FREE char *aside = path_of(fixture, "aside");
+    CLEANUP_FREE char *state_path = path_of(fixture, "state");
+    CLEANUP_FREE char *spool = path_of(fixture, "spool");
+    char *argv[] = {(char *)KEEP_PROGRAM, state_path, spool, (char *)"0", (char *)"1", (char *)"1"};
+    struct keep_sizes sizes;
+
+    assert_int_equal(rename(archive, aside), 0);
+    assert_int_equal(symlink(aside, archive), 0);
+    grow_old(fixture);
+    assert_int_not_equal(keep_main(6, argv), 0);
+    assert_false(is_there(fixture, "spool/.rejected/bad.json"));
+    assert_true(is_there(fixture, "aside/2026-01-01/exp-1.json"));
+    keep_read(&sizes, state_path);
+    assert_int_equal(sizes.places[KEEP_VALIDATION_LOGS].files, 1);
+}
+
 static void test_nothing_there_yet(void **state)
 {
     struct fixture *fixture = *state;
@@ -242,6 +263,7 @@ int main(void)
         KEEP_TEST(test_each_as_long_as_it_says),
         KEEP_TEST(test_age_counts_from_the_move),
         KEEP_TEST(test_no_link_is_followed),
+        KEEP_TEST(test_an_obstacle_is_passed_by),
         KEEP_TEST(test_nothing_there_yet),
         KEEP_TEST(test_a_child_does_it),
     };
