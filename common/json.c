@@ -18,11 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SHOWN_MAX 60 /* code points of the document that an error shows */
 #define LONE_SURROGATE                                                                             \
     "half of a surrogate pair: bytes that are no UTF-8 can stand in a patch file beside this "     \
     "one, and not in JSON"
-#define SHOWN_BYTES 1024 /* bytes of the document that are read for these */
 
 /* A key of an object that is not closed yet. */
 struct key {
@@ -58,11 +56,10 @@ static void free_parser(struct parser *parser)
     text_free(&parser->scratch);
 }
 
-static void put_object(struct json_object **object)
+void json_freep(struct json_object **json)
 {
-    json_object_put(*object);
+    json_object_put(*json);
 }
-#define CLEANUP_JSON CLEANUP(put_object)
 
 static int __attribute__((format(printf, 3, 4)))
 fail_at(struct parser *parser, const char *at, const char *format, ...)
@@ -88,18 +85,6 @@ fail_at(struct parser *parser, const char *at, const char *format, ...)
 #ifdef __clang_analyzer__
 #define fail_at(...) (fail_at(__VA_ARGS__), -1)
 #endif
-
-/* A piece of the document as an error can show it. */
-static const char *show(struct text *shown, const char *piece, size_t length)
-{
-    CLEANUP_TEXT struct text repaired = {0};
-    CLEANUP_TEXT struct text line = {0};
-
-    text_append_repaired(&repaired, piece, length < SHOWN_BYTES ? length : SHOWN_BYTES);
-    text_append_line(&line, repaired.data, SHOWN_MAX);
-    text_append_visible(shown, line.data, NULL);
-    return text_string(shown);
-}
 
 /* json-c returns NULL when there is no memory. */
 static struct json_object *made(struct json_object *object)
@@ -140,7 +125,7 @@ static int fail_unexpected(struct parser *parser, const char *wanted)
     if (length == 0)
         length = utf8_decode(parser->at, &code_point);
     return fail_at(parser, parser->at, "expected %s, found '%s'", wanted,
-                   show(&shown, parser->at, length));
+                   text_excerpt(&shown, parser->at, length));
 }
 
 /*
@@ -292,7 +277,7 @@ static int parse_number(struct parser *parser, struct json_object **value)
     text_append_bytes(&parser->scratch, begin, (size_t)(parser->at - begin));
     if (number_parse(parser->scratch.data, &number) < 0)
         return fail_at(parser, begin, "'%s' is no number that JSON and a double can hold",
-                       show(&shown, begin, parser->scratch.length));
+                       text_excerpt(&shown, begin, parser->scratch.length));
     if (parser->build)
         *value = make_number(parser->scratch.data, number);
     return 0;
@@ -461,7 +446,7 @@ static int pop_keys(struct parser *parser, size_t first)
     }
     if (duplicate)
         result = fail_at(parser, duplicate->at, "duplicate key '%s'",
-                         show(&shown, duplicate->string, duplicate->length));
+                         text_excerpt(&shown, duplicate->string, duplicate->length));
     for (size_t i = 0; i < count; i++)
         free(keys[i].copy);
     parser->key_count = first;

@@ -10,6 +10,7 @@
  */
 
 #include "common/error.h"
+#include "common/memory.h"
 
 #include <json-c/json.h>
 #include <stdbool.h>
@@ -34,6 +35,10 @@ int json_parse(struct json_object **json, const char *bytes, size_t length,
  * written to. Fails (permanent) as json_parse() does. */
 int json_check(const char *bytes, size_t length, const struct json_limits *limits,
                struct error *error);
+
+/* Drops a reference, for CLEANUP_JSON. */
+void json_freep(struct json_object **json);
+#define CLEANUP_JSON CLEANUP(json_freep)
 
 /* Adds a text to an object, unless it is NULL. It is copied. */
 void json_put_text(struct json_object *object, const char *key, const char *text);

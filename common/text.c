@@ -9,9 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
-#define ELLIPSIS    "\xe2\x80\xa6" /* U+2026 */
-#define ESCAPE      '\033'
+#define REPLACEMENT   "\xef\xbf\xbd" /* U+FFFD */
+#define ELLIPSIS      "\xe2\x80\xa6" /* U+2026 */
+#define ESCAPE        '\033'
+#define EXCERPT_SHOWN 60   /* code points */
+#define EXCERPT_BYTES 1024 /* that are read for these */
 
 void text_free(struct text *text)
 {
@@ -459,4 +461,15 @@ void text_append_line(struct text *text, const char *string, size_t limit)
         }
         string += length;
     }
+}
+
+const char *text_excerpt(struct text *text, const char *piece, size_t length)
+{
+    CLEANUP_TEXT struct text repaired = {0};
+    CLEANUP_TEXT struct text line = {0};
+
+    text_append_repaired(&repaired, piece, length < EXCERPT_BYTES ? length : EXCERPT_BYTES);
+    text_append_line(&line, repaired.data, EXCERPT_SHOWN);
+    text_append_visible(text, line.data, NULL);
+    return text_string(text);
 }

@@ -86,3 +86,7 @@ void text_strip_colours(char *string);
  * characters and runs of spaces become one space; spaces at both ends are dropped; "…" stands for the
  * rest. */
 void text_append_line(struct text *text, const char *string, size_t limit);
+
+/* Appends a piece of a document as an error shows it: one line of at most 60 code points, invalid bytes
+ * replaced, nothing hidden. Returns text_string(). */
+const char *text_excerpt(struct text *text, const char *piece, size_t length);

@@ -16,9 +16,6 @@
 #include <string.h>
 #include <yaml.h>
 
-#define SHOWN_MAX   60   /* code points of the document that an error shows */
-#define SHOWN_BYTES 1024 /* bytes of the document that are read for these */
-
 /* What is remembered of a value. */
 struct origin {
     struct yaml_position position;
@@ -40,12 +37,6 @@ struct reader {
 };
 
 static int read_value(struct reader *reader, struct json_object **value);
-
-static void put_object(struct json_object **object)
-{
-    json_object_put(*object);
-}
-#define CLEANUP_JSON CLEANUP(put_object)
 
 /* json-c returns NULL when there is no memory. */
 static void *made(void *object)
@@ -160,16 +151,9 @@ static int read_past(struct reader *reader)
     return 0;
 }
 
-/* A piece of the document as an error can show it. */
 static const char *show(struct text *shown, const void *piece)
 {
-    CLEANUP_TEXT struct text repaired = {0};
-    CLEANUP_TEXT struct text line = {0};
-
-    text_append_repaired(&repaired, piece, strnlen(piece, SHOWN_BYTES));
-    text_append_line(&line, repaired.data, SHOWN_MAX);
-    text_append_visible(shown, line.data, NULL);
-    return text_string(shown);
+    return text_excerpt(shown, piece, strlen(piece));
 }
 
 /* `offset` is inside the document; what precedes it is valid UTF-8. */

@@ -67,6 +67,12 @@ bool trailer_begins(const struct scan *scan, struct cursor cursor, struct cursor
  * hunk that is complete by its header. */
 bool signature_begins(const struct scan *scan, struct cursor cursor, struct cursor *after);
 
+/* Reads "diff --git " and all that belongs to it. */
+int file_scan_git(struct scan *scan, const struct line *header, struct error *error);
+
+/* Reads "--- " and "+++ " without a line of git's above them. */
+int file_scan_pair(struct scan *scan, const struct line *first, struct error *error);
+
 /* Reads all hunks of a file that are at the cursor. */
 int hunks_scan(struct scan *scan, struct patch_file *file, struct error *error);
 bool hunk_header_is(const struct line *line);
