@@ -7,6 +7,7 @@
 #include "common/secret.h"
 #include "common/text.h"
 #include "daemon/events.h"
+#include "daemon/store/base.h"
 
 #include <inttypes.h>
 #include <stdio.h>

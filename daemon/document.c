@@ -5,6 +5,8 @@
 #include "daemon/description.h"
 #include "daemon/description/comment.h"
 #include "daemon/job.h"
+#include "daemon/store/job.h"
+#include "daemon/store/pull.h"
 
 #include <stdio.h>
 #include <stdlib.h>

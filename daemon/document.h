@@ -8,6 +8,7 @@
 #include "common/digest.h"
 #include "common/error.h"
 #include "daemon/store.h"
+#include "daemon/store/job.h"
 
 struct job;
 

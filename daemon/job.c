@@ -5,6 +5,7 @@
 #include "common/memory.h"
 #include "daemon/events.h"
 #include "daemon/job/internal.h"
+#include "daemon/store/job.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -27,6 +27,7 @@
 #include "daemon/result.h"
 #include "daemon/saved.h"
 #include "daemon/store.h"
+#include "daemon/store/job.h"
 #include "daemon/validation.h"
 
 #include <stdbool.h>

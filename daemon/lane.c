@@ -4,16 +4,40 @@
 
 #include <string.h>
 
-int lane_judge(struct store *store, const struct config_metric *metric, const char *scope,
-               const struct claim *claim, struct store_frontier *frontier,
-               struct gate_verdict *verdict, struct error *error)
+int lane_frontier(struct store *store, const struct config_metric *metric, const char *scope,
+                  struct store_frontier *frontier, struct error *error)
 {
     *frontier = (struct store_frontier){.known = metric->has_baseline &&
                                                  !result_log_scope_begins_anew(scope),
                                         .value = metric->baseline};
-    if (store && store_frontier(store, metric, scope, frontier, error) < 0)
+    return store ? store_frontier(store, metric, scope, frontier, error) : 0;
+}
+
+struct gate_verdict lane_judge_by(const struct store_frontier *frontier,
+                                  const struct config_metric *metric, const struct claim *claim)
+{
+    return gate_judge(metric, claim, (struct gate_frontier){frontier->known, frontier->value});
+}
+
+int lane_judge(struct store *store, const struct config_metric *metric, const char *scope,
+               const struct claim *claim, struct store_frontier *frontier,
+               struct gate_verdict *verdict, struct error *error)
+{
+    if (lane_frontier(store, metric, scope, frontier, error) < 0)
         return -1;
-    *verdict = gate_judge(metric, claim, (struct gate_frontier){frontier->known, frontier->value});
+    *verdict = lane_judge_by(frontier, metric, claim);
+    return 0;
+}
+
+int lane_judge_before(struct store *store, const struct config_metric *metric,
+                      const struct store_result *row, struct gate_verdict *verdict,
+                      struct error *error)
+{
+    struct store_frontier frontier = {0};
+
+    if (store_frontier_before(store, metric, row->scope, row->id, &frontier, error) < 0)
+        return -1;
+    *verdict = lane_judge_by(&frontier, metric, &row->claim);
     return 0;
 }
 

@@ -12,11 +12,23 @@
 
 #include <stdbool.h>
 
-/* Reads the frontier as it is now, and judges a claim by it. `store` NULL stands for an empty one. Fails if
- * the store does. */
+/* Reads the frontier as it is now. `store` NULL stands for an empty one. Fails if the store does. */
+int lane_frontier(struct store *store, const struct config_metric *metric, const char *scope,
+                  struct store_frontier *frontier, struct error *error);
+
+/* Returns the verdict on a claim by a frontier that was read. */
+struct gate_verdict lane_judge_by(const struct store_frontier *frontier,
+                                  const struct config_metric *metric, const struct claim *claim);
+
+/* Reads the frontier as it is now, and judges a claim by it. Otherwise as lane_frontier(). */
 int lane_judge(struct store *store, const struct config_metric *metric, const char *scope,
                const struct claim *claim, struct store_frontier *frontier,
                struct gate_verdict *verdict, struct error *error);
+
+/* Judges the claim of a row by what counts now of what was decided before it. Fails if the store does. */
+int lane_judge_before(struct store *store, const struct config_metric *metric,
+                      const struct store_result *row, struct gate_verdict *verdict,
+                      struct error *error);
 
 /* Returns the id of the result whose value was the reference; 0: no result's. */
 int64_t lane_reference(const struct store_frontier *frontier, const struct gate_verdict *verdict);

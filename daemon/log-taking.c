@@ -6,6 +6,7 @@
 #include "common/text.h"
 #include "daemon/lane.h"
 #include "daemon/log-taking/row.h"
+#include "daemon/store/log.h"
 
 #include <errno.h>
 #include <fcntl.h>

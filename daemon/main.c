@@ -24,6 +24,7 @@
 #include "daemon/status.h"
 #include "daemon/status/status-file.h"
 #include "daemon/store.h"
+#include "daemon/store/base.h"
 #include "daemon/validation/sandbox.h"
 #include "daemon/validation/tool.h"
 #include "daemon/winnowd.h"

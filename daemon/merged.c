@@ -3,6 +3,7 @@
 #include "common/loop.h"
 #include "common/memory.h"
 #include "daemon/description.h"
+#include "daemon/store/pull.h"
 
 #include <stdlib.h>
 #include <string.h>

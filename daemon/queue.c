@@ -6,6 +6,10 @@
 #include "daemon/events.h"
 #include "daemon/lane.h"
 #include "daemon/queue/internal.h"
+#include "daemon/store/job.h"
+#include "daemon/store/log.h"
+#include "daemon/store/pull.h"
+#include "daemon/store/status.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -4,6 +4,8 @@
 #include "common/loop.h"
 #include "common/memory.h"
 #include "daemon/events.h"
+#include "daemon/store/job.h"
+#include "daemon/store/pull.h"
 
 #include <math.h>
 #include <stdlib.h>

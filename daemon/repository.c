@@ -24,6 +24,7 @@
 
 #define CONFIG_LIMIT  65536
 #define BASE_REF      "refs/winnowd/base"
+#define FETCH_LIMIT   65536
 #define FETCH_TIMEOUT 20
 
 static const char config_sha1[] = "[core]\n"
@@ -334,35 +335,41 @@ struct operation *repository_fetch(struct repository *repository, const char *ha
     return repository_fetch_all(repository, hashes, 1, callback, data);
 }
 
+/* Asks for the hashes after what the command's arguments say already. */
+static struct operation *fetch_hashes(struct repository *repository,
+                                      const struct git_command *command,
+                                      char (*hashes)[GIT_HASH_SIZE], size_t count,
+                                      process_callback callback, void *data)
+{
+    struct git_command with_hashes = *command;
+    CLEANUP_FREE const char **arguments = NULL;
+    size_t fixed = 0;
+
+    while (command->arguments[fixed])
+        fixed++;
+    arguments = memory_new_array(fixed + count + 1, sizeof(*arguments));
+    memcpy(arguments, command->arguments, fixed * sizeof(*arguments));
+    for (size_t i = 0; i < count; i++)
+        arguments[fixed + i] = hashes[i];
+    with_hashes.arguments = arguments;
+    return git_start(repository->git, &with_hashes, callback, data);
+}
+
 struct operation *repository_fetch_all(struct repository *repository, char (*hashes)[GIT_HASH_SIZE],
                                        size_t count, process_callback callback, void *data)
 {
     const char *const words[] = {
-        repository->git_dir,
-        "fetch",
-        "--quiet",
-        "--no-tags",
-        "--prune",
-        "--no-write-fetch-head",
-        "--no-recurse-submodules",
-        "--no-auto-maintenance",
-        "--end-of-options",
-        repository->forge->git_url,
-        "+refs/tags/*:refs/tags/*",
+        repository->git_dir,        FETCH_WORDS, "--prune", FETCH_END, repository->forge->git_url,
+        "+refs/tags/*:refs/tags/*", NULL,
     };
-    size_t fixed = sizeof(words) / sizeof(words[0]);
-    CLEANUP_FREE const char **arguments = memory_new_array(fixed + count + 1, sizeof(*arguments));
     const struct git_command command = {
-        .arguments = arguments,
+        .arguments = words,
         .reach = GIT_FORGE,
-        .output_limit = 65536,
+        .output_limit = FETCH_LIMIT,
         .patience = FETCH_TIMEOUT,
     };
 
-    memcpy(arguments, words, sizeof(words));
-    for (size_t i = 0; i < count; i++)
-        arguments[fixed + i] = hashes[i];
-    return git_start(repository->git, &command, callback, data);
+    return fetch_hashes(repository, &command, hashes, count, callback, data);
 }
 
 struct operation *repository_fetch_source(struct repository *repository, size_t source,
@@ -375,27 +382,18 @@ struct operation *repository_fetch_source(struct repository *repository, size_t 
         "protocol.version=2",
         "-c",
         "fetch.fsckObjects=true",
-        "fetch",
-        "--quiet",
-        "--no-tags",
-        "--no-write-fetch-head",
-        "--no-recurse-submodules",
-        "--no-auto-maintenance",
-        "--end-of-options",
+        FETCH_WORDS,
+        FETCH_END,
         repository->config->sources.items[source],
+        NULL,
     };
-    size_t fixed = sizeof(words) / sizeof(words[0]);
-    CLEANUP_FREE const char **arguments = memory_new_array(fixed + count + 1, sizeof(*arguments));
     const struct git_command command = {
-        .arguments = arguments,
+        .arguments = words,
         .reach = GIT_SOURCE,
-        .output_limit = 65536,
+        .output_limit = FETCH_LIMIT,
     };
 
-    memcpy(arguments, words, sizeof(words));
-    for (size_t i = 0; i < count; i++)
-        arguments[fixed + i] = hashes[i];
-    return git_start(repository->git, &command, callback, data);
+    return fetch_hashes(repository, &command, hashes, count, callback, data);
 }
 
 int repository_fetched(struct repository *repository, const char *hash,

@@ -3,6 +3,10 @@
 #include "common/loop.h"
 #include "common/memory.h"
 #include "daemon/status/work.h"
+#include "daemon/store/base.h"
+#include "daemon/store/job.h"
+#include "daemon/store/pull.h"
+#include "daemon/store/status.h"
 
 #include <math.h>
 #include <stdlib.h>

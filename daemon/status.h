@@ -19,6 +19,9 @@
 #include "daemon/refresh.h"
 #include "daemon/status/status-file.h"
 #include "daemon/store.h"
+#include "daemon/store/base.h"
+#include "daemon/store/pull.h"
+#include "daemon/store/status.h"
 #include "daemon/validation/cache.h"
 
 #include <stdbool.h>

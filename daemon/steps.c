@@ -6,6 +6,8 @@
 #include "daemon/events.h"
 #include "daemon/job.h"
 #include "daemon/job/findings.h"
+#include "daemon/store/job.h"
+#include "daemon/store/pull.h"
 
 #include <math.h>
 #include <string.h>

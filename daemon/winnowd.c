@@ -1,27 +1,13 @@
-#include "daemon/winnowd.h"
-
 #include "common/http.h"
 #include "common/log.h"
-#include "common/loop.h"
 #include "common/memory.h"
 #include "common/secret.h"
 #include "config/credential.h"
-#include "daemon/base.h"
-#include "daemon/counters.h"
 #include "daemon/events.h"
 #include "daemon/forge/kinds.h"
-#include "daemon/health.h"
-#include "daemon/intake.h"
-#include "daemon/keep.h"
-#include "daemon/log-taking/followed.h"
-#include "daemon/pulls.h"
-#include "daemon/queue.h"
-#include "daemon/refresh.h"
 #include "daemon/reload.h"
-#include "daemon/saved.h"
-#include "daemon/status/report.h"
 #include "daemon/steps.h"
-#include "daemon/store-check.h"
+#include "daemon/winnowd/internal.h"
 
 #include <malloc.h>
 #include <signal.h>
@@ -30,51 +16,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define ONCE_LOOK_MS     1000
-#define ONCE_PATIENCE_MS 60000
-
-enum { ON_TERMINATE, ON_INTERRUPT, ON_RELOAD, ON_STATUS, SIGNAL_COUNT };
-
-struct winnowd {
-    uv_loop_t loop;
-    struct config *config;
-    const char *path;
-    bool once;
-    bool judging; /* with --once: pull requests were looked at first */
-    bool stopping;
-    int status;
-    uint64_t progress_at; /* uv_now() of the last progress; for --once */
-
-    char host[256];
-    char *token;
-    struct http *http;
-    struct store *store;
-    struct forge *forge;
-    struct repository *repository;
-    struct validation *validation;
-    struct base *base;
-    struct installation installation;
-    struct health *health;
-    struct saved *saved;
-    struct services services;
-    struct queue *queue;
-    struct intake *intake;
-    struct followed_logs *followed_logs;
-    struct pulls *pulls;
-    struct refresh *refresh;
-    struct counters counters;
-    struct report *report;
-    struct keep *keep;
-
-    uv_signal_t signals[SIGNAL_COUNT];
-    struct operation *once_timer;
-    struct operation *store_check; /* NULL once the store was checked */
-};
-
 /* ---- the end ------------------------------------------------------------------------------------ */
 
-/* Stops. What is under way is dropped. The store knows where every job is, so it can be resumed. */
-static void stop(struct winnowd *winnowd, int status)
+void winnowd_stop(struct winnowd *winnowd, int status)
 {
     if (winnowd->stopping)
         return;
@@ -127,78 +71,6 @@ static void tear_down(struct winnowd *winnowd)
     config_free(winnowd->config);
 }
 
-/* ---- --once ------------------------------------------------------------------------------------- */
-
-static bool takes_its_time(const struct job *jobs)
-{
-    for (const struct job *job = jobs; job; job = job->next) {
-        if (job_validating(job))
-            return true;
-    }
-    return false;
-}
-
-static bool work_takes_its_time(const struct winnowd *winnowd)
-{
-    return takes_its_time(queue_jobs(winnowd->queue)) ||
-           takes_its_time(refresh_jobs(winnowd->refresh));
-}
-
-/* What the base needs is work on the project, as what the forge needs is work there. */
-static void end_held(struct winnowd *winnowd)
-{
-    const char *base = base_held(winnowd->base);
-    int status = health_status(winnowd->health);
-    bool by_base = status == EX_OK && base;
-
-    log_event(&event_ended_held,
-              LOG_TEXT("reason", by_base ? base : health_reason(winnowd->health)));
-    stop(winnowd, by_base ? EX_UNAVAILABLE : status);
-}
-
-static void end_if_finished(struct winnowd *winnowd)
-{
-    enum queue_rest rest;
-
-    if (!winnowd->once || winnowd->stopping || !winnowd->intake || !intake_idle(winnowd->intake) ||
-        !followed_logs_idle(winnowd->followed_logs) || !saved_idle(winnowd->saved) ||
-        store_check_looks(winnowd->store_check))
-        return;
-    rest = queue_rest(winnowd->queue);
-    if (rest == QUEUE_EMPTY && pulls_busy(winnowd->pulls))
-        return;
-    if ((rest == QUEUE_EMPTY || rest == QUEUE_HELD) && !refresh_idle(winnowd->refresh) &&
-        !queue_stuck(winnowd->queue))
-        return;
-    if (rest == QUEUE_EMPTY) {
-        log_event(&event_queue_idle);
-        stop(winnowd, EX_OK);
-    } else if (rest == QUEUE_HELD && pulls_looked(winnowd->pulls)) {
-        log_event(&event_queue_idle, LOG_TEXT("reason", "queue.max_open_pulls is reached"));
-        stop(winnowd, EX_OK);
-    } else if (rest == QUEUE_STUCK || queue_stuck(winnowd->queue)) {
-        end_held(winnowd);
-    }
-}
-
-static void on_once_look(void *data)
-{
-    struct winnowd *winnowd = data;
-    uint64_t now = uv_now(&winnowd->loop);
-
-    winnowd->once_timer = loop_after(&winnowd->loop, ONCE_LOOK_MS, on_once_look, winnowd);
-    if (work_takes_its_time(winnowd) || store_check_looks(winnowd->store_check) ||
-        (winnowd->intake && intake_patient(winnowd->intake)))
-        winnowd->progress_at = now;
-    end_if_finished(winnowd);
-    if (now - winnowd->progress_at < ONCE_PATIENCE_MS || winnowd->stopping)
-        return;
-    log_event(&event_gave_up,
-              LOG_TEXT("reason", *health_reason(winnowd->health) ? health_reason(winnowd->health)
-                                                                 : "only transient faults"));
-    stop(winnowd, EX_UNAVAILABLE);
-}
-
 /* ---- when judging begins ------------------------------------------------------------------------ */
 
 static void on_taken(void *data);
@@ -239,7 +111,7 @@ static bool may_judge(void *data)
 
 /* With --once, what a person did to pull requests is looked at first: there is no later time for it. If
  * the forge cannot say, what is known counts. */
-static void begin_judging(struct winnowd *winnowd)
+void winnowd_begin_judging(struct winnowd *winnowd)
 {
     struct error error;
 
@@ -248,7 +120,7 @@ static void begin_judging(struct winnowd *winnowd)
     winnowd->judging = true;
     if (start_intake(winnowd, &error) < 0) {
         log_event(&event_start_failed, LOG_TEXT("reason", error.message));
-        stop(winnowd, EX_IOERR);
+        winnowd_stop(winnowd, EX_IOERR);
         return;
     }
     queue_judge_again(winnowd->queue);
@@ -272,12 +144,12 @@ static void on_spool_idle(void *data)
 
     report_scanned(winnowd->report);
     refresh_go_on(winnowd->refresh);
-    end_if_finished(winnowd);
+    once_end_if_finished(winnowd);
 }
 
 static void on_logs_idle(void *data)
 {
-    end_if_finished(data);
+    once_end_if_finished(data);
 }
 
 static void on_progress(void *data)
@@ -309,7 +181,7 @@ static void on_rested(void *data)
     if (!queue_jobs(winnowd->queue))
         saved_tidy(winnowd->saved);
     malloc_trim(0); /* gives back what the work needed: a daemon mostly waits */
-    end_if_finished(winnowd);
+    once_end_if_finished(winnowd);
 }
 
 static void on_rejected(void *data, const struct store_result *row, const char *reason)
@@ -366,10 +238,10 @@ static void on_pulls_changed(void *data)
     report_changed(winnowd->report);
     saved_look(winnowd->saved); /* what was turned down may be queued again */
     if (pulls_tried(winnowd->pulls))
-        begin_judging(winnowd);
+        winnowd_begin_judging(winnowd);
     queue_judge_again(winnowd->queue);
     refresh_look(winnowd->refresh);
-    end_if_finished(winnowd);
+    once_end_if_finished(winnowd);
 }
 
 static void on_health_changed(void *data)
@@ -378,7 +250,7 @@ static void on_health_changed(void *data)
 
     if (health_state(winnowd->health) != HEALTH_WELL) {
         winnowd->counters.forge_errors++;
-        begin_judging(winnowd);
+        winnowd_begin_judging(winnowd);
     }
     report_forge_checked(winnowd->report);
     report_changed(winnowd->report);
@@ -386,7 +258,7 @@ static void on_health_changed(void *data)
     refresh_forge_changed(winnowd->refresh);
     if (!pulls_looked(winnowd->pulls))
         pulls_look(winnowd->pulls);
-    end_if_finished(winnowd);
+    once_end_if_finished(winnowd);
 }
 
 static void on_base_changed(void *data)
@@ -396,7 +268,7 @@ static void on_base_changed(void *data)
     report_changed(winnowd->report);
     queue_judge_again(winnowd->queue);
     refresh_base_changed(winnowd->refresh);
-    end_if_finished(winnowd);
+    once_end_if_finished(winnowd);
 }
 
 static void on_store_checked(void *data, const struct error *damage)
@@ -406,9 +278,9 @@ static void on_store_checked(void *data, const struct error *damage)
     winnowd->store_check = NULL;
     if (damage) {
         log_event(&event_store_damaged, LOG_TEXT("reason", damage->message));
-        stop(winnowd, EX_IOERR);
+        winnowd_stop(winnowd, EX_IOERR);
     } else {
-        end_if_finished(winnowd);
+        once_end_if_finished(winnowd);
     }
 }
 
@@ -445,7 +317,7 @@ static void on_signal(uv_signal_t *signal, int number)
         report_everything(winnowd->report);
         break;
     default:
-        stop(winnowd, EX_OK);
+        winnowd_stop(winnowd, EX_OK);
         break;
     }
 }
@@ -517,9 +389,9 @@ static int start_refresh(struct winnowd *winnowd, struct error *error)
     return refresh_new(&winnowd->refresh, &winnowd->loop, &options, error);
 }
 
-static int build_pipeline(struct winnowd *winnowd, struct error *error)
+static int start_queue(struct winnowd *winnowd, struct error *error)
 {
-    struct queue_options queue_options = {
+    const struct queue_options options = {
         .services = &winnowd->services,
         .steps = &promotion_steps,
         .others = refresh_slots_used,
@@ -531,32 +403,40 @@ static int build_pipeline(struct winnowd *winnowd, struct error *error)
         .data = winnowd,
     };
 
-    winnowd->installation = (struct installation){
+    return queue_new(&winnowd->queue, &winnowd->loop, &options, error);
+}
+
+static void build_base(struct winnowd *winnowd)
+{
+    const struct base_options options = {
         .loop = &winnowd->loop,
         .config = winnowd->config,
-        .forge = winnowd->forge,
+        .store = winnowd->store,
         .repository = winnowd->repository,
-        .sandbox = validation_own_sandbox(winnowd->validation),
-        .tool = validation_tool(winnowd->validation),
+        .validation = winnowd->validation,
+        .changed = on_base_changed,
+        .data = winnowd,
     };
-    health_new(&winnowd->health, &winnowd->installation, on_health_changed, winnowd);
-    base_new(&winnowd->base, &(struct base_options){
-                                 .loop = &winnowd->loop,
-                                 .config = winnowd->config,
-                                 .store = winnowd->store,
-                                 .repository = winnowd->repository,
-                                 .validation = winnowd->validation,
-                                 .changed = on_base_changed,
-                                 .data = winnowd,
-                             });
-    saved_new(&winnowd->saved, &winnowd->loop,
-              &(struct saved_options){
-                  .config = winnowd->config,
-                  .store = winnowd->store,
-                  .repository = winnowd->repository,
-                  .changed = on_saved,
-                  .data = winnowd,
-              });
+
+    base_new(&winnowd->base, &options);
+}
+
+static void build_saved(struct winnowd *winnowd)
+{
+    const struct saved_options options = {
+        .config = winnowd->config,
+        .store = winnowd->store,
+        .repository = winnowd->repository,
+        .changed = on_saved,
+        .data = winnowd,
+    };
+
+    saved_new(&winnowd->saved, &winnowd->loop, &options);
+}
+
+/* What the jobs of the queue and of the refreshes work with. */
+static void build_services(struct winnowd *winnowd)
+{
     winnowd->services = (struct services){
         .loop = &winnowd->loop,
         .config = winnowd->config,
@@ -572,10 +452,25 @@ static int build_pipeline(struct winnowd *winnowd, struct error *error)
     };
     count_steps(winnowd, &promotion_steps);
     count_steps(winnowd, &refresh_steps);
+}
+
+static int build_pipeline(struct winnowd *winnowd, struct error *error)
+{
+    winnowd->installation = (struct installation){
+        .loop = &winnowd->loop,
+        .config = winnowd->config,
+        .forge = winnowd->forge,
+        .repository = winnowd->repository,
+        .sandbox = validation_own_sandbox(winnowd->validation),
+        .tool = validation_tool(winnowd->validation),
+    };
+    health_new(&winnowd->health, &winnowd->installation, on_health_changed, winnowd);
+    build_base(winnowd);
+    build_saved(winnowd);
+    build_services(winnowd);
     pulls_new(&winnowd->pulls, &winnowd->loop, &winnowd->services, on_pulls_changed, winnowd);
     winnowd->judging = !winnowd->once;
-    if (start_refresh(winnowd, error) < 0 ||
-        queue_new(&winnowd->queue, &winnowd->loop, &queue_options, error) < 0 ||
+    if (start_refresh(winnowd, error) < 0 || start_queue(winnowd, error) < 0 ||
         (winnowd->judging && start_intake(winnowd, error) < 0))
         return fail(error, EX_IOERR);
     return EX_OK;
@@ -637,12 +532,8 @@ int winnowd_run(struct config *config, const char *path, bool once)
                                               on_store_checked, &winnowd);
         if (!once)
             winnowd.keep = keep_new(&winnowd.loop, config, KEEP_FIRST_MS);
-        if (once) {
-            winnowd.once_timer = loop_after(&winnowd.loop, ONCE_LOOK_MS, on_once_look, &winnowd);
-            pulls_look(winnowd.pulls);
-            if (pulls_looked(winnowd.pulls))
-                begin_judging(&winnowd);
-        }
+        if (once)
+            once_begin(&winnowd);
         uv_run(&winnowd.loop, UV_RUN_DEFAULT);
         status = winnowd.status;
     }

@@ -9,6 +9,7 @@
 #include "daemon/command-line/trial.h"
 #include "daemon/repository/glob.h"
 #include "daemon/repository/source-commit.h"
+#include "daemon/store/status.h"
 
 #include <errno.h>
 #include <fcntl.h>

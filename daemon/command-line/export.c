@@ -2,6 +2,7 @@
 
 #include "common/text.h"
 #include "daemon/status/json-value.h"
+#include "daemon/store/status.h"
 
 #include <math.h>
 #include <string.h>

@@ -267,7 +267,7 @@ static void end_judged(struct gitea_call *call)
         gitea_fail(call, &(struct forge_reply){.gone = true, .retry_after_ms = -1}, &call->failure);
 }
 
-void gitea_fail_without_pulls(struct gitea_call *call)
+static void fail_without_pulls(struct gitea_call *call)
 {
     const struct config *config = call->gitea->config;
     struct forge_reply outcome = {.unauthorized = true, .at_forge = true, .retry_after_ms = -1};
@@ -280,16 +280,23 @@ void gitea_fail_without_pulls(struct gitea_call *call)
     fail_unless_uncertain(call, &outcome, &error);
 }
 
-/* If no pull request can be seen, it means nothing that this one cannot be. */
-static void on_judged_pulls(struct gitea_call *call, const struct gitea_reply *reply)
+bool gitea_shows_pulls(struct gitea_call *call, const struct gitea_reply *reply)
 {
     if (reply->body.status == 404)
-        gitea_fail_without_pulls(call);
+        fail_without_pulls(call);
     else if (reply->body.status != 200)
         gitea_refuse(call, reply);
     else if (!json_object_is_type(reply->json, json_type_array))
         gitea_malformed(call, reply, "no list of pull requests");
     else
+        return true;
+    return false;
+}
+
+/* If no pull request can be seen, it means nothing that this one cannot be. */
+static void on_judged_pulls(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    if (gitea_shows_pulls(call, reply))
         end_judged(call);
 }
 

@@ -217,13 +217,7 @@ static void on_may_write(struct gitea_call *call, const struct gitea_reply *repl
 
 static void on_pulls(struct gitea_call *call, const struct gitea_reply *reply)
 {
-    if (reply->body.status == 404)
-        gitea_fail_without_pulls(call);
-    else if (reply->body.status != 200)
-        gitea_refuse(call, reply);
-    else if (!json_object_is_type(reply->json, json_type_array))
-        gitea_malformed(call, reply, "no list of pull requests");
-    else
+    if (gitea_shows_pulls(call, reply))
         gitea_send_repository(call, "PATCH", "/pulls/0", NULL, "{}", on_may_write);
 }
 

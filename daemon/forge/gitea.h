@@ -143,8 +143,9 @@ int forge_gitea_new(struct forge **forge, uv_loop_t *loop, const struct config *
  * there. */
 void gitea_diagnose_empty(struct gitea_call *call);
 
-/* Fails: the list of pull requests was answered with a 404, though the repository is there. */
-void gitea_fail_without_pulls(struct gitea_call *call);
+/* Returns whether the reply is a list of pull requests. If it is not, the call has failed; a 404 says that
+ * the list is out of reach, though the repository is there. */
+bool gitea_shows_pulls(struct gitea_call *call, const struct gitea_reply *reply);
 
 /* The operations, by file: -check, -pulls, -comment, -labels; branches are in gitea.c. */
 struct operation *gitea_check(struct forge *forge, forge_callback callback, void *data);

@@ -6,6 +6,7 @@
 #include "common/memory.h"
 #include "daemon/events.h"
 #include "daemon/job/internal.h"
+#include "daemon/store/job.h"
 
 #include <stdlib.h>
 #include <string.h>

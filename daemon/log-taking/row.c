@@ -3,6 +3,7 @@
 #include "common/memory.h"
 #include "common/text.h"
 #include "daemon/lane.h"
+#include "daemon/store/log.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -40,14 +41,11 @@ void row_reject(const struct row *row, const char *reason, struct assessment *as
 static int look_up(struct row_judge *judge, const struct row *row,
                    const struct config_metric *metric, struct error *error)
 {
-    struct gate_verdict ignored;
-
     if (judge->scope && strcmp(judge->scope, row->scope) == 0)
         return 0;
     row_judge_forget(judge);
     judge->busy = false;
-    if (lane_judge(judge->store, metric, row->scope, &row->read->claim, &judge->frontier, &ignored,
-                   error) < 0)
+    if (lane_frontier(judge->store, metric, row->scope, &judge->frontier, error) < 0)
         return -1;
     if (judge->store && !judge->frontier.known &&
         store_lane_busy(judge->store, metric->name, row->scope, &judge->busy, error) < 0)
@@ -78,9 +76,7 @@ static int judge_value(struct row_judge *judge, const struct row *row,
     if (look_up(judge, row, assessment->metric, error) < 0)
         return -1;
     assessment->frontier = judge->frontier;
-    assessment->verdict = gate_judge(
-        assessment->metric, claim,
-        (struct gate_frontier){judge->frontier.known, judge->frontier.value});
+    assessment->verdict = lane_judge_by(&judge->frontier, assessment->metric, claim);
     if (assessment->verdict.outcome == GATE_BASELINE)
         rule_first(judge, row, assessment);
     else

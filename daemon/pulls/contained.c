@@ -6,6 +6,7 @@
 #include "daemon/description.h"
 #include "daemon/description/contained.h"
 #include "daemon/events.h"
+#include "daemon/store/pull.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -6,6 +6,7 @@
 #include "daemon/description/contained.h"
 #include "daemon/events.h"
 #include "daemon/pulls/contained.h"
+#include "daemon/store/pull.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 #include "common/memory.h"
 #include "daemon/lane.h"
 #include "daemon/queue/internal.h"
+#include "daemon/store/pull.h"
 
 #include <stdlib.h>
 #include <string.h>

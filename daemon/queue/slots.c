@@ -1,5 +1,6 @@
 #include "daemon/lane.h"
 #include "daemon/queue/internal.h"
+#include "daemon/store/pull.h"
 
 #define LONE_LIMIT 3 /* jobs that fail alone: where more do, it is not for their own sake */
 

@@ -1,24 +1,24 @@
 /*
- * One commit of a change on the base.
+ * Makes one commit of a change on the base.
  *
  *     base here? ─ no ─▶ fetch
  *         │◀──────────────┘
- *         ├─ commit ─▶ source-commit.c ─────┬▶ measured.c ─▶ a tree ─┐
- *         ├─ patch, parent ─▶ reproduce.c ──┘                        │
- *         └─ patch ──▶ patched.c ──────────────────────▶ an index ───┴▶ compare with the base ─▶ check ─▶ look into files ─▶ import
+ *         ├─ commit ─▶ source-commit.c ─────┬▶ onto-base.c ─▶ a tree ┐
+ *         ├─ patch, parent ─▶ reproduce.c ──┘                       │
+ *         └─ patch ──▶ patched.c ──────────────────────▶ an index ──┴▶ compare with the base ─▶ check ─▶ look into files ─▶ commit.c
  *
- * What either way leads to is only compared with the base, file by file. The commit is then made from
- * the base and the list of what differs and passed the checks, with git fast-import, so that nothing can
- * be in it that was not looked at, and what stays out stays as it is on the base. Date and message are
- * given, so that the same change on the same base is the same commit again.
+ * What either way leads to is only compared with the base, file by file. The commit is then made from the
+ * base and from the list of what differs and has passed the checks (commit.c). Date and message are given,
+ * so the same change on the same base is the same commit again.
  */
 
 #include "common/loop.h"
 #include "common/memory.h"
 #include "common/text.h"
 #include "daemon/repository/change.h"
+#include "daemon/repository/commit.h"
 #include "daemon/repository/internal.h"
-#include "daemon/repository/measured.h"
+#include "daemon/repository/onto-base.h"
 #include "daemon/repository/patched.h"
 #include "daemon/repository/reproduce.h"
 #include "daemon/repository/source-commit.h"
@@ -30,8 +30,6 @@
 #define LIST_LIMIT    ((size_t)64 * 1024 * 1024)
 #define LIST_MEMORY   (GIT_MEMORY_LIMIT / 2) /* git reads a whole list before it prints any of it */
 #define CONTENT_LIMIT ((size_t)32 * 1024 * 1024)
-#define IMPORT_LIMIT  ((size_t)64 * 1024)
-#define TREE_LIMIT    ((size_t)4096)
 
 struct composing {
     struct git_sequence sequence;
@@ -50,11 +48,10 @@ struct composing {
     repository_find_merged find_merged;
     repository_find_parent find_parent;
     void *find_data;
-    bool saved;                    /* the measured commit is the one that repository_save() kept */
-    char *merge_base;              /* from an earlier try; "" or NULL: none */
-    char own_tree[GIT_HASH_SIZE];  /* the measured tree; "": not known */
-    char tree[GIT_HASH_SIZE];      /* to be compared with the base; "": the index is */
-    char base_tree[GIT_HASH_SIZE]; /* only if there is a tip */
+    bool saved;                   /* the measured commit is the one that repository_save() kept */
+    char *merge_base;             /* from an earlier try; "" or NULL: none */
+    char own_tree[GIT_HASH_SIZE]; /* the measured tree; "": not known */
+    char tree[GIT_HASH_SIZE];     /* to be compared with the base; "": the index is */
     struct change list;
     struct repository_change change;
     repository_compose_callback callback;
@@ -102,19 +99,6 @@ static void composing_fail(struct composing *composing, const struct process_res
     composing_end(composing, &error);
 }
 
-/* Reads "<commit>\n040000 tree <tree>\t\n". */
-static bool read_import(struct composing *composing, const char *output)
-{
-    char tree[GIT_HASH_SIZE];
-
-    if (sscanf(output, "%64[0-9a-f] 040000 tree %64[0-9a-f]", composing->change.commit, tree) !=
-            2 ||
-        !git_hash_valid(composing->change.commit))
-        return false;
-    composing->change.tree_is_measured = strcmp(tree, composing->own_tree) == 0;
-    return true;
-}
-
 static void fill_files(struct composing *composing)
 {
     struct repository_change *change = &composing->change;
@@ -143,165 +127,37 @@ static int keep(struct composing *composing, struct error *error)
                            change->commit, error);
 }
 
-static void imported(void *data, const struct process_result *result)
+static void committed(void *data, const char *commit, const char *tree, const struct error *error)
 {
     struct composing *composing = data;
-    struct error error;
+    struct error failed;
 
     composing->sequence.step = NULL;
-    if (!process_succeeded(result)) {
-        composing_fail(composing, result, "making the commit");
+    if (error) {
+        composing_end(composing, error);
         return;
     }
-    if (!read_import(composing, result->output)) {
-        error_set(&error, ERROR_BUG, "git's import cannot be read");
-        composing_end(composing, &error);
-        return;
-    }
+    memcpy(composing->change.commit, commit, strlen(commit) + 1);
+    composing->change.tree_is_measured = strcmp(tree, composing->own_tree) == 0;
     fill_files(composing);
-    composing_end(composing, keep(composing, &error) < 0 ? &error : NULL);
-}
-
-/* Appends a name or address without characters that would end it. */
-static void append_plain(struct text *text, const char *string)
-{
-    for (; *string; string++) {
-        if ((unsigned char)*string >= ' ' && *string != '<' && *string != '>')
-            text_append_bytes(text, string, 1);
-    }
-}
-
-static void append_person(const struct composing *composing, struct text *text, const char *role)
-{
-    const struct config *config = composing->sequence.repository->config;
-
-    text_append_format(text, "%s ", role);
-    append_plain(text, config->change.author_name);
-    text_append(text, " <");
-    append_plain(text, config->change.author_email);
-    text_append_format(text, "> %lld +0000\n", (long long)composing->date);
-}
-
-/* Appends the message, with the measured commit's name in place of "%M". */
-static void append_message(const struct composing *composing, struct text *text)
-{
-    CLEANUP_TEXT struct text message = {0};
-    const char *measured = composing->change.measured;
-
-    for (const char *at = composing->message; *at; at++) {
-        if (measured[0] && at[0] == '%' && at[1] == 'M') {
-            text_append(&message, measured);
-            at++;
-        } else {
-            text_append_bytes(&message, at, 1);
-        }
-    }
-    text_append_format(text, "data %zu\n", message.length);
-    text_append_bytes(text, text_string(&message), message.length);
-    text_append(text, "\n");
-}
-
-static void append_path(struct text *text, const char *path)
-{
-    text_append(text, "\"");
-    for (; *path; path++) {
-        if (*path == '"' || *path == '\\')
-            text_append(text, "\\");
-        if (*path == '\n')
-            text_append(text, "\\n");
-        else
-            text_append_bytes(text, path, 1);
-    }
-    text_append(text, "\"\n");
-}
-
-/* Deletions come first, since a directory may take a file's place. */
-static void append_entries(const struct change *list, struct text *text)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        if (list->entries[i].new_mode == 0) {
-            text_append(text, "D ");
-            append_path(text, list->entries[i].path);
-        }
-    }
-    for (size_t i = 0; i < list->count; i++) {
-        const struct change_entry *entry = &list->entries[i];
-
-        if (entry->new_mode != 0) {
-            text_append_format(text, "M %06o %s ", entry->new_mode, entry->new_hash);
-            append_path(text, entry->path);
-        }
-    }
-}
-
-/* A merge also begins with the base's tree, before the change is made to it. */
-static void append_parents(const struct composing *composing, struct text *text)
-{
-    if (composing->tip)
-        text_append_format(text, "from %s\nmerge %s\nM 040000 %s \"\"\n", composing->tip,
-                           composing->base, composing->base_tree);
-    else
-        text_append_format(text, "from %s\n", composing->base);
-}
-
-static void import(struct composing *composing)
-{
-    struct repository *repository = composing->sequence.repository;
-    CLEANUP_TEXT struct text stream = {0};
-    const char *const arguments[] = {repository->git_dir, "fast-import", "--quiet", NULL};
-
-    text_append_format(&stream, "feature done\ncommit refs/heads/%s\nmark :1\n", composing->branch);
-    append_person(composing, &stream, "author");
-    append_person(composing, &stream, "committer");
-    append_message(composing, &stream);
-    append_parents(composing, &stream);
-    append_entries(&composing->list, &stream);
-    text_append(&stream, "\nget-mark :1\nls :1 \"\"\ndone\n");
-
-    const struct git_command command = {
-        .arguments = arguments,
-        .reach = GIT_LOCAL,
-        .input = text_string(&stream),
-        .input_length = stream.length,
-        .output_limit = IMPORT_LIMIT,
-    };
-
-    /* With an earlier try's commit this would be an update that is no fast-forward. And a git that was
-     * killed may have left its lock. */
-    repository_forget(repository, composing->branch);
-    composing->sequence.step = git_start(repository->git, &command, imported, composing);
-}
-
-static void base_tree_found(void *data, const struct process_result *result)
-{
-    struct composing *composing = data;
-
-    composing->sequence.step = NULL;
-    if (process_succeeded(result) &&
-        sscanf(result->output, "%64[0-9a-f]", composing->base_tree) == 1)
-        import(composing);
-    else
-        composing_fail(composing, result, "reading the base");
+    composing_end(composing, keep(composing, &failed) < 0 ? &failed : NULL);
 }
 
 /* Everything that goes into the commit has passed the checks. */
 static void make_commit(struct composing *composing)
 {
-    struct repository *repository = composing->sequence.repository;
-    CLEANUP_FREE char *tree = memory_format("%s^{tree}", composing->base);
-    const char *const arguments[] = {
-        repository->git_dir, "rev-parse", "--verify", "--end-of-options", tree, NULL,
-    };
-    const struct git_command command = {
-        .arguments = arguments,
-        .reach = GIT_LOCAL,
-        .output_limit = TREE_LIMIT,
+    const struct commit_options options = {
+        .branch = composing->branch,
+        .base = composing->base,
+        .tip = composing->tip,
+        .message = composing->message,
+        .measured = composing->change.measured,
+        .date = composing->date,
+        .list = &composing->list,
     };
 
-    if (composing->tip)
-        composing->sequence.step = git_start(repository->git, &command, base_tree_found, composing);
-    else
-        import(composing);
+    composing->sequence.step = commit_start(composing->sequence.repository, &options, committed,
+                                            composing);
 }
 
 /* The remaining output of `git cat-file --batch`: "<hash> blob <size>\n<bytes>\n" for each. */
@@ -446,7 +302,7 @@ static void patch_applied(void *data, const char *notes, const struct error *err
     compare(composing, NULL);
 }
 
-static void commit_measured(void *data, struct measured *measured, const struct error *error)
+static void on_base(void *data, struct onto_base *brought, const struct error *error)
 {
     struct composing *composing = data;
     struct repository_change *change = &composing->change;
@@ -459,18 +315,18 @@ static void commit_measured(void *data, struct measured *measured, const struct 
         return;
     }
     if (*change->measured)
-        memcpy(composing->own_tree, measured->own_tree, sizeof(composing->own_tree));
-    memcpy(composing->tree, measured->tree, sizeof(composing->tree));
-    memcpy(change->merge_base, measured->merge_base, sizeof(change->merge_base));
-    change->contained = TAKE(measured->contained);
-    change->contained_count = measured->contained_count;
+        memcpy(composing->own_tree, brought->own_tree, sizeof(composing->own_tree));
+    memcpy(composing->tree, brought->tree, sizeof(composing->tree));
+    memcpy(change->merge_base, brought->merge_base, sizeof(change->merge_base));
+    change->contained = TAKE(brought->contained);
+    change->contained_count = brought->contained_count;
     compare(composing, composing->tree);
 }
 
 /* Brings a commit onto the base. `source` says in messages where its history is from; NULL: it was saved. */
 static void bring_onto_base(struct composing *composing, const char *commit, const char *source)
 {
-    const struct measured_options options = {
+    const struct onto_base_options options = {
         .base = composing->base,
         .commit = commit,
         .source = source,
@@ -479,8 +335,8 @@ static void bring_onto_base(struct composing *composing, const char *commit, con
         .merge_base = composing->merge_base,
     };
 
-    composing->sequence.step = measured_start(composing->sequence.repository, &options,
-                                              commit_measured, composing);
+    composing->sequence.step = onto_base_start(composing->sequence.repository, &options, on_base,
+                                               composing);
 }
 
 static void commit_found(void *data, const struct source_commit *found, const struct error *error)

@@ -70,6 +70,12 @@ struct operation *repository_start_look(struct repository *repository, const cha
 int repository_read_look(const struct repository *repository, const struct process_result *result,
                          const char *branch, struct repository_refs *refs, struct error *error);
 
+/* The words of every fetch into our repository; an address and what is wanted follow FETCH_END. */
+#define FETCH_WORDS                                                                                \
+    "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules",           \
+        "--no-auto-maintenance"
+#define FETCH_END "--end-of-options"
+
 /* Fetches a commit of the base from the forge, and its tags. Afterwards repository_fetched() checks the
  * result, remembers the commit, and keeps it by a ref. */
 struct operation *repository_fetch(struct repository *repository, const char *hash,

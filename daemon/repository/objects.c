@@ -2,11 +2,11 @@
 
 #include "common/file.h"
 #include "common/memory.h"
+#include "common/pool.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,8 +166,7 @@ int objects_append(const char *path, const char *text, struct error *error)
 /* ---- in libuv's pool ------------------------------------------------------------------------------- */
 
 struct look {
-    struct operation operation; /* first */
-    uv_work_t request;
+    struct pool_work pool; /* first */
     char *directory;
     char *names;
     size_t length;
@@ -175,8 +174,7 @@ struct look {
     char *scratch;
     struct config_list sources;
     struct objects_files files;
-    atomic_bool stop;
-    objects_callback callback; /* NULL once discarded */
+    objects_callback callback;
     void *data;
     int result;
     struct error error;
@@ -194,7 +192,7 @@ static int copy_checked(const struct look *look, int from, const struct pointer 
     ssize_t got = 0;
 
     digest_begin(&digest);
-    while (to >= 0 && copied <= pointer->size && !atomic_load(&look->stop) &&
+    while (to >= 0 && copied <= pointer->size && !atomic_load(&look->pool.stop) &&
            (got = read(from, buffer, COPY_BYTES)) > 0) {
         digest_update(&digest, buffer, (size_t)got);
         if (write(to, buffer, (size_t)got) != got)
@@ -264,11 +262,11 @@ static int look_in_source(const struct look *look, const char *source, struct ob
     return 0;
 }
 
-static void do_look(uv_work_t *request)
+static void do_look(struct pool_work *pool)
 {
-    struct look *look = request->data;
+    struct look *look = (struct look *)pool;
 
-    for (const char *name = look->names; name < look->names + look->length && !look->stop;
+    for (const char *name = look->names; name < look->names + look->length && !look->pool.stop;
          name += strlen(name) + 1) {
         struct objects_file *file;
         struct pointer pointer;
@@ -298,28 +296,19 @@ static void look_free(struct look *look)
     free(look);
 }
 
-static void on_looked(uv_work_t *request, int status)
+static void on_looked(struct pool_work *pool, int status)
 {
-    struct look *look = request->data;
+    struct look *look = (struct look *)pool;
     struct objects_files files = look->files;
 
     if (status)
         error_set(&look->error, ERROR_TRANSIENT, "looking for large files: %s",
                   uv_strerror(status));
-    if (look->callback) {
+    if (!pool->stop) {
         look->files = (struct objects_files){0};
         look->callback(look->data, &files, status || look->result ? &look->error : NULL);
     }
     look_free(look);
-}
-
-static void look_discard(struct operation *operation)
-{
-    struct look *look = (struct look *)operation;
-
-    look->callback = NULL;
-    atomic_store(&look->stop, true);
-    uv_cancel((uv_req_t *)&look->request);
 }
 
 struct operation *objects_look(uv_loop_t *loop, const struct objects_question *question,
@@ -327,8 +316,8 @@ struct operation *objects_look(uv_loop_t *loop, const struct objects_question *q
 {
     struct look *look = memory_new(sizeof(*look));
 
-    look->operation.discard = look_discard;
-    look->request.data = look;
+    look->pool.run = do_look;
+    look->pool.over = on_looked;
     look->directory = memory_copy(question->directory);
     look->names = memory_copy_bytes(question->names, question->length);
     look->length = question->length;
@@ -337,6 +326,5 @@ struct operation *objects_look(uv_loop_t *loop, const struct objects_question *q
     look->sources = config_list_copy(question->sources);
     look->callback = callback;
     look->data = data;
-    uv_queue_work(loop, &look->request, do_look, on_looked);
-    return &look->operation;
+    return pool_start(loop, &look->pool);
 }

@@ -137,17 +137,8 @@ static void fetch(struct submodules *submodules)
 {
     struct repository *repository = submodules->sequence.repository;
     const char *const arguments[] = {
-        repository->git_dir,
-        "fetch",
-        "--quiet",
-        "--no-tags",
-        "--no-write-fetch-head",
-        "--no-recurse-submodules",
-        "--no-auto-maintenance",
-        "--end-of-options",
-        at_hand(submodules)->address,
-        at_hand(submodules)->commit,
-        NULL,
+        repository->git_dir,         FETCH_WORDS, FETCH_END, at_hand(submodules)->address,
+        at_hand(submodules)->commit, NULL,
     };
 
     start_git(submodules, arguments, GIT_FORGE, on_made);

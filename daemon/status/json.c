@@ -5,6 +5,9 @@
 
 #include "daemon/status.h"
 #include "daemon/status/json-value.h"
+#include "daemon/store/base.h"
+#include "daemon/store/pull.h"
+#include "daemon/store/status.h"
 
 static void put(struct json_object *object, const char *key, struct json_object *value)
 {

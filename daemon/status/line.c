@@ -4,6 +4,9 @@
 
 #include "common/memory.h"
 #include "daemon/status.h"
+#include "daemon/store/base.h"
+#include "daemon/store/pull.h"
+#include "daemon/store/status.h"
 
 #include <inttypes.h>
 #include <string.h>

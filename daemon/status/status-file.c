@@ -4,6 +4,7 @@
 #include "common/json.h"
 #include "common/memory.h"
 #include "daemon/store.h"
+#include "daemon/store/status.h"
 
 #include <fcntl.h>
 #include <stdio.h>

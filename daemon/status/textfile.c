@@ -1,6 +1,8 @@
 #include "daemon/status/textfile.h"
 
 #include "common/memory.h"
+#include "daemon/store/pull.h"
+#include "daemon/store/status.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 #include "daemon/status/work.h"
 
 #include "common/memory.h"
+#include "daemon/store/pull.h"
 
 #include <stdlib.h>
 

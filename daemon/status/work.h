@@ -9,6 +9,7 @@
  */
 
 #include "daemon/status.h"
+#include "daemon/store/pull.h"
 
 /* Makes the lines of work of the status from its members and from what contains what. */
 void work_find(struct status *status, const struct store_containment *containments, size_t count);

@@ -94,21 +94,36 @@ static void on_foreign_deleted(void *data, enum repository_deleted deleted, cons
     job_failed(job, &foreign);
 }
 
+/* Asks whether the base holds the commit at which the branch was found. */
+static void ask_whether_held(struct job *job, repository_held_callback callback)
+{
+    job->operation = repository_held(job->services->repository, job->found.branch.base,
+                                     job->found.branch.base_then, callback, job);
+}
+
+/* Takes what was asked. Returns false if there is no answer: the step has failed. */
+static bool is_answered(struct job *job, const struct error *error)
+{
+    job->operation = NULL;
+    if (!error)
+        return true;
+    job->found.branch.base[0] = '\0';
+    job_failed(job, error);
+    return false;
+}
+
 static void on_created_held(void *data, bool held, const struct error *error)
 {
     struct job *job = data;
     const char *const expected[] = {job->found.branch.base, NULL};
 
-    job->operation = NULL;
-    if (error) {
-        job->found.branch.base[0] = '\0';
-        job_failed(job, error);
-    } else if (held) {
+    if (!is_answered(job, error))
+        return;
+    if (held)
         keep_tested(job);
-    } else {
+    else
         job->operation = repository_delete(job->services->repository, job->branch, expected,
                                            on_foreign_deleted, job);
-    }
 }
 
 /* The answer names a commit, which is or was the base's. */
@@ -118,8 +133,7 @@ static void take_created(struct job *job, const char *sha)
     if (strcmp(sha, job->found.branch.base_then) == 0)
         job_done(job);
     else
-        job->operation = repository_held(job->services->repository, job->found.branch.base,
-                                         job->found.branch.base_then, on_created_held, job);
+        ask_whether_held(job, on_created_held);
 }
 
 /* It was refused: nothing was made, unless an earlier try is still at work. One without an answer may be
@@ -188,23 +202,20 @@ static void on_adoptable(void *data, bool held, const struct error *error)
 {
     struct job *job = data;
 
-    job->operation = NULL;
-    if (error) {
-        job->found.branch.base[0] = '\0';
-        job_failed(job, error);
-    } else if (!held) {
+    if (!is_answered(job, error))
+        return;
+    if (held) {
+        keep_tested(job);
+    } else {
         job->found.branch.base[0] = '\0';
         fail_not_ours(job);
-    } else {
-        keep_tested(job);
     }
 }
 
 static void adopt(struct job *job, const char *points_at)
 {
     copy_hash(job->found.branch.base, points_at);
-    job->operation = repository_held(job->services->repository, job->found.branch.base,
-                                     job->found.branch.base_then, on_adoptable, job);
+    ask_whether_held(job, on_adoptable);
 }
 
 static void on_looked(void *data, const struct repository_refs *refs, const struct error *error)
@@ -301,15 +312,13 @@ static void on_found_held(void *data, bool held, const struct error *error)
 {
     struct job *job = data;
 
-    job->operation = NULL;
-    if (error) {
-        job->found.branch.base[0] = '\0';
-        job_failed(job, error);
-    } else if (!held) {
+    if (!is_answered(job, error))
+        return;
+    if (held) {
+        delete (job);
+    } else {
         tell_kept(job, job->found.branch.base);
         job_done(job);
-    } else {
-        delete (job);
     }
 }
 
@@ -325,8 +334,7 @@ static void on_looked_for_lost(void *data, const struct repository_refs *refs,
         job_failed(job, error);
     } else if (*refs->branch) {
         copy_hash(job->found.branch.base, refs->branch);
-        job->operation = repository_held(job->services->repository, job->found.branch.base,
-                                         job->found.branch.base_then, on_found_held, job);
+        ask_whether_held(job, on_found_held);
     } else if (forge_may_still_appear(&job->found.branch.posted_ms)) {
         job_pause(job, LOOK_AGAIN_MS, look_for_lost);
     } else {

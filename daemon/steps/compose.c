@@ -13,6 +13,7 @@
 #include "daemon/merged.h"
 #include "daemon/parent.h"
 #include "daemon/steps.h"
+#include "daemon/store/pull.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -20,6 +20,8 @@
 #include "daemon/job.h"
 #include "daemon/lane.h"
 #include "daemon/steps.h"
+#include "daemon/store/job.h"
+#include "daemon/store/pull.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -181,15 +183,11 @@ void refresh_comment_start(struct job *job)
 static int judge(struct job *job, struct error *error)
 {
     const struct config_metric *metric = job_metric(job);
-    struct store_frontier frontier = {0};
 
     if (!metric)
         return error_set(error, ERROR_PERMANENT, "its metric is not configured any more");
-    if (store_frontier_before(job->services->store, metric, job->row->scope, job->row->id,
-                              &frontier, error) < 0)
+    if (lane_judge_before(job->services->store, metric, job->row, &job->verdict, error) < 0)
         return -1;
-    job->verdict = gate_judge(metric, &job->row->claim,
-                              (struct gate_frontier){frontier.known, frontier.value});
     job->record.reference = job->verdict.reference;
     return 0;
 }

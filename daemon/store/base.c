@@ -2,6 +2,7 @@
  * The store's knowledge of how the tests ran on commits of the base.
  */
 
+#include "daemon/store/base.h"
 #include "daemon/store/internal.h"
 
 #include <stdio.h>

@@ -6,6 +6,7 @@
  */
 
 #include "daemon/store/internal.h"
+#include "daemon/store/pull.h"
 
 #include <stdio.h>
 #include <string.h>

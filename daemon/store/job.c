@@ -2,6 +2,7 @@
  * The jobs in the store: what they are about to do, and what their steps found.
  */
 
+#include "daemon/store/job.h"
 #include "common/loop.h"
 #include "daemon/store/internal.h"
 

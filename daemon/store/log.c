@@ -2,6 +2,7 @@
  * The logs of many experiments in the store, and their rows.
  */
 
+#include "daemon/store/log.h"
 #include "daemon/store/internal.h"
 
 int store_find_log(struct store *store, const struct store_log_key *key, struct store_log *log,

@@ -4,6 +4,7 @@
  */
 
 #include "daemon/store/internal.h"
+#include "daemon/store/pull.h"
 
 #include <stdio.h>
 

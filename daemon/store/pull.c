@@ -2,7 +2,9 @@
  * The pull requests in the store: which are open, and what becomes of results when one is settled.
  */
 
+#include "daemon/store/pull.h"
 #include "daemon/store/internal.h"
+#include "daemon/store/job.h"
 
 #include <stdio.h>
 #include <string.h>

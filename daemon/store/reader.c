@@ -5,6 +5,7 @@
 #include "common/encode.h"
 #include "common/text.h"
 #include "daemon/store/internal.h"
+#include "daemon/store/status.h"
 
 #include <stdio.h>
 #include <string.h>

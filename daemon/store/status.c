@@ -2,6 +2,7 @@
  * What the store tells the status: counts and the last decisions.
  */
 
+#include "daemon/store/status.h"
 #include "common/text.h"
 #include "daemon/store/internal.h"
 

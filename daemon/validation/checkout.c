@@ -2,13 +2,13 @@
 
 #include "common/file.h"
 #include "common/memory.h"
+#include "common/pool.h"
 #include "daemon/validation/leftover.h"
 #include "daemon/validation/remover.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,14 +42,11 @@ void checkout_free(struct checkout *checkout)
     *checkout = (struct checkout){0};
 }
 
-/* Work in libuv's pool. It has copies of its own, since it may go on for a while after a discard. */
 struct work {
-    struct operation operation; /* first */
-    uv_work_t request;
+    struct pool_work pool; /* first */
     struct checkout checkout;
     bool make;
-    atomic_bool stop;           /* nobody waits for it any more */
-    checkout_callback callback; /* NULL once discarded */
+    checkout_callback callback;
     void *data;
     int result;
     struct error error;
@@ -65,7 +62,7 @@ static int remove_checkout(struct work *work, struct error *error)
     if (leftover_kill(leftover, error))
         return -1;
     if (work->make ? remover_set_aside(checkout->parent, checkout->directory, error)
-                   : file_remove_tree_until(checkout->directory, &work->stop, error))
+                   : file_remove_tree_until(checkout->directory, &work->pool.stop, error))
         return -1;
     if (unlink(checkout->note) && errno != ENOENT)
         return error_set(error, ERROR_TRANSIENT, "%s: %s", checkout->note, strerror(errno));
@@ -79,35 +76,26 @@ static int make_checkout(const struct checkout *checkout, struct error *error)
     return file_make_directories(checkout->temporary, 0700, error);
 }
 
-static void do_work(uv_work_t *request)
+static void do_work(struct pool_work *pool)
 {
-    struct work *work = request->data;
+    struct work *work = (struct work *)pool;
 
     work->result = remove_checkout(work, &work->error);
     if (!work->result && work->make)
         work->result = make_checkout(&work->checkout, &work->error);
 }
 
-static void on_work_done(uv_work_t *request, int status)
+static void on_work_done(struct pool_work *pool, int status)
 {
-    struct work *work = request->data;
+    struct work *work = (struct work *)pool;
 
-    if (work->callback && status)
+    if (status)
         error_set(&work->error, ERROR_TRANSIENT, "%s: %s", work->checkout.directory,
                   uv_strerror(status));
-    if (work->callback)
+    if (!pool->stop)
         work->callback(work->data, status || work->result ? &work->error : NULL);
     checkout_free(&work->checkout);
     free(work);
-}
-
-static void work_discard(struct operation *operation)
-{
-    struct work *work = (struct work *)operation;
-
-    work->callback = NULL;
-    atomic_store(&work->stop, true);
-    uv_cancel((uv_req_t *)&work->request);
 }
 
 static struct operation *start_work(uv_loop_t *loop, const struct checkout *checkout, bool make,
@@ -115,8 +103,8 @@ static struct operation *start_work(uv_loop_t *loop, const struct checkout *chec
 {
     struct work *work = memory_new(sizeof *work);
 
-    work->operation.discard = work_discard;
-    work->request.data = work;
+    work->pool.run = do_work;
+    work->pool.over = on_work_done;
     work->checkout = (struct checkout){
         .directory = memory_copy(checkout->directory),
         .source = memory_copy(checkout->source),
@@ -130,9 +118,7 @@ static struct operation *start_work(uv_loop_t *loop, const struct checkout *chec
     work->make = make;
     work->callback = callback;
     work->data = data;
-    /* It fails for a NULL callback only. */
-    uv_queue_work(loop, &work->request, do_work, on_work_done);
-    return &work->operation;
+    return pool_start(loop, &work->pool);
 }
 
 struct operation *checkout_make(uv_loop_t *loop, const struct checkout *checkout,

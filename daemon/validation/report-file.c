@@ -2,23 +2,20 @@
 
 #include "common/file.h"
 #include "common/memory.h"
+#include "common/pool.h"
 #include "daemon/validation/tox-report.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define PIECE 65536
 
-/* Work in libuv's pool, which may go on for a moment after a discard. */
 struct work {
-    struct operation operation; /* first */
-    uv_work_t request;
+    struct pool_work pool; /* first */
     char *path;
-    atomic_bool stop;              /* nobody waits for it any more */
-    report_file_callback callback; /* NULL once discarded */
+    report_file_callback callback;
     void *data;
     struct test_report report;
 };
@@ -48,7 +45,7 @@ static void read_report(struct work *work)
     if (access(work->path, F_OK) < 0 && errno == ENOENT)
         work->report.tox = REPORT_MISSING;
     else if (file_open_regular(&file, &size, AT_FDCWD, work->path, &error) == 0) {
-        while (total <= REPORT_FILE_LIMIT && !atomic_load(&work->stop) &&
+        while (total <= REPORT_FILE_LIMIT && !atomic_load(&work->pool.stop) &&
                (length = read_piece(file, piece)) > 0) {
             tox_report_take(&reader, piece, (size_t)length);
             total += length;
@@ -59,30 +56,21 @@ static void read_report(struct work *work)
     tox_report_clear(&reader);
 }
 
-static void do_work(uv_work_t *request)
+static void do_work(struct pool_work *pool)
 {
-    read_report(request->data);
+    read_report((struct work *)pool);
 }
 
-static void on_work_done(uv_work_t *request, int status)
+static void on_work_done(struct pool_work *pool, int status)
 {
-    struct work *work = request->data;
+    struct work *work = (struct work *)pool;
 
     if (status < 0)
         work->report.tox = REPORT_UNUSABLE;
-    if (work->callback)
+    if (!pool->stop)
         work->callback(work->data, &work->report);
     free(work->path);
     free(work);
-}
-
-static void work_discard(struct operation *operation)
-{
-    struct work *work = (struct work *)operation;
-
-    work->callback = NULL;
-    atomic_store(&work->stop, true);
-    uv_cancel((uv_req_t *)&work->request);
 }
 
 struct operation *report_file_read(uv_loop_t *loop, const char *path, report_file_callback callback,
@@ -90,12 +78,10 @@ struct operation *report_file_read(uv_loop_t *loop, const char *path, report_fil
 {
     struct work *work = memory_new(sizeof(*work));
 
-    work->operation.discard = work_discard;
-    work->request.data = work;
+    work->pool.run = do_work;
+    work->pool.over = on_work_done;
     work->path = memory_copy(path);
     work->callback = callback;
     work->data = data;
-    /* It fails for a NULL callback only. */
-    uv_queue_work(loop, &work->request, do_work, on_work_done);
-    return &work->operation;
+    return pool_start(loop, &work->pool);
 }

@@ -26,8 +26,8 @@ SEEN_BY = table("Header")
 FLOORS = table("Floor")
 FLOOR_OF = {part: int(floor) for floor, parts in FLOORS.items() for part in parts}
 ONE_PART = set(re.findall("`([a-z-]+)`", re.search(r"^\| \d+ \|(.*)\(one part\) \|$|\Z", PAGE, re.MULTILINE)[1] or ""))
-PURE = re.findall("`([a-z/]+)`", re.search(r"These are pure.*?\n\n", PAGE, re.DOTALL)[0].split(":", 1)[1])
-IMPURE = re.compile(r'<uv\.h>|"daemon/(store|job|queue)[a-z-]*\.h"')
+PURE = re.findall("`([a-z/-]+)`", re.search(r"These are pure.*?\n\n", PAGE, re.DOTALL)[0].split(":", 1)[1])
+IMPURE = re.compile(r'<uv\.h>|"daemon/(store|job|queue)[a-z/-]*\.h"')
 
 
 def includes(root, layer):
@@ -95,8 +95,8 @@ def intruders(root):
             allowed = SEEN_BY.get(included.strip('"'))
             if allowed is not None and not any(fnmatch.fnmatch(file, pattern) for pattern in allowed):
                 found.append(f"{file} includes {included}")
-            part = pathlib.Path(file).stem
-            if layer == "daemon" and any(part == name or part.startswith(f"{name}-") for name in PURE) and IMPURE.match(included):
+            part = re.sub(r"\.[ch]$", "", file.removeprefix("daemon/"))
+            if any(part == name or part.startswith((f"{name}-", f"{name}/")) for name in PURE) and IMPURE.match(included):
                 found.append(f"{file} includes {included}")
     return found
 
@@ -176,9 +176,15 @@ def test_an_intruder_is_found(tmp_path):
         (tmp_path / layer).mkdir()
     (tmp_path / "daemon/queue.c").write_text("#include <sqlite3.h>\n")
     (tmp_path / "daemon/gate.c").write_text("#include <uv.h>\n")
-    (tmp_path / "daemon/store").mkdir()
+    for directory in ("store", "validation"):
+        (tmp_path / "daemon" / directory).mkdir()
+    (tmp_path / "daemon/validation/tox-report.c").write_text('#include "daemon/store/job.h"\n')
     (tmp_path / "daemon/store/job.c").write_text('#include "daemon/store/internal.h"\n')
-    assert intruders(tmp_path) == ["daemon/gate.c includes <uv.h>", "daemon/queue.c includes <sqlite3.h>"]
+    assert intruders(tmp_path) == [
+        "daemon/gate.c includes <uv.h>",
+        "daemon/queue.c includes <sqlite3.h>",
+        'daemon/validation/tox-report.c includes "daemon/store/job.h"',
+    ]
 
 
 def test_the_steps_are_those_of_the_code():

@@ -7,6 +7,8 @@
 #include "common/file.h"
 #include "common/memory.h"
 #include "daemon/store.h"
+#include "daemon/store/job.h"
+#include "daemon/store/pull.h"
 
 #include <math.h>
 #include <setjmp.h>

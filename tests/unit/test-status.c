@@ -6,6 +6,8 @@
 #include "daemon/status.h"
 #include "daemon/status/textfile.h"
 #include "daemon/status/work.h"
+#include "daemon/store/pull.h"
+#include "daemon/store/status.h"
 
 #include <float.h>
 #include <math.h>

@@ -4,6 +4,9 @@
  * The store's jobs and what their steps found, and what it tells to those who only look.
  */
 
+#include "daemon/store/job.h"
+#include "daemon/store/pull.h"
+#include "daemon/store/status.h"
 #include "store-fixture.h"
 
 /* ---- jobs --------------------------------------------------------------------------------------- */

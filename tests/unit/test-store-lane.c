@@ -4,6 +4,9 @@
  * The store's frontier, queue, moves, and what the settling of a pull request does to them.
  */
 
+#include "daemon/store/job.h"
+#include "daemon/store/pull.h"
+#include "daemon/store/status.h"
 #include "store-fixture.h"
 
 static char val_bpb[] = "val_bpb";

@@ -7,6 +7,8 @@
 #include "store-fixture.h"
 
 #include "daemon/result.h"
+#include "daemon/store/job.h"
+#include "daemon/store/status.h"
 
 #include <fcntl.h>
 #include <signal.h>

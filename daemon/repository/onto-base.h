@@ -10,32 +10,31 @@
 
 #include <stdbool.h>
 
-struct measured_options {
+struct onto_base_options {
     const char *base;   /* full hash, as the next one; both commits are here */
     const char *commit; /* the measured commit */
-    const char
-        *source; /* where it is from, for messages; NULL: it was saved before, and may be fetched
-                         * once more */
+    /* Where it is from, for messages; NULL: it was saved before, and may be fetched once more. */
+    const char *source;
     repository_find_merged find_merged; /* this and the next two: as in struct repository_compose */
     void *find_data;
     const char *merge_base;
 };
 
-struct measured {
+struct onto_base {
     char own_tree[GIT_HASH_SIZE]; /* the measured tree */
-    char tree
-        [GIT_HASH_SIZE]; /* that tree on the base: merged, if the base has moved. Excluded files may
-                                       have conflict marks */
+    /* That tree on the base: merged, if the base has moved. Excluded files may have conflict marks. */
+    char tree[GIT_HASH_SIZE];
     char merge_base[GIT_HASH_SIZE]; /* as in struct repository_change */
     char **contained;               /* as there; the callback may take it over */
     size_t contained_count;
 };
 
-/* `measured` is NULL with an error. */
-typedef void (*measured_callback)(void *data, struct measured *measured, const struct error *error);
+/* `brought` is NULL with an error. */
+typedef void (*onto_base_callback)(void *data, struct onto_base *brought,
+                                   const struct error *error);
 
 /* Starts it. The options are copied. Fails (permanent) if the commit's history is not whole, if the base
  * has the commit already, or if they conflict. Fails (transient) if a saved one cannot be read. */
-struct operation *measured_start(struct repository *repository,
-                                 const struct measured_options *options, measured_callback callback,
-                                 void *data);
+struct operation *onto_base_start(struct repository *repository,
+                                  const struct onto_base_options *options,
+                                  onto_base_callback callback, void *data);

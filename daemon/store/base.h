@@ -1,0 +1,33 @@
+#pragma once
+
+/*
+ * How the tests ran on commits of the base.
+ */
+
+#include "daemon/store.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* How the tests ran on a commit of the base. */
+struct store_base {
+    char commit[GIT_HASH_SIZE];
+    char settings[DIGEST_HEX_SIZE]; /* digest of what decides how the tests run */
+    bool passed;
+    bool flaky;          /* they failed, and passed when they were run again at once */
+    int64_t at_ms;       /* when it ended, since 1970; 0: there is none */
+    int64_t duration_ms; /* of the command alone, of the last run */
+    char *reason;        /* why they failed; "" where they passed at once */
+    char *log;           /* path of the last run's whole output; NULL: not kept */
+    char *report;        /* of the last run, as test_report_write() gives it */
+};
+
+void store_base_clear(struct store_base *base); /* frees what it points to */
+
+/* Takes the place of an earlier one of the same commit and settings. The last hundred are kept. */
+int store_set_base(struct store *store, const struct store_base *base, struct error *error);
+
+/* What is known of a commit; and what was written last, whatever it is of. `at_ms` 0: nothing. */
+int store_find_base(struct store *store, const char *commit, const char *settings,
+                    struct store_base *base, struct error *error);
+int store_last_base(struct store *store, struct store_base *base, struct error *error);

@@ -1,0 +1,110 @@
+#pragma once
+
+/*
+ * Jobs: what of them must survive a crash, and how each ends.
+ */
+
+#include "daemon/store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum job_state { JOB_RUNNING, JOB_UNDOING, JOB_OVER };
+
+enum job_kind {
+    JOB_PROMOTION, /* of a result, to a pull request */
+    JOB_REFRESH,   /* of an open pull request, onto a base that has moved */
+};
+
+#define PULL_URL_SIZE 1024
+
+#define STORE_STEP_SIZE 32
+
+/* What must survive a crash. It is written before a call goes out, and after its answer came. */
+struct store_job {
+    int64_t id;
+    int64_t result;
+    enum job_kind kind;
+    enum job_state state;
+    char step[STORE_STEP_SIZE]; /* the step that is under way, or undone; "end": none */
+    bool started;               /* whether that step may have had an effect */
+    unsigned attempt;           /* of that step, from 1 */
+    int64_t faulty_since_ms;    /* since when transient faults hold it up; 0: none */
+    int64_t tried_ms;           /* how long it was tried since then, by a steady clock */
+
+    int64_t pull;                 /* number of its pull request; 0: none yet */
+    char pull_url[PULL_URL_SIZE]; /* address of its page; "": not known, or too long */
+    double reference;             /* the reference that it was judged by last */
+
+    enum decision outcome;  /* the decision that the result gets once all is undone */
+    char *reason;           /* why it is undone; NULL: it is not */
+    char *failed_step;      /* its name; NULL: none failed */
+    int64_t turned_down_by; /* id of the result whose value it did not beat; 0: none */
+};
+
+/* The finding of a step, as JSON. The last one of each step is kept until the job is over. */
+struct store_finding {
+    char *step; /* its name */
+    char *json;
+};
+
+void store_job_clear(struct store_job *job); /* frees what it points to */
+
+/* Adds a job and sets its id. store_next_queued() does not return the result of a promotion any more. */
+int store_add_job(struct store *store, struct store_job *job, struct error *error);
+
+/* Writes a job, and the finding of a step; `found` NULL: nothing new was found. */
+int store_save_job(struct store *store, const struct store_job *job,
+                   const struct store_finding *found, struct error *error);
+
+int store_list_findings(struct store *store, int64_t job, struct store_finding **findings,
+                        size_t *count, struct error *error);
+void store_findings_free(struct store_finding *findings, size_t count);
+
+/* Adds a line to the history of steps: "start", "end", "failed", "later", "undo" or "undone", with the
+ * try's number and a reason. */
+int store_add_step(struct store *store, int64_t job, const char *step, const char *what,
+                   unsigned attempt, const char *reason, struct error *error);
+
+/* How a pull request was left at the forge, so that what others did to it can be told. */
+struct store_left {
+    char head[GIT_HASH_SIZE];    /* where its branch points; "": not known */
+    char base[GIT_HASH_SIZE];    /* the commit of the base below that; "": not known */
+    char title[DIGEST_HEX_SIZE]; /* digests of what we wrote; "": not known */
+    char body[DIGEST_HEX_SIZE];
+};
+
+/* Ends a promotion in one transaction: its result's decision and, if promoted, its pull request. If the
+ * value that it did not beat has left the frontier meanwhile, the result is queued again at once. */
+struct store_job_end {
+    struct store_decision decision;
+    const char
+        *measured; /* the commit that stands for what was measured, of a promotion; "": none */
+    enum pull_state pull_state; /* of a promotion: as a person settled it, else open */
+    struct store_left left;     /* of a promotion */
+    char *const *contained;     /* of a promotion: the measured commits below its own */
+    size_t contained_count;
+    bool
+        supersedes; /* of a promotion: open pull requests that it contains are closed in its favour */
+};
+int store_end_job(struct store *store, const struct store_job *job, const struct store_job_end *end,
+                  struct error *error);
+
+/* The end of a refresh, in one transaction. */
+struct store_refresh_end {
+    bool refreshed;
+    struct store_left left; /* where it was refreshed */
+    const char *stale;      /* else why it could not be; NULL: it was given up for a later base */
+    const char *stale_on;   /* on that base */
+};
+int store_end_refresh(struct store *store, const struct store_job *job,
+                      const struct store_refresh_end *end, struct error *error);
+
+/* Ends a promotion without a decision: its result waits for its turn again, in its place. */
+int store_requeue_job(struct store *store, const struct store_job *job, struct error *error);
+
+/* Lists the jobs that are not over, of every kind, in order of arrival. */
+int store_list_jobs(struct store *store, struct store_job **jobs, size_t *count,
+                    struct error *error);
+void store_jobs_free(struct store_job *jobs, size_t count);

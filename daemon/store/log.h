@@ -1,0 +1,44 @@
+#pragma once
+
+/*
+ * What the store knows of logs of many experiments.
+ */
+
+#include "daemon/store.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What is known of a log as a whole. */
+struct store_log {
+    int64_t id;          /* 0: it is not known yet */
+    unsigned copy;       /* 1; 2 and more where another log has, or had, its name */
+    uint64_t last_line;  /* behind which no row of it is known */
+    int64_t modified_ns; /* the latest arrival of its rows */
+};
+
+/* How a log is told from another one of its name: by its header and by its first row. */
+struct store_log_key {
+    const char *stem;   /* what the ids of its rows begin with */
+    const char *name;   /* of its file */
+    const char *header; /* a digest; "": it has none */
+    const char *first;  /* a digest */
+};
+
+/* The log of that key. One that is not known gets its copy, and no id. */
+int store_find_log(struct store *store, const struct store_log_key *key, struct store_log *log,
+                   struct error *error);
+
+/* Adds one that store_find_log() did not know; its id is filled in. */
+int store_add_log(struct store *store, const struct store_log_key *key, struct store_log *log,
+                  struct error *error);
+int store_save_log(struct store *store, const struct store_log *log, struct error *error);
+
+/* The row of that line, or NULL. */
+int store_find_row(struct store *store, int64_t log, uint64_t line, struct store_result **row,
+                   struct error *error);
+
+/* The line of the first row before this one in its log that was kept, or is a baseline, and names the same
+ * commit, in a shorter or longer form; 0: none. */
+int store_find_named(struct store *store, const struct store_result *row, uint64_t *line,
+                     struct error *error);

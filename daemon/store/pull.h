@@ -1,0 +1,212 @@
+#pragma once
+
+/*
+ * Pull requests: how each was left, what a person did to it, and which contain each other.
+ */
+
+#include "daemon/store.h"
+#include "daemon/store/job.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct store_pull {
+    int64_t result; /* 0: there is none */
+    int64_t number;
+    enum pull_state state;
+    char experiment_id[128];
+    char digest[DIGEST_HEX_SIZE];
+    char head[GIT_HASH_SIZE]; /* as in struct store_left; so is the next one */
+    char base[GIT_HASH_SIZE];
+    bool stale;                   /* it could not be brought onto a later base */
+    char stale_on[GIT_HASH_SIZE]; /* the last one that it was not brought onto; "": none */
+    bool leaves;  /* it is about to be closed, as another one contains it, or to be opened again */
+    bool closing; /* and that was asked for: that it is closed was us */
+    char body_digest[DIGEST_HEX_SIZE]; /* as in struct store_left */
+    char body_sent[DIGEST_HEX_SIZE]; /* of one that was sent, and perhaps not answered; "": none */
+    char line[DIGEST_HEX_SIZE];      /* of the line that store_set_line() was called with */
+};
+
+enum store_pulls {
+    STORE_PULLS_NEW, /* open ones before store_set_pull_looked() */
+    STORE_PULLS_OPEN,
+    STORE_PULLS_UNMERGED, /* open or closed */
+};
+int store_list_pulls(struct store *store, enum store_pulls which, struct store_pull **pulls,
+                     size_t *count, struct error *error); /* caller frees with free() */
+
+/* That of this result; `result` of it is 0 if there is none. */
+int store_get_pull(struct store *store, int64_t result, struct store_pull *pull,
+                   struct error *error);
+
+/* The text of an open pull request as we left it, and the commit of the base that it was opened on ("": not
+ * known). */
+int store_get_left(struct store *store, int64_t result, struct store_left *left,
+                   char opened_on[static GIT_HASH_SIZE], struct error *error);
+
+/* It merges again, without having been refreshed. */
+int store_set_fresh(struct store *store, int64_t result, struct error *error);
+
+/* Notes that a pull request was looked at by itself after its job had ended. */
+int store_set_pull_looked(struct store *store, int64_t result, struct error *error);
+
+/* Reads the pull request of that number. */
+int store_find_pull(struct store *store, int64_t number, struct store_pull *pull,
+                    struct error *error);
+
+/* Finds whether there is a pull request that may still change its state: any that is not merged. */
+int store_has_unmerged_pull(struct store *store, bool *has, struct error *error);
+
+/* Up to when the state of pull requests is known. */
+struct store_looking {
+    int64_t changed_ms; /* forge's clock: earlier changes are known; 0: none are */
+    int64_t looked_ms;  /* our clock: when each open one was looked at; 0: never */
+};
+int store_get_looking(struct store *store, struct store_looking *looking, struct error *error);
+int store_set_looking(struct store *store, const struct store_looking *looking,
+                      struct error *error);
+
+/* Writes whether the forge says that it can be merged. */
+int store_set_mergeable(struct store *store, int64_t result, enum forge_mergeable mergeable,
+                        struct error *error);
+
+/* ---- pull requests that contain each other ---------------------------------------------------- */
+
+/* What is to be done with a pull request because of another one, its container. */
+enum store_closing_kind {
+    STORE_CLOSING_MERGED,     /* closed for good: the container was merged */
+    STORE_CLOSING_SUPERSEDED, /* closed in favour of the container, which is open */
+    STORE_CLOSING_REOPENED,   /* opened again: the container was closed unmerged */
+};
+
+/* What is about to be done, or may have been done already by a try that did not end. */
+enum store_closing_step {
+    STORE_CLOSING_LOOK, /* nothing */
+    STORE_CLOSING_COMMENT,
+    STORE_CLOSING_STATE,  /* it is closed, or opened again */
+    STORE_CLOSING_BRANCH, /* it is closed; the branch goes */
+};
+
+struct store_closing {
+    int64_t result; /* 0: nothing is to be done */
+    int64_t number;
+    char experiment_id[128];
+    char digest[DIGEST_HEX_SIZE];
+    char head[GIT_HASH_SIZE]; /* as in struct store_left */
+    enum store_closing_kind kind;
+    enum store_closing_step step;
+    int64_t container; /* number of its pull request; 0: its change is in the base by itself */
+    char container_id[128];
+    int64_t commented_ms; /* when the comment was sent; 0: it was not */
+};
+
+/* The first one whose result's id is above `after`; 0: of all. */
+int store_next_closing(struct store *store, int64_t after, struct store_closing *closing,
+                       struct error *error);
+
+/* The base holds the change of an open pull request by itself. Does nothing with one that was closed for this
+ * before: a person has opened it again. */
+int store_add_closing(struct store *store, int64_t result, struct error *error);
+
+int store_set_closing_step(struct store *store, int64_t result, enum store_closing_step step,
+                           struct error *error);
+
+/* The comment is about to be sent. */
+int store_begin_comment(struct store *store, int64_t result, int64_t now_ms, struct error *error);
+
+/* It is as it should be at the forge. What was merged has its branch left to go. */
+int store_end_closing(struct store *store, const struct store_closing *closing,
+                      struct error *error);
+
+/* Nothing is left to be done, or it is not ours to do. */
+int store_drop_closing(struct store *store, int64_t result, struct error *error);
+
+/* The open pull requests that the one of a result contains, and those that contain it; the nearest by number
+ * first. The array is the caller's. */
+struct store_relative {
+    int64_t pull;
+    char experiment_id[128];
+    bool above; /* it contains the one of the result */
+};
+int store_list_relatives(struct store *store, int64_t result, struct store_relative **relatives,
+                         size_t *count, struct error *error);
+
+/* A pull request that is open, or closed for an open one that contains it, where it contains another such one
+ * or is contained in it. The newest result first, and which of them contain which. The arrays are the caller's. */
+struct store_member {
+    int64_t result;
+    int64_t pull;
+    char experiment_id[128];
+    bool open;
+    bool stale;
+};
+struct store_containment {
+    int64_t container; /* results */
+    int64_t contained;
+};
+int store_list_members(struct store *store, struct store_member **members, size_t *count,
+                       struct error *error);
+int store_list_containments(struct store *store, struct store_containment **containments,
+                            size_t *count, struct error *error);
+
+/* A body with another line is about to be sent. Digests, here and below. */
+int store_send_line(struct store *store, int64_t result, const char *body, struct error *error);
+
+/* The line that it has now, and its body; "": the body is as it was. */
+int store_set_line(struct store *store, int64_t result, const char *line, const char *body,
+                   struct error *error);
+
+int store_count_open_pulls(struct store *store, unsigned *count, struct error *error);
+
+/* Settles a pull request. Merged: its value is confirmed. Closed: its value leaves the frontier, and
+ * every result that was not promoted only because of it is queued again. Open: it was opened again, and
+ * its value counts as before. Very many results may be affected, so store_settle_some() does that part
+ * in slices. */
+int store_settle_pull(struct store *store, int64_t result, enum pull_state state,
+                      struct error *error);
+
+struct store_settling {
+    int64_t result; /* 0: nothing is left to be done */
+    int64_t pull;
+    enum pull_state state;
+    char experiment_id[128];
+    int64_t after;     /* id of the last result that was looked at */
+    unsigned requeued; /* so far */
+    bool done;
+};
+
+/* Reads a settled pull request of which something is left to be done. */
+int store_next_settling(struct store *store, struct store_settling *settling, struct error *error);
+
+/* Goes on with it, for at most `limit` results. */
+int store_settle_some(struct store *store, struct store_settling *settling, unsigned limit,
+                      struct error *error);
+
+/* Read and write up to when merges are known, by the forge's clock; 0: none are. */
+int store_get_merged_until(struct store *store, int64_t *at_ms, struct error *error);
+int store_set_merged_until(struct store *store, int64_t at_ms, struct error *error);
+
+/* Adds that a measured commit was merged as `commit` of the base ("": not known) before `at_ms`. What is
+ * known already stays. */
+int store_add_merged(struct store *store, const char *measured, const char *commit, int64_t at_ms,
+                     struct error *error);
+
+struct store_merged {
+    char measured[GIT_HASH_SIZE];
+    char commit[GIT_HASH_SIZE]; /* "": not told */
+    int64_t at_ms;
+};
+
+/* Lists the latest `limit` of them, latest first. The caller frees the array with free(). */
+int store_list_merged(struct store *store, unsigned limit, struct store_merged **merged,
+                      size_t *count, struct error *error);
+
+/* Reads the measured commit of an experiment whose pull request has that number; "" if there is none. */
+int store_find_measured_of(struct store *store, const char *experiment_id, int64_t pull,
+                           char measured[static GIT_HASH_SIZE], struct error *error);
+
+/* Finds the promoted experiment with that measured commit that is not merged yet: its id (the caller
+ * frees it), its pull request, and whether that was closed. The id is NULL if there is none. */
+int store_find_measured(struct store *store, const char *measured, char **experiment_id,
+                        int64_t *pull, bool *closed, struct error *error);

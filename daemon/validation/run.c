@@ -1,0 +1,599 @@
+/*
+ * A run, step by step; each hands on to the next, and whatever fails hands on to the end:
+ *
+ *     requirements ▸ fresh directories ▸ clone ▸ cache ▸ command ▸ outcome
+ *
+ * Where the command runs, and how its end is learnt, is the engine's part (validation/engine.h).
+ */
+
+#include "common/file.h"
+#include "common/http.h"
+#include "common/log.h"
+#include "common/loop.h"
+#include "common/memory.h"
+#include "common/process.h"
+#include "common/text.h"
+#include "daemon/events.h"
+#include "daemon/validation/checkout.h"
+#include "daemon/validation/command.h"
+#include "daemon/validation/environment.h"
+#include "daemon/validation/failure.h"
+#include "daemon/validation/internal.h"
+#include "daemon/validation/programs.h"
+#include "daemon/validation/report-file.h"
+#include "daemon/validation/runner.h"
+#include "daemon/validation/tox-report.h"
+#include "daemon/validation/verdict.h"
+
+#include <fcntl.h>
+#include <regex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TOX_INI_LIMIT     (1024 * 1024)
+#define REQUIRE_WITHIN_MS 10000
+#define FAILURE_SHOWN     160               /* code points */
+#define LARGE_OUTPUT      (4 * 1024 * 1024) /* bytes that tox 3 reports without effort */
+#define REPORT_NAME       ".git/winnowd-tox.json"
+
+struct run {
+    struct operation operation; /* first */
+    struct validation *validation;
+    validation_callback callback;
+    void *data;
+    struct operation *step;      /* what is under way */
+    struct config_list requires; /* as they were when the run began */
+    size_t required;             /* how many of them have answered */
+    char *command;               /* as a person would type it */
+    char *branch;
+    char *commit;
+    char *base;
+    char *experiment_id;
+    struct checkout checkout;
+    struct cache_share *cache;   /* what it sees as ~/.cache; NULL: nothing */
+    bool on_base;                /* what it leaves there may be kept */
+    char *mistrusted;            /* why the cache is copied: with an overlay it did not begin */
+    char *log;                   /* path of the whole output */
+    struct failure failure;      /* what the output says about the failure */
+    struct runner runner;        /* what runners say in the output */
+    struct test_report report;   /* what the run says of itself */
+    struct test_report *measure; /* what the run on the base said; NULL: there was none */
+    regex_t expect;              /* validation.expect, as it was when the tests began */
+    bool expects;                /* whether there is one */
+    char *tox_report;            /* path of tox's report, for us; NULL: not asked for */
+    bool again;                  /* tox failed because of its report: this run has none */
+    char objection[300];         /* why the report takes the pass away; "": it does not */
+    enum process_end ended;      /* how the command ended */
+    uint64_t printed;            /* bytes of its output */
+    char *tail;                  /* its last lines */
+    struct validation_outcome outcome;
+    struct error error; /* what ended it */
+};
+
+static void forget_expect(struct run *run)
+{
+    if (run->expects)
+        regfree(&run->expect);
+    run->expects = false;
+}
+
+static void run_free(struct run *run)
+{
+    forget_expect(run);
+    free(run->tox_report);
+    free(run->tail);
+    free(run->measure);
+    config_list_clear(&run->requires);
+    free(run->branch);
+    free(run->commit);
+    free(run->base);
+    free(run->command);
+    free(run->log);
+    free(run->mistrusted);
+    free(run->experiment_id);
+    cache_leave(&run->cache);
+    checkout_free(&run->checkout);
+    free(run);
+}
+
+static void run_discard(struct operation *operation)
+{
+    struct run *run = (struct run *)operation;
+
+    operation_clear(&run->step);
+    run_free(run);
+}
+
+/* Ends every run. What is passed on lives until the callback returns. */
+static void finish(struct run *run, const struct validation_outcome *outcome,
+                   const struct error *error)
+{
+    run->callback(run->data, outcome, error);
+    run_free(run);
+}
+
+static enum validation_verdict judge(const struct process_result *result)
+{
+    switch (result->end) {
+    case PROCESS_EXITED:
+        return result->status ? VALIDATION_FAILED : VALIDATION_PASSED;
+    case PROCESS_TIMED_OUT:
+        return VALIDATION_TIMED_OUT;
+    default:
+        return VALIDATION_KILLED;
+    }
+}
+
+static void describe(struct validation_outcome *outcome, const struct process_result *result)
+{
+    CLEANUP_TEXT struct text command = {0};
+    char end[PROCESS_DESCRIPTION_SIZE];
+
+    text_append_line(&command, outcome->command, 30);
+    process_describe(end, sizeof end, result);
+    if (outcome->verdict == VALIDATION_TIMED_OUT)
+        snprintf(outcome->sentence, sizeof outcome->sentence, "%s %.100s", text_string(&command),
+                 end);
+    else
+        snprintf(outcome->sentence, sizeof outcome->sentence, "%s %.100s after %.1f s",
+                 text_string(&command), end, (double)result->duration_ms / 1000);
+}
+
+static void on_printed(void *data, const char *bytes, size_t length)
+{
+    struct run *run = data;
+
+    failure_read(&run->failure, bytes, length);
+    runner_read(&run->runner, bytes, length);
+}
+
+/* Returns why tox failed because of its own report; NULL: it did not. The tests are not to blame for
+ * that: output that is not UTF-8 is enough, and 100 MB of output take tox 3 a minute. */
+static const char *tox_failure(const struct run *run)
+{
+    if (!run->tox_report)
+        return NULL;
+    if (run->ended != PROCESS_EXITED)
+        return run->printed > LARGE_OUTPUT
+                   ? "tox had much output to report, and did not come to its end"
+                   : NULL;
+    if (run->report.tox == REPORT_UNUSABLE)
+        return "tox's report cannot be read";
+    return run->outcome.status != 0 && runner_tox_broke(&run->runner)
+               ? "tox itself ended with a traceback"
+               : NULL;
+}
+
+/* Judges by what the run says of itself, which takes a pass away and never gives one. */
+static void judge_report(struct run *run)
+{
+    struct validation_outcome *outcome = &run->outcome;
+
+    run->report.ended_well = outcome->verdict == VALIDATION_PASSED;
+    outcome->report = &run->report;
+    if (outcome->verdict != VALIDATION_PASSED)
+        return;
+    switch (verdict_of(&run->report, run->measure, run->objection, sizeof(run->objection))) {
+    case VERDICT_GREEN:
+        break;
+    case VERDICT_RED:
+        outcome->verdict = VALIDATION_FAILED;
+        break;
+    case VERDICT_UNTESTED:
+        outcome->verdict = VALIDATION_UNTESTED;
+        break;
+    }
+}
+
+/* Ends with a verdict and its evidence. Output of tests that passed is no failure. */
+static void judged(struct run *run)
+{
+    struct validation_outcome *outcome = &run->outcome;
+    CLEANUP_TEXT struct text failure = {0};
+
+    if (outcome->verdict != VALIDATION_PASSED && !*run->objection &&
+        run->failure.rank <= FAILURE_SUMMARY && verdict_none_ran(&run->report))
+        text_append_format(&failure, "no test was run: %s says \"%s\"", run->report.runner,
+                           run->report.said);
+    else if (outcome->verdict != VALIDATION_PASSED && !*run->objection)
+        failure_end(&run->failure, &failure, FAILURE_SHOWN);
+    outcome->failure = text_string(&failure);
+    if (*run->objection)
+        snprintf(outcome->sentence + strlen(outcome->sentence),
+                 sizeof(outcome->sentence) - strlen(outcome->sentence), ", but %s", run->objection);
+    finish(run, outcome, NULL);
+}
+
+static void find_place(struct run *run);
+static void require_next(struct run *run);
+
+/* Runs again on a fresh checkout. */
+static void start_over(struct run *run)
+{
+    cache_leave(&run->cache);
+    run->failure = (struct failure){0};
+    free(run->log);
+    free(run->command);
+    free(run->tox_report);
+    run->log = run->command = run->tox_report = NULL;
+    checkout_free(&run->checkout);
+    find_place(run);
+}
+
+/* Without the report because of which tox failed. */
+static void run_again(struct run *run, const char *reason)
+{
+    log_event(&event_validation_again, LOG_TEXT("experiment", run->experiment_id),
+              LOG_TEXT("reason", reason));
+    run->again = true;
+    start_over(run);
+}
+
+/* Whether an overlay may have kept the command from beginning. If so, it is run with a copy instead. (Tests that
+ * filled the disk have no checkout any more.) */
+static bool is_run_with_copy(struct run *run, const struct error *error)
+{
+    if (!cache_may_be_why(run->cache) || error->kind != ERROR_TRANSIENT ||
+        access(run->checkout.source, F_OK) < 0 || checkout_has_begun(&run->checkout))
+        return false;
+    run->mistrusted = memory_copy(error->message);
+    start_over(run);
+    return true;
+}
+
+/* Everything that the run says of itself has been read. */
+static void conclude(struct run *run)
+{
+    const char *reason;
+
+    runner_end(&run->runner, &run->report);
+    reason = tox_failure(run);
+    if (reason) {
+        run_again(run, reason);
+        return;
+    }
+    judge_report(run);
+    judged(run);
+}
+
+static void on_report(void *data, const struct test_report *report)
+{
+    struct run *run = data;
+
+    run->step = NULL;
+    run->report = *report;
+    conclude(run);
+}
+
+static void note_end(struct run *run, const struct process_result *result)
+{
+    free(run->tail);
+    run->tail = memory_copy(result->tail);
+    run->ended = result->end;
+    run->printed = result->log_bytes;
+    run->outcome = (struct validation_outcome){
+        .verdict = judge(result),
+        .status = result->end == PROCESS_SIGNALLED ? result->signal : result->status,
+        .duration_ms = result->duration_ms,
+        .command = run->command,
+        .tail = run->tail,
+        .log = run->log,
+    };
+    describe(&run->outcome, result);
+}
+
+/* It is nobody's fault, and is waited for however long that takes. */
+static void end_waiting(struct run *run, const char *reason)
+{
+    struct validation_outcome outcome = {
+        .verdict = VALIDATION_WAITS,
+        .command = "",
+        .tail = "",
+    };
+
+    snprintf(outcome.sentence, sizeof(outcome.sentence), "%s", reason);
+    finish(run, &outcome, NULL);
+}
+
+/* What happens to a cluster may happen again and again, and is never charged to an experiment. */
+static void end_without_verdict(struct run *run, const struct error *error)
+{
+    if (run->validation->engine->functions->encloses && error->kind == ERROR_TRANSIENT)
+        end_waiting(run, error->message);
+    else if (!is_run_with_copy(run, error))
+        finish(run, NULL, error);
+}
+
+static void on_command(void *data, const struct process_result *result, const struct error *error)
+{
+    struct run *run = data;
+
+    run->step = NULL;
+    if (error) {
+        end_without_verdict(run, error);
+        return;
+    }
+    if (run->mistrusted && checkout_has_begun(&run->checkout))
+        cache_prefer_copies(run->validation->cache, run->mistrusted);
+    note_end(run, result);
+    if (result->problem)
+        run->outcome.log = NULL;
+    if (run->tox_report)
+        run->step = report_file_read(run->validation->loop, run->tox_report, on_report, run);
+    else
+        conclude(run);
+}
+
+/* Returns where we find a file that the tests call `path`; NULL if it may be in a directory of the
+ * sandbox that we do not see. The caller frees it. */
+static char *find_own_report(const struct run *run, const struct checkout *inside, const char *path)
+{
+    size_t length = strlen(inside->source);
+
+    if (path[0] != '/')
+        return file_join(run->checkout.source, path);
+    if (strncmp(path, inside->source, length) == 0 && path[length] == '/')
+        return file_join(run->checkout.source, path + length + 1);
+    return sandbox_is_there(run->validation->sandbox) ? NULL : memory_copy(path);
+}
+
+/* Makes tox write a report. It is in .git, where it makes no tree dirty. A command that asks for one
+ * itself keeps it. */
+static char **ask_tox(struct run *run, char **arguments)
+{
+    const struct config_list *command = &run->validation->config->validation.command;
+    const char *own = tox_report_path(command->items);
+    CLEANUP(checkout_free) struct checkout inside = {0};
+    CLEANUP_FREE char *path = NULL;
+
+    if (tox_report_place(command->items) < 0)
+        return arguments;
+    if (run->again) {
+        run->report.tox = REPORT_SET_ASIDE;
+        if (own)
+            command_drop_report(arguments, own);
+        return arguments;
+    }
+    inside = sandbox_inside(run->validation->sandbox, &run->checkout);
+    run->tox_report = find_own_report(run, &inside, own ? own : REPORT_NAME);
+    if (own)
+        return arguments;
+    path = file_join(inside.source, REPORT_NAME);
+    return command_ask_tox(arguments, command, path);
+}
+
+/* Gets ready for what the run will say. */
+static void await_report(struct run *run)
+{
+    const char *expect = run->validation->config->validation.expect;
+
+    forget_expect(run);
+    run->expects = expect && regcomp(&run->expect, expect, REG_EXTENDED | REG_NOSUB) == 0;
+    run->runner = (struct runner){.expect = run->expects ? &run->expect : NULL};
+    run->report = (struct test_report){.tox = REPORT_NOT_ASKED};
+}
+
+/* Hands it to the engine, with what holds for any run. */
+static void start_order(struct run *run, struct engine_order *order)
+{
+    struct validation *validation = run->validation;
+    CLEANUP_FREE char *name = memory_format("%s.log", run->experiment_id);
+
+    order->experiment_id = run->experiment_id;
+    order->checkout = &run->checkout;
+    order->command = run->command;
+    order->report = run->tox_report;
+    order->again = run->again;
+    order->log = run->log = file_join(validation->logs, name);
+    order->timeout_ms = validation->config->validation.timeout_ms;
+    order->tail_lines = validation->config->validation.output_lines;
+    order->sandboxed = sandbox_is_there(validation->sandbox);
+    order->printed = on_printed;
+    order->data = run;
+    run->step = validation->engine->functions->start(validation->engine, order, on_command, run);
+}
+
+/* The command alone, where the engine makes the sandbox. */
+static char **make_arguments(const struct run *run, const char *program)
+{
+    const struct validation *validation = run->validation;
+
+    if (!validation->engine->functions->encloses)
+        return sandbox_arguments(validation->sandbox, &run->checkout, program);
+    return config_list_copy(&validation->config->validation.command).items;
+}
+
+static void start_command(struct run *run, const struct environment *environment,
+                          const char *program)
+{
+    struct checkout inside = sandbox_inside(run->validation->sandbox, &run->checkout);
+    struct engine_order order = {
+        .environment = (const char *const *)environment->variables,
+        .inside = &inside,
+    };
+    char **arguments = make_arguments(run, program);
+
+    await_report(run);
+    run->command = command_line(run->validation->config);
+    arguments = cache_mount(run->cache, ask_tox(run, arguments), &order.this_program);
+    order.arguments = (const char *const *)arguments;
+    start_order(run, &order);
+    sandbox_free_arguments(arguments);
+    checkout_free(&inside);
+}
+
+/* A run that an earlier daemon began. */
+static void take_up(struct run *run, struct engine_run *known)
+{
+    struct engine_order order = {.taken_up = true};
+
+    await_report(run);
+    run->command = TAKE(known->command);
+    run->tox_report = TAKE(known->report);
+    run->again = known->again;
+    if (run->again)
+        run->report.tox = REPORT_SET_ASIDE;
+    start_order(run, &order);
+}
+
+/* The checkout is there. */
+static void begin(struct run *run)
+{
+    CLEANUP_FREE char *tox_ini_path = file_join(run->checkout.source, "tox.ini");
+    CLEANUP_FREE char *tox_ini = NULL;
+    CLEANUP_FREE char *program = NULL;
+    CLEANUP(environment_free) struct environment environment = {0};
+    struct error unread; /* a project without a tox.ini is fine */
+    struct checkout inside;
+    size_t length;
+
+    if (file_read(&tox_ini, &length, AT_FDCWD, tox_ini_path, TOX_INI_LIMIT, &unread))
+        tox_ini = NULL;
+    inside = sandbox_inside(run->validation->sandbox, &run->checkout);
+    environment_make(&environment, run->validation->config, &run->validation->tool, inside.home,
+                     inside.temporary, tox_ini);
+    checkout_free(&inside);
+    if (!run->validation->engine->functions->encloses &&
+        programs_find(&program, run->validation->config, &environment, run->checkout.source,
+                      &run->error) < 0)
+        finish(run, NULL, &run->error);
+    else
+        start_command(run, &environment, program);
+}
+
+static void on_cache(void *data)
+{
+    struct run *run = data;
+
+    run->step = NULL;
+    begin(run);
+}
+
+/* An overlay can be mounted for a sandbox on this machine only. Without one, tests would be in name spaces that
+ * they do not expect; a launcher may start them elsewhere. */
+static enum cache_purpose cache_purpose(const struct run *run)
+{
+    if (run->on_base)
+        return CACHE_FOR_BASE;
+    return !run->mistrusted && !run->validation->engine->functions->encloses &&
+                   sandbox_is_there(run->validation->sandbox) &&
+                   !run->validation->config->validation.launcher.count
+               ? CACHE_FOR_TESTS
+               : CACHE_FOR_TESTS_AS_COPY;
+}
+
+static void on_cloned(void *data, const struct error *error)
+{
+    struct run *run = data;
+
+    run->step = NULL;
+    if (error) {
+        finish(run, NULL, error);
+        return;
+    }
+    run->step = cache_give(run->validation->cache, &run->cache, run->experiment_id, &run->checkout,
+                           cache_purpose(run), on_cache, run);
+    if (!run->step)
+        begin(run);
+}
+
+static void on_made(void *data, const struct error *error)
+{
+    struct run *run = data;
+    const struct repository_checkout checkout = {
+        .branch = run->branch,
+        .commit = run->commit,
+        .base = run->base,
+        .directory = run->checkout.source,
+    };
+
+    run->step = NULL;
+    if (error) {
+        finish(run, NULL, error);
+        return;
+    }
+    remover_start(run->validation->remover);
+    run->step = repository_clone(run->validation->repository, &checkout, on_cloned, run);
+}
+
+static void on_required(void *data, const struct http_response *response, const struct error *error)
+{
+    struct run *run = data;
+    const char *url = run->requires.items[run->required];
+
+    run->step = NULL;
+    if (!error && response->status / 100 == 2) {
+        run->required++;
+        require_next(run);
+        return;
+    }
+    if (error)
+        error_set(&run->error, ERROR_TRANSIENT, "validation.requires: %s: %s", url, error->message);
+    else
+        error_set(&run->error, ERROR_TRANSIENT, "validation.requires: %s answers %ld", url,
+                  response->status);
+    end_waiting(run, run->error.message);
+}
+
+static void require_next(struct run *run)
+{
+    struct validation *validation = run->validation;
+    struct http_request request = {
+        .method = "GET",
+        .url = run->requires.items[run->required],
+        .timeout_ms = REQUIRE_WITHIN_MS,
+    };
+
+    if (run->required < run->requires.count)
+        run->step = http_send(validation->http, &request, on_required, run);
+    else
+        run->step = checkout_make(validation->loop, &run->checkout, on_made, run);
+}
+
+static void on_failed(void *data)
+{
+    struct run *run = data;
+
+    run->step = NULL;
+    finish(run, NULL, &run->error);
+}
+
+/* Where it runs; or where it goes on, since an earlier daemon began it. */
+static void find_place(struct run *run)
+{
+    struct validation *validation = run->validation;
+    struct engine_run known = {0};
+
+    if (validation->engine->functions->look(validation->engine, run->experiment_id, run->commit,
+                                            &run->checkout, &known, &run->error) < 0)
+        run->step = loop_after(validation->loop, 0, on_failed, run);
+    else if (known.goes_on)
+        take_up(run, &known);
+    else
+        require_next(run);
+}
+
+struct operation *validation_run(struct validation *validation, const struct validation_task *task,
+                                 validation_callback callback, void *data)
+{
+    struct run *run = memory_new(sizeof *run);
+
+    run->operation.discard = run_discard;
+    run->validation = validation;
+    run->callback = callback;
+    run->data = data;
+    run->branch = memory_copy(task->branch);
+    run->commit = memory_copy(task->commit);
+    run->base = memory_copy(task->base);
+    if (task->measure) {
+        run->measure = memory_new(sizeof(*run->measure));
+        *run->measure = *task->measure;
+    }
+    run->experiment_id = memory_copy(task->experiment_id);
+    run->on_base = task->on_base;
+    run->requires = config_list_copy(&validation->config->validation.requires);
+    find_place(run);
+    return &run->operation;
+}
