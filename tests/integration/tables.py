@@ -3,7 +3,7 @@
     configuration_keys()   config/schema.c: every key with its shape, flags, words, bounds and default
     metric_keys()          the same of one metric, without "metrics.NAME."
     log_keys()             the same of one log, without "logs."
-    result_keys()          daemon/result.c
+    result_keys()          daemon/result/keys.c
     events()               daemon/events.h
     options()              what --help shows
 
@@ -86,7 +86,7 @@ def log_keys():
 
 def result_keys():
     """name: whether it is required."""
-    body = re.search(r"struct key keys\[\] = \{(.*?)\n\};", source("daemon/result.c"), re.DOTALL)[1]
+    body = re.search(r"struct key keys\[\] = \{(.*?)\n\};", source("daemon/result/keys.c"), re.DOTALL)[1]
     return {name: required == "true" for name, required in re.findall(r'\{"(\w+)", (true|false),', body)}
 
 
