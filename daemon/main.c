@@ -386,6 +386,18 @@ static bool needs_token(enum command command)
     return command == COMMAND_RUN || command == COMMAND_ONCE || command == COMMAND_CHECK_CONFIG;
 }
 
+/* What is left of the output is written now. Who reads no further than the first lines needs no message. */
+static int flush_output(int status)
+{
+    bool failed = fflush(stdout) != 0;
+
+    if (!failed && !ferror(stdout))
+        return status;
+    if (failed && errno != EPIPE)
+        fprintf(stderr, "winnowd: standard output cannot be written: %s\n", strerror(errno));
+    return EX_IOERR;
+}
+
 int main(int argc, char **argv)
 {
     struct arguments arguments;
@@ -398,7 +410,7 @@ int main(int argc, char **argv)
         return status;
     status = command_line_parse(&arguments, argc, argv);
     if (status >= 0)
-        return fflush(stdout) == 0 ? status : EX_IOERR;
+        return flush_output(status);
     signal(SIGPIPE, SIG_IGN); /* a broken pipe is an error like any other */
     forbid_dumps();
     if (!needs_token(arguments.command))
@@ -410,5 +422,5 @@ int main(int argc, char **argv)
     }
     status = run(&arguments, config);
     secret_clear();
-    return fflush(stdout) == 0 ? status : EX_IOERR;
+    return flush_output(status);
 }

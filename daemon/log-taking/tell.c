@@ -1,9 +1,11 @@
 #include "daemon/log-taking/tell.h"
 
 #include "common/log.h"
+#include "common/memory.h"
 #include "common/text.h"
 #include "daemon/events.h"
 
+#include <ctype.h>
 #include <math.h>
 
 #define WORD_SHOWN 100 /* characters; a cell may be as long as a line */
@@ -12,11 +14,15 @@ void log_tell_status(struct told *words, const struct claim *claim, const char *
                      const char *file_name)
 {
     CLEANUP_TEXT struct text word = {0};
+    CLEANUP_FREE char *small = NULL;
 
     if (claim->status_known)
         return;
     text_append_line(&word, claim->status_word, WORD_SHOWN);
-    if (told_once(words, text_string(&word)))
+    small = memory_copy(text_string(&word));
+    for (char *letter = small; *letter; letter++)
+        *letter = (char)tolower((unsigned char)*letter);
+    if (told_once(words, small))
         log_event(&event_unknown_status, LOG_TEXT("experiment", experiment_id),
                   LOG_TEXT("file", file_name), LOG_TEXT("status", text_string(&word)));
 }

@@ -4,6 +4,7 @@ The command line: what it takes, what it says, how it ends.
 """
 
 import signal
+import subprocess
 
 import harness
 import pytest
@@ -16,6 +17,12 @@ def test_version(winnowd):
     status, text, _ = winnowd.run("--version")
     assert status == OK
     assert text.startswith("winnowd ") and text.count("\n") == 1
+
+
+def test_output_that_cannot_be_written_is_said(winnowd):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(winnowd.command("--version"), stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == UNUSABLE and "No space left on device" in done.stderr
 
 
 def test_help_names_every_option(winnowd):

@@ -92,7 +92,7 @@ def test_status_words(winnowd, project, status, decision):
 
 def test_a_status_that_is_not_known_is_warned_of_once(winnowd):
     drop_all(winnowd, [result(f"exp-{number}", number, status=word) for number, word in enumerate(
-        ["TODO", "ok", "TODO", "maybe later", "not ok"])])  # fmt: skip
+        ["TODO", "ok", "Todo", "maybe later", "not ok"])])  # fmt: skip
     log = winnowd.once()
     assert log.decisions() == {
         "exp-0": "discarded", "exp-1": "baseline", "exp-2": "discarded", "exp-3": "discarded", "exp-4": "discarded",
