@@ -3,8 +3,8 @@
 /*
  * What a child prints: written to a file up to a limit, and the last lines kept in memory.
  *
- * When the output is larger than the limit, the file holds its beginning (15/16 of the limit), a line that
- * says how many bytes are missing, and its end (1/16).
+ * If the output is larger than the limit, the file holds its beginning (15/16 of the limit) and its end
+ * (1/16). A line between them says how many bytes are missing.
  *
  * A capture never stops the child. When the file cannot be made, or the disk is full, the output is
  * still counted and its last lines are kept. capture_problem() then says what is missing.

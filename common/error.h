@@ -26,8 +26,8 @@ struct error {
     bool holds;        /* likewise, though the installation is found to be well: its step tells */
     unsigned line;     /* of the file that it is about, from 1; 0: no place in a file */
     unsigned column;   /* from 1 */
-    unsigned
-        sentence; /* offset in `message` at which the sentence begins, after "line 3, column 5: " */
+    /* Offset in `message` at which the sentence begins, after "line 3, column 5: ". */
+    unsigned sentence;
     char message[1024]; /* one sentence without a full stop, valid UTF-8; cut if it is too long */
 };
 

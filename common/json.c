@@ -39,8 +39,8 @@ struct parser {
     bool build; /* else the document is only checked */
     unsigned depth;
     unsigned values;
-    struct key
-        *keys; /* of all open objects, the innermost last; never more than there may be values */
+    /* Of all open objects, the innermost last; never more than there may be values. */
+    struct key *keys;
     size_t key_count;
     size_t key_capacity;
     struct text scratch; /* a string with its escapes resolved, or a number with a NUL after it */

@@ -23,9 +23,9 @@ struct json_limits {
     bool non_finite; /* NaN, Infinity and -Infinity are numbers, as Python's json writes them */
 };
 
-/* Parses one JSON document. Refused are a BOM, invalid UTF-8, NUL (also as \u0000), lone surrogates,
- * duplicate keys, numbers that a finite double cannot hold, text after the document, what exceeds the
- * limits, and whatever else is not RFC 8259. The caller drops `*json` with json_object_put(); it is NULL
+/* Parses one JSON document. It refuses what is not RFC 8259, a BOM, invalid UTF-8, NUL (also as \u0000),
+ * lone surrogates and duplicate keys. It also refuses numbers that a finite double cannot hold, text after
+ * the document, and what exceeds the limits. The caller drops `*json` with json_object_put(); it is NULL
  * for the document `null`. Fails (permanent) naming line and column, both from 1 and columns in bytes:
  * "line 3, column 14: duplicate key 'metric'". */
 int json_parse(struct json_object **json, const char *bytes, size_t length,

@@ -68,7 +68,7 @@ static void hand_out(struct lines *lines, struct line *line, size_t length, size
     lines->begin += length + whole;
 }
 
-/* Of a line that is longer than anybody wants, the beginning stays, and the rest is counted. */
+/* The beginning of a line that is too long is kept, and the rest is counted. */
 static size_t drop_tail(struct lines *lines)
 {
     size_t length = lines->end - lines->begin;

@@ -8,14 +8,13 @@
  * scrubbed of secrets. Logging never fails the work and never waits for the reader. What cannot be written
  * now is kept for a while and then lost. The next line that can be written says how many events were lost.
  *
- * logfmt: `time=2026-01-31T04:05:06.789Z level=info msg="step ended" experiment=exp-042 step=push`.
- * A value is quoted when it is empty or holds a space, '"', '=', a control character or anything
- * not printable; inside quotes '"' and '\' are escaped with '\', controls as \n, \t, \r or \u00XX,
- * and hidden characters (bidi, zero width) as \uXXXX.
- * json: one object a line with the same keys; numbers as numbers.
- * journal: MESSAGE (the event's message and its fields in short), PRIORITY, MESSAGE_ID, and each
- * field as WINNOWD_<NAME IN CAPITALS>. A field that the other formats leave out is empty in the journal:
- * the catalog would show the bare name of a missing one.
+ * logfmt: `time=2026-01-31T04:05:06.789Z level=info msg="step ended" experiment=exp-042 step=push`. A value
+ * is quoted when it is empty or holds a space, '"', '=', a control character or anything not printable.
+ * Inside quotes, '"' and '\' are escaped with '\', controls as \n, \t, \r or \u00XX, and hidden characters
+ * (bidi, zero width) as \uXXXX. json: one object a line with the same keys; numbers as numbers. journal:
+ * MESSAGE (the event's message and its fields in short), PRIORITY, MESSAGE_ID, and each field as
+ * WINNOWD_<NAME IN CAPITALS>. A field that the other formats leave out is empty in the journal: the catalog
+ * would show the bare name of a missing one.
  */
 
 #include <stdbool.h>

@@ -3,8 +3,8 @@
 /*
  * Work in libuv's pool of threads, as an operation.
  *
- * It is the first member of a struct of its owner's, which holds copies of all that the work needs: the work
- * may go on for a moment after a discard.
+ * Its owner puts it first in a struct with copies of all that the work needs, since the work may go on for
+ * a moment after a discard.
  */
 
 #include "common/operation.h"

@@ -39,9 +39,9 @@ struct process_options {
     enum process_manner manner;
     const void *input; /* written to stdin, which is then closed; copied; NULL: /dev/null */
     size_t input_length;
-    uint64_t
-        deadline_ms;   /* after this SIGTERM to the group, and SIGKILL `grace_ms` later; 0: none */
-    uint64_t grace_ms; /* 0: SIGKILL at once */
+    /* After this SIGTERM to the group, and SIGKILL `grace_ms` later; 0: none. */
+    uint64_t deadline_ms;
+    uint64_t grace_ms;    /* 0: SIGKILL at once */
     size_t output_limit;  /* bytes of stdout kept; a child that prints more is killed */
     const char *log_path; /* stdout and stderr go to this file instead, which is truncated first */
     size_t log_limit;     /* bytes of output in the file at most; of more it has both ends */
@@ -71,8 +71,8 @@ struct process_result {
     const char *errors; /* without log_path: the last 8 KiB of stderr, as valid UTF-8 */
     const char *tail;   /* with log_path: the last lines as valid UTF-8, '\n' between them */
     uint64_t log_bytes; /* with log_path: how many bytes the child printed in all */
-    const char
-        *problem; /* why it was not started, or what went wrong with the log file; else NULL */
+    /* Why it was not started, or what went wrong with the log file; else NULL. */
+    const char *problem;
 };
 
 typedef void (*process_callback)(void *data, const struct process_result *result);

@@ -5,9 +5,9 @@
  *
  * libyaml's events are read one by one: its time is quadratic in the nesting, so depth must be checked on
  * the way. Every scalar becomes a JSON string exactly as it stands: its key decides what it means, and not
- * its look. A plain scalar that is empty, `~` or `null` becomes JSON null. Refused are aliases, anchors,
- * tags, merge keys (`<<`), duplicate keys, keys that are no scalars, more than one document, a BOM,
- * UTF-16, invalid UTF-8, NUL, and what exceeds the limits.
+ * its look. A plain scalar that is empty, `~` or `null` becomes JSON null. It refuses aliases, anchors,
+ * tags, merge keys (`<<`), duplicate keys and keys that are no scalars. It also refuses more than one
+ * document, a BOM, UTF-16, invalid UTF-8, NUL, and what exceeds the limits.
  */
 
 #include "common/error.h"

@@ -15,7 +15,7 @@
 #define TOKEN_MINIMUM 4 /* characters; what is shorter would scrub half of the log away */
 
 /* Drops blanks and line ends around the token, and checks that it can be in an HTTP header. */
-static int tidy(char *token, const char *origin, struct error *error)
+static int trim(char *token, const char *origin, struct error *error)
 {
     size_t skip = strspn(token, " \t\r\n");
     size_t length = strcspn(token + skip, " \t\r\n");
@@ -59,7 +59,7 @@ static int read_token(char **tokenp, const char *path, struct error *error)
         return error_wrap(error, "the token file");
     if (strlen(token) != length)
         return error_set(error, ERROR_PERMANENT, "the token file %s is no text", path);
-    if (tidy(token, path, error))
+    if (trim(token, path, error))
         return -1;
     *tokenp = TAKE(token);
     return 0;
@@ -85,7 +85,7 @@ static int take_token(char **tokenp, const struct config *config, struct error *
             "there is no token: neither forge.token_file, nor a credential gitea-token, "
             "nor GITEA_TOKEN in the environment");
     token = memory_copy(variable);
-    if (tidy(token, "GITEA_TOKEN", error))
+    if (trim(token, "GITEA_TOKEN", error))
         return -1;
     *tokenp = TAKE(token);
     return 0;

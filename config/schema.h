@@ -3,10 +3,10 @@
 /*
  * The table of the configuration: one row for every key. Private to config/.
  *
- * A row says where in the struct the value is, its shape, its default (written as in a file, the items of
- * a list separated by blanks), its bounds, the variable that overrides it and the words that explain it.
- * What concerns several keys at once, such as what a kind of forge requires, is checked in config.c. What
- * else has to know a new key is listed in daemon/README.md.
+ * A row says where in the struct the value is, and its shape, default and bounds. It names the variable
+ * that overrides the key, and has the words that explain it. A default is written as in a file, the items
+ * of a list separated by blanks. What concerns several keys at once, such as what a kind of forge requires,
+ * is checked in config.c. What else has to know a new key is listed in daemon/README.md.
  */
 
 #include "config/config.h"

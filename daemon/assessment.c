@@ -16,7 +16,7 @@
 
 /* Sets the decision and its reason. A reason is one line of visible characters: it is read on terminals,
  * and as the first line of a file. What it quotes may be anything, such as the name of a patch. */
-void assessment_rule(struct assessment *assessment, enum decision decision, const char *reason)
+void assessment_set(struct assessment *assessment, enum decision decision, const char *reason)
 {
     CLEANUP_TEXT struct text repaired = {0};
     struct text visible = {0};
@@ -34,7 +34,7 @@ static void reject_key(struct assessment *assessment, const struct spool_file *f
 {
     struct place place = place_of_key(file->name, file->bytes, file->length, key);
 
-    assessment_rule(assessment, DECISION_REJECTED, reason);
+    assessment_set(assessment, DECISION_REJECTED, reason);
     assessment->line = place.line;
     assessment->column = place.column;
 }
@@ -59,8 +59,8 @@ static void name_metrics(struct text *text, const struct config *config)
         text_append(text, ", …");
 }
 
-static void rule_unknown_metric(struct assessment *assessment, const struct config *config,
-                                const struct spool_file *file)
+static void reject_unknown_metric(struct assessment *assessment, const struct config *config,
+                                  const struct spool_file *file)
 {
     CLEANUP_TEXT struct text reason = {0};
 
@@ -103,12 +103,12 @@ static bool read_result(struct assessment *assessment, const struct config *conf
     struct error error = {0};
 
     if (file->problem) {
-        assessment_rule(assessment, DECISION_REJECTED, file->problem);
+        assessment_set(assessment, DECISION_REJECTED, file->problem);
         assessment->delay = file->faulty ? SPOOL_DELAY_FAULT : SPOOL_DELAY_NONE;
         return false;
     }
     if (!result_name_seen(file->name) || result_format(file->name) == RESULT_FORMAT_NONE) {
-        assessment_rule(
+        assessment_set(
             assessment, DECISION_REJECTED,
             "the name: expected one that ends in .json, .yaml, .yml, .tsv or .jsonl, in small "
             "letters, and does not begin with a dot: files of this name are never looked at");
@@ -116,7 +116,7 @@ static bool read_result(struct assessment *assessment, const struct config *conf
     }
     if (result_parse(&assessment->result, &assessment->experiment_id, file->name, file->bytes,
                      file->length, &error) < 0) {
-        assessment_rule(assessment, DECISION_REJECTED, error.message);
+        assessment_set(assessment, DECISION_REJECTED, error.message);
         assessment->line = error.line;
         assessment->column = error.column;
         return false;
@@ -125,14 +125,14 @@ static bool read_result(struct assessment *assessment, const struct config *conf
         return false;
     assessment->metric = config_metric(config, assessment->result->metric);
     if (!assessment->metric) {
-        rule_unknown_metric(assessment, config, file);
+        reject_unknown_metric(assessment, config, file);
         return false;
     }
     return true;
 }
 
-static void rule_missing_patch(struct assessment *assessment, const struct spool_file *file,
-                               const char *taker)
+static void reject_missing_patch(struct assessment *assessment, const struct spool_file *file,
+                                 const char *taker)
 {
     CLEANUP_TEXT struct text reason = {0};
 
@@ -181,16 +181,16 @@ static bool take_patch(struct assessment *assessment, const struct spool_file *f
         status = read_patch(data, assessment->patch_name, RESULT_SIZE_LIMIT, &assessment->patch,
                             &assessment->patch_length, &error);
     if (status > 0) {
-        rule_missing_patch(assessment, file, taker);
+        reject_missing_patch(assessment, file, taker);
     } else if (status < 0) {
-        assessment_rule(assessment, DECISION_REJECTED, error.message);
+        assessment_set(assessment, DECISION_REJECTED, error.message);
         assessment->delay = error.kind == ERROR_TRANSIENT ? SPOOL_DELAY_FAULT : SPOOL_DELAY_NONE;
     }
     return status == 0;
 }
 
 /* Compares a result with the one that has its experiment_id. The same content again is a duplicate or,
- * if that one failed, another try. Returns whether there is something left to judge. */
+ * if that one failed, another attempt. Returns whether there is something left to judge. */
 static bool compare_known(struct assessment *assessment, const struct store_result *known)
 {
     bool same = strcmp(known->digest, assessment->digest) == 0;
@@ -208,8 +208,7 @@ static bool compare_known(struct assessment *assessment, const struct store_resu
                        *known->reason ? ": " : "");
     text_append_repaired(&before, known->reason, strlen(known->reason));
     text_append_line(&reason, text_string(&before), REASON_QUOTED);
-    assessment_rule(assessment, same ? DECISION_DUPLICATE : DECISION_REJECTED,
-                    text_string(&reason));
+    assessment_set(assessment, same ? DECISION_DUPLICATE : DECISION_REJECTED, text_string(&reason));
     return false;
 }
 
@@ -219,22 +218,22 @@ void assessment_decide(struct assessment *assessment)
     switch (assessment->verdict.outcome) {
     case GATE_IMPROVED:
     case GATE_BASELINE:
-        assessment_rule(assessment, DECISION_QUEUED, assessment->verdict.reason);
+        assessment_set(assessment, DECISION_QUEUED, assessment->verdict.reason);
         break;
     case GATE_NOT_IMPROVED:
-        assessment_rule(assessment,
-                        gate_final(assessment->metric, &assessment->verdict) ? DECISION_DISCARDED
-                                                                             : DECISION_QUEUED,
-                        assessment->verdict.reason);
+        assessment_set(assessment,
+                       gate_final(assessment->metric, &assessment->verdict) ? DECISION_DISCARDED
+                                                                            : DECISION_QUEUED,
+                       assessment->verdict.reason);
         break;
     case GATE_DISCARDED:
-        assessment_rule(assessment, DECISION_DISCARDED, assessment->verdict.reason);
+        assessment_set(assessment, DECISION_DISCARDED, assessment->verdict.reason);
         break;
     case GATE_CRASHED:
-        assessment_rule(assessment, DECISION_CRASHED, assessment->verdict.reason);
+        assessment_set(assessment, DECISION_CRASHED, assessment->verdict.reason);
         break;
     case GATE_REJECTED:
-        assessment_rule(assessment, DECISION_REJECTED, assessment->verdict.reason);
+        assessment_set(assessment, DECISION_REJECTED, assessment->verdict.reason);
         break;
     }
 }

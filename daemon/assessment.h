@@ -26,13 +26,13 @@ struct assessment {
     unsigned line, column;  /* the place in the file that a rejection is about; 0: none */
     char *experiment_id;    /* NULL if it could not be made out */
     struct result *result;  /* NULL if it could not be parsed */
-    enum spool_delay
-        delay;   /* what has to pass first; the decision holds only if it does not pass in time */
+    /* What has to pass first; the decision holds only if it does not pass in time. */
+    enum spool_delay delay;
     char *patch; /* bytes of the patch file, or NULL */
     size_t patch_length;
     char digest[DIGEST_HEX_SIZE];
-    const struct config_metric
-        *metric;                 /* NULL: not configured. A reload frees it: do not keep it */
+    /* NULL: not configured. A reload frees it: do not keep it. */
+    const struct config_metric *metric;
     struct gate_verdict verdict; /* the reference is NaN if it was not judged */
     struct store_frontier frontier;
     int64_t retried;  /* id of the failed result that this drop tries again; 0: none */
@@ -49,7 +49,7 @@ void assessment_clear(struct assessment *assessment);
 /* Three parts of it, which a row of a log needs as well (log-taking/row.h). The first sets decision and
  * reason, the second decides by the verdict. The third returns why the forge cannot have a branch for that
  * experiment_id (caller frees), or NULL if it can. */
-void assessment_rule(struct assessment *assessment, enum decision decision, const char *reason);
+void assessment_set(struct assessment *assessment, enum decision decision, const char *reason);
 void assessment_decide(struct assessment *assessment);
 char *assessment_unfit(const struct config *config, const char *experiment_id);
 

@@ -4,12 +4,12 @@
  * How the tests run on the base: the measure for what they say of an experiment.
  *
  * Jobs ask about a commit of the base. It is run once for all of them, in the same sandbox and by the same
- * code as an experiment. What was found stands in the store, for this commit and what decides how the tests
- * run; a pass is believed as long as the one who asks says, a failure for an hour and in this process only.
+ * code as an experiment. What was found is in the store, for this commit and these settings of the tests. A
+ * pass is believed for as long as the caller says, a failure for an hour and in this process only.
  *
- * A commit that fails is run once more at once: if it passes then, the base is flaky. Where an experiment
- * fails on a base that fails, too, the queue is held (base_hold()): each other one has its turn once, as it may
- * be the one that mends the base, and those that failed begin again after an hour, after a reload, and when the
+ * A commit that fails is run once more at once: if it passes then, the base is flaky. If an experiment
+ * fails on a base that fails, too, the queue is held (base_hold()). Each other experiment has its turn
+ * once, as it may mend the base. Those that failed begin again after an hour, after a reload, and when the
  * base has moved. The base is then run anew by the first of them.
  */
 
@@ -77,13 +77,14 @@ struct operation *base_find(struct base *base, const char *commit, uint64_t fres
 void base_hold(struct base *base, int64_t result, const char *experiment_id,
                const struct base_verdict *verdict);
 
-/* Why the queue is held; NULL: it is not. */
+/* Returns why the queue is held; NULL: it is not. */
 const char *base_held(const struct base *base);
 
-/* The ids of the results that are held, as a JSON array; NULL: the queue is not held. The caller frees it. */
+/* Returns the ids of the results that are held, as a JSON array; NULL: the queue is not held. The caller
+ * frees it. */
 char *base_held_results(const struct base *base);
 
-/* Whether this result is one of them. */
+/* Returns whether this result is one of them. */
 bool base_holds(const struct base *base, int64_t result);
 
 /* The configuration was read again, and something may have been mended: a failure is not believed any more. */

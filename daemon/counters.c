@@ -33,13 +33,13 @@ void counters_try(struct counters *counters, const char *step, bool undo, enum c
                   uint64_t duration_ms)
 {
     struct counters_step *found = find(counters, step);
-    struct counters_tries *tries;
+    struct counters_attempts *attempts;
 
     if (!found)
         return;
-    tries = undo ? &found->undos[end] : &found->starts[end];
-    tries->count++;
-    tries->milliseconds += duration_ms;
+    attempts = undo ? &found->undos[end] : &found->starts[end];
+    attempts->count++;
+    attempts->milliseconds += duration_ms;
 }
 
 void counters_job(struct counters *counters, enum decision outcome, const char *failed_step)

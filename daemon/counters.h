@@ -14,7 +14,7 @@
 
 enum counters_end { COUNTERS_DONE, COUNTERS_FAILED, COUNTERS_LATER, COUNTERS_END_COUNT };
 
-struct counters_tries {
+struct counters_attempts {
     uint64_t count;
     uint64_t milliseconds;
 };
@@ -23,8 +23,8 @@ struct counters_tries {
 struct counters_step {
     const char *name; /* static */
     bool listed;      /* shown from the beginning, with zeros: a rate needs a first value */
-    struct counters_tries starts[COUNTERS_END_COUNT];
-    struct counters_tries undos[COUNTERS_END_COUNT];
+    struct counters_attempts starts[COUNTERS_END_COUNT];
+    struct counters_attempts undos[COUNTERS_END_COUNT];
     uint64_t failed_jobs; /* jobs that ended because this step failed */
 };
 
@@ -42,7 +42,7 @@ const char *counters_end_name(enum counters_end end);
  * counted. `name` must outlive the counters. */
 void counters_add_step(struct counters *counters, const char *name, bool listed);
 
-/* Counts a try of a step, or of its undo, that ended after `duration_ms`. */
+/* Counts an attempt at a step, or of its undo, that ended after `duration_ms`. */
 void counters_try(struct counters *counters, const char *step, bool undo, enum counters_end end,
                   uint64_t duration_ms);
 

@@ -3,7 +3,7 @@
 /*
  * The pull request's title and body, and the commit's message. Pure.
  *
- * Every text from outside is inert: whatever is in it, the page shows its letters and does nothing
+ * Every text from outside is escaped: whatever is in it, the page shows its letters and does nothing
  * else. No mention, reference, link, HTML, Markdown or closing keyword in it takes effect, no fence
  * can be closed, no trailer forged; bidi and zero-width characters are shown as U+202E.
  */
@@ -33,8 +33,8 @@ struct description_contained {
 struct description {
     const struct result *result;
     const struct config_metric *metric;
-    struct gate_verdict
-        verdict; /* as judged when the job's turn came: the reference is the "before" */
+    /* As judged when the job's turn came: the reference is the "before". */
+    struct gate_verdict verdict;
 
     /* The metric's frontier, oldest first, this experiment left out; the last 49 are drawn. */
     const struct description_point *frontier;
@@ -58,13 +58,11 @@ struct description {
 
     const char *base_branch;
     const char *base; /* full hashes; measured is "" for a patch or a diff */
-    const char *
-        opened_on; /* the base that it was opened on, where it was refreshed since; "" or NULL: it was
-                              not */
+    /* The base that it was opened on, where it was refreshed since; "" or NULL: it was not. */
+    const char *opened_on;
     const char *measured;
-    const char
-        *merge_base; /* what the base holds of the measured commit's history under another name;
-                               "" or NULL: nothing */
+    /* What the base holds of the measured commit's history under another name; "" or NULL: nothing. */
+    const char *merge_base;
     bool tree_is_measured;
     const char *commit;
     const struct description_contained *contained;
@@ -76,23 +74,24 @@ struct description {
     const char *web_url; /* of the repository at the forge, for links; NULL: no links */
 };
 
-/* "experiment: <title>", one line, at most 255 characters; caller frees. */
+/* Returns "experiment: <title>", one line, at most 255 characters; the caller frees it. */
 char *description_title(const struct description *description);
 
-/* The body, Markdown as Gitea renders it, at most 60,000 bytes; caller frees. */
+/* Returns the body, Markdown as Gitea renders it, at most 60,000 bytes; the caller frees it. */
 char *description_body(const struct description *description);
 
-/* The commit's message with its trailers. `metric`, `answer`, `result`, `digest` and `tree`-less
- * fields are used; `measured` "%M" if it is not known yet. Caller frees. */
+/* Returns the commit's message with its trailers. `metric`, `answer`, `result`, `digest` and `tree`-less
+ * fields are used; `measured` "%M" if it is not known yet. The caller frees it. */
 char *description_commit_message(const struct description *description);
 
-/* The message of a commit that merges the base into `branch`, with the same trailers. Caller frees. */
+/* Returns the message of a commit that merges the base into `branch`, with the same trailers. Caller frees.
+ * */
 char *description_merge_message(const struct description *description, const char *branch);
 
-/* The HTML comment's marker that tells our own pull requests from others: appears in the body of
- * every pull request of this experiment, and cannot come from foreign text. Caller frees. */
+/* Returns the marker, an HTML comment, that tells our own pull requests from others. It is in the body of
+ * every pull request of this experiment, and cannot come from foreign text. The caller frees it. */
 char *description_marker(const char *experiment_id, const char *digest);
 
-/* Reads the measured commit from the facts in such a body. False if there are none, or they name no commit;
- * `measured` is "" then. */
+/* Reads the measured commit from the facts in such a body. Returns false if there are none, or if they name
+ * no commit; `measured` is "" then. */
 bool description_find_measured(const char *body, char measured[static GIT_HASH_SIZE]);

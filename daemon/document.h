@@ -20,12 +20,13 @@ char *document_message(const struct job *job);
  * the store does. */
 int document_write(struct job *job, struct error *error);
 
-/* The comments below a pull request that was refreshed, and below one that could not be; caller frees. */
+/* Returns the comments below a pull request that was refreshed, and below one that could not be; caller
+ * frees. */
 char *document_refreshed(const struct job *job);
 char *document_stale(const struct job *job);
 
 /* The digest by which a text of ours is known again; "" for NULL. */
 void document_digest(char hex[static DIGEST_HEX_SIZE], const char *text);
 
-/* How the job leaves its pull request. */
+/* Returns how the job leaves its pull request. */
 struct store_left document_left(const struct job *job);

@@ -47,8 +47,8 @@ struct forge_pull {
 
 struct forge_reply {
     const char *sha; /* create_branch: the commit of the new branch; check: the base's */
-    const struct forge_pull
-        *pulls; /* open_pull, look_pull: one; list_pulls: all; list_changed: a page */
+    /* open_pull, look_pull: one; list_pulls: all; list_changed: a page. */
+    const struct forge_pull *pulls;
     size_t pull_count;
     bool more;              /* list_changed: there may be another page */
     int64_t retry_after_ms; /* transient error: the pause that the forge asked for; else -1 */
@@ -123,7 +123,7 @@ struct forge_functions {
     struct operation *(*edit_pull)(struct forge *forge, int64_t number, const char *title,
                                    const char *body, forge_callback callback, void *data);
 
-    /* Adds a comment in Markdown, whatever its state. `again`: an earlier try may have added it, so it
+    /* Adds a comment in Markdown, whatever its state. `again`: an earlier attempt may have added it, so it
      * is first checked whether there is a comment with this text. Fails (permanent) with `this_only` if
      * nobody may comment on it. */
     struct operation *(*comment_pull)(struct forge *forge, int64_t number, const char *comment,

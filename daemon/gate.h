@@ -3,9 +3,9 @@
 /*
  * Compares a claim with the frontier: is it really better? Pure, and tested as a table.
  *
- * Only this part knows what "improved" means. A result is judged at intake, and again each time that its
- * place among the others may have changed: when its turn comes, before the push and before the pull request.
- * The experimenter's word is not trusted: `keep` does not make a result better, and the value of a crash does
+ * Only this part knows what "improved" means. A result is judged at intake, when its turn comes, before the
+ * push and before the pull request. Its place among the others may have changed each time. The
+ * experimenter's word is not trusted: `keep` does not make a result better, and the value of a crash does
  * not count.
  *
  * The reference is the better of what the experimenter measured before and the frontier, unless the metric
@@ -51,7 +51,7 @@ struct gate_verdict gate_judge(const struct config_metric *metric, const struct 
 
 /* Returns whether a verdict of GATE_NOT_IMPROVED holds however much better the frontier becomes. It nearly
  * always does, since a better reference is harder to beat. It does not if min_relative is 1 or more and the
- * reference is on the other side of zero: -8 does not beat 10 by more than twice 10, but it beats 6 by more
+ * reference is on the other side of zero. -8 does not beat 10 by more than twice 10, but it beats 6 by more
  * than twice 6. */
 bool gate_final(const struct config_metric *metric, const struct gate_verdict *verdict);
 

@@ -3,10 +3,10 @@
 /*
  * Whether the installation can be used now, checked in one place for all jobs.
  *
- * The installation is checked (installation.h) at start, after a reload, and when a job meets a fault: does
- * the forge answer, does it allow what is needed, are sources and programs there? While the queue is held, no
- * step that needs the forge starts. While the forge is down the check is repeated with growing pauses. While
- * something has to be mended it is repeated every minute, and an error in the log names the key.
+ * The installation is checked (installation.h) at start, after a reload, and when a job meets a fault. Does
+ * the forge answer, does it allow what is needed, are sources and programs there? While the queue is held,
+ * no step that needs the forge starts. While the forge is down the check is repeated with growing pauses.
+ * While something has to be mended it is repeated every minute, and an error in the log names the key.
  *
  * Some faults are met in a step only, and no check finds them. The job reports such a fault with
  * health_hold(), and tries again after a minute.
@@ -81,7 +81,7 @@ void health_source_mended(struct health *health, int64_t job);
 /* Returns how often somebody said that something was mended: the calls of health_look(). */
 unsigned health_looks(const struct health *health);
 
-/* Returns the pause in milliseconds before try number `attempt`, from 1. It doubles from half a second up to
+/* Returns the pause in milliseconds before attempt number `attempt`, from 1. It doubles from half a second up to
  * five minutes. A quarter of it is random, so that many jobs do not come back at once. */
 uint64_t backoff_ms(unsigned attempt);
 

@@ -81,7 +81,7 @@ void job_note(struct job *job, const char *what, const char *reason)
                          job->record.attempt, reason, &ignored);
 }
 
-void job_count_try(struct job *job, enum counters_end end)
+void job_count_attempt(struct job *job, enum counters_end end)
 {
     const struct step *row = job_row(job);
 
@@ -135,9 +135,9 @@ void job_begin_undo(struct job *job, const char *reason, enum decision outcome)
 static void tell_end(const struct job *job, const struct step *row)
 {
     const struct store_job *record = &job->record;
-    const char *branch = row->tells & STEP_TELLS_BRANCH ? job->branch : NULL;
-    const char *url = row->tells & STEP_TELLS_PULL_URL && *record->pull_url ? record->pull_url
-                                                                            : NULL;
+    const char *branch = row->tells & ROW_TELLS_BRANCH ? job->branch : NULL;
+    const char *url = row->tells & ROW_TELLS_PULL_URL && *record->pull_url ? record->pull_url
+                                                                           : NULL;
 
     log_event(job_undoing(job) ? &event_undo_ended : &event_step_ended,
               LOG_TEXT("experiment", job->row->experiment_id), LOG_TEXT("step", row->name),
@@ -190,7 +190,7 @@ void job_done(struct job *job)
     }
     tell_end(job, row);
     job_note(job, job_undoing(job) ? "undone" : "end", NULL);
-    job_count_try(job, COUNTERS_DONE);
+    job_count_attempt(job, COUNTERS_DONE);
     job_step_over(job);
 }
 

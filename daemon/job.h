@@ -117,8 +117,8 @@ struct job {
     char *patch;
     size_t patch_length;
     struct gate_verdict verdict; /* the last one */
-    char opened_on
-        [GIT_HASH_SIZE]; /* the base that its pull request was opened on; "": it is not open yet */
+    /* The base that its pull request was opened on; "": it is not open yet. */
+    char opened_on[GIT_HASH_SIZE];
 
     struct job *next; /* in its owner's list */
 };
@@ -146,8 +146,8 @@ void job_free(struct job *job);
  * reason, and may well serve others. */
 bool job_lends(const struct job *job);
 
-/* Returns whether others of its lane may have their turn before it: it stands aside; or it lends its
- * slot, has tried several times, and has not begun to open its pull request. */
+/* Returns whether others of its lane may have their turn before it. They may if it stands aside. They also
+ * may if it lends its slot, has tried several times, and has not begun to open its pull request. */
 bool job_lets_pass(const struct job *job);
 
 /* Goes on with a job that waits for the forge, for its turn or for a slot. Does nothing for any other

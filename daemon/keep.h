@@ -35,7 +35,7 @@ const char *keep_name(enum keep_place place);
 /* Reads what the last child noted. Never fails: what cannot be read is zero. */
 void keep_read(struct keep_sizes *sizes, const char *state);
 
-/* Starts a child after `first_ms` and then daily, with the values that `config` has then. `config` must
+/* Returns a new one. It starts a child after `first_ms` and then daily, with the values that `config` has then. `config` must
  * outlive it. */
 struct keep;
 struct keep *keep_new(uv_loop_t *loop, const struct config *config, uint64_t first_ms);

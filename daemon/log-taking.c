@@ -365,10 +365,10 @@ static void expect(struct log_taking *taking, struct taken *taken)
         measured = memory_format("its commit was measured already at line %llu",
                                  (unsigned long long)line);
         if (!row->commit)
-            assessment_rule(assessment, DECISION_REJECTED,
-                            "it would be promoted, but has no usable commit");
+            assessment_set(assessment, DECISION_REJECTED,
+                           "it would be promoted, but has no usable commit");
         else if (line)
-            assessment_rule(assessment, DECISION_DISCARDED, measured);
+            assessment_set(assessment, DECISION_DISCARDED, measured);
         else
             assessment->decision = DECISION_PROMOTED;
     } else if (assessment->decision == DECISION_QUEUED) {

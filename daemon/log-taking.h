@@ -38,12 +38,13 @@ struct log_counts {
 
 struct log_taking_options {
     const struct config *config;
-    struct store *
-        store; /* NULL: for --check-result. Nothing is known or stored, and a row that would be queued gets the decision that it would have if its job did not fail */
+    /* NULL: for --check-result. Nothing is known or stored then, and a row that would be queued gets the
+     * decision that it would have if its job did not fail. */
+    struct store *store;
     const char *file_name;
-    const char
-        *path; /* of a log that is followed, and may be in the middle of being written; NULL: it was
-                       * dropped, and is whole */
+    /* Of a log that is followed, and may be in the middle of being written; NULL: it was dropped, and is
+     * whole. */
+    const char *path;
     const struct config_log *settings; /* NULL: none */
     int descriptor;                    /* of the log; it is duplicated */
     uint64_t inode;
@@ -67,9 +68,11 @@ enum log_step {
     LOG_STEP_FAILED,  /* the store or the disk failed: begin again */
 };
 
-/* Goes on for about `for_ns`. */
+/* Goes on for about `for_ns`. Returns how far it came. */
 enum log_step log_taking_step(struct log_taking *taking, uint64_t for_ns, struct error *error);
 
+/* Return what was counted so far, how the log is read, and the name, inode and modification time (in
+ * nanoseconds) of its file. All of it belongs to the taking. */
 const struct log_counts *log_taking_counts(const struct log_taking *taking);
 const struct result_log *log_taking_reader(const struct log_taking *taking);
 const char *log_taking_name(const struct log_taking *taking);

@@ -10,8 +10,8 @@
  * results that were turned down only because of it are queued again. If it is opened again, its value is
  * back. A deleted one can never be merged: it is taken as closed, once the repository itself has answered.
  *
- * At the end of a round the open ones that a merged one contains are closed (pulls/contained.h), and the others
- * say which of them contain each other (pulls/line.h).
+ * At the end of a round, the open ones that a merged one contains are closed (pulls/contained.h). The
+ * others then say which of them contain each other (pulls/line.h).
  */
 
 #include "common/error.h"
@@ -48,5 +48,5 @@ void pulls_go_on(struct pulls *pulls);
 void pulls_settle(struct pulls *pulls, int64_t result, const char *experiment_id,
                   enum pull_state state);
 
-/* Whether what follows from a settled one is being done. */
+/* Returns whether what follows from a settled one is being done. */
 bool pulls_busy(const struct pulls *pulls);

@@ -63,10 +63,12 @@ enum queue_rest {
     QUEUE_STUCK, /* all that is left waits until what health_reason() says is mended */
     QUEUE_EMPTY, /* nothing is left */
 };
+
+/* Returns what is left to be done, once all that could be done now was. */
 enum queue_rest queue_rest(const struct queue *queue);
 
-/* How many slots are left for jobs of another kind, now that all that could be started was; 0 as long as that is
- * not so. */
+/* Returns how many slots are left for jobs of another kind, now that all that could be started was; 0 as
+ * long as that is not so. */
 unsigned queue_slots_left(const struct queue *queue);
 
 /* Returns whether no job goes on until something is mended; unlike queue_rest(), at any moment. */

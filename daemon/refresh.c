@@ -277,7 +277,8 @@ static bool is_wanted(const struct refresh *refresh, const struct open_pull *pul
     return !tried && (merge == REPOSITORY_CONFLICTS || always);
 }
 
-/* Unless somebody else pushed to it. Of one that an earlier version opened it is not known where it was left. */
+/* Unless somebody else pushed to it. For one that an earlier version opened, it is not known where it was
+ * left. */
 static bool is_held(const struct open_pull *pull, enum repository_merge merge)
 {
     return merge == REPOSITORY_HELD &&

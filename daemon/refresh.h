@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * Open pull requests of ours that do not merge any more, as the base has moved: which they are, and the jobs that
+ * Finds our open pull requests that do not merge any more since the base has moved, and runs the jobs that
  * bring them onto it (pulls.refresh).
  *
  * They are looked at in our own repository. Each is tried once for each base, the newest first, as it contains the
@@ -23,9 +23,8 @@ struct refresh_options {
     unsigned (*slots_left)(void *data); /* for its jobs, beside those that it has */
     unsigned (*rounds)(void *data);     /* of looking at pull requests that have ended */
     void (*progress)(void *data); /* a job made a step, or it was found out what is to be done */
-    void (*contained)(
-        void
-            *data); /* the store knows of pull requests to be closed: the base holds their change */
+    /* The store knows of pull requests to be closed: the base holds their change. */
+    void (*contained)(void *data);
     void *data;
 };
 
@@ -46,10 +45,11 @@ void refresh_go_on(struct refresh *refresh);
 /* The forge's health changed: jobs that wait for it go on. */
 void refresh_forge_changed(struct refresh *refresh);
 
-/* Whether nothing is left to be looked at or refreshed. */
+/* Returns whether nothing is left to be looked at or refreshed. */
 bool refresh_idle(const struct refresh *refresh);
 
-/* How many slots its jobs use. */
+/* Returns how many slots its jobs use. */
 unsigned refresh_slots(const struct refresh *refresh);
 
+/* Returns its jobs, which belong to it. */
 const struct job *refresh_jobs(const struct refresh *refresh);

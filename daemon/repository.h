@@ -118,8 +118,8 @@ struct repository_change {
      * itself, and what the base has under another name, are left out. */
     char **contained;
     size_t contained_count;
-    char *
-        own_diff; /* what the experiment itself changed, as repository_difference() shows it; or NULL */
+    /* What the experiment itself changed, as repository_difference() shows it; or NULL. */
+    char *own_diff;
     char *notes; /* what was mended in the patch; NULL: nothing */
 };
 
@@ -149,14 +149,14 @@ typedef struct operation *(*repository_find_parent)(void *data, repository_paren
 struct repository_compose {
     const char *base;   /* full hash; fetched from the forge if it is missing */
     const char *branch; /* a ref of this name in our repository keeps the commit */
-    const char *
-        tip; /* full hash of a branch at the forge, which becomes the first parent, and the base the
-                        second one; the tree is the same. NULL: there is no branch yet */
+    /* Full hash of a branch at the forge, which becomes the first parent, and the base the second one;
+     * the tree is the same. NULL: there is no branch yet. */
+    const char *tip;
     const struct result *result;
     const char *patch; /* bytes of the patch file, for RESULT_CHANGE_PATCH */
     size_t patch_length;
-    const char
-        *message; /* of the commit, with trailers; "%M" stands for the measured commit's hash */
+    /* Of the commit, with trailers; "%M" stands for the measured commit's hash. */
+    const char *message;
     int64_t date; /* of author and committer, in seconds: composing again makes the same hash */
     /* Asked only if the base does not contain what the measured commit was made on. NULL: the base's
      * history says all that is known. */
@@ -187,7 +187,7 @@ enum repository_kept {
     REPOSITORY_KEPT_COMPOSED, /* what was measured is not known: the first composed one */
 };
 
-/* Finds it. `commit` is a full hash; "" if there is none. */
+/* Finds it, and returns what it is. `commit` is a full hash; "" if there is none. */
 enum repository_kept repository_find_kept(const struct repository *repository,
                                           const char *experiment_id,
                                           char commit[static GIT_HASH_SIZE]);
@@ -207,7 +207,7 @@ struct operation *repository_save(struct repository *repository,
                                   const struct repository_named *named, size_t count,
                                   repository_done_callback callback, void *data);
 
-/* Finds the commit (full hash) that was saved for an experiment. */
+/* Finds the commit (full hash) that was saved for an experiment. Returns false if there is none. */
 bool repository_find_saved(const struct repository *repository, const char *experiment_id,
                            char commit[static GIT_HASH_SIZE]);
 void repository_forget_saved(struct repository *repository, const char *experiment_id);

@@ -200,7 +200,7 @@ static void on_tidy(void *data)
     saved->names = NULL;
 }
 
-void saved_tidy(struct saved *saved)
+void saved_maintain(struct saved *saved)
 {
     if (saved->tidying)
         return;

@@ -39,4 +39,4 @@ bool saved_pending(const struct saved *saved, const struct store_result *row);
 bool saved_idle(const struct saved *saved);
 
 /* Drops the refs that nobody needs any more, in slices. Called while there is little to do. */
-void saved_tidy(struct saved *saved);
+void saved_maintain(struct saved *saved);

@@ -8,19 +8,19 @@
  * start, an overflow of the event queue, a timer of 30 s, and a directory that was deleted and made again
  * each cause a full scan.
  *
- * A file is handed on if it has the ending of a result file or a log of many experiments, and is complete: a
- * writer has closed it, it was moved here, it is JSON that parses as a whole, or it looked the same in two
- * looks 1 s apart. Files behind one that is held wait for it, at most for that second. A link, a FIFO, a
- * directory or a file that is too large is handed on without bytes and with a problem, so that it can be
- * rejected; it is never opened or followed. A file that cannot be read because of a fault of the system is
- * handed on in the same way, and the taker puts it off.
+ * A file is handed on if it has the ending of a result file or of a log of many experiments, and is
+ * complete. It is complete if a writer has closed it, if it was moved here, if it is JSON that parses as a
+ * whole, or if it was the same in two looks 1 s apart. Files behind one that is held wait for it, at most
+ * for that second. A link, a FIFO, a directory or a file that is too large is never opened or followed. It
+ * is handed on without bytes and with a problem, so that it can be rejected. A file that cannot be read
+ * because of a fault of the system is handed on in the same way, and the taker puts it off.
  *
  * All other files may be patches. A file that no result has named for a while is logged once. If its name
  * is that of a result in upper case, it is logged at once.
  *
  * The taker decides, makes the decision durable, and then calls spool_move(). A file that was handed on and
- * not moved yet is not handed on again, unless it changed: then its move leaves it where it is, and it is
- * handed on as it is now. Moves that a crash left have to be done before the loop runs.
+ * not moved yet is not handed on again. If it changed, its move leaves it where it is, and it is handed on
+ * as it is now. Moves that a crash left have to be done before the loop runs.
  */
 
 #include "common/error.h"
@@ -94,9 +94,9 @@ void spool_resume(struct spool *spool);
 void spool_stop(struct spool *spool);
 
 /* Reads a patch that a result names, a regular file of at most `limit` bytes beside it. The caller frees
- * it. Returns 1 if it is missing or not complete: its writer has not closed it or, if it came after the
- * result and no event says more, it has changed within the settle time. Fails (permanent) if it is no
- * regular file or too large, (transient) on a fault of the system. */
+ * it. Returns 1 if it is missing or not complete. It is not complete if its writer has not closed it, or if
+ * it came after the result and has changed within the settle time and no event says more. Fails (permanent)
+ * if it is no regular file or too large, (transient) on a fault of the system. */
 int spool_read_patch(struct spool *spool, const char *name, size_t limit, char **bytes,
                      size_t *length, struct error *error);
 
@@ -106,8 +106,8 @@ enum spool_place { SPOOL_ARCHIVE, SPOOL_REJECT };
 struct spool_move {
     const char *name;
     uint64_t inode; /* if another file has the name now, it is left alone */
-    int64_t
-        modified_ns; /* as in struct spool_file; another one leaves the file alone; 0: not known */
+    /* As in struct spool_file; another one leaves the file alone; 0: not known. */
+    int64_t modified_ns;
     enum spool_place place;
     const char *day;    /* YYYY-MM-DD, for the archive */
     const char *target; /* the place from spool_choose(), used if it is free; or NULL */

@@ -34,7 +34,7 @@ struct status_job {
     bool undoing;
     char *step;        /* its name; "end" after the last */
     unsigned attempt;  /* from 1; 0: not begun */
-    int64_t since_ms;  /* when that try began; 0: not begun */
+    int64_t since_ms;  /* when that attempt began; 0: not begun */
     int64_t faulty_ms; /* since when transient faults hold it up; 0: none do */
     int64_t pull;      /* number; 0: none yet */
     char *reason;      /* why it is undone, or what holds it up; "": nothing */

@@ -4,7 +4,7 @@
  * A step of a job is a row of a table. The owner of jobs chooses the table; the runner (job.h) knows no row
  * by its name.
  *
- * The function of a row gets a job. Its findings say what an earlier try that was interrupted may have done.
+ * The function of a row gets a job. Its findings say what an earlier attempt that was interrupted may have done.
  * The function ends the step, at once or from a callback, with one of the calls in job.h. An undo may find
  * that its step never began, is half done, or is undone already: all three end in job_done().
  */
@@ -20,16 +20,16 @@ struct job;
 
 /* What a step, or its undo, needs. It does not start while that cannot be used. */
 enum step_needs {
-    STEP_NEEDS_NOTHING = 0,
-    STEP_NEEDS_API = 1 << 0,     /* the forge's API */
-    STEP_NEEDS_GIT = 1 << 1,     /* git at the forge */
-    STEP_NEEDS_SOURCES = 1 << 2, /* the repositories in `sources` */
+    ROW_NEEDS_NOTHING = 0,
+    ROW_NEEDS_API = 1 << 0,     /* the forge's API */
+    ROW_NEEDS_GIT = 1 << 1,     /* git at the forge */
+    ROW_NEEDS_SOURCES = 1 << 2, /* the repositories in `sources` */
 };
 
 /* What the log shows at the end of a step besides the usual fields. */
 enum step_tells {
-    STEP_TELLS_BRANCH = 1 << 0,
-    STEP_TELLS_PULL_URL = 1 << 1,
+    ROW_TELLS_BRANCH = 1 << 0,
+    ROW_TELLS_PULL_URL = 1 << 1,
 };
 
 struct step {
@@ -48,12 +48,12 @@ struct step {
     bool early;      /* a job that is at this row may let others go first */
     bool runs_tests; /* it takes as long as the configured command */
     bool opens;      /* once it has begun, the result is judged no more */
-    bool
-        forward; /* what may pass is waited for as long as it takes: from here on nothing is undone */
+    /* What may pass is waited for as long as it takes: from here on nothing is undone. */
+    bool forward;
     bool optional; /* where it fails the job goes on without */
 
     /* It touches nothing but the store, and ends at once. It is not logged and not counted. What it finds
-     * holds for the moment only: the next row begins in the same turn of the loop, and a job that comes to
+     * holds for the moment only. So the next row begins in the same turn of the loop. A job that comes to
      * that row later goes through this one again. */
     bool quiet;
 };

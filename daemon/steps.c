@@ -12,61 +12,61 @@
 #include <math.h>
 #include <string.h>
 
-#define FORGE (STEP_NEEDS_API | STEP_NEEDS_GIT)
+#define FORGE (ROW_NEEDS_API | ROW_NEEDS_GIT)
 
 /* clang-format off */
 static const struct step rows[] = {
     {.name = "base", .doing = "running the tests on the base for", .start = step_base_start,
      .is_due = step_base_is_due, .leaves = &finding_base,
-     .needs = STEP_NEEDS_GIT, .progress = true, .early = true, .runs_tests = true},
+     .needs = ROW_NEEDS_GIT, .progress = true, .early = true, .runs_tests = true},
     {.name = "recheck", .doing = "looking again at", .start = step_recheck_start,
      .needs = FORGE, .early = true, .quiet = true},
     {.name = "branch", .doing = "branching", .start = step_branch_start,
      .undo = step_branch_undo, .undo_is_due = step_branch_undo_is_due, .leaves = &finding_branch,
-     .needs = FORGE, .undo_needs = STEP_NEEDS_GIT, .tells = STEP_TELLS_BRANCH, .progress = true, .early = true},
+     .needs = FORGE, .undo_needs = ROW_NEEDS_GIT, .tells = ROW_TELLS_BRANCH, .progress = true, .early = true},
     {.name = "compose", .doing = "composing", .start = step_compose_start,
      .undo = step_compose_undo, .leaves = &finding_compose,
-     .needs = FORGE | STEP_NEEDS_SOURCES, .progress = true, .early = true},
+     .needs = FORGE | ROW_NEEDS_SOURCES, .progress = true, .early = true},
     {.name = "validate", .doing = "validating", .start = step_validate_start,
      .undo = step_validate_undo, .leaves = &finding_validate, .progress = true, .runs_tests = true},
-    {.name = "judge", .doing = "judging", .start = step_judge_start, .needs = STEP_NEEDS_GIT, .quiet = true},
+    {.name = "judge", .doing = "judging", .start = step_judge_start, .needs = ROW_NEEDS_GIT, .quiet = true},
     {.name = "push", .doing = "pushing", .start = step_push_start, .leaves = &finding_push,
-     .needs = STEP_NEEDS_GIT, .progress = true}, /* undone with the branch */
+     .needs = ROW_NEEDS_GIT, .progress = true}, /* undone with the branch */
     {.name = "confirm", .doing = "judging", .start = step_confirm_start, .needs = FORGE, .quiet = true},
     {.name = "describe", .doing = "describing", .start = step_describe_start,
      .leaves = &finding_describe, .back = "compose", .quiet = true},
     {.name = "pull", .doing = "opening the pull request of", .start = step_pull_start,
      .undo = step_pull_undo, .undo_is_due = step_pull_undo_is_due, .leaves = &finding_pull,
-     .needs = FORGE, .undo_needs = FORGE, .tells = STEP_TELLS_PULL_URL, .progress = true, .opens = true},
+     .needs = FORGE, .undo_needs = FORGE, .tells = ROW_TELLS_PULL_URL, .progress = true, .opens = true},
     {.name = "label", .doing = "labelling", .start = step_label_start,
-     .needs = STEP_NEEDS_API, .progress = true},
+     .needs = ROW_NEEDS_API, .progress = true},
     {.name = "status", .doing = "setting the commit status of", .start = step_status_start,
-     .needs = STEP_NEEDS_API, .progress = true},
+     .needs = ROW_NEEDS_API, .progress = true},
     {.name = "review", .doing = "asking the reviewers of", .start = step_review_start,
-     .needs = STEP_NEEDS_API, .progress = true},
+     .needs = ROW_NEEDS_API, .progress = true},
 };
 
 static const struct step refresh_rows[] = {
     {.name = "look", .doing = "looking again at", .start = refresh_look_start,
      .undo = refresh_look_undo, .undo_is_due = refresh_look_undo_is_due, .leaves = &finding_tip,
-     .needs = FORGE, .undo_needs = STEP_NEEDS_API, .progress = true},
+     .needs = FORGE, .undo_needs = ROW_NEEDS_API, .progress = true},
     {.name = "base", .doing = "running the tests on the base for", .start = refresh_base_start,
-     .is_due = step_base_is_due, .needs = STEP_NEEDS_GIT, .progress = true, .runs_tests = true},
+     .is_due = step_base_is_due, .needs = ROW_NEEDS_GIT, .progress = true, .runs_tests = true},
     {.name = "compose", .doing = "composing anew", .start = step_compose_start,
      .undo = step_compose_undo, .leaves = &finding_compose,
-     .needs = FORGE | STEP_NEEDS_SOURCES, .progress = true},
+     .needs = FORGE | ROW_NEEDS_SOURCES, .progress = true},
     {.name = "validate", .doing = "validating anew", .start = step_validate_start,
      .undo = step_validate_undo, .leaves = &finding_validate, .progress = true, .runs_tests = true},
     {.name = "push", .doing = "pushing", .start = step_push_start, .leaves = &finding_push,
-     .needs = STEP_NEEDS_GIT, .progress = true, .forward = true},
+     .needs = ROW_NEEDS_GIT, .progress = true, .forward = true},
     {.name = "describe", .doing = "describing", .start = refresh_describe_start,
      .leaves = &finding_describe, .quiet = true, .forward = true},
     {.name = "edit", .doing = "editing the pull request of", .start = refresh_edit_start,
-     .leaves = &finding_edit, .needs = STEP_NEEDS_API, .progress = true, .forward = true, .optional = true},
+     .leaves = &finding_edit, .needs = ROW_NEEDS_API, .progress = true, .forward = true, .optional = true},
     {.name = "status", .doing = "setting the commit status of", .start = step_status_start,
-     .needs = STEP_NEEDS_API, .progress = true, .forward = true, .optional = true},
+     .needs = ROW_NEEDS_API, .progress = true, .forward = true, .optional = true},
     {.name = "comment", .doing = "commenting on", .start = refresh_comment_start,
-     .leaves = &finding_comment, .needs = STEP_NEEDS_API, .progress = true, .forward = true, .optional = true},
+     .leaves = &finding_comment, .needs = ROW_NEEDS_API, .progress = true, .forward = true, .optional = true},
 };
 /* clang-format on */
 

@@ -26,6 +26,8 @@
 extern const struct step_table promotion_steps;
 extern const struct step_table refresh_steps; /* see steps/refresh.c */
 
+/* The functions of the rows, as step.h describes them. `..._is_due` returns whether the row, or its undo, is
+ * due. */
 bool step_base_is_due(const struct job *job);
 void step_base_start(struct job *job);
 void step_recheck_start(struct job *job);

@@ -21,6 +21,6 @@ typedef void (*store_check_callback)(void *data, const struct error *damage);
 struct operation *store_check(uv_loop_t *loop, struct store *store, const char *state,
                               store_check_callback callback, void *data);
 
-/* Returns whether a child looks at the store now. With --once nobody waits for the try after one that could
+/* Returns whether a child looks at the store now. With --once nobody waits for the attempt after one that could
  * not check: the store stays as it was found, and the next start checks it. NULL-safe. */
 bool store_check_looks(const struct operation *operation);

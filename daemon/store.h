@@ -6,8 +6,8 @@
  * It is one file, <state>/winnowd.db, in WAL mode with synchronous=FULL: what was committed survives a
  * crash and a power cut. Outside of store_begin() and store_commit() every call is a transaction of its
  * own. store_add(), store_retry() and store_decide() write several rows and must be called inside. All
- * functions fail alike: transient if the system may recover (disk full, I/O, a lock held by somebody's
- * sqlite3 shell), permanent if the file is damaged or belongs to a newer version.
+ * functions fail alike. Transient: the system may recover (disk full, I/O, a lock of somebody's sqlite3
+ * shell). Permanent: the file is damaged, or belongs to a newer version.
  *
  * The caller owns the rows and arrays that it gets, also what an array holds after a failure. It frees an
  * array with store_X_free(items, count), which takes NULL and 0. SQLite copies the strings that are passed
@@ -40,7 +40,8 @@ int store_open(struct store **store, const char *state, bool read_only, struct e
 void store_free(struct store *store);
 void store_freep(struct store **store);
 
-/* After a stop that was not clean, a large store is opened without a check of all of it. Until
+/* After a stop that was not clean, a large store is opened without a check of all of it. store_is_unchecked()
+ * returns whether that is so. Until
  * store_trust() says that the check has passed, writes go to the write-ahead log only, and not to the
  * file itself. */
 bool store_is_unchecked(const struct store *store);
@@ -51,6 +52,7 @@ void store_trust(struct store *store);
 #define STORE_CHECK_PROGRAM "winnowd-check-store" /* STATE */
 int store_check_main(int argc, char **argv);
 
+/* Begin a transaction, commit it, and take it back. */
 int store_begin(struct store *store, struct error *error);
 int store_commit(struct store *store, struct error *error);
 void store_rollback(struct store *store);
@@ -74,13 +76,13 @@ struct store_result {
     int64_t received_ms;
     int64_t reference_result; /* id of the result whose value was its reference; 0: none */
     char *archived; /* where its file is or will be, relative to the spool; NULL: not known */
-    char measured
-        [GIT_HASH_SIZE]; /* the commit that stands for what it measured, of a promotion; "": none */
-    int64_t log;         /* that it is a row of; 0: it is a file of its own */
-    int64_t line;        /* of the log */
-    bool unfinished;     /* see struct result_log_row */
-    char *named;         /* the commit that a row names which was kept, or is a baseline; or NULL */
-    bool saving; /* queued, and its commit has yet to be fetched (see store_list_unsaved()) */
+    /* The commit that stands for what it measured, of a promotion; "": none. */
+    char measured[GIT_HASH_SIZE];
+    int64_t log;     /* that it is a row of; 0: it is a file of its own */
+    int64_t line;    /* of the log */
+    bool unfinished; /* see struct result_log_row */
+    char *named;     /* the commit that a row names which was kept, or is a baseline; or NULL */
+    bool saving;     /* queued, and its commit has yet to be fetched (see store_list_unsaved()) */
 };
 
 void store_result_free(struct store_result *result);
@@ -142,10 +144,10 @@ int store_load_content(struct store *store, int64_t id, char **bytes, size_t *le
                        size_t *patch_length, struct error *error);
 
 /* Decides a queued result. The history keeps every decision. From now on the value of a baseline or of a
- * promoted result counts for the frontier. The file of one that is rejected now has to be moved once
- * more. The content is let go of if nobody can need it again: it is kept for promoted results, for
- * baselines with a change (another change may be made on it), and for results discarded because of a
- * value that may yet leave the frontier. */
+ * promoted result counts for the frontier. The file of one that is rejected now has to be moved once more.
+ * The content is deleted if nobody can need it again. It is kept for promoted results, for baselines with a
+ * change (another change may be made on it), and for results discarded because of a value that may yet
+ * leave the frontier. */
 int store_decide(struct store *store, int64_t id, const struct store_decision *decision,
                  struct error *error);
 
@@ -195,8 +197,8 @@ struct store_point {
     bool baseline;
 };
 
-/* Lists the values that count for a metric and scope, by decision, oldest first: the last `limit` of
- * them. Of what was decided before the result `before`; 0: of all. */
+/* Lists the values that count for a metric and scope, by decision, oldest first: the last `limit` of them.
+ * Only those decided before the result `before` are listed; 0: all are. */
 int store_frontier_history(struct store *store, const char *metric, const char *scope,
                            int64_t before, unsigned limit, struct store_point **points,
                            size_t *count, struct error *error);
@@ -207,9 +209,8 @@ void store_points_free(struct store_point *points, size_t count);
 #define STORE_AWAITING_MS                                                                          \
     (24LL * 3600 * 1000) /* a file that was not decided by then is forgotten */
 
-/* Returns in `*since_ms` since when a file in the spool has waited for its patch: since `now_ms`, if it is
- * not known, or if the clock was set back behind that. It survives a restart. Another file of that name
- * begins anew. */
+/* Finds since when a file in the spool has waited for its patch. It is `now_ms` if that is not known, or if
+ * the clock was set back behind it. It survives a restart. Another file of that name begins anew. */
 int store_await(struct store *store, const char *file_name, uint64_t inode, int64_t modified_ns,
                 int64_t now_ms, int64_t *since_ms, struct error *error);
 

@@ -97,9 +97,9 @@ bool validation_sandboxed(const struct validation *validation)
 
 int validation_sweep(struct validation *validation, struct error *error)
 {
-    CLEANUP_FREE char *sign = git_marker(validation->config);
+    CLEANUP_FREE char *marker = git_marker(validation->config);
 
-    if (checkout_sweep(validation->checkouts, sign, error))
+    if (checkout_sweep(validation->checkouts, marker, error))
         return -1;
     remover_start(validation->remover);
     cache_sweep(validation->cache);

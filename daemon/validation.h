@@ -40,8 +40,8 @@ struct validation_outcome {
     uint64_t duration_ms; /* of the command alone */
     const char *command;  /* as a person would type it */
     const char *tail;     /* the last lines of output, valid UTF-8; secrets are still in it */
-    const char
-        *failure; /* a line of the output that may say why it failed, like `tail`; "": none */
+    /* A line of the output that may say why it failed, like `tail`; "": none. */
+    const char *failure;
     const struct test_report *report; /* what the run says of itself; NULL: it did not begin */
     const char *log;     /* the file with the whole output; NULL: it could not be written */
     char sentence[1024]; /* "tox -e unit exited with status 1 after 12.3 s" */
@@ -67,9 +67,9 @@ struct validation_task {
     const char *branch;
     const char *commit;
     const char *base; /* the commit itself, or a parent of it */
-    const struct test_report
-        *measure; /* what a run that passed on the base said, which this one is held
-                                          against; NULL: there is none; copied */
+    /* What a run that passed on the base said, which this one is held against; NULL: there is none;
+     * copied. */
+    const struct test_report *measure;
     bool on_base; /* it is the base's, and what it leaves in its cache may be kept */
 };
 

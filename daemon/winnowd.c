@@ -179,7 +179,7 @@ static void on_rested(void *data)
     if (!winnowd->once && !queue_jobs(winnowd->queue) && refresh_idle(winnowd->refresh))
         repository_maintain(winnowd->repository);
     if (!queue_jobs(winnowd->queue))
-        saved_tidy(winnowd->saved);
+        saved_maintain(winnowd->saved);
     malloc_trim(0); /* gives back what the work needed: a daemon mostly waits */
     once_end_if_finished(winnowd);
 }

@@ -40,7 +40,7 @@ int patch_files_of_commit(struct patch_files *files, bool *known, enum patch_sin
 int patch_files_check(const struct patch_files *files, const struct config *config,
                       struct error *error);
 
-/* Finds the directory of the objects that a repository and its linked work trees share; NULL if that is
+/* Returns the directory of the objects that a repository and its linked work trees share; NULL if that is
  * not known. The caller frees it. */
 char *patch_files_objects(const char *git_dir);
 

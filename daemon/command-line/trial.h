@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * Tries the change of a result on the base as it is known on this machine, for --check-result: as the daemon
- * fetched it last, else as a local forge has it, else as a source knows it of its origin.
+ * Tries the change of a result on the base as it is known on this machine, for --check-result. That is the
+ * base as the daemon fetched it last; else that of a local forge; else what a source knows of its origin.
  *
  * The daemon's own compose does this (repository.h), with a state directory that is removed afterwards. It
  * borrows the objects of the repository that has the base, which is only read. No server is asked.
@@ -21,7 +21,7 @@ enum trial_end {
     TRIAL_UNKNOWN, /* it could not be tried; `why` says what is missing */
 };
 
-/* Tries the change, and waits until it is done. `base` gets the words for what it was tried on, such as
+/* Tries the change, waits until it is done, and returns how it ended. `base` gets the words for what it was tried on, such as
  * "main, as it was fetched last"; NULL: the base is not known; the caller frees it. `store` knows the
  * parents that results name; it may be NULL. `patch` holds the bytes of the patch file, for
  * RESULT_CHANGE_PATCH. */

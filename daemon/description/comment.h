@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * What is said below a pull request when the base has moved. Pure; foreign text in it is inert.
+ * What is said below a pull request when the base has moved. Pure; foreign text in it is escaped.
  */
 
 #include "daemon/description.h"
@@ -13,8 +13,9 @@ struct comment_refreshed {
     bool body_stays;
 };
 
-/* It was brought onto the base. Markdown; caller frees. */
+/* Returns the comment that it was brought onto the base, in Markdown; the caller frees it. */
 char *comment_refreshed(const struct comment_refreshed *refreshed);
 
-/* It was not, and why. Of the description the base is used. Markdown; caller frees. */
+/* Returns the comment that it was not, and why. Only the base of the description is used. Markdown; the
+ * caller frees it. */
 char *comment_stale(const struct description *description, const char *reason);

@@ -2,7 +2,7 @@
 
 /*
  * What is said of pull requests that contain each other: in comments, and in a line of the body. Pure; foreign
- * text in it is inert.
+ * text in it is escaped.
  */
 
 #include <stdbool.h>
@@ -15,8 +15,9 @@ enum contained_reason {
     CONTAINED_RELEASED,   /* the other one was closed unmerged: this one is opened again */
 };
 
-/* The comment. `container` is the number of the other one, 0 where the base holds the change by itself; its
- * experiment; and the address of the repository's pages, NULL where there are none. Markdown; caller frees. */
+/* Returns the comment. `container` is the number of the other one, 0 if the base holds the change by
+ * itself. Then come its experiment, and the address of the repository's pages, NULL if there are none.
+ * Markdown; caller frees. */
 char *contained_comment(enum contained_reason reason, int64_t container, const char *experiment_id,
                         const char *web_url);
 
@@ -27,8 +28,8 @@ struct contained_relative {
     bool above; /* it contains the other one */
 };
 
-/* The line of a body that names them, without its end; "" if there are none. Caller frees. */
+/* Returns the line of a body that names them, without its end; "" if there are none. The caller frees it. */
 char *contained_line(const struct contained_relative *relatives, size_t count, const char *web_url);
 
-/* The body with that line in place of the one that it has; "": without one. Caller frees. */
+/* Returns the body with that line in place of the one that it has; "": without one. The caller frees it. */
 char *contained_replace_line(const char *body, const char *line);

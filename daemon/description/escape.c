@@ -16,18 +16,18 @@
 #define SKIP_MAX   40
 #define SPLIT_COST 12 /* "&#124;" and the delimiters on both sides of it */
 
-/* ---- orders ----------------------------------------------------------------------------------- */
+/* ---- closing keywords ----------------------------------------------------------------------- */
 
 /* Whether a word makes a forge close or reopen the issue that is named after it. */
-static bool is_order(const char *word, size_t length)
+static bool is_closing_keyword(const char *word, size_t length)
 {
-    static const char *const orders[] = {
+    static const char *const keywords[] = {
         "close",   "closes",   "closed", "fix",     "fixes",    "fixed",
         "resolve", "resolves", "reopen", "reopens", "reopened", "resolved",
     };
 
-    for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
-        if (strlen(orders[i]) == length && strncasecmp(word, orders[i], length) == 0)
+    for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++) {
+        if (strlen(keywords[i]) == length && strncasecmp(word, keywords[i], length) == 0)
             return true;
     }
     return false;
@@ -52,14 +52,14 @@ static const char *find_number(const char *word)
 }
 
 /* Returns the number that a keyword which ends at this blank is about: "closes #12", "Fixes: #12". */
-static const char *find_ordered(const char *begin, const char *blank)
+static const char *find_closed(const char *begin, const char *blank)
 {
     const char *end = blank > begin && blank[-1] == ':' ? blank - 1 : blank;
     const char *word = end;
 
     while (word > begin && isalpha((unsigned char)word[-1]))
         word--;
-    return is_order(word, (size_t)(end - word)) ? find_number(blank + 1) : NULL;
+    return is_closing_keyword(word, (size_t)(end - word)) ? find_number(blank + 1) : NULL;
 }
 
 /* Whether a bracket opens what makes a forge skip its checks: [skip ci], [CI-skip], [no ci]. */
@@ -87,7 +87,7 @@ static void append_without_orders(struct text *text, const char *string)
 
     for (const char *at = string; *at; at++) {
         if (*at == ' ' && !number)
-            number = find_ordered(string, at);
+            number = find_closed(string, at);
         if (at == number) {
             text_append(text, " ");
             number = NULL;

@@ -3,10 +3,10 @@
 /*
  * Foreign text in a pull request or a commit's message: its letters are shown, and it does nothing.
  *
- * In Markdown all foreign text is code. Only there does neither Markdown nor the forge's second pass over
- * the page (mentions, references, hashes, links, emoji) change anything, and that will hold for whatever
- * forges learn to link next. Escapes do not have this property: the second pass sees them decoded. Gitea
- * wraps long lines of inline code, so they can be read on a phone.
+ * In Markdown all foreign text is code. Only there do neither Markdown nor the forge's second pass over the
+ * page (mentions, references, hashes, links, emoji) change anything. That will hold for whatever forges
+ * learn to link next. Escapes do not have this property: the second pass sees them decoded. Gitea wraps
+ * long lines of inline code, so they can be read on a phone.
  *
  * A commit's message has no code. And the body of a pull request becomes a message when somebody merges by
  * squashing: Gitea offers it. So what acts in a message is split, in code as well: the number after a word

@@ -16,6 +16,6 @@ void description_append_count(struct text *text, const struct description *descr
  * Appends nothing where neither is so. */
 void description_append_tests(struct text *text, const struct description *description);
 
-/* Whether a path of the repository looks like a test's: in a directory that is named for tests, or with a name as
- * the usual runners look for. */
+/* Returns whether a path of the repository looks like a test's: in a directory that is named for tests, or
+ * with a name as the usual runners look for. */
 bool description_is_test(const char *path);

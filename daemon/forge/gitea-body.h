@@ -89,7 +89,7 @@ int gitea_body_keep_pulls(struct json_object *kept, struct json_object *page, co
 /* Returns all of `kept`, lowest number first. The caller frees the array; its strings point into `kept`. */
 struct forge_pull *gitea_body_pulls(struct json_object *kept, size_t *count);
 
-/* Whether there is a next page. */
+/* Returns whether there is a next page. */
 struct gitea_page {
     size_t count;        /* elements on this page, nulls included */
     size_t seen;         /* elements on all pages so far, this one included */
@@ -105,8 +105,8 @@ int64_t gitea_body_label(struct json_object *labels, const char *name);
 /* Returns the label itself, or NULL. */
 struct json_object *gitea_body_find_label(struct json_object *labels, const char *name);
 
-/* Returns the name of another label in the list that excludes this one, or NULL: both are exclusive and
- * of one scope, so the forge removes one when it adds the other. */
+/* Returns the name of another label in the list that excludes this one, or NULL. Both are exclusive and of
+ * one scope then, so the forge removes one when it adds the other. */
 const char *gitea_body_rival(struct json_object *labels, const char *name);
 
 /* Returns whether a list of users has that name, in any case. */

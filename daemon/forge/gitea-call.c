@@ -69,7 +69,7 @@ void gitea_fail(struct gitea_call *call, const struct forge_reply *outcome,
     end(call, outcome, &clean);
 }
 
-/* A permanent error would say that nothing was done. Of an uncertain call that is not known. */
+/* A permanent error would say that nothing was done. For an uncertain call, that is not known. */
 static void fail_unless_uncertain(struct gitea_call *call, struct forge_reply *outcome,
                                   struct error *error)
 {

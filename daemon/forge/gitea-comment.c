@@ -25,8 +25,8 @@ static bool is_made(const struct gitea_call *call, struct json_object *comment)
     return body && strcmp(body, call->comment) == 0;
 }
 
-/* A conversation that was locked is refused like a token that may not comment at all: whether there is such a
- * pull request is looked at, and if so it is about this one. */
+/* A locked conversation is refused like a token that may not comment at all. So the pull request is looked
+ * at: if it is there, the refusal is about this one only. */
 static void on_refused_looked(struct gitea_call *call, const struct gitea_reply *reply)
 {
     if (reply->body.status == 404)

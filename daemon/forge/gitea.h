@@ -67,7 +67,7 @@ struct gitea_call {
     char *body; /* of a request that may have to be repeated */
     char *comment;
     int64_t number;
-    unsigned attempt; /* looks or tries so far */
+    unsigned attempt; /* looks or attempts so far */
     unsigned page;
     size_t seen;             /* elements on the pages so far */
     size_t index;            /* the current label, reviewer or part of the prefix */
@@ -90,7 +90,7 @@ struct gitea_call {
     bool anybody;           /* the next answer may come from something else than the forge */
 };
 
-/* Begins a call. It ends with its callback, or when it is discarded. */
+/* Begins a call, and returns it. It ends with its callback, or when it is discarded. */
 struct gitea_call *gitea_call_new(struct forge *forge, forge_callback callback, void *data);
 
 /* Sends a request. `path` is below /api/v1 and percent-encoded; `query` begins with '?' or is NULL;
@@ -147,7 +147,8 @@ void gitea_diagnose_empty(struct gitea_call *call);
  * the list is out of reach, though the repository is there. */
 bool gitea_shows_pulls(struct gitea_call *call, const struct gitea_reply *reply);
 
-/* The operations, by file: -check, -pulls, -comment, -labels; branches are in gitea.c. */
+/* The operations of struct forge_functions, by file: -check, -pulls, -comment, -labels; branches are in
+ * gitea.c. */
 struct operation *gitea_check(struct forge *forge, forge_callback callback, void *data);
 
 /* The second half of a check: the pull requests, what the token may write, the labels. Ends the call. */

@@ -14,7 +14,7 @@
 
 struct http;
 
-/* How many bytes the name of a branch may have there, prefix included. */
+/* Returns how many bytes the name of a branch may have there, prefix included. */
 size_t forge_branch_limit(enum forge_kind kind);
 
 /* Makes the forge that the configuration names. `token` is copied. `config` and `http` must outlive

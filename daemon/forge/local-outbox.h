@@ -39,7 +39,7 @@ int outbox_write(const char *outbox, int64_t number, struct json_object *json, s
 /* Writes its body, the old or the new one for whoever reads. */
 int outbox_write_body(const char *outbox, int64_t number, const char *body, struct error *error);
 
-/* The time as it stands in an N.json; the caller's. */
+/* Returns the time as it stands in an N.json; the caller's. */
 struct json_object *outbox_now(void);
 
 /* Takes the lock. Returns 1, and the caller closes `*lock` to release it; 0 if another process has it

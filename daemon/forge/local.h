@@ -61,7 +61,7 @@ struct local_call {
     size_t pull_count;
 };
 
-/* Begins a call; `work` is called at the loop's next turn. */
+/* Begins a call, and returns it; `work` is called at the loop's next turn. */
 struct local_call *local_call_new(struct forge *forge, forge_callback callback, void *data,
                                   void (*work)(struct local_call *call));
 
@@ -73,7 +73,7 @@ void local_fail(struct local_call *call, bool conflict, const struct error *erro
 void local_fail_with(struct local_call *call, const struct forge_reply *reply,
                      const struct error *error);
 
-/* Begins a call whose `work` is called under the lock of the outbox. */
+/* Begins a call whose `work` is called under the lock of the outbox, and returns it. */
 struct local_call *local_call_new_locked(struct forge *forge, forge_callback callback, void *data,
                                          void (*work)(struct local_call *call));
 

@@ -26,7 +26,7 @@ struct cat_file_object {
     size_t length;
 };
 
-/* Begins to read. `asked` and `output` must outlive the result. */
+/* Returns a reader at the beginning of the output. `asked` and `output` must outlive it. */
 struct cat_file cat_file_of(const struct text *asked, const char *output, size_t length,
                             bool contents);
 

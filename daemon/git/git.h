@@ -40,9 +40,10 @@ struct git_command {
     const void *input; /* for its stdin; NULL: nothing */
     size_t input_length;
     size_t output_limit; /* bytes */
-    unsigned
-        patience; /* GIT_FORGE: its deadline in multiples of forge.timeout; GIT_LOCAL: in multiples of two minutes, 0: one */
-    bool idle;    /* nobody waits for it: it runs at the lowest priority */
+    /* GIT_FORGE: its deadline in multiples of forge.timeout; GIT_LOCAL: in multiples of two minutes, 0:
+     * one. */
+    unsigned patience;
+    bool idle;       /* nobody waits for it: it runs at the lowest priority */
     uint64_t memory; /* bytes that it may allocate, where there is a prlimit; 0: no limit, but
                             for GIT_FORGE, which always has one */
 };

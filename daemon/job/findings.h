@@ -27,8 +27,8 @@ struct job_findings {
         char base[GIT_HASH_SIZE];      /* the commit in the forge's answer; "": no branch yet */
     } branch;
     struct {
-        char tip
-            [GIT_HASH_SIZE]; /* where its branch was left, for a merge with the base; "": a new branch */
+        /* Where its branch was left, for a merge with the base; "": a new branch. */
+        char tip[GIT_HASH_SIZE];
         bool stays; /* its branch is not ours to move: only whether the base holds it matters */
         bool told;  /* that it could not be refreshed, by an earlier one */
         int64_t commented_ms; /* when the comment was asked for; 0: not yet */

@@ -24,7 +24,7 @@ bool job_write(struct job *job);
 
 /* Adds a line to the history of steps. It is for people: if it cannot be written, nothing else changes. */
 void job_note(struct job *job, const char *what, const char *reason);
-void job_count_try(struct job *job, enum counters_end end);
+void job_count_attempt(struct job *job, enum counters_end end);
 
 /* What comes behind its step, or before it while it is undone, begins. */
 void job_step_over(struct job *job);

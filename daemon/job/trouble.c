@@ -17,9 +17,9 @@
 #define PARK_LEAST_MS 1000
 #define PARK_MOST_MS  60000
 
-#define NEEDS_FORGE (STEP_NEEDS_API | STEP_NEEDS_GIT)
+#define NEEDS_FORGE (ROW_NEEDS_API | ROW_NEEDS_GIT)
 
-#define PASSED_AFTER 3 /* tries */
+#define PASSED_AFTER 3 /* attempts */
 
 /* ---- trouble that may pass ---------------------------------------------------------------------- */
 
@@ -29,7 +29,7 @@ void job_end_trouble(struct job *job)
     job->record.tried_ms = 0;
 }
 
-/* Only time in which this process tried counts, by a clock that nobody sets. Of a pause no more counts
+/* Only time in which this process tried counts, by a clock that nobody sets. A pause counts for no more
  * than it was meant to take, since the machine may have been asleep. */
 static void count_trying(struct job *job, uint64_t spent_ms)
 {
@@ -99,7 +99,7 @@ void job_waits(struct job *job, const char *reason)
     job->requires = true;
     job_end_trouble(job);
     job_note(job, "later", reason);
-    job_count_try(job, COUNTERS_LATER);
+    job_count_attempt(job, COUNTERS_LATER);
     wait_and_try_again(job, reason, -1);
 }
 
@@ -110,7 +110,7 @@ static void keep_step(struct job *job, const char *reason)
               LOG_TEXT("step", job_step_name(job)), LOG_INTEGER("attempt", job->record.attempt),
               LOG_TEXT("reason", reason));
     job_note(job, "later", reason);
-    job_count_try(job, COUNTERS_LATER);
+    job_count_attempt(job, COUNTERS_LATER);
     job_end_trouble(job);
 }
 
@@ -132,7 +132,7 @@ static void hold_by_source(struct job *job, const struct error *error)
 static bool source_failed(const struct job *job, const struct error *error)
 {
     return error->installation && !error->holds && !job_undoing(job) &&
-           (needs(job) & STEP_NEEDS_SOURCES);
+           (needs(job) & ROW_NEEDS_SOURCES);
 }
 
 void job_later(struct job *job, const struct error *error, int64_t retry_after_ms)
@@ -144,7 +144,7 @@ void job_later(struct job *job, const struct error *error, int64_t retry_after_m
     job->undo_busy = false;
     job->lone = job->stepped_aside = !job_undoing(job) && job_needs_forge(job);
     job_note(job, "later", error->message);
-    job_count_try(job, COUNTERS_LATER);
+    job_count_attempt(job, COUNTERS_LATER);
     if (job_needs_forge(job))
         health_suspect(job->services->health, retry_after_ms);
     again = job->record.faulty_since_ms != 0;
@@ -170,7 +170,7 @@ void job_failed_itself(struct job *job, const struct error *error)
               LOG_INTEGER("duration_ms", (int64_t)(uv_now(job->services->loop) - job->step_began)),
               LOG_TEXT("reason", error->message));
     job_note(job, "failed", error->message);
-    job_count_try(job, COUNTERS_FAILED);
+    job_count_attempt(job, COUNTERS_FAILED);
     job_end_holds(job);
     if (job_row(job)->optional)
         job_step_over(job);
@@ -196,7 +196,7 @@ static void doubt(struct job *job, const struct error *error, bool holds)
 /* Whether its step needs the forge only. */
 static bool is_at_forge(const struct job *job)
 {
-    return job_needs_forge(job) && !(needs(job) & STEP_NEEDS_SOURCES);
+    return job_needs_forge(job) && !(needs(job) & ROW_NEEDS_SOURCES);
 }
 
 void job_failed(struct job *job, const struct error *error)
@@ -223,7 +223,7 @@ void job_forge_failed(struct job *job, const struct forge_reply *reply, const st
 
 static bool met_held_source(struct job *job)
 {
-    if (!(needs(job) & STEP_NEEDS_SOURCES) || !health_sources_held(job->services->health))
+    if (!(needs(job) & ROW_NEEDS_SOURCES) || !health_sources_held(job->services->health))
         return false;
     job->source_failed = true;
     return job->source_failed = job_needs_held_source(job);

@@ -51,7 +51,7 @@ struct followed_logs {
     struct log_taking *taking;
     struct stat begun; /* as it was when it was opened */
     bool queued;       /* a row of the slice was */
-    bool failed;       /* the last try; it is due again */
+    bool failed;       /* the last attempt; it is due again */
     struct told words;
 };
 

@@ -35,7 +35,7 @@ static void begin(const struct row *row, struct assessment *assessment)
 void row_reject(const struct row *row, const char *reason, struct assessment *assessment)
 {
     begin(row, assessment);
-    assessment_rule(assessment, DECISION_REJECTED, reason);
+    assessment_set(assessment, DECISION_REJECTED, reason);
 }
 
 static int look_up(struct row_judge *judge, const struct row *row,
@@ -55,8 +55,7 @@ static int look_up(struct row_judge *judge, const struct row *row,
 }
 
 /* Decides the first value of its scope. In a log nothing can come before it any more. */
-static void rule_first(struct row_judge *judge, const struct row *row,
-                       struct assessment *assessment)
+static void set_first(struct row_judge *judge, const struct row *row, struct assessment *assessment)
 {
     CLEANUP_FREE char *reason = memory_format(
         "%s%s%s", assessment->verdict.reason,
@@ -64,7 +63,7 @@ static void rule_first(struct row_judge *judge, const struct row *row,
                                                   : " in ",
         row->read->claim.status == CLAIM_BASELINE ? "" : row->scope);
 
-    assessment_rule(assessment, judge->busy ? DECISION_QUEUED : DECISION_BASELINE, reason);
+    assessment_set(assessment, judge->busy ? DECISION_QUEUED : DECISION_BASELINE, reason);
     judge->busy |= assessment->decision == DECISION_QUEUED;
 }
 
@@ -78,7 +77,7 @@ static int judge_value(struct row_judge *judge, const struct row *row,
     assessment->frontier = judge->frontier;
     assessment->verdict = lane_judge_by(&judge->frontier, assessment->metric, claim);
     if (assessment->verdict.outcome == GATE_BASELINE)
-        rule_first(judge, row, assessment);
+        set_first(judge, row, assessment);
     else
         assessment_decide(assessment);
     judge->busy |= assessment->decision == DECISION_QUEUED;
@@ -87,18 +86,18 @@ static int judge_value(struct row_judge *judge, const struct row *row,
 
 /* Decides a row without a value: `baseline` clears the reference, and anything else that might be
  * promoted is rejected. */
-static void rule_without_value(const struct claim *claim, struct assessment *assessment)
+static void set_without_value(const struct claim *claim, struct assessment *assessment)
 {
     CLEANUP_FREE char *reason = NULL;
 
     if (claim->status == CLAIM_BASELINE) {
-        assessment_rule(assessment, DECISION_BASELINE,
-                        "status is baseline, without a value: the next row that may be promoted is "
-                        "the baseline");
+        assessment_set(assessment, DECISION_BASELINE,
+                       "status is baseline, without a value: the next row that may be promoted is "
+                       "the baseline");
         return;
     }
     reason = memory_format("%s: expected a number, found none", assessment->metric->name);
-    assessment_rule(assessment, DECISION_REJECTED, reason);
+    assessment_set(assessment, DECISION_REJECTED, reason);
 }
 
 int row_judge(struct row_judge *judge, const struct row *row, struct assessment *assessment,
@@ -110,8 +109,8 @@ int row_judge(struct row_judge *judge, const struct row *row, struct assessment 
     begin(row, assessment);
     assessment->metric = config_metric(judge->config, row->read->metric);
     if (unfit || !assessment->metric) {
-        assessment_rule(assessment, DECISION_REJECTED,
-                        unfit ? unfit : "its metric is not configured any more");
+        assessment_set(assessment, DECISION_REJECTED,
+                       unfit ? unfit : "its metric is not configured any more");
         return 0;
     }
     if (!claim_counts(claim)) {
@@ -121,7 +120,7 @@ int row_judge(struct row_judge *judge, const struct row *row, struct assessment 
     }
     if (claim->after.count > 0)
         return judge_value(judge, row, assessment, error);
-    rule_without_value(claim, assessment);
+    set_without_value(claim, assessment);
     return 0;
 }
 

@@ -23,12 +23,13 @@ void contained_new(struct contained **contained, const struct services *services
                    void (*ended)(void *data, bool complete, int64_t retry_after_ms), void *data);
 void contained_free(struct contained *contained); /* NULL-safe */
 
-/* Starts to do all that is to be done. False where that is nothing, or it is being done. */
+/* Starts to do all that is to be done. Returns false if that is nothing, or if it is being done. */
 bool contained_start(struct contained *contained);
 
+/* Returns whether something is being done. */
 bool contained_busy(const struct contained *contained);
 
-/* Whether the pull request is that of an experiment. A number alone proves nothing: the repository may be
- * another one by now. */
+/* Returns whether the pull request is that of an experiment. A number alone proves nothing: the repository
+ * may be another one by now. */
 bool contained_is_of(const struct services *services, const struct forge_pull *pull,
                      const char *experiment_id, const char *digest);

@@ -20,5 +20,5 @@ void line_of_work_new(struct line_of_work **line, const struct services *service
                       void (*ended)(void *data, bool complete, int64_t retry_after_ms), void *data);
 void line_of_work_free(struct line_of_work *line); /* NULL-safe */
 
-/* Starts to bring them up to date. False where nothing is to be done. */
+/* Starts to bring them up to date. Returns false if nothing is to be done. */
 bool line_of_work_start(struct line_of_work *line);

@@ -47,6 +47,7 @@ enum readiness { READY, NOT_READY, HELD_BY_PULLS };
 
 /* ---- judging (judge.c) -------------------------------------------------------------------------- */
 
+/* Returns whether the result of a job is of that metric and scope. */
 bool queue_in_lane(const struct job *job, const char *metric, const char *scope);
 
 /* Writes a decision with a copy of its reason into `decided`, which owns it. Returns TURN_DECIDE. */
@@ -76,7 +77,8 @@ unsigned queue_aside(const struct queue *queue);
 /* Returns how many jobs are being undone by a child process or a request. */
 unsigned queue_undos_busy(const struct queue *queue);
 
-/* What jobs ask of their owner (struct job_owner). */
+/* Return what jobs ask of their owner (struct job_owner): whether one more may be undone now, and whether
+ * there is a slot for this one. */
 bool queue_may_undo(void *data);
 bool queue_has_slot(void *data, const struct job *job);
 

@@ -354,8 +354,8 @@ bool change_is_link(const struct change_entry *entry)
 }
 
 /* Whether a target stays inside the tree. It may have `..` only at its beginning, and at most as many as
- * there are directories above the link: a `..` after a name could start from wherever a link of that
- * name leads. */
+ * there are directories above the link. A `..` after a name would start from wherever a link of that name
+ * leads. */
 static bool stays_inside(const char *path, const char *target, size_t length)
 {
     size_t depth = 0;

@@ -166,7 +166,7 @@ static void import(struct committing *committing)
         .output_limit = IMPORT_LIMIT,
     };
 
-    /* With an earlier try's commit this would be an update that is no fast-forward. And a git that was
+    /* With an earlier attempt's commit this would be an update that is no fast-forward. And a git that was
      * killed may have left its lock. */
     repository_forget(repository, options->branch);
     committing->sequence.step = git_start(repository->git, &command, imported, committing);

@@ -49,7 +49,7 @@ struct composing {
     repository_find_parent find_parent;
     void *find_data;
     bool saved;                   /* the measured commit is the one that repository_save() kept */
-    char *merge_base;             /* from an earlier try; "" or NULL: none */
+    char *merge_base;             /* from an earlier attempt; "" or NULL: none */
     char own_tree[GIT_HASH_SIZE]; /* the measured tree; "": not known */
     char tree[GIT_HASH_SIZE];     /* to be compared with the base; "": the index is */
     struct change list;

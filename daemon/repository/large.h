@@ -12,8 +12,8 @@
 #include "daemon/repository.h"
 
 /* Puts the files into a checkout, in the place of pointers. Nothing to do where no file has the attribute
- * filter=lfs. Permanent error where an object is nowhere, naming the file; the installation's where git-lfs is missing, the
- * forge has no LFS for us, or the base lacks the object as well. */
+ * filter=lfs. Fails (permanent) naming the file if an object is nowhere. That is the installation's fault
+ * if git-lfs is missing, if the forge has no LFS for us, or if the base lacks the object as well. */
 struct operation *large_fill(struct repository *repository,
                              const struct repository_checkout *checkout,
                              repository_done_callback callback, void *data);

@@ -1,11 +1,11 @@
 /*
  *     what was merged? ─▶ the base's history ─▶ which of it is here? ─▶ what is in common? ─▶ the latest
  *
- * The base's history is walked whole: a composed commit carries the date of its result, which may be older
- * than what lies below it, and git that stops at dates stops too early.
+ * All of the base's history is walked. A composed commit has the date of its result, which may be older
+ * than its ancestors, so a walk that stops at dates stops too early.
  *
- * To git the commits that the base holds are further commits to merge with: asked what one commit has in
- * common with a merge of all of them, it answers for the siblings of a merged commit, too.
+ * git takes the commits that the base holds for further commits to merge with. Asked what one commit has in
+ * common with a merge of all of them, it also answers for the siblings of a merged commit.
  */
 
 #include "daemon/repository/merge-base.h"

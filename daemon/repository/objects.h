@@ -47,7 +47,7 @@ typedef void (*objects_callback)(void *data, struct objects_files *files,
 struct operation *objects_look(uv_loop_t *loop, const struct objects_question *question,
                                objects_callback callback, void *data);
 
-/* The first that is not here, or whose place in the checkout holds a pointer still; NULL: none. */
+/* Returns the first that is not here, or whose place in the checkout holds a pointer still; NULL: none. */
 const struct objects_file *objects_missing(const struct objects_files *files);
 const struct objects_file *objects_still_pointer(const struct objects_files *files,
                                                  const char *directory);

@@ -30,7 +30,7 @@ struct bringing {
     char *base;
     char *commit;
     char *source;
-    char *known;   /* the merge base of an earlier try; NULL: not known */
+    char *known;   /* the merge base of an earlier attempt; NULL: not known */
     char *history; /* commits that are not in the base, a line each, itself first */
     repository_find_merged find_merged;
     void *find_data;

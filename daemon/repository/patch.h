@@ -4,10 +4,10 @@
  * Reads a patch line by line before git sees it. Pure.
  *
  * git skips what it does not understand, so part of a patch may be lost without a word. Here every line is
- * known: it is part of a change, or it is known to carry none (headers and messages of mails and of git's
- * log, statistics, trailers), or the patch fails. git then does not get the original text, but one that is
- * written from what was read, part by part: patch_scan() reads names and hunks, patch_place() finds the
- * paths, patch_fit() finds the lines of each file, patch_write() writes the result.
+ * known. It is part of a change, or it is known to carry none (headers and messages of mails and of git's
+ * log, statistics, trailers). With any other line the patch fails. git does not get the original text, but
+ * one that is written from what was read, part by part. patch_scan() reads names and hunks. patch_place()
+ * finds the paths. patch_fit() finds the lines of each file. patch_write() writes the result.
  */
 
 #include "common/error.h"

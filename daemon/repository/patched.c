@@ -30,7 +30,7 @@
 #define ANSWER_LIMIT  ((size_t)64 * 1024 * 1024)
 #define CONTENT_LIMIT ((size_t)128 * 1024 * 1024) /* bytes of the files that one part changes */
 #define PARTS_LIMIT   500
-#define TRIES         5
+#define ATTEMPTS      5
 
 struct patching {
     struct git_sequence sequence;
@@ -38,14 +38,14 @@ struct patching {
     bool exact; /* see struct patched_options */
     char *index;
     struct text bytes;  /* as they came */
-    struct patch patch; /* read from these, again for every try */
+    struct patch patch; /* read from these, again for every attempt */
     unsigned part;      /* the one that is being applied */
     unsigned fetched;   /* parts for whose blobs the sources were asked */
     struct text asked;  /* what git was asked for, a NUL after each */
     struct text notes;
     char **left_out; /* options "--exclude=<path>" */
     size_t left_out_count;
-    unsigned tries;
+    unsigned attempts;
     patched_callback callback;
     void *data;
 };
@@ -147,7 +147,7 @@ static void applied(void *data, const struct process_result *result)
         return;
     }
     unfit_read(result->errors, exclude, leave_out, patching, &said);
-    if (said.length == 0 && patching->left_out_count > before && ++patching->tries < TRIES) {
+    if (said.length == 0 && patching->left_out_count > before && ++patching->attempts < ATTEMPTS) {
         read_base(patching);
         return;
     }

@@ -18,8 +18,9 @@ struct pointer {
     uint64_t size;            /* bytes */
 };
 
-/* Whether the content of a file is a pointer; then `*pointer` is what it says. */
+/* Returns whether the content of a file is a pointer; then `*pointer` is what it says. */
 bool pointer_parse(struct pointer *pointer, const char *bytes, size_t length);
 
-/* Where an object of that id lies below a directory of objects: "ab/cd/abcd...". The caller frees it. */
+/* Returns where an object of that id lies below a directory of objects: "ab/cd/abcd...". The caller frees
+ * it. */
 char *pointer_place(const char *objects, const char *id);

@@ -118,7 +118,7 @@ static void push_end(struct push *push, const struct error *error)
     callback(data, error);
 }
 
-/* git names the path of what is damaged. The repository is moved away. Then the next try finds nothing
+/* git names the path of what is damaged. The repository is moved away. Then the next attempt finds nothing
  * to push and the job fails, instead of trying for a day; the next job makes the repository again. */
 static void look_for_damage(const struct push *push, const struct process_result *result,
                             struct error *error)
@@ -296,7 +296,7 @@ struct delete
     char *branch;
     char *expected[2];
     char points_at[GIT_HASH_SIZE];
-    struct error refusal; /* of the last try */
+    struct error refusal; /* of the last attempt */
     bool refused;
     repository_delete_callback callback;
     void *data;

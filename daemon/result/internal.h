@@ -27,7 +27,7 @@ struct result_reading {
 /* Returns an empty result; the caller frees it. */
 struct result *result_new(void);
 
-/* Reads the keys of `root` into `result`. Fails (permanent). On -1 the result holds what was read before,
+/* Reads the keys of `root` into `result`. Returns 0, or -1 with the error set (permanent). On -1 the result holds what was read before,
  * so that a refused one can be named. */
 int result_read(struct result_reading *reading);
 
@@ -35,4 +35,5 @@ int result_read(struct result_reading *reading);
  * ignores. */
 bool result_is_patch_name(const char *string);
 
+/* Returns whether a string ends in another one. */
 bool result_ends_with(const char *string, const char *ending);

@@ -76,6 +76,7 @@ enum spool_name {
     SPOOL_NAME_TAKEN,  /* a result file or a log of many experiments */
 };
 
+/* Returns what a file of that name is to the spool. */
 enum spool_name spool_name(const char *name);
 
 /* Returns whether a name would be that of a result file in lower case: A.JSON. */
@@ -105,31 +106,31 @@ struct spool_slot {
     struct spool_file file;
 };
 
-/* Modification time in nanoseconds, to be compared and nothing else: files may carry any year. */
+/* Returns the modification time in nanoseconds, to be compared and nothing else: files may carry any year. */
 uint64_t spool_modified(const struct stat *status);
 
-/* Whether a file looks as it did when it was looked at last. */
+/* Returns whether a file looks as it did when it was looked at last. */
 bool spool_looks_the_same(const struct spool_entry *entry, const struct stat *status);
 
 /* Remembers what a file looks like, and since when. A modification time that cannot be true, before
  * 1970 or after tomorrow, counts as that of the listing. */
 void spool_look(const struct spool *spool, struct spool_entry *entry, const struct stat *status);
 
-/* A writer is at work whose close will be told. */
+/* Returns whether a writer is at work whose close will be told. */
 bool spool_being_written(const struct spool_entry *entry);
 
-/* Whether a file looked the same in two looks that lie the settle time apart. */
+/* Returns whether a file looked the same in two looks that lie the settle time apart. */
 bool spool_settled(const struct spool *spool, const struct spool_entry *entry);
 
-/* Whether a patch that a result waits for is there and whole; remembers how it looks. */
+/* Returns whether a patch that a result waits for is there and whole; remembers how it looks. */
 bool spool_patch_ready(struct spool *spool, const char *name);
 
-/* Looks at the file of a slot; opens it if it can be read, and asks the kernel for its bytes, so that
- * those of many files are fetched side by side. What is no result by its looks, and what a fault of the
- * system is in the way of, gets a problem. -1: the name is gone. */
+/* Looks at the file of a slot. Opens it if it can be read, and asks the kernel for its bytes, so that those
+ * of many files are fetched side by side. What is no result by its looks gets a problem, and so does what a
+ * fault of the system is in the way of. Returns 0, or -1 if the name is gone. */
 int spool_slot_open(struct spool *spool, struct spool_slot *slot);
 
-/* Whether it is handed on open, without its bytes. */
+/* Returns whether it is handed on open, without its bytes. */
 bool spool_is_log(const struct spool_slot *slot);
 
 /* Reads what was opened, as long as it was then. A file that grew or shrank meanwhile is left where it
@@ -144,7 +145,7 @@ void spool_slot_drop(struct spool_slot *slot);
 /* Lets go of the directories that files were moved to. */
 void spool_close_places(struct spool *spool);
 
-/* Modification time as arrival counts it: that of the listing where it cannot be true. */
+/* Returns the modification time as arrival counts it: that of the listing where it cannot be true. */
 int64_t spool_arrival(const struct spool *spool, const struct stat *status);
 
 /* ---- watch.c ---------------------------------------------------------------------------- */
@@ -153,7 +154,7 @@ int64_t spool_arrival(const struct spool *spool, const struct stat *status);
  * works, by its timer. */
 int spool_watch_open(struct spool *spool, struct error *error);
 
-/* Begins a listing of the directory. -1 with errno. */
+/* Begins a listing of the directory. Returns 0, or -1 with errno. */
 int spool_watch_list(struct spool *spool);
 
 /* Lets go of directory, listing and watch. */

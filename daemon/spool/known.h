@@ -3,9 +3,9 @@
 /*
  * What the spool knows of the names in its directory, and the order in which they are due.
  *
- * An entry lives from the first sight of a name (an event or a listing) until its file was moved or
- * is gone. The table owns the entries; the queue is a heap of pointers to some of them, so that the
- * oldest can be had one by one without a sort that would hold the loop up.
+ * An entry lives from the first sight of a name (an event or a listing) until its file was moved or is
+ * gone. The table owns the entries. The queue is a heap of pointers to some of them. So the oldest can be
+ * taken one by one, without a sort that would block the loop.
  */
 
 #include "daemon/spool.h"

@@ -20,7 +20,7 @@
 
 #define NAME_LIMIT       255
 #define SUFFIX_LIMIT     16
-#define TRIES            (1u << 30)
+#define NUMBERS          (1u << 30)
 #define ON_THE_WAY_LIMIT 4096
 #define REASON_ENDING    ".reason"
 
@@ -108,16 +108,16 @@ static void close_places_soon(struct spool *spool)
         spool_close_places(spool);
 }
 
-/* Writes the name for the n-th try: NAME, NAME~2, NAME~3 and so on. It is shortened if it would be too
+/* Writes the name for the n-th number: NAME, NAME~2, NAME~3 and so on. It is shortened if it would be too
  * long, with `reserve` bytes kept free after it, and no character is cut in two. */
-static void make_name(char *buffer, size_t size, const char *name, unsigned try, size_t reserve)
+static void make_name(char *buffer, size_t size, const char *name, unsigned number, size_t reserve)
 {
     char suffix[SUFFIX_LIMIT] = "";
     size_t keep = strlen(name);
     size_t room;
 
-    if (try > 1)
-        snprintf(suffix, sizeof(suffix), "~%u", try);
+    if (number > 1)
+        snprintf(suffix, sizeof(suffix), "~%u", number);
     room = NAME_LIMIT - reserve - strlen(suffix);
     if (keep > room) {
         keep = room;
@@ -129,23 +129,23 @@ static void make_name(char *buffer, size_t size, const char *name, unsigned try,
     snprintf(buffer, size, "%.*s%s", (int)keep, name, suffix);
 }
 
-static bool is_taken(const struct spool_directory *place, const char *name, unsigned try,
+static bool is_taken(const struct spool_directory *place, const char *name, unsigned number,
                      size_t reserve)
 {
     char candidate[NAME_LIMIT + 1];
     struct stat status;
 
-    make_name(candidate, sizeof(candidate), name, try, reserve);
+    make_name(candidate, sizeof(candidate), name, number, reserve);
     return fstatat(place->descriptor, candidate, &status, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* Returns the first try whose name is free. Numbers are given in order, so it is found by bisection. If
+/* Returns the first number whose name is free. Numbers are given in order, so it is found by bisection. If
  * somebody has removed files, the name found is free all the same. */
 static unsigned first_free(const struct spool_directory *place, const char *name, size_t reserve)
 {
     unsigned taken = 0, free = 1;
 
-    while (free < TRIES && is_taken(place, name, free, reserve)) {
+    while (free < NUMBERS && is_taken(place, name, free, reserve)) {
         taken = free;
         free *= 2;
     }
@@ -267,9 +267,9 @@ static int move_to_free(int directory, const char *name, const struct spool_dire
         snprintf(candidate, sizeof(candidate), "%s", wanted);
         end = try_name(directory, name, place, candidate, reason, error);
     }
-    for (unsigned try = end == TAKEN ? first_free(place, name, reserve) : 0;
-         end == TAKEN && try < TRIES; try++) {
-        make_name(candidate, sizeof(candidate), name, try, reserve);
+    for (unsigned number = end == TAKEN ? first_free(place, name, reserve) : 0;
+         end == TAKEN && number < NUMBERS; number++) {
+        make_name(candidate, sizeof(candidate), name, number, reserve);
         if (!is_there(place->descriptor, candidate))
             end = try_name(directory, name, place, candidate, reason, error);
     }
@@ -300,8 +300,8 @@ static char *find_moved(struct spool *spool, const struct spool_move *move)
     if (!place || move->place != SPOOL_ARCHIVE)
         return NULL;
     free = first_free(place, move->name, 0);
-    for (unsigned try = free - 1; try > 0 && free - try <= ON_THE_WAY_LIMIT; try--) {
-        make_name(candidate, sizeof(candidate), move->name, try, 0);
+    for (unsigned number = free - 1; number > 0 && free - number <= ON_THE_WAY_LIMIT; number--) {
+        make_name(candidate, sizeof(candidate), move->name, number, 0);
         if (fstatat(place->descriptor, candidate, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
             status.st_ino == move->inode)
             return memory_format("%s/%s", place->path, candidate);

@@ -27,6 +27,7 @@ struct status_file {
     char held[1024];    /* what else holds jobs until it is mended; "": nothing */
 };
 
+/* Writes it, and removes it at the end, below the state directory. */
 int status_file_write(const char *state, const struct status_file *status_file,
                       struct error *error);
 void status_file_remove(const char *state);

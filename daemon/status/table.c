@@ -50,8 +50,8 @@ static void pad_to(struct text *text, size_t start, size_t columns)
         text_append(text, " ");
 }
 
-/* Returns how many bytes of a row fit into the terminal's width: up to a gap of two blanks if there is one
- * behind the label, else into what is one column short of it. */
+/* Returns how many bytes of a row fit into the terminal's width. It ends at a gap of two blanks if there is
+ * one behind the label, else one column before the edge. */
 static size_t fitting_fields(const char *row, unsigned width)
 {
     size_t label = strlen(row) < LABEL_WIDTH ? strlen(row) : LABEL_WIDTH;
@@ -403,7 +403,7 @@ static void append_job(struct text *text, const struct status *status, const str
         status_append_age(text, status->now_ms - job->since_ms);
     }
     if (job->attempt > 1)
-        text_append_format(text, "  try %u", job->attempt);
+        text_append_format(text, "  attempt %u", job->attempt);
     if (job->faulty_ms) {
         text_append(text, "  held up for ");
         status_append_age(text, status->now_ms - job->faulty_ms);

@@ -136,17 +136,17 @@ static void append_jobs(struct text *text, const struct counters *counters)
 }
 
 static void append_tries(struct text *text, const char *name, const char *step,
-                         const struct counters_tries tries[static COUNTERS_END_COUNT])
+                         const struct counters_attempts attempts[static COUNTERS_END_COUNT])
 {
     for (int end = 0; end < COUNTERS_END_COUNT; end++) {
         CLEANUP_FREE char *labels = memory_format("step=\"%s\",end=\"%s\"", step,
                                                   counters_end_name((enum counters_end)end));
 
-        if (!tries[end].count && end != COUNTERS_DONE)
+        if (!attempts[end].count && end != COUNTERS_DONE)
             continue;
         text_append_format(text, "%s_sum{%s} ", name, labels);
-        append_seconds(text, tries[end].milliseconds);
-        text_append_format(text, "%s_count{%s} %" PRIu64 "\n", name, labels, tries[end].count);
+        append_seconds(text, attempts[end].milliseconds);
+        text_append_format(text, "%s_count{%s} %" PRIu64 "\n", name, labels, attempts[end].count);
     }
 }
 
@@ -157,8 +157,8 @@ static void append_durations(struct text *text, const struct counters *counters)
 
     for (int undo = 0; undo < 2; undo++) {
         describe(text, names[undo], "summary",
-                 undo ? "How long tries of undoing the steps of jobs took."
-                      : "How long tries of the steps of jobs took.");
+                 undo ? "How long attempts at undoing the steps of jobs took."
+                      : "How long attempts at the steps of jobs took.");
         for (size_t i = 0; i < counters->step_count; i++) {
             const struct counters_step *step = &counters->steps[i];
 

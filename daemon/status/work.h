@@ -1,9 +1,9 @@
 #pragma once
 
 /*
- * Lines of work: which open pull requests stand on which. A loop of experiments makes one line, in which each
- * pull request contains those before it; one that began anew from an earlier experiment makes a line that joins
- * the other one there.
+ * Lines of work: which open pull requests stand on which. A loop of experiments makes one line, in which
+ * each pull request contains those before it. A loop that began anew from an earlier experiment makes a
+ * line that joins the other one there.
  *
  * Pure: what contains what is given.
  */

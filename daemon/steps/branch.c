@@ -1,14 +1,14 @@
 /*
  * Step `branch`: makes a branch of our own at the forge, from the base.
  *
- * Where the tests were run on a commit of the base, it is made at that one. The API is asked for it; as older
- * versions of Gitea know no commit there, and take what the base points at, git does it where the base has
- * moved since, and a branch that was made elsewhere goes again.
+ * Where the tests were run on a commit of the base, it is made at that one. The API creates it. Older
+ * versions of Gitea know no commit there, and take what the base points at. So git does it if the base has
+ * moved since, and a branch that was made elsewhere is deleted again.
  *
- * That it does not exist is looked at before it is asked for, and what the base pointed at just then
- * is written down with the intent. If the answer is lost, the branch is looked for until it appears
- * or ten seconds have passed since it was asked for; one that appears is ours if it points at a
- * commit that the base held between intent and now.
+ * That it does not exist is looked at before it is asked for, and what the base pointed at just then is
+ * written down with the intent. If the answer is lost, the branch is looked for until it appears, or until
+ * ten seconds have passed since it was asked for. One that appears is ours if it points at a commit that
+ * the base held between then and now.
  */
 
 #include "common/log.h"
@@ -136,7 +136,7 @@ static void take_created(struct job *job, const char *sha)
         ask_whether_held(job, on_created_held);
 }
 
-/* It was refused: nothing was made, unless an earlier try is still at work. One without an answer may be
+/* It was refused: nothing was made, unless an earlier attempt is still at work. One without an answer may be
  * at work for as long after its connection ended as after it was sent. */
 static void note_unmade(struct job *job, const struct error *error)
 {
@@ -172,7 +172,7 @@ static void on_created(void *data, const struct forge_reply *reply, const struct
         job->operation = repository_create(job->services->repository, job->branch,
                                            job->found.branch.base_then, on_pushed, job);
     } else if (error->kind != ERROR_TRANSIENT && reply->conflict && job->branch_repeated) {
-        look(job); /* the first try arrived after all, or somebody was faster */
+        look(job); /* the first attempt arrived after all, or somebody was faster */
     } else {
         note_unmade(job, error);
         job_forge_failed(job, reply, error);
@@ -249,7 +249,7 @@ static void look(void *data)
 void step_branch_start(struct job *job)
 {
     if (*job->found.branch.base)
-        job_done(job); /* an earlier try got that far */
+        job_done(job); /* an earlier attempt got that far */
     else
         look(job);
 }

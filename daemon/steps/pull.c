@@ -1,7 +1,7 @@
 /*
  * Step `pull`: opens the pull request once.
  *
- * A forge looks and inserts without a lock, and an answer can be lost. So after every try the open pull
+ * A forge looks and inserts without a lock, and an answer can be lost. So after every attempt the open pull
  * requests of our branch are listed. The marker in the body tells which are ours. The lowest of them is
  * kept, and the others are closed. The kept one must show the commit that was validated.
  */
@@ -151,7 +151,7 @@ static void on_opened(void *data, const struct forge_reply *reply, const struct 
             list_after(job);
     } else if (error->kind != ERROR_TRANSIENT && reply->conflict && !job->conflict_seen) {
         job->conflict_seen = true;
-        look(job); /* ours, from a try whose answer was lost, or somebody's */
+        look(job); /* ours, from an attempt whose answer was lost, or somebody's */
     } else {
         if (error->kind != ERROR_TRANSIENT && !reply->conflict)
             job->found.pull.posted_ms = 0; /* refused: nothing was opened */

@@ -80,8 +80,8 @@ static void pass(struct job *job)
 static void run_tests(struct job *job);
 static int note_base(struct job *job, struct base_verdict *verdict, struct error *error);
 
-/* Whether it passes by what the base's run says now, which may be less than it said when this one began: what
- * ran there then may not run any more for reasons of its own. */
+/* Whether it passes by what the base's run says now. That may be less than it said when this one began:
+ * what ran there then may not run any more, for reasons of its own. */
 static bool passes_now(struct job *job, const struct base_verdict *verdict)
 {
     char reason[sizeof(((struct error *)NULL)->message)];
@@ -215,7 +215,7 @@ void step_validate_start(struct job *job)
 {
     job->second = false;
     if (strcmp(job->found.tests.commit, job->found.change.commit) == 0)
-        remove_checkout(job); /* an earlier try got that far */
+        remove_checkout(job); /* an earlier attempt got that far */
     else
         run_tests(job);
 }

@@ -98,10 +98,10 @@ int store_let_go_of_content(struct store *store, int64_t id, struct error *error
 const char *store_text(sqlite3_stmt *statement, int column);
 double store_real(sqlite3_stmt *statement, int column);
 
-/* Reads two columns, metric and scope. The caller frees the strings. */
+/* Reads two columns, and returns them as metric and scope. The caller frees the strings. */
 struct store_lane store_read_lane(sqlite3_stmt *statement);
 
-/* Reads the columns of STORE_RESULT_COLUMNS, from column 0. The caller frees the row. */
+/* Returns the row in the columns of STORE_RESULT_COLUMNS, from column 0. The caller frees it. */
 struct store_result *store_read_result(sqlite3_stmt *statement);
 
 /* The one row of a query of them, or NULL; `statement` NULL: it failed already. */

@@ -58,12 +58,13 @@ int store_add_job(struct store *store, struct store_job *job, struct error *erro
 int store_save_job(struct store *store, const struct store_job *job,
                    const struct store_finding *found, struct error *error);
 
+/* Lists the findings of a job. */
 int store_list_findings(struct store *store, int64_t job, struct store_finding **findings,
                         size_t *count, struct error *error);
 void store_findings_free(struct store_finding *findings, size_t count);
 
 /* Adds a line to the history of steps: "start", "end", "failed", "later", "undo" or "undone", with the
- * try's number and a reason. */
+ * number of the attempt and a reason. */
 int store_add_step(struct store *store, int64_t job, const char *step, const char *what,
                    unsigned attempt, const char *reason, struct error *error);
 
@@ -79,14 +80,14 @@ struct store_left {
  * value that it did not beat has left the frontier meanwhile, the result is queued again at once. */
 struct store_job_end {
     struct store_decision decision;
-    const char
-        *measured; /* the commit that stands for what was measured, of a promotion; "": none */
+    /* The commit that stands for what was measured, of a promotion; "": none. */
+    const char *measured;
     enum pull_state pull_state; /* of a promotion: as a person settled it, else open */
     struct store_left left;     /* of a promotion */
     char *const *contained;     /* of a promotion: the measured commits below its own */
     size_t contained_count;
-    bool
-        supersedes; /* of a promotion: open pull requests that it contains are closed in its favour */
+    /* Of a promotion: open pull requests that it contains are closed in its favour. */
+    bool supersedes;
 };
 int store_end_job(struct store *store, const struct store_job *job, const struct store_job_end *end,
                   struct error *error);

@@ -38,7 +38,7 @@ int store_save_log(struct store *store, const struct store_log *log, struct erro
 int store_find_row(struct store *store, int64_t log, uint64_t line, struct store_result **row,
                    struct error *error);
 
-/* The line of the first row before this one in its log that was kept, or is a baseline, and names the same
- * commit, in a shorter or longer form; 0: none. */
+/* Finds the line of the first row before this one in its log that names the same commit, in a shorter or
+ * longer form, and was kept or is a baseline; 0: none. */
 int store_find_named(struct store *store, const struct store_result *row, uint64_t *line,
                      struct error *error);

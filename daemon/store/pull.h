@@ -80,7 +80,7 @@ enum store_closing_kind {
     STORE_CLOSING_REOPENED,   /* opened again: the container was closed unmerged */
 };
 
-/* What is about to be done, or may have been done already by a try that did not end. */
+/* What is about to be done, or may have been done already by an attempt that did not end. */
 enum store_closing_step {
     STORE_CLOSING_LOOK, /* nothing */
     STORE_CLOSING_COMMENT,
@@ -109,6 +109,7 @@ int store_next_closing(struct store *store, int64_t after, struct store_closing 
  * before: a person has opened it again. */
 int store_add_closing(struct store *store, int64_t result, struct error *error);
 
+/* Notes what is about to be done. */
 int store_set_closing_step(struct store *store, int64_t result, enum store_closing_step step,
                            struct error *error);
 
@@ -157,6 +158,7 @@ int store_send_line(struct store *store, int64_t result, const char *body, struc
 int store_set_line(struct store *store, int64_t result, const char *line, const char *body,
                    struct error *error);
 
+/* Counts the pull requests that are open. */
 int store_count_open_pulls(struct store *store, unsigned *count, struct error *error);
 
 /* Settles a pull request. Merged: its value is confirmed. Closed: its value leaves the frontier, and

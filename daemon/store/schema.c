@@ -288,8 +288,9 @@ static const char *const migrations[] = {
     "  PRIMARY KEY (base, settings)"
     ") WITHOUT ROWID;"
     "CREATE INDEX bases_at ON bases (at_ms);",
-    /* The measured commits below that of a pull request, and what is to be done with the pull requests of those
-     * experiments: they are closed, as one that contains them was merged or takes their place, or opened again. */
+    /* The measured commits below that of a pull request, and what is to be done with the pull requests of
+     * those experiments. They are closed if one that contains them was merged or takes their place, or they
+     * are opened again. */
     "CREATE TABLE contained (result INTEGER NOT NULL, measured TEXT NOT NULL,"
     "  PRIMARY KEY (result, measured)) WITHOUT ROWID;"
     "CREATE INDEX contained_measured ON contained (measured);"

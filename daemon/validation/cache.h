@@ -4,10 +4,10 @@
  * The cache of the tests: what a run on the base leaves in ~/.cache, such as packages that it downloaded.
  *
  * It is kept in <state>/cache/N, and no run ever writes there. A run on the base starts from a copy of the
- * latest one, and what it leaves becomes the next if the base passes. Any other run sees it through an overlay:
- * what it writes lies in its own checkout and goes with that. If no overlay can be mounted, or the tests run
- * without a sandbox or behind a launcher, the run gets a copy, whose files share their blocks with the cache
- * if the file system can do that.
+ * latest one, and what it leaves becomes the next if the base passes. Any other run sees it through an
+ * overlay: what it writes lies in its own checkout and goes with that. The run gets a copy if no overlay
+ * can be mounted, without a sandbox, or behind a launcher. The files of a copy share their blocks with the
+ * cache if the file system can do that.
  *
  *     <state>/cache/N/files      what is seen as ~/.cache; the highest N is the latest
  *     <state>/cache/N/size       its size in bytes
@@ -29,7 +29,7 @@
 struct cache;
 struct cache_share;
 
-/* Makes it, without a look at the disk. `config` must outlive it. */
+/* Returns a new one, without a look at the disk. `config` must outlive it. */
 struct cache *cache_new(uv_loop_t *loop, const struct config *config);
 void cache_free(
     struct cache *cache); /* NULL-safe; no run may have a share any more; see remover_free() */
@@ -54,8 +54,8 @@ struct operation *cache_give(struct cache *cache, struct cache_share **share,
                              const char *experiment_id, const struct checkout *checkout,
                              enum cache_purpose purpose, cache_callback callback, void *data);
 
-/* Puts in front of `arguments`, which it takes over, what mounts the overlay. Sets `*this_program` if the result
- * has to be started as this very program (process.h). */
+/* Takes over `arguments`, and returns them behind what mounts the overlay. Sets `*this_program` if they have
+ * to be started as this very program (process.h). */
 char **cache_mount(const struct cache_share *share, char **arguments, bool *this_program);
 
 /* The tests did not begin. Returns whether an overlay may be why; then they are run with a copy. */

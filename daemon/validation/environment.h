@@ -37,7 +37,7 @@ char *environment_tox_override(const char *tox_ini, const char *const *names);
  * spellings of the environments that `command` names after `-e`, whatever the layout of the project. */
 char *environment_tox_override_all(const struct config_list *command, const char *const *names);
 
-/* The names in validation.pass_environment and validation.environment, NULL-terminated. */
+/* Returns the names in validation.pass_environment and validation.environment, NULL-terminated. */
 struct environment_names {
     char **items;
 };

@@ -4,18 +4,18 @@
  * Finds and ends processes that tests left behind, or that an earlier daemon could not end since it was
  * killed.
  *
- * They are known by two signs: the process group that was noted when it began and, for those that left the
- * group, a working directory or a HOME below the checkouts. A process that has changed both is not found;
- * only a sandbox can prevent that. A git of an earlier daemon is known by a variable of its environment.
- * Only processes of our own user in another session are looked at. A working directory is no sign if the
- * process has a terminal: then it is a person who looks around.
+ * They are known by two signs. One is the process group that was noted when it began. The other one, for
+ * those that left the group, is a working directory or a HOME below the checkouts. A process that has
+ * changed both is not found; only a sandbox can prevent that. A git of an earlier daemon is known by a
+ * variable of its environment. Only processes of our own user in another session are looked at. A working
+ * directory is no sign if the process has a terminal: then it is a person who looks around.
  */
 
 #include "common/error.h"
 
 struct leftover;
 
-/* Makes an empty search. `parent` is the directory of one checkout or of all, without symbolic links in
+/* Returns an empty search. `parent` is the directory of one checkout or of all, without symbolic links in
  * its path, as the kernel names working directories. It is copied. */
 struct leftover *leftover_new(const char *parent);
 void leftover_freep(struct leftover **leftover);

@@ -3,10 +3,10 @@
 /*
  * What tests see of hidden places: the programs that PATH leads to, and what these need to run.
  *
- * Followed are links in PATH's directories, the interpreters of scripts, the libraries beside a directory
- * called `bin`, the origin of a virtual environment's python, and directories that `.pth` files add to a
- * python's path. A program elsewhere may have anything beside it, such as a whole home: then only the
- * program is shown. No hidden place is shown as a whole.
+ * It follows links in PATH's directories, the interpreters of scripts, and the libraries beside a directory
+ * called `bin`. Of a virtual environment it follows the origin of its python, and directories that `.pth`
+ * files add to its path. A program elsewhere may have anything beside it, such as a whole home: then only
+ * the program is shown. No hidden place is shown as a whole.
  */
 
 #include "config/config.h"

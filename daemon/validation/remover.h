@@ -20,7 +20,7 @@ struct remover;
 #define REMOVER_FOLDER  ".removed"
 #define REMOVER_PROGRAM "winnowd-remove" /* DIRECTORY */
 
-/* Makes a remover for what is set aside in `parent`/.removed. `parent` is copied. */
+/* Returns a new remover for what is set aside in `parent`/.removed. `parent` is copied. */
 struct remover *remover_new(uv_loop_t *loop, const char *parent);
 
 /* Runs the loop for at most a second, so that little is left when the daemon has ended; the child

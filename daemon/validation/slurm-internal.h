@@ -22,8 +22,8 @@ struct slurm {
     struct operation *query; /* squeue */
     uint64_t asked_at;       /* uv_now() of the last squeue; 0: none yet */
     bool away;               /* the last query failed */
-    struct config_list
-        judged; /* experiments whose last run has its verdict: their next one is another */
+    /* Experiments whose last run has its verdict: their next one is another. */
+    struct config_list judged;
 };
 
 /* How the command ended, as the script wrote it. */
@@ -74,7 +74,7 @@ void slurm_run_discard(struct operation *operation);
 
 /* ---- slurm-call.c: Slurm's commands ------------------------------------------------------------- */
 
-/* The name of an attempt, and its directory. The caller frees them. */
+/* Returns the name of an attempt, and its directory. The caller frees them. */
 char *slurm_name(const struct slurm *slurm, const char *experiment_id, int64_t attempt);
 char *slurm_directory(const struct slurm *slurm, const char *experiment_id, int64_t attempt);
 
@@ -86,7 +86,7 @@ struct operation *slurm_squeue(struct slurm *slurm, const char *names, process_c
 struct operation *slurm_scancel(struct slurm *slurm, const char *name, process_callback callback,
                                 void *data);
 
-/* Why such a command failed, in one line. The caller frees it. */
+/* Returns why such a command failed, in one line. The caller frees it. */
 char *slurm_words(const struct process_result *result);
 
 /* Ends the last run of an experiment and removes its directory: engine_functions.cancel. */
@@ -104,5 +104,5 @@ bool slurm_read_end(const struct slurm_run *run, struct slurm_end *end);
 /* Reads `problem`: sets the error, which names the key. Returns false if there is none. */
 bool slurm_read_problem(const struct slurm_run *run, struct error *error);
 
-/* Whether the script has begun. */
+/* Returns whether the script has begun. */
 bool slurm_has_started(const struct slurm_run *run);

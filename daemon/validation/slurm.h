@@ -3,10 +3,10 @@
 /*
  * The engine that runs the tests as jobs of a Slurm cluster.
  *
- * A run is a directory that this machine and the nodes see at the same path, and a job of Slurm whose name is never
- * used twice. Its files say how it ended (slurm-script.h); Slurm's word can take a verdict away and never gives one.
- * What is about to be done is in the run's record first (slurm-record.h), so runs go on without the daemon and are
- * taken up again by their name.
+ * A run is a directory that this machine and the nodes see at the same path, and a job of Slurm whose name
+ * is never used twice. Its files say how it ended (slurm-script.h); Slurm's word can take a verdict away
+ * and never gives one. What is about to be done is in the run's record first (slurm-record.h). So runs go
+ * on without the daemon, and the next daemon takes them up by their name.
  *
  *     <directory>/ID-ATTEMPT/    the files of one attempt
  *     <state>/runs/ID            its record

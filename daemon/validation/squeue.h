@@ -42,7 +42,7 @@ enum sbatch_refusal {
     SBATCH_REFUSED, /* the options are wrong for this cluster */
 };
 
-/* Says what sbatch's words on stderr mean. */
+/* Returns what sbatch's words on stderr mean. */
 enum sbatch_refusal sbatch_refusal_of(const char *words);
 
 /* Reads what `sbatch --parsable` prints: "ID" or "ID;CLUSTER". Returns 0 if it is something else. */

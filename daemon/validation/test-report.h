@@ -63,7 +63,7 @@ struct test_count {
     char runner[REPORT_NAME_SIZE]; /* that gave the first summary */
 };
 
-/* The report as one JSON object; caller frees. */
+/* Returns the report as one JSON object; the caller frees it. */
 char *test_report_write(const struct test_report *report);
 
 /* Reads it back. What is missing, or no JSON at all, is 0; never fails. */

@@ -3,9 +3,9 @@
 /*
  * Copies a tree of files that nobody has looked at, or measures it.
  *
- * Links are not followed, and neither call leaves the tree. Of files, directories and links there are copies
- * with their modes and times; hard links become files of their own, and anything else (a FIFO, a device) is
- * left out. The calls block: they are for a child.
+ * Links are not followed, and neither call leaves the tree. Files, directories and links are copied with
+ * their modes and times. Hard links become files of their own. Anything else (a FIFO, a device) is left
+ * out. The calls block: they are for a child.
  */
 
 #include "common/error.h"

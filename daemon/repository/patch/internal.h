@@ -36,8 +36,8 @@ struct scan {
     bool mail;         /* between a mail's first line and that of the next */
     bool encoding;     /* in the header that says how a mail, or a part of one, is encoded */
     char boundary[80]; /* between the parts of a mail; "": none */
-    size_t
-        announced; /* line of "diff -ruN …" or "Index: …" whose hunks have not come yet; 0: none */
+    /* Line of "diff -ruN …" or "Index: …" whose hunks have not come yet; 0: none. */
+    size_t announced;
     struct text losses; /* lines that name a change which the patch does not have */
     unsigned loss_count;
 };
@@ -75,6 +75,8 @@ int file_scan_pair(struct scan *scan, const struct line *first, struct error *er
 
 /* Reads all hunks of a file that are at the cursor. */
 int hunks_scan(struct scan *scan, struct patch_file *file, struct error *error);
+
+/* Returns whether this is "@@ -1,2 +1,3 @@". */
 bool hunk_header_is(const struct line *line);
 
 /* Returns whether it is a line of --stat, --numstat, --summary, --raw or --dirstat. */
@@ -85,7 +87,7 @@ bool line_is_statistics(const struct line *line);
  * Returns -1 if its quotes are wrong. */
 int name_read(const struct line *line, size_t from, char **name, bool *remark);
 
-/* Reads the name after "rename from " and the like. */
+/* Reads the name after "rename from " and the like. Returns -1 if its quotes are wrong. */
 int name_read_plain(const struct line *line, size_t from, char **name);
 
 /* Splits what follows "diff --git " into two names. They are the same, or the same after their first
