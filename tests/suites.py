@@ -1,9 +1,9 @@
 """What tests/run runs: a table of suites, in lanes that go side by side, and what each of them does.
 
 Two kinds of work share the machine: tests, which mostly wait, and builds and lint, which need the
-processor. So they run beside each other. What was found clean is not looked at again until it changed:
-builds are kept and go through ccache, and a finding-free file or suite is remembered by the digest of
-all that went into it. tests/exhaustive remembers nothing.
+processor. So they run beside each other. What was found clean is not looked at again until it changed.
+Builds are kept and go through ccache. A file or suite without a finding is remembered by the digest of all
+that went into it. tests/exhaustive remembers nothing.
 """
 
 import argparse

@@ -165,9 +165,10 @@ class World:
     # What is dropped.
 
     def drop(self, scenario, outcome=None, changes="", **more):
-        """One file that is to end as the scenario says: promoted, moved (the same, on a base that has moved and
-        is to be run), failing (its tests do), label (is refused), patched (promoted, from a file beside it), empty (no change: rejected when its turn
-        comes), broken (no JSON: rejected at once); or as `outcome` says."""
+        """One file that is to end as the scenario says, or as `outcome` says. promoted; moved: promoted on
+        a base that has moved and is to be run. patched: promoted, from a file beside it. failing: its tests
+        fail. label: it is refused. empty: without a change, so rejected when its turn comes. broken: no
+        JSON, so rejected at once."""
         self.made += 1
         name = f"exp-{self.made}"
         diff = new_file(f"experiments/{name}.txt", scenario) + changes

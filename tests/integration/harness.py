@@ -579,7 +579,7 @@ class Wrapper:
         self.directory.mkdir()
         self.calls_file = self.directory / ".calls"
         self.calls_file.touch()
-        self.orders = self.directory / ".orders"
+        self.command = self.directory / ".command"
         self.pid = self.directory / ".pid"
         for program in programs:
             shutil.copy(wrapper_program(), self.directory / program)
@@ -590,12 +590,12 @@ class Wrapper:
 
     def reset(self):
         self.calls_file.write_text("")
-        self.orders.unlink(missing_ok=True)
+        self.command.unlink(missing_ok=True)
 
     def kill_at(self, number, when):
         """The daemon dies before or after the call with this number (from 1) has done its work."""
         assert when in ("before", "after")
-        self.orders.write_text(f"{when} {number}\n")
+        self.command.write_text(f"{when} {number}\n")
 
 
 def appears(path):

@@ -40,7 +40,7 @@ SOURCE = r"""
 #include <time.h>
 #include <unistd.h>
 
-struct orders {
+struct settings {
     int64_t wall_ns;        /* added to what a calendar shows */
     int64_t steady_ns;      /* added to what intervals are measured by */
     int64_t refuse_watches; /* the errno, 0: none is refused */
@@ -51,7 +51,7 @@ struct orders {
     int64_t leap_ns;        /* the next pause is so long; we take it away when it begins */
 };
 
-static struct orders *orders;
+static struct settings *settings;
 /* What is under way: children that were not waited for, connections that are listened to. */
 static pid_t children[64];
 static unsigned char connections[1024];
@@ -61,14 +61,14 @@ static unsigned char connections[1024];
     if (!real) \
         real = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
 
-__attribute__((constructor)) static void map_orders(void)
+__attribute__((constructor)) static void map_settings(void)
 {
     const char *path = getenv("WINNOWD_TEST_ORDERS");
     int file = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
-    void *mapped = file < 0 ? MAP_FAILED : mmap(NULL, sizeof(*orders), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    void *mapped = file < 0 ? MAP_FAILED : mmap(NULL, sizeof(*settings), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
 
     if (mapped != MAP_FAILED)
-        orders = mapped;
+        settings = mapped;
     if (file >= 0)
         close(file);
 }
@@ -91,14 +91,14 @@ int clock_gettime(clockid_t clock, struct timespec *spec)
     int64_t whole;
     int status = real_clock(clock, spec);
 
-    if (status != 0 || !orders)
+    if (status != 0 || !settings)
         return status;
-    whole = in_ns(spec) + __atomic_load_n(&orders->flown_ns, __ATOMIC_RELAXED);
+    whole = in_ns(spec) + __atomic_load_n(&settings->flown_ns, __ATOMIC_RELAXED);
     if (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE) {
         real_clock(CLOCK_MONOTONIC, &steady);
-        whole += orders->wall_ns + orders->hurries * (in_ns(&steady) - orders->since_ns);
+        whole += settings->wall_ns + settings->hurries * (in_ns(&steady) - settings->since_ns);
     } else {
-        whole += orders->steady_ns;
+        whole += settings->steady_ns;
     }
     spec->tv_sec = whole / 1000000000;
     spec->tv_nsec = whole % 1000000000;
@@ -129,8 +129,8 @@ int inotify_add_watch(int file, const char *path, uint32_t mask)
 {
     REAL(inotify_add_watch);
 
-    if (orders && orders->refuse_watches) {
-        errno = (int)orders->refuse_watches;
+    if (settings && settings->refuse_watches) {
+        errno = (int)settings->refuse_watches;
         return -1;
     }
     return real(file, path, mask);
@@ -193,17 +193,17 @@ int epoll_pwait(int epoll, struct epoll_event *events, int count, int within_ms,
     int found, waited_ms = within_ms;
     int64_t leap_ns = 0;
 
-    if (orders && within_ms > 1 && is_idle())
-        leap_ns = __atomic_exchange_n(&orders->leap_ns, 0, __ATOMIC_RELAXED);
+    if (settings && within_ms > 1 && is_idle())
+        leap_ns = __atomic_exchange_n(&settings->leap_ns, 0, __ATOMIC_RELAXED);
     if (leap_ns > 0) {
-        __atomic_fetch_add(&orders->flown_ns, leap_ns, __ATOMIC_RELAXED);
+        __atomic_fetch_add(&settings->flown_ns, leap_ns, __ATOMIC_RELAXED);
         return real(epoll, events, count, 0, signals);
     }
-    if (orders && orders->pace > 1 && within_ms > 0 && is_idle())
-        waited_ms = (int)((within_ms + orders->pace - 1) / orders->pace);
+    if (settings && settings->pace > 1 && within_ms > 0 && is_idle())
+        waited_ms = (int)((within_ms + settings->pace - 1) / settings->pace);
     found = real(epoll, events, count, waited_ms, signals);
     if (found == 0 && waited_ms != within_ms)
-        __atomic_fetch_add(&orders->flown_ns, (within_ms - waited_ms) * INT64_C(1000000), __ATOMIC_RELAXED);
+        __atomic_fetch_add(&settings->flown_ns, (within_ms - waited_ms) * INT64_C(1000000), __ATOMIC_RELAXED);
     return found;
 }
 
@@ -246,8 +246,8 @@ def preload(environment, library):
 class Clock:
     """Of one daemon, from its first start on.
 
-    While the daemon has no child and no request under way, its pauses (to try again, to look again, to see
-    whether a file has changed) pass PACE times as fast, on both of its clocks. Deadlines of what is under
+    While the daemon has no child and no request under way, its pauses pass PACE times as fast, on both of
+    its clocks. Deadlines of what is under
     way are as long as ever, however slow the machine is. A test that is about the length of a pause, or
     that moves the time itself, says by_hand() first.
     """
@@ -259,7 +259,7 @@ class Clock:
         path.write_bytes(bytes(64))
         path.chmod(0o666)  # whoever the daemon runs as
         with open(path, "r+b") as file:
-            self._orders = mmap.mmap(file.fileno(), 64)
+            self._settings = mmap.mmap(file.fileno(), 64)
         self._winnowd = winnowd
         self._wall = self._steady = self._watches = self._hurries = self._since = 0
         self._pace = self.PACE
@@ -269,7 +269,7 @@ class Clock:
 
     def _write(self):
         words = self._wall, self._steady, self._watches, self._hurries, self._since, self._pace
-        self._orders[:48] = struct.pack("6q", *words)  # the daemon changes the others
+        self._settings[:48] = struct.pack("6q", *words)  # the daemon changes the others
 
     def by_hand(self):
         """Time passes as it does, and as the test says."""
@@ -286,7 +286,7 @@ class Clock:
         self._write()
 
     def hurry(self, times=20):
-        """The calendar alone runs so many times as fast from here on, also while something is under way:
+        """The calendar alone runs so many times as fast from here on, also while something is under way. So
         what was asked for long ago, and may still come, is soon no longer waited for."""
         now = time.monotonic_ns()
         self._wall += self._hurries * (now - self._since)
@@ -303,7 +303,7 @@ class Clock:
 
     def pass_in_pause(self, seconds):
         """The same, once nothing of the daemon's is under way any more, and it waits for time to pass."""
-        self._orders[56:] = struct.pack("q", int(seconds * SECOND))
+        self._settings[56:] = struct.pack("q", int(seconds * SECOND))
         self._wake()
 
     def _wake(self):

@@ -1,8 +1,8 @@
 """A project as real ones are, and a series of experiments in it: python3 tests/integration/series.py DIRECTORY --seed N
 
 A loop as autoresearch runs it changes one file, commits, measures, and either keeps the commit or resets to the last
-one that it kept. So each experiment is a commit on top of the last kept one, all of them change the same few lines or
-their neighbours, and what was turned down is in no branch. Its words are claims: of what it keeps some are no better,
+one that it kept. So each experiment is a commit on top of the last kept one, and all of them change the
+same few lines or their neighbours. What was turned down is in no branch. Its words are claims: of what it keeps some are no better,
 and crashes have a number, too.
 
 The same seed makes the same hashes. What a test may assert on stands in each Experiment.
@@ -82,8 +82,8 @@ class Experiment:
 
 
 class Tinkerer:
-    """Makes changes that touch those before: in the settings, a row of lines that have been changed grows by its
-    neighbours, and nothing ever gets a value that it had before. So any two that were kept conflict."""
+    """Makes changes that touch those before. In the settings, a row of lines that have been changed grows
+    by its neighbours. Nothing ever gets a value that it had before. So any two that were kept conflict."""
 
     def __init__(self, chance):
         self.chance = chance

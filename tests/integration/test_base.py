@@ -1,6 +1,6 @@
 """Promise: the base is validated, too: what fails on it as well is charged to no experiment.
 
-The tests here are a script outside of the checkout, which notes each run and fails as a test says: for
+What runs as the tests is a script outside of the checkout. It notes each run, and fails as a test says: for
 every tree that is not mended, so many times in a row, or for one experiment alone.
 """
 

@@ -1,7 +1,7 @@
 """Promise: each run sees what the run on the base left in ~/.cache, and none sees what another experiment wrote.
 
-The command of these tests is a script of the repository that downloads a wheel into ~/.cache where it is not
-there, says what it found, and does there what an experiment brings along: the file `attack`.
+The command of these tests is a script of the repository. It says what it found in ~/.cache, and downloads a
+wheel into it that is missing. Then it does there what the file `attack` of an experiment says.
 """
 
 import os

@@ -1,10 +1,7 @@
 """Promise: nothing is lost, doubled or orphaned by kill -9 before or after any request, git, tox or file move.
 
-kill -9 before and after every request, every git, tox, every file move: nothing lost, nothing orphaned.
-
-A life without a death tells where there is something to die at; then the daemon dies at each of these
-places (without --exhaustive: at some, from the first to the last), with a result of its own for each, and
-one more life has to put everything right.
+One run without a kill tells where the daemon can die. Then it is killed at each of these places, or without
+--exhaustive at some of them, with a result of its own for each. One more run has to put everything right.
 """
 
 import concurrent.futures
@@ -63,8 +60,8 @@ def suffer_all(new_world, kind, scenario, where, what="", every=1):
     def suffer_some(first):
         return [broken for point in points[first :: len(worlds)] for broken in crashes.suffer(worlds[first], scenario, point)]
 
-    with concurrent.futures.ThreadPoolExecutor(len(worlds)) as hands:
-        broken = list(itertools.chain.from_iterable(hands.map(suffer_some, range(len(worlds)))))
+    with concurrent.futures.ThreadPoolExecutor(len(worlds)) as pool:
+        broken = list(itertools.chain.from_iterable(pool.map(suffer_some, range(len(worlds)))))
     assert not broken, f"{len(broken)} of {len(points)} points:\n" + "\n".join(broken)
 
 

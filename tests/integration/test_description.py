@@ -1,4 +1,4 @@
-"""Promise: foreign text in a pull request stays inert, whatever a renderer, a forge or git makes of it.
+"""Promise: foreign text in a pull request stays text, whatever a renderer, a forge or git makes of it.
 
 What a pull request's texts become once a Markdown renderer, a forge and git have read them.
 
@@ -226,7 +226,7 @@ def test_the_commit_message_has_our_trailers_only(nasty):
 
 
 # What Gitea takes for an order in a commit's message, in code or not.
-ORDER = re.compile(
+CLOSING = re.compile(
     r"(?:\s|^|\(|\[)(?:close[sd]?|fix(?:es|ed)?|resolve[sd]?|reopen(?:s|ed)?):? "
     r"(?:(?:[\w.-]+/[\w.-]+)?[#!]|https?://\S+/(?:issues|pulls)/)[0-9]", re.IGNORECASE)  # fmt: skip
 SKIP = re.compile(r"\[(?:skip ci|ci skip|no ci|skip actions|actions skip|ci-skip|skip_ci)\]", re.IGNORECASE)
@@ -234,18 +234,18 @@ SKIP = re.compile(r"\[(?:skip ci|ci skip|no ci|skip actions|actions skip|ci-skip
 
 def test_nothing_gives_orders_from_the_message_of_a_merge():
     """Gitea offers the whole body as the message of a squashed merge."""
-    orders = ("x closes #12 y (Fixes: owner/repo!3 ) RESOLVED http://forge.example/git/o/r/issues/4 now reopens https://f/o/r/pulls/5 z "
+    closing = ("x closes #12 y (Fixes: owner/repo!3 ) RESOLVED http://forge.example/git/o/r/issues/4 now reopens https://f/o/r/pulls/5 z "
               "[skip ci] [ci skip] [no ci] [Skip Actions] [actions skip] [CI-skip] [skip_ci] fixed o/r#6 end")  # fmt: skip
-    assert len(ORDER.findall(orders)) == 5 and len(SKIP.findall(orders)) == 7
-    for hypothesis in (orders, orders.replace(" ", "\n", 1) * 40):
-        made = documents(result(hypothesis=hypothesis, title=orders, details={orders: orders, "b": orders}) | {"x" + orders: [orders]},
-                         files=[[orders, 1, 2]], command=orders, host=orders, base_branch=orders, output=f"{orders}\n{orders}")  # fmt: skip
+    assert len(CLOSING.findall(closing)) == 5 and len(SKIP.findall(closing)) == 7
+    for hypothesis in (closing, closing.replace(" ", "\n", 1) * 40):
+        made = documents(result(hypothesis=hypothesis, title=closing, details={closing: closing, "b": closing}) | {"x" + closing: [closing]},
+                         files=[[closing, 1, 2]], command=closing, host=closing, base_branch=closing, output=f"{closing}\n{closing}")  # fmt: skip
         for text in (made["title"], made["body"], made["message"]):
-            assert not ORDER.search(text), ORDER.search(text)
+            assert not CLOSING.search(text), CLOSING.search(text)
             assert not SKIP.search(text), SKIP.search(text)
         facts = json.loads(rendered(made["body"]).comments[0].strip().removeprefix("winnowd "))
-        assert facts["details"]["b"] == orders and facts["command"].startswith(orders[:100])
-    # What orders nothing stays as it is.
+        assert facts["details"]["b"] == closing and facts["command"].startswith(closing[:100])
+    # What closes nothing stays as it is.
     harmless = "see #12, issue #3: close the gap; [x] [ski] prefixes #1 [circle 1]"
     assert f"> `{harmless}`\n" in documents(result(hypothesis=harmless))["body"]
 

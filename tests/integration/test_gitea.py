@@ -2,8 +2,8 @@
 
 Where a Gitea is and how one gets in: addresses, certificates, tokens, what --check-config says of it; when --once gives up.
 
-A promotion, its undos, answers that are lost and kills are in test_promotion.py, outages in test_outages.py,
-what others do in test_others_hands.py; what each answer means in tests/unit/test-forge-gitea*.c.
+test_promotion.py has a promotion, its undos, lost answers and kills. test_outages.py has outages,
+test_others_hands.py what others do. tests/unit/test-forge-gitea*.c say what each answer means.
 """
 
 import os

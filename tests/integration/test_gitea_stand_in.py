@@ -2,9 +2,9 @@
 
 The stand-in's answers against what is known of Gitea's: what no test of the daemon would miss.
 
-A stand-in that is too kind makes tests agree that should not. Beside a real Gitea it is held by
-test_forge_answers.py and whatever takes any_gitea; its moods by tests/unit/test-forge-gitea*.c (lag, pages,
-gone repositories, a token that is not known), leases and protection by test_others_hands.py.
+A stand-in that is too kind makes tests agree that should not. test_forge_answers.py and whatever takes
+any_gitea compare it with a real Gitea. tests/unit/test-forge-gitea*.c check its moods: lag, pages, gone
+repositories, a token that is not known. test_others_hands.py checks leases and protection.
 """
 
 import base64

@@ -24,10 +24,10 @@ def night(daemon, project):
     daemon.drop(result("good", 0.9, diff=project.tweak(WIDTH=65)))
     daemon.drop(result("broken", 0.8, diff=project.tweak(BATCH=33)))
     daemon.drop(result("conflict", 0.7, diff=project.tweak(WIDTH=66).replace("-WIDTH = 64", "-WIDTH = 63")))
-    daemon.drop(result("orders", 0.6, diff=project.experiment({"tox.ini": "[tox]\n"})[1]))
+    daemon.drop(result("settings", 0.6, diff=project.experiment({"tox.ini": "[tox]\n"})[1]))
     daemon.drop(result("better", 0.5, diff=project.tweak(DEPTH=13)))
     assert daemon.once().decisions() == {
-        "first": "baseline", "good": "promoted", "broken": "failed", "conflict": "failed", "orders": "failed",
+        "first": "baseline", "good": "promoted", "broken": "failed", "conflict": "failed", "settings": "failed",
         "better": "promoted",
     }  # fmt: skip
 
@@ -179,7 +179,7 @@ def test_ids_that_would_be_other_branches(winnowd, project):
 
 
 @pytest.mark.parametrize("commit", ["--upload-pack=touch /tmp/x", "-x", "HEAD", "main", "refs/heads/main", "abc", "g" * 40, "a" * 65, "main@{1}"])
-def test_commits_that_are_orders_to_git(winnowd, project, commit):
+def test_commits_that_git_takes_for_options(winnowd, project, commit):
     winnowd.configure(sources=[str(project.work)])
     winnowd.drop(result("exp-1", 0.9, metric_before=1.0, commit=commit), name="file.json")
     log = winnowd.once()

@@ -79,8 +79,8 @@ def test_fortification_is_of_the_third_level():
 
 
 def test_jumps_land_where_they_may():
-    """CET: each function that can be jumped to says so. The note that switches it on is the linker's to
-    write, and it does so only where the C library's own start files have it, too, which Debian 12's do not."""
+    """CET: each function that can be jumped to says so. The linker writes the note that switches it on, but
+    only if the C library's own start files have it, too. Those of Debian 12 do not."""
     if os.uname().machine != "x86_64":
         pytest.skip("not for this processor")
     with open(harness.BINARY, "rb") as file:

@@ -444,7 +444,7 @@ def test_what_is_required_is_waited_for_and_never_fails(winnowd, project, servic
     assert winnowd.stop() == 0 and not log.all(msg="step failed")
 
 
-# No more hands than there are.
+# No more slots than there are.
 
 
 def test_those_that_stood_aside_take_turns_after_a_restart(winnowd, project):
@@ -460,8 +460,8 @@ def test_those_that_stood_aside_take_turns_after_a_restart(winnowd, project):
     assert winnowd.once().decisions() == {f"exp-{number}": "promoted" for number in range(1, 4)}
 
 
-def test_fewer_hands_than_jobs_that_wait_for_what_arrived_late(winnowd, project):
-    """Each waits for an older result of its metric, and none may keep its hand from the other's."""
+def test_fewer_slots_than_jobs_that_wait_for_what_arrived_late(winnowd, project):
+    """Each waits for an older result of its metric, and none may keep its slot from the other."""
     go = winnowd.directory / "go"
     winnowd.configure(
         queue={"parallel": 2},

@@ -2,8 +2,8 @@
 
 Result files and patches as an attacker would write them, dropped into a daemon that runs.
 
-Each is decided, the reason names its file and what is wrong with it, and nothing else is disturbed: what
-is dropped beside it gets its decision, what lies outside of the spool stays as it was.
+Each is decided, and the reason names its file and what is wrong with it. Nothing else is disturbed: what is
+dropped beside it gets its decision, and what lies outside of the spool stays as it was.
 """
 
 import contextlib
@@ -155,7 +155,7 @@ def test_reasons_that_quote_are_cut_between_characters(winnowd, bystanders):
     assert len(json.loads(winnowd.run_beside("--status", "--json")[1])["decisions"]) == 9
 
 
-# Put before the daemon's own openat(): what is called swapped.* changes hands, once, after it was looked at and before
+# Put before the daemon's own openat(): what is called swapped.* is replaced, once, after it was looked at and before
 # it is opened; and that something called odd.* is opened at all leaves a trace.
 SHIM = r"""
 #define _GNU_SOURCE
@@ -242,7 +242,7 @@ def test_a_hard_link_is_a_file_and_the_other_name_stays(winnowd, bystanders):
     assert json.loads(other.read_text())["experiment_id"] == "linked"
 
 
-HANDS = {
+SWAPS = {
     "link": NO_FILES["link"][0],
     "endless link": NO_FILES["link to a device"][0],
     "FIFO": NO_FILES["FIFO"][0],
@@ -251,9 +251,9 @@ HANDS = {
 }
 
 
-@pytest.mark.parametrize("what", HANDS)
+@pytest.mark.parametrize("what", SWAPS)
 def test_a_name_that_changes_hands_between_look_and_open(shim, winnowd, bystanders, what):
-    HANDS[what](winnowd.spool / ".swapped.json.other", bystanders.outside)
+    SWAPS[what](winnowd.spool / ".swapped.json.other", bystanders.outside)
     winnowd.drop(result("first", 5.0, status="discard"), name="swapped.json")
     event = bystanders.log.wait(file="swapped.json", decision=True)
     if what == "other file":
@@ -269,9 +269,9 @@ def test_a_name_that_changes_hands_between_look_and_open(shim, winnowd, bystande
     bystanders.check()
 
 
-@pytest.mark.parametrize("what", HANDS)
+@pytest.mark.parametrize("what", SWAPS)
 def test_a_patch_that_changes_hands_between_look_and_open(shim, winnowd, bystanders, what):
-    HANDS[what](winnowd.spool / ".swapped.patch.other", bystanders.outside)
+    SWAPS[what](winnowd.spool / ".swapped.patch.other", bystanders.outside)
     (winnowd.spool / "swapped.patch").write_text(bystanders.project.tweak(WIDTH=65))
     winnowd.drop(result("exp-1", 0.9, metric_before=1.0, patch="swapped.patch"))
     event = bystanders.log.wait(experiment="exp-1", decision=lambda word: word != "queued")

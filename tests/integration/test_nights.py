@@ -1,9 +1,7 @@
 """Promise: night after night, what a loop of experiments leaves becomes the right pull requests.
 
-Night after night, what a loop of experiments leaves becomes the right pull requests, and nothing gets lost.
-
-The project is as real ones are (series.py): each experiment is a commit on top of the last one that was kept, and all
-of them change the same few lines or their neighbours. In the morning a reviewer (reviewer.py) merges and closes.
+The project is as real ones are (series.py). Each experiment is a commit on top of the last one that was
+kept. All of them change the same few lines or their neighbours. In the morning a reviewer (reviewer.py) merges and closes.
 """
 
 import collections
@@ -234,8 +232,9 @@ def test_nights_whose_best_is_turned_down_each_morning(project, forge, winnowd):
 
 
 def nights_after_a_merge(winnowd, project, reviewer, number, way):
-    """After a morning in which one of the first night's was merged, the base holds what that one brought along, and
-    nothing else: what comes on top of it in the next nights is the tree that was measured, and nothing conflicts."""
+    """In the morning one of the first night's is merged. The base then holds what that one brought along,
+    and nothing else. What comes on top of it in the next nights is the tree that was measured, and nothing
+    conflicts."""
     log, forge = start(winnowd), winnowd.forge
     first, *others = project.nights()
     first = [project.baseline, *first]

@@ -67,8 +67,8 @@ def calls(text, function="log_event"):
 
 
 def events_meant(argument, text):
-    """The names in a call's first argument: an address, a choice of them, a row of a table of them, what a
-    function chooses, what a variable was set to, or what the function around the call was given."""
+    """The names of events that a call's first argument can stand for. It is an address, a choice of two, a
+    row of a table, what a function returns, a variable, or a parameter of the function around the call."""
     function = re.fullmatch(r"(\w+)\(.*\)", argument)
     if function:
         argument = re.search(rf"^static .*\b{function[1]}\([^;]*?\)\n\{{\n(.*?)^\}}", text, re.DOTALL | re.MULTILINE)[1]

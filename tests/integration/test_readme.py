@@ -1,7 +1,7 @@
 """Promise: who types what README says gets what README says.
 
-README's commands, run as they stand there: the blocks marked `sh` one after the other in one copy of
-the tree, against a stand-in for the Gitea it speaks of. Blocks marked `sh root` need root or systemd:
+README's commands are run as they stand there. The blocks marked `sh` run one after the other in one copy of
+the tree, against a stand-in for the Gitea that it speaks of. Blocks marked `sh root` need root or systemd:
 their syntax is looked at, and that what they name is really installed.
 """
 

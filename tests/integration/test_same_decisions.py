@@ -1,10 +1,8 @@
 """Promise: however a night's results arrive, they end in the same decisions.
 
-However a night's results arrive, they end in the same decisions.
-
-Series are made at random from a seed. Each is dropped at once with one hand and with four, in quick
-succession while the daemon works, one by one, and at once with the daemon killed in the middle; what
-becomes of it is compared with what the page of promises says, in as few words as possible (oracle()).
+Series are made at random from a seed. Each is dropped in several ways: at once with one slot and with four,
+in quick succession while the daemon works, one by one, and at once with the daemon killed in the middle.
+What becomes of it is compared with oracle(), which says in few words what the page of promises says.
 
     WINNOWD_ROUNDS  how many series, all but the first with --exhaustive alone
     WINNOWD_SEED    which ones
@@ -235,10 +233,10 @@ def killed_in_the_middle(winnowd, series, chance):
 
 WAYS = {
     "at once": (at_once, 1),
-    "at once, four hands": (at_once, 4),
-    "in quick succession, four hands": (in_quick_succession, 4),
+    "at once, four slots": (at_once, 4),
+    "in quick succession, four slots": (in_quick_succession, 4),
     "one by one": (one_by_one, 1),
-    "killed in the middle, four hands": (killed_in_the_middle, 4),
+    "killed in the middle, four slots": (killed_in_the_middle, 4),
 }
 
 

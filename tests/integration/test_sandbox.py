@@ -551,7 +551,7 @@ def test_a_checkout_that_does_not_want_to_go(sandboxed):
 # What is refused before anything runs.
 
 
-ORDERS = {
+SETTINGS = {
     "tox.ini": harness.TOX.replace("unittest", "this"),
     "tox.toml": "env_list = ['none']\n",
     "toxfile.py": "from tox.plugin import impl\n",
@@ -575,14 +575,14 @@ ORDERS = {
 }
 
 
-def test_orders_to_what_runs_the_tests_are_refused_before_anything_runs(house):
+def test_settings_of_what_runs_the_tests_are_refused_before_anything_runs(house):
     marker = house.state / "ran"
     house.configure(validation={"command": ["sh", "-c", f"touch {marker}"], "sandbox": "none"})
-    for number, (name, content) in enumerate(ORDERS.items()):
+    for number, (name, content) in enumerate(SETTINGS.items()):
         _, diff = house.forge.project.experiment({name: content, "train.py": harness.tweaked(WIDTH=65 + number)})
         house.drop(result(f"exp-{number}", 0.9 - number / 1000, metric_before=1.0, diff=diff))
     log = house.once()
-    for number, name in enumerate(ORDERS):
+    for number, name in enumerate(SETTINGS):
         assert log.decisions()[f"exp-{number}"] == "failed", name
         assert log.reasons()[f"exp-{number}"].endswith(f"(change.protect): {name}")
     assert not log.all(step="validate") and not marker.exists()

@@ -1,9 +1,7 @@
 """Promise: the token reaches git and the forge, and nothing else.
 
-The token reaches git and the forge, and nothing else: everything that is left behind is searched for it.
-
-At the end of each test the fixtures look through the log, the state, the spool and the pull requests, in
-all the forms in which the token travels; here the rest is looked at: processes, errors, other hosts.
+At the end of each test the fixtures search the log, the state, the spool and the pull requests for the
+token, in all the forms in which it travels. Here the rest is searched: processes, errors, other hosts.
 """
 
 import base64

@@ -4,7 +4,7 @@
  *
  *     .NAME     a link to the real program
  *     .calls    a line for each call so far
- *     .orders   "before 3" or "after 3": the daemon dies then; may be missing
+ *     .command   "before 3" or "after 3": the daemon dies then; may be missing
  *     .pid      the daemon's process number
  *
  * Where it may not write, as in the sandbox, it is the real program and no more. It is linked statically:
@@ -57,18 +57,18 @@ static int count_call(int directory, char **arguments)
 }
 
 /* When the daemon is to die at this call; "" if it is not. */
-static void read_orders(int directory, int number, char when[static 16])
+static void read_command(int directory, int number, char when[static 16])
 {
-    int orders = openat(directory, ".orders", O_RDONLY | O_CLOEXEC);
+    int command = openat(directory, ".command", O_RDONLY | O_CLOEXEC);
     char line[64] = "";
     int at = 0;
 
     when[0] = '\0';
-    if (orders < 0)
+    if (command < 0)
         return;
-    if (read(orders, line, sizeof line - 1) < 0 || sscanf(line, "%15s %d", when, &at) != 2)
-        fail(".orders");
-    close(orders);
+    if (read(command, line, sizeof line - 1) < 0 || sscanf(line, "%15s %d", when, &at) != 2)
+        fail(".command");
+    close(command);
     if (at != number)
         when[0] = '\0';
 }
@@ -116,7 +116,7 @@ int main(int count, char **arguments)
     if (directory < 0 || readlinkat(directory, link, program, sizeof program - 1) < 0)
         fail(link);
     arguments[0] = name;
-    read_orders(directory, count_call(directory, arguments), when);
+    read_command(directory, count_call(directory, arguments), when);
     arguments[0] = program;
     if (!strcmp(when, "before")) {
         kill_daemon(directory);
