@@ -1,4 +1,4 @@
-/* Promise: foreign text, whatever its bytes, is inert and within the bounds of its place. */
+/* Promise: foreign text, whatever its bytes, is escaped, and within the bounds of its place. */
 
 /*
  * Any bytes in every place of a pull request that foreign text can come to. The documents stay within

@@ -2,7 +2,7 @@
 
 /*
  * Any bytes as git's list of changed files with their statistics. What passes every check stands below
- * the top of the tree, out of .git and out of the way of the tests' orders, by rules that are written
+ * the top of the tree, out of .git and out of the way of the tests' settings, by rules that are written
  * down here a second time and more simply. Paths serve as link targets and globs, too.
  */
 

@@ -541,7 +541,7 @@ def test_one_metric_does_not_wait_for_another(winnowd, project):
 
 
 def test_metrics_take_turns(winnowd, project):
-    """However many results one has, with fewer hands than metrics."""
+    """However many results one has, with fewer slots than metrics."""
     settings = ["WIDTH", "DEPTH", "WARMUP"]
     rows = [(f"a-{n}", 0.5 + n / 10, {"metric": "accuracy", "metric_before": 0.4, "diff": project.tweak(**{settings[n]: 13})})
             for n in range(3)]  # fmt: skip

@@ -1,6 +1,6 @@
 """What the stand-in knows besides the repository: pull requests, labels, issues, users, moods.
 
-Two hands write here. The daemon comes in over HTTP (api.py, git_http.py); persons come in through
+Two sides write here. The daemon comes in over HTTP (api.py, git_http.py); persons come in through
 the methods of Forge whose names are theirs: merge_pull, close_pull, push_to_branch and so on.
 """
 
