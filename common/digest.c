@@ -21,6 +21,15 @@ void digest_update(struct digest *digest, const void *bytes, size_t length)
     must(EVP_DigestUpdate(digest->context, bytes, length));
 }
 
+void digest_peek(const struct digest *digest, char hex[static DIGEST_HEX_SIZE])
+{
+    struct digest copy;
+
+    digest_begin(&copy);
+    must(EVP_MD_CTX_copy_ex(copy.context, digest->context));
+    digest_end(&copy, hex);
+}
+
 void digest_end(struct digest *digest, char hex[static DIGEST_HEX_SIZE])
 {
     static const char digits[] = "0123456789abcdef";

@@ -19,5 +19,8 @@ void digest_begin(struct digest *digest);
 /* Adds bytes to it. */
 void digest_update(struct digest *digest, const void *bytes, size_t length);
 
+/* Writes the digest of what was added so far, as digest_end() does; more may be added. */
+void digest_peek(const struct digest *digest, char hex[static DIGEST_HEX_SIZE]);
+
 /* Ends it: writes 64 lower-case hex digits and a NUL to `hex`, and frees what it held. */
 void digest_end(struct digest *digest, char hex[static DIGEST_HEX_SIZE]);

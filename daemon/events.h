@@ -32,6 +32,7 @@
     EVENT(log_begins_at_zero, "first value of a log is exactly 0; it may not be a measurement", WARNING, "4f5e6d7c8b9a4a1b8c2d3e4f5a6b7c8d") \
     EVENT(log_anew, "log begins anew; it counts as another one", WARNING, "261a5df29be042598ba06375900090f2") \
     EVENT(log_shorter, "log is shorter than it was", WARNING, "0a9ae2f75bc24e5c8316e2b07582e1b4") \
+    EVENT(log_replaced, "log was replaced by another one; it is read from its first line", INFO, "6c1e7f0b52c84a83b5d9e0f4a7138d2c") \
     EVENT(log_unreadable, "log cannot be read; it is followed again once it can", ERROR, "9d1c4266cf9f4fbfb63628d86c77f5b7") \
     EVENT(log_back, "log is followed again", INFO, "861383561ddd45808400426dfc2a1f56") \
     EVENT(patch_awaited, "result waits for the patch that it names, for a minute", INFO, "cd570b479b8f4edfb5ec41e927c182b9") \

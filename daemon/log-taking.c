@@ -5,6 +5,8 @@
 #include "common/memory.h"
 #include "common/text.h"
 #include "daemon/lane.h"
+#include "daemon/log-taking/named.h"
+#include "daemon/log-taking/place.h"
 #include "daemon/log-taking/row.h"
 #include "daemon/store/log.h"
 
@@ -19,19 +21,13 @@
 #define LINES_A_LOOK  64 /* lines between two looks at the clock, in the first pass */
 #define METRICS_SHOWN 200
 
+/* Comparing what was read before with what is there now, the first pass, and the second. */
+enum phase { COMPARING, SURVEYING, TAKING };
+
 /* A row of a slice, until it is committed and logged. */
 struct taken {
     struct result_log_row row;
     struct assessment assessment;
-};
-
-/* Commits with the lines that name them. */
-struct commits {
-    struct {
-        char *commit;
-        uint64_t line;
-    } * items;
-    size_t count;
 };
 
 struct log_taking {
@@ -42,20 +38,37 @@ struct log_taking {
     int descriptor;
     struct result_log *reader;
     struct lines lines;
-    bool surveyed;
-    uint64_t end; /* of what was surveyed */
+    struct log_place place; /* of a log that is followed, and taken into a store */
+    enum phase phase;
+    uint64_t begin, begin_line;  /* where both passes begin: 0, or behind what was read before */
+    uint64_t end;                /* of what was surveyed */
+    char first[DIGEST_HEX_SIZE]; /* of the first row, as it was surveyed */
     struct store_log log;
     bool identified;
     char header[DIGEST_HEX_SIZE];
     char *scope;
     struct row_judge judge;
-    struct commits named; /* without a store: what rows that were kept name */
+    struct named_commits named; /* without a store: what rows that were kept name */
     struct log_counts counts;
     struct taken *slice;
     size_t slice_count;
 };
 
 /* ---- life --------------------------------------------------------------------------------------- */
+
+static int find_place(struct log_taking *taking, struct error *error)
+{
+    const struct log_taking_options *options = &taking->options;
+
+    if (!options->store || !options->path)
+        return 0;
+    if (log_place_begin(&taking->place, options->store, options->path, options->config,
+                        options->settings, error) < 0)
+        return -1;
+    if (log_place_is_known(&taking->place))
+        taking->phase = COMPARING;
+    return 0;
+}
 
 int log_taking_new(struct log_taking **taking, const struct log_taking_options *options,
                    struct error *error)
@@ -75,7 +88,10 @@ int log_taking_new(struct log_taking **taking, const struct log_taking_options *
     made->reader = result_log_new(result_log_kind(made->file_name), options->config, settings);
     made->judge = (struct row_judge){.config = options->config, .store = options->store};
     made->slice = memory_new_array(SLICE_ROWS, sizeof(*made->slice));
-    if (lines_begin(&made->lines, descriptor, RESULT_LOG_LINE_LIMIT, 0, 0, error) < 0) {
+    made->phase = SURVEYING;
+    made->log.decision = -1;
+    if (lines_begin(&made->lines, descriptor, RESULT_LOG_LINE_LIMIT, 0, 0, error) < 0 ||
+        find_place(made, error) < 0) {
         log_taking_free(made);
         return -1;
     }
@@ -99,10 +115,9 @@ void log_taking_free(struct log_taking *taking)
     slice_clear(taking);
     free(taking->slice);
     row_judge_forget(&taking->judge);
-    for (size_t i = 0; i < taking->named.count; i++)
-        free(taking->named.items[i].commit);
-    free(taking->named.items);
+    named_commits_clear(&taking->named);
     lines_clear(&taking->lines);
+    log_place_clear(&taking->place);
     result_log_free(taking->reader);
     free(taking->counts.foreign_metrics);
     free(taking->scope);
@@ -138,44 +153,6 @@ int64_t log_taking_modified(const struct log_taking *taking)
     return taking->options.modified_ns;
 }
 
-/* ---- the first pass ----------------------------------------------------------------------------- */
-
-/* Ends the first pass. A log that is followed may not have enough rows yet to be read at all. */
-static enum log_step settle(struct log_taking *taking, struct error *error)
-{
-    int settled = result_log_settle(taking->reader, !taking->options.path, error);
-
-    if (settled != 0)
-        return settled < 0 ? LOG_STEP_REFUSED : LOG_STEP_DONE;
-    taking->surveyed = true;
-    return lines_begin(&taking->lines, taking->descriptor, RESULT_LOG_LINE_LIMIT, 0, 0, error) < 0
-               ? LOG_STEP_FAILED
-               : LOG_STEP_MORE;
-}
-
-static enum log_step survey(struct log_taking *taking, uint64_t until_ns, struct error *error)
-{
-    struct line line;
-    int got;
-
-    do {
-        for (int i = 0; i < LINES_A_LOOK; i++) {
-            got = lines_next(&taking->lines, &line, error);
-            if (got < 0)
-                return LOG_STEP_FAILED;
-            /* A last line without its line end is still being written where a log is followed. */
-            if (got == 0 || (taking->options.path && !line.whole))
-                return settle(taking, error);
-            if (result_log_survey(taking->reader, line.number, line.bytes, line.length, error) < 0)
-                return LOG_STEP_REFUSED;
-            taking->end = taking->lines.offset;
-        }
-    } while (uv_hrtime() < until_ns);
-    return LOG_STEP_MORE;
-}
-
-/* ---- a row -------------------------------------------------------------------------------------- */
-
 /* Computes the digest of a line as it is read: without a byte order mark, and without the CR at its end. */
 static void digest_line(const struct line *line, char hex[static DIGEST_HEX_SIZE])
 {
@@ -193,6 +170,110 @@ static void digest_line(const struct line *line, char hex[static DIGEST_HEX_SIZE
     digest_update(&digest, bytes, length);
     digest_end(&digest, hex);
 }
+
+/* ---- what was read before ----------------------------------------------------------------------- */
+
+/* Goes on behind what was read before, or from the first line. */
+static int begin_survey(struct log_taking *taking, struct error *error)
+{
+    struct log_place *place = &taking->place;
+    const struct log_taking_options *options = &taking->options;
+
+    taking->phase = SURVEYING;
+    if (log_place_resumes(place, &taking->lines, taking->reader)) {
+        taking->begin = taking->end = taking->lines.offset;
+        taking->begin_line = taking->lines.number;
+        taking->log = place->known.log;
+        if (taking->log.modified_ns < options->modified_ns)
+            taking->log.modified_ns = options->modified_ns;
+        taking->identified = taking->counts.resumed = true;
+        return 0;
+    }
+    taking->counts.replaced = place->known.inode != options->inode;
+    log_place_forget(place);
+    result_log_free(taking->reader);
+    taking->reader = result_log_new(result_log_kind(taking->file_name), options->config,
+                                    options->settings);
+    return lines_begin(&taking->lines, taking->descriptor, RESULT_LOG_LINE_LIMIT, 0, 0, error);
+}
+
+static enum log_step compare(struct log_taking *taking, uint64_t until_ns, struct error *error)
+{
+    uint64_t offset = taking->place.known.offset;
+    struct line line;
+    int got;
+
+    do {
+        for (int i = 0; i < LINES_A_LOOK; i++) {
+            got = taking->lines.offset < offset ? lines_next(&taking->lines, &line, error) : 0;
+            if (got < 0 || (got == 0 && begin_survey(taking, error) < 0))
+                return LOG_STEP_FAILED;
+            if (got == 0)
+                return LOG_STEP_MORE;
+            log_place_pass(&taking->place, &line);
+        }
+    } while (uv_hrtime() < until_ns);
+    return LOG_STEP_MORE;
+}
+
+/* ---- the first pass ----------------------------------------------------------------------------- */
+
+/* Ends the first pass. A log that is followed may not have enough rows yet to be read at all. */
+static enum log_step settle(struct log_taking *taking, struct error *error)
+{
+    const struct store_log_key key = {taking->stem, taking->name, taking->header, taking->first};
+    struct store_log known = {.decision = -1};
+    int settled;
+
+    if (taking->options.store && *taking->first) {
+        if (store_find_log(taking->options.store, &key, &known, error) < 0)
+            return LOG_STEP_FAILED;
+        result_log_keep_decision(taking->reader, known.decision);
+    }
+    settled = result_log_settle(taking->reader, !taking->options.path, error);
+    if (settled != 0)
+        return settled < 0 ? LOG_STEP_REFUSED : LOG_STEP_DONE;
+    taking->phase = TAKING;
+    return lines_begin(&taking->lines, taking->descriptor, RESULT_LOG_LINE_LIMIT, taking->begin,
+                       taking->begin_line, error) < 0
+               ? LOG_STEP_FAILED
+               : LOG_STEP_MORE;
+}
+
+/* Notes by what a table is told from another one: its header and its first row. */
+static void note_beginning(struct log_taking *taking, const struct line *line)
+{
+    if (taking->identified || *taking->first)
+        return;
+    if (result_log_header(taking->reader) == line->number && !*taking->header)
+        digest_line(line, taking->header);
+    if (result_log_surveyed_rows(taking->reader) == 1)
+        digest_line(line, taking->first);
+}
+
+static enum log_step survey(struct log_taking *taking, uint64_t until_ns, struct error *error)
+{
+    struct line line;
+    int got;
+
+    do {
+        for (int i = 0; i < LINES_A_LOOK; i++) {
+            got = lines_next(&taking->lines, &line, error);
+            if (got < 0)
+                return LOG_STEP_FAILED;
+            /* A last line without its line end is still being written where a log is followed. */
+            if (got == 0 || (taking->options.path && !line.whole))
+                return settle(taking, error);
+            if (result_log_survey(taking->reader, line.number, line.bytes, line.length, error) < 0)
+                return LOG_STEP_REFUSED;
+            note_beginning(taking, &line);
+            taking->end = taking->lines.offset;
+        }
+    } while (uv_hrtime() < until_ns);
+    return LOG_STEP_MORE;
+}
+
+/* ---- a row -------------------------------------------------------------------------------------- */
 
 /* Finds which log it is, by its first row. */
 static int identify(struct log_taking *taking, const char *first, struct error *error)
@@ -328,30 +409,6 @@ static int judge_row(struct log_taking *taking, struct taken *taken, const struc
 
 /* ---- without a store ---------------------------------------------------------------------------- */
 
-static void name_commit(struct commits *named, const struct result_log_row *row)
-{
-    if (!row->commit || !claim_counts(&row->claim))
-        return;
-    if ((named->count & (named->count + 1)) == 0)
-        named->items = memory_resize(named->items, 2 * (named->count + 1) * sizeof(*named->items));
-    named->items[named->count].commit = memory_copy(row->commit);
-    named->items[named->count++].line = row->line;
-}
-
-/* Returns the first line that names the commit, in its short or its long form; 0: none. */
-static uint64_t find_commit(const struct commits *named, const char *commit)
-{
-    size_t length = strlen(commit);
-
-    for (size_t i = 0; i < named->count; i++) {
-        size_t other = strlen(named->items[i].commit);
-
-        if (strncmp(named->items[i].commit, commit, other < length ? other : length) == 0)
-            return named->items[i].line;
-    }
-    return 0;
-}
-
 /* A row that would be queued gets the decision that it would have when its turn comes. */
 static void expect(struct log_taking *taking, struct taken *taken)
 {
@@ -361,7 +418,7 @@ static void expect(struct log_taking *taking, struct taken *taken)
     uint64_t line;
 
     if (assessment->decision == DECISION_QUEUED && assessment->verdict.outcome == GATE_IMPROVED) {
-        line = row->commit ? find_commit(&taking->named, row->commit) : 0;
+        line = row->commit ? named_commits_find(&taking->named, row->commit) : 0;
         measured = memory_format("its commit was measured already at line %llu",
                                  (unsigned long long)line);
         if (!row->commit)
@@ -377,7 +434,8 @@ static void expect(struct log_taking *taking, struct taken *taken)
     if ((assessment->decision == DECISION_PROMOTED || assessment->decision == DECISION_BASELINE) &&
         row->claim.after.count > 0)
         row_judge_count(&taking->judge, row->claim.after.mean);
-    name_commit(&taking->named, row);
+    if (row->commit && claim_counts(&row->claim))
+        named_commits_add(&taking->named, row->commit, row->line);
 }
 
 /* Decides a row: a new one, or a known one that is judged again. */
@@ -538,10 +596,27 @@ static int take_lines(struct log_taking *taking, uint64_t until_ns, struct error
             got = 0;
         else
             got = lines_next(&taking->lines, &line, error);
+        if (got > 0 && taking->place.store)
+            log_place_pass(&taking->place, &line);
         if (got > 0 && take_line(taking, &line, error) < 0)
             got = -1;
     } while (got > 0 && taking->slice_count < SLICE_ROWS && uv_hrtime() < until_ns);
     return got;
+}
+
+static int save_log(struct log_taking *taking, struct error *error)
+{
+    const struct config_log *settings = taking->options.settings;
+
+    if (!taking->log.id)
+        return 0;
+    if (!settings || !settings->columns.status)
+        taking->log.decision = result_log_decision(taking->reader);
+    if (store_save_log(taking->options.store, &taking->log, error) < 0)
+        return -1;
+    return taking->place.store ? log_place_save(&taking->place, &taking->log, taking->options.inode,
+                                                &taking->lines, taking->reader, error)
+                               : 0;
 }
 
 static int take_in_transaction(struct log_taking *taking, uint64_t until_ns, struct error *error)
@@ -554,7 +629,7 @@ static int take_in_transaction(struct log_taking *taking, uint64_t until_ns, str
     if (store_begin(store, error) < 0)
         return -1;
     got = take_lines(taking, until_ns, error);
-    if (got < 0 || (taking->log.id && store_save_log(store, &taking->log, error) < 0)) {
+    if (got < 0 || save_log(taking, error) < 0) {
         store_rollback(store);
         return -1;
     }
@@ -566,7 +641,9 @@ enum log_step log_taking_step(struct log_taking *taking, uint64_t for_ns, struct
     uint64_t until_ns = uv_hrtime() + for_ns;
     int got;
 
-    if (!taking->surveyed)
+    if (taking->phase == COMPARING)
+        return compare(taking, until_ns, error);
+    if (taking->phase == SURVEYING)
         return survey(taking, until_ns, error);
     got = take_in_transaction(taking, until_ns, error);
     if (got < 0)

@@ -4,7 +4,8 @@
  * Takes the rows of a log of many experiments into the store, in slices; each slice is a transaction.
  *
  * The log is read twice, see result-log.h, and at most one line of it is in memory. Known rows are skipped.
- * So a log that grew, or whose reading a crash interrupted, is simply read again.
+ * So a log that was dropped again, or whose reading a crash interrupted, is simply read again. Of one that is
+ * followed only what is new is read (log-taking/place.h).
  */
 
 #include "common/error.h"
@@ -28,12 +29,14 @@ struct log_counts {
     uint64_t changed_line;              /* the first of these */
     uint64_t outside;                   /* left out by `only` */
     uint64_t missing;                   /* lines that are not there any more */
-    unsigned anew;                      /* it is another log of a known name: which one, from 2 */
-    uint64_t foreign;                   /* of a metric that is not configured */
-    char *foreign_metrics;              /* which metrics; NULL: none */
-    uint64_t prose;                     /* lines that are no rows */
-    uint64_t prose_line;                /* the first of these */
-    uint64_t without_commit;            /* rows without a commit */
+    bool resumed;  /* what was read before was not read again: the others count what is new */
+    bool replaced; /* it is another file than the one that was read before, and not the same text */
+    unsigned anew; /* it is another log of a known name: which one, from 2 */
+    uint64_t foreign;        /* of a metric that is not configured */
+    char *foreign_metrics;   /* which metrics; NULL: none */
+    uint64_t prose;          /* lines that are no rows */
+    uint64_t prose_line;     /* the first of these */
+    uint64_t without_commit; /* rows without a commit */
 };
 
 struct log_taking_options {

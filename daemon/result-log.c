@@ -37,6 +37,7 @@ struct result_log *result_log_new(enum result_log_kind kind, const struct config
     log->settings = settings;
     log->columns.metric = log->columns.before = log->columns.decision = NO_COLUMN;
     log->columns.commit = log->columns.hypothesis = NO_COLUMN;
+    log->kept_decision = NO_COLUMN;
     return log;
 }
 
@@ -159,6 +160,26 @@ enum result_log_line result_log_read(struct result_log *log, uint64_t number, co
         return RESULT_LOG_COMMENT;
     *row = (struct result_log_row){.line = number, .claim = claim_none()};
     return log->functions->read(log, number, text, strlen(text), row, error);
+}
+
+void result_log_keep_decision(struct result_log *log, int column)
+{
+    log->kept_decision = column;
+}
+
+int result_log_decision(const struct result_log *log)
+{
+    return log->columns.decision;
+}
+
+uint64_t result_log_header(const struct result_log *log)
+{
+    return log->header;
+}
+
+uint64_t result_log_surveyed_rows(const struct result_log *log)
+{
+    return log->rows;
 }
 
 const char *result_log_segment_metric(const struct result_log *log)
@@ -450,6 +471,35 @@ int result_log_restore(struct result_log *log, struct json_object *state)
     log->segment_metric = copy_string(state, "segment_metric");
     log->segment_direction = copy_string(state, "segment_direction");
     return 0;
+}
+
+static void append_list(struct text *text, const char *name, const struct config_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        text_append_format(text, "%s=%s\n", name, list->items[i]);
+}
+
+char *result_log_settings(const struct config *config, const struct config_log *settings)
+{
+    struct text text = {0};
+
+    for (size_t i = 0; i < config->metric_count; i++)
+        text_append_format(&text, "%s=%d\n", config->metrics[i].name,
+                           (int)config->metrics[i].direction);
+    if (settings) {
+        const char *const given[] = {
+            settings->metric,         settings->columns.metric,     settings->columns.status,
+            settings->columns.commit, settings->columns.hypothesis, settings->experiment_prefix};
+
+        for (size_t i = 0; i < sizeof(given) / sizeof(*given); i++)
+            text_append_format(&text, "%zu=%s\n", i, given[i] ? given[i] : "");
+        append_list(&text, "keep", &settings->status.keep);
+        append_list(&text, "discard", &settings->status.discard);
+        append_list(&text, "crash", &settings->status.crash);
+        append_list(&text, "only", &settings->only);
+        append_list(&text, "baselines", &settings->baselines);
+    }
+    return text_take(&text);
 }
 
 /* ---- for people --------------------------------------------------------------------------------- */

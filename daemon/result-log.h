@@ -96,6 +96,20 @@ struct json_object *result_log_state(const struct result_log *log);
 /* Restores that in a new reader. Returns 0, or -1 if it does not fit the settings any more. */
 int result_log_restore(struct result_log *log, struct json_object *state);
 
+/* Returns by which settings a log is read, as a text that is another one where it may be read in another
+ * way; the caller frees it. */
+char *result_log_settings(const struct config *config, const struct config_log *settings);
+
+/* Says which column was the decision when the first rows of the log were decided (result_log_decision()).
+ * It stays that, whatever later rows say; where the settings name one, that counts. -1: none. */
+void result_log_keep_decision(struct result_log *log, int column);
+int result_log_decision(const struct result_log *log);
+
+/* Returns the number of the header's line, and how many rows came behind it in the first pass; 0: none
+ * yet. A log in JSON has neither. */
+uint64_t result_log_header(const struct result_log *log);
+uint64_t result_log_surveyed_rows(const struct result_log *log);
+
 /* Appends lines that say how the log is read: which column is what, and which comments it has. */
 struct text;
 void result_log_explain(const struct result_log *log, struct text *text);

@@ -164,11 +164,21 @@ static void go_on(struct followed_logs *logs)
         logs->options.idle(logs->options.data);
 }
 
-/* What was said of a log, without the names, which are not compared. */
-static void remember(struct followed_logs *logs)
+/* Says what was found in a log that was read to its end, and remembers that, but for the names, which are not
+ * compared. Where only new lines were read, these are counted. */
+static void tell(struct followed_logs *logs)
 {
-    logs->log->told = *log_taking_counts(logs->taking);
-    logs->log->told.foreign_metrics = NULL;
+    const struct log_counts *counts = log_taking_counts(logs->taking);
+    struct log_counts *told = &logs->log->told;
+    struct log_counts before = *told;
+
+    if (counts->resumed)
+        before.prose = before.foreign = 0;
+    if (counts->replaced)
+        log_event(&event_log_replaced, LOG_TEXT("path", logs->log->settings->path));
+    log_tell_counts(logs->log->name, counts, &before);
+    *told = *counts;
+    told->foreign_metrics = NULL;
 }
 
 static void drop_taking(struct followed_logs *logs)
@@ -198,8 +208,7 @@ static void end_log(struct followed_logs *logs, enum log_step end, const struct 
         trouble(logs->log, error->message);
     if (end == LOG_STEP_DONE) {
         no_trouble(logs->log);
-        log_tell_counts(logs->log->name, log_taking_counts(logs->taking), &logs->log->told);
-        remember(logs);
+        tell(logs);
     }
     drop_taking(logs);
 }

@@ -72,7 +72,8 @@ static void warn(const char *file_name, const struct log_counts *counts,
             &event_log_foreign, LOG_TEXT("file", file_name),
             LOG_INTEGER("count", (int64_t)counts->foreign),
             LOG_TEXT("metrics", counts->foreign_metrics ? counts->foreign_metrics : "none named"));
-    if (counts->rows && counts->rows == counts->without_commit && counts->known == 0)
+    if (counts->rows && counts->rows == counts->without_commit && counts->known == 0 &&
+        !counts->resumed)
         log_event(&event_log_without_commits, LOG_TEXT("file", file_name));
 }
 

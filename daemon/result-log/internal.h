@@ -49,8 +49,9 @@ struct result_log {
     struct result_log_columns columns;
     struct result_log_candidate candidates[RESULT_LOG_DECISIONS];
     size_t candidate_count;
-    uint64_t header; /* its line; 0: none yet */
-    uint64_t rows;   /* lines with cells, after the header */
+    uint64_t header;   /* its line; 0: none yet */
+    uint64_t rows;     /* lines with cells, after the header */
+    int kept_decision; /* the column that was chosen when its first rows were decided */
 
     /* JSONL */
     unsigned segment;

@@ -349,6 +349,10 @@ static int settle_decision(struct result_log *log, bool whole, struct error *err
 
     if (given)
         return settle_given(log, "status", given, &log->columns.decision, error);
+    if (log->kept_decision >= 0 && (size_t)log->kept_decision < log->columns.count) {
+        log->columns.decision = log->kept_decision;
+        return 0;
+    }
     for (size_t i = 0; i < log->candidate_count; i++) {
         const struct result_log_candidate *candidate = &log->candidates[i];
 

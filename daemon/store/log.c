@@ -5,26 +5,35 @@
 #include "daemon/store/log.h"
 #include "daemon/store/internal.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Reads the columns id, copy, last_line, modified_ns, decision. */
+static struct store_log read_log(sqlite3_stmt *statement)
+{
+    return (struct store_log){
+        .id = sqlite3_column_int64(statement, 0),
+        .copy = (unsigned)sqlite3_column_int64(statement, 1),
+        .last_line = (uint64_t)sqlite3_column_int64(statement, 2),
+        .modified_ns = sqlite3_column_int64(statement, 3),
+        .decision = sqlite3_column_int(statement, 4),
+    };
+}
+
 int store_find_log(struct store *store, const struct store_log_key *key, struct store_log *log,
                    struct error *error)
 {
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
         store, error,
-        "SELECT id, copy, last_line, modified_ns FROM logs WHERE stem = ? AND name = ? AND header "
-        "= ?"
-        " AND first = ? UNION ALL SELECT 0, coalesce(max(copy), 0) + 1, 0, 0 FROM logs WHERE stem "
-        "= ?"
+        "SELECT id, copy, last_line, modified_ns, decision FROM logs"
+        " WHERE stem = ? AND name = ? AND header = ? AND first = ?"
+        " UNION ALL SELECT 0, coalesce(max(copy), 0) + 1, 0, 0, -1 FROM logs WHERE stem = ?"
         " LIMIT 1",
         "ttttt", key->stem, key->name, key->header, key->first, key->stem);
 
     if (!statement || store_row(store, statement, error) < 0)
         return -1;
-    *log = (struct store_log){
-        .id = sqlite3_column_int64(statement, 0),
-        .copy = (unsigned)sqlite3_column_int64(statement, 1),
-        .last_line = (uint64_t)sqlite3_column_int64(statement, 2),
-        .modified_ns = sqlite3_column_int64(statement, 3),
-    };
+    *log = read_log(statement);
     return 0;
 }
 
@@ -41,8 +50,49 @@ int store_add_log(struct store *store, const struct store_log_key *key, struct s
 
 int store_save_log(struct store *store, const struct store_log *log, struct error *error)
 {
-    return store_run(store, error, "UPDATE logs SET last_line = ?, modified_ns = ? WHERE id = ?",
-                     "iii", (int64_t)log->last_line, log->modified_ns, log->id);
+    return store_run(
+        store, error, "UPDATE logs SET last_line = ?, modified_ns = ?, decision = ? WHERE id = ?",
+        "iiii", (int64_t)log->last_line, log->modified_ns, (int64_t)log->decision, log->id);
+}
+
+void store_place_clear(struct store_place *place)
+{
+    free(place->settings);
+    free(place->reader);
+    *place = (struct store_place){0};
+}
+
+int store_find_place(struct store *store, const char *path, struct store_place *place,
+                     struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error,
+        "SELECT id, copy, last_line, modified_ns, decision, inode, offset, line, digest, settings,"
+        " reader FROM places JOIN logs ON logs.id = places.log WHERE path = ?",
+        "t", path);
+    int row = statement ? store_row(store, statement, error) : -1;
+
+    *place = (struct store_place){0};
+    if (row <= 0)
+        return row;
+    place->log = read_log(statement);
+    place->inode = (uint64_t)sqlite3_column_int64(statement, 5);
+    place->offset = (uint64_t)sqlite3_column_int64(statement, 6);
+    place->line = (uint64_t)sqlite3_column_int64(statement, 7);
+    snprintf(place->digest, sizeof(place->digest), "%s", store_text(statement, 8));
+    place->settings = memory_copy(store_text(statement, 9));
+    place->reader = memory_copy(store_text(statement, 10));
+    return 0;
+}
+
+int store_save_place(struct store *store, const char *path, const struct store_place *place,
+                     struct error *error)
+{
+    return store_run(store, error,
+                     "INSERT OR REPLACE INTO places (path, log, inode, offset, line, digest,"
+                     " settings, reader) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                     "tiiiittt", path, place->log.id, (int64_t)place->inode, (int64_t)place->offset,
+                     (int64_t)place->line, place->digest, place->settings, place->reader);
 }
 
 int store_find_row(struct store *store, int64_t log, uint64_t line, struct store_result **row,

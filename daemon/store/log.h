@@ -15,6 +15,7 @@ struct store_log {
     unsigned copy;       /* 1; 2 and more where another log has, or had, its name */
     uint64_t last_line;  /* behind which no row of it is known */
     int64_t modified_ns; /* the latest arrival of its rows */
+    int decision;        /* the column that says what was kept, from 0; -1: not known */
 };
 
 /* How a log is told from another one of its name: by its header and by its first row. */
@@ -33,6 +34,26 @@ int store_find_log(struct store *store, const struct store_log_key *key, struct 
 int store_add_log(struct store *store, const struct store_log_key *key, struct store_log *log,
                   struct error *error);
 int store_save_log(struct store *store, const struct store_log *log, struct error *error);
+
+/* How far a followed log was read. */
+struct store_place {
+    struct store_log log;
+    uint64_t inode;
+    uint64_t offset;              /* in bytes, behind the last line that was read */
+    uint64_t line;                /* its number */
+    char digest[DIGEST_HEX_SIZE]; /* of all lines that were read */
+    char *settings;               /* by which they were read */
+    char *reader;                 /* what was learned from them, as JSON */
+};
+
+void store_place_clear(struct store_place *place);
+
+/* Finds the place in the log at a path; `place->settings` is NULL if there is none. The caller clears it
+ * with store_place_clear(). */
+int store_find_place(struct store *store, const char *path, struct store_place *place,
+                     struct error *error);
+int store_save_place(struct store *store, const char *path, const struct store_place *place,
+                     struct error *error);
 
 /* The row of that line, or NULL. */
 int store_find_row(struct store *store, int64_t log, uint64_t line, struct store_result **row,

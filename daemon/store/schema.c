@@ -340,6 +340,18 @@ static const char *const migrations[] = {
     "  old.reason, old.decided_ms, old.metric, old.scope, old.status, old.after, old.reference,"
     "  old.measured, old.pull, old.pull_url, old.pull_state);"
     "END;",
+    /* How far a followed log was read, and which column of a log says what was kept. */
+    "ALTER TABLE logs ADD COLUMN decision INTEGER NOT NULL DEFAULT -1;"
+    "CREATE TABLE places ("
+    "  path TEXT PRIMARY KEY,"
+    "  log INTEGER NOT NULL,"
+    "  inode INTEGER NOT NULL,"
+    "  offset INTEGER NOT NULL,"
+    "  line INTEGER NOT NULL,"
+    "  digest TEXT NOT NULL,"
+    "  settings TEXT NOT NULL,"
+    "  reader TEXT NOT NULL"
+    ") WITHOUT ROWID;",
 };
 
 #define STORE_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))

@@ -97,6 +97,50 @@ def test_what_loops_and_editors_do_to_a_log(winnowd, place, log_file):
     assert len(log.all(msg="rows of a log name no commit; none of them can be promoted")) == 2, "once for each of two"
 
 
+def test_only_what_is_new_is_read(winnowd, place, log_file):
+    """Rows that were read are not even looked up (`known`), also after a restart and where the file is another one."""
+    def taken(number, **fields):
+        log.wait(experiment=f"results-{number:04}")
+        return log.wait(msg=ROWS, rows="1", **fields)
+
+    def discarded(value):
+        return row(value, "discard") + "\n"
+
+    log_file.write_text(log_of(row(1.0), row(1.1, "discard"), "Traceback", row(1.2, "discard")))
+    log = winnowd.start()
+    assert log.wait(msg=ROWS)["rows"] == "3"
+    append(log_file, discarded(1.3))
+    assert taken(6)["known"] == "0"
+    winnowd.kill()
+    append(log_file, "More prose\n" + discarded(1.4))
+    log = winnowd.start()
+    assert taken(8)["known"] == "0"
+    assert [event["count"] for event in log.all(msg="lines of a log are no rows")] == ["1"]
+    # An editor writes another file with the same beginning, and then one with another.
+    replaced = "log was replaced by another one; it is read from its first line"
+    (place / ".draft").write_text(log_file.read_text() + discarded(1.5))
+    (place / ".draft").rename(log_file)
+    assert taken(9)["known"] == "0" and not log.all(msg=replaced)
+    (place / ".draft").write_text(log_file.read_text().replace("1.4", "1.9") + discarded(1.6))
+    (place / ".draft").rename(log_file)
+    assert taken(10, changed="1")["known"] == "5" and len(log.all(msg=replaced)) == 1
+    # In place, what was read is changed: the row keeps its decision, and that is said.
+    log_file.write_text(log_file.read_text().replace("1.2", "1.8") + discarded(1.7))
+    assert taken(11, changed="2")["known"] == "5"
+    assert winnowd.stop() == 0
+    assert len(exported(winnowd)) == 8
+
+
+def test_other_settings_read_all_of_it_again(winnowd, log_file):
+    log_file.write_text(log_of(row(1.0), row(0.9, "wonder")))
+    assert winnowd.once().decisions() == {"results-0002": "baseline", "results-0003": "discarded"}
+    winnowd.config["logs"][0]["status"] = {"keep": ["other"]}
+    append(log_file, row(2.0, "other") + "\n")
+    log = winnowd.once()
+    assert log.decisions() == {"results-0004": "discarded"}
+    assert log.wait(msg=ROWS)["known"] == "2"
+
+
 def test_what_cannot_be_read_is_said_once_and_left_alone(winnowd, place, log_file):
     log_file.write_text("commit val_bpb status\n- 1.0 keep\n")
     log = winnowd.start()

@@ -186,6 +186,17 @@ def test_rows_that_changed_keep_their_decision(winnowd):
     assert (counted["known"], counted["changed"], counted["again"], counted["rows"]) == (2, 1, 2, 2)
 
 
+def test_the_column_that_decides_stays_whatever_later_rows_say(winnowd):
+    header = HEADER + "\tresult"
+    rows = [row(1.0) + "\tx", row(1.1, "discard") + "\tx"]
+    winnowd.drop(log_of(*rows, header=header), name="a.tsv")
+    assert winnowd.once().decisions() == {"a-0002": "baseline", "a-0003": "discarded"}
+    later = [row(0.5 + number / 100, f"curriculum_{number}") + "\tkeep" for number in range(9)]
+    winnowd.drop(log_of(*rows, *later, header=header), name="a.tsv")
+    log = winnowd.once()
+    assert set(log.decisions().values()) == {"discarded"} and len(log.decisions()) == 9
+
+
 @pytest.mark.parametrize("change", ["header", "first row"])
 def test_another_log_of_the_same_name(winnowd, change):
     winnowd.drop(log_of(row(1.0), row(1.1)), name="a.tsv")
