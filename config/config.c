@@ -12,7 +12,6 @@
 #include <string.h>
 
 #define FILE_LIMIT        (1024 * 1024)
-#define METRIC_LIMIT      1000
 #define SUGGESTION_LENGTH 64
 
 /* Keys whose values are tables of their own. */
@@ -213,56 +212,6 @@ void config_read_group(struct config_reader *reader, const struct config_key *ke
     read_table(reader, keys, base, node, above, parent);
 }
 
-static void read_metric(struct config_reader *reader, struct config_metric *metric,
-                        struct json_object *metrics, const char *name, struct json_object *node)
-{
-    struct yaml_position at = yaml_key_position(metrics, name);
-    CLEANUP_FREE char *whole = memory_format("metrics.%s", name);
-    CLEANUP_FREE char *above = memory_format("metrics.%s.", name);
-    const char *wanted = config_check_metric(name);
-
-    metric->name = memory_copy(name);
-    if (wanted) {
-        CLEANUP_TEXT struct text shown = {0};
-
-        config_show(&shown, name);
-        config_problem(reader, at, "metrics", "expected %s, found %s", wanted, text_string(&shown));
-    } else if (node && !json_object_is_type(node, json_type_object)) {
-        config_problem(reader, yaml_position(node), whole,
-                       "expected keys such as {direction: minimize}, found none");
-    } else {
-        config_read_group(reader, config_metric_keys, metric, node, above, at);
-    }
-}
-
-static void read_metrics(struct config_reader *reader, struct config *config,
-                         struct json_object *root)
-{
-    static const char wanted[] = "at least one metric, such as {val_bpb: {direction: minimize}}";
-    struct yaml_position at;
-    struct json_object *node = config_find(root, "metrics", &at);
-    size_t count = 0;
-
-    if (!json_object_is_type(node, json_type_object) || !json_object_object_length(node)) {
-        config_problem(reader, at, "metrics", "expected %s, found %s", wanted,
-                       node && !json_object_is_type(node, json_type_object) ? "no keys"
-                                                                            : "nothing");
-        return;
-    }
-    if (json_object_object_length(node) > METRIC_LIMIT) {
-        config_problem(reader, at, "metrics", "expected at most %d metrics, found %d", METRIC_LIMIT,
-                       json_object_object_length(node));
-        return;
-    }
-    config->metrics = memory_new_array((size_t)json_object_object_length(node),
-                                       sizeof *config->metrics);
-    json_object_object_foreach(node, name, member)
-    {
-        read_metric(reader, &config->metrics[count++], node, name, member);
-    }
-    config->metric_count = count;
-}
-
 /* Whether a problem with this key was reported before. One sentence about a key is enough. */
 static bool blamed(const struct config_reader *reader, const char *name)
 {
@@ -402,7 +351,7 @@ int config_parse(struct config **configp, const char *name, const char *bytes, s
         return -1;
     }
     config_read_group(&reader, config_keys, config, root, "", (struct yaml_position){0});
-    read_metrics(&reader, config, root);
+    config_read_metrics(&reader, config, root);
     config_read_logs(&reader, config, root);
     check_together(&reader, config, root);
     json_object_put(root);
@@ -439,12 +388,7 @@ void config_free(struct config *config)
         return;
     for (const struct config_key *key = config_keys; key->name; key++)
         config_release(key, config);
-    for (size_t i = 0; i < config->metric_count; i++) {
-        for (const struct config_key *key = config_metric_keys; key->name; key++)
-            config_release(key, &config->metrics[i]);
-        free(config->metrics[i].name);
-    }
-    free(config->metrics);
+    config_free_metrics(config);
     config_free_logs(config->logs, config->log_count);
     free(config->file);
     free(config);
@@ -463,12 +407,4 @@ void config_problems_free(struct config_problems *problems)
     }
     free(problems->items);
     *problems = (struct config_problems){0};
-}
-
-const struct config_metric *config_metric(const struct config *config, const char *name)
-{
-    for (size_t i = 0; i < config->metric_count; i++)
-        if (!strcmp(config->metrics[i].name, name))
-            return &config->metrics[i];
-    return NULL;
 }

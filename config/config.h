@@ -108,6 +108,7 @@ struct config {
 
     struct config_metric *metrics;
     size_t metric_count;
+    struct config_stated *stated; /* metrics."*"; NULL: not given */
 
     struct {
         struct config_list command;
@@ -196,6 +197,15 @@ void config_problems_free(struct config_problems *problems);
 
 /* Returns the metric of that name, or NULL. It belongs to the configuration. */
 const struct config_metric *config_metric(const struct config *config, const char *name);
+
+/* Returns the metric of that name whose direction a log states itself, by the settings of metrics."*". It
+ * belongs to the configuration. Returns NULL if that is not given, if no metric can have the name, or if
+ * there are too many. */
+const struct config_metric *config_metric_stated(const struct config *config, const char *name,
+                                                 enum metric_direction direction);
+
+/* Returns the settings of metrics."*"; NULL: not given. */
+const struct config_metric *config_any_metric(const struct config *config);
 
 /* Returns the entry of `logs:` for a log that was dropped under that name, or NULL. It belongs to the
  * configuration. */

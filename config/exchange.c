@@ -55,6 +55,7 @@ void config_exchange(struct config *running, struct config *fresh, struct text *
     }
     exchange(running, fresh, offsetof(struct config, metrics), sizeof(running->metrics));
     exchange(running, fresh, offsetof(struct config, metric_count), sizeof(running->metric_count));
+    exchange(running, fresh, offsetof(struct config, stated), sizeof(running->stated));
     exchange(running, fresh, offsetof(struct config, logs), sizeof(running->logs));
     exchange(running, fresh, offsetof(struct config, log_count), sizeof(running->log_count));
 }

@@ -35,11 +35,12 @@ static void explain_key(const struct config_key *key, const char *above, const v
                        is_default(key, text_string(&value)) ? " (default)" : "");
 }
 
-static void explain_metric(const struct config_metric *metric, struct text *text)
+static void explain_metric(const struct config_metric *metric, const struct config_key *keys,
+                           struct text *text)
 {
     CLEANUP_FREE char *above = memory_format("metrics.%s.", metric->name);
 
-    for (const struct config_key *key = config_metric_keys; key->name; key++)
+    for (const struct config_key *key = keys; key->name; key++)
         explain_key(key, above, metric, text);
 }
 
@@ -79,6 +80,9 @@ void config_explain(const struct config *config, struct text *text)
         text_append_format(text, "%s %s (%s)", i ? "," : " by", config->metrics[i].name,
                            config->metrics[i].direction == METRIC_MINIMIZE ? "lower is better"
                                                                            : "higher is better");
+    if (config_any_metric(config))
+        text_append_format(text, "%s every metric whose direction a log states",
+                           config->metric_count ? "," : " by");
     text_append_format(text, ".\nThose that improve are validated with:");
     explain_command(config, text);
     text_append_format(text,
@@ -89,7 +93,9 @@ void config_explain(const struct config *config, struct text *text)
     for (const struct config_key *key = config_keys; key->name; key++)
         explain_key(key, "", config, text);
     for (size_t i = 0; i < config->metric_count; i++)
-        explain_metric(&config->metrics[i], text);
+        explain_metric(&config->metrics[i], config_metric_keys, text);
+    if (config_any_metric(config))
+        explain_metric(config_any_metric(config), config_stated_metric_keys, text);
     for (size_t i = 0; i < config->log_count; i++)
         explain_log(&config->logs[i], i, text);
 }

@@ -179,17 +179,19 @@ const struct config_key config_keys[] = {
 const struct config_key config_metric_keys[] = {
     {"direction", CONFIG_WORD, CONFIG_REQUIRED, METRIC_AT(direction), .words = directions,
      .help = "which way is better"},
+    {"baseline", CONFIG_NUMBER, 0, METRIC_AT(baseline), METRIC_OTHER(has_baseline),
+     .minimum = -1.7976931348623157e308, .maximum = 1.7976931348623157e308,
+     .help = "a first reference"},
     {"min_delta", CONFIG_NUMBER, 0, METRIC_AT(min_delta), .fallback = "0", .minimum = 0,
      .maximum = 1e300, .help = "must be exceeded"},
     {"min_relative", CONFIG_NUMBER, 0, METRIC_AT(min_relative), .fallback = "0", .minimum = 0,
      .maximum = 1e300, .help = "fraction of the reference, must be exceeded"},
-    {"baseline", CONFIG_NUMBER, 0, METRIC_AT(baseline), METRIC_OTHER(has_baseline),
-     .minimum = -1.7976931348623157e308, .maximum = 1.7976931348623157e308,
-     .help = "a first reference"},
     {"reference", CONFIG_WORD, 0, METRIC_AT(reference), .fallback = "best", .words = references,
      .help = "what a result must beat"},
     {NULL},
 };
+
+const struct config_key *const config_stated_metric_keys = &config_metric_keys[2];
 
 const struct config_key config_log_keys[] = {
     {"path", CONFIG_TEXT, CONFIG_REQUIRED, LOG_AT(path), .check = config_check_text,

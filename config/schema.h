@@ -53,6 +53,8 @@ struct config_key {
 extern const struct config_key config_keys[];        /* of struct config; ends with a NULL name */
 extern const struct config_key config_metric_keys[]; /* of struct config_metric; likewise */
 
+extern const struct config_key
+    *const config_stated_metric_keys; /* those of metrics."*": neither direction nor baseline */
 extern const struct config_key config_log_keys[]; /* of struct config_log; likewise */
 
 /* Check the text of a row (config/check.c). Return NULL if it is fine, else what is expected, as the words
@@ -113,6 +115,11 @@ struct json_object *config_find(struct json_object *root, const char *name,
  * the place that a missing key is reported at. `node` may be NULL. */
 void config_read_group(struct config_reader *reader, const struct config_key *keys, void *base,
                        struct json_object *node, const char *above, struct yaml_position parent);
+
+/* Reads `metrics:` into the configuration (config/metrics.c). */
+void config_read_metrics(struct config_reader *reader, struct config *config,
+                         struct json_object *root);
+void config_free_metrics(struct config *config);
 
 /* Reads `logs:` into the configuration, and checks each entry against the others (config/logs.c). */
 void config_read_logs(struct config_reader *reader, struct config *config,

@@ -124,7 +124,8 @@ static bool read_result(struct assessment *assessment, const struct config *conf
     if (!fits_forge(assessment, config, file))
         return false;
     assessment->metric = config_metric(config, assessment->result->metric);
-    if (!assessment->metric) {
+    /* A row of a log that is tried again may have a metric without an entry. */
+    if (!assessment->metric && !config_any_metric(config)) {
         reject_unknown_metric(assessment, config, file);
         return false;
     }
@@ -189,11 +190,26 @@ static bool take_patch(struct assessment *assessment, const struct spool_file *f
     return status == 0;
 }
 
+/* Whether a file is what --retry makes of a failed row of a log, which has no file of its own. */
+static bool is_row_again(struct store *store, const struct store_result *known,
+                         const struct spool_file *file)
+{
+    CLEANUP_FREE char *parsed = NULL;
+    CLEANUP_FREE char *patch = NULL;
+    size_t ignored_length;
+    struct error ignored;
+
+    return known->log != 0 && known->decision == DECISION_FAILED &&
+           store_load_parsed(store, known->id, &parsed, &patch, &ignored_length, &ignored) == 0 &&
+           strlen(parsed) == file->length && memcmp(parsed, file->bytes, file->length) == 0;
+}
+
 /* Compares a result with the one that has its experiment_id. The same content again is a duplicate or,
  * if that one failed, another attempt. Returns whether there is something left to judge. */
-static bool compare_known(struct assessment *assessment, const struct store_result *known)
+static bool compare_known(struct assessment *assessment, struct store *store,
+                          const struct store_result *known, const struct spool_file *file)
 {
-    bool same = strcmp(known->digest, assessment->digest) == 0;
+    bool same = strcmp(known->digest, assessment->digest) == 0 || is_row_again(store, known, file);
     CLEANUP_TEXT struct text before = {0};
     CLEANUP_TEXT struct text reason = {0};
 
@@ -257,10 +273,16 @@ int assessment_make(struct assessment *assessment, const struct config *config, 
         return 0;
     if (store && store_find(store, assessment->experiment_id, &known, error) < 0)
         return -1;
-    if (known && !compare_known(assessment, known))
+    if (known && !compare_known(assessment, store, known, file))
         return 0;
-    if (lane_judge(store, assessment->metric, "", &assessment->result->claim, &assessment->frontier,
-                   &assessment->verdict, error) < 0)
+    if (known)
+        assessment->metric = lane_metric(config, known->metric, known->scope);
+    if (!assessment->metric) {
+        reject_unknown_metric(assessment, config, file);
+        return 0;
+    }
+    if (lane_judge(store, assessment->metric, known ? known->scope : "", &assessment->result->claim,
+                   &assessment->frontier, &assessment->verdict, error) < 0)
         return -1;
     assessment_decide(assessment);
     return 0;

@@ -4,6 +4,17 @@
 
 #include <string.h>
 
+const struct config_metric *lane_metric(const struct config *config, const char *metric,
+                                        const char *scope)
+{
+    const struct config_metric *configured = config_metric(config, metric);
+    enum metric_direction direction;
+
+    if (configured || !result_log_scope_direction(scope, &direction))
+        return configured;
+    return config_metric_stated(config, metric, direction);
+}
+
 int lane_frontier(struct store *store, const struct config_metric *metric, const char *scope,
                   struct store_frontier *frontier, struct error *error)
 {

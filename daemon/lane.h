@@ -12,6 +12,11 @@
 
 #include <stdbool.h>
 
+/* Returns the metric of a lane; NULL: it is not configured any more. The direction of one that has no entry of
+ * its own is what its log states, which stands in the scope. It belongs to the configuration. */
+const struct config_metric *lane_metric(const struct config *config, const char *metric,
+                                        const char *scope);
+
 /* Reads the frontier as it is now. `store` NULL stands for an empty one. Fails if the store does. */
 int lane_frontier(struct store *store, const struct config_metric *metric, const char *scope,
                   struct store_frontier *frontier, struct error *error);

@@ -129,7 +129,8 @@ static enum lane_end take_next(struct queue *queue, const struct store_lane *lan
                                struct slice *slice, struct store_result **start,
                                struct gate_verdict *verdict, struct error *error)
 {
-    const struct config_metric *metric = config_metric(queue->services->config, lane->metric);
+    const struct config_metric *metric = lane_metric(queue->services->config, lane->metric,
+                                                     lane->scope);
     struct decided *decided = &slice->items[slice->count];
     struct store_frontier frontier = {0};
     CLEANUP(store_result_freep) struct store_result *row = NULL;

@@ -358,6 +358,9 @@ char *result_log_id(const char *prefix, const char *file_name, unsigned copy, ui
 
 #define SCOPE_BASELINE ", from line "
 
+static const char *const scope_directions[] = {
+    [METRIC_MINIMIZE] = ", lower is better", [METRIC_MAXIMIZE] = ", higher is better"};
+
 char *result_log_scope(const struct result_log *log, const char *file_name, unsigned copy,
                        const struct result_log_row *row)
 {
@@ -369,11 +372,24 @@ char *result_log_scope(const struct result_log *log, const char *file_name, unsi
         text_append_format(&scope, ".%u", copy);
     if (row->segment > 0)
         text_append_format(&scope, ", segment %u", row->segment);
+    if (log->stated)
+        text_append(&scope, scope_directions[log->direction]);
     for (size_t i = 0; only && i < only->count; i++)
         text_append_format(&scope, "%s%s", i ? ", " : ", only ", only->items[i]);
     if (row->baseline > 0)
         text_append_format(&scope, SCOPE_BASELINE "%" PRIu64, row->baseline);
     return text_take(&scope);
+}
+
+bool result_log_scope_direction(const char *scope, enum metric_direction *direction)
+{
+    for (size_t i = 0; i < sizeof(scope_directions) / sizeof(*scope_directions); i++) {
+        if (!strstr(scope, scope_directions[i]))
+            continue;
+        *direction = (enum metric_direction)i;
+        return true;
+    }
+    return false;
 }
 
 bool result_log_scope_begins_anew(const char *scope)
@@ -415,6 +431,8 @@ struct json_object *result_log_state(const struct result_log *log)
     add_integer(state, "segment", log->segment);
     add_integer(state, "runs_came", log->runs_came);
     add_integer(state, "settled", log->settled);
+    add_integer(state, "stated", log->stated);
+    add_integer(state, "direction", log->direction);
     add_string(state, "metric", log->metric);
     add_string(state, "refused", log->refused);
     add_string(state, "segment_name", log->segment_name);
@@ -449,7 +467,12 @@ int result_log_restore(struct result_log *log, struct json_object *state)
     if (!integer_of(state, "settled"))
         return 0; /* it is surveyed from its first line again */
     log->metric = copy_string(state, "metric");
-    if (log->metric && !config_metric(log->config, log->metric))
+    log->stated = integer_of(state, "stated") != 0;
+    log->direction = integer_of(state, "direction") == METRIC_MAXIMIZE ? METRIC_MAXIMIZE
+                                                                       : METRIC_MINIMIZE;
+    if (log->metric &&
+        !(log->stated ? config_metric_stated(log->config, log->metric, log->direction)
+                      : config_metric(log->config, log->metric)))
         return -1;
     columns->count = json_object_array_length(names);
     columns->names = memory_new_array(columns->count, sizeof(*columns->names));
@@ -486,6 +509,8 @@ char *result_log_settings(const struct config *config, const struct config_log *
     for (size_t i = 0; i < config->metric_count; i++)
         text_append_format(&text, "%s=%d\n", config->metrics[i].name,
                            (int)config->metrics[i].direction);
+    if (config_any_metric(config))
+        text_append(&text, "*\n");
     if (settings) {
         const char *const given[] = {
             settings->metric,         settings->columns.metric,     settings->columns.status,

@@ -120,6 +120,10 @@ void result_log_explain(const struct result_log *log, struct text *text);
 char *result_log_scope(const struct result_log *log, const char *file_name, unsigned copy,
                        const struct result_log_row *row);
 
+/* Returns whether the log of a scope has stated the direction of its metric, which has no entry in
+ * `metrics:`; if so, `*direction` is that. */
+bool result_log_scope_direction(const char *scope, enum metric_direction *direction);
+
 /* Returns whether a scope begins with a baseline of its own, so that a configured one does not count. */
 bool result_log_scope_begins_anew(const char *scope);
 

@@ -1,5 +1,7 @@
 #include "daemon/status.h"
 
+#include "daemon/lane.h"
+
 #include "common/loop.h"
 #include "common/memory.h"
 #include "daemon/status/work.h"
@@ -95,7 +97,8 @@ static int add_scopes(struct reading *reading, struct error *error)
     int listed = store_list_frontiers(reading->store, &lanes, &count, error);
 
     for (size_t i = 0; listed == 0 && i < count; i++) {
-        const struct config_metric *metric = config_metric(reading->config, lanes[i].metric);
+        const struct config_metric *metric = lane_metric(reading->config, lanes[i].metric,
+                                                         lanes[i].scope);
 
         if (metric && *lanes[i].scope)
             add_frontier(reading->status, metric, lanes[i].scope);

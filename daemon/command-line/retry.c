@@ -131,6 +131,21 @@ static int put_content(const struct content *content, const char *spool, const c
     return -1;
 }
 
+/* A row of a log has no file of its own. What the store keeps of it is dropped as a result file, and taken as
+ * that row again. */
+static int put_row(const struct store_result *row, const char *spool, struct store *store,
+                   struct error *error)
+{
+    CLEANUP_FREE char *name = memory_format("%s.json", row->experiment_id);
+    CLEANUP(clear) struct content content = {0};
+
+    if (store_load_parsed(store, row->id, &content.bytes, &content.patch, &content.patch_length,
+                          error) < 0)
+        return -1;
+    content.length = strlen(content.bytes);
+    return put_content(&content, spool, name, error);
+}
+
 int retry_result(const char *spool, struct store *store, const char *experiment_id,
                  struct error *error)
 {
@@ -146,6 +161,8 @@ int retry_result(const char *spool, struct store *store, const char *experiment_
         return error_set(error, ERROR_PERMANENT,
                          "%s: expected a failed result, found one that is %s", experiment_id,
                          decision_name(row->decision));
+    if (row->log)
+        return put_row(row, spool, store, error) < 0 ? error_wrap(error, "%s", experiment_id) : 0;
     if (!row->archived)
         return error_set(error, ERROR_PERMANENT,
                          "%s: its file %s is not in the archive: drop it again yourself",

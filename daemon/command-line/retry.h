@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * --retry: drops a failed result again, from the archive.
+ * --retry: drops a failed result again, from the archive, or as the row of a log that the store keeps.
  */
 
 #include "common/error.h"

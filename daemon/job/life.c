@@ -6,6 +6,7 @@
 #include "common/memory.h"
 #include "daemon/events.h"
 #include "daemon/job/internal.h"
+#include "daemon/lane.h"
 #include "daemon/store/job.h"
 
 #include <stdlib.h>
@@ -73,7 +74,7 @@ const char *job_doing(const struct job *job)
 
 const struct config_metric *job_metric(const struct job *job)
 {
-    return config_metric(job->services->config, job->row->metric);
+    return lane_metric(job->services->config, job->row->metric, job->row->scope);
 }
 
 static struct job *make(const struct services *services, const struct job_owner *owner,

@@ -107,7 +107,7 @@ int row_judge(struct row_judge *judge, const struct row *row, struct assessment 
     CLEANUP_FREE char *unfit = assessment_unfit(judge->config, row->experiment_id);
 
     begin(row, assessment);
-    assessment->metric = config_metric(judge->config, row->read->metric);
+    assessment->metric = lane_metric(judge->config, row->read->metric, row->scope);
     if (unfit || !assessment->metric) {
         assessment_set(assessment, DECISION_REJECTED,
                        unfit ? unfit : "its metric is not configured any more");

@@ -44,6 +44,8 @@ struct result_log {
     char *refused; /* why the next rows are rejected; NULL: they are not */
     uint64_t baseline;
     bool settled;
+    bool stated; /* the metric has no entry in `metrics:`, and the log states its direction */
+    enum metric_direction direction; /* if so */
 
     /* TSV */
     struct result_log_columns columns;

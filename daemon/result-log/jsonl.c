@@ -44,18 +44,25 @@ static void replace(char **string, const char *with)
 
 /* ---- segments ----------------------------------------------------------------------------------- */
 
-/* Finds which metric of the configuration the runs of the segment have. */
-static const struct config_metric *metric_of_segment(const struct result_log *log)
+/* Finds which metric of the configuration the runs of the segment have. One that is not there may be taken by
+ * the direction that the log states. */
+static const struct config_metric *metric_of_segment(struct result_log *log)
 {
     const char *named = log->settings ? log->settings->metric : NULL;
     const struct config_metric *metric;
 
+    log->stated = false;
     if (named)
         return config_metric(log->config, named);
     if (!log->segment_metric)
         return result_log_only_metric(log);
     metric = config_metric(log->config, log->segment_metric);
-    return metric ? metric : NULL;
+    if (metric || !log->segment_direction ||
+        !result_log_direction(log->segment_direction, &log->direction))
+        return metric;
+    metric = config_metric_stated(log->config, log->segment_metric, log->direction);
+    log->stated = metric != NULL;
+    return metric;
 }
 
 /* Finds why the runs of the segment are rejected, if they are. */

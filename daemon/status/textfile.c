@@ -1,5 +1,7 @@
 #include "daemon/status/textfile.h"
 
+#include "daemon/lane.h"
+
 #include "common/memory.h"
 #include "daemon/store/pull.h"
 #include "daemon/store/status.h"
@@ -30,7 +32,7 @@ static int read_frontiers(struct textfile *textfile, struct store *store,
     int read = store_list_frontiers(store, &lanes, &count, error);
 
     for (size_t i = 0; read == 0 && i < count; i++) {
-        const struct config_metric *metric = config_metric(config, lanes[i].metric);
+        const struct config_metric *metric = lane_metric(config, lanes[i].metric, lanes[i].scope);
         struct store_frontier found;
 
         if (!metric)

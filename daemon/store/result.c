@@ -297,7 +297,7 @@ int store_write_decision(struct store *store, int64_t id, const struct store_dec
     return store_run(store, error,
                      "UPDATE results SET decision = ?, reason = ?, decided_ms = ?, decided = ?,"
                      " counts = ? AND after IS NOT NULL, reference = ?, reference_result = ?,"
-                     " job = 0, saving = 0, moving = iif(log = 0, max(moving, ?), 0) WHERE id = ?",
+                     " job = 0, saving = 0, moving = iif(log = 0, max(moving, ?), moving) WHERE id = ?",
                      "ttiiiriii", decision_name(decision->decision), decision->reason,
                      clock_now_ms(), ++store->decided, (int64_t)counts(decision->decision, 0),
                      decision->reference, decision->reference_result, (int64_t)rejected, id);

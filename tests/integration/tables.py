@@ -234,12 +234,15 @@ def table_schema(keys):
 def configuration_schema():
     root = table_schema(configuration_keys()) | {"required": ["metrics"]}
     metric = table_schema(metric_keys())
+    stated = table_schema({name: row for name, row in metric_keys().items() if name not in ("direction", "baseline")})
+    stated["type"] = ["object", "null"]
     root["properties"]["logs"] = {
         "description": "logs of many experiments, one entry a log", "type": ["array", "null"], "items": table_schema(log_keys()),
     }  # fmt: skip
     root["properties"]["metrics"] = {
         "description": "one entry a metric", "type": "object", "minProperties": 1,
-        "propertyNames": {"pattern": METRIC_NAME}, "additionalProperties": metric,
+        "propertyNames": {"anyOf": [{"pattern": METRIC_NAME}, {"const": "*"}]},
+        "properties": {"*": stated}, "additionalProperties": metric,
     }  # fmt: skip
     local = {"required": ["forge"], "properties": {"forge": {"required": ["kind"], "properties": {"kind": {"const": "local"}}}}}
     return {

@@ -5,6 +5,7 @@ be dropped again, be interrupted by a crash, and be as untidy as real ones are: 
 """
 
 import dataclasses
+import json
 
 import pytest
 import series
@@ -216,6 +217,55 @@ def test_the_same_under_two_names_is_two_logs(winnowd):
         winnowd.drop('{"metric": 1.0, "status": "keep"}\n' if "jsonl" in name else log_of(row(1.0)), name=name)
     winnowd.config["metrics"] = {"val_bpb": {"direction": "minimize"}}
     assert winnowd.once().decisions() == {"a-0002": "baseline", "b-0002": "baseline", "b.2-0001": "baseline"}
+
+
+def test_a_failed_row_is_tried_again_from_the_store(project, forge, winnowd):
+    """Whatever the log says since: a failed row is passed over when the log is dropped again."""
+    winnowd.configure(sources=[], metrics={"*": {}})
+    change, _ = forge.project.experiment({"idea.py": "VALUE = 1\n"})
+    text = CONFIG_LINE + run(1.0, None) + run(0.9, change) + run(0.8, change[::-1])
+    winnowd.drop(text, name="a.jsonl")
+    log = winnowd.once()
+    assert log.decisions() == {"a-0002": "baseline", "a-0003": "failed", "a-0004": "failed"}
+    winnowd.configure(sources=[str(forge.project.work)])
+    assert winnowd.run("--retry", "a-0003", "a-0004")[0] == 0
+    log = winnowd.once()
+    assert log.decisions() == {"a-0003": "promoted", "a-0004": "failed"} and "is missing" in log.reasons()["a-0004"]
+    winnowd.drop(text, name="a.jsonl")
+    log = winnowd.once()
+    assert log.decisions() == {} and taken(log)["known"] == 3
+    assert winnowd.rejected() == {} and winnowd.waiting() == []
+    assert winnowd.archived() == ["a-0003.json", "a-0004.json", "a.jsonl", "a.jsonl~2"]
+    # What was made by hand under the same name is not that row.
+    winnowd.drop({"experiment_id": "a-0004", "hypothesis": "x", "metric": "loss", "metric_after": 0.1})
+    assert winnowd.once().decisions() == {"a-0004": "rejected"}
+
+
+# ---- metrics that a log states --------------------------------------------------------------------
+
+CONFIG_LINE = '{"type": "config", "name": "x", "metricName": "loss", "bestDirection": "lower"}\n'
+
+
+def run(value, commit, status="keep"):
+    return json.dumps({"metric": value, "status": status, "commit": commit, "description": "x"}) + "\n"
+
+
+def test_any_metric_counts_whose_direction_its_log_states(project, forge, winnowd):
+    winnowd.configure(metrics={"*": {"min_delta": 0.1}, "val_bpb": {"direction": "minimize"}})
+    first, second = improving(project.experiments)[:2]
+    winnowd.drop(CONFIG_LINE + run(1.0, None) + run(0.95, None) + run(0.8, first.commit)
+                 + CONFIG_LINE.replace("lower", "higher") + run(1.0, None) + run(0.8, None) + run(1.2, second.commit)
+                 + CONFIG_LINE.replace('"bestDirection": "lower"', '"a": 1') + run(1.0, None)
+                 + CONFIG_LINE.replace("loss", "a b") + run(1.0, None), name="a.jsonl")  # fmt: skip
+    log = winnowd.once()
+    assert log.decisions() == {"a-0002": "baseline", "a-0003": "discarded", "a-0004": "promoted",
+                               "a-0006": "baseline", "a-0007": "discarded", "a-0008": "promoted"}  # fmt: skip
+    foreign = log.wait(msg="runs of a log are of metrics that are not configured")
+    assert (foreign["count"], foreign["metrics"]) == ("2", "loss, a b")
+    status, text, _ = winnowd.run("--status")
+    assert status == 0 and "a.jsonl, segment 2, higher is better" in text
+    winnowd.drop({"experiment_id": "b", "hypothesis": "x", "metric": "loss", "metric_after": 0.1})
+    assert "expected one of those configured (val_bpb" in winnowd.once().reasons()["b"]
 
 
 # ---- refused as a whole ---------------------------------------------------------------------------
