@@ -32,6 +32,7 @@ struct seeking {
     struct operation *step;
     char *name;   /* what is looked for: an experiment or a commit */
     char *source; /* the repository that is named with it; NULL: none */
+    char *owner;  /* the experiment whose result names it */
     char commit[GIT_HASH_SIZE];
     struct parent_link *links; /* the last one is applied first */
     size_t link_count;
@@ -63,6 +64,7 @@ static void seeking_discard(struct operation *operation)
     free(seeking->links);
     free(seeking->name);
     free(seeking->source);
+    free(seeking->owner);
     free(seeking);
 }
 
@@ -75,6 +77,12 @@ static void seeking_end(struct seeking *seeking, const struct error *error)
     memcpy(commit, seeking->commit, sizeof(commit));
     seeking_discard(&seeking->operation);
     callback(data, error ? NULL : commit, error);
+}
+
+static void set_owner(struct seeking *seeking, const char *experiment_id)
+{
+    free(seeking->owner);
+    seeking->owner = memory_copy(experiment_id);
 }
 
 static void set_name(struct seeking *seeking, const char *name, const char *source)
@@ -241,6 +249,7 @@ static enum basis take_content(struct seeking *seeking, const struct store_resul
 
     if (!row->has_change)
         return BASIS_NOTHING;
+    set_owner(seeking, row->experiment_id);
     if (load(seeking->question.store, row->id, &result, &patch, &length, error) < 0)
         return take_measured(seeking, row, error);
     if (result->change == RESULT_CHANGE_COMMIT) {
@@ -272,6 +281,13 @@ static enum basis look_at(struct seeking *seeking, struct error *error)
     return take_content(seeking, row, error);
 }
 
+/* Whether the commit that `name` means was saved when the result that names it was queued. */
+static bool is_saved(struct seeking *seeking)
+{
+    return repository_find_saved(seeking->question.repository, seeking->owner, seeking->commit) &&
+           strncmp(seeking->commit, seeking->name, strlen(seeking->name)) == 0;
+}
+
 /* A patch that names no parent was made on the base, here as in its own job. */
 static void stand_on_base(struct seeking *seeking)
 {
@@ -292,7 +308,7 @@ static void look(void *data)
     while (basis == BASIS_PATCH);
     if (basis == BASIS_FAILED)
         seeking_end(seeking, &error);
-    else if (basis == BASIS_SOURCE)
+    else if (basis == BASIS_SOURCE && !is_saved(seeking))
         seeking->step = source_commit_start(seeking->question.repository, seeking->name,
                                             seeking->source, found_in_source, seeking);
     else if (basis == BASIS_NOTHING)
@@ -311,6 +327,7 @@ struct operation *parent_find(const struct parent_question *question,
     seeking->callback = callback;
     seeking->data = data;
     set_name(seeking, question->result->parent, question->result->repository);
+    set_owner(seeking, question->result->experiment_id);
     seeking->step = loop_after(question->loop, 0, look, seeking);
     return &seeking->operation;
 }

@@ -212,9 +212,6 @@ bool repository_find_saved(const struct repository *repository, const char *expe
                            char commit[static GIT_HASH_SIZE]);
 void repository_forget_saved(struct repository *repository, const char *experiment_id);
 
-/* Lists the experiments for which a commit was saved. The caller frees the names and the array. */
-void repository_list_saved(const struct repository *repository, char ***names, size_t *count);
-
 /* difference: what one commit has over another, both of them here, as a unified diff without the files
  * that are excluded. It has 200 lines and 10 KiB at most; a last line says if there are more. `diff` is
  * NULL with an error. */

@@ -27,8 +27,6 @@ struct saved {
     bool waiting; /* another round is due */
 
     struct operation *tidying;
-    char **names; /* of the refs that are looked at */
-    size_t name_count;
 };
 
 static void on_slice(void *data);
@@ -62,7 +60,18 @@ static void end_round(struct saved *saved)
     saved->options.changed(saved->options.data);
 }
 
-/* What was fetched, or cannot be, is not asked for again. */
+static int forget_if_unneeded(struct saved *saved, const char *experiment_id, struct error *error)
+{
+    bool needs;
+
+    if (store_needs_commit(saved->options.store, experiment_id, &needs, error) < 0)
+        return -1;
+    if (!needs && *experiment_id)
+        repository_forget_saved(saved->options.repository, experiment_id);
+    return 0;
+}
+
+/* What was fetched, or cannot be, is not asked for again. A result may have been decided meanwhile. */
 static int note_slice(struct saved *saved, bool unread, struct error *error)
 {
     struct store *store = saved->options.store;
@@ -76,7 +85,8 @@ static int note_slice(struct saved *saved, bool unread, struct error *error)
         if (unread &&
             !repository_find_saved(saved->options.repository, item->experiment_id, commit))
             continue;
-        if (store_end_saving(store, item->id, error) < 0) {
+        if (store_end_saving(store, item->id, error) < 0 ||
+            forget_if_unneeded(saved, item->experiment_id, error) < 0) {
             store_rollback(store);
             return -1;
         }
@@ -107,19 +117,37 @@ static void on_saved(void *data, const struct error *error)
     end_slice(saved, error != NULL);
 }
 
+/* Returns the commit that a result was measured as, or made on: NULL if that is an experiment, or nothing;
+ * the caller frees it. */
+static char *commit_of(const struct saved *saved, const struct result *result)
+{
+    CLEANUP(store_result_freep) struct store_result *row = NULL;
+    struct error ignored;
+
+    if (result->change == RESULT_CHANGE_COMMIT)
+        return memory_copy(result->commit);
+    if (!result->parent || store_find(saved->options.store, result->parent, &row, &ignored) < 0 ||
+        row)
+        return NULL;
+    return result_commit_digits(result->parent);
+}
+
 /* Returns how many of a slice name a commit. */
-static size_t read_slice(const struct unsaved *slice, struct result **results,
+static size_t read_slice(const struct saved *saved, struct result **results, char **commits,
                          struct repository_named *named)
 {
+    const struct unsaved *slice = &saved->slice;
     struct error ignored;
     size_t count = 0;
 
     for (size_t i = 0; i < slice->count; i++) {
-        if (result_parse_canonical(&results[i], slice->items[i].parsed, &ignored) == 0 &&
-            results[i]->change == RESULT_CHANGE_COMMIT)
+        if (result_parse_canonical(&results[i], slice->items[i].parsed, &ignored) < 0)
+            continue;
+        commits[i] = commit_of(saved, results[i]);
+        if (commits[i])
             named[count++] = (struct repository_named){
                 .experiment_id = slice->items[i].experiment_id,
-                .commit = results[i]->commit,
+                .commit = commits[i],
                 .repository = results[i]->repository,
             };
     }
@@ -131,14 +159,17 @@ static void save_slice(struct saved *saved)
     struct unsaved *slice = &saved->slice;
     CLEANUP_FREE struct result **results = memory_new_array(slice->count, sizeof(struct result *));
     CLEANUP_FREE struct repository_named *named = memory_new_array(slice->count, sizeof(*named));
-    size_t count = read_slice(slice, results, named);
+    CLEANUP_FREE char **commits = memory_new_array(slice->count, sizeof(char *));
+    size_t total = slice->count, count = read_slice(saved, results, commits, named);
 
     if (count > 0)
         saved->step = repository_save(saved->options.repository, named, count, on_saved, saved);
     else
         end_slice(saved, false);
-    for (size_t i = 0; i < slice->count; i++)
+    for (size_t i = 0; i < total; i++) {
         result_free(results[i]);
+        free(commits[i]);
+    }
 }
 
 static void on_slice(void *data)
@@ -179,33 +210,43 @@ bool saved_idle(const struct saved *saved)
 
 /* ---- refs that are of no use any more ----------------------------------------------------------- */
 
+/* The ref goes first: after a crash it is asked for again. */
+static int tidy_slice(struct saved *saved, size_t *count, struct error *error)
+{
+    struct store *store = saved->options.store;
+    struct store_released *items;
+    int status = store_list_released(store, TIDY_SLICE, &items, count, error);
+    bool begun = status == 0 && *count > 0 && (status = store_begin(store, error)) == 0;
+
+    for (size_t i = 0; begun && status == 0 && i < *count; i++) {
+        status = forget_if_unneeded(saved, items[i].experiment_id, error);
+        if (status == 0)
+            status = store_end_released(store, items[i].id, error);
+    }
+    store_released_free(items, *count);
+    if (begun && status == 0)
+        return store_commit(store, error);
+    if (begun)
+        store_rollback(store);
+    return status;
+}
+
 static void on_tidy(void *data)
 {
     struct saved *saved = data;
-    struct error ignored;
-    bool needs;
+    struct error error;
+    size_t count;
 
     saved->tidying = NULL;
-    for (int i = 0; i < TIDY_SLICE && saved->name_count > 0; i++) {
-        CLEANUP_FREE char *name = saved->names[--saved->name_count];
-
-        if (store_needs_commit(saved->options.store, name, &needs, &ignored) == 0 && !needs)
-            repository_forget_saved(saved->options.repository, name);
-    }
-    if (saved->name_count > 0) {
+    if (tidy_slice(saved, &count, &error) < 0)
+        log_event(&event_store_failed, LOG_TEXT("reason", error.message));
+    else if (count == TIDY_SLICE)
         saved->tidying = loop_after(saved->loop, 0, on_tidy, saved);
-        return;
-    }
-    free(saved->names);
-    saved->names = NULL;
 }
 
 void saved_maintain(struct saved *saved)
 {
-    if (saved->tidying)
-        return;
-    repository_list_saved(saved->options.repository, &saved->names, &saved->name_count);
-    if (saved->name_count > 0)
+    if (!saved->tidying)
         saved->tidying = loop_after(saved->loop, 0, on_tidy, saved);
 }
 
@@ -229,8 +270,5 @@ void saved_free(struct saved *saved)
     operation_clear(&saved->again);
     operation_clear(&saved->tidying);
     unsaved_clear(&saved->slice);
-    for (size_t i = 0; i < saved->name_count; i++)
-        free(saved->names[i]);
-    free(saved->names);
     free(saved);
 }

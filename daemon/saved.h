@@ -2,7 +2,7 @@
 
 /*
  * The commits that queued results name are fetched into our own repository when they are queued, and not
- * when their turn comes.
+ * when their turn comes: the measured ones, and those that a `parent` names.
  *
  * A loop resets its branch, and a later `git gc` removes what it had tried. So each commit is fetched, many
  * in one go, and a ref of its experiment keeps it. The ref goes when the store has let go of the content:
@@ -38,5 +38,6 @@ bool saved_pending(const struct saved *saved, const struct store_result *row);
 /* Returns whether nothing is being fetched. */
 bool saved_idle(const struct saved *saved);
 
-/* Drops the refs that nobody needs any more, in slices. Called while there is little to do. */
+/* Drops the refs of results whose content the store has let go of, in slices. Called while there is little to
+ * do. */
 void saved_maintain(struct saved *saved);

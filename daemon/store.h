@@ -167,6 +167,18 @@ void store_unsaved_free(struct store_unsaved *items, size_t count);
 /* Notes that it was fetched, or that there is nothing to fetch. */
 int store_end_saving(struct store *store, int64_t id, struct error *error);
 
+struct store_released {
+    int64_t id;
+    char *experiment_id;
+};
+
+/* Lists results with a change whose content was let go of, until store_end_released() is called for them.
+ * The caller frees the items with store_released_free(). */
+int store_list_released(struct store *store, unsigned limit, struct store_released **items,
+                        size_t *count, struct error *error);
+void store_released_free(struct store_released *items, size_t count);
+int store_end_released(struct store *store, int64_t id, struct error *error);
+
 /* Finds whether the commit of an experiment may be needed again: its content is kept. */
 int store_needs_commit(struct store *store, const char *experiment_id, bool *needs,
                        struct error *error);

@@ -15,7 +15,6 @@
 #include "daemon/repository/source-commit.h"
 #include "daemon/repository/source.h"
 
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -97,23 +96,6 @@ void repository_forget_saved(struct repository *repository, const char *experime
 
     if (unlink(path) == 0)
         repository->forgotten++;
-}
-
-void repository_list_saved(const struct repository *repository, char ***names, size_t *count)
-{
-    CLEANUP_FREE char *path = file_join(repository->directory, SAVED_REFS);
-    CLEANUP_LISTING DIR *listing = opendir(path);
-    const struct dirent *entry;
-
-    *names = NULL;
-    *count = 0;
-    while (listing && (entry = readdir(listing))) {
-        if (entry->d_name[0] == '.')
-            continue;
-        if ((*count & (*count + 1)) == 0)
-            *names = memory_resize(*names, 2 * (*count + 1) * sizeof(**names));
-        (*names)[(*count)++] = memory_copy(entry->d_name);
-    }
 }
 
 /* ---- one by one --------------------------------------------------------------------------------- */

@@ -42,6 +42,39 @@ int store_end_saving(struct store *store, int64_t id, struct error *error)
     return store_run(store, error, "UPDATE results SET saving = 0 WHERE id = ?", "i", id);
 }
 
+int store_list_released(struct store *store, unsigned limit, struct store_released **items,
+                        size_t *count, struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error,
+        "SELECT released.result, coalesce(experiment_id, '') FROM released"
+        " LEFT JOIN results ON results.id = released.result ORDER BY released.result LIMIT ?",
+        "i", (int64_t)limit);
+    int row = -1;
+
+    *items = NULL;
+    *count = 0;
+    while (statement && (row = store_row(store, statement, error)) > 0) {
+        *STORE_GROW(*items, *count) = (struct store_released){
+            .id = sqlite3_column_int64(statement, 0),
+            .experiment_id = memory_copy(store_text(statement, 1)),
+        };
+    }
+    return row;
+}
+
+void store_released_free(struct store_released *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(items[i].experiment_id);
+    free(items);
+}
+
+int store_end_released(struct store *store, int64_t id, struct error *error)
+{
+    return store_run(store, error, "DELETE FROM released WHERE result = ?", "i", id);
+}
+
 int store_needs_commit(struct store *store, const char *experiment_id, bool *needs,
                        struct error *error)
 {

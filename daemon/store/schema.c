@@ -352,6 +352,12 @@ static const char *const migrations[] = {
     "  settings TEXT NOT NULL,"
     "  reader TEXT NOT NULL"
     ") WITHOUT ROWID;",
+    /* Results whose content was let go of, and whose saved commit may be. */
+    "CREATE TABLE released (result INTEGER PRIMARY KEY);"
+    "CREATE TRIGGER contents_released AFTER DELETE ON contents BEGIN"
+    "  INSERT OR IGNORE INTO released SELECT id FROM results WHERE id = old.result AND has_change "
+    "= 1;"
+    "END;",
 };
 
 #define STORE_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))

@@ -5,6 +5,7 @@ fetched at once, and kept until nobody needs it. It makes no difference whether 
 as a row of a log.
 """
 
+import contextlib
 import time
 
 import pytest
@@ -33,7 +34,11 @@ def forget(work):
 
 def saved(winnowd):
     folder = winnowd.state / "repository.git/refs/winnowd/queued"
-    return {path.name: path.read_text().strip() for path in folder.iterdir()} if folder.exists() else {}
+    found = {}
+    for path in folder.iterdir() if folder.exists() else ():
+        with contextlib.suppress(FileNotFoundError):  # it was dropped just now
+            found[path.name] = path.read_text().strip()
+    return found
 
 
 def wait_until_saved(winnowd, expected):
@@ -68,6 +73,28 @@ def test_what_git_forgot_since_is_promoted(winnowd, work):
         # What was merged is needed no more.
         del needed[list(needed)[0]]
         wait_until_saved(winnowd, needed)
+    assert winnowd.stop() == 0
+
+
+def test_what_a_change_was_made_on_is_kept_as_well(winnowd, work):
+    """`parent` names a commit, or an experiment whose change was made on one."""
+    project = winnowd.forge.project
+    first, second, third = commits(project, 3)
+    diffs = [git("diff", f"{commit}^", commit, directory=work, whole=True) for commit in (second, third)]
+    alone, _ = project.experiment({"other.py": "VALUE = 9\n"})
+    winnowd.configure(sources=[str(work)], queue={"max_open_pulls": 1}, forge={"poll": "1s"})
+    winnowd.drop(result("a", 0.9, metric_before=1.0, commit=alone))
+    winnowd.drop(result("b", 0.8, diff=diffs[0], parent=first[:9]))
+    winnowd.drop(result("c", 0.7, diff=diffs[1], parent="b"))
+    log = winnowd.start()
+    log.wait(experiment="a", decision="promoted")
+    wait_until_saved(winnowd, {"a": alone, "b": first})
+    forget(work)
+    winnowd.forge.set_state(1, "merged")
+    log.wait(experiment="b", decision="promoted")
+    winnowd.forge.set_state(2, "merged")
+    assert log.wait(experiment="c", decision="promoted")
+    wait_until_saved(winnowd, {})
     assert winnowd.stop() == 0
 
 
