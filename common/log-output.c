@@ -14,9 +14,14 @@
 #include <unistd.h>
 
 #define PATIENCE_MS 1000
+#define BATCH_BYTES ((size_t)64 * 1024)
 
 static struct text kept;
 static bool overflowed;
+static struct text batch; /* lines that are written together */
+static uint64_t batched;  /* how many these are */
+static uint64_t lost;     /* of these, since log_output_hold() */
+static bool holding;
 static bool line_open; /* the last line was written in part, and its rest is lost */
 
 /* Stderr, opened once more. Our own description is non-blocking, and nobody who shares stderr with us is
@@ -122,7 +127,7 @@ static void keep(const char *bytes, size_t length)
 
 /* One write, if possible, so that lines of several writers do not mix. A line that was cut short gets
  * its line end before the next one, so the next one is whole. */
-bool log_output_write(const char *line, size_t length)
+static bool write_lines(const char *line, size_t length)
 {
     CLEANUP_TEXT struct text whole = {0};
     bool fault = false;
@@ -141,6 +146,41 @@ bool log_output_write(const char *line, size_t length)
     if (!overflowed)
         keep(line, length);
     return !overflowed;
+}
+
+static void write_batch(void)
+{
+    if (batched > 0 && !write_lines(batch.data, batch.length))
+        lost += batched;
+    text_reset(&batch);
+    batched = 0;
+}
+
+bool log_output_write(const char *line, size_t length)
+{
+    if (!holding)
+        return write_lines(line, length);
+    text_append_bytes(&batch, line, length);
+    batched++;
+    if (batch.length >= BATCH_BYTES)
+        write_batch();
+    return true;
+}
+
+void log_output_hold(void)
+{
+    struct stat status;
+
+    holding = fstat(STDERR_FILENO, &status) == 0 && S_ISREG(status.st_mode);
+    lost = 0;
+}
+
+uint64_t log_output_release(void)
+{
+    write_batch();
+    text_free(&batch);
+    holding = false;
+    return lost;
 }
 
 static void on_closed(uv_handle_t *handle)

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <uv.h>
 
 #define LOG_OUTPUT_KEPT ((size_t)4 * 1024 * 1024) /* bytes that are kept at most */
@@ -17,6 +18,11 @@
  * or there was no room to keep it. Once there was no room, all lines are lost until everything that was
  * kept is written. */
 bool log_output_write(const char *line, size_t length);
+
+/* Between these two, lines for a regular file are collected and written together. log_output_release() returns
+ * how many lines are lost since they could not be written. */
+void log_output_hold(void);
+uint64_t log_output_release(void);
 
 /* Lets the loop write what is kept and call `flows` once nothing is left. This does not keep the loop
  * running. NULL ends it. */

@@ -138,6 +138,36 @@ static void append_escaped(struct text *line, const char *value)
     }
 }
 
+/* Whether each byte is printable ASCII that stands for itself, in quotes as well; nearly all values are so.
+ * `*quoted`: it needs quotes. */
+static bool is_plain(const char *value, size_t length, bool *quoted)
+{
+    *quoted = length == 0;
+    for (size_t i = 0; i < length; i++) {
+        if (value[i] < ' ' || value[i] > '~' || value[i] == '"' || value[i] == '\\')
+            return false;
+        *quoted = *quoted || value[i] == ' ' || value[i] == '=';
+    }
+    return true;
+}
+
+/* Appends a field of logfmt the short way. Returns false if its value is not plain, or too long. */
+static bool append_plain(struct text *line, const struct log_field *field, size_t limit)
+{
+    size_t length = field->text ? strnlen(field->text, limit + 1) : limit + 1;
+    bool quoted;
+
+    if (length > limit || !is_plain(field->text, length, &quoted))
+        return false;
+    text_append(line, line->length > 0 ? " " : "");
+    text_append(line, field->name);
+    text_append(line, quoted ? "=\"" : "=");
+    text_append_bytes(line, field->text, length);
+    secret_scrub_bytes(line->data + line->length - length, length);
+    text_append(line, quoted ? "\"" : "");
+    return true;
+}
+
 static bool needs_quotes(const char *value)
 {
     if (*value == '\0')
@@ -187,6 +217,9 @@ static void append_field(struct text *line, const struct log_field *field, size_
     CLEANUP_TEXT struct text value = {0};
     size_t room = line->length < LINE_LIMIT ? (LINE_LIMIT - line->length) / ESCAPED_MAX : 0;
 
+    if (field->type == LOG_FIELD_TEXT && output != OUTPUT_JSON && room >= 32 &&
+        append_plain(line, field, room < limit ? room : limit))
+        return;
     if (room < 32 || !append_value(&value, field, room < limit ? room : limit))
         return;
     if (output == OUTPUT_JSON) {
@@ -215,16 +248,21 @@ static void append_fields(struct text *line, const struct log_field *fields, siz
         append_field(line, &(struct log_field)LOG_INTEGER("dropped", (int64_t)dropped), limit);
 }
 
+/* Many lines are of the same second. */
 static void format_time(char *buffer, size_t size)
 {
+    static time_t last = -1;
+    static char second[32];
     int64_t now = clock_now_ms();
     time_t seconds = (time_t)(now / 1000);
     struct tm fields;
-    size_t length;
 
-    gmtime_r(&seconds, &fields);
-    length = strftime(buffer, size, "%Y-%m-%dT%H:%M:%S", &fields);
-    snprintf(buffer + length, size - length, ".%03dZ", (int)(now % 1000));
+    if (seconds != last) {
+        gmtime_r(&seconds, &fields);
+        strftime(second, sizeof(second), "%Y-%m-%dT%H:%M:%S", &fields);
+        last = seconds;
+    }
+    snprintf(buffer, size, "%s.%03dZ", second, (int)(now % 1000));
 }
 
 static void build_line(struct text *line, const struct log_event *event,
@@ -330,6 +368,17 @@ static void tell_dropped(void)
 {
     if (dropped > 0)
         log_event(&lines_dropped);
+}
+
+void log_hold(void)
+{
+    log_output_hold();
+}
+
+void log_release(void)
+{
+    dropped += log_output_release();
+    tell_dropped();
 }
 
 void log_attach(uv_loop_t *loop)

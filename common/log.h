@@ -69,5 +69,10 @@ void log_finish(void);
 /* Returns whether an event of this level would be written, so that its fields need not be made in vain. */
 bool log_enabled(enum log_level level);
 
+/* Between these two, the lines of many events are written in few calls, if stderr is a file: for what
+ * happens within one turn of the loop. What stands there is written by log_release() at the latest. */
+void log_hold(void);
+void log_release(void);
+
 /* Writes one event. The array begins with one placeholder and ends with a NULL name; see log_event(). */
 void log_write(const struct log_event *event, const struct log_field *fields);

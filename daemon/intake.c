@@ -286,6 +286,7 @@ static size_t take_files(struct intake *intake, struct spool_file *files, size_t
     } else {
         /* Whoever reads the log may look for the file, so it is moved before it is logged. */
         intake_move_slice(intake, entries, (size_t)decided, day);
+        log_hold();
         for (int i = 0; i < decided; i++) {
             delayed += entries[i].delayed;
             if (entries[i].delayed)
@@ -293,6 +294,7 @@ static size_t take_files(struct intake *intake, struct spool_file *files, size_t
             else
                 tell(intake, &entries[i]);
         }
+        log_release();
     }
     for (size_t i = 0; i < count; i++)
         entry_clear(&entries[i]);

@@ -2,6 +2,7 @@
 
 #include "common/digest.h"
 #include "common/lines.h"
+#include "common/log.h"
 #include "common/memory.h"
 #include "common/text.h"
 #include "daemon/lane.h"
@@ -577,9 +578,11 @@ static int take_line(struct log_taking *taking, const struct line *line, struct 
 
 static void tell_slice(struct log_taking *taking)
 {
+    log_hold();
     for (size_t i = 0; i < taking->slice_count; i++)
         taking->options.decided(taking->options.data, &taking->slice[i].row,
                                 &taking->slice[i].assessment);
+    log_release();
     slice_clear(taking);
 }
 
