@@ -386,6 +386,35 @@ static void test_full_disk(void **state)
     assert_string_equal(line(), "level=error msg=broken dropped=2");
 }
 
+/* In a file, what is held is written by the release, in order; a pipe gets each line at once. */
+static void test_held_lines(void **state)
+{
+    char name[] = "/tmp/winnowd-test-log-XXXXXX", bytes[4096];
+    int file = mkstemp(name), pipe_end = dup(STDERR_FILENO);
+    ssize_t length;
+
+    assert_true(file >= 0);
+    unlink(name);
+    log_hold();
+    log_event(&broken);
+    assert_string_equal(line(), "level=error msg=broken");
+    log_release();
+    dup2(file, STDERR_FILENO);
+    log_hold();
+    for (int i = 0; i < 3; i++)
+        log_event(&broken, LOG_INTEGER("number", i), LOG_TEXT("reason", "a b"));
+    assert_int_equal(pread(file, bytes, sizeof(bytes), 0), 0);
+    log_release();
+    log_event(&broken);
+    dup2(pipe_end, STDERR_FILENO);
+    length = pread(file, bytes, sizeof(bytes) - 1, 0);
+    bytes[length > 0 ? length : 0] = '\0';
+    assert_int_equal(occurrences(bytes, "\n"), 4);
+    assert_true(strstr(bytes, "number=0 reason=\"a b\"\n") < strstr(bytes, "number=2"));
+    close(file);
+    close(pipe_end);
+}
+
 #ifdef HAVE_SYSTEMD
 static char sent[1 << 16]; /* the entry's fields, '|' between them */
 static int answer;
@@ -486,6 +515,7 @@ int main(void)
         LOG_TEST(test_finish),
         LOG_TEST(test_closed_pipe),
         LOG_TEST(test_full_disk),
+        LOG_TEST(test_held_lines),
 #ifdef HAVE_SYSTEMD
         LOG_TEST(test_journal),
         LOG_TEST(test_auto_finds_the_journal),
