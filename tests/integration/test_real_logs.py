@@ -26,6 +26,7 @@ TABLES = {
     "taikoxyz__taiko-mono__28df6cb.tsv": ("gas", "minimize", (2, 5, 1), {"metric": "gas"}),
     "Nunchi-trade__auto-researchtrading__632c6d8.tsv": ("val_bpb", "minimize", (1, 3, 0), {}),
     "golly-splorts__autoresearch-gollyx-js__3c02af6.tsv": ("generations_per_s", "maximize", (1, 2, 0), {}),
+    "karpathy__autoresearch__d057dec.tsv": ("val_bpb", "minimize", (2, 4, 0), {"metric": "val_bpb"}),
     "RandyGaul__nudge__d77cc2f.tsv": ("ns", "minimize", (1, 2, None), {"metric": "ns"}),
 }  # fmt: skip
 WRITTEN_BADLY = {
@@ -164,3 +165,17 @@ def test_the_runs_of_a_real_log_in_json(winnowd, real_logs, name):
     assert status == 0, text
     different = {line: (decisions.get(line), wanted) for line, wanted in expected.items() if decisions.get(line) != wanted}
     assert not different and set(decisions) == set(expected), text
+
+
+@pytest.mark.parametrize("name", ["posthog.jsonl", "Shopify__liquid__bc60deb.jsonl", "Shopify__cli__efdc375.jsonl",
+                                  "agentverus__agentverus-scanner__5b31042.jsonl"])  # fmt: skip
+def test_a_real_log_in_json_says_itself_what_is_better(winnowd, real_logs, name):
+    winnowd.config["metrics"] = {"*": {}}
+    status, decisions, text = checked(winnowd, real_logs / name)
+    expected, named = {}, []
+    for metric, direction, rows in segments_of(real_logs / name):
+        if metric is not None:
+            expected |= frontier(rows, direction, named)
+    assert status == 0 and expected, text
+    assert {line: (decisions.get(line), wanted) for line, wanted in expected.items() if decisions.get(line) != wanted} == {}, text
+    assert set(decisions) == set(expected)
