@@ -294,13 +294,14 @@ int store_write_decision(struct store *store, int64_t id, const struct store_dec
 {
     bool rejected = decision->decision == DECISION_REJECTED;
 
-    return store_run(store, error,
-                     "UPDATE results SET decision = ?, reason = ?, decided_ms = ?, decided = ?,"
-                     " counts = ? AND after IS NOT NULL, reference = ?, reference_result = ?,"
-                     " job = 0, saving = 0, moving = iif(log = 0, max(moving, ?), moving) WHERE id = ?",
-                     "ttiiiriii", decision_name(decision->decision), decision->reason,
-                     clock_now_ms(), ++store->decided, (int64_t)counts(decision->decision, 0),
-                     decision->reference, decision->reference_result, (int64_t)rejected, id);
+    return store_run(
+        store, error,
+        "UPDATE results SET decision = ?, reason = ?, decided_ms = ?, decided = ?,"
+        " counts = ? AND after IS NOT NULL, reference = ?, reference_result = ?,"
+        " job = 0, saving = 0, moving = iif(log = 0, max(moving, ?), moving) WHERE id = ?",
+        "ttiiiriii", decision_name(decision->decision), decision->reason, clock_now_ms(),
+        ++store->decided, (int64_t)counts(decision->decision, 0), decision->reference,
+        decision->reference_result, (int64_t)rejected, id);
 }
 
 int store_decide(struct store *store, int64_t id, const struct store_decision *decision,
