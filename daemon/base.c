@@ -15,7 +15,6 @@
 #include <string.h>
 
 /* Of checkout and log. No experiment is called so: an id begins with a letter or a digit. */
-#define NAME "_base"
 
 struct asker {
     struct operation operation; /* first */
@@ -250,7 +249,7 @@ static void on_removed(void *data, const struct error *error)
 /* What the run left in the HOME of its checkout is there until here. */
 static void clean_up(struct base *base)
 {
-    base->step = validation_remove(base->options.validation, NAME, on_removed, base);
+    base->step = validation_remove(base->options.validation, BASE_NAME, on_removed, base);
 }
 
 static void store_verdict(struct base *base)
@@ -312,7 +311,7 @@ static void end_run(struct base *base, enum base_state state)
     if (state != BASE_FAILED && base->held && strcmp(base->held_commit, verdict->commit) != 0)
         try_again(base, "the base has moved");
     if (state != BASE_FAILED)
-        base->step = validation_keep_cache(base->options.validation, NAME, verdict->commit,
+        base->step = validation_keep_cache(base->options.validation, BASE_NAME, verdict->commit,
                                            on_cache_kept, base);
     if (!base->step)
         on_cache_kept(base);
@@ -374,7 +373,7 @@ static void on_ran(void *data, const struct validation_outcome *outcome, const s
 static void run(struct base *base)
 {
     const struct validation_task task = {
-        .experiment_id = NAME,
+        .experiment_id = BASE_NAME,
         .branch = base->options.config->forge.base,
         .commit = base->verdict.commit,
         .base = base->verdict.commit,

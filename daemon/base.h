@@ -27,6 +27,9 @@
 
 #define BASE_HOUR_MS ((uint64_t)60 * 60 * 1000)
 
+/* What its run is called among those of the experiments: no experiment can have that id. */
+#define BASE_NAME "_base"
+
 struct base;
 
 enum base_state {

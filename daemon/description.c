@@ -8,6 +8,7 @@
 #include "daemon/description/facts.h"
 #include "daemon/description/tests.h"
 #include "daemon/git/hash.h"
+#include "daemon/validation/engine.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -253,11 +254,23 @@ static void append_log(struct text *text, const struct description *description)
     text_append(text, ".");
 }
 
+static void append_place(struct text *text, const struct engine_place *place)
+{
+    if (!place)
+        return;
+    text_append(text, " It ran on node ");
+    escape_append_code(text, place->node, CELL_LIMIT);
+    text_append_format(
+        text, " as job %" PRId64 " of Slurm, attempt %" PRId64 ", after %.1f s in the queue.",
+        place->slurm_job, place->attempt, (double)place->queued_ms / 1000);
+}
+
 static void append_validation(struct text *text, const struct description *description, size_t left)
 {
     text_append(text, "\n### Validation\n\n");
     escape_append_code(text, description->command, VALUE_LIMIT);
     text_append_format(text, " passed in %.1f s.", (double)description->duration_ms / 1000);
+    append_place(text, description->place);
     description_append_count(text, description);
     append_log(text, description);
     text_append(text, "\n");

@@ -40,12 +40,13 @@ struct description {
     const struct description_point *frontier;
     size_t frontier_count;
 
-    const char *command; /* of the validation; so are the next three */
+    const char *command; /* of the validation; so are the next four */
     uint64_t duration_ms;
-    struct test_count tests;      /* that ran here */
-    struct test_count base_tests; /* and on the base */
-    const char *output;           /* the last lines */
-    const char *log;              /* path of the whole output on `host`; NULL: not told */
+    const struct engine_place *place; /* NULL: on `host` */
+    struct test_count tests;          /* that ran here */
+    struct test_count base_tests;     /* and on the base */
+    const char *output;               /* the last lines */
+    const char *log;                  /* path of the whole output on `host`; NULL: not told */
 
     bool base_fails;         /* the tests fail on the base */
     bool repeated;           /* on a base where they fail now and then, they failed here at first */

@@ -22,6 +22,7 @@ static struct description describe(const struct job *job)
         .verdict = job->verdict,
         .command = job->found.tests.command,
         .duration_ms = job->found.tests.duration_ms,
+        .place = job->found.tests.place.attempt ? &job->found.tests.place : NULL,
         .tests = job->found.tests.count,
         .base_tests = job->found.tests.base_count,
         .output = job->found.tests.output,

@@ -53,9 +53,12 @@
     EVENT(run_ended, "run on Slurm ended", INFO, "7e39e151b8d94b05850f978bc4ca4738") \
     EVENT(run_lost, "run on Slurm lost; another attempt follows", WARNING, "092619756c2a497a9ca69c38b610ba67") \
     EVENT(run_left, "run on Slurm goes on by itself", INFO, "dabc36e3d8114deb8e32d5f238f0e3c9") \
+    EVENT(run_unowned, "run on Slurm cancelled: no job waits for it", WARNING, "2b9e6d5c41aa4f60b0c5d97e83f1a46d") \
     EVENT(run_taken_up, "run on Slurm taken up", INFO, "390f6ee674d946e784ad73022e93a48d") \
     EVENT(slurm_away, "Slurm cannot be asked now; runs go on", WARNING, "90e55eeea3f14954935c92fa17a5405a") \
     EVENT(slurm_back, "Slurm answers again", INFO, "81289017b6c24385ab3debdea080f080") \
+    EVENT(runs_hang, "directory of the runs on Slurm does not answer; runs go on", WARNING, "6f0b0c1e9bd74d3a8a54e1d20d3b7c95") \
+    EVENT(runs_seen_again, "directory of the runs on Slurm answers again", INFO, "d1c7a3e54f0b4c7d9f1e8b6a2035c48e") \
     EVENT(step_waits, "step could not be done now; trying again", WARNING, "ac3e0b5bc29177094c1e26038dabf68e") \
     EVENT(undo_started, "undo started", INFO, "2f314fdb43c48bc764ccdcf9ea5ee53c") \
     EVENT(undo_ended, "undo ended", INFO, "bafe9bd120c5d1529127c47089bf36a2") \

@@ -58,6 +58,22 @@ static int read_job(struct store *store, const struct store_job *record, struct 
     return read_reason(store, record, &job->reason, error);
 }
 
+/* Where the tests of a job are that runs them, if that is on Slurm. */
+static int read_run(const struct reading *reading, struct status_job *job, struct error *error)
+{
+    bool base = strcmp(job->step, "base") == 0;
+    bool runs = !job->undoing && (base || strcmp(job->step, "validate") == 0);
+
+    if (!runs || reading->config->validation.engine != ENGINE_SLURM)
+        return 0;
+    if (slurm_record_read(&job->run, reading->store, base ? BASE_NAME : job->experiment_id, error) <
+        0)
+        return -1;
+    if (job->run.state != SLURM_SUBMITTED)
+        slurm_record_clear(&job->run);
+    return 0;
+}
+
 static int read_jobs(struct reading *reading, struct error *error)
 {
     struct status *status = reading->status;
@@ -70,6 +86,8 @@ static int read_jobs(struct reading *reading, struct error *error)
         size_t i = status->job_count++;
 
         read = read_job(reading->store, &records[i], &status->jobs[i], error);
+        if (read == 0)
+            read = read_run(reading, &status->jobs[i], error);
     }
     store_jobs_free(records, count);
     return read;
@@ -248,6 +266,7 @@ void status_free(struct status *status)
         free(status->jobs[i].step);
         free(status->jobs[i].metric);
         free(status->jobs[i].reason);
+        slurm_record_clear(&status->jobs[i].run);
     }
     for (size_t i = 0; i < status->frontier_count; i++) {
         store_points_free(status->frontiers[i].points, status->frontiers[i].point_count);

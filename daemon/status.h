@@ -23,6 +23,7 @@
 #include "daemon/store/pull.h"
 #include "daemon/store/status.h"
 #include "daemon/validation/cache.h"
+#include "daemon/validation/slurm-record.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,12 +33,13 @@ struct status_job {
     char *experiment_id;
     char *metric;
     bool undoing;
-    char *step;        /* its name; "end" after the last */
-    unsigned attempt;  /* from 1; 0: not begun */
-    int64_t since_ms;  /* when that attempt began; 0: not begun */
-    int64_t faulty_ms; /* since when transient faults hold it up; 0: none do */
-    int64_t pull;      /* number; 0: none yet */
-    char *reason;      /* why it is undone, or what holds it up; "": nothing */
+    char *step;              /* its name; "end" after the last */
+    unsigned attempt;        /* from 1; 0: not begun */
+    int64_t since_ms;        /* when that attempt began; 0: not begun */
+    int64_t faulty_ms;       /* since when transient faults hold it up; 0: none do */
+    int64_t pull;            /* number; 0: none yet */
+    char *reason;            /* why it is undone, or what holds it up; "": nothing */
+    struct slurm_record run; /* of its tests on Slurm; attempt 0: they do not run there now */
 };
 
 struct status_frontier {

@@ -17,7 +17,7 @@ static void validation_freep(struct validation **validation)
 }
 
 /* What is local is swept with the other checkouts. Runs on Slurm go on without the daemon. */
-static int engine_new(struct validation *validation, struct error *error)
+static int engine_new(struct validation *validation, struct store *store, struct error *error)
 {
     const struct config *config = validation->config;
     const char *runs = validation->checkouts;
@@ -26,7 +26,7 @@ static int engine_new(struct validation *validation, struct error *error)
         local_engine_new(&validation->engine, validation->loop, runs);
     } else {
         runs = config->validation.directory;
-        if (slurm_engine_new(&validation->engine, validation->loop, config, error) < 0)
+        if (slurm_engine_new(&validation->engine, validation->loop, config, store, error) < 0)
             return -1;
     }
     validation->remover = remover_new(validation->loop, runs);
@@ -34,7 +34,8 @@ static int engine_new(struct validation *validation, struct error *error)
 }
 
 int validation_new(struct validation **validationp, uv_loop_t *loop, const struct config *config,
-                   struct repository *repository, struct http *http, struct error *error)
+                   struct store *store, struct repository *repository, struct http *http,
+                   struct error *error)
 {
     CLEANUP(validation_freep) struct validation *validation = memory_new(sizeof *validation);
     bool elsewhere = config->validation.engine == ENGINE_LOCAL && config->validation.directory;
@@ -54,7 +55,7 @@ int validation_new(struct validation **validationp, uv_loop_t *loop, const struc
         return error_set(error, ERROR_TRANSIENT, "%s cannot be reached", checkouts);
     if (sandbox_new(&validation->sandbox, config, error))
         return -1;
-    if (engine_new(validation, error) < 0)
+    if (engine_new(validation, store, error) < 0)
         return -1;
     validation->cache = cache_new(loop, config);
     *validationp = TAKE(validation);

@@ -14,12 +14,14 @@
 #include "common/operation.h"
 #include "config/config.h"
 #include "daemon/repository.h"
+#include "daemon/store.h"
 #include "daemon/validation/test-report.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
+struct engine_place;
 struct http;
 struct sandbox;
 struct tool;
@@ -43,14 +45,17 @@ struct validation_outcome {
     /* A line of the output that may say why it failed, like `tail`; "": none. */
     const char *failure;
     const struct test_report *report; /* what the run says of itself; NULL: it did not begin */
+    const struct engine_place *place; /* where it ran on Slurm; NULL: on this machine */
     const char *log;     /* the file with the whole output; NULL: it could not be written */
     char sentence[1024]; /* "tox -e unit exited with status 1 after 12.3 s" */
 };
 
-/* Makes it. `config`, `repository` and `http` must outlive it. A reload applies to the next run, and to
+/* Makes it. `config`, `store`, `repository` and `http` must outlive it. `store` may be NULL where nothing runs on
+ * Slurm. A reload applies to the next run, and to
  * what a run has not begun. Fails (permanent) if the configured sandbox does not work. */
 int validation_new(struct validation **validation, uv_loop_t *loop, const struct config *config,
-                   struct repository *repository, struct http *http, struct error *error);
+                   struct store *store, struct repository *repository, struct http *http,
+                   struct error *error);
 void validation_free(
     struct validation *validation); /* NULL-safe; runs must be over; see remover_free() */
 

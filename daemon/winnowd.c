@@ -359,8 +359,8 @@ static int build_tools(struct winnowd *winnowd, struct error *error)
     if (store_open(&winnowd->store, config->state, false, error) < 0 ||
         repository_new(&winnowd->repository, &winnowd->loop, config, winnowd->forge, error) < 0)
         return fail(error, EX_IOERR);
-    if (validation_new(&winnowd->validation, &winnowd->loop, config, winnowd->repository,
-                       winnowd->http, error) < 0)
+    if (validation_new(&winnowd->validation, &winnowd->loop, config, winnowd->store,
+                       winnowd->repository, winnowd->http, error) < 0)
         return fail(error, EX_CONFIG);
     if (validation_sweep(winnowd->validation, error) < 0 ||
         repository_sweep(winnowd->repository, error) < 0)

@@ -2,6 +2,7 @@
 
 #include "common/memory.h"
 #include "daemon/description/escape.h"
+#include "daemon/validation/engine.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -128,6 +129,16 @@ static void append_count(struct text *text, const char *name, const struct test_
         text_append(text, "null");
 }
 
+static void append_place(struct text *text, const struct engine_place *place)
+{
+    if (!place)
+        return;
+    text_append_format(text,
+                       ",\"slurm_job\":%" PRId64 ",\"attempt\":%" PRId64 ",\"queued_ms\":%" PRId64,
+                       place->slurm_job, place->attempt, place->queued_ms);
+    append_text(text, "node", place->node);
+}
+
 static void append_contained(struct text *text, const struct description *description,
                              const char *name, bool turned_down_only)
 {
@@ -199,6 +210,7 @@ void description_append_facts(struct text *text, const struct description *descr
     append_text(text, "command", command);
     text_append_format(text, ",\"duration_ms\":%" PRIu64 ",\"verdict\":\"passed\"",
                        description->duration_ms);
+    append_place(text, description->place);
     append_count(text, "tests", &description->tests);
     append_count(text, "base_tests", &description->base_tests);
     append_change(text, description);

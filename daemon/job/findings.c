@@ -294,6 +294,34 @@ static void get_count(struct json_object *object, const char *key, struct test_c
     snprintf(count->runner, sizeof(count->runner), "%s", runner ? runner : "");
 }
 
+static void put_place(struct json_object *object, const struct engine_place *place)
+{
+    struct json_object *json;
+
+    if (!place->attempt)
+        return;
+    json = json_object_new_object();
+    put_integer(json, "slurm_job", place->slurm_job);
+    put_integer(json, "attempt", place->attempt);
+    put_integer(json, "queued_ms", place->queued_ms);
+    json_put_text(json, "node", place->node);
+    json_object_object_add(object, "place", json);
+}
+
+static void get_place(struct json_object *object, struct engine_place *place)
+{
+    struct json_object *json = json_object_object_get(object, "place");
+    const char *node = json_object_get_string(json_object_object_get(json, "node"));
+
+    *place = (struct engine_place){0};
+    if (!json)
+        return;
+    place->slurm_job = get_integer(json, "slurm_job");
+    place->attempt = get_integer(json, "attempt");
+    place->queued_ms = get_integer(json, "queued_ms");
+    snprintf(place->node, sizeof(place->node), "%s", node ? node : "");
+}
+
 static const char *const base_states[] = {
     [BASE_UNKNOWN] = "unknown",
     [BASE_PASSED] = "passed",
@@ -313,6 +341,7 @@ static struct json_object *write_validate(const struct job_findings *findings)
     json_put_text(object, "output", findings->tests.output);
     json_put_text(object, "log", findings->tests.log);
     put_integer(object, "duration_ms", (int64_t)findings->tests.duration_ms);
+    put_place(object, &findings->tests.place);
     put_count(object, "count", &findings->tests.count);
     put_count(object, "base_count", &findings->tests.base_count);
     json_put_text(object, "base", base_states[findings->tests.base]);
@@ -330,6 +359,7 @@ static void read_validate(struct job_findings *findings, struct json_object *obj
     findings->tests.output = get_text(object, "output");
     findings->tests.log = get_text(object, "log");
     findings->tests.duration_ms = (uint64_t)get_integer(object, "duration_ms");
+    get_place(object, &findings->tests.place);
     get_count(object, "count", &findings->tests.count);
     get_count(object, "base_count", &findings->tests.base_count);
     findings->tests.base_reason = get_text(object, "base_reason");

@@ -11,6 +11,7 @@
 #include "daemon/base.h"
 #include "daemon/git/hash.h"
 #include "daemon/repository.h"
+#include "daemon/validation/engine.h"
 #include "daemon/validation/test-report.h"
 
 #include <json-c/json.h>
@@ -44,6 +45,7 @@ struct job_findings {
         char *output; /* the last lines */
         char *log;    /* path of the whole output; NULL: not kept */
         uint64_t duration_ms;
+        struct engine_place place;    /* attempt 0: on this machine */
         struct test_count count;      /* of tests that ran */
         struct test_count base_count; /* on the base */
         enum base_state base;         /* as it was known when they ran */

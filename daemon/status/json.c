@@ -68,6 +68,22 @@ static struct json_object *results_of(const struct status *status)
     return results;
 }
 
+static struct json_object *run_of(const struct slurm_record *run)
+{
+    struct json_object *object;
+
+    if (!run->attempt)
+        return NULL;
+    object = json_object_new_object();
+    put(object, "slurm_job", json_count_or_null(run->id));
+    put(object, "attempt", json_object_new_int64(run->attempt));
+    put(object, "node", json_text_or_null(run->node));
+    put(object, "submitted", json_time_or_null(run->submitted_ms));
+    put(object, "began", json_time_or_null(run->began_ms));
+    put(object, "waits", json_text_or_null(run->waits));
+    return object;
+}
+
 static struct json_object *jobs_of(const struct status *status, bool undoing)
 {
     struct json_object *jobs = json_object_new_array();
@@ -87,6 +103,7 @@ static struct json_object *jobs_of(const struct status *status, bool undoing)
         put(object, "held_up_since", json_time_or_null(job->faulty_ms));
         put(object, "pull", json_count_or_null(job->pull));
         put(object, "reason", json_text_or_null(job->reason));
+        put(object, "run", run_of(&job->run));
         json_object_array_add(jobs, object);
     }
     return jobs;

@@ -392,6 +392,30 @@ static void append_waiting(struct text *text, const struct status *status, unsig
         text_append_format(text, "  %zu more\n", status->waiting - status->wait_count);
 }
 
+static void append_run(struct text *text, const struct slurm_record *run, int64_t now_ms)
+{
+    if (!run->attempt)
+        return;
+    text_append_format(text, "  Slurm job %" PRId64, run->id);
+    if (run->attempt > 1)
+        text_append_format(text, " (attempt %" PRId64 ")", run->attempt);
+    text_append(text, run->began_ms ? " on " : " in its queue for ");
+    if (run->began_ms) {
+        append_shown(text, run->node ? run->node : "a node", 100);
+        text_append(text, " for ");
+    }
+    status_append_age(text, now_ms - (run->began_ms ? run->began_ms : run->submitted_ms));
+    if (!run->began_ms && run->waits) {
+        text_append(text, ": ");
+        append_shown(text, run->waits, 100);
+    }
+    if (run->began_ms) {
+        text_append(text, ", after ");
+        status_append_age(text, slurm_record_queued_ms(run, now_ms));
+        text_append(text, " in the queue");
+    }
+}
+
 static void append_job(struct text *text, const struct status *status, const struct status_job *job,
                        unsigned width)
 {
@@ -410,6 +434,7 @@ static void append_job(struct text *text, const struct status *status, const str
     }
     if (job->pull)
         text_append_format(text, "  #%" PRId64, job->pull);
+    append_run(text, &job->run, status->now_ms);
     end_with_reason(text, start, job->reason, width);
 }
 

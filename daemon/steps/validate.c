@@ -58,6 +58,7 @@ static void note_run(struct job *job, const struct validation_outcome *outcome)
     found->tests.output = memory_copy(outcome->tail);
     found->tests.log = memory_copy(outcome->log);
     found->tests.duration_ms = outcome->duration_ms;
+    found->tests.place = outcome->place ? *outcome->place : (struct engine_place){0};
     found->tests.count = test_count_of(outcome->report);
     secret_scrub(found->tests.output);
     free(job->report);

@@ -358,6 +358,15 @@ static const char *const migrations[] = {
     "  INSERT OR IGNORE INTO released SELECT id FROM results WHERE id = old.result AND has_change "
     "= 1;"
     "END;",
+    /* The last run of an experiment on Slurm, and what the names of all of them begin with. */
+    "CREATE TABLE runs ("
+    "  experiment_id TEXT PRIMARY KEY,"
+    "  over INTEGER NOT NULL,"
+    "  record TEXT NOT NULL"
+    ") WITHOUT ROWID;"
+    "CREATE INDEX runs_left ON runs (experiment_id) WHERE over = 0;"
+    "CREATE TABLE run_id (id TEXT NOT NULL);"
+    "INSERT INTO run_id VALUES (lower(hex(randomblob(8))));",
 };
 
 #define STORE_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))

@@ -28,6 +28,14 @@ struct engine_run {
     bool again;    /* tox failed because of its report in the run before */
 };
 
+/* Where a run was that ended elsewhere. */
+struct engine_place {
+    int64_t attempt; /* from 1; 0: it was on this machine */
+    int64_t slurm_job;
+    int64_t queued_ms; /* time in the queue, apart from that of the run */
+    char node[256];
+};
+
 /* What to run. The strings belong to the caller, and live until the operation is over. */
 struct engine_order {
     const char *experiment_id;
@@ -46,6 +54,7 @@ struct engine_order {
     bool sandboxed;                  /* without the mark of the sandbox the command did not begin */
     void (*printed)(void *data, const char *bytes, size_t length); /* each piece of the output */
     void *data;                                                    /* for `printed` */
+    struct engine_place *place; /* filled in before the callback if it ran elsewhere */
 };
 
 /* How the command ended. Without an error there is a result; its `problem` is what went wrong with the log,

@@ -56,6 +56,7 @@ struct run {
     bool on_base;                /* what it leaves there may be kept */
     char *mistrusted;            /* why the cache is copied: with an overlay it did not begin */
     char *log;                   /* path of the whole output */
+    struct engine_place place;   /* where it ran */
     struct failure failure;      /* what the output says about the failure */
     struct runner runner;        /* what runners say in the output */
     struct test_report report;   /* what the run says of itself */
@@ -280,6 +281,7 @@ static void note_end(struct run *run, const struct process_result *result)
         .command = run->command,
         .tail = run->tail,
         .log = run->log,
+        .place = run->place.attempt ? &run->place : NULL,
     };
     describe(&run->outcome, result);
 }
@@ -390,6 +392,7 @@ static void start_order(struct run *run, struct engine_order *order)
     order->timeout_ms = validation->config->validation.timeout_ms;
     order->tail_lines = validation->config->validation.output_lines;
     order->sandboxed = sandbox_is_there(validation->sandbox);
+    order->place = &run->place;
     order->printed = on_printed;
     order->data = run;
     run->step = validation->engine->functions->start(validation->engine, order, on_command, run);

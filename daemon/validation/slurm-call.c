@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CALL_WITHIN_MS 60000
 #define ANSWER_LIMIT   (1024 * 1024)
@@ -105,6 +106,16 @@ struct operation *slurm_squeue(struct slurm *slurm, const char *names, process_c
     arguments_append_copies(&arguments,
                             (const char *const[]){"squeue", "-h", "-a", "-t", "all", "-n", names,
                                                   "-O", SQUEUE_COLUMNS, NULL});
+    return call(slurm->loop, &arguments, PROCESS_KILLED, callback, data);
+}
+
+struct operation *slurm_squeue_all(struct slurm *slurm, process_callback callback, void *data)
+{
+    CLEANUP(config_list_clear) struct config_list arguments = {0};
+
+    arguments_append_copies(&arguments, (const char *const[]){"squeue", "-h", "-a", "-u", NULL});
+    arguments_append(&arguments, memory_format("%u", (unsigned)geteuid()));
+    arguments_append_copies(&arguments, (const char *const[]){"-O", SQUEUE_COLUMNS, NULL});
     return call(slurm->loop, &arguments, PROCESS_KILLED, callback, data);
 }
 
@@ -217,17 +228,27 @@ static void cancel_end(struct cancel *cancel, const struct error *error)
     cancel_discard(&cancel->operation);
 }
 
+/* Another attempt may have been begun meanwhile. */
+static int note_removed(struct cancel *cancel)
+{
+    CLEANUP(slurm_record_clear) struct slurm_record record = {0};
+
+    if (slurm_record_read(&record, cancel->slurm->store, cancel->experiment_id, &cancel->error) < 0)
+        return -1;
+    if (!record.attempt || record.attempt != cancel->record.attempt)
+        return 0;
+    record.state = SLURM_REMOVED;
+    record.id = 0;
+    slurm_forget_verdict(cancel->slurm, cancel->experiment_id);
+    return slurm_record_write(&record, cancel->slurm->store, cancel->experiment_id, &cancel->error);
+}
+
 static void on_removed(void *data, const struct error *error)
 {
     struct cancel *cancel = data;
 
     cancel->step = NULL;
-    cancel->record.state = SLURM_REMOVED;
-    cancel->record.id = 0;
-    slurm_forget_verdict(cancel->slurm, cancel->experiment_id);
-    if (!error && cancel->record.attempt &&
-        slurm_record_write(&cancel->record, cancel->slurm->records, cancel->experiment_id,
-                           &cancel->error) < 0)
+    if (!error && note_removed(cancel) < 0)
         error = &cancel->error;
     cancel_end(cancel, error);
 }
@@ -302,7 +323,7 @@ static void begin_cancel(void *data)
     struct cancel *cancel = data;
 
     cancel->step = NULL;
-    if (slurm_record_read(&cancel->record, cancel->slurm->records, cancel->experiment_id,
+    if (slurm_record_read(&cancel->record, cancel->slurm->store, cancel->experiment_id,
                           &cancel->error) < 0) {
         cancel_end(cancel, &cancel->error);
         return;

@@ -6,31 +6,32 @@
 
 #include "common/process.h"
 #include "common/text.h"
+#include "daemon/validation/slurm-look.h"
 #include "daemon/validation/slurm-record.h"
 #include "daemon/validation/slurm.h"
 #include "daemon/validation/squeue.h"
+
+struct slurm_sweep;
 
 struct slurm {
     struct engine engine; /* first */
     uv_loop_t *loop;
     const struct config *config;
+    struct store *store;
     char *directory; /* of the runs */
-    char *records;
-    char id[17];
+    char id[STORE_RUN_ID_SIZE];
     struct slurm_run *runs;
     struct operation *tick;  /* the next look at all runs */
+    struct operation *look;  /* at their files */
+    struct operation *slow;  /* until that takes long */
+    bool look_again;         /* there is news since it began */
+    bool hangs;              /* it took long */
     struct operation *query; /* squeue */
-    uint64_t asked_at;       /* uv_now() of the last squeue; 0: none yet */
-    bool away;               /* the last query failed */
+    struct slurm_sweep *sweep;
+    uint64_t asked_at; /* uv_now() of the last squeue; 0: none yet */
+    bool away;         /* the last query failed */
     /* Experiments whose last run has its verdict: their next one is another. */
     struct config_list judged;
-};
-
-/* How the command ended, as the script wrote it. */
-struct slurm_end {
-    int status;
-    uint64_t duration_ms;
-    char node[256];
 };
 
 struct slurm_run {
@@ -43,18 +44,17 @@ struct slurm_run {
     struct slurm_record record;
     char *name;
     char *directory;
-    struct operation *step; /* sbatch or scancel, or its output is read */
-    bool asked;             /* the query under way is about it, as it is now */
-    bool answered;          /* Slurm was asked since the last change */
-    bool absent;            /* the answer was that there is no such job */
-    struct squeue_job seen; /* the answer otherwise */
-    uint64_t over_at;       /* uv_now() when Slurm first said that it is over; 0: it is not */
-    uint64_t not_before;    /* uv_now() before which it is not submitted again */
-    bool has_ended;
-    struct slurm_end end;
-    bool began;       /* that it runs was logged */
-    int64_t began_ms; /* when that was seen */
-    uint64_t told_at; /* uv_now() when the log said why it waits; 0: it did not */
+    struct operation *step;   /* sbatch or scancel, or its output is read */
+    bool asked;               /* the query under way is about it, as it is now */
+    bool answered;            /* Slurm was asked since the last change */
+    bool absent;              /* the answer was that there is no such job */
+    struct squeue_job seen;   /* the answer otherwise */
+    uint64_t over_at;         /* uv_now() when Slurm first said that it is over; 0: it is not */
+    uint64_t not_before;      /* uv_now() before which it is not submitted again */
+    struct slurm_files files; /* as they were last seen */
+    bool seen_waiting;        /* they were seen before it had started */
+    bool wants_id;            /* it runs, and its number is not known: Slurm is asked first */
+    uint64_t told_at;         /* uv_now() when the log said why it waits; 0: it did not */
     struct error error;
 };
 
@@ -72,17 +72,36 @@ void slurm_run_end(struct slurm_run *run, const struct process_result *result);
 /* What discards its operation: it goes on without us. */
 void slurm_run_discard(struct operation *operation);
 
+/* Writes its record. If that fails the run is over, and the answer is false. */
+bool slurm_run_save(struct slurm_run *run);
+
+/* The run stays as it is, and holds the queue until somebody mends what its error says. */
+void slurm_run_hold(struct slurm_run *run);
+
+/* Whether the job is not over; and whether Slurm said so of a run, or does not know it. */
+bool slurm_is_under_way(const struct squeue_job *job);
+bool slurm_run_is_over(const struct slurm_run *run);
+
+/* ---- slurm-ask.c: what Slurm is asked of the runs, and told -------------------------------------- */
+
+/* One question for all runs: when it is time, or when one needs to know now. */
+void slurm_ask(struct slurm *slurm);
+
+/* It has left the queue, at that time as well as we know. Returns false if the run is over by a fault. */
+bool slurm_note_begun(struct slurm_run *run, int64_t at_ms, const char *node);
+
 /* ---- slurm-call.c: Slurm's commands ------------------------------------------------------------- */
 
 /* Returns the name of an attempt, and its directory. The caller frees them. */
 char *slurm_name(const struct slurm *slurm, const char *experiment_id, int64_t attempt);
 char *slurm_directory(const struct slurm *slurm, const char *experiment_id, int64_t attempt);
 
-/* Starts sbatch, squeue for these names, or scancel for one. What is submitted or cancelled is not interrupted, and
- * a daemon that stops does not wait for it. */
+/* Starts sbatch, squeue for these names or for all jobs of this user, or scancel for one name. What is submitted or
+ * cancelled is not interrupted, and a daemon that stops does not wait for it. */
 struct operation *slurm_sbatch(struct slurm_run *run, process_callback callback);
 struct operation *slurm_squeue(struct slurm *slurm, const char *names, process_callback callback,
                                void *data);
+struct operation *slurm_squeue_all(struct slurm *slurm, process_callback callback, void *data);
 struct operation *slurm_scancel(struct slurm *slurm, const char *name, process_callback callback,
                                 void *data);
 
@@ -98,11 +117,8 @@ struct operation *slurm_cancel(struct engine *engine, const char *experiment_id,
 /* Writes the script. */
 int slurm_write_script(const struct slurm_run *run, struct error *error);
 
-/* Reads `ended`. Returns false if it is not there, or not whole. */
-bool slurm_read_end(const struct slurm_run *run, struct slurm_end *end);
+/* ---- slurm-sweep.c: runs that nobody waits for --------------------------------------------------- */
 
-/* Reads `problem`: sets the error, which names the key. Returns false if there is none. */
-bool slurm_read_problem(const struct slurm_run *run, struct error *error);
-
-/* Returns whether the script has begun. */
-bool slurm_has_started(const struct slurm_run *run);
+/* Begins to look for them at the loop's next turn, and then each hour. */
+void slurm_sweep_start(struct slurm *slurm);
+void slurm_sweep_stop(struct slurm *slurm);

@@ -1,16 +1,10 @@
 #include "daemon/validation/slurm-record.h"
 
-#include "common/file.h"
 #include "common/json.h"
 #include "common/memory.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#define RECORD_LIMIT (1024 * 1024)
 
 static const char *const state_words[] = {"prepared", "submitting", "submitted", "lost", "removed"};
 
@@ -20,6 +14,8 @@ void slurm_record_clear(struct slurm_record *record)
     free(record->command);
     free(record->report);
     free(record->excluded);
+    free(record->node);
+    free(record->waits);
     *record = (struct slurm_record){0};
 }
 
@@ -44,6 +40,9 @@ static void read_all(struct slurm_record *record, struct json_object *object)
         .attempt = read_number(object, "attempt"),
         .id = read_number(object, "slurm_job"),
         .submitted_ms = read_number(object, "submitted_ms"),
+        .began_ms = read_number(object, "began_ms"),
+        .node = read_text(object, "node"),
+        .waits = read_text(object, "waits"),
         .commit = read_text(object, "commit"),
         .command = read_text(object, "command"),
         .report = read_text(object, "report"),
@@ -57,23 +56,22 @@ static void read_all(struct slurm_record *record, struct json_object *object)
             record->state = (enum slurm_state)i;
 }
 
-int slurm_record_read(struct slurm_record *record, const char *directory, const char *experiment_id,
+int slurm_record_read(struct slurm_record *record, struct store *store, const char *experiment_id,
                       struct error *error)
 {
-    CLEANUP_FREE char *path = file_join(directory, experiment_id);
     CLEANUP_FREE char *bytes = NULL;
     struct json_object *object;
-    size_t length;
 
     *record = (struct slurm_record){.state = SLURM_REMOVED};
-    if (access(path, F_OK) < 0 && errno == ENOENT)
-        return 0;
-    if (file_read(&bytes, &length, AT_FDCWD, path, RECORD_LIMIT, error) < 0)
+    if (store_find_run(store, experiment_id, &bytes, error) < 0)
         return -1;
+    if (!bytes)
+        return 0;
     object = json_tokener_parse(bytes);
     if (!json_object_is_type(object, json_type_object)) {
         json_object_put(object);
-        return error_set(error, ERROR_TRANSIENT, "%s is no record of a run", path);
+        return error_set(error, ERROR_PERMANENT, "the store has no record of %s's run that is one",
+                         experiment_id);
     }
     read_all(record, object);
     json_object_put(object);
@@ -85,18 +83,19 @@ static void add_number(struct json_object *object, const char *key, int64_t valu
     json_object_object_add(object, key, json_object_new_int64(value));
 }
 
-int slurm_record_write(const struct slurm_record *record, const char *directory,
+int slurm_record_write(const struct slurm_record *record, struct store *store,
                        const char *experiment_id, struct error *error)
 {
-    CLEANUP_FREE char *path = file_join(directory, experiment_id);
     struct json_object *object = json_object_new_object();
-    const char *bytes;
     int result;
 
     json_put_text(object, "state", state_words[record->state]);
     add_number(object, "attempt", record->attempt);
     add_number(object, "slurm_job", record->id);
     add_number(object, "submitted_ms", record->submitted_ms);
+    add_number(object, "began_ms", record->began_ms);
+    json_put_text(object, "node", record->node);
+    json_put_text(object, "waits", record->waits);
     json_put_text(object, "commit", record->commit);
     json_put_text(object, "command", record->command);
     json_put_text(object, "report", record->report);
@@ -104,10 +103,18 @@ int slurm_record_write(const struct slurm_record *record, const char *directory,
     json_put_text(object, "excluded", record->excluded);
     add_number(object, "beginless", record->beginless);
     add_number(object, "exhausted", record->exhausted);
-    bytes = json_object_to_json_string(object);
-    result = file_write(AT_FDCWD, path, bytes, strlen(bytes), 0600, error);
+    result = store_set_run(store, experiment_id,
+                           json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN),
+                           record->state == SLURM_REMOVED, error);
     json_object_put(object);
     return result;
+}
+
+int64_t slurm_record_queued_ms(const struct slurm_record *record, int64_t now_ms)
+{
+    int64_t until = record->began_ms ? record->began_ms : now_ms;
+
+    return record->submitted_ms && until > record->submitted_ms ? until - record->submitted_ms : 0;
 }
 
 void slurm_record_exclude(struct slurm_record *record, const char *nodes)

@@ -1,13 +1,14 @@
 #pragma once
 
 /*
- * What is known of the run of one experiment on Slurm. It is in <state>/runs/ID, and is written before what it says
+ * What is known of the run of one experiment on Slurm. It is in the store, and is written before what it says
  * happens, so that a run is found again after a crash.
  *
  * The record stays when the run is over: the number of an attempt is never used twice.
  */
 
 #include "common/error.h"
+#include "daemon/store/run.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,9 +23,12 @@ enum slurm_state {
 
 struct slurm_record {
     enum slurm_state state;
-    int64_t attempt; /* from 1; 0: there was none yet */
-    int64_t id;      /* Slurm's number of the job; 0: not known */
-    int64_t submitted_ms;
+    int64_t attempt;      /* from 1; 0: there was none yet */
+    int64_t id;           /* Slurm's number of the job; 0: not known */
+    int64_t submitted_ms; /* since 1970 */
+    int64_t began_ms;     /* when it left the queue; 0: it did not */
+    char *node;           /* where it runs or ran; NULL: not known */
+    char *waits;          /* Slurm's reason why it is in the queue; NULL: none */
     char *commit;
     char *command;     /* as a person would type it */
     char *report;      /* path of the file for tox's report; NULL: it was not asked for */
@@ -34,12 +38,15 @@ struct slurm_record {
     int64_t exhausted; /* attempts in a row for which Slurm gave too little */
 };
 
-/* Reads the record of an experiment; all zero if there is none. The caller clears it. */
-int slurm_record_read(struct slurm_record *record, const char *directory, const char *experiment_id,
+/* Reads the record of an experiment; SLURM_REMOVED and no attempt if there is none. The caller clears it. */
+int slurm_record_read(struct slurm_record *record, struct store *store, const char *experiment_id,
                       struct error *error);
-int slurm_record_write(const struct slurm_record *record, const char *directory,
+int slurm_record_write(const struct slurm_record *record, struct store *store,
                        const char *experiment_id, struct error *error);
 void slurm_record_clear(struct slurm_record *record);
+
+/* Returns how long it waited in the queue, until `now_ms` if it still does; 0: not known. */
+int64_t slurm_record_queued_ms(const struct slurm_record *record, int64_t now_ms);
 
 /* Adds nodes to those that are excluded. */
 void slurm_record_exclude(struct slurm_record *record, const char *nodes);

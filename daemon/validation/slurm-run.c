@@ -17,8 +17,8 @@
 #include <string.h>
 
 #define LOOK_EACH_MS   1000
+#define SLOW_MS        30000
 #define LATE_MS        90000 /* for which NFS may not show a file that is there */
-#define HOUR_MS        3600000
 #define BEGINLESS_MOST 3
 #define EXHAUSTED_MOST 2
 
@@ -68,9 +68,9 @@ void slurm_run_end(struct slurm_run *run, const struct process_result *result)
     run_free(run);
 }
 
-static bool save(struct slurm_run *run)
+bool slurm_run_save(struct slurm_run *run)
 {
-    if (slurm_record_write(&run->record, run->slurm->records, run->order.experiment_id,
+    if (slurm_record_write(&run->record, run->slurm->store, run->order.experiment_id,
                            &run->error) == 0)
         return true;
     slurm_run_end(run, NULL);
@@ -84,8 +84,7 @@ static void blame_installation(struct slurm_run *run)
     run->error.installation = run->error.holds = true;
 }
 
-/* The run stays as it is. */
-static void hold(struct slurm_run *run)
+void slurm_run_hold(struct slurm_run *run)
 {
     blame_installation(run);
     slurm_run_end(run, NULL);
@@ -100,14 +99,16 @@ static void lose(struct slurm_run *run)
     log_event(&event_run_lost, LOG_TEXT("experiment", run->order.experiment_id),
               LOG_INTEGER("slurm_job", run->record.id), LOG_INTEGER("attempt", run->record.attempt),
               LOG_TEXT("reason", why.message));
-    if (!save(run))
+    if (!slurm_run_save(run))
         return;
     run->error = why;
     slurm_run_end(run, NULL);
 }
 
+/* The next attempt is made elsewhere. */
 static void lose_beginless(struct slurm_run *run)
 {
+    slurm_record_exclude(&run->record, run->files.node);
     if (++run->record.beginless >= BEGINLESS_MOST) {
         run->record.beginless = 0;
         blame_installation(run);
@@ -131,10 +132,15 @@ static void lose_exhausted(struct slurm_run *run)
     lose(run);
 }
 
+static bool never_had_node(const struct slurm_run *run)
+{
+    return !run->absent && !*run->seen.nodes && !run->files.started;
+}
+
 /* Slurm says that it is over, and there is no verdict. A node that died, or never began, is not tried again. */
 static void lose_to_slurm(struct slurm_run *run)
 {
-    bool started = slurm_has_started(run);
+    bool started = run->files.started;
 
     if (!run->absent && run->seen.state == SQUEUE_EXHAUSTED) {
         lose_exhausted(run);
@@ -150,7 +156,10 @@ static void lose_to_slurm(struct slurm_run *run)
                   started ? "" : "; the run had not started");
     if (!run->absent && (!started || strstr(run->seen.word, "_FAIL")))
         slurm_record_exclude(&run->record, run->seen.nodes);
-    if (!run->absent && !started && run->seen.state == SQUEUE_FINISHED) {
+    if (never_had_node(run)) {
+        free(TAKE(run->record.excluded)); /* no other node may be left */
+        lose(run);
+    } else if (!run->absent && !started && run->seen.state == SQUEUE_FINISHED) {
         error_wrap(&run->error, "validation.directory");
         lose_beginless(run);
     } else {
@@ -162,7 +171,7 @@ static void lose_to_slurm(struct slurm_run *run)
 
 static void set_result(const struct slurm_run *run, struct process_result *result)
 {
-    const struct slurm_end *end = &run->end;
+    const struct slurm_end *end = &run->files.end;
     bool timed_out = (end->status == 124 || end->status == 137) &&
                      end->duration_ms + 10 >= run->order.timeout_ms;
     bool killed = !timed_out && !run->order.sandboxed && end->status > 128;
@@ -174,17 +183,21 @@ static void set_result(const struct slurm_run *run, struct process_result *resul
     result->allowed_ms = run->order.timeout_ms;
 }
 
-/* The time in the queue is known as well as Slurm is asked: to `validation.slurm.poll`. */
 static void tell_end(const struct slurm_run *run)
 {
-    int64_t queued = run->began_ms && run->record.submitted_ms
-                         ? run->began_ms - run->record.submitted_ms
-                         : 0;
+    const struct slurm_end *end = &run->files.end;
+    struct engine_place *place = run->order.place;
 
+    *place = (struct engine_place){
+        .attempt = run->record.attempt,
+        .slurm_job = run->record.id,
+        .queued_ms = slurm_record_queued_ms(&run->record, clock_now_ms()),
+    };
+    snprintf(place->node, sizeof(place->node), "%s", end->node);
     log_event(&event_run_ended, LOG_TEXT("experiment", run->order.experiment_id),
-              LOG_INTEGER("slurm_job", run->record.id), LOG_INTEGER("attempt", run->record.attempt),
-              LOG_TEXT("node", run->end.node), LOG_INTEGER("queued_ms", queued > 0 ? queued : 0),
-              LOG_INTEGER("duration_ms", (int64_t)run->end.duration_ms));
+              LOG_INTEGER("slurm_job", place->slurm_job), LOG_INTEGER("attempt", place->attempt),
+              LOG_TEXT("node", place->node), LOG_INTEGER("queued_ms", place->queued_ms),
+              LOG_INTEGER("duration_ms", (int64_t)end->duration_ms));
 }
 
 static void on_output_read(void *data, const struct process_result *output)
@@ -200,12 +213,12 @@ static void on_output_read(void *data, const struct process_result *output)
         slurm_run_end(run, NULL);
         return;
     }
-    if (run->order.sandboxed && !checkout_has_begun(run->order.checkout)) {
+    if (run->order.sandboxed && !run->files.begun) {
         text_append_line(&said, last ? last + 1 : output->tail, 200);
         error_set(&run->error, ERROR_TRANSIENT,
                   "validation.sandbox: the tests did not begin on node %s: what should start them "
                   "exited with status %d%s%s",
-                  run->end.node, run->end.status, said.length ? " and said: " : "",
+                  run->files.end.node, run->files.end.status, said.length ? " and said: " : "",
                   text_string(&said));
         lose_beginless(run);
         return;
@@ -247,248 +260,147 @@ static void read_output(struct slurm_run *run)
 
 /* ---- looking at a run --------------------------------------------------------------------------- */
 
-static bool is_over(const struct slurm_run *run)
+bool slurm_is_under_way(const struct squeue_job *job)
 {
-    return run->answered && (run->absent || (run->seen.state != SQUEUE_PENDING &&
-                                             run->seen.state != SQUEUE_RUNNING));
+    return job->state == SQUEUE_PENDING || job->state == SQUEUE_RUNNING;
+}
+
+bool slurm_run_is_over(const struct slurm_run *run)
+{
+    return run->answered && (run->absent || !slurm_is_under_way(&run->seen));
 }
 
 /* The files first: they count, whatever Slurm says. Returns whether the run went on. */
-static bool look_at_files(struct slurm_run *run)
+static bool go_on_by_files(struct slurm_run *run)
 {
-    bool cut_off;
+    const struct slurm_files *files = &run->files;
+    bool red = files->ended && files->end.status != 0;
 
-    if (!run->has_ended && slurm_read_end(run, &run->end)) {
-        run->has_ended = true;
-        run->answered = run->end.status == 0 && run->answered;
-    }
-    if (!run->has_ended) {
-        if (!slurm_read_problem(run, &run->error))
-            return false;
+    if (!files->ended && !*files->problem)
+        return false;
+    if (!files->ended) {
+        error_set(&run->error, ERROR_TRANSIENT, "%s", files->problem);
         lose_beginless(run);
         return true;
     }
-    if (run->end.status != 0 && !is_over(run))
+    if (run->wants_id || (red && !slurm_run_is_over(run)))
         return false;
-    cut_off = run->end.status != 0 && !run->absent && run->seen.state != SQUEUE_FINISHED;
-    if (cut_off)
+    if (red && !run->absent && run->seen.state != SQUEUE_FINISHED)
         lose_to_slurm(run);
     else
         read_output(run);
     return true;
 }
 
-static bool look_at_slurm(struct slurm_run *run)
+static bool go_on_by_slurm(struct slurm_run *run)
 {
     uint64_t now = uv_now(run->slurm->loop);
 
-    if (run->record.state != SLURM_SUBMITTED || !is_over(run)) {
+    if (run->record.state != SLURM_SUBMITTED || !slurm_run_is_over(run)) {
         run->over_at = 0;
         return false;
     }
     if (!run->over_at)
         run->over_at = now;
-    if (now - run->over_at < LATE_MS)
+    if (now - run->over_at < LATE_MS && !never_had_node(run))
         return false;
     lose_to_slurm(run);
     return true;
 }
 
-static bool wants_answer(const struct slurm_run *run)
+/* ---- looking at all of them --------------------------------------------------------------------- */
+
+/* The first time that a file is seen is when it came, unless it may have been there for long. */
+static bool note_files(struct slurm_run *run, const struct slurm_files *files)
 {
-    if (run->record.state == SLURM_SUBMITTED)
-        return run->has_ended && run->end.status != 0 && !is_over(run);
-    return !run->step && uv_now(run->slurm->loop) >= run->not_before;
-}
+    bool first = !run->files.started;
+    int64_t now = clock_now_ms();
+    int64_t at = run->seen_waiting || files->started_ms > now ? now : files->started_ms;
 
-/* ---- asking Slurm ------------------------------------------------------------------------------- */
-
-static void tell_away(struct slurm *slurm, const char *words)
-{
-    if (!slurm->away)
-        log_event(&event_slurm_away, LOG_TEXT("reason", words));
-    slurm->away = true;
-}
-
-static void tell_back(struct slurm *slurm)
-{
-    if (slurm->away)
-        log_event(&event_slurm_back);
-    slurm->away = false;
-}
-
-static void on_submitted(void *data, const struct process_result *result);
-
-/* The name is not known to Slurm, so it can be submitted. */
-static void submit(struct slurm_run *run)
-{
-    run->record.state = SLURM_SUBMITTING;
-    if (!save(run))
-        return;
-    run->answered = false;
-    run->step = slurm_sbatch(run, on_submitted);
-}
-
-static void note_id(struct slurm_run *run, int64_t id)
-{
-    run->record.state = SLURM_SUBMITTED;
-    run->record.id = id;
-    run->record.submitted_ms = clock_now_ms();
-    if (!save(run))
-        return;
-    log_event(&event_run_submitted, LOG_TEXT("experiment", run->order.experiment_id),
-              LOG_INTEGER("slurm_job", id), LOG_INTEGER("attempt", run->record.attempt));
-}
-
-/* An answer that is lost is looked for by the name. */
-static void on_submitted(void *data, const struct process_result *result)
-{
-    struct slurm_run *run = data;
-    struct slurm *slurm = run->slurm;
-    bool answered = result->end == PROCESS_EXITED;
-    int64_t id = answered && result->status == 0 ? sbatch_read_id(result->output) : 0;
-    CLEANUP_FREE char *words = slurm_words(result);
-
-    run->step = NULL;
-    if (id) {
-        note_id(run, id);
-    } else if (!answered || result->status == 0 || sbatch_refusal_of(words) == SBATCH_WAITS) {
-        tell_away(slurm, words);
-        run->not_before = uv_now(slurm->loop) + slurm->config->validation.slurm.poll_ms;
-    } else if (run->record.excluded && *run->record.excluded) {
-        /* No other node may be left. */
-        *run->record.excluded = '\0';
-    } else {
-        error_set(&run->error, ERROR_PERMANENT, "validation.slurm.options: sbatch says: %s", words);
-        hold(run);
-    }
-    slurm_look_soon(slurm, 0);
-}
-
-/* Says why it waits, at first and then hourly. Returns whether it is held for good. */
-static bool tell_waiting(struct slurm_run *run)
-{
-    uint64_t now = uv_now(run->slurm->loop);
-    bool stays = squeue_reason_stays(run->seen.reason);
-
-    if (*run->seen.reason && (!run->told_at || now - run->told_at >= HOUR_MS)) {
-        run->told_at = now;
-        log_event(&event_run_waits, LOG_TEXT("experiment", run->order.experiment_id),
-                  LOG_INTEGER("slurm_job", run->record.id), LOG_TEXT("reason", run->seen.reason));
-    }
-    if (!stays)
-        return false;
-    error_set(&run->error, ERROR_PERMANENT,
-              "validation.slurm.options: job %" PRId64 " stays in Slurm's queue: %s",
-              run->record.id, run->seen.reason);
-    hold(run);
-    return true;
-}
-
-/* Takes in what Slurm said of a run, if anything. Returns whether the run was ended by that. */
-static bool take_answer(struct slurm_run *run, const struct squeue_job *job)
-{
-    run->asked = false;
-    run->answered = true;
-    run->absent = !job;
-    if (job)
-        run->seen = *job;
-    if (run->record.state != SLURM_SUBMITTED) {
-        if (job)
-            note_id(run, job->id);
-        else
-            submit(run);
+    if (files->ended && !run->files.ended && files->end.status != 0)
+        run->answered = false;
+    run->files = *files;
+    run->seen_waiting = !files->started;
+    if (!files->started)
         return true;
+    if (first && run->record.state == SLURM_SUBMITTING) {
+        run->wants_id = true;
+        run->slurm->asked_at = 0;
     }
-    if (job && job->state == SQUEUE_PENDING)
-        return tell_waiting(run);
-    if (job && !run->began) {
-        run->began = true;
-        run->began_ms = clock_now_ms();
-    }
+    return !run->record.submitted_ms || slurm_note_begun(run, at, files->node);
+}
+
+/* What ends a run may begin another: then all are gone through anew. */
+static bool one_goes_on(struct slurm *slurm)
+{
+    for (struct slurm_run *run = slurm->runs; run; run = run->next)
+        if (!run->step && (go_on_by_files(run) || go_on_by_slurm(run)))
+            return true;
     return false;
 }
 
-static bool find_job(struct squeue_job *found, const char *output, const char *name)
+static void look_later(struct slurm *slurm)
 {
-    struct squeue_job job;
-    bool any = false;
+    uint64_t delay = slurm->look_again ? 0 : LOOK_EACH_MS;
 
-    while (squeue_next(&job, &output))
-        if (strcmp(job.name, name) == 0 && (!any || job.id > found->id)) {
-            *found = job;
-            any = true;
-        }
-    return any;
+    slurm->look_again = false;
+    if (slurm->runs && !slurm->tick)
+        slurm->tick = loop_after(slurm->loop, delay, look_at_all, slurm);
 }
 
-static struct slurm_run *next_asked(struct slurm *slurm)
+static struct slurm_run *find_run(const struct slurm *slurm, const char *directory)
 {
     struct slurm_run *run = slurm->runs;
 
-    while (run && !run->asked)
+    while (run && (!run->directory || strcmp(run->directory, directory) != 0))
         run = run->next;
     return run;
 }
 
-static void on_answer(void *data, const struct process_result *result)
+static void on_looked(void *data, char *const *directories, const struct slurm_files *files,
+                      size_t count)
 {
     struct slurm *slurm = data;
-    CLEANUP_FREE char *words = NULL;
-    CLEANUP_FREE char *output = NULL;
-    struct squeue_job job;
-    struct slurm_run *run;
 
-    slurm->query = NULL;
-    if (!process_succeeded(result)) {
-        words = slurm_words(result);
-        tell_away(slurm, words);
-        for (run = slurm->runs; run; run = run->next)
-            run->not_before = uv_now(slurm->loop) + slurm->config->validation.slurm.poll_ms;
-        return;
+    slurm->look = NULL;
+    operation_clear(&slurm->slow);
+    if (slurm->hangs)
+        log_event(&event_runs_seen_again);
+    slurm->hangs = false;
+    for (size_t i = 0; i < count; i++) {
+        struct slurm_run *run = find_run(slurm, directories[i]);
+
+        if (run && !run->step)
+            (void)note_files(run, &files[i]);
     }
-    tell_back(slurm);
-    output = memory_copy(result->output);
-    while ((run = next_asked(slurm)))
-        (void)take_answer(run, find_job(&job, output, run->name) ? &job : NULL);
-    slurm_look_soon(slurm, 0);
+    while (one_goes_on(slurm))
+        ;
+    slurm_ask(slurm);
+    look_later(slurm);
 }
 
-/* One question for all runs: when it is time, or when one needs to know now. */
-static void ask(struct slurm *slurm)
+static void on_slow(void *data)
 {
-    uint64_t now = uv_now(slurm->loop);
-    bool due = now - slurm->asked_at >= slurm->config->validation.slurm.poll_ms;
-    bool wanted = false;
-    CLEANUP_TEXT struct text names = {0};
+    struct slurm *slurm = data;
 
-    for (struct slurm_run *run = slurm->runs; run; run = run->next)
-        wanted |= wants_answer(run);
-    if (slurm->query || !(due || (wanted && !slurm->away)))
-        return;
-    for (struct slurm_run *run = slurm->runs; run; run = run->next) {
-        run->asked = !run->step;
-        if (run->asked)
-            text_append_format(&names, "%s%s", names.length ? "," : "", run->name);
-    }
-    slurm->asked_at = now;
-    if (names.length)
-        slurm->query = slurm_squeue(slurm, text_string(&names), on_answer, slurm);
+    slurm->slow = NULL;
+    slurm->hangs = true;
+    log_event(&event_runs_hang, LOG_TEXT("directory", slurm->directory));
 }
 
 static void look_at_all(void *data)
 {
     struct slurm *slurm = data;
+    CLEANUP(config_list_clear) struct config_list directories = {0};
 
     slurm->tick = NULL;
-    for (struct slurm_run *run = slurm->runs; run; run = run->next) {
-        /* What ends a run may begin another: then all are looked at anew. */
-        if (!run->step && (look_at_files(run) || look_at_slurm(run))) {
-            slurm_look_soon(slurm, 0);
-            return;
-        }
-    }
-    ask(slurm);
-    if (slurm->runs && !slurm->tick)
-        slurm->tick = loop_after(slurm->loop, LOOK_EACH_MS, look_at_all, slurm);
+    slurm->look_again = slurm->look != NULL;
+    if (slurm->look)
+        return;
+    for (struct slurm_run *run = slurm->runs; run; run = run->next)
+        if (!run->step)
+            arguments_append(&directories, memory_copy(run->directory));
+    slurm->look = slurm_look_start(slurm->loop, (const char *const *)directories.items,
+                                   directories.count, on_looked, slurm);
+    slurm->slow = loop_after(slurm->loop, SLOW_MS, on_slow, slurm);
 }

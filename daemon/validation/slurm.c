@@ -9,13 +9,9 @@
 #include "daemon/validation/remover.h"
 #include "daemon/validation/slurm-internal.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 static bool is_judged(const struct slurm *slurm, const char *experiment_id)
@@ -78,9 +74,11 @@ static int prepare(struct slurm *slurm, const char *experiment_id, const char *c
     free(record->commit);
     record->commit = memory_copy(commit);
     record->state = SLURM_PREPARED;
-    record->id = 0;
+    record->id = record->submitted_ms = record->began_ms = 0;
+    free(TAKE(record->node));
+    free(TAKE(record->waits));
     slurm_forget_verdict(slurm, experiment_id);
-    return slurm_record_write(record, slurm->records, experiment_id, error);
+    return slurm_record_write(record, slurm->store, experiment_id, error);
 }
 
 static int look(struct engine *engine, const char *experiment_id, const char *commit,
@@ -89,7 +87,7 @@ static int look(struct engine *engine, const char *experiment_id, const char *co
     struct slurm *slurm = (struct slurm *)engine;
     CLEANUP(slurm_record_clear) struct slurm_record record = {0};
 
-    if (slurm_record_read(&record, slurm->records, experiment_id, error) < 0)
+    if (slurm_record_read(&record, slurm->store, experiment_id, error) < 0)
         return -1;
     if (run && goes_on(slurm, experiment_id, commit, &record)) {
         *run = (struct engine_run){
@@ -134,7 +132,7 @@ static int begin(struct slurm_run *run)
     record->command = memory_copy(order->command);
     record->report = order->report ? memory_copy(order->report) : NULL;
     record->again = order->again;
-    if (slurm_record_write(record, run->slurm->records, order->experiment_id, &run->error) < 0 ||
+    if (slurm_record_write(record, run->slurm->store, order->experiment_id, &run->error) < 0 ||
         slurm_write_script(run, &run->error) < 0)
         return -1;
     if (record->attempt > 1)
@@ -155,7 +153,7 @@ static struct operation *start(struct engine *engine, const struct engine_order 
     run->data = data;
     run->next = slurm->runs;
     slurm->runs = run;
-    if (slurm_record_read(&run->record, slurm->records, order->experiment_id, &run->error) < 0) {
+    if (slurm_record_read(&run->record, slurm->store, order->experiment_id, &run->error) < 0) {
         run->step = loop_after(slurm->loop, 0, on_failed, run);
         return &run->operation;
     }
@@ -175,11 +173,13 @@ static void slurm_free(struct engine *engine)
 {
     struct slurm *slurm = (struct slurm *)engine;
 
+    slurm_sweep_stop(slurm);
     operation_clear(&slurm->tick);
+    operation_clear(&slurm->look);
+    operation_clear(&slurm->slow);
     operation_clear(&slurm->query);
     config_list_clear(&slurm->judged);
     free(slurm->directory);
-    free(slurm->records);
     free(slurm);
 }
 
@@ -189,28 +189,8 @@ static void slurm_freep(struct slurm **slurm)
         slurm_free(&(*slurm)->engine);
 }
 
-/* Reads the id of this state, or makes one. */
-static int find_id(struct slurm *slurm, struct error *error)
-{
-    CLEANUP_FREE char *path = file_join(slurm->records, ".id");
-    CLEANUP_FREE char *bytes = NULL;
-    struct error unread; /* there is none yet */
-    uint64_t number;
-    size_t length;
-
-    if (file_read(&bytes, &length, AT_FDCWD, path, sizeof(slurm->id) - 1, &unread) == 0 &&
-        length == sizeof(slurm->id) - 1 && strspn(bytes, "0123456789abcdef") == length) {
-        memcpy(slurm->id, bytes, sizeof(slurm->id));
-        return 0;
-    }
-    if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number))
-        return error_set(error, ERROR_TRANSIENT, "getrandom: %s", strerror(errno));
-    snprintf(slurm->id, sizeof(slurm->id), "%016" PRIx64, number);
-    return file_write(AT_FDCWD, path, slurm->id, strlen(slurm->id), 0600, error);
-}
-
 int slurm_engine_new(struct engine **engine, uv_loop_t *loop, const struct config *config,
-                     struct error *error)
+                     struct store *store, struct error *error)
 {
     static const struct engine_functions functions = {
         .encloses = true,
@@ -225,12 +205,13 @@ int slurm_engine_new(struct engine **engine, uv_loop_t *loop, const struct confi
     slurm->engine.functions = &functions;
     slurm->loop = loop;
     slurm->config = config;
-    slurm->records = file_join(config->state, "runs");
+    slurm->store = store;
     if (file_make_directories(config->validation.directory, 0700, error) < 0)
         return error_wrap(error, "validation.directory");
     slurm->directory = memory_copy(config->validation.directory);
-    if (file_make_directories(slurm->records, 0700, error) < 0 || find_id(slurm, error) < 0)
+    if (store_run_id(store, slurm->id, error) < 0)
         return -1;
+    slurm_sweep_start(slurm);
     made = TAKE(slurm);
     *engine = &made->engine;
     return 0;

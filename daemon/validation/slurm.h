@@ -9,11 +9,10 @@
  * on without the daemon, and the next daemon takes them up by their name.
  *
  *     <directory>/ID-ATTEMPT/    the files of one attempt
- *     <state>/runs/ID            its record
- *     <state>/runs/.id           what the names of all jobs of this state begin with
  */
 
 #include "config/config.h"
+#include "daemon/store.h"
 #include "daemon/validation/engine.h"
 
 #include <uv.h>
@@ -23,6 +22,7 @@
 struct operation *slurm_try(uv_loop_t *loop, const struct config *config,
                             void (*callback)(void *data, const struct error *error), void *data);
 
-/* Makes the engine. `config` must outlive it. Fails if the directories cannot be made. */
+/* Makes the engine. `config` and `store` must outlive it. Fails if the directory cannot be made, or if the store
+ * does. */
 int slurm_engine_new(struct engine **engine, uv_loop_t *loop, const struct config *config,
-                     struct error *error);
+                     struct store *store, struct error *error);

@@ -4,6 +4,7 @@ The settings are those that this takes. Each cluster has a munge, ports and file
 by side; `stop()` ends what `start()` began, by its process id.
 """
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -28,16 +29,16 @@ def free_ports(count):
 
 
 class Cluster:
-    def __init__(self, directory, processors=4, more=""):
+    def __init__(self, directory, processors=4):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(mode=0o755)
         self.file = self.directory / "slurm.conf"
         self.socket = self.directory / "munge" / "socket"
         self.processes = {}
         self.controllers = 0
-        self._configure(processors, more)
+        self._configure(processors)
 
-    def _configure(self, processors, more):
+    def _configure(self, processors):
         controller, *ports = free_ports(1 + len(NODES))
         host = socket.gethostname().partition(".")[0]
         for name in ("munge", "state", *NODES):
@@ -74,8 +75,10 @@ SlurmdTimeout=8
 PlugStackConfig=/dev/null
 SchedulerParameters=bf_interval=1,sched_interval=1
 {nodes}
-PartitionName=p Nodes={",".join(NODES)} Default=YES MaxTime=INFINITE State=UP
-{more}
+PreemptType=preempt/partition_prio
+PreemptMode=CANCEL
+PartitionName=p Nodes={",".join(NODES)} Default=YES MaxTime=INFINITE State=UP PreemptMode=CANCEL PriorityTier=1
+PartitionName=urgent Nodes={",".join(NODES)} MaxTime=INFINITE State=UP PreemptMode=OFF PriorityTier=9
 """)
 
     def environment(self):
@@ -107,8 +110,11 @@ PartitionName=p Nodes={",".join(NODES)} Default=YES MaxTime=INFINITE State=UP
         lines = [line for line in self.file.read_text().splitlines() if not line.startswith("FirstJobId=")]
         self.file.write_text("\n".join([*lines, f"FirstJobId={first}", ""]))
 
-    def start_node(self, name):
-        self._spawn(name, "slurmd", "-D", "-N", name, "-f", str(self.file))
+    def start_node(self, name, before="true"):
+        """`before`: what is done first, such as a mount that this node alone sees."""
+        program = shutil.which("slurmd", path="/usr/sbin:/usr/bin")
+        self._spawn(name, "unshare", "-m", "sh", "-c", f'{before}; exec {program} "$@"', "slurmd", "-D", "-N", name, "-f",
+                    str(self.file))  # fmt: skip
 
     def start(self):
         self.start_munge()
@@ -119,14 +125,24 @@ PartitionName=p Nodes={",".join(NODES)} Default=YES MaxTime=INFINITE State=UP
 
     def ready(self):
         """All nodes are there and free. A controller that begins anew does not know them at first."""
-        said = lambda: self.command("sinfo", "-h", "-o", "%T", "-N", check=False).split()  # noqa: E731
+        said = lambda: self.command("sinfo", "-h", "-o", "%T", "-N", "-p", "p", check=False).split()  # noqa: E731
         eventually(lambda: said() == ["idle"] * len(NODES), seconds=60)
         return self
 
-    def restart_node(self, name):
+    def restart_node(self, name, before="true"):
         """A node that registers anew is known at once."""
         self.end(name)
-        self.start_node(name)
+        self.start_node(name, before)
+
+    @contextlib.contextmanager
+    def only_on(self, name):
+        """No job begins on another node meanwhile."""
+        others = ",".join(node for node in NODES if node != name)
+        self.command("scontrol", "update", f"nodename={others}", "state=drain", "reason=test")
+        try:
+            yield
+        finally:
+            self.command("scontrol", "update", f"nodename={others}", "state=resume")
 
     def end(self, name, kill=False):
         process = self.processes.pop(name)

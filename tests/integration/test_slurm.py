@@ -1,14 +1,16 @@
 """Promise: tests run as jobs of Slurm, and what happens to the cluster is never charged to an experiment."""
 
 import contextlib
+import json
 import os
 import pathlib
 import signal
+import sqlite3
 import time
 
 import pytest
 from harness import Project, result
-from machine import eventually
+from machine import eventually, preload, preloaded
 from slurm_cluster import MISSING, Cluster
 
 pytestmark = pytest.mark.skipif(bool(MISSING) or os.geteuid() != 0, reason=f"no Slurm here: {MISSING}")
@@ -77,6 +79,9 @@ def test_green_red_and_too_slow(house, cluster):
     assert "did not end within 3 s" in reasons["late"]
     (ended,) = log.all(msg="run on Slurm ended", experiment="green")
     assert ended["node"] in ("n1", "n2") and ended["attempt"] == "1" and int(ended["slurm_job"]) > 0
+    (pull,) = house.forge.pulls()
+    told = f"on node `{ended['node']}` as job {ended['slurm_job']} of Slurm, attempt 1, after "
+    assert told in pull.body and f'"slurm_job":{ended["slurm_job"]},"attempt":1,' in pull.body
     assert cluster.queue() == {}
     assert [path.name for path in house.runs.iterdir() if path.name[0] != "."] == []
 
@@ -127,6 +132,13 @@ def test_a_run_that_somebody_cancels_is_run_again(house, cluster):
     assert house.stop() == 0
 
 
+def status_of(house):
+    """What is told of the run of the one job, as JSON and as the table."""
+    (_, text, _), (_, table, _) = house.run_beside("--status", "--json"), house.run_beside("--status")
+    (job,) = json.loads(text)["running"] or [{}]
+    return job.get("run") or {}, table
+
+
 def test_waiting_in_the_queue_is_no_fault(house, cluster):
     """Longer than the timeout of the command, and than queue.retry_for."""
     house.configure(validation={"timeout": "2s"}, queue={"retry_for": "1s"})
@@ -134,11 +146,21 @@ def test_waiting_in_the_queue_is_no_fault(house, cluster):
     cluster.command("sbatch", "-N2", "--exclusive", "--wrap=sleep 5", "--output=/dev/null")
     eventually(lambda: [state for state, _ in cluster.queue().values()] == ["RUNNING"])
     house.config["validation"]["slurm"]["poll"] = "1s"
-    drop(house, "exp-1", 0.9)
-    log = house.once()
-    assert decisions(log) == {"exp-1": "promoted"}
+    drop(house, "exp-1", 0.9, slow="1")
+    log = house.start()
+    waits = log.wait(msg="run waits in Slurm's queue")
+    run, table = status_of(house)
+    assert run["slurm_job"] == int(waits["slurm_job"]) and run["waits"] == waits["reason"] and not run["began"]
+    assert f"Slurm job {waits['slurm_job']} in its queue for " in table and f": {waits['reason']}" in table
+    eventually(lambda: status_of(house)[0].get("began"))
+    run, table = status_of(house)
+    assert f"Slurm job {waits['slurm_job']} on {run['node']} for " in table and not run["waits"]
+    log.wait(experiment="exp-1", decision="promoted")
     assert [event["reason"] for event in log.all(msg="run waits in Slurm's queue")] in (["Resources"], ["Priority"])
     assert not log.all(msg="step could not be done now; trying again")
+    (ended,) = log.all(msg="run on Slurm ended")
+    assert int(ended["queued_ms"]) > 2000 and int(ended["duration_ms"]) < 2000, "the queue is apart from the run"
+    assert house.stop() == 0
 
 
 def test_slurm_may_be_away_while_a_run_ends(house, cluster):
@@ -186,7 +208,26 @@ def test_what_was_submitted_is_looked_for_before_it_is_submitted_again(house, cl
 
 
 def house_id(house):
-    return (house.state / "runs" / ".id").read_text()
+    with contextlib.closing(sqlite3.connect(f"file:{house.state}/winnowd.db?mode=ro", uri=True)) as store:
+        return store.execute("SELECT id FROM run_id").fetchone()[0]
+
+
+def test_what_no_job_waits_for_is_cancelled(house, cluster):
+    """An attempt that the store does not know, as after a backup was put back, and one whose end was not seen."""
+    house.start().wait(msg="winnowd started")
+    assert house.stop() == 0
+    unknown, left, foreign = (f"winnowd-{who}-1" for who in (f"{house_id(house)}-a-b", f"{house_id(house)}-left", "0-left"))
+    for name in (unknown, left, foreign):
+        cluster.command("sbatch", f"--job-name={name}", "--output=/dev/null", "--wrap=sleep 60")
+    (house.runs / "left-1").mkdir()
+    with contextlib.closing(sqlite3.connect(house.state / "winnowd.db")) as store:
+        store.execute("INSERT INTO runs VALUES ('left', 0, '{\"state\":\"submitted\",\"attempt\":1}')")
+        store.commit()
+    log = house.start()
+    eventually(lambda: list(cluster.queue()) == [foreign] and not (house.runs / "left-1").exists())
+    assert [event["experiment"] for event in log.all(msg="run on Slurm cancelled: no job waits for it")] == ["a-b"]
+    cluster.command("scancel", "-n", foreign)
+    assert house.stop() == 0
 
 
 @pytest.mark.parametrize("option, reason", [("--partition=none", "invalid partition"), ("--hold", "JobHeldUser"),
@@ -314,6 +355,150 @@ def test_a_run_that_needs_more_than_slurm_gives_fails_at_the_second_attempt(hous
     assert "OUT_OF_MEMORY" in decided["reason"] and "validation.slurm.options" in decided["reason"]
     assert set(nodes) == {"n1", "n2"}, "the second attempt is on another node"
     assert house.stop() == 0 and cluster.queue() == {} and list(house.runs.glob("exp-*")) == []
+
+
+@pytest.mark.exhaustive
+def test_a_run_that_is_preempted_is_run_again(house, cluster):
+    drop(house, "exp-1", 0.9, slow="4")
+    log = house.start()
+    log.wait(msg="run submitted to Slurm")
+    running(cluster)
+    cluster.command("sbatch", "-p", "urgent", "-N2", "--exclusive", "--wrap=sleep 2", "--output=/dev/null")
+    lost = log.wait(msg="run on Slurm lost; another attempt follows", seconds=60)
+    assert "PREEMPTED" in lost["reason"]
+    log.wait(experiment="exp-1", decision="promoted", seconds=60)
+    assert attempts(log, "exp-1") == [1, 2] and house.stop() == 0
+
+
+@pytest.mark.exhaustive
+def test_munge_may_be_away_while_a_run_ends(house, cluster):
+    """Its files count. What could not be cancelled then is removed within the hour."""
+    drop(house, "exp-1", 0.9, slow="3")
+    log = house.start()
+    log.wait(msg="run submitted to Slurm")
+    running(cluster)
+    cluster.end("munge")
+    try:
+        log.wait(experiment="exp-1", decision="promoted", seconds=90)
+    finally:
+        cluster.start_munge()
+    assert attempts(log, "exp-1") == [1] and log.all(msg="Slurm cannot be asked now; runs go on")
+    eventually(lambda: cluster.queue() == {}, seconds=60)
+    assert (house.runs / "exp-1-1").exists(), "nobody could say that it was over"
+    house.clock.pass_by(3700)
+    eventually(lambda: not (house.runs / "exp-1-1").exists(), seconds=60)
+    assert house.stop() == 0
+
+
+@pytest.mark.exhaustive
+def test_slurm_s_time_is_up_twice(house, cluster):
+    """It is more than the timeout, so somebody has made it less; that is for validation.slurm.options."""
+    house.configure(validation={"timeout": "10m"})
+    drop(house, "exp-1", 0.9, slow="300")
+    log = house.start()
+    nodes = []
+    for attempt in (1, 2):
+        job = log.wait(msg="run submitted to Slurm", attempt=str(attempt), seconds=90)["slurm_job"]
+        nodes.append(cluster.queue()[running(cluster)][1])
+        cluster.command("scontrol", "update", f"jobid={job}", "timelimit=1")
+        log.wait_until(lambda: len(log.all(msg="run on Slurm lost; another attempt follows")) == len(nodes), seconds=150)
+    decided = log.wait(experiment="exp-1", decision="failed", seconds=60)
+    assert "TIMEOUT" in decided["reason"] and "validation.slurm.options" in decided["reason"]
+    assert set(nodes) == {"n1", "n2"} and house.stop() == 0
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("missing", ["directory", "bubblewrap", "program"])
+def test_what_is_missing_on_one_node_is_found_on_the_other(house, cluster, tmp_path, missing):
+    """The next attempt is not made where the last one did not begin."""
+    program = tmp_path / "checks"
+    program.write_text('#!/bin/sh\nexec sh "$@"\n')
+    program.chmod(0o755)
+    house.configure(validation={"command": [str(program), "check"]})
+    house.runs.mkdir()
+    hidden = {"directory": f"mount -t tmpfs none {house.runs}", "bubblewrap": "mount --bind /dev/null $(command -v bwrap)",
+              "program": f"mount --bind /dev/null {program}"}[missing]  # fmt: skip
+    cluster.restart_node("n1", hidden)
+    try:
+        cluster.ready()
+        with cluster.only_on("n1"):
+            drop(house, "exp-1", 0.9)
+            log = house.start()
+            lost = log.wait(msg="run on Slurm lost; another attempt follows", seconds=60)
+        key = {"directory": "directory", "bubblewrap": "sandbox", "program": "command"}[missing]
+        assert f"validation.{key}" in lost["reason"] and "n1" in lost["reason"]
+        log.wait(experiment="exp-1", decision="promoted", seconds=60)
+        assert [event["node"] for event in log.all(msg="run on Slurm ended")] == ["n2"]
+        assert attempts(log, "exp-1") == [1, 2] and house.stop() == 0
+    finally:
+        cluster.restart_node("n1")
+
+
+HANGS = """
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+DIR *opendir(const char *path)
+{
+    DIR *(*real)(const char *) = (DIR * (*)(const char *)) dlsym(RTLD_NEXT, "opendir");
+
+    while (strstr(path, "/runs/") && access(getenv("WINNOWD_TEST_HANGS"), F_OK) == 0)
+        usleep(20000);
+    return real(path);
+}
+"""
+
+
+@pytest.mark.exhaustive
+def test_a_file_server_that_hangs_holds_up_nothing_else(house, cluster, tmp_path):
+    hangs = tmp_path / "hangs"
+    preload(house.environment, preloaded(HANGS))
+    house.environment["WINNOWD_TEST_HANGS"] = str(hangs)
+    drop(house, "exp-1", 0.9, slow="2")
+    log = house.start()
+    log.wait(msg="run submitted to Slurm")
+    hangs.touch()
+    log.wait(msg="directory of the runs on Slurm does not answer; runs go on", seconds=60)
+    house.drop(result("exp-2", 2.0, metric_before=1.0, diff=new_file("other", "x")))
+    log.wait(experiment="exp-2", decision="discarded")
+    assert "validate" in house.run_beside("--status")[1]
+    hangs.unlink()
+    log.wait(experiment="exp-1", decision="promoted", seconds=60)
+    assert attempts(log, "exp-1") == [1] and log.all(msg="directory of the runs on Slurm answers again")
+    assert house.stop() == 0
+
+
+@pytest.mark.exhaustive
+def test_a_late_end_of_an_old_attempt_counts_for_nothing(house, cluster):
+    drop(house, "exp-1", 0.9, attack="touch ~/../begins; sleep 3; exit 3")
+    log = house.start()
+    log.wait(msg="run submitted to Slurm")
+    cluster.command("scancel", "-n", running(cluster))
+    log.wait(msg="run submitted to Slurm", attempt="2", seconds=60)
+    (house.runs / "exp-1-1").mkdir(exist_ok=True)
+    (house.runs / "exp-1-1" / "ended").write_text("0 1.00 n1\n")
+    assert "status 3" in log.wait(experiment="exp-1", decision="failed", seconds=60)["reason"]
+    assert attempts(log, "exp-1") == [1, 2] and house.stop() == 0
+
+
+@pytest.mark.exhaustive
+def test_a_controller_that_forgets_a_run_and_uses_its_number_again(house, cluster):
+    """It was killed before it wrote the run down: that is lost, and the number is another run's."""
+    drop(house, "exp-1", 0.9, slow="8")
+    log = house.start()
+    job = log.wait(msg="run submitted to Slurm")["slurm_job"]
+    cluster.end("controller", kill=True)
+    cluster.controllers -= 1
+    cluster.start_controller()
+    cluster.ready()
+    assert cluster.command("sbatch", "--parsable", "--output=/dev/null", "--wrap=sleep 1").strip() == job
+    log.wait(experiment="exp-1", decision="promoted", seconds=120)
+    assert len(attempts(log, "exp-1")) <= 3 and house.stop() == 0
+    cluster.command("scontrol", "update", "nodename=n1,n2", "state=resume", check=False)
 
 
 def test_the_base_runs_there_as_well(house, cluster):

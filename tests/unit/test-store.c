@@ -115,7 +115,8 @@ static void test_a_newer_version_is_refused(void **state)
 static void make_with_short_history(struct fixture *fixture)
 {
     close_store(fixture);
-    execute(fixture, "DROP TRIGGER contents_released; DROP TABLE released;"
+    execute(fixture, "DROP TABLE runs; DROP TABLE run_id;"
+                     "DROP TRIGGER contents_released; DROP TABLE released;"
                      "DROP TABLE places; ALTER TABLE logs DROP COLUMN decision;"
                      "DROP TRIGGER results_history;"
                      "CREATE TRIGGER results_history BEFORE UPDATE OF decided ON results BEGIN"

@@ -128,7 +128,7 @@ static inline int begin(struct fixture *fixture, const char *validation)
                      0);
     compose(fixture);
     assert_int_equal(http_new(&fixture->http, &fixture->loop, NULL, &fixture->error), 0);
-    return validation_new(&fixture->validation, &fixture->loop, fixture->config,
+    return validation_new(&fixture->validation, &fixture->loop, fixture->config, NULL,
                           fixture->repository, fixture->http, &fixture->error);
 }
 

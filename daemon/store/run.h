@@ -1,0 +1,27 @@
+#pragma once
+
+/*
+ * What is known of the runs on Slurm.
+ */
+
+#include "daemon/store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Reads the record of an experiment's last run, as slurm-record.h writes it; `*record` NULL: there was none. The
+ * caller frees it. */
+int store_find_run(struct store *store, const char *experiment_id, char **record,
+                   struct error *error);
+
+/* Takes the place of an earlier one. `over`: nothing is left of the run. */
+int store_set_run(struct store *store, const char *experiment_id, const char *record, bool over,
+                  struct error *error);
+
+/* Lists the experiments of which a run is left though none of their jobs is under way. */
+int store_list_left_runs(struct store *store, char ***ids, size_t *count, struct error *error);
+void store_left_runs_free(char **ids, size_t count);
+
+/* Reads what tells the runs of this store from those of others. It never changes. */
+#define STORE_RUN_ID_SIZE 17
+int store_run_id(struct store *store, char id[static STORE_RUN_ID_SIZE], struct error *error);
