@@ -371,9 +371,11 @@ def meson_tests(build, prefix, names=()):
         result = folder / "meson-logs" / f"testlog-{suite.name}.json"
         command = ["meson", "test", "-C", folder, "--no-rebuild", "--num-processes", WORKERS - 1,
                    "--print-errorlogs", "--logbase", f"testlog-{suite.name}", *wanted]  # fmt: skip
+        place = run.work / suite.file
+        place.mkdir()
         with alone(run.builds / f"{build}.lock"):
             result.unlink(missing_ok=True)
-            status = run.call(command, log, suite.seconds)
+            status = run.call(command, log, suite.seconds, {"TMPDIR": place})
             if not result.exists():
                 raise Failed("no test was run")
             found = counts.of_meson(result)

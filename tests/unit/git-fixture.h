@@ -9,6 +9,7 @@
 #include "common/memory.h"
 #include "common/text.h"
 #include "daemon/repository.h"
+#include "tests/unit/temporary.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,7 +24,7 @@
 #include <cmocka.h>
 
 struct fixture {
-    char directory[64];
+    char directory[TEMPORARY_SIZE];
     char *path; /* PATH as it was */
     uv_loop_t loop;
     struct config config;
@@ -113,8 +114,7 @@ static inline int set_up(void **state)
     struct fixture *fixture = memory_new(sizeof(*fixture));
     struct config *config = &fixture->config;
 
-    strcpy(fixture->directory, "/tmp/winnowd-test-XXXXXX");
-    assert_non_null(mkdtemp(fixture->directory));
+    assert_non_null(temporary_directory(fixture->directory));
     fixture->path = memory_copy(getenv("PATH"));
     RUN(fixture, "%s", project);
 

@@ -7,6 +7,7 @@
 #include "common/process.h"
 
 #include "common/memory.h"
+#include "tests/unit/temporary.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,7 +29,7 @@
 static const char *const plain_environment[] = {"PATH=/usr/bin:/bin", NULL};
 
 static uv_loop_t loop;
-static char directory[] = "/tmp/test-process-XXXXXX";
+static char directory[TEMPORARY_SIZE];
 
 /* A copy of what the callback saw, since the result itself does not last. */
 struct outcome {
@@ -124,7 +125,7 @@ static inline bool soon_gone(int pid)
 static inline int set_up(void **state)
 {
     signal(SIGPIPE, SIG_IGN);
-    return uv_loop_init(&loop) == 0 && mkdtemp(directory) ? 0 : -1;
+    return uv_loop_init(&loop) == 0 && temporary_directory(directory) ? 0 : -1;
 }
 
 static inline int tear_down(void **state)

@@ -19,6 +19,7 @@
 #include "common/text.h"
 #include "daemon/result.h"
 #include "daemon/spool.h"
+#include "tests/unit/temporary.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -54,7 +55,7 @@ struct fixture {
     uv_timer_t patience;
     uv_timer_t pace;
     bool late;
-    char path[64];
+    char path[TEMPORARY_SIZE];
     int directory;
     struct spool *spool;
 
@@ -141,8 +142,7 @@ static inline int set_up(void **state)
     uv_timer_init(&fixture->loop, &fixture->patience);
     uv_timer_init(&fixture->loop, &fixture->pace);
     fixture->patience.data = fixture;
-    strcpy(fixture->path, "/tmp/test-spool.XXXXXX");
-    if (!mkdtemp(fixture->path))
+    if (!temporary_directory(fixture->path))
         return -1;
     fixture->directory = open(fixture->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     fixture->take_at_most = SIZE_MAX;

@@ -9,6 +9,7 @@
 #include "daemon/store.h"
 #include "daemon/store/job.h"
 #include "daemon/store/pull.h"
+#include "tests/unit/temporary.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -22,7 +23,7 @@
 #include <cmocka.h>
 
 struct fixture {
-    char directory[64];
+    char directory[TEMPORARY_SIZE];
     struct store *store;
     struct error error;
 };
@@ -45,8 +46,7 @@ static inline int set_up(void **state)
 {
     struct fixture *fixture = memory_new(sizeof(*fixture));
 
-    snprintf(fixture->directory, sizeof(fixture->directory), "/tmp/winnowd-store-XXXXXX");
-    assert_non_null(mkdtemp(fixture->directory));
+    assert_non_null(temporary_directory(fixture->directory));
     reopen(fixture);
     *state = fixture;
     return 0;

@@ -7,6 +7,7 @@
 #include "common/capture.h"
 
 #include "common/memory.h"
+#include "tests/unit/temporary.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char path[] = "/tmp/test-capture-XXXXXX";
+static char path[TEMPORARY_SIZE];
 
 /* The tail of `bytes`, given in pieces of every size: where a read ends must not matter. */
 static void tail_is(const char *bytes, size_t length, unsigned lines, size_t limit,
@@ -151,7 +152,7 @@ static void test_without_a_file_the_lines_are_kept(void **state)
 
 static int set_up(void **state)
 {
-    int file = mkstemp(path);
+    int file = temporary_file(path);
 
     return file < 0 ? -1 : close(file);
 }

@@ -5,6 +5,7 @@
 #include "common/memory.h"
 #include "common/secret.h"
 #include "config/config.h"
+#include "tests/unit/temporary.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -38,7 +39,7 @@ static struct config *good(const char *yaml)
 
 static char *make_file(char *path, const char *content, mode_t mode)
 {
-    int file = mkstemp(path);
+    int file = temporary_file(path);
 
     assert_true(file >= 0);
     assert_int_equal(write(file, content, strlen(content)), strlen(content));
@@ -58,7 +59,7 @@ static struct config *with_token_file(const char *path)
 
 static void test_credential_file(void **state)
 {
-    char path[] = "/tmp/test-config-XXXXXX";
+    char path[TEMPORARY_SIZE];
     CLEANUP(config_freep)
     struct config *config = with_token_file(make_file(path, " 0123abcd\r\n", 0600));
     CLEANUP_FREE char *token = NULL;
@@ -88,7 +89,7 @@ static void test_credential_contents(void **state)
                                            "two words", "abcd\nefgh", "t\xc3\xb6ken"};
 
     for (size_t i = 0; i < sizeof contents / sizeof *contents; i++) {
-        char path[] = "/tmp/test-config-XXXXXX";
+        char path[TEMPORARY_SIZE];
         CLEANUP(config_freep)
         struct config *config = with_token_file(make_file(path, contents[i], 0600));
         char *token = NULL;
@@ -103,7 +104,7 @@ static void test_credential_contents(void **state)
 static void test_credential_order(void **state)
 {
     CLEANUP(config_freep) struct config *config = good(LEAST);
-    char directory[] = "/tmp/test-config-XXXXXX";
+    char directory[TEMPORARY_SIZE];
     CLEANUP_FREE char *path = NULL;
     CLEANUP_FREE char *token = NULL;
     struct error error;
@@ -117,7 +118,7 @@ static void test_credential_order(void **state)
     assert_string_equal(token, "fromvariable");
     free(TAKE(token));
 
-    assert_non_null(mkdtemp(directory));
+    assert_non_null(temporary_directory(directory));
     setenv("CREDENTIALS_DIRECTORY", directory, 1);
     setenv("GITEA_TOKEN", "fromvariable", 1);
     assert_int_equal(credential_load(&token, config, &error), 0);

@@ -3,6 +3,7 @@
 #include "common/file.h"
 
 #include "common/memory.h"
+#include "tests/unit/temporary.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -21,10 +22,9 @@
 /* Each test has a directory of its own, which is also its working directory. */
 static int set_up(void **state)
 {
-    static char path[64];
+    static char path[TEMPORARY_SIZE];
 
-    snprintf(path, sizeof(path), "/tmp/test-file-XXXXXX");
-    *state = mkdtemp(path);
+    *state = temporary_directory(path);
     return *state ? chdir(path) : -1;
 }
 

@@ -11,6 +11,7 @@
 #include "common/memory.h"
 #include "common/text.h"
 #include "daemon/forge/local-outbox.h"
+#include "tests/unit/temporary.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,7 +31,7 @@
 #define PULLS  8
 #define SHA    "0123456789012345678901234567890123456789"
 
-static char directory[] = "/tmp/test-forge-local-XXXXXX";
+static char directory[TEMPORARY_SIZE];
 static uv_loop_t loop;
 static struct config config;
 static struct forge *forge;
@@ -97,8 +98,7 @@ static int begin(void **state)
 {
     struct error error = {0};
 
-    strcpy(directory + strlen(directory) - 6, "XXXXXX");
-    assert_non_null(mkdtemp(directory));
+    assert_non_null(temporary_directory(directory));
     run_shell(
         "export HOME=/nonexistent GIT_CONFIG_NOSYSTEM=1; git init -q --bare -b main repo.git && "
         "commit=$(git -C repo.git -c user.name=a -c user.email=a@b commit-tree -m first "

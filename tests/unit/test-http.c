@@ -10,6 +10,7 @@
 #include "common/secret.h"
 #include "common/text.h"
 #include "scripted-server.h"
+#include "tests/unit/temporary.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -550,7 +551,7 @@ static void ask_tls(struct answer *answer, const char *ca_file, const char *host
 static void test_certificates(void **state)
 {
     CLEANUP_ANSWER struct answer answer = {0};
-    char directory[] = "/tmp/test-http-XXXXXX";
+    char directory[TEMPORARY_SIZE];
     CLEANUP_FREE char *make = NULL;
     CLEANUP_FREE char *remove = NULL;
     CLEANUP_FREE char *cert = NULL;
@@ -559,7 +560,7 @@ static void test_certificates(void **state)
 
     if (system("command -v openssl >/dev/null") != 0)
         skip();
-    assert_non_null(mkdtemp(directory));
+    assert_non_null(temporary_directory(directory));
     cert = memory_format("%s/cert.pem", directory);
     key = memory_format("%s/key.pem", directory);
     remove = memory_format("rm -r %s", directory);

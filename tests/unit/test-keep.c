@@ -4,6 +4,7 @@
 #include "common/memory.h"
 #include "daemon/keep.h"
 #include "tests/unit/background-fixture.h"
+#include "tests/unit/temporary.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -19,7 +20,7 @@
 #include <cmocka.h>
 
 struct fixture {
-    char directory[64];
+    char directory[TEMPORARY_SIZE];
     struct error error;
 };
 
@@ -68,8 +69,7 @@ static int set_up(void **state)
 {
     struct fixture *fixture = memory_new(sizeof *fixture);
 
-    strcpy(fixture->directory, "/tmp/test-keep-XXXXXX");
-    assert_non_null(mkdtemp(fixture->directory));
+    assert_non_null(temporary_directory(fixture->directory));
     make(fixture, "state/validation/exp-1.log");
     make(fixture, "spool/.archive/2026-01-01/exp-1.json");
     make(fixture, "spool/.archive/2026-01-02/exp-2.json");

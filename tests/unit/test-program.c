@@ -7,6 +7,7 @@
 #include "common/program.h"
 
 #include "common/memory.h"
+#include "tests/unit/temporary.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char directory[] = "/tmp/test-program-XXXXXX";
+static char directory[TEMPORARY_SIZE];
 
 static char *path_of(const char *name)
 {
@@ -127,7 +128,7 @@ static int set_up(void **state)
 {
     const char *const folders[] = {"bin", "old", "new"};
 
-    if (!mkdtemp(directory))
+    if (!temporary_directory(directory))
         return -1;
     for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
         CLEANUP_FREE char *folder = path_of(folders[i]);

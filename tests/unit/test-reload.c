@@ -6,6 +6,7 @@
 
 #include "common/text.h"
 #include "config/schema.h"
+#include "tests/unit/temporary.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -79,8 +80,8 @@ static bool same(const struct config_key *key, const struct config *a, const str
 
 static void test_every_key_is_applied_or_needs_a_restart(void **state)
 {
-    char path[] = "/tmp/winnowd-test-reload.XXXXXX";
-    int descriptor = mkstemp(path);
+    char path[TEMPORARY_SIZE];
+    int descriptor = temporary_file(path);
     struct config *old = load(before), *running = load(before), *new = load(after);
 
     (void)state;

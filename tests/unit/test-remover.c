@@ -4,6 +4,7 @@
 #include "common/memory.h"
 #include "daemon/validation/remover.h"
 #include "tests/unit/background-fixture.h"
+#include "tests/unit/temporary.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -21,7 +22,7 @@
 #include <cmocka.h>
 
 struct fixture {
-    char directory[64];
+    char directory[TEMPORARY_SIZE];
     char *folder;
     uv_loop_t loop;
     struct remover *remover;
@@ -32,8 +33,7 @@ static int set_up(void **state)
 {
     struct fixture *fixture = memory_new(sizeof *fixture);
 
-    strcpy(fixture->directory, "/tmp/test-remover-XXXXXX");
-    assert_non_null(mkdtemp(fixture->directory));
+    assert_non_null(temporary_directory(fixture->directory));
     fixture->folder = file_join(fixture->directory, REMOVER_FOLDER);
     assert_int_equal(uv_loop_init(&fixture->loop), 0);
     fixture->remover = remover_new(&fixture->loop, fixture->directory);

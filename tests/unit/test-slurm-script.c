@@ -3,6 +3,7 @@
 #include "common/file.h"
 #include "common/memory.h"
 #include "daemon/validation/slurm-script.h"
+#include "tests/unit/temporary.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -18,7 +19,7 @@
 #include <cmocka.h>
 
 struct fixture {
-    char directory[64];
+    char directory[TEMPORARY_SIZE];
 };
 
 static char *path_of(const struct fixture *fixture, const char *name)
@@ -31,9 +32,7 @@ static int setup(void **state)
     struct fixture *fixture = memory_new(sizeof(*fixture));
     CLEANUP_FREE char *source = NULL;
     struct error error;
-
-    strcpy(fixture->directory, "/tmp/winnowd-script.XXXXXX");
-    if (!mkdtemp(fixture->directory))
+    if (!temporary_directory(fixture->directory))
         return -1;
     source = path_of(fixture, "box/source");
     *state = fixture;

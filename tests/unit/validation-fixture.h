@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "daemon/validation.h"
 #include "tests/unit/background-fixture.h"
+#include "tests/unit/temporary.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -148,9 +149,9 @@ static inline void end(struct fixture *fixture)
 static inline int setup(void **state)
 {
     struct fixture *fixture = memory_new(sizeof *fixture);
-    char directory[] = "/tmp/test-validation-XXXXXX";
+    char directory[TEMPORARY_SIZE];
 
-    assert_non_null(mkdtemp(directory));
+    assert_non_null(temporary_directory(directory));
     fixture->directory = memory_copy(directory);
     assert_int_equal(shell("cd '%s' && mkdir state spool && touch spool/result.json", directory),
                      0);
