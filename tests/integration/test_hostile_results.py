@@ -6,6 +6,7 @@ Each is decided, and the reason names its file and what is wrong with it. Nothin
 dropped beside it gets its decision, and what lies outside of the spool stays as it was.
 """
 
+import base64
 import contextlib
 import hashlib
 import json
@@ -345,17 +346,10 @@ def packed(size, digest="1" * 40):
     block = packer.compress(bytes(MEBIBYTE)) + packer.flush(zlib.Z_FULL_FLUSH)
     check = (size % 65521 << 16 | 1).to_bytes(4, "big")
     data = first + block * (size // MEBIBYTE - 1) + b"\x03\x00" + check
-    lines = "".join(f"{chr(len(piece) + 64) if len(piece) <= 26 else chr(len(piece) + 70)}{base85(piece)}\n"
+    lines = "".join(f"{chr(len(piece) + 64) if len(piece) <= 26 else chr(len(piece) + 70)}{base64.b85encode(piece, pad=True).decode()}\n"
                     for piece in (data[at:at + 52] for at in range(0, len(data), 52)))  # fmt: skip
     return (f"diff --git a/zeros b/zeros\nnew file mode 100644\nindex {'0' * 40}..{digest}\nGIT binary patch\n"
             f"literal {size}\n{lines}\nliteral 0\nHcmV?d00001\n\n")  # fmt: skip
-
-
-def base85(piece):
-    letters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"
-    piece += bytes(-len(piece) % 4)
-    return "".join(letters[int.from_bytes(piece[at:at + 4], "big") // 85**power % 85]
-                   for at in range(0, len(piece), 4) for power in (4, 3, 2, 1, 0))  # fmt: skip
 
 
 def test_patches_that_are_refused(winnowd, bystanders):
