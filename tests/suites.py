@@ -90,7 +90,7 @@ BUILDS = {  # name: compiler, options of meson
     # Lines are enough to say where a fault is, and -O1 to run: it compiles in half the time.
     "sanitize": ("clang", ["-Dunit-tests=enabled", SANITIZERS, "-Db_lundef=false", "-Doptimization=1",
                            "-Ddebug=false", "-Dc_args=-gline-tables-only"]),
-    "analyze": ("gcc", ["-Dc_args=-fanalyzer"]),
+    "analyze": ("gcc", ["-Dc_args=-fanalyzer", "-Doptimization=1", "-Ddebug=false"]),
 }
 
 
