@@ -277,9 +277,12 @@ class LocalForge:
 
     def set_state(self, number, state):
         """What a person does to a pull request."""
+        self.set_fact(number, "state", state)
+
+    def set_fact(self, number, name, value):
         path = self.outbox / f"{number}.json"
         facts = json.loads(path.read_text(encoding="utf-8"))
-        path.with_name("edited.tmp").write_text(json.dumps({**facts, "state": state}), encoding="utf-8")
+        path.with_name("edited.tmp").write_text(json.dumps({**facts, name: value}), encoding="utf-8")
         path.with_name("edited.tmp").rename(path)
 
     def check_promises(self):

@@ -16,6 +16,11 @@ class Reviewer:
         self.project = forge.project
         self.work = functools.partial(git, directory=self.project.work)
 
+    @property
+    def source(self):
+        """Whence a person fetches."""
+        return self.project.bare
+
     def pull(self, number):
         (found,) = [pull for pull in self.forge.pulls() if pull.number == number]
         return found
@@ -24,7 +29,7 @@ class Reviewer:
         """Brings it into the base in one of WAYS; gives back the base's new tip."""
         assert way in WAYS
         pull, base = self.pull(number), self.project.base
-        self.work("fetch", "-q", "origin", pull.head)
+        self.fetch(pull)
         self.work("checkout", "-q", base)
         if way == "merge":
             self.work("merge", "-q", "--no-ff", "-m", f"Merge pull request {number}: {pull.title}", pull.sha)
@@ -34,35 +39,67 @@ class Reviewer:
         else:
             self.work("rebase", "-q", base, pull.sha)
             self.work("checkout", "-q", "-B", base)
-        self.project.publish()
+        self.publish()
         self.forge.set_state(number, "merged")
         return self.project.tip
 
     def merge_changed(self, number, files):
         """Merges it, and changes files while doing so."""
         pull = self.pull(number)
-        self.work("fetch", "-q", "origin", pull.head)
+        self.fetch(pull)
         self.work("checkout", "-q", self.project.base)
         self.work("merge", "-q", "--no-ff", "--no-commit", pull.sha)
         tip = self.project.commit(files, f"Merge pull request {number} with changes")
-        self.project.publish()
-        self.forge.set_state(number, "merged")
+        self.publish()
+        self.was_merged(number)
         return tip
+
+    def merge_both(self, older, newer):
+        """One right after the other; what the newer one has, the older one is part of."""
+        self.merge(newer, "squash")
+        self.forge.set_state(older, "merged")
 
     def revert(self, commit, *options):
         """Takes a commit of the base back; gives back the base's new tip."""
         self.work("checkout", "-q", self.project.base)
         self.work("revert", "--no-edit", *options, commit)
-        self.project.publish()
+        self.publish()
         return self.project.tip
+
+    def push_to(self, number, files):
+        """Commits on top of its branch."""
+        pull = self.pull(number)
+        self.fetch(pull)
+        pushed, _ = self.project.experiment(files, parent=pull.sha)
+        self.work("push", "-q", "origin", f"{pushed}:refs/heads/{pull.head}")
+        self.forge.foreign.add(pull.head)
+        self.forge.set_fact(number, "sha", pushed)
 
     def close(self, number):
         self.forge.set_state(number, "closed")
 
+    def reopen(self, number):
+        self.forge.set_state(number, "open")
+
+    def was_merged(self, number):
+        """What a person who merged by hand says in the pull request."""
+        self.forge.set_state(number, "merged")
+
+    def fetch(self, pull):
+        self.work("fetch", "-q", self.source, pull.head)
+
+    def publish(self):
+        self.project.publish()
+
+    def still_open(self):
+        """The open pull requests, and their commits in the clone."""
+        found = [pull for pull in self.forge.pulls() if pull.state == "open"]
+        self.work("fetch", "-q", self.source, *(pull.sha for pull in found))
+        return found
+
     def conflicting(self):
         """Numbers of the open pull requests that do not merge into the base any more."""
-        return [pull.number for pull in self.forge.pulls() if pull.state == "open"
-                and conflict(self.project.bare, self.project.base, pull.sha)]  # fmt: skip
+        return [pull.number for pull in self.still_open() if conflict(self.project.work, self.project.base, pull.sha)]
 
 
 class StandInReviewer(Reviewer):
@@ -78,13 +115,26 @@ class StandInReviewer(Reviewer):
         self.work("pull", "-q", "--ff-only", self.source, self.project.base)
         return self.project.tip
 
+    def merge_both(self, older, newer):
+        """The second one once the forge says that it can be merged."""
+        self.merge(older, "merge")
+        self.merge(newer, "squash")
+
+    def push_to(self, number, files):
+        self.forge.gitea.push_to_branch(self.pull(number).head, files)
+
     def close(self, number):
         self.forge.gitea.close_pull(number)
 
-    def conflicting(self):
-        still_open = [pull for pull in self.forge.pulls() if pull.state == "open"]
-        self.work("fetch", "-q", self.source, *(pull.sha for pull in still_open))
-        return [pull.number for pull in still_open if conflict(self.project.work, self.project.base, pull.sha)]
+    def reopen(self, number):
+        self.forge.gitea.reopen_pull(number)
+
+    def was_merged(self, number):
+        """There is no way to say so: what the base holds is the daemon's to find out."""
+
+    def publish(self):
+        self.forge.gitea.push(f"{self.project.base}:refs/heads/{self.project.base}")
+
 
 
 def conflict(repository, one, other):

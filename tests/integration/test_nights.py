@@ -287,14 +287,17 @@ def test_nights_whose_newest_is_merged_each_morning(project, forge, winnowd, way
 
 
 def stale_of(winnowd):
-    return {pull["pull"] for pull in json.loads(winnowd.run_beside("--status", "--json")[1])["pulls"] if pull["stale"]}
+    """number: why, of all that are stale."""
+    listed = json.loads(winnowd.run_beside("--status", "--json")[1])["pulls"]
+    return {pull["pull"]: pull["stale"] for pull in listed if pull["stale"]}
 
 
 def in_the_base(reviewer):
     """The open ones that would change nothing if they were merged."""
-    bare, base = reviewer.project.bare, reviewer.project.base
-    return [pull.number for pull in reviewer.forge.pulls() if pull.state == "open" and git("merge-tree", "--write-tree", base, pull.sha, directory=bare, check=False)
-            == git("rev-parse", f"{base}^{{tree}}", directory=bare)]  # fmt: skip
+    work, base = reviewer.project.work, reviewer.project.base
+    tree = git("rev-parse", f"{base}^{{tree}}", directory=work)
+    return [pull.number for pull in reviewer.still_open()
+            if git("merge-tree", "--write-tree", base, pull.sha, directory=work, check=False) == tree]  # fmt: skip
 
 
 def assert_morning(winnowd, reviewer, measured=()):
@@ -302,49 +305,73 @@ def assert_morning(winnowd, reviewer, measured=()):
     forge, project = reviewer.forge, reviewer.project
 
     def broken():
-        trees = [one.id for one in measured for pull in forge.pulls() if pull.state == "open" and pull.head == f"experiment/{one.id}"
+        trees = [one.id for one in measured for pull in reviewer.still_open() if pull.head == f"experiment/{one.id}"
                  and forge.show("-s", "--format=%T", pull.sha) != git("rev-parse", f"{one.commit}^{{tree}}", directory=project.work)]  # fmt: skip
-        return in_the_base(reviewer), set(reviewer.conflicting()) - stale_of(winnowd), trees
+        return in_the_base(reviewer), set(reviewer.conflicting()) - set(stale_of(winnowd)), trees
 
     assert winnowd.log.wait_until(lambda: broken() == ([], set(), [])), f"{broken()}\n{winnowd.log.text}"
 
 
-def test_mornings_leave_nothing_open_that_conflicts_or_is_in_the_base(project, forge, winnowd):
-    """The middle one by a squash; the next with changes, and one closed; a revert, and that taken back; two at once; one opened again."""
-    log, reviewer = start(winnowd.configure(validation={"command": ["true"], "sandbox": "none"})), Reviewer(forge)
-    first, second, third = project.nights()
+MERGED, OPENED_AGAIN = "pull request merged", "pull request opened again; its value is back in the frontier"
+CONTAINED = "pull request is contained in what was merged; its value is confirmed"
+
+
+def mornings(winnowd, project, reviewer):
+    """The middle one by a squash; the next with changes, while one was closed, and one has a commit by somebody else;
+    a revert, and that taken back; two at once; one opened again."""
+    forge, (first, second, third) = winnowd.forge, project.nights()
+    log = start(winnowd.configure(validation={"command": ["true"], "sandbox": "none"}))
     night(winnowd, [project.baseline, *first])
     reviewer.merge(2, "squash")
-    log.wait(msg="pull request merged", pull=2)
+    log.wait(msg=MERGED, pull=2)
+    log.wait(msg=CONTAINED, pull=1)
     assert_morning(winnowd, reviewer, improving(first))
 
     night(winnowd, second)
     assert_morning(winnowd, reviewer, improving([*first, *second]))
-    still_open = [pull for pull in forge.pulls() if pull.state == "open"]
-    assert len(still_open) == 4
-    reviewer.close(still_open[1].number)
-    changed = reviewer.merge_changed(still_open[0].number, {"README.md": "# Changed while it was merged\n"})
-    log.wait(msg="pull request merged", pull=still_open[0].number)
+    with_changes, closed, pushed, newest = [pull.number for pull in reviewer.still_open()]
+    reviewer.close(closed)
+    reviewer.push_to(pushed, {"notes.txt": "by hand\n"})
+    tip = reviewer.pull(pushed).sha
+    changed = reviewer.merge_changed(with_changes, {"README.md": "# Changed while it was merged\n"})
+    log.wait(msg=lambda said: said in (MERGED, CONTAINED), pull=with_changes)
     assert_morning(winnowd, reviewer)
 
     night(winnowd, third)
     assert_morning(winnowd, reviewer)
-    assert all("Changed while" in forge.show(f"{pull.sha}:README.md") for pull in forge.pulls() if pull.number > still_open[-1].number)
+    assert reviewer.pull(pushed).sha == tip and "was moved by somebody else" in stale_of(winnowd)[pushed]
+    assert all("Changed while" in forge.show(f"{pull.sha}:README.md") for pull in forge.pulls() if pull.number > newest)
     reverted = reviewer.revert(changed, "-m", "1")
     assert_morning(winnowd, reviewer)
-    left = [pull.number for pull in forge.pulls() if pull.state == "open"]
-    assert stale_of(winnowd) == set(left) and len(left) >= 4, "what stands on what was taken back"
+    left = [pull.number for pull in reviewer.still_open()]
+    left.remove(pushed)  # it never had what was merged and taken back since, and merges again
+    assert set(stale_of(winnowd)) == set(left) and len(left) == 4, "what stands on what was taken back"
     reviewer.revert(reverted)
     assert_morning(winnowd, reviewer)
-    assert stale_of(winnowd) == set()
-    reviewer.merge(left[-1], "squash")
-    forge.set_state(left[0], "merged")
+    assert set(stale_of(winnowd)) == {pushed}
+
+    reviewer.merge_both(left[0], left[-1])
     for number in left[1:-1]:
-        log.wait(msg="pull request is contained in what was merged; its value is confirmed", pull=number)
-    forge.set_state(still_open[1].number, "open")
-    log.wait(msg="pull request opened again; its value is back in the frontier", pull=still_open[1].number)
+        log.wait(msg=CONTAINED, pull=number)
+    reviewer.reopen(closed)
+    log.wait(msg=OPENED_AGAIN, pull=closed)
     assert_morning(winnowd, reviewer)
+    assert [pull.number for pull in reviewer.still_open()] == sorted([closed, pushed]) and reviewer.pull(pushed).sha == tip
+    last = git("rev-parse", f"{improving(third)[-1].commit}:train.py", directory=project.work)
+    assert git("rev-parse", f"{project.base}:train.py", directory=project.work) == last, "not what was measured last"
     assert winnowd.stop() == 0
+
+
+def test_mornings_leave_nothing_open_that_conflicts_or_is_in_the_base(project, forge, winnowd):
+    mornings(winnowd, project, Reviewer(forge))
+
+
+@pytest.mark.real
+def test_mornings_at_gitea(project, forge_of_kind, tmp_path, the_binary_is_there):
+    forge = forge_of_kind("real")
+    winnowd = harness.Winnowd(tmp_path, forge)
+    mornings(winnowd, project, StandInReviewer(forge))
+    winnowd.check_promises()
 
 
 def test_after_a_lost_state_the_forge_says_what_was_merged(project, stand_in, gitea_winnowd):
