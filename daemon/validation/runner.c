@@ -6,6 +6,7 @@
 #include "daemon/validation/runner.h"
 
 #include "common/text.h"
+#include "daemon/validation/go-json.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -80,14 +81,17 @@ static bool take_foreign_word(const char **at)
     return length > 0;
 }
 
-/* `3 passed, 1 skipped, 2 warnings`: what ran, and what passed of it. At least one of the words is known. */
-static bool take_outcomes(const char **at, uint64_t *tests, uint64_t *passed)
+/* What a word of pytest's counts as. */
+struct outcome {
+    const char *word;
+    bool ran;
+    bool passed;
+};
+
+/* NULL: it is no word of pytest's own. */
+static const struct outcome *take_outcome(const char **at)
 {
-    static const struct {
-        const char *word;
-        bool ran;
-        bool passed;
-    } outcomes[] = {
+    static const struct outcome outcomes[] = {
         {"passed", true, true},
         {"failed", true, false},
         {"xfailed", true, true},
@@ -102,29 +106,35 @@ static bool take_outcomes(const char **at, uint64_t *tests, uint64_t *passed)
         {"subtests passed", false, false},
         {"subtests failed", false, false},
     };
-    const size_t count = sizeof(outcomes) / sizeof(*outcomes);
+
+    for (size_t i = 0; i < sizeof(outcomes) / sizeof(*outcomes); i++) {
+        const char *behind = *at;
+
+        if (take(&behind, outcomes[i].word) && strchr(", ", *behind)) {
+            *at = behind;
+            return &outcomes[i];
+        }
+    }
+    return NULL;
+}
+
+/* `3 passed, 1 skipped, 2 warnings`: what ran, and what passed of it. At least one of the words is known. */
+static bool take_outcomes(const char **at, uint64_t *tests, uint64_t *passed)
+{
     bool known = false;
 
     do {
+        const struct outcome *outcome;
         uint64_t number;
-        size_t i = 0;
 
         if (!take_number(at, &number) || !take(at, " "))
             return false;
-        while (i < count) {
-            const char *behind = *at;
-
-            if (take(&behind, outcomes[i].word) && (*behind == ',' || *behind == ' ')) {
-                *at = behind;
-                break;
-            }
-            i++;
-        }
-        if (i == count && !take_foreign_word(at))
+        outcome = take_outcome(at);
+        if (!outcome && !take_foreign_word(at))
             return false;
-        known = known || i < count;
-        *tests += i < count && outcomes[i].ran ? number : 0;
-        *passed += i < count && outcomes[i].passed ? number : 0;
+        known = known || outcome;
+        *tests += outcome && outcome->ran ? number : 0;
+        *passed += outcome && outcome->passed ? number : 0;
     } while (take(at, ", "));
     return known;
 }
@@ -169,6 +179,44 @@ static bool read_pytest(struct runner *runner, const char *line)
     if (*at != '\0')
         return false;
     add(runner, "pytest", line + strspn(line, "= "), tests, passed);
+    return true;
+}
+
+static void end_sugar(struct runner *runner)
+{
+    add(runner, "pytest", runner->sugar_said, runner->sugar_tests, runner->sugar_passed);
+    runner->awaits_sugar = false;
+}
+
+/* `Results (0.23s):`, then lines like `       3 passed`, below each of which there may be names of tests:
+ * `         - test_a.py:5 test_c`. That is pytest-sugar's. */
+static bool read_sugar(struct runner *runner, const char *line)
+{
+    const char *at = line;
+    const struct outcome *outcome;
+    uint64_t number;
+
+    if (take(&at, "Results (") && take_decimal(&at) && strcmp(at, "s):") == 0) {
+        if (runner->awaits_sugar)
+            end_sugar(runner);
+        runner->awaits_sugar = true;
+        runner->sugar_tests = runner->sugar_passed = 0;
+        snprintf(runner->sugar_said, sizeof(runner->sugar_said), "%s", line);
+        return true;
+    }
+    if (!runner->awaits_sugar)
+        return false;
+    at = line + strspn(line, " ");
+    if (at > line && take(&at, "- "))
+        return true;
+    outcome = at > line && take_number(&at, &number) && take(&at, " ") ? take_outcome(&at) : NULL;
+    if (!outcome || *at) {
+        end_sugar(runner);
+        return false;
+    }
+    runner->sugar_tests += outcome->ran ? number : 0;
+    runner->sugar_passed += outcome->passed ? number : 0;
+    snprintf(runner->sugar_said, sizeof(runner->sugar_said), "%s", line + strspn(line, " "));
     return true;
 }
 
@@ -327,21 +375,63 @@ static void note_first(char to[static REPORT_NAME_SIZE], unsigned *count, const 
         snprintf(to, REPORT_NAME_SIZE, "%s", line);
 }
 
+/* What nox says before the first command of a session; a session may end after it. */
+static bool is_preparation(const char *line)
+{
+    static const char *const words[] = {
+        "uv binary not found.", "Creating virtual environment ",
+        "Re-using existing ",   "Reusing existing ",
+        "Deleting existing ",   "python -m pip install ",
+        "uv pip install ",
+    };
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+        if (strncmp(line, words[i], strlen(words[i])) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Whatever is said in a session shows that it does something: a command, or what that says. */
+static void note_session(struct runner *runner, const char *line)
+{
+    const char *at = line;
+
+    if (*line == '\0' || !runner->in_session)
+        return;
+    if (!take(&at, "nox > ") || (strncmp(at, "Session ", 8) != 0 && !is_preparation(at)))
+        runner->session_works = true;
+}
+
 /* `nox > Session tests-3.11 was successful.`, `nox > Session tests skipped: no interpreter.` */
 static bool read_nox(struct runner *runner, const char *line)
 {
     const char *at = line;
+    const char *name;
+    char idle[REPORT_NAME_SIZE];
 
+    if (take(&at, "nox > Running session ")) {
+        runner->in_session = true;
+        runner->session_works = false;
+        return true;
+    }
     if (!take(&at, "nox > Session "))
         return false;
     line += strlen("nox > ");
+    name = at;
     at += strcspn(at, " ");
-    if (take(&at, " skipped: ") || strcmp(at, " skipped.") == 0)
+    if (take(&at, " skipped: ") || strcmp(at, " skipped.") == 0) {
         note_first(runner->session_said, &runner->sessions_skipped, line);
-    else if (take(&at, " was successful") || take(&at, " failed") || take(&at, " aborted"))
+    } else if (runner->in_session && !runner->session_works &&
+               strncmp(at, " was successful", 15) == 0) {
+        snprintf(idle, sizeof(idle), "Session %.*s ran no command", (int)(at - name), name);
+        note_first(runner->session_said, &runner->sessions_skipped, idle);
+    } else if (take(&at, " was successful") || take(&at, " failed") || take(&at, " aborted")) {
         runner->sessions_done++;
-    else
+    } else {
         return false;
+    }
+    runner->in_session = false;
     return true;
 }
 
@@ -379,12 +469,17 @@ static bool read_make(struct runner *runner, const char *line)
 
 static void read_summary(struct runner *runner, const char *line)
 {
+    char inside[RUNNER_LINE_SIZE];
+
     static bool (*const forms[])(struct runner *, const char *) = {
-        read_unittest, /* first: it may end one that was begun */
+        read_unittest, read_sugar, /* first: they may end one that was begun */
         read_pytest,   read_cargo, read_go,         read_ctest_line,
         read_ctest,    read_nox,   read_pre_commit, read_make,
     };
 
+    if (go_json_line(line, inside, sizeof(inside)))
+        line = inside;
+    note_session(runner, line);
     for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++)
         if (forms[i](runner, line))
             return;
@@ -492,6 +587,8 @@ void runner_end(struct runner *runner, struct test_report *report)
         end_line(runner);
     if (runner->awaits_result)
         end_unittest(runner, 0, 0);
+    if (runner->awaits_sugar)
+        end_sugar(runner);
     end_parts(runner);
     report->summaries = runner->summaries;
     report->empty = runner->empty;

@@ -3,7 +3,8 @@
 /*
  * Finds what test runners say at their end, in the output of a run. Pure.
  *
- * Known are pytest, unittest and nose2, nox, go test, cargo test, ctest, make and pre-commit. A summary
+ * Known are pytest (with pytest-sugar, too), unittest and nose2, nox, go test (with -json, too), cargo test,
+ * ctest, make and pre-commit. A summary
  * counts only as a whole line in the runner's own form, so the name of a test or a word in a traceback is
  * none. The output is read as it comes, in pieces of any size, with bounded memory. The text is the tests'
  * own: it can take a pass away but never give one.
@@ -38,6 +39,13 @@ struct runner {
     bool awaits_result;
     uint64_t ran;
     char ran_line[REPORT_NAME_SIZE];
+
+    /* The summary of pytest-sugar has a line for each of its words. */
+    bool awaits_sugar;
+    uint64_t sugar_tests, sugar_passed;
+    char sugar_said[REPORT_NAME_SIZE];
+
+    bool in_session, session_works; /* of nox, and something was said in it */
 
     /* These say something about a part only. What they mean is known at the end. */
     unsigned sessions_done, sessions_skipped; /* nox */

@@ -222,9 +222,9 @@ class World(crashes.World):
         self.drop("promoted")
         self.live()
 
-    def move_base(self):
+    def move_base(self, mood="green"):
         self.moved += 1
-        self.before, files = self.forge.pulls()[0].sha, {f"moved-{self.moved}.txt": "moved\n"}
+        self.before, files = self.forge.pulls()[0].sha, {f"moved-{self.moved}.txt": "moved\n", "mood": f"{mood} {self.moved}\n"}
         return self.gitea.move_base(files) if self.gitea else self.project.advance(files)
 
     def broken_refresh(self, base):
@@ -237,6 +237,16 @@ class World(crashes.World):
         said = comments(self.forge, pull.number)
         if len(said) != self.moved or base not in said[-1]:
             yield f"expected {self.moved} comments, the last on {base}, found {said}"
+
+
+    def broken_refusal(self, base):
+        """The tests have failed on what it would have become."""
+        (pull,) = self.forge.pulls()
+        if pull.sha != self.before or f'"base":"{base}"' in pull.body:
+            yield f"expected {self.before} as before, found {pull.sha}"
+        said, why = comments(self.forge, pull.number), stale_of(self.winnowd).get(pull.number, "")
+        if len(said) != self.moved or not said[-1].startswith(f"Not brought onto `main` at `{base}`: ") or "exited with status" not in why:
+            yield f"expected {self.moved} comments, the last on {base}, and a stale one, found {said} and {why!r}"
 
 
 @pytest.fixture
@@ -253,16 +263,16 @@ def new_world(tmp_path, the_binary_is_there):
         world.winnowd.check_token()
 
 
-def suffer(world, point):
+def suffer(world, point, mood="green"):
     """One death at the point of a refresh, one life after it; the sentences about what is broken."""
     world.winnowd.clock.at_pace(1 if point.when == "late" else crashes.Clock.PACE)
-    base = world.move_base()
+    base = world.move_base(mood)
     try:
         world.live(point)
         world.live()
     except AssertionError as error:
         return [f"{point}: {error}"]
-    return [f"{point}: {sentence}\n{world.winnowd.log.text}" for sentence in [*world.broken_refresh(base), *world.check()]]
+    return [f"{point}: {sentence}\n{world.winnowd.log.text}" for sentence in [*(world.broken_refresh if mood == "green" else world.broken_refusal)(base), *world.check()]]
 
 
 @pytest.mark.parametrize("kind, where", [("1.25", "request"), ("local", "git"), exhaustive.rarely(("1.25", "git")),
@@ -281,3 +291,22 @@ def test_a_kill_at_every_step_of_a_refresh(new_world, kind, where):
     world.move_base()
     log = world.live()
     assert log.all(msg=REFRESHED) == [] and log.all(msg="step started") == []
+
+
+@pytest.mark.parametrize("kind, where", [("1.25", "request"), exhaustive.rarely(("local", "git")), exhaustive.rarely(("1.25", "git")),
+                                         exhaustive.rarely(("local", "rename"))])  # fmt: skip
+def test_a_kill_at_every_step_of_a_refresh_that_is_undone(new_world, kind, where):
+    """Its tests fail on what it would become: that is said once, and once the base is green again it is brought onto it."""
+    world = new_world(kind)
+    world.winnowd.configure(validation={"command": ["sh", "-c", "! grep -q red mood"], "sandbox": "none", "base": "never"})
+    for mood in ("red", "green", "red"):  # a first life asks for more
+        base = world.move_base(mood)
+        world.live()
+    points = [point for point in world.points_of_life() if point.where == where]
+    assert not list(world.broken_refusal(base)) and len(points) >= 3, world.winnowd.log.text
+    broken = []
+    for point in sample(points, 2):
+        world.move_base()
+        world.live()
+        broken += suffer(world, point, "red")
+    assert not broken, f"{len(broken)} of {len(points)} points:\n" + "\n".join(broken)

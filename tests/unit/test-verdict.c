@@ -31,6 +31,13 @@ static struct test_report read_output(const char *output, size_t piece)
     return report;
 }
 
+/* What go test -json says of a package, and a session of nox in which this is said. */
+#define JSON(package, output)                                                                      \
+    "{\"Time\":\"2026-11-28T06:41:13.8Z\",\"Action\":\"output\",\"Package\":\"" package            \
+    "\",\"Output\":\"" output "\"}\n"
+#define SESSION(name, said)                                                                        \
+    "nox > Running session " name "\n" said "nox > Session " name " was successful.\n"
+
 /* What runners print at their end, each in its own form, and what looks like it. */
 static const struct {
     const char *output;
@@ -88,6 +95,14 @@ static const struct {
     {"?   \texample.org/a\t[no test files]\n", "go test", 1, 1, 0, 0},
     {"--- FAIL: TestB (0.00s)\nFAIL\nFAIL\texample.org/a\t0.003s\n", "go test", 1, 0, 1, 0},
     {"ok  \twhatever\n", "", 0, 0, 0, 0},
+    {JSON("x/a", "ok  \\tx/a\\t0.006s\\n") JSON(
+         "x/b", "?   \\tx/b\\t[no test files]\\n") "{\"Time\":\"2026-11-28T06:41:13Z\",\"Action\":"
+                                                   "\"pass\",\"Package\":\"x/a\"}\n",
+     "go test", 2, 1, 1, 1},
+    {JSON("x/a", "ok  \\tx/a\\t0.006s [no tests to run]\\n"), "go test", 1, 1, 0, 0},
+    {JSON("x/a\",\"Test\":\"TestA", "ok  \\tx/a\\t0.006s\\n"), "", 0, 0, 0, 0},
+    {JSON("x/a", "ok  \\tx/a\\t0.006s"), "", 0, 0, 0, 0},
+    {"{\"Time\":\"ok  \\tx/a\\t0.006s\\n\n", "", 0, 0, 0, 0},
 
     {"test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in "
      "0.00s\n",
@@ -97,6 +112,15 @@ static const struct {
      "cargo test", 1, 0, 3, 1},
     {"test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 4 filtered out\n", "cargo test",
      1, 1, 0, 0},
+
+    {"\nResults (0.23s):\n       1 passed\n       1 failed\n         - test_a.py:5 test_c\n"
+     "       1 skipped\n",
+     "pytest", 1, 0, 2, 1},
+    {"\nResults (0.26s):\n       3 deselected\n", "pytest", 1, 1, 0, 0},
+    {"\nResults (0.26s):\n       1 skipped\n       2 deselected\nmore\n       1 passed\n", "pytest",
+     1, 1, 0, 0},
+    {"Results (0.01s):\n", "pytest", 1, 1, 0, 0},
+    {"Results (0.01s): fine\n       1 passed\n", "", 0, 0, 0, 0},
 
     {"100% tests passed, 0 tests failed out of 5\n", "ctest", 1, 0, 5, 5},
     {"50% tests passed, 1 tests failed out of 2\n", "ctest", 1, 0, 2, 1},
@@ -110,6 +134,15 @@ static const struct {
      "ctest", 1, 1, 0, 0},
     {" 1/1 Test #6: b ................***Not Run (Disabled)   0.00 sec\n", "ctest", 1, 1, 0, 0},
 
+    {SESSION("empty", "nox > uv binary not found.\n\n"), "nox", 1, 1, 0, 0},
+    {SESSION("venv", "nox > Creating virtual environment (virtualenv) using python3 in .nox/venv\n"
+                     "nox > python -m pip install six\n"),
+     "nox", 1, 1, 0, 0},
+    {SESSION("full", "nox > true \n"), "", 0, 0, 0, 0},
+    {SESSION("quiet", "out\n"), "", 0, 0, 0, 0},
+    {SESSION("empty", "") SESSION("full", "nox > true \n"), "", 0, 0, 0, 0},
+    {SESSION("full", "nox > true \n") SESSION("empty", ""), "", 0, 0, 0, 0},
+    {SESSION("full", "nox > pytest\n3 passed in 0.12s\n"), "pytest", 1, 0, 3, 3},
     {"nox > Session tests skipped: Python interpreter 3.6 not found.\n", "nox", 1, 1, 0, 0},
     {"nox > Session a skipped: x.\nnox > Session b was successful in 2 seconds.\n", "", 0, 0, 0, 0},
     {"Ran 0 tests in 0.000s\n\nOK\nnox > Session b was successful.\n", "unittest", 1, 1, 0, 0},
