@@ -90,6 +90,19 @@ static bool is_log(const struct line *line)
     return line_is(line, "---");
 }
 
+/* What PyCharm and its kin put between "Index: " and "===". */
+static bool is_editor_note(const struct line *line)
+{
+    return line_is(line, "IDEA additional info:") ||
+           line_begins(line, "Subsystem: com.intellij.") || line_begins(line, "<+>");
+}
+
+/* What diff -s says of files that have no change. */
+static bool is_identical(const struct line *line)
+{
+    return line_begins(line, "Files ") && line_ends(line, " are identical");
+}
+
 /* Lines that git format-patch puts after the changes. */
 static bool is_behind_mail(const struct line *line)
 {
@@ -259,7 +272,19 @@ static int take_announcement(struct scan *scan, const struct line *line, struct 
 {
     (void)error;
     scan->announced = line->number;
+    scan->announcement = *line;
     scan->region = REGION_PLAIN;
+    return 0;
+}
+
+/* hg export: the header is a part of the message, which goes on to the first change. */
+static int take_changeset(struct scan *scan, const struct line *line, struct error *error)
+{
+    (void)line;
+    (void)error;
+    scan->region = REGION_MESSAGE;
+    scan->mail = false;
+    begin_part(scan);
     return 0;
 }
 
@@ -290,7 +315,25 @@ static bool is_git(const struct scan *scan, const struct line *line)
 static bool is_command(const struct scan *scan, const struct line *line)
 {
     (void)scan;
-    return (line_begins(line, "diff -") && !find_loss(line)) || line_begins(line, "Index: ");
+    return (line_begins(line, "diff -") && !find_loss(line)) || line_begins(line, "Index: ") ||
+           (line_begins(line, "=== modified file '") && line_ends(line, "'")); /* bzr */
+}
+
+static bool is_changeset(const struct scan *scan, const struct line *line)
+{
+    (void)scan;
+    return line_is(line, "# HG changeset patch");
+}
+
+/* Whether "diff --git" is about the file of the "Index: " above it. */
+static bool is_announced(const struct scan *scan, const struct line *line)
+{
+    CLEANUP_FREE char *name = line_rest(&scan->announcement, 0);
+    const char *path = name + strlen("Index: ");
+
+    return strncmp(name, "Index: ", strlen("Index: ")) == 0 && is_git(scan, line) &&
+           line_ends(line, path) && line->length > strlen(path) &&
+           line->at[line->length - strlen(path) - 1] == '/';
 }
 
 static bool is_pair(const struct scan *scan, const struct line *line)
@@ -359,17 +402,20 @@ static bool is_trailer(const struct scan *scan, const struct line *line)
 
 static bool is_idle(const struct scan *scan, const struct line *line)
 {
-    return line_is_blank(line) || is_rule(line) || line_is_statistics(line) ||
-           (scan->mail && is_behind_mail(line)) || (scan->region == REGION_LOG && is_log(line));
+    return line_is_blank(line) || is_rule(line) || line_is_statistics(line) || is_identical(line) ||
+           (scan->announced && is_editor_note(line)) || (scan->mail && is_behind_mail(line)) ||
+           (scan->region == REGION_LOG && is_log(line));
 }
 
 static const struct kind {
     bool (*is)(const struct scan *scan, const struct line *line);
     int (*take)(struct scan *scan, const struct line *line, struct error *error);
 } kinds[] = {
-    {is_git, file_scan_git},    {is_command, take_announcement}, {is_pair, file_scan_pair},
-    {is_mail, take_mail},       {is_commit, take_commit},        {is_oneline, take_commit},
-    {is_trailer, take_trailer}, {is_idle, take_nothing},         {NULL, refuse},
+    {is_git, file_scan_git},        {is_command, take_announcement},
+    {is_pair, file_scan_pair},      {is_mail, take_mail},
+    {is_commit, take_commit},       {is_oneline, take_commit},
+    {is_changeset, take_changeset}, {is_trailer, take_trailer},
+    {is_idle, take_nothing},        {NULL, refuse},
 };
 
 /* ---- regions ------------------------------------------------------------------------------------ */
@@ -379,7 +425,8 @@ static const struct kind {
 static bool is_message(const struct scan *scan, const struct line *line)
 {
     return !is_git(scan, line) && !is_command(scan, line) && !is_pair(scan, line) &&
-           !line_is_mail(line) && !is_trailer(scan, line) && !line_begins(line, "diff --c");
+           !line_is_mail(line) && !is_changeset(scan, line) && !is_trailer(scan, line) &&
+           !line_begins(line, "diff --c");
 }
 
 static int take_line(struct scan *scan, const struct line *line, struct error *error)
@@ -405,6 +452,8 @@ static int take_line(struct scan *scan, const struct line *line, struct error *e
     }
     while (kind->is && !kind->is(scan, line))
         kind++;
+    if (scan->announced && is_announced(scan, line))
+        scan->announced = 0;
     if (scan->announced && kind->is && kind->is != is_pair && kind->is != is_idle)
         return error_set(
             error, ERROR_PERMANENT,

@@ -1,6 +1,7 @@
 """Promise: nothing ordinary is refused: what git and diff make themselves, in each form that people use, is composed to the tree that it was made of."""
 
 import os
+import re
 import subprocess
 import types
 
@@ -154,6 +155,14 @@ def series(*arguments, **more):
     return "series", lambda shop: shop.git("series", *arguments, **more)
 
 
+def edited(pattern, by):
+    """What others put where git has its own lines, file by file."""
+    return "simple", lambda shop: re.sub(pattern, by, shop.git("simple", "diff", *BOTH), flags=re.MULTILINE)
+
+
+GIT_LINES = rb"^diff --git a/(.*) b/.*\nindex .*\n"
+PYCHARM = rb"Index: \1\nIDEA additional info:\nSubsystem: com.intellij.openapi.diff.impl.patch.CharsetEP\n<+>UTF-8\n" + b"=" * 67 + b"\n"
+CHANGESET = b"# HG changeset patch\n# User A Person\n# Date 1760000000 0\n# Parent  0123456789012345678901234567890123456789\nA message\n\nof two lines\n\n"
 BOTH = ("BASE", "TIP")
 FORMS = {
     "diff": text("diff", *BOTH),
@@ -224,6 +233,9 @@ FORMS = {
     "diff -u ./": ("code", lambda shop: shop.diff("-u", "--label", "./code.py", "--label", "./code.py", "a/code.py", "b-simple/code.py")),
     "diff --no-index": ("simple", lambda shop: run(
         shop.work.parent / "trees", "git", "diff", "--no-index", "--no-prefix", "a", "b-simple", status=(1,))),
+    "PyCharm": edited(GIT_LINES, PYCHARM + rb"diff --git a/\1 b/\1\n"),
+    "hg export": edited(GIT_LINES, CHANGESET + rb"diff -r 012345678901 -r 123456789012 \1\n"),
+    "bzr diff": edited(GIT_LINES + rb"--- .*\n\+\+\+ .*\n", rb"=== modified file '\1'\n--- \1\t2025-10-09 08:53:20 +0000\n+++ \1\t2025-10-09 08:53:20 +0000\n"),
     "read as CRLF": ("simple", lambda shop: shop.git("simple", "diff", *BOTH).replace(b"\n", b"\r\n")),
     "CRLF of a file lost": ("text", lambda shop: shop.git("text", "diff", *BOTH).replace(b"\r\n", b"\n")),
     "without its last line end": ("simple", lambda shop: shop.git("simple", "diff", *BOTH).rstrip(b"\n")),
@@ -237,7 +249,7 @@ RARE = {
     "diff-tree -p", "i/ w/", "diff --binary --no-renames", "diff --submodule=log", "show", "show --binary", "show --format=fuller",
     "show --format=email", "show --format=", "log -p -1", "log -p --decorate", "log -p --reverse", "log --stat -p of several",
     "format-patch", "format-patch -k --no-stat", "format-patch --no-signature", "format-patch --signature", "format-patch --inline", "format-patch of several",
-    "format-patch --no-renames", "diff -Naurp", "without its last line end",
+    "format-patch --no-renames", "bzr diff", "diff -Naurp", "without its last line end",
 }  # fmt: skip
 
 

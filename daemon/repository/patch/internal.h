@@ -38,7 +38,8 @@ struct scan {
     char boundary[80]; /* between the parts of a mail; "": none */
     /* Line of "diff -ruN …" or "Index: …" whose hunks have not come yet; 0: none. */
     size_t announced;
-    struct text losses; /* lines that name a change which the patch does not have */
+    struct line announcement; /* that line */
+    struct text losses;       /* lines that name a change which the patch does not have */
     unsigned loss_count;
 };
 
