@@ -3,6 +3,8 @@
 import os
 import pathlib
 import shutil
+import subprocess
+import sys
 import tempfile
 
 import exhaustive
@@ -144,6 +146,19 @@ def winnowd(tmp_path, forge, the_binary_is_there):
 def wrapper(tmp_path, winnowd):
     winnowd.wrapper = harness.Wrapper(tmp_path / "wrapper")
     return winnowd.wrapper
+
+
+@pytest.fixture(scope="session")
+def tox_4():
+    """Today's tox in a virtual environment, made once."""
+    home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    program = pathlib.Path(home) / "winnowd-tests/tox-4/bin/tox"
+    if not program.exists():
+        for command in ([sys.executable, "-m", "venv", program.parent.parent], [program.parent / "pip", "install", "-q", "tox>=4"]):
+            done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+            if done.returncode:
+                pytest.skip(f"tox 4 cannot be installed here: {done.stderr[-300:]}")
+    return str(program)
 
 
 @pytest.fixture

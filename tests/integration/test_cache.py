@@ -7,6 +7,7 @@ wheel into it that is missing. Then it does there what the file `attack` of an e
 import os
 
 import pytest
+from exhaustive import first_of
 from harness import Project, appears, result
 from machine import eventually
 
@@ -78,6 +79,57 @@ def test_runs_see_what_the_base_left_and_never_what_another_one_wrote(cached, wa
     assert kept(cached) == ["genuine\n"]
     assert not list(cached.state.glob("checkouts/*")), "removed with the odd modes in it"
     assert "cache    " in cached.status() and "kept" in cached.status()
+
+
+def test_runs_beside_each_other_and_a_base_that_moves_meanwhile(cached, project, tmp_path):
+    """Each sees what was kept when it began, to its end, and what nobody uses any more is removed."""
+    doors = {name: tmp_path / "doors" / name for name in ("exp-1", "exp-2")}
+    (tmp_path / "doors").mkdir()
+    for name, door in doors.items():
+        os.mkfifo(door)
+        drop(cached, name, 1 - int(name[-1]) / 10, f"{POISON}\necho waits; read line <{door}; cat $cache/wheel")
+    cached.configure(validation={"read_only": [str(tmp_path / "doors")]}, queue={"parallel": 3})
+    log = cached.start()
+    for name in doors:
+        assert appears(cached.state / f"validation/{name}.log")
+        eventually(lambda name=name: "waits" in output(cached, name))
+    assert ways(log) == dict.fromkeys(doors, "overlay") and log.decisions() == {}
+    doors["exp-2"].write_text("go\n")
+    log.wait(msg="step ended", step="validate", experiment="exp-2")
+    project.advance({"check": CHECK.replace("cached:", "$(echo newer >$cache/wheel) cached:")})
+    drop(cached, "exp-3", 0.7, "true")
+    eventually(lambda: sorted(kept(cached)) == ["genuine\n", "newer\n"])
+    doors["exp-1"].write_text("go\n")
+    log.wait(experiment="exp-3", decision="promoted")
+    assert log.decisions() == dict.fromkeys([*doors, "exp-3"], "promoted")
+    for name in doors:
+        assert "cached: genuine" in output(cached, name) and output(cached, name).count("poison") == 1
+    eventually(lambda: kept(cached) == ["newer\n"])
+    assert cached.stop() == 0
+
+
+TOX = """[tox]
+skipsdist = true
+[testenv:unit]
+skip_install = true
+allowlist_externals = sh
+commands =
+    sh -c "ls -d .tox/mark 2>/dev/null; touch .tox/mark"
+    sh check
+"""
+
+
+@pytest.mark.parametrize("version", first_of(["tox 3", "tox 4"]))
+def test_it_is_there_inside_of_tox_and_what_lies_in_dot_tox_is_not_kept(cached, project, request, version):
+    program = "tox" if version == "tox 3" else request.getfixturevalue("tox_4")
+    project.advance({"tox.ini": TOX})
+    cached.configure(validation={"command": [program, "-e", "unit"]})
+    drop(cached, "exp-1", 0.9, "true")
+    log = cached.once()
+    assert log.decisions() == {"exp-1": "promoted"} and ways(log) == {"exp-1": "overlay"}
+    assert "downloaded" in output(cached, "_base") and "cached: genuine" in output(cached, "exp-1")
+    assert ".tox/mark" not in output(cached, "exp-1").replace("touch .tox/mark", "").replace("ls -d .tox/mark", "")
+    assert kept(cached) == ["genuine\n"] and not list(cached.state.glob("cache/[0-9]*/**/.tox"))
 
 
 def test_a_kill_while_a_run_sees_it_leaves_nothing_behind(cached):

@@ -1,10 +1,5 @@
 """Promise: green means tested: an exit status of 0 is a pass only where tox's own report, the runners' words and validation.expect bear it out."""
 
-import os
-import pathlib
-import subprocess
-import sys
-
 import exhaustive
 import pytest
 from harness import result
@@ -79,26 +74,9 @@ CASES = {
 FEW = {"tox 3": ["interpreter", "empty", "latin"], "tox 4": ["none", "ignored", "passes"]}
 
 
-def cache():
-    home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    return pathlib.Path(home) / "winnowd-tests"
-
-
-@pytest.fixture(scope="module")
-def tox_4():
-    """Today's tox in a virtual environment, made once."""
-    program = cache() / "tox-4/bin/tox"
-    if not program.exists():
-        for command in ([sys.executable, "-m", "venv", program.parent.parent], [program.parent / "pip", "install", "-q", "tox>=4"]):
-            done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-            if done.returncode:
-                pytest.skip(f"tox 4 cannot be installed here: {done.stderr[-300:]}")
-    return str(program)
-
-
-def judged(winnowd, project, command, plans, **more):
+def judged(winnowd, project, command, plans, on_base="nothing yet\n", **more):
     """One daemon, and a result for each plan: {name: (decision, reason)}, and the log."""
-    project.advance({"tox.ini": TOX, PLAN: "nothing yet\n"})
+    project.advance({"tox.ini": TOX, PLAN: on_base})
     winnowd.configure(validation={"command": command, **{"sandbox": "none", **more}})
     for number, (name, plan) in enumerate(plans.items()):
         _, diff = project.experiment({PLAN: plan})
@@ -137,6 +115,22 @@ def test_what_tox_says_of_itself(winnowd, project, request, version):
             "tox itself ended with a traceback"
         }
         assert "the second command" in output(winnowd, "latin")
+
+
+@pytest.mark.parametrize("version", exhaustive.first_of(["tox 3", "tox 4"]))
+def test_no_report_is_no_pass_where_tox_wrote_one_on_the_base(winnowd, project, request, version):
+    """Where it wrote none there either, the command is to be mended, and not the experiment."""
+    program = "tox" if version == "tox 3" else request.getfixturevalue("tox_4")
+    command = ["sh", "-c", f'exec "$@" $(cat {PLAN})', "sh", program]
+    plans = {"listed": "-e passes -l\n", "not-tested": "-e passes --notest\n"}
+    found, _ = judged(winnowd, project, command, plans, on_base="-e passes\n", base="once")
+    assert not differences(found, {"listed": ("failed", "but tox wrote no report"), "not-tested": ("failed", "passed on the base and does not here")})
+    project.advance({PLAN: plans["listed"]})
+    _, diff = project.experiment({"other.txt": "other\n"})
+    winnowd.drop(result("held", 0.5, metric_before=1.0, diff=diff))
+    status, _, log = winnowd.run("--once")
+    (held,) = log.all(level="error", key="validation.base")
+    assert status == 69 and "tox wrote no report" in held["reason"] and "held" not in log.decisions()
 
 
 # What stands behind "tox" here is a script that is given --result-json as tox would be:
