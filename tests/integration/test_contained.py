@@ -13,7 +13,7 @@ import sqlite3
 import harness
 import pytest
 import series
-from exhaustive import first_of
+from exhaustive import first_of, sample
 from harness import result
 from machine import eventually
 from real_gitea import REAL
@@ -334,3 +334,50 @@ def test_what_was_superseded_is_opened_again(winnowd, forge):
     assert all(states(forge)[number] == "open" for number in opened)
     assert comments(forge)[2][1].startswith("Contained in ") and better[2].id in comments(forge)[2][1]
     assert exported(winnowd)[better[1].id] == "open"
+
+
+EACH_WAY = ["rebase-merge", "fast-forward", "rebase", "squash", "merge"]  # the first and the last every time
+
+
+@pytest.mark.real
+def test_one_line_of_work_after_the_other(project, forge_of_kind, tmp_path, the_binary_is_there):
+    """Two experiments and a morning, again and again, each with another way to merge; at first the newer one is closed,
+    so that the older one comes back, and opened again: what has come back stays until that one is merged."""
+    forge = forge_of_kind("real")
+    winnowd, gitea, better = harness.Winnowd(tmp_path, forge), forge.gitea, [one for one in project.experiments if one.improves]
+    log, _ = promoted(winnowd, 0, **SUPERSEDES)
+    merged = []
+    for place, way in enumerate(sample(EACH_WAY, 2)):
+        pair = better[2 * place : 2 * place + 2]
+        numbers = []
+        for one in pair:
+            winnowd.drop(one.result())
+            numbers.append(int(log.wait(experiment=one.id, decision="promoted")["pull"]))
+        *older, newest = numbers
+        for number in older:
+            log.wait(msg=CLOSED, pull=number)
+        if way == EACH_WAY[0]:
+            closed_and_opened_again(winnowd, *older, newest)
+        head = next(pull.sha for pull in forge.pulls() if pull.number == newest)
+        gitea.merge_pull(newest, way)
+        merged.append(newest)
+        for number in older:
+            log.wait(msg=GONE, pull=number)
+            log.wait(msg=CONFIRMED, pull=number)
+        harness.git("fetch", "-q", gitea.remote, project.base, head, directory=project.work)
+        for commit in (head, "FETCH_HEAD"):
+            assert harness.git("diff", pair[-1].commit, commit, directory=project.work) == "", f"{way}: not what was measured"
+    assert states(forge) == {number: "merged" if number in merged else "closed" for number in states(forge)}
+    assert log.all(msg="pull request cannot be refreshed: it stays as it is") == []
+    winnowd.check_promises()
+
+
+def closed_and_opened_again(winnowd, older, newest):
+    log, forge = winnowd.log, winnowd.forge
+    forge.gitea.close_pull(newest)
+    log.wait(msg=AGAIN, pull=older)
+    forge.gitea.reopen_pull(newest)
+    log.wait(msg="pull request opened again; its value is back in the frontier", pull=newest)
+    forge.gitea.records.clear()
+    eventually(lambda: len(forge.gitea.records.matching("GET", "/pulls")) >= 3)
+    assert states(forge) == {older: "open", newest: "open"} and len(comments(forge)[older]) == 2

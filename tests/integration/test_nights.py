@@ -366,6 +366,14 @@ def test_mornings_leave_nothing_open_that_conflicts_or_is_in_the_base(project, f
     mornings(winnowd, project, Reviewer(forge))
 
 
+@pytest.mark.real
+def test_mornings_at_gitea(project, forge_of_kind, tmp_path, the_binary_is_there):
+    forge = forge_of_kind("real")
+    winnowd = harness.Winnowd(tmp_path, forge)
+    mornings(winnowd, project, StandInReviewer(forge))
+    winnowd.check_promises()
+
+
 def test_after_a_lost_state_the_forge_says_what_was_merged(project, stand_in, gitea_winnowd):
     """A squash leaves no trailer. Another host, or one whose state was lost, finds it in the pull requests."""
     first, second, _ = project.nights()
