@@ -348,6 +348,7 @@ void health_source_failed(struct health *health, int64_t job, const struct error
         health->failed_count++;
     }
     health->failed[at] = (struct failed_source){.job = job, .error = *error};
+    health->failed[at].error.kind = ERROR_PERMANENT; /* however it began, it has lasted */
     tell_failed(health);
     if (health->state == HEALTH_WELL)
         ask_after(health, HEALTH_MEND_EVERY_MS);

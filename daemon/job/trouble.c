@@ -149,11 +149,11 @@ void job_later(struct job *job, const struct error *error, int64_t retry_after_m
         health_suspect(job->services->health, retry_after_ms);
     again = job->record.faulty_since_ms != 0;
     count_trying(job, uv_now(job->services->loop) - job->step_began);
+    if (source_failed(job, error) && (job->source_bad || (again && tried_long_enough(job)))) {
+        hold_by_source(job, error);
+        return;
+    }
     if (!job_undoing(job) && again && tried_long_enough(job)) {
-        if (source_failed(job, error)) {
-            hold_by_source(job, error);
-            return;
-        }
         last.kind = ERROR_PERMANENT;
         error_wrap(&last, "tried in vain for queue.retry_for");
         job_failed_itself(job, &last);

@@ -281,12 +281,24 @@ def loose(project, name):
     return project.work / ".git/objects" / sha[:2] / sha[2:]
 
 
+def reads_with_errors(winnowd, project):
+    """While this file is away, nothing can be read from the source: the disk does not answer."""
+    programs = winnowd.directory / "programs"
+    programs.mkdir()
+    (programs / "well").touch()
+    (programs / "git").write_text(
+        f'#!/bin/sh\ncase "$*" in *" fetch "*{project.work}*) [ -e {programs}/well ] ||'
+        f' {{ echo "error: Input/output error" >&2; exit 128; }};; esac\nexec {shutil.which("git")} "$@"\n'
+    )
+    (programs / "git").chmod(0o755)
+    winnowd.environment["PATH"] = f"{programs}:{winnowd.environment['PATH']}"
+    return programs / "well"
+
+
 LOST = {
-    "a blob": lambda project, sha: (loose(project, f"{sha}:exp-1.txt"), result("exp-1", 0.9, metric_before=1.0, commit=sha)),
-    "a tree, and the commit is a parent": lambda project, sha: (
-        loose(project, f"{sha}^{{tree}}"),
-        result("exp-1", 0.9, metric_before=1.0, parent=sha, diff=NEW_FILE),
-    ),
+    "a blob": lambda winnowd, project, sha: loose(project, f"{sha}:exp-1.txt"),
+    "a tree, and the commit is a parent": lambda winnowd, project, sha: loose(project, f"{sha}^{{tree}}"),
+    "all, for a while": lambda winnowd, project, sha: reads_with_errors(winnowd, project),
 }
 NEW_FILE = "--- /dev/null\n+++ b/new.txt\n@@ -0,0 +1 @@\n+new\n"
 
@@ -294,14 +306,17 @@ NEW_FILE = "--- /dev/null\n+++ b/new.txt\n@@ -0,0 +1 @@\n+new\n"
 @pytest.mark.parametrize("what", first_of(list(LOST)))
 def test_a_source_that_fails_though_it_is_found_well(winnowd, forge, project, what):
     """As a partial clone does: it holds whoever needs what it lacks, for as long as that takes, and nobody else."""
-    bad, good = (project.experiment({f"{name}.txt": name})[0] for name in ("exp-1", "exp-2"))
+    bad, _ = project.experiment({"exp-1.txt": "exp-1"})
+    good, diff = project.experiment({"exp-2.txt": "exp-2"})
     for name, sha in (("bad", bad), ("good", good)):
         git("update-ref", f"refs/heads/{name}", sha, directory=project.work)
-    place, content = LOST[what](project, bad)
+    place = LOST[what](winnowd, project, bad)
     away = place.rename(winnowd.directory / "away")
     winnowd.configure(sources=[str(project.work)], queue={"retry_for": "10ms"})
-    winnowd.drop(content)
-    winnowd.drop(result("exp-2", 0.95, metric_before=1.0, commit=good))
+    change = {"parent": bad, "diff": NEW_FILE} if "parent" in what else {"commit": bad}
+    winnowd.drop(result("exp-1", 0.9, metric_before=1.0, **change))
+    other = {"patch": "exp-2.patch"} if "all" in what else {"commit": good}
+    winnowd.drop(result("exp-2", 0.95, metric_before=1.0, **other), patch=("exp-2.patch", diff))
     log = winnowd.once(status=CONFIGURATION)
     assert log.decisions() == {"exp-2": "promoted"}
     assert log.all(key="sources", **held(f"sources: {project.work}: fetching commit {bad[:16]}")), log.text
