@@ -147,7 +147,8 @@ static void test_a_timeout(void **state)
     (void)ended(begin(fixture));
     end = content(fixture, "ended");
     assert_non_null(end);
-    assert_memory_equal(end, "124 0.3", 7);
+    assert_memory_equal(end, "124 ", 4);
+    assert_true(strtod(end + 4, NULL) >= 0.3); /* on a busy machine it takes longer */
 }
 
 /* Both ends of what it printed. */
