@@ -17,7 +17,6 @@
 
 #define HYPOTHESIS_LIMIT 10000
 #define TITLE_LIMIT      1000
-#define FILE_NAME_LIMIT  255
 
 /* A key: how it is read, and the words for what is expected. */
 struct key {
@@ -314,12 +313,6 @@ static int read_repository(struct result_reading *reading, const struct key *key
         return refuse(reading, key, value);
     reading->result->repository = memory_copy(string);
     return 0;
-}
-
-bool result_is_patch_name(const char *string)
-{
-    return string && *string != '\0' && strlen(string) <= FILE_NAME_LIMIT && !strchr(string, '/') &&
-           result_format(string) == RESULT_FORMAT_NONE && result_name_seen(string);
 }
 
 static int read_patch(struct result_reading *reading, const struct key *key,
