@@ -112,7 +112,7 @@ def keep_in_memory(folder):
     if available < 2 * IN_MEMORY_GIB or os.geteuid() != 0 or libc.unshare(CLONE_NEWNS) != 0:
         return
     if libc.mount(b"none", b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None) == 0:
-        libc.mount(b"tmpfs", os.fsencode(folder), b"tmpfs", ctypes.c_ulong(0), b"mode=0700,size=%dG" % IN_MEMORY_GIB)
+        libc.mount(b"tmpfs", os.fsencode(folder), b"tmpfs", ctypes.c_ulong(0), b"mode=0711,size=%dG" % IN_MEMORY_GIB)
 
 
 def descendants():
@@ -147,6 +147,7 @@ class Run:
         except OSError as error:
             raise SystemExit(f"tests/run: nothing can be kept in {CACHE}: {error}") from None
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="winnowd-tests."))
+        self.work.chmod(0o711)  # some tests are other users for a moment
         keep_in_memory(self.work)
         self.lock = threading.Lock()
         self.ended = False
