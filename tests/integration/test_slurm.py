@@ -306,8 +306,9 @@ def test_a_node_that_dies_fails_nobody(house, cluster):
     node = {}
     eventually(lambda: node.update({name: where for name, (_, where) in cluster.queue().items()}) or any(node.values()))
     (dead,) = node.values()
+    eventually((house.runs / "exp-1-1" / "started" / "node").exists)  # else its end is told before its node dies
     cluster.end(dead, kill=True)
-    for process in processes_of(f"slurmstepd: [{job}.batch]") + processes_of(f"{cluster.directory}/{dead}/job"):
+    for process in processes_of(f"slurmstepd: [{job}.") + processes_of(f"{cluster.directory}/{dead}/job"):
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
     try:
@@ -399,7 +400,8 @@ def test_slurm_s_time_is_up_twice(house, cluster):
     nodes = []
     for attempt in (1, 2):
         job = log.wait(msg="run submitted to Slurm", attempt=str(attempt), seconds=90)["slurm_job"]
-        nodes.append(cluster.queue()[running(cluster)][1])
+        name = running(cluster)
+        nodes.append(cluster.queue()[name][1])
         cluster.command("scontrol", "update", f"jobid={job}", "timelimit=1")
         log.wait_until(lambda: len(log.all(msg="run on Slurm lost; another attempt follows")) == len(nodes), seconds=150)
     decided = log.wait(experiment="exp-1", decision="failed", seconds=60)
