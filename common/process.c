@@ -30,7 +30,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define ERRORS_KEPT ((size_t)8192)
@@ -372,26 +371,6 @@ static char **make_arguments(const char *path, const struct process_options *opt
     return (char **)arguments;
 }
 
-/* Starts it with a bound on what it may allocate, which it inherits: so our own is lowered until it has
- * been started. The bound is no more than ours. Without one, only the kernel ends a child that takes all
- * memory. It does not count the address space, which also holds mapped files of any size. */
-static int spawn_within(struct process *process, const uv_process_options_t *spawning,
-                        uint64_t memory_limit)
-{
-    struct rlimit own;
-    bool lowered = false;
-    int status;
-
-    if (memory_limit && getrlimit(RLIMIT_DATA, &own) == 0 && memory_limit < own.rlim_cur) {
-        struct rlimit lower = {.rlim_cur = memory_limit, .rlim_max = own.rlim_max};
-        lowered = setrlimit(RLIMIT_DATA, &lower) == 0;
-    }
-    status = uv_spawn(process->timer.loop, &process->child, spawning);
-    if (lowered)
-        setrlimit(RLIMIT_DATA, &own);
-    return status;
-}
-
 static int spawn(struct process *process, const struct process_options *options, const char *path,
                  const int descriptors[static 3])
 {
@@ -419,7 +398,7 @@ static int spawn(struct process *process, const struct process_options *options,
     close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
     process->child.data = process;
     process->handles++;
-    return spawn_within(process, &spawning, options->memory_limit);
+    return uv_spawn(process->timer.loop, &process->child, &spawning);
 }
 
 static int start(struct process *process, const struct process_options *options)

@@ -41,11 +41,10 @@ struct process_options {
     size_t input_length;
     /* After this SIGTERM to the group, and SIGKILL `grace_ms` later; 0: none. */
     uint64_t deadline_ms;
-    uint64_t grace_ms;     /* 0: SIGKILL at once */
-    uint64_t memory_limit; /* bytes that it may allocate (RLIMIT_DATA); 0: as many as the daemon */
-    size_t output_limit;   /* bytes of stdout kept; a child that prints more is killed */
-    const char *log_path;  /* stdout and stderr go to this file instead, which is truncated first */
-    size_t log_limit;      /* bytes of output in the file at most; of more it has both ends */
+    uint64_t grace_ms;    /* 0: SIGKILL at once */
+    size_t output_limit;  /* bytes of stdout kept; a child that prints more is killed */
+    const char *log_path; /* stdout and stderr go to this file instead, which is truncated first */
+    size_t log_limit;     /* bytes of output in the file at most; of more it has both ends */
     void (*printed)(void *data, const char *bytes,
                     size_t length); /* with log_path: each piece as it
                                                                       comes, whole; NULL: nobody looks */

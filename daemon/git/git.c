@@ -4,6 +4,7 @@
 #include "common/file.h"
 #include "common/http-proxy.h"
 #include "common/memory.h"
+#include "common/program.h"
 #include "common/secret.h"
 #include "common/text.h"
 #include "daemon/git/environment.h"
@@ -12,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #define LOCAL_DEADLINE_MS  ((uint64_t)2 * 60 * 1000)
 #define SOURCE_DEADLINE_MS ((uint64_t)10 * 60 * 1000)
@@ -28,6 +31,7 @@ struct git {
     const struct config *config;
     struct git_environment environment; /* for every git */
     struct git_environment credentials; /* in addition, for those that talk to the forge */
+    char *limiter;                      /* path of prlimit; NULL: there is none */
 };
 
 /* Appends a value in double quotes, as git's configuration files need it. */
@@ -176,6 +180,17 @@ static void make_credentials(struct git *git, const char *repository, const char
         git_environment_pass(&git->credentials, proxies);
 }
 
+/* prlimit is part of every Debian, as setpriv is. Without it, only the kernel ends a git that takes all
+ * memory. */
+static void find_limiter(struct git *git)
+{
+    static const char *const usual[] = {"PATH=/usr/bin:/bin", NULL};
+    struct error error;
+
+    if (program_find(&git->limiter, "prlimit", usual, NULL, &error) < 0)
+        program_find(&git->limiter, "prlimit", (const char *const *)environ, NULL, &error);
+}
+
 int git_new(struct git **git, uv_loop_t *loop, const struct config *config, const char *url,
             const char *token, struct error *error)
 {
@@ -185,6 +200,7 @@ int git_new(struct git **git, uv_loop_t *loop, const struct config *config, cons
     new->config = config;
     make_environment(&new->environment, config->state);
     make_credentials(new, url, token);
+    find_limiter(new);
     if (write_configuration(config, error) < 0)
         return error_wrap(error, "preparing git's configuration");
     *git = TAKE(new);
@@ -197,6 +213,7 @@ void git_free(struct git *git)
         return;
     git_environment_free(&git->environment);
     git_environment_free(&git->credentials);
+    free(git->limiter);
     free(git);
 }
 
@@ -219,6 +236,17 @@ static uint64_t deadline_of(const struct git *git, const struct git_command *com
 static unsigned long long silence_of(const struct config *config)
 {
     return (config->forge.timeout_ms + 999) / 1000;
+}
+
+/* Returns prlimit's option. It does not limit the address space, which also holds packs of any size. It
+ * never exceeds the limit that we have ourselves, which only root may raise. */
+static char *memory_limit(uint64_t bytes)
+{
+    struct rlimit now;
+
+    if (getrlimit(RLIMIT_DATA, &now) == 0 && now.rlim_max < bytes)
+        bytes = now.rlim_max;
+    return memory_format("--data=%llu", (unsigned long long)bytes);
 }
 
 /* While the forge is silent, the helper that git starts for HTTP does not notice that git is gone. It
@@ -253,13 +281,19 @@ struct operation *git_start(struct git *git, const struct git_command *command,
                                               : NULL;
     CLEANUP_FREE char *patience = memory_format("GIT_HTTP_LOW_SPEED_TIME=%llu",
                                                 silence_of(git->config));
+    uint64_t memory = command->reach == GIT_FORGE ? FORGE_MEMORY : command->memory;
+    CLEANUP_FREE char *limit = memory_limit(memory);
     size_t count = 0;
 
     while (command->arguments[arguments])
         arguments++;
 
-    CLEANUP_FREE const char **argv = memory_new_array(arguments + 5, sizeof(*argv));
+    CLEANUP_FREE const char **argv = memory_new_array(arguments + 7, sizeof(*argv));
 
+    if (memory && git->limiter) {
+        argv[count++] = git->limiter;
+        argv[count++] = limit;
+    }
     if (command->idle) {
         argv[count++] = "nice";
         argv[count++] = "-n";
@@ -282,7 +316,6 @@ struct operation *git_start(struct git *git, const struct git_command *command,
         .deadline_ms = deadline_of(git, command),
         .grace_ms = GRACE_MS,
         .manner = manner_of(git, command),
-        .memory_limit = command->reach == GIT_FORGE ? FORGE_MEMORY : command->memory,
         .output_limit = command->output_limit,
     };
 
