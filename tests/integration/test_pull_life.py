@@ -547,7 +547,8 @@ def test_metrics_take_turns(winnowd, project):
             for n in range(3)]  # fmt: skip
     rows += [(f"b-{n}", 0.9 - n / 10, {"metric_before": 1.0, "diff": project.tweak(**{settings[n]: 13})}) for n in range(3)]
     decisions, started = in_order(winnowd, project, *rows, order="arrival")
-    assert started == ["a-0", "b-0", "a-1", "b-1", "a-2", "b-2"]
+    # Which of them begins depends on what was taken in when the forge first answered.
+    assert started in (["a-0", "b-0", "a-1", "b-1", "a-2", "b-2"], ["b-0", "a-0", "b-1", "a-1", "b-2", "a-2"])
     assert set(decisions.values()) == {"promoted"}
 
 
