@@ -189,8 +189,8 @@ def test_killed_at_each_step(gitea_winnowd, stand_in):
         winnowd.ended()
     log = winnowd.start()
     for number in (1, 2, 3):
-        assert log.wait_until(lambda number=number: f"experiment/{better[number - 1].id}" not in stand_in.branches())
-    assert log.wait_until(lambda: list(exported(winnowd).values()).count("contained") == 3)
+        eventually(lambda number=number: f"experiment/{better[number - 1].id}" not in stand_in.branches())
+    eventually(lambda: list(exported(winnowd).values()).count("contained") == 3)
     assert states(stand_in) == {1: "closed", 2: "closed", 3: "closed", 4: "merged"}
     assert {number: len(said) for number, said in comments(stand_in).items()} == {1: 1, 2: 1, 3: 1, 4: 0}
     assert not log.all(msg="pull request closed unmerged; its value leaves the frontier")
@@ -299,7 +299,7 @@ AGAIN = "pull request opened again: the one that contained it was closed unmerge
 def superseded(winnowd, **sections):
     """Of three on top of each other the newest is open."""
     log, better = promoted(winnowd, **SUPERSEDES, **sections)
-    assert log.wait_until(lambda: states(winnowd.forge) == {1: "closed", 2: "closed", 3: "open"}), states(winnowd.forge)
+    eventually(lambda: states(winnowd.forge) == {1: "closed", 2: "closed", 3: "open"})
     log.wait(msg=CLOSED, pull=2)
     return log, better
 

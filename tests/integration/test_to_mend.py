@@ -122,7 +122,7 @@ def test_it_holds_and_nothing_is_lost_or_done_twice(winnowd, stand_in, project, 
     else:
         struck = strike_at(gitea, fault, moment)
         log = winnowd.start()
-        assert log.wait_until(lambda: struck)
+        eventually(lambda: struck)
     try:
         told = log.wait(**HELD)
         assert fault.says in told["reason"], told
