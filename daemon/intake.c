@@ -30,11 +30,6 @@ static int read_patch(void *data, const char *name, size_t limit, char **bytes, 
 
 /* ---- deciding --------------------------------------------------------------------------------- */
 
-enum spool_place intake_place_of(const struct entry *entry)
-{
-    return entry->assessment.decision == DECISION_REJECTED ? SPOOL_REJECT : SPOOL_ARCHIVE;
-}
-
 static int retry_entry(struct store *store, struct entry *entry, const struct store_result *row,
                        const struct store_content *content, const struct store_decision *decision,
                        struct error *error)

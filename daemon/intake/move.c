@@ -33,6 +33,11 @@ static void day_of(const struct store_move *left, char day[static 16])
         intake_format_day(left->received_ms, day);
 }
 
+enum spool_place intake_place_of(const struct entry *entry)
+{
+    return entry->assessment.decision == DECISION_REJECTED ? SPOOL_REJECT : SPOOL_ARCHIVE;
+}
+
 void intake_move_failed(struct intake *intake, const char *name, const struct error *error)
 {
     intake->moves_left++;
