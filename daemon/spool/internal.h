@@ -4,7 +4,7 @@
  * Shared by the files of the spool only.
  *
  *   spool.c  scans and hands on; calls the others, and none of them calls it
- *   watch.c  the directory and its events
+ *   watch.c  the directory and its events, and what is open below it
  *   file.c   one file: its looks, its bytes
  *   move.c   moves out of the directory
  *   known.c  the names, and which is due first
@@ -142,9 +142,6 @@ void spool_slot_drop(struct spool_slot *slot);
 
 /* ---- move.c ----------------------------------------------------------------------------- */
 
-/* Lets go of the directories that files were moved to. */
-void spool_close_places(struct spool *spool);
-
 /* Returns the modification time as arrival counts it: that of the listing where it cannot be true. */
 int64_t spool_arrival(const struct spool *spool, const struct stat *status);
 
@@ -159,6 +156,10 @@ int spool_watch_list(struct spool *spool);
 
 /* Lets go of directory, listing and watch. */
 void spool_watch_close(struct spool *spool);
+
+/* Lets go of a directory that files were moved to, and of all of them. */
+void spool_close_place(struct spool_directory *place);
+void spool_close_places(struct spool *spool);
 
 /* Takes in the events that are there already. */
 void spool_watch_drain(struct spool *spool);

@@ -53,19 +53,6 @@ static int open_below(int directory, const char *name, struct error *error)
     return descriptor;
 }
 
-static void close_place(struct spool_directory *place)
-{
-    if (place->open)
-        close(place->descriptor);
-    place->open = false;
-}
-
-void spool_close_places(struct spool *spool)
-{
-    close_place(&spool->places[SPOOL_ARCHIVE]);
-    close_place(&spool->places[SPOOL_REJECT]);
-}
-
 static int open_archive(struct spool *spool, const char *day, struct error *error)
 {
     int archive = open_below(spool->directory, ".archive", error);
@@ -91,7 +78,7 @@ static struct spool_directory *open_place(struct spool *spool, enum spool_place 
         snprintf(path, sizeof(path), ".archive/%.32s", day);
     if (place->open && strcmp(place->path, path) == 0)
         return place;
-    close_place(place);
+    spool_close_place(place);
     place->descriptor = which == SPOOL_REJECT ? open_below(spool->directory, ".rejected", error)
                                               : open_archive(spool, day, error);
     if (place->descriptor < 0)

@@ -59,6 +59,19 @@ static void lose_watch(struct spool *spool)
     spool_known_forget_events(&spool->known);
 }
 
+void spool_close_place(struct spool_directory *place)
+{
+    if (place->open)
+        close(place->descriptor);
+    place->open = false;
+}
+
+void spool_close_places(struct spool *spool)
+{
+    spool_close_place(&spool->places[SPOOL_ARCHIVE]);
+    spool_close_place(&spool->places[SPOOL_REJECT]);
+}
+
 void spool_watch_close(struct spool *spool)
 {
     lose_watch(spool);
