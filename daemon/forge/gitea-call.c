@@ -24,12 +24,18 @@ static void release(struct gitea_call *call)
     free(call);
 }
 
+static void leave(struct gitea_call *call)
+{
+    if (call->leave)
+        call->leave(call);
+}
+
 static void discard(struct operation *operation)
 {
     struct gitea_call *call = (struct gitea_call *)operation;
 
     operation_clear(&call->under_way);
-    gitea_label_leave(call);
+    leave(call);
     release(call);
 }
 
@@ -50,7 +56,7 @@ static void end(struct gitea_call *call, const struct forge_reply *outcome,
 {
     static const struct forge_reply nothing = {.retry_after_ms = -1};
 
-    gitea_label_leave(call);
+    leave(call);
     call->callback(call->data, outcome ? outcome : &nothing, error);
     release(call);
 }

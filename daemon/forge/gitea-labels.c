@@ -286,7 +286,8 @@ static void begin_lookup(struct gitea_call *call)
         send_repository_page(call);
 }
 
-void gitea_label_leave(struct gitea_call *call)
+/* Removes a call that ends or is discarded from the line, and lets the next one begin. */
+static void leave_line(struct gitea_call *call)
 {
     struct gitea *gitea = call->gitea;
     struct gitea_call **place = &gitea->label_calls;
@@ -317,6 +318,7 @@ struct operation *gitea_label_pull(struct forge *forge, int64_t number, forge_ca
     while (*place)
         place = &(*place)->next_label_call;
     *place = call;
+    call->leave = leave_line;
     if (place == &call->gitea->label_calls)
         begin_lookup(call);
     return &call->operation;

@@ -79,6 +79,7 @@ struct gitea_call {
     struct json_object *kept; /* pull requests or labels, as an array */
     char *unchecked;          /* what a check could not find out, as sentences; NULL: nothing */
     struct gitea_call *next_label_call;
+    void (*leave)(struct gitea_call *call); /* before it ends or is discarded; NULL: nothing */
     void (*pause_over)(struct gitea_call *call);
 
     /* A failure that is still being looked into, see gitea_diagnose_404(). */
@@ -188,6 +189,3 @@ void gitea_look_at_refused(struct gitea_call *call);
 
 /* Forgets the ids of all labels. */
 void gitea_label_forget(struct gitea *gitea);
-
-/* Removes a label call that ends or is discarded from the line, and lets the next one begin. */
-void gitea_label_leave(struct gitea_call *call);
