@@ -386,6 +386,18 @@ void queue_poke(struct queue *queue)
 
 /* ---- what jobs ask ------------------------------------------------------------------------------ */
 
+static int may_settle(void *data, const struct job *job, bool *may, struct error *error)
+{
+    struct queue *queue = data;
+    bool preceded;
+
+    if (queue_may_settle(queue, job, may, &preceded, error) < 0)
+        return -1;
+    if (preceded)
+        queue_poke(queue); /* it may use the slot of this one */
+    return 0;
+}
+
 /* Lets jobs go on that wait for others to be undone, as many as there is room for. */
 static void proceed_undos(struct queue *queue)
 {
@@ -460,7 +472,7 @@ int queue_new(struct queue **queue, uv_loop_t *loop, const struct queue_options 
     made->owner = (struct job_owner){
         .kind = JOB_PROMOTION,
         .steps = options->steps,
-        .may_settle = queue_may_settle,
+        .may_settle = may_settle,
         .may_undo = queue_may_undo,
         .has_slot = queue_has_slot,
         .rests = on_rests,

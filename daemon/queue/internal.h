@@ -1,7 +1,8 @@
 #pragma once
 
 /*
- * What the files of the queue share: judging the next of a lane (judge.c), slots (slots.c), turns (queue.c).
+ * What the files of the queue share: turns (queue.c), judging the next of a lane (judge.c), slots (slots.c).
+ * Each uses those after it only.
  */
 
 #include "daemon/queue.h"
@@ -47,9 +48,6 @@ enum readiness { READY, NOT_READY, HELD_BY_PULLS };
 
 /* ---- judging (judge.c) -------------------------------------------------------------------------- */
 
-/* Returns whether the result of a job is of that metric and scope. */
-bool queue_in_lane(const struct job *job, const char *metric, const char *scope);
-
 /* Writes a decision with a copy of its reason into `decided`, which owns it. Returns TURN_DECIDE. */
 enum turn queue_decide(struct decided *decided, enum decision decision, const char *reason);
 
@@ -60,10 +58,15 @@ enum turn queue_take_turn(const struct queue *queue, const struct config_metric 
                           const struct gate_verdict *verdict, bool overtakes,
                           struct decided *decided);
 
-/* Whether a job's value may become the frontier's now (struct job_owner). Fails if the store does. */
-int queue_may_settle(void *data, const struct job *job, bool *may, struct error *error);
+/* Whether a job's value may become the frontier's now. `*preceded`: it may not, since a result that arrived
+ * earlier has yet to be started. Fails if the store does. */
+int queue_may_settle(const struct queue *queue, const struct job *job, bool *may, bool *preceded,
+                     struct error *error);
 
 /* ---- slots (slots.c) ---------------------------------------------------------------------------- */
+
+/* Returns whether the result of a job is of that metric and scope. */
+bool queue_in_lane(const struct job *job, const char *metric, const char *scope);
 
 /* Whether queue.max_open_pulls allows one more job. Fails if the store does. */
 int queue_has_room(const struct queue *queue, bool *has, struct error *error);

@@ -4,12 +4,6 @@
 #include "daemon/store/pull.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-bool queue_in_lane(const struct job *job, const char *metric, const char *scope)
-{
-    return strcmp(job->row->metric, metric) == 0 && strcmp(job->row->scope, scope) == 0;
-}
 
 /* Whether the lane waits for what becomes of a job. One that is undone leaves the frontier as it is,
  * unless its own value may be the first. */
@@ -124,13 +118,13 @@ static int is_preceded(const struct queue *queue, const struct job *job, bool *p
     return 0;
 }
 
-int queue_may_settle(void *data, const struct job *job, bool *may, struct error *error)
+int queue_may_settle(const struct queue *queue, const struct job *job, bool *may, bool *preceded,
+                     struct error *error)
 {
-    struct queue *queue = data;
     struct store_settling settling;
-    bool preceded;
 
     *may = false;
+    *preceded = false;
     if (!queue->options.may_judge(queue->options.data))
         return 0;
     for (const struct job *other = queue->jobs; other; other = other->next) {
@@ -140,10 +134,8 @@ int queue_may_settle(void *data, const struct job *job, bool *may, struct error 
             return 0;
     }
     if (store_next_settling(queue->services->store, &settling, error) < 0 ||
-        is_preceded(queue, job, &preceded, error) < 0)
+        is_preceded(queue, job, preceded, error) < 0)
         return -1;
-    if (preceded)
-        queue_poke(queue); /* it may use the slot of this one */
-    *may = !preceded && settling.result == 0;
+    *may = !*preceded && settling.result == 0;
     return 0;
 }

@@ -2,7 +2,14 @@
 #include "daemon/queue/internal.h"
 #include "daemon/store/pull.h"
 
+#include <string.h>
+
 #define LONE_LIMIT 3 /* jobs that fail alone: where more do, it is not for their own sake */
+
+bool queue_in_lane(const struct job *job, const char *metric, const char *scope)
+{
+    return strcmp(job->row->metric, metric) == 0 && strcmp(job->row->scope, scope) == 0;
+}
 
 static unsigned jobs_forward(const struct queue *queue)
 {
