@@ -2,10 +2,8 @@
 
 #include "common/memory.h"
 #include "common/text.h"
-#include "daemon/validation/tool.h"
 
 #include <pwd.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -204,7 +202,7 @@ void environment_names_free(struct environment_names *names)
 }
 
 static void let_through_tox(struct environment *environment, const struct config *config,
-                            const struct tool *tool, const char *tox_ini)
+                            bool adds_to_inherited, const char *tox_ini)
 {
     CLEANUP(environment_names_free) struct environment_names found = environment_names(config);
     const char *const *names = (const char *const *)found.items;
@@ -216,17 +214,16 @@ static void let_through_tox(struct environment *environment, const struct config
         text_append_format(&tox3, " %s", names[i]);
     set(environment, "TOX_TESTENV_PASSENV", text_string(&tox3));
     if (names[0]) {
-        CLEANUP_FREE char *override = tool && tool_adds_to_inherited(tool)
-                                          ? environment_tox_override_all(
-                                                &config->validation.command, names)
-                                          : environment_tox_override(tox_ini, names);
+        CLEANUP_FREE char *override = adds_to_inherited ? environment_tox_override_all(
+                                                              &config->validation.command, names)
+                                                        : environment_tox_override(tox_ini, names);
 
         set(environment, "TOX_OVERRIDE", override);
     }
 }
 
 void environment_make(struct environment *environment, const struct config *config,
-                      const struct tool *tool, const char *home, const char *temporary,
+                      bool adds_to_inherited, const char *home, const char *temporary,
                       const char *tox_ini)
 {
     const char *path = getenv("PATH");
@@ -244,7 +241,7 @@ void environment_make(struct environment *environment, const struct config *conf
     set(environment, "LOGNAME", user ? user->pw_name : "winnowd");
     set(environment, "LANG", "C.UTF-8");
     set(environment, "LC_ALL", "C.UTF-8");
-    let_through_tox(environment, config, tool, tox_ini);
+    let_through_tox(environment, config, adds_to_inherited, tox_ini);
 
     for (size_t i = 0; i < config->validation.pass_environment.count; i++) {
         const char *name = config->validation.pass_environment.items[i];

@@ -10,6 +10,7 @@
 
 #include "config/config.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct environment {
@@ -17,13 +18,11 @@ struct environment {
     size_t count;
 };
 
-struct tool;
-
-/* Makes the environment. `tool` is the program that will run the tests; NULL: not known. `home` and
- * `temporary` become HOME and TMPDIR. `tox_ini` is the checkout's tox.ini, or NULL; see
+/* Makes the environment. `adds_to_inherited`: the tests are run by such a tox (tool_adds_to_inherited()).
+ * `home` and `temporary` become HOME and TMPDIR. `tox_ini` is the checkout's tox.ini, or NULL; see
  * environment_tox_override(). The caller frees it with environment_free(). */
 void environment_make(struct environment *environment, const struct config *config,
-                      const struct tool *tool, const char *home, const char *temporary,
+                      bool adds_to_inherited, const char *home, const char *temporary,
                       const char *tox_ini);
 void environment_free(struct environment *environment);
 

@@ -24,7 +24,7 @@ int programs_find_launcher(const struct config *config, struct error *error)
 
     if (config->validation.engine == ENGINE_SLURM)
         return 0; /* it is looked for on the node */
-    environment_make(&environment, config, NULL, "/nonexistent", "/tmp", NULL);
+    environment_make(&environment, config, false, "/nonexistent", "/tmp", NULL);
     variables = (const char *const *)environment.variables;
     return find_installed("validation.launcher", config->validation.launcher.items[0], variables,
                           error);

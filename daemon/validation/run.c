@@ -455,8 +455,9 @@ static void begin(struct run *run)
     if (file_read(&tox_ini, &length, AT_FDCWD, tox_ini_path, TOX_INI_LIMIT, &unread))
         tox_ini = NULL;
     inside = sandbox_inside(run->validation->sandbox, &run->checkout);
-    environment_make(&environment, run->validation->config, &run->validation->tool, inside.home,
-                     inside.temporary, tox_ini);
+    environment_make(&environment, run->validation->config,
+                     tool_adds_to_inherited(&run->validation->tool), inside.home, inside.temporary,
+                     tox_ini);
     checkout_free(&inside);
     if (!run->validation->engine->functions->encloses &&
         programs_find(&program, run->validation->config, &environment, run->checkout.source,

@@ -179,7 +179,7 @@ static void ask(struct trial *trial)
 
     trial->asked = true;
     append_question(trial, &question);
-    environment_make(&environment, trial->config, NULL, ELSEWHERE, ELSEWHERE, NULL);
+    environment_make(&environment, trial->config, false, ELSEWHERE, ELSEWHERE, NULL);
     arguments = sandbox_trial_arguments(trial->sandbox, trial->path, &question);
     options.argv = (const char *const *)arguments;
     options.environment = (const char *const *)environment.variables;
@@ -222,7 +222,7 @@ static int find(struct trial *trial)
     CLEANUP(environment_free) struct environment environment = {0};
     const char *name = trial->config->validation.command.items[0];
 
-    environment_make(&environment, trial->config, NULL, ELSEWHERE, ELSEWHERE, NULL);
+    environment_make(&environment, trial->config, false, ELSEWHERE, ELSEWHERE, NULL);
     if (trial->config->validation.engine == ENGINE_SLURM || (*name != '/' && strchr(name, '/')))
         trial->path = memory_copy(name);
     else if (program_find(&trial->path, name, (const char *const *)environment.variables, "/",
