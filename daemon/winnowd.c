@@ -18,17 +18,6 @@
 
 /* ---- the end ------------------------------------------------------------------------------------ */
 
-void winnowd_stop(struct winnowd *winnowd, int status)
-{
-    if (winnowd->stopping)
-        return;
-    winnowd->stopping = true;
-    winnowd->status = status;
-    log_event(&event_stopping, LOG_INTEGER("status", status));
-    report_stopping(winnowd->report);
-    uv_stop(&winnowd->loop);
-}
-
 static void close_signal(uv_signal_t *signal)
 {
     if (signal->loop && !uv_is_closing((uv_handle_t *)signal))
@@ -111,7 +100,7 @@ static bool may_judge(void *data)
 
 /* With --once, what a person did to pull requests is looked at first: there is no later time for it. If
  * the forge cannot say, what is known counts. */
-void winnowd_begin_judging(struct winnowd *winnowd)
+static void begin_judging(struct winnowd *winnowd)
 {
     struct error error;
 
@@ -238,7 +227,7 @@ static void on_pulls_changed(void *data)
     report_changed(winnowd->report);
     saved_look(winnowd->saved); /* what was turned down may be queued again */
     if (pulls_tried(winnowd->pulls))
-        winnowd_begin_judging(winnowd);
+        begin_judging(winnowd);
     queue_judge_again(winnowd->queue);
     refresh_look(winnowd->refresh);
     once_end_if_finished(winnowd);
@@ -250,7 +239,7 @@ static void on_health_changed(void *data)
 
     if (health_state(winnowd->health) != HEALTH_WELL) {
         winnowd->counters.forge_errors++;
-        winnowd_begin_judging(winnowd);
+        begin_judging(winnowd);
     }
     report_forge_checked(winnowd->report);
     report_changed(winnowd->report);
@@ -534,6 +523,8 @@ int winnowd_run(struct config *config, const char *path, bool once)
             winnowd.keep = keep_new(&winnowd.loop, config, KEEP_FIRST_MS);
         if (once)
             once_begin(&winnowd);
+        if (once && pulls_looked(winnowd.pulls))
+            begin_judging(&winnowd);
         uv_run(&winnowd.loop, UV_RUN_DEFAULT);
         status = winnowd.status;
     }

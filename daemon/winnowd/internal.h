@@ -64,10 +64,7 @@ struct winnowd {
 /* Stops. What is under way is dropped. The store knows where every job is, so it can be resumed. */
 void winnowd_stop(struct winnowd *winnowd, int status);
 
-/* Begins to judge results: with --once not before pull requests were looked at. */
-void winnowd_begin_judging(struct winnowd *winnowd);
-
-/* With --once: begins. */
+/* With --once: begins to look at pull requests, and for the end. */
 void once_begin(struct winnowd *winnowd);
 
 /* With --once: ends, if nothing is left to be done that can be done now. */

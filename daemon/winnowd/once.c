@@ -1,5 +1,6 @@
 /*
- * The end of --once: when nothing is left that can be done now, or when nothing makes progress any more.
+ * What ends the daemon. With --once that is when nothing is left that can be done now, or when nothing makes
+ * progress any more.
  */
 
 #include "common/log.h"
@@ -11,6 +12,17 @@
 
 #define LOOK_MS     1000
 #define PATIENCE_MS 60000
+
+void winnowd_stop(struct winnowd *winnowd, int status)
+{
+    if (winnowd->stopping)
+        return;
+    winnowd->stopping = true;
+    winnowd->status = status;
+    log_event(&event_stopping, LOG_INTEGER("status", status));
+    report_stopping(winnowd->report);
+    uv_stop(&winnowd->loop);
+}
 
 static bool takes_its_time(const struct job *jobs)
 {
@@ -86,6 +98,4 @@ void once_begin(struct winnowd *winnowd)
 {
     winnowd->once_timer = loop_after(&winnowd->loop, LOOK_MS, on_look, winnowd);
     pulls_look(winnowd->pulls);
-    if (pulls_looked(winnowd->pulls))
-        winnowd_begin_judging(winnowd);
 }
