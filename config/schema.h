@@ -106,7 +106,7 @@ void config_read_string(struct config_reader *reader, const struct config_key *k
 void config_problem(struct config_reader *reader, struct yaml_position at, const char *key,
                     const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* Returns the node of a dotted key, or NULL. `at` is set to the closest place that there is. */
+/* Returns the node of a dotted key, or NULL (config/group.c). `at` is set to the closest place that there is. */
 struct json_object *config_find(struct json_object *root, const char *name,
                                 struct yaml_position *at);
 
