@@ -1,203 +1,18 @@
 #include "daemon/forge/local.h"
 
 #include "common/log.h"
-#include "common/loop.h"
 #include "common/memory.h"
-#include "common/secret.h"
 #include "daemon/forge/local-outbox.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#define LIST_SLICE     256 /* files that are read in one turn of the loop */
-#define LOCK_AGAIN_MS  20
-#define LOCK_WITHIN_MS 5000
+#define LIST_SLICE 256 /* files that are read in one turn of the loop */
 
 static const struct log_event event_malformed = {
     .message = "a pull request's file cannot be read; it is skipped",
     .level = LOG_LEVEL_WARNING,
 };
-
-static void release(struct local_call *call)
-{
-    if (call->lock >= 0)
-        close(call->lock);
-    for (size_t i = 0; i < call->pull_count; i++) {
-        json_object_put(call->jsons[i]);
-        free(call->bodies[i]);
-        free(call->urls[i]);
-    }
-    free(call->jsons);
-    free(call->bodies);
-    free(call->urls);
-    free(call->pulls);
-    free(call->numbers);
-    free(call->changes);
-    free(call->branch);
-    free(call->sha);
-    free(call->title);
-    free(call->body);
-    free(call->problem);
-    free(call);
-}
-
-static void discard(struct operation *operation)
-{
-    struct local_call *call = (struct local_call *)operation;
-
-    operation_clear(&call->under_way);
-    release(call);
-}
-
-static void on_turn(void *data)
-{
-    struct local_call *call = data;
-
-    call->under_way = NULL;
-    call->work(call);
-}
-
-static void later(struct local_call *call, void (*work)(struct local_call *call))
-{
-    call->work = work;
-    call->under_way = loop_after(call->local->loop, 0, on_turn, call);
-}
-
-struct local_call *local_call_new(struct forge *forge, forge_callback callback, void *data,
-                                  void (*work)(struct local_call *call))
-{
-    struct local_call *call = memory_new(sizeof(*call));
-
-    call->operation.discard = discard;
-    call->local = (struct local *)forge;
-    call->lock = -1;
-    call->callback = callback;
-    call->data = data;
-    later(call, work);
-    return call;
-}
-
-static void end(struct local_call *call, const struct forge_reply *reply, const struct error *error)
-{
-    /* Before the callback, which may start the next call. */
-    if (call->lock >= 0)
-        close(call->lock);
-    call->lock = -1;
-    call->callback(call->data, reply, error);
-    release(call);
-}
-
-void local_succeed(struct local_call *call, const char *sha)
-{
-    struct forge_reply reply = {
-        .sha = sha,
-        .pulls = call->pulls,
-        .pull_count = call->pull_count,
-        .more = call->more,
-        .retry_after_ms = -1,
-    };
-
-    end(call, &reply, NULL);
-}
-
-void local_fail_with(struct local_call *call, const struct forge_reply *reply,
-                     const struct error *error)
-{
-    struct error clean = *error;
-
-    secret_scrub(clean.message);
-    end(call, reply, &clean);
-}
-
-void local_fail(struct local_call *call, bool conflict, const struct error *error)
-{
-    local_fail_with(call, &(struct forge_reply){.retry_after_ms = -1, .conflict = conflict}, error);
-}
-
-static const char *outbox_of(const struct local_call *call)
-{
-    return call->local->config->forge.outbox;
-}
-
-/* Calls `call->locked` under the lock of the outbox. People and scripts hold it for a moment only. */
-static void work_lock(struct local_call *call)
-{
-    struct error error;
-    int taken = outbox_lock(&call->lock, outbox_of(call), &error);
-
-    if (taken > 0) {
-        call->locked(call);
-        return;
-    }
-    if (taken == 0 && uv_now(call->local->loop) - call->wanted_since < LOCK_WITHIN_MS) {
-        call->work = work_lock;
-        call->under_way = loop_after(call->local->loop, LOCK_AGAIN_MS, on_turn, call);
-        return;
-    }
-    if (taken == 0)
-        error_set(&error, ERROR_TRANSIENT, "another process holds the lock of %s", outbox_of(call));
-    local_fail(call, false, &error);
-}
-
-struct local_call *local_call_new_locked(struct forge *forge, forge_callback callback, void *data,
-                                         void (*work)(struct local_call *call))
-{
-    struct local_call *call = local_call_new(forge, callback, data, work_lock);
-
-    call->locked = work;
-    call->wanted_since = uv_now(call->local->loop);
-    return call;
-}
-
-/* Adds a pull request to the reply; takes over `json`. */
-static int add_pull(struct local_call *call, struct json_object *json, int64_t number,
-                    struct error *error)
-{
-    char *body;
-
-    if (outbox_read_body(&body, outbox_of(call), number, error) < 0) {
-        json_object_put(json);
-        return -1;
-    }
-    size_t count = call->pull_count++;
-
-    call->pulls = memory_resize(call->pulls, call->pull_count * sizeof(*call->pulls));
-    call->jsons = memory_resize(call->jsons, call->pull_count * sizeof(*call->jsons));
-    call->bodies = memory_resize(call->bodies, call->pull_count * sizeof(*call->bodies));
-    outbox_pull(&call->pulls[count], json, number);
-    call->urls = memory_resize(call->urls, call->pull_count * sizeof(*call->urls));
-    call->urls[count] = memory_format("%s/%" PRId64 ".md", outbox_of(call), number);
-    call->pulls[count].body = body;
-    call->pulls[count].url = call->urls[count];
-    call->jsons[count] = json;
-    call->bodies[count] = body;
-    return 0;
-}
-
-/* While the outbox is there, a missing file was removed: the pull request is closed. One that cannot be
- * parsed says nothing about the others. */
-void local_look(struct local_call *call)
-{
-    struct forge_reply reply = {.retry_after_ms = -1, .this_only = true};
-    struct json_object *json;
-    struct error error;
-
-    if (outbox_read(&json, outbox_of(call), call->number, &error) < 0) {
-        local_fail_with(call, &reply, &error);
-    } else if (!json) {
-        reply.gone = outbox_is_there(outbox_of(call));
-        reply.this_only = reply.gone;
-        error_set(&error, reply.gone ? ERROR_PERMANENT : ERROR_TRANSIENT,
-                  "there is no pull request %" PRId64 " in %s", call->number, outbox_of(call));
-        local_fail_with(call, &reply, &error);
-    } else if (add_pull(call, json, call->number, &error) < 0) {
-        local_fail_with(call, &reply, &error);
-    } else {
-        local_succeed(call, NULL);
-    }
-}
 
 static struct operation *look_pull(struct forge *forge, int64_t number, forge_callback callback,
                                    void *data)
@@ -219,7 +34,7 @@ static void work_open(struct local_call *call)
     };
     struct error error;
 
-    if (outbox_add(&call->number, outbox_of(call), &entry, &error) < 0)
+    if (outbox_add(&call->number, local_outbox(call), &entry, &error) < 0)
         local_fail(call, false, &error);
     else
         local_look(call);
@@ -243,7 +58,7 @@ static int list_one(struct local_call *call, int64_t number, struct error *error
     struct json_object *json;
     struct forge_pull pull;
 
-    if (outbox_read(&json, outbox_of(call), number, error) < 0) {
+    if (outbox_read(&json, local_outbox(call), number, error) < 0) {
         /* It may be in somebody's editor, and is one of many. */
         log_event(&event_malformed, LOG_INTEGER("pull", number),
                   LOG_TEXT("reason", error->message));
@@ -253,7 +68,7 @@ static int list_one(struct local_call *call, int64_t number, struct error *error
         return 0;
     outbox_pull(&pull, json, number);
     if (pull.state == PULL_OPEN && strcmp(pull.head, call->branch) == 0)
-        return add_pull(call, json, number, error);
+        return local_add_pull(call, json, number, error);
     json_object_put(json);
     return 0;
 }
@@ -270,7 +85,7 @@ static void work_slice(struct local_call *call)
         }
     }
     if (call->index < call->number_count)
-        later(call, work_slice);
+        local_later(call, work_slice);
     else
         local_succeed(call, NULL);
 }
@@ -279,7 +94,7 @@ static void work_list(struct local_call *call)
 {
     struct error error;
 
-    if (outbox_numbers(&call->numbers, &call->number_count, outbox_of(call), &error) < 0)
+    if (outbox_numbers(&call->numbers, &call->number_count, local_outbox(call), &error) < 0)
         local_fail(call, false, &error);
     else
         work_slice(call);
@@ -316,8 +131,8 @@ static void read_page(struct local_call *call)
         struct json_object *json;
         struct error ignored;
 
-        if (outbox_read(&json, outbox_of(call), change->number, &ignored) == 0 && json &&
-            add_pull(call, json, change->number, &ignored) == 0)
+        if (outbox_read(&json, local_outbox(call), change->number, &ignored) == 0 && json &&
+            local_add_pull(call, json, change->number, &ignored) == 0)
             call->pulls[call->pull_count - 1].changed_ms = change->changed_ms;
     }
     call->more = first + LIST_SLICE < call->number_count;
@@ -331,11 +146,11 @@ static void work_changes(struct local_call *call)
 
         call->changes[call->index++] = (struct local_change){
             .number = number,
-            .changed_ms = outbox_changed_ms(outbox_of(call), number),
+            .changed_ms = outbox_changed_ms(local_outbox(call), number),
         };
     }
     if (call->index < call->number_count)
-        later(call, work_changes);
+        local_later(call, work_changes);
     else
         read_page(call);
 }
@@ -344,7 +159,7 @@ static void work_list_changed(struct local_call *call)
 {
     struct error error;
 
-    if (outbox_numbers(&call->numbers, &call->number_count, outbox_of(call), &error) < 0) {
+    if (outbox_numbers(&call->numbers, &call->number_count, local_outbox(call), &error) < 0) {
         local_fail(call, false, &error);
         return;
     }

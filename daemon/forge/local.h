@@ -4,8 +4,8 @@
  * What the files of the local forge share: the forge itself, and a call that is under way.
  *
  * Branches are made by git in the bare repository (local-branch.c). Pull requests are files in the outbox
- * (local.c, local-change.c, local-outbox.c). A call does its work from the loop, and not while it is being
- * started.
+ * (local.c, local-change.c, local-outbox.c). A call (local-call.c) does its work from the loop, and not while it
+ * is being started.
  */
 
 #include "config/config.h"
@@ -76,6 +76,16 @@ void local_fail_with(struct local_call *call, const struct forge_reply *reply,
 /* Begins a call whose `work` is called under the lock of the outbox, and returns it. */
 struct local_call *local_call_new_locked(struct forge *forge, forge_callback callback, void *data,
                                          void (*work)(struct local_call *call));
+
+/* Goes on with the call at the loop's next turn. */
+void local_later(struct local_call *call, void (*work)(struct local_call *call));
+
+/* Returns the directory of the pull requests. */
+const char *local_outbox(const struct local_call *call);
+
+/* Adds a pull request to the reply; takes over `json`. Fails if its body cannot be read. */
+int local_add_pull(struct local_call *call, struct json_object *json, int64_t number,
+                   struct error *error);
 
 /* Ends the call with the pull request `call->number` as it is. */
 void local_look(struct local_call *call);
