@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sysexits.h>
 #include <unistd.h>
 
 #define NOTE_FORMAT "closed %llu %lld %lld.%09ld"
@@ -84,17 +83,4 @@ void store_trust(struct store *store)
 {
     store->unchecked = false;
     store_keep_as_found(store, false);
-}
-
-int store_check_main(int argc, char **argv)
-{
-    CLEANUP(store_freep) struct store *store = NULL;
-    struct error error;
-
-    if (argc != 2)
-        return EX_USAGE;
-    if (store_open(&store, argv[1], true, &error) == 0 && store_check_integrity(store, &error) == 0)
-        return EX_OK;
-    fprintf(stderr, "%s", error.message);
-    return store && store->damaged ? EX_DATAERR : EX_IOERR;
 }
