@@ -228,6 +228,20 @@ static void cancel_end(struct cancel *cancel, const struct error *error)
     cancel_discard(&cancel->operation);
 }
 
+void slurm_forget_verdict(struct slurm *slurm, const char *experiment_id)
+{
+    struct config_list *judged = &slurm->judged;
+
+    for (size_t i = 0; i < judged->count; i++) {
+        if (strcmp(judged->items[i], experiment_id) != 0)
+            continue;
+        free(judged->items[i]);
+        judged->items[i] = judged->items[--judged->count];
+        judged->items[judged->count] = NULL;
+        return;
+    }
+}
+
 /* Another attempt may have been begun meanwhile. */
 static int note_removed(struct cancel *cancel)
 {

@@ -21,12 +21,13 @@ struct slurm {
     char *directory; /* of the runs */
     char id[STORE_RUN_ID_SIZE];
     struct slurm_run *runs;
-    struct operation *tick;  /* the next look at all runs */
-    struct operation *look;  /* at their files */
-    struct operation *slow;  /* until that takes long */
-    bool look_again;         /* there is news since it began */
-    bool hangs;              /* it took long */
-    struct operation *query; /* squeue */
+    void (*on_tick)(void *data); /* looks at all runs */
+    struct operation *tick;      /* the next of these looks */
+    struct operation *look;      /* at their files */
+    struct operation *slow;      /* until that takes long */
+    bool look_again;             /* there is news since it began */
+    bool hangs;                  /* it took long */
+    struct operation *query;     /* squeue */
     struct slurm_sweep *sweep;
     uint64_t asked_at; /* uv_now() of the last squeue; 0: none yet */
     bool away;         /* the last query failed */
@@ -58,10 +59,9 @@ struct slurm_run {
     struct error error;
 };
 
-/* The last run of an experiment counts no more: its next one is another anyway. */
-void slurm_forget_verdict(struct slurm *slurm, const char *experiment_id);
+/* ---- slurm-end.c: the ends of a run -------------------------------------------------------------- */
 
-/* ---- slurm-run.c: a run, from its submission to its verdict ------------------------------------- */
+#define SLURM_LOOK_EACH_MS 1000
 
 /* Looks at all runs after this time, and then each second. */
 void slurm_look_soon(struct slurm *slurm, uint64_t delay_ms);
@@ -75,12 +75,20 @@ void slurm_run_discard(struct operation *operation);
 /* Writes its record. If that fails the run is over, and the answer is false. */
 bool slurm_run_save(struct slurm_run *run);
 
+/* What its error says is wrong with the installation, and holds the queue. */
+void slurm_run_blame_installation(struct slurm_run *run);
+
 /* The run stays as it is, and holds the queue until somebody mends what its error says. */
 void slurm_run_hold(struct slurm_run *run);
 
 /* Whether the job is not over; and whether Slurm said so of a run, or does not know it. */
 bool slurm_is_under_way(const struct squeue_job *job);
 bool slurm_run_is_over(const struct slurm_run *run);
+
+/* ---- slurm-run.c: a run, from its submission to its verdict ------------------------------------- */
+
+/* Looks at all runs: slurm.on_tick. */
+void slurm_look_at_all(void *data);
 
 /* ---- slurm-ask.c: what Slurm is asked of the runs, and told -------------------------------------- */
 
@@ -107,6 +115,9 @@ struct operation *slurm_scancel(struct slurm *slurm, const char *name, process_c
 
 /* Returns why such a command failed, in one line. The caller frees it. */
 char *slurm_words(const struct process_result *result);
+
+/* The last run of an experiment counts no more: its next one is another anyway. */
+void slurm_forget_verdict(struct slurm *slurm, const char *experiment_id);
 
 /* Ends the last run of an experiment and removes its directory: engine_functions.cancel. */
 struct operation *slurm_cancel(struct engine *engine, const char *experiment_id,

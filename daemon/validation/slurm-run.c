@@ -16,79 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOOK_EACH_MS   1000
 #define SLOW_MS        30000
 #define LATE_MS        90000 /* for which NFS may not show a file that is there */
 #define BEGINLESS_MOST 3
 #define EXHAUSTED_MOST 2
 
-static void look_at_all(void *data);
-
-void slurm_look_soon(struct slurm *slurm, uint64_t delay_ms)
-{
-    operation_clear(&slurm->tick);
-    slurm->tick = loop_after(slurm->loop, delay_ms, look_at_all, slurm);
-}
-
-/* ---- the ends of a run -------------------------------------------------------------------------- */
-
-static void run_free(struct slurm_run *run)
-{
-    struct slurm_run **place = &run->slurm->runs;
-
-    while (*place && *place != run)
-        place = &(*place)->next;
-    if (*place)
-        *place = run->next;
-    operation_clear(&run->step);
-    slurm_record_clear(&run->record);
-    free(run->name);
-    free(run->directory);
-    free(run);
-}
-
-/* The daemon stops, or nobody wants the verdict any more: then the run is cancelled as the next thing. */
-void slurm_run_discard(struct operation *operation)
-{
-    struct slurm_run *run = (struct slurm_run *)operation;
-
-    if (run->record.state == SLURM_SUBMITTED)
-        log_event(&event_run_left, LOG_TEXT("experiment", run->order.experiment_id),
-                  LOG_INTEGER("slurm_job", run->record.id),
-                  LOG_INTEGER("attempt", run->record.attempt));
-    run_free(run);
-}
-
-void slurm_run_end(struct slurm_run *run, const struct process_result *result)
-{
-    slurm_look_soon(run->slurm, LOOK_EACH_MS);
-    if (result)
-        arguments_append(&run->slurm->judged, memory_copy(run->order.experiment_id));
-    run->callback(run->data, result, result ? NULL : &run->error);
-    run_free(run);
-}
-
-bool slurm_run_save(struct slurm_run *run)
-{
-    if (slurm_record_write(&run->record, run->slurm->store, run->order.experiment_id,
-                           &run->error) == 0)
-        return true;
-    slurm_run_end(run, NULL);
-    return false;
-}
-
-/* What is wrong with the installation holds the queue. */
-static void blame_installation(struct slurm_run *run)
-{
-    run->error.kind = ERROR_PERMANENT;
-    run->error.installation = run->error.holds = true;
-}
-
-void slurm_run_hold(struct slurm_run *run)
-{
-    blame_installation(run);
-    slurm_run_end(run, NULL);
-}
+/* ---- a run without a verdict -------------------------------------------------------------------- */
 
 /* The attempt is over without a verdict, and the next one is another. `error` is set. */
 static void lose(struct slurm_run *run)
@@ -111,7 +44,7 @@ static void lose_beginless(struct slurm_run *run)
     slurm_record_exclude(&run->record, run->files.node);
     if (++run->record.beginless >= BEGINLESS_MOST) {
         run->record.beginless = 0;
-        blame_installation(run);
+        slurm_run_blame_installation(run);
     }
     lose(run);
 }
@@ -260,16 +193,6 @@ static void read_output(struct slurm_run *run)
 
 /* ---- looking at a run --------------------------------------------------------------------------- */
 
-bool slurm_is_under_way(const struct squeue_job *job)
-{
-    return job->state == SQUEUE_PENDING || job->state == SQUEUE_RUNNING;
-}
-
-bool slurm_run_is_over(const struct slurm_run *run)
-{
-    return run->answered && (run->absent || !slurm_is_under_way(&run->seen));
-}
-
 /* The files first: they count, whatever Slurm says. Returns whether the run went on. */
 static bool go_on_by_files(struct slurm_run *run)
 {
@@ -341,11 +264,11 @@ static bool one_goes_on(struct slurm *slurm)
 
 static void look_later(struct slurm *slurm)
 {
-    uint64_t delay = slurm->look_again ? 0 : LOOK_EACH_MS;
+    uint64_t delay = slurm->look_again ? 0 : SLURM_LOOK_EACH_MS;
 
     slurm->look_again = false;
     if (slurm->runs && !slurm->tick)
-        slurm->tick = loop_after(slurm->loop, delay, look_at_all, slurm);
+        slurm->tick = loop_after(slurm->loop, delay, slurm_look_at_all, slurm);
 }
 
 static struct slurm_run *find_run(const struct slurm *slurm, const char *directory)
@@ -388,7 +311,7 @@ static void on_slow(void *data)
     log_event(&event_runs_hang, LOG_TEXT("directory", slurm->directory));
 }
 
-static void look_at_all(void *data)
+void slurm_look_at_all(void *data)
 {
     struct slurm *slurm = data;
     CLEANUP(config_list_clear) struct config_list directories = {0};

@@ -19,20 +19,6 @@ static bool is_judged(const struct slurm *slurm, const char *experiment_id)
     return slurm->judged.count && arguments_have(&slurm->judged, experiment_id);
 }
 
-void slurm_forget_verdict(struct slurm *slurm, const char *experiment_id)
-{
-    struct config_list *judged = &slurm->judged;
-
-    for (size_t i = 0; i < judged->count; i++) {
-        if (strcmp(judged->items[i], experiment_id) != 0)
-            continue;
-        free(judged->items[i]);
-        judged->items[i] = judged->items[--judged->count];
-        judged->items[judged->count] = NULL;
-        return;
-    }
-}
-
 static struct checkout name_checkout(const struct slurm *slurm, const char *experiment_id,
                                      int64_t attempt)
 {
@@ -206,6 +192,7 @@ int slurm_engine_new(struct engine **engine, uv_loop_t *loop, const struct confi
     slurm->loop = loop;
     slurm->config = config;
     slurm->store = store;
+    slurm->on_tick = slurm_look_at_all;
     if (file_make_directories(config->validation.directory, 0700, error) < 0)
         return error_wrap(error, "validation.directory");
     slurm->directory = memory_copy(config->validation.directory);
