@@ -1,106 +1,18 @@
 #include "daemon/job.h"
 
 #include "common/log.h"
-#include "common/loop.h"
-#include "common/memory.h"
 #include "daemon/events.h"
 #include "daemon/job/internal.h"
-#include "daemon/store/job.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-/* ---- where it stands ---------------------------------------------------------------------------- */
-
-void job_move(struct job *job, int at)
-{
-    job->at = at;
-    snprintf(job->record.step, sizeof(job->record.step), "%s", job_step_name(job));
-}
-
-/* Whether who comes to the row behind this one comes through it without stopping. */
-static bool is_passed_over(const struct job *job, const struct step *row)
-{
-    return row->quiet || (row->is_due && !row->is_due(job));
-}
-
-void job_step_back(struct job *job)
-{
-    int at = job->at;
-
-    if (job_undoing(job) || job->record.started)
-        return;
-    while (at > 0 && is_passed_over(job, &job->owner->steps->rows[at - 1]))
-        at--;
-    job_move(job, at);
-}
-
-/* Writes the record, and what the step of a row has found so far. */
-static int write_with(struct job *job, const struct step *row, struct error *error)
-{
-    CLEANUP_FREE char *json = row && row->leaves ? job_finding_write(row->leaves, &job->found)
-                                                 : NULL;
-    struct store_finding found = {.step = row ? (char *)row->name : NULL, .json = json};
-
-    return store_save_job(job->services->store, &job->record, json ? &found : NULL, error);
-}
-
-static bool write_or_tell(struct job *job, const struct step *row)
-{
-    struct error error;
-
-    if (write_with(job, row, &error) == 0)
-        return true;
-    log_event(&event_store_failed, LOG_TEXT("experiment", job->row->experiment_id),
-              LOG_TEXT("reason", error.message));
-    return false;
-}
-
-bool job_write(struct job *job)
-{
-    return write_or_tell(job, job_row(job));
-}
-
-bool job_save(struct job *job)
-{
-    struct error error;
-
-    if (write_with(job, job_row(job), &error) == 0)
-        return true;
-    job_later(job, &error, -1);
-    return false;
-}
-
-void job_note(struct job *job, const char *what, const char *reason)
-{
-    struct error ignored;
-
-    (void)store_add_step(job->services->store, job->record.id, job_step_name(job), what,
-                         job->record.attempt, reason, &ignored);
-}
-
-void job_count_attempt(struct job *job, enum counters_end end)
-{
-    const struct step *row = job_row(job);
-
-    if (row && !row->quiet)
-        counters_try(job->services->counters, row->name, job_undoing(job), end,
-                     uv_now(job->services->loop) - job->step_began);
-}
 
 /* ---- going on ----------------------------------------------------------------------------------- */
 
 static void run(struct job *job);
 
-void job_pause(struct job *job, uint64_t delay_ms, void (*callback)(void *data))
-{
-    job->operation = loop_after(job->services->loop, delay_ms, callback, job);
-}
-
 /* Called from the loop only: operations have ended by now, and callbacks have returned. */
-static void go_on(void *data)
+void job_go_on(void *data)
 {
     struct job *job = data;
 
@@ -109,27 +21,16 @@ static void go_on(void *data)
     run(job);
 }
 
-void job_schedule(struct job *job, uint64_t delay_ms)
-{
-    job_pause(job, delay_ms, go_on);
-}
-
 /* ---- how a step ends ---------------------------------------------------------------------------- */
 
-void job_begin_undo(struct job *job, const char *reason, enum decision outcome)
+bool job_save(struct job *job)
 {
-    free(job->record.reason);
-    free(job->record.failed_step);
-    job->record.reason = memory_copy(reason);
-    job->record.failed_step = memory_copy(job_step_name(job));
-    job->record.outcome = outcome;
-    job->record.state = JOB_UNDOING;
-    job->record.attempt = 0;
-    job_end_trouble(job);
-    /* If this is not written, the step is tried again after a crash and fails again. */
-    (void)job_write(job);
-    job->owner->progress(job->owner->data);
-    job_schedule(job, 0);
+    struct error error;
+
+    if (job_write_with(job, job_row(job), &error) == 0)
+        return true;
+    job_later(job, &error, -1);
+    return false;
 }
 
 static void tell_end(const struct job *job, const struct step *row)
@@ -161,23 +62,6 @@ static void pass(struct job *job, const struct step *row)
     job->passed = true;
 }
 
-void job_step_over(struct job *job)
-{
-    const struct step *row = job_row(job);
-    bool undoing = job_undoing(job);
-
-    job_move(job, job->at + (undoing ? -1 : 1));
-    job->record.started = false;
-    job->record.attempt = 0;
-    job_end_holds(job);
-    job_end_trouble(job);
-    /* If this is not written, the step is repeated after a crash and finds itself done. */
-    (void)write_or_tell(job, row);
-    if (undoing || row->progress)
-        job->owner->progress(job->owner->data);
-    job_schedule(job, 0);
-}
-
 void job_done(struct job *job)
 {
     const struct step *row = job_row(job);
@@ -194,28 +78,15 @@ void job_done(struct job *job)
     job_step_over(job);
 }
 
-static int find_back(const struct job *job)
+void job_call_ended(void *data, const struct error *error)
 {
-    const struct step_table *steps = job->owner->steps;
-    const char *name = steps->rows[job->at].back;
-    int at = job->at;
+    struct job *job = data;
 
-    while (strcmp(steps->rows[at].name, name) != 0)
-        at--;
-    return at;
-}
-
-void job_back(struct job *job, const char *reason)
-{
-    log_event(&event_job_back, LOG_TEXT("experiment", job->row->experiment_id),
-              LOG_TEXT("step", job_row(job)->back), LOG_NUMBER("before", job->record.reference),
-              LOG_TEXT("reason", reason));
-    job_move(job, find_back(job));
-    job->record.started = false;
-    job->record.attempt = 0;
-    /* If this is not written, the step comes to the same end after a crash. */
-    (void)write_or_tell(job, NULL);
-    job_schedule(job, 0);
+    job->operation = NULL;
+    if (error)
+        job_failed(job, error);
+    else
+        job_done(job);
 }
 
 void job_turned_down(struct job *job, enum decision decision, int64_t because, const char *reason)

@@ -11,8 +11,9 @@
  * step starts. So after a crash the unfinished step is repeated or undone. While a job is being undone,
  * job_failed() and job_later() mean the same: the undo is tried again until it is done.
  *
- * job.c walks. job/trouble.c decides what a fault means. job/life.c makes and frees a job. job/load.c reads
- * the result. job/findings.c stores what steps found.
+ * job/life.c makes and frees a job. job.c walks. job/trouble.c decides what a fault means. job/state.c knows
+ * where a job stands. job/load.c reads the result. job/findings.c stores what steps found. Each uses those
+ * after it only.
  */
 
 #include "common/error.h"
@@ -112,6 +113,7 @@ struct job {
     uint64_t pause_ms;   /* of waiting for the forge that counts as trying; 0: none does */
 
     struct operation *operation; /* what is under way: a call of the step's, or a pause */
+    void (*go_on)(void *data);   /* walks on, from the loop */
 
     struct result *result; /* NULL until job_load_result() */
     char *patch;

@@ -19,12 +19,19 @@ void job_step_back(struct job *job);
 /* Goes on with the job after `delay_ms`; 0: at the loop's next turn. */
 void job_schedule(struct job *job, uint64_t delay_ms);
 
-/* Writes the record and the step's finding to the store. Returns false if that failed, which is logged. */
+/* Writes the record, and what the step of a row has found so far; `row` may be NULL. */
+int job_write_with(struct job *job, const struct step *row, struct error *error);
+
+/* The same for the step that is under way. Returns false if that failed, which is logged. */
 bool job_write(struct job *job);
 
 /* Adds a line to the history of steps. It is for people: if it cannot be written, nothing else changes. */
 void job_note(struct job *job, const char *what, const char *reason);
 void job_count_attempt(struct job *job, enum counters_end end);
+
+/* The step that was held up is over: ends what it held, and the trouble that it met. */
+void job_end_holds(struct job *job);
+void job_end_trouble(struct job *job);
 
 /* What comes behind its step, or before it while it is undone, begins. */
 void job_step_over(struct job *job);
@@ -43,6 +50,7 @@ void job_park(struct job *job);
 /* The job waits no more. */
 void job_stop_waiting(struct job *job);
 
-/* The step that was held up is over: ends what it held, and the trouble that it met. */
-void job_end_holds(struct job *job);
-void job_end_trouble(struct job *job);
+/* ---- walking ------------------------------------------------------------------------------------ */
+
+/* Goes on with a job that paused: job.go_on. */
+void job_go_on(void *data);

@@ -1,81 +1,15 @@
 /*
- * A job is made, made again after a restart, asked, and freed.
+ * A job is made, made again after a restart, and freed.
  */
 
 #include "common/log.h"
 #include "common/memory.h"
 #include "daemon/events.h"
 #include "daemon/job/internal.h"
-#include "daemon/lane.h"
 #include "daemon/store/job.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-bool job_undoing(const struct job *job)
-{
-    return job->record.state == JOB_UNDOING;
-}
-
-const struct step *job_row(const struct job *job)
-{
-    const struct step_table *steps = job->owner->steps;
-
-    return job->at >= 0 && job->at < (int)steps->count ? &steps->rows[job->at] : NULL;
-}
-
-bool job_opening(const struct job *job)
-{
-    const struct step *row = job_row(job);
-
-    if (job_undoing(job))
-        return false;
-    for (int i = 0; i < job->at; i++) {
-        if (job->owner->steps->rows[i].opens)
-            return true;
-    }
-    return row && row->opens && job->record.started;
-}
-
-bool job_early(const struct job *job)
-{
-    return !job_row(job) ? job->at < 0 : job_row(job)->early;
-}
-
-bool job_runs_tests(const struct job *job)
-{
-    return job_row(job) && job_row(job)->runs_tests;
-}
-
-bool job_validating(const struct job *job)
-{
-    uint64_t ran = uv_now(job->services->loop) - job->step_began;
-
-    if (job_undoing(job) || !job_runs_tests(job) || job->waiting || job->parked)
-        return false;
-    /* After a fault: the command runs only once the requirements have answered. */
-    return (job->record.faulty_since_ms == 0 && !job->requires) ||
-           ran > job->services->config->forge.timeout_ms;
-}
-
-const char *job_step_name(const struct job *job)
-{
-    const struct step *row = job_row(job);
-
-    return row ? row->name : "end";
-}
-
-const char *job_doing(const struct job *job)
-{
-    const struct step *row = job_row(job);
-
-    return row ? row->doing : "ending";
-}
-
-const struct config_metric *job_metric(const struct job *job)
-{
-    return lane_metric(job->services->config, job->row->metric, job->row->scope);
-}
 
 static struct job *make(const struct services *services, const struct job_owner *owner,
                         struct store_result *row)
@@ -84,6 +18,7 @@ static struct job *make(const struct services *services, const struct job_owner 
 
     job->services = services;
     job->owner = owner;
+    job->go_on = job_go_on;
     job->row = row;
     job->branch = memory_format("%s%s", services->config->forge.branch_prefix, row->experiment_id);
     job->step_began = uv_now(services->loop);

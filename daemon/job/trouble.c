@@ -23,12 +23,6 @@
 
 /* ---- trouble that may pass ---------------------------------------------------------------------- */
 
-void job_end_trouble(struct job *job)
-{
-    job->record.faulty_since_ms = 0;
-    job->record.tried_ms = 0;
-}
-
 /* Only time in which this process tried counts, by a clock that nobody sets. A pause counts for no more
  * than it was meant to take, since the machine may have been asleep. */
 static void count_trying(struct job *job, uint64_t spent_ms)
@@ -42,16 +36,6 @@ static bool tried_long_enough(const struct job *job)
 {
     return !(job_row(job) && job_row(job)->forward) &&
            job->record.tried_ms >= (int64_t)job->services->config->queue.retry_for_ms;
-}
-
-void job_end_holds(struct job *job)
-{
-    if (job->held)
-        health_mended(job->services->health);
-    if (job->source_bad)
-        health_source_mended(job->services->health, job->record.id);
-    job->held = job->requires = job->source_failed = job->source_bad = false;
-    job->doubted = 0;
 }
 
 static unsigned needs(const struct job *job)
@@ -258,17 +242,6 @@ void job_conclude(struct job *job)
         job->held = true;
         health_hold(health, why);
     }
-}
-
-void job_call_ended(void *data, const struct error *error)
-{
-    struct job *job = data;
-
-    job->operation = NULL;
-    if (error)
-        job_failed(job, error);
-    else
-        job_done(job);
 }
 
 /* ---- waiting ------------------------------------------------------------------------------------ */
