@@ -1,6 +1,7 @@
 """Promise: each part of the source knows only those below it: common, then config, then daemon.
 
 Who includes whom: daemon/README.md says who may, in tables that are read here, and the code is held to them.
+And within a part, no two files need each other.
 """
 
 import fnmatch
@@ -12,6 +13,9 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "daemon/README.md").read_text(encoding="utf-8")
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+("[^"]+"|<[^>]+>)', re.MULTILINE)
+NO_CODE = re.compile(r'/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
+NAME = re.compile(r"(?<!struct )(?<!enum )\b\w+")
+MADE = re.compile(r"^(static )?[a-z][^;{}()=]*?\b(\w+)(?:\([^;{}]*\)\n\{|(?:\[[^]]*\])? = \{)", re.MULTILINE)
 
 
 def table(title):
@@ -101,11 +105,44 @@ def intruders(root):
     return found
 
 
+def needs(root):
+    """Each file with those of its part that make a function or a table that it names."""
+    words, makers = {}, {}
+    for layer in MAY_INCLUDE:
+        for path in sorted((root / layer).rglob("*.c")):
+            file = path.relative_to(root).as_posix()
+            code = NO_CODE.sub("", path.read_text(encoding="utf-8"))
+            made = MADE.findall(code)
+            words[file] = set(NAME.findall(code)) - {name for _, name in made}
+            makers |= {(part_of(file), name): file for static, name in made if not static}
+    return {file: {makers.get((part_of(file), name), file) for name in words[file]} - {file} for file in words}
+
+
+def in_circles(below):
+    """The files that need each other, be it by way of others."""
+    found = []
+    for file in below:
+        seen, waiting = set(), [file]
+        while waiting:
+            more = below[waiting.pop()] - seen
+            seen |= more
+            waiting += more
+        if file in seen:
+            found.append(file)
+    return found
+
+
 def test_the_page_has_its_tables():
     assert set(MAY_INCLUDE) == {"common", "config", "daemon"}
     assert MAY_INCLUDE["common"] == ["common"] and len(SEEN_BY) > 5 and len(PURE) > 3
     for name in PURE:
         assert (ROOT / f"daemon/{name}.c").exists(), name
+
+
+def test_no_two_files_of_a_part_need_each_other():
+    below = needs(ROOT)
+    assert sum(len(files) for files in below.values()) > 100
+    assert in_circles(below) == []
 
 
 @pytest.mark.parametrize("layer", MAY_INCLUDE)
@@ -169,6 +206,26 @@ def test_an_arrow_up_and_a_circle_are_found(tmp_path, included, told):
     (tmp_path / "daemon/forge/local.c").write_text('#include "daemon/git/lock.h"\n')
     (tmp_path / "daemon/git/git.h").write_text(f'#include "{included}"\n')
     assert not_downward(tmp_path) == told
+
+
+@pytest.mark.parametrize(
+    "code, told",
+    [
+        ("    spool_drain();\n", ["daemon/spool/move.c", "daemon/spool/watch.c"]),
+        ("    later(spool_drain);\n", ["daemon/spool/move.c", "daemon/spool/watch.c"]),
+        ('    say("spool_drain"); /* see spool_drain() */\n', []),
+        ("    struct spool_drain drain;\n", []),
+        ("}\n\nstatic void spool_drain(void)\n{\n", []),
+    ],
+    ids=["called", "handed on", "named", "a type", "its own"],
+)
+def test_a_circle_within_a_part_is_found(tmp_path, code, told):
+    for directory in ["common", "config", "daemon/spool"]:
+        (tmp_path / directory).mkdir(parents=True)
+    (tmp_path / "daemon/spool/move.c").write_text(f"int spool_close(void)\n{{\n{code}}}\n")
+    (tmp_path / "daemon/spool/watch.c").write_text("void\nspool_drain(void)\n{\n    spool_close();\n}\n")
+    (tmp_path / "daemon/spool.c").write_text("void spool_look(void)\n{\n    spool_close();\n    spool_drain();\n}\n")
+    assert in_circles(needs(tmp_path)) == told
 
 
 def test_an_intruder_is_found(tmp_path):
