@@ -367,6 +367,7 @@ def test_mornings_leave_nothing_open_that_conflicts_or_is_in_the_base(project, f
 
 
 @pytest.mark.real
+@pytest.mark.exhaustive
 def test_mornings_at_gitea(project, forge_of_kind, tmp_path, the_binary_is_there):
     forge = forge_of_kind("real")
     winnowd = harness.Winnowd(tmp_path, forge)
