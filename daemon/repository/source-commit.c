@@ -84,7 +84,7 @@ static void fetch(struct looking_up *looking_up)
                                                         fetched, looking_up);
 }
 
-/* Starts a git in the current source. */
+/* Starts a git in the current source, of two or three words. */
 static void start_in_source(struct looking_up *looking_up, const char *const *words,
                             const char *input, process_callback callback)
 {
@@ -92,7 +92,7 @@ static void start_in_source(struct looking_up *looking_up, const char *const *wo
     const char *source = repository->config->sources.items[looking_up->source];
     CLEANUP_FREE char *directory = source_git_dir(source);
     CLEANUP_FREE char *git_dir = memory_format("--git-dir=%s", directory);
-    const char *const arguments[] = {git_dir, words[0], words[1], NULL};
+    const char *const arguments[] = {git_dir, words[0], words[1], words[2], NULL};
     const struct git_command command = {
         .arguments = arguments,
         .reach = GIT_SOURCE,
@@ -118,7 +118,7 @@ static void resolve_next(struct looking_up *looking_up)
 {
     const struct config_list *sources = &looking_up->sequence.repository->config->sources;
     CLEANUP_FREE char *option = memory_format("--disambiguate=%s", looking_up->digits);
-    const char *const words[] = {"rev-parse", option};
+    const char *const words[] = {"rev-parse", option, NULL};
     struct error error;
 
     while (looking_up->source < sources->count &&
@@ -155,6 +155,38 @@ static void found(struct looking_up *looking_up, const char *hash)
     resolve_next(looking_up);
 }
 
+static void skip_unread(struct looking_up *looking_up, const struct process_result *result,
+                        const char *what)
+{
+    git_failure(&looking_up->unread, result, GIT_SOURCE, what);
+    name_source(looking_up, looking_up->source, &looking_up->unread);
+    looking_up->source++;
+    resolve_next(looking_up);
+}
+
+static void doubted(void *data, const struct process_result *result)
+{
+    struct looking_up *looking_up = data;
+    CLEANUP_FREE char *what = memory_format("looking for commit %.16s", looking_up->digits);
+
+    looking_up->sequence.step = NULL;
+    if (!process_succeeded(result)) {
+        skip_unread(looking_up, result, what);
+        return;
+    }
+    looking_up->source++;
+    resolve_next(looking_up);
+}
+
+/* A lookup says of objects that cannot be read that they are not there. Whether the branches lead to
+ * commits tells a source without the commit from one that is damaged or out of reach. */
+static void doubt_source(struct looking_up *looking_up)
+{
+    static const char *const words[] = {"rev-list", "--max-count=1", "--all"};
+
+    start_in_source(looking_up, words, NULL, doubted);
+}
+
 /* Reads lines "<hash> <type> <size>". Only commits count. */
 static void typed(void *data, const struct process_result *result)
 {
@@ -180,8 +212,7 @@ static void typed(void *data, const struct process_result *result)
     if (commits == 1 && git_hash_valid(hash)) {
         found(looking_up, hash);
     } else if (commits == 0) {
-        looking_up->source++;
-        resolve_next(looking_up);
+        doubt_source(looking_up);
     } else {
         error_set(&error, ERROR_PERMANENT, "commit %s is ambiguous: %zu commits begin with it",
                   looking_up->digits, commits);
@@ -192,19 +223,15 @@ static void typed(void *data, const struct process_result *result)
 /* Reads a line for each object whose name begins with the digits. */
 static void resolved(void *data, const struct process_result *result)
 {
-    static const char *const words[] = {"cat-file", "--batch-check"};
+    static const char *const words[] = {"cat-file", "--batch-check", NULL};
     struct looking_up *looking_up = data;
     char hash[GIT_HASH_SIZE];
 
     looking_up->sequence.step = NULL;
     if (!process_succeeded(result)) {
-        git_failure(&looking_up->unread, result, GIT_SOURCE, "looking the commit up");
-        name_source(looking_up, looking_up->source, &looking_up->unread);
-        looking_up->source++;
-        resolve_next(looking_up);
+        skip_unread(looking_up, result, "looking the commit up");
     } else if (result->output_length == 0) {
-        looking_up->source++;
-        resolve_next(looking_up);
+        doubt_source(looking_up);
     } else if (result->output[strcspn(result->output, "\n")] == '\0' ||
                result->output[strcspn(result->output, "\n") + 1] == '\0') {
         git_hash_take(result->output, hash);

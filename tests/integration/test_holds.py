@@ -297,13 +297,14 @@ def reads_with_errors(winnowd, project):
 
 LOST = {
     "a blob": lambda winnowd, project, sha: loose(project, f"{sha}:exp-1.txt"),
+    "the commit, which a branch names": lambda winnowd, project, sha: loose(project, sha),
     "a tree, and the commit is a parent": lambda winnowd, project, sha: loose(project, f"{sha}^{{tree}}"),
     "all, for a while": lambda winnowd, project, sha: reads_with_errors(winnowd, project),
 }
 NEW_FILE = "--- /dev/null\n+++ b/new.txt\n@@ -0,0 +1 @@\n+new\n"
 
 
-@pytest.mark.parametrize("what", first_of(list(LOST)))
+@pytest.mark.parametrize("what", first_of(list(LOST), 2))
 def test_a_source_that_fails_though_it_is_found_well(winnowd, forge, project, what):
     """As a partial clone does: it holds whoever needs what it lacks, for as long as that takes, and nobody else."""
     bad, _ = project.experiment({"exp-1.txt": "exp-1"})
@@ -319,7 +320,8 @@ def test_a_source_that_fails_though_it_is_found_well(winnowd, forge, project, wh
     winnowd.drop(result("exp-2", 0.95, metric_before=1.0, **other), patch=("exp-2.patch", diff))
     log = winnowd.once(status=CONFIGURATION)
     assert log.decisions() == {"exp-2": "promoted"}
-    assert log.all(key="sources", **held(f"sources: {project.work}: fetching commit {bad[:16]}")), log.text
+    doing = "looking for" if "branch" in what else "fetching"
+    assert log.all(key="sources", **held(f"sources: {project.work}: {doing} commit {bad[:16]}")), log.text
     log = winnowd.start()
     for times in (1, 2, 3):  # it is tried again when somebody says that it was mended, and fails nobody
         log.wait_until(lambda: len(log.all(msg="step waits: the installation is to blame", experiment="exp-1")) >= times)
