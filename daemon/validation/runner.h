@@ -21,12 +21,17 @@
 /* Begins with zeros, except for `expect`. */
 struct runner {
     const regex_t *expect; /* a line must match it; NULL: none has to */
-    bool matched;
 
-    char line[RUNNER_LINE_SIZE];
     size_t length;
+    char line[RUNNER_LINE_SIZE];
     bool too_long;
     bool ended; /* by a CR: what follows overwrites it, unless it is a LF */
+    bool matched;
+
+    /* A unittest summary has two lines, the second says how many were skipped. That of pytest-sugar has a
+     * line for each of its words. */
+    bool awaits_result, awaits_sugar;
+    bool in_session, session_works; /* of nox, and something was said in it */
 
     unsigned summaries;
     unsigned empty;
@@ -35,17 +40,11 @@ struct runner {
     char name[REPORT_NAME_SIZE];
     char said[REPORT_NAME_SIZE];
 
-    /* A unittest summary has two lines; the second says how many were skipped. */
-    bool awaits_result;
-    uint64_t ran;
+    uint64_t ran; /* of unittest */
     char ran_line[REPORT_NAME_SIZE];
 
-    /* The summary of pytest-sugar has a line for each of its words. */
-    bool awaits_sugar;
     uint64_t sugar_tests, sugar_passed;
     char sugar_said[REPORT_NAME_SIZE];
-
-    bool in_session, session_works; /* of nox, and something was said in it */
 
     /* These say something about a part only. What they mean is known at the end. */
     unsigned sessions_done, sessions_skipped; /* nox */
