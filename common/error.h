@@ -40,7 +40,7 @@ int error_set(struct error *error, enum error_kind kind, const char *format, ...
 int error_set_at(struct error *error, unsigned line, unsigned column, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Puts "context: " in front of the sentence of an error that was set; all else stays. Returns -1. */
+/* Puts "context: " in front of the sentence of an error that was set. Kind and place stay. Returns -1. */
 int error_wrap(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* clang's analyzer sees one file at a time. Here it is told that these return -1. */

@@ -5,7 +5,7 @@
  *
  * When there is no memory, these functions write a line to stderr and end the process. The service manager
  * starts it again, and nothing is lost: what the daemon does is in the store before it is done. Sizes that
- * come from outside are checked before they get here. What is returned is freed with free().
+ * come from outside are checked before they get here. The caller frees the memory with free().
  */
 
 #include <stddef.h>

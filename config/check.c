@@ -54,7 +54,7 @@ static bool url_has(CURLU *url, CURLUPart part)
 }
 
 /* libcurl repairs what it can, such as one or three slashes for two, and git knows schemes in small
- * letters only. What is configured must need neither. */
+ * letters only. A configured address must need neither. */
 static bool spelled_out(const char *text)
 {
     size_t scheme = !strncmp(text, "http://", 7) ? 7 : 8;

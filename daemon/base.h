@@ -64,7 +64,7 @@ void base_new(struct base **base, const struct base_options *options);
 /* Ends what is under way; nobody may be asking any more. NULL-safe. */
 void base_free(struct base *base);
 
-/* What is known of a commit, however old. Transient error where the store cannot be read. */
+/* Reads what is known of a commit, however old. Transient error where the store cannot be read. */
 int base_recall(const struct base *base, const char *commit, struct base_verdict *verdict,
                 struct error *error);
 

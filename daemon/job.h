@@ -4,8 +4,8 @@
  * A job: the work on one result, as a table of steps (step.h) that its owner gives it.
  *
  * The runner walks the steps forward and the undos backward. It knows no step by its name, and only here does
- * a job end. Each step that is started ends in exactly one call of the functions under "for the steps" below;
- * nothing else moves a job.
+ * a job end. Each step that is started ends in exactly one call of the functions under "for the steps" below.
+ * Only its owner moves a job as well, with job_give_up().
  *
  * What a step is about to do is in the store before its call goes out. What it did is there before the next
  * step starts. So after a crash the unfinished step is repeated or undone. While a job is being undone,
@@ -165,7 +165,7 @@ void job_conclude(struct job *job);
 /* Lets other jobs go first, until job_proceed(). */
 void job_stand_aside(struct job *job);
 
-/* Returns whether its tests have not begun, so that it may stand aside. */
+/* Returns whether it is before its tests, so that it may stand aside. A refresh never is. */
 bool job_early(const struct job *job);
 
 /* Returns whether the source that its commit may be in is held. */

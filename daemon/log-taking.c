@@ -358,7 +358,7 @@ static int store_taken(struct log_taking *taking, const struct taken *taken, con
     int64_t reference = assessment->metric
                             ? lane_reference(&assessment->frontier, &assessment->verdict)
                             : 0;
-    /* What is discarded is kept only while the value that beat it may be taken back. */
+    /* A discarded result is kept only while the value that beat it may be taken back. */
     bool kept = queued || (reference && assessment->frontier.revocable) ||
                 (assessment->decision == DECISION_BASELINE && stored.has_change);
     CLEANUP_FREE char *parsed = kept ? row_canonical(row) : NULL;

@@ -386,7 +386,7 @@ static bool needs_token(enum command command)
     return command == COMMAND_RUN || command == COMMAND_ONCE || command == COMMAND_CHECK_CONFIG;
 }
 
-/* What is left of the output is written now. Who reads no further than the first lines needs no message. */
+/* Writes what is left of the output. A reader that closed the pipe early needs no message. */
 static int flush_output(int status)
 {
     bool failed = fflush(stdout) != 0;

@@ -288,9 +288,9 @@ static void look_at_next(struct pulls *pulls)
         write_lines(pulls, true);
 }
 
-/* Collects which pull requests are looked at one by one. Once a day each open one, as no list has
- * deleted ones. The first time also each closed one. And always those whose jobs have ended since, as
- * nobody saw a change while the job ran. */
+/* Collects which pull requests are looked at one by one. Each open one is, once a day, since no list has
+ * deleted ones. The first time each closed one is as well. Those whose jobs have ended since always are,
+ * since nobody saw a change while the job ran. */
 static int collect_each(struct pulls *pulls, struct error *error)
 {
     int64_t now = clock_now_ms();

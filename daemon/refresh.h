@@ -4,9 +4,10 @@
  * Finds our open pull requests that do not merge any more since the base has moved, and runs the jobs that
  * bring them onto it (pulls.refresh).
  *
- * They are looked at in our own repository. Each is tried once for each base, the newest first, as it contains the
- * others; and behind the jobs of new results, which need the same slots. A base that moves once more has those that
- * were not pushed yet given up, and begun again. One whose change the base holds is not refreshed, but closed.
+ * They are looked at in our own repository. Each is tried once for each base. The newest goes first, as it contains
+ * the others. Jobs of new results go before them, since they need the same slots. When the base moves once more, a
+ * refresh that was not pushed yet is given up and begun again. A pull request whose change the base holds is closed
+ * instead.
  */
 
 #include "common/error.h"

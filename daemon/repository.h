@@ -68,8 +68,8 @@ enum repository_merge {
     REPOSITORY_HELD, /* it merges, and changes nothing: the base holds what it does */
 };
 
-/* check merges: finds how these branches merge with the commit `base` (full hash). What is missing here
- * is fetched from the forge. The tips are copied; the names are not used. `merges` has an element for
+/* check merges: finds how these branches merge with the commit `base` (full hash). Commits that are missing here
+ * are fetched from the forge. The tips are copied; the names are not used. `merges` has an element for
  * each branch; NULL with an error. */
 typedef void (*repository_merges_callback)(void *data, const enum repository_merge *merges,
                                            const struct error *error);
@@ -133,7 +133,7 @@ struct repository_merged {
     char commit[GIT_HASH_SIZE]; /* the base's commit that brought it in; "": in any base */
 };
 
-/* Starts to find out what was merged. What is known when it calls back counts. */
+/* Starts to find out what was merged. The callback gets all that is known by then. */
 typedef void (*repository_merged_callback)(void *data, const struct repository_merged *merged,
                                            size_t count, const struct error *error);
 typedef struct operation *(*repository_find_merged)(void *data, repository_merged_callback callback,
@@ -195,7 +195,7 @@ void repository_forget_kept(struct repository *repository, const char *experimen
 
 /* save: looks up the commits that results name, fetches them from the sources with their history, and keeps
  * each by a ref. A loop that resets its branch makes them unreachable, and git forgets them. `named` is
- * copied; at most REPOSITORY_SAVE_LIMIT. What is missing or ambiguous is left out: compose says why. Fails
+ * copied; at most REPOSITORY_SAVE_LIMIT. A name that is missing or ambiguous is left out: compose says why. Fails
  * if a source could not be read now; what the others had is saved. */
 struct repository_named {
     const char *experiment_id;

@@ -24,7 +24,8 @@
 #include "daemon/step.h"
 
 extern const struct step_table promotion_steps;
-extern const struct step_table refresh_steps; /* see steps/refresh.c */
+extern const struct step_table
+    refresh_steps; /* of a refresh; its functions are in steps/refresh.c */
 
 /* The functions of the rows, as step.h describes them. `..._is_due` returns whether the row, or its undo, is
  * due. */

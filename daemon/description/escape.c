@@ -81,7 +81,7 @@ static bool skips_checks(const char *bracket)
 
 /* Code does nothing on a page. But Gitea offers the whole body as the message of a squash merge, and
  * obeys keywords anywhere in a message. So these get a blank in their middle. */
-static void append_without_orders(struct text *text, const char *string)
+static void append_without_closing_keywords(struct text *text, const char *string)
 {
     const char *number = NULL;
 
@@ -148,7 +148,7 @@ static void append_readable(struct text *text, const char *string)
     }
     *to = '\0';
     text_append_visible(&visible, repaired.data, "\n\t");
-    append_without_orders(text, text_string(&visible));
+    append_without_closing_keywords(text, text_string(&visible));
 }
 
 /* ---- code ------------------------------------------------------------------------------------- */

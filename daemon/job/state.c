@@ -88,7 +88,7 @@ void job_move(struct job *job, int at)
     snprintf(job->record.step, sizeof(job->record.step), "%s", job_step_name(job));
 }
 
-/* Whether who comes to the row behind this one comes through it without stopping. */
+/* Returns whether a job passes this row without stopping there. */
 static bool is_passed_over(const struct job *job, const struct step *row)
 {
     return row->quiet || (row->is_due && !row->is_due(job));

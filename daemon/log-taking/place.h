@@ -5,8 +5,7 @@
  * written behind that is read, also after a restart. Where what was read is not there any more as it was,
  * the log is read from its beginning.
  *
- * The digest is of the lines as they were read. What is changed in between is found when it is compared
- * the next time.
+ * The digest is of the lines as they were read. A change in between is found at the next comparison.
  */
 
 #include "common/digest.h"
@@ -29,14 +28,14 @@ int log_place_begin(struct log_place *place, struct store *store, const char *pa
                     struct error *error);
 void log_place_clear(struct log_place *place);
 
-/* Whether there is a place to go on from, if what was read is as it was. */
+/* Returns whether there is a place to go on from, if what was read is as it was. */
 bool log_place_is_known(const struct log_place *place);
 
 /* Adds a line to what was read. */
 void log_place_pass(struct log_place *place, const struct line *line);
 
-/* Whether what was passed up to here is what was read up to the known place. If so, the reader knows again
- * what it knew there. */
+/* Returns whether what was passed up to here is what was read up to the known place. If so, the reader
+ * knows again what it knew there. */
 bool log_place_resumes(struct log_place *place, const struct lines *lines,
                        struct result_log *reader);
 

@@ -3,8 +3,8 @@
 /*
  * Pull requests that are to be closed, as another one contains them, or opened again, as that one was closed.
  *
- * What is to be done is written down by the store when the other one is merged, closed or opened. Here it is
- * done, one after the other: a look at the pull request, a comment, its state, and at last its branch. Each is
+ * The store writes down what is to be done when the other one is merged, closed or opened. Here it is done,
+ * one after the other: a look at the pull request, a comment, its state, and at last its branch. Each is
  * in the store before it is done, so that one that was interrupted is taken up where it was, looking first.
  * Only what is ours, and whose branch is as we left it, is touched.
  */

@@ -57,7 +57,7 @@ void objects_look_again(struct objects_files *files, const char *objects);
 void objects_drop_missing(struct objects_files *files);
 
 /* Reads `git diff-tree -r -z`: the files and, one a line, the names of their blobs; then what `git cat-file --batch`
- * says of these, in that order. What is no pointer goes. */
+ * says of these, in that order. Files that are no pointers are dropped. */
 void objects_read_changes(struct objects_files *files, const char *output, size_t length,
                           struct text *hashes);
 void objects_read_contents(struct objects_files *files, const char *output, size_t length);

@@ -211,7 +211,7 @@ static int find_addresses(struct submodules *submodules, struct module **failed,
     return 0;
 }
 
-/* What is said of a place counts where the tree has a submodule: "160000 commit HASH\tPATH". */
+/* Only places where the tree has a submodule count: "160000 commit HASH\tPATH". */
 static void on_tree(void *data, const struct process_result *result)
 {
     struct submodules *submodules = data;

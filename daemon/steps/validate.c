@@ -174,7 +174,7 @@ static void on_validated(void *data, const struct validation_outcome *outcome,
     }
 }
 
-/* What is known of the base is what they are held against. */
+/* The tests' run is held against what is known of the base. */
 static int note_base(struct job *job, struct base_verdict *verdict, struct error *error)
 {
     struct job_findings *found = &job->found;

@@ -1,8 +1,8 @@
 /*
  * The store's knowledge of which pull requests bring others along, and what is to be done about those.
  *
- * Of each open pull request the measured commits that it contains are kept. So when one is merged it is known at
- * once, and in the same transaction, which others are to be closed: no forge and no git is asked.
+ * The store keeps the measured commits that each open pull request contains. So when one is merged, the same
+ * transaction finds which others are to be closed. No forge and no git is asked.
  */
 
 #include "daemon/store/internal.h"

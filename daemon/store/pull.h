@@ -36,16 +36,16 @@ enum store_pulls {
 int store_list_pulls(struct store *store, enum store_pulls which, struct store_pull **pulls,
                      size_t *count, struct error *error); /* caller frees with free() */
 
-/* That of this result; `result` of it is 0 if there is none. */
+/* Reads the pull request of this result. Its `result` is 0 if there is none. */
 int store_get_pull(struct store *store, int64_t result, struct store_pull *pull,
                    struct error *error);
 
-/* The text of an open pull request as we left it, and the commit of the base that it was opened on ("": not
- * known). */
+/* Reads the text of an open pull request as we left it, and the commit of the base that it was opened on
+ * ("": not known). */
 int store_get_left(struct store *store, int64_t result, struct store_left *left,
                    char opened_on[static GIT_HASH_SIZE], struct error *error);
 
-/* It merges again, without having been refreshed. */
+/* Writes that it merges again, without having been refreshed. */
 int store_set_fresh(struct store *store, int64_t result, struct error *error);
 
 /* Notes that a pull request was looked at by itself after its job had ended. */

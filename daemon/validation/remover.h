@@ -4,8 +4,8 @@
  * Removes what may be large, by a child: nobody waits for millions of files, neither at start nor at the
  * end.
  *
- * What is to be removed is first moved to <state>/checkouts/.removed/N by one rename. So whoever needs its
- * name next never meets it. The folder is removed with its last entry.
+ * A directory is first moved to <state>/checkouts/.removed/N by one rename. So whoever needs its name next
+ * never meets it. The folder is removed with its last entry.
  *
  * The child is this program under another name. It goes on when the daemon ends. The child of the next
  * daemon removes what it does not get done.

@@ -72,16 +72,16 @@ void slurm_run_end(struct slurm_run *run, const struct process_result *result);
 /* What discards its operation: it goes on without us. */
 void slurm_run_discard(struct operation *operation);
 
-/* Writes its record. If that fails the run is over, and the answer is false. */
+/* Writes its record. Returns false if that failed; then the run is over. */
 bool slurm_run_save(struct slurm_run *run);
 
-/* What its error says is wrong with the installation, and holds the queue. */
+/* Says of the run's error that the installation is at fault. So it holds the queue. */
 void slurm_run_blame_installation(struct slurm_run *run);
 
 /* The run stays as it is, and holds the queue until somebody mends what its error says. */
 void slurm_run_hold(struct slurm_run *run);
 
-/* Whether the job is not over; and whether Slurm said so of a run, or does not know it. */
+/* Returns whether the job is not over, and whether Slurm said that a run is over or does not know it. */
 bool slurm_is_under_way(const struct squeue_job *job);
 bool slurm_run_is_over(const struct slurm_run *run);
 

@@ -42,7 +42,7 @@ static void read_command(struct test_report *report, const char *environment, un
     if (!code ||
         (!json_object_is_type(code, json_type_int) && !json_object_is_type(code, json_type_string)))
         return;
-    /* What is not 0 must not become 0. */
+    /* A number that is not 0 must not become 0. */
     if (json_object_is_type(code, json_type_string))
         retcode = strcmp(json_object_get_string(code), "0") != 0;
     else if (json_object_get_int64(code) < INT_MIN || json_object_get_int64(code) > INT_MAX)

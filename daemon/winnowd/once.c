@@ -39,7 +39,7 @@ static bool work_takes_its_time(const struct winnowd *winnowd)
            takes_its_time(refresh_jobs(winnowd->refresh));
 }
 
-/* What the base needs is work on the project, as what the forge needs is work there. */
+/* A red base has to be mended in the project. So it ends as a forge does that has to be mended. */
 static void end_held(struct winnowd *winnowd)
 {
     const char *base = base_held(winnowd->base);

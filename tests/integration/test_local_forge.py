@@ -129,7 +129,7 @@ NASTY = "@everyone fixes #1 and !2 <script>alert(1)</script> [x](javascript:1) `
 
 
 @pytest.mark.representative
-def test_foreign_text_is_inert(winnowd, project, forge):
+def test_foreign_text_does_nothing(winnowd, project, forge):
     commonmark = pytest.importorskip("commonmark")
     promote(winnowd, project.tweak(WIDTH=65), hypothesis=NASTY, title="@all closes #3\u202e\nsecond `line`", details={"@x": "#4 <b>"})
     (pull,) = forge.pulls()
