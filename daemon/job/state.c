@@ -203,7 +203,7 @@ void job_step_over(struct job *job)
     job_end_trouble(job);
     /* If this is not written, the step is repeated after a crash and finds itself done. */
     (void)write_or_tell(job, row);
-    if (undoing || row->progress)
+    if (undoing || (row && row->progress))
         job->owner->progress(job->owner->data);
     job_schedule(job, 0);
 }
@@ -221,10 +221,12 @@ static int find_back(const struct job *job)
 
 void job_back(struct job *job, const char *reason)
 {
+    int back = find_back(job);
+
     log_event(&event_job_back, LOG_TEXT("experiment", job->row->experiment_id),
-              LOG_TEXT("step", job_row(job)->back), LOG_NUMBER("before", job->record.reference),
-              LOG_TEXT("reason", reason));
-    job_move(job, find_back(job));
+              LOG_TEXT("step", job->owner->steps->rows[back].name),
+              LOG_NUMBER("before", job->record.reference), LOG_TEXT("reason", reason));
+    job_move(job, back);
     job->record.started = false;
     job->record.attempt = 0;
     /* If this is not written, the step comes to the same end after a crash. */
