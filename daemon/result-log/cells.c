@@ -1,18 +1,14 @@
 /*
- * What the words, numbers and commits in the cells of a log mean.
+ * What the words and numbers in the cells of a log mean.
  */
 
 #include "common/memory.h"
 #include "common/text.h"
 #include "daemon/result-log/internal.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-#define COMMIT_SHORTEST 7
-#define COMMIT_LONGEST  64
 
 static bool holds_word(const struct config_list *list, const char *word)
 {
@@ -69,20 +65,6 @@ bool result_log_number(const char *cell, double *number)
     if (length > 0 && plain[length - 1] == '.')
         plain[--length] = '\0';
     return number_parse(plain, number) == 0;
-}
-
-char *result_log_commit(const char *cell)
-{
-    size_t length = strlen(cell);
-    char *commit;
-
-    if (length < COMMIT_SHORTEST || length > COMMIT_LONGEST ||
-        strspn(cell, "0123456789abcdefABCDEF") != length)
-        return NULL;
-    commit = memory_copy(cell);
-    for (char *c = commit; *c; c++)
-        *c = (char)tolower((unsigned char)*c);
-    return commit;
 }
 
 bool result_log_baseline_line(const struct result_log *log, uint64_t line)

@@ -79,9 +79,6 @@ bool result_log_number(const char *cell, double *number);
 /* Returns the same as a measurement of one run; of none if the cell has no number. */
 struct measurement result_log_measurement(const char *cell);
 
-/* Returns a commit in lower case; NULL if the cell is none. The caller frees it. */
-char *result_log_commit(const char *cell);
-
 /* Returns whether the line is one of `baselines:`. */
 bool result_log_baseline_line(const struct result_log *log, uint64_t line);
 

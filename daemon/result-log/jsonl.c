@@ -4,6 +4,7 @@
  */
 
 #include "daemon/result-log/internal.h"
+#include "daemon/result.h"
 
 #include "common/json.h"
 #include "common/memory.h"
@@ -203,7 +204,7 @@ static void fill_row(struct result_log *log, struct json_object *object, struct 
     result_log_claim(log, &row->claim, word);
     if (value_of(log, object, &value))
         row->claim.after = measurement_of(&value, 1);
-    row->commit = commit ? result_log_commit(commit) : NULL;
+    row->commit = commit ? result_commit_digits(commit) : NULL;
     row->hypothesis = hypothesis && *hypothesis ? memory_copy(hypothesis) : NULL;
     row->details = details_of(object, row->hypothesis);
     if (hypothesis && description && strcmp(hypothesis, description) != 0)

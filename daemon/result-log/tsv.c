@@ -5,6 +5,7 @@
  */
 
 #include "daemon/result-log/internal.h"
+#include "daemon/result.h"
 
 #include "common/memory.h"
 #include "common/text.h"
@@ -482,7 +483,7 @@ static void fill_row(struct result_log *log, const struct cells *cells, struct r
     result_log_claim(log, &row->claim, word);
     row->claim.after = result_log_measurement(cell_of(cells, columns->metric));
     row->claim.before = result_log_measurement(cell_of(cells, columns->before));
-    row->commit = result_log_commit(cell_of(cells, columns->commit));
+    row->commit = result_commit_digits(cell_of(cells, columns->commit));
     row->hypothesis = *hypothesis ? memory_copy(hypothesis) : NULL;
     fill_details(log, cells, row);
     result_log_row_finish(log, row);
