@@ -588,6 +588,15 @@ int json_check(const char *bytes, size_t length, const struct json_limits *limit
     return parse(&none, false, bytes, length, limits, error);
 }
 
+struct json_object *json_member(struct json_object *object, const char *name, enum json_type type)
+{
+    struct json_object *value = NULL;
+
+    if (json_object_is_type(object, json_type_object))
+        json_object_object_get_ex(object, name, &value);
+    return json_object_is_type(value, type) ? value : NULL;
+}
+
 void json_put_text(struct json_object *object, const char *key, const char *text)
 {
     if (text)

@@ -40,5 +40,8 @@ int json_check(const char *bytes, size_t length, const struct json_limits *limit
 void json_freep(struct json_object **json);
 #define CLEANUP_JSON CLEANUP(json_freep)
 
+/* Returns the member of that name and type, which is borrowed; NULL: `object` has none such, or is none. */
+struct json_object *json_member(struct json_object *object, const char *name, enum json_type type);
+
 /* Adds a text to an object, unless it is NULL. It is copied. */
 void json_put_text(struct json_object *object, const char *key, const char *text);

@@ -10,16 +10,6 @@
 #define VALUE_LIMIT 500000
 #define STRING_KEPT 255 /* bytes of a string */
 
-/* Returns the member of that name and type, or NULL. */
-static struct json_object *member(struct json_object *object, const char *name, enum json_type type)
-{
-    struct json_object *value;
-
-    if (!json_object_object_get_ex(object, name, &value) || !json_object_is_type(value, type))
-        return NULL;
-    return value;
-}
-
 static void copy_name(char to[static REPORT_NAME_SIZE], const char *name)
 {
     snprintf(to, REPORT_NAME_SIZE, "%s", name);
@@ -62,10 +52,10 @@ static void read_command(struct test_report *report, const char *environment, un
 static void read_environment(struct test_report *report, const char *name,
                              struct json_object *environment)
 {
-    struct json_object *result = member(environment, "result", json_type_object);
-    struct json_object *test = member(environment, "test", json_type_array);
-    struct json_object *skipped = result ? member(result, "skipped", json_type_boolean) : NULL;
-    struct json_object *success = result ? member(result, "success", json_type_boolean) : NULL;
+    struct json_object *result = json_member(environment, "result", json_type_object);
+    struct json_object *test = json_member(environment, "test", json_type_array);
+    struct json_object *skipped = result ? json_member(result, "skipped", json_type_boolean) : NULL;
+    struct json_object *success = result ? json_member(result, "success", json_type_boolean) : NULL;
 
     report->environments++;
     if (skipped && json_object_get_boolean(skipped))
@@ -130,7 +120,7 @@ void tox_report_end(struct tox_report_reader *reader, struct test_report *report
     if (!reader->too_large &&
         json_parse(&json, text_string(&reader->kept), reader->kept.length, &limits, &error) == 0 &&
         json_object_is_type(json, json_type_object))
-        environments = member(json, "testenvs", json_type_object);
+        environments = json_member(json, "testenvs", json_type_object);
     report->tox = environments ? REPORT_READ : REPORT_UNUSABLE;
     if (environments) {
         json_object_object_foreach(environments, name, environment)
