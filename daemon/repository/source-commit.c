@@ -64,7 +64,6 @@ static void fetched(void *data, const struct process_result *result)
 {
     struct looking_up *looking_up = data;
     struct error error;
-
     CLEANUP_FREE char *what = memory_format("fetching commit %.16s", looking_up->commit);
 
     looking_up->sequence.step = NULL;
@@ -155,13 +154,11 @@ static void found(struct looking_up *looking_up, const char *hash)
     resolve_next(looking_up);
 }
 
-static void skip_unread(struct looking_up *looking_up, const struct process_result *result,
+static void note_unread(struct looking_up *looking_up, const struct process_result *result,
                         const char *what)
 {
     git_failure(&looking_up->unread, result, GIT_SOURCE, what);
     name_source(looking_up, looking_up->source, &looking_up->unread);
-    looking_up->source++;
-    resolve_next(looking_up);
 }
 
 static void doubted(void *data, const struct process_result *result)
@@ -170,10 +167,8 @@ static void doubted(void *data, const struct process_result *result)
     CLEANUP_FREE char *what = memory_format("looking for commit %.16s", looking_up->digits);
 
     looking_up->sequence.step = NULL;
-    if (!process_succeeded(result)) {
-        skip_unread(looking_up, result, what);
-        return;
-    }
+    if (!process_succeeded(result))
+        note_unread(looking_up, result, what);
     looking_up->source++;
     resolve_next(looking_up);
 }
@@ -229,7 +224,9 @@ static void resolved(void *data, const struct process_result *result)
 
     looking_up->sequence.step = NULL;
     if (!process_succeeded(result)) {
-        skip_unread(looking_up, result, "looking the commit up");
+        note_unread(looking_up, result, "looking the commit up");
+        looking_up->source++;
+        resolve_next(looking_up);
     } else if (result->output_length == 0) {
         doubt_source(looking_up);
     } else if (result->output[strcspn(result->output, "\n")] == '\0' ||
