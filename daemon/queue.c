@@ -284,23 +284,29 @@ static void rest(struct queue *queue)
     queue->options.rested(queue->options.data);
 }
 
-/* Returns the lane after the one that had its turn last, so that no lane takes every free slot. */
-static size_t first_of_turn(const struct queue *queue, const struct lanes *lanes)
+static void lane_clear(struct store_lane *lane)
 {
-    size_t at = 0;
-
-    while (queue->last.metric && at < lanes->count &&
-           lane_order(&lanes->items[at], &queue->last) <= 0)
-        at++;
-    return at < lanes->count ? at : 0;
+    free(lane->metric);
+    free(lane->scope);
+    *lane = (struct store_lane){0};
 }
 
-static void remember_turn(struct queue *queue, struct store_lane *lane)
+static void remember_lane(struct store_lane *remembered, const struct store_lane *lane)
 {
-    struct store_lane before = queue->last;
+    lane_clear(remembered);
+    *remembered = (struct store_lane){memory_copy(lane->metric), memory_copy(lane->scope)};
+}
 
-    queue->last = *lane;
-    *lane = before; /* freed with the others */
+/* Returns the lane to look at next. A round begins after the lane that could last do something, so that no
+ * lane takes every free slot, and goes on after the one that it looked at last. */
+static size_t first_of_turn(const struct queue *queue, const struct lanes *lanes)
+{
+    const struct store_lane *before = queue->round.count ? &queue->looked_at : &queue->served;
+    size_t at = 0;
+
+    while (before->metric && at < lanes->count && lane_order(&lanes->items[at], before) <= 0)
+        at++;
+    return at < lanes->count ? at : 0;
 }
 
 /* Works until no lane can do anything, then `*more` is false, or until time is up. A lane that is found
@@ -310,29 +316,30 @@ static int work_lanes(struct queue *queue, const struct lanes *lanes, bool *more
 {
     uint64_t until_ns = uv_hrtime() + SLICE_NS;
     struct round *round = &queue->round;
-    size_t at = first_of_turn(queue, lanes), last = at, empty = 0;
+    size_t at = first_of_turn(queue, lanes), empty = 0;
     bool late = false;
 
     while (round->count + empty < lanes->count && !late) {
-        enum lane_end end = work_lane(queue, &lanes->items[at], until_ns, error);
+        const struct store_lane *lane = &lanes->items[at];
+        enum lane_end end = work_lane(queue, lane, until_ns, error);
 
         if (end == LANE_FAILED)
             return -1;
         if (end == LANE_MORE) {
             *round = (struct round){0};
             empty = 0;
+            remember_lane(&queue->served, lane);
         }
         empty += end == LANE_EMPTY;
         round->count += end == LANE_HELD || end == LANE_WAITS;
         round->held |= end == LANE_HELD;
         round->waits |= end == LANE_WAITS;
-        last = at;
         at = (at + 1) % lanes->count;
         late = uv_hrtime() >= until_ns;
+        if (late)
+            remember_lane(&queue->looked_at, lane);
     }
     *more = round->count + empty < lanes->count;
-    if (lanes->count)
-        remember_turn(queue, &lanes->items[last]);
     return 0;
 }
 
@@ -493,8 +500,8 @@ void queue_free(struct queue *queue)
     if (!queue)
         return;
     operation_clear(&queue->turn);
-    free(queue->last.metric);
-    free(queue->last.scope);
+    lane_clear(&queue->served);
+    lane_clear(&queue->looked_at);
     jobs_stop(&queue->jobs);
     free(queue);
 }

@@ -23,7 +23,8 @@ struct queue {
     struct job_owner owner; /* of its jobs: this queue */
     struct job *jobs;       /* in order of arrival */
     struct operation *turn;
-    struct store_lane last; /* that had its turn */
+    struct store_lane served;    /* that could last do something */
+    struct store_lane looked_at; /* last, before time was up */
     struct round round;
     enum queue_rest rest;
     bool told_held;
