@@ -12,7 +12,9 @@ Nothing here sleeps to let something happen: waiting is waiting for a line of th
 
 import atexit
 import base64
+import contextlib
 import dataclasses
+import fcntl
 import functools
 import json
 import os
@@ -220,6 +222,17 @@ def check_transaction(old, new, name, base, bare):
         assert ancestor == old, f"a forced update: {name} {old} {new}"
 
 
+@contextlib.contextmanager
+def alone_in(directory):
+    """Holds the lock on a directory, as whoever edits a file of the outbox has to."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 class LocalForge:
     """The bare repository and the outbox."""
 
@@ -281,9 +294,10 @@ class LocalForge:
 
     def set_fact(self, number, name, value):
         path = self.outbox / f"{number}.json"
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        path.with_name("edited.tmp").write_text(json.dumps({**facts, name: value}), encoding="utf-8")
-        path.with_name("edited.tmp").rename(path)
+        with alone_in(self.outbox):
+            facts = json.loads(path.read_text(encoding="utf-8"))
+            path.with_name("edited.tmp").write_text(json.dumps({**facts, name: value}), encoding="utf-8")
+            path.with_name("edited.tmp").rename(path)
 
     def check_promises(self):
         branches = self.heads()

@@ -351,9 +351,10 @@ def mornings(winnowd, project, reviewer):
     assert set(stale_of(winnowd)) == {pushed}
 
     reviewer.merge_both(left[0], left[-1])
-    for number in left[1:-1]:
-        log.wait(msg=CONTAINED, pull=number)
-    reviewer.reopen(closed)
+    for number in left:
+        # What the base held before its state was looked at is contained for a moment, and merged then.
+        log.wait(msg=MERGED if number in (left[0], left[-1]) else CONTAINED, pull=number)
+    reviewer.reopen(closed)  # so that no merge which contains it is yet to be noticed
     log.wait(msg=OPENED_AGAIN, pull=closed)
     assert_morning(winnowd, reviewer)
     assert [pull.number for pull in reviewer.still_open()] == sorted([closed, pushed]) and reviewer.pull(pushed).sha == tip
