@@ -5,6 +5,7 @@
 #include "common/loop.h"
 #include "common/memory.h"
 #include "daemon/status/work.h"
+#include "daemon/steps.h"
 #include "daemon/store/base.h"
 #include "daemon/store/job.h"
 #include "daemon/store/pull.h"
@@ -59,15 +60,16 @@ static int read_job(struct store *store, const struct store_job *record, struct 
 }
 
 /* Where the tests of a job are that runs them, if that is on Slurm. */
-static int read_run(const struct reading *reading, struct status_job *job, struct error *error)
+static int read_run(const struct reading *reading, const struct store_job *record,
+                    struct status_job *job, struct error *error)
 {
-    bool base = strcmp(job->step, "base") == 0;
-    bool runs = !job->undoing && (base || strcmp(job->step, "validate") == 0);
+    const struct step *row = step_of(record);
+    enum step_runs runs = row && !job->undoing ? row->runs : ROW_RUNS_NOTHING;
+    const char *name = runs == ROW_RUNS_BASE ? BASE_NAME : job->experiment_id;
 
-    if (!runs || reading->config->validation.engine != ENGINE_SLURM)
+    if (runs == ROW_RUNS_NOTHING || reading->config->validation.engine != ENGINE_SLURM)
         return 0;
-    if (slurm_record_read(&job->run, reading->store, base ? BASE_NAME : job->experiment_id, error) <
-        0)
+    if (slurm_record_read(&job->run, reading->store, name, error) < 0)
         return -1;
     if (job->run.state != SLURM_SUBMITTED)
         slurm_record_clear(&job->run);
@@ -87,7 +89,7 @@ static int read_jobs(struct reading *reading, struct error *error)
 
         read = read_job(reading->store, &records[i], &status->jobs[i], error);
         if (read == 0)
-            read = read_run(reading, &status->jobs[i], error);
+            read = read_run(reading, &records[i], &status->jobs[i], error);
     }
     store_jobs_free(records, count);
     return read;

@@ -32,6 +32,13 @@ enum step_tells {
     ROW_TELLS_PULL_URL = 1 << 1,
 };
 
+/* What a step runs. It takes as long as the configured command. */
+enum step_runs {
+    ROW_RUNS_NOTHING = 0,
+    ROW_RUNS_TESTS, /* the tests on the composed commit, under the experiment's name */
+    ROW_RUNS_BASE,  /* the tests on the base, which other jobs may wait for as well */
+};
+
 struct step {
     const char *name;  /* in store, log, status and metrics; a change needs a migration */
     const char *doing; /* for the status, before the experiment's name: "validating" */
@@ -43,11 +50,11 @@ struct step {
     const char *back;                      /* the earlier row that job_back() goes to; NULL: none */
     unsigned needs, undo_needs;            /* enum step_needs */
     unsigned tells;                        /* enum step_tells */
+    enum step_runs runs;
 
-    bool progress;   /* its end is progress: others may go on, and --once waits on */
-    bool early;      /* a job that is at this row may let others go first */
-    bool runs_tests; /* it takes as long as the configured command */
-    bool opens;      /* once it has begun, the result is judged no more */
+    bool progress; /* its end is progress: others may go on, and --once waits on */
+    bool early;    /* a job that is at this row may let others go first */
+    bool opens;    /* once it has begun, the result is judged no more */
     /* What may pass is waited for as long as it takes: from here on nothing is undone. */
     bool forward;
     bool optional; /* where it fails the job goes on without */

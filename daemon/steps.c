@@ -18,7 +18,7 @@
 static const struct step rows[] = {
     {.name = "base", .doing = "running the tests on the base for", .start = step_base_start,
      .is_due = step_base_is_due, .leaves = &finding_base,
-     .needs = ROW_NEEDS_GIT, .progress = true, .early = true, .runs_tests = true},
+     .needs = ROW_NEEDS_GIT, .runs = ROW_RUNS_BASE, .progress = true, .early = true},
     {.name = "recheck", .doing = "looking again at", .start = step_recheck_start,
      .needs = FORGE, .early = true, .quiet = true},
     {.name = "branch", .doing = "branching", .start = step_branch_start,
@@ -28,7 +28,8 @@ static const struct step rows[] = {
      .undo = step_compose_undo, .leaves = &finding_compose,
      .needs = FORGE | ROW_NEEDS_SOURCES, .progress = true, .early = true},
     {.name = "validate", .doing = "validating", .start = step_validate_start,
-     .undo = step_validate_undo, .leaves = &finding_validate, .progress = true, .runs_tests = true},
+     .undo = step_validate_undo, .leaves = &finding_validate,
+     .runs = ROW_RUNS_TESTS, .progress = true},
     {.name = "judge", .doing = "judging", .start = step_judge_start, .needs = ROW_NEEDS_GIT, .quiet = true},
     {.name = "push", .doing = "pushing", .start = step_push_start, .leaves = &finding_push,
      .needs = ROW_NEEDS_GIT, .progress = true}, /* undone with the branch */
@@ -51,12 +52,14 @@ static const struct step refresh_rows[] = {
      .undo = refresh_look_undo, .undo_is_due = refresh_look_undo_is_due, .leaves = &finding_tip,
      .needs = FORGE, .undo_needs = ROW_NEEDS_API, .progress = true},
     {.name = "base", .doing = "running the tests on the base for", .start = refresh_base_start,
-     .is_due = step_base_is_due, .needs = ROW_NEEDS_GIT, .progress = true, .runs_tests = true},
+     .is_due = step_base_is_due, .needs = ROW_NEEDS_GIT,
+     .runs = ROW_RUNS_BASE, .progress = true},
     {.name = "compose", .doing = "composing anew", .start = step_compose_start,
      .undo = step_compose_undo, .leaves = &finding_compose,
      .needs = FORGE | ROW_NEEDS_SOURCES, .progress = true},
     {.name = "validate", .doing = "validating anew", .start = step_validate_start,
-     .undo = step_validate_undo, .leaves = &finding_validate, .progress = true, .runs_tests = true},
+     .undo = step_validate_undo, .leaves = &finding_validate,
+     .runs = ROW_RUNS_TESTS, .progress = true},
     {.name = "push", .doing = "pushing", .start = step_push_start, .leaves = &finding_push,
      .needs = ROW_NEEDS_GIT, .progress = true, .forward = true},
     {.name = "describe", .doing = "describing", .start = refresh_describe_start,
@@ -181,3 +184,15 @@ static int end_refresh(struct job *job, enum decision decision, const char *reas
 
 const struct step_table refresh_steps = {
     refresh_rows, sizeof(refresh_rows) / sizeof(refresh_rows[0]), end_refresh};
+
+const struct step *step_of(const struct store_job *record)
+{
+    const struct step_table *table = record->kind == JOB_REFRESH ? &refresh_steps
+                                                                 : &promotion_steps;
+
+    for (size_t i = 0; i < table->count; i++) {
+        if (strcmp(table->rows[i].name, record->step) == 0)
+            return &table->rows[i];
+    }
+    return NULL;
+}

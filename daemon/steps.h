@@ -22,10 +22,15 @@
  */
 
 #include "daemon/step.h"
+#include "daemon/store/job.h"
 
 extern const struct step_table promotion_steps;
 extern const struct step_table
     refresh_steps; /* of a refresh; its functions are in steps/refresh.c */
+
+/* Returns the row that a job stands at by its record, for those who read the store beside the daemon; NULL:
+ * at none. It is static. */
+const struct step *step_of(const struct store_job *record);
 
 /* The functions of the rows, as step.h describes them. `..._is_due` returns whether the row, or its undo, is
  * due. */

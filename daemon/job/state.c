@@ -47,7 +47,7 @@ bool job_early(const struct job *job)
 
 bool job_runs_tests(const struct job *job)
 {
-    return job_row(job) && job_row(job)->runs_tests;
+    return job_row(job) && job_row(job)->runs != ROW_RUNS_NOTHING;
 }
 
 bool job_validating(const struct job *job)
