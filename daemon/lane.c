@@ -1,7 +1,9 @@
 #include "daemon/lane.h"
 
+#include "common/memory.h"
 #include "daemon/result-log.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 const struct config_metric *lane_metric(const struct config *config, const char *metric,
@@ -37,6 +39,46 @@ int lane_judge(struct store *store, const struct config_metric *metric, const ch
     if (lane_frontier(store, metric, scope, frontier, error) < 0)
         return -1;
     *verdict = lane_judge_by(frontier, metric, claim);
+    return 0;
+}
+
+void lane_hope(struct store_frontier *frontier, const struct config_metric *metric, double value)
+{
+    if (!frontier->known || gate_better(metric->direction, value, frontier->value))
+        *frontier = (struct store_frontier){.known = true, .value = value};
+}
+
+void lane_memory_clear(struct lane_memory *memory)
+{
+    free(memory->metric);
+    free(memory->scope);
+    *memory = (struct lane_memory){0};
+}
+
+static int remember(struct lane_memory *memory, struct store *store,
+                    const struct config_metric *metric, const char *scope, struct error *error)
+{
+    if (memory->scope && strcmp(memory->scope, scope) == 0 &&
+        strcmp(memory->metric, metric->name) == 0)
+        return 0;
+    lane_memory_clear(memory);
+    if (lane_frontier(store, metric, scope, &memory->frontier, error) < 0)
+        return -1;
+    if (store && !memory->frontier.known &&
+        store_lane_busy(store, metric->name, scope, &memory->busy, error) < 0)
+        return -1;
+    memory->metric = memory_copy(metric->name);
+    memory->scope = memory_copy(scope);
+    return 0;
+}
+
+int lane_judge_on(struct lane_memory *memory, struct store *store,
+                  const struct config_metric *metric, const char *scope, const struct claim *claim,
+                  struct gate_verdict *verdict, struct error *error)
+{
+    if (remember(memory, store, metric, scope, error) < 0)
+        return -1;
+    *verdict = lane_judge_by(&memory->frontier, metric, claim);
     return 0;
 }
 

@@ -30,6 +30,24 @@ int lane_judge(struct store *store, const struct config_metric *metric, const ch
                const struct claim *claim, struct store_frontier *frontier,
                struct gate_verdict *verdict, struct error *error);
 
+/* Adds a value to a frontier that was read, as if it counted; one that is worse changes nothing. */
+void lane_hope(struct store_frontier *frontier, const struct config_metric *metric, double value);
+
+/* What is known of one lane, for who judges one result after the other. {0}: nothing yet. */
+struct lane_memory {
+    char *metric, *scope;
+    struct store_frontier frontier;
+    bool busy; /* an earlier result may yet become the lane's first value */
+};
+
+/* Does the same as lane_judge(), and reads only if `memory` is of another lane. */
+int lane_judge_on(struct lane_memory *memory, struct store *store,
+                  const struct config_metric *metric, const char *scope, const struct claim *claim,
+                  struct gate_verdict *verdict, struct error *error);
+
+/* Forgets the lane, since something may have changed. */
+void lane_memory_clear(struct lane_memory *memory);
+
 /* Judges the claim of a row by what counts now of what was decided before it. Fails if the store does. */
 int lane_judge_before(struct store *store, const struct config_metric *metric,
                       const struct store_result *row, struct gate_verdict *verdict,

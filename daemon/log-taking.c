@@ -115,7 +115,7 @@ void log_taking_free(struct log_taking *taking)
         return;
     slice_clear(taking);
     free(taking->slice);
-    row_judge_forget(&taking->judge);
+    lane_memory_clear(&taking->judge.lane);
     named_commits_clear(&taking->named);
     lines_clear(&taking->lines);
     log_place_clear(&taking->place);
@@ -434,7 +434,7 @@ static void expect(struct log_taking *taking, struct taken *taken)
     }
     if ((assessment->decision == DECISION_PROMOTED || assessment->decision == DECISION_BASELINE) &&
         row->claim.after.count > 0)
-        row_judge_count(&taking->judge, row->claim.after.mean);
+        lane_hope(&taking->judge.lane.frontier, assessment->metric, row->claim.after.mean);
     if (row->commit && claim_counts(&row->claim))
         named_commits_add(&taking->named, row->commit, row->line);
 }
@@ -466,7 +466,7 @@ static int decide_row(struct log_taking *taking, struct taken *taken, const stru
     if (!taking->options.store)
         expect(taking, taken);
     else if (taken->assessment.decision == DECISION_BASELINE)
-        row_judge_forget(&taking->judge); /* it counts from now on */
+        lane_memory_clear(&taking->judge.lane); /* it counts from now on */
     taking->counts.rows++;
     taking->counts.again += known != NULL;
     taking->counts.decisions[taken->assessment.decision]++;
@@ -593,7 +593,7 @@ static int take_lines(struct log_taking *taking, uint64_t until_ns, struct error
     int got = 1;
 
     if (taking->options.store)
-        row_judge_forget(&taking->judge); /* jobs may have ended since */
+        lane_memory_clear(&taking->judge.lane); /* jobs may have ended since */
     do {
         if (taking->lines.offset >= taking->end)
             got = 0;

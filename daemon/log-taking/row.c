@@ -2,27 +2,12 @@
 
 #include "common/memory.h"
 #include "common/text.h"
-#include "daemon/lane.h"
-#include "daemon/store/log.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define HYPOTHESIS_LIMIT 10000 /* characters, as in a result file */
-
-void row_judge_forget(struct row_judge *judge)
-{
-    free(judge->scope);
-    judge->scope = NULL;
-}
-
-void row_judge_count(struct row_judge *judge, double value)
-{
-    judge->frontier.known = true;
-    judge->frontier.value = value;
-    judge->frontier.result = 0;
-}
 
 static void begin(const struct row *row, struct assessment *assessment)
 {
@@ -38,22 +23,6 @@ void row_reject(const struct row *row, const char *reason, struct assessment *as
     assessment_set(assessment, DECISION_REJECTED, reason);
 }
 
-static int look_up(struct row_judge *judge, const struct row *row,
-                   const struct config_metric *metric, struct error *error)
-{
-    if (judge->scope && strcmp(judge->scope, row->scope) == 0)
-        return 0;
-    row_judge_forget(judge);
-    judge->busy = false;
-    if (lane_frontier(judge->store, metric, row->scope, &judge->frontier, error) < 0)
-        return -1;
-    if (judge->store && !judge->frontier.known &&
-        store_lane_busy(judge->store, metric->name, row->scope, &judge->busy, error) < 0)
-        return -1;
-    judge->scope = memory_copy(row->scope);
-    return 0;
-}
-
 /* Decides the first value of its scope. In a log nothing can come before it any more. */
 static void set_first(struct row_judge *judge, const struct row *row, struct assessment *assessment)
 {
@@ -63,24 +32,22 @@ static void set_first(struct row_judge *judge, const struct row *row, struct ass
                                                   : " in ",
         row->read->claim.status == CLAIM_BASELINE ? "" : row->scope);
 
-    assessment_set(assessment, judge->busy ? DECISION_QUEUED : DECISION_BASELINE, reason);
-    judge->busy |= assessment->decision == DECISION_QUEUED;
+    assessment_set(assessment, judge->lane.busy ? DECISION_QUEUED : DECISION_BASELINE, reason);
+    judge->lane.busy |= assessment->decision == DECISION_QUEUED;
 }
 
 static int judge_value(struct row_judge *judge, const struct row *row,
                        struct assessment *assessment, struct error *error)
 {
-    const struct claim *claim = &row->read->claim;
-
-    if (look_up(judge, row, assessment->metric, error) < 0)
+    if (lane_judge_on(&judge->lane, judge->store, assessment->metric, row->scope, &row->read->claim,
+                      &assessment->verdict, error) < 0)
         return -1;
-    assessment->frontier = judge->frontier;
-    assessment->verdict = lane_judge_by(&judge->frontier, assessment->metric, claim);
+    assessment->frontier = judge->lane.frontier;
     if (assessment->verdict.outcome == GATE_BASELINE)
         set_first(judge, row, assessment);
     else
         assessment_decide(assessment);
-    judge->busy |= assessment->decision == DECISION_QUEUED;
+    judge->lane.busy |= assessment->decision == DECISION_QUEUED;
     return 0;
 }
 
@@ -114,7 +81,7 @@ int row_judge(struct row_judge *judge, const struct row *row, struct assessment 
         return 0;
     }
     if (!claim_counts(claim)) {
-        assessment->verdict = gate_judge(assessment->metric, claim, (struct gate_frontier){0});
+        assessment->verdict = lane_judge_by(&(struct store_frontier){0}, assessment->metric, claim);
         assessment_decide(assessment);
         return 0;
     }

@@ -8,17 +8,14 @@
  */
 
 #include "daemon/assessment.h"
+#include "daemon/lane.h"
 #include "daemon/result-log.h"
 
 /* What stays the same from row to row. */
 struct row_judge {
     const struct config *config;
-    struct store *store; /* NULL: an empty one */
-
-    /* Private: the frontier of the scope that was last judged. */
-    char *scope;
-    struct store_frontier frontier;
-    bool busy; /* an earlier result may yet become the scope's first value */
+    struct store *store;     /* NULL: an empty one */
+    struct lane_memory lane; /* private: of the row that was last judged */
 };
 
 /* A row that is being taken. */
@@ -31,9 +28,6 @@ struct row {
     const char *digest;
 };
 
-/* Forgets what was looked up, since something may have changed. */
-void row_judge_forget(struct row_judge *judge);
-
 /* Judges a row. The caller clears `assessment` in either case with assessment_clear(); there is no
  * struct result in it. Fails if the store does. */
 int row_judge(struct row_judge *judge, const struct row *row, struct assessment *assessment,
@@ -41,9 +35,6 @@ int row_judge(struct row_judge *judge, const struct row *row, struct assessment 
 
 /* Rejects a row that cannot be read, for this reason. */
 void row_reject(const struct row *row, const char *reason, struct assessment *assessment);
-
-/* Adds a value to the frontier by which rows are judged from now on, as if it counted. */
-void row_judge_count(struct row_judge *judge, double value);
 
 /* Returns the row as JSON, in the form of result_canonical(); the caller frees it. */
 char *row_canonical(const struct row *row);

@@ -22,13 +22,13 @@ static bool settles_before(const struct queue *queue, const struct job *job,
 }
 
 /* Returns the frontier as it would be if everything that goes before the result were promoted. */
-static struct gate_frontier frontier_with_under_way(const struct queue *queue,
-                                                    const struct store_result *row,
-                                                    const struct config_metric *metric,
-                                                    const struct store_frontier *settled,
-                                                    bool *under_way)
+static struct store_frontier frontier_with_under_way(const struct queue *queue,
+                                                     const struct store_result *row,
+                                                     const struct config_metric *metric,
+                                                     const struct store_frontier *settled,
+                                                     bool *under_way)
 {
-    struct gate_frontier frontier = {settled->known, settled->value};
+    struct store_frontier frontier = *settled;
 
     *under_way = false;
     for (const struct job *job = queue->jobs; job; job = job->next) {
@@ -36,9 +36,7 @@ static struct gate_frontier frontier_with_under_way(const struct queue *queue,
             !settles_before(queue, job, row))
             continue;
         *under_way = true;
-        if (!frontier.known ||
-            gate_better(metric->direction, job->row->claim.after.mean, frontier.value))
-            frontier = (struct gate_frontier){true, job->row->claim.after.mean};
+        lane_hope(&frontier, metric, job->row->claim.after.mean);
     }
     return frontier;
 }
@@ -72,7 +70,7 @@ enum turn queue_take_turn(const struct queue *queue, const struct config_metric 
                           const struct gate_verdict *verdict, bool overtakes,
                           struct decided *decided)
 {
-    struct gate_frontier hoped;
+    struct store_frontier hoped;
     bool under_way;
 
     hoped = frontier_with_under_way(queue, row, metric, settled, &under_way);
@@ -93,7 +91,7 @@ enum turn queue_take_turn(const struct queue *queue, const struct config_metric 
                    : queue_decide(decided, DECISION_REJECTED,
                                   "it would be promoted, but has no change: commit, patch or diff "
                                   "is missing");
-    if (under_way && gate_judge(metric, &row->claim, hoped).outcome != GATE_IMPROVED)
+    if (under_way && lane_judge_by(&hoped, metric, &row->claim).outcome != GATE_IMPROVED)
         return TURN_WAIT;
     return TURN_START;
 }

@@ -48,6 +48,25 @@ static struct store_frontier frontier_of(int64_t result, int64_t modified_ns, co
     return frontier;
 }
 
+/* A hoped-for value is the frontier only where it is better, or where there was none. */
+static void test_hopes(void **state)
+{
+    const struct config_metric down = {.direction = METRIC_MINIMIZE};
+    const struct config_metric up = {.direction = METRIC_MAXIMIZE};
+    struct store_frontier frontier = {0};
+
+    lane_hope(&frontier, &down, 5);
+    assert_true(frontier.known);
+    assert_true(frontier.value == 5);
+    frontier.result = 7;
+    lane_hope(&frontier, &down, 6);
+    assert_true(frontier.value == 5);
+    assert_int_equal(frontier.result, 7);
+    lane_hope(&frontier, &up, 6);
+    assert_true(frontier.value == 6);
+    assert_int_equal(frontier.result, 0);
+}
+
 static void test_discarded_or_superseded(void **state)
 {
     const struct store_result row = arrived(100, "m.json", 5);
@@ -135,6 +154,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order_of_arrival),
+        cmocka_unit_test(test_hopes),
         cmocka_unit_test(test_discarded_or_superseded),
         cmocka_unit_test(test_a_row_is_judged_as_its_result),
     };
