@@ -20,6 +20,7 @@
 
 #include "common/process.h"
 
+#include "common/activity.h"
 #include "common/capture.h"
 #include "common/memory.h"
 #include "common/program.h"
@@ -35,6 +36,7 @@
 #define ERRORS_KEPT ((size_t)8192)
 #define DRAIN_MS    500
 #define CHUNK       65536
+#define LOOKS       10 /* at what it does, before it is found stalled */
 
 struct process {
     struct operation operation; /* first */
@@ -56,6 +58,9 @@ struct process {
     uint64_t began;
     uint64_t deadline_ms;
     uint64_t grace_ms;
+    uint64_t stall_ms;
+    struct activity activity; /* with stall_ms: up to the time when it last did something, */
+    uint64_t active_at;       /* by uv_hrtime() */
     size_t output_limit;
     uv_write_t write;
     char *input_bytes;
@@ -168,10 +173,10 @@ static void on_grace_over(uv_timer_t *timer)
     signal_group(timer->data, SIGKILL);
 }
 
-static void tell_to_end(struct process *process, uint64_t allowed_ms)
+static void tell_to_end(struct process *process, enum process_end end, uint64_t allowed_ms)
 {
     process->ending = true;
-    process->result.end = PROCESS_TIMED_OUT;
+    process->result.end = end;
     process->result.allowed_ms = allowed_ms;
     if (process->grace_ms == 0) {
         signal_group(process, SIGKILL);
@@ -187,7 +192,40 @@ static void on_deadline(uv_timer_t *timer)
     struct process *process = timer->data;
 
     if (!process->ending)
-        tell_to_end(process, process->deadline_ms);
+        tell_to_end(process, PROCESS_TIMED_OUT, process->deadline_ms);
+}
+
+static void wait_for_end(struct process *process);
+
+/* Looks often enough that it is told to end soon after it stalled. */
+static void on_look(uv_timer_t *timer)
+{
+    struct process *process = timer->data;
+    struct activity now;
+
+    if (process->ending)
+        return;
+    if (process->deadline_ms > 0 && elapsed_ms(process) >= process->deadline_ms) {
+        tell_to_end(process, PROCESS_TIMED_OUT, process->deadline_ms);
+        return;
+    }
+    now = activity_of(process->pid);
+    if (!activity_is_none(&process->activity, &now)) {
+        process->activity = now;
+        process->active_at = uv_hrtime();
+    } else if ((uv_hrtime() - process->active_at) / 1000000 >= process->stall_ms) {
+        tell_to_end(process, PROCESS_STALLED, process->stall_ms);
+        return;
+    }
+    wait_for_end(process);
+}
+
+static void wait_for_end(struct process *process)
+{
+    if (process->stall_ms > 0)
+        start_timer(process, on_look, process->stall_ms / LOOKS);
+    else if (process->deadline_ms > 0)
+        start_timer(process, on_deadline, process->deadline_ms);
 }
 
 static void on_exit_status(uv_process_t *child, int64_t status, int number)
@@ -220,7 +258,7 @@ static void keep_output(struct process *process, const char *bytes, size_t lengt
         return;
     }
     text_append_bytes(&process->output_bytes, bytes, room);
-    if (process->result.end != PROCESS_TIMED_OUT)
+    if (process->result.end != PROCESS_TIMED_OUT && process->result.end != PROCESS_STALLED)
         process->result.end = PROCESS_OVERFLOWED;
     process->ending = true;
     if (process->running)
@@ -436,8 +474,8 @@ static void run(struct process *process, const struct process_options *options)
         read_output(process, &process->errors);
     if (process->input_bytes)
         feed_input(process, options->input_length);
-    if (process->deadline_ms > 0)
-        start_timer(process, on_deadline, process->deadline_ms);
+    process->active_at = uv_hrtime();
+    wait_for_end(process);
 }
 
 static void process_discard(struct operation *operation)
@@ -464,6 +502,7 @@ static struct process *process_new(uv_loop_t *loop, const struct process_options
     process->operation.discard = process_discard;
     process->deadline_ms = options->deadline_ms;
     process->grace_ms = options->grace_ms;
+    process->stall_ms = options->stall_ms;
     process->manner = options->manner;
     process->output_limit = options->output_limit;
     process->printed = options->printed;
@@ -508,7 +547,7 @@ void process_end_now(struct operation *operation)
     struct process *process = (struct process *)operation;
 
     if (process->running && !process->ending)
-        tell_to_end(process, elapsed_ms(process));
+        tell_to_end(process, PROCESS_TIMED_OUT, elapsed_ms(process));
 }
 
 int process_id(const struct operation *operation)
@@ -538,6 +577,9 @@ void process_describe(char *buffer, size_t size, const struct process_result *re
         break;
     case PROCESS_TIMED_OUT:
         snprintf(buffer, size, "did not end within %.10g s", (double)result->allowed_ms / 1000);
+        break;
+    case PROCESS_STALLED:
+        snprintf(buffer, size, "did nothing for %.10g s", (double)result->allowed_ms / 1000);
         break;
     case PROCESS_OVERFLOWED:
         snprintf(buffer, size, "was killed because it printed more than %zu bytes",

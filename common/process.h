@@ -6,7 +6,7 @@
  * Every child leads a session and a process group of its own. It is started by `setpriv --pdeathsig KILL`,
  * if that program exists, so that it does not outlive a daemon that is killed. A trusted child may end in
  * another manner (enum process_manner). The result says what ended a child: exit status, signal, deadline,
- * too much output, or that it never started. When the child has ended its group is killed. An output pipe
+ * a standstill, too much output, or that it never started. When the child has ended its group is killed. An output pipe
  * that some process still holds open is read for a short while more and then closed.
  *
  * A child starts with default signal dispositions, an empty signal mask and the descriptors 0, 1 and 2
@@ -41,6 +41,8 @@ struct process_options {
     size_t input_length;
     /* After this SIGTERM to the group, and SIGKILL `grace_ms` later; 0: none. */
     uint64_t deadline_ms;
+    /* The same, once neither it nor what it started has done anything for so long (activity.h); 0: never. */
+    uint64_t stall_ms;
     uint64_t grace_ms;    /* 0: SIGKILL at once */
     size_t output_limit;  /* bytes of stdout kept; a child that prints more is killed */
     const char *log_path; /* stdout and stderr go to this file instead, which is truncated first */
@@ -56,6 +58,7 @@ enum process_end {
     PROCESS_EXITED,      /* see status */
     PROCESS_SIGNALLED,   /* see signal */
     PROCESS_TIMED_OUT,   /* the deadline passed, whatever its exit status was */
+    PROCESS_STALLED,     /* it did nothing for too long, likewise */
     PROCESS_OVERFLOWED,  /* it printed more than output_limit */
     PROCESS_NOT_STARTED, /* see problem */
 };
@@ -65,8 +68,10 @@ struct process_result {
     int status;
     int signal;
     uint64_t duration_ms;
-    uint64_t allowed_ms; /* timed out: how long it ran before it was told to end */
-    const char *output;  /* without log_path: stdout, ends in a NUL that is not counted */
+    uint64_t
+        allowed_ms; /* timed out: how long it ran before it was told to end; stalled: how long it
+                            did nothing */
+    const char *output; /* without log_path: stdout, ends in a NUL that is not counted */
     size_t output_length;
     const char *errors; /* without log_path: the last 8 KiB of stderr, as valid UTF-8 */
     const char *tail;   /* with log_path: the last lines as valid UTF-8, '\n' between them */
@@ -97,5 +102,5 @@ bool process_succeeded(const struct process_result *result);
 #define PROCESS_DESCRIPTION_SIZE 1100
 
 /* Writes a sentence for how it ended: "exited with status 1", "was killed by signal 9 (Killed)",
- * "did not end within 30 s", "could not be started: no such file". */
+ * "did not end within 30 s", "did nothing for 10 s", "could not be started: no such file". */
 void process_describe(char *buffer, size_t size, const struct process_result *result);

@@ -8,8 +8,9 @@
 
 #include <stdlib.h>
 
-#define AGAIN_MS   30000 /* until a source that could not be read is asked again */
-#define TIDY_SLICE 128
+#define AGAIN_MS    30000 /* until a source that could not be read is asked again */
+#define PATIENCE_MS 5000  /* for how long jobs wait for a slice */
+#define TIDY_SLICE  128
 
 struct unsaved {
     struct store_unsaved *items;
@@ -21,6 +22,7 @@ struct saved {
     struct saved_options options;
     struct operation *step;  /* the next slice, or the git that fetches it; NULL: nothing to do */
     struct operation *again; /* the pause */
+    struct operation *patience; /* NULL: nothing is being fetched, or not for jobs to wait for */
     struct unsaved slice;
     int64_t at;   /* id of the last result that was looked at in this round */
     bool unread;  /* a source could not be read in this round */
@@ -57,6 +59,15 @@ static void end_round(struct saved *saved)
     saved->unread = saved->waiting = false;
     if (waiting)
         saved->step = loop_after(saved->loop, 0, on_slice, saved);
+    saved->options.changed(saved->options.data);
+}
+
+/* A source is slow, or does not answer. The results of others need not wait for that. */
+static void on_impatient(void *data)
+{
+    struct saved *saved = data;
+
+    saved->patience = NULL;
     saved->options.changed(saved->options.data);
 }
 
@@ -98,6 +109,7 @@ static void end_slice(struct saved *saved, bool unread)
 {
     struct error error;
 
+    operation_clear(&saved->patience);
     saved->unread |= unread;
     if (note_slice(saved, unread, &error) < 0) {
         log_event(&event_store_failed, LOG_TEXT("reason", error.message));
@@ -162,10 +174,12 @@ static void save_slice(struct saved *saved)
     CLEANUP_FREE char **commits = memory_new_array(slice->count, sizeof(char *));
     size_t total = slice->count, count = read_slice(saved, results, commits, named);
 
-    if (count > 0)
+    if (count > 0) {
         saved->step = repository_save(saved->options.repository, named, count, on_saved, saved);
-    else
+        saved->patience = loop_after(saved->loop, PATIENCE_MS, on_impatient, saved);
+    } else {
         end_slice(saved, false);
+    }
     for (size_t i = 0; i < total; i++) {
         result_free(results[i]);
         free(commits[i]);
@@ -200,7 +214,10 @@ void saved_look(struct saved *saved)
 
 bool saved_pending(const struct saved *saved, const struct store_result *row)
 {
-    return row->saving && saved->step && (saved->waiting || row->id > saved->at);
+    bool taken = saved->slice.count > 0; /* the others come after this slice */
+
+    return row->saving && saved->step && (saved->patience || !taken) &&
+           (saved->waiting || row->id > saved->at);
 }
 
 bool saved_idle(const struct saved *saved)
@@ -268,6 +285,7 @@ void saved_free(struct saved *saved)
         return;
     operation_clear(&saved->step);
     operation_clear(&saved->again);
+    operation_clear(&saved->patience);
     operation_clear(&saved->tidying);
     unsaved_clear(&saved->slice);
     free(saved);

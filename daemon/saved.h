@@ -32,7 +32,8 @@ void saved_free(struct saved *saved); /* NULL-safe */
 /* Results may have been queued: fetches their commits. To be called before the queue takes its turn. */
 void saved_look(struct saved *saved);
 
-/* Returns whether the commit of a queued result is about to be fetched. Its job can wait that long. */
+/* Returns whether the commit of a queued result is about to be fetched. Its job can wait that long: some
+ * seconds at most, since a source may not answer. */
 bool saved_pending(const struct saved *saved, const struct store_result *row);
 
 /* Returns whether nothing is being fetched. */

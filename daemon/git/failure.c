@@ -158,6 +158,7 @@ static enum error_kind kind_of(const struct process_result *result, enum git_rea
 {
     switch (result->end) {
     case PROCESS_OVERFLOWED:
+    case PROCESS_STALLED: /* in a source, which is then checked */
         return ERROR_PERMANENT;
     case PROCESS_TIMED_OUT:
     case PROCESS_SIGNALLED:
@@ -218,7 +219,8 @@ int git_failure_said(struct error *error, const struct process_result *result, e
     text_append_visible(&visible, text_string(&repaired), NULL);
     text_append_line(&line, text_string(&visible), SAID_LIMIT);
     if (line.length == 0 || result->end != PROCESS_EXITED)
-        error_set(error, kind_of(result, reach, said), "%s: git %s", what, how);
+        error_set(error, kind_of(result, reach, said), "%s: %sgit %s", what,
+                  result->end == PROCESS_STALLED ? "no answer: " : "", how);
     else
         error_set(error, kind_of(result, reach, said), "%s: %s", what, text_string(&line));
     /* What git prints says that a source has no such commit, and not its failure. */

@@ -18,6 +18,7 @@
 
 #define LOCAL_DEADLINE_MS  ((uint64_t)2 * 60 * 1000)
 #define SOURCE_DEADLINE_MS ((uint64_t)10 * 60 * 1000)
+#define SOURCE_STALL_MS    10000 /* a disk that has to wake up does not take as long */
 #define GRACE_MS           2000
 /* Git keeps in memory what a forge announces, however much that is. Half of this is enough to fetch a
  * history of ten million objects. Packs are files and do not count. */
@@ -272,6 +273,32 @@ static size_t gather_environment(const char **environment, const struct git *git
     return count;
 }
 
+/* Starts git in the repository of a source: the directory itself if it is bare, else its .git. */
+static const char *const in_source[] = {
+    "sh", "-c",
+    "place=$1; [ ! -e \"$1/.git\" ] || place=$1/.git; shift; exec git --git-dir=\"$place\" \"$@\"",
+    "sh"};
+
+/* Gathers what comes before the arguments. Returns how many words that is, BEFORE_LIMIT at most. */
+#define BEFORE_LIMIT 10
+static size_t gather_words(const char **argv, const struct git *git,
+                           const struct git_command *command, uint64_t memory, const char *limit)
+{
+    static const char *const idle[] = {"nice", "-n", "19"};
+    size_t count = 0;
+
+    if (memory && git->limiter) {
+        argv[count++] = git->limiter;
+        argv[count++] = limit;
+    }
+    for (size_t i = 0; command->idle && i < sizeof(idle) / sizeof(idle[0]); i++)
+        argv[count++] = idle[i];
+    for (size_t i = 0; command->source && i < sizeof(in_source) / sizeof(in_source[0]); i++)
+        argv[count++] = in_source[i];
+    argv[count++] = command->source ? command->source : "git";
+    return count;
+}
+
 struct operation *git_start(struct git *git, const struct git_command *command,
                             process_callback callback, void *data)
 {
@@ -288,18 +315,9 @@ struct operation *git_start(struct git *git, const struct git_command *command,
     while (command->arguments[arguments])
         arguments++;
 
-    CLEANUP_FREE const char **argv = memory_new_array(arguments + 7, sizeof(*argv));
+    CLEANUP_FREE const char **argv = memory_new_array(BEFORE_LIMIT + arguments + 1, sizeof(*argv));
 
-    if (memory && git->limiter) {
-        argv[count++] = git->limiter;
-        argv[count++] = limit;
-    }
-    if (command->idle) {
-        argv[count++] = "nice";
-        argv[count++] = "-n";
-        argv[count++] = "19";
-    }
-    argv[count++] = "git";
+    count = gather_words(argv, git, command, memory, limit);
     memcpy(argv + count, command->arguments, arguments * sizeof(*argv));
     count = gather_environment(environment, git, command->reach);
     environment[count++] = patience;
@@ -314,6 +332,7 @@ struct operation *git_start(struct git *git, const struct git_command *command,
         .input = command->input,
         .input_length = command->input_length,
         .deadline_ms = deadline_of(git, command),
+        .stall_ms = command->reach == GIT_SOURCE ? SOURCE_STALL_MS : 0,
         .grace_ms = GRACE_MS,
         .manner = manner_of(git, command),
         .output_limit = command->output_limit,

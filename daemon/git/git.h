@@ -36,6 +36,8 @@ enum git_reach {
 struct git_command {
     const char *const *arguments; /* after "git", NULL-terminated; all of these are copied */
     enum git_reach reach;
+    /* GIT_SOURCE: the directory of the source that it works in; NULL: `arguments` say where. */
+    const char *source;
     const char *index; /* the index file to work on; NULL: none */
     const void *input; /* for its stdin; NULL: nothing */
     size_t input_length;
@@ -63,7 +65,9 @@ void git_freep(struct git **git);
  * owner and name. The token is for everything below it. The caller frees it. */
 char *git_root(const char *url);
 
-/* Starts a git. It calls back as process_start() does. */
+/* Starts a git. It calls back as process_start() does. One that works in a source or fetches from it is ended
+ * once it does nothing any more: the source's file system does not answer. For the same reason only a child
+ * may look into a source, since nothing could end us. */
 struct operation *git_start(struct git *git, const struct git_command *command,
                             process_callback callback, void *data);
 

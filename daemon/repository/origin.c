@@ -4,7 +4,6 @@
 
 #include "daemon/repository/origin.h"
 
-#include "common/file.h"
 #include "common/loop.h"
 #include "common/memory.h"
 #include "daemon/git/cat-file.h"
@@ -12,7 +11,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define ANSWER_LIMIT ((size_t)4 * 1024 * 1024)
 #define FETCH_LIMIT  500 /* blobs of one source; they are arguments */
@@ -83,14 +81,11 @@ static void ask_next(struct fetching *fetching)
         return;
     }
 
-    const char *source = sources->items[fetching->source];
-    CLEANUP_FREE char *inner = file_join(source, ".git");
-    CLEANUP_FREE char *git_dir = memory_format("--git-dir=%s",
-                                               access(inner, F_OK) == 0 ? inner : source);
-    const char *const arguments[] = {git_dir, "cat-file", "--batch-check", "-z", NULL};
+    static const char *const arguments[] = {"cat-file", "--batch-check", "-z", NULL};
     const struct git_command command = {
         .arguments = arguments,
         .reach = GIT_SOURCE,
+        .source = sources->items[fetching->source],
         .input = text_string(&fetching->wanted),
         .input_length = fetching->wanted.length,
         .output_limit = ANSWER_LIMIT,

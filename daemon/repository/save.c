@@ -7,20 +7,19 @@
  * says counts only if the full name begins with the digits; the others are looked up one by one.
  */
 
-#include "common/file.h"
 #include "common/loop.h"
 #include "common/memory.h"
 #include "common/text.h"
 #include "daemon/repository/internal.h"
 #include "daemon/repository/source-commit.h"
-#include "daemon/repository/source.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define NAMES_LIMIT ((size_t)64 * 1024)
-#define SAVED_REFS  "refs/winnowd/queued"
+#define NAMES_LIMIT  ((size_t)64 * 1024)
+#define STALLS_LIMIT 2
+#define SAVED_REFS   "refs/winnowd/queued"
 
 enum found { NOT_FOUND, FOUND, ODD /* to be looked up by itself */, DONE };
 
@@ -40,6 +39,7 @@ struct saving {
     size_t source;       /* the current one */
     size_t single;       /* the item that is looked up or fetched by itself */
     bool singly;         /* the commits of the current source are fetched one by one */
+    unsigned stalls;     /* so many of them, one after the other, got no answer */
     struct error unread; /* what could not be read now; the rest is saved */
     repository_done_callback callback;
     void *data;
@@ -151,30 +151,53 @@ static bool is_to_be_fetched(const struct saving *saving, const struct item *ite
     return item->found == FOUND && item->source == saving->source;
 }
 
+/* Whether a source that was not asked for this item yet may have its commit as well. */
+static bool may_be_elsewhere(const struct saving *saving, const struct item *item)
+{
+    for (size_t i = saving->source + 1; i < sources_of(saving)->count; i++) {
+        if (source_commit_is_meant(sources_of(saving)->items[i], item->name))
+            return true;
+    }
+    return false;
+}
+
+/* One commit could not be fetched. What may pass is tried again later; else another source may have it. A
+ * source that does not answer twice is given up for now, since each time takes long. */
+static void note_failure(struct saving *saving, const struct process_result *result)
+{
+    struct item *item = &saving->items[saving->single];
+    bool stalled = result->end == PROCESS_STALLED;
+    struct error error;
+
+    git_failure(&error, result, GIT_SOURCE, "fetching a measured commit from its source");
+    if (error.kind == ERROR_TRANSIENT || stalled)
+        saving->unread = error;
+    item->found = !stalled && may_be_elsewhere(saving, item) ? ODD : DONE;
+    saving->stalls = stalled ? saving->stalls + 1 : 0;
+    for (size_t i = 0; saving->stalls >= STALLS_LIMIT && i < saving->count; i++) {
+        if (is_to_be_fetched(saving, &saving->items[i]))
+            saving->items[i].found = DONE;
+    }
+}
+
 static void fetched(void *data, const struct process_result *result)
 {
     struct saving *saving = data;
-    struct error error;
 
     saving->sequence.step = NULL;
-    if (!process_succeeded(result) && !saving->singly) {
+    if (!process_succeeded(result)) {
+        if (saving->singly)
+            note_failure(saving, result);
         saving->singly = true; /* one of them cannot be fetched: the others can */
         fetch_next(saving);
         return;
     }
-    if (!process_succeeded(result)) {
-        git_failure(&error, result, GIT_SOURCE, "fetching a measured commit from its source");
-        if (error.kind == ERROR_TRANSIENT)
-            saving->unread = error;
-    }
+    saving->stalls = 0;
     for (size_t i = 0; i < saving->count; i++) {
         struct item *item = &saving->items[i];
 
-        if (!is_to_be_fetched(saving, item) || (saving->singly && i != saving->single))
-            continue;
-        if (process_succeeded(result))
+        if (is_to_be_fetched(saving, item) && (!saving->singly || i == saving->single))
             keep_commit(saving, item);
-        item->found = DONE;
     }
     fetch_next(saving);
 }
@@ -199,6 +222,7 @@ static void fetch_next(struct saving *saving)
             break;
         saving->source++;
         saving->singly = false;
+        saving->stalls = 0;
     }
     if (count == 0) {
         next_odd(saving);
@@ -279,12 +303,11 @@ static void ask_next(struct saving *saving)
         return;
     }
 
-    CLEANUP_FREE char *directory = source_git_dir(sources_of(saving)->items[saving->source]);
-    CLEANUP_FREE char *git_dir = memory_format("--git-dir=%s", directory);
-    const char *const arguments[] = {git_dir, "cat-file", "--batch-check", NULL};
+    static const char *const arguments[] = {"cat-file", "--batch-check", NULL};
     const struct git_command command = {
         .arguments = arguments,
         .reach = GIT_SOURCE,
+        .source = sources_of(saving)->items[saving->source],
         .input = text_string(&asked),
         .input_length = asked.length,
         .output_limit = NAMES_LIMIT,

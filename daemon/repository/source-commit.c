@@ -11,7 +11,6 @@
 #include "common/loop.h"
 #include "common/memory.h"
 #include "daemon/repository/internal.h"
-#include "daemon/repository/source.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,10 +20,11 @@
 struct looking_up {
     struct git_sequence sequence;
     char *digits;
-    char *name;                 /* of the source; NULL: any */
-    size_t source;              /* the current one */
-    size_t found;               /* the source that has the commit */
-    struct error unread;        /* of a source that could not be read; others may have the commit */
+    char *name;          /* of the source; NULL: any */
+    size_t source;       /* the current one */
+    bool *has;           /* for each source: it has the commit, and has not failed to give it */
+    size_t found;        /* the source that it is fetched from */
+    struct error unread; /* of a source that could not be read; others may have the commit */
     char commit[GIT_HASH_SIZE]; /* in full */
     source_commit_callback callback;
     void *data;
@@ -37,6 +37,7 @@ static void looking_up_discard(struct operation *operation)
     operation_clear(&looking_up->sequence.step);
     free(looking_up->digits);
     free(looking_up->name);
+    free(looking_up->has);
     free(looking_up);
 }
 
@@ -60,6 +61,16 @@ static void name_source(const struct looking_up *looking_up, size_t source, stru
     error_wrap(error, error->installation ? "sources: %s" : "source %s", path);
 }
 
+/* One that may pass counts before one that a person has to mend: then that is not yet sure. */
+static void note_unread(struct looking_up *looking_up, const struct error *error)
+{
+    if (looking_up->unread.kind == ERROR_NONE || error->kind == ERROR_TRANSIENT)
+        looking_up->unread = *error;
+}
+
+static void fetch(struct looking_up *looking_up);
+
+/* What another source has may be whole. What git does not take is the same everywhere. */
 static void fetched(void *data, const struct process_result *result)
 {
     struct looking_up *looking_up = data;
@@ -73,11 +84,29 @@ static void fetched(void *data, const struct process_result *result)
     }
     git_failure(&error, result, GIT_SOURCE, what);
     name_source(looking_up, looking_up->found, &error);
-    looking_up_end(looking_up, &error);
+    if (!error.installation) {
+        looking_up_end(looking_up, &error);
+        return;
+    }
+    note_unread(looking_up, &error);
+    looking_up->has[looking_up->found] = false;
+    fetch(looking_up);
 }
 
+/* Fetches from the first source that has the commit and was not tried yet. */
 static void fetch(struct looking_up *looking_up)
 {
+    const struct config_list *sources = &looking_up->sequence.repository->config->sources;
+    struct error error = looking_up->unread;
+
+    looking_up->found = 0;
+    while (looking_up->found < sources->count && !looking_up->has[looking_up->found])
+        looking_up->found++;
+    if (looking_up->found == sources->count) {
+        looking_up->found = 0;
+        looking_up_end(looking_up, &error);
+        return;
+    }
     looking_up->sequence.step = repository_fetch_source(looking_up->sequence.repository,
                                                         looking_up->found, &looking_up->commit, 1,
                                                         fetched, looking_up);
@@ -88,13 +117,11 @@ static void start_in_source(struct looking_up *looking_up, const char *const *wo
                             const char *input, process_callback callback)
 {
     struct repository *repository = looking_up->sequence.repository;
-    const char *source = repository->config->sources.items[looking_up->source];
-    CLEANUP_FREE char *directory = source_git_dir(source);
-    CLEANUP_FREE char *git_dir = memory_format("--git-dir=%s", directory);
-    const char *const arguments[] = {git_dir, words[0], words[1], words[2], NULL};
+    const char *const arguments[] = {words[0], words[1], words[2], NULL};
     const struct git_command command = {
         .arguments = arguments,
         .reach = GIT_SOURCE,
+        .source = repository->config->sources.items[looking_up->source],
         .input = input,
         .input_length = input ? strlen(input) : 0,
         .output_limit = NAMES_LIMIT,
@@ -147,18 +174,20 @@ static void found(struct looking_up *looking_up, const char *hash)
         looking_up_end(looking_up, &error);
         return;
     }
-    if (!looking_up->commit[0])
-        looking_up->found = looking_up->source;
+    looking_up->has[looking_up->source] = true;
     git_hash_take(hash, looking_up->commit);
     looking_up->source++;
     resolve_next(looking_up);
 }
 
-static void note_unread(struct looking_up *looking_up, const struct process_result *result,
-                        const char *what)
+static void failed_to_look(struct looking_up *looking_up, const struct process_result *result,
+                           const char *what)
 {
-    git_failure(&looking_up->unread, result, GIT_SOURCE, what);
-    name_source(looking_up, looking_up->source, &looking_up->unread);
+    struct error error;
+
+    git_failure(&error, result, GIT_SOURCE, what);
+    name_source(looking_up, looking_up->source, &error);
+    note_unread(looking_up, &error);
 }
 
 static void doubted(void *data, const struct process_result *result)
@@ -168,7 +197,7 @@ static void doubted(void *data, const struct process_result *result)
 
     looking_up->sequence.step = NULL;
     if (!process_succeeded(result))
-        note_unread(looking_up, result, what);
+        failed_to_look(looking_up, result, what);
     looking_up->source++;
     resolve_next(looking_up);
 }
@@ -192,9 +221,9 @@ static void typed(void *data, const struct process_result *result)
 
     looking_up->sequence.step = NULL;
     if (!process_succeeded(result)) {
-        git_failure(&error, result, GIT_SOURCE, "looking the commit up");
-        name_source(looking_up, looking_up->source, &error);
-        looking_up_end(looking_up, &error);
+        failed_to_look(looking_up, result, "looking the commit up");
+        looking_up->source++;
+        resolve_next(looking_up);
         return;
     }
     for (const char *line = result->output; *line;
@@ -224,7 +253,7 @@ static void resolved(void *data, const struct process_result *result)
 
     looking_up->sequence.step = NULL;
     if (!process_succeeded(result)) {
-        note_unread(looking_up, result, "looking the commit up");
+        failed_to_look(looking_up, result, "looking the commit up");
         looking_up->source++;
         resolve_next(looking_up);
     } else if (result->output_length == 0) {
@@ -271,6 +300,8 @@ struct operation *source_commit_start(struct repository *repository, const char 
     git_sequence_begin(&looking_up->sequence, repository, looking_up_discard);
     looking_up->digits = memory_copy(digits);
     looking_up->name = memory_copy(repository_name);
+    looking_up->has = memory_new_array(repository->config->sources.count + 1,
+                                       sizeof(*looking_up->has));
     looking_up->callback = callback;
     looking_up->data = data;
     looking_up->sequence.step = loop_after(repository->loop, 0, looking_up_begin, looking_up);

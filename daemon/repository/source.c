@@ -1,8 +1,8 @@
 /*
  * Checks whether a source can be read: the directory, the repository in it, its objects.
  *
- * git says that a directory which it may not enter is no repository. So git is asked last, and the system
- * says what is wrong.
+ * git is asked first, since a file system that does not answer would stop us as well. Then the system says
+ * what is wrong.
  */
 
 #include "daemon/repository/source.h"
@@ -86,45 +86,47 @@ static int check_readable(const char *source, const char *path, struct error *er
     return 0;
 }
 
+/* It answers: the system's words come before git's, which says of a directory that it may not enter that it
+ * is no repository. */
+static int judge(const struct source_look *look, const struct process_result *result,
+                 struct error *error)
+{
+    CLEANUP_FREE char *objects = memory_copy_bytes(result->output, strcspn(result->output, "\n"));
+
+    if (result->end != PROCESS_STALLED && check_readable(look->source, look->source, error) < 0)
+        return -1;
+    if (process_succeeded(result))
+        return check_readable(look->source, objects, error);
+    git_failure(error, result, GIT_SOURCE, look->source);
+    return error_wrap(error, "sources");
+}
+
 static void on_objects_named(void *data, const struct process_result *result)
 {
     struct source_look *look = data;
     struct error error;
 
     look->sequence.step = NULL;
-    if (!process_succeeded(result)) {
-        git_failure(&error, result, GIT_SOURCE, look->source);
-        error_wrap(&error, "sources");
-        source_look_end(look, &error);
-        return;
-    }
-    CLEANUP_FREE char *objects = memory_copy_bytes(result->output, strcspn(result->output, "\n"));
-
-    source_look_end(look, check_readable(look->source, objects, &error) < 0 ? &error : NULL);
+    source_look_end(look, judge(look, result, &error) < 0 ? &error : NULL);
 }
 
-/* If .git is a file, the objects are elsewhere: git knows where. */
+/* If .git is a file, the objects are elsewhere: git knows where. That it looks for refs, though there are
+ * none of that name, makes it read those that are packed. */
 static void begin(void *data)
 {
-    struct source_look *look = data;
-    CLEANUP_FREE char *directory = source_git_dir(look->source);
-    CLEANUP_FREE char *git_dir = memory_format("--git-dir=%s", directory);
-    const char *const arguments[] = {
-        git_dir, "rev-parse", "--git-path", "objects", NULL,
+    static const char *const arguments[] = {
+        "rev-parse", "--git-path", "objects", "--glob=refs/winnowd/none", NULL,
     };
+    struct source_look *look = data;
     const struct git_command command = {
         .arguments = arguments,
         .reach = GIT_SOURCE,
+        .source = look->source,
         .output_limit = PATH_OUTPUT_LIMIT,
     };
-    struct error error;
 
-    look->sequence.step = NULL;
-    if (check_readable(look->source, look->source, &error) < 0)
-        source_look_end(look, &error);
-    else
-        look->sequence.step = git_start(look->sequence.repository->git, &command, on_objects_named,
-                                        look);
+    look->sequence.step = git_start(look->sequence.repository->git, &command, on_objects_named,
+                                    look);
 }
 
 struct operation *repository_look_at_source(struct repository *repository, size_t source,

@@ -248,9 +248,17 @@ def test_the_only_source_holds_all_that_name_a_commit(winnowd, forge, project):
     assert winnowd.once().decisions() == {"exp-1": "superseded", "exp-3": "promoted"}
 
 
-def test_a_commit_is_found_in_another_source(winnowd, project):
+@pytest.mark.parametrize("what", ["is gone", "lacks a blob"])
+def test_a_commit_is_found_in_another_source(winnowd, project, what):
+    """Each is tried before anything is held."""
     sha, _ = project.experiment({"a.txt": "a"})
-    winnowd.configure(sources=[str(winnowd.directory / "gone"), str(project.work)])
+    git("update-ref", "refs/heads/a", sha, directory=project.work)
+    bad = winnowd.directory / "bad"
+    if what == "lacks a blob":
+        git("clone", "-q", project.work, bad)
+        blob = git("rev-parse", f"{sha}:a.txt", directory=bad)
+        (bad / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    winnowd.configure(sources=[str(bad), str(project.work)])
     winnowd.drop(result("exp-1", 0.9, metric_before=1.0, commit=sha))
     assert winnowd.once().decisions() == {"exp-1": "promoted"}
 
@@ -331,6 +339,45 @@ def test_a_source_that_fails_though_it_is_found_well(winnowd, forge, project, wh
     log.wait(experiment="exp-1", decision="promoted")
     log.wait(msg="jobs go on: what held them is mended")
     assert winnowd.stop() == 0 and log.decisions() == {"exp-1": "promoted"}
+
+
+NO_ANSWER = {
+    "the branches": lambda place, sha: place / "packed-refs",
+    "all": lambda place, sha: place / "HEAD",  # as a dead mount
+    "an object": lambda place, sha: place / "objects" / sha[:2] / sha[2:],
+}
+
+
+@pytest.mark.parametrize("what", first_of(NO_ANSWER))
+def test_a_source_that_does_not_answer(winnowd, project, what):
+    """Whatever of it is a FIFO, no child that reads it ends. Others go on, and somebody hears of it."""
+    commits = {name: project.experiment({f"{name}.txt": name}) for name in ("bad", "good", "other")}
+    for name, (sha, _) in commits.items():
+        git("update-ref", f"refs/heads/{name}", sha, directory=project.work)
+    place = winnowd.directory / "bad"
+    git("clone", "-q", "--mirror", project.work, place)
+    hangs = NO_ANSWER[what](place, commits["bad"][0])
+    away = hangs.rename(winnowd.directory / "away")
+    os.mkfifo(hangs)
+    clock = winnowd.clock.by_hand()
+    winnowd.configure(sources=[str(place), str(project.work)])
+    winnowd.drop(result("exp-1", 0.9, metric_before=1.0, commit=commits["bad"][0], repository="bad"))
+    winnowd.drop(result("exp-2", 0.8, metric_before=1.0, commit=commits["good"][0], repository="work"))
+    winnowd.drop(result("exp-3", 0.7, metric_before=1.0, diff=commits["other"][1]))
+    log = winnowd.start()
+    log.wait(experiment="exp-3", decision="queued")
+
+    def time_passes(condition):
+        eventually(lambda: clock.pass_by(0.3) or condition())
+
+    time_passes(lambda: log.all(key="sources", level="error", reason=lambda reason: f"sources: {place}" in reason))
+    time_passes(lambda: {"exp-2": "promoted", "exp-3": "promoted"}.items() <= log.decisions().items())
+    assert "did nothing for 10 s" in log.wait(key="sources")["reason"]
+    hangs.unlink()
+    away.rename(hangs)
+    winnowd.process.send_signal(signal.SIGHUP)
+    log.wait(experiment="exp-1", decision="superseded")
+    assert winnowd.stop() == 0
 
 
 def test_a_commit_that_git_does_not_take_is_no_fault_of_its_source(winnowd, project):

@@ -7,6 +7,8 @@
 
 #include "process-fixture.h"
 
+#include "common/activity.h"
+
 /* Deadlines that no test waits for, and what is dropped where nothing is to be waited for. */
 #define DEADLINE_MS 3600000
 #define DRAIN_MS    500
@@ -131,6 +133,44 @@ static void test_end_now_is_as_a_deadline(void **state)
 }
 
 /* The pipe it holds is not waited for: else it would be dropped after an hour here. */
+static void test_a_child_that_does_nothing_is_ended(void **state)
+{
+    CLEANUP_OUTCOME struct outcome outcome = {0};
+
+    run(&outcome,
+        &(struct process_options){SHELL("echo begun; sleep 1000"), .deadline_ms = DEADLINE_MS,
+                                  .stall_ms = 100, .grace_ms = 1000});
+    assert_int_equal(outcome.result.end, PROCESS_STALLED);
+    assert_string_equal(outcome.output, "begun\n");
+    assert_string_equal(outcome.description, "did nothing for 0.1 s");
+}
+
+static void test_a_child_whose_child_works_is_not(void **state)
+{
+    CLEANUP_OUTCOME struct outcome outcome = {0};
+
+    run(&outcome, &(struct process_options){SHELL("cat /dev/zero >/dev/null & wait"),
+                                            .deadline_ms = 600, .stall_ms = 300});
+    assert_int_equal(outcome.result.end, PROCESS_TIMED_OUT);
+}
+
+static void test_what_counts_as_nothing(void **state)
+{
+    const struct activity before = {.known = true, .ticks = 7, .bytes = 1000};
+    const struct {
+        struct activity after;
+        bool none;
+    } cases[] = {
+        {{true, 7, 1000}, true},   {{true, 7, 1300}, true},  /* a few words: it is there */
+        {{true, 7, 2000}, false},  {{true, 8, 1000}, false}, /* it computes */
+        {{true, 7, 900}, false},                             /* one of them has ended */
+        {{false, 7, 1000}, false},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_int_equal(activity_is_none(&before, &cases[i].after), cases[i].none);
+}
+
 static void test_what_the_child_leaves_behind_is_killed(void **state)
 {
     CLEANUP_OUTCOME struct outcome outcome = {0};
@@ -279,6 +319,9 @@ int main(void)
         cmocka_unit_test(test_no_grace_kills_at_once),
         cmocka_unit_test(test_stopped_child_hears_the_deadline),
         cmocka_unit_test(test_end_now_is_as_a_deadline),
+        cmocka_unit_test(test_a_child_that_does_nothing_is_ended),
+        cmocka_unit_test(test_a_child_whose_child_works_is_not),
+        cmocka_unit_test(test_what_counts_as_nothing),
         cmocka_unit_test(test_what_the_child_leaves_behind_is_killed),
         cmocka_unit_test(test_who_left_the_group_does_not_hold_the_work_up),
         cmocka_unit_test(test_discard_kills_and_leaves_nothing),

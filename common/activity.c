@@ -1,0 +1,89 @@
+#include "common/activity.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PROCESSES_LIMIT 64  /* a git has three or four; of more than these nothing is known */
+#define WORDS_LIMIT     512 /* bytes: git tells the other end every few seconds that it is there */
+#define LINE_SIZE       4096
+
+/* Reads the beginning of a file of /proc as text. */
+static bool read_line(char line[static LINE_SIZE], int process, const char *name)
+{
+    char path[64];
+    size_t length;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "/proc/%d/%s", process, name);
+    file = fopen(path, "re");
+    if (!file)
+        return false;
+    length = fread(line, 1, LINE_SIZE - 1, file);
+    line[length] = '\0';
+    fclose(file);
+    return true;
+}
+
+static void add_ticks(struct activity *activity, int process)
+{
+    char line[LINE_SIZE];
+    uint64_t user, system;
+    const char *rest; /* behind the name, which may contain anything */
+
+    if (!read_line(line, process, "stat") || !(rest = strrchr(line, ')')))
+        return;
+    if (sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64, &user,
+               &system) == 2)
+        activity->ticks += user + system;
+}
+
+static void add_bytes(struct activity *activity, int process)
+{
+    char line[LINE_SIZE];
+    uint64_t in, out;
+
+    if (read_line(line, process, "io") &&
+        sscanf(line, "rchar: %" SCNu64 " wchar: %" SCNu64, &in, &out) == 2)
+        activity->bytes += in + out;
+}
+
+/* Appends the children of a process. One that has ended has none; that it ended shows in the sums. */
+static void add_children(struct activity *activity, int *processes, size_t *count, size_t parent)
+{
+    char line[LINE_SIZE] = "", name[64];
+    char *at = line, *end;
+
+    snprintf(name, sizeof(name), "task/%d/children", processes[parent]);
+    if (!read_line(line, processes[parent], name))
+        activity->known = activity->known && parent > 0;
+    for (long child; (child = strtol(at, &end, 10)) > 0; at = end) {
+        if (*count == PROCESSES_LIMIT) {
+            activity->known = false;
+            return;
+        }
+        processes[(*count)++] = (int)child;
+    }
+}
+
+struct activity activity_of(int process)
+{
+    int processes[PROCESSES_LIMIT] = {process};
+    struct activity activity = {.known = true};
+    size_t count = 1;
+
+    for (size_t i = 0; i < count; i++) {
+        add_ticks(&activity, processes[i]);
+        add_bytes(&activity, processes[i]);
+        add_children(&activity, processes, &count, i);
+    }
+    return activity;
+}
+
+bool activity_is_none(const struct activity *before, const struct activity *after)
+{
+    /* Less than before: one of them has ended, which is something. */
+    return before->known && after->known && after->ticks == before->ticks &&
+           after->bytes >= before->bytes && after->bytes - before->bytes < WORDS_LIMIT;
+}
