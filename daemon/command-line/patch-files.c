@@ -2,9 +2,8 @@
 
 #include "common/file.h"
 #include "common/memory.h"
-#include "common/process.h"
 #include "common/text.h"
-#include "daemon/git/environment.h"
+#include "daemon/git/elsewhere.h"
 #include "daemon/repository/glob.h"
 #include "daemon/repository/patch.h"
 #include "daemon/repository/source.h"
@@ -50,31 +49,20 @@ static void on_ended(void *data, const struct process_result *result)
     }
 }
 
-/*
- * Runs git and waits for it. `run->error` holds what it said, unless its status is 0. A source may belong
- * to another user: that it was configured is consent. Nothing that its configuration names is run: missing
- * objects are not fetched, and each diff is git's own.
- */
+/* Runs git and waits for it. `run->error` holds what it said, unless its status is 0. */
 static void run_git(struct run *run, const char *git_dir, const char *const *arguments)
 {
-    CLEANUP(git_environment_free) struct git_environment environment = {0};
-    const struct process_options options = {
-        .argv = arguments,
-        .environment = (const char *const *)environment.entries,
-        .directory = "/",
+    const struct git_elsewhere command = {
+        .git_dir = git_dir,
+        .arguments = arguments,
         .deadline_ms = DEADLINE_MS,
         .output_limit = OUTPUT_LIMIT,
     };
     uv_loop_t loop;
 
-    git_environment_close(&environment, "/dev/null");
-    git_environment_add(&environment, memory_format("GIT_DIR=%s", git_dir));
-    git_environment_add(&environment, memory_copy("GIT_CONFIG_COUNT=1"));
-    git_environment_add(&environment, memory_copy("GIT_CONFIG_KEY_0=safe.directory"));
-    git_environment_add(&environment, memory_copy("GIT_CONFIG_VALUE_0=*"));
     run->status = -1;
     uv_loop_init(&loop);
-    process_start(&loop, &options, on_ended, run);
+    git_start_elsewhere(&loop, &command, on_ended, run);
     uv_run(&loop, UV_RUN_DEFAULT);
     uv_loop_close(&loop);
 }
@@ -198,8 +186,8 @@ int patch_files_find(char commit[static GIT_HASH_SIZE], const char *git_dir, con
                      struct error *error)
 {
     CLEANUP_FREE char *wanted = memory_format("%s^{commit}", name);
-    const char *const arguments[] = {"git",  "rev-parse", "--verify", "--quiet", "--end-of-options",
-                                     wanted, NULL};
+    const char *const arguments[] = {"rev-parse",        "--verify", "--quiet",
+                                     "--end-of-options", wanted,     NULL};
 
     return ask_for_commit(commit, git_dir, arguments, error);
 }
@@ -216,7 +204,7 @@ static int find_start(char start[static GIT_HASH_SIZE], enum patch_since *since,
     *since = PATCH_SINCE_BASE;
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
         CLEANUP_FREE char *reference = memory_format("refs/%s/%s", places[i], base);
-        const char *const arguments[] = {"git", "merge-base", commit, start, NULL};
+        const char *const arguments[] = {"merge-base", commit, start, NULL};
 
         if (patch_files_find(start, git_dir, reference, error) < 0 ||
             (start[0] && ask_for_commit(start, git_dir, arguments, error) < 0))
@@ -236,7 +224,7 @@ static int find_start(char start[static GIT_HASH_SIZE], enum patch_since *since,
 
 char *patch_files_objects(const char *git_dir)
 {
-    static const char *const arguments[] = {"git", "rev-parse", "--git-path", "objects", NULL};
+    static const char *const arguments[] = {"rev-parse", "--git-path", "objects", NULL};
     struct error ignored;
     CLEANUP(free_output) struct run run = {.error = &ignored};
 
@@ -250,7 +238,7 @@ char *patch_files_objects(const char *git_dir)
 static int read_target(char **target, const char *git_dir, const char *blob, struct error *error)
 {
     CLEANUP(free_output) struct run run = {.error = error};
-    const char *const arguments[] = {"git", "cat-file", "blob", blob, NULL};
+    const char *const arguments[] = {"cat-file", "blob", blob, NULL};
 
     run_git(&run, git_dir, arguments);
     if (run.status != 0)
@@ -265,7 +253,7 @@ static int read_difference(struct patch_files *files, const char *git_dir, const
 {
     CLEANUP(free_output) struct run run = {.error = error};
     CLEANUP_CHANGE struct change change = {0};
-    const char *const arguments[] = {"git", "diff-tree", "-r", CHANGE_OPTIONS, start, commit, NULL};
+    const char *const arguments[] = {"diff-tree", "-r", CHANGE_OPTIONS, start, commit, NULL};
 
     run_git(&run, git_dir, arguments);
     if (run.status != 0 || change_parse(&change, run.output, run.length, error) < 0)

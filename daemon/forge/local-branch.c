@@ -4,7 +4,7 @@
 #include "common/memory.h"
 #include "common/process.h"
 #include "common/text.h"
-#include "daemon/git/environment.h"
+#include "daemon/git/elsewhere.h"
 #include "daemon/git/hash.h"
 #include "daemon/git/lock.h"
 
@@ -17,30 +17,16 @@
 static void run_git(struct local_call *call, const char *const *arguments,
                     process_callback callback)
 {
-    const struct config *config = call->local->config;
-    CLEANUP_FREE char *directory = memory_format("--git-dir=%s", config->forge.path);
-    CLEANUP(git_environment_free) struct git_environment environment = {0};
-    const char *argv[8] = {"git", directory};
-    struct process_options options = {
-        .argv = argv,
-        .environment = (const char *const *)environment.entries,
-        .directory = "/",
+    const struct git_elsewhere command = {
+        .git_dir = call->local->config->forge.path,
+        .arguments = arguments,
         /* If it were killed, it would leave a lock in a repository that is not ours. */
         .manner = PROCESS_LEFT,
         .deadline_ms = GIT_DEADLINE_MS,
         .output_limit = GIT_OUTPUT_LIMIT,
     };
 
-    git_environment_close(&environment, "/dev/null");
-    git_environment_add(&environment, memory_copy("GIT_CONFIG_COUNT=2"));
-    git_environment_add(&environment, memory_copy("GIT_CONFIG_KEY_0=core.hooksPath"));
-    git_environment_add(&environment, memory_copy("GIT_CONFIG_VALUE_0=/dev/null"));
-    /* The repository may belong to another user: that it was configured is consent. */
-    git_environment_add(&environment, memory_copy("GIT_CONFIG_KEY_1=safe.directory"));
-    git_environment_add(&environment, memory_format("GIT_CONFIG_VALUE_1=%s", config->forge.path));
-    for (size_t i = 0; arguments[i]; i++)
-        argv[i + 2] = arguments[i];
-    call->under_way = process_start(call->local->loop, &options, callback, call);
+    call->under_way = git_start_elsewhere(call->local->loop, &command, callback, call);
 }
 
 /* Asks git what a branch points at: exit status 0 and the hash, or 1 and nothing. */
