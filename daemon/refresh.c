@@ -267,22 +267,21 @@ static void give_up_outdated(struct refresh *refresh)
 
 /* What fails on this base, which fails, too, waits for another one. */
 static bool is_wanted(const struct refresh *refresh, const struct open_pull *pull,
-                      enum repository_merge merge)
+                      enum git_merge merge)
 {
     bool tried = strcmp(pull->known.stale_on, refresh->base) == 0 ||
                  base_holds(refresh->services->base, pull->known.result);
     bool always = refresh->services->config->pulls.refresh == PULLS_REFRESH_ALWAYS &&
-                  merge == REPOSITORY_MERGES && strcmp(pull->tip, pull->known.head) == 0;
+                  merge == GIT_MERGES && strcmp(pull->tip, pull->known.head) == 0;
 
-    return !tried && (merge == REPOSITORY_CONFLICTS || always);
+    return !tried && (merge == GIT_CONFLICTS || always);
 }
 
 /* Unless somebody else pushed to it. For one that an earlier version opened, it is not known where it was
  * left. */
-static bool is_held(const struct open_pull *pull, enum repository_merge merge)
+static bool is_held(const struct open_pull *pull, enum git_merge merge)
 {
-    return merge == REPOSITORY_HELD &&
-           (!*pull->known.head || strcmp(pull->tip, pull->known.head) == 0);
+    return merge == GIT_HELD && (!*pull->known.head || strcmp(pull->tip, pull->known.head) == 0);
 }
 
 static void note_fresh(const struct refresh *refresh, const struct store_pull *pull)
@@ -304,7 +303,7 @@ static bool is_confirmed(const struct refresh *refresh)
 
 /* Who merges one by hand moves the base first, and says so later. So where the base has just moved, what it holds
  * is closed only if that is still open after a round of looking. */
-static void take_merges(struct refresh *refresh, const enum repository_merge *merges)
+static void take_merges(struct refresh *refresh, const enum git_merge *merges)
 {
     refresh->due = memory_new_array(refresh->count + 1, sizeof(*refresh->due));
     refresh->held = memory_new_array(refresh->count + 1, sizeof(*refresh->held));
@@ -315,13 +314,13 @@ static void take_merges(struct refresh *refresh, const enum repository_merge *me
             refresh->due[refresh->due_count++] = pull->known.result;
         if (is_held(pull, merges[i]))
             refresh->held[refresh->held_count++] = pull->known.result;
-        if (merges[i] != REPOSITORY_CONFLICTS && pull->known.stale)
+        if (merges[i] != GIT_CONFLICTS && pull->known.stale)
             note_fresh(refresh, &pull->known);
     }
     refresh->held_rounds = rounds(refresh);
 }
 
-static void on_merges(void *data, const enum repository_merge *merges, const struct error *error)
+static void on_merges(void *data, const enum git_merge *merges, const struct error *error)
 {
     struct refresh *refresh = data;
 

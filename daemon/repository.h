@@ -14,6 +14,7 @@
 #include "config/config.h"
 #include "daemon/forge.h"
 #include "daemon/git/hash.h"
+#include "daemon/git/merge.h"
 #include "daemon/result.h"
 
 #include <stdbool.h>
@@ -62,16 +63,10 @@ typedef void (*repository_branches_callback)(void *data, const char *base,
 struct operation *repository_look_at_branches(struct repository *repository,
                                               repository_branches_callback callback, void *data);
 
-enum repository_merge {
-    REPOSITORY_MERGES,
-    REPOSITORY_CONFLICTS,
-    REPOSITORY_HELD, /* it merges, and changes nothing: the base holds what it does */
-};
-
 /* check merges: finds how these branches merge with the commit `base` (full hash). Commits that are missing here
  * are fetched from the forge. The tips are copied; the names are not used. `merges` has an element for
  * each branch; NULL with an error. */
-typedef void (*repository_merges_callback)(void *data, const enum repository_merge *merges,
+typedef void (*repository_merges_callback)(void *data, const enum git_merge *merges,
                                            const struct error *error);
 struct operation *repository_check_merges(struct repository *repository, const char *base,
                                           const struct repository_branch *branches, size_t count,

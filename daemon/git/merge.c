@@ -4,12 +4,15 @@
  * Before 2.40 it takes no merge base, but finds one by itself. So for three trees it gets two commits that
  * are made for this, with a third one as their parent. No ref keeps them, and they leave no trace in the
  * merged tree.
+ *
+ * `git apply --3way` is the one merge that is elsewhere (repository/patched.c says why).
  */
 
 #include "daemon/git/merge.h"
 
 #include "common/memory.h"
 #include "common/text.h"
+#include "daemon/git/git.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +20,7 @@
 #define MADE_UP_REF     "refs/winnowd/merge" /* never written */
 #define COMMITS_LIMIT   ((size_t)64 * 1024)
 #define CONFLICTS_LIMIT ((size_t)16 * 1024 * 1024)
+#define EACH_LIMIT      ((size_t)64 * 1024 * 1024)
 
 struct merging {
     struct operation operation;
@@ -165,5 +169,99 @@ struct operation *git_merge_trees(struct git *git, const char *git_dir, const ch
     struct merging *merging = merging_new(git, git_dir, callback, data);
 
     make_commits(merging, base, ours, theirs);
+    return &merging->operation;
+}
+
+/* ---- many, each by itself ----------------------------------------------------------------------- */
+
+struct merging_each {
+    struct operation operation;
+    struct operation *step;
+    size_t count;
+    git_merge_each_callback callback;
+    void *data;
+};
+
+static void each_discard(struct operation *operation)
+{
+    struct merging_each *merging = (struct merging_each *)operation;
+
+    operation_clear(&merging->step);
+    free(merging);
+}
+
+/* Reads for each merge: "<0: conflicts, 1: clean>\0<tree>\0", the files in conflict with a NUL each, and
+ * a NUL. The first one is of our commit with itself, and so has its tree. Returns false if there are less
+ * answers than questions. */
+static bool read_each(const struct process_result *result, enum git_merge *merges, size_t count)
+{
+    const char *at = result->output, *end = at + result->output_length;
+    const char *ours = at + 2;
+
+    for (size_t i = 0; i <= count; i++) {
+        if (at >= end || (*at != '0' && *at != '1') || at[1] != '\0')
+            return false;
+        if (i > 0)
+            merges[i - 1] = *at == '0'                  ? GIT_CONFLICTS
+                            : strcmp(at + 2, ours) == 0 ? GIT_HELD
+                                                        : GIT_MERGES;
+        at += 2;
+        at += strlen(at) + 1;
+        while (at < end && *at)
+            at += strlen(at) + 1;
+        at++;
+    }
+    return true;
+}
+
+static void merged_each(void *data, const struct process_result *result)
+{
+    struct merging_each *merging = data;
+    CLEANUP_FREE enum git_merge *merges = memory_new_array(merging->count + 1, sizeof(*merges));
+    git_merge_each_callback callback = merging->callback;
+    void *callback_data = merging->data;
+    bool read = (process_exited(result, 0) || process_exited(result, 1)) &&
+                read_each(result, merges, merging->count);
+
+    merging->step = NULL;
+    each_discard(&merging->operation);
+    callback(callback_data, read ? merges : NULL, result);
+}
+
+struct operation *git_merge_each(struct git *git, const char *git_dir, const char *ours,
+                                 const char (*theirs)[GIT_HASH_SIZE], size_t count,
+                                 git_merge_each_callback callback, void *data)
+{
+    CLEANUP_TEXT struct text asked = {0};
+    const char *const arguments[] = {
+        git_dir,
+        "merge-tree",
+        "--write-tree",
+        "--stdin",
+        "--name-only",
+        "--no-messages",
+        "--allow-unrelated-histories",
+        NULL,
+    };
+    struct merging_each *merging = memory_new(sizeof(*merging));
+
+    text_append_format(&asked, "%s %s\n", ours, ours);
+    for (size_t i = 0; i < count; i++)
+        text_append_format(&asked, "%s %s\n", ours, theirs[i]);
+
+    const struct git_command command = {
+        .arguments = arguments,
+        .reach = GIT_LOCAL,
+        .input = text_string(&asked),
+        .input_length = asked.length,
+        .output_limit = EACH_LIMIT,
+        .memory = GIT_MEMORY_LIMIT,
+    };
+
+    merging->operation.discard = each_discard;
+    merging->count = count;
+    merging->callback = callback;
+    merging->data = data;
+    merging->step = git_start(git, &command, merged_each, merging);
     return &merging->operation;
 }

@@ -4,10 +4,13 @@
  * Merges without a work tree.
  */
 
-#include "daemon/git/git.h"
+#include "common/operation.h"
+#include "common/process.h"
 #include "daemon/git/hash.h"
 
 #include <stddef.h>
+
+struct git;
 
 /* The result of a merge. */
 struct git_merged {
@@ -29,3 +32,20 @@ struct operation *git_merge_commits(struct git *git, const char *git_dir, const 
 struct operation *git_merge_trees(struct git *git, const char *git_dir, const char *base,
                                   const char *ours, const char *theirs, git_merge_callback callback,
                                   void *data);
+
+/* What becomes of one commit that is merged into another one. */
+enum git_merge {
+    GIT_MERGES,    /* cleanly */
+    GIT_CONFLICTS, /* with conflicts */
+    GIT_HELD,      /* cleanly, and all of it is there already */
+};
+
+/* `merges` has one for each commit; NULL if git failed; `result` is git's. */
+typedef void (*git_merge_each_callback)(void *data, const enum git_merge *merges,
+                                        const struct process_result *result);
+
+/* Merges each of `count` commits by itself with the commit `ours`, in one git. Commits without a common
+ * history merge, too. All strings are copied. */
+struct operation *git_merge_each(struct git *git, const char *git_dir, const char *ours,
+                                 const char (*theirs)[GIT_HASH_SIZE], size_t count,
+                                 git_merge_each_callback callback, void *data);

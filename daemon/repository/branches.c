@@ -5,7 +5,6 @@
 
 #include "common/loop.h"
 #include "common/memory.h"
-#include "common/text.h"
 #include "daemon/repository/internal.h"
 
 #include <stdlib.h>
@@ -13,7 +12,6 @@
 
 #define LOOK_PATIENCE 2
 #define LOOK_LIMIT    ((size_t)16 * 1024 * 1024)
-#define MERGES_LIMIT  ((size_t)64 * 1024 * 1024)
 #define HEADS         "refs/heads/"
 
 /* ---- where they are ----------------------------------------------------------------------------- */
@@ -144,7 +142,7 @@ static void merging_discard(struct operation *operation)
     free(merging);
 }
 
-static void merging_end(struct merging *merging, const enum repository_merge *merges,
+static void merging_end(struct merging *merging, const enum git_merge *merges,
                         const struct error *error)
 {
     repository_merges_callback callback = merging->callback;
@@ -154,41 +152,13 @@ static void merging_end(struct merging *merging, const enum repository_merge *me
     callback(data, merges, error);
 }
 
-/* Reads for each merge: "<0: conflicts, 1: clean>\0<tree>\0", the files in conflict with a NUL each, and
- * a NUL. The first one is of the base with itself, and so has its tree. Returns false if there are less
- * answers than questions. */
-static bool read_merges(const struct merging *merging, const struct process_result *result,
-                        enum repository_merge *merges)
-{
-    const char *at = result->output, *end = at + result->output_length;
-    const char *base = at + 2;
-
-    for (size_t i = 0; i <= merging->count; i++) {
-        if (at >= end || (*at != '0' && *at != '1') || at[1] != '\0')
-            return false;
-        if (i > 0)
-            merges[i - 1] = *at == '0'                  ? REPOSITORY_CONFLICTS
-                            : strcmp(at + 2, base) == 0 ? REPOSITORY_HELD
-                                                        : REPOSITORY_MERGES;
-        at += 2;
-        at += strlen(at) + 1;
-        while (at < end && *at)
-            at += strlen(at) + 1;
-        at++;
-    }
-    return true;
-}
-
-static void merged(void *data, const struct process_result *result)
+static void merged(void *data, const enum git_merge *merges, const struct process_result *result)
 {
     struct merging *merging = data;
-    CLEANUP_FREE enum repository_merge *merges = memory_new_array(merging->count + 1,
-                                                                  sizeof(*merges));
     struct error error;
 
     merging->sequence.step = NULL;
-    if ((process_exited(result, 0) || process_exited(result, 1)) &&
-        read_merges(merging, result, merges)) {
+    if (merges) {
         merging_end(merging, merges, NULL);
         return;
     }
@@ -198,46 +168,19 @@ static void merged(void *data, const struct process_result *result)
     merging_end(merging, NULL, &error);
 }
 
-static void merge(struct merging *merging)
-{
-    struct repository *repository = merging->sequence.repository;
-    CLEANUP_TEXT struct text asked = {0};
-    const char *const arguments[] = {
-        repository->git_dir,
-        "merge-tree",
-        "--write-tree",
-        "--stdin",
-        "--name-only",
-        "--no-messages",
-        "--allow-unrelated-histories",
-        NULL,
-    };
-
-    for (size_t i = 0; i <= merging->count; i++)
-        text_append_format(&asked, "%s %s\n", merging->hashes[0], merging->hashes[i]);
-
-    const struct git_command command = {
-        .arguments = arguments,
-        .reach = GIT_LOCAL,
-        .input = text_string(&asked),
-        .input_length = asked.length,
-        .output_limit = MERGES_LIMIT,
-        .memory = GIT_MEMORY_LIMIT,
-    };
-
-    merging->sequence.step = git_start(repository->git, &command, merged, merging);
-}
-
 static void fetched(void *data, const struct process_result *result)
 {
     struct merging *merging = data;
+    struct repository *repository = merging->sequence.repository;
     struct error error;
 
     merging->sequence.step = NULL;
-    if (repository_fetched(merging->sequence.repository, merging->hashes[0], result, &error) < 0)
+    if (repository_fetched(repository, merging->hashes[0], result, &error) < 0)
         merging_end(merging, NULL, &error);
     else
-        merge(merging);
+        merging->sequence.step = git_merge_each(
+            repository->git, repository->git_dir, merging->hashes[0],
+            (const char(*)[GIT_HASH_SIZE])(merging->hashes + 1), merging->count, merged, merging);
 }
 
 static void merging_begin(void *data)

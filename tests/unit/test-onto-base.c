@@ -231,7 +231,7 @@ struct seen {
     char base[GIT_HASH_SIZE];
     struct repository_branch branches[4]; /* without names; the base left out */
     size_t count;
-    enum repository_merge merges[4];
+    enum git_merge merges[4];
     struct error error;
 };
 
@@ -251,7 +251,7 @@ static void on_branches(void *data, const char *base, const struct repository_br
     }
 }
 
-static void on_merges(void *data, const enum repository_merge *merges, const struct error *error)
+static void on_merges(void *data, const enum git_merge *merges, const struct error *error)
 {
     struct seen *seen = data;
 
@@ -302,8 +302,8 @@ static void test_a_branch_is_brought_onto_the_base(void **state)
     check_output(fixture, seen.branches[0].tip, "git -C forge.git rev-parse experiment/x");
     count_gits(fixture);
     check_merges(&seen);
-    assert_int_equal(seen.merges[0], REPOSITORY_CONFLICTS);
-    assert_int_equal(seen.merges[1], REPOSITORY_HELD);
+    assert_int_equal(seen.merges[0], GIT_CONFLICTS);
+    assert_int_equal(seen.merges[1], GIT_HELD);
     assert_int_equal(count_gits(fixture), 2); /* fetch, merge-tree */
     strcpy(fixture->tip, seen.branches[0].tip);
     compose_told(fixture, "c3", &told, NULL, &outcome);
@@ -314,8 +314,8 @@ static void test_a_branch_is_brought_onto_the_base(void **state)
     RUN(fixture, "git -C state/repository.git push -q ../../forge.git experiment/x");
     look_at_branches(&after);
     check_merges(&after);
-    assert_int_equal(after.merges[0], REPOSITORY_MERGES);
-    assert_int_equal(after.merges[1], REPOSITORY_HELD);
+    assert_int_equal(after.merges[0], GIT_MERGES);
+    assert_int_equal(after.merges[1], GIT_HELD);
 }
 
 struct shown {
