@@ -20,6 +20,7 @@
 #define FAULT_PAUSE_MIN_MS 1000
 #define FAULT_PAUSE_MAX_MS 60000
 #define SLICE_NS           10000000 /* for decisions in one turn of the loop */
+#define SLICE_LEAST        64  /* that are made however long it takes: they were read already */
 #define TOLD_SHOWN         100 /* characters; a key may be as long as a file, and these are kept */
 
 static int read_patch(void *data, const char *name, size_t limit, char **bytes, size_t *length,
@@ -159,7 +160,8 @@ static int begin_slice(struct intake *intake, struct error *error)
     return -1;
 }
 
-/* Decides at least one entry, and as many as there is time for. Returns how many. */
+/* Decides as many entries as there is time for, and some at least: on a busy machine each slice would have
+ * one, and the cost of a slice. Returns how many. */
 static int decide_slice(struct intake *intake, struct entry *entries, size_t count, const char *day,
                         struct error *error)
 {
@@ -173,7 +175,7 @@ static int decide_slice(struct intake *intake, struct entry *entries, size_t cou
             store_rollback(intake->options.store);
             return -1;
         }
-    } while (decided < count && uv_hrtime() < until_ns);
+    } while (decided < count && (decided < SLICE_LEAST || uv_hrtime() < until_ns));
     intake->moved_unnoted = true;
     return store_commit(intake->options.store, error) < 0 ? -1 : (int)decided;
 }

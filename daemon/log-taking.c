@@ -19,7 +19,8 @@
 #include <uv.h>
 
 #define SLICE_ROWS    1024
-#define LINES_A_LOOK  64 /* lines between two looks at the clock, in the first pass */
+#define SLICE_LEAST   128 /* lines that are taken however long it takes */
+#define LINES_A_LOOK  64  /* lines between two looks at the clock, in the first pass */
 #define METRICS_SHOWN 200
 
 /* Comparing what was read before with what is there now, the first pass, and the second. */
@@ -590,6 +591,7 @@ static void tell_slice(struct log_taking *taking)
 static int take_lines(struct log_taking *taking, uint64_t until_ns, struct error *error)
 {
     struct line line = {0};
+    unsigned count = 0;
     int got = 1;
 
     if (taking->options.store)
@@ -603,7 +605,8 @@ static int take_lines(struct log_taking *taking, uint64_t until_ns, struct error
             log_place_pass(&taking->place, &line);
         if (got > 0 && take_line(taking, &line, error) < 0)
             got = -1;
-    } while (got > 0 && taking->slice_count < SLICE_ROWS && uv_hrtime() < until_ns);
+    } while (got > 0 && taking->slice_count < SLICE_ROWS &&
+             (++count < SLICE_LEAST || uv_hrtime() < until_ns));
     return got;
 }
 

@@ -22,7 +22,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define SLICE_FILES  128
+#define SLICE_FILES  256
+#define SLICE_GROUP  64 /* files that are opened and asked for before the first of them is read */
 #define SLICE_BYTES  (16u * 1024 * 1024)
 #define SLICE_NS     8000000u /* for listing or reading */
 #define NAMES_A_LOOK 64       /* names that are listed between two looks at the clock */
@@ -40,7 +41,6 @@ struct slice {
     struct spool_file files[SLICE_FILES];
     size_t count;
     size_t bytes;
-    uint64_t deadline_ns;
 };
 
 /* ---- what a file looks like ------------------------------------------------------------------- */
@@ -293,11 +293,12 @@ static bool is_held_unread(const struct spool *spool, const struct spool_entry *
 }
 
 /* Takes the oldest files from the queue and opens them, up to one that is held. */
-static void open_slice(struct spool *spool, struct slice *slice)
+static void open_group(struct spool *spool, struct slice *slice)
 {
+    size_t until = slice->count + SLICE_GROUP;
     struct spool_entry *entry;
 
-    while (slice->count < SLICE_FILES && (entry = spool_known_first(&spool->known))) {
+    while (slice->count < until && (entry = spool_known_first(&spool->known))) {
         struct spool_slot *slot = &slice->slots[slice->count];
 
         if (slice->count > 0 && is_held_unread(spool, entry))
@@ -319,22 +320,35 @@ static void open_slice(struct spool *spool, struct slice *slice)
     }
 }
 
-/* Reads the slice, as far as time and memory allow, and puts back the rest. */
-static void read_slice(struct spool *spool, struct slice *slice)
+/* Reads the group that begins with slot `from`, as far as memory allows, and puts back the rest. Returns
+ * whether another group may follow. */
+static bool read_group(struct spool *spool, struct slice *slice, size_t from)
 {
-    for (size_t i = 0; i < slice->count; i++) {
+    for (size_t i = from; i < slice->count; i++) {
         struct spool_slot *slot = &slice->slots[i];
         size_t size = slot->descriptor < 0 || spool_is_log(slot) ? 0 : (size_t)slot->entry->size;
 
-        if (i > 0 && (slice->bytes + size > SLICE_BYTES || uv_hrtime() > slice->deadline_ns)) {
+        if (i > 0 && slice->bytes + size > SLICE_BYTES) {
             put_back(spool, slice, i);
-            return;
+            return false;
         }
         slice->bytes += size;
         if (i == 0 && is_held_unread(spool, slot->entry))
             continue;
         spool_slot_read(slot);
     }
+    return slice->count == from + SLICE_GROUP && slice->count < SLICE_FILES;
+}
+
+static void read_slice(struct spool *spool, struct slice *slice)
+{
+    uint64_t deadline_ns = uv_hrtime() + SLICE_NS;
+    size_t from;
+
+    do {
+        from = slice->count;
+        open_group(spool, slice);
+    } while (read_group(spool, slice, from) && uv_hrtime() < deadline_ns);
 }
 
 /* Returns how many of the slice are complete, from the first. */
@@ -427,8 +441,6 @@ static void take_slice(struct spool *spool)
         finish_pass(spool);
         return;
     }
-    slice->deadline_ns = uv_hrtime() + SLICE_NS;
-    open_slice(spool, slice);
     read_slice(spool, slice);
     /* If a file was written to while it was read, the event has come by now. */
     spool_watch_drain(spool);
