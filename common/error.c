@@ -3,9 +3,12 @@
 #include "common/text.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#define PLACE_SIZE 64
 
 #undef error_set
 #undef error_set_at
@@ -54,22 +57,28 @@ int error_set(struct error *error, enum error_kind kind, const char *format, ...
     va_end(arguments);
     error->kind = kind;
     error->installation = error->holds = false;
-    error->line = error->column = error->sentence = 0;
+    error->line = 0;
+    error->column = error->sentence = 0;
     return -1;
 }
 
-int error_set_at(struct error *error, unsigned line, unsigned column, const char *format, ...)
+int error_set_at(struct error *error, uint64_t line, unsigned column, const char *format, ...)
 {
     struct error sentence;
+    char place[PLACE_SIZE] = "";
     va_list arguments;
 
     va_start(arguments, format);
     print(&sentence, format, arguments);
     va_end(arguments);
-    error_set(error, ERROR_PERMANENT, "line %u, column %u: %s", line, column, sentence.message);
+    if (line && column)
+        snprintf(place, sizeof(place), "line %" PRIu64 ", column %u: ", line, column);
+    else if (line)
+        snprintf(place, sizeof(place), "line %" PRIu64 ": ", line);
+    error_set(error, ERROR_PERMANENT, "%s%s", place, sentence.message);
     error->line = line;
     error->column = column;
-    error->sentence = (unsigned)snprintf(NULL, 0, "line %u, column %u: ", line, column);
+    error->sentence = (unsigned)strlen(place);
     return -1;
 }
 

@@ -12,6 +12,7 @@
  */
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum error_kind {
     ERROR_NONE = 0,
@@ -22,12 +23,11 @@ enum error_kind {
 
 struct error {
     enum error_kind kind;
-    bool installation; /* the installation is to blame, and not the experiment */
-    bool holds;        /* likewise, though the installation is found to be well: its step tells */
-    unsigned line;     /* of the file that it is about, from 1; 0: no place in a file */
-    unsigned column;   /* from 1 */
-    /* Offset in `message` at which the sentence begins, after "line 3, column 5: ". */
-    unsigned sentence;
+    bool installation;  /* the installation is to blame, and not the experiment */
+    bool holds;         /* likewise, though the installation is found to be well: its step tells */
+    uint64_t line;      /* of the file that it is about, from 1; 0: no place in a file */
+    unsigned column;    /* from 1; 0: all of the line */
+    unsigned sentence;  /* offset in `message` of the sentence, behind "line 3, column 5: " */
     char message[1024]; /* one sentence without a full stop, valid UTF-8; cut if it is too long */
 };
 
@@ -36,8 +36,9 @@ struct error {
 int error_set(struct error *error, enum error_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Sets a permanent error about a place in a file, which the message begins with. Returns -1. */
-int error_set_at(struct error *error, unsigned line, unsigned column, const char *format, ...)
+/* Sets a permanent error about a place in a file, which the message begins with. `column` 0: it is about all of
+ * the line. `line` 0: no place is known, and the message has none. Returns -1. */
+int error_set_at(struct error *error, uint64_t line, unsigned column, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
 /* Puts "context: " in front of the sentence of an error that was set. Kind and place stay. Returns -1. */

@@ -129,7 +129,7 @@ static void report_yaml(void *data, const struct error *error)
 {
     struct config_reader *reader = data;
 
-    config_problem(reader, (struct yaml_position){error->line, error->column}, "", "%s",
+    config_problem(reader, (struct yaml_position){(unsigned)error->line, error->column}, "", "%s",
                    error->message + error->sentence);
 }
 

@@ -117,7 +117,7 @@ static bool read_result(struct assessment *assessment, const struct config *conf
     if (result_parse(&assessment->result, &assessment->experiment_id, file->name, file->bytes,
                      file->length, &error) < 0) {
         assessment_set(assessment, DECISION_REJECTED, error.message);
-        assessment->line = error.line;
+        assessment->line = (unsigned)error.line;
         assessment->column = error.column;
         return false;
     }

@@ -80,12 +80,10 @@ static char *text_of_line(uint64_t number, const char *line, size_t length, stru
     if (utf8_valid(line, length, &offset))
         return memory_copy_bytes(line, length);
     if (memchr(line, '\0', length))
-        error_set(error, ERROR_PERMANENT, "line %" PRIu64 ": expected text, found a NUL byte",
-                  number);
+        error_set_at(error, number, 0, "expected text, found a NUL byte");
     else
-        error_set(error, ERROR_PERMANENT,
-                  "line %" PRIu64 ": expected UTF-8, found the byte 0x%02x at column %zu", number,
-                  (unsigned char)line[offset], offset + 1);
+        error_set_at(error, number, 0, "expected UTF-8, found the byte 0x%02x at column %zu",
+                     (unsigned char)line[offset], offset + 1);
     return NULL;
 }
 
@@ -107,10 +105,9 @@ static int check_comment(const struct result_log *log, uint64_t number, const ch
         return 0;
     if (!metric || !result_log_direction(word, &direction) || direction == metric->direction)
         return 0;
-    return error_set(error, ERROR_PERMANENT,
-                     "line %" PRIu64 ": expected the direction of metrics.%s (%s), found \"%s\"",
-                     number, metric->name,
-                     metric->direction == METRIC_MINIMIZE ? "minimize" : "maximize", word);
+    return error_set_at(error, number, 0, "expected the direction of metrics.%s (%s), found \"%s\"",
+                        metric->name,
+                        metric->direction == METRIC_MINIMIZE ? "minimize" : "maximize", word);
 }
 
 int result_log_survey(struct result_log *log, uint64_t number, const char *line, size_t length,
@@ -144,8 +141,8 @@ enum result_log_line result_log_read(struct result_log *log, uint64_t number, co
     CLEANUP_FREE char *text = NULL;
 
     if (length > RESULT_LOG_LINE_LIMIT) {
-        error_set(error, ERROR_PERMANENT, "line %" PRIu64 ": expected at most %zu bytes, found %zu",
-                  number, RESULT_LOG_LINE_LIMIT, length);
+        error_set_at(error, number, 0, "expected at most %zu bytes, found %zu",
+                     RESULT_LOG_LINE_LIMIT, length);
         return RESULT_LOG_BAD;
     }
     text = text_of_line(number, line, length, error);

@@ -223,7 +223,7 @@ static enum result_log_line read_run(struct result_log *log, struct json_object 
     if (!is_within(log, object))
         return RESULT_LOG_OUTSIDE;
     if (log->refused) {
-        error_set(error, ERROR_PERMANENT, "line %" PRIu64 ": %s", row->line, log->refused);
+        error_set_at(error, row->line, 0, "%s", log->refused);
         return RESULT_LOG_BAD;
     }
     fill_row(log, object, row);
@@ -255,7 +255,7 @@ static enum result_log_line read_line(struct result_log *log, uint64_t number, c
     if (line[strspn(line, " \t")] != '{')
         return RESULT_LOG_PROSE;
     if (json_parse(&object, line, length, &limits, &problem) < 0) {
-        error_set(error, ERROR_PERMANENT, "line %" PRIu64 ": %s", number, problem.message);
+        error_set_at(error, number, problem.column, "%s", problem.message + problem.sentence);
         return RESULT_LOG_BAD;
     }
     kind = read_object(log, object, row, error);

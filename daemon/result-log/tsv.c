@@ -10,7 +10,6 @@
 #include "common/memory.h"
 #include "common/text.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -139,8 +138,8 @@ static int refuse_columns(const struct result_log *log, struct error *error, con
     CLEANUP_TEXT struct text names = {0};
 
     append_names(&names, &log->columns);
-    return error_set(error, ERROR_PERMANENT, "line %" PRIu64 ": expected %s, found the columns %s",
-                     log->header, wanted, text_string(&names));
+    return error_set_at(error, log->header, 0, "expected %s, found the columns %s", wanted,
+                        text_string(&names));
 }
 
 static bool is_known_name(const struct result_log *log, const char *name)
@@ -163,14 +162,13 @@ static int check_header(struct result_log *log, struct error *error)
         const char *name = columns->names[i];
 
         if (result_log_number(name, &number))
-            return error_set(error, ERROR_PERMANENT,
-                             "line %" PRIu64 ": expected a header, found data (\"%s\"): name the "
-                             "columns by their numbers in logs[].columns",
-                             log->header, name);
+            return error_set_at(error, log->header, 0,
+                                "expected a header, found data (\"%s\"): name the "
+                                "columns by their numbers in logs[].columns",
+                                name);
         if (*name && find_name(columns, name) != (int)i)
-            return error_set(error, ERROR_PERMANENT,
-                             "line %" PRIu64 ": expected each column once, found \"%s\" twice",
-                             log->header, name);
+            return error_set_at(error, log->header, 0,
+                                "expected each column once, found \"%s\" twice", name);
         known = known || is_known_name(log, name);
     }
     return known ? 0 : refuse_columns(log, error, "a header with a known column");
@@ -180,15 +178,13 @@ static int check_header(struct result_log *log, struct error *error)
 static int refuse_first_line(uint64_t number, const char *line, struct error *error)
 {
     if (strstr(line, TAB_AS_LETTERS))
-        return error_set(error, ERROR_PERMANENT,
-                         "line %" PRIu64 ": expected columns between tabs, found \"\\t\" written "
-                         "as two characters",
-                         number);
-    return error_set(error, ERROR_PERMANENT,
-                     "line %" PRIu64 ": expected columns between tabs, found %s", number,
-                     strchr(line, ' ')   ? "columns between blanks"
-                     : strchr(line, ',') ? "columns between commas"
-                                         : "one column");
+        return error_set_at(error, number, 0,
+                            "expected columns between tabs, found \"\\t\" written "
+                            "as two characters");
+    return error_set_at(error, number, 0, "expected columns between tabs, found %s",
+                        strchr(line, ' ')   ? "columns between blanks"
+                        : strchr(line, ',') ? "columns between commas"
+                                            : "one column");
 }
 
 /* Takes the names of a header, or counts the columns of a first row. */
@@ -294,10 +290,10 @@ static int find_metric(const struct result_log *log, int *column, struct error *
         int found = find_name(&log->columns, log->config->metrics[i].name);
 
         if (found >= 0 && *column >= 0)
-            return error_set(error, ERROR_PERMANENT,
-                             "line %" PRIu64 ": expected one configured metric, found \"%s\" and "
-                             "\"%s\": say which in logs[].metric",
-                             log->header, log->columns.names[*column], log->columns.names[found]);
+            return error_set_at(error, log->header, 0,
+                                "expected one configured metric, found \"%s\" and "
+                                "\"%s\": say which in logs[].metric",
+                                log->columns.names[*column], log->columns.names[found]);
         if (found >= 0)
             *column = found;
     }
@@ -334,10 +330,10 @@ static int settle_metric(struct result_log *log, struct error *error)
     if (*column < 0)
         return refuse_columns(log, error, wanted);
     if (!metric)
-        return error_set(error, ERROR_PERMANENT,
-                         "line %" PRIu64 ": expected the metric of the column \"%s\" in "
-                         "logs[].metric, found several metrics",
-                         log->header, log->columns.names[*column]);
+        return error_set_at(error, log->header, 0,
+                            "expected the metric of the column \"%s\" in "
+                            "logs[].metric, found several metrics",
+                            log->columns.names[*column]);
     log->metric = memory_copy(metric->name);
     log->columns.before = find_first(&log->columns, before_names);
     return 0;
@@ -446,13 +442,12 @@ static enum result_log_line refuse_row(const struct result_log *log, uint64_t nu
                                        const struct cells *cells, bool letters, struct error *error)
 {
     if (letters)
-        error_set(error, ERROR_PERMANENT,
-                  "line %" PRIu64 ": expected cells between tabs, found \"\\t\" written as two "
-                  "characters",
-                  number);
+        error_set_at(error, number, 0,
+                     "expected cells between tabs, found \"\\t\" written as two "
+                     "characters");
     else
-        error_set(error, ERROR_PERMANENT, "line %" PRIu64 ": expected %zu cells, found %zu", number,
-                  log->columns.count, cells->count);
+        error_set_at(error, number, 0, "expected %zu cells, found %zu", log->columns.count,
+                     cells->count);
     return RESULT_LOG_BAD;
 }
 

@@ -26,19 +26,6 @@ struct key {
     const char *expected;
 };
 
-/* Appends "line 3, column 5: ", if the tree knows the place. */
-static void append_position(struct text *text, const struct result_reading *reading,
-                            const char *name)
-{
-    struct yaml_position position;
-
-    if (!reading->yaml)
-        return;
-    position = yaml_key_position(reading->root, name);
-    if (position.line > 0)
-        text_append_format(text, "line %u, column %u: ", position.line, position.column);
-}
-
 /* Appends a value as a message quotes it: short, one line, nothing hidden. */
 static void append_found(struct text *text, struct json_object *value)
 {
@@ -62,15 +49,16 @@ static void append_found(struct text *text, struct json_object *value)
     }
 }
 
-/* The sentence names the key. The place of the error is that of the value. */
+/* The sentence names the key. The message of YAML begins with the key's place; the error has that of the
+ * value. */
 static int fail_at_key(struct result_reading *reading, const char *name, const char *sentence)
 {
     struct place place = place_of_key(reading->file_name, reading->bytes, reading->length, name);
-    CLEANUP_TEXT struct text text = {0};
+    struct yaml_position key = {0};
 
-    append_position(&text, reading, name);
-    text_append_format(&text, "%s: %s", name, sentence);
-    error_set(reading->error, ERROR_PERMANENT, "%s", text_string(&text));
+    if (reading->yaml)
+        key = yaml_key_position(reading->root, name);
+    error_set_at(reading->error, key.line, key.column, "%s: %s", name, sentence);
     reading->error->line = place.line;
     reading->error->column = place.column;
     return -1;

@@ -41,6 +41,29 @@ static void test_own_message_as_argument(void **state)
     assert_string_equal(error.message, "outer (inner)");
 }
 
+static void test_places(void **state)
+{
+    static const struct {
+        uint64_t line;
+        unsigned column;
+        const char *message;
+    } rows[] = {
+        {3, 5, "line 3, column 5: a sentence"},
+        {UINT64_MAX, 0, "line 18446744073709551615: a sentence"},
+        {0, 0, "a sentence"},
+    };
+    struct error error;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_int_equal(error_set_at(&error, rows[i].line, rows[i].column, "a %s", "sentence"),
+                         -1);
+        assert_string_equal(error.message, rows[i].message);
+        assert_string_equal(error.message + error.sentence, "a sentence");
+        assert_int_equal(error.line, rows[i].line);
+        assert_int_equal(error.column, rows[i].column);
+    }
+}
+
 /* Two bytes a character: the limit falls into the middle of one for one of the two lengths. */
 static void test_cut_between_characters(void **state)
 {
@@ -95,6 +118,7 @@ int main(void)
         cmocka_unit_test(test_set),
         cmocka_unit_test(test_wrap),
         cmocka_unit_test(test_own_message_as_argument),
+        cmocka_unit_test(test_places),
         cmocka_unit_test(test_cut_between_characters),
         cmocka_unit_test(test_foreign_bytes),
         cmocka_unit_test(test_kind_names),
