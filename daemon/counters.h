@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define COUNTERS_STEP_LIMIT 24
+#define COUNTERS_STEP_LIMIT 24 /* at least as many as there are steps, see steps.c */
 
 enum counters_end { COUNTERS_DONE, COUNTERS_FAILED, COUNTERS_LATER, COUNTERS_END_COUNT };
 

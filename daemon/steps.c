@@ -9,6 +9,7 @@
 #include "daemon/store/job.h"
 #include "daemon/store/pull.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -72,6 +73,10 @@ static const struct step refresh_rows[] = {
      .leaves = &finding_comment, .needs = ROW_NEEDS_API, .progress = true, .forward = true, .optional = true},
 };
 /* clang-format on */
+
+static_assert(sizeof(rows) / sizeof(rows[0]) + sizeof(refresh_rows) / sizeof(refresh_rows[0]) <=
+                  COUNTERS_STEP_LIMIT,
+              "each step is counted");
 
 static void tell_end(const struct job *job, enum decision decision, const char *reason)
 {
