@@ -144,7 +144,7 @@ static struct json_object *write_tip(const struct job_findings *findings)
 {
     struct json_object *object = write_comment(findings);
 
-    put_integer(object, "read_ms", findings->branch.posted_ms);
+    put_integer(object, "read_ms", findings->refresh.base_read_ms);
     json_put_text(object, "base", findings->branch.base);
     json_put_text(object, "tip", findings->refresh.tip);
     put_bool(object, "told", findings->refresh.told);
@@ -155,7 +155,7 @@ static struct json_object *write_tip(const struct job_findings *findings)
 static void read_tip(struct job_findings *findings, struct json_object *object)
 {
     read_comment(findings, object);
-    findings->branch.posted_ms = get_integer(object, "read_ms");
+    findings->refresh.base_read_ms = get_integer(object, "read_ms");
     get_hash(object, "base", findings->branch.base);
     get_hash(object, "tip", findings->refresh.tip);
     findings->refresh.told = get_bool(object, "told");

@@ -30,6 +30,8 @@ struct job_findings {
     struct {
         /* Where its branch was left, for a merge with the base; "": a new branch. */
         char tip[GIT_HASH_SIZE];
+        int64_t
+            base_read_ms; /* right before branch.base was read: what was merged by then is in it */
         bool stays; /* its branch is not ours to move: only whether the base holds it matters */
         bool told;  /* that it could not be refreshed, by an earlier one */
         int64_t commented_ms; /* when the comment was asked for; 0: not yet */

@@ -96,6 +96,13 @@ static void on_composed(void *data, const struct repository_change *change,
     find_own_change(job);
 }
 
+/* Returns when the base was read that the commit is made on: right before its branch was asked for, or by the
+ * refresh. */
+static int64_t base_read_ms(const struct job *job)
+{
+    return *job->found.refresh.tip ? job->found.refresh.base_read_ms : job->found.branch.posted_ms;
+}
+
 static struct operation *find_merged(void *data, repository_merged_callback callback,
                                      void *callback_data)
 {
@@ -105,7 +112,7 @@ static struct operation *find_merged(void *data, repository_merged_callback call
         .config = job->services->config,
         .store = job->services->store,
         .forge = job->services->forge,
-        .base_read_ms = job->found.branch.posted_ms,
+        .base_read_ms = base_read_ms(job),
     };
 
     return merged_find(&question, callback, callback_data);
@@ -129,7 +136,7 @@ static struct operation *find_parent(void *data, repository_parent_callback call
 /* A merge comes later than what it merges. */
 static int64_t date_of(const struct job *job)
 {
-    return (*job->found.refresh.tip ? job->found.branch.posted_ms : job->row->received_ms) / 1000;
+    return (*job->found.refresh.tip ? base_read_ms(job) : job->row->received_ms) / 1000;
 }
 
 void step_compose_start(struct job *job)

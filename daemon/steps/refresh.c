@@ -72,7 +72,7 @@ static void on_looked(void *data, const struct repository_refs *refs, const stru
 
 void refresh_look_start(struct job *job)
 {
-    job->found.branch.posted_ms = clock_now_ms(); /* what was merged by now is in the base */
+    job->found.refresh.base_read_ms = clock_now_ms();
     job->operation = repository_look(job->services->repository, job->branch, on_looked, job);
 }
 
