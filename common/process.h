@@ -6,8 +6,8 @@
  * Every child leads a session and a process group of its own. It is started by `setpriv --pdeathsig KILL`,
  * if that program exists, so that it does not outlive a daemon that is killed. A trusted child may end in
  * another manner (enum process_manner). The result says what ended a child: exit status, signal, deadline,
- * a standstill, too much output, or that it never started. When the child has ended its group is killed. An output pipe
- * that some process still holds open is read for a short while more and then closed.
+ * a standstill, too much output, or that it never started. When the child has ended its group is killed. An
+ * output pipe that some process still holds open is read for a short while more and then closed.
  *
  * A child starts with default signal dispositions, an empty signal mask and the descriptors 0, 1 and 2
  * only. The program must ignore SIGPIPE: a child may close its stdin before it has read all of it.
@@ -68,10 +68,8 @@ struct process_result {
     int status;
     int signal;
     uint64_t duration_ms;
-    uint64_t
-        allowed_ms; /* timed out: how long it ran before it was told to end; stalled: how long it
-                            did nothing */
-    const char *output; /* without log_path: stdout, ends in a NUL that is not counted */
+    uint64_t allowed_ms; /* timed out: how long it ran; stalled: how long it did nothing */
+    const char *output;  /* without log_path: stdout, ends in a NUL that is not counted */
     size_t output_length;
     const char *errors; /* without log_path: the last 8 KiB of stderr, as valid UTF-8 */
     const char *tail;   /* with log_path: the last lines as valid UTF-8, '\n' between them */

@@ -207,15 +207,15 @@ static int explain_result(const struct config *config, const char *path)
     CLEANUP(store_freep) struct store *store = NULL;
     CLEANUP_TEXT struct text text = {0};
     struct error error;
-    bool wrong;
+    int status;
 
     if (open_store(&store, config, &error) < 0 ||
-        check_result(&text, &wrong, config, store, path, &error) < 0) {
+        check_result(&text, &status, config, store, path, &error) < 0) {
         fprintf(stderr, "winnowd: %s\n", error.message);
         return EX_IOERR;
     }
     fputs(text_string(&text), stdout);
-    return wrong ? EX_DATAERR : EX_OK;
+    return status;
 }
 
 /* Returns the columns of the terminal; 0 if there is none. */

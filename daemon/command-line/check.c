@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sysexits.h>
 
 #define FILE_LIMIT 20  /* files of a change that are named */
 #define KEY_SHOWN  100 /* characters */
@@ -28,7 +29,8 @@
 /* What the sentences are about. */
 struct check {
     struct text *text;
-    char *failure; /* why the job would fail at compose; NULL: no reason is known */
+    char *failure; /* why the job would fail at compose, or be held; NULL: no reason is known */
+    bool held;     /* ... be held: the installation is to blame */
     const struct config *config;
     struct store *store; /* NULL: there is none yet */
     const struct spool_file *file;
@@ -260,8 +262,8 @@ static void explain_patch(struct check *check, const char *patch, size_t length)
 }
 
 /* Looks for the commit in a source, and returns whether it is there. If the source cannot be read, that
- * is said, and `*unsure` is set. */
-static bool explain_commit_in(struct check *check, const char *source, bool *unsure)
+ * is said, and `*unread` is set. */
+static bool explain_commit_in(struct check *check, const char *source, struct error *unread)
 {
     const char *base = check->config->forge.base;
     struct patch_files files = {0};
@@ -274,7 +276,8 @@ static bool explain_commit_in(struct check *check, const char *source, bool *uns
         text_append_format(check->text, "Change: it cannot be read in %s: ", source);
         text_append_visible(check->text, error.message, NULL);
         text_append(check->text, "\n");
-        *unsure = true;
+        *unread = error;
+        error_wrap(unread, "sources: %s", source);
     } else if (known && since == PATCH_SINCE_NEVER) {
         fails(check, "commit %s is part of %s already", check->assessment.result->commit, base);
         text_append_format(check->text,
@@ -298,23 +301,27 @@ static void explain_commit(struct check *check)
 {
     const struct config_list *sources = &check->config->sources;
     const struct result *result = check->assessment.result;
-    bool meant = false, unsure = false;
+    struct error unread = {0};
+    bool meant = false;
 
     for (size_t i = 0; i < sources->count; i++) {
         if (!source_commit_is_meant(sources->items[i], result->repository))
             continue;
         meant = true;
-        if (explain_commit_in(check, sources->items[i], &unsure))
+        if (explain_commit_in(check, sources->items[i], &unread))
             return;
     }
-    if (!unsure)
+    check->held = unread.kind != ERROR_NONE;
+    if (check->held)
+        fails(check, "%s", unread.message);
+    else
         fails(check, "commit %s is in none of `sources`", result->commit);
-    text_append_format(check->text,
-                       "Change: commit %s %s, so that the job would fail at compose.\n",
+    text_append_format(check->text, "Change: commit %s %s, so that the job would %s.\n",
                        result->commit,
                        meant            ? "is in no source that can be read from here"
                        : sources->count ? "is looked for in a repository that is none of `sources`"
-                                        : "is looked for in `sources`; none are configured");
+                                        : "is looked for in `sources`; none are configured",
+                       check->held ? "be held" : "fail at compose");
 }
 
 /* Tries the change with the daemon's own compose, on the base as it was fetched last. That has the last
@@ -329,15 +336,17 @@ static void explain_trial(struct check *check)
 
     if (end != TRIAL_UNKNOWN) {
         free(check->failure);
-        check->failure = end == TRIAL_FAILS ? memory_copy(why.message) : NULL;
+        check->failure = end == TRIAL_FITS ? NULL : memory_copy(why.message);
+        check->held = end == TRIAL_HELD;
     }
     if (end == TRIAL_FITS) {
         text_append_format(check->text, "Trial: it fits %s.\n", base);
         return;
     }
     text_append_format(check->text,
-                       end == TRIAL_FAILS ? "Trial: it cannot be made one commit on %s: "
-                                          : "Trial: it was not tried on %s: ",
+                       end == TRIAL_FAILS  ? "Trial: it cannot be made one commit on %s: "
+                       : end == TRIAL_HELD ? "Trial: it would wait before it is tried on %s: "
+                                           : "Trial: it was not tried on %s: ",
                        base ? base : check->config->forge.base);
     text_append_visible(check->text, why.message, NULL);
     text_append(check->text, "\n");
@@ -446,17 +455,23 @@ static const char *word_of(const struct check *check)
         return "queued, would be discarded";
     if (assessment->result->change == RESULT_CHANGE_NONE)
         return "queued, would be rejected";
+    if (check->held)
+        return "queued, would be held";
     return check->failure ? "queued, would fail at compose" : "queued, would be promoted";
 }
 
-/* Whether it would be rejected or fail because of its own mistakes. */
-static bool is_wrong(const struct check *check)
+/* Rejected or failed is what the result is to blame for, and held what the installation is. */
+static int status_of(const struct check *check)
 {
     const struct assessment *assessment = &check->assessment;
 
-    if (assessment->decision == DECISION_QUEUED && assessment->verdict.outcome == GATE_IMPROVED)
-        return check->failure || assessment->result->change == RESULT_CHANGE_NONE;
-    return assessment->decision == DECISION_REJECTED;
+    if (assessment->decision == DECISION_REJECTED)
+        return EX_DATAERR;
+    if (assessment->decision != DECISION_QUEUED || assessment->verdict.outcome != GATE_IMPROVED)
+        return EX_OK;
+    if (check->held)
+        return EX_CONFIG;
+    return check->failure || assessment->result->change == RESULT_CHANGE_NONE ? EX_DATAERR : EX_OK;
 }
 
 static const char *reason_of(const struct check *check)
@@ -535,6 +550,7 @@ static int tell(struct check *check, struct error *error)
     rest.text = &behind;
     status = explain(&rest, error);
     check->failure = rest.failure;
+    check->held = rest.held;
     if (status == 0) {
         append_decision(check);
         text_append(check->text, text_string(&behind));
@@ -553,7 +569,7 @@ static int read_beside(void *data, const char *name, size_t limit, char **bytes,
     return file_read(bytes, length, AT_FDCWD, path, limit, error);
 }
 
-int check_result(struct text *text, bool *wrong, const struct config *config, struct store *store,
+int check_result(struct text *text, int *status, const struct config *config, struct store *store,
                  const char *path, struct error *error)
 {
     CLEANUP_FREE char *for_name = memory_copy(path);
@@ -570,7 +586,7 @@ int check_result(struct text *text, bool *wrong, const struct config *config, st
     int made;
 
     if (result_format(file.name) == RESULT_FORMAT_LOG) {
-        *wrong = !check_log(text, config, path, file.name);
+        *status = check_log(text, config, path, file.name) ? EX_OK : EX_DATAERR;
         return 0;
     }
     if (file_read(&file.bytes, &file.length, AT_FDCWD, path, RESULT_SIZE_LIMIT, &unreadable) < 0)
@@ -579,7 +595,7 @@ int check_result(struct text *text, bool *wrong, const struct config *config, st
                            dirname(for_directory), error);
     if (made == 0) {
         made = tell(&check, error);
-        *wrong = is_wrong(&check);
+        *status = status_of(&check);
     }
     free(check.failure);
     assessment_clear(&check.assessment);

@@ -12,10 +12,9 @@
 #include "config/config.h"
 #include "daemon/store.h"
 
-#include <stdbool.h>
-
-/* Appends the explanation; its first line is "ID: DECISION: REASON". `*wrong`: the file would be
- * rejected, or its job would fail at compose, as far as this can be known here. `store` NULL stands for
- * an empty one. Fails if the store does. */
-int check_result(struct text *text, bool *wrong, const struct config *config, struct store *store,
+/* Appends the explanation; its first line is "ID: DECISION: REASON". `*status` is
+ * for the program's end, as far as this can be known here: EX_DATAERR, the file would be rejected, or its job
+ * would fail at compose; EX_CONFIG, its job would be held; else EX_OK. `store` NULL stands for an empty one.
+ * Fails if the store does. */
+int check_result(struct text *text, int *status, const struct config *config, struct store *store,
                  const char *path, struct error *error);

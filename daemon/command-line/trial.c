@@ -34,7 +34,12 @@ static void on_composed(void *data, const struct repository_change *change,
 {
     struct trial *trial = data;
 
-    trial->end = !error ? TRIAL_FITS : error->kind == ERROR_PERMANENT ? TRIAL_FAILS : TRIAL_UNKNOWN;
+    if (!error)
+        trial->end = TRIAL_FITS;
+    else if (error->installation)
+        trial->end = TRIAL_HELD;
+    else
+        trial->end = error->kind == ERROR_PERMANENT ? TRIAL_FAILS : TRIAL_UNKNOWN;
     if (error)
         *trial->why = *error;
 }

@@ -17,7 +17,8 @@
 
 enum trial_end {
     TRIAL_FITS,
-    TRIAL_FAILS,   /* compose fails; `why` says why, as the daemon would */
+    TRIAL_FAILS, /* compose fails; `why` says why, as the daemon would */
+    TRIAL_HELD, /* compose cannot do it until something of the installation is mended; `why` says what */
     TRIAL_UNKNOWN, /* it could not be tried; `why` says what is missing */
 };
 

@@ -276,6 +276,25 @@ def test_a_change_is_tried_on_the_base_as_it_was_fetched_last(winnowd, project):
     assert {path: path.stat().st_mtime_ns for path in sorted(winnowd.state.rglob("*"))} == before
 
 
+@pytest.mark.parametrize("what", ["is gone", "lacks a blob"])
+def test_a_source_that_cannot_be_read_holds_and_fails_nobody(winnowd, project, what):
+    """The result is not to blame, and the exit status is that of the installation."""
+    commit = project.experiment({"train.py": "RATE = 1\n"})[0]
+    git("update-ref", "refs/heads/rate", commit, directory=project.work)
+    source = winnowd.directory / "source"
+    if what != "is gone":
+        git("clone", "-q", project.work, source)
+        blob = git("rev-parse", f"{commit}:train.py", directory=source)
+        (source / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    winnowd.configure(sources=[str(source)])
+    status, text = check(winnowd, result("exp-9", 0.8, metric_before=1.0, commit=commit))
+    assert status == 78 and text.startswith(f"exp-9: queued, would be held: sources: {source}"), text
+    assert "fail at compose" not in text
+    winnowd.configure(sources=[str(source), str(project.work)]).write_configuration()  # another one has it
+    status, text = check(winnowd, result("exp-9", 0.8, metric_before=1.0, commit=commit))
+    assert status == 0 and text.startswith("exp-9: queued, would be promoted: "), text
+
+
 def staged(project, *entries, parent="main"):
     """A commit of such entries (mode, content or hash, path) that is in `work` alone, and its diff."""
     git("checkout", "-q", "--detach", parent, directory=project.work)
