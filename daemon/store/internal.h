@@ -51,8 +51,20 @@ void store_keep_as_found(struct store *store, bool keep);
 /* Checks that this winnowd knows the tables of the store. `migrates`: they may be older than it. */
 int store_check_version(struct store *store, bool migrates, struct error *error);
 
-/* Brings older tables to the present version, each step in a transaction of its own. */
+/* Makes the tables of a new store, or brings older ones to the present version, each step in a transaction
+ * of its own. */
 int store_migrate(struct store *store, struct error *error);
+
+/* The statements that make the tables of a new store, then NULL (tables.c). */
+extern const char *const store_tables[];
+
+/* What brings a store from the version that is the index to the next one; how many there are, which is the
+ * present version (migrations.c). */
+extern const char *const store_migrations[];
+extern const int store_version;
+
+/* Adds the SQL function canonical(file name, bytes), which migrations use. */
+int store_add_canonical(struct store *store, struct error *error);
 
 /* Turns SQLite's last error into ours. Returns -1. */
 int store_failed(struct store *store, const char *what, struct error *error);
