@@ -29,7 +29,8 @@ struct group {
 struct leftover {
     char *parent;
     char *boot;
-    char *variable; /* NULL: none */
+    char *variable;    /* NULL: none */
+    char *environment; /* of the process that is looked at; room for ENVIRONMENT_LIMIT and an end */
     struct group *groups;
     size_t count;
 };
@@ -42,43 +43,41 @@ struct status {
     unsigned long long began;
 };
 
-/* Reads a file of /proc, whose size is always 0. Returns NULL if it cannot. */
-static char *read_proc(const char *path, size_t limit, size_t *length)
+/* Reads a file of /proc, whose size is always 0, into `bytes`, which has room for `limit` and an end. Returns
+ * the length; -1: it cannot be read. */
+static ssize_t read_proc(const char *path, char *bytes, size_t limit)
 {
-    CLEANUP_FREE char *bytes = memory_new(limit + 1);
     int file = open(path, O_RDONLY | O_CLOEXEC);
+    size_t length = 0;
     ssize_t got = 1;
 
-    *length = 0;
     if (file < 0)
-        return NULL;
-    while (*length < limit && (got = read(file, bytes + *length, limit - *length)) > 0)
-        *length += (size_t)got;
+        return -1;
+    while (length < limit && (got = read(file, bytes + length, limit - length)) > 0)
+        length += (size_t)got;
     close(file);
     if (got < 0)
-        return NULL;
-    bytes[*length] = '\0';
-    return TAKE(bytes);
+        return -1;
+    bytes[length] = '\0';
+    return (ssize_t)length;
 }
 
 static char *boot_id(void)
 {
-    size_t length;
-    char *boot = read_proc("/proc/sys/kernel/random/boot_id", 64, &length);
+    char boot[64 + 1];
 
-    if (!boot)
+    if (read_proc("/proc/sys/kernel/random/boot_id", boot, 64) < 0)
         return memory_copy("unknown");
     boot[strcspn(boot, "\n")] = '\0';
-    return boot;
+    return memory_copy(boot);
 }
 
 static bool read_status(int id, struct status *status)
 {
     CLEANUP_FREE char *path = memory_format("/proc/%d/stat", id);
-    size_t length;
-    CLEANUP_FREE char *line = read_proc(path, 4096, &length);
+    char line[4096 + 1];
     /* The second field is a name in parentheses. It may contain anything, also parentheses. */
-    const char *behind = line ? strrchr(line, ')') : NULL;
+    const char *behind = read_proc(path, line, 4096) < 0 ? NULL : strrchr(line, ')');
 
     return behind && sscanf(behind + 1,
                             " %c %*d %d %d %d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d"
@@ -103,6 +102,7 @@ void leftover_freep(struct leftover **leftover)
     free((*leftover)->parent);
     free((*leftover)->boot);
     free((*leftover)->variable);
+    free((*leftover)->environment);
     free((*leftover)->groups);
     free(*leftover);
 }
@@ -142,22 +142,6 @@ static bool is_below(const char *parent, const char *path)
     return !strncmp(path, parent, length) && path[length] == '/';
 }
 
-/* Calls `is_sign` with each variable of a process, until it returns true. */
-static bool has_in_environment(const struct leftover *leftover, int id,
-                               bool (*is_sign)(const struct leftover *leftover, const char *entry))
-{
-    CLEANUP_FREE char *path = memory_format("/proc/%d/environ", id);
-    size_t length;
-    CLEANUP_FREE char *environment = read_proc(path, ENVIRONMENT_LIMIT, &length);
-
-    if (!environment)
-        return false;
-    for (const char *at = environment; at < environment + length; at += strlen(at) + 1)
-        if (is_sign(leftover, at))
-            return true;
-    return false;
-}
-
 static bool is_home_below(const struct leftover *leftover, const char *entry)
 {
     return !strncmp(entry, "HOME=", 5) && is_below(leftover->parent, entry + 5);
@@ -165,12 +149,30 @@ static bool is_home_below(const struct leftover *leftover, const char *entry)
 
 static bool is_variable(const struct leftover *leftover, const char *entry)
 {
-    return !strcmp(entry, leftover->variable);
+    return leftover->variable && !strcmp(entry, leftover->variable);
 }
 
-static bool has_variable(const struct leftover *leftover, int id)
+/* What of our own a process has in its environment. */
+struct signs {
+    bool home;
+    bool variable;
+};
+
+static struct signs signs_of(struct leftover *leftover, int id)
 {
-    return leftover->variable && has_in_environment(leftover, id, is_variable);
+    CLEANUP_FREE char *path = memory_format("/proc/%d/environ", id);
+    struct signs signs = {0};
+    ssize_t length;
+
+    if (!leftover->environment)
+        leftover->environment = memory_new(ENVIRONMENT_LIMIT + 1);
+    length = read_proc(path, leftover->environment, ENVIRONMENT_LIMIT);
+    for (const char *at = leftover->environment; at - leftover->environment < length;
+         at += strlen(at) + 1) {
+        signs.home |= is_home_below(leftover, at);
+        signs.variable |= is_variable(leftover, at);
+    }
+    return signs;
 }
 
 /* Whether it works below the checkouts. Tests have no terminal: whoever has one is a person who looks
@@ -201,18 +203,21 @@ static bool is_noted(const struct leftover *leftover, const struct status *statu
     return false;
 }
 
-static bool is_leftover(const struct leftover *leftover, int id)
+static bool is_leftover(struct leftover *leftover, int id)
 {
     CLEANUP_FREE char *path = memory_format("/proc/%d", id);
     struct status status;
     struct stat owner;
+    struct signs signs;
 
     if (id == getpid() || stat(path, &owner) || owner.st_uid != geteuid())
         return false;
     if (!read_status(id, &status) || status.state == 'Z' || status.session == getsid(0))
         return false;
-    return is_noted(leftover, &status) || works_below(leftover, id, &status) ||
-           has_in_environment(leftover, id, is_home_below) || has_variable(leftover, id);
+    if (is_noted(leftover, &status) || works_below(leftover, id, &status))
+        return true;
+    signs = signs_of(leftover, id);
+    return signs.home || signs.variable;
 }
 
 /* Sends a signal (0: none) through a descriptor and waits. Returns whether the process has ended. */
@@ -231,7 +236,7 @@ static bool end_by(int process, int number)
 /* Checks the process again through a descriptor, which cannot become another process's, and then kills
  * it. A git is left to end by itself, which it does soon as nobody reads from it; interrupted, it may
  * leave a lock. */
-static int kill_one(const struct leftover *leftover, int id, struct error *error)
+static int kill_one(struct leftover *leftover, int id, struct error *error)
 {
     int process = (int)syscall(SYS_pidfd_open, id, 0);
     bool ended = true;
@@ -243,7 +248,7 @@ static int kill_one(const struct leftover *leftover, int id, struct error *error
                          "process %d, left by an earlier daemon, cannot be taken hold of: %s", id,
                          strerror(errno));
     if (is_leftover(leftover, id))
-        ended = (has_variable(leftover, id) && end_by(process, 0)) || end_by(process, SIGKILL);
+        ended = (signs_of(leftover, id).variable && end_by(process, 0)) || end_by(process, SIGKILL);
     close(process);
     if (!ended)
         return error_set(error, ERROR_TRANSIENT,
@@ -252,7 +257,7 @@ static int kill_one(const struct leftover *leftover, int id, struct error *error
 }
 
 /* Kills what /proc shows now. `*killed` says whether there was anything. */
-static int kill_visible(const struct leftover *leftover, bool *killed, struct error *error)
+static int kill_visible(struct leftover *leftover, bool *killed, struct error *error)
 {
     DIR *processes = opendir("/proc");
     const struct dirent *entry;
