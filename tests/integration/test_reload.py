@@ -8,10 +8,11 @@ import http.server
 import signal
 import threading
 
+import harness
 import pytest
 import tables
 from events import PATIENCE
-from harness import SANITIZED, appears, improved, result
+from harness import appears, improved, result
 
 MINIMIZED = {"direction": "minimize"}
 
@@ -319,10 +320,10 @@ def own_kib(pid):
         return next(int(line.split()[1]) for line in file if line.startswith("Anonymous:"))
 
 
-@pytest.mark.skipif(bool(SANITIZED), reason="a sanitizer keeps what was freed")
+@pytest.mark.skipif(harness.sanitized(), reason="a sanitizer keeps what was freed")
 def test_a_reload_leaves_nothing_behind(winnowd):
-    metrics = {f"metric-{number}": {"direction": "minimize", "baseline": number} for number in range(100)}
-    winnowd.configure(metrics=metrics, change={"protect": [f"file-{number}" for number in range(100)]}, log={"level": "info"})
+    winnowd.config["metrics"] = {f"metric-{number}": {"direction": "minimize", "baseline": number} for number in range(100)}
+    winnowd.configure( change={"protect": [f"file-{number}" for number in range(100)]}, log={"level": "info"})
     log = winnowd.start()
     log.wait(msg="forge answers")
     for _ in range(20):

@@ -479,7 +479,7 @@ def test_output_without_end(sandboxed, size):
     log.wait(experiment="exp-1", decision="promoted", seconds=5 * PATIENCE)
     status = pathlib.Path(f"/proc/{sandboxed.process.pid}/status").read_text()
     (peak,) = [int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")]
-    assert harness.SANITIZED or peak < 100 * 1024, f"{peak} KiB resident"
+    assert harness.sanitized() or peak < 100 * 1024, f"{peak} KiB resident"
     assert (sandboxed.state / "validation/exp-1.log").stat().st_size <= 65 << 20
     (pull,) = sandboxed.forge.pulls()
     assert len(pull.body) < 65536 and "the end" in pull.body
