@@ -192,6 +192,7 @@ def test_every_case_is_listed():
     assert there == {*PROMOTED, *FAILED, *SAID, *ELSEWHERE}
 
 
+@pytest.mark.xdist_group("cases")
 @pytest.mark.parametrize("name", PROMOTED)
 def test_a_patch_is_taken_whole(outcomes, name):
     outcome = outcomes[name]
@@ -201,6 +202,7 @@ def test_a_patch_is_taken_whole(outcomes, name):
         assert content.replace("\r\n", "\n") in found.replace("\r\n", "\n"), path
 
 
+@pytest.mark.xdist_group("cases")
 @pytest.mark.parametrize("name", FAILED)
 def test_or_not_at_all(outcomes, name):
     outcome = outcomes[name]
@@ -209,6 +211,7 @@ def test_or_not_at_all(outcomes, name):
     assert outcome.pull is None
 
 
+@pytest.mark.xdist_group("cases")
 @pytest.mark.parametrize("name", MENDED)
 def test_what_was_mended_is_said(outcomes, name):
     outcome = outcomes[name]
@@ -217,6 +220,7 @@ def test_what_was_mended_is_said(outcomes, name):
     assert len(said) == 1 and MENDED[name] in said[0]["reason"]
 
 
+@pytest.mark.xdist_group("cases")
 @pytest.mark.parametrize("name", [name for name, lines in PROMOTED.items() for _, content in lines if "\r" in content])
 def test_line_ends_of_the_base_are_kept(outcomes, name):
     outcome = outcomes[name]

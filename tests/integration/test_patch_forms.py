@@ -289,6 +289,7 @@ def test_the_rare_ones_are_there():
     assert RARE < set(FORMS)
 
 
+@pytest.mark.xdist_group("forms")
 @pytest.mark.parametrize("name", [exhaustive.rarely(name) if name in RARE else name for name in FORMS])
 def test_it_is_composed_to_what_it_was_made_of(shop, outcomes, name):
     outcome = outcomes[name]
