@@ -142,6 +142,8 @@ def template(base, object_format):
 class Project:
     """`bare` is what a forge serves, `work` a clone of it in which experiments are made."""
 
+    tests = ("sh", "check")
+
     def __init__(self, directory, base="main", files=None, object_format="sha1"):
         self.directory = pathlib.Path(directory)
         self.base, self.object_format = base, object_format
@@ -413,7 +415,7 @@ class Winnowd:
             "metrics": {"val_bpb": {"direction": "minimize"}, "accuracy": {"direction": "maximize"}},
             # tox takes two seconds to make its environment, and a run on the base is one more: tests that are
             # about these, or about Python, say so.
-            "validation": {"command": ["sh", "check"], "timeout": "60s", "base": "never"},
+            "validation": {"command": list(forge.project.tests), "timeout": "60s", "base": "never"},
             "log": {"format": "logfmt", "level": "debug", "status_every": "0s"},
         }
         self.environment = {"PATH": PATH, "HOME": str(self.home), "LANG": "C.UTF-8", **SANITIZED, **forge.environment()}

@@ -174,6 +174,8 @@ class Series(Project):
     it kept last; what it turned down is in no branch, as after a reset.
     """
 
+    tests = ("python3", "-m", "unittest", "-v")
+
     def __init__(self, directory, seed=1, base="main", rows=None):
         self.directory = pathlib.Path(directory)
         self.base = base

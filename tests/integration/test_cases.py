@@ -110,6 +110,7 @@ class Repository:
     """What a forge serves: the content of a case's base, on top of what it was when it was measured."""
 
     base = "main"
+    tests = ("true",)
 
     def __init__(self, directory, name):
         self.bare, work = directory / "project.git", directory / "work"

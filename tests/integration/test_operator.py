@@ -167,7 +167,7 @@ def test_a_promotion_is_explained(winnowd, project):
     assert re.search(r"^  results.tsv \(\+1 -1\): left out", text, re.MULTILINE)
     assert re.search(r"^  train.py \(\+\d+ -\d+\)$", text, re.MULTILINE)
     assert re.search(r"^  new.bin \(binary\)$", text, re.MULTILINE)
-    for word in ("experiment/exp-9 from main", "nice python3 -m unittest -v", "experiment, night", "Timmy", "undone"):
+    for word in ("experiment/exp-9 from main", "nice sh check", "experiment, night", "Timmy", "undone"):
         assert word in line(text, "Job"), word
     assert sorted(winnowd.state.rglob("*")) == before
 

@@ -284,7 +284,7 @@ def test_the_verdict_is_a_commit_status(winnowd, stand_in, project):
     assert winnowd.once().decisions() == {"exp-1": "promoted"}
     (pull,) = stand_in.pulls()
     ((state, context, words),) = statuses(stand_in, pull.sha)
-    assert (state, context) == ("success", "winnowd") and re.fullmatch(r"python3 -m unittest -v passed in \d+\.\d s", words)
+    assert (state, context) == ("success", "winnowd") and re.fullmatch(r"sh check passed in \d+\.\d s", words)
     winnowd.configure(forge={"status": False})
     winnowd.drop(improved(project, "exp-2", 0.8, diff=project.tweak(DEPTH=13)))
     assert winnowd.once().decisions() == {"exp-2": "promoted"}
