@@ -82,31 +82,26 @@ struct job {
     struct store_result *row;  /* the result's row */
     int at;                    /* row of the table; its count: all is done; -1: all is undone */
     char *branch;
-    bool waiting;          /* pauses before it tries again */
-    bool parked;           /* waits for the forge's health, or for its turn */
-    bool waits_for_turn;   /* parked until it is its turn */
-    bool crowded;          /* parked until fewer others are being undone */
-    bool undo_busy;        /* a step of it is being undone now */
-    bool lone;             /* its step failed though the forge may be well: see job_lends() */
-    bool slotless;         /* parked: others began with its slot while it paused */
-    bool aside;            /* parked: its source is held or slots are few; others go first */
-    bool stepped_aside;    /* was aside once, so others may have overtaken it */
-    bool source_failed;    /* compose found that a source is held */
-    bool source_bad;       /* a source failed it though it is found well: told to the health */
-    uint64_t bad_until;    /* uv_now() from which it tries again then, or before if ... */
-    unsigned bad_looks;    /* ... somebody says that something was mended: health_looks() */
-    bool requires;         /* something of validation.requires did not answer */
-    struct error *doubt;   /* why the step fails, while the installation is checked */
-    bool doubt_holds;      /* the installation is to blame, whatever the check says */
-    unsigned doubted;      /* how often this step ended in a doubt */
-    bool held;             /* the queue is held by a fault that this job reported */
-    bool branch_repeated;  /* the branch was asked for again: the first answer was lost */
-    bool conflict_seen;    /* the forge said that a pull request of our branch exists */
-    struct error *failure; /* why its tests failed, while the base is run; NULL: they did not */
-    struct test_report *report; /* what they said then; NULL: they did not begin */
-    bool second;                /* its tests failed on a base that is flaky, and are run again */
-    bool passed;                /* a quiet step is done: the next one begins at once */
-    bool settled;               /* a person settled its pull request, see settled_as */
+    bool waiting;        /* pauses before it tries again */
+    bool parked;         /* waits for the forge's health, or for its turn */
+    bool waits_for_turn; /* parked until it is its turn */
+    bool crowded;        /* parked until fewer others are being undone */
+    bool undo_busy;      /* a step of it is being undone now */
+    bool lone;           /* its step failed though the forge may be well: see job_lends() */
+    bool slotless;       /* parked: others began with its slot while it paused */
+    bool aside;          /* parked: its source is held or slots are few; others go first */
+    bool stepped_aside;  /* was aside once, so others may have overtaken it */
+    bool source_failed;  /* compose found that a source is held */
+    bool source_bad;     /* a source failed it though it is found well: told to the health */
+    uint64_t bad_until;  /* uv_now() from which it tries again then, or before if ... */
+    unsigned bad_looks;  /* ... somebody says that something was mended: health_looks() */
+    bool requires;       /* something of validation.requires did not answer */
+    struct error *doubt; /* why the step fails, while the installation is checked */
+    bool doubt_holds;    /* the installation is to blame, whatever the check says */
+    unsigned doubted;    /* how often this step ended in a doubt */
+    bool held;           /* the queue is held by a fault that this job reported */
+    bool passed;         /* a quiet step is done: the next one begins at once */
+    bool settled;        /* a person settled its pull request, see settled_as */
     enum pull_state settled_as;
     uint64_t step_began; /* uv_now() */
     uint64_t parked_at;  /* uv_now() */
@@ -114,6 +109,7 @@ struct job {
 
     struct operation *operation; /* what is under way: a call of the step's, or a pause */
     void (*go_on)(void *data);   /* walks on, from the loop */
+    void *scratch;               /* see job_scratch(); NULL: none */
 
     struct result *result; /* NULL until job_load_result() */
     char *patch;
@@ -239,6 +235,11 @@ void job_call_ended(void *data, const struct error *error);
 /* Writes the record and the step's finding to the store. On false the step was ended by job_later(), and the
  * caller returns. */
 bool job_save(struct job *job);
+
+/* Returns what the step that is under way keeps in memory from one call to the next: `size` bytes of a form of
+ * its own, zero at first. They belong to the job, which lets go of them when it leaves the step's row. What
+ * has to survive a restart is a finding instead. */
+void *job_scratch(struct job *job, size_t size);
 
 /* During an undo: a person has merged or closed the pull request. The job ends as promoted. */
 void job_settled_by_person(struct job *job, enum pull_state state);

@@ -333,10 +333,11 @@ static struct json_object *write_validate(const struct job_findings *findings)
 {
     struct json_object *object;
 
-    if (!*findings->tests.commit)
+    if (!*findings->tests.commit && !*findings->tests.failed_once)
         return NULL;
     object = json_object_new_object();
     json_put_text(object, "commit", findings->tests.commit);
+    json_put_text(object, "failed_once", findings->tests.failed_once);
     json_put_text(object, "command", findings->tests.command);
     json_put_text(object, "output", findings->tests.output);
     json_put_text(object, "log", findings->tests.log);
@@ -355,6 +356,7 @@ static void read_validate(struct job_findings *findings, struct json_object *obj
     const char *base = json_object_get_string(json_object_object_get(object, "base"));
 
     get_hash(object, "commit", findings->tests.commit);
+    get_hash(object, "failed_once", findings->tests.failed_once);
     findings->tests.command = get_text(object, "command");
     findings->tests.output = get_text(object, "output");
     findings->tests.log = get_text(object, "log");

@@ -42,7 +42,8 @@ struct job_findings {
     } refresh;
     struct repository_change change; /* commit "": not composed yet */
     struct {
-        char commit[GIT_HASH_SIZE]; /* the one that passed; "": none did */
+        char commit[GIT_HASH_SIZE];      /* the one that passed; "": none did */
+        char failed_once[GIT_HASH_SIZE]; /* one that failed on a flaky base, and is run once more */
         char *command;
         char *output; /* the last lines */
         char *log;    /* path of the whole output; NULL: not kept */

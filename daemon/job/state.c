@@ -84,8 +84,17 @@ const struct config_metric *job_metric(const struct job *job)
 
 void job_move(struct job *job, int at)
 {
+    if (job->at != at)
+        free(TAKE(job->scratch));
     job->at = at;
     snprintf(job->record.step, sizeof(job->record.step), "%s", job_step_name(job));
+}
+
+void *job_scratch(struct job *job, size_t size)
+{
+    if (!job->scratch)
+        job->scratch = memory_new(size);
+    return job->scratch;
 }
 
 /* Returns whether a job passes this row without stopping there. */

@@ -24,6 +24,15 @@
 
 #define LOOK_AGAIN_MS 500
 
+struct scratch {
+    bool repeated; /* the branch was asked for again: the first answer was lost */
+};
+
+static struct scratch *scratch_of(struct job *job)
+{
+    return job_scratch(job, sizeof(struct scratch));
+}
+
 static void copy_hash(char to[static GIT_HASH_SIZE], const char *from)
 {
     snprintf(to, GIT_HASH_SIZE, "%s", from);
@@ -140,7 +149,7 @@ static void take_created(struct job *job, const char *sha)
  * at work for as long after its connection ended as after it was sent. */
 static void note_unmade(struct job *job, const struct error *error)
 {
-    if (error->kind != ERROR_TRANSIENT && !job->branch_repeated)
+    if (error->kind != ERROR_TRANSIENT && !scratch_of(job)->repeated)
         job->found.branch.posted_ms = 0;
     else
         job->found.branch.posted_ms = clock_now_ms();
@@ -171,7 +180,7 @@ static void on_created(void *data, const struct forge_reply *reply, const struct
     } else if (reply->unexplained) {
         job->operation = repository_create(job->services->repository, job->branch,
                                            job->found.branch.base_then, on_pushed, job);
-    } else if (error->kind != ERROR_TRANSIENT && reply->conflict && job->branch_repeated) {
+    } else if (error->kind != ERROR_TRANSIENT && reply->conflict && scratch_of(job)->repeated) {
         look(job); /* the first attempt arrived after all, or somebody was faster */
     } else {
         note_unmade(job, error);
@@ -184,7 +193,7 @@ static void create(struct job *job, const char *tip)
     const char *base = *job->found.base.commit ? job->found.base.commit : tip;
     struct forge *forge = job->services->forge;
 
-    job->branch_repeated = job->found.branch.posted_ms != 0;
+    scratch_of(job)->repeated = job->found.branch.posted_ms != 0;
     copy_hash(job->found.branch.base_then, base);
     job->found.branch.posted_ms = clock_now_ms();
     if (!job_save(job)) {

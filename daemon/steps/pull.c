@@ -20,6 +20,15 @@
 
 #define LOOK_AGAIN_MS 500
 
+struct scratch {
+    bool conflict_seen; /* the forge said that a pull request of our branch exists */
+};
+
+static struct scratch *scratch_of(struct job *job)
+{
+    return job_scratch(job, sizeof(struct scratch));
+}
+
 static bool is_ours(const struct job *job, const struct forge_pull *pull)
 {
     CLEANUP_FREE char *marker = description_marker(job->row->experiment_id, job->row->digest);
@@ -149,8 +158,9 @@ static void on_opened(void *data, const struct forge_reply *reply, const struct 
         adopt(job, &reply->pulls[0]);
         if (job_save(job))
             list_after(job);
-    } else if (error->kind != ERROR_TRANSIENT && reply->conflict && !job->conflict_seen) {
-        job->conflict_seen = true;
+    } else if (error->kind != ERROR_TRANSIENT && reply->conflict &&
+               !scratch_of(job)->conflict_seen) {
+        scratch_of(job)->conflict_seen = true;
         look(job); /* ours, from an attempt whose answer was lost, or somebody's */
     } else {
         if (error->kind != ERROR_TRANSIENT && !reply->conflict)
@@ -204,7 +214,7 @@ static void on_looked(void *data, const struct forge_reply *reply, const struct 
         adopt(job, ours);
         if (job_save(job))
             list_after(job);
-    } else if (job->conflict_seen && reply->pull_count > 0) {
+    } else if (scratch_of(job)->conflict_seen && reply->pull_count > 0) {
         fail_taken(job);
     } else if (forge_may_still_appear(&job->found.pull.posted_ms)) {
         job_pause(job, LOOK_AGAIN_MS, look);

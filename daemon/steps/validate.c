@@ -18,6 +18,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A run that failed, while the base is asked for. */
+struct scratch {
+    struct error failure;      /* why it failed */
+    struct test_report report; /* what the tests said */
+    bool reported;             /* whether they began */
+};
+
+static struct scratch *scratch_of(struct job *job)
+{
+    return job_scratch(job, sizeof(struct scratch));
+}
+
+/* Whether the composed commit failed before, on a base that is flaky. */
+static bool is_second(const struct job *job)
+{
+    return strcmp(job->found.tests.failed_once, job->found.change.commit) == 0;
+}
+
 /* A checkout that cannot be removed does not change the verdict. The next start removes it. */
 static void on_removed_after_pass(void *data, const struct error *error)
 {
@@ -61,16 +79,15 @@ static void note_run(struct job *job, const struct validation_outcome *outcome)
     found->tests.place = outcome->place ? *outcome->place : (struct engine_place){0};
     found->tests.count = test_count_of(outcome->report);
     secret_scrub(found->tests.output);
-    free(job->report);
-    job->report = memory_new(sizeof(*job->report));
-    *job->report = *outcome->report;
+    scratch_of(job)->report = *outcome->report;
+    scratch_of(job)->reported = true;
 }
 
 static void pass(struct job *job)
 {
     struct job_findings *found = &job->found;
 
-    found->tests.repeated = job->second;
+    found->tests.repeated = is_second(job);
     snprintf(found->tests.commit, sizeof(found->tests.commit), "%s", found->change.commit);
     if (job_save(job)) /* before all else: what passed is not run again */
         remove_checkout(job);
@@ -89,16 +106,27 @@ static bool passes_now(struct job *job, const struct base_verdict *verdict)
     struct base_verdict noted;
     struct error ignored;
 
-    return job->report &&
-           verdict_of(job->report, &verdict->report, reason, sizeof(reason)) == VERDICT_GREEN &&
+    return scratch_of(job)->reported &&
+           verdict_of(&scratch_of(job)->report, &verdict->report, reason, sizeof(reason)) ==
+               VERDICT_GREEN &&
            note_base(job, &noted, &ignored) == 0;
+}
+
+/* Once: a restart must not lose that this was the first time. */
+static void run_again(struct job *job)
+{
+    struct job_findings *found = &job->found;
+
+    snprintf(found->tests.failed_once, sizeof(found->tests.failed_once), "%s",
+             found->change.commit);
+    if (job_save(job))
+        run_tests(job);
 }
 
 static void on_base_found(void *data, const struct base_verdict *verdict, const char *waits,
                           const struct error *error)
 {
     struct job *job = data;
-    CLEANUP_FREE struct error *failure = TAKE(job->failure);
 
     job->operation = NULL;
     if (error) {
@@ -110,11 +138,10 @@ static void on_base_found(void *data, const struct base_verdict *verdict, const 
         job_turned_down(job, DECISION_QUEUED, 0, base_held(job->services->base));
     } else if (passes_now(job, verdict)) {
         pass(job);
-    } else if (verdict->state == BASE_FLAKY && !job->second) {
-        job->second = true;
-        run_tests(job);
+    } else if (verdict->state == BASE_FLAKY && !is_second(job)) {
+        run_again(job);
     } else {
-        job_failed_itself(job, failure);
+        job_failed_itself(job, &scratch_of(job)->failure);
     }
 }
 
@@ -122,8 +149,7 @@ static void on_base_found(void *data, const struct base_verdict *verdict, const 
  * tests need may have changed since then. */
 static void ask_base(struct job *job, const struct error *failure)
 {
-    job->failure = memory_new(sizeof(*job->failure));
-    *job->failure = *failure;
+    scratch_of(job)->failure = *failure;
     job->operation = base_find(job->services->base, job->found.branch.base, BASE_HOUR_MS,
                                on_base_found, job);
 }
@@ -155,7 +181,7 @@ static void on_validated(void *data, const struct validation_outcome *outcome,
     struct error failed;
 
     job->operation = NULL;
-    free(TAKE(job->report));
+    scratch_of(job)->reported = false;
     if (error) {
         take_error(job, error);
         return;
@@ -214,7 +240,6 @@ static void run_tests(struct job *job)
 
 void step_validate_start(struct job *job)
 {
-    job->second = false;
     if (strcmp(job->found.tests.commit, job->found.change.commit) == 0)
         remove_checkout(job); /* an earlier attempt got that far */
     else

@@ -29,6 +29,7 @@ if [ -e {0}/red ] && [ ! -e mended ]; then
     exit 1
 fi
 if [ -e broken ]; then
+    [ ! -e {0}/stalls ] || mv {0}/stalls {0}/hangs
     echo "AssertionError: broken"
     exit 1
 fi
@@ -357,3 +358,15 @@ def test_a_kill_in_the_middle_leaves_nothing_behind(winnowd, tests, project):
     assert list((winnowd.state / "checkouts").glob("*")) == []
     with sqlite3.connect(winnowd.state / "winnowd.db") as store:
         assert store.execute("SELECT base, passed FROM bases").fetchall() == [(project.tip, 1)]
+
+
+def test_a_kill_in_the_second_run_on_a_flaky_base_leads_to_no_third(winnowd, tests, project):
+    tests.fail(1)
+    drop(winnowd, project, "exp-1", 0.9, "broken")
+    (tests.directory / "stalls").touch()  # the run after the first that finds it broken
+    winnowd.start()
+    eventually((tests.directory / "hanging").exists)
+    assert len(tests.runs) == 4  # two on the base, and two of the experiment
+    winnowd.kill()
+    (tests.directory / "hangs").unlink()
+    assert winnowd.once().decisions() == {"exp-1": "failed"} and len(tests.runs) == 5

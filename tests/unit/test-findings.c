@@ -30,6 +30,20 @@ static void test_the_numbers_of_tests(void **state)
     job_findings_clear(&after);
 }
 
+/* Tests that failed on a flaky base, and are run once more. */
+static void test_a_first_failure(void **state)
+{
+    struct job_findings before = {.tests = {.failed_once = COMMIT}};
+    struct job_findings after = {0};
+    CLEANUP_FREE char *json = job_finding_write(&finding_validate, &before);
+    struct error error;
+
+    assert_int_equal(job_finding_read(&finding_validate, &after, json, &error), 0);
+    assert_string_equal(after.tests.failed_once, COMMIT);
+    assert_string_equal(after.tests.commit, "");
+    job_findings_clear(&after);
+}
+
 /* An older version did not count them. */
 static void test_of_an_older_version(void **state)
 {
@@ -48,6 +62,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_numbers_of_tests),
+        cmocka_unit_test(test_a_first_failure),
         cmocka_unit_test(test_of_an_older_version),
     };
 
