@@ -3,7 +3,7 @@
  * goes to the page cache, which is faster than a trip through a thread. After the first failure nothing
  * more is written, so the file always holds the true beginning of the output.
  *
- * The file first gets the beginning of the output. What comes after that goes into a ring buffer, which is
+ * The file first gets the beginning of the output. The rest goes into a ring buffer, which is
  * allocated when it is first needed. When the output is over, the ring is written to the file.
  *
  * The lines are in a ring of buffers that are swapped and not copied. Once the ring is full, a child that

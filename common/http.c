@@ -429,7 +429,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *data)
     return length;
 }
 
-/* What the log may show of a request: no credentials and no query. */
+/* Describes a request for the log, without credentials and query. */
 static char *describe(const struct http_request *wanted)
 {
     CURLU *url = curl_url();

@@ -3,10 +3,10 @@
 /*
  * The log: events with fields, one line each, to the journal, as logfmt or as JSON lines on stderr.
  *
- * An event is a constant: what happened, its level, its journal MESSAGE_ID. What varies is in fields.
+ * An event is a constant: what happened, its level, its journal MESSAGE_ID. Fields hold the rest.
  * Field values may hold anything: they are quoted here, repaired to valid UTF-8, limited in length and
- * scrubbed of secrets. Logging never fails the work and never waits for the reader. What cannot be written
- * now is kept for a while and then lost. The next line that can be written says how many events were lost.
+ * scrubbed of secrets. Logging never fails the work and never waits for the reader. A line that cannot be
+ * written now is kept for a while and then lost. The next line that can be written says how many events were lost.
  *
  * logfmt: `time=2026-01-31T04:05:06.789Z level=info msg="step ended" experiment=exp-042 step=push`. A value
  * is quoted when it is empty or holds a space, '"', '=', a control character or anything not printable.
@@ -70,7 +70,7 @@ void log_finish(void);
 bool log_enabled(enum log_level level);
 
 /* Between these two, the lines of many events are written in few calls, if stderr is a file: for what
- * happens within one turn of the loop. What stands there is written by log_release() at the latest. */
+ * happens within one turn of the loop. log_release() writes the lines that are left. */
 void log_hold(void);
 void log_release(void);
 

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <yaml.h>
 
-/* What is remembered of a value. */
+/* A value, and its place. */
 struct origin {
     struct yaml_position position;
     bool plain;

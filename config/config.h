@@ -48,7 +48,7 @@ struct config_metric {
     enum metric_reference reference;
 };
 
-/* What a log of many experiments does not say by itself. */
+/* How a log of many experiments is read, where it does not say so itself. */
 struct config_log {
     char *path;       /* absolute: it is followed; a name: settings for dropped logs of that name */
     char *repository; /* one of `sources`; NULL if not given; so are the texts below */

@@ -5,8 +5,8 @@
  *
  * A row says where in the struct the value is, and its shape, default and bounds. It names the variable
  * that overrides the key, and has the words that explain it. A default is written as in a file, the items
- * of a list separated by blanks. What concerns several keys at once, such as what a kind of forge requires,
- * is checked in config.c. What else has to know a new key is listed in daemon/README.md.
+ * of a list separated by blanks. Rules for several keys at once, such as those for a kind of forge, are
+ * checked in config.c. daemon/README.md lists who else has to know a new key.
  */
 
 #include "config/config.h"

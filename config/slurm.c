@@ -67,7 +67,7 @@ const char *config_check_slurm_option(const char *text)
     return *text == '-' ? check_short(text + 1) : NULL;
 }
 
-/* What starts a job of Slurm cannot be told from the tests: srun exits with 0 when its node dies. */
+/* The exit status of srun says nothing of the tests: it is 0 when the node dies. */
 const char *config_check_launcher(const char *text)
 {
     const char *slash = strrchr(text, '/');

@@ -73,7 +73,7 @@ void config_show(struct text *text, const char *string)
     const char *scheme = strstr(string, "://");
     const char *at = scheme ? strrchr(scheme, '@') : NULL;
 
-    /* What precedes the last '@' of a URL may be a password, and this goes to the log. */
+    /* A URL may hold a password before its last '@', and this goes to the log. */
     if (at) {
         text_append_bytes(&line, string, (size_t)(scheme + 3 - string));
         text_append(&line, "***");

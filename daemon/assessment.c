@@ -15,7 +15,7 @@
 #define REASON_QUOTED 200
 
 /* Sets the decision and its reason. A reason is one line of visible characters: it is read on terminals,
- * and as the first line of a file. What it quotes may be anything, such as the name of a patch. */
+ * and as the first line of a file. It may quote anything, such as the name of a patch. */
 void assessment_set(struct assessment *assessment, enum decision decision, const char *reason)
 {
     CLEANUP_TEXT struct text repaired = {0};

@@ -229,7 +229,7 @@ struct operation *base_find(struct base *base, const char *commit, uint64_t fres
 
 /* ---- the run ------------------------------------------------------------------------------------ */
 
-/* What was run under settings that are not in force any more says nothing: it is run again. */
+/* A run under settings that are not in force any more says nothing. The tests are run again. */
 static void on_removed(void *data, const struct error *error)
 {
     struct base *base = data;
@@ -246,7 +246,7 @@ static void on_removed(void *data, const struct error *error)
     wake(base);
 }
 
-/* What the run left in the HOME of its checkout is there until here. */
+/* Until here the checkout is there, with the HOME of the run. */
 static void clean_up(struct base *base)
 {
     base->step = validation_remove(base->options.validation, BASE_NAME, on_removed, base);
@@ -574,7 +574,7 @@ void base_new(struct base **base, const struct base_options *options)
     struct base *made = memory_new(sizeof(*made));
 
     made->options = *options;
-    /* What an earlier daemon may have left of a run. */
+    /* An earlier daemon may have left something of a run. */
     repository_forget(options->repository, options->config->forge.base);
     *base = made;
 }

@@ -4,7 +4,7 @@
  * How the tests run on the base: the measure for what they say of an experiment.
  *
  * Jobs ask about a commit of the base. It is run once for all of them, in the same sandbox and by the same
- * code as an experiment. What was found is in the store, for this commit and these settings of the tests. A
+ * code as an experiment. The verdict is in the store, for this commit and these settings of the tests. A
  * pass is believed for as long as the caller says, a failure for an hour and in this process only.
  *
  * A commit that fails is run once more at once: if it passes then, the base is flaky. If an experiment
@@ -27,7 +27,7 @@
 
 #define BASE_HOUR_MS ((uint64_t)60 * 60 * 1000)
 
-/* What its run is called among those of the experiments: no experiment can have that id. */
+/* The name of its run, among those of the experiments. No experiment can have that id. */
 #define BASE_NAME "_base"
 
 struct base;

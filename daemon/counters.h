@@ -19,7 +19,7 @@ struct counters_attempts {
     uint64_t milliseconds;
 };
 
-/* What is counted of a step. */
+/* The counts of one step. */
 struct counters_step {
     const char *name; /* static */
     bool listed;      /* shown from the beginning, with zeros: a rate needs a first value */

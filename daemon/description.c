@@ -197,7 +197,7 @@ static void append_turned_down(struct text *text, const struct description *desc
         text_append(text, "\n");
 }
 
-/* What the verdict of the tests is worth where the base does not pass them, or not always. */
+/* Says how far the tests can be trusted, if the base does not pass them, or not always. */
 static void append_base(struct text *text, const struct description *description)
 {
     bool fails = description->base_fails;
@@ -459,7 +459,7 @@ static void append_contained(struct text *text, const struct description *descri
     text_append(text, "\n");
 }
 
-/* What was measured was measured before, however far the base has come since. */
+/* Names the base that it was opened on. It was composed anew since, and not measured again. */
 static void append_opened_on(struct text *text, const struct description *description)
 {
     if (!description->opened_on || !*description->opened_on)

@@ -53,7 +53,7 @@ struct sweep {
     char *problem; /* the first that was met, beginning with a name; NULL: none */
 };
 
-/* What cannot be done with one file keeps nothing else from being swept. One that is gone is no problem. */
+/* A file that cannot be swept keeps no other from being swept. One that is gone is no problem. */
 static void note_problem(struct sweep *sweep, const char *name)
 {
     if (errno != ENOENT && !sweep->problem)
@@ -91,7 +91,7 @@ static void sweep_entry(struct sweep *sweep, int directory, const char *name, bo
     }
 }
 
-/* Who writes to the spool may put a link in place of any directory, so no link is followed. */
+/* No link is followed: any directory of the spool may have been replaced with one. */
 static void sweep_directory(struct sweep *sweep, int parent, const char *name, bool days)
 {
     CLEANUP_LISTING DIR *listing = NULL;

@@ -33,7 +33,7 @@ int lane_judge(struct store *store, const struct config_metric *metric, const ch
 /* Adds a value to a frontier that was read, as if it counted; one that is worse changes nothing. */
 void lane_hope(struct store_frontier *frontier, const struct config_metric *metric, double value);
 
-/* What is known of one lane, for who judges one result after the other. {0}: nothing yet. */
+/* The frontier of one lane, kept for judging one result after the other. {0}: of none yet. */
 struct lane_memory {
     char *metric, *scope;
     struct store_frontier frontier;

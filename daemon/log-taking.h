@@ -19,7 +19,7 @@
 
 struct log_taking;
 
-/* What was found in a log, for people. */
+/* The counts of a log, for people. */
 struct log_counts {
     uint64_t decisions[DECISION_COUNT]; /* of the rows that were decided now */
     uint64_t rows;                      /* how many these are */

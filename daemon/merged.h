@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include <uv.h>
 
-/* What the search needs. It is copied; what it points to must outlive the operation. */
+/* The question is copied. All that it points to must outlive the operation. */
 struct merged_question {
     uv_loop_t *loop;
     const struct config *config;

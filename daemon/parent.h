@@ -15,7 +15,7 @@
 
 #include <uv.h>
 
-/* What the search needs. It is copied; what it points to must outlive the operation. */
+/* The question is copied. All that it points to must outlive the operation. */
 struct parent_question {
     uv_loop_t *loop;
     struct store *store; /* NULL: no experiment is known yet */

@@ -247,8 +247,8 @@ static void fail_look(struct refresh *refresh, const struct error *error)
     end_look(refresh);
 }
 
-/* A refresh for a base that is not the base any more, or of what somebody settled, is of no use. What was pushed
- * goes to its end. */
+/* A refresh for a base that is not the base any more, or of what somebody settled, is of no use. One that has
+ * pushed goes to its end. */
 static void give_up_outdated(struct refresh *refresh)
 {
     for (struct job *job = refresh->jobs; job; job = job->next) {
@@ -265,7 +265,7 @@ static void give_up_outdated(struct refresh *refresh)
     }
 }
 
-/* What fails on this base, which fails, too, waits for another one. */
+/* One that was tried on this base, or is held by its failure, waits for another base. */
 static bool is_wanted(const struct refresh *refresh, const struct open_pull *pull,
                       enum git_merge merge)
 {
@@ -364,7 +364,7 @@ static int compare_newest(const void *a, const void *b)
     return left->known.number < right->known.number ? 1 : -1;
 }
 
-/* What has the base in it merges with it. One whose branch is gone is being closed. */
+/* A branch that has the base in it merges with it. A pull request without a branch is being closed. */
 static int find_open(struct refresh *refresh, const struct repository_branch *branches,
                      size_t branch_count, struct error *error)
 {

@@ -200,7 +200,7 @@ int repository_prepare(struct repository *repository, const char *hash, struct e
         whole = holds(repository, "HEAD", head, error);
     if (whole > 0 && make_directories(repository, error) < 0)
         whole = error->kind == ERROR_PERMANENT ? 0 : -1;
-    /* What cannot be read now is not damaged: it has the commits of all jobs. */
+    /* A repository that cannot be read now is not taken for a damaged one. It has the commits of all jobs. */
     if (whole < 0)
         return error_wrap(error, "looking at the repository in the state directory");
     if (whole > 0)

@@ -33,7 +33,7 @@ struct result_log;
 
 enum result_log_kind { RESULT_LOG_NONE, RESULT_LOG_TSV, RESULT_LOG_JSONL };
 
-/* What a line is. */
+/* The kinds of lines. */
 enum result_log_line {
     RESULT_LOG_BLANK,   /* empty, or tabs only */
     RESULT_LOG_COMMENT, /* begins with # */

@@ -68,8 +68,8 @@ int result_parse(struct result **result, char **experiment_id, const char *file_
 /* Returns the result as JSON, in one form for every kind of file; the caller frees it. */
 char *result_canonical(const struct result *result);
 
-/* Parses what result_canonical() returned. The caller frees `*result`. What an earlier version kept as
- * an unknown key may be a known key now: a value that the key does not take is left out. Fails
+/* Parses what result_canonical() returned. The caller frees `*result`. A key that was unknown to
+ * an earlier version may be a known one now. A value that it does not take is left out. Fails
  * (permanent). */
 int result_parse_canonical(struct result **result, const char *json, struct error *error);
 

@@ -82,7 +82,7 @@ static int forget_if_unneeded(struct saved *saved, const char *experiment_id, st
     return 0;
 }
 
-/* What was fetched, or cannot be, is not asked for again. A result may have been decided meanwhile. */
+/* A commit that was fetched, or cannot be, is not asked for again. A result may have been decided meanwhile. */
 static int note_slice(struct saved *saved, bool unread, struct error *error)
 {
     struct store *store = saved->options.store;

@@ -175,7 +175,7 @@ const char *status_overtaken_by(const struct status *status, const struct store_
     return NULL;
 }
 
-/* What is in the way of all of them; the first thing that has to go. */
+/* Finds the first thing that keeps all of them from starting. */
 static char *find_hold(const struct status *status, const struct config *config)
 {
     const struct status_file *status_file = &status->status_file;

@@ -18,7 +18,7 @@
 struct job_finding;
 struct job;
 
-/* What a step, or its undo, needs. It does not start while that cannot be used. */
+/* The needs of a step, or of its undo. It does not start while one of them cannot be used. */
 enum step_needs {
     ROW_NEEDS_NOTHING = 0,
     ROW_NEEDS_API = 1 << 0,     /* the forge's API */
@@ -55,7 +55,7 @@ struct step {
     bool progress; /* its end is progress: others may go on, and --once waits on */
     bool early;    /* a job that is at this row may let others go first */
     bool opens;    /* once it has begun, the result is judged no more */
-    /* What may pass is waited for as long as it takes: from here on nothing is undone. */
+    /* From here on nothing is undone. A fault that may pass is waited for as long as it takes. */
     bool forward;
     bool optional; /* where it fails the job goes on without */
 

@@ -72,7 +72,7 @@ struct validation_task {
     const char *branch;
     const char *commit;
     const char *base; /* the commit itself, or a parent of it */
-    /* What a run that passed on the base said, which this one is held against; NULL: there is none;
+    /* The report of a run that passed on the base, with which this one is compared; NULL: there is none;
      * copied. */
     const struct test_report *measure;
     bool on_base; /* it is the base's, and what it leaves in its cache may be kept */

@@ -195,7 +195,7 @@ static unsigned refresh_slots_used(void *data)
     return refresh_slots(winnowd->refresh);
 }
 
-/* What the spool still holds goes first. */
+/* The files in the spool go first. */
 static unsigned slots_left(void *data)
 {
     const struct winnowd *winnowd = data;

@@ -60,7 +60,7 @@ static void append_number(struct check *check, const char *before, double number
     text_append(check->text, after);
 }
 
-/* Appends a computed number with six digits. What was written in the file is shown as it is. */
+/* Appends a computed number with six digits. A number of the file is shown as it is written there. */
 static void append_rounded(struct check *check, const char *before, double number,
                            const char *after)
 {

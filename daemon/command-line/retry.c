@@ -131,8 +131,8 @@ static int put_content(const struct content *content, const char *spool, const c
     return -1;
 }
 
-/* A row of a log has no file of its own. What the store keeps of it is dropped as a result file, and taken as
- * that row again. */
+/* A row of a log has no file of its own. The store has its content, which is dropped as a result file and
+ * taken as that row again. */
 static int put_row(const struct store_result *row, const char *spool, struct store *store,
                    struct error *error)
 {

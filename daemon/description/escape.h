@@ -31,8 +31,8 @@ void escape_append_quote(struct text *text, const char *string, size_t limit);
  * "<". Escape sequences of terminals are dropped. It ends in a line end. */
 void escape_append_block(struct text *text, const char *string, size_t limit);
 
-/* Appends one line for a place without markup: a title, a line of a commit's message. What a forge would
- * act on gets a space in its middle: "@ name", "# 12". */
+/* Appends one line for a place without markup: a title, a line of a commit's message. A word that a
+ * forge would act on gets a space in its middle: "@ name", "# 12". */
 void escape_append_plain(struct text *text, const char *string);
 
 /* Appends a JSON string, quotes included. It is ASCII except for visible characters, and it cannot end

@@ -10,7 +10,7 @@
 #define PATHS_SHOWN 5
 #define PATH_LIMIT  200
 
-/* What is counted, where it is no single test. */
+/* The words for what a runner counts, where that is no single test. */
 static const struct {
     const char *runner;
     const char *what;

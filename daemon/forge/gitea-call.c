@@ -117,7 +117,7 @@ static void on_response(void *data, const struct http_response *response, const 
     anybody = call->anybody;
     call->anybody = false;
     if (error) {
-        /* Whatever it was, the request may have arrived. */
+        /* The request may have arrived, whatever the error was. */
         problem = *error;
         problem.kind = ERROR_TRANSIENT;
         gitea_fail(call, NULL, &problem);

@@ -189,7 +189,7 @@ static void send_labels(struct gitea_call *call)
     gitea_send_page(call, path, "", on_labels);
 }
 
-/* What the token may write. */
+/* The token's rights to write. */
 
 static void on_may_label(struct gitea_call *call, const struct gitea_reply *reply)
 {

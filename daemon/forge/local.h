@@ -35,7 +35,7 @@ struct local_call {
     int lock;                                /* the descriptor that holds it, or -1 */
     uint64_t wanted_since;                   /* uv_now() */
 
-    /* What is done to a pull request: returns 1 if it has to be written, 0 if it stays, -1 with an error. */
+    /* Changes a pull request. Returns 1 if it has to be written, 0 if it stays, -1 with an error. */
     int (*change)(struct local_call *call, struct json_object *json, struct error *error);
     bool may_be_gone; /* a pull request that is gone needs no change */
 

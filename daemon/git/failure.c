@@ -223,13 +223,13 @@ int git_failure_said(struct error *error, const struct process_result *result, e
                   result->end == PROCESS_STALLED ? "no answer: " : "", how);
     else
         error_set(error, kind_of(result, reach, said), "%s: %s", what, text_string(&line));
-    /* What git prints says that a source has no such commit, and not its failure. */
+    /* That a source lacks a commit is printed by git, which does not fail then. */
     error->installation = reach == GIT_SOURCE
                               ? !git_exceeded(result) && !says(result->errors, malformations)
                               : reach == GIT_FORGE && (says(result->errors, credentials) ||
                                                        says(result->errors, barriers) ||
                                                        says(result->errors, strangers));
-    /* Whoever asks, no source is to blame. */
+    /* No source is to blame, whoever asks. */
     error->holds = reach == GIT_FORGE && error->installation;
     return -1;
 }

@@ -33,7 +33,7 @@ struct operation *git_merge_trees(struct git *git, const char *git_dir, const ch
                                   const char *ours, const char *theirs, git_merge_callback callback,
                                   void *data);
 
-/* What becomes of one commit that is merged into another one. */
+/* How one commit merges with another one. */
 enum git_merge {
     GIT_MERGES,    /* cleanly */
     GIT_CONFLICTS, /* with conflicts */

@@ -1,6 +1,6 @@
 /*
- * Files are moved once their decision is in the store. What cannot be moved now is marked in its row, and
- * moved later.
+ * Files are moved once their decision is in the store. A file that cannot be moved now is marked in its
+ * row, and moved later.
  */
 
 #include "daemon/intake/internal.h"
@@ -181,8 +181,8 @@ int intake_finish_moves(struct intake *intake, struct error *error)
     return 0;
 }
 
-/* The decision is in the store and in the log, and the row is marked. What cannot be moved now is moved
- * later. */
+/* The decision is in the store and in the log, and the row is marked. A file that cannot be moved now is
+ * moved later. */
 void intake_reject_archived(struct intake *intake, const struct store_result *result,
                             const char *reason)
 {

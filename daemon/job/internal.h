@@ -33,7 +33,7 @@ void job_count_attempt(struct job *job, enum counters_end end);
 void job_end_holds(struct job *job);
 void job_end_trouble(struct job *job);
 
-/* What comes behind its step, or before it while it is undone, begins. */
+/* Goes on with the row behind its step, or the one before it while it is undone. */
 void job_step_over(struct job *job);
 
 /* Begins to undo everything; the result then gets `outcome`. */

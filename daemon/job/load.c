@@ -24,8 +24,8 @@ static void scrub_values(struct json_object *object)
     }
 }
 
-/* What experimenters wrote may hold a secret that they should not have known. It is scrubbed here, as
- * they wrote it. After texts are shortened or escaped, half of a secret would no longer be found. */
+/* Texts of experimenters may hold a secret that they should not have known. They are scrubbed here, as
+ * they were written. After texts are shortened or escaped, half of a secret would no longer be found. */
 static void scrub(struct result *result)
 {
     secret_scrub(result->hypothesis);

@@ -1,6 +1,6 @@
 /*
- * Where a job stands, how that is written down, and how it moves from there. What walks is called through
- * job.go_on, so all files of the job may use this one.
+ * Where a job stands, how that is written down, and how it moves from there. The walking is
+ * reached through job.go_on, so all files of the job may use this one.
  */
 
 #include "common/log.h"

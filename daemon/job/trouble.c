@@ -112,7 +112,7 @@ static void hold_by_source(struct job *job, const struct error *error)
     job->owner->rests(job->owner->data);
 }
 
-/* What fails for a source, and not for the forge or for want of something on this machine. */
+/* Returns whether it fails for its source, and not for the forge, or for something that this machine lacks. */
 static bool source_failed(const struct job *job, const struct error *error)
 {
     return error->installation && !error->holds && !job_undoing(job) &&

@@ -7,8 +7,8 @@
  * slices, and its new rows are decided (log-taking.h). Rows are known by the store, so that nothing is lost
  * or doubled whenever the daemon ends. A timer looks as well: a network file system tells nothing.
  *
- * The log and its directory are only read. What stands in the way of reading one is said once, and it is
- * followed again as soon as it can be read.
+ * The log and its directory are only read. If one cannot be read, that is said once. It is followed
+ * again as soon as it can be read.
  */
 
 #include "config/config.h"

@@ -11,7 +11,7 @@
 #include "daemon/lane.h"
 #include "daemon/result-log.h"
 
-/* What stays the same from row to row. */
+/* The means of judging. They stay the same from row to row. */
 struct row_judge {
     const struct config *config;
     struct store *store;     /* NULL: an empty one */

@@ -265,7 +265,7 @@ static const char *tip_of(const struct contained *contained)
     return NULL;
 }
 
-/* Where an earlier version left the branch is not known. What the base holds is then all that is on it. */
+/* Where an earlier version left the branch is not known. It is held if the base holds all that is on it. */
 static bool is_held_as_it_is(const struct contained *contained)
 {
     return !contained->closing.container && !*contained->closing.head;

@@ -57,7 +57,7 @@ static void fail_store(struct line_of_work *line, const struct error *error)
     end(line, false, -1);
 }
 
-/* What the line is to say, caller frees; NULL: it says that already. */
+/* Returns the text of the line (caller frees); NULL: it says that already. */
 static int find_wanted(struct line_of_work *line, const struct store_pull *pull, char **wanted,
                        struct error *error)
 {

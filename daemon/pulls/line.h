@@ -4,7 +4,7 @@
  * The line in the body of each open pull request that says which other open ones it contains, and which contain
  * it. It is brought up to date in each round, unless a person has edited the body: then that stays as it is.
  *
- * What was written last is in the store, so that a round in which nothing changed asks the forge nothing.
+ * The last text is in the store, so a round in which nothing changed asks the forge nothing.
  */
 
 #include "daemon/job.h"

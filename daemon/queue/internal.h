@@ -30,7 +30,7 @@ struct queue {
     bool told_held;
 };
 
-/* What was decided in a slice; it is logged once it is durable. */
+/* A decision of a slice. It is logged once it is durable. */
 struct decided {
     struct store_result *row;
     enum decision decision;

@@ -3,8 +3,8 @@
 /*
  * What a change does to the tree, file by file, and whether it may. Pure.
  *
- * It is read from git's own comparison of two trees and never from a patch. Whatever a patch or a commit
- * says about itself, only what is listed here and has passed every check goes into the composed commit.
+ * It is read from git's own comparison of two trees and never from a patch. Only files that
+ * are listed here, and have passed every check, go into the composed commit.
  */
 
 #include "common/error.h"

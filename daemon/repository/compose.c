@@ -80,8 +80,8 @@ static void composing_discard(struct operation *operation)
     free(composing);
 }
 
-/* For its owner the operation is over when the callback is entered. What the callback gets lives until
- * it returns. */
+/* For its owner the operation is over when the callback is entered. Its arguments live until it
+ * returns. */
 static void composing_end(struct composing *composing, const struct error *error)
 {
     composing->callback(composing->data, error ? NULL : &composing->change, error);

@@ -27,7 +27,7 @@
 #define FORGE_PATIENCE 120
 #define LOCAL_PATIENCE 30
 
-/* What git-lfs says. What it says of nothing else is the network's fault, or the forge's just now. */
+/* Phrases of git-lfs, and who is to blame. All else is the fault of the network, or of the forge just now. */
 static const struct {
     const char *words;
     bool permanent;
@@ -236,7 +236,7 @@ static void put_in_place(struct large *large)
         start_git(large, arguments, GIT_LOCAL, on_filled);
 }
 
-/* What the base lacks as well is not the experiment's fault. */
+/* The experiment is not to blame for an object that the base lacks as well. */
 static void on_compared(void *data, const struct process_result *result)
 {
     struct large *large = data;
@@ -395,7 +395,7 @@ static void on_uploaded(void *data, const struct process_result *result)
     end(large, &error);
 }
 
-/* What a checkout was filled with is here; what only looks like a pointer never was. */
+/* An object that a checkout was filled with is here. A file that only looks like a pointer has none. */
 static void on_contents(void *data, const struct process_result *result)
 {
     static const char *const verb[] = {"push", "--object-id", NULL};

@@ -3,8 +3,8 @@
  *
  * A job leaves some four loose objects behind, to which nothing points once it is over. git's own
  * maintenance is off, as it would come in the middle of a job. Instead git is asked now and then, while
- * there is no job, whether there is enough to remove. What a job that begins meanwhile makes or uses is
- * younger than what is removed. Refs stay files, since we write and remove them ourselves.
+ * there is no job, whether there is enough to remove. A job that begins meanwhile makes
+ * and uses objects that are younger than those removed. Refs stay files, since we write and remove them ourselves.
  */
 
 #include "common/file.h"

@@ -3,8 +3,8 @@
 /*
  * The objects of git LFS on this disk: which pointers a checkout has, and whether what they stand for is here.
  *
- * A source is written to by experiments. What is taken from there is a regular file whose digest is right, copied;
- * the link from one's own object to theirs would let them change it later.
+ * A source is written to by experiments. Only a regular file with the right digest is taken from
+ * there. It is copied, since they could change a linked one later.
  */
 
 #include "common/error.h"

@@ -229,7 +229,7 @@ static void read_contained(struct bringing *bringing, const char *output)
     }
 }
 
-/* What the base has under another name is not contained any more. */
+/* An experiment that the base has under another name is not contained any more. */
 static void rest_listed(void *data, const struct process_result *result)
 {
     struct bringing *bringing = data;

@@ -97,7 +97,7 @@ static bool is_editor_note(const struct line *line)
            line_begins(line, "Subsystem: com.intellij.") || line_begins(line, "<+>");
 }
 
-/* What diff -s says of files that have no change. */
+/* The words of diff -s for files without a change. */
 static bool is_identical(const struct line *line)
 {
     return line_begins(line, "Files ") && line_ends(line, " are identical");
@@ -240,7 +240,7 @@ static int take_mail_header(struct scan *scan, const struct line *line, struct e
 
 /* ---- the table ---------------------------------------------------------------------------------- */
 
-/* Mails and commits are applied one after the other. What precedes the first is a part of its own. */
+/* Mails and commits are applied one after the other. The lines before the first are a part of their own. */
 static void begin_part(struct scan *scan)
 {
     struct patch *patch = scan->patch;

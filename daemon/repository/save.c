@@ -3,8 +3,8 @@
  *
  *     for each source: which of them does it have?  ─▶ for each source: fetch those ─▶ a ref for each
  *
- * One git of a source answers for all digits. It prefers a branch or tag of that name to a commit. What it
- * says counts only if the full name begins with the digits; the others are looked up one by one.
+ * One git of a source answers for all digits. It prefers a branch or tag of that name to a commit. Its answer
+ * counts only if the full name begins with the digits; the others are looked up one by one.
  */
 
 #include "common/loop.h"
@@ -161,7 +161,7 @@ static bool may_be_elsewhere(const struct saving *saving, const struct item *ite
     return false;
 }
 
-/* One commit could not be fetched. What may pass is tried again later; else another source may have it. A
+/* One commit could not be fetched. It is tried again later if that may help; else another source may have it. A
  * source that does not answer twice is given up for now, since each time takes long. */
 static void note_failure(struct saving *saving, const struct process_result *result)
 {

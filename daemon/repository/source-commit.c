@@ -70,7 +70,7 @@ static void note_unread(struct looking_up *looking_up, const struct error *error
 
 static void fetch(struct looking_up *looking_up);
 
-/* What another source has may be whole. What git does not take is the same everywhere. */
+/* Another source may have it whole. A commit that git does not take is the same everywhere. */
 static void fetched(void *data, const struct process_result *result)
 {
     struct looking_up *looking_up = data;

@@ -110,8 +110,8 @@ static void on_objects_named(void *data, const struct process_result *result)
     source_look_end(look, judge(look, result, &error) < 0 ? &error : NULL);
 }
 
-/* If .git is a file, the objects are elsewhere: git knows where. That it looks for refs, though there are
- * none of that name, makes it read those that are packed. */
+/* If .git is a file, the objects are elsewhere: git knows where. It is asked for a ref that is not there, so
+ * that it reads the packed ones. */
 static void begin(void *data)
 {
     static const char *const arguments[] = {

@@ -12,7 +12,7 @@
 #define RESULT_DEPTH_LIMIT  32
 #define RESULT_VALUES_LIMIT 10000
 
-/* What is being parsed. */
+/* A result that is being parsed. */
 struct result_reading {
     struct result *result;
     struct json_object *root;

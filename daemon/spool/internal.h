@@ -126,8 +126,8 @@ bool spool_settled(const struct spool *spool, const struct spool_entry *entry);
 bool spool_patch_ready(struct spool *spool, const char *name);
 
 /* Looks at the file of a slot. Opens it if it can be read, and asks the kernel for its bytes, so that those
- * of many files are fetched side by side. What is no result by its looks gets a problem, and so does what a
- * fault of the system is in the way of. Returns 0, or -1 if the name is gone. */
+ * of many files are fetched side by side. A file that does not look like a result gets a problem, and so does
+ * one that a fault of the system keeps from being read. Returns 0, or -1 if the name is gone. */
 int spool_slot_open(struct spool *spool, struct spool_slot *slot);
 
 /* Returns whether it is handed on open, without its bytes. */

@@ -1,8 +1,8 @@
 /*
  * Moves files out of the spool, to .archive or .rejected.
  *
- * Who writes to the spool may put anything there, even a link in place of .archive. So every directory on
- * the way is opened without following links, and no name is ever overwritten.
+ * Experimenters may put anything into the spool, even a link in place of .archive. So every directory on the
+ * way is opened without following links, and no name is ever overwritten.
  */
 
 #include "common/file.h"

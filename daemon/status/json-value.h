@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * Values as --status --json and --export write them. What is not known is null. Times are UTC as in RFC
+ * Values as --status --json and --export write them. An unknown value is null. Times are UTC as in RFC
  * 3339. A number is the shortest that reads back as the same.
  *
  * The functions that make one return a new object, which the caller drops, or NULL, which is json-c's null.

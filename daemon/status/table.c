@@ -64,7 +64,7 @@ static size_t fitting_fields(const char *row, unsigned width)
     return utf8_fitting(row, width - 1);
 }
 
-/* Ends the line that began at `start`. What a terminal has no room for goes below it, field by field; a
+/* Ends the line that began at `start`. Fields that do not fit go below it, one by one; a
  * field that is longer than the terminal is wide is cut. */
 static void end_line(struct text *text, size_t start, unsigned width)
 {

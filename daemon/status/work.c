@@ -7,7 +7,7 @@
 
 #define NONE SIZE_MAX
 
-/* What is known of one member. */
+/* One member. */
 struct place {
     size_t below;   /* how many it contains */
     size_t nearest; /* of these the one that contains most of the others; NONE */

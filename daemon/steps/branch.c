@@ -5,8 +5,8 @@
  * versions of Gitea know no commit there, and take what the base points at. So git does it if the base has
  * moved since, and a branch that was made elsewhere is deleted again.
  *
- * That it does not exist is looked at before it is asked for, and what the base pointed at just then is
- * written down with the intent. If the answer is lost, the branch is looked for until it appears, or until
+ * Before the branch is asked for, it must not exist. The commit of the base at that moment is written down with
+ * the intent. If the answer is lost, the branch is looked for until it appears, or until
  * ten seconds have passed since it was asked for. One that appears is ours if it points at a commit that
  * the base held between then and now.
  */

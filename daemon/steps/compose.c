@@ -168,7 +168,7 @@ void step_compose_start(struct job *job)
         .find_merged = find_merged,
         .find_parent = find_parent,
         .find_data = job,
-        /* What was merged since would make another commit of it. */
+        /* Results that were merged since would make another commit of it. */
         .merge_base = *job->found.change.commit ? job->found.change.merge_base : "",
     };
     job->operation = repository_compose(job->services->repository, &compose, on_composed, job);

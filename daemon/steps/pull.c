@@ -70,7 +70,7 @@ static void adopt(struct job *job, const struct forge_pull *pull)
 
 static void list_after(struct job *job);
 
-/* The forge may lag behind a push. What git says is true. */
+/* The forge may lag behind a push. Git knows. */
 static void on_looked_at_branch(void *data, const struct repository_refs *refs,
                                 const struct error *error)
 {
@@ -318,7 +318,7 @@ static void list_for_undo(void *data)
     job->operation = forge->functions->list_pulls(forge, job->branch, on_listed_for_undo, job);
 }
 
-/* What somebody pushed to our branch is theirs, and the pull request stays open as well. */
+/* A commit that somebody pushed to our branch is theirs. The pull request stays open as well. */
 static void on_looked_for_undo(void *data, const struct repository_refs *refs,
                                const struct error *error)
 {

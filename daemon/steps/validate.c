@@ -98,8 +98,8 @@ static void pass(struct job *job)
 static void run_tests(struct job *job);
 static int note_base(struct job *job, struct base_verdict *verdict, struct error *error);
 
-/* Whether it passes by what the base's run says now. That may be less than it said when this one began:
- * what ran there then may not run any more, for reasons of its own. */
+/* Returns whether it passes by the base's newest run. Fewer tests may run there than when this one began, for
+ * reasons of their own. */
 static bool passes_now(struct job *job, const struct base_verdict *verdict)
 {
     char reason[sizeof(((struct error *)NULL)->message)];

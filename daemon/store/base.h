@@ -27,7 +27,7 @@ void store_base_clear(struct store_base *base); /* frees what it points to */
 /* Takes the place of an earlier one of the same commit and settings. The last hundred are kept. */
 int store_set_base(struct store *store, const struct store_base *base, struct error *error);
 
-/* What is known of a commit; and what was written last, whatever it is of. `at_ms` 0: nothing. */
+/* Read the last run on a commit, and the last run of all. `at_ms` 0: there is none. */
 int store_find_base(struct store *store, const char *commit, const char *settings,
                     struct store_base *base, struct error *error);
 int store_last_base(struct store *store, struct store_base *base, struct error *error);

@@ -96,7 +96,7 @@ static int reopen_superseded(struct store *store, int64_t container, struct erro
 int store_write_followers(struct store *store, int64_t result, enum pull_state state,
                           struct error *error)
 {
-    /* What a person did with it stands. */
+    /* A person has decided: our own plans for it are dropped. */
     if (store_run(store, error, "DELETE FROM closings WHERE result = ?", "i", result) < 0)
         return -1;
     switch (state) {

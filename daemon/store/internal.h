@@ -96,7 +96,7 @@ int store_write_decision(struct store *store, int64_t id, const struct store_dec
 /* Writes the new state of a pull request that a person settled or opened again. */
 int store_write_settled(struct store *store, int64_t result, enum pull_state state,
                         struct error *error);
-/* What follows for the pull requests that it contains, and for those that were closed in its favour. */
+/* Writes the closings that follow: of the pull requests that it contains, and of those closed in its favour. */
 int store_write_followers(struct store *store, int64_t result, enum pull_state state,
                           struct error *error);
 /* The measured commits that its pull request contains. */

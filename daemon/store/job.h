@@ -21,7 +21,7 @@ enum job_kind {
 
 #define STORE_STEP_SIZE 32
 
-/* What must survive a crash. It is written before a call goes out, and after its answer came. */
+/* The part of a job that survives a crash. It is written before a call goes out, and after its answer came. */
 struct store_job {
     int64_t id;
     int64_t result;

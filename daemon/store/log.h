@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What is known of a log as a whole. */
+/* A log as a whole. */
 struct store_log {
     int64_t id;          /* 0: it is not known yet */
     unsigned copy;       /* 1; 2 and more where another log has, or had, its name */

@@ -184,7 +184,7 @@ int store_write_settled(struct store *store, int64_t result, enum pull_state sta
 {
     bool counts = state != PULL_CLOSED;
 
-    /* What we have closed and a person opens again is not closed for that again. */
+    /* A pull request that we closed, and a person opened again, is not closed for that reason again. */
     if (store_run(store, error,
                   "UPDATE results SET pull_state = ?, counts = ?, superseded = 0,"
                   " contained_in = iif(? AND contained_in <> 0, -1, 0) WHERE id = ?",
@@ -262,7 +262,7 @@ static int requeue(struct store *store, struct store_settling *settling, int64_t
     return 0;
 }
 
-/* What a merged value turned down stays turned down: lets go of its content. */
+/* Lets go of the content of results that a merged value turned down. They stay turned down. */
 static int let_go(struct store *store, const struct store_settling *settling, int64_t last,
                   struct error *error)
 {

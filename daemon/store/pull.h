@@ -73,14 +73,14 @@ int store_set_mergeable(struct store *store, int64_t result, enum forge_mergeabl
 
 /* ---- pull requests that contain each other ---------------------------------------------------- */
 
-/* What is to be done with a pull request because of another one, its container. */
+/* The closing, or reopening, of a pull request because of another one, its container. */
 enum store_closing_kind {
     STORE_CLOSING_MERGED,     /* closed for good: the container was merged */
     STORE_CLOSING_SUPERSEDED, /* closed in favour of the container, which is open */
     STORE_CLOSING_REOPENED,   /* opened again: the container was closed unmerged */
 };
 
-/* What is about to be done, or may have been done already by an attempt that did not end. */
+/* The step that is next. An attempt that did not end may have done it already. */
 enum store_closing_step {
     STORE_CLOSING_LOOK, /* nothing */
     STORE_CLOSING_COMMENT,
@@ -116,7 +116,7 @@ int store_set_closing_step(struct store *store, int64_t result, enum store_closi
 /* The comment is about to be sent. */
 int store_begin_comment(struct store *store, int64_t result, int64_t now_ms, struct error *error);
 
-/* It is as it should be at the forge. What was merged has its branch left to go. */
+/* It is as it should be at the forge. Of a merged one the branch is left to go. */
 int store_end_closing(struct store *store, const struct store_closing *closing,
                       struct error *error);
 
@@ -189,8 +189,8 @@ int store_settle_some(struct store *store, struct store_settling *settling, unsi
 int store_get_merged_until(struct store *store, int64_t *at_ms, struct error *error);
 int store_set_merged_until(struct store *store, int64_t at_ms, struct error *error);
 
-/* Adds that a measured commit was merged as `commit` of the base ("": not known) before `at_ms`. What is
- * known already stays. */
+/* Adds that a measured commit was merged as `commit` of the base ("": not known) before `at_ms`. An
+ * earlier entry stays. */
 int store_add_merged(struct store *store, const char *measured, const char *commit, int64_t at_ms,
                      struct error *error);
 

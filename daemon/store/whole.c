@@ -1,7 +1,7 @@
 /*
  * Checks whether the store is whole, and how a clean stop spares the next start this check.
  *
- * Whoever holds the lock writes into the lock file how the store was left: which file, how large, and when
+ * The holder of the lock writes into the lock file how the store was left: which file, how large, and when
  * the system last changed it. If that is still so, the store is as its last writer closed it.
  */
 

@@ -299,7 +299,7 @@ static void on_copied(void *data, const struct process_result *result)
     way[strcspn(way, "\n")] = '\0';
     if (failure) {
         tell_missing(work->experiment_id, failure);
-        /* What a child left that was killed. */
+        /* A child that was killed may have left files. */
         set_aside(work->cache, work->place);
         remover_start(work->cache->remover);
     } else {
@@ -323,7 +323,7 @@ static struct operation *start_copy(struct cache_share *share, const char *exper
     return &work->operation;
 }
 
-/* What a run writes is in the checkout, so that it counts as the run's and is removed with it. */
+/* A run writes into its checkout, so that the files count as the run's and are removed with it. */
 static bool make_places(const struct cache_share *share, struct error *error)
 {
     return file_make_directories(share->upper, 0700, error) == 0 &&

@@ -44,7 +44,7 @@ enum cache_purpose {
     CACHE_FOR_TESTS_AS_COPY, /* no overlay can reach them */
 };
 
-/* What a run has of it. */
+/* The cache of one run. */
 typedef void (*cache_callback)(void *data);
 
 /* Gives a run its ~/.cache, in a new checkout. `*share` belongs to the caller, who returns it with
@@ -72,7 +72,7 @@ void cache_leave(struct cache_share **share);
 struct operation *cache_keep(struct cache *cache, const struct checkout *checkout,
                              cache_callback callback, void *data);
 
-/* What is kept, as somebody who only looks at the state sees it. */
+/* The sizes of the cache, for somebody who only looks at the state. */
 struct cache_figures {
     uint64_t bytes;
     int64_t at_ms; /* since when, since 1970; 0: there is none */

@@ -48,7 +48,7 @@ static const struct pattern {
     {"nox > Command ", " failed with exit code ", NULL, FAILURE_SUMMARY, ALONE},
     {"nox > Session ", " failed", NULL, FAILURE_SUMMARY, ALONE},
     {"nox > No sessions selected", NULL, NULL, FAILURE_SUMMARY, ALONE},
-    /* ctest: `2/7 Test #2: bad ....***Failed    0.01 sec`. What the test itself said of its parts is better. */
+    /* ctest: `2/7 Test #2: bad ....***Failed    0.01 sec`. The test's own words about its parts are better. */
     {"", "***Failed ", NULL, FAILURE_EXCEPTION, ALONE},
     {"", "***Exception: ", NULL, FAILURE_EXCEPTION, ALONE},
     {"", "***Timeout ", NULL, FAILURE_EXCEPTION, ALONE},
@@ -165,7 +165,7 @@ static bool read_heading(char section[static FAILURE_LINE_SIZE], const char *lin
     return true;
 }
 
-/* A line behind a hook of pre-commit that failed. What pre-commit says of the hook comes before the hook's own words,
+/* A line behind a hook of pre-commit that failed. The words of pre-commit come before those of the hook,
  * and the next hook ends them. */
 static void read_hook(struct failure *failure, const char *line)
 {

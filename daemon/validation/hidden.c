@@ -43,8 +43,8 @@ static int compare_places(const void *a, const void *b)
 
 struct config_list hidden_names(const struct config *config)
 {
-    /* Logs and mail are protected by groups that the daemon's user may be in. What a crashed process had
-     * in memory is protected by its user. */
+    /* Logs and mail are protected by groups that the daemon's user may be in. Core
+     * dumps are protected by their user. */
     const char *const places[] = {
         "/home",
         "/root",

@@ -5,7 +5,7 @@
  * daemon.
  *
  * They are named without symbolic links, which would lead bubblewrap out of the new root. They are sorted,
- * so that a place comes before what is in it. What does not exist need not be hidden.
+ * so that a place comes before what is in it. A place that does not exist need not be hidden.
  */
 
 #include "config/config.h"

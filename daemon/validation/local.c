@@ -38,7 +38,7 @@ static void run_discard(struct operation *operation)
     free(run);
 }
 
-/* What is passed on lives until the callback returns. */
+/* The arguments live until the callback returns. */
 static void finish(struct run *run, const struct process_result *result)
 {
     run->callback(run->data, result, result ? NULL : &run->error);

@@ -67,7 +67,7 @@ int overlay_main(int argc, char **argv)
         return fail("name spaces");
     if (!map_ids(user, group))
         return fail("user numbers");
-    /* What is mounted outside comes in, and nothing goes out. */
+    /* Mounts outside come in, and none goes out. */
     if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
         return fail("mounts of its own");
     if (!mount_overlay(argv))

@@ -14,6 +14,6 @@
 /* The status with which it ends where it cannot become PROGRAM; stderr says why. */
 #define OVERLAY_FAILED 125
 
-/* What the child does: `argv[1]` is seen at `argv[4]`, with what is written in `argv[2]` over it. `argv[3]` is
+/* The work of the child: `argv[1]` is seen at `argv[4]`, with what is written in `argv[2]` over it. `argv[3]` is
  * an empty directory on the same file system as `argv[2]`. Returns OVERLAY_FAILED; else it does not return. */
 int overlay_main(int argc, char **argv);

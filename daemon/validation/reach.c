@@ -22,7 +22,7 @@
 #define PTH_LIMIT    65536
 #define ENVIRONMENTS "pyvenv.cfg"
 
-/* What a directory of programs needs beside it, by its own name. The second row is for pyenv and the
+/* The directories that a directory of programs needs beside it, by its own name. The second row is for pyenv and the
  * like, whose programs start those of the chosen version. */
 static const struct {
     const char *name;
@@ -341,7 +341,7 @@ void reach_show_programs(const struct config_list *hidden, struct config_list *a
     }
     if (program && *program == '/')
         add(&reach.programs, memory_copy(program));
-    /* What one leads to is appended. Each is in the list once, so this ends. */
+    /* The targets of a directory are appended. Each is in the list once, so this ends. */
     while (directories < reach.directories.count || programs < reach.programs.count) {
         if (directories < reach.directories.count)
             look_at_directory(&reach, reach.directories.items[directories++]);

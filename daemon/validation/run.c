@@ -107,7 +107,7 @@ static void run_discard(struct operation *operation)
     run_free(run);
 }
 
-/* Ends every run. What is passed on lives until the callback returns. */
+/* Ends every run. The arguments live until the callback returns. */
 static void finish(struct run *run, const struct validation_outcome *outcome,
                    const struct error *error)
 {
@@ -299,7 +299,7 @@ static void end_waiting(struct run *run, const char *reason)
     finish(run, &outcome, NULL);
 }
 
-/* What happens to a cluster may happen again and again, and is never charged to an experiment. */
+/* A fault of the cluster may come again and again. It is never charged to an experiment. */
 static void end_without_verdict(struct run *run, const struct error *error)
 {
     if (run->validation->engine->functions->encloses && error->kind == ERROR_TRANSIENT)

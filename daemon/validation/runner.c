@@ -81,7 +81,7 @@ static bool take_foreign_word(const char **at)
     return length > 0;
 }
 
-/* What a word of pytest's counts as. */
+/* How a word of pytest's is counted. */
 struct outcome {
     const char *word;
     bool ran;
@@ -392,7 +392,7 @@ static bool is_preparation(const char *line)
     return false;
 }
 
-/* Whatever is said in a session shows that it does something: a command, or what that says. */
+/* Any line in a session shows that it does something: a command, or its output. */
 static void note_session(struct runner *runner, const char *line)
 {
     const char *at = line;
@@ -549,7 +549,7 @@ void runner_read(struct runner *runner, const char *bytes, size_t length)
     }
 }
 
-/* What was said of a part counts for the whole if nothing else was done. */
+/* The numbers of a part count for the whole, if there was nothing else. */
 static void end_parts(struct runner *runner)
 {
     if (runner->hooks_done > 0)

@@ -46,7 +46,7 @@ struct runner {
     uint64_t sugar_tests, sugar_passed;
     char sugar_said[REPORT_NAME_SIZE];
 
-    /* These say something about a part only. What they mean is known at the end. */
+    /* These say something about a part only. Their meaning is known at the end. */
     unsigned sessions_done, sessions_skipped; /* nox */
     unsigned hooks_done, hooks_skipped;       /* pre-commit */
     unsigned targets_idle;                    /* make targets that had nothing to do */

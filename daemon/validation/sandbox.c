@@ -157,7 +157,7 @@ static void enclose_checkout(const struct sandbox *sandbox, struct config_list *
     arguments_append_copies(arguments,
                             (const char *const[]){"--bind", checkout->directory, inside.directory,
                                                   "--chdir", inside.source, NULL});
-    /* What is written over the cache is seen at its place only. */
+    /* The written part of the cache is seen at its place only. */
     if (access(checkout->layers, F_OK) == 0)
         cover(arguments, inside.layers);
     close_places(sandbox, arguments);

@@ -133,7 +133,7 @@ bool slurm_note_begun(struct slurm_run *run, int64_t at_ms, const char *node)
     return !news || slurm_run_save(run);
 }
 
-/* What runs was submitted: Slurm has forgotten it. */
+/* A run was submitted, and Slurm has forgotten it. */
 static void take_first_answer(struct slurm_run *run, const struct squeue_job *job)
 {
     if (job || run->files.started)

@@ -60,7 +60,7 @@ static struct operation *call(uv_loop_t *loop, struct config_list *arguments,
     return process_start(loop, &options, callback, data);
 }
 
-/* What the user excludes stays excluded: of two such options sbatch takes the last one only. */
+/* The user's own exclusions are added, as sbatch takes only the last of two such options. */
 static void append_options(struct config_list *arguments, const struct slurm_run *run)
 {
     static const char option[] = "--exclude=";

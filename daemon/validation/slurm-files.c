@@ -14,7 +14,7 @@
 #include <libgen.h>
 #include <stdlib.h>
 
-/* What leads to Slurm, beside what is hidden on this machine as well. */
+/* Returns the places that lead to Slurm, with those that are hidden on this machine as well. */
 static struct config_list hidden_on_node(const struct config *config)
 {
     static const char *const places[] = {"/etc/slurm", "/etc/slurm-llnl", "/etc/munge",

@@ -104,8 +104,8 @@ bool slurm_note_begun(struct slurm_run *run, int64_t at_ms, const char *node);
 char *slurm_name(const struct slurm *slurm, const char *experiment_id, int64_t attempt);
 char *slurm_directory(const struct slurm *slurm, const char *experiment_id, int64_t attempt);
 
-/* Starts sbatch, squeue for these names or for all jobs of this user, or scancel for one name. What is submitted or
- * cancelled is not interrupted, and a daemon that stops does not wait for it. */
+/* Starts sbatch, squeue for these names or for all jobs of this user, or scancel for one name. sbatch and
+ * scancel are not interrupted, and a daemon that stops does not wait for them. */
 struct operation *slurm_sbatch(struct slurm_run *run, process_callback callback);
 struct operation *slurm_squeue(struct slurm *slurm, const char *names, process_callback callback,
                                void *data);

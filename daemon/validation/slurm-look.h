@@ -20,7 +20,7 @@ struct slurm_end {
     char node[256];
 };
 
-/* What is in the directory of a run. */
+/* The directory of a run. */
 struct slurm_files {
     bool started;       /* the script has begun */
     int64_t started_ms; /* when, by the file server's clock, since 1970 */
@@ -35,6 +35,6 @@ struct slurm_files {
 typedef void (*slurm_look_callback)(void *data, char *const *directories,
                                     const struct slurm_files *files, size_t count);
 
-/* Looks at `count` directories, which are copied. What is not there, or not whole yet, is left out. */
+/* Looks at `count` directories, which are copied. A file that is not there, or not whole yet, is left out. */
 struct operation *slurm_look_start(uv_loop_t *loop, const char *const *directories, size_t count,
                                    slurm_look_callback callback, void *data);

@@ -172,7 +172,7 @@ static void on_printed(void *data, const char *bytes, size_t length)
     run->order.printed(run->order.data, bytes, length);
 }
 
-/* What the command printed goes the same way as on this machine. */
+/* The output of the command goes the same way as on this machine. */
 static void read_output(struct slurm_run *run)
 {
     CLEANUP_FREE char *output = file_join(run->directory, "output");
@@ -253,7 +253,7 @@ static bool note_files(struct slurm_run *run, const struct slurm_files *files)
     return !run->record.submitted_ms || slurm_note_begun(run, at, files->node);
 }
 
-/* What ends a run may begin another: then all are gone through anew. */
+/* The end of a run may begin another one. Then all are gone through anew. */
 static bool one_goes_on(struct slurm *slurm)
 {
     for (struct slurm_run *run = slurm->runs; run; run = run->next)

@@ -3,8 +3,8 @@
 /*
  * The script that is a run on a node of Slurm. Pure.
  *
- * It is plain sh. A node needs nothing of winnowd's: coreutils, prlimit and, for the sandbox, bubblewrap. What the
- * sandbox hides, and where PATH leads, is found out on the node.
+ * It is plain sh. A node needs nothing of winnowd's: coreutils, prlimit and, for the sandbox, bubblewrap. The
+ * node itself finds out what the sandbox hides, and where PATH leads.
  *
  *     script      this one
  *     box/        source, home, tmp and the mark `begun`: all that the tests can write to

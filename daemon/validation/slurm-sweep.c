@@ -48,7 +48,7 @@ static int64_t read_name(const struct slurm *slurm, const char *name, char **exp
     return strtoll(dash + 1, NULL, 10);
 }
 
-/* What a record says is written before the job is submitted. */
+/* A record is written before the job is submitted. */
 static bool is_owned(const struct slurm *slurm, const char *experiment_id, int64_t attempt)
 {
     CLEANUP(slurm_record_clear) struct slurm_record record = {0};

@@ -5,7 +5,7 @@
  *
  * A run is a directory that this machine and the nodes see at the same path, and a job of Slurm whose name
  * is never used twice. Its files say how it ended (slurm-script.h); Slurm's word can take a verdict away
- * and never gives one. What is about to be done is in the run's record first (slurm-record.h). So runs go
+ * and never gives one. Each step is in the run's record before it is taken (slurm-record.h). So runs go
  * on without the daemon, and the next daemon takes them up by their name.
  *
  *     <directory>/ID-ATTEMPT/    the files of one attempt

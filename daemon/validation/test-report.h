@@ -66,5 +66,5 @@ struct test_count {
 /* Returns the report as one JSON object; the caller frees it. */
 char *test_report_write(const struct test_report *report);
 
-/* Reads it back. What is missing, or no JSON at all, is 0; never fails. */
+/* Reads it back. A missing number is 0, and so are all of a text that is no JSON; never fails. */
 void test_report_read(struct test_report *report, const char *json);

@@ -36,7 +36,7 @@ void tox_report_clear(struct tox_report_reader *reader); /* frees what it holds 
 void tox_report_read(struct test_report *report, const char *bytes, size_t length);
 
 /* Returns which argument of a command (NULL-terminated) is tox: the one whose base name is tox, or the
- * `tox` of `-m tox`; -1 if none is. What follows are tox's own arguments. */
+ * `tox` of `-m tox`; -1 if none is. The arguments behind it are tox's own. */
 int tox_report_place(char *const *command);
 
 /* Returns the path that a command gives to --result-json itself, or NULL. It belongs to the command. */

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 /* Sets `*bytes` to the size of the files, of which each counts as 4 KiB at least, as a directory does. Stops
- * above `limit`. What this user may not read he may read afterwards, so that it can be copied. Fails
+ * above `limit`. Files that this user may not read are made readable, so that they can be copied. Fails
  * (permanent) if a directory lies too deep; fails (transient) on a fault of the system. */
 int tree_measure(const char *path, uint64_t limit, uint64_t *bytes, struct error *error);
 
