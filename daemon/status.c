@@ -12,6 +12,7 @@
 #include "daemon/store/status.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -181,6 +182,11 @@ static char *find_hold(const struct status *status, const struct config *config)
     const struct status_file *status_file = &status->status_file;
     unsigned limit = config->queue.max_open_pulls;
 
+    if (!status_file->running && *status_file->held)
+        return memory_format("the daemon is not running; when it last ran: %s", status_file->held);
+    if (!status_file->running && limit && status->open_pulls >= limit)
+        return memory_format("the daemon is not running; queue.max_open_pulls (%u) is reached",
+                             limit);
     if (!status_file->running)
         return memory_copy("the daemon is not running");
     if (*status_file->trouble)
@@ -220,13 +226,27 @@ static int read_sights(struct reading *reading, struct error *error)
 
 /* ---- all of it ---------------------------------------------------------------------------------- */
 
+/* A running daemon says itself what holds it. */
+static int read_hold(struct reading *reading, struct error *error)
+{
+    struct status_file *status_file = &reading->status->status_file;
+    CLEANUP_FREE char *hold = NULL;
+
+    if (status_file->running)
+        return 0;
+    if (store_read_hold(reading->store, &hold, error) < 0)
+        return -1;
+    snprintf(status_file->held, sizeof(status_file->held), "%s", hold);
+    return 0;
+}
+
 static int read_all(struct reading *reading, struct error *error)
 {
     struct status *status = reading->status;
     struct store *store = reading->store;
 
     status->stored = true;
-    if (store_count(store, status->results, error) < 0 ||
+    if (read_hold(reading, error) < 0 || store_count(store, status->results, error) < 0 ||
         store_count_waiting(store, &status->waiting, error) < 0 ||
         store_count_open_pulls(store, &status->open_pulls, error) < 0 ||
         read_jobs(reading, error) < 0 || read_frontiers(reading, error) < 0 ||

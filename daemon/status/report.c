@@ -12,6 +12,7 @@
 #include "daemon/status/notify.h"
 #include "daemon/status/status-file.h"
 #include "daemon/status/textfile.h"
+#include "daemon/store/status.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,6 +40,7 @@ struct report {
     uint64_t next_at;       /* uv_now(); so are the next two */
     uint64_t told_at;
     uint64_t metrics_at;
+    char *hold;    /* what was written down as the hold; NULL: nothing yet */
     bool troubled; /* a report failed, and this was logged; none has succeeded since */
 
     char *metrics_path;       /* the file that was written; NULL: none */
@@ -150,6 +152,23 @@ static int write_metrics(struct report *report, struct error *error)
     return 0;
 }
 
+/* Without a daemon, --status says what it waited for. */
+static int note_hold(struct report *report, const struct status_file *status_file,
+                     struct error *error)
+{
+    CLEANUP_FREE char *hold = *status_file->trouble
+                                  ? memory_format("the forge: %s", status_file->trouble)
+                                  : memory_copy(status_file->held);
+
+    if (report->hold && strcmp(hold, report->hold) == 0)
+        return 0;
+    if (store_set_hold(report->options.store, hold, error) < 0)
+        return -1;
+    free(report->hold);
+    report->hold = TAKE(hold);
+    return 0;
+}
+
 static int tell_all(struct report *report, bool metrics, struct error *error)
 {
     CLEANUP_TEXT struct text line = {0};
@@ -161,6 +180,8 @@ static int tell_all(struct report *report, bool metrics, struct error *error)
     notify_status(report->notify, text_string(&line));
     make_status_file(report, &status_file);
     written = status_file_write(report->options.config->state, &status_file, error);
+    if (note_hold(report, &status_file, error) < 0)
+        written = -1;
     if (metrics && write_metrics(report, error) < 0)
         written = -1;
     return written;
@@ -359,5 +380,6 @@ void report_free(struct report *report)
     lag_free(report->lag);
     textfile_clear(&report->textfile);
     free(report->metrics_path);
+    free(report->hold);
     free(report);
 }

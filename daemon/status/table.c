@@ -181,6 +181,18 @@ static void append_running(struct text *text, const struct status *status, unsig
     end_line(text, start, width);
 }
 
+static void append_hold(struct text *text, const char *before,
+                        const struct status_file *status_file, unsigned width)
+{
+    size_t start = text->length;
+
+    if (!*status_file->held)
+        return;
+    text_append(text, before);
+    append_shown(text, status_file->held, (size_t)2 * REASON_LIMIT);
+    end_line(text, start, width);
+}
+
 static void append_daemon(struct text *text, const struct status *status, unsigned width)
 {
     const struct status_file *status_file = &status->status_file;
@@ -188,6 +200,7 @@ static void append_daemon(struct text *text, const struct status *status, unsign
 
     if (!status_file->running) {
         text_append(text, "daemon   not running\n");
+        append_hold(text, "held     when it last ran: ", status_file, width);
         return;
     }
     append_running(text, status, width);
@@ -204,12 +217,7 @@ static void append_daemon(struct text *text, const struct status *status, unsign
         append_shown(text, status_file->trouble, (size_t)2 * REASON_LIMIT);
         end_line(text, start, width);
     }
-    if (*status_file->held) {
-        start = text->length;
-        text_append(text, "held     ");
-        append_shown(text, status_file->held, (size_t)2 * REASON_LIMIT);
-        end_line(text, start, width);
-    }
+    append_hold(text, "held     ", status_file, width);
 }
 
 static void append_base(struct text *text, const struct status *status, unsigned width)

@@ -366,6 +366,8 @@ const char *const store_migrations[] = {
     "CREATE INDEX runs_left ON runs (experiment_id) WHERE over = 0;"
     "CREATE TABLE run_id (id TEXT NOT NULL);"
     "INSERT INTO run_id VALUES (lower(hex(randomblob(8))));",
+    /* What held jobs when the daemon last ran, for --status without one; no row: nothing. */
+    "CREATE TABLE hold (reason TEXT NOT NULL);",
 };
 
 const int store_version = sizeof(store_migrations) / sizeof(store_migrations[0]);

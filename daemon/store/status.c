@@ -294,6 +294,25 @@ int store_step_waits(struct store *store, int64_t job, char **reason, struct err
     return row < 0 ? -1 : 0;
 }
 
+int store_set_hold(struct store *store, const char *reason, struct error *error)
+{
+    if (store_run(store, error, "DELETE FROM hold", "") < 0)
+        return -1;
+    return *reason ? store_run(store, error, "INSERT INTO hold VALUES (?)", "t", reason) : 0;
+}
+
+int store_read_hold(struct store *store, char **reason, struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(store, error, "SELECT reason FROM hold",
+                                                        "");
+    int row = statement ? store_row(store, statement, error) : -1;
+
+    if (row < 0)
+        return -1;
+    *reason = memory_copy(row > 0 ? store_text(statement, 0) : "");
+    return 0;
+}
+
 int store_list_frontiers(struct store *store, struct store_lane **lanes, size_t *count,
                          struct error *error)
 {

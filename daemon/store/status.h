@@ -113,6 +113,12 @@ int store_step_began(struct store *store, int64_t job, int64_t *at_ms, struct er
  * it. */
 int store_step_waits(struct store *store, int64_t job, char **reason, struct error *error);
 
+/* Writes down what holds jobs until it is mended; "": nothing. */
+int store_set_hold(struct store *store, const char *reason, struct error *error);
+
+/* Reads what was written down last; "": nothing. The caller frees it. */
+int store_read_hold(struct store *store, char **reason, struct error *error);
+
 /* Lists every metric and scope that has a value which counts. */
 int store_list_frontiers(struct store *store, struct store_lane **lanes, size_t *count,
                          struct error *error);

@@ -231,5 +231,7 @@ const char *const store_tables[] = {
     "CREATE INDEX runs_left ON runs (experiment_id) WHERE over = 0",
     "CREATE TABLE run_id (id TEXT NOT NULL)",
     "INSERT INTO run_id VALUES (lower(hex(randomblob(8))))",
+    /* What held jobs when the daemon last ran, for --status without one; no row: nothing. */
+    "CREATE TABLE hold (reason TEXT NOT NULL)",
     NULL,
 };

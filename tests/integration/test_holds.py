@@ -116,6 +116,7 @@ def test_it_holds_the_queue_until_it_is_mended(gitea_winnowd, stand_in, project,
     assert "lets winnowd do what it needs" not in said
     log = daemon.once(status=UNREACHABLE if at_forge else CONFIGURATION)
     assert log.wait_until(lambda: log.all(**held(key))) and log.decisions() == {}
+    assert re.search(f"(?m)^held     when it last ran: .*{re.escape(key)}", daemon.status()), daemon.status()
     assert stand_in.branches() == {} and not stand_in.pulls()
     log = daemon.start()
     log.wait(**held(key))
@@ -242,6 +243,7 @@ def test_the_only_source_holds_all_that_name_a_commit(winnowd, forge, project):
     winnowd.drop(result("exp-1", 0.9, metric_before=1.0, commit=sha))
     winnowd.drop(improved(project, "exp-2", 0.8))
     assert winnowd.once(status=CONFIGURATION).decisions() == {"exp-2": "promoted"}
+    assert f"held     when it last ran: sources: {place}: " in winnowd.status()
     git("clone", "-q", project.work, place)
     git("fetch", "-q", project.work, sha, directory=place)
     winnowd.drop(result("exp-3", 0.7, metric_before=1.0, commit=sha))

@@ -281,7 +281,7 @@ def test_what_waits_says_why(winnowd, project):
     assert (waiting["experiment"], waiting["metric"], waiting["after"]) == ("exp-2", "val_bpb", 0.8)
     assert "\nwaiting  queue.max_open_pulls (1) is reached\n  exp-2 " in winnowd.status()
     assert winnowd.stop() == 0
-    assert status_of(winnowd)["waits_for"] == "the daemon is not running"
+    assert status_of(winnowd)["waits_for"] == "the daemon is not running; queue.max_open_pulls (1) is reached"
 
 
 def test_a_job_that_is_held_up_says_why(winnowd, project):

@@ -115,7 +115,7 @@ static void test_a_newer_version_is_refused(void **state)
 static void make_with_short_history(struct fixture *fixture)
 {
     close_store(fixture);
-    execute(fixture, "DROP TABLE runs; DROP TABLE run_id;"
+    execute(fixture, "DROP TABLE hold; DROP TABLE runs; DROP TABLE run_id;"
                      "DROP TRIGGER contents_released; DROP TABLE released;"
                      "DROP TABLE places; ALTER TABLE logs DROP COLUMN decision;"
                      "DROP TRIGGER results_history;"
