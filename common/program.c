@@ -21,23 +21,60 @@ static const char *search_path(const char *const *environment)
     return DEFAULT_PATH;
 }
 
-/* Returns what a script names after `#!`; NULL if the file is no script or cannot be read. (exec needs
- * no right to read a program.) */
-static char *interpreter_of(int directory, const char *path)
+/* Reads what a script has after `#!`. Returns false if the file is no script or cannot be read. (exec needs no
+ * right to read a program.) */
+static bool read_first_line(char line[static FIRST_LINE], int directory, const char *path)
 {
-    char line[FIRST_LINE] = "";
     int file = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    ssize_t length = file < 0 ? -1 : read(file, line, sizeof(line) - 1);
-    char *name;
+    ssize_t length = file < 0 ? -1 : read(file, line, FIRST_LINE - 1);
 
     if (file >= 0)
         close(file);
-    if (length < 2 || strncmp(line, "#!", 2) != 0)
-        return NULL;
+    line[length < 0 ? 0 : length] = '\0';
     line[strcspn(line, "\n")] = '\0';
-    name = line + 2 + strspn(line + 2, " \t");
-    name[strcspn(name, " \t")] = '\0';
+    if (strncmp(line, "#!", 2) != 0)
+        return false;
+    memmove(line, line + 2, strlen(line + 2) + 1);
+    return true;
+}
+
+/* Takes a word off the front; the rest is in `*line`. Returns "" at the end. */
+static char *take_word(char **line)
+{
+    char *word = *line + strspn(*line, " \t");
+    char *end = word + strcspn(word, " \t");
+
+    *line = *end ? end + 1 : end;
+    *end = '\0';
+    return word;
+}
+
+static char *interpreter_of(int directory, const char *path)
+{
+    char line[FIRST_LINE], *rest = line, *name;
+
+    if (!read_first_line(line, directory, path))
+        return NULL;
+    name = take_word(&rest);
     return *name ? memory_copy(name) : NULL;
+}
+
+/* Returns what a script asks env for, as in `#!/usr/bin/env python3`; NULL if it asks for nothing, or in a way
+ * that only env understands. */
+static char *asked_of_env(int directory, const char *path)
+{
+    char line[FIRST_LINE], *rest = line, *name, *slash;
+
+    if (!read_first_line(line, directory, path))
+        return NULL;
+    name = take_word(&rest);
+    slash = strrchr(name, '/');
+    if (strcmp(slash ? slash + 1 : name, "env") != 0)
+        return NULL;
+    name = take_word(&rest);
+    if (strcmp(name, "-S") == 0)
+        name = take_word(&rest);
+    return *name && *name != '-' && !strchr(name, '=') ? memory_copy(name) : NULL;
 }
 
 static bool may_run(int directory, const char *path)
@@ -53,21 +90,52 @@ static bool may_run(int directory, const char *path)
     return faccessat(directory, path, X_OK, AT_EACCESS) == 0;
 }
 
+/* Returns where a program of this name would be by the next entry of a PATH; the caller frees it. After the last
+ * one `*entry` is NULL. */
+static char *next_candidate(const char *name, const char **entry)
+{
+    size_t length = strcspn(*entry, ":");
+    char *candidate = length > 0 ? memory_format("%.*s/%s", (int)length, *entry, name)
+                                 : memory_format("./%s", name);
+
+    *entry += length;
+    *entry = **entry ? *entry + 1 : NULL;
+    return candidate;
+}
+
+/* As env looks for it. */
+static bool env_may_run(int directory, const char *name, const char *entries)
+{
+    bool found = strchr(name, '/') && may_run(directory, name);
+
+    for (const char *entry = strchr(name, '/') ? NULL : entries; entry && !found;) {
+        CLEANUP_FREE char *candidate = next_candidate(name, &entry);
+
+        found = may_run(directory, candidate);
+    }
+    errno = ENOENT; /* which is what env says */
+    return found;
+}
+
 /* Whether exec would run this file. If not, errno says why, and `*lacking` names the interpreter that it
  * is about, that of the first script which lacks one; the caller frees it. */
-static bool executable(int directory, const char *path, char **lacking)
+static bool executable(int directory, const char *path, const char *entries, char **lacking)
 {
     CLEANUP_FREE char *interpreter = NULL;
+    CLEANUP_FREE char *asked = NULL;
     int reason;
 
     if (!may_run(directory, path))
         return false;
     interpreter = interpreter_of(directory, path);
-    if (!interpreter || may_run(directory, interpreter))
+    if (!interpreter)
+        return true;
+    asked = asked_of_env(directory, path);
+    if (may_run(directory, interpreter) && (!asked || env_may_run(directory, asked, entries)))
         return true;
     reason = errno;
     if (!*lacking)
-        *lacking = memory_format("%s: its interpreter %s", path, interpreter);
+        *lacking = memory_format("%s: its interpreter %s", path, asked ? asked : interpreter);
     errno = reason;
     return false;
 }
@@ -78,19 +146,13 @@ static char *search(int directory, const char *name, const char *entries, char *
 {
     int reason = ENOENT;
 
-    for (const char *entry = entries;; entry++) {
-        size_t length = strcspn(entry, ":");
-        CLEANUP_FREE char *candidate = length > 0
-                                           ? memory_format("%.*s/%s", (int)length, entry, name)
-                                           : memory_format("./%s", name);
+    for (const char *entry = entries; entry;) {
+        CLEANUP_FREE char *candidate = next_candidate(name, &entry);
 
-        if (executable(directory, candidate, lacking))
+        if (executable(directory, candidate, entries, lacking))
             return TAKE(candidate);
         if (errno == EACCES)
             reason = EACCES;
-        entry += length;
-        if (*entry == '\0')
-            break;
     }
     errno = reason;
     return NULL;
@@ -109,7 +171,8 @@ static char *look_up(int directory, const char *name, const char *const *environ
         return NULL;
     }
     if (strchr(name, '/'))
-        return executable(directory, name, lacking) ? memory_copy(name) : NULL;
+        return executable(directory, name, search_path(environment), lacking) ? memory_copy(name)
+                                                                              : NULL;
     return search(directory, name, search_path(environment), lacking);
 }
 

@@ -12,6 +12,7 @@
 #include "daemon/events.h"
 #include "daemon/job.h"
 #include "daemon/steps.h"
+#include "daemon/validation/programs.h"
 #include "daemon/validation/verdict.h"
 
 #include <stdio.h>
@@ -97,6 +98,7 @@ static void pass(struct job *job)
 
 static void run_tests(struct job *job);
 static int note_base(struct job *job, struct base_verdict *verdict, struct error *error);
+static void take_failed_base(struct job *job, const struct base_verdict *verdict);
 
 /* Returns whether it passes by the base's newest run. Fewer tests may run there than when this one began, for
  * reasons of their own. */
@@ -134,8 +136,7 @@ static void on_base_found(void *data, const struct base_verdict *verdict, const 
     } else if (waits) {
         job_waits(job, waits);
     } else if (verdict->state == BASE_FAILED) {
-        base_hold(job->services->base, job->row->id, job->row->experiment_id, verdict);
-        job_turned_down(job, DECISION_QUEUED, 0, base_held(job->services->base));
+        take_failed_base(job, verdict);
     } else if (passes_now(job, verdict)) {
         pass(job);
     } else if (verdict->state == BASE_FLAKY && !is_second(job)) {
@@ -162,14 +163,53 @@ static void take_failure(struct job *job, const struct error *failure)
         ask_base(job, failure);
 }
 
+/* Whether the experiment changed this file, or removed it. */
+static bool is_changed(const struct job *job, const char *path)
+{
+    const struct repository_change *change = &job->found.change;
+
+    for (size_t i = 0; i < change->file_count; i++) {
+        if (strcmp(change->files[i].path, path) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Without a run on the base it is known all the same that the tests do not begin there: the program is a file of
+ * the project, is missing or lacks its interpreter, and the change is not about it. */
+static bool fails_on_base(const struct job *job, const struct error *error,
+                          struct base_verdict *verdict)
+{
+    const char *lacking = programs_lacking(job->services->config, error);
+
+    if (!lacking || is_changed(job, lacking))
+        return false;
+    *verdict = (struct base_verdict){.state = BASE_FAILED};
+    memcpy(verdict->commit, job->found.branch.base, sizeof(verdict->commit));
+    snprintf(verdict->reason, sizeof(verdict->reason), "%s", error->message);
+    return true;
+}
+
+static void take_failed_base(struct job *job, const struct base_verdict *verdict)
+{
+    base_hold(job->services->base, job->row->id, job->row->experiment_id, verdict);
+    job_turned_down(job, DECISION_QUEUED, 0, base_held(job->services->base));
+}
+
 /* The tests did not begin, or filled the disk. */
 static void take_error(struct job *job, const struct error *error)
 {
-    if (error->kind != ERROR_PERMANENT || error->installation ||
-        job->services->config->validation.base == BASE_RUNS_NEVER)
+    bool never = job->services->config->validation.base == BASE_RUNS_NEVER;
+    struct base_verdict verdict;
+
+    if (error->kind != ERROR_PERMANENT || error->installation)
         job_failed(job, error);
-    else
+    else if (!never)
         ask_base(job, error);
+    else if (fails_on_base(job, error, &verdict))
+        take_failed_base(job, &verdict);
+    else
+        job_failed(job, error);
 }
 
 /* ---- the run ------------------------------------------------------------------------------------ */

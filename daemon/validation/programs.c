@@ -38,6 +38,28 @@ static int set_missing(struct error *error, const char *key, const char *name)
     return -1;
 }
 
+const char *programs_lacking(const struct config *config, const struct error *error)
+{
+    const struct {
+        const char *key, *name;
+    } programs[] = {
+        {"validation.launcher: ", config->validation.launcher.items[0]},
+        {"validation.command: ", config->validation.command.items[0]},
+    };
+
+    for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
+        const char *name = programs[i].name;
+
+        if (strncmp(error->message, programs[i].key, strlen(programs[i].key)) != 0 || !name ||
+            name[0] == '/' || !strchr(name, '/'))
+            continue;
+        while (strncmp(name, "./", 2) == 0)
+            name += 2;
+        return name;
+    }
+    return NULL;
+}
+
 int programs_find(char **program, const struct config *config,
                   const struct environment *environment, const char *source, struct error *error)
 {

@@ -175,6 +175,33 @@ def test_labels_that_are_refused_hold(gitea_winnowd, stand_in, project, what, st
     assert [(pull.state, pull.labels) for pull in stand_in.pulls()] == [("open", ["experiment"])]
 
 
+def add_check(project, content):
+    """A program of the project, on the base."""
+    git("checkout", "-q", project.base, directory=project.work)
+    project.write({"check.sh": content})
+    (project.work / "check.sh").chmod(0o755)
+    project.commit({})
+    project.publish()
+
+
+UNFIT = {"missing": None, "without its interpreter": "#!/usr/bin/env no-such-python3\n"}
+
+
+@pytest.mark.parametrize("what", first_of(UNFIT))
+def test_without_a_run_on_the_base_an_unfit_program_of_the_project_holds(winnowd, project, what):
+    """It is as unfit on the base, and no experiment is to blame."""
+    if UNFIT[what]:
+        add_check(project, UNFIT[what])
+    winnowd.configure(validation={"command": ["./check.sh"], "base": "never"})
+    winnowd.drop(improved(project))
+    log = winnowd.once(status=UNREACHABLE)
+    assert log.decisions() == {} and log.all(**held("validation.command: ./check.sh: ")), log.text
+    add_check(project, "#!/bin/sh\n")
+    assert winnowd.once().decisions() == {"exp-1": "promoted"}
+    winnowd.drop(result("exp-2", 0.5, diff=project.experiment({"check.sh": None})[1]))
+    assert winnowd.once().decisions() == {"exp-2": "failed"}
+
+
 # Sources.
 
 

@@ -118,6 +118,37 @@ static void test_a_script_needs_its_interpreter(void **state)
     finds("bare", "PATH=", directory, "./bare");
 }
 
+static void test_what_env_looks_for_is_looked_for(void **state)
+{
+    CLEANUP_FREE char *path = memory_format("PATH=/usr/bin:/bin:%s/bin", directory);
+    static const struct {
+        const char *line, *lacks; /* NULL: nothing, or only env knows */
+    } cases[] = {
+        {"#!/usr/bin/env sh\n", NULL},
+        {"#!/usr/bin/env -S sh -e\n", NULL},
+        {"#!/usr/bin/env both\n", NULL},
+        {"#!/usr/bin/env /bin/sh\n", NULL},
+        {"#!/usr/bin/env -i gone\n", NULL},
+        {"#!/usr/bin/env A=1 gone\n", NULL},
+        {"#!/usr/bin/env\n", NULL},
+        {"#!/usr/bin/env gone\n", "gone"},
+        {"#! /usr/bin/env\tgone -u\n", "gone"},
+        {"#!/usr/bin/env -S gone -u\n", "gone"},
+        {"#!/usr/bin/env /nowhere/sh\n", "/nowhere/sh"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CLEANUP_FREE char *lacks = memory_format(
+            "./asks: its interpreter %s: No such file or directory", cases[i].lacks);
+
+        write_program("asks", cases[i].line, 0755);
+        if (cases[i].lacks)
+            misses("./asks", path, directory, lacks);
+        else
+            finds("./asks", path, directory, "./asks");
+    }
+}
+
 static void test_missing_directory_is_named(void **state)
 {
     misses("sh", "PATH=/bin", "/nowhere", "working directory /nowhere: No such file or directory");
@@ -162,6 +193,7 @@ int main(void)
         cmocka_unit_test(test_relative_entries_start_from_the_directory),
         cmocka_unit_test(test_what_may_not_be_executed_is_passed_over),
         cmocka_unit_test(test_a_script_needs_its_interpreter),
+        cmocka_unit_test(test_what_env_looks_for_is_looked_for),
         cmocka_unit_test(test_missing_directory_is_named),
     };
 
