@@ -2,12 +2,15 @@
 
 #include "common/memory.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <locale.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wctype.h>
 
 #define REPLACEMENT   "\xef\xbf\xbd" /* U+FFFD */
 #define ELLIPSIS      "\xe2\x80\xa6" /* U+2026 */
@@ -259,6 +262,32 @@ void text_append_code_point(struct text *text, uint32_t code_point)
         bytes[length++] = (char)(0x80 | (code_point & 0x3f));
     }
     text_append_bytes(text, bytes, length);
+}
+
+void text_append_words(struct text *text, const char *string)
+{
+    static locale_t locale; /* made once; without it only ASCII has letters */
+    static bool looked;
+    size_t start = text->length;
+    bool apart = false;
+
+    if (!looked)
+        locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", NULL);
+    looked = true;
+    for (uint32_t code_point; *string; apart = true) {
+        string += utf8_decode(string, &code_point);
+        while (locale ? iswalnum_l(code_point, locale)
+                      : code_point < 0x80 && isalnum((int)code_point)) {
+            if (apart && text->length > start)
+                text_append(text, " ");
+            apart = false;
+            text_append_code_point(text, locale ? (uint32_t)towlower_l(code_point, locale)
+                                                : (uint32_t)tolower((int)code_point));
+            if (!*string)
+                return;
+            string += utf8_decode(string, &code_point);
+        }
+    }
 }
 
 size_t utf8_count(const char *string)

@@ -56,6 +56,10 @@ bool utf8_valid(const void *bytes, size_t length, size_t *offset);
 size_t utf8_decode(const char *string, uint32_t *code_point);
 void text_append_code_point(struct text *text, uint32_t code_point);
 
+/* Appends valid UTF-8 as its words: small letters and digits, and one blank between words. So two spellings of
+ * the same are the same. */
+void text_append_words(struct text *text, const char *string);
+
 /* Returns how many code points a valid UTF-8 string has. */
 size_t utf8_count(const char *string);
 

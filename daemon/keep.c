@@ -50,14 +50,17 @@ struct sweep {
     int64_t before_ms; /* files that came before this are removed; 0: none */
     uint64_t files, bytes;
     uint64_t removed;
-    char *problem; /* the first that was met, beginning with a name; NULL: none */
+    char *path;    /* of the directory that is being swept */
+    char *problem; /* the first that was met, beginning with a path; NULL: none */
 };
 
-/* A file that cannot be swept keeps no other from being swept. One that is gone is no problem. */
+/* A file that cannot be swept keeps no other from being swept. One that is gone is no problem. `name` NULL: it is
+ * about the directory itself. */
 static void note_problem(struct sweep *sweep, const char *name)
 {
     if (errno != ENOENT && !sweep->problem)
-        sweep->problem = memory_format("%s: %s", name, strerror(errno));
+        sweep->problem = memory_format("%s%s%s: %s", sweep->path, name ? "/" : "", name ? name : "",
+                                       strerror(errno));
 }
 
 /* The age of a file counts from its change time: a move sets that, and keeps the modification time. */
@@ -95,32 +98,41 @@ static void sweep_entry(struct sweep *sweep, int directory, const char *name, bo
 static void sweep_directory(struct sweep *sweep, int parent, const char *name, bool days)
 {
     CLEANUP_LISTING DIR *listing = NULL;
+    char *above = sweep->path;
+    CLEANUP_FREE char *path = file_join(above, name);
     int descriptor = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     const struct dirent *entry;
 
+    sweep->path = path;
     listing = descriptor < 0 ? NULL : fdopendir(descriptor);
     while (listing && (errno = 0, entry = readdir(listing))) {
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
             sweep_entry(sweep, descriptor, entry->d_name, days);
     }
     if (errno != 0)
-        note_problem(sweep, name);
+        note_problem(sweep, NULL);
+    sweep->path = above;
 }
 
 static void sweep_place(struct sweep *sweep, enum keep_place place, const char *state,
                         const char *spool)
 {
-    const char *parent = places[place].in_spool ? spool : state;
+    CLEANUP_FREE char *parent = memory_copy(places[place].in_spool ? spool : state);
     CLEANUP_DESCRIPTOR int descriptor = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    CLEANUP_FREE char *problem = NULL;
 
+    sweep->path = parent;
     if (descriptor < 0)
-        note_problem(sweep, parent);
+        note_problem(sweep, NULL);
     else
         sweep_directory(sweep, descriptor, places[place].directory, places[place].days);
-    problem = TAKE(sweep->problem);
-    if (problem)
-        sweep->problem = memory_format("%s/%s: %s", parent, places[place].directory, problem);
+    sweep->path = NULL;
+}
+
+/* Tells one problem after the other, in one line. */
+static void tell_problem(bool *well, const char *problem)
+{
+    fprintf(stderr, "%s%s", *well ? "" : "; ", problem);
+    *well = false;
 }
 
 int keep_main(int argc, char **argv)
@@ -140,16 +152,15 @@ int keep_main(int argc, char **argv)
         struct sweep sweep = {.before_ms = limit > 0 ? now - limit : 0};
 
         sweep_place(&sweep, place, argv[1], argv[2]);
-        if (sweep.problem && well)
-            fprintf(stderr, "%s", sweep.problem);
-        well = well && !sweep.problem;
+        if (sweep.problem)
+            tell_problem(&well, sweep.problem);
         free(sweep.problem);
         text_append_format(&note, "%s %" PRIu64 " %" PRIu64 "\n", places[place].name, sweep.files,
                            sweep.bytes);
         removed += sweep.removed;
     }
     if (file_replace(AT_FDCWD, path, note.data, note.length, 0640, &error) < 0) {
-        fprintf(stderr, "%s", error.message);
+        tell_problem(&well, error.message);
         return EX_IOERR;
     }
     printf("%" PRIu64 "\n", removed);

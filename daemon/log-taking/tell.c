@@ -5,7 +5,6 @@
 #include "common/text.h"
 #include "daemon/events.h"
 
-#include <ctype.h>
 #include <math.h>
 
 #define WORD_SHOWN 100 /* characters; a cell may be as long as a line */
@@ -14,15 +13,13 @@ void log_tell_status(struct told *words, const struct claim *claim, const char *
                      const char *file_name)
 {
     CLEANUP_TEXT struct text word = {0};
-    CLEANUP_FREE char *small = NULL;
+    CLEANUP_TEXT struct text plain = {0};
 
     if (claim->status_known)
         return;
     text_append_line(&word, claim->status_word, WORD_SHOWN);
-    small = memory_copy(text_string(&word));
-    for (char *letter = small; *letter; letter++)
-        *letter = (char)tolower((unsigned char)*letter);
-    if (told_once(words, small))
+    text_append_words(&plain, text_string(&word));
+    if (told_once(words, plain.length ? text_string(&plain) : text_string(&word)))
         log_event(&event_unknown_status, LOG_TEXT("experiment", experiment_id),
                   LOG_TEXT("file", file_name), LOG_TEXT("status", text_string(&word)));
 }

@@ -198,6 +198,54 @@ static void test_an_obstacle_is_passed_by(void **state)
     assert_int_equal(sizes.places[KEEP_VALIDATION_LOGS].files, 1);
 }
 
+/* In place of the real one, which never refuses root. */
+int __real_unlinkat(int directory, const char *name, int flags);
+int __wrap_unlinkat(int directory, const char *name, int flags);
+
+static const char *stuck; /* the name of a file that cannot be removed */
+
+int __wrap_unlinkat(int directory, const char *name, int flags)
+{
+    if (!stuck || strcmp(name, stuck) != 0)
+        return __real_unlinkat(directory, name, flags);
+    errno = EACCES;
+    return -1;
+}
+
+/* The first of each place, with the whole path. */
+static void test_each_problem_is_told(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *rejected = path_of(fixture, "spool/.rejected");
+    CLEANUP_FREE char *aside = path_of(fixture, "aside");
+    CLEANUP_FREE char *state_path = path_of(fixture, "state");
+    CLEANUP_FREE char *spool = path_of(fixture, "spool");
+    CLEANUP_FREE char *said_path = path_of(fixture, "said");
+    CLEANUP_FREE char *said = NULL;
+    CLEANUP_FREE char *expected = memory_format(
+        "%s/.archive/2026-01-02/exp-2.json: Permission denied; %s: Not a directory", spool,
+        rejected);
+    char *argv[] = {(char *)KEEP_PROGRAM, state_path, spool, (char *)"0", (char *)"1", (char *)"1"};
+    int before = dup(STDERR_FILENO), file = open(said_path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    size_t length;
+    int status;
+
+    assert_int_equal(rename(rejected, aside), 0);
+    assert_int_equal(symlink(aside, rejected), 0);
+    grow_old(fixture);
+    stuck = "exp-2.json";
+    dup2(file, STDERR_FILENO);
+    status = keep_main(6, argv);
+    fflush(stderr);
+    dup2(before, STDERR_FILENO);
+    close(before);
+    close(file);
+    stuck = NULL;
+    assert_int_not_equal(status, 0);
+    assert_int_equal(file_read(&said, &length, AT_FDCWD, said_path, 4096, &fixture->error), 0);
+    assert_string_equal(said, expected);
+}
+
 static void test_nothing_there_yet(void **state)
 {
     struct fixture *fixture = *state;
@@ -264,6 +312,7 @@ int main(void)
         KEEP_TEST(test_age_counts_from_the_move),
         KEEP_TEST(test_no_link_is_followed),
         KEEP_TEST(test_an_obstacle_is_passed_by),
+        KEEP_TEST(test_each_problem_is_told),
         KEEP_TEST(test_nothing_there_yet),
         KEEP_TEST(test_a_child_does_it),
     };

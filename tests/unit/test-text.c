@@ -287,6 +287,33 @@ static void test_line(void **state)
     }
 }
 
+static void test_words(void **state)
+{
+    static const struct {
+        const char *string, *expected;
+    } cases[] = {
+        {"", ""},
+        {"?!", ""},
+        {"Weird!", "weird"},
+        {"  very -- WEIRD, v2.", "very weird v2"},
+        {"\xc3\x9c"
+         "BLE \xc3\x9c"
+         "be",
+         "\xc3\xbc"
+         "ble \xc3\xbc"
+         "be"},
+        {"\xce\xa9 \xe2\x80\x94 \xd0\x96", "\xcf\x89 \xd0\xb6"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CLEANUP_TEXT struct text text = {0};
+
+        text_append(&text, "x: ");
+        text_append_words(&text, cases[i].string);
+        assert_string_equal(text.data + 3, cases[i].expected);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -301,6 +328,7 @@ int main(void)
         cmocka_unit_test(test_hidden),
         cmocka_unit_test(test_visible),
         cmocka_unit_test(test_repaired),
+        cmocka_unit_test(test_words),
         cmocka_unit_test(test_line),
     };
 
