@@ -1,5 +1,6 @@
 """Fixtures: a project, a forge, a daemon; what must hold after every test is checked at its end."""
 
+import fcntl
 import os
 import pathlib
 import shutil
@@ -41,6 +42,8 @@ def pytest_runtest_makereport(item):
 
 
 def pytest_collection_modifyitems(config, items):
+    # The longest first: at the end no worker is left alone with one.
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     if exhaustive.everything:
         return
     left_out = [item for item in items if is_left_out(item)]
@@ -150,15 +153,18 @@ def wrapper(tmp_path, winnowd):
 
 @pytest.fixture(scope="session")
 def tox_4():
-    """Today's tox in a virtual environment, made once."""
+    """Today's tox in a virtual environment, made once, by one worker."""
     home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    program = pathlib.Path(home) / "winnowd-tests/tox-4/bin/tox"
-    if not program.exists():
-        for command in ([sys.executable, "-m", "venv", program.parent.parent], [program.parent / "pip", "install", "-q", "tox>=4"]):
-            done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-            if done.returncode:
-                pytest.skip(f"tox 4 cannot be installed here: {done.stderr[-300:]}")
-    return str(program)
+    place = pathlib.Path(home) / "winnowd-tests/tox-4"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with open(place.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (place / "bin/tox").exists():
+            for command in ([sys.executable, "-m", "venv", place], [place / "bin/pip", "install", "-q", "tox>=4.67"]):
+                done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+                if done.returncode:
+                    pytest.skip(f"tox 4 cannot be had from the package index: {done.stderr[-300:]}")
+    return str(place / "bin/tox")
 
 
 @pytest.fixture

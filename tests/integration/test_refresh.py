@@ -275,6 +275,7 @@ def suffer(world, point, mood="green"):
     return [f"{point}: {sentence}\n{world.winnowd.log.text}" for sentence in [*(world.broken_refresh if mood == "green" else world.broken_refusal)(base), *world.check()]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind, where", [("1.25", "request"), ("local", "git"), exhaustive.rarely(("1.25", "git")),
                                          exhaustive.rarely(("local", "rename"))])  # fmt: skip
 def test_a_kill_at_every_step_of_a_refresh(new_world, kind, where):
@@ -293,6 +294,7 @@ def test_a_kill_at_every_step_of_a_refresh(new_world, kind, where):
     assert log.all(msg=REFRESHED) == [] and log.all(msg="step started") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind, where", [("1.25", "request"), exhaustive.rarely(("local", "git")), exhaustive.rarely(("1.25", "git")),
                                          exhaustive.rarely(("local", "rename"))])  # fmt: skip
 def test_a_kill_at_every_step_of_a_refresh_that_is_undone(new_world, kind, where):

@@ -13,7 +13,11 @@ from harness import Project, result
 from machine import eventually, preload, preloaded
 from slurm_cluster import MISSING, Cluster
 
-pytestmark = pytest.mark.skipif(bool(MISSING) or os.geteuid() != 0, reason=f"no Slurm here: {MISSING}")
+pytestmark = [
+    pytest.mark.skipif(bool(MISSING) or os.geteuid() != 0, reason=f"no Slurm here: {MISSING}"),
+    pytest.mark.xdist_group("slurm"),  # one cluster for all
+    pytest.mark.slow,
+]
 
 CHECK = """
 [ ! -e red ] || { echo "E   assert 0.98 < 0.97"; exit 3; }

@@ -5,6 +5,7 @@ bubblewrap for real.
 """
 
 import json
+import os
 import stat
 
 import harness
@@ -271,24 +272,13 @@ def layouts():
     return found
 
 
-@pytest.fixture(scope="session")
-def tox4(tmp_path_factory):
-    """tox 4 from the index, in an environment that the sandbox shows since PATH leads to it."""
-    place = tmp_path_factory.mktemp("tox4") / "venv"
-    harness.subprocess.run([PYTHON, "-m", "venv", place], check=True, capture_output=True)
-    done = harness.subprocess.run([place / "bin/pip", "--quiet", "install", "tox>=4.67"], capture_output=True, text=True)
-    if done.returncode != 0:
-        pytest.skip(f"tox 4 cannot be had from the package index: {done.stderr.strip()[-200:]}")
-    return place / "bin/tox"
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", first_of(["ini-base", "tox.toml-base", *sorted(layouts().keys() - {"ini-base", "tox.toml-base"})], 2))
-def test_variables_reach_the_tests_of_tox_4(winnowd, project, tox4, layout):
+def test_variables_reach_the_tests_of_tox_4(winnowd, project, tox_4, layout):
     name, files = layouts()[layout]
     project.commit({"tox.ini": None, **files}, "Another layout")
     project.publish()
-    winnowd.environment["PATH"] = f"{tox4.parent}:{harness.PATH}"
+    winnowd.environment["PATH"] = f"{os.path.dirname(tox_4)}:{harness.PATH}"
     winnowd.environment["LOGNAME"] = "own"
     winnowd.configure(validation={"command": ["tox", "-e", name], "environment": {"GIVEN": "given"}, "sandbox": "bubblewrap"})
     winnowd.drop(harness.improved(project))
