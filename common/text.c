@@ -17,6 +17,7 @@
 #define ESCAPE        '\033'
 #define EXCERPT_SHOWN 60   /* code points */
 #define EXCERPT_BYTES 1024 /* that are read for these */
+#define NUMBER_SIZE   24   /* for 15 digits, sign, point and NUL */
 
 void text_free(struct text *text)
 {
@@ -104,12 +105,53 @@ void text_reset(struct text *text)
         text->data[0] = '\0';
 }
 
+/* Writes scaled / 10^decimals. */
+static void write_decimal(char *buffer, int64_t scaled, int decimals)
+{
+    char digits[NUMBER_SIZE];
+    uint64_t left = (uint64_t)(scaled < 0 ? -scaled : scaled);
+    int count = 0;
+
+    for (int place = 0; left > 0 || place <= decimals; place++, left /= 10) {
+        if (place == decimals && decimals > 0)
+            digits[count++] = '.';
+        digits[count++] = (char)('0' + left % 10);
+    }
+    if (scaled < 0)
+        *buffer++ = '-';
+    while (count > 0)
+        *buffer++ = digits[--count];
+    *buffer = '\0';
+}
+
+/* Writes a number that is a decimal of at most 15 digits, up to 9 of them behind the point, as nearly all
+ * are. Digits and power of ten are exact then, and their quotient is the double that is nearest to the
+ * decimal. Returns false for another number. */
+static bool format_short(char *buffer, size_t size, double number)
+{
+    double power = 1;
+
+    if (size < NUMBER_SIZE || !(fabs(number) >= 1e-4 && fabs(number) < 1e6))
+        return false;
+    for (int decimals = 0; decimals <= 9; decimals++, power *= 10) {
+        double scaled = round(number * power);
+
+        if (scaled / power == number) {
+            write_decimal(buffer, (int64_t)scaled, decimals);
+            return true;
+        }
+    }
+    return false;
+}
+
 void number_format(char *buffer, size_t size, double number)
 {
     if (isnan(number)) {
         snprintf(buffer, size, "nan");
         return;
     }
+    if (format_short(buffer, size, number))
+        return;
 
     /* A double keeps any decimal of 15 digits, so fewer need not be tried. Only subnormal numbers keep
      * less. */

@@ -91,13 +91,14 @@ static void explain(struct gate_verdict *verdict, const struct config_metric *me
 
     number_format(value, sizeof(value), after);
     number_format(reference, sizeof(reference), verdict->reference);
-    number_format(threshold, sizeof(threshold), verdict->threshold);
-    if (verdict->threshold > 0)
+    if (verdict->threshold > 0) {
+        number_format(threshold, sizeof(threshold), verdict->threshold);
         snprintf(verdict->reason, sizeof(verdict->reason), "%s %s %s %s (%s) by more than %s",
                  value, is, good, reference, source, threshold);
-    else
+    } else {
         snprintf(verdict->reason, sizeof(verdict->reason), "%s %s %s %s (%s)", value, is, good,
                  reference, source);
+    }
 }
 
 static struct gate_verdict compare(const struct config_metric *metric, double after,

@@ -76,8 +76,16 @@ static int count_decided(struct store *store, struct error *error)
     return 0;
 }
 
+/* Nobody asks SQLite how much memory it has, and counting that takes a lock for each piece. Refused, and no
+ * harm done, once SQLite is at work. */
+static void configure_library(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static int open_database(struct store *store, const char *path, int flags, struct error *error)
 {
+    configure_library();
     if (sqlite3_open_v2(path, &store->database, flags | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX,
                         NULL) != SQLITE_OK) {
         error_set(error, ERROR_PERMANENT, "%s: %s", path,
@@ -207,6 +215,8 @@ void store_free(struct store *store)
 
     for (int i = 0; i < STORE_STATEMENT_LIMIT; i++)
         sqlite3_finalize(store->statements[i].statement);
+    for (int i = 0; i < STORE_WAITING_LIMIT; i++)
+        free(store->waiting_experiments[i]);
     if (sqlite3_close(store->database) == SQLITE_OK && path && !store->unchecked && !store->damaged)
         store_note_closed(store->lock, path);
     if (store->lock >= 0)

@@ -112,7 +112,8 @@ struct store_content {
 
 /* Adds the row of a drop, with its decision, or `queued` if `decision` is NULL. The id, decision and
  * reason in `result` are ignored. Its file has to be moved to `archived` afterwards. The content is kept
- * if it may be needed again (see store_decide()). */
+ * if it may be needed again (see store_decide()). Inside of a transaction rows are written some at a time. So
+ * what is wrong with one may be said by a later call, which fails instead. */
 int store_add(struct store *store, const struct store_result *result,
               const struct store_content *content, const struct store_decision *decision,
               int64_t *id, struct error *error);

@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdarg.h>
+#include <string.h>
 
 #define CHECKPOINT_PAGES 1000 /* pages of the write-ahead log, SQLite's own default */
 
@@ -44,7 +45,9 @@ int store_failed(struct store *store, const char *what, struct error *error)
     if (kind_of(code) == ERROR_PERMANENT)
         return store_set_damaged(error, sqlite3_db_filename(store->database, "main"),
                                  sqlite3_errmsg(store->database));
-    return error_set(error, kind_of(code), "store: %s: %s", what, sqlite3_errmsg(store->database));
+    /* The INSERT of many rows is long. */
+    return error_set(error, kind_of(code), "store: %.200s: %s", what,
+                     sqlite3_errmsg(store->database));
 }
 
 static sqlite3_stmt *statement_of(struct store *store, const char *sql, struct error *error)
@@ -79,6 +82,9 @@ static int bind_one(sqlite3_stmt *statement, int index, char type, va_list *argu
     case 't':
         return sqlite3_bind_text(statement, index, va_arg(*arguments, const char *), -1,
                                  SQLITE_STATIC);
+    case 'T':
+        return sqlite3_bind_text(statement, index, va_arg(*arguments, const char *), -1,
+                                 SQLITE_TRANSIENT);
     case 'r':
         real = va_arg(*arguments, double);
         return isnan(real) ? sqlite3_bind_null(statement, index)
@@ -90,13 +96,14 @@ static int bind_one(sqlite3_stmt *statement, int index, char type, va_list *argu
     }
 }
 
-static sqlite3_stmt *bound(struct store *store, struct error *error, const char *sql,
+/* Binds the parameters from number `first` on. */
+static sqlite3_stmt *bound(struct store *store, struct error *error, const char *sql, int first,
                            const char *types, va_list *arguments)
 {
     sqlite3_stmt *statement = statement_of(store, sql, error);
 
     for (int i = 0; statement && types[i]; i++) {
-        if (bind_one(statement, i + 1, types[i], arguments) != SQLITE_OK) {
+        if (bind_one(statement, first + i, types[i], arguments) != SQLITE_OK) {
             store_failed(store, sql, error);
             return NULL;
         }
@@ -104,17 +111,39 @@ static sqlite3_stmt *bound(struct store *store, struct error *error, const char 
     return statement;
 }
 
-int store_run(struct store *store, struct error *error, const char *sql, const char *types, ...)
+/* Steps through a statement that gives no rows; NULL: it failed already. */
+static int run(struct store *store, sqlite3_stmt *statement, struct error *error)
 {
-    CLEANUP_RESET sqlite3_stmt *statement = NULL;
-    va_list arguments;
+    CLEANUP_RESET sqlite3_stmt *reset = statement;
 
-    va_start(arguments, types);
-    statement = bound(store, error, sql, types, &arguments);
-    va_end(arguments);
     if (!statement)
         return -1;
     return store_row(store, statement, error) < 0 ? -1 : 0;
+}
+
+int store_run(struct store *store, struct error *error, const char *sql, const char *types, ...)
+{
+    sqlite3_stmt *statement;
+    va_list arguments;
+
+    if (store_write_waiting(store, error) < 0)
+        return -1;
+    va_start(arguments, types);
+    statement = bound(store, error, sql, 1, types, &arguments);
+    va_end(arguments);
+    return run(store, statement, error);
+}
+
+int store_run_beside(struct store *store, struct error *error, const char *sql, const char *types,
+                     ...)
+{
+    sqlite3_stmt *statement;
+    va_list arguments;
+
+    va_start(arguments, types);
+    statement = bound(store, error, sql, 1, types, &arguments);
+    va_end(arguments);
+    return run(store, statement, error);
 }
 
 sqlite3_stmt *store_query(struct store *store, struct error *error, const char *sql,
@@ -123,10 +152,58 @@ sqlite3_stmt *store_query(struct store *store, struct error *error, const char *
     sqlite3_stmt *statement;
     va_list arguments;
 
+    if (store_write_waiting(store, error) < 0)
+        return NULL;
     va_start(arguments, types);
-    statement = bound(store, error, sql, types, &arguments);
+    statement = bound(store, error, sql, 1, types, &arguments);
     va_end(arguments);
     return statement;
+}
+
+sqlite3_stmt *store_query_beside(struct store *store, struct error *error, const char *sql,
+                                 const char *types, ...)
+{
+    sqlite3_stmt *statement;
+    va_list arguments;
+
+    va_start(arguments, types);
+    statement = bound(store, error, sql, 1, types, &arguments);
+    va_end(arguments);
+    return statement;
+}
+
+/* ---- rows that wait ----------------------------------------------------------------------------- */
+
+int store_write_waiting(struct store *store, struct error *error)
+{
+    unsigned count = store->waiting;
+    sqlite3_stmt *statement;
+    int limit;
+
+    if (count == 0)
+        return 0;
+    store->waiting = 0;
+    statement = statement_of(store, store->waiting_sql, error);
+    limit = statement ? sqlite3_bind_parameter_count(statement) : 0;
+    if (statement && sqlite3_bind_int64(statement, limit, count) != SQLITE_OK)
+        return store_failed(store, store->waiting_sql, error);
+    return run(store, statement, error);
+}
+
+int store_let_wait(struct store *store, struct error *error, const char *sql, const char *types,
+                   ...)
+{
+    int first = (int)(store->waiting * strlen(types)) + 1;
+    sqlite3_stmt *statement;
+    va_list arguments;
+
+    va_start(arguments, types);
+    statement = bound(store, error, sql, first, types, &arguments);
+    va_end(arguments);
+    if (!statement)
+        return -1;
+    store->waiting_sql = sql;
+    return ++store->waiting < STORE_WAITING_LIMIT ? 0 : store_write_waiting(store, error);
 }
 
 int store_row(struct store *store, sqlite3_stmt *statement, struct error *error)
@@ -171,6 +248,7 @@ void store_rollback(struct store *store)
 {
     struct error ignored = {0};
 
+    store->waiting = 0;
     /* A failed COMMIT or a full disk may have rolled back already. */
     if (!sqlite3_get_autocommit(store->database))
         store_run(store, &ignored, "ROLLBACK", "");

@@ -4,7 +4,8 @@
  * What the files of the store share: the connection, cached statements, and three ways to run one.
  *
  * A string describes the parameters, one letter each: i (int64_t), t (const char *, NULL is NULL), r
- * (double, NaN is NULL), b (const void *, size_t; NULL is NULL).
+ * (double, NaN is NULL), b (const void *, size_t; NULL is NULL). T is t, and SQLite makes a copy of the
+ * text; of others it makes none.
  */
 
 #include "common/memory.h"
@@ -14,6 +15,7 @@
 
 #define STORE_LOCK_FILE       "lock"
 #define STORE_STATEMENT_LIMIT 128
+#define STORE_WAITING_LIMIT   16
 
 struct store {
     sqlite3 *database;
@@ -22,6 +24,13 @@ struct store {
     bool unchecked;  /* it was not checked yet */
     bool damaged;    /* a check found damage */
     int64_t decided; /* the number of the last decision */
+
+    /* Rows that were bound to one INSERT and are not written yet, and what they have that others may not. */
+    unsigned waiting;
+    const char *waiting_sql;
+    int64_t waiting_first; /* id of the first; those of the others follow */
+    char *waiting_experiments[STORE_WAITING_LIMIT];
+
     struct {
         const char *sql; /* compared as a pointer, since every text is a literal */
         sqlite3_stmt *statement;
@@ -77,6 +86,19 @@ int store_run(struct store *store, struct error *error, const char *sql, const c
 sqlite3_stmt *store_query(struct store *store, struct error *error, const char *sql,
                           const char *types, ...);
 int store_row(struct store *store, sqlite3_stmt *statement, struct error *error); /* 1, 0 or -1 */
+
+/* Most of what an INSERT into a table with many indexes costs is paid for each statement, not for each row.
+ * store_let_wait() binds a row to an INSERT that has STORE_WAITING_LIMIT of them, and a LIMIT as its last
+ * parameter. It is written with the others once these are that many, and before any other statement is run,
+ * COMMIT included; unless it is run with one of the last two, because it has nothing to do with such rows.
+ * All are inside one transaction; store_rollback() forgets them. */
+int store_let_wait(struct store *store, struct error *error, const char *sql, const char *types,
+                   ...);
+int store_write_waiting(struct store *store, struct error *error);
+int store_run_beside(struct store *store, struct error *error, const char *sql, const char *types,
+                     ...);
+sqlite3_stmt *store_query_beside(struct store *store, struct error *error, const char *sql,
+                                 const char *types, ...);
 
 static inline void store_resetp(sqlite3_stmt **statement)
 {

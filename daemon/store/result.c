@@ -73,15 +73,27 @@ int store_read_one(struct store *store, sqlite3_stmt *statement, struct store_re
     return 0;
 }
 
+static bool is_waiting(const struct store *store, const char *experiment_id)
+{
+    for (unsigned i = 0; i < store->waiting; i++) {
+        if (strcmp(store->waiting_experiments[i], experiment_id) == 0)
+            return true;
+    }
+    return false;
+}
+
 int store_find(struct store *store, const char *experiment_id, struct store_result **result,
                struct error *error)
 {
-    CLEANUP_RESET sqlite3_stmt *statement = store_query(
-        store, error,
-        "SELECT " STORE_RESULT_COLUMNS "FROM results WHERE experiment_id = ?"
-        " AND decision NOT IN ('rejected', 'duplicate')",
-        "t", experiment_id);
+    CLEANUP_RESET sqlite3_stmt *statement = NULL;
 
+    if (is_waiting(store, experiment_id) && store_write_waiting(store, error) < 0)
+        return -1;
+    statement = store_query_beside(store, error,
+                                   "SELECT " STORE_RESULT_COLUMNS
+                                   "FROM results WHERE experiment_id = ?"
+                                   " AND decision NOT IN ('rejected', 'duplicate')",
+                                   "t", experiment_id);
     return store_read_one(store, statement, result, error);
 }
 
@@ -96,7 +108,7 @@ int store_load(struct store *store, int64_t id, struct store_result **result, st
 static int set_content(struct store *store, int64_t id, const struct store_content *content,
                        struct error *error)
 {
-    return store_run(
+    return store_run_beside(
         store, error,
         "INSERT OR REPLACE INTO contents (result, bytes, patch, parsed) VALUES (?, ?, ?, ?)",
         "ibbt", id, content->bytes, content->length, content->patch, content->patch_length,
@@ -126,15 +138,35 @@ static int add_content(struct store *store, int64_t id, bool has_change,
     if (decision->reference_result == 0 ||
         (decision->decision != DECISION_DISCARDED && decision->decision != DECISION_SUPERSEDED))
         return 0;
-    return store_run(store, error,
-                     "INSERT INTO contents (result, bytes, patch, parsed) SELECT ?, ?, ?, ?"
-                     " FROM results WHERE id = ? AND pull_state = 'open'",
-                     "ibbti", id, content->bytes, content->length, content->patch,
-                     content->patch_length, content->parsed, decision->reference_result);
+    return store_run_beside(store, error,
+                            "INSERT INTO contents (result, bytes, patch, parsed) SELECT ?, ?, ?, ?"
+                            " FROM results WHERE id = ? AND pull_state = 'open'",
+                            "ibbti", id, content->bytes, content->length, content->patch,
+                            content->patch_length, content->parsed, decision->reference_result);
 }
 
-static int add_row(struct store *store, const struct store_result *result, const char *patch,
-                   const struct store_decision *decision, struct error *error)
+#define ROW                                                                                        \
+    "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+#define FOUR_ROWS ROW ", " ROW ", " ROW ", " ROW
+#define ROWS      FOUR_ROWS ", " FOUR_ROWS ", " FOUR_ROWS ", " FOUR_ROWS /* STORE_WAITING_LIMIT */
+
+/* Finds the id of the next row, counting those that wait. */
+static int next_id(struct store *store, int64_t *id, struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = NULL;
+
+    if (store->waiting == 0) {
+        statement = store_query(store, error, "SELECT coalesce(max(id), 0) + 1 FROM results", "");
+        if (!statement || store_row(store, statement, error) < 0)
+            return -1;
+        store->waiting_first = sqlite3_column_int64(statement, 0);
+    }
+    *id = store->waiting_first + store->waiting;
+    return 0;
+}
+
+static int add_row(struct store *store, int64_t id, const struct store_result *result,
+                   const char *patch, const struct store_decision *decision, struct error *error)
 {
     const struct claim *claim = &result->claim;
     CLEANUP_FREE char *after_runs = measurement_write(&claim->after);
@@ -142,15 +174,15 @@ static int add_row(struct store *store, const struct store_result *result, const
     bool queued = decision->decision == DECISION_QUEUED;
     int64_t now = clock_now_ms();
 
-    return store_run(
+    free(store->waiting_experiments[store->waiting]);
+    store->waiting_experiments[store->waiting] = memory_copy(result->experiment_id);
+    return store_let_wait(
         store, error,
-        "INSERT INTO results (experiment_id, scope, metric, status, after, before, after_runs,"
+        "INSERT INTO results (id, experiment_id, scope, metric, status, after, before, after_runs,"
         " before_runs, has_change, file_name, inode, modified_ns, digest, patch, archived,"
         " received_ms, decision, reason, decided_ms, decided, counts, reference, reference_result,"
-        " log, line, unfinished, named, saving)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-        "?)",
-        "ttttrrttitiitttittiiiriiiiti", result->experiment_id, result->scope, result->metric,
+        " log, line, unfinished, named, saving) SELECT * FROM (VALUES " ROWS ") LIMIT ?",
+        "iTTTTrrTTiTiiTTTiTTiiiriiiiTi", id, result->experiment_id, result->scope, result->metric,
         status_word(claim), claim->after.mean, claim->before.mean, after_runs, before_runs,
         (int64_t)result->has_change, result->file_name, (int64_t)result->inode, result->modified_ns,
         result->digest, patch, result->archived, now, decision_name(decision->decision),
@@ -160,6 +192,7 @@ static int add_row(struct store *store, const struct store_result *result, const
         result->named, (int64_t)(queued && result->has_change));
 }
 
+/* The row waits, unless later results are compared with its value. */
 int store_add(struct store *store, const struct store_result *result,
               const struct store_content *content, const struct store_decision *decision,
               int64_t *id, struct error *error)
@@ -169,10 +202,15 @@ int store_add(struct store *store, const struct store_result *result,
 
     if (!decision)
         decision = &queued;
-    if (add_row(store, result, content->patch_name, decision, error) < 0)
+    if (next_id(store, id, error) < 0 ||
+        add_row(store, *id, result, content->patch_name, decision, error) < 0 ||
+        add_content(store, *id, result->has_change, content, decision, error) < 0)
         return -1;
-    *id = sqlite3_last_insert_rowid(store->database);
-    return add_content(store, *id, result->has_change, content, decision, error);
+    /* Outside of a transaction nothing waits: that is a transaction of its own. */
+    return counts(decision->decision, result->claim.after.mean) ||
+                   sqlite3_get_autocommit(store->database)
+               ? store_write_waiting(store, error)
+               : 0;
 }
 
 int store_replace(struct store *store, int64_t id, const struct store_result *result,
@@ -315,21 +353,22 @@ int store_decide(struct store *store, int64_t id, const struct store_decision *d
 /* Of what was decided before a result; 0: of all. */
 #define DECIDED_BEFORE "(? = 0 OR decided < (SELECT decided FROM results WHERE id = ?))"
 
-/* Two statements: each direction reads its own end of the index. */
+/* Two statements: each direction reads its own end of the index. A row that counts does not wait. */
 static sqlite3_stmt *query_best(struct store *store, const struct config_metric *metric,
                                 const char *scope, int64_t before, struct error *error)
 {
     if (metric->direction == METRIC_MINIMIZE)
-        return store_query(store, error,
-                           "SELECT id, after, modified_ns, file_name, pull_state FROM results"
-                           " WHERE counts = 1 AND metric = ? AND scope = ? AND " DECIDED_BEFORE
-                           " ORDER BY after ASC, id ASC LIMIT 1",
-                           "ttii", metric->name, scope, before, before);
-    return store_query(store, error,
-                       "SELECT id, after, modified_ns, file_name, pull_state FROM results"
-                       " WHERE counts = 1 AND metric = ? AND scope = ? AND " DECIDED_BEFORE
-                       " ORDER BY after DESC, id ASC LIMIT 1",
-                       "ttii", metric->name, scope, before, before);
+        return store_query_beside(
+            store, error,
+            "SELECT id, after, modified_ns, file_name, pull_state FROM results"
+            " WHERE counts = 1 AND metric = ? AND scope = ? AND " DECIDED_BEFORE
+            " ORDER BY after ASC, id ASC LIMIT 1",
+            "ttii", metric->name, scope, before, before);
+    return store_query_beside(store, error,
+                              "SELECT id, after, modified_ns, file_name, pull_state FROM results"
+                              " WHERE counts = 1 AND metric = ? AND scope = ? AND " DECIDED_BEFORE
+                              " ORDER BY after DESC, id ASC LIMIT 1",
+                              "ttii", metric->name, scope, before, before);
 }
 
 int store_frontier(struct store *store, const struct config_metric *metric, const char *scope,

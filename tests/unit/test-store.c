@@ -833,6 +833,53 @@ static void test_identifiers_are_unique(void **state)
     assert_int_equal(store_add(fixture->store, &row, &content, NULL, &id, &fixture->error), -1);
 }
 
+static int64_t add_discarded(struct fixture *fixture, const char *experiment_id)
+{
+    const struct store_decision decision = {
+        .decision = DECISION_DISCARDED, .reason = "not better", .reference = 1};
+    struct store_content content = {.bytes = "{}", .length = 2};
+    struct store_result row = row_of(experiment_id, 2);
+    int64_t id;
+
+    DONE(store_add(fixture->store, &row, &content, &decision, &id, &fixture->error));
+    return id;
+}
+
+/* Within a transaction rows are written together: whoever looks for one finds it all the same. */
+static void test_rows_that_wait_are_found(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP(store_result_freep) struct store_result *row = NULL;
+    CLEANUP(store_result_freep) struct store_result *gone = NULL;
+    unsigned counts[DECISION_COUNT];
+    int64_t first, id;
+    char name[16];
+
+    DONE(store_begin(fixture->store, &fixture->error));
+    add_discarded(fixture, "exp-taken-back");
+    store_rollback(fixture->store);
+    DONE(store_begin(fixture->store, &fixture->error));
+    first = add_discarded(fixture, "exp-first");
+    for (int i = 1; i < 40; i++) {
+        snprintf(name, sizeof(name), "exp-%d", i);
+        assert_int_equal(add_discarded(fixture, name), first + i);
+    }
+    DONE(store_find(fixture->store, name, &row, &fixture->error));
+    assert_int_equal(row->id, first + 39);
+    assert_string_equal(row->reason, "not better");
+    id = add_discarded(fixture, "exp-last");
+    DONE(store_count(fixture->store, counts, &fixture->error));
+    assert_int_equal(counts[DECISION_DISCARDED], 41);
+    add_discarded(fixture, "exp-waits-for-the-commit");
+    DONE(store_commit(fixture->store, &fixture->error));
+    reopen(fixture);
+    DONE(store_count(fixture->store, counts, &fixture->error));
+    assert_int_equal(counts[DECISION_DISCARDED], 42);
+    assert_int_equal(id, first + 40);
+    DONE(store_find(fixture->store, "exp-taken-back", &gone, &fixture->error));
+    assert_null(gone);
+}
+
 static void test_a_rejected_one_reserves_nothing(void **state)
 {
     struct fixture *fixture = *state;
@@ -1146,6 +1193,7 @@ int main(void)
         STORE_TEST(test_numbers_that_are_none),
         STORE_TEST(test_what_is_not_there),
         STORE_TEST(test_identifiers_are_unique),
+        STORE_TEST(test_rows_that_wait_are_found),
         STORE_TEST(test_a_rejected_one_reserves_nothing),
         STORE_TEST(test_a_failed_one_is_tried_again),
         STORE_TEST(test_content_is_bytes),
