@@ -10,13 +10,16 @@ static void must(int done)
         abort();
 }
 
+/* Looking up SHA-256 and making a context cost more than a short digest. */
+static EVP_MD *sha256;
+static EVP_MD_CTX *spare;
+
 void digest_begin(struct digest *digest)
 {
-    static EVP_MD *sha256; /* looked up by its name once: that costs more than a short digest */
-
     if (!sha256)
         sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-    digest->context = EVP_MD_CTX_new();
+    digest->context = spare ? spare : EVP_MD_CTX_new();
+    spare = NULL;
     must(sha256 && digest->context && EVP_DigestInit_ex(digest->context, sha256, NULL));
 }
 
@@ -41,7 +44,10 @@ void digest_end(struct digest *digest, char hex[static DIGEST_HEX_SIZE])
     unsigned length;
 
     must(EVP_DigestFinal_ex(digest->context, bytes, &length));
-    EVP_MD_CTX_free(digest->context);
+    if (spare)
+        EVP_MD_CTX_free(digest->context);
+    else
+        spare = digest->context;
     digest->context = NULL;
     for (unsigned i = 0; i < length; i++) {
         *hex++ = digits[bytes[i] >> 4];

@@ -151,17 +151,53 @@ static bool is_plain(const char *value, size_t length, bool *quoted)
     return true;
 }
 
+/* Appends the value of a field as text of at most `limit` bytes. Returns false if the field is to be
+ * left out. */
+static bool append_value(struct text *text, const struct log_field *field, size_t limit)
+{
+    switch (field->type) {
+    case LOG_FIELD_TEXT:
+        if (!field->text)
+            return false;
+        append_clean(text, field->text, limit);
+        return true;
+    case LOG_FIELD_INTEGER:
+        text_append_format(text, "%lld", (long long)field->integer);
+        return true;
+    case LOG_FIELD_NUMBER:
+        if (isnan(field->number))
+            return false;
+        text_append_number(text, field->number);
+        return true;
+    }
+    return false;
+}
+
+static void append_name(struct text *line, const char *name)
+{
+    if (line->length > 0)
+        text_append_bytes(line, " ", 1);
+    text_append(line, name);
+    text_append_bytes(line, "=", 1);
+}
+
 /* Appends a field of logfmt the short way. Returns false if its value is not plain, or too long. */
 static bool append_plain(struct text *line, const struct log_field *field, size_t limit)
 {
-    size_t length = field->text ? strnlen(field->text, limit + 1) : limit + 1;
+    size_t length;
     bool quoted;
 
+    if (field->type == LOG_FIELD_TEXT ? !field->text : isnan(field->number))
+        return true; /* it is left out */
+    if (field->type != LOG_FIELD_TEXT) {
+        append_name(line, field->name);
+        return append_value(line, field, limit);
+    }
+    length = strnlen(field->text, limit + 1);
     if (length > limit || !is_plain(field->text, length, &quoted))
         return false;
-    text_append(line, line->length > 0 ? " " : "");
-    text_append(line, field->name);
-    text_append(line, quoted ? "=\"" : "=");
+    append_name(line, field->name);
+    text_append(line, quoted ? "\"" : "");
     text_append_bytes(line, field->text, length);
     secret_scrub_bytes(line->data + line->length - length, length);
     text_append(line, quoted ? "\"" : "");
@@ -190,34 +226,12 @@ static void append_quoted(struct text *line, const char *value)
     text_append(line, "\"");
 }
 
-/* Appends the value of a field as text of at most `limit` bytes. Returns false if the field is to be
- * left out. */
-static bool append_value(struct text *text, const struct log_field *field, size_t limit)
-{
-    switch (field->type) {
-    case LOG_FIELD_TEXT:
-        if (!field->text)
-            return false;
-        append_clean(text, field->text, limit);
-        return true;
-    case LOG_FIELD_INTEGER:
-        text_append_format(text, "%lld", (long long)field->integer);
-        return true;
-    case LOG_FIELD_NUMBER:
-        if (isnan(field->number))
-            return false;
-        text_append_number(text, field->number);
-        return true;
-    }
-    return false;
-}
-
 static void append_field(struct text *line, const struct log_field *field, size_t limit)
 {
     CLEANUP_TEXT struct text value = {0};
     size_t room = line->length < LINE_LIMIT ? (LINE_LIMIT - line->length) / ESCAPED_MAX : 0;
 
-    if (field->type == LOG_FIELD_TEXT && output != OUTPUT_JSON && room >= 32 &&
+    if (output != OUTPUT_JSON && room >= 32 &&
         append_plain(line, field, room < limit ? room : limit))
         return;
     if (room < 32 || !append_value(&value, field, room < limit ? room : limit))
@@ -248,33 +262,33 @@ static void append_fields(struct text *line, const struct log_field *fields, siz
         append_field(line, &(struct log_field)LOG_INTEGER("dropped", (int64_t)dropped), limit);
 }
 
-/* Many lines are of the same second. */
-static void format_time(char *buffer, size_t size)
+/* Many lines are of the same millisecond. */
+static const char *format_time(void)
 {
-    static time_t last = -1;
-    static char second[32];
+    static int64_t last = -1;
+    static char when[64];
     int64_t now = clock_now_ms();
     time_t seconds = (time_t)(now / 1000);
     struct tm fields;
+    char second[32];
 
-    if (seconds != last) {
+    if (now != last) {
         gmtime_r(&seconds, &fields);
         strftime(second, sizeof(second), "%Y-%m-%dT%H:%M:%S", &fields);
-        last = seconds;
+        snprintf(when, sizeof(when), "%s.%03dZ", second, (int)(now % 1000));
+        last = now;
     }
-    snprintf(buffer, size, "%s.%03dZ", second, (int)(now % 1000));
+    return when;
 }
 
 static void build_line(struct text *line, const struct log_event *event,
                        const struct log_field *fields)
 {
     const char *level = levels[event->level].word;
-    char when[64];
 
-    format_time(when, sizeof(when));
     if (output == OUTPUT_JSON)
         text_append(line, "{");
-    append_field(line, &(struct log_field)LOG_TEXT("time", when), VALUE_LIMIT);
+    append_field(line, &(struct log_field)LOG_TEXT("time", format_time()), VALUE_LIMIT);
     if (output == OUTPUT_COLOURS)
         text_append_format(line, " level=%s%s\033[0m", levels[event->level].colour, level);
     else
@@ -394,7 +408,7 @@ void log_finish(void)
 
 void log_write(const struct log_event *event, const struct log_field *fields)
 {
-    CLEANUP_TEXT struct text line = {0};
+    static struct text line; /* its room is kept from one event to the next */
     int code = errno;
     bool written;
 
@@ -408,6 +422,7 @@ void log_write(const struct log_event *event, const struct log_field *fields)
     } else
 #endif
     {
+        text_reset(&line);
         build_line(&line, event, fields);
         written = log_output_write(line.data, line.length);
     }

@@ -3,6 +3,7 @@
 #include "common/memory.h"
 #include "common/text.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,8 +76,11 @@ static bool is_letter_or_digit(char c)
 
 static const struct status_word *find_status_word(const char *word, size_t length, bool alone)
 {
+    char first = length > 0 ? (char)tolower((unsigned char)*word) : '\0';
+
     for (size_t i = 0; i < sizeof(status_words) / sizeof(status_words[0]); i++)
-        if (strlen(status_words[i].word) == length && (alone || !status_words[i].alone) &&
+        if (status_words[i].word[0] == first && strlen(status_words[i].word) == length &&
+            (alone || !status_words[i].alone) &&
             strncasecmp(status_words[i].word, word, length) == 0)
             return &status_words[i];
     return NULL;
