@@ -250,6 +250,21 @@ static int print_status(const struct config *config, bool json)
 
 /* ---- --retry, --export -------------------------------------------------------------------------- */
 
+static const char *id_at(const struct arguments *arguments, int i)
+{
+    return i < 0 ? arguments->id : arguments->more_ids[i];
+}
+
+/* The same id twice is one. */
+static bool was_named(const struct arguments *arguments, int i)
+{
+    for (int before = -1; before < i; before++) {
+        if (strcmp(id_at(arguments, before), id_at(arguments, i)) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int retry(const struct config *config, const struct arguments *arguments)
 {
     CLEANUP(store_freep) struct store *store = NULL;
@@ -261,8 +276,10 @@ static int retry(const struct config *config, const struct arguments *arguments)
         return EX_IOERR;
     }
     for (int i = -1; i < arguments->more_id_count; i++) {
-        const char *id = i < 0 ? arguments->id : arguments->more_ids[i];
+        const char *id = id_at(arguments, i);
 
+        if (was_named(arguments, i))
+            continue;
         if (retry_result(config->spool, store, id, &error) == 0) {
             printf("%s is in the spool again\n", id);
             continue;

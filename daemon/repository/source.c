@@ -79,10 +79,14 @@ static int check_readable(const char *source, const char *path, struct error *er
 {
     struct stat status;
 
-    if (stat(path, &status) < 0 || faccessat(AT_FDCWD, path, R_OK | X_OK, AT_EACCESS) < 0)
+    if (stat(path, &status) < 0)
         return set_unreadable(error, source, path, errno);
     if (!S_ISDIR(status.st_mode))
-        return set_unreadable(error, source, path, ENOTDIR);
+        return error_set(error, ERROR_PERMANENT,
+                         "sources: %s: expected a directory with a git repository, found %s", path,
+                         S_ISREG(status.st_mode) ? "a file" : "no directory");
+    if (faccessat(AT_FDCWD, path, R_OK | X_OK, AT_EACCESS) < 0)
+        return set_unreadable(error, source, path, errno);
     return 0;
 }
 

@@ -355,7 +355,7 @@ static int read_details(struct result_reading *reading, const struct key *key,
 static const struct key keys[] = {
     {"experiment_id", true, read_experiment_id,
      "1 to 100 of A-Z, a-z, 0-9, '.', '_', '-', beginning with a letter or digit, without '..' and "
-     "not ending in '.' or '.lock',"},
+     "not ending in '.' or '.lock'"},
     {"status", false, read_status,
      "a word such as ok, keep, baseline, discarded, crashed, timeout or oom"},
     {"hypothesis", true, read_hypothesis, "a text of 1 to 10,000 characters"},
@@ -370,7 +370,7 @@ static const struct key keys[] = {
      "the experiment_id of another experiment, or a commit as 7 to 64 hex digits"},
     {"patch", false, read_patch,
      "the name of a file beside this one, without a slash, not beginning with a dot and not ending "
-     "like a result or a temporary file,"},
+     "like a result or a temporary file"},
     {"diff", false, read_diff, "a unified diff as text"},
     {"details", false, read_details, "an object of scalars: texts, numbers, true, false and null"},
 };

@@ -14,9 +14,9 @@
 #include <string.h>
 #include <time.h>
 
-#define REASON_LIMIT 500 /* code points */
-#define REASON_ROWS  3   /* lines of a reason on a terminal */
-#define INDENTATION  6   /* blanks in front of these */
+#define REASON_LIMIT 10000 /* code points: all there is */
+#define REASON_ROWS  3     /* lines of a reason on a terminal */
+#define INDENTATION  6     /* blanks in front of these */
 #define PULLS_SHOWN  20
 #define WORKS_SHOWN  5
 #define NAME_WIDTH   24
@@ -141,12 +141,13 @@ static void end_with_reason(struct text *text, size_t start, const char *reason,
 }
 
 /* Appends a name in a place of its own, cut to the place's columns. */
-static void append_name(struct text *text, const char *name)
+/* On a terminal a long name is cut. */
+static void append_name(struct text *text, const char *name, unsigned width)
 {
     CLEANUP_TEXT struct text shown = {0};
 
     append_shown(&shown, name, REASON_LIMIT);
-    if (utf8_columns(text_string(&shown)) <= NAME_WIDTH) {
+    if (!width || utf8_columns(text_string(&shown)) <= NAME_WIDTH) {
         text_append(text, text_string(&shown));
         return;
     }
@@ -154,12 +155,12 @@ static void append_name(struct text *text, const char *name)
     text_append(text, "…");
 }
 
-static void append_value(struct text *text, const char *metric, double value)
+static void append_value(struct text *text, const char *metric, double value, unsigned width)
 {
     if (isnan(value))
         return;
     text_append(text, "  ");
-    append_name(text, metric);
+    append_name(text, metric, width);
     text_append(text, " ");
     text_append_number(text, value);
 }
@@ -306,7 +307,7 @@ static void append_pull(struct text *text, const struct status *status,
     text_append_format(text, "  #%" PRId64, pull->number);
     pad_to(text, start, 7);
     text_append_format(text, "  %s", pull->experiment_id);
-    append_value(text, pull->metric, pull->value);
+    append_value(text, pull->metric, pull->value, width);
     if (!isnan(pull->before)) {
         text_append(text, " after ");
         text_append_number(text, pull->before);
@@ -391,7 +392,7 @@ static void append_waiting(struct text *text, const struct status *status, unsig
 
         start = text->length;
         text_append_format(text, "  %-*s", NAME_WIDTH, waiting->experiment_id);
-        append_value(text, waiting->metric, waiting->value);
+        append_value(text, waiting->metric, waiting->value, width);
         text_append(text, "  ");
         status_append_age(text, status->now_ms - waiting->since_ms);
         end_line(text, start, width);
@@ -486,10 +487,10 @@ static void append_frontier(struct text *text, const struct status_frontier *fro
     size_t start = text->length;
 
     text_append(text, "  ");
-    append_name(text, frontier->metric->name);
+    append_name(text, frontier->metric->name, width);
     if (*frontier->scope) {
         text_append(text, " / ");
-        append_name(text, frontier->scope);
+        append_name(text, frontier->scope, width);
     }
     pad_to(text, start, 18);
     text_append_format(text, "  %s  ",
@@ -516,7 +517,7 @@ static void append_decision(struct text *text, const struct store_decided *decis
     append_shown(text, decision->experiment_id ? decision->experiment_id : decision->file_name,
                  100);
     pad_to(text, start, 36 + 16);
-    append_value(text, decision->metric, decision->after);
+    append_value(text, decision->metric, decision->after, width);
     if (decision->pull)
         text_append_format(text, "  #%" PRId64, decision->pull);
     end_with_reason(text, start, decision->reason, width);

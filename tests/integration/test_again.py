@@ -83,7 +83,8 @@ def test_a_patch_is_told_from_others_of_its_name(winnowd, project):
         winnowd.drop(result(f"exp-{number}", 0.9, metric_before=1.0, patch="change.patch"),
                      patch=("change.patch", project.tweak(WIDTH=64 + number)))  # fmt: skip
         winnowd.once()
-    assert winnowd.run_beside("--retry", "exp-2")[0] == 0
+    code, text, said = winnowd.run_beside("--retry", "exp-2", "exp-2")  # the same twice is one
+    assert code == 0 and text.count("exp-2 is in the spool again") == 1, said
     assert (winnowd.spool / "change.patch").read_text() == project.tweak(WIDTH=66)
     assert json.loads((winnowd.spool / "exp-2.json").read_text())["experiment_id"] == "exp-2"
 

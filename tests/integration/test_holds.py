@@ -478,6 +478,15 @@ def test_the_setting_that_opens_a_home_is_named(winnowd):
     assert "ProtectHome= hides it: BindReadOnlyPaths=/home/nobody-at-all/model opens it" in log.text
 
 
+def test_a_file_in_place_of_a_source_is_called_so(winnowd):
+    file = winnowd.directory / "file"
+    file.touch(0o600)
+    winnowd.configure(sources=[str(file)])
+    status, _, log = winnowd.run("--check-config")
+    assert status == CONFIGURATION
+    assert f"sources: {file}: expected a directory with a git repository, found a file" in log.text, log.text
+
+
 # What holds nothing, but is found.
 
 

@@ -55,6 +55,7 @@ static void refuse(const char *file_name, const char *bytes, const char *words)
         fail_msg("this was taken: %s", bytes);
     assert_null(result);
     assert_int_equal(error.kind, ERROR_PERMANENT);
+    assert_null(strstr(error.message, ",,"));
     if (!says(error.message, words))
         fail_msg("'%s' is not in '%s'", words, error.message);
 }

@@ -185,6 +185,37 @@ static void test_lines_of_work_that_were_merged(void **state)
                            "  #14    exp-4\n  #12    exp-2  contained\n\nfrontier\n"));
 }
 
+/* On a terminal what is long is cut, and in a pipe nothing is. */
+static void test_a_pipe_gets_all_of_it(void **state)
+{
+    const struct config_metric metric = {
+        .name = (char *)"validation_bits_per_byte_of_the_whole_set"};
+    struct status_frontier frontier = {
+        .metric = &metric, .scope = (char *)"", .known = true, .value = 0.9};
+    CLEANUP_TEXT struct text text = {0}, narrow = {0};
+    struct store_waiting waiting = {
+        .experiment_id = (char *)"exp-1", .metric = metric.name, .value = 0.8};
+    struct status status;
+    char reason[901];
+
+    (void)state;
+    memset(reason, 'x', sizeof(reason) - 1);
+    reason[sizeof(reason) - 1] = '\0';
+    make_status(&status);
+    status.frontiers = &frontier;
+    status.frontier_count = 1;
+    status.waits = &waiting;
+    status.wait_count = 1;
+    status.waits_for = reason;
+    status_table(&text, &status, 0);
+    assert_non_null(strstr(text_string(&text), "  validation_bits_per_byte_of_the_whole_set 0.8"));
+    assert_non_null(strstr(text_string(&text), "  validation_bits_per_byte_of_the_whole_set  m"));
+    assert_non_null(strstr(text_string(&text), reason));
+    status_table(&narrow, &status, 80);
+    assert_null(strstr(text_string(&narrow), metric.name));
+    assert_non_null(strstr(text_string(&narrow), "  validation_bits_per_byt… 0.8"));
+}
+
 static void test_a_textfile_of_hostile_labels(void **state)
 {
     CLEANUP_TEXT struct text text = {0};
@@ -238,6 +269,7 @@ int main(void)
         cmocka_unit_test(test_json_of_what_is_not_known),
         cmocka_unit_test(test_lines_of_work),
         cmocka_unit_test(test_lines_of_work_that_were_merged),
+        cmocka_unit_test(test_a_pipe_gets_all_of_it),
         cmocka_unit_test(test_a_textfile_of_hostile_labels),
     };
 
