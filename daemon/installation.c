@@ -174,6 +174,20 @@ static void on_base_asked(void *data, const struct forge_reply *reply, const str
     look(asking);
 }
 
+/* The other half of a local forge. */
+static void ask_outbox(struct asking *asking)
+{
+    const struct config *config = asking->installation->config;
+    struct error error;
+
+    if (config->forge.kind == FORGE_LOCAL &&
+        file_check_writable(config->forge.outbox, &error) < 0) {
+        error_wrap(&error, "forge.outbox");
+        add(asking, &error);
+    }
+    answered(asking);
+}
+
 /* If the forge itself is not well, git need not be asked. */
 static void ask_git(struct asking *asking)
 {
@@ -281,11 +295,15 @@ static void ask_environment(struct asking *asking)
 
 static void ask_read_only(struct asking *asking)
 {
+    const struct config *config = asking->installation->config;
+    size_t count = config->validation.engine == ENGINE_LOCAL ? config->validation.read_only.count
+                                                             : 0;
     struct error error;
 
-    if (asking->installation->config->validation.engine == ENGINE_LOCAL &&
-        sandbox_check_read_only(asking->installation->config, &error) < 0)
-        add(asking, &error);
+    for (size_t i = 0; i < count; i++) {
+        if (sandbox_check_read_only(config, i, &error) < 0)
+            add(asking, &error);
+    }
     answered(asking);
 }
 
@@ -329,6 +347,7 @@ static void ask_textfile(struct asking *asking)
 static const struct question questions[] = {
     {"forge", HOLDS_QUEUE, true, ask_forge},
     {"forge.git_url", HOLDS_QUEUE, true, ask_git},
+    {"forge.outbox", HOLDS_QUEUE, true, ask_outbox},
     {"sources", HOLDS_SOURCE, false, ask_sources},
     {"validation.read_only", HOLDS_QUEUE, false, ask_read_only},
     {"validation.slurm.options", HOLDS_QUEUE, false, ask_slurm},

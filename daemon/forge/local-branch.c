@@ -135,23 +135,11 @@ struct operation *local_create_branch(struct forge *forge, const char *branch, c
 }
 
 /*
- * The check: a bare repository that can be written to, the base, room below the prefix, the outbox. It
- * touches nothing: --check-config makes it as well, and often as another user than the daemon's.
+ * The check: a bare repository that can be written to, the base, room below the prefix. The outbox is a
+ * question of its own (installation.h). It touches nothing: --check-config makes it as well, and often as another user than the daemon's.
  */
 
 static void check_prefix(struct local_call *call);
-
-static void check_outbox(struct local_call *call)
-{
-    struct error error;
-
-    if (file_check_writable(call->local->config->forge.outbox, &error) < 0) {
-        error_wrap(&error, "forge.outbox");
-        local_fail(call, false, &error);
-    } else {
-        local_succeed(call, call->sha);
-    }
-}
 
 static void on_check_prefix(void *data, const struct process_result *result)
 {
@@ -178,7 +166,7 @@ static void check_prefix(struct local_call *call)
     const char *slash = strchr(prefix + call->index, '/');
 
     if (!slash) {
-        check_outbox(call);
+        local_succeed(call, call->sha);
         return;
     }
     free(call->branch);

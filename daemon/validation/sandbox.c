@@ -431,30 +431,26 @@ struct checkout sandbox_inside(struct sandbox *sandbox, const struct checkout *c
     return place_inside(sandbox, checkout);
 }
 
-int sandbox_check_read_only(const struct config *config, struct error *error)
+int sandbox_check_read_only(const struct config *config, size_t item, struct error *error)
 {
-    const struct config_list *read_only = &config->validation.read_only;
     CLEANUP(config_list_clear) struct config_list hidden = hidden_places(config);
+    const char *path = config->validation.read_only.items[item];
+    CLEANUP_FREE char *real = realpath(path, NULL);
+    const char *place = real ? hidden_below(&hidden, real) : NULL;
     struct stat status;
 
-    for (size_t i = 0; i < read_only->count && config->validation.sandbox != SANDBOX_NONE; i++) {
-        const char *path = read_only->items[i];
-        CLEANUP_FREE char *real = realpath(path, NULL);
-        const char *place = real ? hidden_below(&hidden, real) : NULL;
-
-        if (!real || stat(real, &status) < 0)
-            return error_set(error, ERROR_PERMANENT, "validation.read_only: %s: %s", path,
-                             strerror(errno));
-        if (!S_ISDIR(status.st_mode))
-            return error_set(error, ERROR_PERMANENT, "validation.read_only: %s is no directory",
-                             path);
-        if (place)
-            return error_set(
-                error, ERROR_PERMANENT,
-                "validation.read_only: %s would uncover %s, which is hidden as a whole; "
-                "name the directories in it that the tests need",
-                path, place);
-    }
+    if (config->validation.sandbox == SANDBOX_NONE)
+        return 0;
+    if (!real || stat(real, &status) < 0)
+        return error_set(error, ERROR_PERMANENT, "validation.read_only: %s: %s", path,
+                         strerror(errno));
+    if (!S_ISDIR(status.st_mode))
+        return error_set(error, ERROR_PERMANENT, "validation.read_only: %s is no directory", path);
+    if (place)
+        return error_set(error, ERROR_PERMANENT,
+                         "validation.read_only: %s would uncover %s, which is hidden as a whole; "
+                         "name the directories in it that the tests need",
+                         path, place);
     return 0;
 }
 

@@ -54,9 +54,9 @@ void sandbox_free_arguments(char **arguments); /* NULL-safe */
 /* Appends the arguments of prlimit for validation.limits, and `--`. */
 void sandbox_append_limits(struct config_list *arguments, const struct config *config);
 
-/* Checks that each of validation.read_only can be shown. Fails (permanent), naming the key, if one does
- * not exist, is no directory, or contains a hidden place. */
-int sandbox_check_read_only(const struct config *config, struct error *error);
+/* Checks that one of validation.read_only, by its place, can be shown. Fails (permanent), naming the key, if it
+ * does not exist, is no directory, or contains a hidden place. */
+int sandbox_check_read_only(const struct config *config, size_t item, struct error *error);
 
 /* Returns whether there is a sandbox, and not only limits. */
 bool sandbox_is_there(const struct sandbox *sandbox);

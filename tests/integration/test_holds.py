@@ -497,6 +497,29 @@ def test_check_config_finds_a_missing_spool(winnowd):
     winnowd.once(status=UNUSABLE)
 
 
+def test_check_config_tells_all_places_that_are_wrong(winnowd):
+    """Whoever mends one at a time runs it once for each."""
+    gone = winnowd.directory / "gone"
+    taken = winnowd.directory / "file"
+    taken.touch()
+    winnowd.spool.rmdir()
+    winnowd.configure(
+        forge={"base": "nothing", "outbox": f"{taken}/outbox"},
+        sources=[f"{gone}/source-1", f"{gone}/source-2"],
+        validation={"read_only": [f"{gone}/data-1", f"{gone}/data-2"], "sandbox": "auto",
+                    "launcher": ["no-launcher"], "command": ["no-command"]},
+        status={"textfile": f"{gone}/winnowd.prom"},
+    )  # fmt: skip
+    status, _, log = winnowd.run("--check-config")
+    assert status == CONFIGURATION
+    for said in ("forge.base: ", f"forge.outbox: {taken}", f"sources: {gone}/source-1", f"sources: {gone}/source-2",
+                 f"validation.read_only: {gone}/data-1", f"validation.read_only: {gone}/data-2",
+                 "validation.launcher: no-launcher", "validation.command: no-command",
+                 f"spool: {winnowd.spool}", f"warning: status.textfile: {gone}"):  # fmt: skip
+        assert f"winnowd: {said}" in log.text, log.text
+    winnowd.spool.mkdir()
+
+
 def test_a_textfile_nowhere_is_a_warning(winnowd):
     winnowd.configure(status={"textfile": str(winnowd.directory / "nowhere/winnowd.prom")})
     before = sorted(winnowd.directory.rglob("*"))
