@@ -318,7 +318,7 @@ const char *const store_migrations[] = {
     "ALTER TABLE results ADD COLUMN saving INTEGER NOT NULL DEFAULT 0;"
     "UPDATE results SET saving = 1 WHERE decision = 'queued' AND has_change = 1;"
     "CREATE INDEX results_saving ON results (id) WHERE saving = 1;",
-    /* What a decision that was replaced was about: the row says what the present one is about. */
+    /* The subject of a decision that was replaced. The row has that of the present one. */
     "ALTER TABLE decisions ADD COLUMN metric TEXT;"
     "ALTER TABLE decisions ADD COLUMN scope TEXT;"
     "ALTER TABLE decisions ADD COLUMN status TEXT;"

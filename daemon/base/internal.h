@@ -1,0 +1,57 @@
+#pragma once
+
+/*
+ * What the files of the base share. base.c answers who asks, and runs. base/hold.c lets the queue wait while the
+ * base fails. base/known.c knows the earlier runs. Each uses those after it only.
+ */
+
+#include "common/digest.h"
+#include "daemon/base.h"
+
+struct asker;
+
+struct base {
+    struct base_options options;
+    struct asker *askers;   /* in the order in which they asked */
+    struct operation *turn; /* looks at who asks */
+    struct operation *step; /* of the run under way; NULL: there is none */
+
+    /* The run under way, or the last one. */
+    struct base_verdict verdict;
+    char settings[DIGEST_HEX_SIZE]; /* under which it began */
+    bool again;                     /* it is the second one */
+    int64_t duration_ms;
+    char *log;
+    char *waits;        /* for what it did not begin; NULL: it did */
+    struct error error; /* why there is no verdict */
+    bool faulty;        /* there is such an error */
+
+    /* A failure that is believed. */
+    struct base_verdict failed; /* BASE_UNKNOWN: there is none */
+    char failed_settings[DIGEST_HEX_SIZE];
+    uint64_t failed_at; /* uv_now() */
+
+    char *held; /* why the queue is held; NULL: it is not */
+    char held_commit[GIT_HASH_SIZE];
+    int64_t *held_results; /* that failed on it */
+    size_t held_count;
+    struct operation *hour;   /* after which they begin again */
+    struct operation *look;   /* at where the base is now, or the pause before it */
+    struct operation *notice; /* to whom the hold concerns */
+};
+
+/* Ends the hold, if there is one. */
+void base_end_hold(struct base *base);
+
+/* Ends the hold, and forgets the failure, so that what was held begins again. `why` is for the log. */
+void base_try_again(struct base *base, const char *why);
+
+/* Computes a digest of all settings that decide how the tests run. */
+void base_settings(const struct config *config, char settings[static DIGEST_HEX_SIZE]);
+
+/* Does the same as base_recall(), under these settings. */
+int base_recall_under(const struct base *base, const char *commit, const char *settings,
+                      struct base_verdict *verdict, struct error *error);
+
+/* Returns whether the commit failed under these settings within the last hour. */
+bool base_believes_failure(const struct base *base, const char *commit, const char *settings);

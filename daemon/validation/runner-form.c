@@ -1,0 +1,253 @@
+#include "daemon/validation/runner-form.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NUMBER_DIGITS 9 /* a longer number is no number of tests */
+
+/* ---- pieces of a line ------------------------------------------------------------------------- */
+
+bool runner_take(const char **at, const char *word)
+{
+    size_t length = strlen(word);
+
+    if (strncmp(*at, word, length) != 0)
+        return false;
+    *at += length;
+    return true;
+}
+
+bool runner_take_number(const char **at, uint64_t *number)
+{
+    size_t digits = strspn(*at, "0123456789");
+
+    if (digits == 0 || digits > NUMBER_DIGITS)
+        return false;
+    *number = strtoull(*at, NULL, 10);
+    *at += digits;
+    return true;
+}
+
+bool runner_take_decimal(const char **at)
+{
+    uint64_t number;
+
+    if (!runner_take_number(at, &number))
+        return false;
+    return **at != '.' || (++*at, *at += strspn(*at, "0123456789"), true);
+}
+
+void runner_add(struct runner *runner, const char *name, const char *line, uint64_t tests,
+                uint64_t passed)
+{
+    size_t shown = strlen(line);
+
+    if (*runner->name == '\0')
+        snprintf(runner->name, sizeof(runner->name), "%s", name);
+    runner->summaries++;
+    runner->tests += tests;
+    runner->passed += passed;
+    if (tests > 0)
+        return;
+    while (shown > 0 && strchr("= ", line[shown - 1])) /* pytest's rule */
+        shown--;
+    if (runner->empty++ == 0)
+        snprintf(runner->said, sizeof(runner->said), "%.*s", (int)shown, line);
+}
+
+/* ---- forms ------------------------------------------------------------------------------------ */
+
+/* `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s` */
+bool runner_read_cargo(struct runner *runner, const char *line)
+{
+    const char *at = line;
+    uint64_t passed, failed, ignored, measured, filtered;
+
+    if (!runner_take(&at, "test result: ") ||
+        (!runner_take(&at, "ok. ") && !runner_take(&at, "FAILED. ")) ||
+        !runner_take_number(&at, &passed) || !runner_take(&at, " passed; ") ||
+        !runner_take_number(&at, &failed) || !runner_take(&at, " failed; ") ||
+        !runner_take_number(&at, &ignored) || !runner_take(&at, " ignored; ") ||
+        !runner_take_number(&at, &measured) || !runner_take(&at, " measured; ") ||
+        !runner_take_number(&at, &filtered) || !runner_take(&at, " filtered out"))
+        return false;
+    if (runner_take(&at, "; finished in ") && (!runner_take_decimal(&at) || !runner_take(&at, "s")))
+        return false;
+    if (*at != '\0')
+        return false;
+    runner_add(runner, "cargo test", line, passed + failed + measured, passed + measured);
+    return true;
+}
+
+/* `ok  \tpackage\t0.003s`, perhaps with `(cached)`, coverage, `[no tests to run]`; `?   \tpackage\t[no test files]`;
+ * `FAIL\tpackage\t0.003s`. The numbers are those of packages. */
+bool runner_read_go(struct runner *runner, const char *line)
+{
+    const char *at = line;
+    const char *tab;
+    bool good = runner_take(&at, "ok  \t");
+    bool none = !good && runner_take(&at, "?   \t");
+
+    if (!good && !none && !runner_take(&at, "FAIL\t"))
+        return false;
+    tab = strchr(at, '\t');
+    if (!tab || tab == at || memchr(at, ' ', (size_t)(tab - at)))
+        return false;
+    at = tab + 1;
+    if (none && strcmp(at, "[no test files]") != 0)
+        return false;
+    if (!none && !runner_take(&at, "(cached)") && !runner_take(&at, "[build failed]") &&
+        !runner_take(&at, "[setup failed]") && !(runner_take_decimal(&at) && runner_take(&at, "s")))
+        return false;
+    if (none || strstr(at, "[no tests to run]"))
+        runner_add(runner, "go test", strrchr(line, '['), 0, 0);
+    else
+        runner_add(runner, "go test", line, 1, good);
+    return true;
+}
+
+/* `5/7 Test #5: slow ............***Skipped   0.01 sec`: the summary counts those that were skipped as passed. Where all
+ * are disabled there is no summary. */
+bool runner_read_ctest_line(struct runner *runner, const char *line)
+{
+    const char *at = line + strspn(line, " ");
+    uint64_t number;
+
+    if (!runner_take_number(&at, &number) || !runner_take(&at, "/") ||
+        !runner_take_number(&at, &number) || !runner_take(&at, " Test "))
+        return false;
+    runner->ctest_skipped += strstr(at, "***Skipped ") != NULL;
+    runner->ctest_disabled += strstr(at, "***Not Run (Disabled)") != NULL;
+    return true;
+}
+
+/* `100% tests passed, 0 tests failed out of 5`, and for none a line of its own. */
+bool runner_read_ctest(struct runner *runner, const char *line)
+{
+    const char *at = line;
+    uint64_t percent, failed, all, skipped;
+
+    if (strcmp(line, "No tests were found!!!") == 0) {
+        runner_add(runner, "ctest", line, 0, 0);
+        return true;
+    }
+    if (!runner_take_number(&at, &percent) || !runner_take(&at, "% tests passed, ") ||
+        !runner_take_number(&at, &failed) ||
+        (!runner_take(&at, " tests failed") && !runner_take(&at, " test failed")) ||
+        !runner_take(&at, " out of ") || !runner_take_number(&at, &all) || *at != '\0')
+        return false;
+    skipped = runner->ctest_skipped < all ? runner->ctest_skipped : all;
+    runner->ctest_skipped = runner->ctest_disabled = 0;
+    if (skipped > 0 && skipped == all)
+        line = "all of the tests were skipped";
+    all -= skipped;
+    runner_add(runner, "ctest", line, all, all > failed ? all - failed : 0);
+    return true;
+}
+
+static bool ends_with(const char *line, const char *end)
+{
+    size_t length = strlen(line);
+    size_t wanted = strlen(end);
+
+    return length >= wanted && strcmp(line + length - wanted, end) == 0;
+}
+
+static void note_first(char to[static REPORT_NAME_SIZE], unsigned *count, const char *line)
+{
+    if ((*count)++ == 0)
+        snprintf(to, REPORT_NAME_SIZE, "%s", line);
+}
+
+/* What nox says before the first command of a session; a session may end after it. */
+static bool is_preparation(const char *line)
+{
+    static const char *const words[] = {
+        "uv binary not found.", "Creating virtual environment ",
+        "Re-using existing ",   "Reusing existing ",
+        "Deleting existing ",   "python -m pip install ",
+        "uv pip install ",
+    };
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+        if (strncmp(line, words[i], strlen(words[i])) == 0)
+            return true;
+    }
+    return false;
+}
+
+void runner_note_session(struct runner *runner, const char *line)
+{
+    const char *at = line;
+
+    if (*line == '\0' || !runner->in_session)
+        return;
+    if (!runner_take(&at, "nox > ") || (strncmp(at, "Session ", 8) != 0 && !is_preparation(at)))
+        runner->session_works = true;
+}
+
+/* `nox > Session tests-3.11 was successful.`, `nox > Session tests skipped: no interpreter.` */
+bool runner_read_nox(struct runner *runner, const char *line)
+{
+    const char *at = line;
+    const char *name;
+    char idle[REPORT_NAME_SIZE];
+
+    if (runner_take(&at, "nox > Running session ")) {
+        runner->in_session = true;
+        runner->session_works = false;
+        return true;
+    }
+    if (!runner_take(&at, "nox > Session "))
+        return false;
+    line += strlen("nox > ");
+    name = at;
+    at += strcspn(at, " ");
+    if (runner_take(&at, " skipped: ") || strcmp(at, " skipped.") == 0) {
+        note_first(runner->session_said, &runner->sessions_skipped, line);
+    } else if (runner->in_session && !runner->session_works &&
+               strncmp(at, " was successful", 15) == 0) {
+        snprintf(idle, sizeof(idle), "Session %.*s ran no command", (int)(at - name), name);
+        note_first(runner->session_said, &runner->sessions_skipped, idle);
+    } else if (runner_take(&at, " was successful") || runner_take(&at, " failed") ||
+               runner_take(&at, " aborted")) {
+        runner->sessions_done++;
+    } else {
+        return false;
+    }
+    runner->in_session = false;
+    return true;
+}
+
+/* `check yaml.......................................(no files to check)Skipped`, `...Passed`, `...Failed` */
+bool runner_read_pre_commit(struct runner *runner, const char *line)
+{
+    static const char none[] = "(no files to check)Skipped";
+
+    if (*line == '\0' || !strstr(line, "..."))
+        return false;
+    if (ends_with(line, none) || ends_with(line, ".Skipped"))
+        note_first(runner->hook_said, &runner->hooks_skipped,
+                   ends_with(line, none) ? none : "Skipped");
+    else if (ends_with(line, "...Passed") || ends_with(line, "...Failed"))
+        runner->hooks_done++;
+    else
+        return false;
+    return true;
+}
+
+/* `make: 'test' is up to date.`, `make: Nothing to be done for 'test'.`; those of a make below another do not count,
+ * as the upper one goes on. */
+bool runner_read_make(struct runner *runner, const char *line)
+{
+    const char *at = line;
+
+    if (!runner_take(&at, "make: "))
+        return false;
+    if (!(strncmp(at, "Nothing to be done for ", 23) == 0 && ends_with(at, ".")) &&
+        !ends_with(at, "' is up to date."))
+        return false;
+    note_first(runner->target_said, &runner->targets_idle, at);
+    return true;
+}
