@@ -11,8 +11,10 @@
 #include "daemon/store/pull.h"
 #include "tests/unit/temporary.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <setjmp.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -63,6 +65,60 @@ static inline int tear_down(void **state)
 }
 
 #define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+static inline char *path_of(const struct fixture *fixture, const char *name)
+{
+    return file_join(fixture->directory, name);
+}
+
+static inline char *read_whole(const struct fixture *fixture, const char *name, size_t *length)
+{
+    CLEANUP_FREE char *path = path_of(fixture, name);
+    struct error error;
+    char *bytes = NULL;
+
+    if (file_read(&bytes, length, AT_FDCWD, path, 16u << 20, &error) < 0)
+        fail_msg("%s", error.message);
+    return bytes;
+}
+
+static inline void write_whole(const struct fixture *fixture, const char *name, const char *bytes,
+                               size_t length)
+{
+    CLEANUP_FREE char *path = path_of(fixture, name);
+    struct error error;
+
+    if (file_write(AT_FDCWD, path, bytes, length, 0600, &error) < 0)
+        fail_msg("%s", error.message);
+}
+
+/* As somebody with a sqlite3 shell does. */
+static inline void execute(const struct fixture *fixture, const char *sql)
+{
+    CLEANUP_FREE char *path = path_of(fixture, "winnowd.db");
+    sqlite3 *database;
+
+    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(database, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(database);
+}
+
+static inline void close_store(struct fixture *fixture)
+{
+    store_free(fixture->store);
+    fixture->store = NULL;
+}
+
+/* The sentence of the refusal. */
+static inline const char *refused(struct fixture *fixture, bool read_only)
+{
+    struct store *second = NULL;
+
+    assert_int_equal(store_open(&second, fixture->directory, read_only, &fixture->error), -1);
+    assert_null(second);
+    assert_int_equal(fixture->error.kind, ERROR_PERMANENT);
+    return fixture->error.message;
+}
 
 /* A row with something in every column. */
 static inline struct store_result row_of(const char *experiment_id, double after)
