@@ -128,6 +128,21 @@ static void compose(struct trial *trial, const struct config *config, const stru
     uv_loop_close(&loop);
 }
 
+/* The same with a state directory of its own, which is removed, and with the base as the forge. */
+static void compose_in(char *state, struct trial *trial, const struct config *config,
+                       const struct repository_compose *wanted)
+{
+    struct config aside = *config;
+    struct forge forge = {.git_url = trial->base.directory};
+    struct error ignored;
+
+    aside.state = state;
+    aside.forge.kind = FORGE_LOCAL;
+    aside.forge.path = trial->base.directory;
+    compose(trial, &aside, &forge, wanted);
+    (void)file_remove_tree(state, &ignored);
+}
+
 enum trial_end trial_run(char **base, const struct config *config, struct store *store,
                          const struct result *result, const char *patch, size_t patch_length,
                          struct error *why)
@@ -135,9 +150,6 @@ enum trial_end trial_run(char **base, const struct config *config, struct store 
     const char *temporary = getenv("TMPDIR");
     CLEANUP_FREE char *state = file_join(temporary ? temporary : "/tmp", "winnowd-check.XXXXXX");
     struct trial trial = {.end = TRIAL_UNKNOWN, .why = why};
-    struct config aside = *config;
-    struct forge forge = {0};
-    struct error ignored;
 
     if (!find_base(&trial.base, config)) {
         error_set(why, ERROR_TRANSIENT, "%s was not fetched yet", config->forge.base);
@@ -154,22 +166,17 @@ enum trial_end trial_run(char **base, const struct config *config, struct store 
         place_free(&trial.base);
         return TRIAL_UNKNOWN;
     }
-    forge.git_url = trial.base.directory;
-    aside.state = state;
-    aside.forge.kind = FORGE_LOCAL;
-    aside.forge.path = trial.base.directory;
-    compose(&trial, &aside, &forge,
-            &(struct repository_compose){
-                .base = trial.base.commit,
-                .branch = "trial",
-                .result = result,
-                .patch = patch,
-                .patch_length = patch_length,
-                .message = "A trial",
-                .find_parent = find_parent,
-                .find_data = &trial,
-            });
-    (void)file_remove_tree(state, &ignored);
+    compose_in(state, &trial, config,
+               &(struct repository_compose){
+                   .base = trial.base.commit,
+                   .branch = "trial",
+                   .result = result,
+                   .patch = patch,
+                   .patch_length = patch_length,
+                   .message = "A trial",
+                   .find_parent = find_parent,
+                   .find_data = &trial,
+               });
     place_free(&trial.base);
     return trial.end;
 }

@@ -121,28 +121,25 @@ static void gitea_free(struct forge *forge)
     free(gitea);
 }
 
-int forge_gitea_new(struct forge **forge, uv_loop_t *loop, const struct config *config,
-                    struct http *http, const char *token, struct error *error)
-{
-    static const struct forge_functions functions = {
-        .check = gitea_check,
-        .create_branch = create_branch,
-        .open_pull = gitea_open_pull,
-        .list_pulls = gitea_list_pulls,
-        .list_changed = gitea_list_changed,
-        .look_pull = gitea_look_pull,
-        .close_pull = gitea_close_pull,
-        .reopen_pull = gitea_reopen_pull,
-        .edit_pull = gitea_edit_pull,
-        .comment_pull = gitea_comment_pull,
-        .label_pull = gitea_label_pull,
-        .set_status = gitea_set_status,
-        .review_pull = gitea_review_pull,
-        .free = gitea_free,
-    };
-    CLEANUP_TEXT struct text path = {0};
-    struct gitea *gitea;
+static const struct forge_functions functions = {
+    .check = gitea_check,
+    .create_branch = create_branch,
+    .open_pull = gitea_open_pull,
+    .list_pulls = gitea_list_pulls,
+    .list_changed = gitea_list_changed,
+    .look_pull = gitea_look_pull,
+    .close_pull = gitea_close_pull,
+    .reopen_pull = gitea_reopen_pull,
+    .edit_pull = gitea_edit_pull,
+    .comment_pull = gitea_comment_pull,
+    .label_pull = gitea_label_pull,
+    .set_status = gitea_set_status,
+    .review_pull = gitea_review_pull,
+    .free = gitea_free,
+};
 
+static int check_token(const char *token, struct error *error)
+{
     if (!token || !*token)
         return error_set(error, ERROR_PERMANENT,
                          "the forge needs a token (forge.token_file, the credential gitea-token or "
@@ -150,6 +147,17 @@ int forge_gitea_new(struct forge **forge, uv_loop_t *loop, const struct config *
     if (strpbrk(token, "\r\n"))
         return error_set(error, ERROR_PERMANENT,
                          "the token has a line end in it (forge.token_file)");
+    return 0;
+}
+
+int forge_gitea_new(struct forge **forge, uv_loop_t *loop, const struct config *config,
+                    struct http *http, const char *token, struct error *error)
+{
+    CLEANUP_TEXT struct text path = {0};
+    struct gitea *gitea;
+
+    if (check_token(token, error) < 0)
+        return -1;
     text_append(&path, "/");
     encode_append_percent(&path, config->forge.owner, "");
     text_append(&path, "/");

@@ -8,6 +8,7 @@
 #include "common/secret.h"
 #include "common/text.h"
 #include "daemon/git/environment.h"
+#include "daemon/git/quote.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -35,21 +36,6 @@ struct git {
     char *limiter;                      /* path of prlimit; NULL: there is none */
 };
 
-/* Appends a value in double quotes, as git's configuration files need it. */
-static void append_quoted(struct text *text, const char *value)
-{
-    text_append(text, "\"");
-    for (; *value; value++) {
-        if (*value == '"' || *value == '\\')
-            text_append(text, "\\");
-        if (*value == '\n')
-            text_append(text, "\\n");
-        else
-            text_append_bytes(text, value, 1);
-    }
-    text_append(text, "\"");
-}
-
 /* Makes git accept the directory, whoever owns it: as it was given, as it is resolved, and its .git. */
 static void append_safe_directory(struct text *text, const char *directory)
 {
@@ -60,9 +46,9 @@ static void append_safe_directory(struct text *text, const char *directory)
     for (size_t i = 0; i < 2 && spellings[i]; i++) {
         CLEANUP_FREE char *inner = file_join(spellings[i], ".git");
         text_append(text, "\tdirectory = ");
-        append_quoted(text, spellings[i]);
+        git_append_quoted(text, spellings[i]);
         text_append(text, "\n\tdirectory = ");
-        append_quoted(text, inner);
+        git_append_quoted(text, inner);
         text_append(text, "\n");
     }
 }

@@ -2,6 +2,7 @@
 
 #include "common/memory.h"
 #include "common/text.h"
+#include "daemon/git/quote.h"
 #include "daemon/repository/internal.h"
 
 #include <stdio.h>
@@ -102,16 +103,8 @@ static void append_message(const struct committing *committing, struct text *tex
 
 static void append_path(struct text *text, const char *path)
 {
-    text_append(text, "\"");
-    for (; *path; path++) {
-        if (*path == '"' || *path == '\\')
-            text_append(text, "\\");
-        if (*path == '\n')
-            text_append(text, "\\n");
-        else
-            text_append_bytes(text, path, 1);
-    }
-    text_append(text, "\"\n");
+    git_append_quoted(text, path);
+    text_append(text, "\n");
 }
 
 /* Deletions come first, since a directory may take a file's place. */
