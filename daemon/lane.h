@@ -12,8 +12,8 @@
 
 #include <stdbool.h>
 
-/* Returns the metric of a lane; NULL: it is not configured any more. The direction of one that has no entry of
- * its own is what its log states, which stands in the scope. It belongs to the configuration. */
+/* Returns the metric of a lane; NULL: it is not configured any more. A metric without an entry of its own has
+ * the direction that its log states. That stands in the scope. It belongs to the configuration. */
 const struct config_metric *lane_metric(const struct config *config, const char *metric,
                                         const char *scope);
 

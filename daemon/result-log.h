@@ -110,7 +110,7 @@ int result_log_decision(const struct result_log *log);
 uint64_t result_log_header(const struct result_log *log);
 uint64_t result_log_surveyed_rows(const struct result_log *log);
 
-/* Appends lines that say how the log is read: which column is what, and which comments it has. */
+/* Appends lines that say how the log is read: its columns and comments. */
 struct text;
 void result_log_explain(const struct result_log *log, struct text *text);
 

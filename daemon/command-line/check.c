@@ -460,7 +460,7 @@ static const char *word_of(const struct check *check)
     return check->failure ? "queued, would fail at compose" : "queued, would be promoted";
 }
 
-/* Rejected or failed is what the result is to blame for, and held what the installation is. */
+/* The result is to blame for "rejected" and "failed", the installation for "held". */
 static int status_of(const struct check *check)
 {
     const struct assessment *assessment = &check->assessment;

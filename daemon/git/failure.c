@@ -223,7 +223,7 @@ int git_failure_said(struct error *error, const struct process_result *result, e
                   result->end == PROCESS_STALLED ? "no answer: " : "", how);
     else
         error_set(error, kind_of(result, reach, said), "%s: %s", what, text_string(&line));
-    /* That a source lacks a commit is printed by git, which does not fail then. */
+    /* A git that finds no such commit in a source prints that, and does not fail. */
     error->installation = reach == GIT_SOURCE
                               ? !git_exceeded(result) && !says(result->errors, malformations)
                               : reach == GIT_FORGE && (says(result->errors, credentials) ||

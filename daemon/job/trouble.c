@@ -162,8 +162,8 @@ void job_failed_itself(struct job *job, const struct error *error)
         job_begin_undo(job, error->message, DECISION_FAILED);
 }
 
-/* What was refused to this job may be refused to all (the token, the repository, a program). That is
- * checked before this experiment is charged with it, and before the next one meets it. */
+/* What was refused to this job may be refused to all (the token, the repository, a program). So the
+ * installation is checked before this experiment is charged, and before the next one meets the same. */
 static void doubt(struct job *job, const struct error *error, bool holds)
 {
     job->operation = NULL;

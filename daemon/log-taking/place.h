@@ -34,7 +34,7 @@ bool log_place_is_known(const struct log_place *place);
 /* Adds a line to what was read. */
 void log_place_pass(struct log_place *place, const struct line *line);
 
-/* Returns whether what was passed up to here is what was read up to the known place. If so, the reader
+/* Returns whether the lines up to here are those that were read up to the known place. If so, the reader
  * knows again what it knew there. */
 bool log_place_resumes(struct log_place *place, const struct lines *lines,
                        struct result_log *reader);

@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * The line in the body of each open pull request that says which other open ones it contains, and which contain
+ * A line in the body of each open pull request. It says which other open ones it contains, and which contain
  * it. It is brought up to date in each round, unless a person has edited the body: then that stays as it is.
  *
  * The last text is in the store, so a round in which nothing changed asks the forge nothing.

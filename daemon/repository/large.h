@@ -12,7 +12,7 @@
 #include "daemon/repository.h"
 
 /* Puts the files into a checkout, in the place of pointers. Nothing to do where no file has the attribute
- * filter=lfs. Fails (permanent) naming the file if an object is nowhere. That is the installation's fault
+ * filter=lfs. Fails (permanent) naming the file if an object is nowhere. The installation is to blame
  * if git-lfs is missing, if the forge has no LFS for us, or if the base lacks the object as well. */
 struct operation *large_fill(struct repository *repository,
                              const struct repository_checkout *checkout,

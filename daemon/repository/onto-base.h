@@ -22,7 +22,7 @@ struct onto_base_options {
 
 struct onto_base {
     char own_tree[GIT_HASH_SIZE]; /* the measured tree */
-    /* That tree on the base: merged, if the base has moved. Excluded files may have conflict marks. */
+    /* The tree on the base. It is merged if the base has moved. Excluded files may have conflict marks. */
     char tree[GIT_HASH_SIZE];
     char merge_base[GIT_HASH_SIZE]; /* as in struct repository_change */
     char **contained;               /* as there; the callback may take it over */

@@ -18,7 +18,7 @@ struct pointer {
     uint64_t size;            /* bytes */
 };
 
-/* Returns whether the content of a file is a pointer; then `*pointer` is what it says. */
+/* Returns whether the content of a file is a pointer; then `*pointer` is set. */
 bool pointer_parse(struct pointer *pointer, const char *bytes, size_t length);
 
 /* Returns where an object of that id lies below a directory of objects: "ab/cd/abcd...". The caller frees

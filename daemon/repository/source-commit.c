@@ -61,7 +61,7 @@ static void name_source(const struct looking_up *looking_up, size_t source, stru
     error_wrap(error, error->installation ? "sources: %s" : "source %s", path);
 }
 
-/* One that may pass counts before one that a person has to mend: then that is not yet sure. */
+/* An error that may pass counts before one that a person has to mend, which is not yet sure then. */
 static void note_unread(struct looking_up *looking_up, const struct error *error)
 {
     if (looking_up->unread.kind == ERROR_NONE || error->kind == ERROR_TRANSIENT)

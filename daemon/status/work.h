@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * Lines of work: which open pull requests stand on which. A loop of experiments makes one line, in which
+ * Lines of work: open pull requests that stand on each other. A loop of experiments makes one line, in which
  * each pull request contains those before it. A loop that began anew from an earlier experiment makes a
  * line that joins the other one there.
  *

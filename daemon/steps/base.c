@@ -1,7 +1,7 @@
 /*
  * Step `base`: the tests on the base, before anything is begun on it.
  *
- * The commit that is looked at here is the one that the branch is then made at. If it was run before, it is not
+ * The branch is then made at the commit that is tested here. If it was run before, it is not
  * run again. A base that fails its tests stops no job: the experiment may be the one that mends it.
  */
 

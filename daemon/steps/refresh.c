@@ -179,7 +179,7 @@ void refresh_comment_start(struct job *job)
 
 /* ---- describe, edit ----------------------------------------------------------------------------- */
 
-/* The "before" is what counts by now of what was decided earlier. */
+/* The "before" is the best of all that was decided earlier and still counts. */
 static int judge(struct job *job, struct error *error)
 {
     const struct config_metric *metric = job_metric(job);

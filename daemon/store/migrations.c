@@ -254,7 +254,7 @@ const char *const store_migrations[] = {
     "ALTER TABLE results ADD COLUMN body_digest TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE results ADD COLUMN stale TEXT;"
     "ALTER TABLE results ADD COLUMN stale_on TEXT NOT NULL DEFAULT '';",
-    /* Logs of many experiments. `stem` is what the ids of their rows begin with; a log is known by its name,
+    /* Logs of many experiments. The ids of their rows begin with `stem`; a log is known by its name,
      * its header and its first row. `named`: the commit that a row which was kept, or is a baseline, names. */
     "CREATE TABLE logs ("
     "  id INTEGER PRIMARY KEY,"

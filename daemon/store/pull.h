@@ -116,7 +116,7 @@ int store_set_closing_step(struct store *store, int64_t result, enum store_closi
 /* The comment is about to be sent. */
 int store_begin_comment(struct store *store, int64_t result, int64_t now_ms, struct error *error);
 
-/* It is as it should be at the forge. Of a merged one the branch is left to go. */
+/* It is as it should be at the forge. The branch of a merged one is left to be deleted. */
 int store_end_closing(struct store *store, const struct store_closing *closing,
                       struct error *error);
 
@@ -134,7 +134,7 @@ int store_list_relatives(struct store *store, int64_t result, struct store_relat
                          size_t *count, struct error *error);
 
 /* A pull request that is open, or closed for an open one that contains it, where it contains another such one
- * or is contained in it. The newest result first, and which of them contain which. The arrays are the caller's. */
+ * or is contained in it. Lists the newest result first, and says which of them contain which. The arrays are the caller's. */
 struct store_member {
     int64_t result;
     int64_t pull;

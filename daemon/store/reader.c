@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* To try a flock is to take it, and a daemon that starts at that moment would find it taken. The device
+/* A flock cannot be tried without taking it. A daemon that starts at that moment would find it taken. The device
  * is not compared: on file systems with volumes the kernel shows another one here than stat() does. */
 int store_writer(const char *state)
 {

@@ -350,7 +350,7 @@ int store_decide(struct store *store, int64_t id, const struct store_decision *d
     return store_let_go_of_content(store, id, error);
 }
 
-/* Of what was decided before a result; 0: of all. */
+/* Selects what was decided before a result; 0: all. */
 #define DECIDED_BEFORE "(? = 0 OR decided < (SELECT decided FROM results WHERE id = ?))"
 
 /* Two statements: each direction reads its own end of the index. A row that counts does not wait. */

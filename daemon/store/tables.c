@@ -184,7 +184,7 @@ const char *const store_tables[] = {
     "CREATE TABLE closings (result INTEGER PRIMARY KEY, container INTEGER NOT NULL,"
     "  kind TEXT NOT NULL, step TEXT NOT NULL, commented_ms INTEGER NOT NULL DEFAULT 0)",
 
-    /* Logs of many experiments. `stem` is what the ids of their rows begin with. A log is known by its
+    /* Logs of many experiments. The ids of their rows begin with `stem`. A log is known by its
      * name, its header and its first row. `decision`: the column that says what was kept. */
     "CREATE TABLE logs ("
     "  id INTEGER PRIMARY KEY,"

@@ -34,7 +34,7 @@ void disk_watch(struct disk *disk, uv_loop_t *loop, const char *path, loop_callb
 /* Ends the watch, if there is one. */
 void disk_leave(struct disk *disk);
 
-/* Returns whether the disk is full, now that the tests have ended. To be asked before anything is removed. */
+/* Returns whether the disk is full, now that the tests have ended. Call it before anything is removed. */
 bool disk_is_full(const struct disk *disk);
 
 /* Returns how many bytes the tests had written, now that their checkout was removed; 0 if the disk is

@@ -127,7 +127,7 @@ static void find(struct failure *failure, enum failure_rank rank, enum completio
     failure->awaits_exception = completion == NEXT_EXCEPTION;
 }
 
-/* Whether the line belongs to a traceback. Its last line is what was raised. */
+/* Whether the line belongs to a traceback. Its last line names the exception. */
 static bool trace(struct failure *failure, const char *line, size_t indentation)
 {
     if (begins(line, "Traceback (most recent call last):")) {

@@ -6,7 +6,7 @@
  * The whole output is read as it comes, in pieces of any size, with bounded memory. Known are the words of
  * pytest, unittest, nose2, tox, nox, go test, cargo, ctest, googletest, pre-commit, compilers and make. A
  * line that names a test counts before one that only gives a reason, and this before one that only says
- * that something failed. Of equal lines the first counts. The text is the tests' own, so nothing is decided
+ * that something failed. The first of equal lines counts. The text is the tests' own, so nothing is decided
  * by it.
  */
 

@@ -28,7 +28,7 @@ struct runner {
     bool ended; /* by a CR: what follows overwrites it, unless it is a LF */
     bool matched;
 
-    /* A unittest summary has two lines, the second says how many were skipped. That of pytest-sugar has a
+    /* A summary of unittest has two lines; the second says how many were skipped. One of pytest-sugar has a
      * line for each of its words. */
     bool awaits_result, awaits_sugar;
     bool in_session, session_works; /* of nox, and something was said in it */

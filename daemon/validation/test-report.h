@@ -43,7 +43,7 @@ struct test_report {
     struct report_command kept[REPORT_COMMANDS_MAX];
     size_t kept_count;
 
-    /* From the output. A summary is what a runner says at its end. An empty one says that nothing ran. */
+    /* From the output. A runner prints a summary at its end. An empty one says that nothing ran. */
     unsigned summaries;
     unsigned empty;                /* of them */
     uint64_t tests;                /* that ran, in all summaries */

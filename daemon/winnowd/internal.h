@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * The daemon's parts, and what ends it.
+ * The daemon's parts, and its end.
  */
 
 #include "daemon/base.h"

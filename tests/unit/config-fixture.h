@@ -65,7 +65,7 @@ static inline void assert_problems(const char *yaml, const char *expected)
     assert_string_equal(messages, expected);
 }
 
-/* That the only thing wrong with the least configuration and `yaml` is `expected`. */
+/* Holds the only problem of the least configuration and `yaml` against `expected`. */
 static inline void assert_refused(const char *yaml, const char *expected)
 {
     CLEANUP_FREE char *whole = memory_format("%s\n" LEAST, yaml);

@@ -75,7 +75,7 @@ static void test_foreign_bytes_are_repaired(void **state)
     TAIL("\x80\x80\x80\x80\x80", 1, 4, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd…");
 }
 
-/* What is in the file of `bytes`, given in pieces of every size. */
+/* Captures `bytes` in pieces of every size, and returns the file. */
 static void file_is(const char *bytes, size_t limit, const char *expected)
 {
     size_t length = strlen(bytes);

@@ -206,7 +206,7 @@ static void test_blob_of_a_source(void **state)
                  "ls state/repository.git | grep FETCH_HEAD || :");
 }
 
-/* What a source that lacks the blob would have to fetch is not fetched, and its command is not run. */
+/* A source that lacks the blob fetches nothing, and its command is not run. */
 static void test_blob_of_a_hostile_promisor(void **state)
 {
     struct fixture *fixture = *state;
@@ -406,7 +406,7 @@ static void test_source_named(void **state)
     check_error(&outcome, ERROR_PERMANENT, "not a git repository");
 }
 
-/* What a source's own configuration would like to run is not run. */
+/* The programs of a source's own configuration are not run. */
 static void test_hostile_source(void **state)
 {
     struct fixture *fixture = *state;
@@ -473,7 +473,7 @@ static void test_parallel(void **state)
     check_files(fixture, "M train.py;");
 }
 
-/* What a git or a daemon that was killed leaves behind does not stand in the way. */
+/* Files of a git or a daemon that was killed do not stand in the way. */
 static void test_leftovers(void **state)
 {
     struct fixture *fixture = *state;

@@ -335,7 +335,7 @@ static void what_is_too_long_is_shortened(void **state)
     }
 }
 
-/* What we wrote is found again, and nothing that somebody else wrote. */
+/* Our own words are found again, and nobody else's. */
 static void the_measured_commit_is_found(void **state)
 {
     CLEANUP_FREE char *body = NULL;

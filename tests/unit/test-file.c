@@ -100,7 +100,7 @@ static void test_read_limit(void **state)
     write_plain("a", "1234567");
     assert_int_equal(file_read(&bytes, &length, AT_FDCWD, "a", 7, &error), 0);
     assert_refused("a", 6, "larger than 6 bytes");
-    /* What is refused by its size is not read, nor is memory asked for it. */
+    /* A file that is too large is not read, and no memory is asked for it. */
     assert_int_equal(truncate("a", (off_t)1 << 42), 0);
     assert_refused("a", 6, "larger than 6 bytes");
 }

@@ -58,7 +58,7 @@ static void test_lag_empty_repository(void **state)
     lagging("empty", 3);
 }
 
-/* What comes after the pull request was opened does not say that it was not. */
+/* A later fault does not say that the pull request was not opened. */
 static void test_opened_all_the_same(void **state)
 {
     CLEANUP_FREE char *sha = NULL;

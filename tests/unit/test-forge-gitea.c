@@ -273,7 +273,7 @@ static void test_scopes(void **state)
     assert_permanent("write:issue");
 }
 
-/* What works without is no fault: it is said that it was not looked at. */
+/* A right that is not needed is no fault: it is said that nobody looked at it. */
 static void test_what_cannot_be_checked(void **state)
 {
     begin("organisation=True, scopes=['write:repository', 'write:issue']");

@@ -202,7 +202,7 @@ static void test_branch(void **state)
     assert_transient("not a git repository");
 }
 
-/* What lies in the caller's environment and in the repository's hooks has no say. */
+/* The caller's environment and the repository's hooks have no say. */
 static void test_environment_is_closed(void **state)
 {
     CLEANUP_FREE char *tip = shell("git -C repo.git rev-parse main");

@@ -1,4 +1,4 @@
-/* Promise: improved is what is better by more than the thresholds, and nothing else. */
+/* Promise: a value is improved if it is better by more than the thresholds, and only then. */
 
 /*
  * The gate as a table. Every row is judged twice, as minimize and, with every sign turned, as maximize.
@@ -287,7 +287,7 @@ static void test_words_and_lists(void **state)
     }
 }
 
-/* What a status decides is decided without a look at any number. */
+/* A status that decides does so without a look at any number. */
 static void test_a_status_has_no_numbers(void **state)
 {
     struct gate_verdict verdict = judge_file(

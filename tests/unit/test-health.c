@@ -183,7 +183,7 @@ static void test_look(void **state)
     finish(&scripted);
 }
 
-/* What a job met and no question finds is held until that job says that it is mended. */
+/* A fault that a job met, and no question finds, is held until that job says that it is mended. */
 static void test_report(void **state)
 {
     struct error error = {.kind = ERROR_PERMANENT, .message = "forge.reviewers: as reported"};
@@ -239,7 +239,7 @@ static void test_failed_sources(void **state)
     finish(&scripted);
 }
 
-/* What only a person mends is told apart by where it is mended. */
+/* Faults that only a person mends are told apart by the place where they are mended. */
 static void test_where_it_is_mended(void **state)
 {
     struct scripted scripted;

@@ -144,7 +144,7 @@ static void test_each_as_long_as_it_says(void **state)
     assert_false(is_there(fixture, "spool/.archive/2026-01-01")); /* empty since some time */
 }
 
-/* What was measured long ago, and archived just now, is new. */
+/* A result that was measured long ago, and archived just now, is new. */
 static void test_age_counts_from_the_move(void **state)
 {
     struct fixture *fixture = *state;

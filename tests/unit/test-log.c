@@ -338,7 +338,7 @@ static void test_the_loop_writes_what_is_kept(void **state)
     assert_int_equal(uv_loop_close(&loop), 0);
 }
 
-/* Who does not read at the end is waited for, but not for ever. */
+/* At the end a reader that does not read is waited for, but not for ever. */
 static void test_finish(void **state)
 {
     CLEANUP_FREE char *value = memory_new(8001);

@@ -153,7 +153,7 @@ static void test_base_with_squash(void **state)
     repository_change_clear(&outcome.change);
 }
 
-/* What was merged into a base that is newer than this one is not in it. */
+/* A result that was merged into a newer base than this one is not in it. */
 static void test_base_before_the_merge(void **state)
 {
     struct fixture *fixture = *state;
@@ -194,7 +194,7 @@ static void test_base_with_sibling(void **state)
     repository_change_clear(&outcome.change);
 }
 
-/* What a reviewer changed while merging stays as he left it, and so does what he took out later. */
+/* Changes of a reviewer while merging stay, and so does what was taken out later. */
 static void test_base_with_a_reviewer(void **state)
 {
     struct fixture *fixture = *state;

@@ -439,7 +439,7 @@ static void test_token(void **state)
     secret_clear();
 }
 
-/* What git is asked to do never forces anything but the leased delete, whose source is empty. */
+/* No git is asked to force anything, but for the leased delete, whose source is empty. */
 static void test_nothing_forced(void **state)
 {
     struct fixture *fixture = *state;

@@ -542,7 +542,7 @@ static void numbers_that_a_double_cannot_hold(void **state)
     }
 }
 
-/* What is written down of a result says all of it, whatever kind of file it came from. */
+/* The canonical form has all of a result, whatever kind of file it came from. */
 static void what_is_canonical(void **state)
 {
     static const char *const files[][2] = {

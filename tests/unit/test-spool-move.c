@@ -94,7 +94,7 @@ static void many_of_a_name_cost_no_more_than_few(void **state)
     moved_to = move_file(fixture, "a.json", SPOOL_ARCHIVE, NULL, NULL);
     assert_string_equal(moved_to, ".archive/2026-01-31/a.json~3001");
     assert_in_range(looks, 1, 40);
-    /* What a crash left of it is found from the other end. */
+    /* A move that a crash interrupted is found from the other end. */
     looks = 0;
     assert_int_equal(spool_move(fixture->spool, &again, &found, &error), 0);
     assert_string_equal(found, ".archive/2026-01-31/a.json~3001");
@@ -121,7 +121,7 @@ static void a_reason_overwrites_nothing(void **state)
     assert_string_equal(second, ".rejected/b.json~2");
     assert_content(fixture, ".rejected/b.json.reason", "a patch");
     assert_content(fixture, ".rejected/b.json~2.reason", "odd\n");
-    /* What a crash left behind between the reason and the move says the same, and is used. */
+    /* The reason that was written before a crash is used, as it says the same. */
     write_file(fixture, ".rejected/c.json.reason", "again\n");
     write_file(fixture, "c.json", "3");
     third = move_file(fixture, "c.json", SPOOL_REJECT, "again", NULL);

@@ -84,7 +84,7 @@ ssize_t read(int descriptor, void *buffer, size_t size)
     return syscall(SYS_read, descriptor, buffer, size);
 }
 
-/* What one test made of the system is nothing to the next, also where it failed. */
+/* Each test begins with a system in order, also after one that failed. */
 static int set_up_anew(void **state)
 {
     no_watches = false;
@@ -118,7 +118,7 @@ static void what_waits_is_handed_on_oldest_first(void **state)
     assert_false(fixture->idle_held);
 }
 
-/* What was made before 1970 or after tomorrow was made on a clock that is wrong: it arrives now. */
+/* A file from before 1970, or after tomorrow, is of a clock that is wrong: it arrives now. */
 static void a_time_that_cannot_be_is_the_time_of_intake(void **state)
 {
     static const struct {
@@ -573,7 +573,7 @@ static void a_patch_that_comes_late_without_events_has_to_settle(void **state)
     assert_int_equal(pieces, 0);
     assert_int_equal(spool_read_patch(fixture->spool, "p.diff", 99, &bytes, &length, &error), 0);
     assert_int_equal(length, 36);
-    /* What came after the last look has to settle as well. */
+    /* Bytes that came after the last look have to settle as well. */
     write_file(fixture, "p.diff", "last");
     assert_int_equal(spool_read_patch(fixture->spool, "p.diff", 99, &bytes, &length, &error), 1);
 }

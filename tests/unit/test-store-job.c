@@ -565,7 +565,7 @@ static void show_merged(struct fixture *fixture, unsigned limit, struct told *to
     }
 }
 
-/* What is known first stays, as it may be looked at again later. */
+/* The first answer stays, as it may be looked at again later. */
 static void test_what_was_merged(void **state)
 {
     struct fixture *fixture = *state;

@@ -219,7 +219,7 @@ static void test_closed(void **state)
     decide(fixture, by_base, DECISION_DISCARDED, base);
     promote(fixture, second, 2);
     decide(fixture, by_second, DECISION_DISCARDED, second);
-    /* What was promoted stays so, whatever it was measured against. */
+    /* A promoted result stays so, whatever it was measured against. */
     decide(fixture, second, DECISION_PROMOTED, first);
     assert_int_equal(settle(fixture, first, PULL_CLOSED), 2);
     assert_int_equal(decision_of(fixture, second), DECISION_PROMOTED);

@@ -166,7 +166,7 @@ static void make_older(struct fixture *fixture)
             "PRAGMA user_version = 1");
 }
 
-/* What a result file said was read out of its bytes again and again, by its name. */
+/* An earlier version parsed the bytes of a result file each time, by its name. */
 static void test_older_content_is_parsed(void **state)
 {
     static const char yaml[] = "experiment_id: exp-1\nhypothesis: x\nmetric: val_bpb\n"

@@ -175,7 +175,7 @@ static void test_utf8_valid(void **state)
     }
     assert_false(utf8_valid("a\0b", 3, &offset));
     assert_int_equal(offset, 1);
-    /* What stands behind the end does not count. */
+    /* Bytes behind the end do not count. */
     assert_false(utf8_valid("\xc3\xa4", 1, NULL));
 }
 

@@ -444,7 +444,7 @@ static void test_commands(void **state)
     assert_null(tox_report_path(WORDS("make", "--result-json=b")));
 }
 
-/* What is kept of a run on the base is all of what it said. */
+/* The whole report of a run on the base is kept. */
 static void test_report_is_kept(void **state)
 {
     struct test_report report = {

@@ -214,7 +214,7 @@ static void append_repeated(struct text *text, const char *piece, size_t count)
         text_append(text, piece);
 }
 
-/* What takes libyaml long, or would make the tree large, is refused at once. */
+/* A document that takes libyaml long, or would make the tree large, is refused at once. */
 static void assert_refused_quickly(const char *piece, size_t count, const char *expected)
 {
     CLEANUP_TEXT struct text text = {0};
@@ -324,7 +324,7 @@ static void test_all_mistakes(void **state)
     json_object_put(tree);
 }
 
-/* What cannot be read past ends it, after what came before. */
+/* An error that cannot be passed ends the reading, after the problems before it. */
 static void test_all_mistakes_to_the_last(void **state)
 {
     static const char document[] = "a: 1\na: 2\nb: [\n";

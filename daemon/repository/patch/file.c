@@ -153,7 +153,7 @@ static int scan_names(struct scan *scan, struct patch_file *file, struct error *
     return 0;
 }
 
-/* Whether the index line says that there is content, and the patch has none. That of a deleted file is
+/* Whether the index line says that there is content, and the patch has none. A deleted file is
  * left to git. */
 static bool lacks_content(const struct patch_file *file)
 {
