@@ -56,8 +56,8 @@ static void append_base64(struct text *text, const char *bytes, size_t length)
         text->data[--text->length] = '\0';
 }
 
-/* HTTP's basic authentication sends base64 of "user:secret". What the secret looks like there depends on
- * how many bytes precede it, modulo three. So all three alignments are remembered, each without the
+/* HTTP's basic authentication sends base64 of "user:secret". The secret looks different there, by the
+ * number of bytes before it, modulo three. So all three alignments are remembered, each without the
  * characters that also depend on the bytes beside the secret. */
 static void add_base64(const char *secret)
 {

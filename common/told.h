@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * What was said once, so that it is not said again. It holds a few words at most: what comes after those is
+ * Remembers words that were said, so that none is said twice. There is room for a few. Later ones are
  * not said at all, so that nobody can fill the log.
  */
 

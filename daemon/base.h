@@ -70,7 +70,7 @@ int base_recall(const struct base *base, const char *commit, struct base_verdict
 
 /* Finds out how the tests run on a commit. A pass that is older than `fresh_ms` is not believed; 0: any is.
  * Where a URL of validation.requires does not answer, `waits` says so and `verdict` is NULL. An error is
- * transient, or the installation's. What is handed on is valid inside the callback only. */
+ * transient, or the installation's. The arguments are valid inside the callback only. */
 typedef void (*base_callback)(void *data, const struct base_verdict *verdict, const char *waits,
                               const struct error *error);
 struct operation *base_find(struct base *base, const char *commit, uint64_t fresh_ms,

@@ -1,5 +1,5 @@
 /*
- * What a job does about trouble. It waits for what may pass. It doubts a refusal until the installation was
+ * How a job meets trouble. It waits where that may help. It doubts a refusal until the installation was
  * checked. It stays at its step while the installation is to blame.
  */
 
@@ -162,7 +162,7 @@ void job_failed_itself(struct job *job, const struct error *error)
         job_begin_undo(job, error->message, DECISION_FAILED);
 }
 
-/* What was refused to this job may be refused to all (the token, the repository, a program). So the
+/* Other jobs may be refused the same as this one (the token, the repository, a program). So the
  * installation is checked before this experiment is charged, and before the next one meets the same. */
 static void doubt(struct job *job, const struct error *error, bool holds)
 {

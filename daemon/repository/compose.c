@@ -7,7 +7,7 @@
  *         ├─ patch, parent ─▶ reproduce.c ──┘                       │
  *         └─ patch ──▶ patched.c ──────────────────────▶ an index ──┴▶ compare with the base ─▶ check ─▶ look into files ─▶ commit.c
  *
- * What either way leads to is only compared with the base, file by file. The commit is then made from the
+ * The result of either way is only compared with the base, file by file. The commit is then made from the
  * base and from the list of what differs and has passed the checks (commit.c). Date and message are given,
  * so the same change on the same base is the same commit again.
  */

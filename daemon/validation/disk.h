@@ -4,8 +4,8 @@
  * Watches the disk with the checkouts, which tests may fill. The store is usually on the same disk.
  *
  * It is looked at every second while the tests run. A full disk looks like failing tests, so it is told
- * apart while it is still full. What the removal of their checkout gives back says whether they had filled
- * it.
+ * apart while it is still full. The space that the removal of their checkout gives back says whether they
+ * had filled it.
  */
 
 #include "common/loop.h"

@@ -1,5 +1,5 @@
 /*
- * What ends the daemon. With --once that is when nothing is left that can be done now, or when nothing makes
+ * Ends the daemon. With --once it ends when nothing is left that can be done now, or when nothing makes
  * progress any more.
  */
 
