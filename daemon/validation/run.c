@@ -17,16 +17,13 @@
 #include "daemon/validation/checkout.h"
 #include "daemon/validation/command.h"
 #include "daemon/validation/environment.h"
-#include "daemon/validation/failure.h"
+#include "daemon/validation/evidence.h"
 #include "daemon/validation/internal.h"
 #include "daemon/validation/programs.h"
 #include "daemon/validation/report-file.h"
-#include "daemon/validation/runner.h"
 #include "daemon/validation/tox-report.h"
-#include "daemon/validation/verdict.h"
 
 #include <fcntl.h>
-#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,8 +31,6 @@
 
 #define TOX_INI_LIMIT     (1024 * 1024)
 #define REQUIRE_WITHIN_MS 10000
-#define FAILURE_SHOWN     160               /* code points */
-#define LARGE_OUTPUT      (4 * 1024 * 1024) /* bytes that tox 3 reports without effort */
 #define REPORT_NAME       ".git/winnowd-tox.json"
 
 struct run {
@@ -52,40 +47,21 @@ struct run {
     char *base;
     char *experiment_id;
     struct checkout checkout;
-    struct cache_share *cache;   /* what it sees as ~/.cache; NULL: nothing */
-    bool on_base;                /* what it leaves there may be kept */
-    char *mistrusted;            /* why the cache is copied: with an overlay it did not begin */
-    char *log;                   /* path of the whole output */
-    struct engine_place place;   /* where it ran */
-    struct failure failure;      /* what the output says about the failure */
-    struct runner runner;        /* what runners say in the output */
-    struct test_report report;   /* what the run says of itself */
-    struct test_report *measure; /* what the run on the base said; NULL: there was none */
-    regex_t expect;              /* validation.expect, as it was when the tests began */
-    bool expects;                /* whether there is one */
-    char *tox_report;            /* path of tox's report, for us; NULL: not asked for */
-    bool again;                  /* tox failed because of its report: this run has none */
-    char objection[300];         /* why the report takes the pass away; "": it does not */
-    enum process_end ended;      /* how the command ended */
-    uint64_t printed;            /* bytes of its output */
-    char *tail;                  /* its last lines */
-    struct validation_outcome outcome;
-    struct error error; /* what ended it */
+    struct cache_share *cache; /* what it sees as ~/.cache; NULL: nothing */
+    bool on_base;              /* what it leaves there may be kept */
+    char *mistrusted;          /* why the cache is copied: with an overlay it did not begin */
+    char *log;                 /* path of the whole output */
+    struct engine_place place; /* where it ran */
+    struct evidence evidence;  /* of how it ended */
+    char *tox_report;          /* path of tox's report, for us; NULL: not asked for */
+    bool again;                /* tox failed because of its report: this run has none */
+    struct error error;        /* what ended it */
 };
-
-static void forget_expect(struct run *run)
-{
-    if (run->expects)
-        regfree(&run->expect);
-    run->expects = false;
-}
 
 static void run_free(struct run *run)
 {
-    forget_expect(run);
+    evidence_clear(&run->evidence);
     free(run->tox_report);
-    free(run->tail);
-    free(run->measure);
     config_list_clear(&run->requires);
     free(run->branch);
     free(run->commit);
@@ -115,96 +91,19 @@ static void finish(struct run *run, const struct validation_outcome *outcome,
     run_free(run);
 }
 
-static enum validation_verdict judge(const struct process_result *result)
-{
-    switch (result->end) {
-    case PROCESS_EXITED:
-        return result->status ? VALIDATION_FAILED : VALIDATION_PASSED;
-    case PROCESS_TIMED_OUT:
-        return VALIDATION_TIMED_OUT;
-    default:
-        return VALIDATION_KILLED;
-    }
-}
-
-static void describe(struct validation_outcome *outcome, const struct process_result *result)
-{
-    CLEANUP_TEXT struct text command = {0};
-    char end[PROCESS_DESCRIPTION_SIZE];
-
-    text_append_line(&command, outcome->command, 30);
-    process_describe(end, sizeof end, result);
-    if (outcome->verdict == VALIDATION_TIMED_OUT)
-        snprintf(outcome->sentence, sizeof outcome->sentence, "%s %.100s", text_string(&command),
-                 end);
-    else
-        snprintf(outcome->sentence, sizeof outcome->sentence, "%s %.100s after %.1f s",
-                 text_string(&command), end, (double)result->duration_ms / 1000);
-}
-
 static void on_printed(void *data, const char *bytes, size_t length)
 {
     struct run *run = data;
 
-    failure_read(&run->failure, bytes, length);
-    runner_read(&run->runner, bytes, length);
+    evidence_read(&run->evidence, bytes, length);
 }
 
-/* Returns why tox failed because of its own report; NULL: it did not. The tests are not to blame for
- * that: output that is not UTF-8 is enough, and 100 MB of output take tox 3 a minute. */
-static const char *tox_failure(const struct run *run)
-{
-    if (!run->tox_report)
-        return NULL;
-    if (run->ended != PROCESS_EXITED)
-        return run->printed > LARGE_OUTPUT
-                   ? "tox had much output to report, and did not come to its end"
-                   : NULL;
-    if (run->report.tox == REPORT_UNUSABLE)
-        return "tox's report cannot be read";
-    return run->outcome.status != 0 && runner_tox_broke(&run->runner)
-               ? "tox itself ended with a traceback"
-               : NULL;
-}
-
-/* Judges by what the run says of itself, which takes a pass away and never gives one. */
-static void judge_report(struct run *run)
-{
-    struct validation_outcome *outcome = &run->outcome;
-
-    run->report.ended_well = outcome->verdict == VALIDATION_PASSED;
-    outcome->report = &run->report;
-    if (outcome->verdict != VALIDATION_PASSED)
-        return;
-    switch (verdict_of(&run->report, run->measure, run->objection, sizeof(run->objection))) {
-    case VERDICT_GREEN:
-        break;
-    case VERDICT_RED:
-        outcome->verdict = VALIDATION_FAILED;
-        break;
-    case VERDICT_UNTESTED:
-        outcome->verdict = VALIDATION_UNTESTED;
-        break;
-    }
-}
-
-/* Ends with a verdict and its evidence. Output of tests that passed is no failure. */
+/* Ends with a verdict and its evidence. */
 static void judged(struct run *run)
 {
-    struct validation_outcome *outcome = &run->outcome;
     CLEANUP_TEXT struct text failure = {0};
 
-    if (outcome->verdict != VALIDATION_PASSED && !*run->objection &&
-        run->failure.rank <= FAILURE_SUMMARY && verdict_none_ran(&run->report))
-        text_append_format(&failure, "no test was run: %s says \"%s\"", run->report.runner,
-                           run->report.said);
-    else if (outcome->verdict != VALIDATION_PASSED && !*run->objection)
-        failure_end(&run->failure, &failure, FAILURE_SHOWN);
-    outcome->failure = text_string(&failure);
-    if (*run->objection)
-        snprintf(outcome->sentence + strlen(outcome->sentence),
-                 sizeof(outcome->sentence) - strlen(outcome->sentence), ", but %s", run->objection);
-    finish(run, outcome, NULL);
+    finish(run, evidence_judge(&run->evidence, &failure), NULL);
 }
 
 static void find_place(struct run *run);
@@ -214,7 +113,6 @@ static void require_next(struct run *run);
 static void start_over(struct run *run)
 {
     cache_leave(&run->cache);
-    run->failure = (struct failure){0};
     free(run->log);
     free(run->command);
     free(run->tox_report);
@@ -249,14 +147,11 @@ static void conclude(struct run *run)
 {
     const char *reason;
 
-    runner_end(&run->runner, &run->report);
-    reason = tox_failure(run);
-    if (reason) {
+    reason = evidence_of_tox_failure(&run->evidence, run->tox_report != NULL);
+    if (reason)
         run_again(run, reason);
-        return;
-    }
-    judge_report(run);
-    judged(run);
+    else
+        judged(run);
 }
 
 static void on_report(void *data, const struct test_report *report)
@@ -264,26 +159,8 @@ static void on_report(void *data, const struct test_report *report)
     struct run *run = data;
 
     run->step = NULL;
-    run->report = *report;
+    run->evidence.report = *report;
     conclude(run);
-}
-
-static void note_end(struct run *run, const struct process_result *result)
-{
-    free(run->tail);
-    run->tail = memory_copy(result->tail);
-    run->ended = result->end;
-    run->printed = result->log_bytes;
-    run->outcome = (struct validation_outcome){
-        .verdict = judge(result),
-        .status = result->end == PROCESS_SIGNALLED ? result->signal : result->status,
-        .duration_ms = result->duration_ms,
-        .command = run->command,
-        .tail = run->tail,
-        .log = run->log,
-        .place = run->place.attempt ? &run->place : NULL,
-    };
-    describe(&run->outcome, result);
 }
 
 /* It is nobody's fault, and is waited for however long that takes. */
@@ -319,9 +196,8 @@ static void on_command(void *data, const struct process_result *result, const st
     }
     if (run->mistrusted && checkout_has_begun(&run->checkout))
         cache_prefer_copies(run->validation->cache, run->mistrusted);
-    note_end(run, result);
-    if (result->problem)
-        run->outcome.log = NULL;
+    evidence_end(&run->evidence, result, run->command, result->problem ? NULL : run->log,
+                 run->place.attempt ? &run->place : NULL);
     if (run->tox_report)
         run->step = report_file_read(run->validation->loop, run->tox_report, on_report, run);
     else
@@ -353,7 +229,7 @@ static char **ask_tox(struct run *run, char **arguments)
     if (tox_report_place(command->items) < 0)
         return arguments;
     if (run->again) {
-        run->report.tox = REPORT_SET_ASIDE;
+        run->evidence.report.tox = REPORT_SET_ASIDE;
         if (own)
             command_drop_report(arguments, own);
         return arguments;
@@ -371,10 +247,7 @@ static void await_report(struct run *run)
 {
     const char *expect = run->validation->config->validation.expect;
 
-    forget_expect(run);
-    run->expects = expect && regcomp(&run->expect, expect, REG_EXTENDED | REG_NOSUB) == 0;
-    run->runner = (struct runner){.expect = run->expects ? &run->expect : NULL};
-    run->report = (struct test_report){.tox = REPORT_NOT_ASKED};
+    evidence_begin(&run->evidence, expect);
 }
 
 /* Hands it to the engine, with what holds for any run. */
@@ -437,7 +310,7 @@ static void take_up(struct run *run, struct engine_run *known)
     run->tox_report = TAKE(known->report);
     run->again = known->again;
     if (run->again)
-        run->report.tox = REPORT_SET_ASIDE;
+        run->evidence.report.tox = REPORT_SET_ASIDE;
     start_order(run, &order);
 }
 
@@ -592,8 +465,8 @@ struct operation *validation_run(struct validation *validation, const struct val
     run->commit = memory_copy(task->commit);
     run->base = memory_copy(task->base);
     if (task->measure) {
-        run->measure = memory_new(sizeof(*run->measure));
-        *run->measure = *task->measure;
+        run->evidence.measure = memory_new(sizeof(*task->measure));
+        *run->evidence.measure = *task->measure;
     }
     run->experiment_id = memory_copy(task->experiment_id);
     run->on_base = task->on_base;

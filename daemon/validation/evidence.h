@@ -1,0 +1,51 @@
+#pragma once
+
+/*
+ * How a run ended: its output, its report, and the verdict by both.
+ */
+
+#include "common/process.h"
+#include "common/text.h"
+#include "daemon/validation.h"
+#include "daemon/validation/failure.h"
+#include "daemon/validation/runner.h"
+#include "daemon/validation/test-report.h"
+
+#include <regex.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Begins as {0}, with a copy of the base's report as `measure`. */
+struct evidence {
+    struct failure failure;      /* what the output says about the failure */
+    struct runner runner;        /* what runners say in the output */
+    struct test_report report;   /* what the run says of itself */
+    struct test_report *measure; /* what the run on the base said; NULL: there was none */
+    regex_t expect;              /* validation.expect, as it was when the tests began */
+    bool expects;                /* whether there is one */
+    char objection[300];         /* why the report takes the pass away; "": it does not */
+    enum process_end ended;      /* how the command ended */
+    uint64_t printed;            /* bytes of its output */
+    char *tail;                  /* its last lines */
+    struct validation_outcome outcome;
+};
+
+/* The command begins, perhaps anew. `expect`: a line of the output must match it; NULL: none has to. */
+void evidence_begin(struct evidence *evidence, const char *expect);
+void evidence_clear(struct evidence *evidence);
+
+/* Reads a piece of output. */
+void evidence_read(struct evidence *evidence, const char *bytes, size_t length);
+
+/* The command has ended. The strings and `place` must outlive the verdict; `log` and `place` may be NULL. */
+void evidence_end(struct evidence *evidence, const struct process_result *result,
+                  const char *command, const char *log, const struct engine_place *place);
+
+/* All has been read. Returns why tox failed because of its own report, if it was `asked` for one; NULL: it did
+ * not. The tests are not to blame for that: output that is not UTF-8 is enough, and 100 MB of output take tox 3 a
+ * minute. */
+const char *evidence_of_tox_failure(struct evidence *evidence, bool asked);
+
+/* Returns the verdict, which points into the evidence and into `failure`. Call evidence_of_tox_failure() first. */
+const struct validation_outcome *evidence_judge(struct evidence *evidence, struct text *failure);
