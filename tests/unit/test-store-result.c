@@ -7,6 +7,7 @@
 #include "store-fixture.h"
 
 #include "daemon/result.h"
+#include "daemon/store/status.h"
 
 static void check_measurement(const struct measurement *found, const struct measurement *given)
 {
