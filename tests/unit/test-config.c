@@ -17,13 +17,8 @@ static void assert_list(const struct config_list *list, const char *joined)
     assert_null(list->items[list->count]);
 }
 
-static void test_defaults(void **state)
+static void check_default_forge(const struct config *config)
 {
-    CLEANUP(config_freep) struct config *config = good(LEAST);
-    const struct config_metric *metric = config_metric(config, "m");
-
-    assert_string_equal(config->spool, "/var/spool/winnowd");
-    assert_string_equal(config->state, "/var/lib/winnowd");
     assert_int_equal(config->forge.kind, FORGE_GITEA);
     assert_string_equal(config->forge.url, "http://127.0.0.1:3000");
     assert_null(config->forge.token_file);
@@ -39,13 +34,10 @@ static void test_defaults(void **state)
     assert_int_equal(config->forge.timeout_ms, 30000);
     assert_int_equal(config->forge.poll_ms, 300000);
     assert_list(&config->sources, "");
-    assert_list(&config->change.protect,
-                "tox.ini,tox.toml,toxfile.py,setup.cfg,pyproject.toml,**/conftest.py,"
-                "**/pytest.ini,**/.pytest.ini,noxfile.py,Makefile,.pre-commit-config.yaml,"
-                ".tox/**,.gitmodules,.gitattributes,.lfsconfig,.gitea/**,.forgejo/**,.github/**");
-    assert_list(&config->change.exclude, "results.tsv,autoresearch.jsonl,.auto/**");
-    assert_string_equal(config->change.author_name, "winnowd");
-    assert_string_equal(config->change.author_email, "winnowd@localhost");
+}
+
+static void check_default_validation(const struct config *config)
+{
     assert_list(&config->validation.command, "tox,-e,unit");
     assert_list(&config->validation.launcher, "");
     assert_int_equal(config->validation.timeout_ms, 1800000);
@@ -58,6 +50,24 @@ static void test_defaults(void **state)
     assert_int_equal(config->validation.limits.processes, 4096);
     assert_int_equal(config->validation.limits.file_size, 16LL << 30);
     assert_int_equal(config->validation.limits.cpu_time_ms, 0);
+}
+
+static void test_defaults(void **state)
+{
+    CLEANUP(config_freep) struct config *config = good(LEAST);
+    const struct config_metric *metric = config_metric(config, "m");
+
+    check_default_forge(config);
+    check_default_validation(config);
+    assert_string_equal(config->spool, "/var/spool/winnowd");
+    assert_string_equal(config->state, "/var/lib/winnowd");
+    assert_list(&config->change.protect,
+                "tox.ini,tox.toml,toxfile.py,setup.cfg,pyproject.toml,**/conftest.py,"
+                "**/pytest.ini,**/.pytest.ini,noxfile.py,Makefile,.pre-commit-config.yaml,"
+                ".tox/**,.gitmodules,.gitattributes,.lfsconfig,.gitea/**,.forgejo/**,.github/**");
+    assert_list(&config->change.exclude, "results.tsv,autoresearch.jsonl,.auto/**");
+    assert_string_equal(config->change.author_name, "winnowd");
+    assert_string_equal(config->change.author_email, "winnowd@localhost");
     assert_int_equal(config->queue.parallel, 1);
     assert_int_equal(config->queue.max_open_pulls, 0);
     assert_int_equal(config->queue.order, QUEUE_ORDER_ARRIVAL);
@@ -120,6 +130,27 @@ static void test_forge_keys(void **state)
     assert_list(&config->sources, "/a,/b");
 }
 
+static void check_other_validation(const struct config *config)
+{
+    assert_list(&config->validation.command, "sh,-c,a\nb");
+    assert_list(&config->validation.launcher, "apptainer,exec,image.sif");
+    assert_int_equal(config->validation.engine, ENGINE_SLURM);
+    assert_string_equal(config->validation.directory, "/shared/winnowd");
+    assert_int_equal(config->validation.slurm.options.count, 11);
+    assert_int_equal(config->validation.slurm.poll_ms, 60000);
+    assert_int_equal(config->validation.timeout_ms, 7200000);
+    assert_int_equal(config->validation.output_lines, 0);
+    assert_list(&config->validation.environment,
+                "OLLAMA_HOST=http://127.0.0.1:11434,N=1e-5,EMPTY=");
+    assert_list(&config->validation.pass_environment, "CUDA_VISIBLE_DEVICES");
+    assert_int_equal(config->validation.sandbox, SANDBOX_NONE);
+    assert_list(&config->validation.requires, "http://127.0.0.1:11434/api/version?x=1");
+    assert_int_equal(config->validation.limits.memory, 4LL << 30);
+    assert_int_equal(config->validation.limits.processes, 100);
+    assert_int_equal(config->validation.limits.file_size, 1536 << 10);
+    assert_int_equal(config->validation.limits.cpu_time_ms, 600000);
+}
+
 static void test_other_keys(void **state)
 {
     CLEANUP(config_freep)
@@ -149,27 +180,11 @@ static void test_other_keys(void **state)
         "keep: {validation_logs: 0, archive: 365d, rejected: 1h}\n"
         "log: {level: debug, format: json, status_every: 0}\n");
 
+    check_other_validation(config);
     assert_list(&config->change.protect, "");
     assert_list(&config->change.exclude, "*.log");
     assert_string_equal(config->change.author_name, "Ada Lovelace");
     assert_string_equal(config->change.author_email, "ada@example.org");
-    assert_list(&config->validation.command, "sh,-c,a\nb");
-    assert_list(&config->validation.launcher, "apptainer,exec,image.sif");
-    assert_int_equal(config->validation.engine, ENGINE_SLURM);
-    assert_string_equal(config->validation.directory, "/shared/winnowd");
-    assert_int_equal(config->validation.slurm.options.count, 11);
-    assert_int_equal(config->validation.slurm.poll_ms, 60000);
-    assert_int_equal(config->validation.timeout_ms, 7200000);
-    assert_int_equal(config->validation.output_lines, 0);
-    assert_list(&config->validation.environment,
-                "OLLAMA_HOST=http://127.0.0.1:11434,N=1e-5,EMPTY=");
-    assert_list(&config->validation.pass_environment, "CUDA_VISIBLE_DEVICES");
-    assert_int_equal(config->validation.sandbox, SANDBOX_NONE);
-    assert_list(&config->validation.requires, "http://127.0.0.1:11434/api/version?x=1");
-    assert_int_equal(config->validation.limits.memory, 4LL << 30);
-    assert_int_equal(config->validation.limits.processes, 100);
-    assert_int_equal(config->validation.limits.file_size, 1536 << 10);
-    assert_int_equal(config->validation.limits.cpu_time_ms, 600000);
     assert_int_equal(config->queue.parallel, 3);
     assert_int_equal(config->queue.max_open_pulls, 2);
     assert_int_equal(config->queue.order, QUEUE_ORDER_BEST);

@@ -12,59 +12,59 @@
 
 #include <cmocka.h>
 
+static const struct {
+    const char *pattern;
+    const char *path;
+    bool match;
+} table[] = {
+    {"tox.ini", "tox.ini", true},
+    {"tox.ini", "sub/tox.ini", false},
+    {"tox.ini", "tox.ini.bak", false},
+    {"/tox.ini", "tox.ini", true},
+    {"*.log", "a.log", true},
+    {"*.log", ".log", true},
+    {"*.log", "sub/a.log", false},
+    {"?.py", "a.py", true},
+    {"?.py", "/.py", false},
+    {"a?b", "a/b", false},
+    {"a*b", "a/b", false},
+    {"[ab].py", "b.py", true},
+    {"[!ab].py", "b.py", false},
+    {"a[/]b", "a/b", false},
+    {"\\*.py", "*.py", true},
+    {"\\*.py", "a.py", false},
+    {".github/**", ".github", true},
+    {".github/**", ".github/workflows/ci.yml", true},
+    {".github/**", ".githubx", false},
+    {".github/**", "sub/.github/x", false},
+    {"**/secret", "secret", true},
+    {"**/secret", "a/b/secret", true},
+    {"**/secret", "a/b/secret/c", false},
+    {"a/**/b", "a/b", true},
+    {"a/**/b", "a/x/y/b", true},
+    {"a/**/b", "a/x/y/bc", false},
+    {"a/**/b/**/c", "a/b/b/x/c", true},
+    {"a/**/b/**/c", "a/c/c", false},
+    {"**", "anything/at/all", true},
+    {"**/*.py", "a.py", true},
+    {"**/*.py", "x/y/a.py", true},
+    {"x**y", "xaay", true},
+    {"x**y", "xa/ay", false},
+    {"data", "data", true},
+    {"data", "data/x/y", true},
+    {"data/", "data/x", true},
+    {"data/", "database", false},
+    {"dat?", "data/x", false},
+    {"", "a", false},
+    {"*", ".hidden", true},
+};
+
 static void test_table(void **state)
 {
-    static const struct {
-        const char *pattern;
-        const char *path;
-        bool match;
-    } rows[] = {
-        {"tox.ini", "tox.ini", true},
-        {"tox.ini", "sub/tox.ini", false},
-        {"tox.ini", "tox.ini.bak", false},
-        {"/tox.ini", "tox.ini", true},
-        {"*.log", "a.log", true},
-        {"*.log", ".log", true},
-        {"*.log", "sub/a.log", false},
-        {"?.py", "a.py", true},
-        {"?.py", "/.py", false},
-        {"a?b", "a/b", false},
-        {"a*b", "a/b", false},
-        {"[ab].py", "b.py", true},
-        {"[!ab].py", "b.py", false},
-        {"a[/]b", "a/b", false},
-        {"\\*.py", "*.py", true},
-        {"\\*.py", "a.py", false},
-        {".github/**", ".github", true},
-        {".github/**", ".github/workflows/ci.yml", true},
-        {".github/**", ".githubx", false},
-        {".github/**", "sub/.github/x", false},
-        {"**/secret", "secret", true},
-        {"**/secret", "a/b/secret", true},
-        {"**/secret", "a/b/secret/c", false},
-        {"a/**/b", "a/b", true},
-        {"a/**/b", "a/x/y/b", true},
-        {"a/**/b", "a/x/y/bc", false},
-        {"a/**/b/**/c", "a/b/b/x/c", true},
-        {"a/**/b/**/c", "a/c/c", false},
-        {"**", "anything/at/all", true},
-        {"**/*.py", "a.py", true},
-        {"**/*.py", "x/y/a.py", true},
-        {"x**y", "xaay", true},
-        {"x**y", "xa/ay", false},
-        {"data", "data", true},
-        {"data", "data/x/y", true},
-        {"data/", "data/x", true},
-        {"data/", "database", false},
-        {"dat?", "data/x", false},
-        {"", "a", false},
-        {"*", ".hidden", true},
-    };
-
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (glob_match(rows[i].pattern, rows[i].path) != rows[i].match)
-            fail_msg("\"%s\" against \"%s\" should be %d", rows[i].pattern, rows[i].path,
-                     rows[i].match);
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        if (glob_match(table[i].pattern, table[i].path) != table[i].match)
+            fail_msg("\"%s\" against \"%s\" should be %d", table[i].pattern, table[i].path,
+                     table[i].match);
     }
 }
 

@@ -426,75 +426,75 @@ static void formats_by_ending(void **state)
     assert_int_equal(result_format(""), RESULT_FORMAT_NONE);
 }
 
+static const struct {
+    const char *words;
+    enum claim_status status;
+    bool known;
+} words_of_status[] = {
+    {"ok", CLAIM_OK, true},
+    {"OK", CLAIM_OK, true},
+    {"Keep", CLAIM_OK, true},
+    {"kept", CLAIM_OK, true},
+    {"ACCEPTED", CLAIM_OK, true},
+    {"accept", CLAIM_OK, true},
+    {"approve", CLAIM_OK, true},
+    {"approved", CLAIM_OK, true},
+    {"improve", CLAIM_OK, true},
+    {"improved", CLAIM_OK, true},
+    {"NEW_BEST", CLAIM_OK, true},
+    {"success", CLAIM_OK, true},
+    {"SUCCEEDED", CLAIM_OK, true},
+    {"FINISHED", CLAIM_OK, true},
+    {"complete", CLAIM_OK, true},
+    {"COMPLETED", CLAIM_OK, true},
+    {"done", CLAIM_OK, true},
+    {"yes", CLAIM_OK, true},
+    {"True", CLAIM_OK, true},
+    {"1", CLAIM_OK, true},
+    {" keep (seed 2) ", CLAIM_OK, true},
+    {"\xe2\x9c\x85 keep", CLAIM_OK, true},
+    {"keep: error bars overlap", CLAIM_OK, true},
+    {"Baseline", CLAIM_BASELINE, true},
+    {"keep/baseline", CLAIM_BASELINE, true},
+    {"CRASHED", CLAIM_CRASHED, true},
+    {"crash", CLAIM_CRASHED, true},
+    {"FAILED", CLAIM_CRASHED, true},
+    {"fail", CLAIM_CRASHED, true},
+    {"Error", CLAIM_CRASHED, true},
+    {"timeout", CLAIM_CRASHED, true},
+    {"OOM-killed", CLAIM_CRASHED, true},
+    {"invalid", CLAIM_CRASHED, true},
+    {"baseline crashed", CLAIM_CRASHED, true},
+    {"discard (crash)", CLAIM_CRASHED, true},
+    {"discard", CLAIM_DISCARDED, true},
+    {"REJECTED", CLAIM_DISCARDED, true},
+    {"revert", CLAIM_DISCARDED, true},
+    {"rollback", CLAIM_DISCARDED, true},
+    {"skipped", CLAIM_DISCARDED, true},
+    {"noop", CLAIM_DISCARDED, true},
+    {"not kept", CLAIM_DISCARDED, true},
+    {"discarded, not the baseline", CLAIM_DISCARDED, true},
+    {"neutral", CLAIM_DISCARDED, true},
+    {"no", CLAIM_DISCARDED, true},
+    {"FALSE", CLAIM_DISCARDED, true},
+    {"0", CLAIM_DISCARDED, true},
+    {"no change", CLAIM_DISCARDED, false},
+    {"10", CLAIM_DISCARDED, false},
+    {"keeper", CLAIM_DISCARDED, false},
+    {"TODO", CLAIM_DISCARDED, false},
+    {"?", CLAIM_DISCARDED, false},
+    {"yes and 1", CLAIM_DISCARDED, false},
+};
+
 /* Case does not matter, words are split at what is no letter, the worst of them counts. */
 static void status_words(void **state)
 {
-    static const struct {
-        const char *words;
-        enum claim_status status;
+    for (size_t i = 0; i < sizeof(words_of_status) / sizeof(words_of_status[0]); i++) {
         bool known;
-    } rows[] = {
-        {"ok", CLAIM_OK, true},
-        {"OK", CLAIM_OK, true},
-        {"Keep", CLAIM_OK, true},
-        {"kept", CLAIM_OK, true},
-        {"ACCEPTED", CLAIM_OK, true},
-        {"accept", CLAIM_OK, true},
-        {"approve", CLAIM_OK, true},
-        {"approved", CLAIM_OK, true},
-        {"improve", CLAIM_OK, true},
-        {"improved", CLAIM_OK, true},
-        {"NEW_BEST", CLAIM_OK, true},
-        {"success", CLAIM_OK, true},
-        {"SUCCEEDED", CLAIM_OK, true},
-        {"FINISHED", CLAIM_OK, true},
-        {"complete", CLAIM_OK, true},
-        {"COMPLETED", CLAIM_OK, true},
-        {"done", CLAIM_OK, true},
-        {"yes", CLAIM_OK, true},
-        {"True", CLAIM_OK, true},
-        {"1", CLAIM_OK, true},
-        {" keep (seed 2) ", CLAIM_OK, true},
-        {"\xe2\x9c\x85 keep", CLAIM_OK, true},
-        {"keep: error bars overlap", CLAIM_OK, true},
-        {"Baseline", CLAIM_BASELINE, true},
-        {"keep/baseline", CLAIM_BASELINE, true},
-        {"CRASHED", CLAIM_CRASHED, true},
-        {"crash", CLAIM_CRASHED, true},
-        {"FAILED", CLAIM_CRASHED, true},
-        {"fail", CLAIM_CRASHED, true},
-        {"Error", CLAIM_CRASHED, true},
-        {"timeout", CLAIM_CRASHED, true},
-        {"OOM-killed", CLAIM_CRASHED, true},
-        {"invalid", CLAIM_CRASHED, true},
-        {"baseline crashed", CLAIM_CRASHED, true},
-        {"discard (crash)", CLAIM_CRASHED, true},
-        {"discard", CLAIM_DISCARDED, true},
-        {"REJECTED", CLAIM_DISCARDED, true},
-        {"revert", CLAIM_DISCARDED, true},
-        {"rollback", CLAIM_DISCARDED, true},
-        {"skipped", CLAIM_DISCARDED, true},
-        {"noop", CLAIM_DISCARDED, true},
-        {"not kept", CLAIM_DISCARDED, true},
-        {"discarded, not the baseline", CLAIM_DISCARDED, true},
-        {"neutral", CLAIM_DISCARDED, true},
-        {"no", CLAIM_DISCARDED, true},
-        {"FALSE", CLAIM_DISCARDED, true},
-        {"0", CLAIM_DISCARDED, true},
-        {"no change", CLAIM_DISCARDED, false},
-        {"10", CLAIM_DISCARDED, false},
-        {"keeper", CLAIM_DISCARDED, false},
-        {"TODO", CLAIM_DISCARDED, false},
-        {"?", CLAIM_DISCARDED, false},
-        {"yes and 1", CLAIM_DISCARDED, false},
-    };
+        enum claim_status status = claim_status_parse(words_of_status[i].words, &known);
 
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        bool known;
-        enum claim_status status = claim_status_parse(rows[i].words, &known);
-
-        if (status != rows[i].status || known != rows[i].known)
-            fail_msg("%s: %d, known %d", rows[i].words, status, known);
+        if (status != words_of_status[i].status || known != words_of_status[i].known)
+            fail_msg("%s: %d, known %d", words_of_status[i].words, status, known);
     }
 }
 
