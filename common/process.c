@@ -36,6 +36,7 @@
 #define ERRORS_KEPT ((size_t)8192)
 #define DRAIN_MS    500
 #define CHUNK       65536
+#define LINES_CHUNK 4096
 #define LOOKS       10 /* at what it does, before it is found stalled */
 
 struct process {
@@ -295,12 +296,14 @@ static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer)
 }
 
 /* One buffer for all children: libuv asks for it right before each read and passes it to on_read() right
- * after, and there is one thread. */
+ * after, and there is one thread. libuv fills it up to 32 times in a turn of the loop. Where each line is read
+ * as it comes, that must not take long. */
 static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
+    const struct process *process = handle->data;
     static char chunk[CHUNK];
 
-    *buffer = uv_buf_init(chunk, sizeof(chunk));
+    *buffer = uv_buf_init(chunk, process->printed ? LINES_CHUNK : sizeof(chunk));
 }
 
 static void read_output(struct process *process, uv_pipe_t *pipe)

@@ -237,6 +237,40 @@ static void test_log_holds_both_and_the_tail_the_last_lines(void **state)
     assert_string_equal(outcome.output, "a\nb\n1\n2\n3\n4\n5\nend");
 }
 
+static size_t bytes_in_turn, most_in_turn;
+
+static void on_turn(uv_prepare_t *turn)
+{
+    bytes_in_turn = 0;
+}
+
+/* As slow as if it looked at each line: meanwhile the child prints on. */
+static void on_printed(void *data, const char *bytes, size_t length)
+{
+    usleep(500);
+    bytes_in_turn += length;
+    if (bytes_in_turn > most_in_turn)
+        most_in_turn = bytes_in_turn;
+}
+
+/* However fast the child prints: other work of the loop has its turn in between. */
+static void test_who_looks_at_all_lines_holds_nobody_up(void **state)
+{
+    CLEANUP_OUTCOME struct outcome outcome = {0};
+    CLEANUP_FREE char *path = path_of("lines");
+    uv_prepare_t turn;
+
+    uv_prepare_init(&loop, &turn);
+    uv_prepare_start(&turn, on_turn);
+    uv_unref((uv_handle_t *)&turn);
+    run(&outcome, &(struct process_options){SHELL("yes | head -c 1000000"), .log_path = path,
+                                            .log_limit = MEBIBYTE, .printed = on_printed});
+    assert_int_equal(outcome.result.log_bytes, 1000000);
+    assert_true(most_in_turn <= 128 * 1024);
+    uv_close((uv_handle_t *)&turn, NULL);
+    uv_run(&loop, UV_RUN_DEFAULT);
+}
+
 static void test_full_disk_is_told_and_survived(void **state)
 {
     CLEANUP_OUTCOME struct outcome outcome = {0};
@@ -327,6 +361,7 @@ int main(void)
         cmocka_unit_test(test_too_much_output_is_stopped),
         cmocka_unit_test(test_a_flood_is_bounded_and_starves_nobody),
         cmocka_unit_test(test_log_holds_both_and_the_tail_the_last_lines),
+        cmocka_unit_test(test_who_looks_at_all_lines_holds_nobody_up),
         cmocka_unit_test(test_full_disk_is_told_and_survived),
         cmocka_unit_test(test_what_cannot_start_is_told_apart),
         cmocka_unit_test(test_a_program_may_say_127_itself),
