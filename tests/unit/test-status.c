@@ -6,6 +6,7 @@
 #include "daemon/status.h"
 #include "daemon/status/textfile.h"
 #include "daemon/status/work.h"
+#include "daemon/steps.h"
 #include "daemon/store/pull.h"
 #include "daemon/store/status.h"
 
@@ -260,6 +261,29 @@ static void test_a_textfile_of_hostile_labels(void **state)
     assert_null(strstr(text_string(&text), "unknown"));
 }
 
+/* A status that is read beside the daemon knows the steps by the table alone. */
+static void test_what_a_step_runs(void **state)
+{
+    static const struct {
+        struct store_job record;
+        int runs; /* -1: there is no such row */
+    } rows[] = {
+        {{.kind = JOB_PROMOTION, .step = "base"}, ROW_RUNS_BASE},
+        {{.kind = JOB_PROMOTION, .step = "validate"}, ROW_RUNS_TESTS},
+        {{.kind = JOB_PROMOTION, .step = "push"}, ROW_RUNS_NOTHING},
+        {{.kind = JOB_PROMOTION, .step = "look"}, -1},
+        {{.kind = JOB_REFRESH, .step = "look"}, ROW_RUNS_NOTHING},
+        {{.kind = JOB_REFRESH, .step = "base"}, ROW_RUNS_BASE},
+        {{.kind = JOB_REFRESH, .step = "end"}, -1},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct step *row = step_of(&rows[i].record);
+
+        assert_int_equal(row ? (int)row->runs : -1, rows[i].runs);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +295,7 @@ int main(void)
         cmocka_unit_test(test_lines_of_work_that_were_merged),
         cmocka_unit_test(test_a_pipe_gets_all_of_it),
         cmocka_unit_test(test_a_textfile_of_hostile_labels),
+        cmocka_unit_test(test_what_a_step_runs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
