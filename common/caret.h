@@ -14,7 +14,7 @@
 
 /* Appends the two lines to `text`, or nothing if the file has no such place. `line` and `column` count
  * from 1; columns are bytes if `column_in_bytes`, else characters. The bytes may be anything: a malformed
- * or hidden character is shown as U+FFFD, a tab as a blank. Of a long line, the part around the place is
- * shown. */
+ * or hidden character is shown as U+FFFD, a tab as a blank. A long line is cut to the part around the
+ * place. */
 void caret_append(struct text *text, const char *bytes, size_t length, unsigned line,
                   unsigned column, bool column_in_bytes);

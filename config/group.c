@@ -1,6 +1,6 @@
 /*
- * Reads a group of keys by the table of its rows: from the file, the environment, or the defaults. What the group
- * holds beside them is reported, with what may have been meant.
+ * Reads a group of keys by the table of its rows: from the file, the environment, or the defaults. Any other key
+ * is reported, with the one that may have been meant.
  */
 
 #include "config/schema.h"

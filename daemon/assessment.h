@@ -26,7 +26,7 @@ struct assessment {
     unsigned line, column;  /* the place in the file that a rejection is about; 0: none */
     char *experiment_id;    /* NULL if it could not be made out */
     struct result *result;  /* NULL if it could not be parsed */
-    /* What has to pass first; the decision holds only if it does not pass in time. */
+    /* An obstacle that may pass. The decision holds only if it does not pass in time. */
     enum spool_delay delay;
     char *patch; /* bytes of the patch file, or NULL */
     size_t patch_length;

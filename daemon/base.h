@@ -58,7 +58,7 @@ struct base_options {
     void *data;
 };
 
-/* Makes it; nothing is run yet. What `options` points to must outlive it. Never fails. */
+/* Makes it; nothing is run yet. All that `options` points to must outlive it. Never fails. */
 void base_new(struct base **base, const struct base_options *options);
 
 /* Ends what is under way; nobody may be asking any more. NULL-safe. */

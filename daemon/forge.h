@@ -4,7 +4,7 @@
  * The forge, as a struct of functions.
  *
  * forge/gitea.c fills it for Gitea and Forgejo over HTTP, forge/local.c for a bare repository with an
- * outbox of files. What git does at both alike (looking at branches, pushing, the leased delete) is in
+ * outbox of files. The work of git is the same at both (looking at branches, pushing, the leased delete). It is in
  * repository.h, which uses `git_url` and the token below.
  *
  * Only these calls exist: none creates an issue, writes to the base or forces a push.

@@ -7,7 +7,7 @@
  * a job end. Each step that is started ends in exactly one call of the functions under "for the steps" below.
  * Only its owner moves a job as well, with job_give_up().
  *
- * What a step is about to do is in the store before its call goes out. What it did is there before the next
+ * The intent of a step is in the store before its call goes out. Its outcome is there before the next
  * step starts. So after a crash the unfinished step is repeated or undone. While a job is being undone,
  * job_failed() and job_later() mean the same: the undo is tried again until it is done.
  *
@@ -237,8 +237,8 @@ void job_call_ended(void *data, const struct error *error);
 bool job_save(struct job *job);
 
 /* Returns what the step that is under way keeps in memory from one call to the next: `size` bytes of a form of
- * its own, zero at first. They belong to the job, which lets go of them when it leaves the step's row. What
- * has to survive a restart is a finding instead. */
+ * its own, zero at first. They belong to the job, which lets go of them when it leaves the step's row. A fact
+ * that has to survive a restart is a finding instead. */
 void *job_scratch(struct job *job, size_t size);
 
 /* During an undo: a person has merged or closed the pull request. The job ends as promoted. */

@@ -5,7 +5,7 @@
  * clock, no store.
  *
  * There are two forms: results.tsv, a table with a header, and autoresearch.jsonl, one JSON object a line.
- * Both say in their own words what a result file says in ours, and neither says everything. What is missing
+ * Both say in their own words what a result file says in ours, and neither says everything. The rest
  * comes from an entry of `logs:`.
  *
  * A log is read twice. The first pass (result_log_survey) looks at every line. So a log that cannot be read
@@ -13,7 +13,7 @@
  * makes rows. A log that is followed is surveyed until its columns are known. From then on only new lines
  * are read.
  *
- * What the reader has learned of a log (its columns, its segment, its last baseline) can be saved as JSON
+ * The state of a reader (columns, segment, last baseline) can be saved as JSON
  * and restored. So after a restart a log is read on from where it was left.
  */
 

@@ -13,7 +13,7 @@
  * array with store_X_free(items, count), which takes NULL and 0. SQLite copies the strings that are passed
  * in.
  *
- * Here are the store as a whole, the results and the queue. What else it keeps is in store/: log.h, job.h,
+ * Here are the store as a whole, the results and the queue. The rest is in store/: log.h, job.h,
  * base.h, pull.h, and status.h for what is only shown.
  */
 

@@ -23,7 +23,7 @@ struct patch_files {
 int patch_files_read(struct patch_files *files, const char *patch, size_t length,
                      struct error *error);
 
-/* What a commit is compared with. The forge is not asked for its base here. */
+/* The commit with which one is compared. The forge is not asked for its base here. */
 enum patch_since {
     PATCH_SINCE_BASE,   /* the commit of the base that it was made on */
     PATCH_SINCE_PARENT, /* its parent: the repository does not know the base */

@@ -38,8 +38,8 @@ int gitea_body_parse(struct json_object **json, const struct gitea_body *body, s
 int gitea_body_malformed(struct error *error, const struct gitea_body *body, const char *what);
 
 /* Appends the server's own words about an error: its `message` and the first of its `errors`, as one
- * visible line, shortened and without secrets; nothing if there are none. Of two documents in one body
- * the first counts. */
+ * visible line, shortened and without secrets; nothing if there are none. The first of two documents in one
+ * body counts. */
 void gitea_body_message(struct text *text, const char *body, size_t length);
 
 /* Sets the error for a status that is no success: transient for 408, 425, 429 and 5xx, else permanent.

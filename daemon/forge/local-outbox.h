@@ -49,7 +49,7 @@ int outbox_lock(int *lock, const char *outbox, struct error *error);
 /* Returns whether the outbox can be read, so that a missing file is gone. */
 bool outbox_is_there(const char *outbox);
 
-/* Adds a pull request, under the lock. `*number` is above all others, and never given twice. What a
+/* Adds a pull request, under the lock. `*number` is above all others, and never given twice. A file that a
  * crash left of adding the same body is used. */
 struct outbox_entry {
     const char *title;

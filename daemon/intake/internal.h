@@ -38,7 +38,7 @@ struct intake {
     struct told words; /* unknown ones of statuses */
 };
 
-/* What was decided on a file of a slice, until it is committed, logged and moved. */
+/* The decision on a file of a slice, until it is committed, logged and moved. */
 struct entry {
     struct spool_file *file;
     struct assessment assessment;

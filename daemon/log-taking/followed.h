@@ -32,7 +32,7 @@ void followed_logs_new(struct followed_logs **logs, uv_loop_t *loop,
                        const struct followed_logs_options *options);
 void followed_logs_free(struct followed_logs *logs); /* NULL-safe. The loop must run once more */
 
-/* Begins anew with what the configuration says now. To be called in the turn of the loop in which it was
+/* Begins anew with what the configuration says now. Call it in the turn of the loop in which that was
  * reloaded. */
 void followed_logs_reload(struct followed_logs *logs);
 

@@ -7,8 +7,8 @@
  *                                                                └─ next part ─┘
  *
  * Parts are those of a series. Changes of excluded files are left out from the beginning; a file that is
- * renamed or copied from or to one is tried first, and left out if it does not fit. What was done to
- * excluded files otherwise is taken back by comparing trees, later.
+ * renamed or copied from or to one is tried first, and left out if it does not fit. Other changes of
+ * excluded files are taken back by comparing trees, later.
  *
  * The merge is `git apply --3way`, and not one of git/merge.h. A patch names the original of each file by
  * its blob, and only some of these blobs may be known. `git apply` merges the files whose blob is known,

@@ -1,7 +1,7 @@
 /*
  * Reads results.tsv: a header, then one row a line, with tabs between the cells. There is no quoting.
  * People and agents write it by hand. So rows are short or long, there is text between them, and the header
- * says neither which column is the metric nor which is the decision.
+ * names neither the column of the metric nor that of the decision.
  */
 
 #include "daemon/result-log/internal.h"

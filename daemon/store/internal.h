@@ -67,7 +67,7 @@ int store_migrate(struct store *store, struct error *error);
 /* The statements that make the tables of a new store, then NULL (tables.c). */
 extern const char *const store_tables[];
 
-/* What brings a store from the version that is the index to the next one; how many there are, which is the
+/* The migrations, each from the version that is its index to the next one; and their number, which is the
  * present version (migrations.c). */
 extern const char *const store_migrations[];
 extern const int store_version;

@@ -57,7 +57,7 @@ struct engine_order {
     struct engine_place *place; /* filled in before the callback if it ran elsewhere */
 };
 
-/* How the command ended. Without an error there is a result; its `problem` is what went wrong with the log,
+/* How the command ended. Without an error there is a result; its `problem` says what went wrong with the log,
  * which is gone then. An error is transient where the run says nothing about the tests, such as one whose
  * command never began. It is permanent where the tests filled the disk. */
 typedef void (*engine_callback)(void *data, const struct process_result *result,

@@ -152,7 +152,7 @@ static bool is_variable(const struct leftover *leftover, const char *entry)
     return leftover->variable && !strcmp(entry, leftover->variable);
 }
 
-/* What of our own a process has in its environment. */
+/* Our own variables in the environment of a process. */
 struct signs {
     bool home;
     bool variable;

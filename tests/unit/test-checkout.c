@@ -81,7 +81,7 @@ static void interrupt_removal(struct fixture *fixture, const struct checkout *ch
     uv_run(&fixture->loop, UV_RUN_DEFAULT);
 }
 
-/* What an experiment left may take minutes to remove, and a daemon that ends waits for its threads. Few
+/* A checkout may take minutes to remove, and a daemon that ends waits for its threads. Few
  * files may be gone before this process has its turn again. */
 static void test_remove_is_interrupted(void **state)
 {

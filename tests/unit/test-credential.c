@@ -136,7 +136,7 @@ static void test_credential_order(void **state)
     assert_null(getenv("GITEA_TOKEN"));
     free(TAKE(token));
 
-    /* What stands in the way of a credential is said; nothing else is taken in its place. */
+    /* An obstacle to a credential is named; nothing else is taken in its place. */
     setenv("CREDENTIALS_DIRECTORY", path, 1);
     setenv("GITEA_TOKEN", "fromvariable", 1);
     assert_int_equal(credential_load(&token, config, &error), -1);

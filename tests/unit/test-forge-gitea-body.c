@@ -196,7 +196,7 @@ static void test_bodies(void **state)
     }
 }
 
-/* What is wrong is quoted, and the quotation is cut short: no half of a secret is left over. */
+/* The fault is quoted, and the quotation is cut short: no half of a secret is left over. */
 static void test_no_half_of_a_secret_in_a_quotation(void **state)
 {
     static const char secret[] = "tooth-fairy-under-the-pillow";

@@ -32,7 +32,7 @@ static const struct {
     {GIT_LOCAL, "error: unable to write file .git/HEAD\n", ERROR_TRANSIENT, "unable to write file"},
     {GIT_FORGE, "fatal: write error: Disk quota exceeded\n", ERROR_TRANSIENT, "write error"},
     {GIT_LOCAL, "fatal: open(x): Too many open files\n", ERROR_TRANSIENT, "Too many open files"},
-    /* What is wrong here stays wrong. */
+    /* These faults stay. */
     {GIT_LOCAL, "error: patch failed: train.py:3\n", ERROR_PERMANENT, "patch failed: train.py:3"},
     {GIT_SOURCE, "fatal: not our ref 12345\n", ERROR_PERMANENT, "not our ref"},
     /* A forge that is there and not well, one that refuses, and words that nobody knows. */

@@ -177,7 +177,7 @@ static void test_no_link_is_followed(void **state)
     assert_true(is_there(fixture, "elsewhere/file"));
 }
 
-/* What cannot be swept in one place keeps no other from it, nor from being measured. */
+/* A place that cannot be swept keeps no other from being swept, nor from being measured. */
 static void test_an_obstacle_is_passed_by(void **state)
 {
     struct fixture *fixture = *state;

@@ -66,7 +66,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* What was written since the last call; valid until the next. */
+/* Returns the lines since the last call, valid until the next. */
 static const char *written(void)
 {
     static char buffer[1 << 17];
@@ -446,7 +446,7 @@ static void test_journal(void **state)
     log_configure(LOG_LEVEL_INFO, LOG_FORMAT_JOURNAL);
     log_event(&ended, LOG_TEXT("experiment", "exp-042"), LOG_TEXT("reason", "a\nb secret-token"),
               LOG_INTEGER("duration_ms", 12), LOG_TEXT("branch", NULL), LOG_NUMBER("pull", NAN));
-    /* What is not known is there all the same, so that no sentence of the catalog lacks it. */
+    /* An unknown value is there all the same, so that no sentence of the catalog lacks it. */
     assert_string_equal(
         sent, "MESSAGE=step ended experiment=exp-042 reason=\"a\\nb ************\" duration_ms=12|"
               "PRIORITY=6|MESSAGE_ID=0123456789abcdef0123456789abcdef|WINNOWD_EXPERIMENT=exp-042|"

@@ -387,7 +387,7 @@ static void maintain_after(struct fixture *fixture, unsigned jobs)
     uv_run(&fixture->loop, UV_RUN_DEFAULT);
 }
 
-/* What a ref keeps, what is young and every ref stay; what nobody needs goes, once there is much. */
+/* Every ref stays, with the objects that it keeps and those that are young. The others go, once there are many. */
 static void test_maintain(void **state)
 {
     struct fixture *fixture = *state;

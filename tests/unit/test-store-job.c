@@ -525,7 +525,7 @@ static void show_pulls(struct fixture *fixture, struct told *told)
     store_open_pulls_free(pulls, count);
 }
 
-/* What is open, what the forge said of it, and no longer than it is open. */
+/* Open pull requests are listed with the forge's word, and no longer than they are open. */
 static void test_what_a_person_looks_at(void **state)
 {
     struct fixture *fixture = *state;

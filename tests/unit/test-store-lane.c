@@ -508,7 +508,7 @@ static bool is_held(struct fixture *fixture, const char *patch)
     return held;
 }
 
-/* What a crash left is all that was added since it was noted that files were moved. */
+/* A crash leaves all that was added since the note that files were moved. */
 static void test_moves(void **state)
 {
     struct fixture *fixture = *state;

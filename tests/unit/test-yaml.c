@@ -294,7 +294,7 @@ static void collect(void *data, const struct error *error)
     text_append_format(data, "%s\n", error->message);
 }
 
-/* What is wrong with a document in one go, and what is still read of it. */
+/* All problems of a document in one go, and the rest that is still read. */
 static void test_all_mistakes(void **state)
 {
     static const char document[] = "a: 1\n"
