@@ -39,7 +39,9 @@ static void add_ticks(struct activity *activity, int process)
         activity->ticks += user + system;
 }
 
-static void add_bytes(struct activity *activity, int process)
+/* Without these a process that waits for a slow disk would seem to do nothing. `first`: it is not reaped yet, so
+ * that the file is there. */
+static void add_bytes(struct activity *activity, int process, bool first)
 {
     char line[LINE_SIZE];
     uint64_t in, out;
@@ -47,6 +49,8 @@ static void add_bytes(struct activity *activity, int process)
     if (read_line(line, process, "io") &&
         sscanf(line, "rchar: %" SCNu64 " wchar: %" SCNu64, &in, &out) == 2)
         activity->bytes += in + out;
+    else if (first)
+        activity->known = false;
 }
 
 /* Appends the children of a process. One that has ended has none; that it ended shows in the sums. */
@@ -75,7 +79,7 @@ struct activity activity_of(int process)
 
     for (size_t i = 0; i < count; i++) {
         add_ticks(&activity, processes[i]);
-        add_bytes(&activity, processes[i]);
+        add_bytes(&activity, processes[i], i == 0);
         add_children(&activity, processes, &count, i);
     }
     return activity;
