@@ -305,15 +305,15 @@ static void on_reported(void *data)
     enter(health, HEALTH_REFUSED, &health->report, 1);
 }
 
-void health_hold(struct health *health, const struct error *error)
+void health_hold(struct health *health, bool at_forge, const struct error *error)
 {
     health->reported = true;
     health->on_trial = false;
     health->report = (struct installation_problem){
-        .key = "forge",
+        .key = at_forge ? "forge" : "validation",
         .holds = HOLDS_QUEUE,
         .status = EX_CONFIG,
-        .at_forge = true,
+        .at_forge = at_forge,
         .error = *error,
     };
     health->state = HEALTH_REFUSED;

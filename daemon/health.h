@@ -63,8 +63,9 @@ void health_suspect(struct health *health, int64_t retry_after_ms);
  * has just ended. Does nothing while the forge is down or something is held: the answer is known then. */
 void health_ask(struct health *health);
 
-/* A job met a fault that no check finds. Holds the queue; `error` names the key. */
-void health_hold(struct health *health, const struct error *error);
+/* A job met a fault that no check finds, at the forge or where the tests run. Holds the queue; `error` names
+ * the key. */
+void health_hold(struct health *health, bool at_forge, const struct error *error);
 
 /* The job that had reported such a fault could do its step. */
 void health_mended(struct health *health);

@@ -240,7 +240,7 @@ void job_conclude(struct job *job)
     } else {
         keep_step(job, why->message);
         job->held = true;
-        health_hold(health, why);
+        health_hold(health, !job_runs_tests(job), why);
     }
 }
 

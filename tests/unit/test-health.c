@@ -193,7 +193,7 @@ static void test_report(void **state)
     (void)state;
     begin(&scripted, &loop, ERROR_NONE);
     assert_int_equal(health_status(scripted.health), EX_OK);
-    health_hold(scripted.health, &error);
+    health_hold(scripted.health, true, &error);
     uv_run(&loop, UV_RUN_DEFAULT);
     assert_int_equal(health_state(scripted.health), HEALTH_REFUSED);
     assert_int_equal(health_status(scripted.health), EX_CONFIG);
