@@ -368,6 +368,11 @@ const char *const store_migrations[] = {
     "INSERT INTO run_id VALUES (lower(hex(randomblob(8))));",
     /* What held jobs when the daemon last ran, for --status without one; no row: nothing. */
     "CREATE TABLE hold (reason TEXT NOT NULL);",
+    /* Every index has its price at every row. */
+    "DROP INDEX results_decision;"
+    "DROP INDEX results_told;"
+    "DROP INDEX results_newest_pull;"
+    "CREATE INDEX results_decision ON results (decision, decided) WHERE decision <> 'discarded';",
 };
 
 const int store_version = sizeof(store_migrations) / sizeof(store_migrations[0]);

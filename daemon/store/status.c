@@ -19,7 +19,11 @@ int store_snapshot(struct store *store, struct error *error)
 int store_count(struct store *store, unsigned counts[static DECISION_COUNT], struct error *error)
 {
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
-        store, error, "SELECT decision, count(*) FROM results GROUP BY decision", "");
+        store, error,
+        "SELECT decision, count(*) FROM results WHERE decision <> 'discarded' GROUP BY decision"
+        " UNION ALL SELECT 'discarded', (SELECT count(*) FROM results) -"
+        " (SELECT count(*) FROM results WHERE decision <> 'discarded')",
+        "");
     int row = -1;
 
     memset(counts, 0, DECISION_COUNT * sizeof(counts[0]));
@@ -176,8 +180,10 @@ int store_last_decisions(struct store *store, unsigned limit, unsigned told,
         " (SELECT decided AS number FROM results WHERE decided > 0"
         "  UNION ALL SELECT id FROM decisions ORDER BY number DESC LIMIT ?)"
         " UNION SELECT * FROM"
-        " (SELECT decided AS number FROM results INDEXED BY results_told"
-        "  WHERE decision IN ('promoted', 'failed')"
+        " (SELECT decided AS number FROM results INDEXED BY results_decision"
+        "  WHERE decision <> 'discarded' AND decision = 'promoted'"
+        "  UNION ALL SELECT decided FROM results INDEXED BY results_decision"
+        "  WHERE decision <> 'discarded' AND decision = 'failed'"
         "  UNION ALL SELECT id FROM decisions INDEXED BY decisions_told"
         "  WHERE decision IN ('promoted', 'failed') ORDER BY number DESC LIMIT ?))"
         " SELECT experiment_id, file_name, metric, after, reference, decision, reason,"
@@ -255,9 +261,9 @@ int store_last_pull(struct store *store, int64_t *pull, char **experiment_id, st
 {
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
         store, error,
-        "SELECT pull, experiment_id FROM results INDEXED BY results_newest_pull"
-        " WHERE pull_state IS NOT NULL"
-        " ORDER BY decided_ms DESC, id DESC LIMIT 1",
+        "SELECT pull, experiment_id FROM results INDEXED BY results_decision"
+        " WHERE decision <> 'discarded' AND decision = 'promoted' AND pull_state IS NOT NULL"
+        " ORDER BY decided DESC LIMIT 1",
         "");
     int row = statement ? store_row(store, statement, error) : -1;
 

@@ -39,6 +39,12 @@ static void test_a_newer_version_is_refused(void **state)
 static void make_with_short_history(struct fixture *fixture)
 {
     close_store(fixture);
+    execute(fixture, "DROP INDEX results_decision;"
+                     "CREATE INDEX results_decision ON results (decision);"
+                     "CREATE INDEX results_newest_pull ON results (decided_ms, id)"
+                     "  WHERE pull_state IS NOT NULL;"
+                     "CREATE INDEX results_told ON results (decided)"
+                     "  WHERE decision IN ('promoted', 'failed');");
     execute(fixture, "DROP TABLE hold; DROP TABLE runs; DROP TABLE run_id;"
                      "DROP TRIGGER contents_released; DROP TABLE released;"
                      "DROP TABLE places; ALTER TABLE logs DROP COLUMN decision;"
