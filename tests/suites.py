@@ -213,13 +213,15 @@ class Run:
 
     def _build(self, name, log, targets, nice):
         compiler, options = BUILDS[name]
-        folder = self.builds / name
-        if not (folder / "build.ninja").exists():
-            shutil.rmtree(folder, ignore_errors=True)  # what an interrupted setup left
+        folder, made_with = self.builds / name, self.builds / f"{name}.options"
+        same = made_with.exists() and made_with.read_text() == shlex.join([compiler, *options])
+        if not same or not (folder / "build.ninja").exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of other options, or what an interrupted setup left
             command = ["meson", "setup", folder, ".", "-Dwerror=true", *options]
             if self.call(command, log, 120, {"CC": f"ccache {compiler}"}) != 0:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise Failed("meson setup failed")
+            made_with.write_text(shlex.join([compiler, *options]))
         if self.call(["ninja", "-C", folder, *targets], log, 1200, nice=nice) != 0:
             raise Failed("the build failed")
 

@@ -114,11 +114,13 @@ static sqlite3_stmt *bound(struct store *store, struct error *error, const char 
 /* Steps through a statement that gives no rows; NULL: it failed already. */
 static int run(struct store *store, sqlite3_stmt *statement, struct error *error)
 {
-    CLEANUP_RESET sqlite3_stmt *reset = statement;
+    int status;
 
     if (!statement)
         return -1;
-    return store_row(store, statement, error) < 0 ? -1 : 0;
+    status = store_row(store, statement, error) < 0 ? -1 : 0;
+    sqlite3_reset(statement);
+    return status;
 }
 
 int store_run(struct store *store, struct error *error, const char *sql, const char *types, ...)
