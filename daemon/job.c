@@ -17,7 +17,7 @@ void job_go_on(void *data)
     struct job *job = data;
 
     job->operation = NULL;
-    job->waiting = false;
+    job_end_pause(job);
     run(job);
 }
 

@@ -103,9 +103,9 @@ struct job {
     bool passed;         /* a quiet step is done: the next one begins at once */
     bool settled;        /* a person settled its pull request, see settled_as */
     enum pull_state settled_as;
-    uint64_t step_began; /* uv_now() */
-    uint64_t parked_at;  /* uv_now() */
-    uint64_t pause_ms;   /* of waiting for the forge that counts as trying; 0: none does */
+    uint64_t step_began;  /* uv_now() */
+    uint64_t waits_since; /* uv_now() */
+    uint64_t pause_ms;    /* of waiting, as much as counts as trying; 0: none does */
 
     struct operation *operation; /* what is under way: a call of the step's, or a pause */
     void (*go_on)(void *data);   /* walks on, from the loop */

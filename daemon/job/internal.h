@@ -50,6 +50,9 @@ void job_park(struct job *job);
 /* The job waits no more. */
 void job_stop_waiting(struct job *job);
 
+/* A pause is over: it counts as trying. */
+void job_end_pause(struct job *job);
+
 /* ---- walking ------------------------------------------------------------------------------------ */
 
 /* Goes on with a job that paused: job.go_on. */

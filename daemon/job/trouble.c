@@ -54,9 +54,11 @@ static void wait_and_try_again(struct job *job, const char *reason, int64_t retr
 {
     uint64_t pause = backoff_asked_ms(job->record.attempt, retry_after_ms);
 
-    count_trying(job, pause);
+    count_trying(job, 0);
     (void)job_write(job);
     job->waiting = true;
+    job->waits_since = uv_now(job->services->loop);
+    job->pause_ms = pause;
     job_schedule(job, pause);
     /* The pause that the log names has begun. */
     log_event(job_undoing(job) ? &event_undo_waits : &event_step_waits,
@@ -246,23 +248,30 @@ void job_conclude(struct job *job)
 
 /* ---- waiting ------------------------------------------------------------------------------------ */
 
-/* The time for which it waited for the forge counts as trying, since health keeps checking the forge. It
- * does not count while the forge refuses: that is for a person to mend. */
-void job_stop_waiting(struct job *job)
+/* The pause counts once it is over, and as much of it as there was: after a stop the job tries at once. The
+ * time for which it waited for the forge counts as well, since health keeps checking the forge. It does not
+ * count while the forge refuses: that is for a person to mend. */
+void job_end_pause(struct job *job)
 {
-    uint64_t waited = uv_now(job->services->loop) - job->parked_at;
+    uint64_t waited = uv_now(job->services->loop) - job->waits_since;
     uint64_t pause = job->pause_ms;
 
-    job->parked = false;
-    job->slotless = false;
-    job->crowded = false;
-    job->waits_for_turn = false;
+    job->waiting = false;
     job->pause_ms = 0;
-    operation_clear(&job->operation);
     if (pause == 0 || health_state(job->services->health) == HEALTH_REFUSED)
         return;
     count_trying(job, waited < pause ? waited : pause);
     (void)job_write(job);
+}
+
+void job_stop_waiting(struct job *job)
+{
+    job->parked = false;
+    job->slotless = false;
+    job->crowded = false;
+    job->waits_for_turn = false;
+    operation_clear(&job->operation);
+    job_end_pause(job);
 }
 
 static void on_waited(void *data)
@@ -287,7 +296,7 @@ void job_park(struct job *job)
     int64_t left = (int64_t)job->services->config->queue.retry_for_ms - job->record.tried_ms;
 
     job->parked = true;
-    job->parked_at = uv_now(job->services->loop);
+    job->waits_since = uv_now(job->services->loop);
     if (job_undoing(job) || job->record.faulty_since_ms == 0)
         return;
     job->pause_ms = left < PARK_LEAST_MS  ? PARK_LEAST_MS

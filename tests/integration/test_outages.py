@@ -259,6 +259,22 @@ def test_time_in_which_nothing_was_tried_does_not_count(winnowd, stand_in, gitea
     assert_promoted_once(stand_in)
 
 
+def test_the_rest_of_a_pause_that_a_stop_cuts_short_does_not_count(winnowd, stand_in, gitea, project):
+    """However often it is stopped: after each start it tries at once."""
+    winnowd.clock.by_hand()
+    winnowd.configure(queue={"retry_for": "60s"})
+    gitea.faults.add(status=429, headers={"Retry-After": "45"}, body="{}", count=3, **MOMENTS["label"])
+    winnowd.drop(improved(project))
+    for _ in range(3):
+        log = winnowd.start()
+        waits = log.wait(experiment="exp-1", step="label", msg="step could not be done now; trying again")
+        assert float(waits["next_ms"]) >= 45_000
+        assert winnowd.stop() == 0
+    log = winnowd.start()
+    log.wait(experiment="exp-1", decision="promoted")
+    assert_promoted_once(stand_in)
+
+
 def test_a_forge_that_is_down_after_a_weekend_is_asked_first(winnowd, stand_in, gitea, project):
     clock = winnowd.clock.by_hand()
     winnowd.configure(queue={"retry_for": "10m"})
