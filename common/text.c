@@ -133,13 +133,14 @@ static bool format_short(char *buffer, size_t size, double number)
 
     if (size < NUMBER_SIZE || !(fabs(number) >= 1e-4 && fabs(number) < 1e6))
         return false;
-    for (int decimals = 0; decimals <= 9; decimals++, power *= 10) {
+    for (int decimals = 0; decimals <= 9; decimals++) {
         double scaled = round(number * power);
 
         if (scaled / power == number) {
             write_decimal(buffer, (int64_t)scaled, decimals);
             return true;
         }
+        power *= 10;
     }
     return false;
 }

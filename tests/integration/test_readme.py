@@ -61,7 +61,7 @@ class Reader:
         self.gitea = gitea
         self.environment = {
             "PATH": harness.PATH, "HOME": str(place.parent), "LANG": "C.UTF-8", "TMPDIR": str(place.parent),
-            **harness.IDENTITY, **harness.SANITIZED, "CFLAGS": "-O0", **kept_builds(place),  # compiled sooner
+            **harness.IDENTITY, **harness.SANITIZED, "CFLAGS": "-O0 -g0", **kept_builds(place),  # compiled sooner
         }  # fmt: skip
 
     def type(self, text, typed="", status=0):
@@ -88,7 +88,6 @@ def gitea(tmp_path):
     made.stop()
 
 
-@pytest.mark.slow
 def test_word_by_word(gitea, tmp_path):
     reader = Reader(copy_of_the_tree(tmp_path / "winnowd"), gitea)
     steps = [text for kind, text in BLOCKS if kind in ("sh", "python")]
@@ -201,7 +200,6 @@ def test_links_lead_somewhere(target):
     assert (ROOT / target).exists()
 
 
-@pytest.mark.slow
 def test_what_is_installed_is_what_root_is_told(tmp_path, the_binary_is_there):
     """Installed below a directory, with the prefix of whoever follows README; then uninstalled."""
     build, root = pathlib.Path(harness.BINARY).parents[1], tmp_path / "root"
