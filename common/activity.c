@@ -1,52 +1,31 @@
 #include "common/activity.h"
 
+#include "common/proc.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define PROCESSES_LIMIT 64  /* a git has three or four; of more than these nothing is known */
 #define WORDS_LIMIT     512 /* bytes: git tells the other end every few seconds that it is there */
-#define LINE_SIZE       4096
-
-/* Reads the beginning of a file of /proc as text. */
-static bool read_line(char line[static LINE_SIZE], int process, const char *name)
-{
-    char path[64];
-    size_t length;
-    FILE *file;
-
-    snprintf(path, sizeof(path), "/proc/%d/%s", process, name);
-    file = fopen(path, "re");
-    if (!file)
-        return false;
-    length = fread(line, 1, LINE_SIZE - 1, file);
-    line[length] = '\0';
-    fclose(file);
-    return true;
-}
+#define LINE_LIMIT      4096
 
 static void add_ticks(struct activity *activity, int process)
 {
-    char line[LINE_SIZE];
-    uint64_t user, system;
-    const char *rest; /* behind the name, which may contain anything */
+    struct proc_status status;
 
-    if (!read_line(line, process, "stat") || !(rest = strrchr(line, ')')))
-        return;
-    if (sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64, &user,
-               &system) == 2)
-        activity->ticks += user + system;
+    if (proc_read_status(process, &status))
+        activity->ticks += status.ticks;
 }
 
 /* Without these a process that waits for a slow disk would seem to do nothing. `first`: it is not reaped yet, so
  * that the file is there. */
 static void add_bytes(struct activity *activity, int process, bool first)
 {
-    char line[LINE_SIZE];
+    char line[LINE_LIMIT + 1];
     uint64_t in, out;
 
-    if (read_line(line, process, "io") &&
+    if (proc_read(process, "io", line, LINE_LIMIT) >= 0 &&
         sscanf(line, "rchar: %" SCNu64 " wchar: %" SCNu64, &in, &out) == 2)
         activity->bytes += in + out;
     else if (first)
@@ -56,11 +35,11 @@ static void add_bytes(struct activity *activity, int process, bool first)
 /* Appends the children of a process. One that has ended has none; that it ended shows in the sums. */
 static void add_children(struct activity *activity, int *processes, size_t *count, size_t parent)
 {
-    char line[LINE_SIZE] = "", name[64];
+    char line[LINE_LIMIT + 1] = "", name[64];
     char *at = line, *end;
 
     snprintf(name, sizeof(name), "task/%d/children", processes[parent]);
-    if (!read_line(line, processes[parent], name))
+    if (proc_read(processes[parent], name, line, LINE_LIMIT) < 0)
         activity->known = activity->known && parent > 0;
     for (long child; (child = strtol(at, &end, 10)) > 0; at = end) {
         if (*count == PROCESSES_LIMIT) {

@@ -2,11 +2,13 @@
 
 #include "common/file.h"
 #include "common/memory.h"
+#include "common/proc.h"
 
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -23,7 +25,7 @@
 
 struct group {
     int id;
-    unsigned long long began; /* when its leader began, in clock ticks since boot */
+    uint64_t began; /* when its leader began, in clock ticks since boot */
 };
 
 struct leftover {
@@ -35,55 +37,16 @@ struct leftover {
     size_t count;
 };
 
-struct status {
-    char state;
-    int group;
-    int session;
-    int terminal; /* 0: none */
-    unsigned long long began;
-};
-
-/* Reads a file of /proc, whose size is always 0, into `bytes`, which has room for `limit` and an end. Returns
- * the length; -1: it cannot be read. */
-static ssize_t read_proc(const char *path, char *bytes, size_t limit)
-{
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    size_t length = 0;
-    ssize_t got = 1;
-
-    if (file < 0)
-        return -1;
-    while (length < limit && (got = read(file, bytes + length, limit - length)) > 0)
-        length += (size_t)got;
-    close(file);
-    if (got < 0)
-        return -1;
-    bytes[length] = '\0';
-    return (ssize_t)length;
-}
-
 static char *boot_id(void)
 {
-    char boot[64 + 1];
+    struct error error;
+    char *boot;
+    size_t length;
 
-    if (read_proc("/proc/sys/kernel/random/boot_id", boot, 64) < 0)
+    if (file_read(&boot, &length, AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, &error) < 0)
         return memory_copy("unknown");
     boot[strcspn(boot, "\n")] = '\0';
-    return memory_copy(boot);
-}
-
-static bool read_status(int id, struct status *status)
-{
-    CLEANUP_FREE char *path = memory_format("/proc/%d/stat", id);
-    char line[4096 + 1];
-    /* The second field is a name in parentheses. It may contain anything, also parentheses. */
-    const char *behind = read_proc(path, line, 4096) < 0 ? NULL : strrchr(line, ')');
-
-    return behind && sscanf(behind + 1,
-                            " %c %*d %d %d %d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d"
-                            " %*d %llu",
-                            &status->state, &status->group, &status->session, &status->terminal,
-                            &status->began) == 5;
+    return boot;
 }
 
 struct leftover *leftover_new(const char *parent)
@@ -110,10 +73,10 @@ void leftover_freep(struct leftover **leftover)
 char *leftover_describe(int id)
 {
     CLEANUP_FREE char *boot = boot_id();
-    struct status status = {0};
+    struct proc_status status = {0};
 
-    read_status(id, &status);
-    return memory_format("group %d began %llu boot %s\n", id, status.began, boot);
+    proc_read_status(id, &status);
+    return memory_format("group %d began %" PRIu64 " boot %s\n", id, status.began, boot);
 }
 
 void leftover_add(struct leftover *leftover, const char *line)
@@ -121,7 +84,7 @@ void leftover_add(struct leftover *leftover, const char *line)
     struct group group;
     char boot[65];
 
-    if (sscanf(line, "group %d began %llu boot %64s", &group.id, &group.began, boot) != 3 ||
+    if (sscanf(line, "group %d began %" SCNu64 " boot %64s", &group.id, &group.began, boot) != 3 ||
         group.id <= 1 || strcmp(boot, leftover->boot) != 0)
         return;
     leftover->groups = memory_resize(leftover->groups,
@@ -160,13 +123,12 @@ struct signs {
 
 static struct signs signs_of(struct leftover *leftover, int id)
 {
-    CLEANUP_FREE char *path = memory_format("/proc/%d/environ", id);
     struct signs signs = {0};
     ssize_t length;
 
     if (!leftover->environment)
         leftover->environment = memory_new(ENVIRONMENT_LIMIT + 1);
-    length = read_proc(path, leftover->environment, ENVIRONMENT_LIMIT);
+    length = proc_read(id, "environ", leftover->environment, ENVIRONMENT_LIMIT);
     for (const char *at = leftover->environment; at - leftover->environment < length;
          at += strlen(at) + 1) {
         signs.home |= is_home_below(leftover, at);
@@ -177,7 +139,7 @@ static struct signs signs_of(struct leftover *leftover, int id)
 
 /* Whether it works below the checkouts. Tests have no terminal: whoever has one is a person who looks
  * around, and is left alone. */
-static bool works_below(const struct leftover *leftover, int id, const struct status *status)
+static bool works_below(const struct leftover *leftover, int id, const struct proc_status *status)
 {
     CLEANUP_FREE char *path = memory_format("/proc/%d/cwd", id);
     char target[4096];
@@ -191,13 +153,13 @@ static bool works_below(const struct leftover *leftover, int id, const struct st
 
 /* Whether the group is one of those that were noted. A number stays taken while the group has members.
  * If its leader is gone, it is the noted group. If there is a leader, it must be the same process. */
-static bool is_noted(const struct leftover *leftover, const struct status *status)
+static bool is_noted(const struct leftover *leftover, const struct proc_status *status)
 {
     for (size_t i = 0; i < leftover->count; i++) {
-        struct status leader;
+        struct proc_status leader;
 
         if (leftover->groups[i].id == status->group)
-            return !read_status(status->group, &leader) ||
+            return !proc_read_status(status->group, &leader) ||
                    leader.began == leftover->groups[i].began;
     }
     return false;
@@ -206,13 +168,13 @@ static bool is_noted(const struct leftover *leftover, const struct status *statu
 static bool is_leftover(struct leftover *leftover, int id)
 {
     CLEANUP_FREE char *path = memory_format("/proc/%d", id);
-    struct status status;
+    struct proc_status status;
     struct stat owner;
     struct signs signs;
 
     if (id == getpid() || stat(path, &owner) || owner.st_uid != geteuid())
         return false;
-    if (!read_status(id, &status) || status.state == 'Z' || status.session == getsid(0))
+    if (!proc_read_status(id, &status) || status.state == 'Z' || status.session == getsid(0))
         return false;
     if (is_noted(leftover, &status) || works_below(leftover, id, &status))
         return true;
