@@ -4,7 +4,6 @@ What becomes of a pull request after its job, and of what was decided because of
 """
 
 import contextlib
-import fcntl
 import os
 import pathlib
 import shutil
@@ -12,7 +11,7 @@ import signal
 import sqlite3
 
 import pytest
-from harness import appears, git, result
+from harness import alone_in, appears, git, result
 from machine import eventually
 
 SETTLED = {"merged": "pull request merged", "closed": "pull request closed unmerged; its value leaves the frontier"}
@@ -322,14 +321,12 @@ def test_a_script_and_the_daemon_take_turns(winnowd, project, forge):
     """Who reads a file and writes it back holds the lock on the directory meanwhile."""
     winnowd.configure(forge={"labels": ["experiment"], "reviewers": ["Timmy"]})
     forge.outbox.mkdir()
-    lock = os.open(forge.outbox, os.O_RDONLY | os.O_DIRECTORY)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    log = started_with_a_baseline(winnowd)
-    winnowd.drop(improved(project, "exp-1", 0.8))
-    log.wait(experiment="exp-1", step="pull", msg="step started")
-    log.wait(experiment="exp-1", step="pull", msg="step could not be done now; trying again", reason=lambda text: "lock" in text)
-    assert forge.pulls() == []
-    os.close(lock)
+    with alone_in(forge.outbox):
+        log = started_with_a_baseline(winnowd)
+        winnowd.drop(improved(project, "exp-1", 0.8))
+        log.wait(experiment="exp-1", step="pull", msg="step started")
+        log.wait(experiment="exp-1", step="pull", msg="step could not be done now; trying again", reason=lambda text: "lock" in text)
+        assert forge.pulls() == []
     log.wait(experiment="exp-1", decision="promoted")
     assert [(pull.labels, pull.reviewers) for pull in forge.pulls()] == [(["experiment"], ["Timmy"])]
 
@@ -410,13 +407,11 @@ def test_who_opens_a_pull_request_goes_first(winnowd, project, forge, after, dec
     winnowd.configure(queue={"parallel": 2})
     log = started_with_a_baseline(winnowd)
     forge.outbox.mkdir(exist_ok=True)
-    outbox = os.open(forge.outbox, os.O_RDONLY)
-    fcntl.flock(outbox, fcntl.LOCK_EX)  # somebody writes there: it cannot be opened yet
-    winnowd.drop(improved(project, "young", 0.9, diff=project.tweak(DEPTH=13)), age=10)
-    log.wait(experiment="young", step="pull", msg="step could not be done now; trying again")
-    winnowd.drop(improved(project, "old", after), age=100)
-    log.wait(experiment="old", msg="result queued")
-    os.close(outbox)
+    with alone_in(forge.outbox):  # somebody writes there: it cannot be opened yet
+        winnowd.drop(improved(project, "young", 0.9, diff=project.tweak(DEPTH=13)), age=10)
+        log.wait(experiment="young", step="pull", msg="step could not be done now; trying again")
+        winnowd.drop(improved(project, "old", after), age=100)
+        log.wait(experiment="old", msg="result queued")
     assert log.wait(experiment="young", decision="promoted")["before"] == "1"
     assert log.wait(experiment="old", decision=decision)["before"] == "0.9"
 

@@ -13,7 +13,7 @@ import sqlite3
 import subprocess
 
 import pytest
-from harness import improved, result
+from harness import alone_in, improved, result
 from machine import Disk, eventually
 
 
@@ -249,12 +249,10 @@ def test_no_descriptors_left(winnowd, project, forge, step):
     number = lowest_free_descriptor(winnowd)
     # The pull request of a local forge is opened in a moment: not before there are no descriptors left.
     forge.outbox.mkdir(exist_ok=True)
-    outbox = os.open(forge.outbox, os.O_RDONLY)
-    fcntl.flock(outbox, fcntl.LOCK_EX)
-    winnowd.drop(improved(project))
-    log.wait(experiment="exp-1", msg="step started", step=step)
-    limit_descriptors(winnowd, number)
-    os.close(outbox)
+    with alone_in(forge.outbox):
+        winnowd.drop(improved(project))
+        log.wait(experiment="exp-1", msg="step started", step=step)
+        limit_descriptors(winnowd, number)
     waits = log.wait(experiment="exp-1", msg="step could not be done now; trying again")
     assert "open files" in waits["reason"].lower()
     winnowd.drop(result("exp-2", 2.0, metric_before=1.0))
