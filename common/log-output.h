@@ -3,8 +3,8 @@
 /*
  * Writes the lines of the log to stderr and never waits for the reader. For log.c only.
  *
- * Lines that a full pipe or a stopped terminal does not take are kept in order, up to a limit. They are written with
- * the next line or, if a loop watches, as soon as stderr takes more.
+ * Lines that a full pipe or a stopped terminal does not take are kept in order, up to a limit. They are written
+ * with the next line or, if a loop watches, as soon as stderr takes more.
  */
 
 #include <stdbool.h>

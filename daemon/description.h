@@ -81,8 +81,8 @@ char *description_title(const struct description *description);
 /* Returns the body, Markdown as Gitea renders it, at most 60,000 bytes; the caller frees it. */
 char *description_body(const struct description *description);
 
-/* Returns the commit's message with its trailers. `metric`, `answer`, `result`, `digest` and `tree`-less
- * fields are used; `measured` "%M" if it is not known yet. The caller frees it. */
+/* Returns the commit's message with its trailers. `measured` is "%M" if it is not known yet. The
+ * caller frees it. */
 char *description_commit_message(const struct description *description);
 
 /* Returns the message of a commit that merges the base into `branch`, with the same trailers. Caller frees.

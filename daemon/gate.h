@@ -3,9 +3,9 @@
 /*
  * Compares a claim with the frontier: is it really better? Pure, and tested as a table.
  *
- * Only this part knows what "improved" means. A result is judged at intake, when its turn comes, before the
- * push, before the pull request, and when its pull request is refreshed. Its place among the others may have changed each time. The
- * experimenter's word is not trusted: `keep` does not make a result better, and the value of a crash does
+ * Only this part knows what "improved" means. A result is judged at intake, when its turn comes, before its
+ * branch is made if others went first, before the push, before the pull request, and when its pull request
+ * is refreshed. Its place among the others may have changed each time. The experimenter's word is not trusted: `keep` does not make a result better, and the value of a crash does
  * not count.
  *
  * The reference is the better of what the experimenter measured before and the frontier, unless the metric

@@ -3,13 +3,14 @@
 /*
  * Whether the installation can be used now, checked in one place for all jobs.
  *
- * The installation is checked (installation.h) at start, after a reload, and when a job meets a fault. Does
- * the forge answer, does it allow what is needed, are sources and programs there? While the queue is held,
- * no step that needs the forge starts. While the forge is down the check is repeated with growing pauses.
- * While something has to be mended it is repeated every minute, and an error in the log names the key.
+ * The installation is checked (installation.h) at start, after a reload, and when a job, or a look at the pull
+ * requests, meets a fault. Does the forge answer, does it allow what is needed, are sources and programs there?
+ * While the queue is held, no step that needs the forge starts. While the forge is down the check is repeated
+ * with growing pauses. While something has to be mended it is repeated every minute, and an error in the log
+ * names the key.
  *
- * Some faults are met in a step only, and no check finds them. The job reports such a fault with
- * health_hold(), and tries again after a minute.
+ * Some faults are met in a step only, and no check finds them. The job reports such a fault with health_hold(),
+ * and tries again after a minute.
  */
 
 #include "common/error.h"

@@ -3,9 +3,9 @@
 /*
  * Takes the rows of a log of many experiments into the store, in slices; each slice is a transaction.
  *
- * The log is read twice, see result-log.h, and at most one line of it is in memory. Known rows are skipped.
- * So a log that was dropped again, or whose reading a crash interrupted, is simply read again. Only the new lines of one that is
- * followed are read (log-taking/place.h).
+ * The log is read twice, see result-log.h, and at most one line of it is in memory. Known rows are skipped. So
+ * a log that was dropped again, or whose reading a crash interrupted, is simply read again. Only the new lines
+ * of one that is followed are read (log-taking/place.h).
  */
 
 #include "common/error.h"

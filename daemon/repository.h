@@ -29,8 +29,9 @@ struct repository;
 int repository_new(struct repository **repository, uv_loop_t *loop, const struct config *config,
                    const struct forge *forge, struct error *error);
 
-/* Makes the bare repository for object names as long as `hash`, and lets it read the refs of the repository
- * in the directory `lender`, and its objects in the directory `objects`. For a trial whose repository is removed afterwards. */
+/* Makes the bare repository for object names as long as `hash`, and lets it read the refs of the repository in
+ * the directory `lender`, and its objects in the directory `objects`. For a trial whose repository is removed
+ * afterwards. */
 int repository_borrow(struct repository *repository, const char *hash, const char *lender,
                       const char *objects, struct error *error);
 

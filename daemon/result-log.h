@@ -79,8 +79,8 @@ int result_log_survey(struct result_log *log, uint64_t number, const char *line,
  * few rows to choose. Fails (permanent) if the log cannot be read. */
 int result_log_settle(struct result_log *log, bool whole, struct error *error);
 
-/* Reads a line in the second pass, and returns what it is. For RESULT_LOG_ROW fills `*row`, which the caller clears with
- * result_log_row_clear(). For RESULT_LOG_BAD `*error` says why, naming the line. */
+/* Reads a line in the second pass, and returns what it is. For RESULT_LOG_ROW fills `*row`, which the caller
+ * clears with result_log_row_clear(). For RESULT_LOG_BAD `*error` says why, naming the line. */
 enum result_log_line result_log_read(struct result_log *log, uint64_t number, const char *line,
                                      size_t length, struct result_log_row *row,
                                      struct error *error);

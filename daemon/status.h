@@ -4,8 +4,8 @@
  * The status at one moment, and how it is shown: a table for people (--status, SIGUSR1), JSON for programs
  * (--status --json), one line for the log's summary and the service manager.
  *
- * All of it is read from the store, except what the daemon notes in the status file (status/status-file.h)
- * and the sizes of keep.h. So it is the same inside the daemon, beside it and without one. Text from outside
+ * All of it is read from the store, except what the daemon notes in the status file (status/status-file.h),
+ * the sizes of keep.h, and the state of the cache. So it is the same inside the daemon, beside it and without one. Text from outside
  * is shown with its hidden characters visible.
  */
 

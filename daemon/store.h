@@ -5,7 +5,8 @@
  *
  * It is one file, <state>/winnowd.db, in WAL mode with synchronous=FULL: what was committed survives a
  * crash and a power cut. Outside of store_begin() and store_commit() every call is a transaction of its
- * own. store_add(), store_retry() and store_decide() write several rows and must be called inside. All
+ * own. store_add(), store_replace(), store_retry() and store_decide() write several rows and must be called
+ * inside. All
  * functions fail alike. Transient: the system may recover (disk full, I/O, a lock of somebody's sqlite3
  * shell). Permanent: the file is damaged, or belongs to a newer version.
  *
@@ -14,7 +15,7 @@
  * in.
  *
  * Here are the store as a whole, the results and the queue. The rest is in store/: log.h, job.h,
- * base.h, pull.h, and status.h for what is only shown.
+ * run.h, base.h, pull.h, and status.h for what is only shown.
  */
 
 #include "common/digest.h"

@@ -22,9 +22,9 @@ enum trial_end {
     TRIAL_UNKNOWN, /* it could not be tried; `why` says what is missing */
 };
 
-/* Tries the change, waits until it is done, and returns how it ended. `base` gets the words for what it was tried on, such as
- * "main, as it was fetched last"; NULL: the base is not known; the caller frees it. `store` knows the
- * parents that results name; it may be NULL. `patch` holds the bytes of the patch file, for
+/* Tries the change, waits until it is done, and returns how it ended. `base` gets the words for what it was
+ * tried on, such as "main, as it was fetched last"; NULL: the base is not known; the caller frees it. `store`
+ * knows the parents that results name; it may be NULL. `patch` holds the bytes of the patch file, for
  * RESULT_CHANGE_PATCH. */
 enum trial_end trial_run(char **base, const struct config *config, struct store *store,
                          const struct result *result, const char *patch, size_t patch_length,

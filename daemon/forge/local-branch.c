@@ -136,7 +136,8 @@ struct operation *local_create_branch(struct forge *forge, const char *branch, c
 
 /*
  * The check: a bare repository that can be written to, the base, room below the prefix. The outbox is a
- * question of its own (installation.h). It touches nothing: --check-config makes it as well, and often as another user than the daemon's.
+ * question of its own (installation.h). It touches nothing: --check-config makes it as well, and often as
+ * another user than the daemon's.
  */
 
 static void check_prefix(struct local_call *call);

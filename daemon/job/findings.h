@@ -3,8 +3,8 @@
 /*
  * What the steps of a job found. Their undos, later steps and the pull request's text read it.
  *
- * Each step writes one finding: a JSON object in the store, under the step's name. This is the form in
- * which steps use them. A finding is written before the step's call goes out and after the answer came, in
+ * A step writes at most one finding: a JSON object in the store, under the step's name. This is the form
+ * in which steps use them. A finding is written before the step's call goes out and after the answer came, in
  * one transaction with the job. It is read back after a restart.
  */
 
@@ -30,8 +30,7 @@ struct job_findings {
     struct {
         /* Where its branch was left, for a merge with the base; "": a new branch. */
         char tip[GIT_HASH_SIZE];
-        int64_t
-            base_read_ms; /* right before branch.base was read: what was merged by then is in it */
+        int64_t base_read_ms; /* right before branch.base: merges by then are in it */
         bool stays; /* its branch is not ours to move: only whether the base holds it matters */
         bool told;  /* that it could not be refreshed, by an earlier one */
         int64_t commented_ms; /* when the comment was asked for; 0: not yet */

@@ -54,7 +54,7 @@ static void wait_and_try_again(struct job *job, const char *reason, int64_t retr
 {
     uint64_t pause = backoff_asked_ms(job->record.attempt, retry_after_ms);
 
-    count_trying(job, 0);
+    count_trying(job, 0); /* in trouble from now on; the pause counts once it is over */
     (void)job_write(job);
     job->waiting = true;
     job->waits_since = uv_now(job->services->loop);

@@ -1,7 +1,8 @@
 #pragma once
 
 /*
- * What the files of log-taking share. log-taking.c goes through the lines of a log, twice. take-row.c decides one row.
+ * What the files of log-taking share. log-taking.c goes through the lines of a log, twice. take-row.c decides
+ * one row.
  */
 
 #include "common/digest.h"

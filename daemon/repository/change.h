@@ -40,7 +40,8 @@ void change_free(struct change *change); /* NULL-safe; leaves an empty one behin
     "-z", "--raw", "--numstat", "--no-abbrev", "--no-renames", "--no-ext-diff", "--no-textconv",   \
         "--ignore-submodules=none"
 
-/* Reads the output of `git diff-tree -r` with CHANGE_OPTIONS. `*change` must be empty; the caller frees it in both cases. Fails (permanent) if the output is anything else. */
+/* Reads the output of `git diff-tree -r` with CHANGE_OPTIONS. `*change` must be empty; the caller frees it in
+ * both cases. Fails (permanent) if the output is anything else. */
 int change_parse(struct change *change, const char *bytes, size_t length, struct error *error);
 
 /* Removes the paths that stay as they are on the base. `excluded` is a NULL-terminated list of globs.

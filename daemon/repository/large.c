@@ -1,9 +1,9 @@
 /*
- * Filled: the files that are LFS's ▸ (pool) which are pointers, and what of them is here or in a source ▸ fetched
- * from the forge ▸ (pool) whether all is here ▸ git-lfs puts them in their places.
+ * Filled: the files that are LFS's ▸ (pool) which are pointers, and what of them is here or in a source ▸
+ * fetched from the forge ▸ (pool) whether all is here ▸ git-lfs puts them in their places.
  *
- * Uploaded: what changed and looks like a pointer ▸ (pool) what of it is here, as what a checkout was filled with is
- * ▸ git-lfs, which asks the forge first what it has.
+ * Uploaded: what changed and looks like a pointer ▸ (pool) what of it is here, as what a checkout was filled
+ * with is ▸ git-lfs, which asks the forge first what it has.
  */
 
 #include "daemon/repository/large.h"

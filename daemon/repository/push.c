@@ -211,7 +211,8 @@ static void push_checked(void *data, const struct process_result *result)
                   push->expected);
     else
         git_failure(&error, result, GIT_LOCAL, "looking at what is to be pushed");
-    /* The commit that was to be pushed is lost as well. The job fails, and the next one makes the repository again. */
+    /* The commit that was to be pushed is lost as well. The job fails, and the next one makes the repository
+     * again. */
     if (git_found_damage(result)) {
         repository_discard_damaged(&push->sequence, &error);
         error.kind = ERROR_PERMANENT;

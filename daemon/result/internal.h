@@ -27,8 +27,8 @@ struct result_reading {
 /* Returns an empty result; the caller frees it. */
 struct result *result_new(void);
 
-/* Reads the keys of `root` into `result`. Returns 0, or -1 with the error set (permanent). On -1 the result holds what was read before,
- * so that a refused one can be named. */
+/* Reads the keys of `root` into `result`. Returns 0, or -1 with the error set (permanent). On -1 the result
+ * holds what was read before, so that a refused one can be named. */
 int result_read(struct result_reading *reading);
 
 /* Returns whether a result may name its patch so: not like a file that the spool takes for a result, or

@@ -24,9 +24,9 @@ struct status_file {
     char forge[16];     /* "unknown", "well", "down", "refused" */
     char place[1024];   /* where the forge is */
     char trouble[1024]; /* what is wrong with the forge; "": nothing */
-    char held
-        [1024]; /* what else holds jobs until it is mended; "": nothing. status_read() sets it from
-                           the store when no daemon runs: what held jobs when it last ran */
+    /* What else holds jobs until it is mended; "": nothing. When no daemon runs, status_read() sets it from the
+     * store: what held jobs when it last ran. */
+    char held[1024];
 };
 
 /* Writes it, and removes it at the end, below the state directory. */

@@ -1,8 +1,8 @@
 /*
  * Steps `recheck`, `judge` and `confirm`: is the result still better than the values that count?
  *
- * What they find holds for the moment only. `recheck` judges before anything is begun, if others went
- * before the job. `judge` and `confirm` first wait until it is the job's turn: everything of its lane that
+ * What they find holds for the moment only. `recheck` judges before the branch is made, if others
+ * went before the job. `judge` and `confirm` first wait until it is the job's turn: everything of its lane that
  * arrived earlier is decided.
  */
 

@@ -134,7 +134,8 @@ int store_list_relatives(struct store *store, int64_t result, struct store_relat
                          size_t *count, struct error *error);
 
 /* A pull request that is open, or closed for an open one that contains it, where it contains another such one
- * or is contained in it. Lists the newest result first, and says which of them contain which. The arrays are the caller's. */
+ * or is contained in it. Lists the newest result first, and says which of them contain which. The arrays are
+ * the caller's. */
 struct store_member {
     int64_t result;
     int64_t pull;

@@ -158,8 +158,8 @@ static void take_answer(struct slurm_run *run, const struct squeue_job *job)
         (void)slurm_note_begun(run, clock_now_ms(), job->nodes);
 }
 
-/* If an answer of sbatch came late there are two of that name, and one of them does nothing: the one that is not over
- * counts, else the last. */
+/* If an answer of sbatch came late there are two of that name, and one of them does nothing: the one that is
+ * not over counts, else the last. */
 static bool find_job(struct squeue_job *found, const char *output, const char *name)
 {
     struct squeue_job job;

@@ -14,9 +14,9 @@ enum verdict {
     VERDICT_UNTESTED, /* it exited with 0, but tested nothing */
 };
 
-/* Judges a run, and returns the verdict. `base` is the report of the run on the base; NULL: there was none. `reason`, of `size`
- * bytes, gets what is missing, as the end of a sentence: "no command of tox's environments was run". It
- * is "" for a pass, and if the exit status says everything. */
+/* Judges a run, and returns the verdict. `base` is the report of the run on the base; NULL: there was none.
+ * `reason`, of `size` bytes, gets what is missing, as the end of a sentence: "no command of tox's environments
+ * was run". It is "" for a pass, and if the exit status says everything. */
 enum verdict verdict_of(const struct test_report *run, const struct test_report *base, char *reason,
                         size_t size);
 
