@@ -206,6 +206,7 @@ static void note_outcome(struct base *base, const struct validation_outcome *out
         base->verdict.report = *outcome->report;
     if (outcome->verdict == VALIDATION_PASSED)
         return;
+    base->verdict.unbegun = outcome->unbegun;
     validation_explain(&why, outcome);
     snprintf(base->verdict.reason, sizeof(base->verdict.reason), "%s", why.message);
 }

@@ -44,6 +44,7 @@ struct base_verdict {
     char commit[GIT_HASH_SIZE];
     int64_t at_ms;     /* when the last run ended, since 1970 */
     char reason[1024]; /* why it failed, with the first failure; "" where it passed at once */
+    bool unbegun;      /* the command seems to have started nothing: see validation.h */
     struct test_report report; /* of the last run, without its words where it failed to begin */
 };
 
@@ -82,6 +83,10 @@ void base_hold(struct base *base, int64_t result, const char *experiment_id,
 
 /* Returns why the queue is held; NULL: it is not. */
 const char *base_held(const struct base *base);
+
+/* Returns the exit status of a program that cannot go on since the queue is held: EX_CONFIG where the command
+ * starts nothing; EX_UNAVAILABLE where the project has to be mended. */
+int base_held_status(const struct base *base);
 
 /* Returns the ids of the results that are held, as a JSON array; NULL: the queue is not held. The caller
  * frees it. */

@@ -7,6 +7,7 @@
 #include "daemon/events.h"
 #include "daemon/git/hash.h"
 #include "daemon/validation.h"
+#include "daemon/validation/module.h"
 #include "daemon/validation/programs.h"
 #include "daemon/validation/sandbox.h"
 #include "daemon/validation/slurm.h"
@@ -307,6 +308,29 @@ static void ask_read_only(struct asking *asking)
     answered(asking);
 }
 
+/* Whether the project has the module itself is known by a run on the base only. */
+static void on_module_tried(void *data, const struct error *error)
+{
+    struct asking *asking = data;
+
+    asking->step = NULL;
+    if (error)
+        add(asking, error)->status = EX_OK;
+    answered(asking);
+}
+
+static void ask_module(struct asking *asking)
+{
+    const struct installation *installation = asking->installation;
+
+    asking->step = installation->sandbox
+                       ? module_try(installation->loop, installation->config, installation->sandbox,
+                                    on_module_tried, asking)
+                       : NULL;
+    if (!asking->step)
+        answered(asking);
+}
+
 static int check_directory(const char *path, struct error *error)
 {
     struct stat status;
@@ -353,6 +377,7 @@ static const struct question questions[] = {
     {"validation.slurm.options", HOLDS_QUEUE, false, ask_slurm},
     {"validation.launcher", HOLDS_QUEUE, false, ask_launcher},
     {"validation.command", HOLDS_QUEUE, false, ask_command},
+    {"validation.command", HOLDS_NOTHING, false, ask_module},
     {"validation.environment", HOLDS_NOTHING, false, ask_environment},
     {"spool", HOLDS_NOTHING, false, ask_spool},
     {"status.textfile", HOLDS_NOTHING, false, ask_textfile},

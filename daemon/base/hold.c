@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 
 static void on_notice(void *data)
 {
@@ -80,17 +81,19 @@ static void look(void *data)
 static void begin_hold(struct base *base, const char *experiment_id,
                        const struct base_verdict *verdict)
 {
-    base->held = memory_format("validation.base: the base %s fails at commit %s, and so does "
-                               "experiment %s: %s",
-                               base->options.config->forge.base, verdict->commit, experiment_id,
-                               verdict->reason);
+    const char *key = verdict->unbegun ? "validation.command" : "validation.base";
+
+    base->held_status = verdict->unbegun ? EX_CONFIG : EX_UNAVAILABLE;
+    base->held = memory_format("%s: the base %s fails at commit %s, and so does experiment %s: %s",
+                               key, base->options.config->forge.base, verdict->commit,
+                               experiment_id, verdict->reason);
     secret_scrub(base->held);
     memcpy(base->held_commit, verdict->commit, sizeof(base->held_commit));
     base->hour = loop_after(base->options.loop, BASE_HOUR_MS, on_hour, base);
     look_later(base);
     give_notice(base);
     /* The hour that follows has begun. */
-    log_event(&event_held, LOG_TEXT("key", "validation.base"), LOG_TEXT("reason", base->held));
+    log_event(&event_held, LOG_TEXT("key", key), LOG_TEXT("reason", base->held));
 }
 
 static void hold_result(struct base *base, int64_t result)
@@ -115,6 +118,11 @@ void base_hold(struct base *base, int64_t result, const char *experiment_id,
 const char *base_held(const struct base *base)
 {
     return base->held;
+}
+
+int base_held_status(const struct base *base)
+{
+    return base->held_status;
 }
 
 char *base_held_results(const struct base *base)

@@ -33,6 +33,7 @@ struct base {
 
     char *held; /* why the queue is held; NULL: it is not */
     char held_commit[GIT_HASH_SIZE];
+    int held_status;       /* exit status */
     int64_t *held_results; /* that failed on it */
     size_t held_count;
     struct operation *hour;   /* after which they begin again */

@@ -12,7 +12,6 @@
 #include "daemon/events.h"
 #include "daemon/job.h"
 #include "daemon/steps.h"
-#include "daemon/validation/programs.h"
 #include "daemon/validation/verdict.h"
 
 #include <stdio.h>
@@ -155,39 +154,14 @@ static void ask_base(struct job *job, const struct error *failure)
                                on_base_found, job);
 }
 
-static void take_failure(struct job *job, const struct error *failure)
+/* Where the base is never run, it is run all the same if the command seems not to have begun. Only that run knows
+ * whether the experiment is to blame. */
+static void take_failure(struct job *job, const struct error *failure, bool unbegun)
 {
-    if (job->services->config->validation.base == BASE_RUNS_NEVER)
+    if (job->services->config->validation.base == BASE_RUNS_NEVER && !unbegun)
         job_failed_itself(job, failure);
     else
         ask_base(job, failure);
-}
-
-/* Whether the experiment changed this file, or removed it. */
-static bool is_changed(const struct job *job, const char *path)
-{
-    const struct repository_change *change = &job->found.change;
-
-    for (size_t i = 0; i < change->file_count; i++) {
-        if (strcmp(change->files[i].path, path) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* Without a run on the base it is known all the same that the tests do not begin there: the program is a file of
- * the project, is missing or lacks its interpreter, and the change is not about it. */
-static bool fails_on_base(const struct job *job, const struct error *error,
-                          struct base_verdict *verdict)
-{
-    const char *lacking = programs_lacking(job->services->config, error);
-
-    if (!lacking || is_changed(job, lacking))
-        return false;
-    *verdict = (struct base_verdict){.state = BASE_FAILED};
-    memcpy(verdict->commit, job->found.branch.base, sizeof(verdict->commit));
-    snprintf(verdict->reason, sizeof(verdict->reason), "%s", error->message);
-    return true;
 }
 
 static void take_failed_base(struct job *job, const struct base_verdict *verdict)
@@ -199,17 +173,10 @@ static void take_failed_base(struct job *job, const struct base_verdict *verdict
 /* The tests did not begin, or filled the disk. */
 static void take_error(struct job *job, const struct error *error)
 {
-    bool never = job->services->config->validation.base == BASE_RUNS_NEVER;
-    struct base_verdict verdict;
-
     if (error->kind != ERROR_PERMANENT || error->installation)
         job_failed(job, error);
-    else if (!never)
-        ask_base(job, error);
-    else if (fails_on_base(job, error, &verdict))
-        take_failed_base(job, &verdict);
     else
-        job_failed(job, error);
+        ask_base(job, error);
 }
 
 /* ---- the run ------------------------------------------------------------------------------------ */
@@ -236,7 +203,7 @@ static void on_validated(void *data, const struct validation_outcome *outcome,
         pass(job);
     } else {
         validation_explain(&failed, outcome);
-        take_failure(job, &failed);
+        take_failure(job, &failed, outcome->unbegun);
     }
 }
 

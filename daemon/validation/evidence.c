@@ -140,6 +140,17 @@ static void find_failure(struct evidence *evidence, struct text *failure)
         failure_end(&evidence->failure, failure, FAILURE_SHOWN);
 }
 
+/* 126 and 127 are what a shell, env and the like say of a program that they could not start. */
+static bool seems_unbegun(const struct evidence *evidence)
+{
+    const struct validation_outcome *outcome = &evidence->outcome;
+
+    return outcome->verdict == VALIDATION_FAILED && evidence->report.tox != REPORT_READ &&
+           evidence->report.summaries == 0 &&
+           (outcome->status == 126 || outcome->status == 127 ||
+            (outcome->status != 0 && failure_of_start(&evidence->failure)));
+}
+
 const struct validation_outcome *evidence_judge(struct evidence *evidence, struct text *failure)
 {
     struct validation_outcome *outcome = &evidence->outcome;
@@ -147,6 +158,7 @@ const struct validation_outcome *evidence_judge(struct evidence *evidence, struc
     judge_report(evidence);
     find_failure(evidence, failure);
     outcome->failure = text_string(failure);
+    outcome->unbegun = seems_unbegun(evidence);
     if (*evidence->objection)
         snprintf(outcome->sentence + strlen(outcome->sentence),
                  sizeof(outcome->sentence) - strlen(outcome->sentence), ", but %s",

@@ -81,6 +81,11 @@ static const struct pattern {
     {"", "OutOfMemoryError", NULL, FAILURE_ERROR, ALONE},
     {"sh: ", ": not found", NULL, FAILURE_ERROR, ALONE},
     {"", ": command not found", NULL, FAILURE_ERROR, ALONE},
+    /* Python and a shell, told to run what is not there; then env and the like. See failure_of_start(). */
+    {"", ": No module named ", "Error: ", FAILURE_ERROR, ALONE},
+    {"", ": can't open file ", NULL, FAILURE_ERROR, ALONE},
+    {"", "sh: 0: cannot open ", NULL, FAILURE_ERROR, ALONE},
+    {"", ": No such file or directory", NULL, FAILURE_SUMMARY, ALONE},
     /* TAP */
     {"not ok ", NULL, "# TODO", FAILURE_TEST, ALONE},
     /* jest: `FAIL src/b.test.js`, then `● adds numbers` */
@@ -273,6 +278,18 @@ static bool reason_was_cut(const struct failure *failure)
         (length < 3 || strcmp(failure->found + length - 3, "...") != 0))
         return false;
     return strstr(failure->found, dot ? dot + 1 : name) != NULL;
+}
+
+bool failure_of_start(const struct failure *failure)
+{
+    static const char *const words[] = {": No module named ", ": can't open file ",
+                                        ": cannot open "};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+        if (failure->rank == FAILURE_ERROR && strstr(failure->found, words[i]))
+            return true;
+    }
+    return false;
 }
 
 /* Shortens what fills a line between a name and its outcome. */

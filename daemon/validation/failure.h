@@ -49,3 +49,7 @@ void failure_read(struct failure *failure, const char *bytes, size_t length);
 /* The output has ended: appends the line as visible UTF-8 of at most `limit` code points; nothing if no
  * line looked like a failure. */
 void failure_end(struct failure *failure, struct text *text, size_t limit);
+
+/* Returns whether the line, after failure_end(), says that what was to be run is not there: a module of Python, or a
+ * script. */
+bool failure_of_start(const struct failure *failure);

@@ -2,62 +2,71 @@
 
 #include "common/memory.h"
 #include "common/program.h"
+#include "daemon/validation/wrapper.h"
 
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* Elsewhere than in a checkout: a directory that is empty, and names that stand for one. */
-static int find_installed(const char *key, const char *name, const char *const *variables,
-                          struct error *error)
+/* A relative name with a '/' is a file of the checkout. */
+static bool is_installed(const char *name)
 {
-    CLEANUP_FREE char *program = NULL;
-
-    if (!name || (name[0] != '/' && strchr(name, '/')))
-        return 0;
-    return program_find(&program, name, variables, "/", error) < 0 ? error_wrap(error, "%s", key)
-                                                                   : 0;
-}
-
-int programs_find_launcher(const struct config *config, struct error *error)
-{
-    CLEANUP(environment_free) struct environment environment = {0};
-    const char *const *variables;
-
-    if (config->validation.engine == ENGINE_SLURM)
-        return 0; /* it is looked for on the node */
-    environment_make(&environment, config, false, "/nonexistent", "/tmp", NULL);
-    variables = (const char *const *)environment.variables;
-    return find_installed("validation.launcher", config->validation.launcher.items[0], variables,
-                          error);
+    return name[0] == '/' || !strchr(name, '/');
 }
 
 /* A program that is not in the checkout is missing for every experiment. */
 static int set_missing(struct error *error, const char *key, const char *name)
 {
     error_wrap(error, "%s", key);
-    error->installation = name[0] == '/' || !strchr(name, '/');
+    error->installation = is_installed(name);
     return -1;
 }
 
-const char *programs_lacking(const struct config *config, const struct error *error)
+/* Elsewhere than in a checkout: a directory that is empty, and names that stand for one. */
+static int find_installed(const struct config *config, const char *key, const char *name,
+                          struct error *error)
 {
-    const struct {
-        const char *key, *name;
-    } programs[] = {
-        {"validation.launcher: ", config->validation.launcher.items[0]},
-        {"validation.command: ", config->validation.command.items[0]},
-    };
+    CLEANUP(environment_free) struct environment environment = {0};
+    CLEANUP_FREE char *program = NULL;
 
-    for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
-        const char *name = programs[i].name;
+    if (!name || !is_installed(name))
+        return 0;
+    environment_make(&environment, config, false, "/nonexistent", "/tmp", NULL);
+    return program_find(&program, name, (const char *const *)environment.variables, "/", error) < 0
+               ? set_missing(error, key, name)
+               : 0;
+}
 
-        if (strncmp(error->message, programs[i].key, strlen(programs[i].key)) != 0 || !name ||
-            name[0] == '/' || !strchr(name, '/'))
-            continue;
-        while (strncmp(name, "./", 2) == 0)
-            name += 2;
-        return name;
+int programs_find_launcher(const struct config *config, struct error *error)
+{
+    if (config->validation.engine == ENGINE_SLURM)
+        return 0; /* it is looked for on the node */
+    return find_installed(config, "validation.launcher", config->validation.launcher.items[0],
+                          error);
+}
+
+/* Returns the programs that the command starts; without those that a launcher may find elsewhere. */
+static struct config_list started(const struct config *config)
+{
+    struct config_list names = wrapper_programs(&config->validation.command);
+
+    while (config->validation.launcher.count > 0 && names.count > 1)
+        free(TAKE(names.items[--names.count]));
+    return names;
+}
+
+int programs_find_command(const struct config *config, struct error *error)
+{
+    CLEANUP(config_list_clear) struct config_list names = {0};
+
+    if (config->validation.engine == ENGINE_SLURM)
+        return 0;
+    names = started(config);
+    for (size_t i = 0; i < names.count; i++) {
+        if (find_installed(config, "validation.command", names.items[i], error) < 0)
+            return -1;
     }
-    return NULL;
+    return 0;
 }
 
 int programs_find(char **program, const struct config *config,
@@ -65,12 +74,17 @@ int programs_find(char **program, const struct config *config,
 {
     const char *const *variables = (const char *const *)environment->variables;
     const char *launcher = config->validation.launcher.items[0];
-    const char *command = config->validation.command.items[0];
+    CLEANUP(config_list_clear) struct config_list names = {0};
     CLEANUP_FREE char *found = NULL;
 
     if (launcher && program_find(&found, launcher, variables, source, error))
         return set_missing(error, "validation.launcher", launcher);
-    if (program_find(program, command, variables, source, error))
-        return set_missing(error, "validation.command", command);
+    names = started(config);
+    for (size_t i = names.count; i-- > 0;) {
+        free(TAKE(found));
+        if (program_find(&found, names.items[i], variables, source, error))
+            return set_missing(error, "validation.command", names.items[i]);
+    }
+    *program = TAKE(found);
     return 0;
 }

@@ -6,6 +6,7 @@
 #include "daemon/validation/arguments.h"
 #include "daemon/validation/hidden.h"
 #include "daemon/validation/reach.h"
+#include "daemon/validation/wrapper.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -82,6 +83,18 @@ static void hide_all(struct sandbox *sandbox)
     sandbox->hidden = hidden_places(sandbox->config);
 }
 
+/* The program may only start another one, which is shown as well. */
+static void show_wrapped(const struct sandbox *sandbox, struct config_list *arguments)
+{
+    CLEANUP(config_list_clear)
+    struct config_list names = wrapper_programs(&sandbox->config->validation.command);
+
+    for (size_t i = 1; i < names.count; i++) {
+        if (names.items[i][0] == '/')
+            reach_show_programs(&sandbox->hidden, arguments, "", names.items[i]);
+    }
+}
+
 static void show_places(const struct sandbox *sandbox, struct config_list *arguments,
                         const char *program)
 {
@@ -91,6 +104,7 @@ static void show_places(const struct sandbox *sandbox, struct config_list *argum
     for (size_t i = 0; i < read_only->count; i++)
         reach_show(&sandbox->hidden, arguments, read_only->items[i]);
     reach_show_programs(&sandbox->hidden, arguments, path ? path : "", program);
+    show_wrapped(sandbox, arguments);
 }
 
 /* Places in memory have a limit, and a place to which nobody needs to write is read-only. */

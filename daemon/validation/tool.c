@@ -7,6 +7,8 @@
 #include "common/text.h"
 #include "daemon/validation/arguments.h"
 #include "daemon/validation/environment.h"
+#include "daemon/validation/programs.h"
+#include "daemon/validation/wrapper.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -58,17 +60,10 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-static bool is_python(const char *path)
-{
-    const char *name = base_name(path);
-
-    return !strncmp(name, "python", 6) && (!name[6] || isdigit((unsigned char)name[6]));
-}
-
 static bool is_module_tox(const struct config_list *command)
 {
-    return command->count > 2 && is_python(command->items[0]) && !strcmp(command->items[1], "-m") &&
-           !strcmp(command->items[2], "tox");
+    return command->count > 2 && wrapper_is_python(command->items[0]) &&
+           !strcmp(command->items[1], "-m") && !strcmp(command->items[2], "tox");
 }
 
 bool tool_is_tox(const struct config_list *command)
@@ -157,7 +152,7 @@ static void append_question(struct trial *trial, struct config_list *arguments)
     if (is_module_tox(command)) {
         arguments_append_copies(arguments,
                                 (const char *const[]){trial->path, "-m", "tox", "--version", NULL});
-    } else if (tool_is_tox(command) || is_python(command->items[0])) {
+    } else if (tool_is_tox(command) || wrapper_is_python(command->items[0])) {
         arguments_append_copies(arguments, (const char *const[]){trial->path, "--version", NULL});
     } else {
         trial->asked = false;
@@ -228,7 +223,7 @@ static int find(struct trial *trial)
     else if (program_find(&trial->path, name, (const char *const *)environment.variables, "/",
                           &trial->error) < 0)
         return error_wrap(&trial->error, "validation.command");
-    return 0;
+    return programs_find_command(trial->config, &trial->error);
 }
 
 static void begin(void *data)

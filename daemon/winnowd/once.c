@@ -39,7 +39,6 @@ static bool work_takes_its_time(const struct winnowd *winnowd)
            takes_its_time(refresh_jobs(winnowd->refresh));
 }
 
-/* A red base has to be mended in the project. So it ends as a forge does that has to be mended. */
 static void end_held(struct winnowd *winnowd)
 {
     const char *base = base_held(winnowd->base);
@@ -48,7 +47,7 @@ static void end_held(struct winnowd *winnowd)
 
     log_event(&event_ended_held,
               LOG_TEXT("reason", by_base ? base : health_reason(winnowd->health)));
-    winnowd_stop(winnowd, by_base ? EX_UNAVAILABLE : status);
+    winnowd_stop(winnowd, by_base ? base_held_status(winnowd->base) : status);
 }
 
 void once_end_if_finished(struct winnowd *winnowd)

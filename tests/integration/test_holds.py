@@ -69,11 +69,11 @@ def no_command(daemon, forge, project):
 
 
 def no_interpreter(daemon, forge, project):
-    """As after an upgrade of Python: the program is there, what runs it is not."""
+    """As after an upgrade of Python: the program is there, what runs it is not. It stands behind others."""
     program = daemon.home / "nose2"
     program.write_text("#!/no/such/python3\nimport nose2\n")
     program.chmod(0o755)
-    daemon.configure(validation={"command": [str(program)]})
+    daemon.configure(validation={"command": ["env", "X=1", "nice", str(program)]})
     report = '{"testenvs":{"unit":{"test":[{"command":["true"],"retcode":0}]}}}'
     return lambda: program.write_text(f"""#!/bin/sh\n[ "$1" != --result-json ] || echo '{report}' >"$2"\n""")
 
@@ -175,30 +175,40 @@ def test_labels_that_are_refused_hold(gitea_winnowd, stand_in, project, what, st
     assert [(pull.state, pull.labels) for pull in stand_in.pulls()] == [("open", ["experiment"])]
 
 
-def add_check(project, content):
-    """A program of the project, on the base."""
+def add_to_base(project, path, content):
     git("checkout", "-q", project.base, directory=project.work)
-    project.write({"check.sh": content})
-    (project.work / "check.sh").chmod(0o755)
+    project.write({path: content})
+    (project.work / path).chmod(0o755)
     project.commit({})
     project.publish()
 
 
-UNFIT = {"missing": None, "without its interpreter": "#!/usr/bin/env no-such-python3\n"}
+# The command, the file of the project that makes it whole, and what `--once` ends with until then.
+UNFIT = {
+    "no module of Python": (["python3", "-m", "check"], "check.py", "", CONFIGURATION),
+    "no script of a shell": (["sh", "check.sh"], "check.sh", "", CONFIGURATION),
+    "no script of Python": (["python3", "check.py"], "check.py", "", CONFIGURATION),
+    "no program in a script": (["sh", "-c", "cd . && ./check.sh"], "check.sh", "#!/bin/sh\n", CONFIGURATION),
+    "no program": (["./check.sh"], "check.sh", "#!/bin/sh\n", UNREACHABLE),
+    "no program behind another": (["env", "X=1", "./check.sh"], "check.sh", "#!/bin/sh\n", UNREACHABLE),
+    "no interpreter": (["./check.sh"], "check.sh", "#!/bin/sh\n", UNREACHABLE),
+}
 
 
 @pytest.mark.parametrize("what", first_of(UNFIT))
-def test_without_a_run_on_the_base_an_unfit_program_of_the_project_holds(winnowd, project, what):
-    """It is as unfit on the base, and no experiment is to blame."""
-    if UNFIT[what]:
-        add_check(project, UNFIT[what])
-    winnowd.configure(validation={"command": ["./check.sh"], "base": "never"})
+def test_without_a_run_on_the_base_what_cannot_begin_there_holds(winnowd, project, what):
+    """It can begin on the base as little, and no experiment is to blame; unless the base has what it removed."""
+    command, path, content, status = UNFIT[what]
+    if what == "no interpreter":
+        add_to_base(project, path, "#!/usr/bin/env no-such-python3\n")
+    winnowd.configure(validation={"command": command, "base": "never"})
     winnowd.drop(improved(project))
-    log = winnowd.once(status=UNREACHABLE)
-    assert log.decisions() == {} and log.all(**held("validation.command: ./check.sh: ")), log.text
-    add_check(project, "#!/bin/sh\n")
+    log = winnowd.once(status=status)
+    assert log.decisions() == {} and log.all(**held("validation.command: ")), log.text
+    assert path.removesuffix(".py") in log.all(**held("validation.command: "))[0]["reason"]
+    add_to_base(project, path, content)
     assert winnowd.once().decisions() == {"exp-1": "promoted"}
-    winnowd.drop(result("exp-2", 0.5, diff=project.experiment({"check.sh": None})[1]))
+    winnowd.drop(result("exp-2", 0.5, diff=project.experiment({path: None})[1]))
     assert winnowd.once().decisions() == {"exp-2": "failed"}
 
 
@@ -520,11 +530,14 @@ def test_check_config_tells_all_places_that_are_wrong(winnowd):
     winnowd.spool.mkdir()
 
 
-def test_a_textfile_nowhere_is_a_warning(winnowd):
+def test_what_holds_nothing_is_a_warning(winnowd):
+    """A module may be the project's own; a textfile is for others."""
     winnowd.configure(status={"textfile": str(winnowd.directory / "nowhere/winnowd.prom")})
+    winnowd.configure(validation={"command": ["nice", "python3", "-m", "no_such_module.main"]})
     before = sorted(winnowd.directory.rglob("*"))
     winnowd.write_configuration()
     status, said, log = winnowd.run("--check-config")
+    assert "warning: validation.command: no module no_such_module.main is installed" in log.text
     assert status == 0 and "warning: status.textfile: " in log.text and "lets winnowd do what it needs" in said
     assert sorted(set(winnowd.directory.rglob("*")) - {winnowd.file}) == before, "it touched something"
     assert winnowd.once().all(level="warning", msg=lambda text: text.startswith("status could not be written"))

@@ -332,9 +332,38 @@ static void test_long_lines(void **state)
     assert_string_equal(text_string(&text), "FAILED a.…");
 }
 
+static void test_of_start(void **state)
+{
+    static const struct {
+        const char *output;
+        bool of_start;
+    } rows[] = {
+        {"/usr/bin/python3: No module named nose2\n", true},
+        {"python3: can't open file '/x/check.py': [Errno 2] No such file or directory\n", true},
+        {"/usr/bin/sh: 0: cannot open check.sh: No such file\n", true},
+        {"Traceback (most recent call last):\n  File \"a.py\", line 1\n"
+         "ModuleNotFoundError: No module named 'torch'\n",
+         false},
+        {"cat: x: No such file or directory\n", false},
+        {"error: ours\npython3: No module named nose2\n", false},
+        {"", false},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        CLEANUP_TEXT struct text text = {0};
+        struct failure failure = {0};
+
+        failure_read(&failure, rows[i].output, strlen(rows[i].output));
+        failure_end(&failure, &text, 200);
+        assert_int_equal(failure_of_start(&failure), rows[i].of_start);
+    }
+    (void)state;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_of_start),
         cmocka_unit_test(test_pytest),
         cmocka_unit_test(test_pytest_that_cannot_collect),
         cmocka_unit_test(test_unittest),

@@ -1,0 +1,216 @@
+#include "daemon/validation/wrapper.h"
+
+#include "common/memory.h"
+#include "daemon/validation/arguments.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <string.h>
+
+#define WRAPPERS_MOST 16 /* one behind the other */
+
+/* Programs that start the one that their arguments name. Another option than these may change which one. */
+static const struct wrapper {
+    const char *name;
+    const char *alone;      /* letters of options without an argument */
+    const char *with_value; /* and of those with one */
+    unsigned before;        /* arguments before the program */
+    bool assigns;           /* NAME=VALUE may come before it */
+} wrappers[] = {
+    {"env", "", "u", 0, true},     {"timeout", "v", "ks", 1, false},
+    {"nice", "", "n", 0, false},   {"nohup", "", "", 0, false},
+    {"setsid", "w", "", 0, false}, {"stdbuf", "", "ioe", 0, false},
+    {"time", "pv", "", 0, false},  {"ionice", "t", "cn", 0, false},
+    {"chrt", "bi", "", 1, false},  {"taskset", "ac", "", 1, false},
+};
+
+static const char *const shells[] = {"sh", "bash", "dash"};
+
+/* What a shell does itself, or what says nothing of the command as a whole. */
+static const char *const of_the_shell[] = {
+    ".",     ":",       "[",        "alias",     "bg",       "break",    "builtin", "case",
+    "cd",    "command", "continue", "declare",   "do",       "echo",     "eval",    "exec",
+    "exit",  "export",  "false",    "fg",        "for",      "function", "getopts", "hash",
+    "if",    "jobs",    "kill",     "let",       "local",    "mapfile",  "popd",    "printf",
+    "pushd", "pwd",     "read",     "readarray", "readonly", "return",   "select",  "set",
+    "shift", "shopt",   "source",   "test",      "time",     "times",    "trap",    "true",
+    "type",  "typeset", "ulimit",   "umask",     "unalias",  "unset",    "until",   "wait",
+    "while",
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+static bool is_among(const char *word, const char *const *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(word, words[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+static const struct wrapper *find(const char *program)
+{
+    for (size_t i = 0; i < COUNT(wrappers); i++) {
+        if (strcmp(base_name(program), wrappers[i].name) == 0)
+            return &wrappers[i];
+    }
+    return NULL;
+}
+
+/* With another PATH, other programs are found. */
+static bool is_assignment(const char *word)
+{
+    size_t length = strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
+
+    return length > 0 && word[length] == '=' && strncmp(word, "PATH=", 5) != 0;
+}
+
+/* Returns how many arguments this option takes, itself included; 0: it is not known. */
+static size_t option_width(const struct wrapper *wrapper, const char *option)
+{
+    if (option[1] == '-')
+        return strchr(option, '=') ? 1 : 0;
+    if (option[1] == '\0')
+        return 0;
+    if (strchr(wrapper->with_value, option[1]))
+        return option[2] ? 1 : 2;
+    return strspn(option + 1, wrapper->alone) == strlen(option + 1) ? 1 : 0;
+}
+
+/* Returns the place of the program that the one at `at` starts; 0: it is not known. */
+static size_t next_place(const struct config_list *command, size_t at)
+{
+    const struct wrapper *wrapper = find(command->items[at]);
+    size_t width;
+
+    if (!wrapper)
+        return 0;
+    for (at++; at < command->count && command->items[at][0] == '-'; at += width) {
+        if (strcmp(command->items[at], "--") == 0) {
+            at++;
+            break;
+        }
+        width = option_width(wrapper, command->items[at]);
+        if (width == 0)
+            return 0;
+    }
+    at += wrapper->before;
+    while (wrapper->assigns && at < command->count && is_assignment(command->items[at]))
+        at++;
+    return at < command->count && !strchr(command->items[at], '=') ? at : 0;
+}
+
+/* Returns the place of the last program that is known to be started. `programs` gets the names up to it, unless it
+ * is NULL. */
+static size_t last_place(const struct config_list *command, struct config_list *programs)
+{
+    size_t at = 0, next = 0;
+    unsigned steps = 0;
+
+    do {
+        at = next;
+        if (programs)
+            arguments_append(programs, memory_copy(command->items[at]));
+        next = next_place(command, at);
+    } while (next > 0 && ++steps < WRAPPERS_MOST);
+    return at;
+}
+
+/* ---- a shell ------------------------------------------------------------------------------------ */
+
+/* Returns what the shell at `at` is given with -c; NULL: nothing. */
+static const char *script_of(const struct config_list *command, size_t at)
+{
+    if (!is_among(base_name(command->items[at]), shells, COUNT(shells)))
+        return NULL;
+    for (at++; at + 1 < command->count; at++) {
+        const char *option = command->items[at];
+
+        if (option[0] != '-' || strspn(option + 1, "ceux") != strlen(option + 1))
+            return NULL;
+        if (strchr(option, 'c'))
+            return command->items[at + 1];
+    }
+    return NULL;
+}
+
+/* Whether the script fails if its first program is missing. */
+static bool depends_on_first(const char *script)
+{
+    for (const char *at = script; *at; at++) {
+        if (strchr("|;\n`", *at) || (*at == '&' && at[1] != '&'))
+            return false;
+        at += *at == '&';
+    }
+    return true;
+}
+
+/* Returns the first program that a simple script starts; NULL: it is not known. The caller frees it. */
+static char *first_program(const char *script)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                  "_-+./";
+
+    if (!script || !depends_on_first(script))
+        return NULL;
+    for (;;) {
+        CLEANUP_FREE char *word = NULL;
+
+        script += strspn(script, " \t");
+        word = memory_format("%.*s", (int)strcspn(script, " \t"), script);
+        script += strlen(word);
+        if (strcmp(word, "exec") == 0 ||
+            (is_assignment(word) &&
+             strspn(strchr(word, '=') + 1, letters) == strlen(strchr(word, '=') + 1)))
+            continue;
+        if (*word == '\0' || *word == '-' || strspn(word, letters) != strlen(word) ||
+            is_among(word, of_the_shell, COUNT(of_the_shell)))
+            return NULL;
+        return TAKE(word);
+    }
+}
+
+/* ---- all of it ---------------------------------------------------------------------------------- */
+
+struct config_list wrapper_programs(const struct config_list *command)
+{
+    struct config_list programs = {0};
+    size_t at = last_place(command, &programs);
+    char *inner = first_program(script_of(command, at));
+
+    if (inner)
+        arguments_append(&programs, inner);
+    return programs;
+}
+
+bool wrapper_is_python(const char *program)
+{
+    const char *name = base_name(program);
+
+    return strncmp(name, "python", 6) == 0 && (!name[6] || isdigit((unsigned char)name[6]));
+}
+
+const char *wrapper_module(const struct config_list *command)
+{
+    size_t at = last_place(command, NULL);
+
+    if (!wrapper_is_python(command->items[at]))
+        return NULL;
+    for (at++; at + 1 < command->count; at++) {
+        const char *option = command->items[at];
+
+        if (strcmp(option, "-m") == 0)
+            return command->items[at + 1];
+        if (option[0] != '-' || strspn(option + 1, "bBdEiIOPqsSuv") != strlen(option + 1))
+            return NULL;
+    }
+    return NULL;
+}
