@@ -84,12 +84,46 @@ bool runner_read_cargo(struct runner *runner, const char *line)
     return true;
 }
 
+/* `--- SKIP: TestA (0.00s)`, with -v or -json; and what is said above the line of a package without any. That line
+ * does not say it where the package is the directory in which go runs. */
+bool runner_read_go_test(struct runner *runner, const char *line)
+{
+    const char *at = line;
+
+    if (strcmp(line, "testing: warning: no tests to run") == 0) {
+        runner->go_warned = true;
+        return true;
+    }
+    if (!runner_take(&at, "--- "))
+        return false;
+    if (runner_take(&at, "SKIP: "))
+        runner->go_skipped++;
+    else if (runner_take(&at, "PASS: ") || runner_take(&at, "FAIL: "))
+        runner->go_ran++;
+    else
+        return false;
+    return true;
+}
+
+/* Returns why no test of a package ran, by what was said above its line; NULL: nothing says so. */
+static const char *why_go_is_idle(struct runner *runner)
+{
+    const char *why = runner->go_warned ? "[no tests to run]"
+                      : runner->go_skipped > 0 && runner->go_ran == 0
+                          ? "all of the tests were skipped"
+                          : NULL;
+
+    runner->go_warned = false;
+    runner->go_skipped = runner->go_ran = 0;
+    return why;
+}
+
 /* `ok  \tpackage\t0.003s`, perhaps with `(cached)`, coverage, `[no tests to run]`; `?   \tpackage\t[no test files]`;
  * `FAIL\tpackage\t0.003s`. The numbers are those of packages. */
 bool runner_read_go(struct runner *runner, const char *line)
 {
     const char *at = line;
-    const char *tab;
+    const char *tab, *idle;
     bool good = runner_take(&at, "ok  \t");
     bool none = !good && runner_take(&at, "?   \t");
 
@@ -104,8 +138,11 @@ bool runner_read_go(struct runner *runner, const char *line)
     if (!none && !runner_take(&at, "(cached)") && !runner_take(&at, "[build failed]") &&
         !runner_take(&at, "[setup failed]") && !(runner_take_decimal(&at) && runner_take(&at, "s")))
         return false;
+    idle = none ? NULL : why_go_is_idle(runner);
     if (none || strstr(at, "[no tests to run]"))
         runner_add(runner, "go test", strrchr(line, '['), 0, 0);
+    else if (good && idle)
+        runner_add(runner, "go test", idle, 0, 0);
     else
         runner_add(runner, "go test", line, 1, good);
     return true;
@@ -178,7 +215,7 @@ static bool is_preparation(const char *line)
         if (strncmp(line, words[i], strlen(words[i])) == 0)
             return true;
     }
-    return false;
+    return ends_with(line, " run, as --install-only is set.");
 }
 
 void runner_note_session(struct runner *runner, const char *line)

@@ -51,6 +51,8 @@ struct runner {
     unsigned hooks_done, hooks_skipped;       /* pre-commit */
     unsigned targets_idle;                    /* make targets that had nothing to do */
     unsigned ctest_skipped, ctest_disabled;   /* tests since its last summary */
+    unsigned go_ran, go_skipped;              /* with -v or -json; since the last package */
+    bool go_warned;                           /* that there are no tests to run; likewise */
     char session_said[REPORT_NAME_SIZE], hook_said[REPORT_NAME_SIZE], target_said[REPORT_NAME_SIZE];
 
     /* A traceback that is not indented, and whose innermost file is tox's. */

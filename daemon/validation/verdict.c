@@ -83,6 +83,16 @@ static enum verdict judge_output(const struct test_report *run, const struct tes
                  (unsigned long long)base->passed, base->runner);
         return VERDICT_UNTESTED;
     }
+    /* A command that drops its runner's exit status, as in `pytest || true`. */
+    if (base && has_passed(base) && base->passed == base->tests && run->passed < run->tests) {
+        snprintf(
+            reason, size,
+            "%llu of %llu tests failed (%s), and the command ended with 0 all the same; on the "
+            "base none failed",
+            (unsigned long long)(run->tests - run->passed), (unsigned long long)run->tests,
+            run->runner);
+        return VERDICT_RED;
+    }
     if (run->expects && !run->matched) {
         snprintf(reason, size, "no line of the output matches validation.expect");
         return VERDICT_UNTESTED;

@@ -93,6 +93,18 @@ static const struct {
     {"testing: warning: no tests to run\nPASS\nok  \texample.org/a\t0.003s [no tests to run]\n",
      "go test", 1, 1, 0, 0},
     {"?   \texample.org/a\t[no test files]\n", "go test", 1, 1, 0, 0},
+    {"testing: warning: no tests to run\nPASS\nok  \texample.org/a\t0.003s\n", "go test", 1, 1, 0,
+     0},
+    {"testing: warning: no tests to run\nPASS\nok  \ta\t0.003s\nok  \tb\t0.003s\n", "go test", 2, 1,
+     1, 1},
+    {"=== RUN   TestA\n--- SKIP: TestA (0.00s)\nPASS\nok  \ta\t0.003s\n", "go test", 1, 1, 0, 0},
+    {"--- SKIP: TestA (0.00s)\n--- PASS: TestB (0.00s)\nPASS\nok  \ta\t0.003s\n", "go test", 1, 0,
+     1, 1},
+    {"--- SKIP: TestA (0.00s)\n--- FAIL: TestB (0.00s)\nFAIL\nFAIL\ta\t0.003s\n", "go test", 1, 0,
+     1, 0},
+    {JSON("x/a\",\"Test\":\"TestA", "--- SKIP: TestA (0.00s)\\n")
+         JSON("x/a", "ok  \\tx/a\\t0.006s\\n"),
+     "go test", 1, 1, 0, 0},
     {"--- FAIL: TestB (0.00s)\nFAIL\nFAIL\texample.org/a\t0.003s\n", "go test", 1, 0, 1, 0},
     {"ok  \twhatever\n", "", 0, 0, 0, 0},
     {JSON("x/a", "ok  \\tx/a\\t0.006s\\n") JSON(
@@ -138,6 +150,7 @@ static const struct {
     {SESSION("venv", "nox > Creating virtual environment (virtualenv) using python3 in .nox/venv\n"
                      "nox > python -m pip install six\n"),
      "nox", 1, 1, 0, 0},
+    {SESSION("later", "nox > Skipping true run, as --install-only is set.\n"), "nox", 1, 1, 0, 0},
     {SESSION("full", "nox > true \n"), "", 0, 0, 0, 0},
     {SESSION("quiet", "out\n"), "", 0, 0, 0, 0},
     {SESSION("empty", "") SESSION("full", "nox > true \n"), "", 0, 0, 0, 0},
@@ -386,6 +399,7 @@ static void test_against_base(void **state)
     struct test_report few = read_output("3 passed in 0.1s\n", 1);
     struct test_report many = read_output("5 passed in 0.1s\n", 1);
     struct test_report silent = read_output("...\n", 1);
+    struct test_report red = read_output("1 failed, 3 passed in 0.1s\n", 1);
     struct test_report missing = {.ended_well = true, .tox = REPORT_MISSING};
     struct test_count counts[3];
     struct test_report aside = {.ended_well = true, .tox = REPORT_SET_ASIDE};
@@ -406,6 +420,10 @@ static void test_against_base(void **state)
         {&silent, &many, VERDICT_UNTESTED, "on the base 5 did (pytest)"},
         {&silent, &silent, VERDICT_GREEN, ""},
         {&few, &silent, VERDICT_GREEN, ""},
+        {&red, &few, VERDICT_RED, "1 of 4 tests failed (pytest)"}, /* `pytest || true` */
+        {&red, &red, VERDICT_GREEN, ""},
+        {&red, &silent, VERDICT_GREEN, ""},
+        {&red, NULL, VERDICT_GREEN, ""},
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
