@@ -273,8 +273,11 @@ static void on_tool_tried(void *data, bool changed, const struct error *error)
 static void ask_command(struct asking *asking)
 {
     const struct installation *installation = asking->installation;
+    struct error error;
 
     if (!installation->sandbox) {
+        if (programs_find_command(installation->config, &error) < 0)
+            add(asking, &error);
         answered(asking);
         return;
     }
@@ -400,14 +403,19 @@ static void end(struct asking *asking)
     installation_problems_clear(&problems);
 }
 
+static bool is_left_out(const struct asking *asking)
+{
+    return (current(asking)->holds == HOLDS_NOTHING && !asking->installation->everything) ||
+           (current(asking)->at_forge && !asking->installation->forge);
+}
+
 static void next(void *data)
 {
     struct asking *asking = data;
     size_t count = sizeof(questions) / sizeof(questions[0]);
 
     asking->step = NULL;
-    while (asking->question < count && current(asking)->holds == HOLDS_NOTHING &&
-           !asking->installation->everything)
+    while (asking->question < count && is_left_out(asking))
         asking->question++;
     if (asking->question == count)
         end(asking);

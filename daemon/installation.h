@@ -50,9 +50,9 @@ struct installation_problems {
 struct installation {
     uv_loop_t *loop;
     const struct config *config;
-    struct forge *forge;
+    struct forge *forge;           /* NULL: nothing is asked there */
     struct repository *repository; /* NULL: git is not asked */
-    struct sandbox *sandbox;       /* NULL: the program that runs the tests is not tried in it */
+    struct sandbox *sandbox;       /* NULL: programs are looked for, and none is tried */
     struct tool *tool;             /* is filled in; kept from one check to the next */
     bool everything;               /* ask also the questions that hold nothing */
 };

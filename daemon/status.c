@@ -29,14 +29,14 @@ struct reading {
 /* ---- jobs --------------------------------------------------------------------------------------- */
 
 /* Why a job is undone, or what one that goes on waits for. */
-static int read_reason(struct store *store, const struct store_job *record, char **reason,
+static int read_reason(struct store *store, const struct store_job *record, struct status_job *job,
                        struct error *error)
 {
-    *reason = memory_copy(record->reason);
-    if (!*reason && store_step_waits(store, record->id, reason, error) < 0)
+    CLEANUP_FREE char *waits = NULL;
+
+    if (store_step_waits(store, record->id, &waits, &job->rests, error) < 0)
         return -1;
-    if (!*reason)
-        *reason = memory_copy("");
+    job->reason = memory_copy(record->reason ? record->reason : waits ? waits : "");
     return 0;
 }
 
@@ -57,7 +57,7 @@ static int read_job(struct store *store, const struct store_job *record, struct 
         return -1;
     job->experiment_id = memory_copy(row ? row->experiment_id : "");
     job->metric = memory_copy(row ? row->metric : "");
-    return read_reason(store, record, &job->reason, error);
+    return read_reason(store, record, job, error);
 }
 
 /* Where the tests of a job are that runs them, if that is on Slurm. */
@@ -198,6 +198,20 @@ static char *find_hold(const struct status *status, const struct config *config)
     return memory_copy("");
 }
 
+/* A job that has yet to begin its step has no reason of its own. What keeps the others from starting keeps it, too. */
+static void explain_rest(struct status *status)
+{
+    for (size_t i = 0; i < status->job_count; i++) {
+        struct status_job *job = &status->jobs[i];
+
+        job->rests = !job->undoing && (job->rests || !status->status_file.running);
+        if (job->rests && !*job->reason) {
+            free(job->reason);
+            job->reason = memory_copy(status->waits_for);
+        }
+    }
+}
+
 static int read_works(struct reading *reading, struct error *error)
 {
     CLEANUP_FREE struct store_containment *containments = NULL;
@@ -221,6 +235,7 @@ static int read_sights(struct reading *reading, struct error *error)
         read_works(reading, error) < 0)
         return -1;
     status->waits_for = find_hold(status, reading->config);
+    explain_rest(status);
     return 0;
 }
 

@@ -39,6 +39,7 @@ struct status_job {
     int64_t faulty_ms;       /* since when transient faults hold it up; 0: none do */
     int64_t pull;            /* number; 0: none yet */
     char *reason;            /* why it is undone, or what holds it up; "": nothing */
+    bool rests;              /* it goes forward, but no step of it runs now */
     struct slurm_record run; /* of its tests on Slurm; attempt 0: they do not run there now */
 };
 

@@ -5,6 +5,7 @@
 #include "common/memory.h"
 #include "daemon/assessment.h"
 #include "daemon/command-line/check-log.h"
+#include "daemon/command-line/holds.h"
 #include "daemon/command-line/patch-files.h"
 #include "daemon/command-line/trial.h"
 #include "daemon/repository/glob.h"
@@ -31,6 +32,7 @@ struct check {
     struct text *text;
     char *failure; /* why the job would fail at compose, or be held; NULL: no reason is known */
     bool held;     /* ... be held: the installation is to blame */
+    int held_status;
     const struct config *config;
     struct store *store; /* NULL: there is none yet */
     const struct spool_file *file;
@@ -352,6 +354,20 @@ static void explain_trial(struct check *check)
     text_append(check->text, "\n");
 }
 
+/* A job that would fail at compose fails before it is held. */
+static void explain_hold(struct check *check)
+{
+    CLEANUP_FREE char *why = check->failure ? NULL : holds_find(check->config, &check->held_status);
+
+    if (!why)
+        return;
+    text_append(check->text, "Hold: jobs wait until this is mended: ");
+    text_append_visible(check->text, why, NULL);
+    text_append(check->text, "\n");
+    check->held = true;
+    fails(check, "%s", why);
+}
+
 static void explain_unknown_keys(struct check *check)
 {
     struct json_object *unknown = check->assessment.result->unknown;
@@ -470,7 +486,7 @@ static int status_of(const struct check *check)
     if (assessment->decision != DECISION_QUEUED || assessment->verdict.outcome != GATE_IMPROVED)
         return EX_OK;
     if (check->held)
-        return EX_CONFIG;
+        return check->held_status ? check->held_status : EX_CONFIG;
     return check->failure || assessment->result->change == RESULT_CHANGE_NONE ? EX_DATAERR : EX_OK;
 }
 
@@ -537,6 +553,7 @@ static int explain(struct check *check, struct error *error)
     if (assessment->result->change == RESULT_CHANGE_NONE)
         return 0;
     explain_trial(check);
+    explain_hold(check);
     return explain_job(check, error);
 }
 
@@ -551,6 +568,7 @@ static int tell(struct check *check, struct error *error)
     status = explain(&rest, error);
     check->failure = rest.failure;
     check->held = rest.held;
+    check->held_status = rest.held_status;
     if (status == 0) {
         append_decision(check);
         text_append(check->text, text_string(&behind));

@@ -103,6 +103,7 @@ static struct json_object *jobs_of(const struct status *status, bool undoing)
         put(object, "held_up_since", json_time_or_null(job->faulty_ms));
         put(object, "pull", json_count_or_null(job->pull));
         put(object, "reason", json_text_or_null(job->reason));
+        put(object, "waits", json_object_new_boolean(job->rests));
         put(object, "run", run_of(&job->run));
         json_object_array_add(jobs, object);
     }

@@ -89,9 +89,12 @@ static void make_status_file(const struct report *report, struct status_file *st
     snprintf(status_file->place, sizeof(status_file->place), "%s", place ? place : "");
     snprintf(usable ? status_file->held : status_file->trouble, sizeof(status_file->held), "%s",
              health_reason(health));
-    if (!*status_file->held && base_held(report->options.base))
+    status_file->held_status = health_status(health);
+    if (!*status_file->held && base_held(report->options.base)) {
         snprintf(status_file->held, sizeof(status_file->held), "%s",
                  base_held(report->options.base));
+        status_file->held_status = base_held_status(report->options.base);
+    }
     secret_scrub(status_file->place);
     secret_scrub(status_file->trouble);
     secret_scrub(status_file->held);

@@ -41,6 +41,7 @@ int status_file_write(const char *state, const struct status_file *status_file, 
     put(object, "place", json_object_new_string(status_file->place));
     put(object, "trouble", json_object_new_string(status_file->trouble));
     put(object, "held", json_object_new_string(status_file->held));
+    put(object, "held_status", json_object_new_int(status_file->held_status));
     bytes = json_object_to_json_string_length(object, JSON_C_TO_STRING_PLAIN, &length);
     written = file_replace(AT_FDCWD, path, bytes, length, 0640, error);
     json_object_put(object);
@@ -92,6 +93,7 @@ void status_file_read(struct status_file *status_file, const char *state)
         copy_text(status_file->place, sizeof(status_file->place), object, "place");
         copy_text(status_file->trouble, sizeof(status_file->trouble), object, "trouble");
         copy_text(status_file->held, sizeof(status_file->held), object, "held");
+        status_file->held_status = (int)number_of(object, "held_status");
     }
     json_object_put(object);
 }

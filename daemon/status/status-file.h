@@ -27,6 +27,7 @@ struct status_file {
     /* What else holds jobs until it is mended; "": nothing. When no daemon runs, status_read() sets it from the
      * store: what held jobs when it last ran. */
     char held[1024];
+    int held_status; /* of a running daemon: what `--once` would end with */
 };
 
 /* Writes it, and removes it at the end, below the state directory. */

@@ -280,12 +280,17 @@ static void append_results(struct text *text, const struct status *status, unsig
 static void append_counts(struct text *text, const struct status *status, unsigned width)
 {
     size_t start = text->length;
-    unsigned undoing = 0;
+    unsigned undoing = 0, resting = 0;
 
-    for (size_t i = 0; i < status->job_count; i++)
+    for (size_t i = 0; i < status->job_count; i++) {
         undoing += status->jobs[i].undoing;
-    text_append_format(text, "queue    %u waiting, %zu running, %u to undo, %u pull request%s open",
-                       status->waiting, status->job_count - undoing, undoing, status->open_pulls,
+        resting += status->jobs[i].rests;
+    }
+    text_append_format(text, "queue    %u waiting, %zu running, ", status->waiting,
+                       status->job_count - undoing - resting);
+    if (resting)
+        text_append_format(text, "%u held up, ", resting);
+    text_append_format(text, "%u to undo, %u pull request%s open", undoing, status->open_pulls,
                        status->open_pulls == 1 ? "" : "s");
     end_line(text, start, width);
     append_results(text, status, width);

@@ -287,16 +287,19 @@ int store_step_began(struct store *store, int64_t job, int64_t *at_ms, struct er
     return 0;
 }
 
-int store_step_waits(struct store *store, int64_t job, char **reason, struct error *error)
+int store_step_waits(struct store *store, int64_t job, char **reason, bool *rests,
+                     struct error *error)
 {
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
         store, error,
-        "SELECT iif(what = 'later', reason, NULL) FROM steps WHERE job = ?"
-        " AND what IN ('later', 'end', 'failed', 'undone') ORDER BY id DESC LIMIT 1",
+        "SELECT (SELECT iif(what = 'later', reason, NULL) FROM steps WHERE job = ?1"
+        " AND what IN ('later', 'end', 'failed', 'undone') ORDER BY id DESC LIMIT 1),"
+        " (SELECT what FROM steps WHERE job = ?1 ORDER BY id DESC LIMIT 1) IS NOT 'start'",
         "i", job);
     int row = statement ? store_row(store, statement, error) : -1;
 
     *reason = row > 0 ? memory_copy((const char *)sqlite3_column_text(statement, 0)) : NULL;
+    *rests = row > 0 && sqlite3_column_int(statement, 1) != 0;
     return row < 0 ? -1 : 0;
 }
 

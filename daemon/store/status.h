@@ -110,8 +110,9 @@ int store_last_pull(struct store *store, int64_t *pull, char **experiment_id, st
 int store_step_began(struct store *store, int64_t job, int64_t *at_ms, struct error *error);
 
 /* Reads what holds up the step of a job, also while it is tried again; NULL: nothing. The caller frees
- * it. */
-int store_step_waits(struct store *store, int64_t job, char **reason, struct error *error);
+ * it. `*rests`: no attempt is under way. */
+int store_step_waits(struct store *store, int64_t job, char **reason, bool *rests,
+                     struct error *error);
 
 /* Writes down what holds jobs until it is mended; "": nothing. */
 int store_set_hold(struct store *store, const char *reason, struct error *error);

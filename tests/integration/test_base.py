@@ -191,6 +191,10 @@ def test_a_red_experiment_on_it_fails_not_and_the_queue_holds(winnowd, tests, pr
     eventually(lambda: project.tip in (json.loads(winnowd.run_beside("--status", "--json")[1])["held"] or ""))
     status = winnowd.status()
     assert "validation.base" in status and "AssertionError" in status
+    later = winnowd.directory / "exp-3.json"
+    later.write_text(json.dumps(improved(project, "exp-3", 0.7)))
+    code, said, _ = winnowd.run_beside("--check-result", str(later))
+    assert code == UNREACHABLE and said.startswith("exp-3: queued, would be held: validation.base"), said
     # After SIGHUP it goes on with what was there all the time.
     tests.mend()
     winnowd.process.send_signal(signal.SIGHUP)

@@ -293,6 +293,10 @@ def test_a_source_that_cannot_be_read_holds_and_fails_nobody(winnowd, project, w
     winnowd.configure(sources=[str(source), str(project.work)]).write_configuration()  # another one has it
     status, text = check(winnowd, result("exp-9", 0.8, metric_before=1.0, commit=commit))
     assert status == 0 and text.startswith("exp-9: queued, would be promoted: "), text
+    winnowd.configure(validation={"command": ["nice", "no-such-program"]}).write_configuration()
+    status, text = check(winnowd, result("exp-9", 0.8, metric_before=1.0, commit=commit))
+    held = "exp-9: queued, would be held: validation.command: no-such-program"
+    assert status == 78 and text.startswith(held), text
 
 
 def staged(project, *entries, parent="main"):

@@ -123,7 +123,8 @@ def test_a_running_job(winnowd, project):
     status = status_of(winnowd)
     (job,) = status["running"]
     assert (job["experiment"], job["metric"], job["step"], job["attempt"]) == ("exp-1", "val_bpb", "validate", 1)
-    assert job["since"] <= status["time"] and status["waiting"] == 1
+    assert job["since"] <= status["time"] and status["waiting"] == 1 and not job["waits"]
+    assert "1 waiting, 1 running, 0 to undo" in winnowd.status()
 
 
 def test_what_a_crash_left_is_not_taken_for_the_present(winnowd, project):
@@ -137,7 +138,10 @@ def test_what_a_crash_left_is_not_taken_for_the_present(winnowd, project):
         "running": False, "process": None, "version": None, "started": None, "told": None, "loop_lag_ms": None,
     }  # fmt: skip
     assert status["forge"]["state"] == "unknown"
-    assert [job["step"] for job in status["running"]] == ["validate"]
+    assert [(job["step"], job["waits"], job["reason"]) for job in status["running"]] == [
+        ("validate", True, "the daemon is not running"),
+    ]  # fmt: skip
+    assert "1 waiting, 0 running, 1 held up, 0 to undo" in winnowd.status()
 
 
 def test_news_that_cannot_be_read(winnowd):

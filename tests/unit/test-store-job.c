@@ -605,6 +605,7 @@ static void test_what_waits(void **state)
     struct store_waiting *waiting;
     size_t count;
     char *reason;
+    bool rests;
 
     for (char id[] = "b"; *id < 'f'; ++*id)
         add(fixture, id, 2);
@@ -618,17 +619,20 @@ static void test_what_waits(void **state)
     }
     store_waiting_free(waiting, count);
 
-    DONE(store_step_waits(fixture->store, job.id, &reason, &fixture->error));
+    DONE(store_step_waits(fixture->store, job.id, &reason, &rests, &fixture->error));
     assert_null(reason);
+    assert_true(rests);
     DONE(store_add_step(fixture->store, job.id, "push", "later", 1, "one", &fixture->error));
     DONE(store_add_step(fixture->store, job.id, "push", "later", 2, "two", &fixture->error));
     DONE(store_add_step(fixture->store, job.id, "push", "start", 3, NULL, &fixture->error));
-    DONE(store_step_waits(fixture->store, job.id, &reason, &fixture->error));
+    DONE(store_step_waits(fixture->store, job.id, &reason, &rests, &fixture->error));
     assert_string_equal(reason, "two");
+    assert_false(rests);
     free(reason);
     DONE(store_add_step(fixture->store, job.id, "push", "end", 3, NULL, &fixture->error));
-    DONE(store_step_waits(fixture->store, job.id, &reason, &fixture->error));
+    DONE(store_step_waits(fixture->store, job.id, &reason, &rests, &fixture->error));
     assert_null(reason);
+    assert_true(rests);
 }
 
 static void test_every_frontier(void **state)
