@@ -13,6 +13,7 @@
  * base has moved. The base is then run anew by the first of them.
  */
 
+#include "common/digest.h"
 #include "common/error.h"
 #include "common/operation.h"
 #include "config/config.h"
@@ -64,6 +65,9 @@ void base_new(struct base **base, const struct base_options *options);
 
 /* Ends what is under way; nobody may be asking any more. NULL-safe. */
 void base_free(struct base *base);
+
+/* Computes a digest of all settings that decide how the tests run. */
+void base_settings(const struct config *config, char settings[static DIGEST_HEX_SIZE]);
 
 /* Reads what is known of a commit, however old. Transient error where the store cannot be read. */
 int base_recall(const struct base *base, const char *commit, struct base_verdict *verdict,

@@ -47,9 +47,6 @@ void base_end_hold(struct base *base);
 /* Ends the hold, and forgets the failure, so that what was held begins again. `why` is for the log. */
 void base_try_again(struct base *base, const char *why);
 
-/* Computes a digest of all settings that decide how the tests run. */
-void base_settings(const struct config *config, char settings[static DIGEST_HEX_SIZE]);
-
 /* Does the same as base_recall(), under these settings. */
 int base_recall_under(const struct base *base, const char *commit, const char *settings,
                       struct base_verdict *verdict, struct error *error);

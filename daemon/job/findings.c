@@ -329,11 +329,40 @@ static const char *const base_states[] = {
     [BASE_FAILED] = "failed",
 };
 
+static void put_failed(struct json_object *object, const struct job_findings *findings)
+{
+    struct json_object *json;
+
+    if (!*findings->tests.failed.commit)
+        return;
+    json = json_object_new_object();
+    json_put_text(json, "commit", findings->tests.failed.commit);
+    json_put_text(json, "settings", findings->tests.failed.settings);
+    put_integer(json, "at_ms", findings->tests.failed.at_ms);
+    json_put_text(json, "reason", findings->tests.failed.reason);
+    json_put_text(json, "report", findings->tests.failed.report);
+    json_object_object_add(object, "failed", json);
+}
+
+static void get_failed(struct json_object *object, struct job_findings *findings)
+{
+    struct json_object *json = json_object_object_get(object, "failed");
+    const char *settings = json_object_get_string(json_object_object_get(json, "settings"));
+
+    get_hash(json, "commit", findings->tests.failed.commit);
+    snprintf(findings->tests.failed.settings, sizeof(findings->tests.failed.settings), "%s",
+             settings ? settings : "");
+    findings->tests.failed.at_ms = get_integer(json, "at_ms");
+    findings->tests.failed.reason = get_text(json, "reason");
+    findings->tests.failed.report = get_text(json, "report");
+}
+
 static struct json_object *write_validate(const struct job_findings *findings)
 {
     struct json_object *object;
 
-    if (!*findings->tests.commit && !*findings->tests.failed_once)
+    if (!*findings->tests.commit && !*findings->tests.failed_once &&
+        !*findings->tests.failed.commit)
         return NULL;
     object = json_object_new_object();
     json_put_text(object, "commit", findings->tests.commit);
@@ -348,6 +377,7 @@ static struct json_object *write_validate(const struct job_findings *findings)
     json_put_text(object, "base", base_states[findings->tests.base]);
     json_put_text(object, "base_reason", findings->tests.base_reason);
     json_object_object_add(object, "repeated", json_object_new_boolean(findings->tests.repeated));
+    put_failed(object, findings);
     return object;
 }
 
@@ -366,6 +396,7 @@ static void read_validate(struct job_findings *findings, struct json_object *obj
     get_count(object, "base_count", &findings->tests.base_count);
     findings->tests.base_reason = get_text(object, "base_reason");
     findings->tests.repeated = json_object_get_boolean(json_object_object_get(object, "repeated"));
+    get_failed(object, findings);
     findings->tests.base = BASE_UNKNOWN;
     for (size_t i = 0; base && i < sizeof(base_states) / sizeof(base_states[0]); i++) {
         if (strcmp(base_states[i], base) == 0)
@@ -440,6 +471,8 @@ void job_findings_clear(struct job_findings *findings)
     free(findings->tests.output);
     free(findings->tests.log);
     free(findings->tests.base_reason);
+    free(findings->tests.failed.reason);
+    free(findings->tests.failed.report);
     free(findings->text.title);
     free(findings->text.body);
     free(findings->refresh.comment);

@@ -53,6 +53,13 @@ struct job_findings {
         enum base_state base;         /* as it was known when they ran */
         char *base_reason;            /* why the base failed; NULL: it did not */
         bool repeated;                /* they failed at first, and the base is flaky */
+        struct {
+            char commit[GIT_HASH_SIZE]; /* that failed while the base is asked for; "": none did */
+            char settings[DIGEST_HEX_SIZE]; /* under which: see base_settings() */
+            int64_t at_ms;                  /* when, since 1970 */
+            char *reason;
+            char *report; /* as test_report_write() gives it; NULL: they did not begin */
+        } failed;
     } tests;
     bool push_sent;
     struct {

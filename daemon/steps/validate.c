@@ -7,6 +7,7 @@
  */
 
 #include "common/log.h"
+#include "common/loop.h"
 #include "common/memory.h"
 #include "common/secret.h"
 #include "daemon/events.h"
@@ -17,18 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* A run that failed, while the base is asked for. */
-struct scratch {
-    struct error failure;      /* why it failed */
-    struct test_report report; /* what the tests said */
-    bool reported;             /* whether they began */
-};
-
-static struct scratch *scratch_of(struct job *job)
-{
-    return job_scratch(job, sizeof(struct scratch));
-}
 
 /* Whether the composed commit failed before, on a base that is flaky. */
 static bool is_second(const struct job *job)
@@ -79,8 +68,6 @@ static void note_run(struct job *job, const struct validation_outcome *outcome)
     found->tests.place = outcome->place ? *outcome->place : (struct engine_place){0};
     found->tests.count = test_count_of(outcome->report);
     secret_scrub(found->tests.output);
-    scratch_of(job)->report = *outcome->report;
-    scratch_of(job)->reported = true;
 }
 
 static void pass(struct job *job)
@@ -105,11 +92,13 @@ static bool passes_now(struct job *job, const struct base_verdict *verdict)
 {
     char reason[sizeof(((struct error *)NULL)->message)];
     struct base_verdict noted;
+    struct test_report report;
     struct error ignored;
 
-    return scratch_of(job)->reported &&
-           verdict_of(&scratch_of(job)->report, &verdict->report, reason, sizeof(reason)) ==
-               VERDICT_GREEN &&
+    if (!job->found.tests.failed.report)
+        return false;
+    test_report_read(&report, job->found.tests.failed.report);
+    return verdict_of(&report, &verdict->report, reason, sizeof(reason)) == VERDICT_GREEN &&
            note_base(job, &noted, &ignored) == 0;
 }
 
@@ -120,8 +109,17 @@ static void run_again(struct job *job)
 
     snprintf(found->tests.failed_once, sizeof(found->tests.failed_once), "%s",
              found->change.commit);
+    found->tests.failed.commit[0] = '\0';
     if (job_save(job))
         run_tests(job);
+}
+
+static void fail(struct job *job, const char *reason)
+{
+    struct error error;
+
+    error_set(&error, ERROR_PERMANENT, "%s", reason);
+    job_failed_itself(job, &error);
 }
 
 static void on_base_found(void *data, const struct base_verdict *verdict, const char *waits,
@@ -141,27 +139,63 @@ static void on_base_found(void *data, const struct base_verdict *verdict, const 
     } else if (verdict->state == BASE_FLAKY && !is_second(job)) {
         run_again(job);
     } else {
-        job_failed_itself(job, &scratch_of(job)->failure);
+        fail(job, job->found.tests.failed.reason);
     }
 }
 
 /* On a base that fails as well no experiment fails. Whether it does is known, unless that is long ago: what the
  * tests need may have changed since then. */
-static void ask_base(struct job *job, const struct error *failure)
+static void ask_base(struct job *job)
 {
-    scratch_of(job)->failure = *failure;
     job->operation = base_find(job->services->base, job->found.branch.base, BASE_HOUR_MS,
                                on_base_found, job);
 }
 
+/* The run on the base may take long, and a restart in between must not run these tests again. `report` NULL: they
+ * did not begin. */
+static void hold_against_base(struct job *job, const char *reason, const struct test_report *report)
+{
+    struct job_findings *found = &job->found;
+
+    free(found->tests.failed.reason);
+    free(found->tests.failed.report);
+    found->tests.failed.reason = memory_copy(reason);
+    found->tests.failed.report = report ? test_report_write(report) : NULL;
+    secret_scrub(found->tests.failed.reason);
+    if (report)
+        secret_scrub(found->tests.failed.report);
+    found->tests.failed.at_ms = clock_now_ms();
+    base_settings(job->services->config, found->tests.failed.settings);
+    memcpy(found->tests.failed.commit, found->change.commit, sizeof(found->change.commit));
+    if (job_save(job))
+        ask_base(job);
+}
+
+/* Returns whether the composed commit failed already, and only the base is to be asked for. As of the base, a
+ * failure is believed for an hour, and under the same settings. */
+static bool is_known_to_fail(const struct job *job)
+{
+    const struct job_findings *found = &job->found;
+    int64_t age_ms = clock_now_ms() - found->tests.failed.at_ms;
+    char settings[DIGEST_HEX_SIZE];
+
+    base_settings(job->services->config, settings);
+    return strcmp(found->tests.failed.commit, found->change.commit) == 0 &&
+           strcmp(found->tests.failed.settings, settings) == 0 && age_ms >= 0 &&
+           age_ms < (int64_t)BASE_HOUR_MS;
+}
+
 /* Where the base is never run, it is run all the same if the command seems not to have begun. Only that run knows
  * whether the experiment is to blame. */
-static void take_failure(struct job *job, const struct error *failure, bool unbegun)
+static void take_failure(struct job *job, const struct validation_outcome *outcome)
 {
-    if (job->services->config->validation.base == BASE_RUNS_NEVER && !unbegun)
-        job_failed_itself(job, failure);
+    struct error failure;
+
+    validation_explain(&failure, outcome);
+    if (job->services->config->validation.base == BASE_RUNS_NEVER && !outcome->unbegun)
+        job_failed_itself(job, &failure);
     else
-        ask_base(job, failure);
+        hold_against_base(job, failure.message, outcome->report);
 }
 
 static void take_failed_base(struct job *job, const struct base_verdict *verdict)
@@ -176,7 +210,7 @@ static void take_error(struct job *job, const struct error *error)
     if (error->kind != ERROR_PERMANENT || error->installation)
         job_failed(job, error);
     else
-        ask_base(job, error);
+        hold_against_base(job, error->message, NULL);
 }
 
 /* ---- the run ------------------------------------------------------------------------------------ */
@@ -185,10 +219,8 @@ static void on_validated(void *data, const struct validation_outcome *outcome,
                          const struct error *error)
 {
     struct job *job = data;
-    struct error failed;
 
     job->operation = NULL;
-    scratch_of(job)->reported = false;
     if (error) {
         take_error(job, error);
         return;
@@ -199,12 +231,10 @@ static void on_validated(void *data, const struct validation_outcome *outcome,
         return;
     }
     note_run(job, outcome);
-    if (outcome->verdict == VALIDATION_PASSED) {
+    if (outcome->verdict == VALIDATION_PASSED)
         pass(job);
-    } else {
-        validation_explain(&failed, outcome);
-        take_failure(job, &failed, outcome->unbegun);
-    }
+    else
+        take_failure(job, outcome);
 }
 
 /* The tests' run is held against what is known of the base. */
@@ -249,6 +279,8 @@ void step_validate_start(struct job *job)
 {
     if (strcmp(job->found.tests.commit, job->found.change.commit) == 0)
         remove_checkout(job); /* an earlier attempt got that far */
+    else if (is_known_to_fail(job))
+        ask_base(job);
     else
         run_tests(job);
 }

@@ -364,6 +364,20 @@ def test_a_kill_in_the_middle_leaves_nothing_behind(winnowd, tests, project):
         assert store.execute("SELECT base, passed FROM bases").fetchall() == [(project.tip, 1)]
 
 
+def test_a_kill_while_the_base_is_run_after_a_failure_leads_to_no_second_run_of_the_experiment(winnowd, tests, project):
+    winnowd.configure(validation={"base": "on_failure"})
+    drop(winnowd, project, "exp-1", 0.9, "broken")
+    (tests.directory / "stalls").touch()  # the run on the base, which follows
+    winnowd.start()
+    eventually((tests.directory / "hanging").exists)
+    assert len(tests.runs) == 2 and tests.runs[1] == project.tip
+    winnowd.kill()
+    (tests.directory / "hangs").unlink()
+    log = winnowd.once()
+    assert log.decisions() == {"exp-1": "failed"} and "broken" in log.reasons()["exp-1"]
+    assert tests.runs[2:] == [project.tip]
+
+
 def test_a_kill_in_the_second_run_on_a_flaky_base_leads_to_no_third(winnowd, tests, project):
     tests.fail(1)
     drop(winnowd, project, "exp-1", 0.9, "broken")
