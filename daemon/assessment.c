@@ -200,7 +200,7 @@ static bool is_row_again(struct store *store, const struct store_result *known,
     struct error ignored;
 
     return known->log != 0 && known->decision == DECISION_FAILED &&
-           store_load_parsed(store, known->id, &parsed, &patch, &ignored_length, &ignored) == 0 &&
+           store_load_content(store, known->id, &parsed, &patch, &ignored_length, &ignored) == 0 &&
            strlen(parsed) == file->length && memcmp(parsed, file->bytes, file->length) == 0;
 }
 
@@ -296,6 +296,14 @@ void assessment_clear(struct assessment *assessment)
     free(assessment->patch);
     free(assessment->patch_name);
     *assessment = (struct assessment){0};
+}
+
+bool assessment_keeps_content(const struct assessment *assessment, bool has_change)
+{
+    return assessment->decision == DECISION_QUEUED ||
+           (assessment->decision == DECISION_BASELINE && has_change) ||
+           (assessment->frontier.revocable &&
+            lane_reference(&assessment->frontier, &assessment->verdict) != 0);
 }
 
 static char empty[] = "";

@@ -53,6 +53,10 @@ void assessment_set(struct assessment *assessment, enum decision decision, const
 void assessment_decide(struct assessment *assessment);
 char *assessment_unfit(const struct config *config, const char *experiment_id);
 
+/* Returns whether the store keeps the content of a result that may have a change: it is queued, a baseline that
+ * others may be made on, or did not beat a value that may yet be taken back. */
+bool assessment_keeps_content(const struct assessment *assessment, bool has_change);
+
 /* Returns the row that a drop becomes. It has the claim, unless it is rejected or a duplicate. Its strings
  * belong to assessment and file: do not free them. */
 struct store_result assessment_row(const struct assessment *assessment,

@@ -50,8 +50,7 @@ static int store_entry(struct intake *intake, struct entry *entry, struct error 
     struct store *store = intake->options.store;
     struct store_result row = assessment_row(assessment, entry->file);
     bool queued = assessment->decision == DECISION_QUEUED;
-    CLEANUP_FREE char *parsed = queued ||
-                                        lane_reference(&assessment->frontier, &assessment->verdict)
+    CLEANUP_FREE char *parsed = assessment_keeps_content(assessment, row.has_change)
                                     ? result_canonical(assessment->result)
                                     : NULL;
     struct store_decision decision = {
@@ -61,12 +60,10 @@ static int store_entry(struct intake *intake, struct entry *entry, struct error 
         .reference_result = lane_reference(&assessment->frontier, &assessment->verdict),
     };
     struct store_content content = {
-        .bytes = entry->file->bytes,
-        .length = entry->file->length,
+        .parsed = parsed,
         .patch = assessment->patch,
         .patch_length = assessment->patch_length,
         .patch_name = assessment->patch_name,
-        .parsed = parsed,
     };
 
     if (assessment->result && assessment->result->patch &&

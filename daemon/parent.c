@@ -123,7 +123,7 @@ static int load(struct store *store, int64_t id, struct result **result, char **
 {
     CLEANUP_FREE char *parsed = NULL;
 
-    if (store_load_parsed(store, id, &parsed, patch, patch_length, error) < 0)
+    if (store_load_content(store, id, &parsed, patch, patch_length, error) < 0)
         return -1;
     return result_parse_canonical(result, parsed, error);
 }

@@ -103,12 +103,10 @@ struct store_decision {
 };
 
 struct store_content {
-    const char *bytes;
-    size_t length;
-    const char *patch; /* NULL: none */
+    const char *parsed; /* the result, as result_canonical() writes it; NULL: it is not kept */
+    const char *patch;  /* NULL: none */
     size_t patch_length;
     const char *patch_name; /* its name in the spool; NULL: none */
-    const char *parsed;     /* the result, as result_canonical() writes it */
 };
 
 /* Adds the row of a drop, with its decision, or `queued` if `decision` is NULL. The id, decision and
@@ -138,11 +136,7 @@ int store_find_patch(struct store *store, const char *name, char **experiment_id
 
 /* Loads the result, as result_canonical() wrote it, and the bytes of its patch. The caller frees both.
  * Fails (permanent) if the content was let go of (see store_decide()). */
-int store_load_parsed(struct store *store, int64_t id, char **parsed, char **patch,
-                      size_t *patch_length, struct error *error);
-
-/* Loads the bytes of the result file and of its patch; otherwise the same. */
-int store_load_content(struct store *store, int64_t id, char **bytes, size_t *length, char **patch,
+int store_load_content(struct store *store, int64_t id, char **parsed, char **patch,
                        size_t *patch_length, struct error *error);
 
 /* Decides a queued result. The history keeps every decision. From now on the value of a baseline or of a

@@ -139,8 +139,8 @@ static int put_row(const struct store_result *row, const char *spool, struct sto
     CLEANUP_FREE char *name = memory_format("%s.json", row->experiment_id);
     CLEANUP(clear) struct content content = {0};
 
-    if (store_load_parsed(store, row->id, &content.bytes, &content.patch, &content.patch_length,
-                          error) < 0)
+    if (store_load_content(store, row->id, &content.bytes, &content.patch, &content.patch_length,
+                           error) < 0)
         return -1;
     content.length = strlen(content.bytes);
     return put_content(&content, spool, name, error);

@@ -42,8 +42,8 @@ int job_load_result(struct job *job, struct error *error)
     if (job->result)
         return 0;
     free(job->patch);
-    if (store_load_parsed(job->services->store, job->row->id, &parsed, &job->patch,
-                          &job->patch_length, error) < 0)
+    if (store_load_content(job->services->store, job->row->id, &parsed, &job->patch,
+                           &job->patch_length, error) < 0)
         return -1;
     if (result_parse_canonical(&job->result, parsed, error) < 0)
         return -1;

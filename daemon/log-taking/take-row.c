@@ -71,18 +71,16 @@ static int store_taken(struct log_taking *taking, const struct taken *taken, con
     int64_t reference = assessment->metric
                             ? lane_reference(&assessment->frontier, &assessment->verdict)
                             : 0;
-    /* A discarded result is kept only while the value that beat it may be taken back. */
-    bool kept = queued || (reference && assessment->frontier.revocable) ||
-                (assessment->decision == DECISION_BASELINE && stored.has_change);
-    CLEANUP_FREE char *parsed = kept ? row_canonical(row) : NULL;
+    CLEANUP_FREE char *parsed = assessment_keeps_content(assessment, stored.has_change)
+                                    ? row_canonical(row)
+                                    : NULL;
     const struct store_decision decision = {
         .decision = assessment->decision,
         .reason = assessment->reason,
         .reference = assessment->verdict.reference,
         .reference_result = reference,
     };
-    const struct store_content content = {
-        .bytes = line->bytes, .length = line->kept, .parsed = parsed};
+    const struct store_content content = {.parsed = parsed};
     int64_t id;
 
     if (known)

@@ -111,6 +111,17 @@ static sqlite3_stmt *bound(struct store *store, struct error *error, const char 
     return statement;
 }
 
+/* Makes a statement ready to be run. */
+static sqlite3_stmt *ready(struct store *store, struct error *error, const char *sql,
+                           const char *types, va_list *arguments)
+{
+    if (*types == '-')
+        types++;
+    else if (store_write_waiting(store, error) < 0)
+        return NULL;
+    return bound(store, error, sql, 1, types, arguments);
+}
+
 /* Steps through a statement that gives no rows; NULL: it failed already. */
 static int run(struct store *store, sqlite3_stmt *statement, struct error *error)
 {
@@ -128,22 +139,8 @@ int store_run(struct store *store, struct error *error, const char *sql, const c
     sqlite3_stmt *statement;
     va_list arguments;
 
-    if (store_write_waiting(store, error) < 0)
-        return -1;
     va_start(arguments, types);
-    statement = bound(store, error, sql, 1, types, &arguments);
-    va_end(arguments);
-    return run(store, statement, error);
-}
-
-int store_run_beside(struct store *store, struct error *error, const char *sql, const char *types,
-                     ...)
-{
-    sqlite3_stmt *statement;
-    va_list arguments;
-
-    va_start(arguments, types);
-    statement = bound(store, error, sql, 1, types, &arguments);
+    statement = ready(store, error, sql, types, &arguments);
     va_end(arguments);
     return run(store, statement, error);
 }
@@ -154,22 +151,8 @@ sqlite3_stmt *store_query(struct store *store, struct error *error, const char *
     sqlite3_stmt *statement;
     va_list arguments;
 
-    if (store_write_waiting(store, error) < 0)
-        return NULL;
     va_start(arguments, types);
-    statement = bound(store, error, sql, 1, types, &arguments);
-    va_end(arguments);
-    return statement;
-}
-
-sqlite3_stmt *store_query_beside(struct store *store, struct error *error, const char *sql,
-                                 const char *types, ...)
-{
-    sqlite3_stmt *statement;
-    va_list arguments;
-
-    va_start(arguments, types);
-    statement = bound(store, error, sql, 1, types, &arguments);
+    statement = ready(store, error, sql, types, &arguments);
     va_end(arguments);
     return statement;
 }

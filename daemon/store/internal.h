@@ -5,7 +5,8 @@
  *
  * A string describes the parameters, one letter each: i (int64_t), t (const char *, NULL is NULL), r
  * (double, NaN is NULL), b (const void *, size_t; NULL is NULL). T is t, and SQLite makes a copy of the
- * text; of others it makes none.
+ * text; of others it makes none. A '-' before the letters says that the statement has nothing to do with
+ * the rows that wait (see store_let_wait()).
  */
 
 #include "common/memory.h"
@@ -90,15 +91,11 @@ int store_row(struct store *store, sqlite3_stmt *statement, struct error *error)
 /* Most of what an INSERT into a table with many indexes costs is paid for each statement, not for each row.
  * store_let_wait() binds a row to an INSERT that has STORE_WAITING_LIMIT of them, and a LIMIT as its last
  * parameter. It is written with the others once these are that many, and before any other statement is run,
- * COMMIT included; unless it is run with one of the last two, because it has nothing to do with such rows.
- * All are inside one transaction; store_rollback() forgets them. */
+ * COMMIT included, unless its parameters begin with '-'. All are inside one transaction; store_rollback()
+ * forgets them. */
 int store_let_wait(struct store *store, struct error *error, const char *sql, const char *types,
                    ...);
 int store_write_waiting(struct store *store, struct error *error);
-int store_run_beside(struct store *store, struct error *error, const char *sql, const char *types,
-                     ...);
-sqlite3_stmt *store_query_beside(struct store *store, struct error *error, const char *sql,
-                                 const char *types, ...);
 
 static inline void store_resetp(sqlite3_stmt **statement)
 {

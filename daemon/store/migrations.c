@@ -373,6 +373,8 @@ const char *const store_migrations[] = {
     "DROP INDEX results_told;"
     "DROP INDEX results_newest_pull;"
     "CREATE INDEX results_decision ON results (decision, decided) WHERE decision <> 'discarded';",
+    /* A result is kept once, as canonical JSON. */
+    "ALTER TABLE contents DROP COLUMN bytes;",
 };
 
 const int store_version = sizeof(store_migrations) / sizeof(store_migrations[0]);

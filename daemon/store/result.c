@@ -89,11 +89,10 @@ int store_find(struct store *store, const char *experiment_id, struct store_resu
 
     if (is_waiting(store, experiment_id) && store_write_waiting(store, error) < 0)
         return -1;
-    statement = store_query_beside(store, error,
-                                   "SELECT " STORE_RESULT_COLUMNS
-                                   "FROM results WHERE experiment_id = ?"
-                                   " AND decision NOT IN ('rejected', 'duplicate')",
-                                   "t", experiment_id);
+    statement = store_query(store, error,
+                            "SELECT " STORE_RESULT_COLUMNS "FROM results WHERE experiment_id = ?"
+                            " AND decision NOT IN ('rejected', 'duplicate')",
+                            "-t", experiment_id);
     return store_read_one(store, statement, result, error);
 }
 
@@ -108,11 +107,9 @@ int store_load(struct store *store, int64_t id, struct store_result **result, st
 static int set_content(struct store *store, int64_t id, const struct store_content *content,
                        struct error *error)
 {
-    return store_run_beside(
-        store, error,
-        "INSERT OR REPLACE INTO contents (result, bytes, patch, parsed) VALUES (?, ?, ?, ?)",
-        "ibbt", id, content->bytes, content->length, content->patch, content->patch_length,
-        content->parsed);
+    return store_run(store, error,
+                     "INSERT OR REPLACE INTO contents (result, patch, parsed) VALUES (?, ?, ?)",
+                     "-ibt", id, content->patch, content->patch_length, content->parsed);
 }
 
 /* A baseline is searched by the word "baseline", whatever the experimenter wrote. */
@@ -138,11 +135,11 @@ static int add_content(struct store *store, int64_t id, bool has_change,
     if (decision->reference_result == 0 ||
         (decision->decision != DECISION_DISCARDED && decision->decision != DECISION_SUPERSEDED))
         return 0;
-    return store_run_beside(store, error,
-                            "INSERT INTO contents (result, bytes, patch, parsed) SELECT ?, ?, ?, ?"
-                            " FROM results WHERE id = ? AND pull_state = 'open'",
-                            "ibbti", id, content->bytes, content->length, content->patch,
-                            content->patch_length, content->parsed, decision->reference_result);
+    return store_run(store, error,
+                     "INSERT INTO contents (result, patch, parsed) SELECT ?, ?, ?"
+                     " FROM results WHERE id = ? AND pull_state = 'open'",
+                     "-ibti", id, content->patch, content->patch_length, content->parsed,
+                     decision->reference_result);
 }
 
 #define ROW                                                                                        \
@@ -264,21 +261,6 @@ int store_find_patch(struct store *store, const char *name, char **experiment_id
     return 0;
 }
 
-static sqlite3_stmt *query_content(struct store *store, int64_t id, struct error *error)
-{
-    sqlite3_stmt *statement = store_query(
-        store, error, "SELECT bytes, patch, parsed FROM contents WHERE result = ?", "i", id);
-    int row = statement ? store_row(store, statement, error) : -1;
-
-    if (row > 0)
-        return statement;
-    if (statement)
-        sqlite3_reset(statement);
-    if (row == 0)
-        error_set(error, ERROR_PERMANENT, "its content is not kept any more");
-    return NULL;
-}
-
 /* Returns NULL if there is none. */
 static char *copy_blob(sqlite3_stmt *statement, int column, size_t *length)
 {
@@ -288,26 +270,18 @@ static char *copy_blob(sqlite3_stmt *statement, int column, size_t *length)
                : memory_copy_bytes(sqlite3_column_blob(statement, column), *length);
 }
 
-int store_load_content(struct store *store, int64_t id, char **bytes, size_t *length, char **patch,
+int store_load_content(struct store *store, int64_t id, char **parsed, char **patch,
                        size_t *patch_length, struct error *error)
 {
-    CLEANUP_RESET sqlite3_stmt *statement = query_content(store, id, error);
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error, "SELECT parsed, patch FROM contents WHERE result = ?", "i", id);
+    int row = statement ? store_row(store, statement, error) : -1;
 
-    if (!statement)
+    if (row < 0)
         return -1;
-    *bytes = copy_blob(statement, 0, length);
-    *patch = copy_blob(statement, 1, patch_length);
-    return 0;
-}
-
-int store_load_parsed(struct store *store, int64_t id, char **parsed, char **patch,
-                      size_t *patch_length, struct error *error)
-{
-    CLEANUP_RESET sqlite3_stmt *statement = query_content(store, id, error);
-
-    if (!statement)
-        return -1;
-    *parsed = memory_copy(store_text(statement, 2));
+    if (row == 0)
+        return error_set(error, ERROR_PERMANENT, "its content is not kept any more");
+    *parsed = memory_copy(store_text(statement, 0));
     *patch = copy_blob(statement, 1, patch_length);
     return 0;
 }
@@ -358,17 +332,16 @@ static sqlite3_stmt *query_best(struct store *store, const struct config_metric 
                                 const char *scope, int64_t before, struct error *error)
 {
     if (metric->direction == METRIC_MINIMIZE)
-        return store_query_beside(
-            store, error,
-            "SELECT id, after, modified_ns, file_name, pull_state FROM results"
-            " WHERE counts = 1 AND metric = ? AND scope = ? AND " DECIDED_BEFORE
-            " ORDER BY after ASC, id ASC LIMIT 1",
-            "ttii", metric->name, scope, before, before);
-    return store_query_beside(store, error,
-                              "SELECT id, after, modified_ns, file_name, pull_state FROM results"
-                              " WHERE counts = 1 AND metric = ? AND scope = ? AND " DECIDED_BEFORE
-                              " ORDER BY after DESC, id ASC LIMIT 1",
-                              "ttii", metric->name, scope, before, before);
+        return store_query(store, error,
+                           "SELECT id, after, modified_ns, file_name, pull_state FROM results"
+                           " WHERE counts = 1 AND metric = ? AND scope = ? AND " DECIDED_BEFORE
+                           " ORDER BY after ASC, id ASC LIMIT 1",
+                           "-ttii", metric->name, scope, before, before);
+    return store_query(store, error,
+                       "SELECT id, after, modified_ns, file_name, pull_state FROM results"
+                       " WHERE counts = 1 AND metric = ? AND scope = ? AND " DECIDED_BEFORE
+                       " ORDER BY after DESC, id ASC LIMIT 1",
+                       "-ttii", metric->name, scope, before, before);
 }
 
 int store_frontier(struct store *store, const struct config_metric *metric, const char *scope,

@@ -16,13 +16,16 @@ int store_snapshot(struct store *store, struct error *error)
     return store_run(store, error, "BEGIN", "");
 }
 
+/* The rows that are not discarded, by an index that holds them alone. */
+#define KEPT_ROWS "results INDEXED BY results_decision WHERE decision <> 'discarded'"
+
 int store_count(struct store *store, unsigned counts[static DECISION_COUNT], struct error *error)
 {
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
         store, error,
-        "SELECT decision, count(*) FROM results WHERE decision <> 'discarded' GROUP BY decision"
+        "SELECT decision, count(*) FROM " KEPT_ROWS " GROUP BY decision"
         " UNION ALL SELECT 'discarded', (SELECT count(*) FROM results) -"
-        " (SELECT count(*) FROM results WHERE decision <> 'discarded')",
+        " (SELECT count(*) FROM " KEPT_ROWS ")",
         "");
     int row = -1;
 
@@ -180,10 +183,8 @@ int store_last_decisions(struct store *store, unsigned limit, unsigned told,
         " (SELECT decided AS number FROM results WHERE decided > 0"
         "  UNION ALL SELECT id FROM decisions ORDER BY number DESC LIMIT ?)"
         " UNION SELECT * FROM"
-        " (SELECT decided AS number FROM results INDEXED BY results_decision"
-        "  WHERE decision <> 'discarded' AND decision = 'promoted'"
-        "  UNION ALL SELECT decided FROM results INDEXED BY results_decision"
-        "  WHERE decision <> 'discarded' AND decision = 'failed'"
+        " (SELECT decided AS number FROM " KEPT_ROWS " AND decision = 'promoted'"
+        "  UNION ALL SELECT decided FROM " KEPT_ROWS " AND decision = 'failed'"
         "  UNION ALL SELECT id FROM decisions INDEXED BY decisions_told"
         "  WHERE decision IN ('promoted', 'failed') ORDER BY number DESC LIMIT ?))"
         " SELECT experiment_id, file_name, metric, after, reference, decision, reason,"

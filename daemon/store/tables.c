@@ -85,9 +85,8 @@ const char *const store_tables[] = {
     "CREATE INDEX results_named ON results (log, substr(named, 1, 7)) WHERE named IS NOT NULL",
     "CREATE INDEX results_saving ON results (id) WHERE saving = 1",
 
-    /* The content of a result, as long as it may be needed: its bytes, and as canonical JSON. */
-    "CREATE TABLE contents (result INTEGER PRIMARY KEY, bytes BLOB NOT NULL, patch BLOB,"
-    "  parsed TEXT)",
+    /* The content of a result, as long as it may be needed: as canonical JSON. */
+    "CREATE TABLE contents (result INTEGER PRIMARY KEY, patch BLOB, parsed TEXT)",
     /* Results whose content was let go of, and whose saved commit may be. */
     "CREATE TABLE released (result INTEGER PRIMARY KEY)",
     "CREATE TRIGGER contents_released AFTER DELETE ON contents BEGIN"

@@ -350,7 +350,7 @@ def a_large_store(winnowd):
     winnowd.drop(result("exp-1", 1.0))
     winnowd.once()
     with sqlite3.connect(winnowd.state / "winnowd.db") as store:
-        store.execute("INSERT INTO contents (result, bytes) VALUES (1000000, zeroblob(8000000))")
+        store.execute("INSERT INTO contents (result, patch) VALUES (1000000, zeroblob(8000000))")
     store.close()
     return winnowd.state / "winnowd.db"
 

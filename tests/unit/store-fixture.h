@@ -141,7 +141,7 @@ static inline struct store_result row_of(const char *experiment_id, double after
 
 static inline int64_t add_row(struct fixture *fixture, const struct store_result *row)
 {
-    struct store_content content = {.bytes = "{}", .length = 2};
+    struct store_content content = {.parsed = "{}"};
     int64_t id = 0;
 
     DONE(store_add(fixture->store, row, &content, NULL, &id, &fixture->error));
@@ -157,12 +157,12 @@ static inline int64_t add(struct fixture *fixture, const char *experiment_id, do
 
 static inline bool has_content(struct fixture *fixture, int64_t id)
 {
-    CLEANUP_FREE char *bytes = NULL;
+    CLEANUP_FREE char *parsed = NULL;
     CLEANUP_FREE char *patch = NULL;
-    size_t length, patch_length;
+    size_t patch_length;
 
-    if (store_load_content(fixture->store, id, &bytes, &length, &patch, &patch_length,
-                           &fixture->error) == 0)
+    if (store_load_content(fixture->store, id, &parsed, &patch, &patch_length, &fixture->error) ==
+        0)
         return true;
     assert_int_equal(fixture->error.kind, ERROR_PERMANENT);
     return false;
@@ -182,7 +182,7 @@ static inline int64_t add_refused(struct fixture *fixture, const char *file_name
         .file_name = (char *)file_name,
         .modified_ns = 1,
     };
-    struct store_content content = {.bytes = "?", .length = 1};
+    struct store_content content = {.parsed = "{}"};
     int64_t id = 0;
 
     row.claim.status_word = (char *)"";

@@ -480,7 +480,7 @@ static int64_t add_file(struct fixture *fixture, const char *experiment_id, cons
                         uint64_t inode)
 {
     struct store_result row = row_of(experiment_id, 1);
-    struct store_content content = {.bytes = "{}", .length = 2, .patch_name = "a.patch"};
+    struct store_content content = {.parsed = "{}", .patch_name = "a.patch"};
     int64_t id;
 
     row.file_name = (char *)file_name;

@@ -48,6 +48,7 @@ static void make_with_short_history(struct fixture *fixture)
     execute(fixture, "DROP TABLE hold; DROP TABLE runs; DROP TABLE run_id;"
                      "DROP TRIGGER contents_released; DROP TABLE released;"
                      "DROP TABLE places; ALTER TABLE logs DROP COLUMN decision;"
+                     "ALTER TABLE contents ADD COLUMN bytes BLOB NOT NULL DEFAULT '';"
                      "DROP TRIGGER results_history;"
                      "CREATE TRIGGER results_history BEFORE UPDATE OF decided ON results BEGIN"
                      "  SELECT 1; END;"
@@ -175,12 +176,13 @@ static void make_older(struct fixture *fixture)
 /* An earlier version parsed the bytes of a result file each time, by its name. */
 static void test_older_content_is_parsed(void **state)
 {
-    static const char yaml[] = "experiment_id: exp-1\nhypothesis: x\nmetric: val_bpb\n"
-                               "metric_after: [1, 3]\n";
+    static const char write[] =
+        "UPDATE contents SET bytes = CAST('experiment_id: exp-1' || char(10)"
+        " || 'hypothesis: x' || char(10) || 'metric: val_bpb' || char(10)"
+        " || 'metric_after: [1, 3]' AS BLOB) WHERE result = 1";
     struct fixture *fixture = *state;
     struct store_result row = row_of("exp-1", 2), strange = row_of("exp-2", 2);
-    struct store_content content = {.bytes = yaml, .length = sizeof(yaml) - 1},
-                         none = {.bytes = ""};
+    struct store_content content = {.parsed = ""};
     CLEANUP(result_freep) struct result *result = NULL;
     CLEANUP_FREE char *parsed = NULL;
     CLEANUP_FREE char *lost = NULL;
@@ -190,15 +192,16 @@ static void test_older_content_is_parsed(void **state)
 
     row.file_name = (char *)"exp-1.yaml";
     DONE(store_add(fixture->store, &row, &content, NULL, &id, &fixture->error));
-    DONE(store_add(fixture->store, &strange, &none, NULL, &other, &fixture->error));
+    DONE(store_add(fixture->store, &strange, &content, NULL, &other, &fixture->error));
     make_older(fixture);
+    execute(fixture, write);
     reopen(fixture);
-    DONE(store_load_parsed(fixture->store, id, &parsed, &patch, &length, &fixture->error));
+    DONE(store_load_content(fixture->store, id, &parsed, &patch, &length, &fixture->error));
     assert_null(patch);
     DONE(result_parse_canonical(&result, parsed, &fixture->error));
     assert_int_equal(result->claim.after.count, 2);
     assert_true(result->claim.after.mean == 2);
-    DONE(store_load_parsed(fixture->store, other, &lost, &patch, &length, &fixture->error));
+    DONE(store_load_content(fixture->store, other, &lost, &patch, &length, &fixture->error));
     assert_int_equal(result_parse_canonical(&result, lost, &fixture->error), -1);
 }
 
@@ -337,7 +340,7 @@ static void test_history_keeps_what_was_judged(void **state)
     struct fixture *fixture = *state;
     struct store_decision failed = {.decision = DECISION_FAILED, .reason = "x", .reference = 1.5};
     struct store_decision better = {.decision = DECISION_DISCARDED, .reason = "", .reference = 0.5};
-    struct store_content content = {.bytes = ""};
+    struct store_content content = {.parsed = "{}"};
     struct store_result other = row_of("exp-1", 2);
     struct history history = {0};
     int64_t id = add(fixture, "exp-1", 1);

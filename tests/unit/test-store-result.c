@@ -91,7 +91,7 @@ static void test_identifiers_are_unique(void **state)
 {
     struct fixture *fixture = *state;
     struct store_result row = row_of("exp-1", 1);
-    struct store_content content = {.bytes = "{}", .length = 2};
+    struct store_content content = {.parsed = "{}"};
     int64_t id;
 
     add(fixture, "exp-1", 1);
@@ -103,7 +103,7 @@ static int64_t add_discarded(struct fixture *fixture, const char *experiment_id)
 {
     const struct store_decision decision = {
         .decision = DECISION_DISCARDED, .reason = "not better", .reference = 1};
-    struct store_content content = {.bytes = "{}", .length = 2};
+    struct store_content content = {.parsed = "{}"};
     struct store_result row = row_of(experiment_id, 2);
     int64_t id;
 
@@ -168,13 +168,12 @@ static void test_a_failed_one_is_tried_again(void **state)
 {
     struct fixture *fixture = *state;
     struct store_result row = row_of("exp-1", 1);
-    struct store_content content = {
-        .bytes = "second", .length = 6, .patch = "patch", .patch_length = 5};
+    struct store_content content = {.parsed = "second", .patch = "patch", .patch_length = 5};
     CLEANUP(store_result_freep) struct store_result *loaded = NULL;
     CLEANUP(store_result_freep) struct store_result *next = NULL;
-    CLEANUP_FREE char *bytes = NULL;
+    CLEANUP_FREE char *parsed = NULL;
     CLEANUP_FREE char *patch = NULL;
-    size_t length, patch_length;
+    size_t patch_length;
     int64_t id = add(fixture, "exp-1", 1);
     bool left;
 
@@ -192,58 +191,51 @@ static void test_a_failed_one_is_tried_again(void **state)
     assert_null(loaded->archived);
     DONE(store_has_move(fixture->store, "again.json", 0, &left, &fixture->error));
     assert_true(left);
-    DONE(store_load_content(fixture->store, id, &bytes, &length, &patch, &patch_length,
-                            &fixture->error));
-    assert_int_equal(length, 6);
-    assert_memory_equal(bytes, "second", 7);
+    DONE(store_load_content(fixture->store, id, &parsed, &patch, &patch_length, &fixture->error));
+    assert_string_equal(parsed, "second");
     assert_memory_equal(patch, "patch", 6);
     DONE(store_next_queued(fixture->store, "val_bpb", "", STORE_NEXT_ARRIVED, NULL, &next,
                            &fixture->error));
     assert_int_equal(next->id, id);
 }
 
-static void test_content_is_bytes(void **state)
+static void test_a_patch_is_bytes(void **state)
 {
     struct fixture *fixture = *state;
-    static const char bytes[] = "a\0b\xff", patch[] = "\0\0";
+    static const char patch[] = "a\0b\xff\0\0";
     struct store_result row = row_of("exp-1", 1);
     struct store_content content = {
-        .bytes = bytes, .length = sizeof(bytes) - 1, .patch = patch, .patch_length = 2};
+        .parsed = "{\"a\":1}", .patch = patch, .patch_length = sizeof(patch) - 1};
     CLEANUP_FREE char *loaded = NULL;
     CLEANUP_FREE char *loaded_patch = NULL;
-    size_t length, patch_length;
+    size_t patch_length;
     int64_t id;
 
     DONE(store_add(fixture->store, &row, &content, NULL, &id, &fixture->error));
     reopen(fixture);
-    DONE(store_load_content(fixture->store, id, &loaded, &length, &loaded_patch, &patch_length,
+    DONE(store_load_content(fixture->store, id, &loaded, &loaded_patch, &patch_length,
                             &fixture->error));
-    assert_int_equal(length, 4);
-    assert_memory_equal(loaded, bytes, 5);
-    assert_int_equal(patch_length, 2);
-    assert_memory_equal(loaded_patch, patch, 3);
+    assert_string_equal(loaded, content.parsed);
+    assert_int_equal(patch_length, sizeof(patch) - 1);
+    assert_memory_equal(loaded_patch, patch, sizeof(patch));
 }
 
 static void test_no_patch_is_no_empty_patch(void **state)
 {
     struct fixture *fixture = *state;
     struct store_result row = row_of("empty", 1);
-    struct store_content content = {.bytes = "", .length = 0, .patch = "", .patch_length = 0};
-    CLEANUP_FREE char *bytes = NULL;
+    struct store_content content = {.parsed = "{}", .patch = "", .patch_length = 0};
+    CLEANUP_FREE char *parsed = NULL;
     CLEANUP_FREE char *patch = NULL;
-    size_t length, patch_length;
+    size_t patch_length;
     int64_t empty, none = add(fixture, "none", 1);
 
-    DONE(store_load_content(fixture->store, none, &bytes, &length, &patch, &patch_length,
-                            &fixture->error));
+    DONE(store_load_content(fixture->store, none, &parsed, &patch, &patch_length, &fixture->error));
     assert_null(patch);
-    free(bytes);
-    bytes = NULL;
+    free(TAKE(parsed));
     DONE(store_add(fixture->store, &row, &content, NULL, &empty, &fixture->error));
-    DONE(store_load_content(fixture->store, empty, &bytes, &length, &patch, &patch_length,
-                            &fixture->error));
-    assert_int_equal(length, 0);
-    assert_string_equal(bytes, "");
+    DONE(
+        store_load_content(fixture->store, empty, &parsed, &patch, &patch_length, &fixture->error));
     assert_non_null(patch);
     assert_int_equal(patch_length, 0);
 }
@@ -309,7 +301,7 @@ static void test_decided_at_once(void **state)
     struct store_decision discarded = {
         .decision = DECISION_DISCARDED, .reason = "because", .reference = 2};
     struct store_result row = row_of("exp-2", 3);
-    struct store_content content = {.bytes = "{}", .length = 2};
+    struct store_content content = {.parsed = "{}"};
     CLEANUP(store_result_freep) struct store_result *loaded = NULL;
     int64_t first = add(fixture, "exp-1", 2), id, other;
 
@@ -341,7 +333,7 @@ int main(void)
         STORE_TEST(test_rows_that_wait_are_found),
         STORE_TEST(test_a_rejected_one_reserves_nothing),
         STORE_TEST(test_a_failed_one_is_tried_again),
-        STORE_TEST(test_content_is_bytes),
+        STORE_TEST(test_a_patch_is_bytes),
         STORE_TEST(test_no_patch_is_no_empty_patch),
         STORE_TEST(test_content_is_let_go_of),
         STORE_TEST(test_a_misplaced_file),

@@ -144,7 +144,7 @@ static void fill_much(struct fixture *fixture)
 {
     const size_t length = 6 * 1024 * 1024;
     CLEANUP_FREE char *bytes = memory_new(length);
-    struct store_content content = {.bytes = bytes, .length = length};
+    struct store_content content = {.parsed = "{}", .patch = bytes, .patch_length = length};
     struct store_result row = row_of("large", 1);
     int64_t id;
 
@@ -342,7 +342,7 @@ static void test_a_full_disk(void **state)
     struct fixture *fixture = *state;
     struct store_result row = row_of("too large", 1);
     CLEANUP_FREE char *bytes = memory_new(4u << 20);
-    struct store_content content = {.bytes = bytes, .length = 4u << 20};
+    struct store_content content = {.parsed = "{}", .patch = bytes, .patch_length = 4u << 20};
     CLEANUP(store_result_freep) struct store_result *found = NULL;
     struct store_job job = {.id = 1, .reference = NAN};
     struct store_finding finding = {.step = (char *)"describe", .json = bytes};
