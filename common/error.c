@@ -12,7 +12,9 @@
 
 #undef error_set
 #undef error_set_at
+#undef error_set_key
 #undef error_wrap
+#undef error_wrap_key
 
 /* Makes the message valid UTF-8, whatever was printed into it. A character that the end of the buffer
  * cut in two is dropped; any other malformed byte becomes '?'. */
@@ -56,9 +58,30 @@ int error_set(struct error *error, enum error_kind kind, const char *format, ...
     print(error, format, arguments);
     va_end(arguments);
     error->kind = kind;
-    error->installation = error->holds = false;
+    error->installation = error->holds = error->needless = false;
+    error->key = NULL;
     error->line = 0;
     error->column = error->sentence = 0;
+    return -1;
+}
+
+int error_set_key(struct error *error, enum error_kind kind, const char *key, const char *format,
+                  ...)
+{
+    struct error sentence;
+    va_list arguments;
+
+    va_start(arguments, format);
+    print(&sentence, format, arguments);
+    va_end(arguments);
+    error_set(error, kind, "%s", sentence.message);
+    return error_wrap_key(error, key);
+}
+
+int error_wrap_key(struct error *error, const char *key)
+{
+    error_wrap(error, "%s", key);
+    error->key = key;
     return -1;
 }
 
@@ -92,10 +115,9 @@ int error_wrap(struct error *error, const char *format, ...)
     print(&context, format, arguments);
     va_end(arguments);
     error_set(error, before.kind, "%s: %s", context.message, before.message);
-    error->installation = before.installation;
-    error->holds = before.holds;
-    error->line = before.line;
-    error->column = before.column;
+    memcpy(before.message, error->message, sizeof(before.message));
+    before.sentence = 0;
+    *error = before;
     return -1;
 }
 

@@ -25,13 +25,15 @@ struct error {
     enum error_kind kind;
     bool installation;  /* the installation is to blame, and not the experiment */
     bool holds;         /* likewise, though the installation is found to be well: its step tells */
+    bool needless;      /* nothing is to be done: what was asked for is so already */
+    const char *key;    /* of the configuration, to be mended; a literal; NULL: none is named */
     uint64_t line;      /* of the file that it is about, from 1; 0: no place in a file */
     unsigned column;    /* from 1; 0: all of the line */
     unsigned sentence;  /* offset in `message` of the sentence, behind "line 3, column 5: " */
     char message[1024]; /* one sentence without a full stop, valid UTF-8; cut if it is too long */
 };
 
-/* Sets kind and sentence, and `installation` to false. Returns -1, so that a function can end with
+/* Sets kind and sentence, and all else to false or none. Returns -1, so that a function can end with
  * `return error_set(...)`. */
 int error_set(struct error *error, enum error_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -41,14 +43,24 @@ int error_set(struct error *error, enum error_kind kind, const char *format, ...
 int error_set_at(struct error *error, uint64_t line, unsigned column, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Puts "context: " in front of the sentence of an error that was set. Kind and place stay. Returns -1. */
+/* The same as error_set() for what a key of the configuration is to blame for. Sets the key, a literal, and
+ * puts "key: " in front of the sentence. Returns -1. */
+int error_set_key(struct error *error, enum error_kind kind, const char *key, const char *format,
+                  ...) __attribute__((format(printf, 4, 5)));
+
+/* Does that to an error that was set. Kind and place stay. Returns -1. */
+int error_wrap_key(struct error *error, const char *key);
+
+/* Puts "context: " in front of the sentence of an error that was set. All else stays. Returns -1. */
 int error_wrap(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* clang's analyzer sees one file at a time. Here it is told that these return -1. */
 #ifdef __clang_analyzer__
-#define error_set(...)    (error_set(__VA_ARGS__), -1)
-#define error_set_at(...) (error_set_at(__VA_ARGS__), -1)
-#define error_wrap(...)   (error_wrap(__VA_ARGS__), -1)
+#define error_set(...)      (error_set(__VA_ARGS__), -1)
+#define error_set_at(...)   (error_set_at(__VA_ARGS__), -1)
+#define error_set_key(...)  (error_set_key(__VA_ARGS__), -1)
+#define error_wrap(...)     (error_wrap(__VA_ARGS__), -1)
+#define error_wrap_key(...) (error_wrap_key(__VA_ARGS__), -1)
 #endif
 
 /* Returns the kind of an errno. Permanent: it is about the name, the file or the call itself (no such

@@ -79,6 +79,12 @@ static const struct log_event *event_of(const struct installation_problem *probl
     return problem->at_forge ? &event_forge_refused : &event_held;
 }
 
+/* Returns the key to be mended; NULL: the forge's words are all that is known. */
+static const char *key_of(const struct installation_problem *problem)
+{
+    return problem->error.key ? problem->error.key : problem->at_forge ? NULL : problem->key;
+}
+
 /* Logs what is wrong once, and again if it is something else. */
 static void say(struct health *health, const struct installation_problem *problems, size_t count)
 {
@@ -93,8 +99,7 @@ static void say(struct health *health, const struct installation_problem *proble
     if (!count && health->said == &event_held)
         event = &event_mended;
     for (size_t i = 0; i < count && !same; i++)
-        log_event(event_of(&problems[i]),
-                  LOG_TEXT("key", problems[i].at_forge ? NULL : problems[i].key),
+        log_event(event_of(&problems[i]), LOG_TEXT("key", key_of(&problems[i])),
                   LOG_TEXT("reason", problems[i].error.message));
     if (!count && !same)
         log_event(event);
@@ -310,7 +315,9 @@ void health_hold(struct health *health, bool at_forge, const struct error *error
     health->reported = true;
     health->on_trial = false;
     health->report = (struct installation_problem){
-        .key = at_forge ? "forge" : "validation",
+        .key = error->key ? error->key
+               : at_forge ? "forge"
+                          : "validation",
         .holds = HOLDS_QUEUE,
         .status = EX_CONFIG,
         .at_forge = at_forge,

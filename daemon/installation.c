@@ -145,12 +145,11 @@ static void on_git_looked(void *data, const struct repository_refs *refs, const 
                                       asking);
             return;
         }
-        error_set(
-            &other, ERROR_PERMANENT,
-            "forge.git_url: the base %s is at %s there, and at %s at the forge: %s is another "
-            "repository",
-            asking->installation->config->forge.base, *refs->base ? refs->base : "nothing",
-            asking->base, forge->git_url);
+        error_set_key(&other, ERROR_PERMANENT, "forge.git_url",
+                      "the base %s is at %s there, and at %s at the forge: %s is another "
+                      "repository",
+                      asking->installation->config->forge.base,
+                      *refs->base ? refs->base : "nothing", asking->base, forge->git_url);
         add(asking, &other);
     }
     answered(asking);

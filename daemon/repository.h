@@ -164,9 +164,6 @@ struct repository_compose {
     const char *merge_base;
 };
 
-/* What the message of the error begins with where the base holds all of the change already. */
-#define REPOSITORY_EMPTY "the change is empty on the base"
-
 /* Fails (permanent), naming the files, if the change is empty, conflicts, touches protected files,
  * leaves the tree or is no diff. */
 typedef void (*repository_compose_callback)(void *data, const struct repository_change *change,

@@ -52,10 +52,10 @@ static void on_readers(struct gitea_call *call, const struct gitea_reply *reply)
     } else if (gitea_body_has_login(reply->json, reviewer(call))) {
         next_reviewer(call);
     } else {
-        error_set(&error, ERROR_PERMANENT,
-                  "forge.reviewers: %s may not read the repository %s/%s, and cannot review there",
-                  reviewer(call), call->gitea->config->forge.owner,
-                  call->gitea->config->forge.repo);
+        error_set_key(&error, ERROR_PERMANENT, "forge.reviewers",
+                      "%s may not read the repository %s/%s, and cannot review there",
+                      reviewer(call), call->gitea->config->forge.owner,
+                      call->gitea->config->forge.repo);
         fail(call, false, &error);
     }
 }
@@ -66,8 +66,8 @@ static void on_organisation(struct gitea_call *call, const struct gitea_reply *r
     struct error error;
 
     if (reply->body.status == 200) {
-        error_set(&error, ERROR_PERMANENT,
-                  "forge.reviewers: %s is an organisation, which cannot review", reviewer(call));
+        error_set_key(&error, ERROR_PERMANENT, "forge.reviewers",
+                      "%s is an organisation, which cannot review", reviewer(call));
         fail(call, false, &error);
     } else if (reply->body.status != 404 && reply->body.status != 403) {
         gitea_refuse(call, reply);
@@ -96,8 +96,8 @@ static void on_reviewer(struct gitea_call *call, const struct gitea_reply *reply
         gitea_check_skipped(call, "whether forge.reviewers are users at the forge", reply);
         next_reviewer(call);
     } else if (reply->body.status == 404) {
-        error_set(&error, ERROR_PERMANENT, "forge.reviewers: there is no user %s at the forge",
-                  reviewer(call));
+        error_set_key(&error, ERROR_PERMANENT, "forge.reviewers",
+                      "there is no user %s at the forge", reviewer(call));
         fail(call, false, &error);
     } else if (reply->body.status != 200) {
         gitea_refuse(call, reply);
@@ -117,9 +117,9 @@ static void check_reviewer(struct gitea_call *call)
         return;
     }
     if (call->login && strcasecmp(call->login, reviewer(call)) == 0) {
-        error_set(&error, ERROR_PERMANENT,
-                  "forge.reviewers: %s is the token's own user, who cannot review what it opened",
-                  reviewer(call));
+        error_set_key(&error, ERROR_PERMANENT, "forge.reviewers",
+                      "%s is the token's own user, who cannot review what it opened",
+                      reviewer(call));
         fail(call, false, &error);
         return;
     }
@@ -141,9 +141,9 @@ static void on_prefix(struct gitea_call *call, const struct gitea_reply *reply)
     } else if (!gitea_body_commit(reply->json)) {
         gitea_malformed(call, reply, "no branch");
     } else {
-        error_set(&error, ERROR_PERMANENT,
-                  "forge.branch_prefix: a branch %s exists, so that there can be none below %s",
-                  call->branch, call->gitea->config->forge.branch_prefix);
+        error_set_key(&error, ERROR_PERMANENT, "forge.branch_prefix",
+                      "a branch %s exists, so that there can be none below %s", call->branch,
+                      call->gitea->config->forge.branch_prefix);
         fail(call, false, &error);
     }
 }
@@ -304,10 +304,10 @@ static void on_user(struct gitea_call *call, const struct gitea_reply *reply)
         gitea_refuse(call, reply);
         return;
     }
-    error_set(&error, ERROR_PERMANENT,
-              "forge.token_file: the forge does not know the token's user (GET /user was answered "
-              "%ld)",
-              reply->body.status);
+    error_set_key(&error, ERROR_PERMANENT, "forge.token_file",
+                  "the forge does not know the token's user (GET /user was answered "
+                  "%ld)",
+                  reply->body.status);
     fail(call, true, &error);
 }
 
@@ -319,11 +319,10 @@ static void on_version(struct gitea_call *call, const struct gitea_reply *reply)
     struct error error;
 
     if (status == 404) {
-        error_set(
-            &error, ERROR_PERMANENT,
-            "forge.url: neither Gitea nor Forgejo answers below %s (GET /version was answered "
-            "404)",
-            call->gitea->api);
+        error_set_key(&error, ERROR_PERMANENT, "forge.url",
+                      "neither Gitea nor Forgejo answers below %s (GET /version was answered "
+                      "404)",
+                      call->gitea->api);
         fail(call, false, &error);
     } else if (status == 200 && !gitea_body_string(reply->json, "version")) {
         gitea_malformed(call, reply, "no version");

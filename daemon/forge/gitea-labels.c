@@ -86,11 +86,10 @@ static bool is_excluded(struct gitea_call *call, const struct gitea_reply *reply
 
         if (gitea_body_has_labels(reply->json, &call->label_ids[i], 1) || !rival)
             continue;
-        error_set(
-            &call->failure, ERROR_PERMANENT,
-            "forge.labels: %s and %s exclude each other at the forge, a pull request can have "
-            "one of them only",
-            name, rival);
+        error_set_key(&call->failure, ERROR_PERMANENT, "forge.labels",
+                      "%s and %s exclude each other at the forge, a pull request can have "
+                      "one of them only",
+                      name, rival);
         return true;
     }
     return false;
@@ -187,10 +186,8 @@ static void create_missing(struct gitea_call *call)
     }
     name = call->names.items[call->index];
     if (!call->gitea->config->forge.create_labels) {
-        error_set(
-            &call->failure, ERROR_PERMANENT,
-            "forge.labels: there is no label %s, and forge.create_labels forbids to create it",
-            name);
+        error_set_key(&call->failure, ERROR_PERMANENT, "forge.labels",
+                      "there is no label %s, and forge.create_labels forbids to create it", name);
         gitea_look_at_refused(call);
         return;
     }

@@ -52,10 +52,10 @@ static void judge_labels(struct gitea_call *call)
         const char *name = labels->items[i];
 
         if (!config->forge.create_labels && gitea_body_label(call->kept, name) <= 0) {
-            error_set(&error, ERROR_PERMANENT,
-                      "forge.labels: there is no label %s, and forge.create_labels forbids to "
-                      "create it",
-                      name);
+            error_set_key(&error, ERROR_PERMANENT, "forge.labels",
+                          "there is no label %s, and forge.create_labels forbids to "
+                          "create it",
+                          name);
             fail(call, &error);
             return;
         }
@@ -149,11 +149,10 @@ static bool labels_exclude(struct gitea_call *call, struct error *error)
 
         if (!rival || !gitea_body_is(gitea_body_find_label(call->kept, name), "exclusive", true))
             continue;
-        error_set(
-            error, ERROR_PERMANENT,
-            "forge.labels: %s and %s exclude each other at the forge, a pull request can have "
-            "one of them only",
-            name, rival);
+        error_set_key(error, ERROR_PERMANENT, "forge.labels",
+                      "%s and %s exclude each other at the forge, a pull request can have "
+                      "one of them only",
+                      name, rival);
         return true;
     }
     return false;

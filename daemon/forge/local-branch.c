@@ -104,8 +104,8 @@ static void on_base_of_branch(void *data, const struct process_result *result)
 
     call->under_way = NULL;
     if (process_exited(result, 1)) {
-        error_set(&error, ERROR_PERMANENT, "forge.base: there is no branch %s in %s",
-                  config->forge.base, config->forge.path);
+        error_set_key(&error, ERROR_PERMANENT, "forge.base", "there is no branch %s in %s",
+                      config->forge.base, config->forge.path);
         local_fail(call, false, &error);
         return;
     }
@@ -149,9 +149,9 @@ static void on_check_prefix(void *data, const struct process_result *result)
 
     call->under_way = NULL;
     if (process_exited(result, 0)) {
-        error_set(&error, ERROR_PERMANENT,
-                  "forge.branch_prefix: a branch %s exists, so that there can be none below %s",
-                  call->branch, call->local->config->forge.branch_prefix);
+        error_set_key(&error, ERROR_PERMANENT, "forge.branch_prefix",
+                      "a branch %s exists, so that there can be none below %s", call->branch,
+                      call->local->config->forge.branch_prefix);
         local_fail(call, false, &error);
     } else if (!process_exited(result, 1)) {
         set_git_error(&error, ERROR_TRANSIENT, "cannot look at the branches", result);
@@ -189,8 +189,8 @@ static void on_check_base(void *data, const struct process_result *result)
         return;
     }
     if (process_exited(result, 1))
-        error_set(&error, ERROR_PERMANENT, "forge.base: there is no branch %s in %s",
-                  config->forge.base, config->forge.path);
+        error_set_key(&error, ERROR_PERMANENT, "forge.base", "there is no branch %s in %s",
+                      config->forge.base, config->forge.path);
     else
         set_git_error(&error, ERROR_TRANSIENT, "forge.base", result);
     local_fail(call, false, &error);
@@ -210,7 +210,7 @@ static void on_check_repository(void *data, const struct process_result *result)
     else if (result->status != 0)
         set_git_error(&error, ERROR_PERMANENT, "forge.path is no git repository", result);
     else if (strcmp(bare, "true") != 0)
-        error_set(&error, ERROR_PERMANENT, "forge.path: %s is no bare repository", path);
+        error_set_key(&error, ERROR_PERMANENT, "forge.path", "%s is no bare repository", path);
     else if (file_check_writable(objects, &error) < 0)
         error_wrap(&error, "forge.path");
     else {

@@ -204,8 +204,8 @@ int forge_local_new(struct forge **forge, uv_loop_t *loop, const struct config *
     struct local *local;
 
     if (!config->forge.path || !config->forge.outbox)
-        return error_set(error, ERROR_PERMANENT,
-                         "forge.path: the local forge needs a bare repository and an outbox");
+        return error_set_key(error, ERROR_PERMANENT, "forge.path",
+                             "the local forge needs a bare repository and an outbox");
     local = memory_new(sizeof(*local));
     local->loop = loop;
     local->config = config;

@@ -334,10 +334,19 @@ static int refuse(const struct change *change, bool (*rule)(const struct change_
     return error_set(error, ERROR_PERMANENT, "%s: %s", reason, file_names_string(&names));
 }
 
+int change_empty(struct error *error, const char *commit)
+{
+    error_set(error, ERROR_PERMANENT, "the change is empty on the base%s%s%s",
+              commit ? ", which holds commit " : "", commit ? commit : "",
+              commit ? " already" : "");
+    error->needless = true;
+    return -1;
+}
+
 int change_check(const struct change *change, char *const *protect, struct error *error)
 {
     if (change->count == 0)
-        return error_set(error, ERROR_PERMANENT, REPOSITORY_EMPTY);
+        return change_empty(error, NULL);
     if (refuse(change, is_protected, (void *)protect,
                "the change touches protected files (change.protect)", error) < 0 ||
         refuse(change, is_submodule, NULL, "the change touches a submodule", error) < 0 ||

@@ -48,6 +48,10 @@ int change_parse(struct change *change, const char *bytes, size_t length, struct
  * Fails (permanent) if the rest cannot be there beside them, such as a file in place of a directory. */
 int change_exclude(struct change *change, char *const *excluded, struct error *error);
 
+/* Sets the error for a change of which the base holds everything already: `commit` is what it holds; NULL: that
+ * is not known. The error is permanent and error->needless. Returns -1. */
+int change_empty(struct error *error, const char *commit);
+
 /* Checks a change. Fails (permanent) if it is empty, or has a protected path, a path that leads into
  * .git, or a submodule. */
 int change_check(const struct change *change, char *const *protect, struct error *error);

@@ -256,12 +256,6 @@ static bool is_listed(const struct bringing *bringing, const char *commit)
     return false;
 }
 
-static void set_empty(const struct bringing *bringing, struct error *error)
-{
-    error_set(error, ERROR_PERMANENT, REPOSITORY_EMPTY ", which holds commit %s already",
-              bringing->commit);
-}
-
 /* If `merge_base` is the base itself, git finds the merge base. */
 static void merge_over(struct bringing *bringing, const char *merge_base)
 {
@@ -275,7 +269,7 @@ static void merge_over(struct bringing *bringing, const char *merge_base)
                                                     bringing->base, bringing->commit, merged,
                                                     bringing);
     } else if (strcmp(merge_base, bringing->commit) == 0) {
-        set_empty(bringing, &error);
+        change_empty(&error, bringing->commit);
         bringing_end(bringing, &error);
     } else {
         memcpy(brought->merge_base, merge_base, strlen(merge_base) + 1);
@@ -329,7 +323,7 @@ static int read_history(struct bringing *bringing, struct error *error)
     const char *rest = git_hash_take(bringing->history, commit);
 
     if (!*commit) {
-        set_empty(bringing, error);
+        change_empty(error, bringing->commit);
         return -1;
     }
     if (strcmp(commit, bringing->commit) != 0)

@@ -58,7 +58,12 @@ static void name_source(const struct looking_up *looking_up, size_t source, stru
 {
     const char *path = looking_up->sequence.repository->config->sources.items[source];
 
-    error_wrap(error, error->installation ? "sources: %s" : "source %s", path);
+    if (!error->installation) {
+        error_wrap(error, "source %s", path);
+    } else {
+        error_wrap(error, "%s", path);
+        error_wrap_key(error, "sources");
+    }
 }
 
 /* An error that may pass counts before one that a person has to mend, which is not yet sure then. */

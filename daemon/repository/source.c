@@ -82,9 +82,9 @@ static int check_readable(const char *source, const char *path, struct error *er
     if (stat(path, &status) < 0)
         return set_unreadable(error, source, path, errno);
     if (!S_ISDIR(status.st_mode))
-        return error_set(error, ERROR_PERMANENT,
-                         "sources: %s: expected a directory with a git repository, found %s", path,
-                         S_ISREG(status.st_mode) ? "a file" : "no directory");
+        return error_set_key(error, ERROR_PERMANENT, "sources",
+                             "%s: expected a directory with a git repository, found %s", path,
+                             S_ISREG(status.st_mode) ? "a file" : "no directory");
     if (faccessat(AT_FDCWD, path, R_OK | X_OK, AT_EACCESS) < 0)
         return set_unreadable(error, source, path, errno);
     return 0;
@@ -102,7 +102,7 @@ static int judge(const struct source_look *look, const struct process_result *re
     if (process_succeeded(result))
         return check_readable(look->source, objects, error);
     git_failure(error, result, GIT_SOURCE, look->source);
-    return error_wrap(error, "sources");
+    return error_wrap_key(error, "sources");
 }
 
 static void on_objects_named(void *data, const struct process_result *result)

@@ -90,9 +90,9 @@ static void on_foreign_deleted(void *data, enum repository_deleted deleted, cons
     struct error foreign;
 
     job->operation = NULL;
-    error_set(&foreign, ERROR_PERMANENT,
-              "forge.base: the forge made branch %s at %s, which its base %s never held",
-              job->branch, job->found.branch.base, job->services->config->forge.base);
+    error_set_key(&foreign, ERROR_PERMANENT, "forge.base",
+                  "the forge made branch %s at %s, which its base %s never held", job->branch,
+                  job->found.branch.base, job->services->config->forge.base);
     foreign.installation = true;
     job->found.branch.base[0] = '\0';
     if (error) {

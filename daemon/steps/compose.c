@@ -56,8 +56,7 @@ static void find_own_change(struct job *job)
 /* An open pull request whose change is in the base is not refreshed, but closed. */
 static void fail(struct job *job, const struct error *error)
 {
-    if (*job->found.refresh.tip &&
-        strncmp(error->message, REPOSITORY_EMPTY, strlen(REPOSITORY_EMPTY)) == 0)
+    if (*job->found.refresh.tip && error->needless)
         job_turned_down(job, DECISION_DISCARDED, 0, error->message);
     else
         job_failed(job, error);

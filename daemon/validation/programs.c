@@ -17,7 +17,7 @@ static bool is_installed(const char *name)
 /* A program that is not in the checkout is missing for every experiment. */
 static int set_missing(struct error *error, const char *key, const char *name)
 {
-    error_wrap(error, "%s", key);
+    error_wrap_key(error, key);
     error->installation = is_installed(name);
     return -1;
 }

@@ -407,10 +407,11 @@ static void on_required(void *data, const struct http_response *response, const 
         return;
     }
     if (error)
-        error_set(&run->error, ERROR_TRANSIENT, "validation.requires: %s: %s", url, error->message);
+        error_set_key(&run->error, ERROR_TRANSIENT, "validation.requires", "%s: %s", url,
+                      error->message);
     else
-        error_set(&run->error, ERROR_TRANSIENT, "validation.requires: %s answers %ld", url,
-                  response->status);
+        error_set_key(&run->error, ERROR_TRANSIENT, "validation.requires", "%s answers %ld", url,
+                      response->status);
     end_waiting(run, run->error.message);
 }
 

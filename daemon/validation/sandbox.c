@@ -336,7 +336,7 @@ static int find_limiter(struct sandbox *sandbox, struct error *error)
     if (!program_find(&sandbox->limiter, "prlimit", usual, NULL, &unusual) ||
         !program_find(&sandbox->limiter, "prlimit", (const char *const *)environ, NULL, error))
         return 0;
-    return error_wrap(error, "validation.limits");
+    return error_wrap_key(error, "validation.limits");
 }
 
 static void describe(struct sandbox *sandbox, const char *why)
@@ -378,11 +378,11 @@ int sandbox_new(struct sandbox **sandboxp, const struct config *config, struct e
     if (config->validation.sandbox != SANDBOX_NONE)
         find_bubblewrap(sandbox, &why);
     if (!sandbox->program && config->validation.sandbox == SANDBOX_BUBBLEWRAP)
-        return error_set(error, ERROR_PERMANENT,
-                         "validation.sandbox: bubblewrap does not work here: %s", why);
+        return error_set_key(error, ERROR_PERMANENT, "validation.sandbox",
+                             "bubblewrap does not work here: %s", why);
     if (!sandbox->program && config->validation.network == NETWORK_NONE)
-        return error_set(error, ERROR_PERMANENT, "validation.network: none needs bubblewrap%s%s",
-                         why ? ": " : "", why ? why : "");
+        return error_set_key(error, ERROR_PERMANENT, "validation.network",
+                             "none needs bubblewrap%s%s", why ? ": " : "", why ? why : "");
     describe(sandbox, why);
     *sandboxp = TAKE(sandbox);
     return 0;
@@ -456,15 +456,16 @@ int sandbox_check_read_only(const struct config *config, size_t item, struct err
     if (config->validation.sandbox == SANDBOX_NONE)
         return 0;
     if (!real || stat(real, &status) < 0)
-        return error_set(error, ERROR_PERMANENT, "validation.read_only: %s: %s", path,
-                         strerror(errno));
+        return error_set_key(error, ERROR_PERMANENT, "validation.read_only", "%s: %s", path,
+                             strerror(errno));
     if (!S_ISDIR(status.st_mode))
-        return error_set(error, ERROR_PERMANENT, "validation.read_only: %s is no directory", path);
+        return error_set_key(error, ERROR_PERMANENT, "validation.read_only", "%s is no directory",
+                             path);
     if (place)
-        return error_set(error, ERROR_PERMANENT,
-                         "validation.read_only: %s would uncover %s, which is hidden as a whole; "
-                         "name the directories in it that the tests need",
-                         path, place);
+        return error_set_key(error, ERROR_PERMANENT, "validation.read_only",
+                             "%s would uncover %s, which is hidden as a whole; "
+                             "name the directories in it that the tests need",
+                             path, place);
     return 0;
 }
 

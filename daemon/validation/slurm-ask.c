@@ -83,7 +83,8 @@ static void on_submitted(void *data, const struct process_result *result)
         /* No other node may be left. */
         *run->record.excluded = '\0';
     } else {
-        error_set(&run->error, ERROR_PERMANENT, "validation.slurm.options: sbatch says: %s", words);
+        error_set_key(&run->error, ERROR_PERMANENT, "validation.slurm.options", "sbatch says: %s",
+                      words);
         slurm_run_hold(run);
     }
     slurm_look_soon(slurm, 0);
@@ -113,9 +114,8 @@ static bool tell_waiting(struct slurm_run *run)
     }
     if (!stays)
         return false;
-    error_set(&run->error, ERROR_PERMANENT,
-              "validation.slurm.options: job %" PRId64 " stays in Slurm's queue: %s",
-              run->record.id, run->seen.reason);
+    error_set_key(&run->error, ERROR_PERMANENT, "validation.slurm.options",
+                  "job %" PRId64 " stays in Slurm's queue: %s", run->record.id, run->seen.reason);
     slurm_run_hold(run);
     return true;
 }

@@ -169,7 +169,7 @@ static void on_tried(void *data, const struct process_result *result)
 
     trial->step = NULL;
     if (!works && result->end == PROCESS_NOT_STARTED)
-        error_set(&error, ERROR_PERMANENT, "validation.engine: sbatch %s", words);
+        error_set_key(&error, ERROR_PERMANENT, "validation.engine", "sbatch %s", words);
     else if (!works)
         error_set(&error, passes ? ERROR_TRANSIENT : ERROR_PERMANENT,
                   "validation.slurm.options: sbatch says: %s", words);

@@ -50,6 +50,21 @@ static void read_end(struct slurm_files *files, const char *directory)
     files->ended = true;
 }
 
+/* Returns the key as a literal; of one that the script does not name, the section of all of them. */
+static const char *key_of(const char *text)
+{
+    static const char *const keys[] = {
+        "validation.command", "validation.launcher", "validation.directory",
+        "validation.sandbox", "validation.timeout",  "validation.limits",
+    };
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        if (strcmp(keys[i], text) == 0)
+            return keys[i];
+    }
+    return "validation";
+}
+
 static void read_problem(struct slurm_files *files, const char *directory)
 {
     CLEANUP_FREE char *lines = read_one(directory, "problem");
@@ -61,7 +76,8 @@ static void read_problem(struct slurm_files *files, const char *directory)
     if (!node || !rest)
         return;
     text_append_line(&sentence, rest, 300);
-    snprintf(files->problem, sizeof(files->problem), "%.100s: on node %.100s: %.300s", key, node,
+    files->key = key_of(key);
+    snprintf(files->problem, sizeof(files->problem), "on node %.100s: %.300s", node,
              text_string(&sentence));
 }
 

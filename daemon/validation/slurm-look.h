@@ -28,7 +28,8 @@ struct slurm_files {
     bool ended;         /* the command has, as `end` says */
     bool begun;         /* the sandbox had begun it */
     struct slurm_end end;
-    char problem[640]; /* why the node cannot start the command, with the key; "": it can */
+    char problem[512]; /* why the node cannot start the command; "": it can */
+    const char *key;   /* that is to blame for it; a literal */
 };
 
 /* One array for each directory that was asked for, in that order. */

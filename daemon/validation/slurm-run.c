@@ -148,11 +148,11 @@ static void on_output_read(void *data, const struct process_result *output)
     }
     if (run->order.sandboxed && !run->files.begun) {
         text_append_line(&said, last ? last + 1 : output->tail, 200);
-        error_set(&run->error, ERROR_TRANSIENT,
-                  "validation.sandbox: the tests did not begin on node %s: what should start them "
-                  "exited with status %d%s%s",
-                  run->files.end.node, run->files.end.status, said.length ? " and said: " : "",
-                  text_string(&said));
+        error_set_key(&run->error, ERROR_TRANSIENT, "validation.sandbox",
+                      "the tests did not begin on node %s: what should start them "
+                      "exited with status %d%s%s",
+                      run->files.end.node, run->files.end.status, said.length ? " and said: " : "",
+                      text_string(&said));
         lose_beginless(run);
         return;
     }
@@ -202,7 +202,7 @@ static bool go_on_by_files(struct slurm_run *run)
     if (!files->ended && !*files->problem)
         return false;
     if (!files->ended) {
-        error_set(&run->error, ERROR_TRANSIENT, "%s", files->problem);
+        error_set_key(&run->error, ERROR_TRANSIENT, files->key, "%s", files->problem);
         lose_beginless(run);
         return true;
     }

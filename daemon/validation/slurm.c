@@ -194,7 +194,7 @@ int slurm_engine_new(struct engine **engine, uv_loop_t *loop, const struct confi
     slurm->store = store;
     slurm->on_tick = slurm_look_at_all;
     if (file_make_directories(config->validation.directory, 0700, error) < 0)
-        return error_wrap(error, "validation.directory");
+        return error_wrap_key(error, "validation.directory");
     slurm->directory = memory_copy(config->validation.directory);
     if (store_run_id(store, slurm->id, error) < 0)
         return -1;

@@ -129,16 +129,16 @@ static void on_tried(void *data, const struct process_result *result)
     }
     process_describe(end, sizeof end, result);
     if (result->end != PROCESS_EXITED) {
-        error_set(&trial->error, ERROR_TRANSIENT, "validation.command: %s %.500s", trial->path,
-                  end);
+        error_set_key(&trial->error, ERROR_TRANSIENT, "validation.command", "%s %.500s",
+                      trial->path, end);
     } else {
         append_last_line(&said, *result->errors ? result->errors : result->output);
-        error_set(&trial->error, ERROR_PERMANENT,
-                  "validation.command: %s cannot be started%s: %s%s", trial->path,
-                  boxed ? " in the sandbox" : "", said.length ? text_string(&said) : end,
-                  boxed ? "; if it needs a directory that the sandbox hides, name that in "
-                          "validation.read_only"
-                        : "");
+        error_set_key(&trial->error, ERROR_PERMANENT, "validation.command",
+                      "%s cannot be started%s: %s%s", trial->path, boxed ? " in the sandbox" : "",
+                      said.length ? text_string(&said) : end,
+                      boxed ? "; if it needs a directory that the sandbox hides, name that in "
+                              "validation.read_only"
+                            : "");
     }
     tool_clear(trial->tool);
     trial_end(trial, false, &trial->error);
@@ -294,9 +294,9 @@ int tool_check_environment(const struct tool *tool, const struct config *config,
     for (size_t i = 0; names.items[i]; i++)
         text_append_format(&joined, "%s%s", i ? ", " : "", names.items[i]);
     append_section(&section, &config->validation.command);
-    return error_set(
-        error, ERROR_PERMANENT,
-        "validation.environment: tox %u.%u cannot be told in each layout of a project to "
+    return error_set_key(
+        error, ERROR_PERMANENT, "validation.environment",
+        "tox %u.%u cannot be told in each layout of a project to "
         "let variables through to the tests, or drops what an environment inherits for "
         "them; write pass_env = %.500s into %.100s of the project, or install tox %u.%u",
         tool->major, tool->minor, text_string(&joined), text_string(&section), ADDS_MAJOR,

@@ -261,7 +261,7 @@ def test_a_program_that_is_on_no_node_holds_the_queue(house, cluster):
     house.configure(validation={"command": ["no-such-program"]})
     drop(house, "exp-1", 0.9)
     log = house.start()
-    log.wait(level="error", msg="jobs wait until this is mended", key="validation", seconds=60,
+    log.wait(level="error", msg="jobs wait until this is mended", key="validation.command", seconds=60,
              reason=lambda text: "validation.command: on node n" in text and "no-such-program" in text)  # fmt: skip
     house.configure(validation={"command": ["sh", "check"]})
     house.write_configuration()

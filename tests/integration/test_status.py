@@ -190,7 +190,7 @@ def test_undo_work_that_is_left(winnowd, project):
 def test_a_forge_that_refuses(winnowd):
     winnowd.configure(forge={"base": "nothing"})
     log = winnowd.start()
-    reason = log.wait(msg=lambda text: text.startswith("forge refuses"))["reason"]
+    reason = log.wait(msg=lambda text: text.startswith("forge refuses"), key="forge.base")["reason"]
     forge = told_of(winnowd, lambda status: status["forge"]["state"] == "refused")["forge"]
     assert forge["reason"] == reason
     assert reason[:60] in winnowd.status()

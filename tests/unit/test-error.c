@@ -32,6 +32,25 @@ static void test_wrap(void **state)
     assert_string_equal(error.message, "cannot read a: no such file");
 }
 
+/* What a caller treats apart stays beside the sentence, however that is wrapped. */
+static void test_a_key(void **state)
+{
+    struct error error;
+
+    assert_int_equal(error_set_key(&error, ERROR_PERMANENT, "forge.base", "no %s", "branch"), -1);
+    error.installation = error.needless = true;
+    error_wrap(&error, "now");
+    assert_string_equal(error.message, "now: forge.base: no branch");
+    assert_string_equal(error.key, "forge.base");
+    assert_true(error.installation && error.needless);
+    error_wrap_key(&error, "sources");
+    assert_string_equal(error.message, "sources: now: forge.base: no branch");
+    assert_string_equal(error.key, "sources");
+    error_set(&error, ERROR_TRANSIENT, "another");
+    assert_null(error.key);
+    assert_false(error.installation || error.needless);
+}
+
 static void test_own_message_as_argument(void **state)
 {
     struct error error;
@@ -115,13 +134,10 @@ static void test_kind_of_errno(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_set),
-        cmocka_unit_test(test_wrap),
-        cmocka_unit_test(test_own_message_as_argument),
-        cmocka_unit_test(test_places),
-        cmocka_unit_test(test_cut_between_characters),
-        cmocka_unit_test(test_foreign_bytes),
-        cmocka_unit_test(test_kind_names),
+        cmocka_unit_test(test_set),           cmocka_unit_test(test_wrap),
+        cmocka_unit_test(test_a_key),         cmocka_unit_test(test_own_message_as_argument),
+        cmocka_unit_test(test_places),        cmocka_unit_test(test_cut_between_characters),
+        cmocka_unit_test(test_foreign_bytes), cmocka_unit_test(test_kind_names),
         cmocka_unit_test(test_kind_of_errno),
     };
 
