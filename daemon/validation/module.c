@@ -46,11 +46,10 @@ static void on_answer(void *data, const struct process_result *result)
 
     search->step = NULL;
     if (missing)
-        error_set(
-            &error, ERROR_PERMANENT,
-            "validation.command: no module %.200s is installed for this Python; is it part of "
-            "the project?",
-            wrapper_module(&search->config->validation.command));
+        error_set_key(&error, ERROR_PERMANENT, "validation.command",
+                      "no module %.200s is installed for this Python; is it part of "
+                      "the project?",
+                      wrapper_module(&search->config->validation.command));
     discard(&search->operation);
     callback(to, missing ? &error : NULL);
 }
