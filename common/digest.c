@@ -14,13 +14,23 @@ static void must(int done)
 static EVP_MD *sha256;
 static EVP_MD_CTX *spare;
 
+static void begin(struct digest *digest, const EVP_MD *algorithm)
+{
+    digest->context = spare ? spare : EVP_MD_CTX_new();
+    spare = NULL;
+    must(algorithm && digest->context && EVP_DigestInit_ex(digest->context, algorithm, NULL));
+}
+
 void digest_begin(struct digest *digest)
 {
     if (!sha256)
         sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-    digest->context = spare ? spare : EVP_MD_CTX_new();
-    spare = NULL;
-    must(sha256 && digest->context && EVP_DigestInit_ex(digest->context, sha256, NULL));
+    begin(digest, sha256);
+}
+
+void digest_begin_sha1(struct digest *digest)
+{
+    begin(digest, EVP_sha1());
 }
 
 void digest_update(struct digest *digest, const void *bytes, size_t length)

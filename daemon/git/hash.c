@@ -1,6 +1,8 @@
 #include "daemon/git/hash.h"
 
-#include <stddef.h>
+#include "common/digest.h"
+
+#include <stdio.h>
 #include <string.h>
 
 bool git_hash_valid(const char *string)
@@ -19,4 +21,19 @@ const char *git_hash_take(const char *at, char hash[GIT_HASH_SIZE])
     memcpy(hash, at, length);
     hash[length] = '\0';
     return at + length + (at[length] == ' ');
+}
+
+void git_hash_blob(const char *content, size_t length, size_t digits, char hash[GIT_HASH_SIZE])
+{
+    char header[32];
+    struct digest digest;
+
+    if (digits == 40)
+        digest_begin_sha1(&digest);
+    else
+        digest_begin(&digest);
+    snprintf(header, sizeof(header), "blob %zu", length);
+    digest_update(&digest, header, strlen(header) + 1);
+    digest_update(&digest, content, length);
+    digest_end(&digest, hash);
 }

@@ -5,6 +5,7 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #define GIT_HASH_SIZE 65 /* room for a SHA-256 and its NUL */
 
@@ -14,3 +15,6 @@ bool git_hash_valid(const char *string);
 /* Copies the word at `at`, which ends in a blank, a line end, or the end of everything. A longer word than
  * any name is cut. Returns what is behind it and one blank. Pure. */
 const char *git_hash_take(const char *at, char hash[GIT_HASH_SIZE]);
+
+/* Writes the name of a blob with this content, in a repository whose names have so many digits: 40 or 64. Pure. */
+void git_hash_blob(const char *content, size_t length, size_t digits, char hash[GIT_HASH_SIZE]);

@@ -228,8 +228,8 @@ static void read_boundary(struct scan *scan, const struct line *line)
 
 static int take_mail_header(struct scan *scan, const struct line *line, struct error *error)
 {
-    if (line_is_blank(line)) {
-        scan->region = REGION_MESSAGE;
+    if (line_is_blank(line) || line_is(line, "---")) {
+        scan->region = line->length == 3 ? REGION_STATISTICS : REGION_MESSAGE;
         return 0;
     }
     if (!is_header(line))
@@ -349,16 +349,17 @@ static bool is_pair(const struct scan *scan, const struct line *line)
            line_next(&ahead, &second) && line_next(&ahead, &second) && line_begins(&second, "+++ ");
 }
 
-/* Whether there are headers with a subject, down to a blank line; "From " and a sender may precede them. */
+/* Whether there are headers with a subject, or the description that quilt's patches have, down to a blank line or
+ * "---"; "From " and a sender may precede them. */
 static bool headers_begin(struct cursor cursor)
 {
     bool subject = false;
     struct line line = {0};
 
-    while (line_next(&cursor, &line) && !line_is_blank(&line)) {
+    while (line_next(&cursor, &line) && !line_is_blank(&line) && !line_is(&line, "---")) {
         if (!is_header(&line) && !(line.number == 1 && line_begins(&line, "From ")))
             return false;
-        subject = subject || line_begins(&line, "Subject:");
+        subject = subject || line_begins(&line, "Subject:") || line_begins(&line, "Description:");
     }
     return subject;
 }

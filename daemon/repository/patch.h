@@ -32,6 +32,7 @@ struct patch_hunk {
     long old_count; /* counted, not as its header says */
     long new_count;
     long loose;       /* how many empty lines are at its end: context, or between files */
+    bool open;        /* the patch ends in the middle of it, by its header or its last line */
     struct text body; /* its lines, each with a line end */
 };
 
@@ -99,6 +100,12 @@ enum patch_fit {
  * the file that says where it belongs. */
 int patch_fit(struct patch_file *file, const char *content, size_t length, bool exact,
               enum patch_fit *fit, struct error *error);
+
+/* Returns whether the patch was cut off in the last hunk of this file: what its hunks make of `content`, which is
+ * what the index line names and into which they fit, is not what the index line says. `digits` is the length of
+ * git's names. Without such a line, or if no line seems to be missing, it was not. Only a blob that is known shows
+ * that the index line was not invented, as agents do. */
+bool patch_is_cut(const struct patch_file *file, const char *content, size_t length, size_t digits);
 
 /* Appends a part of a placed patch for git, with prefixes a/ and b/. The hunks have the lines where they
  * fit, so git need not look for context at their ends (--unidiff-zero). */

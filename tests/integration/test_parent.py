@@ -92,6 +92,10 @@ def test_a_parent_that_is_no_basis(project, forge, winnowd):
     assert re.search(r"not made on the parent: its index line for train.py .* names blob", why), why
     why = reason(base.commit, "on-lines-of-its-own", diff=project.diff(first).replace("\n ", "\n x"))
     assert re.search("train.py .*are not in the parent's file", why) and "conflict" not in why, why
+    # All that it names is there, but the end of the patch is missing.
+    cut = project.diff(first, names=True).rsplit("\n+", 1)[0]
+    why = reason(base.commit, "cut-off", diff=cut)
+    assert re.search("ends in the middle of the hunk at its line [0-9]+: .* train.py does not become blob", why), why
     # A baseline without a change was measured on some base. Nothing is claimed, and what is made on top of it stands.
     assert decide(winnowd, project.patch(first, "ground")) == ("promoted", "")
     (pull,) = forge.pulls()

@@ -194,6 +194,7 @@ FORMS = {
     "c/ w/": ("text", lambda shop: shop.at("text", "diff", "BASE", config=["diff.mnemonicPrefix=true"])),
     "i/ w/": ("simple", lambda shop: shop.at("simple", "diff", config=["diff.mnemonicPrefix=true"])),
     "c/ i/": ("text", lambda shop: shop.at("text", "diff", "--cached", config=["diff.mnemonicPrefix=true"], staged=True)),
+    "--stat behind the diff": ("text", lambda shop: b"".join(shop.git("text", "diff", what, *BOTH) for what in ("-p", "--stat", "--summary"))),
     "diff --binary": everything("diff", "--binary", *BOTH),
     "diff --binary --no-renames": everything("diff", "--binary", "--no-renames", *BOTH),
     "diff --binary -M -C -C": everything("diff", "--binary", "-M", "-C", "-C", *BOTH),

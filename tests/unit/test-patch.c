@@ -85,6 +85,11 @@ static void what_carries_no_change_is_passed_over(void **state)
     check(":100644 100644 1 2 M\tt.py\n\n" GIT HUNK, FIRST);
     check(" t.py | 2 +-\n 1 file changed, 1 insertion(+), 1 deletion(-)\n\n" GIT HUNK, FIRST);
     check("1\t1\tt.py\n\n" GIT HUNK, FIRST);
+    check(GIT HUNK " t.py | 2 +-\n 1 file changed, 1 insertion(+), 1 deletion(-)\n", FIRST);
+    check(MAIL HEADER GIT HUNK " create mode 100644 t.py\n" GIT HUNK " t.py | 2 +-\n-- \n2.39.5\n",
+          FIRST FIRST);
+    check("Description: why\n and how\nAuthor: A\n---\nmore of it\n" GIT HUNK, FIRST);
+    check("Description: why\n\n" GIT HUNK, FIRST);
     check("diff -ruN a/t.py b/t.py\n" PAIR HUNK, FIRST);
     check("Index: t.py\n=================================================================\n" PAIR
               HUNK,
@@ -160,6 +165,10 @@ static void wrong_counts_are_counted_anew(void **state)
     check_counted("@@ -1,4 +1,3 @@\n a\n-b\n+B\n c\n-- \n2.39.5\n", HUNK,
                   "the hunk at line 5 has -3 +3 lines, not -4 +3");
     check_refused(GIT "@@ -1,4 +1,4 @@\n a\n-b\n+B\nc\n", "line 9 of the patch, \"c\"");
+    /* Statistics may stand in a file, too. */
+    check_counted("@@ -1,1 +1,1 @@\n-b\n+B\n t.py | 2 +-\n+more\n",
+                  "@@ -1,2 +1,3 @@\n-b\n+B\n t.py | 2 +-\n+more\n",
+                  "the hunk at line 5 has -2 +3 lines, not -1 +1");
 }
 
 static void a_path_is_taken_if_it_can_be_known(void **state)
@@ -276,6 +285,41 @@ static void a_hunk_has_one_place(void **state)
     }
 }
 
+/* ---- the end ------------------------------------------------------------------------------------ */
+
+#define AB "diff --git a/t.py b/t.py\nindex b77b4eb..%s 100644\n" PAIR
+
+static bool is_cut(const char *blob, const char *hunks, bool next_file)
+{
+    CLEANUP_PATCH struct patch patch = {0};
+    CLEANUP_FREE char *bytes = memory_format(
+        AB "%s%s", blob, hunks,
+        next_file ? "diff --git a/old/t.py b/old/t.py\n--- a/old/t.py\n+++ b/old/t.py\n" HUNK : "");
+    struct error error = {0};
+    enum patch_fit found;
+
+    assert_int_equal(patch_scan(&patch, bytes, strlen(bytes), &error), 0);
+    assert_int_equal(patch_place(&patch, exists, NULL, &error), 0);
+    assert_int_equal(patch_fit(&patch.files[0], "x\ny\n", 4, true, &found, &error), 0);
+    return patch_is_cut(&patch.files[0], "x\ny\n", 4, 40);
+}
+
+static void a_patch_that_was_cut_off_is_seen(void **state)
+{
+    static const char whole[] = "de98044",
+                      other[] = "1234567"; /* printf "a\nb\nc\n" | git hash-object --stdin */
+
+    (void)state;
+    assert_false(
+        is_cut(whole, "@@ -1,9 +1,9 @@\n-x\n-y\n+a\n+b\n+c\n\n", false)); /* wrong, but whole */
+    assert_true(is_cut(whole, "@@ -1,2 +1,3 @@\n-x\n-y\n+a\n+b\n", false));
+    assert_true(is_cut(whole, "@@ -1,2 +1,3 @@\n-x\n-y\n+a\n+b\n+", false));
+    assert_false(
+        is_cut(other, "@@ -1,2 +1,3 @@\n-x\n-y\n+a\n+b\n+c\n", false)); /* edited by hand */
+    assert_false(is_cut(other, "@@ -1,2 +1,3 @@\n-x\n-y\n+a\n+b\n", true));
+    assert_false(is_cut(other, "@@ -1,2 +1,1 @@\n-x\n-y\n+a\n+b\n", false));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -285,6 +329,7 @@ int main(void)
         cmocka_unit_test(a_path_is_taken_if_it_can_be_known),
         cmocka_unit_test(a_series_is_taken_in_its_order),
         cmocka_unit_test(a_hunk_has_one_place),
+        cmocka_unit_test(a_patch_that_was_cut_off_is_seen),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -264,3 +264,52 @@ int patch_fit(struct patch_file *file, const char *bytes, size_t length, bool ex
     }
     return 0;
 }
+
+/* ---- what the file becomes ---------------------------------------------------------------------- */
+
+static void append_slices(struct text *text, const struct slices *slices, size_t from, size_t to)
+{
+    for (size_t i = from; i < to && i < slices->count; i++)
+        text_append_bytes(text, slices->items[i].at, slices->items[i].length);
+}
+
+/* Appends the lines that are there after a hunk. */
+static void append_new(struct text *text, const struct text *body)
+{
+    const char *at = text_string(body);
+    const char *end = at + body->length;
+    char kind = '\0';
+
+    while (at < end) {
+        struct slice line = next_slice(&at, end);
+
+        if (*line.at == '\\' && (kind == ' ' || kind == '+') && text->length > 0)
+            text->data[--text->length] = '\0';
+        kind = *line.at;
+        if (kind == ' ' || kind == '+')
+            text_append_bytes(text, line.at + 1, line.length - 1);
+    }
+}
+
+bool patch_is_cut(const struct patch_file *file, const char *content, size_t length, size_t digits)
+{
+    CLEANUP(slices_free) struct slices slices = {0};
+    CLEANUP_TEXT struct text made = {0};
+    char hash[GIT_HASH_SIZE];
+    size_t next = 0;
+
+    if (!file->new_blob[0] || file->hunk_count == 0 || !file->hunks[file->hunk_count - 1].open)
+        return false;
+    split(&slices, content, length);
+    for (size_t i = 0; i < file->hunk_count; i++) {
+        const struct patch_hunk *hunk = &file->hunks[i];
+        size_t first = (size_t)(hunk->old_start - (hunk->old_count > 0));
+
+        append_slices(&made, &slices, next, first);
+        append_new(&made, &hunk->body);
+        next = first + (size_t)hunk->old_count;
+    }
+    append_slices(&made, &slices, next, slices.count);
+    git_hash_blob(text_string(&made), made.length, digits, hash);
+    return strncmp(hash, file->new_blob, strlen(file->new_blob)) != 0;
+}

@@ -105,6 +105,22 @@ static bool walk_counted(const struct scan *scan, struct cursor *cursor,
     return true;
 }
 
+/* Whether nothing but statistics follows, down to what surely is not part of a hunk. As context lines they would
+ * not change anything either. */
+static bool statistics_begin(const struct scan *scan, struct cursor cursor)
+{
+    struct line line = {0};
+    bool any = false;
+
+    while (!ends_beyond_doubt(scan, cursor)) {
+        line_next(&cursor, &line);
+        if (!line_is_blank(&line) && !line_is_statistics(&line))
+            return false;
+        any = true;
+    }
+    return any;
+}
+
 /* Whether what follows a hunk looks like more of it. */
 static bool goes_on(const struct scan *scan, struct cursor cursor)
 {
@@ -121,7 +137,7 @@ static bool goes_on(const struct scan *scan, struct cursor cursor)
             return false;
     }
     if (ends_beyond_doubt(scan, before) || signature_begins(scan, before, NULL) ||
-        (blank && line_is_statistics(&line)))
+        (line_is_statistics(&line) && (blank || statistics_begin(scan, before))))
         return false;
     return kind_of(&line) != '\0';
 }
@@ -194,6 +210,21 @@ static void note_recount(struct scan *scan, const struct header *said,
                        said->old_count, said->new_count);
 }
 
+/* Whether the patch ends in a hunk, and in the middle of it by its header or by a last line that does not end. */
+static bool is_open(const struct scan *scan, const struct header *said,
+                    const struct patch_hunk *hunk)
+{
+    struct cursor ahead = scan->cursor;
+    struct line line;
+
+    while (line_next(&ahead, &line)) {
+        if (!line_is_blank(&line))
+            return false;
+    }
+    return hunk->old_count < said->old_count || hunk->new_count < said->new_count ||
+           scan->cursor.end[-1] != '\n';
+}
+
 static struct patch_hunk *add_hunk(struct patch_file *file)
 {
     /* The array doubles when it is full, which it is at powers of two. */
@@ -232,6 +263,7 @@ static int scan_hunk(struct scan *scan, struct patch_file *file, const struct li
         return line_refuse(header_line, error,
                            "begins a hunk in which no line is added or removed");
     note_recount(scan, &header, hunk);
+    hunk->open = is_open(scan, &header, hunk);
     return 0;
 }
 
