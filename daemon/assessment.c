@@ -140,7 +140,9 @@ static void reject_missing_patch(struct assessment *assessment, const struct spo
     text_append(&reason, "patch: found no file ");
     text_append_line(&reason, assessment->result->patch, PATCH_QUOTED);
     text_append(&reason, " beside it");
-    if (taker)
+    if (taker && assessment->experiment_id && strcmp(taker, assessment->experiment_id) == 0)
+        text_append(&reason, ", as it went along with an earlier drop: drop it once more, first");
+    else if (taker)
         text_append_format(&reason, ", as %s took the one of that name: give it a file of its own",
                            taker);
     else
@@ -182,12 +184,26 @@ static bool take_patch(struct assessment *assessment, const struct spool_file *f
         status = read_patch(data, assessment->patch_name, RESULT_SIZE_LIMIT, &assessment->patch,
                             &assessment->patch_length, &error);
     if (status > 0) {
+        free(TAKE(assessment->patch_name));
         reject_missing_patch(assessment, file, taker);
     } else if (status < 0) {
         assessment_set(assessment, DECISION_REJECTED, error.message);
         assessment->delay = error.kind == ERROR_TRANSIENT ? SPOOL_DELAY_FAULT : SPOOL_DELAY_NONE;
     }
     return status == 0;
+}
+
+/* A file that is rejected for something else takes its patch along, if there is one. */
+static void look_for_patch(struct assessment *assessment, assessment_read_patch read_patch,
+                           void *data)
+{
+    CLEANUP_FREE char *bytes = NULL;
+    size_t length;
+    struct error unread; /* so there is one */
+
+    if (assessment->patch_name &&
+        read_patch(data, assessment->patch_name, 1, &bytes, &length, &unread) > 0)
+        free(TAKE(assessment->patch_name));
 }
 
 /* Whether a file is what --retry makes of a failed row of a log, which has no file of its own. */
@@ -267,6 +283,8 @@ int assessment_make(struct assessment *assessment, const struct config *config, 
     readable = read_result(assessment, config, file);
     if (find_patch(assessment, store, file, &taker, error) < 0)
         return -1;
+    if (!readable)
+        look_for_patch(assessment, read_patch, data);
     readable = readable && take_patch(assessment, file, read_patch, data, taker);
     digest_file(assessment, file);
     if (!readable)

@@ -248,8 +248,8 @@ int store_find_patch(struct store *store, const char *name, char **experiment_id
 {
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
         store, error,
-        "SELECT (SELECT experiment_id FROM results WHERE patch = ?"
-        " AND decision NOT IN ('rejected', 'duplicate') ORDER BY id DESC LIMIT 1),"
+        "SELECT (SELECT coalesce(nullif(experiment_id, ''), file_name) FROM results WHERE patch = ?"
+        " ORDER BY id DESC LIMIT 1),"
         " EXISTS (SELECT 1 FROM results WHERE patch = ? AND id >= (SELECT first FROM intake))"
         " OR EXISTS (SELECT 1 FROM results WHERE patch = ? AND moving = 1)",
         "ttt", name, name, name);

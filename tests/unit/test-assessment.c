@@ -78,6 +78,21 @@ static void what_is_in_the_way(void **state)
         assert_int_equal(assessment.decision, rows[i].decision);
         assert_int_equal(assessment.delay, rows[i].delay);
         assert_non_null(strstr(assessment.reason, rows[i].reason));
+        /* What is not there is not taken along. */
+        assert_int_equal(assessment.patch_name != NULL, rows[i].reading.status <= 0);
+    }
+}
+
+static void what_a_bad_file_takes_along(void **state)
+{
+    for (int status = -1; status <= 1; status++) {
+        char name[] = "a.json", bytes[] = "{\"patch\":\"p.diff\"}";
+        struct spool_file file = {.name = name, .bytes = bytes, .length = strlen(bytes)};
+        CLEANUP(assessment_clear)
+        struct assessment assessment = rule(&file, (struct reading){status, ERROR_PERMANENT});
+
+        assert_int_equal(assessment.decision, DECISION_REJECTED);
+        assert_int_equal(assessment.patch_name != NULL, status <= 0);
     }
 }
 
@@ -135,6 +150,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_in_the_way),
+        cmocka_unit_test(what_a_bad_file_takes_along),
         cmocka_unit_test(a_file_that_cannot_be_read),
         cmocka_unit_test(a_branch_that_is_too_long),
     };

@@ -508,6 +508,28 @@ static bool is_held(struct fixture *fixture, const char *patch)
     return held;
 }
 
+/* Whatever became of a result, it took its patch along. */
+static void test_who_took_a_patch(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_content content = {.bytes = "x", .length = 1, .patch_name = "a.patch"};
+    const struct store_decision rejected = {.decision = DECISION_REJECTED, .reason = "no"};
+    static const char *const ids[] = {"exp-1", ""};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct store_result row = row_of(ids[i], 2);
+        CLEANUP_FREE char *taker = NULL;
+        bool held;
+        int64_t id;
+
+        row.file_name = (char *)(uintptr_t) "bad.json";
+        row.archived = (char *)(uintptr_t) ".rejected/bad.json";
+        DONE(store_add(fixture->store, &row, &content, &rejected, &id, &fixture->error));
+        DONE(store_find_patch(fixture->store, "a.patch", &taker, &held, &fixture->error));
+        assert_string_equal(taker, *ids[i] ? ids[i] : "bad.json");
+    }
+}
+
 /* A crash leaves all that was added since the note that files were moved. */
 static void test_moves(void **state)
 {
@@ -572,6 +594,7 @@ int main(void)
         STORE_TEST(test_the_next),
         STORE_TEST(test_a_job_takes_it_out_of_the_queue),
         STORE_TEST(test_moves),
+        STORE_TEST(test_who_took_a_patch),
     };
 
     return cmocka_run_group_tests_name("store-lane", tests, NULL, NULL);
