@@ -169,13 +169,14 @@ static void follow(struct pulls *pulls, const struct store_pull *known, enum pul
                   LOG_INTEGER("pull", known->number));
 }
 
-/* This is for people only. If it cannot be written now, it is written the next time. */
+/* This is for people only. If it cannot be written now, it is written the next time. A local forge does not know it;
+ * refresh.c does. */
 static void note_mergeable(const struct pulls *pulls, const struct store_pull *known,
                            const struct forge_pull *pull)
 {
     struct error ignored;
 
-    if (pull->state == PULL_OPEN)
+    if (pull->state == PULL_OPEN && pulls->services->config->forge.kind != FORGE_LOCAL)
         (void)store_set_mergeable(pulls->services->store, known->result, pull->mergeable, &ignored);
 }
 

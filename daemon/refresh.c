@@ -265,6 +265,12 @@ static void give_up_outdated(struct refresh *refresh)
     }
 }
 
+/* Then it only looks. */
+static bool is_switched_off(const struct refresh *refresh)
+{
+    return refresh->services->config->pulls.refresh == PULLS_REFRESH_NEVER;
+}
+
 /* One that was tried on this base, or is held by its failure, waits for another base. */
 static bool is_wanted(const struct refresh *refresh, const struct open_pull *pull,
                       enum git_merge merge)
@@ -274,7 +280,7 @@ static bool is_wanted(const struct refresh *refresh, const struct open_pull *pul
     bool always = refresh->services->config->pulls.refresh == PULLS_REFRESH_ALWAYS &&
                   merge == GIT_MERGES && strcmp(pull->tip, pull->known.head) == 0;
 
-    return !tried && (merge == GIT_CONFLICTS || always);
+    return !tried && !is_switched_off(refresh) && (merge == GIT_CONFLICTS || always);
 }
 
 /* Unless somebody else pushed to it. For one that an earlier version opened, it is not known where it was
@@ -295,6 +301,19 @@ static void note_fresh(const struct refresh *refresh, const struct store_pull *p
                   LOG_INTEGER("pull", pull->number));
 }
 
+/* A local forge does not say whether a pull request can be merged. For people: it is written again at the next
+ * look. */
+static void note_mergeable(const struct refresh *refresh, const struct store_pull *pull,
+                           enum git_merge merge)
+{
+    struct error ignored;
+
+    if (refresh->services->config->forge.kind == FORGE_LOCAL)
+        (void)store_set_mergeable(refresh->services->store, pull->result,
+                                  merge == GIT_CONFLICTS ? FORGE_NOT_MERGEABLE : FORGE_MERGEABLE,
+                                  &ignored);
+}
+
 /* A whole round has begun and ended since, beside the one that may have been under way. */
 static bool is_confirmed(const struct refresh *refresh)
 {
@@ -310,11 +329,12 @@ static void take_merges(struct refresh *refresh, const enum git_merge *merges)
     for (size_t i = 0; i < refresh->count; i++) {
         const struct open_pull *pull = &refresh->pulls[i];
 
+        note_mergeable(refresh, &pull->known, merges[i]);
         if (is_wanted(refresh, pull, merges[i]))
             refresh->due[refresh->due_count++] = pull->known.result;
-        if (is_held(pull, merges[i]))
+        if (is_held(pull, merges[i]) && !is_switched_off(refresh))
             refresh->held[refresh->held_count++] = pull->known.result;
-        if (merges[i] != GIT_CONFLICTS && pull->known.stale)
+        if (merges[i] != GIT_CONFLICTS && pull->known.stale && !is_switched_off(refresh))
             note_fresh(refresh, &pull->known);
     }
     refresh->held_rounds = rounds(refresh);
@@ -382,6 +402,8 @@ static int find_open(struct refresh *refresh, const struct repository_branch *br
         bool fresh = tip && strcmp(tip, known[i].head) == 0 &&
                      strcmp(known[i].base, refresh->base) == 0;
 
+        if (fresh)
+            note_mergeable(refresh, &known[i], GIT_MERGES);
         if (!tip || known[i].leaves || fresh || (job && !is_given_up(job)))
             continue;
         refresh->pulls[refresh->count] = (struct open_pull){.known = known[i]};
@@ -422,7 +444,8 @@ static void on_branches(void *data, const char *base, const struct repository_br
     refresh->moved = refresh->moved || (refresh->looked && moved);
     refresh->wanted = wanted;
     memcpy(refresh->base, base, strlen(base) + 1);
-    give_up_outdated(refresh);
+    if (!is_switched_off(refresh))
+        give_up_outdated(refresh);
     if (find_open(refresh, branches, count, &failed) < 0) {
         fail_look(refresh, &failed);
     } else if (!moved && is_same(before, before_count, refresh->pulls, refresh->count)) {
@@ -453,12 +476,12 @@ void refresh_base_changed(struct refresh *refresh)
 
 void refresh_look(struct refresh *refresh)
 {
-    const struct config *config = refresh->services->config;
+    bool local = refresh->services->config->forge.kind == FORGE_LOCAL;
     struct error error;
     unsigned open;
 
     refresh->look_again = refresh->look != NULL;
-    if (refresh->look || config->pulls.refresh == PULLS_REFRESH_NEVER ||
+    if (refresh->look || (is_switched_off(refresh) && !local) ||
         health_state(refresh->services->health) != HEALTH_WELL)
         return;
     if (store_count_open_pulls(refresh->services->store, &open, &error) < 0)

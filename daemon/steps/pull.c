@@ -6,6 +6,7 @@
  * kept, and the others are closed. The kept one must show the commit that was validated.
  */
 
+#include "daemon/store/pull.h"
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/memory.h"
@@ -145,6 +146,17 @@ static void list_after(struct job *job)
     job->operation = forge->functions->list_pulls(forge, job->branch, on_listed_after, job);
 }
 
+/* For people only. A local forge knows nothing of merges; there it was made on the base just now, and later on refresh
+ * looks. */
+static void note_mergeable(const struct job *job, const struct forge_pull *pull)
+{
+    bool local = job->services->config->forge.kind == FORGE_LOCAL;
+    struct error ignored;
+
+    (void)store_set_mergeable(job->services->store, job->row->id,
+                              local ? FORGE_MERGEABLE : pull->mergeable, &ignored);
+}
+
 /* ---- start: opening it -------------------------------------------------------------------------- */
 
 static void look(void *data);
@@ -156,6 +168,7 @@ static void on_opened(void *data, const struct forge_reply *reply, const struct 
     job->operation = NULL;
     if (!error) {
         adopt(job, &reply->pulls[0]);
+        note_mergeable(job, &reply->pulls[0]);
         if (job_save(job))
             list_after(job);
     } else if (error->kind != ERROR_TRANSIENT && reply->conflict &&

@@ -4,6 +4,7 @@ What becomes of a pull request after its job, and of what was decided because of
 """
 
 import contextlib
+import json
 import os
 import pathlib
 import shutil
@@ -19,7 +20,7 @@ SETTLED = {"merged": "pull request merged", "closed": "pull request closed unmer
 
 @pytest.fixture(autouse=True)
 def often(winnowd):
-    winnowd.configure(forge={"poll": "200ms"}, pulls={"refresh": "never"})  # gits are counted here
+    winnowd.configure(forge={"poll": "200ms"}, pulls={"refresh": "never"})
 
 
 def settle(winnowd, log, number, state):
@@ -41,6 +42,16 @@ def started_with_a_baseline(winnowd, value=1.0):
     winnowd.drop(result("first", value))
     log.wait(experiment="first", decision="baseline")
     return log
+
+
+def test_whether_it_can_be_merged_is_known_where_nothing_is_refreshed(winnowd, project):
+    log = started_with_a_baseline(winnowd)
+    promoted(winnowd, log, project, "exp-1", 0.9)
+    mergeable = lambda: json.loads(winnowd.run_beside("--status", "--json")[1])["pulls"][0]["mergeable"]
+    assert mergeable() is True
+    project.advance({"train.py": "WIDTH = 999\n"})
+    eventually(lambda: mergeable() is False)
+    assert not log.all(step="look") and not log.all(msg="step failed")
 
 
 # The frontier.
@@ -122,12 +133,14 @@ def overtaken_in_its_tests(winnowd, project, log):
 
 
 def test_a_crash_does_not_forget_what_it_lost_to(winnowd, project, wrapper):
+    winnowd.configure(forge={"poll": "1h"})  # gits are counted here
     log = overtaken_in_its_tests(winnowd, project, None)
     wrapper.kill_at(len(wrapper.calls()) + 1, "before")  # its branch is to be deleted
     (winnowd.directory / "go").touch()
     winnowd.ended()
     assert log.all(experiment="beaten", msg="undo started", step="branch")
     wrapper.reset()
+    winnowd.configure(forge={"poll": "200ms"})
     log = winnowd.start()
     log.wait(experiment="beaten", decision="discarded")
     settle(winnowd, log, 1, "closed")
@@ -177,8 +190,8 @@ def test_the_text_for_an_old_reference_is_not_found_again(winnowd, project, forg
     runs, go = winnowd.directory / "runs", winnowd.directory / "go"
     go.touch()
     script = f"echo x >>{runs}; while [ ! -e {go} ]; do sleep 0.02; done"
-    winnowd.configure(validation={"command": ["sh", "-c", script], "sandbox": "none"})
-    log = started_with_a_baseline(winnowd)
+    winnowd.configure(validation={"command": ["sh", "-c", script], "sandbox": "none"}, forge={"poll": "1h"})
+    log = started_with_a_baseline(winnowd)  # gits are counted here
     promoted(winnowd, log, project, "exp-1", 0.9)
     go.unlink()
     winnowd.drop(improved(project, "exp-2", 0.8, diff=project.tweak(DEPTH=13)))

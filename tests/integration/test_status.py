@@ -246,14 +246,14 @@ def test_what_to_look_at_comes_first(winnowd, project):
     newest, oldest = status_of(winnowd)["pulls"]
     assert newest | {"opened": None} == {
         "experiment": "exp-2", "metric": "val_bpb", "scope": "", "before": 0.9, "after": 0.8, "pull": 2, "url": page,
-        "mergeable": None, "stale": None, "overtaken_by": None, "opened": None,
+        "mergeable": True, "stale": None, "overtaken_by": None, "opened": None,
     }  # fmt: skip
     assert (oldest["experiment"], oldest["overtaken_by"]) == ("exp-1", "exp-2")
     assert [row["url"] for row in status_of(winnowd)["decisions"]] == [newest["url"], oldest["url"]]
     for table in (winnowd.status(), on_terminal(winnowd, 80)):
         first, rest = table.split("\nopen pull requests\n")[1].split("\n", 1)
         assert first.startswith("  #2     exp-2  val_bpb 0.8 after 0.9  ") and rest.startswith(f"         {page}\n")
-        assert "  #1     exp-1  val_bpb 0.9 after 1  overtaken by exp-2  " in rest
+        assert "  #1     exp-1  val_bpb 0.9 after 1  mergeable  overtaken by exp-2  " in rest
 
 
 def test_an_open_pull_request_at_a_forge(gitea_winnowd, project):
