@@ -181,26 +181,39 @@ static char *name_of_user(void)
     return memory_copy(user->pw_name);
 }
 
+/* Cuts `place` down to what is there, itself or the nearest above it. */
+static int find_nearest(char *place, struct stat *status)
+{
+    while (stat(*place ? place : "/", status) < 0) {
+        char *slash = strrchr(place, '/');
+
+        if ((errno != ENOENT && errno != ENOTDIR) || !slash)
+            return -1;
+        *slash = '\0';
+    }
+    return 0;
+}
+
 int file_check_writable(const char *path, struct error *error)
 {
     CLEANUP_FREE char *place = memory_copy(path);
     CLEANUP_FREE char *user = NULL;
+    struct stat status;
+    int problem;
 
-    while (faccessat(AT_FDCWD, *place ? place : "/", W_OK | X_OK, AT_EACCESS) < 0) {
-        char *slash = strrchr(place, '/');
-
-        if (errno == ENOENT && slash) {
-            *slash = '\0';
-            continue;
-        }
-        int problem = errno;
-
-        user = name_of_user();
-        return error_set(error, ERROR_PERMANENT, "%s may not be written to by %s: %s%s", path, user,
-                         strerror(problem),
-                         problem == EROFS ? " (in a service, ReadWritePaths= opens it)" : "");
+    if (find_nearest(place, &status) == 0) {
+        if (!S_ISDIR(status.st_mode))
+            return error_set(error, ERROR_PERMANENT, "%s: expected a directory, found a file%s%s",
+                             path, strcmp(place, path) ? " at " : "",
+                             strcmp(place, path) ? place : "");
+        if (faccessat(AT_FDCWD, *place ? place : "/", W_OK | X_OK, AT_EACCESS) == 0)
+            return 0;
     }
-    return 0;
+    problem = errno;
+    user = name_of_user();
+    return error_set(error, ERROR_PERMANENT, "%s may not be written to by %s: %s%s", path, user,
+                     strerror(problem),
+                     problem == EROFS ? " (in a service, ReadWritePaths= opens it)" : "");
 }
 
 bool file_is_in(const char *path, const char *place)

@@ -40,7 +40,7 @@ int file_replace(int directory, const char *path, const void *bytes, size_t leng
 int file_make_directories(const char *path, unsigned mode, struct error *error);
 
 /* Checks that this user may make files in the directory or, if it is missing, in the nearest one above
- * it. Touches nothing. Fails naming the path, the user and the reason. */
+ * it. Touches nothing. Fails naming the path and the reason: what is a file, or the user and what may not be. */
 int file_check_writable(const char *path, struct error *error);
 
 /* Removes a tree. Changes permissions that are in the way; does not follow links; stays in the tree and on

@@ -355,6 +355,19 @@ static void ask_spool(struct asking *asking)
     answered(asking);
 }
 
+/* Without a state directory the daemon does not start either. */
+static void ask_state(struct asking *asking)
+{
+    const char *state = asking->installation->state;
+    struct error error;
+
+    if (state && file_check_writable(state, &error) < 0) {
+        error_wrap(&error, "state");
+        add(asking, &error)->status = EX_IOERR;
+    }
+    answered(asking);
+}
+
 static void ask_textfile(struct asking *asking)
 {
     CLEANUP_FREE char *copy = memory_copy(asking->installation->config->status.textfile);
@@ -382,6 +395,7 @@ static const struct question questions[] = {
     {"validation.command", HOLDS_NOTHING, false, ask_module},
     {"validation.environment", HOLDS_NOTHING, false, ask_environment},
     {"spool", HOLDS_NOTHING, false, ask_spool},
+    {"state", HOLDS_NOTHING, false, ask_state},
     {"status.textfile", HOLDS_NOTHING, false, ask_textfile},
 };
 

@@ -54,6 +54,7 @@ struct installation {
     struct repository *repository; /* NULL: git is not asked */
     struct sandbox *sandbox;       /* NULL: programs are looked for, and none is tried */
     struct tool *tool;             /* is filled in; kept from one check to the next */
+    const char *state;             /* the daemon's directory; NULL: it is not looked at */
     bool everything;               /* ask also the questions that hold nothing */
 };
 

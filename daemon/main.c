@@ -107,7 +107,8 @@ static int ask_installation(const struct config *config, const char *directory, 
     struct config own = *config;
     struct inquiry inquiry = {.problems.retry_after_ms = -1};
     struct tool tool = {0};
-    struct installation installation = {.config = &own, .tool = &tool, .everything = true};
+    struct installation installation = {
+        .config = &own, .tool = &tool, .state = config->state, .everything = true};
     struct http *http = NULL;
     struct error error;
     uv_loop_t loop;

@@ -129,8 +129,8 @@ int store_retry(struct store *store, int64_t id, const struct store_result *resu
                 const struct store_content *content, struct error *error);
 
 /* Finds the result that last took a patch file of this name from the spool, whatever became of it: its
- * experiment_id, else the name of its file (the caller frees it), or NULL. `*held`: a move that is written down and not done will take the file that
- * is there now. */
+ * experiment_id, else the name of its file (the caller frees it), or NULL. `*held`: a move that is written
+ * down and not done will take the file that is there now. */
 int store_find_patch(struct store *store, const char *name, char **experiment_id, bool *held,
                      struct error *error);
 

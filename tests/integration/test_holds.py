@@ -519,10 +519,12 @@ def test_check_config_tells_all_places_that_are_wrong(winnowd):
         validation={"read_only": [f"{gone}/data-1", f"{gone}/data-2"], "sandbox": "auto",
                     "launcher": ["no-launcher"], "command": ["no-command"]},
         status={"textfile": f"{gone}/winnowd.prom"},
+        state=f"{taken}/state",
     )  # fmt: skip
     status, _, log = winnowd.run("--check-config")
     assert status == CONFIGURATION
-    for said in ("forge.base: ", f"forge.outbox: {taken}", f"sources: {gone}/source-1", f"sources: {gone}/source-2",
+    for said in ("forge.base: ", f"forge.outbox: {taken}/outbox: expected a directory, found a file at {taken}",
+                 f"state: {taken}/state: expected a directory, found a file at {taken}", f"sources: {gone}/source-1", f"sources: {gone}/source-2",
                  f"validation.read_only: {gone}/data-1", f"validation.read_only: {gone}/data-2",
                  "validation.launcher: no-launcher", "validation.command: no-command",
                  f"spool: {winnowd.spool}", f"warning: status.textfile: {gone}"):  # fmt: skip

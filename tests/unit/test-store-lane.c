@@ -512,7 +512,7 @@ static bool is_held(struct fixture *fixture, const char *patch)
 static void test_who_took_a_patch(void **state)
 {
     struct fixture *fixture = *state;
-    struct store_content content = {.bytes = "x", .length = 1, .patch_name = "a.patch"};
+    struct store_content content = {.parsed = "{}", .patch_name = "a.patch"};
     const struct store_decision rejected = {.decision = DECISION_REJECTED, .reason = "no"};
     static const char *const ids[] = {"exp-1", ""};
 
