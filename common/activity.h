@@ -16,7 +16,7 @@ struct activity {
     uint64_t bytes; /* read and written, through whatever descriptor */
 };
 
-/* Reads what this process and its descendants have done until now. One that ended meanwhile counts no more. */
+/* Returns what this process and its descendants have done until now. One that ended meanwhile counts no more. */
 struct activity activity_of(int process);
 
 /* Returns whether next to nothing was done between the two. A word now and then that only says "I am still

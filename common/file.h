@@ -2,6 +2,8 @@
 
 /*
  * Small files: read as a whole up to a limit, written so that a crash leaves the old or the new content.
+ *
+ * A function fails (permanent) if the name or its rights are wrong, and (transient) on a fault of the system.
  */
 
 #include "common/error.h"

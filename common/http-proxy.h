@@ -11,8 +11,8 @@
 
 /* Returns whether a request for `url` must not go through a proxy: its host is loopback, a private address
  * or a name of this network only; no_proxy (or NO_PROXY) names it; or it is plain http and carries a
- * `secret`. Names are not resolved.  Entries of no_proxy are hosts with all names below them:
+ * `secret`. Names are not resolved. Entries of no_proxy are hosts with all names below them:
  * "example.org", ".example.org" and "*.example.org" mean the same. Behind a host there may be a port. "*"
- * is any host. libcurl knows networks (10.0.0.0/8), but neither a port nor a star before a dot; so what it
- * looks at itself is not enough. */
+ * is any host. libcurl reads networks (10.0.0.0/8) in no_proxy, but neither a port nor a star before a
+ * dot. So its own look at no_proxy is not enough. */
 bool http_proxy_passed_by(const char *url, bool secret);

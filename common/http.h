@@ -43,7 +43,8 @@ struct http_response {
 typedef void (*http_callback)(void *data, const struct http_response *response,
                               const struct error *error);
 
-/* Makes a client. `ca_file` names certificates to trust; NULL: the system's. */
+/* Makes a client. `ca_file` names certificates to trust; NULL: the system's. Fails (permanent) if that file cannot
+ * be used. */
 int http_new(struct http **http, uv_loop_t *loop, const char *ca_file, struct error *error);
 
 /* Frees it and discards the requests that are under way. NULL-safe. The loop must run once more. */

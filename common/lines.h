@@ -31,10 +31,11 @@ struct line {
     bool whole;      /* it has its line end */
 };
 
-/* Begins at an offset of the file, before line `number` + 1; sets the descriptor's place. Transient error. */
+/* Begins at an offset of the file, before line `number` + 1, and sets the descriptor's place. Fails
+ * (transient) if it cannot be set. */
 int lines_begin(struct lines *lines, int descriptor, size_t limit, uint64_t offset, uint64_t number,
                 struct error *error);
 void lines_clear(struct lines *lines); /* does not close the descriptor */
 
-/* 1: a line; 0: the end of the file; -1: a transient error. */
+/* Reads the next line. Returns 1, or 0 at the end of the file. Fails (transient) if the file cannot be read. */
 int lines_next(struct lines *lines, struct line *line, struct error *error);

@@ -187,7 +187,8 @@ struct config_problems {
  * problem as well. The caller frees the problems in both cases. */
 int config_load(struct config **config, const char *path, struct config_problems *problems);
 
-/* The same for bytes in memory, for tests and fuzzing. `name` is the file's in messages. */
+/* Does the same with bytes in memory, for tests and fuzzing, and returns the same. `name` is the file's in
+ * messages. */
 int config_parse(struct config **config, const char *name, const char *bytes, size_t length,
                  struct config_problems *problems);
 

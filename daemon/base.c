@@ -112,7 +112,7 @@ static void on_removed(void *data, const struct error *error)
     struct base *base = data;
     char settings[DIGEST_HEX_SIZE];
 
-    base->step = NULL;
+    base->call = NULL;
     repository_forget(base->options.repository, base->options.config->forge.base);
     if (error)
         log_event(&event_checkout_left, LOG_TEXT("commit", base->verdict.commit),
@@ -126,7 +126,7 @@ static void on_removed(void *data, const struct error *error)
 /* Until here the checkout is there, with the HOME of the run. */
 static void clean_up(struct base *base)
 {
-    base->step = validation_remove(base->options.validation, BASE_NAME, on_removed, base);
+    base->call = validation_remove(base->options.validation, BASE_NAME, on_removed, base);
 }
 
 static void store_verdict(struct base *base)
@@ -158,7 +158,7 @@ static void on_cache_kept(void *data)
 {
     struct base *base = data;
 
-    base->step = NULL;
+    base->call = NULL;
     store_verdict(base);
     clean_up(base);
 }
@@ -186,9 +186,9 @@ static void end_run(struct base *base, enum base_state state)
     if (state != BASE_FAILED && base->held && strcmp(base->held_commit, verdict->commit) != 0)
         base_try_again(base, "the base has moved");
     if (state != BASE_FAILED)
-        base->step = validation_keep_cache(base->options.validation, BASE_NAME, verdict->commit,
+        base->call = validation_keep_cache(base->options.validation, BASE_NAME, verdict->commit,
                                            on_cache_kept, base);
-    if (!base->step)
+    if (!base->call)
         on_cache_kept(base);
 }
 
@@ -222,7 +222,7 @@ static void on_ran(void *data, const struct validation_outcome *outcome, const s
 {
     struct base *base = data;
 
-    base->step = NULL;
+    base->call = NULL;
     if (error && (error->kind != ERROR_PERMANENT || error->installation)) {
         give_up(base, error);
     } else if (error) {
@@ -257,14 +257,14 @@ static void run(struct base *base)
     };
 
     base->again = *base->verdict.reason != '\0';
-    base->step = validation_run(base->options.validation, &task, on_ran, base);
+    base->call = validation_run(base->options.validation, &task, on_ran, base);
 }
 
 static void on_brought(void *data, const struct error *error)
 {
     struct base *base = data;
 
-    base->step = NULL;
+    base->call = NULL;
     if (error)
         give_up(base, error);
     else
@@ -276,7 +276,7 @@ static void begin_run(struct base *base, const char *commit)
     base->verdict = (struct base_verdict){0};
     snprintf(base->verdict.commit, sizeof(base->verdict.commit), "%s", commit);
     base_settings(base->options.config, base->settings);
-    base->step = repository_bring(base->options.repository, commit, on_brought, base);
+    base->call = repository_bring(base->options.repository, commit, on_brought, base);
 }
 
 /* A pass that seems to come from the future is as good as an old one. */
@@ -298,7 +298,7 @@ static void take_turn(void *data)
     struct error error;
 
     base->turn = NULL;
-    if (base->step || !asker)
+    if (base->call || !asker)
         return;
     base_settings(base->options.config, settings);
     if (base_believes_failure(base, asker->commit, settings)) {
@@ -334,7 +334,7 @@ void base_free(struct base *base)
     base_end_hold(base);
     operation_clear(&base->notice);
     operation_clear(&base->turn);
-    operation_clear(&base->step);
+    operation_clear(&base->call);
     while (base->askers)
         operation_discard(&base->askers->operation);
     free(base->log);

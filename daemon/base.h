@@ -69,7 +69,7 @@ void base_free(struct base *base);
 /* Computes a digest of all settings that decide how the tests run. */
 void base_settings(const struct config *config, char settings[static DIGEST_HEX_SIZE]);
 
-/* Reads what is known of a commit, however old. Transient error where the store cannot be read. */
+/* Reads what is known of a commit, however old it is. Fails if the store does. */
 int base_recall(const struct base *base, const char *commit, struct base_verdict *verdict,
                 struct error *error);
 

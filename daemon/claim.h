@@ -4,7 +4,9 @@
  * What an experimenter says of a metric: how the experiment ended, and what was measured. Pure.
  *
  * A claim has the same shape from intake to the pull request, whatever kind of file it came from. It is not
- * a verdict: that is what the gate makes of it.
+ * a verdict: that is what the gate makes of it. It has no direction either. Whether low or high values are good is
+ * not for a single result to say. It is a setting of the metric, or is stated once for all rows of a log; then the
+ * scope of the rows has it (lane_metric()).
  */
 
 #include <stdbool.h>

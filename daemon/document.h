@@ -25,7 +25,7 @@ int document_write(struct job *job, struct error *error);
 char *document_refreshed(const struct job *job);
 char *document_stale(const struct job *job);
 
-/* The digest by which a text of ours is known again; "" for NULL. */
+/* Computes the digest by which a text of ours is known again; "" for NULL. */
 void document_digest(char hex[static DIGEST_HEX_SIZE], const char *text);
 
 /* Returns how the job leaves its pull request. */

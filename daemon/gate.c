@@ -55,14 +55,14 @@ static enum gate_source choose_reference(const struct config_metric *metric,
                                          double *reference)
 {
     bool before = claim->before.count > 0 && metric->reference != METRIC_REFERENCE_FRONTIER;
-    bool settled = frontier.known && metric->reference != METRIC_REFERENCE_BEFORE;
+    bool by_frontier = frontier.known && metric->reference != METRIC_REFERENCE_BEFORE;
 
     if (before &&
-        (!settled || gate_better(metric->direction, claim->before.mean, frontier.value))) {
+        (!by_frontier || gate_better(metric->direction, claim->before.mean, frontier.value))) {
         *reference = claim->before.mean;
         return GATE_SOURCE_BEFORE;
     }
-    if (settled) {
+    if (by_frontier) {
         *reference = frontier.value;
         return GATE_SOURCE_FRONTIER;
     }

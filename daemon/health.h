@@ -87,6 +87,6 @@ unsigned health_looks(const struct health *health);
  * five minutes. A quarter of it is random, so that many jobs do not come back at once. */
 uint64_t backoff_ms(unsigned attempt);
 
-/* The same, but at least what the forge asked for (-1: nothing). At most an hour of that counts: a wrong
+/* Returns the same, but at least what the forge asked for (-1: nothing). At most an hour of that counts: a wrong
  * number must not stop us for good. */
 uint64_t backoff_asked_ms(unsigned attempt, int64_t retry_after_ms);

@@ -339,7 +339,7 @@ int intake_new(struct intake **intake, uv_loop_t *loop, const struct intake_opti
     struct spool_options spool_options = {
         .path = options->config->spool,
         .scan_every_ms = SCAN_EVERY_MS,
-        .settle_ms = SETTLE_MS,
+        .steady_ms = SETTLE_MS,
         .stray_ms = options->once ? 0 : PATCH_PATIENCE_MS,
         .take = on_take,
         .idle = on_idle,

@@ -58,9 +58,9 @@ struct services {
 struct job_owner {
     enum job_kind kind;
     const struct step_table *steps;
-    /* Whether it is the job's turn: everything of its lane that arrived earlier is decided, and no other job
+    /* Finds whether it is the job's turn: everything of its lane that arrived earlier is decided, and no other job
      * has begun to open its pull request. Fails if the store does. */
-    int (*may_settle)(void *data, const struct job *job, bool *may, struct error *error);
+    int (*is_turn)(void *data, const struct job *job, bool *may, struct error *error);
     /* Whether one more job may be undone now beside the others. */
     bool (*may_undo)(void *data);
     /* Whether there is a slot for a job that paused. Others may have begun with its slot meanwhile. */
@@ -155,7 +155,7 @@ void job_proceed(struct job *job);
 /* Ends what a job that goes forward is doing: what it is for is not so any more. All is undone. */
 void job_give_up(struct job *job, const char *reason);
 
-/* A check of the installation has ended: settles the doubt of a job whose step failed. */
+/* A check of the installation has ended: ends the doubt about a job whose step failed. */
 void job_conclude(struct job *job);
 
 /* Lets other jobs go first, until job_proceed(). */

@@ -25,7 +25,8 @@ int lane_frontier(struct store *store, const struct config_metric *metric, const
 struct gate_verdict lane_judge_by(const struct store_frontier *frontier,
                                   const struct config_metric *metric, const struct claim *claim);
 
-/* Reads the frontier as it is now, and judges a claim by it. Otherwise as lane_frontier(). */
+/* Reads the frontier as it is now, and judges a claim by it. Otherwise as lane_frontier(): it fails if the store
+ * does. */
 int lane_judge(struct store *store, const struct config_metric *metric, const char *scope,
                const struct claim *claim, struct store_frontier *frontier,
                struct gate_verdict *verdict, struct error *error);
@@ -40,7 +41,7 @@ struct lane_memory {
     bool busy; /* an earlier result may yet become the lane's first value */
 };
 
-/* Does the same as lane_judge(), and reads only if `memory` is of another lane. */
+/* Does the same as lane_judge(), fails likewise, and reads only if `memory` is of another lane. */
 int lane_judge_on(struct lane_memory *memory, struct store *store,
                   const struct config_metric *metric, const char *scope, const struct claim *claim,
                   struct gate_verdict *verdict, struct error *error);

@@ -160,7 +160,7 @@ static int begin_survey(struct log_taking *taking, struct error *error)
     return lines_begin(&taking->lines, taking->descriptor, RESULT_LOG_LINE_LIMIT, 0, 0, error);
 }
 
-static enum log_step compare(struct log_taking *taking, uint64_t until_ns, struct error *error)
+static enum log_progress compare(struct log_taking *taking, uint64_t until_ns, struct error *error)
 {
     uint64_t offset = taking->place.known.offset;
     struct line line;
@@ -170,37 +170,37 @@ static enum log_step compare(struct log_taking *taking, uint64_t until_ns, struc
         for (int i = 0; i < LINES_A_LOOK; i++) {
             got = taking->lines.offset < offset ? lines_next(&taking->lines, &line, error) : 0;
             if (got < 0 || (got == 0 && begin_survey(taking, error) < 0))
-                return LOG_STEP_FAILED;
+                return LOG_PROGRESS_FAILED;
             if (got == 0)
-                return LOG_STEP_MORE;
+                return LOG_PROGRESS_MORE;
             log_place_pass(&taking->place, &line);
         }
     } while (uv_hrtime() < until_ns);
-    return LOG_STEP_MORE;
+    return LOG_PROGRESS_MORE;
 }
 
 /* ---- the first pass ----------------------------------------------------------------------------- */
 
 /* Ends the first pass. A log that is followed may not have enough rows yet to be read at all. */
-static enum log_step settle(struct log_taking *taking, struct error *error)
+static enum log_progress end_survey(struct log_taking *taking, struct error *error)
 {
     const struct store_log_key key = {taking->stem, taking->name, taking->header, taking->first};
     struct store_log known = {.decision = -1};
-    int settled;
+    int ended;
 
     if (taking->options.store && *taking->first) {
         if (store_find_log(taking->options.store, &key, &known, error) < 0)
-            return LOG_STEP_FAILED;
+            return LOG_PROGRESS_FAILED;
         result_log_keep_decision(taking->reader, known.decision);
     }
-    settled = result_log_settle(taking->reader, !taking->options.path, error);
-    if (settled != 0)
-        return settled < 0 ? LOG_STEP_REFUSED : LOG_STEP_DONE;
+    ended = result_log_end_survey(taking->reader, !taking->options.path, error);
+    if (ended != 0)
+        return ended < 0 ? LOG_PROGRESS_REFUSED : LOG_PROGRESS_DONE;
     taking->phase = TAKING;
     return lines_begin(&taking->lines, taking->descriptor, RESULT_LOG_LINE_LIMIT, taking->begin,
                        taking->begin_line, error) < 0
-               ? LOG_STEP_FAILED
-               : LOG_STEP_MORE;
+               ? LOG_PROGRESS_FAILED
+               : LOG_PROGRESS_MORE;
 }
 
 /* Notes by what a table is told from another one: its header and its first row. */
@@ -214,7 +214,7 @@ static void note_beginning(struct log_taking *taking, const struct line *line)
         digest_line(line, taking->first);
 }
 
-static enum log_step survey(struct log_taking *taking, uint64_t until_ns, struct error *error)
+static enum log_progress survey(struct log_taking *taking, uint64_t until_ns, struct error *error)
 {
     struct line line;
     int got;
@@ -223,17 +223,17 @@ static enum log_step survey(struct log_taking *taking, uint64_t until_ns, struct
         for (int i = 0; i < LINES_A_LOOK; i++) {
             got = lines_next(&taking->lines, &line, error);
             if (got < 0)
-                return LOG_STEP_FAILED;
+                return LOG_PROGRESS_FAILED;
             /* A last line without its line end is still being written where a log is followed. */
             if (got == 0 || (taking->options.path && !line.whole))
-                return settle(taking, error);
+                return end_survey(taking, error);
             if (result_log_survey(taking->reader, line.number, line.bytes, line.length, error) < 0)
-                return LOG_STEP_REFUSED;
+                return LOG_PROGRESS_REFUSED;
             note_beginning(taking, &line);
             taking->end = taking->lines.offset;
         }
     } while (uv_hrtime() < until_ns);
-    return LOG_STEP_MORE;
+    return LOG_PROGRESS_MORE;
 }
 
 /* ---- a row -------------------------------------------------------------------------------------- */
@@ -384,7 +384,7 @@ static int take_in_transaction(struct log_taking *taking, uint64_t until_ns, str
     return store_commit(store, error) < 0 ? -1 : got;
 }
 
-enum log_step log_taking_step(struct log_taking *taking, uint64_t for_ns, struct error *error)
+enum log_progress log_taking_go_on(struct log_taking *taking, uint64_t for_ns, struct error *error)
 {
     uint64_t until_ns = uv_hrtime() + for_ns;
     int got;
@@ -395,11 +395,11 @@ enum log_step log_taking_step(struct log_taking *taking, uint64_t for_ns, struct
         return survey(taking, until_ns, error);
     got = take_in_transaction(taking, until_ns, error);
     if (got < 0)
-        return LOG_STEP_FAILED;
+        return LOG_PROGRESS_FAILED;
     tell_slice(taking);
     if (got > 0)
-        return LOG_STEP_MORE;
+        return LOG_PROGRESS_MORE;
     if (taking->log.last_line > taking->lines.number)
         taking->counts.missing = taking->log.last_line - taking->lines.number;
-    return LOG_STEP_DONE;
+    return LOG_PROGRESS_DONE;
 }

@@ -64,15 +64,15 @@ int log_taking_new(struct log_taking **taking, const struct log_taking_options *
                    struct error *error);
 void log_taking_free(struct log_taking *taking); /* NULL-safe */
 
-enum log_step {
-    LOG_STEP_MORE,
-    LOG_STEP_DONE,
-    LOG_STEP_REFUSED, /* the log as a whole is refused: the error says why */
-    LOG_STEP_FAILED,  /* the store or the disk failed: begin again */
+enum log_progress {
+    LOG_PROGRESS_MORE,
+    LOG_PROGRESS_DONE,
+    LOG_PROGRESS_REFUSED, /* the log as a whole is refused: the error says why */
+    LOG_PROGRESS_FAILED,  /* the store or the disk failed: begin again */
 };
 
 /* Goes on for about `for_ns`. Returns how far it came. */
-enum log_step log_taking_step(struct log_taking *taking, uint64_t for_ns, struct error *error);
+enum log_progress log_taking_go_on(struct log_taking *taking, uint64_t for_ns, struct error *error);
 
 /* Return what was counted so far, how the log is read, and the name, inode and modification time (in
  * nanoseconds) of its file. All of it belongs to the taking. */

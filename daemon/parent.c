@@ -199,10 +199,14 @@ static int check_row(const struct seeking *seeking, const struct store_result *r
 
     for (size_t i = 0; i < seeking->link_count; i++)
         seen = seen || seeking->links[i].id == row->id;
-    if (seen || seeking->link_count == LINKS_LIMIT)
+    if (seen)
         return error_set(error, ERROR_PERMANENT,
-                         "parent %s: it was made on %s, and that, in the end, on it",
+                         "parent %s: its line of parents leads back to experiment %s",
                          seeking->question.result->parent, row->experiment_id);
+    if (seeking->link_count == LINKS_LIMIT)
+        return error_set(error, ERROR_PERMANENT,
+                         "parent %s: expected at most %d parents in its line, found more",
+                         seeking->question.result->parent, LINKS_LIMIT);
     if (row->decision == DECISION_BASELINE || row->decision == DECISION_PROMOTED ||
         row->decision == DECISION_QUEUED)
         return 0;

@@ -393,12 +393,12 @@ void queue_poke(struct queue *queue)
 
 /* ---- what jobs ask ------------------------------------------------------------------------------ */
 
-static int may_settle(void *data, const struct job *job, bool *may, struct error *error)
+static int is_turn(void *data, const struct job *job, bool *may, struct error *error)
 {
     struct queue *queue = data;
     bool preceded;
 
-    if (queue_may_settle(queue, job, may, &preceded, error) < 0)
+    if (queue_is_turn(queue, job, may, &preceded, error) < 0)
         return -1;
     if (preceded)
         queue_poke(queue); /* it may use the slot of this one */
@@ -479,7 +479,7 @@ int queue_new(struct queue **queue, uv_loop_t *loop, const struct queue_options 
     made->owner = (struct job_owner){
         .kind = JOB_PROMOTION,
         .steps = options->steps,
-        .may_settle = may_settle,
+        .is_turn = is_turn,
         .may_undo = queue_may_undo,
         .has_slot = queue_has_slot,
         .rests = on_rests,

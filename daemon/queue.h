@@ -5,10 +5,10 @@
  *
  * Results of one lane (metric and scope) have their turns in order of arrival, or the most improved first.
  * When its turn comes, a result is judged again, by the frontier as it is then. With more than one slot, a
- * result that beats the frontier and every job that is under way starts beside them. One that does not
- * waits for them. From `push` on, jobs of a lane go one after the other, and one that arrived earlier goes
- * before all younger ones that have not begun `pull`. So the decisions are the same with one slot and with
- * many, and whether results are dropped at once or one by one.
+ * result starts at once if it beats the frontier and every job under way. Otherwise it waits for these jobs. From
+ * `push` on, the jobs of a lane go one at a time. The one that arrived first goes first, unless another one has
+ * begun `pull`. So the decisions are the same with one slot and with many. They are also the same if results are
+ * dropped all at once or one by one.
  *
  * A job that fails alone, at a forge that serves others, holds nobody up: see job_lends().
  */

@@ -320,8 +320,8 @@ static bool is_confirmed(const struct refresh *refresh)
     return rounds(refresh) - refresh->held_rounds >= 2;
 }
 
-/* Who merges one by hand moves the base first, and says so later. So where the base has just moved, what it holds
- * is closed only if that is still open after a round of looking. */
+/* A person who merges by hand first pushes to the base, and marks the pull request as merged later. So a pull request
+ * whose change the base holds is closed only if it is still open after one more round of looking. */
 static void take_merges(struct refresh *refresh, const enum git_merge *merges)
 {
     refresh->due = memory_new_array(refresh->count + 1, sizeof(*refresh->due));
@@ -423,6 +423,20 @@ static bool is_same(const struct open_pull *a, size_t a_count, const struct open
     return a_count == b_count;
 }
 
+/* Finds out anew which of the open ones are due. */
+static void look_anew(struct refresh *refresh)
+{
+    free(TAKE(refresh->due));
+    free(TAKE(refresh->held));
+    refresh->due_count = refresh->due_at = refresh->held_count = 0;
+    if (refresh->count) {
+        check_merges(refresh);
+    } else {
+        refresh->looked = true;
+        end_look(refresh);
+    }
+}
+
 static void on_branches(void *data, const char *base, const struct repository_branch *branches,
                         size_t count, const struct error *error)
 {
@@ -453,16 +467,7 @@ static void on_branches(void *data, const char *base, const struct repository_br
             close_held(refresh);
         end_look(refresh); /* it is known what is due */
     } else {
-        free(refresh->due);
-        free(refresh->held);
-        refresh->due = refresh->held = NULL;
-        refresh->due_count = refresh->due_at = refresh->held_count = 0;
-        if (refresh->count) {
-            check_merges(refresh);
-        } else {
-            refresh->looked = true;
-            end_look(refresh);
-        }
+        look_anew(refresh);
     }
 }
 

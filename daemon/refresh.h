@@ -29,7 +29,7 @@ struct refresh_options {
     void *data;
 };
 
-/* Takes up the refreshes that the store holds unfinished. */
+/* Makes it, and takes up the refreshes that the store holds unfinished. Fails if the store does. */
 int refresh_new(struct refresh **refresh, uv_loop_t *loop, const struct refresh_options *options,
                 struct error *error);
 void refresh_free(struct refresh *refresh); /* NULL-safe; leaves every job resumable */

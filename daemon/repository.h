@@ -25,18 +25,18 @@
 struct repository;
 
 /* Prepares <state>: gitconfig and directories. The first operation that needs the bare repository makes
- * it. `config` and `forge` must outlive it. */
+ * it. `config` and `forge` must outlive it. Fails if they cannot be written. */
 int repository_new(struct repository **repository, uv_loop_t *loop, const struct config *config,
                    const struct forge *forge, struct error *error);
 
 /* Makes the bare repository for object names as long as `hash`, and lets it read the refs of the repository in
  * the directory `lender`, and its objects in the directory `objects`. For a trial whose repository is removed
- * afterwards. */
+ * afterwards. Fails if it cannot be written. */
 int repository_borrow(struct repository *repository, const char *hash, const char *lender,
                       const char *objects, struct error *error);
 
 /* At start, when no git of an earlier daemon runs any more: empties the scratch directory, and removes
- * locks and half-written packs that such a git has left. */
+ * locks and half-written packs that such a git has left. Fails if something cannot be removed. */
 int repository_sweep(struct repository *repository, struct error *error);
 void repository_free(struct repository *repository); /* NULL-safe; operations must be over */
 

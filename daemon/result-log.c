@@ -127,7 +127,7 @@ int result_log_survey(struct result_log *log, uint64_t number, const char *line,
     return log->functions->survey(log, number, text, strlen(text), error);
 }
 
-int result_log_settle(struct result_log *log, bool whole, struct error *error)
+int result_log_end_survey(struct result_log *log, bool whole, struct error *error)
 {
     int end = log->settled ? 0 : log->functions->settle(log, whole, error);
 

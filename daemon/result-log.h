@@ -77,7 +77,7 @@ int result_log_survey(struct result_log *log, uint64_t number, const char *line,
 
 /* Ends the first pass: chooses the columns. `whole`: no more lines will come. Returns 1 if there are too
  * few rows to choose. Fails (permanent) if the log cannot be read. */
-int result_log_settle(struct result_log *log, bool whole, struct error *error);
+int result_log_end_survey(struct result_log *log, bool whole, struct error *error);
 
 /* Reads a line in the second pass, and returns what it is. For RESULT_LOG_ROW fills `*row`, which the caller
  * clears with result_log_row_clear(). For RESULT_LOG_BAD `*error` says why, naming the line. */
@@ -100,10 +100,12 @@ int result_log_restore(struct result_log *log, struct json_object *state);
  * way; the caller frees it. */
 char *result_log_settings(const struct config *config, const struct config_log *settings);
 
-/* Says which column was the decision when the first rows of the log were decided (result_log_decision()).
- * It stays that, whatever later rows say; where the settings name one, that counts. -1: none. */
-void result_log_keep_decision(struct result_log *log, int column);
+/* Returns the column that says what was kept, from 0; -1: none. */
 int result_log_decision(const struct result_log *log);
+
+/* Takes that column over from when the first rows of the log were decided. It stays that, whatever later rows
+ * say; where the settings name one, that counts. */
+void result_log_keep_decision(struct result_log *log, int column);
 
 /* Returns the number of the header's line, and how many rows came behind it in the first pass; 0: none
  * yet. A log in JSON has neither. */

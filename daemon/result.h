@@ -77,6 +77,7 @@ int result_parse_canonical(struct result **result, const char *json, struct erro
  * it; the caller frees it. NULL if it could not be read. */
 char *result_patch_name(const char *file_name, const char *bytes, size_t length);
 
+/* Frees it. NULL-safe. */
 void result_free(struct result *result);
 void result_freep(struct result **result);
 

@@ -26,6 +26,7 @@ struct saved_options {
     void *data;
 };
 
+/* Makes it; nothing is fetched before saved_look(). Never fails. */
 void saved_new(struct saved **saved, uv_loop_t *loop, const struct saved_options *options);
 void saved_free(struct saved *saved); /* NULL-safe */
 

@@ -76,7 +76,7 @@ static bool is_complete(const struct spool *spool, const struct spool_slot *slot
         return true;
     if (spool_being_written(entry))
         return false;
-    return spool_settled(spool, entry) || is_whole_json(slot);
+    return spool_is_steady(spool, entry) || is_whole_json(slot);
 }
 
 /* ---- listing ---------------------------------------------------------------------------------- */
@@ -93,7 +93,7 @@ static void begin_pass(struct spool *spool)
         log_event(&event_unlistable, LOG_TEXT("path", spool->path),
                   LOG_TEXT("reason", strerror(errno)));
         rest(spool);
-        spool_settle_in(spool, spool->settle_ms);
+        spool_look_in(spool, spool->steady_ms);
         return;
     }
     spool->dirty = false;
@@ -116,9 +116,9 @@ static bool is_due(struct spool *spool, const struct spool_entry *entry)
         return true;
     if (entry->wait->patch) {
         spool->wants_patch = true;
-        left = left < spool->settle_ms ? left : spool->settle_ms;
+        left = left < spool->steady_ms ? left : spool->steady_ms;
     }
-    spool_settle_in(spool, left);
+    spool_look_in(spool, left);
     return false;
 }
 
@@ -249,12 +249,12 @@ static void finish_pass(struct spool *spool)
     spool->idle(spool->data, held);
 }
 
-/* Stops taking until the settle timer or an event. */
+/* Stops taking until the steady timer or an event. */
 static void wait_for(struct spool *spool, uint64_t in_ms)
 {
     spool->phase = SPOOL_WAITING;
     uv_idle_stop(&spool->turn);
-    spool_settle_in(spool, in_ms);
+    spool_look_in(spool, in_ms);
 }
 
 /* The file at the head of the queue is not complete. Later files wait for it, but not for long. */
@@ -264,14 +264,14 @@ static void hold(struct spool *spool, struct spool_entry *entry)
     uint64_t waited = now - entry->met_ms;
     uint64_t same_for = now - entry->looked_ms;
 
-    if (waited >= spool->settle_ms) {
+    if (waited >= spool->steady_ms) {
         spool_known_pop(&spool->known);
         spool->held_any = true;
     } else {
-        wait_for(spool, spool->settle_ms - waited);
+        wait_for(spool, spool->steady_ms - waited);
     }
     if (!spool_being_written(entry))
-        spool_settle_in(spool, same_for < spool->settle_ms ? spool->settle_ms - same_for : 0);
+        spool_look_in(spool, same_for < spool->steady_ms ? spool->steady_ms - same_for : 0);
 }
 
 /* Puts back what was not handed on, from slot `from` on. */
@@ -289,7 +289,7 @@ static bool is_held_unread(const struct spool *spool, const struct spool_entry *
 {
     return S_ISREG(entry->mode) && !entry->closed &&
            (spool_being_written(entry) ||
-            (!spool_settled(spool, entry) && result_format(entry->name) != RESULT_FORMAT_JSON));
+            (!spool_is_steady(spool, entry) && result_format(entry->name) != RESULT_FORMAT_JSON));
 }
 
 /* Takes the oldest files from the queue and opens them, up to one that is held. */
@@ -478,7 +478,7 @@ static void on_turn(uv_idle_t *turn)
 
 /* ---- timers, beginning and end ---------------------------------------------------------------- */
 
-/* Both timers: the settle timer and that of the regular scan. */
+/* Both timers: the steady timer and that of the regular scan. */
 static void on_timer(uv_timer_t *timer)
 {
     struct spool *spool = timer->data;
@@ -496,7 +496,7 @@ int spool_new(struct spool **spool, uv_loop_t *loop, const struct spool_options 
     local->loop = loop;
     local->path = memory_copy(options->path);
     local->scan_every_ms = options->scan_every_ms;
-    local->settle_ms = options->settle_ms;
+    local->steady_ms = options->steady_ms;
     local->stray_ms = options->stray_ms;
     local->take = options->take;
     local->idle = options->idle;
@@ -508,10 +508,10 @@ int spool_new(struct spool **spool, uv_loop_t *loop, const struct spool_options 
     local->events = -1;
     uv_idle_init(loop, &local->turn);
     uv_timer_init(loop, &local->scan);
-    uv_timer_init(loop, &local->settle);
+    uv_timer_init(loop, &local->steady);
     local->turn.data = local;
     local->scan.data = local;
-    local->settle.data = local;
+    local->steady.data = local;
     local->open_handles = 3;
     if (spool_watch_open(local, error) < 0) {
         spool_free(local);
@@ -542,7 +542,7 @@ void spool_free(struct spool *spool)
     spool_watch_close(spool);
     uv_close((uv_handle_t *)&spool->turn, on_closed);
     uv_close((uv_handle_t *)&spool->scan, on_closed);
-    uv_close((uv_handle_t *)&spool->settle, on_closed);
+    uv_close((uv_handle_t *)&spool->steady, on_closed);
 }
 
 void spool_resume(struct spool *spool)
@@ -562,5 +562,5 @@ void spool_stop(struct spool *spool)
     spool->stopped = true;
     uv_idle_stop(&spool->turn);
     uv_timer_stop(&spool->scan);
-    uv_timer_stop(&spool->settle);
+    uv_timer_stop(&spool->steady);
 }

@@ -74,7 +74,7 @@ typedef void (*spool_idle_callback)(void *data, bool held);
 struct spool_options {
     const char *path;
     uint64_t scan_every_ms; /* 30,000 */
-    uint64_t settle_ms;     /* 1,000 */
+    uint64_t steady_ms;     /* 1,000 */
     uint64_t stray_ms; /* how long a file may be there that no result names, before it is logged */
     spool_take_callback take;
     spool_idle_callback idle;
@@ -82,7 +82,7 @@ struct spool_options {
 };
 
 /* Opens the directory, which must exist and be writable, makes .archive and .rejected in it, and watches
- * it. Nothing is handed on before the loop runs. */
+ * it. Nothing is handed on before the loop runs. Fails (permanent) if it cannot be used. */
 int spool_new(struct spool **spool, uv_loop_t *loop, const struct spool_options *options,
               struct error *error);
 void spool_free(struct spool *spool); /* NULL-safe. The loop must run once more */
@@ -95,7 +95,7 @@ void spool_stop(struct spool *spool);
 
 /* Reads a patch that a result names, a regular file of at most `limit` bytes beside it. The caller frees
  * it. Returns 1 if it is missing or not complete. It is not complete if its writer has not closed it, or if
- * it came after the result and has changed within the settle time and no event says more. Fails (permanent)
+ * it came after the result and has changed within the steady time and no event says more. Fails (permanent)
  * if it is no regular file or too large, (transient) on a fault of the system. */
 int spool_read_patch(struct spool *spool, const char *name, size_t limit, char **bytes,
                      size_t *length, struct error *error);
@@ -124,12 +124,13 @@ int spool_choose(struct spool *spool, enum spool_place place, const char *day, c
 /* Moves a file to its target, or to a name that is free now, and the patch with it under its own name.
  * NAME.reason is written before the move. If the file is gone from the spool, or another one has its
  * name, that is success. `*moved_to` (may be NULL) gets the path relative to the spool, which the caller
- * frees; NULL if there was nothing to move and it is not at its target. */
+ * frees; NULL if there was nothing to move and it is not at its target. Fails if a
+ * directory or a disk does not let it; the file is where it was then. */
 int spool_move(struct spool *spool, const struct spool_move *move, char **moved_to,
                struct error *error);
 
 /* Moves a file from the archive to .rejected, with its reason, when a queued result was rejected in its
  * turn. `*moved_to` gets the path relative to the spool, which the caller frees; NULL if there was
- * nothing to move. */
+ * nothing to move. Fails as spool_move() does. */
 int spool_reject_archived(struct spool *spool, const char *archived, const char *reason,
                           char **moved_to, struct error *error);

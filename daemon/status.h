@@ -111,7 +111,7 @@ int status_line(struct text *line, struct store *store, const struct queue *queu
                 const struct refresh *refresh, const struct health *health, const struct base *base,
                 const struct config *config, struct error *error);
 
-/* "fails its tests at 1a2b...": a run on the base, with its commit and without the reason. */
+/* Appends a run on the base, with its commit and without the reason: "fails its tests at 1a2b...". */
 void status_append_base(struct text *text, const struct store_base *base, int64_t now_ms);
 
 /* Appends an age as "45s", "2m13s", "1h02m" or "3d04h". */

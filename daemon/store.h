@@ -6,8 +6,7 @@
  * It is one file, <state>/winnowd.db, in WAL mode with synchronous=FULL: what was committed survives a
  * crash and a power cut. Outside of store_begin() and store_commit() every call is a transaction of its
  * own. store_add(), store_replace(), store_retry() and store_decide() write several rows and must be called
- * inside. All
- * functions fail alike. Transient: the system may recover (disk full, I/O, a lock of somebody's sqlite3
+ * inside. All functions fail alike. Transient: the system may recover (disk full, I/O, a lock of somebody's sqlite3
  * shell). Permanent: the file is damaged, or belongs to a newer version.
  *
  * The caller owns the rows and arrays that it gets, also what an array holds after a failure. It frees an
@@ -86,6 +85,7 @@ struct store_result {
     bool saving;     /* queued, and its commit has yet to be fetched (see store_list_unsaved()) */
 };
 
+/* Free it. NULL-safe. */
 void store_result_free(struct store_result *result);
 void store_result_freep(struct store_result **result);
 
@@ -243,7 +243,9 @@ int store_leave_move(struct store *store, int64_t id, struct error *error);
 /* Removes the mark: the file is at `archived` now; NULL: nobody knows where. */
 int store_end_move(struct store *store, int64_t id, const char *archived, struct error *error);
 
-/* Finds whether a row is marked whose file is this very one. */
+/* Finds whether a row is marked whose file has this name and inode. If it was written to since, it is another file
+ * all the same. That is for the move to see: it compares the modification time as well, leaves such a file alone,
+ * and lets it be met again. */
 int store_has_move(struct store *store, const char *name, uint64_t inode, bool *has,
                    struct error *error);
 
@@ -289,6 +291,6 @@ int store_next_queued(struct store *store, const char *metric, const char *scope
                       enum store_next next, const char *but, struct store_result **result,
                       struct error *error);
 
-/* Whether results of a metric and scope are queued or have a job. */
+/* Finds whether results of a metric and scope are queued or have a job. */
 int store_lane_busy(struct store *store, const char *metric, const char *scope, bool *busy,
                     struct error *error);

@@ -104,7 +104,7 @@ struct operation *validation_keep_cache(struct validation *validation, const cha
 
 /* At start and at the end: kills processes that an earlier daemon left running in checkouts, and its
  * gits, which could make another checkout. Moves all checkouts away, and lets them be removed in the
- * background. */
+ * background. Fails if something does not end, or cannot be moved. */
 int validation_sweep(struct validation *validation, struct error *error);
 
 /* Returns whether there is a sandbox. */

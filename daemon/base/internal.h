@@ -14,7 +14,7 @@ struct base {
     struct base_options options;
     struct asker *askers;   /* in the order in which they asked */
     struct operation *turn; /* looks at who asks */
-    struct operation *step; /* of the run under way; NULL: there is none */
+    struct operation *call; /* of the run under way; NULL: there is none */
 
     /* The run under way, or the last one. */
     struct base_verdict verdict;
@@ -47,7 +47,7 @@ void base_end_hold(struct base *base);
 /* Ends the hold, and forgets the failure, so that what was held begins again. `why` is for the log. */
 void base_try_again(struct base *base, const char *why);
 
-/* Does the same as base_recall(), under these settings. */
+/* Does the same as base_recall(), under these settings, and fails likewise. */
 int base_recall_under(const struct base *base, const char *commit, const char *settings,
                       struct base_verdict *verdict, struct error *error);
 

@@ -48,13 +48,13 @@ static void append_counts(struct text *text, const struct log_counts *counts)
 
 static bool read_log(struct text *text, struct log_taking *taking, const struct text *rows)
 {
-    enum log_step step;
+    enum log_progress step;
     struct error error;
 
     do
-        step = log_taking_step(taking, SLICE_NS, &error);
-    while (step == LOG_STEP_MORE);
-    if (step != LOG_STEP_DONE) {
+        step = log_taking_go_on(taking, SLICE_NS, &error);
+    while (step == LOG_PROGRESS_MORE);
+    if (step != LOG_PROGRESS_DONE) {
         text_append_format(text, "%s: rejected: ", log_taking_name(taking));
         text_append_visible(text, error.message, NULL);
         text_append(text, "\n");

@@ -326,8 +326,8 @@ static void explain_commit(struct check *check)
                        check->held ? "be held" : "fail at compose");
 }
 
-/* Tries the change with the daemon's own compose, on the base as it was fetched last. That has the last
- * word: the other sentences say what can be seen without trying. */
+/* Tries the change with the daemon's own compose, on the base as it was fetched last. What it
+ * says counts. The sentences before it say what can be seen without trying. */
 static void explain_trial(struct check *check)
 {
     const struct assessment *assessment = &check->assessment;

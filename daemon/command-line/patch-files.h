@@ -31,7 +31,8 @@ enum patch_since {
 };
 
 /* The same for the commit whose name begins with `digits` in the repository `source`, which is only
- * read, and in which nothing runs. `*known` says whether it is there; if not, there are no files. */
+ * read, and in which nothing runs. `*known` says whether it is there; if not, there are no files.
+ * Fails as well if git cannot be run. */
 int patch_files_of_commit(struct patch_files *files, bool *known, enum patch_since *since,
                           const char *source, const char *digits, const char *base,
                           struct error *error);
@@ -44,8 +45,10 @@ int patch_files_check(const struct patch_files *files, const struct config *conf
  * not known. The caller frees it. */
 char *patch_files_objects(const char *git_dir);
 
-/* Finds the commit that a name stands for in the repository at `git_dir`; "" if there is none. */
+/* Finds the commit that a name stands for in the repository at `git_dir`; "" if there is none. Fails (transient) if
+ * git cannot be run. */
 int patch_files_find(char commit[static GIT_HASH_SIZE], const char *git_dir, const char *name,
                      struct error *error);
 
+/* Frees what it holds. */
 void patch_files_free(struct patch_files *files);

@@ -90,7 +90,7 @@ static int read_content(struct content *content, const struct store_result *row,
     *strrchr(folder, '/') = '\0';
     if (content->patch_name && !find_patch(content, row, folder))
         return error_set(error, ERROR_PERMANENT,
-                         "%s: its patch %s is not in the archive as it was any more", path,
+                         "%s: its patch %s in the archive is missing or was changed", path,
                          content->patch_name);
     if (!is_what_was_decided(content, row))
         return error_set(error, ERROR_PERMANENT, "%s was changed since it was decided", path);

@@ -1,8 +1,9 @@
 #pragma once
 
 /*
- * Tries the change of a result on the base as it is known on this machine, for --check-result. That is the
- * base as the daemon fetched it last; else that of a local forge; else what a source knows of its origin.
+ * Tries the change of a result on the base as it is known on this machine, for --check-result. The
+ * daemon fetched that base last. Before it has fetched one, the base is that of a local forge, or else the one that
+ * a source fetched from its origin.
  *
  * The daemon's own compose does this (repository.h), with a state directory that is removed afterwards. It
  * borrows the objects of the repository that has the base, which is only read. No server is asked.

@@ -136,7 +136,7 @@ void gitea_malformed(struct gitea_call *call, const struct gitea_reply *reply, c
  * thing is gone: then the call fails with `gone`, or succeeds if that is NULL. */
 void gitea_diagnose_404(struct gitea_call *call, const struct error *gone);
 
-/* The same as forge_new(), for Gitea and Forgejo. */
+/* Does the same as forge_new() for Gitea and Forgejo, and fails likewise. */
 int forge_gitea_new(struct forge **forge, uv_loop_t *loop, const struct config *config,
                     struct http *http, const char *token, struct error *error);
 
@@ -151,14 +151,6 @@ bool gitea_shows_pulls(struct gitea_call *call, const struct gitea_reply *reply)
 /* The operations of struct forge_functions, by file: -check, -pulls, -comment, -labels; branches are in
  * gitea.c. */
 struct operation *gitea_check(struct forge *forge, forge_callback callback, void *data);
-
-/* The second half of a check: the pull requests, what the token may write, the labels. Ends the call. */
-void gitea_check_rights(struct gitea_call *call);
-
-/* Notes what a check cannot find out; the answer says why. */
-void gitea_check_skipped(struct gitea_call *call, const char *what,
-                         const struct gitea_reply *reply);
-
 struct operation *gitea_open_pull(struct forge *forge, const char *branch, const char *sha,
                                   const char *title, const char *body, forge_callback callback,
                                   void *data);
@@ -182,6 +174,13 @@ struct operation *gitea_set_status(struct forge *forge, int64_t number, const ch
                                    const char *description, forge_callback callback, void *data);
 struct operation *gitea_review_pull(struct forge *forge, int64_t number, forge_callback callback,
                                     void *data);
+
+/* The second half of a check: the pull requests, what the token may write, the labels. Ends the call. */
+void gitea_check_rights(struct gitea_call *call);
+
+/* Notes what a check cannot find out; the answer says why. */
+void gitea_check_skipped(struct gitea_call *call, const char *what,
+                         const struct gitea_reply *reply);
 
 /* Something that was to be put on the pull request `call->number` was refused with `call->failure`:
  * looks at the pull request, and ends the call. If it is open, the installation is to blame. */

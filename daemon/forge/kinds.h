@@ -18,6 +18,7 @@ struct http;
 size_t forge_branch_limit(enum forge_kind kind);
 
 /* Makes the forge that the configuration names. `token` is copied. `config` and `http` must outlive
- * it. On 0 `*forge` is the caller's (forge_free). */
+ * it. On 0 `*forge` is the caller's (forge_free). Fails (permanent) if the configuration
+ * names what cannot be a forge. */
 int forge_new(struct forge **forge, uv_loop_t *loop, const struct config *config, struct http *http,
               const char *token, struct error *error);

@@ -6,7 +6,7 @@
  * A pull request exists once its N.json does, which appears whole and last. People and scripts may edit
  * N.json, so it is checked when it is read, and unknown fields are kept when it is written back. Whoever
  * reads one and writes it back holds the lock of the outbox: flock() on the directory. A file that cannot
- * be parsed may be in somebody's editor: that is a transient error, which names the file.
+ * be parsed may be in somebody's editor. All functions fail alike: transiently, naming the file.
  */
 
 #include "common/error.h"
@@ -49,8 +49,7 @@ int outbox_lock(int *lock, const char *outbox, struct error *error);
 /* Returns whether the outbox can be read, so that a missing file is gone. */
 bool outbox_is_there(const char *outbox);
 
-/* Adds a pull request, under the lock. `*number` is above all others, and never given twice. A file that a
- * crash left of adding the same body is used. */
+/* A pull request that is added. */
 struct outbox_entry {
     const char *title;
     const char *head;
@@ -58,5 +57,8 @@ struct outbox_entry {
     const char *sha;
     const char *body;
 };
+
+/* Adds a pull request, under the lock. `*number` is above all others, and never given twice. A file that a
+ * crash left of adding the same body is used. */
 int outbox_add(int64_t *number, const char *outbox, const struct outbox_entry *entry,
                struct error *error);

@@ -90,7 +90,7 @@ int local_add_pull(struct local_call *call, struct json_object *json, int64_t nu
 /* Ends the call with the pull request `call->number` as it is. */
 void local_look(struct local_call *call);
 
-/* The same as forge_new(), for a bare repository. */
+/* Does the same as forge_new() for a bare repository, and fails likewise. */
 int forge_local_new(struct forge **forge, uv_loop_t *loop, const struct config *config,
                     struct error *error);
 

@@ -285,10 +285,19 @@ static size_t gather_words(const char **argv, const struct git *git,
     return count;
 }
 
+static size_t count_words(const char *const *words)
+{
+    size_t count = 0;
+
+    while (words[count])
+        count++;
+    return count;
+}
+
 struct operation *git_start(struct git *git, const struct git_command *command,
                             process_callback callback, void *data)
 {
-    size_t arguments = 0;
+    size_t arguments = count_words(command->arguments);
     const char *environment[2 * GIT_ENVIRONMENT_LIMIT + 3];
     CLEANUP_FREE char *index = command->index ? memory_format("GIT_INDEX_FILE=%s", command->index)
                                               : NULL;
@@ -296,14 +305,9 @@ struct operation *git_start(struct git *git, const struct git_command *command,
                                                 silence_of(git->config));
     uint64_t memory = command->reach == GIT_FORGE ? FORGE_MEMORY : command->memory;
     CLEANUP_FREE char *limit = memory_limit(memory);
-    size_t count = 0;
-
-    while (command->arguments[arguments])
-        arguments++;
-
     CLEANUP_FREE const char **argv = memory_new_array(BEFORE_LIMIT + arguments + 1, sizeof(*argv));
+    size_t count = gather_words(argv, git, command, memory, limit);
 
-    count = gather_words(argv, git, command, memory, limit);
     memcpy(argv + count, command->arguments, arguments * sizeof(*argv));
     count = gather_environment(environment, git, command->reach);
     environment[count++] = patience;

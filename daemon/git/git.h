@@ -55,7 +55,8 @@ struct git_command {
 char *git_marker(const struct config *config);
 
 /* Writes <state>/gitconfig. `url` is the forge's repository without credentials. `token` is for git over
- * HTTP; NULL: none is needed. Both are copied. `config` must outlive it. */
+ * HTTP; NULL: none is needed. Both are copied. `config` must outlive it.
+ * Fails if the file cannot be written. */
 int git_new(struct git **git, uv_loop_t *loop, const struct config *config, const char *url,
             const char *token, struct error *error);
 void git_free(struct git *git); /* NULL-safe */
@@ -81,7 +82,7 @@ const char *git_exceeded(const struct process_result *result);
 int git_failure(struct error *error, const struct process_result *result, enum git_reach reach,
                 const char *what);
 
-/* The same with what git said elsewhere, such as push on its stdout. */
+/* Does the same with what git said elsewhere, such as push on its stdout. Returns -1. */
 int git_failure_said(struct error *error, const struct process_result *result, enum git_reach reach,
                      const char *what, const char *said);
 

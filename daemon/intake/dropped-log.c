@@ -70,21 +70,21 @@ static void on_log_slice(void *data)
 
     intake->slice = NULL;
     intake->log_queued = false;
-    switch (log_taking_step(intake->log, LOG_SLICE_NS, &error)) {
-    case LOG_STEP_MORE:
+    switch (log_taking_go_on(intake->log, LOG_SLICE_NS, &error)) {
+    case LOG_PROGRESS_MORE:
         intake->slice = loop_after(intake->loop, 0, on_log_slice, intake);
         break;
-    case LOG_STEP_DONE:
+    case LOG_PROGRESS_DONE:
         archive_log(intake);
         log_tell_counts(log_taking_name(intake->log), log_taking_counts(intake->log), NULL);
         end_log(intake);
         break;
-    case LOG_STEP_REFUSED:
+    case LOG_PROGRESS_REFUSED:
         refusal_set(&intake->refused, log_taking_name(intake->log), log_taking_inode(intake->log),
                     error.message);
         end_log(intake);
         break;
-    case LOG_STEP_FAILED:
+    case LOG_PROGRESS_FAILED:
         log_event(&event_intake_failed, LOG_TEXT("reason", error.message));
         log_taking_free(intake->log);
         intake->log = NULL;

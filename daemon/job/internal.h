@@ -19,14 +19,16 @@ void job_step_back(struct job *job);
 /* Goes on with the job after `delay_ms`; 0: at the loop's next turn. */
 void job_schedule(struct job *job, uint64_t delay_ms);
 
-/* Writes the record, and what the step of a row has found so far; `row` may be NULL. */
+/* Writes the record, and what the step of a row has found so far; `row` may be NULL. Fails if the store does. */
 int job_write_with(struct job *job, const struct step *row, struct error *error);
 
-/* The same for the step that is under way. Returns false if that failed, which is logged. */
+/* Does the same for the step that is under way. Returns false if that failed, which is logged. */
 bool job_write(struct job *job);
 
 /* Adds a line to the history of steps. It is for people: if it cannot be written, nothing else changes. */
 void job_note(struct job *job, const char *what, const char *reason);
+
+/* Counts an attempt of the step that is under way, and how it ended. */
 void job_count_attempt(struct job *job, enum counters_end end);
 
 /* The step that was held up is over: ends what it held, and the trouble that it met. */

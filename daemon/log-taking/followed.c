@@ -195,18 +195,18 @@ static void look_in(struct followed_logs *logs, uint64_t in_ms)
 }
 
 /* A log that is refused is read again when it has changed. */
-static void end_log(struct followed_logs *logs, enum log_step end, const struct error *error)
+static void end_log(struct followed_logs *logs, enum log_progress end, const struct error *error)
 {
-    if (end == LOG_STEP_FAILED) {
+    if (end == LOG_PROGRESS_FAILED) {
         log_event(&event_intake_failed, LOG_TEXT("reason", error->message));
         logs->failed = true;
         look_in(logs, LOOK_AGAIN_MS);
     } else {
         logs->log->read = logs->begun;
     }
-    if (end == LOG_STEP_REFUSED)
+    if (end == LOG_PROGRESS_REFUSED)
         trouble(logs->log, error->message);
-    if (end == LOG_STEP_DONE) {
+    if (end == LOG_PROGRESS_DONE) {
         no_trouble(logs->log);
         tell(logs);
     }
@@ -217,12 +217,12 @@ static void on_slice(void *data)
 {
     struct followed_logs *logs = data;
     struct error error;
-    enum log_step end;
+    enum log_progress end;
 
     logs->slice = NULL;
     logs->queued = false;
-    end = log_taking_step(logs->taking, SLICE_NS, &error);
-    if (end != LOG_STEP_MORE)
+    end = log_taking_go_on(logs->taking, SLICE_NS, &error);
+    if (end != LOG_PROGRESS_MORE)
         end_log(logs, end, &error);
     if (logs->queued)
         logs->options.taken(logs->options.data);

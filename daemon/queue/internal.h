@@ -10,10 +10,11 @@
 #define QUEUE_UNDO_LIMIT  8  /* jobs undone at a time: each is a child process or a request */
 #define QUEUE_ASIDE_LIMIT 64 /* jobs that let others go before them */
 
-/* The lanes that had their turn, and wait, since a lane could last do something. */
+/* The lanes that were looked at since one could last do something. */
 struct round {
-    size_t count;
-    bool held, waits;
+    size_t count; /* of those that are held or wait */
+    bool held;    /* one of them is held by queue.max_open_pulls */
+    bool waits;   /* one of them waits for what is under way */
 };
 
 struct queue {
@@ -55,21 +56,21 @@ enum turn queue_decide(struct decided *decided, enum decision decision, const ch
 /* Returns what becomes of the next result of a lane, as it was judged by the frontier. `overtakes`: earlier
  * ones are held by the base, and come after it. */
 enum turn queue_take_turn(const struct queue *queue, const struct config_metric *metric,
-                          const struct store_frontier *settled, const struct store_result *row,
+                          const struct store_frontier *now, const struct store_result *row,
                           const struct gate_verdict *verdict, bool overtakes,
                           struct decided *decided);
 
-/* Whether a job's value may become the frontier's now. `*preceded`: it may not, since a result that arrived
+/* Finds whether it is a job's turn, so that its value may become the frontier's. `*preceded`: it may not, since a result that arrived
  * earlier has yet to be started. Fails if the store does. */
-int queue_may_settle(const struct queue *queue, const struct job *job, bool *may, bool *preceded,
-                     struct error *error);
+int queue_is_turn(const struct queue *queue, const struct job *job, bool *may, bool *preceded,
+                  struct error *error);
 
 /* ---- slots (slots.c) ---------------------------------------------------------------------------- */
 
 /* Returns whether the result of a job is of that metric and scope. */
 bool queue_in_lane(const struct job *job, const char *metric, const char *scope);
 
-/* Whether queue.max_open_pulls allows one more job. Fails if the store does. */
+/* Finds whether queue.max_open_pulls allows one more job. Fails if the store does. */
 int queue_has_room(const struct queue *queue, bool *has, struct error *error);
 
 /* Returns whether a job can be started with this result, or go on with it. */

@@ -5,17 +5,17 @@
 
 #include <stdlib.h>
 
-/* Whether the lane waits for what becomes of a job. One that is undone leaves the frontier as it is,
- * unless its own value may be the first. */
-static bool unsettled(const struct job *job)
+/* Returns whether the value of a job may yet count, so that its lane waits for what becomes of it. One that is
+ * undone leaves the frontier as it is, unless its own value may be the first. */
+static bool may_count(const struct job *job)
 {
     return !job_undoing(job) || job->record.outcome == DECISION_BASELINE;
 }
 
-/* Whether a job goes before a result of its lane: it arrived earlier, or has begun to open its pull
+/* Returns whether a job goes before a result of its lane: it arrived earlier, or has begun to open its pull
  * request. In order `best`, jobs go before all that is queued. */
-static bool settles_before(const struct queue *queue, const struct job *job,
-                           const struct store_result *row)
+static bool goes_before(const struct queue *queue, const struct job *job,
+                        const struct store_result *row)
 {
     return queue->services->config->queue.order == QUEUE_ORDER_BEST || job_opening(job) ||
            job_undoing(job) || lane_before(job->row, row);
@@ -25,15 +25,15 @@ static bool settles_before(const struct queue *queue, const struct job *job,
 static struct store_frontier frontier_with_under_way(const struct queue *queue,
                                                      const struct store_result *row,
                                                      const struct config_metric *metric,
-                                                     const struct store_frontier *settled,
+                                                     const struct store_frontier *now,
                                                      bool *under_way)
 {
-    struct store_frontier frontier = *settled;
+    struct store_frontier frontier = *now;
 
     *under_way = false;
     for (const struct job *job = queue->jobs; job; job = job->next) {
-        if (!unsettled(job) || job_lets_pass(job) || !queue_in_lane(job, row->metric, row->scope) ||
-            !settles_before(queue, job, row))
+        if (!may_count(job) || job_lets_pass(job) || !queue_in_lane(job, row->metric, row->scope) ||
+            !goes_before(queue, job, row))
             continue;
         *under_way = true;
         lane_hope(&frontier, metric, job->row->claim.after.mean);
@@ -66,22 +66,22 @@ static enum turn decide_measured(struct decided *decided)
 }
 
 enum turn queue_take_turn(const struct queue *queue, const struct config_metric *metric,
-                          const struct store_frontier *settled, const struct store_result *row,
+                          const struct store_frontier *now, const struct store_result *row,
                           const struct gate_verdict *verdict, bool overtakes,
                           struct decided *decided)
 {
     struct store_frontier hoped;
     bool under_way;
 
-    hoped = frontier_with_under_way(queue, row, metric, settled, &under_way);
+    hoped = frontier_with_under_way(queue, row, metric, now, &under_way);
     under_way = under_way || overtakes;
     decided->reference = verdict->reference;
     if (verdict->outcome != GATE_IMPROVED) {
         if (under_way && undecided(metric, verdict))
             return TURN_WAIT;
-        return queue_decide(
-            decided, lane_decision(row, settled, verdict, queue->services->config->queue.order),
-            verdict->reason);
+        return queue_decide(decided,
+                            lane_decision(row, now, verdict, queue->services->config->queue.order),
+                            verdict->reason);
     }
     if (decided->measured_at && !under_way)
         return decide_measured(decided);
@@ -116,8 +116,8 @@ static int is_preceded(const struct queue *queue, const struct job *job, bool *p
     return 0;
 }
 
-int queue_may_settle(const struct queue *queue, const struct job *job, bool *may, bool *preceded,
-                     struct error *error)
+int queue_is_turn(const struct queue *queue, const struct job *job, bool *may, bool *preceded,
+                  struct error *error)
 {
     struct store_settling settling;
 
@@ -126,7 +126,7 @@ int queue_may_settle(const struct queue *queue, const struct job *job, bool *may
     if (!queue->options.may_judge(queue->options.data))
         return 0;
     for (const struct job *other = queue->jobs; other; other = other->next) {
-        if (other != job && unsettled(other) && !job_lets_pass(other) &&
+        if (other != job && may_count(other) && !job_lets_pass(other) &&
             queue_in_lane(other, job->row->metric, job->row->scope) &&
             (job_opening(other) || job_undoing(other) || lane_before(other->row, job->row)))
             return 0;

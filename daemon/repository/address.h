@@ -10,8 +10,9 @@
 
 #include "common/error.h"
 
-/* The address from which `url` of .gitmodules is fetched. `project` is where the project itself comes from, to
+/* Finds the address from which `url` of .gitmodules is fetched. `project` is where the project itself comes from, to
  * which a relative one is; `root` is the forge as git reaches it (see git_root()), `web` as people do (NULL: they
- * do not). The caller frees `*address`. Permanent error, the installation's, that names the foreign host. */
+ * do not). The caller frees `*address`. Fails (permanent), by the installation's fault,
+ * naming a foreign host. */
 int address_of(char **address, const char *url, const char *project, const char *root,
                const char *web, struct error *error);

@@ -68,7 +68,10 @@ struct file_names {
     size_t count;
 };
 
+/* Adds a name. */
 void file_names_add(struct file_names *names, const char *path);
-const char *file_names_string(struct file_names *names); /* the last call: no more may be added */
+
+/* Returns what the error says of them; it belongs to `names`. It is the last call: no more may be added. */
+const char *file_names_string(struct file_names *names);
 void file_names_free(struct file_names *names);
 #define CLEANUP_FILE_NAMES CLEANUP(file_names_free)

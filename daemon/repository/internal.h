@@ -36,10 +36,12 @@ struct git_sequence {
     uint64_t generation;    /* of the repository when the operation began */
 };
 
+/* Fills in a sequence that begins. */
 void git_sequence_begin(struct git_sequence *sequence, struct repository *repository,
                         void (*discard)(struct operation *operation));
 
-/* Makes the bare repository, for object names as long as `hash`, if it is missing or not whole. */
+/* Makes the bare repository, for object names as long as `hash`, if it is missing or not whole.
+ * Fails (permanent) or (transient) as the disk does. */
 int repository_prepare(struct repository *repository, const char *hash, struct error *error);
 
 /* Moves away a repository that git found damaged, unless that has happened since the sequence began. The
@@ -52,14 +54,15 @@ char *repository_scratch(struct repository *repository, const char *what);
 /* Removes an index file at such a path, and git's lock of it. NULL-safe. */
 void repository_remove_index(const char *index);
 
-/* Points a ref of our repository ("refs/heads/x") at a commit. */
+/* Points a ref of our repository ("refs/heads/x") at a commit. Fails if it cannot be written. */
 int repository_set_ref(struct repository *repository, const char *ref, const char *hash,
                        struct error *error);
 
 /* Reads a ref of the repository in `directory`. Returns false if it is missing or points at no commit. */
 bool repository_read_ref(const char *directory, const char *ref, char commit[static GIT_HASH_SIZE]);
 
-/* Keeps this commit of an experiment and no other one, see repository_find_kept(). */
+/* Keeps this commit of an experiment and no other one, see repository_find_kept(). Fails if its ref cannot be
+ * written. */
 int repository_keep(struct repository *repository, enum repository_kept kept,
                     const char *experiment_id, const char *commit, struct error *error);
 
@@ -84,6 +87,8 @@ struct operation *repository_fetch(struct repository *repository, const char *ha
 /* The same for several commits; the first one is of the base. */
 struct operation *repository_fetch_all(struct repository *repository, char (*hashes)[GIT_HASH_SIZE],
                                        size_t count, process_callback callback, void *data);
+
+/* Takes the result of such a fetch. Fails if the fetch did. */
 int repository_fetched(struct repository *repository, const char *hash,
                        const struct process_result *result, struct error *error);
 

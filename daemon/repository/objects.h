@@ -28,6 +28,7 @@ struct objects_files {
     size_t count;
 };
 
+/* Frees what it holds. */
 void objects_clear(struct objects_files *files);
 
 struct objects_question {
@@ -65,5 +66,5 @@ void objects_read_contents(struct objects_files *files, const char *output, size
 /* Removes objects that no checkout has used for a month, and what a git-lfs that was killed has left. */
 void objects_expire(const char *objects);
 
-/* Puts text behind what a file holds. */
+/* Puts text behind what a file holds. Fails (transient) if it cannot be written. */
 int objects_append(const char *path, const char *text, struct error *error);

@@ -27,13 +27,13 @@ void spool_wake(struct spool *spool)
         uv_idle_start(&spool->turn, spool->on_turn);
 }
 
-void spool_settle_in(struct spool *spool, uint64_t in_ms)
+void spool_look_in(struct spool *spool, uint64_t in_ms)
 {
     if (spool->stopped)
         return;
     uv_update_time(spool->loop);
-    if (!uv_is_active((uv_handle_t *)&spool->settle) ||
-        uv_timer_get_due_in(&spool->settle) > in_ms) {
-        uv_timer_start(&spool->settle, spool->on_timer, in_ms, 0);
+    if (!uv_is_active((uv_handle_t *)&spool->steady) ||
+        uv_timer_get_due_in(&spool->steady) > in_ms) {
+        uv_timer_start(&spool->steady, spool->on_timer, in_ms, 0);
     }
 }

@@ -39,9 +39,9 @@ bool spool_being_written(const struct spool_entry *entry)
     return entry->written || (entry->created && entry->size == 0);
 }
 
-bool spool_settled(const struct spool *spool, const struct spool_entry *entry)
+bool spool_is_steady(const struct spool *spool, const struct spool_entry *entry)
 {
-    return entry->seen_ms - entry->looked_ms >= spool->settle_ms;
+    return entry->seen_ms - entry->looked_ms >= spool->steady_ms;
 }
 
 uint64_t spool_modified(const struct stat *status)
@@ -225,5 +225,5 @@ bool spool_patch_ready(struct spool *spool, const char *name)
     entry->round = spool->round;
     spool_look(spool, entry, &status);
     return !S_ISREG(status.st_mode) || entry->closed ||
-           (!spool_being_written(entry) && spool_settled(spool, entry));
+           (!spool_being_written(entry) && spool_is_steady(spool, entry));
 }

@@ -38,7 +38,7 @@ struct spool {
     uv_loop_t *loop;
     char *path;
     uint64_t scan_every_ms;
-    uint64_t settle_ms;
+    uint64_t steady_ms;
     uint64_t stray_ms;
     spool_take_callback take;
     spool_idle_callback idle;
@@ -51,8 +51,8 @@ struct spool {
     uv_idle_cb on_turn;   /* the callback of `turn`, in spool.c */
     uv_timer_cb on_timer; /* the callback of both timers, in spool.c */
     uv_idle_t turn;       /* runs while there is something to list or to take */
-    uv_timer_t scan;   /* every scan_every_ms; every settle_ms while the directory is not there */
-    uv_timer_t settle; /* fires when a file that is held is due for another look */
+    uv_timer_t scan;   /* every scan_every_ms; every steady_ms while the directory is not there */
+    uv_timer_t steady; /* fires when a file that is held is due for another look */
     uv_poll_t *poll;   /* on `events`; NULL without a watch */
     unsigned open_handles; /* of the first three */
 
@@ -93,8 +93,8 @@ bool spool_is_due(const struct spool *spool);
 /* Starts a scan at the loop's next turn, if one is due and none is under way. */
 void spool_wake(struct spool *spool);
 
-/* Lets the settle timer fire in at most `in_ms`. */
-void spool_settle_in(struct spool *spool, uint64_t in_ms);
+/* Lets the steady timer fire in at most `in_ms`. */
+void spool_look_in(struct spool *spool, uint64_t in_ms);
 
 /* ---- file.c ------------------------------------------------------------------------------ */
 
@@ -119,8 +119,8 @@ void spool_look(const struct spool *spool, struct spool_entry *entry, const stru
 /* Returns whether a writer is at work whose close will be told. */
 bool spool_being_written(const struct spool_entry *entry);
 
-/* Returns whether a file looked the same in two looks that lie the settle time apart. */
-bool spool_settled(const struct spool *spool, const struct spool_entry *entry);
+/* Returns whether a file looked the same in two looks that lie the steady time apart. */
+bool spool_is_steady(const struct spool *spool, const struct spool_entry *entry);
 
 /* Returns whether a patch that a result waits for is there and whole; remembers how it looks. */
 bool spool_patch_ready(struct spool *spool, const char *name);
@@ -148,7 +148,7 @@ int64_t spool_arrival(const struct spool *spool, const struct stat *status);
 /* ---- watch.c ---------------------------------------------------------------------------- */
 
 /* Opens the directory, makes .archive and .rejected, arms the watch. Without a watch the spool still
- * works, by its timer. */
+ * works, by its timer. Fails as spool_new() does. */
 int spool_watch_open(struct spool *spool, struct error *error);
 
 /* Begins a listing of the directory. Returns 0, or -1 with errno. */

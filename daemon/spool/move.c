@@ -488,7 +488,7 @@ static bool is_on_its_way(struct spool *spool, const char *name, const struct st
         return false;
     return entry->written || (entry->created && status->st_size == 0) ||
            (entry->looked_ms &&
-            !(spool_settled(spool, entry) && spool_looks_the_same(entry, status)));
+            !(spool_is_steady(spool, entry) && spool_looks_the_same(entry, status)));
 }
 
 int spool_read_patch(struct spool *spool, const char *name, size_t limit, char **bytes,

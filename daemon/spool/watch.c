@@ -102,7 +102,7 @@ int spool_watch_list(struct spool *spool)
 static void set_timer(struct spool *spool)
 {
     uv_timer_set_repeat(&spool->scan,
-                        spool->directory < 0 ? spool->settle_ms : spool->scan_every_ms);
+                        spool->directory < 0 ? spool->steady_ms : spool->scan_every_ms);
     uv_timer_again(&spool->scan);
 }
 
@@ -129,7 +129,7 @@ static void note(struct spool *spool, const struct inotify_event *event)
     /* IN_DELETE_SELF does not come while we have the directory open. But .archive has to be removed
      * first, and that event comes. */
     if ((event->mask & IN_DELETE) && (event->mask & IN_ISDIR))
-        spool_settle_in(spool, spool->settle_ms);
+        spool_look_in(spool, spool->steady_ms);
     if ((event->mask & IN_DELETE) || kind == SPOOL_NAME_UNSEEN)
         return;
     entry = spool_known_get(&spool->known, event->name);
@@ -141,7 +141,7 @@ static void note(struct spool *spool, const struct inotify_event *event)
         entry->created = true;
         entry->closed = false;
         if (kind == SPOOL_NAME_TAKEN)
-            spool_settle_in(spool, spool->settle_ms);
+            spool_look_in(spool, spool->steady_ms);
     }
     if (event->mask & IN_MODIFY) {
         entry->written = true;

@@ -25,5 +25,4 @@ void notify_status(struct notify *notify, const char *line);
 /* Tell the beginning and the end of a reload, and the beginning of the end. */
 void notify_reloading(struct notify *notify);
 void notify_reloaded(struct notify *notify);
-
 void notify_stopping(struct notify *notify);

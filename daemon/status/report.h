@@ -35,11 +35,13 @@ struct report_options { /* all of these must outlive the report */
     bool summaries; /* whether a summary is logged every log.status_every */
 };
 
+/* Makes it. What `options` points to must outlive it. Never fails. */
 void report_new(struct report **report, const struct report_options *options);
 
 /* Removes the status file. NULL-safe. The loop must run once more. */
 void report_free(struct report *report);
 
+/* Something that the reports show has changed: writes them soon. */
 void report_changed(struct report *report);
 
 /* After both of these, or when they have taken too long, the service manager is told that the daemon is

@@ -30,9 +30,11 @@ struct status_file {
     int held_status; /* of a running daemon: what `--once` would end with */
 };
 
-/* Writes it, and removes it at the end, below the state directory. */
+/* Writes it below the state directory. Fails if the disk does. */
 int status_file_write(const char *state, const struct status_file *status_file,
                       struct error *error);
+
+/* Removes it, at the end of the daemon. */
 void status_file_remove(const char *state);
 
 /* Reads the file. Never fails: what cannot be read is not known. */

@@ -2,6 +2,8 @@
 
 /*
  * How the tests ran on commits of the base.
+ *
+ * Its functions fail as those of store.h do.
  */
 
 #include "daemon/store.h"
@@ -24,7 +26,7 @@ struct store_base {
 
 void store_base_clear(struct store_base *base); /* frees what it points to */
 
-/* Takes the place of an earlier one of the same commit and settings. The last hundred are kept. */
+/* Writes a run, instead of an earlier one of the same commit and settings. The last hundred are kept. */
 int store_set_base(struct store *store, const struct store_base *base, struct error *error);
 
 /* Read the last run on a commit, and the last run of all. `at_ms` 0: there is none. */

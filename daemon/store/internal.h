@@ -1,7 +1,8 @@
 #pragma once
 
 /*
- * What the files of the store share: the connection, cached statements, and three ways to run one.
+ * What the files of the store share: the connection, cached statements, and how one is run. All of them fail as
+ * those of store.h do.
  *
  * A string describes the parameters, one letter each: i (int64_t), t (const char *, NULL is NULL), r
  * (double, NaN is NULL), b (const void *, size_t; NULL is NULL). T is t, and SQLite makes a copy of the
@@ -56,6 +57,7 @@ bool store_is_small(const char *path);
 int store_check_integrity(struct store *store, struct error *error);
 int store_set_damaged(struct error *error, const char *path, const char *how);
 
+/* Lets the next close leave the -wal file as it is, or remove it as usual. */
 void store_keep_as_found(struct store *store, bool keep);
 
 /* Checks that this winnowd knows the tables of the store. `migrates`: they may be older than it. */
@@ -86,15 +88,18 @@ int store_run(struct store *store, struct error *error, const char *sql, const c
  * with the cleanup helper before the same SQL is used again. */
 sqlite3_stmt *store_query(struct store *store, struct error *error, const char *sql,
                           const char *types, ...);
-int store_row(struct store *store, sqlite3_stmt *statement, struct error *error); /* 1, 0 or -1 */
 
-/* Most of what an INSERT into a table with many indexes costs is paid for each statement, not for each row.
- * store_let_wait() binds a row to an INSERT that has STORE_WAITING_LIMIT of them, and a LIMIT as its last
- * parameter. It is written with the others once these are that many, and before any other statement is run,
- * COMMIT included, unless its parameters begin with '-'. All are inside one transaction; store_rollback()
- * forgets them. */
+/* Goes on to the next row of a statement. Returns 1, or 0 behind the last one. */
+int store_row(struct store *store, sqlite3_stmt *statement, struct error *error);
+
+/* Rows that wait, to be written together: into a table with many indexes, one INSERT of many rows costs little more
+ * than one of a single row. store_let_wait() takes a row. `sql` inserts STORE_WAITING_LIMIT rows, and its last
+ * parameter is a LIMIT; `types` are those of one row. The rows are written once they are that many, and before any
+ * other statement whose parameters do not begin with '-', COMMIT included. store_rollback() forgets them. */
 int store_let_wait(struct store *store, struct error *error, const char *sql, const char *types,
                    ...);
+
+/* Writes the rows that wait, if there are any. */
 int store_write_waiting(struct store *store, struct error *error);
 
 static inline void store_resetp(sqlite3_stmt **statement)
@@ -108,22 +113,26 @@ static inline void store_resetp(sqlite3_stmt **statement)
 #define STORE_GROW(items, count)                                                                   \
     ((items) = memory_resize((items), ((count) + 1) * sizeof(*(items))), &(items)[(count)++])
 
-/* The two halves of store_decide(): writing the decision, and letting go of the content if nobody needs
- * it again. */
+/* The two halves of store_decide(): writes the decision, and lets go of the content if nobody needs it again. */
 int store_write_decision(struct store *store, int64_t id, const struct store_decision *decision,
                          struct error *error);
+int store_let_go_of_content(struct store *store, int64_t id, struct error *error);
+
 /* Writes the new state of a pull request that a person settled or opened again. */
 int store_write_settled(struct store *store, int64_t result, enum pull_state state,
                         struct error *error);
+
 /* Writes the closings that follow: of the pull requests that it contains, and of those closed in its favour. */
 int store_write_followers(struct store *store, int64_t result, enum pull_state state,
                           struct error *error);
-/* The measured commits that its pull request contains. */
+
+/* Writes the measured commits that the pull request of a result contains. */
 int store_write_contained(struct store *store, int64_t result, char *const *measured, size_t count,
                           struct error *error);
-/* It was opened: what `supersedes` is closed in its favour, and it itself if a merged one contains it. */
+
+/* Writes what follows from the opening of a pull request. `supersedes`: the open ones that it contains are closed in
+ * its favour. It is closed itself if a merged one contains it. */
 int store_write_opened(struct store *store, int64_t result, bool supersedes, struct error *error);
-int store_let_go_of_content(struct store *store, int64_t id, struct error *error);
 
 /* Return a column: NULL is "" as text and NaN as a real number. */
 const char *store_text(sqlite3_stmt *statement, int column);
@@ -135,7 +144,7 @@ struct store_lane store_read_lane(sqlite3_stmt *statement);
 /* Returns the row in the columns of STORE_RESULT_COLUMNS, from column 0. The caller frees it. */
 struct store_result *store_read_result(sqlite3_stmt *statement);
 
-/* The one row of a query of them, or NULL; `statement` NULL: it failed already. */
+/* Reads the one row of a query of them; `*result` is NULL if there is none. `statement` NULL: it failed already. */
 int store_read_one(struct store *store, sqlite3_stmt *statement, struct store_result **result,
                    struct error *error);
 #define STORE_RESULT_COLUMNS                                                                       \

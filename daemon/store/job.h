@@ -2,6 +2,8 @@
 
 /*
  * Jobs: what of them must survive a crash, and how each ends.
+ *
+ * Its functions fail as those of store.h do.
  */
 
 #include "daemon/store.h"
@@ -76,8 +78,7 @@ struct store_left {
     char body[DIGEST_HEX_SIZE];
 };
 
-/* Ends a promotion in one transaction: its result's decision and, if promoted, its pull request. If the
- * value that it did not beat has left the frontier meanwhile, the result is queued again at once. */
+/* The end of a promotion. */
 struct store_job_end {
     struct store_decision decision;
     /* The commit that stands for what was measured, of a promotion; "": none. */
@@ -89,16 +90,21 @@ struct store_job_end {
     /* Of a promotion: open pull requests that it contains are closed in its favour. */
     bool supersedes;
 };
+
+/* Ends a promotion in one transaction: its result's decision and, if promoted, its pull request. If the
+ * value that it did not beat has left the frontier meanwhile, the result is queued again at once. */
 int store_end_job(struct store *store, const struct store_job *job, const struct store_job_end *end,
                   struct error *error);
 
-/* The end of a refresh, in one transaction. */
+/* The end of a refresh. */
 struct store_refresh_end {
     bool refreshed;
     struct store_left left; /* where it was refreshed */
     const char *stale;      /* else why it could not be; NULL: it was given up for a later base */
     const char *stale_on;   /* on that base */
 };
+
+/* Ends a refresh in one transaction. */
 int store_end_refresh(struct store *store, const struct store_job *job,
                       const struct store_refresh_end *end, struct error *error);
 

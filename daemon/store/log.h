@@ -2,6 +2,8 @@
 
 /*
  * What the store knows of logs of many experiments.
+ *
+ * Its functions fail as those of store.h do.
  */
 
 #include "daemon/store.h"
@@ -26,13 +28,15 @@ struct store_log_key {
     const char *first;  /* a digest */
 };
 
-/* The log of that key. One that is not known gets its copy, and no id. */
+/* Reads the log of that key. One that is not known gets its copy, and no id. */
 int store_find_log(struct store *store, const struct store_log_key *key, struct store_log *log,
                    struct error *error);
 
 /* Adds one that store_find_log() did not know; its id is filled in. */
 int store_add_log(struct store *store, const struct store_log_key *key, struct store_log *log,
                   struct error *error);
+
+/* Writes it as it is now. */
 int store_save_log(struct store *store, const struct store_log *log, struct error *error);
 
 /* How far a followed log was read. */
@@ -46,16 +50,19 @@ struct store_place {
     char *reader;                 /* what was learned from them, as JSON */
 };
 
+/* Frees what it holds. */
 void store_place_clear(struct store_place *place);
 
 /* Finds the place in the log at a path; `place->settings` is NULL if there is none. The caller clears it
  * with store_place_clear(). */
 int store_find_place(struct store *store, const char *path, struct store_place *place,
                      struct error *error);
+
+/* Writes the place in the log at a path, instead of the one before. */
 int store_save_place(struct store *store, const char *path, const struct store_place *place,
                      struct error *error);
 
-/* The row of that line, or NULL. */
+/* Reads the row of that line; `*row` is NULL if there is none. */
 int store_find_row(struct store *store, int64_t log, uint64_t line, struct store_result **row,
                    struct error *error);
 

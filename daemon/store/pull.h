@@ -2,6 +2,8 @@
 
 /*
  * Pull requests: how each was left, what a person did to it, and which contain each other.
+ *
+ * Its functions fail as those of store.h do.
  */
 
 #include "daemon/store.h"
@@ -33,8 +35,10 @@ enum store_pulls {
     STORE_PULLS_OPEN,
     STORE_PULLS_UNMERGED, /* open or closed */
 };
+
+/* Lists them, the oldest result first. The caller frees the array with free(). */
 int store_list_pulls(struct store *store, enum store_pulls which, struct store_pull **pulls,
-                     size_t *count, struct error *error); /* caller frees with free() */
+                     size_t *count, struct error *error);
 
 /* Reads the pull request of this result. Its `result` is 0 if there is none. */
 int store_get_pull(struct store *store, int64_t result, struct store_pull *pull,
@@ -101,41 +105,42 @@ struct store_closing {
     int64_t commented_ms; /* when the comment was sent; 0: it was not */
 };
 
-/* The first one whose result's id is above `after`; 0: of all. */
+/* Reads the first one whose result's id is above `after`; 0: of all. */
 int store_next_closing(struct store *store, int64_t after, struct store_closing *closing,
                        struct error *error);
 
-/* The base holds the change of an open pull request by itself. Does nothing with one that was closed for this
- * before: a person has opened it again. */
+/* Adds one: the base holds the change of an open pull request by itself. Does nothing with one that was closed for
+ * this before: a person has opened it again. */
 int store_add_closing(struct store *store, int64_t result, struct error *error);
 
-/* Notes what is about to be done. */
+/* Writes the step that is about to be done. */
 int store_set_closing_step(struct store *store, int64_t result, enum store_closing_step step,
                            struct error *error);
 
-/* The comment is about to be sent. */
+/* Writes that the comment is about to be sent. */
 int store_begin_comment(struct store *store, int64_t result, int64_t now_ms, struct error *error);
 
-/* It is as it should be at the forge. The branch of a merged one is left to be deleted. */
+/* Ends one: it is as it should be at the forge. The branch of a merged one is left to be deleted. */
 int store_end_closing(struct store *store, const struct store_closing *closing,
                       struct error *error);
 
-/* Nothing is left to be done, or it is not ours to do. */
+/* Removes one: nothing is left to be done, or it is not ours to do. */
 int store_drop_closing(struct store *store, int64_t result, struct error *error);
 
-/* The open pull requests that the one of a result contains, and those that contain it; the nearest by number
- * first. The array is the caller's. */
+/* A pull request that contains another one, or is contained in it. */
 struct store_relative {
     int64_t pull;
     char experiment_id[128];
     bool above; /* it contains the one of the result */
 };
+
+/* Lists the open pull requests that the one of a result contains, and those that contain it, the nearest by number
+ * first. The caller frees the array with free(). */
 int store_list_relatives(struct store *store, int64_t result, struct store_relative **relatives,
                          size_t *count, struct error *error);
 
-/* A pull request that is open, or closed for an open one that contains it, where it contains another such one
- * or is contained in it. Lists the newest result first, and says which of them contain which. The arrays are
- * the caller's. */
+/* A member of a group: each contains another one, or is contained in it. It is open, or was closed in favour of an
+ * open one. */
 struct store_member {
     int64_t result;
     int64_t pull;
@@ -147,15 +152,19 @@ struct store_containment {
     int64_t container; /* results */
     int64_t contained;
 };
+
+/* List all members of such groups, the newest result first, and which of them contain which. The caller frees the
+ * arrays with free(). */
 int store_list_members(struct store *store, struct store_member **members, size_t *count,
                        struct error *error);
 int store_list_containments(struct store *store, struct store_containment **containments,
                             size_t *count, struct error *error);
 
-/* A body with another line is about to be sent. Digests, here and below. */
+/* Writes that a body with another line is about to be sent. Bodies and lines are given as digests, here and
+ * below. */
 int store_send_line(struct store *store, int64_t result, const char *body, struct error *error);
 
-/* The line that it has now, and its body; "": the body is as it was. */
+/* Writes the line that it has now, and its body; "": the body is as it was. */
 int store_set_line(struct store *store, int64_t result, const char *line, const char *body,
                    struct error *error);
 

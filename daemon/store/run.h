@@ -2,6 +2,8 @@
 
 /*
  * What is known of the runs on Slurm.
+ *
+ * Its functions fail as those of store.h do.
  */
 
 #include "daemon/store.h"
@@ -14,7 +16,7 @@
 int store_find_run(struct store *store, const char *experiment_id, char **record,
                    struct error *error);
 
-/* Takes the place of an earlier one. `over`: nothing is left of the run. */
+/* Writes the record, instead of an earlier one. `over`: nothing is left of the run. */
 int store_set_run(struct store *store, const char *experiment_id, const char *record, bool over,
                   struct error *error);
 
@@ -22,6 +24,7 @@ int store_set_run(struct store *store, const char *experiment_id, const char *re
 int store_list_left_runs(struct store *store, char ***ids, size_t *count, struct error *error);
 void store_left_runs_free(char **ids, size_t count);
 
-/* Reads what tells the runs of this store from those of others. It never changes. */
 #define STORE_RUN_ID_SIZE 17
+
+/* Reads what tells the runs of this store from those of others. It never changes. */
 int store_run_id(struct store *store, char id[static STORE_RUN_ID_SIZE], struct error *error);

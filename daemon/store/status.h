@@ -2,6 +2,8 @@
 
 /*
  * What --status, --export and the summaries read.
+ *
+ * Its functions fail as those of store.h do.
  */
 
 #include "daemon/store.h"

@@ -53,10 +53,11 @@ struct operation *checkout_remove(uv_loop_t *loop, const struct checkout *checko
 /* Returns whether the sandbox has let the tests begin. */
 bool checkout_has_begun(const struct checkout *checkout);
 
-/* Notes that the group of process `id`, which just started, runs in the checkout. */
+/* Notes that the group of process `id`, which just started, runs in the checkout. Fails (transient) if it
+ * cannot be written. */
 int checkout_note(const struct checkout *checkout, int id, struct error *error);
 
 /* Kills every process that runs in a checkout below `parent`, or has `variable` (NAME=VALUE) in its
  * environment, and waits until it has ended. Then moves all checkouts away. Blocks: for the start of the
- * daemon, before the loop runs, and for its end. */
+ * daemon, before the loop runs, and for its end. Fails if something does not end, or cannot be moved. */
 int checkout_sweep(const char *parent, const char *variable, struct error *error);

@@ -32,7 +32,7 @@ void environment_free(struct environment *environment);
  * it finds. So the names are added wherever the file has such a key, in the spelling used there. */
 char *environment_tox_override(const char *tox_ini, const char *const *names);
 
-/* The same for a tox that adds to what an environment inherits (tool_adds_to_inherited()). Has all
+/* Returns the same for a tox that adds to what an environment inherits (tool_adds_to_inherited()). It has all
  * spellings of the environments that `command` names after `-e`, whatever the layout of the project. */
 char *environment_tox_override_all(const struct config_list *command, const char *const *names);
 

@@ -28,7 +28,8 @@ struct remover *remover_new(uv_loop_t *loop, const char *parent);
 void remover_free(struct remover *remover);
 
 /* Moves the tree or file at `path`, which is in `parent`, away; any thread may call it. If that is not
- * possible (no room for the folder, a mount), it is removed at once. A missing one is fine. */
+ * possible (no room for the folder, a mount), it is removed at once. A missing one is fine. Fails if that
+ * is not possible either. */
 int remover_set_aside(const char *parent, const char *path, struct error *error);
 
 /* Starts to remove everything that was set aside; does nothing if there is nothing. */

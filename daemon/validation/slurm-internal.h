@@ -125,7 +125,7 @@ struct operation *slurm_cancel(struct engine *engine, const char *experiment_id,
 
 /* ---- slurm-files.c: the files of a run ---------------------------------------------------------- */
 
-/* Writes the script. */
+/* Writes the script. Fails if the disk does. */
 int slurm_write_script(const struct slurm_run *run, struct error *error);
 
 /* ---- slurm-sweep.c: runs that nobody waits for --------------------------------------------------- */

@@ -38,7 +38,8 @@ struct slurm_record {
     int64_t exhausted; /* attempts in a row for which Slurm gave too little */
 };
 
-/* Reads the record of an experiment; SLURM_REMOVED and no attempt if there is none. The caller clears it. */
+/* Reads the record of an experiment; SLURM_REMOVED and no attempt if there is none. The caller clears it.
+ * Fails if the store does. */
 int slurm_record_read(struct slurm_record *record, struct store *store, const char *experiment_id,
                       struct error *error);
 int slurm_record_write(const struct slurm_record *record, struct store *store,

@@ -94,7 +94,7 @@ static int survey(struct result_log *log, const char *bytes, size_t size)
         size -= length;
     }
     if (end == 0)
-        end = result_log_settle(log, true, &error);
+        end = result_log_end_survey(log, true, &error);
     require(end == 0 || (end == -1 && *error.message));
     return end;
 }

@@ -48,7 +48,7 @@ def test_all_errors_of_a_file_in_one_go(winnowd):
         (complaint,) = [row for row in said.splitlines() if f"winnowd.yaml:{line}:" in row]
         assert key in complaint
         assert found is None or found in complaint
-    assert "minimize" in said and "maximize" in said, "what would do is not said"
+    assert "minimize" in said and "maximize" in said, "it does not say what was expected"
 
 
 def test_a_mistake_of_yaml_hides_no_other_error(winnowd):

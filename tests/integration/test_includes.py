@@ -29,7 +29,6 @@ MAY_INCLUDE = table("Directory")
 SEEN_BY = table("Header")
 FLOORS = table("Floor")
 FLOOR_OF = {part: int(floor) for floor, parts in FLOORS.items() for part in parts}
-ONE_PART = set(re.findall("`([a-z-]+)`", re.search(r"^\| \d+ \|(.*)\(one part\) \|$|\Z", PAGE, re.MULTILINE)[1] or ""))
 PURE = re.findall("`([a-z/-]+)`", re.search(r"These are pure.*?\n\n", PAGE, re.DOTALL)[0].split(":", 1)[1])
 IMPURE = re.compile(r'<uv\.h>|"daemon/(store|job|queue)[a-z/-]*\.h"')
 
@@ -76,20 +75,9 @@ def not_downward(root):
     for part, other, file in arrows(root):
         for name in {part, other} - set(FLOOR_OF):
             found.add(f"{name} stands on no floor: add it to the table of daemon/README.md")
-        if {part, other} <= set(FLOOR_OF) and FLOOR_OF[other] >= FLOOR_OF[part] and not {part, other} <= ONE_PART:
+        if {part, other} <= set(FLOOR_OF) and FLOOR_OF[other] >= FLOOR_OF[part]:
             found.add(f"{file}: {part} (floor {FLOOR_OF[part]}) includes {other} (floor {FLOOR_OF[other]})")
     return sorted(found)
-
-
-def reached(root, start, among):
-    """The parts that one leads to, by includes of parts in `among` only."""
-    seen, waiting = set(), [start]
-    while waiting:
-        part = waiting.pop()
-        below = {other for one, other, _ in arrows(root) if one == part and other in among} - seen
-        seen |= below
-        waiting += below
-    return seen
 
 
 def intruders(root):
@@ -159,12 +147,6 @@ def test_the_table_of_floors_names_each_part_once():
     assert len(named) == len(set(named)) > 20
     files = [path.relative_to(ROOT).as_posix() for layer in MAY_INCLUDE for path in (ROOT / layer).rglob("*.[ch]")]
     assert set(named) == {part_of(file) for file in files}
-
-
-def test_what_counts_as_one_part_is_a_circle():
-    """Once it is none, "(one part)" is taken out of the table, and its parts get floors of their own."""
-    for part in ONE_PART:
-        assert reached(ROOT, part, ONE_PART) == ONE_PART
 
 
 def test_nobody_sees_what_is_not_theirs():
@@ -249,3 +231,53 @@ def test_the_steps_are_those_of_the_code():
     promotion, refresh = text.split("refresh_rows[] = {")
     assert list(table("Step")) == re.findall(r'\{\.name = "(\w+)"', promotion)
     assert list(table("Step of a refresh")) == re.findall(r'\{\.name = "(\w+)"', refresh)
+
+
+# How a header reads.
+
+HEADERS = sorted(path for layer in MAY_INCLUDE for path in (ROOT / layer).rglob("*.h"))
+DECLARED = re.compile(r"^(?!typedef|static|extern)([a-z][\w ]*[ *]+)(\w+)\(([^;{}]*)\)[^;{}()]*(?:\(.*\))?;(.*)$", re.MULTILINE)
+
+# A sentence of an opening comment about all functions of its header.
+SHARED = re.compile(r"[^.]*\b(?:functions?|of them)\b[^.]*\.")
+
+
+def unsaid(text):
+    """The functions of a header that do not say what they return or when they fail, or say nothing at all."""
+    opening = SHARED.findall(re.match(r"#pragma once\n\n/\*.*?\*/|", text, re.DOTALL)[0])
+    for declared in DECLARED.finditer(text):
+        returned, name, takes, behind = declared.groups()
+        fails = re.search(r"(?<!const )struct error \*", takes) and returned.strip() == "int"
+        block = text[: declared.start()].rsplit("\n\n", 1)[-1] + behind
+        word = "fail|returns -1" if fails else "return" if returned.strip() not in ("void", "struct operation *") else ""
+        if "/*" not in block or not re.search(word, f"{opening} {block}", re.IGNORECASE):
+            yield name
+
+
+def test_each_function_says_what_it_returns_and_how_it_fails():
+    found = {path.relative_to(ROOT).as_posix(): list(unsaid(path.read_text(encoding="utf-8"))) for path in HEADERS}
+    assert len(found) > 100 and {header: names for header, names in found.items() if names} == {}
+
+
+@pytest.mark.parametrize(
+    "declared, found",
+    [
+        ("int f(void);", ["f"]),
+        ("/* Counts. */\nint f(void);", ["f"]),
+        ("/* Returns how many there are. */\nint f(void);\nint g(void);", []),
+        ("/* Returns the first. */\nint f(void);\n\n/* The next one. */\nint g(void);", ["g"]),
+        ("int f(void); /* returns how many there are */", []),
+        ("/* Writes it. */\nint f(const char *path,\n      struct error *error);", ["f"]),
+        ("/* Writes it. Fails if the disk does. */\nint f(struct error *error);", []),
+        ("/* Sets an error. Returns -1. */\nint f(struct error *error);", []),
+        ("/* Logs it. */\nvoid f(const struct error *error);", []),
+        ("/* Asks. */\nstruct operation *f(void (*callback)(void *data), void *data);", []),
+        ("void f(void);", ["f"]),
+        ("/* Asks. */\nbool f(bool (*wants)(void *data));", ["f"]),
+        ("/* Prints. */\nint f(const char *format, ...) __attribute__((format(printf, 1, 2)));", ["f"]),
+    ],
+)
+def test_what_is_not_said_is_found(declared, found):
+    assert list(unsaid(f"#pragma once\n\n/*\n * A part. A test fails without it.\n */\n\n{declared}\n")) == found
+    assert list(unsaid(f"#pragma once\n\n/*\n * Its functions return a number, and fail as the disk does.\n */\n\n/* f */\n{declared}\n")) == []
+

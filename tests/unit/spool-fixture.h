@@ -3,7 +3,7 @@
 /*
  * A spool in a directory of its own on a real loop, and what its taker was handed.
  *
- * Where a test is about events, the settle time is far longer than the test may last, and where it is
+ * Where a test is about events, the steady time is far longer than the test may last, and where it is
  * about time, there are no events: so each can be passed for one reason only.
  */
 
@@ -173,12 +173,12 @@ static inline int tear_down(void **state)
     return 0;
 }
 
-static inline void begin(struct fixture *fixture, uint64_t scan_every_ms, uint64_t settle_ms)
+static inline void begin(struct fixture *fixture, uint64_t scan_every_ms, uint64_t steady_ms)
 {
     const struct spool_options options = {
         .path = fixture->path,
         .scan_every_ms = scan_every_ms,
-        .settle_ms = settle_ms,
+        .steady_ms = steady_ms,
         .stray_ms = NEVER_MS,
         .take = on_take,
         .idle = on_idle,

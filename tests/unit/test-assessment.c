@@ -1,7 +1,7 @@
-/* Promise: what no outcome of earlier jobs can change is ruled at once, and the rest waits. */
+/* Promise: what no outcome of earlier jobs can change is decided at once, and the rest waits. */
 
 /*
- * What is ruled on a file at once, and what may pass and is waited for.
+ * What is decided of a file at once, and what may pass and is waited for.
  */
 
 #include <setjmp.h>

@@ -216,7 +216,7 @@ static void check(const struct log_case *log_case)
 
     print_message("%s\n", log_case->about);
     if (end == 0)
-        end = result_log_settle(reading.log, true, &reading.error);
+        end = result_log_end_survey(reading.log, true, &reading.error);
     if (log_case->lines) {
         if (end != 0)
             fail_msg("%s", reading.error.message);
@@ -250,7 +250,7 @@ static void test_read_on_after_a_restart(void **state)
     struct json_object *learned;
 
     assert_int_equal(lines_of(first, survey, &reading), 0);
-    assert_int_equal(result_log_settle(reading.log, true, &reading.error), 0);
+    assert_int_equal(result_log_end_survey(reading.log, true, &reading.error), 0);
     lines_of(first, read_line, &reading);
     learned = result_log_state(reading.log);
     result_log_free(reading.log);
@@ -277,9 +277,9 @@ static void test_a_growing_log_waits_for_its_columns(void **state)
     struct reading reading = {.log = result_log_new(RESULT_LOG_TSV, config, NULL)};
 
     assert_int_equal(lines_of(text, survey, &reading), 0);
-    assert_int_equal(result_log_settle(reading.log, false, &reading.error), 1);
+    assert_int_equal(result_log_end_survey(reading.log, false, &reading.error), 1);
     assert_int_equal(lines_of(third, survey, &reading), 0);
-    assert_int_equal(result_log_settle(reading.log, false, &reading.error), 0);
+    assert_int_equal(result_log_end_survey(reading.log, false, &reading.error), 0);
     result_log_free(reading.log);
     config_free(config);
 }

@@ -281,7 +281,7 @@ static void later_files_wait_for_a_slow_writer_but_not_for_long(void **state)
     assert_string_equal(fixture->handed[2].bytes, "{}");
 }
 
-static void without_events_a_file_settles_and_whole_json_does_not_have_to(void **state)
+static void without_events_a_file_is_steady_and_whole_json_need_not_be(void **state)
 {
     struct fixture *fixture = *state;
     uint64_t begun = uv_hrtime();
@@ -399,7 +399,7 @@ static void what_is_put_off_comes_at_once_when_it_is_another_file(void **state)
     assert_int_equal(fixture->handed[1].delayed_ms, 0);
 }
 
-/* By its event, or, where there are none, once it has not changed for the settle time. */
+/* By its event, or, where there are none, once it has not changed for the steady time. */
 static void a_result_waits_for_its_patch(void **state)
 {
     struct fixture *fixture = *state;
@@ -432,7 +432,7 @@ static void a_result_waits_for_its_patch(void **state)
     assert_string_equal(bytes, "half and half");
 }
 
-static void a_patch_that_comes_late_without_events_has_to_settle(void **state)
+static void a_patch_that_comes_late_without_events_has_to_be_steady(void **state)
 {
     struct fixture *fixture = *state;
     CLEANUP_FREE char *bytes = NULL;
@@ -454,13 +454,13 @@ static void a_patch_that_comes_late_without_events_has_to_settle(void **state)
     assert_int_equal(pieces, 0);
     assert_int_equal(spool_read_patch(fixture->spool, "p.diff", 99, &bytes, &length, &error), 0);
     assert_int_equal(length, 36);
-    /* Bytes that came after the last look have to settle as well. */
+    /* Bytes that came after the last look have to be steady as well. */
     write_file(fixture, "p.diff", "last");
     assert_int_equal(spool_read_patch(fixture->spool, "p.diff", 99, &bytes, &length, &error), 1);
 }
 
 /* Two looks, and not one that took long. */
-static void a_standstill_settles_nothing(void **state)
+static void a_standstill_makes_nothing_steady(void **state)
 {
     struct fixture *fixture = *state;
 
@@ -617,14 +617,14 @@ int main(void)
         cmocka_unit_test(a_file_that_is_closed_while_it_is_read_is_read_again),
         ANEW(a_file_that_was_made_and_is_closed_while_it_is_looked_at),
         ANEW(later_files_wait_for_a_slow_writer_but_not_for_long),
-        ANEW(without_events_a_file_settles_and_whole_json_does_not_have_to),
+        ANEW(without_events_a_file_is_steady_and_whole_json_need_not_be),
         ANEW(a_timer_that_is_due_at_the_first_turn_does_no_harm),
         ANEW(without_a_watch_the_timer_finds_files),
         ANEW(what_is_put_off_comes_again_and_holds_up_nobody),
         ANEW(what_is_put_off_comes_at_once_when_it_is_another_file),
         ANEW(a_result_waits_for_its_patch),
-        ANEW(a_patch_that_comes_late_without_events_has_to_settle),
-        ANEW(a_standstill_settles_nothing),
+        ANEW(a_patch_that_comes_late_without_events_has_to_be_steady),
+        ANEW(a_standstill_makes_nothing_steady),
         ANEW(a_file_is_handed_on_once),
         ANEW(a_file_that_changed_before_its_move_is_handed_on_again),
         ANEW(the_taker_may_take_less),

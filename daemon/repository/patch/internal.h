@@ -64,17 +64,17 @@ bool pair_begins(struct cursor cursor);
  * `after` (may be NULL) is set to what follows the version. */
 bool trailer_begins(const struct scan *scan, struct cursor cursor, struct cursor *after);
 
-/* The same for "-- " and a sender's own signature: lines that no hunk can have. It counts only after a
+/* Returns the same for "-- " and a sender's own signature: lines that no hunk can have. It counts only after a
  * hunk that is complete by its header. */
 bool signature_begins(const struct scan *scan, struct cursor cursor, struct cursor *after);
 
-/* Reads "diff --git " and all that belongs to it. */
+/* Reads "diff --git " and all that belongs to it. Fails (permanent), naming the line. */
 int file_scan_git(struct scan *scan, const struct line *header, struct error *error);
 
-/* Reads "--- " and "+++ " without a line of git's above them. */
+/* Reads "--- " and "+++ " without a line of git's above them. Fails likewise. */
 int file_scan_pair(struct scan *scan, const struct line *first, struct error *error);
 
-/* Reads all hunks of a file that are at the cursor. */
+/* Reads all hunks of a file that are at the cursor. Fails likewise. */
 int hunks_scan(struct scan *scan, struct patch_file *file, struct error *error);
 
 /* Returns whether this is "@@ -1,2 +1,3 @@". */
