@@ -32,6 +32,7 @@ struct reader {
     struct error *error;
     void (*complain)(void *data, const struct error *error); /* NULL: the first mistake ends it */
     void *data;
+    bool last_counts; /* of equal keys */
     unsigned depth;
     unsigned values;
 };
@@ -309,7 +310,12 @@ static int read_key(struct reader *reader, struct json_object *object, struct or
     }
     if (json_object_object_get_ex(object, string, NULL)) {
         fail_at(reader->error, position, "duplicate key '%s'", show(&shown, string));
-        return read_past(reader);
+        if (read_past(reader) < 0)
+            return -1;
+        if (!reader->last_counts)
+            return 0;
+        json_object_object_del(object, string);
+        lh_table_delete(origin->keys, string);
     }
     remember_key(origin, string, event->start_mark);
     *key = memory_copy(string);
@@ -460,11 +466,11 @@ static void free_reader(struct reader *reader)
 int yaml_parse(struct json_object **tree, const char *bytes, size_t length,
                const struct json_limits *limits, struct error *error)
 {
-    return yaml_parse_all(tree, bytes, length, limits, NULL, NULL, error);
+    return yaml_parse_all(tree, bytes, length, limits, false, NULL, NULL, error);
 }
 
 int yaml_parse_all(struct json_object **tree, const char *bytes, size_t length,
-                   const struct json_limits *limits,
+                   const struct json_limits *limits, bool last_counts,
                    void (*complain)(void *data, const struct error *error), void *data,
                    struct error *error)
 {
@@ -476,6 +482,7 @@ int yaml_parse_all(struct json_object **tree, const char *bytes, size_t length,
         .error = error,
         .complain = complain,
         .data = data,
+        .last_counts = last_counts,
     };
     CLEANUP_JSON struct json_object *value = NULL;
 

@@ -28,10 +28,10 @@ int yaml_parse(struct json_object **tree, const char *bytes, size_t length,
                const struct json_limits *limits, struct error *error);
 
 /* The same, but reports all mistakes of a document. A mistake that does not stop the reading goes to
- * `complain` in the same words: a duplicate key (the first one counts), a merge key, an anchor, a tag, an
+ * `complain` in the same words: a duplicate key (the first one counts, or the last), a merge key, an anchor, a tag, an
  * alias (it counts as null). Fails (permanent) with the mistake that stopped it. */
 int yaml_parse_all(struct json_object **tree, const char *bytes, size_t length,
-                   const struct json_limits *limits,
+                   const struct json_limits *limits, bool last_counts,
                    void (*complain)(void *data, const struct error *error), void *data,
                    struct error *error);
 

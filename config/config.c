@@ -133,6 +133,44 @@ static void report_yaml(void *data, const struct error *error)
                    error->message + error->sentence);
 }
 
+static void ignore_yaml(void *data, const struct error *error)
+{
+}
+
+/* Where keys stand twice, the first ones were read. Tells what is wrong with the last ones as well. */
+static void read_last(struct config_reader *reader, const char *bytes, size_t length)
+{
+    CLEANUP(config_freep) struct config *unused = memory_new(sizeof(*unused));
+    struct json_object *root = NULL;
+    struct error ignored;
+
+    if (yaml_parse_all(&root, bytes, length, &limits, true, ignore_yaml, NULL, &ignored) < 0)
+        return;
+    if (json_object_is_type(root, json_type_object)) {
+        config_read_group(reader, config_keys, unused, root, "", (struct yaml_position){0});
+        config_read_metrics(reader, unused, root);
+        config_read_logs(reader, unused, root);
+    }
+    json_object_put(root);
+}
+
+/* Sorts the problems by their place, and leaves each in once. */
+static void sort_problems(struct config_problems *problems)
+{
+    size_t kept = 0;
+
+    qsort(problems->items, problems->count, sizeof *problems->items, compare_problems);
+    for (size_t i = 0; i < problems->count; i++) {
+        if (kept > 0 && compare_problems(&problems->items[kept - 1], &problems->items[i]) == 0) {
+            free(problems->items[i].key);
+            free(problems->items[i].message);
+        } else {
+            problems->items[kept++] = problems->items[i];
+        }
+    }
+    problems->count = kept;
+}
+
 int config_parse(struct config **configp, const char *name, const char *bytes, size_t length,
                  struct config_problems *problems)
 {
@@ -140,9 +178,10 @@ int config_parse(struct config **configp, const char *name, const char *bytes, s
     struct config_reader reader = {.file = name, .problems = problems};
     struct json_object *root = NULL;
     struct error error;
+    bool repeats;
 
     *problems = (struct config_problems){0};
-    if (yaml_parse_all(&root, bytes, length, &limits, report_yaml, &reader, &error)) {
+    if (yaml_parse_all(&root, bytes, length, &limits, false, report_yaml, &reader, &error)) {
         report_yaml(&reader, &error);
         return -1;
     }
@@ -151,13 +190,16 @@ int config_parse(struct config **configp, const char *name, const char *bytes, s
         json_object_put(root);
         return -1;
     }
+    repeats = problems->count > 0;
     config_read_group(&reader, config_keys, config, root, "", (struct yaml_position){0});
     config_read_metrics(&reader, config, root);
     config_read_logs(&reader, config, root);
     check_together(&reader, config, root);
     json_object_put(root);
+    if (repeats)
+        read_last(&reader, bytes, length);
     if (problems->count) {
-        qsort(problems->items, problems->count, sizeof *problems->items, compare_problems);
+        sort_problems(problems);
         return -1;
     }
     config->file = memory_copy(name);

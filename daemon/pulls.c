@@ -16,6 +16,11 @@
 
 #define DAY_MS ((int64_t)24 * 60 * 60 * 1000)
 
+struct told {
+    int64_t result;
+    char *reason;
+};
+
 struct pulls {
     uv_loop_t *loop;
     const struct services *services;
@@ -31,8 +36,10 @@ struct pulls {
     bool look_again; /* a round was asked for while contained ones were being closed */
     bool rests;      /* what contained ones are left waits for the next round */
     bool looked;
-    bool tried;      /* a round has ended, complete or not */
-    unsigned rounds; /* that were complete */
+    bool tried;        /* a round has ended, complete or not */
+    unsigned rounds;   /* that were complete */
+    struct told *told; /* those that could not be looked at the last time */
+    size_t told_count;
 
     /* This round. */
     struct store_looking looking; /* how far earlier rounds got */
@@ -193,16 +200,47 @@ static void give_up_round(struct pulls *pulls, const struct forge_reply *reply)
     end_round(pulls, false);
 }
 
+/* Forgets what was told of a pull request. Returns whether it was the same. */
+static bool forget_told(struct pulls *pulls, int64_t result, const char *reason)
+{
+    for (size_t i = 0; i < pulls->told_count; i++) {
+        struct told *told = &pulls->told[i];
+        bool same;
+
+        if (told->result != result)
+            continue;
+        same = strcmp(told->reason, reason) == 0;
+        free(told->reason);
+        *told = pulls->told[--pulls->told_count];
+        return same;
+    }
+    return false;
+}
+
+/* Each round meets the same trouble, which is told once. */
+static void tell_trouble(struct pulls *pulls, const struct store_pull *known, const char *reason)
+{
+    bool same = forget_told(pulls, known->result, reason);
+
+    pulls->told = memory_resize(pulls->told, (pulls->told_count + 1) * sizeof(*pulls->told));
+    pulls->told[pulls->told_count++] = (struct told){known->result, memory_copy(reason)};
+    if (!same)
+        log_event(&event_pull_unknown, LOG_TEXT("experiment", known->experiment_id),
+                  LOG_INTEGER("pull", known->number), LOG_TEXT("reason", reason));
+}
+
 static void take_error(struct pulls *pulls, const struct store_pull *known,
                        const struct forge_reply *reply, const struct error *error)
 {
     if (known->state != PULL_OPEN)
         return;
-    log_event(reply->gone ? &event_pull_gone : &event_pull_unknown,
-              LOG_TEXT("experiment", known->experiment_id), LOG_INTEGER("pull", known->number),
-              LOG_TEXT("reason", error->message));
-    if (reply->gone)
-        follow(pulls, known, PULL_CLOSED);
+    if (!reply->gone) {
+        tell_trouble(pulls, known, error->message);
+        return;
+    }
+    log_event(&event_pull_gone, LOG_TEXT("experiment", known->experiment_id),
+              LOG_INTEGER("pull", known->number), LOG_TEXT("reason", error->message));
+    follow(pulls, known, PULL_CLOSED);
 }
 
 static void take_pull(struct pulls *pulls, const struct store_pull *known,
@@ -211,13 +249,13 @@ static void take_pull(struct pulls *pulls, const struct store_pull *known,
     CLEANUP_FREE char *other = NULL;
 
     if (is_of(pulls, pull, known)) {
+        (void)forget_told(pulls, known->result, "");
         follow(pulls, known, pull->state);
         note_mergeable(pulls, known, pull);
     } else if (known->state == PULL_OPEN) {
         other = memory_format("expected a pull request of ours, found one of the branch %s",
                               pull->label ? pull->label : pull->head);
-        log_event(&event_pull_unknown, LOG_TEXT("experiment", known->experiment_id),
-                  LOG_INTEGER("pull", known->number), LOG_TEXT("reason", other));
+        tell_trouble(pulls, known, other);
     }
 }
 
@@ -439,6 +477,9 @@ void pulls_free(struct pulls *pulls)
     contained_free(pulls->contained);
     line_of_work_free(pulls->line);
     clear_round(pulls);
+    for (size_t i = 0; i < pulls->told_count; i++)
+        free(pulls->told[i].reason);
+    free(pulls->told);
     free(pulls);
 }
 

@@ -50,6 +50,7 @@ static int read_job(struct store *store, const struct store_job *record, struct 
         .step = memory_copy(record->step),
         .attempt = record->attempt,
         .faulty_ms = record->faulty_since_ms,
+        .tried_ms = record->tried_ms,
         .pull = record->pull,
     };
     if (store_load(store, record->result, &row, error) < 0 ||

@@ -37,6 +37,7 @@ struct status_job {
     unsigned attempt;        /* from 1; 0: not begun */
     int64_t since_ms;        /* when that attempt began; 0: not begun */
     int64_t faulty_ms;       /* since when transient faults hold it up; 0: none do */
+    int64_t tried_ms;        /* for how long it tried since, in a running daemon */
     int64_t pull;            /* number; 0: none yet */
     char *reason;            /* why it is undone, or what holds it up; "": nothing */
     bool rests;              /* it goes forward, but no step of it runs now */

@@ -101,6 +101,7 @@ static struct json_object *jobs_of(const struct status *status, bool undoing)
         put(object, "attempt", json_object_new_int64((int64_t)job->attempt));
         put(object, "since", json_time_or_null(job->since_ms));
         put(object, "held_up_since", json_time_or_null(job->faulty_ms));
+        put(object, "held_up_ms", json_object_new_int64(job->tried_ms));
         put(object, "pull", json_count_or_null(job->pull));
         put(object, "reason", json_text_or_null(job->reason));
         put(object, "waits", json_object_new_boolean(job->rests));

@@ -444,7 +444,7 @@ static void append_job(struct text *text, const struct status *status, const str
         text_append_format(text, "  attempt %u", job->attempt);
     if (job->faulty_ms) {
         text_append(text, "  held up for ");
-        status_append_age(text, status->now_ms - job->faulty_ms);
+        status_append_age(text, job->tried_ms);
     }
     if (job->pull)
         text_append_format(text, "  #%" PRId64, job->pull);

@@ -326,6 +326,8 @@ def test_a_file_that_cannot_be_read_stops_nothing_else(winnowd, project, forge):
     settle(winnowd, log, number, "closed")
     promoted_after = promoted(winnowd, log, project, "exp-3", 0.6)
     assert promoted_after == 3 and not log.all(msg="forge cannot be used now; jobs wait")
+    reasons = [event["reason"] for event in log.all(msg="pull request could not be checked")]
+    assert len(reasons) == len(set(reasons)), "it is told again at each look"
     (forge.outbox / "1.json").write_text(whole, encoding="utf-8")
     settle(winnowd, log, 1, "merged")
 

@@ -36,6 +36,23 @@ static void test_all_problems_in_one_go(void **state)
         "list\n");
 }
 
+/* What stands in a block that is there twice is checked in both. */
+static void test_twice(void **state)
+{
+    assert_problems("metrics: {m: {direction: minimize}}\n"
+                    "forge: {kind: local, path: /x, poll: soon}\n"
+                    "log: {level: loud}\n"
+                    "forge: {kind: github, poll: late}\n",
+                    "f.yaml:2:38: forge.poll: expected 0 or a whole number with ms, s, m, h or d, "
+                    "from 1ms to 30d, found \"soon\"\n"
+                    "f.yaml:3:14: log.level: expected error, warning, info or debug, found "
+                    "\"loud\"\n"
+                    "f.yaml:4:1: duplicate key 'forge'\n"
+                    "f.yaml:4:15: forge.kind: expected gitea or local, found \"github\"\n"
+                    "f.yaml:4:29: forge.poll: expected 0 or a whole number with ms, s, m, h or d, "
+                    "from 1ms to 30d, found \"late\"\n");
+}
+
 static void test_missing_keys(void **state)
 {
     assert_problems("", "f.yaml: forge.owner: expected the repository's owner (or GITEA_OWNER in "
@@ -296,6 +313,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_all_problems_in_one_go, clear_environment),
+        cmocka_unit_test_setup(test_twice, clear_environment),
         cmocka_unit_test_setup(test_missing_keys, clear_environment),
         cmocka_unit_test_setup(test_unknown_keys, clear_environment),
         cmocka_unit_test_setup(test_unreadable_keys, clear_environment),

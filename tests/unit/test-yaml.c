@@ -317,7 +317,8 @@ static void test_all_mistakes(void **state)
     struct error error;
 
     assert_int_equal(
-        yaml_parse_all(&tree, document, strlen(document), &limits, collect, &text, &error), 0);
+        yaml_parse_all(&tree, document, strlen(document), &limits, false, collect, &text, &error),
+        0);
     assert_string_equal(text_string(&text), told);
     assert_string_equal(json_object_to_json_string_ext(tree, JSON_C_TO_STRING_PLAIN),
                         "{\"a\":\"1\",\"b\":\"2\",\"c\":null,\"e\":[\"1\",null]}");
@@ -333,7 +334,8 @@ static void test_all_mistakes_to_the_last(void **state)
     struct error error = {0};
 
     assert_int_equal(
-        yaml_parse_all(&tree, document, strlen(document), &limits, collect, &text, &error), -1);
+        yaml_parse_all(&tree, document, strlen(document), &limits, false, collect, &text, &error),
+        -1);
     assert_null(tree);
     assert_string_equal(text_string(&text), "line 2, column 1: duplicate key 'a'\n");
     assert_int_equal(strncmp(error.message, "line 4, column 1: ", 18), 0);
