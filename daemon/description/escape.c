@@ -8,6 +8,9 @@
 #include <string.h>
 #include <strings.h>
 
+/* Bytes that are read for each that may be shown: blanks may be left out. */
+#define READ_FACTOR 16
+
 #define ELLIPSIS   "\xe2\x80\xa6"
 #define ESCAPE     '\033'
 #define HASH_MIN   7 /* hex digits that Gitea takes for a commit */
@@ -192,10 +195,14 @@ void escape_append_code(struct text *text, const char *string, size_t limit)
 {
     CLEANUP_TEXT struct text readable = {0};
     CLEANUP_TEXT struct text line = {0};
+    size_t length = strnlen(string, READ_FACTOR * limit + 1);
+    CLEANUP_FREE char *begin = memory_copy_bytes(string, length);
     const char *at;
     size_t fits;
 
-    append_readable(&readable, string);
+    if (length > READ_FACTOR * limit)
+        begin[prefix(begin, length, length - 1)] = '\0';
+    append_readable(&readable, begin);
     text_append_line(&line, text_string(&readable), SIZE_MAX / 2);
     if (line.length == 0)
         return;
@@ -204,15 +211,15 @@ void escape_append_code(struct text *text, const char *string, size_t limit)
     /* A bar would end a table's cell, even in code. */
     for (const char *end = at + fits; at < end;) {
         const char *bar = memchr(at, '|', end - at);
-        size_t length = (bar ? bar : end) - at;
+        size_t span = (bar ? bar : end) - at;
 
-        if (length > 0)
-            append_span(text, at, length);
+        if (span > 0)
+            append_span(text, at, span);
         if (bar)
             text_append(text, "&#124;");
-        at += length + (bar ? 1 : 0);
+        at += span + (bar ? 1 : 0);
     }
-    if (fits < line.length)
+    if (fits < line.length || length > READ_FACTOR * limit)
         text_append(text, ELLIPSIS);
 }
 

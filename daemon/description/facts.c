@@ -87,6 +87,11 @@ static void append_details(struct text *text, const char *name, struct json_obje
         {
             CLEANUP_TEXT struct text detail = {0};
 
+            if (strlen(description_value(value)) >
+                DETAILS_LIMIT) { /* escaped, it is longer still */
+                left_out++;
+                continue;
+            }
             escape_append_json(&detail, key);
             text_append(&detail, ":");
             append_detail(&detail, value);

@@ -335,6 +335,17 @@ static void what_is_too_long_is_shortened(void **state)
     }
 }
 
+/* Of megabytes only the beginning is read, and that more follows is said though all of that fits. */
+static void the_rest_of_much_is_not_read(void **state)
+{
+    CLEANUP_TEXT struct text much = {0};
+    CLEANUP_TEXT struct text code = {0};
+
+    text_append_format(&much, "first%*s", 100000, "last");
+    escape_append_code(&code, text_string(&much), 100);
+    assert_string_equal(text_string(&code), "`first`\xe2\x80\xa6");
+}
+
 /* Our own words are found again, and nobody else's. */
 static void the_measured_commit_is_found(void **state)
 {
@@ -375,6 +386,7 @@ int main(void)
         TEST(the_measured_commit_is_found),
         TEST(code_is_delimited_by_more_than_it_holds),
         TEST(what_is_too_long_is_shortened),
+        TEST(the_rest_of_much_is_not_read),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
