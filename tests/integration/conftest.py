@@ -12,7 +12,7 @@ import exhaustive
 import harness
 import pytest
 import real_gitea
-from exhaustive import first_of
+from exhaustive import first_of, rarely
 
 
 def pytest_addoption(parser):
@@ -118,7 +118,7 @@ def forge_of_kind(request, project):
         forge.stop()
 
 
-@pytest.fixture(params=["1.15", "1.25", real_gitea.REAL])
+@pytest.fixture(params=[rarely("1.15"), "1.25", real_gitea.REAL])
 def any_gitea(request, forge_of_kind):
     """The same, and a real server where one can be built."""
     return forge_of_kind(request.param)

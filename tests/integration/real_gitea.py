@@ -55,7 +55,7 @@ DB_TYPE = sqlite3
 SQLITE_JOURNAL_MODE = WAL
 [security]
 INSTALL_LOCK = true
-PASSWORD_HASH_ALGO = pbkdf2
+PASSWORD_HASH_ALGO = pbkdf2$1000$50
 [service]
 DISABLE_REGISTRATION = true
 [log]
@@ -193,7 +193,8 @@ class Server:
         return ["setpriv", *ids, *more, "--"]
 
     def _environment(self):
-        return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(self.data), "USER": "gitea", "LC_ALL": "C.UTF-8"}
+        return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(self.data), "USER": "gitea", "LC_ALL": "C.UTF-8",
+                "GOGC": "off", "GOMEMLIMIT": "1GiB"}
 
     def _make_users(self):
         words = ["--username", OWNER, "--password", PASSWORD, "--email", "ada@example.org", "--admin",

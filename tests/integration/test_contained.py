@@ -147,6 +147,7 @@ def test_what_a_person_had_a_hand_in_stays(winnowd, forge, project):
     path.write_text(json.dumps(json.loads(path.read_text()) | {"sha": pushed}))
 
 
+@pytest.mark.few_at_a_real_one
 @BOTH
 def test_at_a_gitea(any_winnowd, any_gitea):
     """One look, one comment and one change of state for each, and not a request more."""
@@ -268,6 +269,7 @@ def lines(forge):
     return {number: re.sub(r"\[`|`\]\([^)]*\)", "", said[0]) if said else "" for number, said in found.items()}
 
 
+@pytest.mark.few_at_a_real_one
 @BOTH
 def test_each_says_which_contain_it(any_winnowd, any_gitea):
     """In each round, with a request only where something changed, and never where a person has edited the text."""
@@ -304,6 +306,7 @@ def superseded(winnowd, **sections):
     return log, better
 
 
+@pytest.mark.few_at_a_real_one
 @BOTH
 def test_a_new_one_supersedes_what_it_contains(any_winnowd, any_gitea):
     """Their decisions and values stay, their branches until it is merged."""

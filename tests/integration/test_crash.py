@@ -13,7 +13,7 @@ import crashes
 import exhaustive
 import harness
 import pytest
-from exhaustive import first_of, sample
+from exhaustive import EXHAUSTIVE, first_of, sample
 
 WORLDS = 3  # side by side in one test: a life waits for the forge more than it works
 SAMPLE = 4  # points, where not all are taken, in two worlds: their first lives cost more than the points
@@ -88,6 +88,7 @@ def test_a_push_that_was_sent_is_not_judged_before_it_is_done(new_world, when):
     assert world.forge.branches() == {} and world.forge.pulls() == []
 
 
+@EXHAUSTIVE
 def test_at_every_writing_request_to_an_older_forge(new_world):
     suffer_all(new_world, "1.15", "label", "request", what=crashes.WRITES)
 
@@ -103,7 +104,7 @@ def test_at_every_file_move(new_world, kind, scenario):
     suffer_all(new_world, kind, scenario, "rename")
 
 
-@pytest.mark.parametrize("where", ["git", "fork", "sync", "rename"])
+@pytest.mark.parametrize("where", first_of(["git", "rename", "fork", "sync"], 2))
 def test_in_a_run_on_the_base(new_world, where):
     suffer_all(new_world, "local", "moved", where, every=1 if where == "git" else 3)
 
@@ -163,10 +164,10 @@ def die_in_the_middle(world):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("place, scenario", first_of([
-    ("middle, sandboxed", "promoted"), ("start", "failing"), ("end", "label"),
+    ("middle, sandboxed", "promoted"), ("end", "label"), ("start", "failing"),
     ("start", "promoted"), ("start", "label"), ("middle", "promoted"), ("middle", "failing"), ("middle", "label"),
     ("end", "promoted"), ("end", "failing"),
-], 3))  # fmt: skip
+], 2))  # fmt: skip
 def test_in_tox(new_world, scenario, place):
     world = new_world("1.25", scenario, programs=("tox",))
     world.winnowd.configure(validation={"command": ["tox", "-e", "unit"],

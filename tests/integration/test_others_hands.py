@@ -144,7 +144,7 @@ def test_our_branch_deleted_by_a_person(winnowd, stand_in, gitea, project):
 
 @AT_A_REAL_ONE_TOO
 @pytest.mark.parametrize("undone", at_a_real_one([True, False]), ids=["while it is undone", ""])
-@pytest.mark.parametrize("how, second", [("closed", "promoted"), ("merged", "discarded")])
+@pytest.mark.parametrize("how, second", at_a_real_one([("closed", "promoted"), ("merged", "discarded")]))
 def test_a_pull_request_settled_while_the_job_runs(winnowd, stand_in, gitea, project, how, second, undone):
     winnowd.configure(forge={"poll": "200ms"}, queue=IMPATIENT if undone else {})
 
@@ -227,7 +227,7 @@ def gone(forge):
 
 
 AWAY = [("1.15", archived, "archived"), ("1.15", renamed, "forge.repo"), ("1.15", gone, "forge.repo"),
-        pytest.param("real", archived, "archived", marks=pytest.mark.real),
+        pytest.param("real", archived, "archived", marks=(pytest.mark.real, pytest.mark.few_at_a_real_one)),
         pytest.param("real", renamed, "forge.repo", marks=pytest.mark.real)]  # fmt: skip
 
 

@@ -99,16 +99,16 @@ NO = {"status": 422, "body": '{"message":"no"}'}
 
 # step: (keys of the result, of the configuration, what the forge does not do)
 UNDONE = {
+    "label": ({}, {"queue": {"retry_for": "1ms"}}, {"action": "locked", "method": "POST", "path": r"/issues/[1-9]\d*/labels$"}),
     "branch": ({}, {}, {"method": "POST", "path": "/branches$", **NO}),
+    "pull": ({}, {}, {"method": "POST", "path": "/pulls$", **NO}),
     "compose": ({"diff": UNFIT}, {}, {}),
     "validate": ({}, {"validation": {"command": ["false"]}}, {}),
-    "pull": ({}, {}, {"method": "POST", "path": "/pulls$", **NO}),
-    "label": ({}, {"queue": {"retry_for": "1ms"}}, {"action": "locked", "method": "POST", "path": r"/issues/[1-9]\d*/labels$"}),
 }
 
 
 @pytest.mark.representative
-@pytest.mark.parametrize("step", UNDONE)
+@pytest.mark.parametrize("step", at_a_real_one(UNDONE, 2))
 def test_a_step_that_fails_is_undone(winnowd, forge, project, step):
     keys, configuration, refused = UNDONE[step]
     winnowd.configure(**configuration)
@@ -183,7 +183,7 @@ def test_the_base_moves(winnowd, forge, project, gate):
 # What others do with the pull request.
 
 
-@pytest.mark.parametrize("what, follows", [("closed", "promoted"), ("merged", "discarded"), ("squashed", "discarded")])
+@pytest.mark.parametrize("what, follows", at_a_real_one([("merged", "discarded"), ("squashed", "discarded"), ("closed", "promoted")], 2))
 def test_what_became_of_a_pull_request_is_noticed(winnowd, forge, project, what, follows):
     winnowd.configure(forge={"poll": "200ms"})
     log = started(winnowd, project)
