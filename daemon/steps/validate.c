@@ -204,11 +204,16 @@ static void take_failed_base(struct job *job, const struct base_verdict *verdict
     job_turned_down(job, DECISION_QUEUED, 0, base_held(job->services->base));
 }
 
-/* The tests did not begin, or filled the disk. */
+/* The tests did not begin, which is about a key. Or they took more than there is, of the disk or of a node's
+ * memory. */
 static void take_error(struct job *job, const struct error *error)
 {
+    bool began = !error->key;
+
     if (error->kind != ERROR_PERMANENT || error->installation)
         job_failed(job, error);
+    else if (began && job->services->config->validation.base == BASE_RUNS_NEVER)
+        job_failed_itself(job, error);
     else
         hold_against_base(job, error->message, NULL);
 }

@@ -194,7 +194,7 @@ class Server:
 
     def _environment(self):
         return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(self.data), "USER": "gitea", "LC_ALL": "C.UTF-8",
-                "GOGC": "off", "GOMEMLIMIT": "1GiB"}
+                "GOGC": "off", "GOMEMLIMIT": "512MiB"}  # it collects garbage when there is that much
 
     def _make_users(self):
         words = ["--username", OWNER, "--password", PASSWORD, "--email", "ada@example.org", "--admin",
