@@ -6,6 +6,7 @@
 #include "common/secret.h"
 #include "common/text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,11 +67,26 @@ void gitea_succeed(struct gitea_call *call, const struct forge_reply *outcome)
     end(call, outcome, NULL);
 }
 
+void gitea_check_fault(struct gitea_call *call, const struct error *error)
+{
+    size_t length = strlen(call->faults.message);
+
+    if (call->faults.kind == ERROR_NONE)
+        call->faults = *error;
+    else
+        snprintf(call->faults.message + length, sizeof(call->faults.message) - length, "; %s",
+                 error->message);
+}
+
+/* What a check has found until then is not lost. */
 void gitea_fail(struct gitea_call *call, const struct forge_reply *outcome,
                 const struct error *error)
 {
-    struct error clean = *error;
+    struct error clean;
 
+    if (call->faults.kind != ERROR_NONE && error != &call->faults && error->kind == ERROR_PERMANENT)
+        gitea_check_fault(call, error);
+    clean = call->faults.kind != ERROR_NONE ? call->faults : *error;
     secret_scrub(clean.message);
     end(call, outcome, &clean);
 }

@@ -9,8 +9,8 @@
 #include <strings.h>
 
 /*
- * Checks that everything is there that a job needs, by requests without effect. Ends at the first thing
- * that is wrong. This file checks what can be read, gitea-rights.c what may be written.
+ * Checks that everything is there that a job needs, by requests without effect. What is wrong with the base, the
+ * prefix, a reviewer or a label says nothing of the rest, which is checked as well. Anything else ends the check. This file checks what can be read, gitea-rights.c what may be written.
  */
 
 #define BASE_LOOKS 3 /* a repository may still show as empty after a first push */
@@ -56,7 +56,8 @@ static void on_readers(struct gitea_call *call, const struct gitea_reply *reply)
                       "%s may not read the repository %s/%s, and cannot review there",
                       reviewer(call), call->gitea->config->forge.owner,
                       call->gitea->config->forge.repo);
-        fail(call, false, &error);
+        gitea_check_fault(call, &error);
+        next_reviewer(call);
     }
 }
 
@@ -68,7 +69,8 @@ static void on_organisation(struct gitea_call *call, const struct gitea_reply *r
     if (reply->body.status == 200) {
         error_set_key(&error, ERROR_PERMANENT, "forge.reviewers",
                       "%s is an organisation, which cannot review", reviewer(call));
-        fail(call, false, &error);
+        gitea_check_fault(call, &error);
+        next_reviewer(call);
     } else if (reply->body.status != 404 && reply->body.status != 403) {
         gitea_refuse(call, reply);
     } else if (call->repository_private) {
@@ -98,7 +100,8 @@ static void on_reviewer(struct gitea_call *call, const struct gitea_reply *reply
     } else if (reply->body.status == 404) {
         error_set_key(&error, ERROR_PERMANENT, "forge.reviewers",
                       "there is no user %s at the forge", reviewer(call));
-        fail(call, false, &error);
+        gitea_check_fault(call, &error);
+        next_reviewer(call);
     } else if (reply->body.status != 200) {
         gitea_refuse(call, reply);
     } else if (!login || strcasecmp(login, reviewer(call)) != 0) {
@@ -120,7 +123,8 @@ static void check_reviewer(struct gitea_call *call)
         error_set_key(&error, ERROR_PERMANENT, "forge.reviewers",
                       "%s is the token's own user, who cannot review what it opened",
                       reviewer(call));
-        fail(call, false, &error);
+        gitea_check_fault(call, &error);
+        next_reviewer(call);
         return;
     }
     ask_about_reviewer(call, "/users/", on_reviewer);
@@ -144,7 +148,8 @@ static void on_prefix(struct gitea_call *call, const struct gitea_reply *reply)
         error_set_key(&error, ERROR_PERMANENT, "forge.branch_prefix",
                       "a branch %s exists, so that there can be none below %s", call->branch,
                       call->gitea->config->forge.branch_prefix);
-        fail(call, false, &error);
+        gitea_check_fault(call, &error);
+        check_prefix(call);
     }
 }
 
@@ -184,7 +189,9 @@ static void on_base(struct gitea_call *call, const struct gitea_reply *reply)
                         "%s in it"
                       : "forge.base: the repository %s/%s has no branch %s",
                   config->forge.owner, config->forge.repo, config->forge.base);
-        fail(call, false, &error);
+        gitea_check_fault(call, &error);
+        call->index = 0;
+        check_prefix(call);
     } else if (reply->body.status != 200) {
         gitea_refuse(call, reply);
     } else if (!gitea_body_commit(reply->json) || !name || strcmp(name, config->forge.base) != 0) {

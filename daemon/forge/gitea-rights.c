@@ -20,13 +20,17 @@ static void fail(struct gitea_call *call, const struct error *error)
     gitea_fail(call, NULL, error);
 }
 
+/* All was checked. */
 static void succeed(struct gitea_call *call)
 {
-    gitea_succeed(call, &(struct forge_reply){
-                            .sha = call->sha,
-                            .unchecked = call->unchecked,
-                            .retry_after_ms = -1,
-                        });
+    if (call->faults.kind != ERROR_NONE)
+        fail(call, &call->faults);
+    else
+        gitea_succeed(call, &(struct forge_reply){
+                                .sha = call->sha,
+                                .unchecked = call->unchecked,
+                                .retry_after_ms = -1,
+                            });
 }
 
 void gitea_check_skipped(struct gitea_call *call, const char *what, const struct gitea_reply *reply)
@@ -56,8 +60,7 @@ static void judge_labels(struct gitea_call *call)
                           "there is no label %s, and forge.create_labels forbids to "
                           "create it",
                           name);
-            fail(call, &error);
-            return;
+            gitea_check_fault(call, &error);
         }
     }
     succeed(call);

@@ -77,6 +77,7 @@ struct gitea_call {
     bool again;              /* labels were looked up again, or reviewers are asked one by one */
     bool uncertain; /* an earlier request may have done its work: no refusal is permanent */
     struct json_object *kept; /* pull requests or labels, as an array */
+    struct error faults;      /* what a check found wrong so far; ERROR_NONE: nothing */
     char *unchecked;          /* what a check could not find out, as sentences; NULL: nothing */
     struct gitea_call *next_label_call;
     void (*leave)(struct gitea_call *call); /* before it ends or is discarded; NULL: nothing */
@@ -118,6 +119,9 @@ void gitea_pause(struct gitea_call *call, uint64_t ms, void (*over)(struct gitea
 /* Right after a push the API may not know of it yet. Pauses and calls `over`, up to five times in about
  * 10 s a call. Then it returns false: the answer counts. */
 bool gitea_again(struct gitea_call *call, void (*over)(struct gitea_call *call));
+
+/* A check found something wrong (permanent), and goes on. It fails at its end, with all of it in one sentence. */
+void gitea_check_fault(struct gitea_call *call, const struct error *error);
 
 /* End the call: `call` is gone when they return. `outcome` may be NULL for an empty reply. */
 void gitea_succeed(struct gitea_call *call, const struct forge_reply *outcome);

@@ -197,6 +197,15 @@ static void test_check_asks_for_readers_and_labels(void **state)
     set_list(&fixture.config.forge.labels, fixture.labels, "no-such", NULL);
     CALL(check);
     assert_permanent("forge.labels: there is no label no-such, and forge.create_labels");
+    /* All of it at once, in one sentence. */
+    set_list(&fixture.config.forge.reviewers, fixture.reviewers, "Nobody", "lab");
+    fixture.config.forge.base = (char *)"nope";
+    CALL(check);
+    assert_permanent("forge.base: the repository lab/model has no branch nope; forge.reviewers: "
+                     "there is no user Nobody at the forge; forge.reviewers: lab is an "
+                     "organisation, which cannot review; forge.labels: there is no label no-such");
+    set_list(&fixture.config.forge.reviewers, fixture.reviewers, "Bob", NULL);
+    fixture.config.forge.base = (char *)"main";
     tell("g.add_label('no-such', organisation=True)");
     CALL(check);
     assert_success();
