@@ -103,7 +103,7 @@
     EVENT(pull_stale, "pull request cannot be refreshed: it stays as it is", WARNING, "e83b9c6a50d94dd0a7c1f4b82d6f0c37") \
     EVENT(pull_merges_again, "pull request merges with the base again", INFO, "71f0c83e2ab64d59b6e9a4d20c5f8b13") \
     EVENT(refresh_given_up, "refresh given up", INFO, "92d7f6a1c84b4f5e8d3a0b6e17c5f948") \
-    EVENT(base_unknown, "open pull requests could not be held against the base; trying again", WARNING, "0d4a7be2c9134f68a5f0e1b37c86d25a") \
+    EVENT(base_unknown, "open pull requests could not be compared with the base; trying again", WARNING, "0d4a7be2c9134f68a5f0e1b37c86d25a") \
     EVENT(queue_held, "jobs wait: queue.max_open_pulls is reached", INFO, "27f82f946709b347bf0283a32bc318aa") \
     EVENT(queue_idle, "nothing left to do", INFO, "90237de7232aa9defed432292ed99a49") \
     EVENT(gave_up, "gave up: a minute without progress", ERROR, "521b55ada989d8e5d645f8997a98714f") \

@@ -32,7 +32,7 @@ struct refresh {
     /* What the last look found. */
     char base[GIT_HASH_SIZE];
     enum pulls_refresh wanted; /* as it was set then */
-    struct open_pull *pulls;   /* newest first; that are to be held against the base */
+    struct open_pull *pulls;   /* newest first; to be compared with the base */
     size_t count;
     int64_t *due; /* results whose pull requests are to be refreshed, in that order */
     size_t due_count;

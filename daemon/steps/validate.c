@@ -80,7 +80,7 @@ static void pass(struct job *job)
         remove_checkout(job);
 }
 
-/* ---- a run that failed, held against the base --------------------------------------------------- */
+/* ---- a run that failed, compared with the base -------------------------------------------------- */
 
 static void run_tests(struct job *job);
 static int note_base(struct job *job, struct base_verdict *verdict, struct error *error);
@@ -153,7 +153,7 @@ static void ask_base(struct job *job)
 
 /* The run on the base may take long, and a restart in between must not run these tests again. `report` NULL: they
  * did not begin. */
-static void hold_against_base(struct job *job, const char *reason, const struct test_report *report)
+static void compare_with_base(struct job *job, const char *reason, const struct test_report *report)
 {
     struct job_findings *found = &job->found;
 
@@ -195,7 +195,7 @@ static void take_failure(struct job *job, const struct validation_outcome *outco
     if (job->services->config->validation.base == BASE_RUNS_NEVER && !outcome->unbegun)
         job_failed_itself(job, &failure);
     else
-        hold_against_base(job, failure.message, outcome->report);
+        compare_with_base(job, failure.message, outcome->report);
 }
 
 static void take_failed_base(struct job *job, const struct base_verdict *verdict)
@@ -215,7 +215,7 @@ static void take_error(struct job *job, const struct error *error)
     else if (began && job->services->config->validation.base == BASE_RUNS_NEVER)
         job_failed_itself(job, error);
     else
-        hold_against_base(job, error->message, NULL);
+        compare_with_base(job, error->message, NULL);
 }
 
 /* ---- the run ------------------------------------------------------------------------------------ */
@@ -242,7 +242,7 @@ static void on_validated(void *data, const struct validation_outcome *outcome,
         take_failure(job, outcome);
 }
 
-/* The tests' run is held against what is known of the base. */
+/* Finds and notes what is known of the base, with which the run is compared. */
 static int note_base(struct job *job, struct base_verdict *verdict, struct error *error)
 {
     struct job_findings *found = &job->found;

@@ -1,4 +1,4 @@
-"""The tables of the source, read as text: what documentation, examples and schemas are held against.
+"""The tables of the source, read as text: what documentation, examples and schemas are compared with.
 
     configuration_keys()   config/schema.c: every key with its shape, flags, words, bounds and default
     metric_keys()          the same of one metric, without "metrics.NAME."

@@ -56,7 +56,7 @@ class Manager:
 
 @pytest.fixture
 def manager(winnowd):
-    winnowd.clock.by_hand()  # what is told is held against our own clock
+    winnowd.clock.by_hand()  # what is told is compared with our own clock
     made = Manager()
     winnowd.environment["NOTIFY_SOCKET"] = made.address
     return made

@@ -228,7 +228,7 @@ def test_thousands_that_wait_block_nothing(winnowd, project):
     winner = log.wait(decision="promoted", experiment=lambda name: name.startswith("many-"))["experiment"]
     assert winner == names[0]
     assert log.wait_until(lambda: log.text.count("decision=superseded") + log.text.count("decision=discarded") == 7999)
-    # The processor's time, held against what taking them in has cost on the same machine. All of it together
+    # The processor's time, compared with what taking them in has cost on the same machine. All of it together
     # was half a second on a fast one, and more than four where each of them was looked for among all.
     assert seconds_worked(winnowd) - taking_in < 4 * taking_in
 

@@ -1,4 +1,4 @@
-"""What goes wrong, when and how: a list of faults that each request is held against.
+"""What goes wrong, when and how: a list of faults that each request is compared with.
 
 A fault says which request it means (method and path as regular expressions, the nth that
 matches, how many from there), whether it strikes `before` the work (which then is not done) or
