@@ -50,8 +50,10 @@ static struct config_list started(const struct config *config)
 {
     struct config_list names = wrapper_programs(&config->validation.command);
 
-    while (config->validation.launcher.count > 0 && names.count > 1)
-        free(TAKE(names.items[--names.count]));
+    while (config->validation.launcher.count > 0 && names.count > 1) {
+        names.count--;
+        free(TAKE(names.items[names.count]));
+    }
     return names;
 }
 
