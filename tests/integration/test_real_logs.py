@@ -1,6 +1,6 @@
 """Promise: the logs that real loops have written are read, and what is promotable are those rows that beat the frontier.
 
-Held against a calculation of the frontier of its own, which shares nothing with the daemon but the page of promises.
+They are compared with the test's own calculation of the frontier. Only the page of promises is the daemon's as well.
 """
 
 import json
