@@ -10,8 +10,10 @@
 
 #include "common/loop.h"
 #include "common/memory.h"
+#include "daemon/archived.h"
 #include "daemon/repository/reproduce.h"
 #include "daemon/repository/source-commit.h"
+#include "daemon/store/pull.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +35,9 @@ struct seeking {
     char *name;   /* what is looked for: an experiment or a commit */
     char *source; /* the repository that is named with it; NULL: none */
     char *owner;  /* the experiment whose result names it */
+    /* Of the pull request of the experiment that was looked at last; "": it has none. */
+    char head[GIT_HASH_SIZE];
+    bool head_is_linked; /* the last link is that experiment */
     char commit[GIT_HASH_SIZE];
     struct parent_link *links; /* the last one is applied first */
     size_t link_count;
@@ -45,6 +50,7 @@ enum basis {
     BASIS_FAILED,
     BASIS_COMMIT,  /* a commit that is here */
     BASIS_SOURCE,  /* a commit in the sources, by `name` */
+    BASIS_HEAD,    /* what its pull request held */
     BASIS_PATCH,   /* a patch on what `name` means now */
     BASIS_NOTHING, /* a baseline without a change */
 };
@@ -118,19 +124,17 @@ static void reproduced(void *data, const char *commit, const char *notes, const 
     climb(seeking);
 }
 
-static int load(struct store *store, int64_t id, struct result **result, char **patch,
-                size_t *patch_length, struct error *error)
+static int load(const struct seeking *seeking, const struct store_result *row,
+                struct result **result, char **patch, size_t *length, struct error *error)
 {
-    CLEANUP_FREE char *parsed = NULL;
-
-    if (store_load_content(store, id, &parsed, patch, patch_length, error) < 0)
-        return -1;
-    return result_parse_canonical(result, parsed, error);
+    return archived_load(seeking->question.store, seeking->question.spool, row, result, patch,
+                         length, error);
 }
 
 static void climb(struct seeking *seeking)
 {
     CLEANUP(result_freep) struct result *result = NULL;
+    CLEANUP(store_result_freep) struct store_result *row = NULL;
     CLEANUP_FREE char *patch = NULL;
     const struct parent_link *link;
     size_t length = 0;
@@ -141,7 +145,8 @@ static void climb(struct seeking *seeking)
         return;
     }
     link = &seeking->links[seeking->link_count - 1];
-    if (load(seeking->question.store, link->id, &result, &patch, &length, &error) < 0) {
+    if (store_load(seeking->question.store, link->id, &row, &error) < 0 ||
+        load(seeking, row, &result, &patch, &length, &error) < 0) {
         seeking_end(seeking, &error);
         return;
     }
@@ -160,6 +165,31 @@ static void climb(struct seeking *seeking)
 
 /* ---- down, from name to name -------------------------------------------------------------------- */
 
+static void head_brought(void *data, const struct error *error)
+{
+    struct seeking *seeking = data;
+    struct error failed;
+
+    seeking->step = NULL;
+    if (error) {
+        failed = *error;
+        error_wrap(&failed, "parent %s: what it measured is not kept any more", seeking->owner);
+        seeking_end(seeking, &failed);
+        return;
+    }
+    memcpy(seeking->commit, seeking->head, sizeof(seeking->commit));
+    climb(seeking);
+}
+
+/* The head holds the patch of its experiment already. */
+static void bring_head(struct seeking *seeking)
+{
+    if (seeking->head_is_linked)
+        drop_link(seeking);
+    seeking->step = repository_bring_head(seeking->question.repository, seeking->head, head_brought,
+                                          seeking);
+}
+
 static void found_in_source(void *data, const struct source_commit *found,
                             const struct error *error)
 {
@@ -167,6 +197,10 @@ static void found_in_source(void *data, const struct source_commit *found,
     struct error failed;
 
     seeking->step = NULL;
+    if (error && error->kind == ERROR_PERMANENT && *seeking->head) {
+        bring_head(seeking);
+        return;
+    }
     if (error) {
         failed = *error;
         error_wrap(&failed, "parent");
@@ -228,7 +262,8 @@ static void add_link(struct seeking *seeking, const struct store_result *row)
     };
 }
 
-/* If the content is not kept any more, the sources may still have the commit. */
+/* If the content is nowhere any more, the sources may still have the commit, or the forge has what was made of
+ * it. */
 static enum basis take_measured(struct seeking *seeking, const struct store_result *row,
                                 struct error *error)
 {
@@ -238,10 +273,23 @@ static enum basis take_measured(struct seeking *seeking, const struct store_resu
         set_name(seeking, row->measured, NULL);
         return BASIS_SOURCE;
     }
+    if (*seeking->head)
+        return BASIS_HEAD;
     error_set(error, ERROR_PERMANENT,
               "parent %s: what it measured is not kept any more; name a commit",
               row->experiment_id);
     return BASIS_FAILED;
+}
+
+static int find_head(struct seeking *seeking, const struct store_result *row, struct error *error)
+{
+    struct store_pull pull;
+
+    if (store_get_pull(seeking->question.store, row->id, &pull, error) < 0)
+        return -1;
+    memcpy(seeking->head, pull.head, sizeof(seeking->head));
+    seeking->head_is_linked = false;
+    return 0;
 }
 
 static enum basis take_content(struct seeking *seeking, const struct store_result *row,
@@ -254,13 +302,16 @@ static enum basis take_content(struct seeking *seeking, const struct store_resul
     if (!row->has_change)
         return BASIS_NOTHING;
     set_owner(seeking, row->experiment_id);
-    if (load(seeking->question.store, row->id, &result, &patch, &length, error) < 0)
+    if (find_head(seeking, row, error) < 0)
+        return BASIS_FAILED;
+    if (load(seeking, row, &result, &patch, &length, error) < 0)
         return take_measured(seeking, row, error);
     if (result->change == RESULT_CHANGE_COMMIT) {
         set_name(seeking, result->commit, result->repository);
         return BASIS_SOURCE;
     }
     add_link(seeking, row);
+    seeking->head_is_linked = true;
     if (result->parent) {
         set_name(seeking, result->parent, result->repository);
         return BASIS_PATCH;
@@ -292,9 +343,13 @@ static bool is_saved(struct seeking *seeking)
            strncmp(seeking->commit, seeking->name, strlen(seeking->name)) == 0;
 }
 
-/* A patch that names no parent was made on the base, here as in its own job. */
+/* A patch that names no parent was made on the base, here as in its own job. Since then the base may hold it. */
 static void stand_on_base(struct seeking *seeking)
 {
+    if (seeking->link_count > 0 && *seeking->head) {
+        bring_head(seeking);
+        return;
+    }
     if (seeking->link_count > 0)
         memcpy(seeking->commit, seeking->question.base, strlen(seeking->question.base) + 1);
     climb(seeking);
@@ -315,6 +370,8 @@ static void look(void *data)
     else if (basis == BASIS_SOURCE && !is_saved(seeking))
         seeking->step = source_commit_start(seeking->question.repository, seeking->name,
                                             seeking->source, found_in_source, seeking);
+    else if (basis == BASIS_HEAD)
+        bring_head(seeking);
     else if (basis == BASIS_NOTHING)
         stand_on_base(seeking);
     else

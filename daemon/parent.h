@@ -4,8 +4,9 @@
  * Finds what a change was made on: the commit in our repository that the key `parent` of a result means.
  *
  * The key names an experiment, or a commit in the sources. From its compose on, our repository keeps what
- * an experiment measured. If an experiment was not composed, its commit is looked up, or made again on its
- * own parent, and so on.
+ * an experiment measured, as long as anything open builds on it. If it is not kept, its commit is looked up, or
+ * made again on its own parent, and so on: from the store, or from the archive after its pull request was merged. If
+ * that is not possible, what its pull request held is taken from the forge.
  */
 
 #include "common/operation.h"
@@ -20,6 +21,7 @@ struct parent_question {
     uv_loop_t *loop;
     struct store *store; /* NULL: no experiment is known yet */
     struct repository *repository;
+    const char *spool;           /* its archive has what the store has let go of */
     const char *base;            /* full hash of a commit that is here */
     const struct result *result; /* it names a parent */
 };

@@ -14,6 +14,7 @@
 #include "common/memory.h"
 #include "common/text.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -313,7 +314,23 @@ void repository_forget_kept(struct repository *repository, const char *experimen
         CLEANUP_FREE char *path = memory_format("%s/%s%s", repository->directory, kept_refs[i],
                                                 experiment_id);
 
-        unlink(path);
+        if (unlink(path) == 0)
+            repository->forgotten++;
+    }
+}
+
+void repository_list_kept(const struct repository *repository,
+                          void (*found)(void *data, const char *experiment_id), void *data)
+{
+    for (size_t i = REPOSITORY_KEPT_MEASURED; i <= REPOSITORY_KEPT_COMPOSED; i++) {
+        CLEANUP_FREE char *path = memory_format("%s/%s", repository->directory, kept_refs[i]);
+        CLEANUP_LISTING DIR *listing = opendir(path);
+        const struct dirent *entry;
+
+        while (listing && (entry = readdir(listing))) {
+            if (entry->d_name[0] != '.')
+                found(data, entry->d_name);
+        }
     }
 }
 

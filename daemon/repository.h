@@ -91,6 +91,11 @@ struct operation *repository_held(struct repository *repository, const char *sha
 struct operation *repository_bring(struct repository *repository, const char *commit,
                                    repository_done_callback callback, void *data);
 
+/* bring_head: fetches the commit of the branch of a pull request from the forge, which keeps it after the branch
+ * is gone. Fails (permanent) if the forge does not have it any more. */
+struct operation *repository_bring_head(struct repository *repository, const char *commit,
+                                        repository_done_callback callback, void *data);
+
 /* compose: makes one commit of the change on the base, or a merge of the base into a branch that has the
  * change. */
 struct repository_file {
@@ -185,6 +190,10 @@ enum repository_kept repository_find_kept(const struct repository *repository,
                                           const char *experiment_id,
                                           char commit[static GIT_HASH_SIZE]);
 void repository_forget_kept(struct repository *repository, const char *experiment_id);
+
+/* Calls `found` with each experiment of which a commit is kept, with some twice. */
+void repository_list_kept(const struct repository *repository,
+                          void (*found)(void *data, const char *experiment_id), void *data);
 
 /* save: looks up the commits that results name, fetches them from the sources with their history, and keeps
  * each by a ref. A loop that resets its branch makes them unreachable, and git forgets them. `named` is

@@ -5,6 +5,7 @@
 #include "common/memory.h"
 #include "daemon/events.h"
 #include "daemon/result.h"
+#include "daemon/saved/kept.h"
 
 #include <stdlib.h>
 
@@ -29,6 +30,8 @@ struct saved {
     bool waiting; /* another round is due */
 
     struct operation *tidying;
+    bool released; /* some content was, since the refs of parents were looked through */
+    struct kept *kept;
 };
 
 static void on_slice(void *data);
@@ -252,13 +255,17 @@ static void on_tidy(void *data)
 {
     struct saved *saved = data;
     struct error error;
-    size_t count;
+    size_t count = 0;
 
     saved->tidying = NULL;
     if (tidy_slice(saved, &count, &error) < 0)
         log_event(&event_store_failed, LOG_TEXT("reason", error.message));
     else if (count == TIDY_SLICE)
         saved->tidying = loop_after(saved->loop, 0, on_tidy, saved);
+    saved->released |= count > 0;
+    if (saved->released && !saved->tidying)
+        kept_tidy(saved->kept);
+    saved->released &= saved->tidying != NULL;
 }
 
 void saved_maintain(struct saved *saved)
@@ -275,6 +282,8 @@ void saved_new(struct saved **saved, uv_loop_t *loop, const struct saved_options
 
     made->loop = loop;
     made->options = *options;
+    made->released = true; /* perhaps, before the start */
+    kept_new(&made->kept, loop, options->store, options->repository);
     *saved = made;
     saved_look(made);
 }
@@ -287,6 +296,7 @@ void saved_free(struct saved *saved)
     operation_clear(&saved->again);
     operation_clear(&saved->patience);
     operation_clear(&saved->tidying);
+    kept_free(saved->kept);
     unsaved_clear(&saved->slice);
     free(saved);
 }

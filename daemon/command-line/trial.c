@@ -157,6 +157,7 @@ enum trial_end trial_run(char **base, const struct config *config, struct store 
     }
     trial.parent = (struct parent_question){
         .store = store,
+        .spool = config->spool,
         .base = trial.base.commit,
         .result = result,
     };

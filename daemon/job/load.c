@@ -1,9 +1,11 @@
 /*
- * Reads the result of a job from the store, when it is first needed.
+ * Reads the result of a job, when it is first needed: from the store, or from the archive for a pull request that was
+ * closed and opened again.
  */
 
 #include "common/memory.h"
 #include "common/secret.h"
+#include "daemon/archived.h"
 #include "daemon/job.h"
 
 #include <stdlib.h>
@@ -37,15 +39,14 @@ static void scrub(struct result *result)
 
 int job_load_result(struct job *job, struct error *error)
 {
-    CLEANUP_FREE char *parsed = NULL;
+    const struct services *services = job->services;
 
     if (job->result)
         return 0;
     free(job->patch);
-    if (store_load_content(job->services->store, job->row->id, &parsed, &job->patch,
-                           &job->patch_length, error) < 0)
-        return -1;
-    if (result_parse_canonical(&job->result, parsed, error) < 0)
+    job->patch = NULL;
+    if (archived_load(services->store, services->config->spool, job->row, &job->result, &job->patch,
+                      &job->patch_length, error) < 0)
         return -1;
     scrub(job->result);
     return 0;

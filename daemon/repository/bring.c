@@ -1,5 +1,5 @@
 /*
- * A commit of the base is fetched from the forge, unless it is here.
+ * A commit of the base, or of a pull request, is fetched from the forge, unless it is here.
  */
 
 #include "daemon/repository/internal.h"
@@ -12,6 +12,7 @@
 struct bring {
     struct git_sequence sequence;
     char *commit;
+    bool head; /* it is of a pull request: it is not remembered as one of the base */
     repository_done_callback callback;
     void *data;
 };
@@ -41,7 +42,12 @@ static void bring_fetched(void *data, const struct process_result *result)
     int fetched;
 
     bring->sequence.step = NULL;
-    fetched = repository_fetched(bring->sequence.repository, bring->commit, result, &error);
+    if (bring->head)
+        fetched = process_succeeded(result) ? 0
+                                            : git_failure(&error, result, GIT_FORGE,
+                                                          "fetching the commit of a pull request");
+    else
+        fetched = repository_fetched(bring->sequence.repository, bring->commit, result, &error);
     bring_end(bring, fetched < 0 ? &error : NULL);
 }
 
@@ -54,21 +60,34 @@ static void bring_begin(void *data)
     bring->sequence.step = NULL;
     if (repository_prepare(repository, bring->commit, &error) < 0)
         bring_end(bring, &error);
-    else if (repository_has_base(repository, bring->commit))
+    else if (!bring->head && repository_has_base(repository, bring->commit))
         bring_end(bring, NULL);
     else
         bring->sequence.step = repository_fetch(repository, bring->commit, bring_fetched, bring);
 }
 
-struct operation *repository_bring(struct repository *repository, const char *commit,
-                                   repository_done_callback callback, void *data)
+static struct operation *start(struct repository *repository, const char *commit, bool head,
+                               repository_done_callback callback, void *data)
 {
     struct bring *bring = memory_new(sizeof(*bring));
 
     git_sequence_begin(&bring->sequence, repository, bring_discard);
     bring->commit = memory_copy(commit);
+    bring->head = head;
     bring->callback = callback;
     bring->data = data;
     bring->sequence.step = loop_after(repository->loop, 0, bring_begin, bring);
     return &bring->sequence.operation;
+}
+
+struct operation *repository_bring(struct repository *repository, const char *commit,
+                                   repository_done_callback callback, void *data)
+{
+    return start(repository, commit, false, callback, data);
+}
+
+struct operation *repository_bring_head(struct repository *repository, const char *commit,
+                                        repository_done_callback callback, void *data)
+{
+    return start(repository, commit, true, callback, data);
 }

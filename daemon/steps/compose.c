@@ -125,6 +125,7 @@ static struct operation *find_parent(void *data, repository_parent_callback call
         .loop = job->services->loop,
         .store = job->services->store,
         .repository = job->services->repository,
+        .spool = job->services->config->spool,
         .base = job->found.branch.base,
         .result = job->result,
     };

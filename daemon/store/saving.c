@@ -89,3 +89,23 @@ int store_needs_commit(struct store *store, const char *experiment_id, bool *nee
     *needs = sqlite3_column_int(statement, 0);
     return 0;
 }
+
+int store_list_parents(struct store *store, int64_t *at, unsigned limit, store_name add, void *data,
+                       struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error,
+        "SELECT result, coalesce(json_extract(parsed, '$.parent'), '') FROM contents"
+        " WHERE result > ? ORDER BY result LIMIT ?",
+        "ii", *at, (int64_t)limit);
+    unsigned count = 0;
+    int row = -1;
+
+    while (statement && (row = store_row(store, statement, error)) > 0) {
+        *at = sqlite3_column_int64(statement, 0);
+        count++;
+        if (*store_text(statement, 1))
+            add(data, store_text(statement, 1));
+    }
+    return row < 0 ? -1 : count == limit;
+}

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import pytest
 import series
@@ -138,3 +139,45 @@ def test_what_may_stand_beside_a_parent(project, forge, winnowd):
     keys = {name: re.search("([a-z]+): expected", reason)[1] for name, reason in reasons.items()}
     assert keys.pop("repository-alone.json") == "repository"
     assert keys == dict.fromkeys(["alone.json", "beside-commit.json", "itself.json", "number.json"], "parent"), reasons
+
+
+def kept(winnowd):
+    """Experiments of which our repository keeps what they measured, or what was composed."""
+    refs = winnowd.state / "repository.git/refs/winnowd"
+    return {path.name for kind in ("measured", "composed") for path in (refs / kind).glob("*")}
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["", "with a repository made anew"])
+def test_a_parent_that_was_merged(project, forge, winnowd, lost):
+    """What it measured is kept while anything open builds on it. Later it is made again, from the archive; of one that
+    named no parent itself, what was in its pull request is taken."""
+    winnowd.configure(sources=[str(project.work)])
+    base, first, second, third, *_ = project.line
+    text = ["", "a\nb\n", "a\nb\nc\n"]
+    made = [project.experiment({"apart.txt": one})[0] for one in text[1:]]
+    new, more = (git("diff", *pair, directory=project.work, whole=True) for pair in ((project.base, made[0]), made))
+    more = re.sub(r"^index .*\n", "", more, flags=re.MULTILINE)
+    winnowd.drop(result("ground", 1.0, status="baseline", commit=base.commit))
+    winnowd.drop(project.patch(first, base.commit))
+    winnowd.drop(project.patch(second, first.id))
+    winnowd.drop(result("apart", 0.5, diff=new))
+    assert set(winnowd.once().decisions().values()) == {"promoted", "baseline"}
+    assert kept(winnowd) == {first.id, second.id, "apart"}
+    person = Reviewer(forge)
+    person.merge(1, "squash")
+    winnowd.once()
+    assert kept(winnowd) == {first.id, second.id, "apart"}
+    person.merge(2, "squash")
+    winnowd.once()
+    assert kept(winnowd) == {"apart"}
+    if lost:
+        shutil.rmtree(winnowd.state / "repository.git")
+    assert decide(winnowd, project.patch(third, second.id, after=0.4)) == ("promoted", "")
+    assert project.is_measured(forge, forge.pulls()[-1], third)
+    person.merge(3, "squash")
+    winnowd.once()
+    assert kept(winnowd) == {third.id}
+    if lost:
+        shutil.rmtree(winnowd.state / "repository.git")
+    assert decide(winnowd, result("on-apart", 0.3, diff=more, parent="apart")) == ("promoted", "")
+    assert forge.show(f"{forge.pulls()[-1].sha}:apart.txt") == text[2].rstrip()

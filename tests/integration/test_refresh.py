@@ -312,3 +312,20 @@ def test_a_kill_at_every_step_of_a_refresh_that_is_undone(new_world, kind, where
         world.live()
         broken += suffer(world, point, "red")
     assert not broken, f"{len(broken)} of {len(points)} points:\n" + "\n".join(broken)
+
+
+def test_one_that_was_closed_and_opened_again(winnowd, project):
+    """The store has let go of its content, and our repository of its commit: the archive has one, the source the other."""
+    winnowd.configure(sources=[str(project.work)], validation=TRUE)
+    one, other = [row for row in project.experiments if row.improves][:2]
+    for row in (project.baseline, one, other):
+        winnowd.drop(row.result())
+    winnowd.once()
+    person = Reviewer(winnowd.forge)
+    for state, merged in (("closed", None), ("open", 1)):
+        winnowd.forge.set_state(2, state)
+        if merged:
+            person.merge(merged, "squash")
+        log = winnowd.once()
+    assert log.all(msg=REFRESHED, experiment=other.id), log.text
+    assert person.conflicting() == []

@@ -1,0 +1,161 @@
+/*
+ *     which parents are named, slice by slice ─▶ which refs there are ─▶ drop those that nobody needs, slice by slice
+ */
+
+#include "daemon/saved/kept.h"
+
+#include "common/log.h"
+#include "common/loop.h"
+#include "common/memory.h"
+#include "daemon/events.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PARENTS_SLICE 256
+#define REFS_SLICE    64
+
+struct names {
+    char **items;
+    size_t count;
+};
+
+struct kept {
+    uv_loop_t *loop;
+    struct store *store;
+    struct repository *repository;
+    struct operation *step; /* the next slice; NULL: nothing is being done */
+    int64_t at;             /* the result whose parent was read last */
+    struct names parents;
+    struct names refs; /* experiments that have one */
+};
+
+static void names_add(struct names *names, const char *name)
+{
+    /* The array doubles when it is full, which it is at powers of two. */
+    if ((names->count & (names->count - 1)) == 0)
+        names->items = memory_resize(names->items,
+                                     (names->count ? 2 * names->count : 1) * sizeof(*names->items));
+    names->items[names->count++] = memory_copy(name);
+}
+
+static void names_clear(struct names *names)
+{
+    for (size_t i = 0; i < names->count; i++)
+        free(names->items[i]);
+    free(names->items);
+    *names = (struct names){0};
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void end(struct kept *kept)
+{
+    kept->at = 0;
+    names_clear(&kept->parents);
+    names_clear(&kept->refs);
+}
+
+static void fail(struct kept *kept, const struct error *error)
+{
+    log_event(&event_store_failed, LOG_TEXT("reason", error->message));
+    end(kept);
+}
+
+static int drop_if_unneeded(struct kept *kept, const char *experiment_id, struct error *error)
+{
+    bool needs;
+
+    if (kept->parents.count > 0 && bsearch(&experiment_id, kept->parents.items, kept->parents.count,
+                                           sizeof(*kept->parents.items), compare_names))
+        return 0;
+    if (store_needs_commit(kept->store, experiment_id, &needs, error) < 0)
+        return -1;
+    if (!needs)
+        repository_forget_kept(kept->repository, experiment_id);
+    return 0;
+}
+
+static void on_refs(void *data)
+{
+    struct kept *kept = data;
+    struct error error;
+
+    kept->step = NULL;
+    for (int i = 0; i < REFS_SLICE && kept->refs.count > 0; i++) {
+        CLEANUP_FREE char *experiment_id = kept->refs.items[--kept->refs.count];
+
+        if (drop_if_unneeded(kept, experiment_id, &error) < 0) {
+            fail(kept, &error);
+            return;
+        }
+    }
+    if (kept->refs.count > 0)
+        kept->step = loop_after(kept->loop, 0, on_refs, kept);
+    else
+        end(kept);
+}
+
+static void add_ref(void *data, const char *experiment_id)
+{
+    struct kept *kept = data;
+
+    names_add(&kept->refs, experiment_id);
+}
+
+static void add_parent(void *data, const char *name)
+{
+    struct kept *kept = data;
+
+    names_add(&kept->parents, name);
+}
+
+static void on_parents(void *data)
+{
+    struct kept *kept = data;
+    struct error error;
+    int more;
+
+    kept->step = NULL;
+    more = store_list_parents(kept->store, &kept->at, PARENTS_SLICE, add_parent, kept, &error);
+    if (more < 0) {
+        fail(kept, &error);
+    } else if (more > 0) {
+        kept->step = loop_after(kept->loop, 0, on_parents, kept);
+    } else {
+        if (kept->parents.count > 0)
+            qsort(kept->parents.items, kept->parents.count, sizeof(*kept->parents.items),
+                  compare_names);
+        repository_list_kept(kept->repository, add_ref, kept);
+        kept->step = loop_after(kept->loop, 0, on_refs, kept);
+    }
+}
+
+void kept_tidy(struct kept *kept)
+{
+    if (!kept->step)
+        kept->step = loop_after(kept->loop, 0, on_parents, kept);
+}
+
+void kept_new(struct kept **kept, uv_loop_t *loop, struct store *store,
+              struct repository *repository)
+{
+    struct kept *made = memory_new(sizeof(*made));
+
+    made->loop = loop;
+    made->store = store;
+    made->repository = repository;
+    *kept = made;
+}
+
+void kept_free(struct kept *kept)
+{
+    if (!kept)
+        return;
+    operation_clear(&kept->step);
+    end(kept);
+    free(kept);
+}
