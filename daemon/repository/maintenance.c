@@ -18,7 +18,7 @@
 #define MAINTENANCE_AFTER                                                                          \
     50 /* forgotten commits, two or three a job; each question costs a child */
 
-static const struct log_event event_untidy = {
+static const struct log_event event_maintenance_failed = {
     .message = "own repository could not be maintained; trying again after some jobs",
     .level = LOG_LEVEL_WARNING,
 };
@@ -36,7 +36,7 @@ static void on_maintained(void *data, const struct process_result *result)
     if (process_succeeded(result))
         return;
     git_failure(&error, result, GIT_LOCAL, "git gc");
-    log_event(&event_untidy, LOG_TEXT("reason", error.message));
+    log_event(&event_maintenance_failed, LOG_TEXT("reason", error.message));
 }
 
 void repository_maintain(struct repository *repository)

@@ -263,6 +263,7 @@ static int take_commit(struct scan *scan, const struct line *line, struct error 
     (void)line;
     (void)error;
     scan->region = REGION_LOG;
+    scan->patch->log = true;
     begin_part(scan);
     return 0;
 }
@@ -344,9 +345,12 @@ static bool is_pair(const struct scan *scan, const struct line *line)
 
     if (pair_begins(cursor))
         return true;
-    /* Without numbers it is one only in a region where it can be nothing else. */
-    return scan->region != REGION_MESSAGE && line_begins(line, "--- ") &&
-           line_next(&ahead, &second) && line_next(&ahead, &second) && line_begins(&second, "+++ ");
+    if (!line_begins(line, "--- ") || !line_next(&ahead, &second) || !line_next(&ahead, &second) ||
+        !line_begins(&second, "+++ "))
+        return false;
+    /* In a message, two such lines may be text. With a hunk below them they are none, even one without numbers. */
+    return scan->region != REGION_MESSAGE ||
+           (line_next(&ahead, &second) && line_begins(&second, "@@"));
 }
 
 /* Whether there are headers with a subject, or the description that quilt's patches have, down to a blank line or

@@ -62,6 +62,8 @@ struct patch {
     struct patch_file *files;
     size_t count;
     unsigned parts;
+    bool
+        log; /* it has commits as git log and git show print them, in an order that it does not name */
     struct text recounted; /* which hunks were recounted, for the log; empty: none */
 };
 
@@ -101,11 +103,12 @@ enum patch_fit {
 int patch_fit(struct patch_file *file, const char *content, size_t length, bool exact,
               enum patch_fit *fit, struct error *error);
 
-/* Returns whether the patch was cut off in the last hunk of this file: what its hunks make of `content`, which is
- * what the index line names and into which they fit, is not what the index line says. `digits` is the length of
- * git's names. Without such a line, or if no line seems to be missing, it was not. Only a blob that is known shows
- * that the index line was not invented, as agents do. */
-bool patch_is_cut(const struct patch_file *file, const char *content, size_t length, size_t digits);
+/* Returns whether the hunks of this file make the blob that the index line names. `content` is the old blob, and they
+ * fit into it. `digits` is the length of git's names. If they do not, lines are missing: the patch was cut off, or
+ * made with an option that leaves changes out. Without an index line it is true, as far as can be seen. Only an old
+ * blob that is known shows that the index line was not invented, as agents do. */
+bool patch_makes_blob(const struct patch_file *file, const char *content, size_t length,
+                      size_t digits);
 
 /* Appends a part of a placed patch for git, with prefixes a/ and b/. The hunks have the lines where they
  * fit, so git need not look for context at their ends (--unidiff-zero). */

@@ -212,6 +212,14 @@ static void a_path_is_taken_if_it_can_be_known(void **state)
     check_refused("diff --git a/x b/x\n" PAIR HUNK, "called otherwise");
 }
 
+#define MOVED(from, to)                                                                            \
+    "diff --git a/" from " b/" to "\nsimilarity index 100%\nrename from " from "\nrename to " to   \
+    "\n"
+#define MADE(name)                                                                                 \
+    "diff --git a/" name " b/" name                                                                \
+    "\nnew file mode 100644\nindex 0000000..587be6b\n--- /dev/null\n+++ b/" name                   \
+    "\n@@ -0,0 +1 @@\n+x\n"
+
 static void a_series_is_taken_in_its_order(void **state)
 {
     (void)state;
@@ -223,6 +231,38 @@ static void a_series_is_taken_in_its_order(void **state)
     check(log, SHOWN "@@ -1,1 +1,1 @@\n-x\n+y\n" SHOWN "@@ -1,1 +1,1 @@\n-y\n+z\n");
     check(MAIL HEADER GIT HUNK "-- \n2.39.5\n\n\n" MAIL HEADER GIT HUNK "-- \n2.39.5\n",
           FIRST FIRST);
+    /* A file that one commit makes, and the next one renames. */
+    check("commit 60299e3\n\n" MOVED("n.py", "m.py") "\ncommit 1234567\n\n" MADE("n.py"),
+          "diff --git \"a/n.py\" \"b/n.py\"\nnew file mode 100644\n"
+          "--- /dev/null\n+++ \"b/n.py\"\n@@ -0,0 +1,1 @@\n+x\n"
+          "diff --git \"a/n.py\" \"b/m.py\"\nrename from \"n.py\"\nrename to \"m.py\"\n");
+}
+
+/* There and back: either commit begins with what the other one leaves. */
+static void an_order_that_cannot_be_known_is_refused(void **state)
+{
+#define CHANGE(from, to, hunk)                                                                     \
+    "diff --git a/t.py b/t.py\nindex " from ".." to " 100644\n" PAIR "@@ -1 +1 @@\n" hunk
+    (void)state;
+    check_refused("commit 60299e3\n\n" CHANGE("bbbbbbb", "aaaaaaa", "-y\n+x\n") //
+                  "\ncommit 1234567\n\n" CHANGE("aaaaaaa", "bbbbbbb", "-x\n+y\n"),
+                  "which is the older one");
+    check(MAIL HEADER CHANGE("aaaaaaa", "bbbbbbb", "-x\n+y\n") "-- \n2.39.5\n\n" //
+          MAIL HEADER CHANGE("bbbbbbb", "aaaaaaa", "-y\n+x\n") "-- \n2.39.5\n",
+          SHOWN "@@ -1,1 +1,1 @@\n-x\n+y\n" SHOWN "@@ -1,1 +1,1 @@\n-y\n+x\n");
+}
+
+/* A row of a table is no statistics, and a hunk without numbers is not a message's text. */
+static void what_looks_like_something_else_is_not_dropped(void **state)
+{
+    (void)state;
+    check_counted("@@ -1,2 +1,2 @@\n a\n-\t6\tbar\n+\t6\tBAR\n-\t7\tbaz\n",
+                  "@@ -1,3 +1,2 @@\n a\n-\t6\tbar\n+\t6\tBAR\n-\t7\tbaz\n",
+                  "the hunk at line 5 has -3 +2 lines, not -2 +2");
+    check_refused(
+        "Subject: raise it\n\n--- a/src/m.py\n+++ b/src/m.py\n@@ def train():\n-a\n+t\n\n" PAIR
+            HUNK,
+        "without line numbers");
 }
 
 /* ---- places ------------------------------------------------------------------------------------- */
@@ -289,7 +329,7 @@ static void a_hunk_has_one_place(void **state)
 
 #define AB "diff --git a/t.py b/t.py\nindex b77b4eb..%s 100644\n" PAIR
 
-static bool is_cut(const char *blob, const char *hunks, bool next_file)
+static bool is_incomplete(const char *blob, const char *hunks, bool next_file)
 {
     CLEANUP_PATCH struct patch patch = {0};
     CLEANUP_FREE char *bytes = memory_format(
@@ -301,23 +341,21 @@ static bool is_cut(const char *blob, const char *hunks, bool next_file)
     assert_int_equal(patch_scan(&patch, bytes, strlen(bytes), &error), 0);
     assert_int_equal(patch_place(&patch, exists, NULL, &error), 0);
     assert_int_equal(patch_fit(&patch.files[0], "x\ny\n", 4, true, &found, &error), 0);
-    return patch_is_cut(&patch.files[0], "x\ny\n", 4, 40);
+    return !patch_makes_blob(&patch.files[0], "x\ny\n", 4, 40);
 }
 
-static void a_patch_that_was_cut_off_is_seen(void **state)
+static void lines_that_are_missing_are_seen(void **state)
 {
     static const char whole[] = "de98044",
                       other[] = "1234567"; /* printf "a\nb\nc\n" | git hash-object --stdin */
 
     (void)state;
-    assert_false(
-        is_cut(whole, "@@ -1,9 +1,9 @@\n-x\n-y\n+a\n+b\n+c\n\n", false)); /* wrong, but whole */
-    assert_true(is_cut(whole, "@@ -1,2 +1,3 @@\n-x\n-y\n+a\n+b\n", false));
-    assert_true(is_cut(whole, "@@ -1,2 +1,3 @@\n-x\n-y\n+a\n+b\n+", false));
-    assert_false(
-        is_cut(other, "@@ -1,2 +1,3 @@\n-x\n-y\n+a\n+b\n+c\n", false)); /* edited by hand */
-    assert_false(is_cut(other, "@@ -1,2 +1,3 @@\n-x\n-y\n+a\n+b\n", true));
-    assert_false(is_cut(other, "@@ -1,2 +1,1 @@\n-x\n-y\n+a\n+b\n", false));
+    assert_false(is_incomplete(whole, "@@ -1,9 +1,9 @@\n-x\n-y\n+a\n+b\n+c\n\n",
+                               false)); /* wrong, but whole */
+    assert_true(is_incomplete(whole, "@@ -1,2 +1,3 @@\n-x\n-y\n+a\n+b\n", false));
+    assert_true(is_incomplete(whole, "@@ -1,2 +1,3 @@\n-x\n-y\n+a\n+b\n+", false));
+    assert_true(is_incomplete(other, "@@ -1,2 +1,3 @@\n-x\n-y\n+a\n+b\n+c\n", false));
+    assert_true(is_incomplete(other, "@@ -1,2 +1,3 @@\n-x\n-y\n+a\n+b\n", true));
 }
 
 int main(void)
@@ -328,8 +366,10 @@ int main(void)
         cmocka_unit_test(wrong_counts_are_counted_anew),
         cmocka_unit_test(a_path_is_taken_if_it_can_be_known),
         cmocka_unit_test(a_series_is_taken_in_its_order),
+        cmocka_unit_test(an_order_that_cannot_be_known_is_refused),
+        cmocka_unit_test(what_looks_like_something_else_is_not_dropped),
         cmocka_unit_test(a_hunk_has_one_place),
-        cmocka_unit_test(a_patch_that_was_cut_off_is_seen),
+        cmocka_unit_test(lines_that_are_missing_are_seen),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

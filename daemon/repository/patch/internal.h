@@ -100,5 +100,6 @@ bool name_split(const char *header, const char *old_path, const char *new_path, 
 /* Returns what follows the first "/", or NULL. */
 const char *name_behind(const char *name);
 
-/* Puts the parts of a placed patch into order, and splits those that change a file twice. */
-void parts_order(struct patch *patch);
+/* Puts the parts of a placed patch into order, and splits those that change a file twice. Fails (permanent) if the
+ * order of commits cannot be known. */
+int parts_order(struct patch *patch, struct error *error);

@@ -250,11 +250,13 @@ static bool is_raw(const char *line)
     return line[0] == ':' && strspn(line + 1, "01234567") == 6 && strchr(line, '\t');
 }
 
-/* "1<tab>1<tab>train.py", "-<tab>-<tab>w.bin" */
+/* "1<tab>1<tab>train.py", "-<tab>-<tab>w.bin"; "-<tab>1<tab>x" is a row that a hunk removes */
 static bool is_numbers(const char *line)
 {
+    bool binary = *line == '-';
+
     for (int i = 0; i < 2; i++) {
-        size_t digits = *line == '-' ? 1 : strspn(line, "0123456789");
+        size_t digits = binary ? *line == '-' : strspn(line, "0123456789");
 
         if (digits == 0 || line[digits] != '\t')
             return false;

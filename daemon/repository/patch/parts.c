@@ -1,11 +1,12 @@
 /*
  * Finds the order in which the parts of a patch are applied.
  *
- * Mails of a series come oldest first, git's log newest first. A file that two parts change tells which it
- * is: the older part leaves the blob with which the newer one begins.
+ * Mails of a series come oldest first, git's log newest first, or as it was asked to. A file that two parts change
+ * tells which it is: the older part leaves the blob, or makes the file, with which the newer one begins.
  */
 
 #include "common/memory.h"
+#include "daemon/repository/change.h"
 #include "daemon/repository/patch/internal.h"
 
 #include <stdlib.h>
@@ -44,18 +45,96 @@ static bool is_same_blob(const char *left, const char *right)
     return length >= DIGITS_THAT_TELL && strncmp(left, right, length) == 0;
 }
 
-/* Whether a later part leaves the blob with which an earlier one begins. */
-static bool is_newest_first(const struct patch *patch, const struct touched *list)
+/* A path that a file of the patch begins with, or leaves something at. */
+struct visit {
+    const char *path;
+    size_t index;
+};
+
+static int compare_visits(const void *a, const void *b)
 {
-    for (size_t i = 1; i < patch->count; i++) {
+    const struct visit *left = a, *right = b;
+    int order = strcmp(left->path, right->path);
+
+    return order ? order : (left->index > right->index) - (left->index < right->index);
+}
+
+static bool is_moved(const struct patch_file *file)
+{
+    return strcmp(file->old_path, file->new_path) != 0;
+}
+
+static struct visit *list_visits(const struct patch *patch, size_t *count)
+{
+    struct visit *list = memory_new_array(2 * patch->count, sizeof(*list));
+
+    *count = 0;
+    for (size_t i = 0; i < patch->count; i++) {
+        const struct patch_file *file = &patch->files[i];
+
+        list[(*count)++] = (struct visit){file->new_path, i};
+        if (is_moved(file))
+            list[(*count)++] = (struct visit){file->old_path, i};
+    }
+    qsort(list, *count, sizeof(*list), compare_visits);
+    return list;
+}
+
+/* Whether `newer` begins at the path with what `older` leaves there: the same blob, or if no blob is named, a file
+ * that `older` makes. */
+static bool leads_to(const struct patch_file *older, const struct patch_file *newer,
+                     const char *path)
+{
+    if (older->kind == PATCH_DELETED || strcmp(older->new_path, path) != 0 ||
+        newer->kind == PATCH_NEW || strcmp(newer->old_path, path) != 0)
+        return false;
+    if (older->new_blob[0] && newer->old_blob[0])
+        return is_same_blob(older->new_blob, newer->old_blob);
+    return older->kind == PATCH_NEW || is_moved(older);
+}
+
+/* What two parts that follow each other at a path say of the order. */
+struct evidence {
+    size_t oldest_first, newest_first;
+    const struct patch_file *either; /* each begins with what the other one leaves; NULL: none */
+};
+
+static struct evidence find_evidence(const struct patch *patch)
+{
+    struct evidence found = {0};
+    size_t count;
+    CLEANUP_FREE struct visit *list = list_visits(patch, &count);
+
+    for (size_t i = 1; i < count; i++) {
         const struct patch_file *first = &patch->files[list[i - 1].index];
         const struct patch_file *second = &patch->files[list[i].index];
+        const char *path = list[i].path;
+        bool as_written, reversed;
 
-        if (strcmp(list[i - 1].path, list[i].path) == 0 && first->part != second->part &&
-            is_same_blob(second->new_blob, first->old_blob))
-            return !is_same_blob(first->new_blob, second->old_blob);
+        if (strcmp(list[i - 1].path, path) != 0 || first->part == second->part)
+            continue;
+        as_written = leads_to(first, second, path);
+        reversed = leads_to(second, first, path);
+        found.oldest_first += as_written && !reversed;
+        found.newest_first += reversed && !as_written;
+        if (as_written && reversed)
+            found.either = second;
     }
-    return false;
+    return found;
+}
+
+/* Fails: one commit takes back what another one did, and the order decides which of them remains. */
+static int set_unknown(const struct patch_file *file, struct error *error)
+{
+    CLEANUP_FILE_NAMES struct file_names name = {0};
+
+    file_names_add(&name, file->new_path);
+    return error_set(
+        error, ERROR_PERMANENT,
+        "line %zu of the patch: one commit changes %s and another one takes that back, "
+        "and nothing says which is the older one (use git diff with the commit before "
+        "them, or git format-patch)",
+        file->line, file_names_string(&name));
 }
 
 static void reverse_parts(struct patch *patch)
@@ -111,11 +190,14 @@ static void number_parts(struct patch *patch)
     }
 }
 
-void parts_order(struct patch *patch)
+int parts_order(struct patch *patch, struct error *error)
 {
-    CLEANUP_FREE struct touched *list = list_touched(patch);
+    struct evidence found = find_evidence(patch);
 
-    if (is_newest_first(patch, list))
+    if (found.either && patch->log && !found.oldest_first && !found.newest_first)
+        return set_unknown(found.either, error);
+    if (found.newest_first > found.oldest_first)
         reverse_parts(patch);
     number_parts(patch);
+    return 0;
 }

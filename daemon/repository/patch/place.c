@@ -471,8 +471,7 @@ static int place_all(struct placing *placing, struct error *error)
         if (set_paths(placing, &patch->files[i], depth, error) < 0)
             return -1;
     }
-    parts_order(patch);
-    return 0;
+    return parts_order(patch, error);
 }
 
 int patch_place(struct patch *patch, patch_exists exists, void *data, struct error *error)
