@@ -19,6 +19,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct scratch {
+    char settings[DIGEST_HEX_SIZE]; /* under which the run began: see base_settings() */
+};
+
+static struct scratch *scratch_of(struct job *job)
+{
+    return job_scratch(job, sizeof(struct scratch));
+}
+
+/* Returns whether these settings are in force. A run under others says nothing: a reload may have mended them. */
+static bool is_in_force(const struct job *job, const char *settings)
+{
+    char now[DIGEST_HEX_SIZE];
+
+    base_settings(job->services->config, now);
+    return strcmp(settings, now) == 0;
+}
+
 /* Whether the composed commit failed before, on a base that is flaky. */
 static bool is_second(const struct job *job)
 {
@@ -102,7 +120,7 @@ static bool passes_now(struct job *job, const struct base_verdict *verdict)
            note_base(job, &noted, &ignored) == 0;
 }
 
-/* Once: a restart must not lose that this was the first time. */
+/* That they failed once is stored: after a restart they are run once more, and not twice. */
 static void run_again(struct job *job)
 {
     struct job_findings *found = &job->found;
@@ -132,6 +150,8 @@ static void on_base_found(void *data, const struct base_verdict *verdict, const 
         job_failed(job, error);
     } else if (waits) {
         job_waits(job, waits);
+    } else if (!is_in_force(job, job->found.tests.failed.settings)) {
+        run_tests(job);
     } else if (verdict->state == BASE_FAILED) {
         take_failed_base(job, verdict);
     } else if (passes_now(job, verdict)) {
@@ -165,7 +185,8 @@ static void compare_with_base(struct job *job, const char *reason, const struct 
     if (report)
         secret_scrub(found->tests.failed.report);
     found->tests.failed.at_ms = clock_now_ms();
-    base_settings(job->services->config, found->tests.failed.settings);
+    memcpy(found->tests.failed.settings, scratch_of(job)->settings,
+           sizeof(found->tests.failed.settings));
     memcpy(found->tests.failed.commit, found->change.commit, sizeof(found->change.commit));
     if (job_save(job))
         ask_base(job);
@@ -177,11 +198,9 @@ static bool is_known_to_fail(const struct job *job)
 {
     const struct job_findings *found = &job->found;
     int64_t age_ms = clock_now_ms() - found->tests.failed.at_ms;
-    char settings[DIGEST_HEX_SIZE];
 
-    base_settings(job->services->config, settings);
     return strcmp(found->tests.failed.commit, found->change.commit) == 0 &&
-           strcmp(found->tests.failed.settings, settings) == 0 && age_ms >= 0 &&
+           is_in_force(job, found->tests.failed.settings) && age_ms >= 0 &&
            age_ms < (int64_t)BASE_HOUR_MS;
 }
 
@@ -226,6 +245,10 @@ static void on_validated(void *data, const struct validation_outcome *outcome,
     struct job *job = data;
 
     job->operation = NULL;
+    if (!is_in_force(job, scratch_of(job)->settings)) {
+        run_tests(job);
+        return;
+    }
     if (error) {
         take_error(job, error);
         return;
@@ -270,6 +293,7 @@ static void run_tests(struct job *job)
         return;
     }
     passed = base.state == BASE_PASSED || base.state == BASE_FLAKY;
+    base_settings(job->services->config, scratch_of(job)->settings);
     task = (struct validation_task){
         .experiment_id = job->row->experiment_id,
         .branch = job->branch,

@@ -311,6 +311,20 @@ def test_a_running_job_is_promoted_by_what_is_in_force_at_the_end(winnowd, proje
     assert "0.01" in pull.body
 
 
+@pytest.mark.parametrize("base", ["never", "on_failure"])
+def test_a_run_under_settings_that_were_mended_meanwhile_charges_nobody(winnowd, project, base):
+    """Its command is wrong, and replaced while it runs: only what the new one says counts."""
+    begun, ended = winnowd.directory / "begun", winnowd.directory / "ended"
+    script = f"touch {begun}; while [ ! -e {ended} ]; do sleep 0.02; done; false"
+    winnowd.configure(validation={"command": ["sh", "-c", script], "sandbox": "none", "base": base})
+    log = winnowd.start()
+    winnowd.drop(improved(project))
+    assert harness.appears(begun)
+    reload(winnowd, validation={"command": ["true"]})
+    ended.touch()
+    log.wait(experiment="exp-1", decision="promoted")
+
+
 # Memory.
 
 
