@@ -340,7 +340,7 @@ static int check_directory(const char *path, struct error *error)
     if (stat(path, &status) < 0)
         return error_set(error, ERROR_PERMANENT, "%s: %s", path, strerror(errno));
     if (!S_ISDIR(status.st_mode))
-        return error_set(error, ERROR_PERMANENT, "%s is no directory", path);
+        return error_set(error, ERROR_PERMANENT, "%s is not a directory", path);
     return 0;
 }
 

@@ -59,7 +59,7 @@ struct job_owner {
     enum job_kind kind;
     const struct step_table *steps;
     /* Finds whether it is the job's turn: everything of its lane that arrived earlier is decided, and no other job
-     * has begun to open its pull request. Fails if the store does. */
+     * has begun to open its pull request. Fails if the store does. NULL: it always is. */
     int (*is_turn)(void *data, const struct job *job, bool *may, struct error *error);
     /* Whether one more job may be undone now beside the others. */
     bool (*may_undo)(void *data);
@@ -91,7 +91,7 @@ struct job {
     bool slotless;       /* parked: others began with its slot while it paused */
     bool aside;          /* parked: its source is held or slots are few; others go first */
     bool stepped_aside;  /* was aside once, so others may have overtaken it */
-    bool source_failed;  /* compose found that a source is held */
+    bool source_failed;  /* a step found that a source is held */
     bool source_bad;     /* a source failed it though it is found well: told to the health */
     uint64_t bad_until;  /* uv_now() from which it tries again then, or before if ... */
     unsigned bad_looks;  /* ... somebody says that something was mended: health_looks() */

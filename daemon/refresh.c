@@ -36,12 +36,12 @@ struct refresh {
     size_t count;
     int64_t *due; /* results whose pull requests are to be refreshed, in that order */
     size_t due_count;
-    size_t due_at; /* of these, the next one */
-    int64_t *held; /* whose change the base holds, if that is still so at the next look */
-    size_t held_count;
-    unsigned held_rounds; /* how many rounds of looking at pull requests had ended by then */
-    bool looked;          /* there was an earlier look */
-    bool moved;           /* the base has, since the first look */
+    size_t due_at;      /* of these, the next one */
+    int64_t *contained; /* whose change the base holds, if that is still so at the next look */
+    size_t contained_count;
+    unsigned contained_rounds; /* how many rounds of looking at pull requests had ended by then */
+    bool looked;               /* there was an earlier look */
+    bool moved;                /* the base has, since the first look */
 };
 
 /* ---- jobs --------------------------------------------------------------------------------------- */
@@ -159,17 +159,17 @@ static void on_rests(void *data)
     refresh->options.progress(refresh->options.data);
 }
 
-static void close_held(struct refresh *refresh)
+static void close_contained(struct refresh *refresh)
 {
     struct error error;
 
-    for (size_t i = 0; i < refresh->held_count; i++) {
-        if (store_add_closing(refresh->services->store, refresh->held[i], &error) < 0)
+    for (size_t i = 0; i < refresh->contained_count; i++) {
+        if (store_add_closing(refresh->services->store, refresh->contained[i], &error) < 0)
             log_event(&event_store_failed, LOG_TEXT("reason", error.message));
     }
-    if (refresh->held_count > 0)
+    if (refresh->contained_count > 0)
         refresh->options.contained(refresh->options.data);
-    refresh->held_count = 0;
+    refresh->contained_count = 0;
 }
 
 static unsigned rounds(const struct refresh *refresh)
@@ -178,14 +178,14 @@ static unsigned rounds(const struct refresh *refresh)
 }
 
 /* The base was found to hold the change of an open pull request when that was to be brought onto it. */
-static void hold(struct refresh *refresh, int64_t result)
+static void note_contained(struct refresh *refresh, int64_t result)
 {
-    refresh->held = memory_resize(refresh->held,
-                                  (refresh->held_count + 1) * sizeof(*refresh->held));
-    refresh->held[refresh->held_count++] = result;
-    refresh->held_rounds = rounds(refresh);
+    refresh->contained = memory_resize(refresh->contained, (refresh->contained_count + 1) *
+                                                               sizeof(*refresh->contained));
+    refresh->contained[refresh->contained_count++] = result;
+    refresh->contained_rounds = rounds(refresh);
     if (!refresh->moved)
-        close_held(refresh);
+        close_contained(refresh);
 }
 
 static void on_over(void *data, struct job *job)
@@ -194,7 +194,7 @@ static void on_over(void *data, struct job *job)
 
     jobs_remove(&refresh->jobs, job);
     if (job->record.outcome == DECISION_DISCARDED)
-        hold(refresh, job->record.result);
+        note_contained(refresh, job->record.result);
     job_free(job);
     proceed_all(refresh);
     refresh_go_on(refresh);
@@ -224,10 +224,10 @@ static void clear_found(struct refresh *refresh)
 {
     free(refresh->pulls);
     free(refresh->due);
-    free(refresh->held);
+    free(refresh->contained);
     refresh->pulls = NULL;
-    refresh->due = refresh->held = NULL;
-    refresh->count = refresh->due_count = refresh->due_at = refresh->held_count = 0;
+    refresh->due = refresh->contained = NULL;
+    refresh->count = refresh->due_count = refresh->due_at = refresh->contained_count = 0;
 }
 
 static void end_look(struct refresh *refresh)
@@ -271,7 +271,7 @@ static bool is_switched_off(const struct refresh *refresh)
     return refresh->services->config->pulls.refresh == PULLS_REFRESH_NEVER;
 }
 
-/* One that was tried on this base, or is held by its failure, waits for another base. */
+/* One that was tried on this base, or that its failure holds, waits for another base. */
 static bool is_wanted(const struct refresh *refresh, const struct open_pull *pull,
                       enum git_merge merge)
 {
@@ -285,7 +285,7 @@ static bool is_wanted(const struct refresh *refresh, const struct open_pull *pul
 
 /* Unless somebody else pushed to it. For one that an earlier version opened, it is not known where it was
  * left. */
-static bool is_held(const struct open_pull *pull, enum git_merge merge)
+static bool is_contained(const struct open_pull *pull, enum git_merge merge)
 {
     return merge == GIT_HELD && (!*pull->known.head || strcmp(pull->tip, pull->known.head) == 0);
 }
@@ -317,7 +317,7 @@ static void note_mergeable(const struct refresh *refresh, const struct store_pul
 /* A whole round has begun and ended since, beside the one that may have been under way. */
 static bool is_confirmed(const struct refresh *refresh)
 {
-    return rounds(refresh) - refresh->held_rounds >= 2;
+    return rounds(refresh) - refresh->contained_rounds >= 2;
 }
 
 /* A person who merges by hand first pushes to the base, and marks the pull request as merged later. So a pull request
@@ -325,19 +325,19 @@ static bool is_confirmed(const struct refresh *refresh)
 static void take_merges(struct refresh *refresh, const enum git_merge *merges)
 {
     refresh->due = memory_new_array(refresh->count + 1, sizeof(*refresh->due));
-    refresh->held = memory_new_array(refresh->count + 1, sizeof(*refresh->held));
+    refresh->contained = memory_new_array(refresh->count + 1, sizeof(*refresh->contained));
     for (size_t i = 0; i < refresh->count; i++) {
         const struct open_pull *pull = &refresh->pulls[i];
 
         note_mergeable(refresh, &pull->known, merges[i]);
         if (is_wanted(refresh, pull, merges[i]))
             refresh->due[refresh->due_count++] = pull->known.result;
-        if (is_held(pull, merges[i]) && !is_switched_off(refresh))
-            refresh->held[refresh->held_count++] = pull->known.result;
+        if (is_contained(pull, merges[i]) && !is_switched_off(refresh))
+            refresh->contained[refresh->contained_count++] = pull->known.result;
         if (merges[i] != GIT_CONFLICTS && pull->known.stale && !is_switched_off(refresh))
             note_fresh(refresh, &pull->known);
     }
-    refresh->held_rounds = rounds(refresh);
+    refresh->contained_rounds = rounds(refresh);
 }
 
 static void on_merges(void *data, const enum git_merge *merges, const struct error *error)
@@ -351,7 +351,7 @@ static void on_merges(void *data, const enum git_merge *merges, const struct err
     }
     take_merges(refresh, merges);
     if (!refresh->looked)
-        close_held(refresh); /* the base moved before this process began */
+        close_contained(refresh); /* the base moved before this process began */
     refresh->looked = true;
     end_look(refresh);
 }
@@ -427,8 +427,8 @@ static bool is_same(const struct open_pull *a, size_t a_count, const struct open
 static void look_anew(struct refresh *refresh)
 {
     free(TAKE(refresh->due));
-    free(TAKE(refresh->held));
-    refresh->due_count = refresh->due_at = refresh->held_count = 0;
+    free(TAKE(refresh->contained));
+    refresh->due_count = refresh->due_at = refresh->contained_count = 0;
     if (refresh->count) {
         check_merges(refresh);
     } else {
@@ -464,7 +464,7 @@ static void on_branches(void *data, const char *base, const struct repository_br
         fail_look(refresh, &failed);
     } else if (!moved && is_same(before, before_count, refresh->pulls, refresh->count)) {
         if (is_confirmed(refresh))
-            close_held(refresh);
+            close_contained(refresh);
         end_look(refresh); /* it is known what is due */
     } else {
         look_anew(refresh);

@@ -34,7 +34,8 @@ int refresh_new(struct refresh **refresh, uv_loop_t *loop, const struct refresh_
                 struct error *error);
 void refresh_free(struct refresh *refresh); /* NULL-safe; leaves every job resumable */
 
-/* Holds the open pull requests against the base as it is now, where the forge is well and pulls.refresh wants it. */
+/* Compares the open pull requests with the base as it is now, where the forge is well and pulls.refresh wants it.
+ * At a local forge they are compared also with `never`: whether they can be merged is shown. */
 void refresh_look(struct refresh *refresh);
 
 /* The queue is held by the base, or not any more. */

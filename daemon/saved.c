@@ -11,7 +11,7 @@
 
 #define AGAIN_MS    30000 /* until a source that could not be read is asked again */
 #define PATIENCE_MS 5000  /* for how long jobs wait for a slice */
-#define TIDY_SLICE  128
+#define PRUNE_SLICE 128
 
 struct unsaved {
     struct store_unsaved *items;
@@ -29,7 +29,7 @@ struct saved {
     bool unread;  /* a source could not be read in this round */
     bool waiting; /* another round is due */
 
-    struct operation *tidying;
+    struct operation *pruning;
     bool released; /* some content was, since the refs of parents were looked through */
     struct kept *kept;
 };
@@ -231,11 +231,11 @@ bool saved_idle(const struct saved *saved)
 /* ---- refs that are of no use any more ----------------------------------------------------------- */
 
 /* The ref goes first: after a crash it is asked for again. */
-static int tidy_slice(struct saved *saved, size_t *count, struct error *error)
+static int prune_slice(struct saved *saved, size_t *count, struct error *error)
 {
     struct store *store = saved->options.store;
     struct store_released *items;
-    int status = store_list_released(store, TIDY_SLICE, &items, count, error);
+    int status = store_list_released(store, PRUNE_SLICE, &items, count, error);
     bool begun = status == 0 && *count > 0 && (status = store_begin(store, error)) == 0;
 
     for (size_t i = 0; begun && status == 0 && i < *count; i++) {
@@ -251,27 +251,27 @@ static int tidy_slice(struct saved *saved, size_t *count, struct error *error)
     return status;
 }
 
-static void on_tidy(void *data)
+static void on_prune(void *data)
 {
     struct saved *saved = data;
     struct error error;
     size_t count = 0;
 
-    saved->tidying = NULL;
-    if (tidy_slice(saved, &count, &error) < 0)
+    saved->pruning = NULL;
+    if (prune_slice(saved, &count, &error) < 0)
         log_event(&event_store_failed, LOG_TEXT("reason", error.message));
-    else if (count == TIDY_SLICE)
-        saved->tidying = loop_after(saved->loop, 0, on_tidy, saved);
+    else if (count == PRUNE_SLICE)
+        saved->pruning = loop_after(saved->loop, 0, on_prune, saved);
     saved->released |= count > 0;
-    if (saved->released && !saved->tidying)
-        kept_tidy(saved->kept);
-    saved->released &= saved->tidying != NULL;
+    if (saved->released && !saved->pruning)
+        kept_prune(saved->kept);
+    saved->released &= saved->pruning != NULL;
 }
 
 void saved_maintain(struct saved *saved)
 {
-    if (!saved->tidying)
-        saved->tidying = loop_after(saved->loop, 0, on_tidy, saved);
+    if (!saved->pruning)
+        saved->pruning = loop_after(saved->loop, 0, on_prune, saved);
 }
 
 /* ---- life --------------------------------------------------------------------------------------- */
@@ -295,7 +295,7 @@ void saved_free(struct saved *saved)
     operation_clear(&saved->step);
     operation_clear(&saved->again);
     operation_clear(&saved->patience);
-    operation_clear(&saved->tidying);
+    operation_clear(&saved->pruning);
     kept_free(saved->kept);
     unsaved_clear(&saved->slice);
     free(saved);

@@ -59,9 +59,9 @@ struct step {
     bool forward;
     bool optional; /* where it fails the job goes on without */
 
-    /* It touches nothing but the store, and ends at once. Its end is not logged and not counted. What it finds
-     * holds for the moment only. So the next row begins in the same turn of the loop. A job that comes to
-     * that row later goes through this one again. */
+    /* It touches nothing but the store, and may wait for its turn. Its end is not logged and not counted. What it
+     * finds holds for the moment only. So the next row begins in the same turn of the loop, and it has the
+     * needs of that row. A job that comes to that row later goes through this one again. */
     bool quiet;
 };
 

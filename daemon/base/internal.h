@@ -38,7 +38,7 @@ struct base {
     size_t held_count;
     struct operation *hour;   /* after which they begin again */
     struct operation *look;   /* at where the base is now, or the pause before it */
-    struct operation *notice; /* to whom the hold concerns */
+    struct operation *notice; /* to those whom the hold concerns */
 };
 
 /* Ends the hold, if there is one. */

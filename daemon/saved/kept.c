@@ -134,7 +134,7 @@ static void on_parents(void *data)
     }
 }
 
-void kept_tidy(struct kept *kept)
+void kept_prune(struct kept *kept)
 {
     if (!kept->step)
         kept->step = loop_after(kept->loop, 0, on_parents, kept);

@@ -20,4 +20,4 @@ void kept_new(struct kept **kept, uv_loop_t *loop, struct store *store,
 void kept_free(struct kept *kept); /* NULL-safe */
 
 /* Looks through all refs, in slices. */
-void kept_tidy(struct kept *kept);
+void kept_prune(struct kept *kept);

@@ -239,7 +239,7 @@ static int make_place(int directory, const char *name, struct error *error)
     if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
         return error_set(error, ERROR_TRANSIENT, "cannot look at %s: %s", name, strerror(errno));
     if (!S_ISDIR(status.st_mode))
-        return error_set(error, ERROR_PERMANENT, "%s is no directory", name);
+        return error_set(error, ERROR_PERMANENT, "%s is not a directory", name);
     return 0;
 }
 

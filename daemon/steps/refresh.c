@@ -105,7 +105,7 @@ void refresh_base_start(struct job *job)
 
 /* ---- comments ----------------------------------------------------------------------------------- */
 
-/* A pull request that takes no comment is none the worse for it. */
+/* A comment that is refused does no harm: the refresh is done without it. */
 static void on_commented(void *data, const struct forge_reply *reply, const struct error *error)
 {
     struct job *job = data;
@@ -134,7 +134,7 @@ static void send_comment(void *data)
             forge, job->record.pull, job->found.refresh.comment, again, on_commented, job);
 }
 
-/* `text` is taken over. The same text again is as once: where the answer was lost, the comment is looked for
+/* `text` is taken over. The same text is never posted twice: where an answer was lost, the comment is looked for
  * once it can no longer be on its way. */
 static void comment(struct job *job, char *text)
 {

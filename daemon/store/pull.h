@@ -24,7 +24,7 @@ struct store_pull {
     bool stale;                   /* it could not be brought onto a later base */
     char stale_on[GIT_HASH_SIZE]; /* the last one that it was not brought onto; "": none */
     bool leaves;  /* it is about to be closed, as another one contains it, or to be opened again */
-    bool closing; /* and that was asked for: that it is closed was us */
+    bool closing; /* we have asked for that: if it is closed, nobody else did it */
     char body_digest[DIGEST_HEX_SIZE]; /* as in struct store_left */
     char body_sent[DIGEST_HEX_SIZE]; /* of one that was sent, and perhaps not answered; "": none */
     char line[DIGEST_HEX_SIZE];      /* of the line that store_set_line() was called with */

@@ -459,8 +459,8 @@ int sandbox_check_read_only(const struct config *config, size_t item, struct err
         return error_set_key(error, ERROR_PERMANENT, "validation.read_only", "%s: %s", path,
                              strerror(errno));
     if (!S_ISDIR(status.st_mode))
-        return error_set_key(error, ERROR_PERMANENT, "validation.read_only", "%s is no directory",
-                             path);
+        return error_set_key(error, ERROR_PERMANENT, "validation.read_only",
+                             "%s is not a directory", path);
     if (place)
         return error_set_key(error, ERROR_PERMANENT, "validation.read_only",
                              "%s would uncover %s, which is hidden as a whole; "
