@@ -28,7 +28,7 @@ static struct scratch *scratch_of(struct job *job)
     return job_scratch(job, sizeof(struct scratch));
 }
 
-/* Returns whether these settings are in force. A run under others says nothing: a reload may have mended them. */
+/* Returns whether these settings are in force. A failure under others says nothing: a reload may have mended them. */
 static bool is_in_force(const struct job *job, const char *settings)
 {
     char now[DIGEST_HEX_SIZE];
@@ -243,9 +243,11 @@ static void on_validated(void *data, const struct validation_outcome *outcome,
                          const struct error *error)
 {
     struct job *job = data;
+    bool passed;
 
     job->operation = NULL;
-    if (!is_in_force(job, scratch_of(job)->settings)) {
+    passed = !error && outcome->verdict == VALIDATION_PASSED;
+    if (!passed && !is_in_force(job, scratch_of(job)->settings)) {
         run_tests(job);
         return;
     }
@@ -259,7 +261,7 @@ static void on_validated(void *data, const struct validation_outcome *outcome,
         return;
     }
     note_run(job, outcome);
-    if (outcome->verdict == VALIDATION_PASSED)
+    if (passed)
         pass(job);
     else
         take_failure(job, outcome);
