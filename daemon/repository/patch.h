@@ -62,8 +62,7 @@ struct patch {
     struct patch_file *files;
     size_t count;
     unsigned parts;
-    bool
-        log; /* it has commits as git log and git show print them, in an order that it does not name */
+    bool log;              /* it has commits of git log or git show: their order is not said */
     struct text recounted; /* which hunks were recounted, for the log; empty: none */
 };
 
@@ -103,10 +102,10 @@ enum patch_fit {
 int patch_fit(struct patch_file *file, const char *content, size_t length, bool exact,
               enum patch_fit *fit, struct error *error);
 
-/* Returns whether the hunks of this file make the blob that the index line names. `content` is the old blob, and they
- * fit into it. `digits` is the length of git's names. If they do not, lines are missing: the patch was cut off, or
- * made with an option that leaves changes out. Without an index line it is true, as far as can be seen. Only an old
- * blob that is known shows that the index line was not invented, as agents do. */
+/* Returns whether the hunks of this file make the blob that the index line names, if the patch ends in the middle of
+ * the last one. `content` is the old blob, and they fit into it. `digits` is the length of git's names. If they do
+ * not, the patch was cut off. Else it is true: people edit the lines of a diff and leave the index line as it was.
+ * Only an old blob that is known shows that the index line was not invented, as agents do. */
 bool patch_makes_blob(const struct patch_file *file, const char *content, size_t length,
                       size_t digits);
 

@@ -281,23 +281,17 @@ static int set_broken(const struct patching *patching, const struct patch_file *
                      patching->exact ? "parent's file that" : "version of the file that");
 }
 
-/* Fails: lines are missing, at the end of the patch or in the middle. */
-static int set_incomplete(const struct patch_file *file, struct error *error)
+/* Fails: the rest of the patch is missing. */
+static int set_cut(const struct patch_file *file, struct error *error)
 {
     CLEANUP_FILE_NAMES struct file_names name = {0};
     const struct patch_hunk *hunk = &file->hunks[file->hunk_count - 1];
 
     file_names_add(&name, file->new_path);
-    if (hunk->open)
-        return error_set(error, ERROR_PERMANENT,
-                         "the patch ends in the middle of the hunk at its line %zu: with what is "
-                         "there, %s does not become blob %s, which the index line names",
-                         hunk->line, file_names_string(&name), file->new_blob);
     return error_set(error, ERROR_PERMANENT,
-                     "line %zu of the patch and on: %s does not become blob %s, which the index "
-                     "line names: a part of the change is left out (by git diff -w, or by hand); "
-                     "without the index line the patch is taken as it is",
-                     file->line, file_names_string(&name), file->new_blob);
+                     "the patch ends in the middle of the hunk at its line %zu: with what is "
+                     "there, %s does not become blob %s, which the index line names",
+                     hunk->line, file_names_string(&name), file->new_blob);
 }
 
 /* Fits the file into what the patch was made on, if that is known, else into what is there now. */
@@ -323,7 +317,7 @@ static int fit_file(struct patching *patching, struct patch_file *file,
         return set_broken(patching, file, error);
     if (origin->found && (same || file->three_way) && fit == PATCH_FITS && !file->carriage &&
         !patch_makes_blob(file, origin->bytes, origin->length, strlen(origin->hash)))
-        return set_incomplete(file, error);
+        return set_cut(file, error);
     note_fit(patching, file, fit);
     return 0;
 }

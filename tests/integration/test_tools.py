@@ -312,7 +312,7 @@ def test_directories_to_read(house):
     checked(house, ["sh", "-c", script], read_only=[str(house.home / "shortcut")])
 
 
-@pytest.mark.parametrize("name, said", [("nowhere", "No such file"), ("file", "no directory"), (".", "hidden as a whole")])
+@pytest.mark.parametrize("name, said", [("nowhere", "No such file"), ("file", "not a directory"), (".", "hidden as a whole")])
 def test_directories_that_cannot_be_read(house, name, said):
     (house.home / "file").touch()
     house.configure(validation={"read_only": [str(house.home / name)]})

@@ -344,7 +344,7 @@ static bool is_incomplete(const char *blob, const char *hunks, bool next_file)
     return !patch_makes_blob(&patch.files[0], "x\ny\n", 4, 40);
 }
 
-static void lines_that_are_missing_are_seen(void **state)
+static void a_patch_that_was_cut_off_is_seen(void **state)
 {
     static const char whole[] = "de98044",
                       other[] = "1234567"; /* printf "a\nb\nc\n" | git hash-object --stdin */
@@ -354,8 +354,10 @@ static void lines_that_are_missing_are_seen(void **state)
                                false)); /* wrong, but whole */
     assert_true(is_incomplete(whole, "@@ -1,2 +1,3 @@\n-x\n-y\n+a\n+b\n", false));
     assert_true(is_incomplete(whole, "@@ -1,2 +1,3 @@\n-x\n-y\n+a\n+b\n+", false));
-    assert_true(is_incomplete(other, "@@ -1,2 +1,3 @@\n-x\n-y\n+a\n+b\n+c\n", false));
-    assert_true(is_incomplete(other, "@@ -1,2 +1,3 @@\n-x\n-y\n+a\n+b\n", true));
+    assert_false(
+        is_incomplete(other, "@@ -1,2 +1,3 @@\n-x\n-y\n+a\n+b\n+c\n", false)); /* edited by hand */
+    assert_false(is_incomplete(other, "@@ -1,2 +1,3 @@\n-x\n-y\n+a\n+b\n", true));
+    assert_false(is_incomplete(other, "@@ -1,2 +1,1 @@\n-x\n-y\n+a\n+b\n", false));
 }
 
 int main(void)
@@ -369,7 +371,7 @@ int main(void)
         cmocka_unit_test(an_order_that_cannot_be_known_is_refused),
         cmocka_unit_test(what_looks_like_something_else_is_not_dropped),
         cmocka_unit_test(a_hunk_has_one_place),
-        cmocka_unit_test(lines_that_are_missing_are_seen),
+        cmocka_unit_test(a_patch_that_was_cut_off_is_seen),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

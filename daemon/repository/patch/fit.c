@@ -299,7 +299,7 @@ bool patch_makes_blob(const struct patch_file *file, const char *content, size_t
     char hash[GIT_HASH_SIZE];
     size_t next = 0;
 
-    if (!file->new_blob[0] || file->hunk_count == 0 || file->kind == PATCH_DELETED)
+    if (!file->new_blob[0] || file->hunk_count == 0 || !file->hunks[file->hunk_count - 1].open)
         return true;
     split(&slices, content, length);
     for (size_t i = 0; i < file->hunk_count; i++) {
