@@ -59,17 +59,23 @@ static char *interpreter_of(int directory, const char *path)
     return *name ? memory_copy(name) : NULL;
 }
 
+const char *program_base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
 /* Returns what a script asks env for, as in `#!/usr/bin/env python3`; NULL if it asks for nothing, or in a way
  * that only env understands. */
 static char *asked_of_env(int directory, const char *path)
 {
-    char line[FIRST_LINE], *rest = line, *name, *slash;
+    char line[FIRST_LINE], *rest = line, *name;
 
     if (!read_first_line(line, directory, path))
         return NULL;
     name = take_word(&rest);
-    slash = strrchr(name, '/');
-    if (strcmp(slash ? slash + 1 : name, "env") != 0)
+    if (strcmp(program_base_name(name), "env") != 0)
         return NULL;
     name = take_word(&rest);
     if (strcmp(name, "-S") == 0)

@@ -15,6 +15,9 @@
 int program_find(char **path, const char *name, const char *const *environment,
                  const char *directory, struct error *error);
 
+/* Returns the name of a program behind its last '/', in `path` itself. */
+const char *program_base_name(const char *path);
+
 /* Returns the interpreter that the script at `path` names after `#!`, without its arguments; NULL if the
  * file is no script or cannot be read. The caller frees it. */
 char *program_interpreter(const char *path);

@@ -235,11 +235,12 @@ class Run:
         if self.call(["ninja", "-C", folder, *targets], log, 1200, nice=nice) != 0:
             raise Failed("the build failed")
 
-    def compile_tests(self, log):
+    def compile_tests(self, log, environment):
         """Has pytest compile the tests once, before each of a dozen workers does the same."""
         with alone(self.builds / "python.lock"):
             if not self.compiled:
-                self.call([PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--collect-only", INTEGRATION], log, 300)
+                self.call([PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--collect-only", INTEGRATION],
+                          log, 300, environment)  # fmt: skip
                 self.compiled = True
 
     def daemon(self, build="gcc"):
@@ -432,14 +433,14 @@ def integration(build, *arguments, workers=WORKERS, environment=()):
 
     def run_them(run, suite, log):
         report = run.work / f"{suite.file}.xml"
-        if INTEGRATION in arguments:
-            run.compile_tests(log)
         beside = ["-n", workers, "--dist", "loadgroup"] if workers else []
         command = [
             PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--basetemp={run.work / suite.file}",
             f"--junitxml={report}", *beside, *arguments,
         ]  # fmt: skip
         told = {"WINNOWD": run.daemon(build), "ASAN_OPTIONS": "detect_leaks=1:log_path=stderr"}
+        if INTEGRATION in arguments:
+            run.compile_tests(log, told)
         status = run.call(command, log, suite.seconds, {**told, **dict(environment)})
         run.call(["rm", "-rf", run.work / suite.file], log, 600)
         if not report.exists():

@@ -25,8 +25,7 @@ struct job_findings {
     struct {
         int64_t posted_ms;             /* when it was asked for; 0: not yet */
         char base_then[GIT_HASH_SIZE]; /* where the base pointed just before */
-        char base
-            [GIT_HASH_SIZE]; /* what it was made at, or what a refresh is for; "": not known yet */
+        char base[GIT_HASH_SIZE]; /* where it was made; of a refresh, what for; "": not known */
     } branch;
     struct {
         /* Where its branch was left, for a merge with the base; "": a new branch. */

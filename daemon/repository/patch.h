@@ -102,12 +102,12 @@ enum patch_fit {
 int patch_fit(struct patch_file *file, const char *content, size_t length, bool exact,
               enum patch_fit *fit, struct error *error);
 
-/* Returns whether the hunks of this file make the blob that the index line names, if the patch ends in the middle of
- * the last one. `content` is the old blob, and they fit into it. `digits` is the length of git's names. If they do
- * not, the patch was cut off. Else it is true: people edit the lines of a diff and leave the index line as it was.
- * Only an old blob that is known shows that the index line was not invented, as agents do. */
-bool patch_makes_blob(const struct patch_file *file, const char *content, size_t length,
-                      size_t digits);
+/* Returns whether the patch was cut off in the last hunk of this file. `content` is the old blob that the index line
+ * names, and the hunks fit into it. The patch was cut off if they make another blob of it than that line says.
+ * `digits` is the length of git's names. Without an index line, or if the last hunk is whole, it was not: people
+ * edit the lines of a diff and leave the index line as it was. Only an old blob that is known shows that the index
+ * line was not invented, as agents do. */
+bool patch_is_cut(const struct patch_file *file, const char *content, size_t length, size_t digits);
 
 /* Appends a part of a placed patch for git, with prefixes a/ and b/. The hunks have the lines where they
  * fit, so git need not look for context at their ends (--unidiff-zero). */

@@ -316,7 +316,7 @@ static int fit_file(struct patching *patching, struct patch_file *file,
     if (same && present->found && fit == PATCH_FITS_NOT)
         return set_broken(patching, file, error);
     if (origin->found && (same || file->three_way) && fit == PATCH_FITS && !file->carriage &&
-        !patch_makes_blob(file, origin->bytes, origin->length, strlen(origin->hash)))
+        patch_is_cut(file, origin->bytes, origin->length, strlen(origin->hash)))
         return set_cut(file, error);
     note_fit(patching, file, fit);
     return 0;

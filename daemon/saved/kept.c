@@ -30,8 +30,11 @@ struct kept {
     struct names refs; /* experiments that have one */
 };
 
-static void names_add(struct names *names, const char *name)
+/* Called with each name of a list; `data` are the names. */
+static void names_add(void *data, const char *name)
 {
+    struct names *names = data;
+
     /* The array doubles when it is full, which it is at powers of two. */
     if ((names->count & (names->count - 1)) == 0)
         names->items = memory_resize(names->items,
@@ -99,20 +102,6 @@ static void on_refs(void *data)
         end(kept);
 }
 
-static void add_ref(void *data, const char *experiment_id)
-{
-    struct kept *kept = data;
-
-    names_add(&kept->refs, experiment_id);
-}
-
-static void add_parent(void *data, const char *name)
-{
-    struct kept *kept = data;
-
-    names_add(&kept->parents, name);
-}
-
 static void on_parents(void *data)
 {
     struct kept *kept = data;
@@ -120,7 +109,8 @@ static void on_parents(void *data)
     int more;
 
     kept->step = NULL;
-    more = store_list_parents(kept->store, &kept->at, PARENTS_SLICE, add_parent, kept, &error);
+    more = store_list_parents(kept->store, &kept->at, PARENTS_SLICE, names_add, &kept->parents,
+                              &error);
     if (more < 0) {
         fail(kept, &error);
     } else if (more > 0) {
@@ -129,7 +119,7 @@ static void on_parents(void *data)
         if (kept->parents.count > 0)
             qsort(kept->parents.items, kept->parents.count, sizeof(*kept->parents.items),
                   compare_names);
-        repository_list_kept(kept->repository, add_ref, kept);
+        repository_list_kept(kept->repository, names_add, &kept->refs);
         kept->step = loop_after(kept->loop, 0, on_refs, kept);
     }
 }

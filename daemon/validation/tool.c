@@ -53,13 +53,6 @@ void tool_clear(struct tool *tool)
     *tool = (struct tool){0};
 }
 
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash ? slash + 1 : path;
-}
-
 static bool is_module_tox(const struct config_list *command)
 {
     return command->count > 2 && wrapper_is_python(command->items[0]) &&
@@ -68,7 +61,7 @@ static bool is_module_tox(const struct config_list *command)
 
 bool tool_is_tox(const struct config_list *command)
 {
-    return !strcmp(base_name(command->items[0]), "tox") || is_module_tox(command);
+    return !strcmp(program_base_name(command->items[0]), "tox") || is_module_tox(command);
 }
 
 static void trial_discard(struct operation *operation)

@@ -1,6 +1,7 @@
 #include "daemon/validation/tox-report.h"
 
 #include "common/json.h"
+#include "common/program.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -149,9 +150,7 @@ void tox_report_read(struct test_report *report, const char *bytes, size_t lengt
 int tox_report_place(char *const *command)
 {
     for (int i = 0; command[i]; i++) {
-        const char *slash = strrchr(command[i], '/');
-
-        if (strcmp(slash ? slash + 1 : command[i], "tox") == 0)
+        if (strcmp(program_base_name(command[i]), "tox") == 0)
             return i;
     }
     return -1;

@@ -1,6 +1,7 @@
 #include "daemon/validation/wrapper.h"
 
 #include "common/memory.h"
+#include "common/program.h"
 #include "daemon/validation/arguments.h"
 
 #include <ctype.h>
@@ -40,13 +41,6 @@ static const char *const of_the_shell[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash ? slash + 1 : path;
-}
-
 static bool is_among(const char *word, const char *const *words, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -59,7 +53,7 @@ static bool is_among(const char *word, const char *const *words, size_t count)
 static const struct wrapper *find(const char *program)
 {
     for (size_t i = 0; i < COUNT(wrappers); i++) {
-        if (strcmp(base_name(program), wrappers[i].name) == 0)
+        if (strcmp(program_base_name(program), wrappers[i].name) == 0)
             return &wrappers[i];
     }
     return NULL;
@@ -129,7 +123,7 @@ static size_t last_place(const struct config_list *command, struct config_list *
 /* Returns what the shell at `at` is given with -c; NULL: nothing. */
 static const char *script_of(const struct config_list *command, size_t at)
 {
-    if (!is_among(base_name(command->items[at]), shells, COUNT(shells)))
+    if (!is_among(program_base_name(command->items[at]), shells, COUNT(shells)))
         return NULL;
     for (at++; at + 1 < command->count; at++) {
         const char *option = command->items[at];
@@ -193,7 +187,7 @@ struct config_list wrapper_programs(const struct config_list *command)
 
 bool wrapper_is_python(const char *program)
 {
-    const char *name = base_name(program);
+    const char *name = program_base_name(program);
 
     return strncmp(name, "python", 6) == 0 && (!name[6] || isdigit((unsigned char)name[6]));
 }

@@ -280,4 +280,3 @@ def test_each_function_says_what_it_returns_and_how_it_fails():
 def test_what_is_not_said_is_found(declared, found):
     assert list(unsaid(f"#pragma once\n\n/*\n * A part. A test fails without it.\n */\n\n{declared}\n")) == found
     assert list(unsaid(f"#pragma once\n\n/*\n * Its functions return a number, and fail as the disk does.\n */\n\n/* f */\n{declared}\n")) == []
-

@@ -329,7 +329,7 @@ static void a_hunk_has_one_place(void **state)
 
 #define AB "diff --git a/t.py b/t.py\nindex b77b4eb..%s 100644\n" PAIR
 
-static bool is_incomplete(const char *blob, const char *hunks, bool next_file)
+static bool is_cut(const char *blob, const char *hunks, bool next_file)
 {
     CLEANUP_PATCH struct patch patch = {0};
     CLEANUP_FREE char *bytes = memory_format(
@@ -341,7 +341,7 @@ static bool is_incomplete(const char *blob, const char *hunks, bool next_file)
     assert_int_equal(patch_scan(&patch, bytes, strlen(bytes), &error), 0);
     assert_int_equal(patch_place(&patch, exists, NULL, &error), 0);
     assert_int_equal(patch_fit(&patch.files[0], "x\ny\n", 4, true, &found, &error), 0);
-    return !patch_makes_blob(&patch.files[0], "x\ny\n", 4, 40);
+    return patch_is_cut(&patch.files[0], "x\ny\n", 4, 40);
 }
 
 static void a_patch_that_was_cut_off_is_seen(void **state)
@@ -350,14 +350,14 @@ static void a_patch_that_was_cut_off_is_seen(void **state)
                       other[] = "1234567"; /* printf "a\nb\nc\n" | git hash-object --stdin */
 
     (void)state;
-    assert_false(is_incomplete(whole, "@@ -1,9 +1,9 @@\n-x\n-y\n+a\n+b\n+c\n\n",
-                               false)); /* wrong, but whole */
-    assert_true(is_incomplete(whole, "@@ -1,2 +1,3 @@\n-x\n-y\n+a\n+b\n", false));
-    assert_true(is_incomplete(whole, "@@ -1,2 +1,3 @@\n-x\n-y\n+a\n+b\n+", false));
     assert_false(
-        is_incomplete(other, "@@ -1,2 +1,3 @@\n-x\n-y\n+a\n+b\n+c\n", false)); /* edited by hand */
-    assert_false(is_incomplete(other, "@@ -1,2 +1,3 @@\n-x\n-y\n+a\n+b\n", true));
-    assert_false(is_incomplete(other, "@@ -1,2 +1,1 @@\n-x\n-y\n+a\n+b\n", false));
+        is_cut(whole, "@@ -1,9 +1,9 @@\n-x\n-y\n+a\n+b\n+c\n\n", false)); /* wrong, but whole */
+    assert_true(is_cut(whole, "@@ -1,2 +1,3 @@\n-x\n-y\n+a\n+b\n", false));
+    assert_true(is_cut(whole, "@@ -1,2 +1,3 @@\n-x\n-y\n+a\n+b\n+", false));
+    assert_false(
+        is_cut(other, "@@ -1,2 +1,3 @@\n-x\n-y\n+a\n+b\n+c\n", false)); /* edited by hand */
+    assert_false(is_cut(other, "@@ -1,2 +1,3 @@\n-x\n-y\n+a\n+b\n", true));
+    assert_false(is_cut(other, "@@ -1,2 +1,1 @@\n-x\n-y\n+a\n+b\n", false));
 }
 
 int main(void)

@@ -25,6 +25,11 @@ static struct patch_file *add_file(struct scan *scan, const struct line *line)
     return &patch->files[patch->count++];
 }
 
+bool file_is_moved(const struct patch_file *file)
+{
+    return file->kind == PATCH_RENAMED || file->kind == PATCH_COPIED;
+}
+
 static bool read_mode(const struct line *line, size_t from, unsigned *mode)
 {
     CLEANUP_FREE char *rest = line_rest(line, from);

@@ -291,8 +291,7 @@ static void append_new(struct text *text, const struct text *body)
     }
 }
 
-bool patch_makes_blob(const struct patch_file *file, const char *content, size_t length,
-                      size_t digits)
+bool patch_is_cut(const struct patch_file *file, const char *content, size_t length, size_t digits)
 {
     CLEANUP(slices_free) struct slices slices = {0};
     CLEANUP_TEXT struct text made = {0};
@@ -300,7 +299,7 @@ bool patch_makes_blob(const struct patch_file *file, const char *content, size_t
     size_t next = 0;
 
     if (!file->new_blob[0] || file->hunk_count == 0 || !file->hunks[file->hunk_count - 1].open)
-        return true;
+        return false;
     split(&slices, content, length);
     for (size_t i = 0; i < file->hunk_count; i++) {
         const struct patch_hunk *hunk = &file->hunks[i];
@@ -312,5 +311,5 @@ bool patch_makes_blob(const struct patch_file *file, const char *content, size_t
     }
     append_slices(&made, &slices, next, slices.count);
     git_hash_blob(text_string(&made), made.length, digits, hash);
-    return strncmp(hash, file->new_blob, strlen(file->new_blob)) == 0;
+    return strncmp(hash, file->new_blob, strlen(file->new_blob)) != 0;
 }

@@ -74,6 +74,9 @@ int file_scan_git(struct scan *scan, const struct line *header, struct error *er
 /* Reads "--- " and "+++ " without a line of git's above them. Fails likewise. */
 int file_scan_pair(struct scan *scan, const struct line *first, struct error *error);
 
+/* Returns whether the file has another path than the one that it is made from. */
+bool file_is_moved(const struct patch_file *file);
+
 /* Reads all hunks of a file that are at the cursor. Fails likewise. */
 int hunks_scan(struct scan *scan, struct patch_file *file, struct error *error);
 

@@ -28,6 +28,7 @@ static int compare_touched(const void *a, const void *b)
     return order ? order : (left->index > right->index) - (left->index < right->index);
 }
 
+/* Lists all files by what they are called afterwards. */
 static struct touched *list_touched(const struct patch *patch)
 {
     struct touched *list = memory_new_array(patch->count, sizeof(*list));
@@ -45,38 +46,20 @@ static bool is_same_blob(const char *left, const char *right)
     return length >= DIGITS_THAT_TELL && strncmp(left, right, length) == 0;
 }
 
-/* A path that a file of the patch begins with, or leaves something at. */
-struct visit {
-    const char *path;
-    size_t index;
-};
-
-static int compare_visits(const void *a, const void *b)
+/* The same, with both paths of a file that is moved. */
+static struct touched *list_both(const struct patch *patch, size_t *count)
 {
-    const struct visit *left = a, *right = b;
-    int order = strcmp(left->path, right->path);
-
-    return order ? order : (left->index > right->index) - (left->index < right->index);
-}
-
-static bool is_moved(const struct patch_file *file)
-{
-    return strcmp(file->old_path, file->new_path) != 0;
-}
-
-static struct visit *list_visits(const struct patch *patch, size_t *count)
-{
-    struct visit *list = memory_new_array(2 * patch->count, sizeof(*list));
+    struct touched *list = memory_new_array(2 * patch->count, sizeof(*list));
 
     *count = 0;
     for (size_t i = 0; i < patch->count; i++) {
         const struct patch_file *file = &patch->files[i];
 
-        list[(*count)++] = (struct visit){file->new_path, i};
-        if (is_moved(file))
-            list[(*count)++] = (struct visit){file->old_path, i};
+        list[(*count)++] = (struct touched){file->new_path, i};
+        if (file_is_moved(file))
+            list[(*count)++] = (struct touched){file->old_path, i};
     }
-    qsort(list, *count, sizeof(*list), compare_visits);
+    qsort(list, *count, sizeof(*list), compare_touched);
     return list;
 }
 
@@ -90,7 +73,7 @@ static bool leads_to(const struct patch_file *older, const struct patch_file *ne
         return false;
     if (older->new_blob[0] && newer->old_blob[0])
         return is_same_blob(older->new_blob, newer->old_blob);
-    return older->kind == PATCH_NEW || is_moved(older);
+    return older->kind == PATCH_NEW || file_is_moved(older);
 }
 
 /* What two parts that follow each other at a path say of the order. */
@@ -103,7 +86,7 @@ static struct evidence find_evidence(const struct patch *patch)
 {
     struct evidence found = {0};
     size_t count;
-    CLEANUP_FREE struct visit *list = list_visits(patch, &count);
+    CLEANUP_FREE struct touched *list = list_both(patch, &count);
 
     for (size_t i = 1; i < count; i++) {
         const struct patch_file *first = &patch->files[list[i - 1].index];

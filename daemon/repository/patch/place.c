@@ -51,11 +51,6 @@ static const char *name_of(const struct patch_file *file)
     return file->new_name ? file->new_name : file->old_name ? file->old_name : file->header;
 }
 
-static bool is_moved(const struct patch_file *file)
-{
-    return file->kind == PATCH_RENAMED || file->kind == PATCH_COPIED;
-}
-
 /* ---- names -------------------------------------------------------------------------------------- */
 
 /* Takes a name from the header, or compares it with the one that is there. */
@@ -75,7 +70,7 @@ static int complete_names(struct patch_file *file, struct error *error)
     if (!file->header)
         return 0;
     if (!name_split(file->header, file->old_path, file->new_path, &old_name, &new_name)) {
-        if ((file->old_name || file->new_name) && !is_moved(file))
+        if ((file->old_name || file->new_name) && !file_is_moved(file))
             return 0;
         return refuse_file(file, error, file->header, "cannot be split into two names; " ADVICE);
     }
@@ -91,7 +86,7 @@ static enum evidence evidence_of(const struct patch_file *file)
 
     if (!file->old_name || !file->new_name)
         return EVIDENCE_NONE;
-    if (is_moved(file))
+    if (file_is_moved(file))
         return strcmp(file->old_name, file->old_path) == 0 ? EVIDENCE_BARE : EVIDENCE_PAIR;
     if (strcmp(file->old_name, file->new_name) == 0)
         return EVIDENCE_BARE;
@@ -158,8 +153,8 @@ static char *prefix_of(const char *name, const char *path)
 static void take_witness(struct placing *placing, const struct patch_file *file)
 {
     bool bare = evidence_of(file) == EVIDENCE_BARE;
-    const char *old_rest = is_moved(file) ? file->old_path : name_behind(file->old_name);
-    const char *new_rest = is_moved(file) ? file->new_path : name_behind(file->new_name);
+    const char *old_rest = file_is_moved(file) ? file->old_path : name_behind(file->old_name);
+    const char *new_rest = file_is_moved(file) ? file->new_path : name_behind(file->new_name);
 
     placing->witness = file;
     placing->old_prefix = bare ? memory_copy("") : prefix_of(file->old_name, old_rest);
@@ -284,7 +279,7 @@ static void list_made(struct placing *placing)
     for (size_t i = 0; i < patch->count; i++) {
         const struct patch_file *file = &patch->files[i];
 
-        if ((file->kind == PATCH_NEW || is_moved(file)) && file->new_name)
+        if ((file->kind == PATCH_NEW || file_is_moved(file)) && file->new_name)
             placing->made[placing->made_count++] = file->new_name;
     }
     qsort(placing->made, placing->made_count, sizeof(*placing->made), compare_strings);
@@ -424,15 +419,15 @@ static void replace(char **string, char *with)
 static int set_paths(const struct placing *placing, struct patch_file *file, unsigned depth,
                      struct error *error)
 {
-    const char *old_path = strip(is_moved(file) ? file->old_path : file->old_name,
-                                 is_moved(file) ? "" : placing->old_prefix, depth);
-    const char *new_path = strip(is_moved(file) ? file->new_path : file->new_name,
-                                 is_moved(file) ? "" : placing->new_prefix, depth);
+    const char *old_path = strip(file_is_moved(file) ? file->old_path : file->old_name,
+                                 file_is_moved(file) ? "" : placing->old_prefix, depth);
+    const char *new_path = strip(file_is_moved(file) ? file->new_path : file->new_name,
+                                 file_is_moved(file) ? "" : placing->new_prefix, depth);
     const char *path = new_path ? new_path : old_path;
 
-    if (!path || !*path || (is_moved(file) && (!old_path || !*old_path)))
+    if (!path || !*path || (file_is_moved(file) && (!old_path || !*old_path)))
         return refuse_file(file, error, name_of(file), "is no path; " ADVICE);
-    if (!is_moved(file) && old_path && new_path && strcmp(old_path, new_path) != 0 &&
+    if (!file_is_moved(file) && old_path && new_path && strcmp(old_path, new_path) != 0 &&
         choose(placing, file, old_path, new_path, &path, error) < 0)
         return -1;
     if (has_part(path, ".") || has_part(old_path, "."))
@@ -442,8 +437,8 @@ static int set_paths(const struct placing *placing, struct patch_file *file, uns
                            "is a new file whose name may end in a remark; behind a name may only "
                            "stand a tab and what follows it");
     /* Copied first: in a rename they are parts of what they replace. */
-    replace(&file->old_path, memory_copy(is_moved(file) ? old_path : path));
-    replace(&file->new_path, memory_copy(is_moved(file) ? new_path : path));
+    replace(&file->old_path, memory_copy(file_is_moved(file) ? old_path : path));
+    replace(&file->new_path, memory_copy(file_is_moved(file) ? new_path : path));
     return 0;
 }
 
