@@ -285,9 +285,12 @@ static bool is_wanted(const struct refresh *refresh, const struct open_pull *pul
 
 /* Unless somebody else pushed to it. For one that an earlier version opened, it is not known where it was
  * left. */
-static bool is_contained(const struct open_pull *pull, enum git_merge merge)
+static bool is_contained(const struct refresh *refresh, const struct open_pull *pull,
+                         enum git_merge merge)
 {
-    return merge == GIT_HELD && (!*pull->known.head || strcmp(pull->tip, pull->known.head) == 0);
+    bool held = merge == GIT_HELD || strcmp(pull->known.empty_on, refresh->base) == 0;
+
+    return held && (!*pull->known.head || strcmp(pull->tip, pull->known.head) == 0);
 }
 
 static void note_fresh(const struct refresh *refresh, const struct store_pull *pull)
@@ -332,7 +335,7 @@ static void take_merges(struct refresh *refresh, const enum git_merge *merges)
         note_mergeable(refresh, &pull->known, merges[i]);
         if (is_wanted(refresh, pull, merges[i]))
             refresh->due[refresh->due_count++] = pull->known.result;
-        if (is_contained(pull, merges[i]) && !is_switched_off(refresh))
+        if (is_contained(refresh, pull, merges[i]) && !is_switched_off(refresh))
             refresh->contained[refresh->contained_count++] = pull->known.result;
         if (merges[i] != GIT_CONFLICTS && pull->known.stale && !is_switched_off(refresh))
             note_fresh(refresh, &pull->known);

@@ -175,6 +175,7 @@ static int end_refresh(struct job *job, enum decision decision, const char *reas
         .refreshed = decision == DECISION_PROMOTED,
         .stale = failed || decision == DECISION_DISCARDED ? reason : NULL,
         .stale_on = job->found.branch.base,
+        .empty = decision == DECISION_DISCARDED,
     };
 
     if (end.refreshed && read_left(job, &end.left, error) < 0)

@@ -102,6 +102,7 @@ struct store_refresh_end {
     struct store_left left; /* where it was refreshed */
     const char *stale;      /* else why it could not be; NULL: it was given up for a later base */
     const char *stale_on;   /* on that base */
+    bool empty;             /* as that base holds the change */
 };
 
 /* Ends a refresh in one transaction. */

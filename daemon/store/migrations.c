@@ -375,6 +375,8 @@ const char *const store_migrations[] = {
     "CREATE INDEX results_decision ON results (decision, decided) WHERE decision <> 'discarded';",
     /* A result is kept once, as canonical JSON. */
     "ALTER TABLE contents DROP COLUMN bytes;",
+    /* The base that was found to hold the change of a pull request. */
+    "ALTER TABLE results ADD COLUMN empty_on TEXT NOT NULL DEFAULT '';",
 };
 
 const int store_version = sizeof(store_migrations) / sizeof(store_migrations[0]);

@@ -22,7 +22,7 @@ static const char *const words[][2] = {
     " EXISTS (SELECT 1 FROM closings c WHERE c.result = results.id),"                              \
     " EXISTS (SELECT 1 FROM closings c WHERE c.result = results.id"                                \
     " AND (c.step = 'state' OR c.kind = 'reopened')),"                                             \
-    " body_digest, body_sent, line_digest "
+    " body_digest, body_sent, line_digest, empty_on "
 
 static enum pull_state state_of(const char *word)
 {
@@ -49,6 +49,7 @@ static void read_pull(sqlite3_stmt *statement, struct store_pull *pull)
     snprintf(pull->body_digest, sizeof(pull->body_digest), "%s", store_text(statement, 11));
     snprintf(pull->body_sent, sizeof(pull->body_sent), "%s", store_text(statement, 12));
     snprintf(pull->line, sizeof(pull->line), "%s", store_text(statement, 13));
+    snprintf(pull->empty_on, sizeof(pull->empty_on), "%s", store_text(statement, 14));
 }
 
 int store_list_pulls(struct store *store, enum store_pulls which, struct store_pull **pulls,

@@ -23,6 +23,7 @@ struct store_pull {
     char base[GIT_HASH_SIZE];
     bool stale;                   /* it could not be brought onto a later base */
     char stale_on[GIT_HASH_SIZE]; /* the last one that it was not brought onto; "": none */
+    char empty_on[GIT_HASH_SIZE]; /* the last one that was found to hold its change; "": none */
     bool leaves;  /* it is about to be closed, as another one contains it, or to be opened again */
     bool closing; /* we have asked for that: if it is closed, nobody else did it */
     char body_digest[DIGEST_HEX_SIZE]; /* as in struct store_left */

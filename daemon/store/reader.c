@@ -7,29 +7,23 @@
 #include "daemon/store/internal.h"
 #include "daemon/store/status.h"
 
-#include <stdio.h>
-#include <string.h>
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-/* A flock cannot be tried without taking it. A daemon that starts at that moment would find it taken. The device
- * is not compared: on file systems with volumes the kernel shows another one here than stat() does. */
+/* The first lock of the two is asked for. It can be asked for without taking it, in one call: /proc/locks, which
+ * shows the other one too, is read page by page, and leaves out a lock when others come and go between two pages. */
 int store_writer(const char *state)
 {
     CLEANUP_FREE char *path = memory_format("%s/%s", state, STORE_LOCK_FILE);
-    unsigned long long inode;
-    struct stat status;
-    FILE *locks;
-    char line[256];
-    int process, writer = 0;
+    struct flock holder = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int writer = 0;
 
-    if (stat(path, &status) < 0 || !(locks = fopen("/proc/locks", "re")))
-        return 0;
-    while (!writer && fgets(line, sizeof(line), locks)) {
-        if (sscanf(line, "%*[^ ] FLOCK %*s WRITE %d %*[^:]:%*[^:]:%llu", &process, &inode) == 2 &&
-            inode == status.st_ino)
-            writer = process;
-    }
-    fclose(locks);
+    if (file >= 0 && fcntl(file, F_OFD_GETLK, &holder) == 0 && holder.l_type != F_UNLCK)
+        writer = holder.l_pid;
+    if (file >= 0)
+        close(file);
     return writer;
 }
 

@@ -56,7 +56,8 @@ const char *const store_tables[] = {
     "  superseded INTEGER NOT NULL DEFAULT 0,"
     "  line_digest TEXT NOT NULL DEFAULT ''," /* the line of the body that names others */
     "  body_sent TEXT NOT NULL DEFAULT '',"   /* the digest of the body with that line */
-    "  saving INTEGER NOT NULL DEFAULT 0"     /* whether its commit has yet to be fetched */
+    "  saving INTEGER NOT NULL DEFAULT 0,"    /* whether its commit has yet to be fetched */
+    "  empty_on TEXT NOT NULL DEFAULT ''"     /* the base that was found to hold its change */
     ")",
     /* Only a file that became a result has a name of its own. */
     "CREATE UNIQUE INDEX results_experiment ON results (experiment_id)"

@@ -228,7 +228,7 @@ static void test_a_refresh_says_how_it_left_the_pull_request(void **state)
         .measured = "",
         .left = {"head", "base", "title", "body"}};
     struct store_refresh_end ends[] = {
-        {.stale = "it conflicts", .stale_on = "later"},
+        {.stale = "it is empty", .stale_on = "later", .empty = true},
         {.stale = NULL},
         {.refreshed = true, .left = {"merge", "latest", "title 2", "body"}},
     };
@@ -245,6 +245,7 @@ static void test_a_refresh_says_how_it_left_the_pull_request(void **state)
         pull = open_pull_of(fixture);
         assert_int_equal(pull.stale, i < 2);
         assert_string_equal(pull.stale_on, "later");
+        assert_string_equal(pull.empty_on, "later");
         assert_int_equal(decision_of(fixture, result), DECISION_PROMOTED);
         if (i == 2)
             check_left(fixture, result, "merge", "latest", "title 2");

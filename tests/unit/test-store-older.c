@@ -49,6 +49,7 @@ static void make_with_short_history(struct fixture *fixture)
                      "DROP TRIGGER contents_released; DROP TABLE released;"
                      "DROP TABLE places; ALTER TABLE logs DROP COLUMN decision;"
                      "ALTER TABLE contents ADD COLUMN bytes BLOB NOT NULL DEFAULT '';"
+                     "ALTER TABLE results DROP COLUMN empty_on;"
                      "DROP TRIGGER results_history;"
                      "CREATE TRIGGER results_history BEFORE UPDATE OF decided ON results BEGIN"
                      "  SELECT 1; END;"
