@@ -53,6 +53,7 @@ LFS_JWT_SECRET = YSBzZWNyZXQgb2YgdGhlIHRlc3RzOiAzMiBieXRlcy4
 [database]
 DB_TYPE = sqlite3
 SQLITE_JOURNAL_MODE = WAL
+SQLITE_TIMEOUT = 60000
 [security]
 INSTALL_LOCK = true
 PASSWORD_HASH_ALGO = pbkdf2$1000$50
@@ -184,6 +185,11 @@ class Server:
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def last_words(self):
+        """The end of its log: what it fails to do beside its answers is told there only."""
+        logs = sorted(self.data.rglob("gitea.log"))
+        return "".join(path.read_text(errors="replace")[-4000:] for path in logs)
 
     def _command(self, *arguments):
         return [str(self.program), *arguments, "--config", str(self.settings)]
@@ -369,7 +375,8 @@ class Gitea(Proxy):
         """What Gitea does beside its answers tells nobody when it is done."""
         deadline = time.monotonic() + PATIENCE
         while not condition():
-            assert time.monotonic() < deadline, f"{self.behind.repo} is still not as a person would need it"
+            assert time.monotonic() < deadline, (
+                f"{self.behind.repo} is still not as a person would need it\n{self.behind.server.last_words()}")
             time.sleep(0.05)
 
     def delete_branch(self, branch):
