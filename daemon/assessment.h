@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "daemon/gate.h"
 #include "daemon/result.h"
+#include "daemon/spool.h"
 #include "daemon/store.h"
 
 #include <stdbool.h>

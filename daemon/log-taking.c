@@ -377,11 +377,7 @@ static int take_in_transaction(struct log_taking *taking, uint64_t until_ns, str
     if (store_begin(store, error) < 0)
         return -1;
     got = take_lines(taking, until_ns, error);
-    if (got < 0 || save_log(taking, error) < 0) {
-        store_rollback(store);
-        return -1;
-    }
-    return store_commit(store, error) < 0 ? -1 : got;
+    return store_end(store, got < 0 ? -1 : save_log(taking, error), error) < 0 ? -1 : got;
 }
 
 enum log_progress log_taking_go_on(struct log_taking *taking, uint64_t for_ns, struct error *error)

@@ -91,21 +91,21 @@ static int note_slice(struct saved *saved, bool unread, struct error *error)
     struct store *store = saved->options.store;
     char commit[GIT_HASH_SIZE];
 
+    int status = 0;
+
     if (store_begin(store, error) < 0)
         return -1;
-    for (size_t i = 0; i < saved->slice.count; i++) {
+    for (size_t i = 0; status == 0 && i < saved->slice.count; i++) {
         const struct store_unsaved *item = &saved->slice.items[i];
 
         if (unread &&
             !repository_find_saved(saved->options.repository, item->experiment_id, commit))
             continue;
-        if (store_end_saving(store, item->id, error) < 0 ||
-            forget_if_unneeded(saved, item->experiment_id, error) < 0) {
-            store_rollback(store);
-            return -1;
-        }
+        status = store_end_saving(store, item->id, error);
+        if (status == 0)
+            status = forget_if_unneeded(saved, item->experiment_id, error);
     }
-    return store_commit(store, error);
+    return store_end(store, status, error);
 }
 
 static void end_slice(struct saved *saved, bool unread)
@@ -244,11 +244,7 @@ static int prune_slice(struct saved *saved, size_t *count, struct error *error)
             status = store_end_released(store, items[i].id, error);
     }
     store_released_free(items, *count);
-    if (begun && status == 0)
-        return store_commit(store, error);
-    if (begun)
-        store_rollback(store);
-    return status;
+    return begun ? store_end(store, status, error) : status;
 }
 
 static void on_prune(void *data)

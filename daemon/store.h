@@ -24,7 +24,6 @@
 #include "daemon/decision.h"
 #include "daemon/forge.h"
 #include "daemon/git/hash.h"
-#include "daemon/spool.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -56,6 +55,9 @@ int store_check_main(int argc, char **argv);
 int store_begin(struct store *store, struct error *error);
 int store_commit(struct store *store, struct error *error);
 void store_rollback(struct store *store);
+
+/* Ends a transaction: commits it, or takes it back if `status`, what its calls came to, is below 0. */
+int store_end(struct store *store, int status, struct error *error);
 
 /* ---- results ---------------------------------------------------------------------------------- */
 

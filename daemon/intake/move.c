@@ -80,20 +80,18 @@ static bool is_to_be_noted(const struct entry *entry)
 static int note_entries(struct store *store, const struct entry *entries, size_t count,
                         struct error *error)
 {
+    int status = 0;
+
     if (store_begin(store, error) < 0)
         return -1;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; status == 0 && i < count; i++) {
         const struct entry *entry = &entries[i];
 
-        if (!is_to_be_noted(entry))
-            continue;
-        if (entry->left ? store_leave_move(store, entry->result, error) < 0
-                        : store_end_move(store, entry->result, entry->moved_to, error) < 0) {
-            store_rollback(store);
-            return -1;
-        }
+        if (is_to_be_noted(entry))
+            status = entry->left ? store_leave_move(store, entry->result, error)
+                                 : store_end_move(store, entry->result, entry->moved_to, error);
     }
-    return store_commit(store, error);
+    return store_end(store, status, error);
 }
 
 void intake_move_slice(struct intake *intake, struct entry *entries, size_t count, const char *day)

@@ -37,11 +37,7 @@ int store_set_base(struct store *store, const struct store_base *base, struct er
 {
     if (store_begin(store, error) < 0)
         return -1;
-    if (set_base(store, base, error) < 0) {
-        store_rollback(store);
-        return -1;
-    }
-    return store_commit(store, error);
+    return store_end(store, set_base(store, base, error), error);
 }
 
 #define BASE_COLUMNS                                                                               \

@@ -239,6 +239,14 @@ void store_rollback(struct store *store)
         store_run(store, &ignored, "ROLLBACK", "");
 }
 
+int store_end(struct store *store, int status, struct error *error)
+{
+    if (status >= 0)
+        return store_commit(store, error);
+    store_rollback(store);
+    return -1;
+}
+
 /* Until the store was checked, nothing may write the write-ahead log into it, nor remove that log:
  * somebody may want to save what there is. */
 void store_keep_as_found(struct store *store, bool keep)

@@ -231,16 +231,14 @@ static int write_reopened(struct store *store, const struct store_closing *closi
 
 int store_end_closing(struct store *store, const struct store_closing *closing, struct error *error)
 {
-    int result;
+    bool reopened = closing->kind == STORE_CLOSING_REOPENED;
 
     if (store_begin(store, error) < 0)
         return -1;
-    result = closing->kind == STORE_CLOSING_REOPENED ? write_reopened(store, closing, error)
-                                                     : write_closed(store, closing, error);
-    if (result == 0)
-        return store_commit(store, error);
-    store_rollback(store);
-    return -1;
+    return store_end(store,
+                     reopened ? write_reopened(store, closing, error)
+                              : write_closed(store, closing, error),
+                     error);
 }
 
 int store_list_relatives(struct store *store, int64_t result, struct store_relative **relatives,

@@ -51,11 +51,7 @@ int store_add_job(struct store *store, struct store_job *job, struct error *erro
 {
     if (store_begin(store, error) < 0)
         return -1;
-    if (add_job(store, job, error) < 0) {
-        store_rollback(store);
-        return -1;
-    }
-    return store_commit(store, error);
+    return store_end(store, add_job(store, job, error), error);
 }
 
 static int save_job(struct store *store, const struct store_job *job,
@@ -75,11 +71,7 @@ int store_save_job(struct store *store, const struct store_job *job,
         return write_job(store, job, error);
     if (store_begin(store, error) < 0)
         return -1;
-    if (save_job(store, job, found, error) < 0) {
-        store_rollback(store);
-        return -1;
-    }
-    return store_commit(store, error);
+    return store_end(store, save_job(store, job, found, error), error);
 }
 
 int store_list_findings(struct store *store, int64_t job, struct store_finding **findings,
@@ -188,11 +180,7 @@ int store_end_job(struct store *store, const struct store_job *job, const struct
 {
     if (store_begin(store, error) < 0)
         return -1;
-    if (end_job(store, job, end, error) < 0) {
-        store_rollback(store);
-        return -1;
-    }
-    return store_commit(store, error);
+    return store_end(store, end_job(store, job, end, error), error);
 }
 
 static int end_refresh(struct store *store, const struct store_job *job,
@@ -214,11 +202,7 @@ int store_end_refresh(struct store *store, const struct store_job *job,
 {
     if (store_begin(store, error) < 0)
         return -1;
-    if (end_refresh(store, job, end, error) < 0) {
-        store_rollback(store);
-        return -1;
-    }
-    return store_commit(store, error);
+    return store_end(store, end_refresh(store, job, end, error), error);
 }
 
 static int requeue_job(struct store *store, const struct store_job *job, struct error *error)
@@ -232,11 +216,7 @@ int store_requeue_job(struct store *store, const struct store_job *job, struct e
 {
     if (store_begin(store, error) < 0)
         return -1;
-    if (requeue_job(store, job, error) < 0) {
-        store_rollback(store);
-        return -1;
-    }
-    return store_commit(store, error);
+    return store_end(store, requeue_job(store, job, error), error);
 }
 
 static void read_job(sqlite3_stmt *statement, struct store_job *job)

@@ -44,11 +44,7 @@ int store_recall_moves(struct store *store, struct error *error)
 {
     if (store_begin(store, error) < 0)
         return -1;
-    if (recall_moves(store, error) < 0) {
-        store_rollback(store);
-        return -1;
-    }
-    return store_commit(store, error);
+    return store_end(store, recall_moves(store, error), error);
 }
 
 int store_leave_move(struct store *store, int64_t id, struct error *error)

@@ -203,11 +203,7 @@ int store_settle_pull(struct store *store, int64_t result, enum pull_state state
 {
     if (store_begin(store, error) < 0)
         return -1;
-    if (store_write_settled(store, result, state, error) < 0) {
-        store_rollback(store);
-        return -1;
-    }
-    return store_commit(store, error);
+    return store_end(store, store_write_settled(store, result, state, error), error);
 }
 
 int store_next_settling(struct store *store, struct store_settling *settling, struct error *error)
@@ -298,11 +294,8 @@ int store_settle_some(struct store *store, struct store_settling *settling, unsi
 {
     struct store_settling before = *settling;
 
-    if (store_begin(store, error) < 0)
-        return -1;
-    if (settle_some(store, settling, limit, error) < 0)
-        store_rollback(store);
-    else if (store_commit(store, error) == 0)
+    if (store_begin(store, error) == 0 &&
+        store_end(store, settle_some(store, settling, limit, error), error) == 0)
         return 0;
     *settling = before;
     return -1;

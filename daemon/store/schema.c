@@ -22,10 +22,7 @@ static int make(struct store *store, const char *const *statements, int version,
 
     for (; status == 0 && *statements; statements++)
         status = run(store, *statements, error);
-    if (status == 0 && (status = run(store, set, error)) == 0)
-        return store_commit(store, error);
-    store_rollback(store);
-    return -1;
+    return store_end(store, status == 0 ? run(store, set, error) : -1, error);
 }
 
 static int read_version(struct store *store, int *version, struct error *error)
