@@ -50,7 +50,6 @@ void result_log_free(struct result_log *log)
     if (!log)
         return;
     free_names(&log->columns);
-    free(log->metric);
     free(log->refused);
     free(log->segment_name);
     free(log->segment_metric);
@@ -330,6 +329,23 @@ static int64_t integer_of(struct json_object *state, const char *key)
     return json_object_object_get_ex(state, key, &member) ? json_object_get_int64(member) : 0;
 }
 
+/* Returns -1 if the metric is not configured any more. */
+static int restore_metric(struct result_log *log, struct json_object *state)
+{
+    const struct config_metric *metric;
+    struct json_object *name;
+
+    if (!json_object_object_get_ex(state, "metric", &name))
+        return 0;
+    metric = log->stated
+                 ? config_metric_stated(log->config, json_object_get_string(name), log->direction)
+                 : config_metric(log->config, json_object_get_string(name));
+    if (!metric)
+        return -1;
+    log->metric = metric->name;
+    return 0;
+}
+
 int result_log_restore(struct result_log *log, struct json_object *state)
 {
     struct result_log_columns *columns = &log->columns;
@@ -339,13 +355,10 @@ int result_log_restore(struct result_log *log, struct json_object *state)
         return -1;
     if (!integer_of(state, "settled"))
         return 0; /* it is surveyed from its first line again */
-    log->metric = copy_string(state, "metric");
     log->stated = integer_of(state, "stated") != 0;
     log->direction = integer_of(state, "direction") == METRIC_MAXIMIZE ? METRIC_MAXIMIZE
                                                                        : METRIC_MINIMIZE;
-    if (log->metric &&
-        !(log->stated ? config_metric_stated(log->config, log->metric, log->direction)
-                      : config_metric(log->config, log->metric)))
+    if (restore_metric(log, state) < 0)
         return -1;
     columns->count = json_object_array_length(names);
     columns->names = memory_new_array(columns->count, sizeof(*columns->names));

@@ -48,7 +48,7 @@ enum result_log_line {
 
 struct result_log_row {
     uint64_t line;               /* from 1 */
-    const char *metric;          /* its name in `metrics:`; belongs to the log */
+    const char *metric;          /* its name in `metrics:`; belongs to the configuration */
     struct claim claim;          /* its word is "" if the cell is empty or missing */
     char *commit;                /* 7 to 64 lower-case hex digits, or NULL */
     char *hypothesis;            /* NULL: the log has none */

@@ -40,7 +40,8 @@ struct result_log {
     const struct config *config;
     const struct config_log *settings; /* NULL: none */
 
-    char *metric;  /* of the next rows; NULL: none that is configured */
+    const char
+        *metric;   /* of the next rows, a name of the configuration; NULL: none that is there */
     char *refused; /* why the next rows are rejected; NULL: they are not */
     uint64_t baseline;
     bool settled;

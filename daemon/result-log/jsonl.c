@@ -73,7 +73,7 @@ static void settle_segment(struct result_log *log, uint64_t number)
     const char *named = log->settings ? log->settings->metric : NULL;
     enum metric_direction direction;
 
-    replace(&log->metric, metric ? metric->name : NULL);
+    log->metric = metric ? metric->name : NULL;
     replace(&log->refused, NULL);
     /* A metric that is looked for among others has a direction of its own. */
     if (!metric || !log->segment_direction || (named && differ(named, log->segment_metric)) ||

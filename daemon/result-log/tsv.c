@@ -334,7 +334,7 @@ static int settle_metric(struct result_log *log, struct error *error)
                             "expected the metric of the column \"%s\" in "
                             "logs[].metric, found several metrics",
                             log->columns.names[*column]);
-    log->metric = memory_copy(metric->name);
+    log->metric = metric->name;
     log->columns.before = find_first(&log->columns, before_names);
     return 0;
 }
@@ -384,10 +384,8 @@ static int settle(struct result_log *log, bool whole, struct error *error)
     if (settle_metric(log, error) < 0)
         return -1;
     end = settle_decision(log, whole, error);
-    if (end == 1) { /* asked again once there is more */
-        free(log->metric);
+    if (end == 1) /* asked again once there is more */
         log->metric = NULL;
-    }
     if (end != 0)
         return end;
     if (settle_optional(log, "commit", settings ? settings->columns.commit : NULL, commit_names,

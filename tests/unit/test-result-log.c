@@ -284,6 +284,26 @@ static void test_a_growing_log_waits_for_its_columns(void **state)
     config_free(config);
 }
 
+/* A slice of rows is kept while more lines are read, and those may change what the next rows measure. */
+static void test_a_row_keeps_its_metric_when_the_next_segment_has_another(void **state)
+{
+    static const char *const lines[] = {
+        "{\"type\":\"config\",\"metricName\":\"val_bpb\"}", "{\"metric\":2,\"status\":\"keep\"}",
+        "{\"type\":\"config\",\"metricName\":\"ms\"}",
+        "{\"type\":\"config\",\"metricName\":\"val_bpb\",\"bestDirection\":\"higher\"}"};
+    struct config *config = configuration("");
+    struct result_log *log = result_log_new(RESULT_LOG_JSONL, config, NULL);
+    struct result_log_row row = {0}, none;
+    struct error error;
+
+    for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
+        result_log_read(log, i + 1, lines[i], strlen(lines[i]), i == 1 ? &row : &none, &error);
+    result_log_free(log);
+    assert_string_equal(row.metric, "val_bpb");
+    result_log_row_clear(&row);
+    config_free(config);
+}
+
 static void test_ids(void **state)
 {
     static const struct {
@@ -316,6 +336,7 @@ int main(void)
         cmocka_unit_test(test_logs),
         cmocka_unit_test(test_read_on_after_a_restart),
         cmocka_unit_test(test_a_growing_log_waits_for_its_columns),
+        cmocka_unit_test(test_a_row_keeps_its_metric_when_the_next_segment_has_another),
         cmocka_unit_test(test_ids),
     };
 
