@@ -45,7 +45,8 @@ struct base_verdict {
     char commit[GIT_HASH_SIZE];
     int64_t at_ms;     /* when the last run ended, since 1970 */
     char reason[1024]; /* why it failed, with the first failure; "" where it passed at once */
-    bool unbegun;      /* the command seems to have started nothing: see validation.h */
+    const char *
+        unbegun; /* the key of what started nothing, a literal (see validation.h); NULL: it began */
     struct test_report report; /* of the last run, without its words where it failed to begin */
 };
 

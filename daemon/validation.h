@@ -44,7 +44,8 @@ struct validation_outcome {
     const char *tail;     /* the last lines of output, valid UTF-8; secrets are still in it */
     /* A line of the output that may say why it failed, like `tail`; "": none. */
     const char *failure;
-    bool unbegun; /* the command seems to have started nothing: a program or a module is missing */
+    /* The key of what seems to have started nothing, a literal: a program or a module is missing. NULL: it began. */
+    const char *unbegun;
     const struct test_report *report; /* what the run says of itself; NULL: it did not begin */
     const struct engine_place *place; /* where it ran on Slurm; NULL: on this machine */
     const char *log;     /* the file with the whole output; NULL: it could not be written */

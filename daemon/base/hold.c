@@ -81,7 +81,7 @@ static void look(void *data)
 static void begin_hold(struct base *base, const char *experiment_id,
                        const struct base_verdict *verdict)
 {
-    const char *key = verdict->unbegun ? "validation.command" : "validation.base";
+    const char *key = verdict->unbegun ? verdict->unbegun : "validation.base";
 
     base->held_status = verdict->unbegun ? EX_CONFIG : EX_UNAVAILABLE;
     base->held = memory_format("%s: the base %s fails at commit %s, and so does experiment %s: %s",

@@ -140,15 +140,22 @@ static void find_failure(struct evidence *evidence, struct text *failure)
         failure_end(&evidence->failure, failure, FAILURE_SHOWN);
 }
 
-/* 126 and 127 are what a shell, env and the like say of a program that they could not start. */
-static bool seems_unbegun(const struct evidence *evidence)
+bool evidence_of_no_program(int status)
+{
+    return status == 126 || status == 127;
+}
+
+/* Returns the key of what seems to have started nothing; NULL: it began. */
+static const char *find_unbegun(const struct evidence *evidence)
 {
     const struct validation_outcome *outcome = &evidence->outcome;
 
-    return outcome->verdict == VALIDATION_FAILED && evidence->report.tox != REPORT_READ &&
-           evidence->report.summaries == 0 &&
-           (outcome->status == 126 || outcome->status == 127 ||
-            (outcome->status != 0 && failure_of_start(&evidence->failure)));
+    if (outcome->verdict != VALIDATION_FAILED || evidence->report.tox == REPORT_READ ||
+        evidence->report.summaries > 0 || outcome->status == 0)
+        return NULL;
+    if (failure_of_start(&evidence->failure))
+        return "validation.command";
+    return evidence_of_no_program(outcome->status) ? evidence->starter : NULL;
 }
 
 const struct validation_outcome *evidence_judge(struct evidence *evidence, struct text *failure)
@@ -158,7 +165,7 @@ const struct validation_outcome *evidence_judge(struct evidence *evidence, struc
     judge_report(evidence);
     find_failure(evidence, failure);
     outcome->failure = text_string(failure);
-    outcome->unbegun = seems_unbegun(evidence);
+    outcome->unbegun = find_unbegun(evidence);
     if (*evidence->objection)
         snprintf(outcome->sentence + strlen(outcome->sentence),
                  sizeof(outcome->sentence) - strlen(outcome->sentence), ", but %s",

@@ -24,6 +24,7 @@ struct evidence {
     struct test_report *measure; /* what the run on the base said; NULL: there was none */
     regex_t expect;              /* validation.expect, as it was when the tests began */
     bool expects;                /* whether there is one */
+    const char *starter;         /* the key of what could not start a program; a literal */
     char objection[300];         /* why the report takes the pass away; "": it does not */
     enum process_end ended;      /* how the command ended */
     uint64_t printed;            /* bytes of its output */
@@ -37,6 +38,9 @@ void evidence_clear(struct evidence *evidence);
 
 /* Reads a piece of output. */
 void evidence_read(struct evidence *evidence, const char *bytes, size_t length);
+
+/* Returns whether an exit status is what a shell, env and the like have for a program that they could not start. */
+bool evidence_of_no_program(int status);
 
 /* The command has ended. The strings and `place` must outlive the verdict; `log` and `place` may be NULL. */
 void evidence_end(struct evidence *evidence, const struct process_result *result,

@@ -5,6 +5,7 @@
 #include "common/text.h"
 #include "daemon/events.h"
 #include "daemon/validation/disk.h"
+#include "daemon/validation/evidence.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -72,7 +73,8 @@ static void on_emptied(void *data, const struct error *error)
 }
 
 /* Whether the command never began: bubblewrap could not make the sandbox, or a launcher did not start
- * it. That says nothing about the tests, even with an exit status of 0. A timeout counts as one. */
+ * it. That says nothing about the tests, even with an exit status of 0. A timeout counts as one. So does a
+ * launcher that lacks a program: that does not pass by itself, and is compared with the base (evidence.h). */
 static bool never_began(struct run *run, const struct process_result *result)
 {
     CLEANUP_TEXT struct text why = {0};
@@ -80,6 +82,7 @@ static bool never_began(struct run *run, const struct process_result *result)
     char end[PROCESS_DESCRIPTION_SIZE];
 
     if (result->end == PROCESS_TIMED_OUT || !run->order.sandboxed ||
+        (result->end == PROCESS_EXITED && evidence_of_no_program(result->status)) ||
         checkout_has_begun(run->order.checkout))
         return false;
     process_describe(end, sizeof end, result);

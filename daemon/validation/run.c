@@ -185,6 +185,16 @@ static void end_without_verdict(struct run *run, const struct error *error)
         finish(run, NULL, error);
 }
 
+/* Returns the key of what lacks a program if the exit status says that one is missing. Behind a launcher only the
+ * mark of the sandbox says that the command has begun. */
+static const char *find_starter(const struct run *run)
+{
+    return run->validation->config->validation.launcher.count > 0 &&
+                   !checkout_has_begun(&run->checkout)
+               ? "validation.launcher"
+               : "validation.command";
+}
+
 static void on_command(void *data, const struct process_result *result, const struct error *error)
 {
     struct run *run = data;
@@ -196,6 +206,7 @@ static void on_command(void *data, const struct process_result *result, const st
     }
     if (run->mistrusted && checkout_has_begun(&run->checkout))
         cache_prefer_copies(run->validation->cache, run->mistrusted);
+    run->evidence.starter = find_starter(run);
     evidence_end(&run->evidence, result, run->command, result->problem ? NULL : run->log,
                  run->place.attempt ? &run->place : NULL);
     if (run->tox_report)

@@ -31,6 +31,27 @@ static void test_bubblewrap(void **state)
     assert_non_null(strstr(validation_sandbox(fixture->validation), "bubblewrap"));
 }
 
+/* The mark tells a launcher that lacks its program from a command that does. */
+static void test_starts_nothing(void **state)
+{
+    static const char *const cases[][2] = {
+        {"launcher: [sh, -c, 'exit 127'], command: [sh]", "validation.launcher"},
+        {"launcher: [env], command: [sh, -c, 'exit 127']", "validation.command"},
+    };
+    struct fixture *fixture = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        CLEANUP_FREE char *validation = memory_format("sandbox: bubblewrap, %s", cases[i][0]);
+
+        if (begin(fixture, validation))
+            skip();
+        run(fixture);
+        assert_outcome(fixture, VALIDATION_FAILED, 127);
+        assert_string_equal(fixture->outcome.unbegun, cases[i][1]);
+        end(fixture);
+    }
+}
+
 static void assert_hidden(char **arguments, const char *path)
 {
     bool hidden = false;
@@ -146,6 +167,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_bubblewrap, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_starts_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hidden_places, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hidden_places_in_each_other, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bubblewrap_shows_programs, setup, teardown),

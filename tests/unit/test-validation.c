@@ -136,6 +136,34 @@ static void test_missing_launcher(void **state)
     assert_error(fixture, ERROR_PERMANENT, "no-such-launcher");
 }
 
+/* 126 and 127 say that a program is missing, and the key which one. */
+static void test_starts_nothing(void **state)
+{
+    static const struct {
+        const char *validation, *key;
+        int status;
+    } cases[] = {
+        {"launcher: [sh, -c, 'exit 127'], command: [sh]", "validation.launcher", 127},
+        {"launcher: [sh, -c, 'exit 126'], command: [sh]", "validation.launcher", 126},
+        {"command: [sh, -c, 'exit 127']", "validation.command", 127},
+        {"command: [sh, -c, 'exit 1']", NULL, 1},
+    };
+    struct fixture *fixture = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        CLEANUP_FREE char *validation = memory_format("sandbox: none, %s", cases[i].validation);
+
+        assert_int_equal(begin(fixture, validation), 0);
+        run(fixture);
+        assert_outcome(fixture, VALIDATION_FAILED, cases[i].status);
+        if (cases[i].key)
+            assert_string_equal(fixture->outcome.unbegun, cases[i].key);
+        else
+            assert_null(fixture->outcome.unbegun);
+        end(fixture);
+    }
+}
+
 static void test_missing_commit(void **state)
 {
     struct fixture *fixture = *state;
@@ -358,6 +386,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_launcher, setup, teardown),
         cmocka_unit_test_setup_teardown(test_missing_command, setup, teardown),
         cmocka_unit_test_setup_teardown(test_missing_launcher, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_starts_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_missing_commit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_requires, setup, teardown),
         cmocka_unit_test_setup_teardown(test_fresh_every_time, setup, teardown),
