@@ -57,7 +57,34 @@ static void set_git_error(struct error *error, enum error_kind kind, const char 
 
 /*
  * Making a branch: whether there is a base, then the branch at a commit of it unless it exists.
+ *
+ * The repository pushes to itself, so that its hooks have their say now. They have it anyhow when the branch is
+ * moved and deleted. What they refuse at first leaves nothing behind, and is nothing of an experiment's: the commit is
+ * the base's.
  */
+
+/* A push of what is there already succeeds, whatever the lease. */
+static bool was_made(const char *output)
+{
+    return strstr(output, "[new branch]");
+}
+
+static bool was_declined(const char *output)
+{
+    return strstr(output, "[remote rejected]") &&
+           (strstr(output, " declined") || strstr(output, "(deny "));
+}
+
+static void fail_declined(struct local_call *call)
+{
+    struct error error;
+
+    error_set_key(&error, ERROR_PERMANENT, "forge.path",
+                  "a hook or a rule of %s does not let branch %s be made: %s",
+                  call->local->config->forge.path, call->branch, call->problem);
+    local_fail_with(call, &(struct forge_reply){.retry_after_ms = -1, .installation = true},
+                    &error);
+}
 
 static void on_blocked_looked(void *data, const struct process_result *result)
 {
@@ -66,6 +93,10 @@ static void on_blocked_looked(void *data, const struct process_result *result)
     struct error error;
 
     call->under_way = NULL;
+    if (call->declined && process_exited(result, 1)) {
+        fail_declined(call);
+        return;
+    }
     if (process_exited(result, 0)) {
         error_set(&error, ERROR_PERMANENT, "branch %s exists already", call->branch);
         local_fail(call, true, &error);
@@ -84,22 +115,33 @@ static void on_branch_made(void *data, const struct process_result *result)
     CLEANUP_TEXT struct text words = {0};
 
     call->under_way = NULL;
-    if (process_exited(result, 0)) {
+    if (process_exited(result, 0) && was_made(result->output)) {
         local_succeed(call, call->sha);
         return;
     }
+    call->declined = was_declined(result->output);
     if (!lock_explain(&words, result->errors))
         text_append_line(&words, result->errors, 300);
     call->problem = text_take(&words);
     look_at(call, call->branch, on_blocked_looked);
 }
 
+/* The lease is on nothing: it must not exist. */
+static void push_branch(struct local_call *call)
+{
+    CLEANUP_FREE char *lease = memory_format("--force-with-lease=refs/heads/%s:", call->branch);
+    CLEANUP_FREE char *refspec = memory_format("%s:refs/heads/%s", call->sha, call->branch);
+    const char *const arguments[] = {
+        "push", "--porcelain", "--no-verify", lease, call->local->config->forge.path, refspec, NULL,
+    };
+
+    run_git(call, arguments, on_branch_made);
+}
+
 static void on_base_of_branch(void *data, const struct process_result *result)
 {
     struct local_call *call = data;
     const struct config *config = call->local->config;
-    CLEANUP_FREE char *name = memory_format("refs/heads/%s", call->branch);
-    CLEANUP_FREE char *none = memory_copy(call->sha); /* the old value: it must not exist */
     struct error error;
 
     call->under_way = NULL;
@@ -114,9 +156,7 @@ static void on_base_of_branch(void *data, const struct process_result *result)
         local_fail(call, false, &error);
         return;
     }
-    memset(none, '0', strlen(none));
-    run_git(call, (const char *const[]){"update-ref", "--no-deref", name, call->sha, none, NULL},
-            on_branch_made);
+    push_branch(call);
 }
 
 static void work_branch(struct local_call *call)

@@ -45,7 +45,8 @@ struct local_call {
     char *title;
     char *body;       /* or a comment */
     bool again;       /* the comment may be there */
-    char *problem;    /* what git said of a branch that could not be made */
+    char *problem;    /* what git said of a branch that could not be made, */
+    bool declined;    /* because a hook or a rule is against it */
     size_t index;     /* in `numbers`; or how much of the prefix was checked */
     int64_t *numbers; /* of all pull requests, while they are listed */
     size_t number_count;
