@@ -121,7 +121,7 @@ static bool component_valid(const char *component, size_t length)
 
 static bool branch_valid(const char *branch)
 {
-    if (branch[0] == '-' || !strcmp(branch, "@") || strlen(branch) > 200 || !visible(branch))
+    if (branch[0] == '-' || !strcmp(branch, "@") || !visible(branch))
         return false;
     if (strpbrk(branch, " ~^:?*[\\\177") || strstr(branch, "..") || strstr(branch, "@{"))
         return false;
@@ -140,7 +140,7 @@ const char *config_check_branch(const char *text)
 {
     if (!strncmp(text, "refs/", 5))
         return "the name of a branch without refs/heads/";
-    return branch_valid(text) ? NULL : "a name that git takes for a branch";
+    return branch_valid(text) && strlen(text) <= 200 ? NULL : "a name that git takes for a branch";
 }
 
 const char *config_check_prefix(const char *text)

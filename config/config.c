@@ -33,6 +33,29 @@ static void require(struct config_reader *reader, struct json_object *root, cons
     config_problem(reader, at, name, "expected %s, found nothing", wanted);
 }
 
+/* Gitea and Forgejo have a column of that size. For a local forge, git adds ".lock" to a file name. */
+size_t config_branch_limit(enum forge_kind kind)
+{
+    static const size_t bytes[] = {[FORGE_GITEA] = 100, [FORGE_LOCAL] = 200};
+
+    return bytes[kind];
+}
+
+/* The shortest id has one character. */
+static void check_room(struct config_reader *reader, const struct config *config,
+                       struct yaml_position at)
+{
+    size_t limit = config_branch_limit(config->forge.kind);
+    size_t length = strlen(config->forge.branch_prefix);
+
+    if (length < limit || blamed(reader, "forge.kind"))
+        return;
+    config_problem(reader, at, "forge.branch_prefix",
+                   "expected at most %zu bytes, found %zu: with an experiment_id behind it, the "
+                   "name of a branch at this forge has at most %zu bytes",
+                   limit - 1, length, limit);
+}
+
 /* The base may not be below the prefix, since the daemon deletes there. Nor may it be a component of the
  * prefix: git cannot hold both `experiment` and `experiment/x`. */
 static void check_prefix(struct config_reader *reader, const struct config *config,
@@ -45,6 +68,7 @@ static void check_prefix(struct config_reader *reader, const struct config *conf
     if (blamed(reader, "forge.base") || blamed(reader, "forge.branch_prefix"))
         return;
     config_find(root, "forge.branch_prefix", &at);
+    check_room(reader, config, at);
     if (!strncmp(base, prefix, strlen(prefix)))
         config_problem(
             reader, at, "forge.branch_prefix",

@@ -208,6 +208,9 @@ const struct config_metric *config_metric_stated(const struct config *config, co
 /* Returns the settings of metrics."*"; NULL: not given. */
 const struct config_metric *config_any_metric(const struct config *config);
 
+/* Returns how many bytes the name of a branch may have at a forge of that kind, prefix included. */
+size_t config_branch_limit(enum forge_kind kind);
+
 /* Returns the entry of `logs:` for a log that was dropped under that name, or NULL. It belongs to the
  * configuration. */
 const struct config_log *config_log(const struct config *config, const char *file_name);

@@ -2,7 +2,6 @@
 
 #include "common/memory.h"
 #include "common/text.h"
-#include "daemon/forge/kinds.h"
 #include "daemon/lane.h"
 #include "daemon/result/place.h"
 
@@ -73,7 +72,7 @@ static void reject_unknown_metric(struct assessment *assessment, const struct co
 
 char *assessment_unfit(const struct config *config, const char *experiment_id)
 {
-    size_t limit = forge_branch_limit(config->forge.kind);
+    size_t limit = config_branch_limit(config->forge.kind);
     size_t prefix = strlen(config->forge.branch_prefix);
     size_t length = strlen(experiment_id);
 

@@ -3,14 +3,6 @@
 #include "daemon/forge/gitea.h"
 #include "daemon/forge/local.h"
 
-/* Gitea and Forgejo have a column of that size. For a local forge, git adds ".lock" to a file name. */
-size_t forge_branch_limit(enum forge_kind kind)
-{
-    static const size_t limits[] = {[FORGE_GITEA] = 100, [FORGE_LOCAL] = 200};
-
-    return limits[kind];
-}
-
 int forge_new(struct forge **forge, uv_loop_t *loop, const struct config *config, struct http *http,
               const char *token, struct error *error)
 {

@@ -9,13 +9,9 @@
 #include "config/config.h"
 #include "daemon/forge.h"
 
-#include <stddef.h>
 #include <uv.h>
 
 struct http;
-
-/* Returns how many bytes the name of a branch may have there, prefix included. */
-size_t forge_branch_limit(enum forge_kind kind);
 
 /* Makes the forge that the configuration names. `token` is copied. `config` and `http` must outlive
  * it. On 0 `*forge` is the caller's (forge_free). Fails (permanent) if the configuration

@@ -221,6 +221,43 @@ static void assert_forge_refused(const char *forge)
     assert_memory_equal(messages, "f.yaml:2:", 9);
 }
 
+/* Returns a configuration for a prefix of `length` bytes; the caller frees it. */
+static char *with_prefix(const char *forge, int length)
+{
+    return memory_format(
+        "metrics: {m: {direction: minimize}}\n"
+        "forge: {%s, branch_prefix: %.*s/}\n",
+        forge, length - 1,
+        "pppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppp"
+        "pppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppp"
+        "pppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppp");
+}
+
+/* How much room there is depends on the forge, and the shortest experiment_id has one character. */
+static void test_prefix_without_room(void **state)
+{
+    static const struct {
+        const char *forge, *expected;
+        int fits;
+    } cases[] = {
+        {"owner: o, repo: r", "forge.branch_prefix: expected at most 99 bytes, found 100", 99},
+        {"kind: local, path: /x", "forge.branch_prefix: expected at most 199 bytes, found 200",
+         199},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        CLEANUP_FREE char *fits = with_prefix(cases[i].forge, cases[i].fits);
+        CLEANUP_FREE char *longer = with_prefix(cases[i].forge, cases[i].fits + 1);
+        CLEANUP_FREE char *messages = bad(longer);
+        struct config_problems problems;
+        struct config *config = NULL;
+
+        assert_non_null(strstr(messages, cases[i].expected));
+        assert_int_equal(config_parse(&config, "f.yaml", fits, strlen(fits), &problems), 0);
+        config_free(config);
+    }
+}
+
 static void test_forge_values(void **state)
 {
     assert_forge_refused("url: forge.example");
@@ -318,6 +355,7 @@ int main(void)
         cmocka_unit_test_setup(test_unknown_keys, clear_environment),
         cmocka_unit_test_setup(test_unreadable_keys, clear_environment),
         cmocka_unit_test_setup(test_values_out_of_bounds, clear_environment),
+        cmocka_unit_test_setup(test_prefix_without_room, clear_environment),
         cmocka_unit_test_setup(test_forge_values, clear_environment),
         cmocka_unit_test_setup(test_no_password_in_messages, clear_environment),
         cmocka_unit_test_setup(test_keys_together, clear_environment),
