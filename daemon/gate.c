@@ -124,7 +124,8 @@ static struct gate_verdict by_status(enum gate_outcome outcome, const struct cla
     CLEANUP_TEXT struct text word = {0};
 
     text_append_line(&word, claim->status_word, STATUS_QUOTED);
-    snprintf(by_word.reason, sizeof(by_word.reason), "status is %s%s", text_string(&word),
+    snprintf(by_word.reason, sizeof(by_word.reason), "status is %s%s",
+             word.length ? text_string(&word) : "missing",
              claim->status_known
                  ? ""
                  : ", which is not known; ok, keep, improved, success, finished and "

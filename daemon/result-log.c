@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define BYTE_ORDER_MARK "\xEF\xBB\xBF"
 #define ID_LONGEST      100
@@ -34,22 +35,17 @@ struct result_log *result_log_new(enum result_log_kind kind, const struct config
     log->settings = settings;
     log->columns.metric = log->columns.before = log->columns.decision = NO_COLUMN;
     log->columns.commit = log->columns.hypothesis = NO_COLUMN;
-    log->kept_decision = NO_COLUMN;
+    log->first_decision = log->kept_decision = NO_COLUMN;
     return log;
-}
-
-static void free_names(struct result_log_columns *columns)
-{
-    for (size_t i = 0; i < columns->count; i++)
-        free(columns->names[i]);
-    free(columns->names);
 }
 
 void result_log_free(struct result_log *log)
 {
     if (!log)
         return;
-    free_names(&log->columns);
+    result_log_forget_names(log);
+    free(log->comments[METRIC_MINIMIZE]);
+    free(log->comments[METRIC_MAXIMIZE]);
     free(log->refused);
     free(log->segment_name);
     free(log->segment_metric);
@@ -65,12 +61,12 @@ void result_log_freep(struct result_log **log)
 /* ---- lines -------------------------------------------------------------------------------------- */
 
 /* Returns the line as a string of its own, without a byte order mark and a CR at its end; NULL with an
- * error if it is no text. */
+ * error if it is no text. Where files were put together, a mark is in the middle. */
 static char *text_of_line(uint64_t number, const char *line, size_t length, struct error *error)
 {
     size_t offset;
 
-    if (number == 1 && length >= 3 && !memcmp(line, BYTE_ORDER_MARK, 3)) {
+    if (length >= 3 && !memcmp(line, BYTE_ORDER_MARK, 3)) {
         line += 3;
         length -= 3;
     }
@@ -91,22 +87,35 @@ static bool is_blank(const char *line)
     return line[strspn(line, " \t")] == '\0';
 }
 
-/* Checks `# metric_direction: lower`, which may say the opposite of the configuration. */
-static int check_comment(const struct result_log *log, uint64_t number, const char *comment,
-                         struct error *error)
+/* Notes `# metric_direction: lower`. Which metric it is of may be known at the end only. */
+static void note_comment(struct result_log *log, uint64_t number, const char *comment)
+{
+    enum metric_direction direction;
+    char key[32], word[32];
+
+    if (sscanf(comment, "# %31[A-Za-z_] : %31s", key, word) != 2 ||
+        strcasecmp(key, "metric_direction") != 0 || !result_log_direction(word, &direction) ||
+        log->comments[direction])
+        return;
+    log->comments[direction] = memory_copy(word);
+    log->comment_lines[direction] = number;
+}
+
+/* Fails if a comment says the opposite of the configuration. */
+static int check_comments(const struct result_log *log, struct error *error)
 {
     const struct config_metric *metric = log->metric ? config_metric(log->config, log->metric)
                                                      : result_log_only_metric(log);
-    enum metric_direction direction;
-    char word[32];
+    enum metric_direction other;
 
-    if (sscanf(comment, "# metric_direction : %31s", word) != 1)
+    if (!metric)
         return 0;
-    if (!metric || !result_log_direction(word, &direction) || direction == metric->direction)
+    other = metric->direction == METRIC_MINIMIZE ? METRIC_MAXIMIZE : METRIC_MINIMIZE;
+    if (!log->comments[other])
         return 0;
-    return error_set_at(error, number, 0, "expected the direction of metrics.%s (%s), found \"%s\"",
-                        metric->name,
-                        metric->direction == METRIC_MINIMIZE ? "minimize" : "maximize", word);
+    return error_set_at(error, log->comment_lines[other], 0,
+                        "expected the direction of metrics.%s (%s), found \"%s\"", metric->name,
+                        other == METRIC_MAXIMIZE ? "minimize" : "maximize", log->comments[other]);
 }
 
 int result_log_survey(struct result_log *log, uint64_t number, const char *line, size_t length,
@@ -121,8 +130,10 @@ int result_log_survey(struct result_log *log, uint64_t number, const char *line,
         return -1;
     if (is_blank(text))
         return 0;
-    if (text[0] == '#')
-        return check_comment(log, number, text, error);
+    if (text[0] == '#') {
+        note_comment(log, number, text);
+        return 0;
+    }
     return log->functions->survey(log, number, text, strlen(text), error);
 }
 
@@ -131,7 +142,7 @@ int result_log_end_survey(struct result_log *log, bool whole, struct error *erro
     int end = log->settled ? 0 : log->functions->settle(log, whole, error);
 
     log->settled = end == 0;
-    return end;
+    return end == 0 ? check_comments(log, error) : end;
 }
 
 enum result_log_line result_log_read(struct result_log *log, uint64_t number, const char *line,
@@ -162,7 +173,7 @@ void result_log_keep_decision(struct result_log *log, int column)
 
 int result_log_decision(const struct result_log *log)
 {
-    return log->columns.decision;
+    return log->first_decision;
 }
 
 uint64_t result_log_header(const struct result_log *log)
@@ -296,6 +307,7 @@ struct json_object *result_log_state(const struct result_log *log)
     add_integer(state, "metric_column", columns->metric);
     add_integer(state, "before_column", columns->before);
     add_integer(state, "decision_column", columns->decision);
+    add_integer(state, "first_decision", log->first_decision);
     add_integer(state, "commit_column", columns->commit);
     add_integer(state, "hypothesis_column", columns->hypothesis);
     add_integer(state, "header", (int64_t)log->header);
@@ -368,6 +380,9 @@ int result_log_restore(struct result_log *log, struct json_object *state)
     columns->metric = (int)integer_of(state, "metric_column");
     columns->before = (int)integer_of(state, "before_column");
     columns->decision = (int)integer_of(state, "decision_column");
+    log->first_decision = json_object_object_get_ex(state, "first_decision", NULL)
+                              ? (int)integer_of(state, "first_decision")
+                              : columns->decision;
     columns->commit = (int)integer_of(state, "commit_column");
     columns->hypothesis = (int)integer_of(state, "hypothesis_column");
     log->header = (uint64_t)integer_of(state, "header");
@@ -436,6 +451,8 @@ void result_log_explain(const struct result_log *log, struct text *text)
         text_append_format(text, "Segments: %u\n", log->segment);
         return;
     }
+    if (log->other_header)
+        text_append_format(text, "Header: line %" PRIu64 ", for the rows behind it\n", log->header);
     if (log->metric)
         text_append_format(text, "Metric: %s\n", log->metric);
     explain_column(columns, "Value", columns->metric, "none", text);

@@ -69,8 +69,8 @@ struct result_log *result_log_new(enum result_log_kind kind, const struct config
 void result_log_free(struct result_log *log); /* NULL-safe */
 void result_log_freep(struct result_log **log);
 
-/* Looks at a line in the first pass. `line` has no line end; `length` is in bytes. Only the first line
- * of a log may begin with a byte order mark. Fails (permanent), naming the line, if the whole log cannot
+/* Looks at a line in the first pass. `line` has no line end; `length` is in bytes. A line may begin with a byte
+ * order mark, which is skipped. Fails (permanent), naming the line, if the whole log cannot
  * be read. */
 int result_log_survey(struct result_log *log, uint64_t number, const char *line, size_t length,
                       struct error *error);

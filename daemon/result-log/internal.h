@@ -47,18 +47,24 @@ struct result_log {
     bool settled;
     bool stated; /* the metric has no entry in `metrics:`, and the log states its direction */
     enum metric_direction direction; /* if so */
+    char *comments[2];               /* what the first comment said that means this direction */
+    uint64_t comment_lines[2];       /* its line */
 
     /* TSV */
     struct result_log_columns columns;
     struct result_log_candidate candidates[RESULT_LOG_DECISIONS];
     size_t candidate_count;
-    uint64_t header;   /* its line; 0: none yet */
-    uint64_t rows;     /* lines with cells, after the header */
-    int kept_decision; /* the column that was chosen when its first rows were decided */
+    uint64_t header;    /* its line; 0: none yet */
+    uint64_t rows;      /* lines with cells, after the header */
+    bool other_header;  /* with columns of its own, behind rows of the first one */
+    int first_decision; /* the column that was chosen for the first header */
+    int kept_decision;  /* the same when its first rows were decided */
 
     /* JSONL */
     unsigned segment;
     bool runs_came; /* since the segment began */
+    bool objects;   /* there is a line with a JSON object */
+    uint64_t prose; /* the first line that is none; 0: none yet */
     char *segment_name;
     char *segment_metric;
     char *segment_direction;
@@ -66,6 +72,35 @@ struct result_log {
 
 extern const struct result_log_functions result_log_tsv;
 extern const struct result_log_functions result_log_jsonl;
+
+/* Finds a column that the settings name, by its name or by its number from 1. Returns its index, or
+ * NO_COLUMN. */
+int result_log_column(const struct result_log_columns *columns, const char *given);
+
+/* Returns -1 with an error (permanent) that says what was wanted, and which columns there are. */
+int result_log_refuse_columns(const struct result_log *log, struct error *error,
+                              const char *wanted);
+
+/* Returns whether a column of that name means something here. */
+bool result_log_knows_name(const struct result_log *log, const char *name);
+
+/* Returns whether the names of these columns are those of a header: no number, none twice, one for the decision,
+ * and one for the value or the commit. */
+bool result_log_are_names(const struct result_log *log, const struct result_log_columns *columns);
+
+/* Notes which columns of the header may be the decision. */
+void result_log_find_candidates(struct result_log *log);
+
+/* Chooses the columns at the end of the first pass. Returns 1 if there are too few rows to choose. Fails
+ * (permanent) if the log cannot be read. */
+int result_log_choose_columns(struct result_log *log, bool whole, struct error *error);
+
+/* Chooses the columns by the names of another header; `decision` is the decision's name in the one before, or
+ * NULL. Fails (permanent) if there is no column for the value or for what the settings name. */
+int result_log_choose_again(struct result_log *log, const char *decision, struct error *error);
+
+/* Frees the names of the columns. */
+void result_log_forget_names(struct result_log *log);
 
 /* Returns the status of a word, by the log's own words first. */
 enum claim_status result_log_status(const struct result_log *log, const char *word, bool *known);

@@ -110,7 +110,19 @@ static void take_config(struct result_log *log, uint64_t number, struct json_obj
 
 static bool is_run(struct json_object *object)
 {
-    return json_object_object_get_ex(object, "metric", NULL) && string_of(object, "status");
+    return json_object_object_get_ex(object, "metric", NULL) &&
+           json_object_object_get_ex(object, "status", NULL);
+}
+
+/* Returns the word of a member: text, or true, 1, null and the like, as a cell of a table would have it. */
+static const char *word_of(struct json_object *object, const char *key)
+{
+    struct json_object *member;
+    const char *word = json_object_object_get_ex(object, key, &member)
+                           ? json_object_get_string(member)
+                           : NULL;
+
+    return word ? word : "";
 }
 
 /* Reads a number, or a string with one; not NaN and not infinite. */
@@ -192,8 +204,6 @@ static struct json_object *details_of(struct json_object *object, const char *hy
 
 static void fill_row(struct result_log *log, struct json_object *object, struct result_log_row *row)
 {
-    const char *word = string_of(object, "status");
-    const char *commit = string_of(object, "commit");
     const char *description = string_of(object, "description");
     const char *hypothesis = description;
     struct json_object *asi;
@@ -201,10 +211,10 @@ static void fill_row(struct result_log *log, struct json_object *object, struct 
 
     if (json_object_object_get_ex(object, "asi", &asi) && string_of(asi, "hypothesis"))
         hypothesis = string_of(asi, "hypothesis");
-    result_log_claim(log, &row->claim, word);
+    result_log_claim(log, &row->claim, word_of(object, "status"));
     if (value_of(log, object, &value))
         row->claim.after = measurement_of(&value, 1);
-    row->commit = commit ? result_commit_digits(commit) : NULL;
+    row->commit = result_commit_digits(word_of(object, "commit"));
     row->hypothesis = hypothesis && *hypothesis ? memory_copy(hypothesis) : NULL;
     row->details = details_of(object, row->hypothesis);
     if (hypothesis && description && strcmp(hypothesis, description) != 0)
@@ -263,16 +273,23 @@ static enum result_log_line read_line(struct result_log *log, uint64_t number, c
     return kind;
 }
 
-/* ---- the first pass: any line may be text --------------------------------------------------------*/
+/* ---- the first pass: any line may be text, but not all ------------------------------------------ */
 
 static int survey(struct result_log *log, uint64_t number, const char *line, size_t length,
                   struct error *error)
 {
+    if (line[strspn(line, " \t")] == '{')
+        log->objects = true;
+    else if (log->prose == 0)
+        log->prose = number;
     return 0;
 }
 
 static int settle(struct result_log *log, bool whole, struct error *error)
 {
+    if (whole && log->prose > 0 && !log->objects)
+        return error_set_at(error, log->prose, 0,
+                            "expected a JSON object in each line, found none");
     return 0;
 }
 

@@ -10,23 +10,12 @@
 #include "common/memory.h"
 #include "common/text.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#define ROWS_TO_TELL   3 /* of a log that grows, before its decision's column is chosen */
-#define COLUMNS_SHOWN  200
 #define TAB_AS_LETTERS "\\t"
-
-static const char *const metric_names[] = {"metric", "primary_metric", "metric_after", NULL};
-static const char *const before_names[] = {"metric_before", NULL};
-static const char *const decision_names[] = {"status",   "decision", "verdict", "kept", "keep",
-                                             "accepted", "result",   "outcome", NULL};
-static const char *const commit_names[] = {"commit", "commit_hash", "git_commit",
-                                           "sha",    "hash",        NULL};
-static const char *const hypothesis_names[] = {
-    "hypothesis", "description", "idea", "change_summary", "rationale", "notes", "note",
-    "title",      "experiment",  "name", "insight",        "label",     "flags", NULL};
 
 /* The cells of a line, cut out of it: the line is changed. */
 struct cells {
@@ -71,35 +60,6 @@ static void cells_clear(struct cells *cells)
 
 /* ---- the header --------------------------------------------------------------------------------- */
 
-static int find_name(const struct result_log_columns *columns, const char *name)
-{
-    for (size_t i = 0; i < columns->count; i++)
-        if (!strcasecmp(columns->names[i], name))
-            return (int)i;
-    return NO_COLUMN;
-}
-
-static int find_first(const struct result_log_columns *columns, const char *const *names)
-{
-    int found = NO_COLUMN;
-
-    for (; found == NO_COLUMN && *names; names++)
-        found = find_name(columns, *names);
-    return found;
-}
-
-/* Finds a column that the settings name, by its name or by its number from 1; NO_COLUMN if it is
- * missing. */
-static int find_given(const struct result_log_columns *columns, const char *given)
-{
-    char *end;
-    unsigned long number = strtoul(given, &end, 10);
-
-    if (*given && !*end && number >= 1)
-        return number <= columns->count ? (int)(number - 1) : NO_COLUMN;
-    return find_name(columns, given);
-}
-
 static bool is_number(const char *string)
 {
     return *string && string[strspn(string, "0123456789")] == '\0';
@@ -123,34 +83,6 @@ static bool without_header(const struct result_log *log)
     return false;
 }
 
-static void append_names(struct text *text, const struct result_log_columns *columns)
-{
-    CLEANUP_TEXT struct text all = {0};
-
-    for (size_t i = 0; i < columns->count; i++)
-        text_append_format(&all, "%s%s", i ? ", " : "", columns->names[i]);
-    text_append_line(text, text_string(&all), COLUMNS_SHOWN);
-}
-
-/* Fails, naming the columns that there are. */
-static int refuse_columns(const struct result_log *log, struct error *error, const char *wanted)
-{
-    CLEANUP_TEXT struct text names = {0};
-
-    append_names(&names, &log->columns);
-    return error_set_at(error, log->header, 0, "expected %s, found the columns %s", wanted,
-                        text_string(&names));
-}
-
-static bool is_known_name(const struct result_log *log, const char *name)
-{
-    struct result_log_columns one = {.names = &(char *){(char *)name}, .count = 1};
-
-    return config_metric(log->config, name) || find_first(&one, metric_names) >= 0 ||
-           find_first(&one, before_names) >= 0 || find_first(&one, decision_names) >= 0 ||
-           find_first(&one, commit_names) >= 0 || find_first(&one, hypothesis_names) >= 0;
-}
-
 /* Checks the names of a header. */
 static int check_header(struct result_log *log, struct error *error)
 {
@@ -166,12 +98,12 @@ static int check_header(struct result_log *log, struct error *error)
                                 "expected a header, found data (\"%s\"): name the "
                                 "columns by their numbers in logs[].columns",
                                 name);
-        if (*name && find_name(columns, name) != (int)i)
+        if (*name && result_log_column(columns, name) != (int)i)
             return error_set_at(error, log->header, 0,
                                 "expected each column once, found \"%s\" twice", name);
-        known = known || is_known_name(log, name);
+        known = known || result_log_knows_name(log, name);
     }
-    return known ? 0 : refuse_columns(log, error, "a header with a known column");
+    return known ? 0 : result_log_refuse_columns(log, error, "a header with a known column");
 }
 
 /* Fails: a first line without a tab is no header. */
@@ -187,25 +119,33 @@ static int refuse_first_line(uint64_t number, const char *line, struct error *er
                                             : "one column");
 }
 
+/* Names the columns by a header, or by their numbers in a first row. */
+static void set_names(struct result_log *log, uint64_t number, const struct cells *cells)
+{
+    bool nameless = without_header(log);
+
+    result_log_forget_names(log);
+    log->header = number;
+    log->columns.count = cells->count;
+    log->columns.names = memory_new_array(cells->count, sizeof(*log->columns.names));
+    for (size_t i = 0; i < cells->count; i++)
+        log->columns.names[i] = nameless ? memory_format("column %zu", i + 1)
+                                         : memory_copy(cells->items[i]);
+}
+
 /* Takes the names of a header, or counts the columns of a first row. */
 static int take_header(struct result_log *log, uint64_t number, const char *line,
                        struct error *error)
 {
     CLEANUP_FREE char *copy = memory_copy(line);
-    bool nameless = without_header(log);
     struct cells cells;
 
     if (!strchr(line, '\t'))
         return refuse_first_line(number, line, error);
     cells = cut(copy);
-    log->header = number;
-    log->columns.count = cells.count;
-    log->columns.names = memory_new_array(cells.count, sizeof(*log->columns.names));
-    for (size_t i = 0; i < cells.count; i++)
-        log->columns.names[i] = nameless ? memory_format("column %zu", i + 1)
-                                         : memory_copy(cells.items[i]);
+    set_names(log, number, &cells);
     cells_clear(&cells);
-    return nameless ? 0 : check_header(log, error);
+    return without_header(log) ? 0 : check_header(log, error);
 }
 
 /* Whether a row repeats the header, perhaps with other columns at its end. */
@@ -226,15 +166,69 @@ static bool repeats_header(const struct result_log *log, const struct cells *cel
              !strcasecmp(cells->items[columns->decision], columns->names[columns->decision])));
 }
 
+static const char *cell_of(const struct cells *cells, int column)
+{
+    return column >= 0 && (size_t)column < cells->count ? cells->items[column] : "";
+}
+
+/* Whether a line between the rows names the columns of those behind it: loops start anew in the middle of a
+ * log, and may then write other columns. Most rows are told by the value that they have. */
+static bool is_header(const struct result_log *log, const struct cells *cells)
+{
+    const struct result_log_columns names = {.names = cells->items, .count = cells->count};
+    const char *value = cell_of(cells, log->columns.metric);
+    bool known;
+
+    if (without_header(log) || (*value && strchr("+-.0123456789", *value)))
+        return false;
+    result_log_status(log, cell_of(cells, log->columns.decision), &known);
+    return !known && result_log_are_names(log, &names);
+}
+
+/* Reads the next rows by the names in this line. Where a column is missing, they are rejected. */
+static enum result_log_line take_names(struct result_log *log, uint64_t number,
+                                       const struct cells *cells)
+{
+    int column = log->columns.decision;
+    CLEANUP_FREE char *decision = column >= 0 ? memory_copy(log->columns.names[column]) : NULL;
+    struct error error;
+
+    set_names(log, number, cells);
+    free(log->refused);
+    log->refused = NULL;
+    if (result_log_choose_again(log, decision, &error) < 0)
+        log->refused = memory_format("the columns are others from line %" PRIu64 " on: %s", number,
+                                     error.message + error.sentence);
+    return RESULT_LOG_HEADER;
+}
+
 /* ---- the first pass ----------------------------------------------------------------------------- */
 
-static void find_candidates(struct result_log *log)
+/* Counts the known words of a row, by which the decision's column is chosen. A header without a row makes way
+ * for the next one. Behind any other one the columns may be others. */
+static void survey_cells(struct result_log *log, uint64_t number, const struct cells *cells)
 {
-    for (const char *const *name = decision_names; *name; name++) {
-        int column = find_name(&log->columns, *name);
+    bool any = false;
 
-        if (column >= 0 && log->candidate_count < RESULT_LOG_DECISIONS)
-            log->candidates[log->candidate_count++].column = column;
+    for (size_t i = 0; i < log->candidate_count; i++) {
+        struct result_log_candidate *candidate = &log->candidates[i];
+        bool known;
+
+        if ((size_t)candidate->column >= cells->count)
+            continue;
+        result_log_status(log, cells->items[candidate->column], &known);
+        candidate->cells++;
+        candidate->known += known;
+        any = any || known;
+    }
+    if (any || !is_header(log, cells)) {
+        log->rows++;
+    } else if (log->rows > 0) {
+        log->other_header = true;
+    } else {
+        set_names(log, number, cells);
+        log->candidate_count = 0;
+        result_log_find_candidates(log);
     }
 }
 
@@ -247,160 +241,21 @@ static int survey(struct result_log *log, uint64_t number, const char *line, siz
     if (!log->header) {
         if (take_header(log, number, line, error) < 0)
             return -1;
-        find_candidates(log);
+        result_log_find_candidates(log);
         if (!without_header(log))
             return 0;
     }
-    if (log->settled || !strchr(line, '\t'))
+    if (log->settled || log->other_header || !strchr(line, '\t'))
         return 0;
     copy = memory_copy_bytes(line, length);
     cells = cut(copy);
-    if (!repeats_header(log, &cells)) {
-        log->rows++;
-        for (size_t i = 0; i < log->candidate_count; i++) {
-            struct result_log_candidate *candidate = &log->candidates[i];
-            bool known;
-
-            if ((size_t)candidate->column >= cells.count)
-                continue;
-            result_log_status(log, cells.items[candidate->column], &known);
-            candidate->cells++;
-            candidate->known += known;
-        }
-    }
+    if (!repeats_header(log, &cells))
+        survey_cells(log, number, &cells);
     cells_clear(&cells);
     return 0;
 }
 
-/* Chooses a column that the settings name. */
-static int settle_given(const struct result_log *log, const char *what, const char *given,
-                        int *column, struct error *error)
-{
-    CLEANUP_FREE char *wanted = memory_format("\"%s\" (logs[].columns.%s)", given, what);
-
-    *column = find_given(&log->columns, given);
-    return *column >= 0 ? 0 : refuse_columns(log, error, wanted);
-}
-
-/* Finds the column with the name of a configured metric. If there are two, the settings must say which. */
-static int find_metric(const struct result_log *log, int *column, struct error *error)
-{
-    *column = NO_COLUMN;
-    for (size_t i = 0; i < log->config->metric_count; i++) {
-        int found = find_name(&log->columns, log->config->metrics[i].name);
-
-        if (found >= 0 && *column >= 0)
-            return error_set_at(error, log->header, 0,
-                                "expected one configured metric, found \"%s\" and "
-                                "\"%s\": say which in logs[].metric",
-                                log->columns.names[*column], log->columns.names[found]);
-        if (found >= 0)
-            *column = found;
-    }
-    return 0;
-}
-
-static int settle_metric(struct result_log *log, struct error *error)
-{
-    const struct config_log *settings = log->settings;
-    const char *given = settings ? settings->columns.metric : NULL;
-    const char *named = settings ? settings->metric : NULL;
-    const struct config_metric *metric = named ? config_metric(log->config, named)
-                                               : result_log_only_metric(log);
-    CLEANUP_FREE char *wanted = NULL;
-    int *column = &log->columns.metric;
-
-    if (given) {
-        if (settle_given(log, "metric", given, column, error) < 0)
-            return -1;
-        if (!named && config_metric(log->config, log->columns.names[*column]))
-            metric = config_metric(log->config, log->columns.names[*column]);
-    } else if (named) {
-        *column = find_name(&log->columns, named);
-    } else if (find_metric(log, column, error) < 0) {
-        return -1;
-    }
-    if (!given && !named && *column >= 0)
-        for (size_t i = 0; i < log->config->metric_count; i++)
-            if (!strcasecmp(log->config->metrics[i].name, log->columns.names[*column]))
-                metric = &log->config->metrics[i];
-    if (*column < 0 && metric)
-        *column = find_first(&log->columns, metric_names);
-    wanted = memory_format("a column %s", metric ? metric->name : "of a metric in metrics:");
-    if (*column < 0)
-        return refuse_columns(log, error, wanted);
-    if (!metric)
-        return error_set_at(error, log->header, 0,
-                            "expected the metric of the column \"%s\" in "
-                            "logs[].metric, found several metrics",
-                            log->columns.names[*column]);
-    log->metric = metric->name;
-    log->columns.before = find_first(&log->columns, before_names);
-    return 0;
-}
-
-/* Chooses the first column of these names in which at least a third of the cells is a known word. */
-static int settle_decision(struct result_log *log, bool whole, struct error *error)
-{
-    const char *given = log->settings ? log->settings->columns.status : NULL;
-
-    if (given)
-        return settle_given(log, "status", given, &log->columns.decision, error);
-    if (log->kept_decision >= 0 && (size_t)log->kept_decision < log->columns.count) {
-        log->columns.decision = log->kept_decision;
-        return 0;
-    }
-    for (size_t i = 0; i < log->candidate_count; i++) {
-        const struct result_log_candidate *candidate = &log->candidates[i];
-
-        if (candidate->cells == 0 || candidate->known * 3 < candidate->cells)
-            continue;
-        log->columns.decision = candidate->column;
-        return 0;
-    }
-    if (!whole && log->rows < ROWS_TO_TELL)
-        return 1;
-    return refuse_columns(log, error,
-                          "a column that says which rows were kept and which were discarded "
-                          "(name it in logs[].columns.status)");
-}
-
-static int settle_optional(const struct result_log *log, const char *what, const char *given,
-                           const char *const *names, int *column, struct error *error)
-{
-    if (given)
-        return settle_given(log, what, given, column, error);
-    *column = find_first(&log->columns, names);
-    return 0;
-}
-
-static int settle(struct result_log *log, bool whole, struct error *error)
-{
-    const struct config_log *settings = log->settings;
-    int end;
-
-    if (!log->header || (log->rows == 0 && !whole))
-        return whole ? error_set(error, ERROR_PERMANENT, "expected a header, found no line") : 1;
-    if (settle_metric(log, error) < 0)
-        return -1;
-    end = settle_decision(log, whole, error);
-    if (end == 1) /* asked again once there is more */
-        log->metric = NULL;
-    if (end != 0)
-        return end;
-    if (settle_optional(log, "commit", settings ? settings->columns.commit : NULL, commit_names,
-                        &log->columns.commit, error) < 0)
-        return -1;
-    return settle_optional(log, "hypothesis", settings ? settings->columns.hypothesis : NULL,
-                           hypothesis_names, &log->columns.hypothesis, error);
-}
-
 /* ---- rows --------------------------------------------------------------------------------------- */
-
-static const char *cell_of(const struct cells *cells, int column)
-{
-    return column >= 0 && (size_t)column < cells->count ? cells->items[column] : "";
-}
 
 static bool is_within(const struct result_log *log, const struct cells *cells)
 {
@@ -411,7 +266,7 @@ static bool is_within(const struct result_log *log, const struct cells *cells)
         CLEANUP_FREE char *name = memory_copy_bytes(only->items[i],
                                                     (size_t)(equals - only->items[i]));
 
-        if (strcmp(cell_of(cells, find_given(&log->columns, name)), equals + 1) != 0)
+        if (strcmp(cell_of(cells, result_log_column(&log->columns, name)), equals + 1) != 0)
             return false;
     }
     return true;
@@ -487,8 +342,14 @@ static enum result_log_line read_cells(struct result_log *log, struct cells *cel
 {
     const struct result_log_columns *columns = &log->columns;
 
+    if (is_header(log, cells))
+        return take_names(log, row->line, cells);
     if (repeats_header(log, cells))
         return RESULT_LOG_HEADER;
+    if (log->refused) {
+        error_set_at(error, row->line, 0, "%s", log->refused);
+        return RESULT_LOG_BAD;
+    }
     if (cells->count > columns->count && !join_tail(log, cells))
         return refuse_row(log, row->line, cells, letters, error);
     if (cells->count <= (size_t)columns->decision || cells->count <= (size_t)columns->metric)
@@ -519,4 +380,4 @@ static enum result_log_line read_line(struct result_log *log, uint64_t number, c
     return kind;
 }
 
-const struct result_log_functions result_log_tsv = {survey, settle, read_line};
+const struct result_log_functions result_log_tsv = {survey, result_log_choose_columns, read_line};

@@ -86,6 +86,34 @@ static const struct log_case cases[] = {
      "val_bpb\tstatus\n1\tkeep\n2\tcurriculum_0.67\n3\t\n", "HRRR",
      "2 ok 1 - 0/0\n3 discarded? 2 - 0/0\n4 discarded? 3 - 0/0\n"},
 
+    {"a header only", "a.tsv", "", HEADER, "H", ""},
+    {"columns in another order, from another header on", "a.tsv", "",
+     HEADER "a1b2c3d\t1\t1\tkeep\tx\ncommit\tstatus\tval_bpb\n"
+            "b2c3d4e\tkeep\t0.5\nc3d4e5f\tdiscard\t2\n" HEADER "d4e5f6a\t3\t1\tkeep\ty\n",
+     "HRHRRHR",
+     "2 ok 1 a1b2c3d 0/0\n4 ok 0.5 b2c3d4e 0/0\n5 discarded 2 c3d4e5f 0/0\n7 ok 3 d4e5f6a 0/0\n"},
+    {"another header whose columns have no value", "a.tsv", "",
+     HEADER "a1b2c3d\t1\t1\tkeep\tx\ncommit\tloss\tmemory_gb\tstatus\tdescription\n"
+            "b2c3d4e\t0.5\t1\tkeep\tx\n" HEADER "c3d4e5f\t0.7\t1\tkeep\tx\n",
+     "HRH!HR", "2 ok 1 a1b2c3d 0/0\n6 ok 0.7 c3d4e5f 0/0\n"},
+    {"a header that another one replaces before any row", "a.tsv", "",
+     "commit\tval_bpb\tstatus\nval_bpb\tcommit\tverdict\n1\ta1b2c3d\tyes\n", "HHR",
+     "3 ok 1 a1b2c3d 0/0\n"},
+    {"two files put together, with their byte order marks", "a.tsv", "",
+     "\xEF\xBB\xBF" HEADER "a1b2c3d\t1\t1\tkeep\tx\n\xEF\xBB\xBF" HEADER
+     "b2c3d4e\t0.5\t1\tkeep\tx\n",
+     "HRHR", "2 ok 1 a1b2c3d 0/0\n4 ok 0.5 b2c3d4e 0/0\n"},
+    {"cells that are called like columns make no header", "a.tsv", "",
+     HEADER "a1b2c3d\t1\t1\tstatus\tcommit\nb2c3d4e\t-\t-\tkeep\tcommit\n"
+            "c3d4e5f\t-\t-\t?\tstatus\n",
+     "HRRR", "2 discarded? 1 a1b2c3d 0/0\n3 ok none b2c3d4e 0/0\n4 discarded? none c3d4e5f 0/0\n"},
+    {"a metric that is named beside its value", "a.tsv", "",
+     "metric\tmetric_before\tmetric_after\tstatus\nval_bpb\t2\t1\tok\n", "HR",
+     "2 ok 1 (2) - 0/0\n"},
+    {"a column whose name is written otherwise than the metric's", "a.tsv",
+     "logs: [{path: a.tsv, columns: {status: mine}}]", "VAL_BPB\tmine\n1\tkeep\n", "HR",
+     "2 ok 1 - 0/0\n"},
+
     {"blanks between columns", "a.tsv", "", "commit val_bpb status\n", NULL,
      "line 1: expected columns between tabs, found columns between blanks"},
     {"tabs of the header as letters", "a.tsv", "", "commit\\tval_bpb\\tstatus\n", NULL,
@@ -103,6 +131,10 @@ static const struct log_case cases[] = {
      "line 1: expected each column once, found \"Status\" twice"},
     {"the other direction", "a.tsv", "", "# metric_direction: higher\nval_bpb\tstatus\n1\tkeep\n",
      NULL, "line 1: expected the direction of metrics.val_bpb (minimize), found \"higher\""},
+    {"the other direction, of one of two metrics", "a.tsv",
+     "metrics: {acc: {direction: maximize}, val_bpb: {direction: minimize}}",
+     "# Metric_Direction: Higher\nval_bpb\tstatus\n1\tkeep\n", NULL,
+     "line 1: expected the direction of metrics.val_bpb (minimize), found \"Higher\""},
     {"bytes that are no text", "a.tsv", "", "val_bpb\tstatus\n1\t\xFF\n", NULL,
      "line 2: expected UTF-8, found the byte 0xff at column 3"},
     {"nothing", "a.tsv", "", "", NULL, "expected a header, found no line"},
@@ -125,6 +157,12 @@ static const struct log_case cases[] = {
      "{\"metric\":2,\"status\":\"baseline\"}\n{\"type\":\"config\",\"metricName\":\"val_bpb\"}\n"
      "{\"metric\":1,\"status\":\"keep\"}\n",
      "HHRHR", "3 baseline 2 - 1/3\n5 ok 1 - 2/0\n"},
+    {"words and commits that are no strings", "a.jsonl", "",
+     "{\"metric\":2,\"status\":true,\"commit\":1234567}\n{\"metric\":1,\"status\":null}\n"
+     "{\"metric\":1,\"status\":false,\"commit\":null}\n{\"metric\":1,\"status\":1}\n",
+     "RRRR", "1 ok 2 1234567 0/0\n2 discarded? 1 - 0/0\n3 discarded 1 - 0/0\n4 ok 1 - 0/0\n"},
+    {"no JSON at all", "a.jsonl", "", "\n" HEADER "a1b2c3d\t1\t1\tkeep\tx\n", NULL,
+     "line 2: expected a JSON object in each line, found none"},
     {"one of the other metrics", "a.jsonl", "logs: [{path: a.jsonl, metric: val_bpb}]",
      "{\"type\":\"config\",\"metricName\":\"ms\",\"bestDirection\":\"higher\"}\n"
      "{\"metric\":7,\"metrics\":{\"val_bpb\":0.5},\"status\":\"keep\"}\n",
@@ -135,9 +173,10 @@ static const char *const statuses[] = {"ok", "baseline", "crashed", "discarded"}
 
 static struct config *configuration(const char *settings)
 {
-    CLEANUP_FREE char *yaml = memory_format("forge: {owner: lab, repo: model}\n"
-                                            "metrics: {val_bpb: {direction: minimize}}\n%s\n",
-                                            settings);
+    CLEANUP_FREE char *yaml = memory_format(
+        "forge: {owner: lab, repo: model}\n"
+        "%s\n%s\n",
+        strstr(settings, "metrics:") ? "" : "metrics: {val_bpb: {direction: minimize}}", settings);
     struct config_problems problems;
     struct config *config = NULL;
 
