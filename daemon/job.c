@@ -243,7 +243,7 @@ static bool may_begin(struct job *job)
     }
     if (!job_undoing(job) && job_needs_held_source(job)) {
         job_stand_aside(job);
-        owner->progress(owner->data);
+        owner->rests(owner->data);
         return false;
     }
     return true;

@@ -131,7 +131,7 @@ static void begin_due(void *data)
             log_event(&event_store_failed, LOG_TEXT("reason", error.message));
     }
     if (refresh_idle(refresh))
-        refresh->options.progress(refresh->options.data);
+        refresh->options.changed(refresh->options.data);
 }
 
 void refresh_go_on(struct refresh *refresh)
@@ -156,7 +156,7 @@ static void on_rests(void *data)
     struct refresh *refresh = data;
 
     proceed_all(refresh);
-    refresh->options.progress(refresh->options.data);
+    refresh->options.changed(refresh->options.data);
 }
 
 static void close_contained(struct refresh *refresh)
@@ -233,7 +233,7 @@ static void clear_found(struct refresh *refresh)
 static void end_look(struct refresh *refresh)
 {
     refresh_go_on(refresh);
-    refresh->options.progress(refresh->options.data);
+    refresh->options.changed(refresh->options.data);
     if (refresh->look_again)
         refresh_look(refresh);
 }

@@ -212,12 +212,21 @@ static unsigned rounds_of_looking(void *data)
     return pulls_rounds(winnowd->pulls);
 }
 
+/* To look again and again is no progress: --once would not end. */
+static void on_refresh_changed(void *data)
+{
+    struct winnowd *winnowd = data;
+
+    report_changed(winnowd->report);
+    queue_poke(winnowd->queue);
+}
+
 static void on_refresh_progress(void *data)
 {
     struct winnowd *winnowd = data;
 
-    on_progress(winnowd);
-    queue_poke(winnowd->queue);
+    winnowd->progress_at = uv_now(&winnowd->loop);
+    on_refresh_changed(winnowd);
 }
 
 static void on_pulls_changed(void *data)
@@ -370,6 +379,7 @@ static int start_refresh(struct winnowd *winnowd, struct error *error)
         .steps = &refresh_steps,
         .slots_left = slots_left,
         .progress = on_refresh_progress,
+        .changed = on_refresh_changed,
         .rounds = rounds_of_looking,
         .contained = on_settled,
         .data = winnowd,

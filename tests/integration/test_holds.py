@@ -556,18 +556,20 @@ def service(project):
 
 
 def test_what_is_required_ends_once_after_a_minute(winnowd, project, service):
-    """69, and the job is still queued: cron's next run takes it up."""
-    clock = winnowd.clock.by_hand()
-    winnowd.configure(validation={"requires": [f"{service.gitea.url}/api/v1/version"]}, queue={"retry_for": "1s"})
-    service.gitea.down()
+    """69, and the job is still queued: cron's next run takes it up. To look at the forge meanwhile is no progress."""
+    winnowd.configure(forge={"poll": "20s"}, validation={"requires": [f"{service.gitea.url}/api/v1/version"]}, queue={"retry_for": "1s"})
     winnowd.drop(improved(project))
-    winnowd.write_configuration()
+    assert winnowd.once().decisions() == {"exp-1": "promoted"}  # to be looked at
+    clock = winnowd.clock.by_hand()
+    service.gitea.down()
+    winnowd.drop(result("exp-2", 0.5, diff=project.experiment({"second.txt": "a"})[1]))
     winnowd._launch(("--once",), stdout=subprocess.DEVNULL)
-    winnowd.log.wait(experiment="exp-1", attempt=3, reason=lambda text: text.startswith("validation.requires: "))
-    clock.pass_by(61)
+    for attempt, seconds in ((3, 30), (4, 31)):
+        winnowd.log.wait(experiment="exp-2", attempt=attempt, reason=lambda text: text.startswith("validation.requires: "))
+        clock.pass_in_pause(seconds)
     assert winnowd.ended() == UNREACHABLE and winnowd.log.decisions() == {}
     service.gitea.up()
-    assert winnowd.once().decisions() == {"exp-1": "promoted"}
+    assert winnowd.once().decisions() == {"exp-2": "promoted"}
 
 
 def test_what_is_required_is_waited_for_and_never_fails(winnowd, project, service):
