@@ -152,6 +152,10 @@ bool job_lets_pass(const struct job *job);
  * job. */
 void job_proceed(struct job *job);
 
+/* Something may have been mended: those of a list that pause before they try again do so now. The forge is asked
+ * when it wants to be. */
+void jobs_try_now(struct job *jobs);
+
 /* Ends what a job that goes forward is doing: what it is for is not so any more. All is undone. */
 void job_give_up(struct job *job, const char *reason);
 
@@ -218,8 +222,8 @@ void job_failed(struct job *job, const struct error *error);
 /* The same if the experiment itself is surely to blame: the installation is not checked. */
 void job_failed_itself(struct job *job, const struct error *error);
 
-/* The step waits for something that the operator has to provide. However long that takes, the job does not
- * fail. */
+/* The step waits for something that the operator has to provide, and looks for it at least once a minute. However
+ * long that takes, the job does not fail. */
 void job_waits(struct job *job, const char *reason);
 
 /* The step cannot be done now. `retry_after_ms`: the pause that the forge asked for; -1: none. */

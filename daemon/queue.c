@@ -521,6 +521,12 @@ void queue_judge_again(struct queue *queue)
     queue_poke(queue);
 }
 
+void queue_reloaded(struct queue *queue)
+{
+    jobs_try_now(queue->jobs);
+    queue_judge_again(queue);
+}
+
 enum queue_rest queue_rest(const struct queue *queue)
 {
     return queue->rest;

@@ -50,6 +50,9 @@ void queue_free(struct queue *queue);
 /* Looks at the loop's next turn for what can be decided or started. */
 void queue_poke(struct queue *queue);
 
+/* The configuration was read again: what waits for something that a person may have mended tries now. */
+void queue_reloaded(struct queue *queue);
+
 /* A frontier, the queue or the settings may have changed: everything that waits checks again what it
  * waits for, and for how long. */
 void queue_judge_again(struct queue *queue);

@@ -482,6 +482,11 @@ void refresh_base_changed(struct refresh *refresh)
     refresh_look(refresh);
 }
 
+void refresh_reloaded(struct refresh *refresh)
+{
+    jobs_try_now(refresh->jobs);
+}
+
 void refresh_look(struct refresh *refresh)
 {
     bool local = refresh->services->config->forge.kind == FORGE_LOCAL;

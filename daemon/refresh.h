@@ -39,6 +39,9 @@ void refresh_free(struct refresh *refresh); /* NULL-safe; leaves every job resum
  * At a local forge they are compared also with `never`: whether they can be merged is shown. */
 void refresh_look(struct refresh *refresh);
 
+/* The configuration was read again: what waits for something that a person may have mended tries now. */
+void refresh_reloaded(struct refresh *refresh);
+
 /* The queue is held by the base, or not any more. */
 void refresh_base_changed(struct refresh *refresh);
 

@@ -298,7 +298,8 @@ static void reload(struct winnowd *winnowd)
         health_look(winnowd->health);
         base_reloaded(winnowd->base);
         pulls_look(winnowd->pulls);
-        queue_judge_again(winnowd->queue);
+        refresh_reloaded(winnowd->refresh);
+        queue_reloaded(winnowd->queue);
     }
     report_reloaded(winnowd->report);
 }

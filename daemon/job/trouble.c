@@ -50,10 +50,8 @@ bool job_needs_forge(const struct job *job)
     return needs(job) & NEEDS_FORGE;
 }
 
-static void wait_and_try_again(struct job *job, const char *reason, int64_t retry_after_ms)
+static void wait_and_try_again(struct job *job, const char *reason, uint64_t pause)
 {
-    uint64_t pause = backoff_asked_ms(job->record.attempt, retry_after_ms);
-
     count_trying(job, 0); /* in trouble from now on; the pause counts once it is over */
     (void)job_write(job);
     job->waiting = true;
@@ -81,12 +79,24 @@ bool job_lets_pass(const struct job *job)
 
 void job_waits(struct job *job, const char *reason)
 {
+    uint64_t pause = backoff_ms(job->record.attempt);
+
     job->operation = NULL;
     job->requires = true;
     job_end_trouble(job);
     job_note(job, "later", reason);
     job_count_attempt(job, COUNTERS_LATER);
-    wait_and_try_again(job, reason, -1);
+    wait_and_try_again(job, reason, pause < HEALTH_MEND_EVERY_MS ? pause : HEALTH_MEND_EVERY_MS);
+}
+
+void jobs_try_now(struct job *jobs)
+{
+    for (struct job *job = jobs; job; job = job->next) {
+        if (!job->waiting || (job_needs_forge(job) && !job->requires))
+            continue;
+        job_stop_waiting(job);
+        job_schedule(job, 0);
+    }
 }
 
 /* The job stays at its step, which starts again once what holds it is mended. */
@@ -145,7 +155,8 @@ void job_later(struct job *job, const struct error *error, int64_t retry_after_m
         job_failed_itself(job, &last);
         return;
     }
-    wait_and_try_again(job, error->message, retry_after_ms);
+    wait_and_try_again(job, error->message,
+                       backoff_asked_ms(job->record.attempt, retry_after_ms));
 }
 
 void job_failed_itself(struct job *job, const struct error *error)

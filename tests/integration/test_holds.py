@@ -573,16 +573,22 @@ def test_what_is_required_ends_once_after_a_minute(winnowd, project, service):
 
 
 def test_what_is_required_is_waited_for_and_never_fails(winnowd, project, service):
-    """Longer than queue.retry_for, with the forge well."""
+    """Longer than queue.retry_for, with the forge well; a minute at a time, or until the configuration is read again."""
+    clock = winnowd.clock.by_hand()
     winnowd.configure(
         validation={"requires": [f"{service.gitea.url}/api/v1/version"]}, queue={"retry_for": "1s"},
     )  # fmt: skip
     service.gitea.down()
     winnowd.drop(improved(project))
     log = winnowd.start()
-    log.wait(experiment="exp-1", step="validate", attempt=4, reason=lambda text: text.startswith("validation.requires: "))
+    for attempt in range(1, 11):
+        waits = log.wait(experiment="exp-1", step="validate", attempt=attempt, reason=lambda text: text.startswith("validation.requires: "))
+        if attempt < 10:
+            clock.pass_in_pause(60)
+    assert 45000 <= int(waits["next_ms"]) <= 60000, "more than a minute"
     service.gitea.up()
-    log.wait(experiment="exp-1", decision="promoted")
+    winnowd.process.send_signal(signal.SIGHUP)
+    log.wait(30, experiment="exp-1", decision="promoted")
     assert winnowd.stop() == 0 and not log.all(msg="step failed")
 
 
