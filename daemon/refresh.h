@@ -23,8 +23,9 @@ struct refresh_options {
     const struct step_table *steps;     /* that its jobs walk */
     unsigned (*slots_left)(void *data); /* for its jobs, beside those that it has */
     unsigned (*rounds)(void *data);     /* of looking at pull requests that have ended */
-    void (*progress)(void *data); /* a job made a step */
-    void (*changed)(void *data);  /* without one: a slot is free, or it was found out what is to be done */
+    void (*progress)(void *data);       /* a job made a step */
+    void (*changed)(
+        void *data); /* without one: a slot is free, or it was found out what is to be done */
     /* The store knows of pull requests to be closed: the base holds their change. */
     void (*contained)(void *data);
     void *data;

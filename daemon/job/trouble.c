@@ -155,8 +155,7 @@ void job_later(struct job *job, const struct error *error, int64_t retry_after_m
         job_failed_itself(job, &last);
         return;
     }
-    wait_and_try_again(job, error->message,
-                       backoff_asked_ms(job->record.attempt, retry_after_ms));
+    wait_and_try_again(job, error->message, backoff_asked_ms(job->record.attempt, retry_after_ms));
 }
 
 void job_failed_itself(struct job *job, const struct error *error)
