@@ -213,6 +213,18 @@ static void append_base(struct text *text, const struct description *description
     text_append(text, "\n");
 }
 
+/* Says that the patch may not hold the whole change that was measured. */
+static void append_doubt(struct text *text, const struct description *description)
+{
+    if (!description->doubt)
+        return;
+    text_append(text,
+                "\n**This may not be what was measured.** A patch was edited by hand, or leaves "
+                "changes out, as `git diff -w` does: ");
+    escape_append_code(text, description->doubt, NOTES_LIMIT);
+    text_append(text, "\n");
+}
+
 static void append_metric(struct text *text, const struct description *description)
 {
     const struct result *result = description->result;
@@ -410,8 +422,10 @@ static void append_whether_measured(struct text *text, const struct description 
 
 static void append_measured(struct text *text, const struct description *description)
 {
-    if (!description->measured || !*description->measured) {
-        text_append(text, "- Measured commit: none, the change came as a diff\n");
+    if (description->doubt || !description->measured || !*description->measured) {
+        text_append(text, description->doubt
+                              ? "- Measured: not known, see above\n"
+                              : "- Measured commit: none, the change came as a diff\n");
         return;
     }
     if (description->result->parent) {
@@ -500,6 +514,7 @@ char *description_body(const struct description *description)
     append_hypothesis(&body, description);
     append_turned_down(&body, description);
     append_base(&body, description);
+    append_doubt(&body, description);
     description_append_tests(&body, description);
     append_metric(&body, description);
     description_append_chart(&body, description);

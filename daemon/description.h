@@ -56,6 +56,7 @@ struct description {
     size_t file_count;
     const char *own_diff; /* what it changed over the first of `contained`; NULL or "": not known */
     const char *notes;    /* what was mended in the patch so that it applies; NULL: nothing */
+    const char *doubt;    /* why it may not be what was measured; NULL: no reason is known */
 
     const char *base_branch;
     const char *base; /* full hashes; measured is "" for a patch or a diff */

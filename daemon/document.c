@@ -34,6 +34,7 @@ static struct description describe(const struct job *job)
         .file_count = job->found.change.file_count,
         .own_diff = job->found.change.own_diff,
         .notes = job->found.change.notes,
+        .doubt = job->found.change.doubt,
         .base_branch = job->services->config->forge.base,
         .base = job->found.branch.base,
         .opened_on = job->opened_on,

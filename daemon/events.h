@@ -42,6 +42,7 @@
     EVENT(move_failed, "file could not be moved; trying again", WARNING, "f3194a3b381e53e7952c466e473a1797") \
     EVENT(step_started, "step started", INFO, "ab57f9854332c3da675a2e199b58ba8d") \
     EVENT(patch_mended, "patch mended so that it applies", INFO, "0f4c7d8be2a94d27a1c3f6a0b51f9e63") \
+    EVENT(patch_doubted, "patch may not be what was measured", WARNING, "dc70a75b838e43b3a1722beb5ea1cba4") \
     EVENT(step_ended, "step ended", INFO, "c1b87f1a7323691b19f9cbef0f69a4d0") \
     EVENT(step_failed, "step failed", INFO, "2eb737282fea875e75365e1458294a90") \
     EVENT(validation_output, "output of a validation", DEBUG, "27f1a7ac71494f4289b2a54bbd2a7a4b") \

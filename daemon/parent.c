@@ -39,6 +39,7 @@ struct seeking {
     char head[GIT_HASH_SIZE];
     bool head_is_linked; /* the last link is that experiment */
     char commit[GIT_HASH_SIZE];
+    bool doubted;              /* that commit may not be what was measured */
     struct parent_link *links; /* the last one is applied first */
     size_t link_count;
     repository_parent_callback callback;
@@ -79,10 +80,11 @@ static void seeking_end(struct seeking *seeking, const struct error *error)
     repository_parent_callback callback = seeking->callback;
     void *data = seeking->data;
     char commit[GIT_HASH_SIZE];
+    bool doubted = seeking->doubted;
 
     memcpy(commit, seeking->commit, sizeof(commit));
     seeking_discard(&seeking->operation);
-    callback(data, error ? NULL : commit, error);
+    callback(data, error ? NULL : commit, doubted, error);
 }
 
 static void set_owner(struct seeking *seeking, const char *experiment_id)
@@ -106,12 +108,12 @@ static void set_name(struct seeking *seeking, const char *name, const char *sour
 
 static void climb(struct seeking *seeking);
 
-static void reproduced(void *data, const char *commit, const char *notes, const struct error *error)
+static void reproduced(void *data, const char *commit, const struct patched *patched,
+                       const struct error *error)
 {
     struct seeking *seeking = data;
     struct error failed;
 
-    (void)notes; /* its own pull request shows them */
     seeking->step = NULL;
     if (error) {
         failed = *error;
@@ -119,6 +121,8 @@ static void reproduced(void *data, const char *commit, const char *notes, const 
         seeking_end(seeking, &failed);
         return;
     }
+    /* What was mended is shown in its own pull request. */
+    seeking->doubted = seeking->doubted || *patched->doubt;
     memcpy(seeking->commit, commit, strlen(commit) + 1);
     drop_link(seeking);
     climb(seeking);
@@ -323,6 +327,7 @@ static enum basis look_at(struct seeking *seeking, struct error *error)
 {
     CLEANUP(store_result_freep) struct store_result *row = NULL;
     struct store *store = seeking->question.store;
+    enum repository_kept kept;
 
     if (store && store_find(store, seeking->name, &row, error) < 0)
         return BASIS_FAILED;
@@ -330,8 +335,9 @@ static enum basis look_at(struct seeking *seeking, struct error *error)
         return take_digits(seeking, error);
     if (check_row(seeking, row, error) < 0)
         return BASIS_FAILED;
-    if (repository_find_kept(seeking->question.repository, row->experiment_id, seeking->commit) !=
-        REPOSITORY_KEPT_NOTHING)
+    kept = repository_find_kept(seeking->question.repository, row->experiment_id, seeking->commit);
+    seeking->doubted = kept == REPOSITORY_KEPT_DOUBTED;
+    if (kept != REPOSITORY_KEPT_NOTHING)
         return BASIS_COMMIT;
     return take_content(seeking, row, error);
 }

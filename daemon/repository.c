@@ -260,6 +260,7 @@ void repository_forget(struct repository *repository, const char *branch)
 static const char *const kept_refs[] = {
     [REPOSITORY_KEPT_MEASURED] = "refs/winnowd/measured/",
     [REPOSITORY_KEPT_COMPOSED] = "refs/winnowd/composed/",
+    [REPOSITORY_KEPT_DOUBTED] = "refs/winnowd/doubted/",
 };
 
 bool repository_read_ref(const char *directory, const char *ref, char commit[static GIT_HASH_SIZE])
@@ -287,8 +288,8 @@ enum repository_kept repository_find_kept(const struct repository *repository,
                                           const char *experiment_id,
                                           char commit[static GIT_HASH_SIZE])
 {
-    static const enum repository_kept order[] = {REPOSITORY_KEPT_MEASURED,
-                                                 REPOSITORY_KEPT_COMPOSED};
+    static const enum repository_kept order[] = {REPOSITORY_KEPT_MEASURED, REPOSITORY_KEPT_COMPOSED,
+                                                 REPOSITORY_KEPT_DOUBTED};
 
     for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
         if (read_kept(repository->directory, order[i], experiment_id, commit) ||
@@ -310,7 +311,7 @@ int repository_keep(struct repository *repository, enum repository_kept kept,
 
 void repository_forget_kept(struct repository *repository, const char *experiment_id)
 {
-    for (size_t i = REPOSITORY_KEPT_MEASURED; i <= REPOSITORY_KEPT_COMPOSED; i++) {
+    for (size_t i = REPOSITORY_KEPT_MEASURED; i <= REPOSITORY_KEPT_DOUBTED; i++) {
         CLEANUP_FREE char *path = memory_format("%s/%s%s", repository->directory, kept_refs[i],
                                                 experiment_id);
 
@@ -322,7 +323,7 @@ void repository_forget_kept(struct repository *repository, const char *experimen
 void repository_list_kept(const struct repository *repository,
                           void (*found)(void *data, const char *experiment_id), void *data)
 {
-    for (size_t i = REPOSITORY_KEPT_MEASURED; i <= REPOSITORY_KEPT_COMPOSED; i++) {
+    for (size_t i = REPOSITORY_KEPT_MEASURED; i <= REPOSITORY_KEPT_DOUBTED; i++) {
         CLEANUP_FREE char *path = memory_format("%s/%s", repository->directory, kept_refs[i]);
         CLEANUP_LISTING DIR *listing = opendir(path);
         const struct dirent *entry;

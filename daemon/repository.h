@@ -122,6 +122,9 @@ struct repository_change {
     /* What the experiment itself changed, as repository_difference() shows it; or NULL. */
     char *own_diff;
     char *notes; /* what was mended in the patch; NULL: nothing */
+    /* Why what the patch makes is not known to be what was measured; `measured` is then the commit that stands for
+     * what the patch makes. NULL: no reason is known. */
+    char *doubt;
 };
 
 /* Makes a deep copy. repository_change_clear() frees it, and takes an empty one as well. */
@@ -141,8 +144,9 @@ typedef struct operation *(*repository_find_merged)(void *data, repository_merge
                                                     void *callback_data);
 
 /* Starts to find out what a patch or diff with a parent was made on; the base is here by then. `parent`
- * is the full hash of a commit that is here; "": not known; NULL with an error. */
-typedef void (*repository_parent_callback)(void *data, const char *parent,
+ * is the full hash of a commit that is here; "": not known; NULL with an error. `doubted`: it may not be what was
+ * measured as the parent. */
+typedef void (*repository_parent_callback)(void *data, const char *parent, bool doubted,
                                            const struct error *error);
 typedef struct operation *(*repository_find_parent)(void *data, repository_parent_callback callback,
                                                     void *callback_data);
@@ -183,6 +187,7 @@ enum repository_kept {
     REPOSITORY_KEPT_NOTHING,
     REPOSITORY_KEPT_MEASURED, /* the measured one, or one that reproduce.h made */
     REPOSITORY_KEPT_COMPOSED, /* what was measured is not known: the first composed one */
+    REPOSITORY_KEPT_DOUBTED,  /* either, but see `doubt` of struct repository_change */
 };
 
 /* Finds it, and returns what it is. `commit` is a full hash; "" if there is none. */

@@ -248,6 +248,7 @@ static struct json_object *write_compose(const struct job_findings *findings)
     json_object_object_add(object, "contained", write_contained(change));
     json_put_text(object, "own_diff", change->own_diff);
     json_put_text(object, "notes", change->notes);
+    json_put_text(object, "doubt", change->doubt);
     return object;
 }
 
@@ -264,6 +265,7 @@ static void read_compose(struct job_findings *findings, struct json_object *obje
     read_contained(change, json_object_object_get(object, "contained"));
     change->own_diff = get_text(object, "own_diff");
     change->notes = get_text(object, "notes");
+    change->doubt = get_text(object, "doubt");
 }
 
 /* ---- validate, describe ------------------------------------------------------------------------- */

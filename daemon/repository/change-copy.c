@@ -13,6 +13,7 @@ void repository_change_copy(struct repository_change *copy, const struct reposit
     }
     copy->own_diff = memory_copy(change->own_diff);
     copy->notes = memory_copy(change->notes);
+    copy->doubt = memory_copy(change->doubt);
     copy->contained = memory_new_array(change->contained_count, sizeof(*copy->contained));
     for (size_t i = 0; i < change->contained_count; i++)
         copy->contained[i] = memory_copy(change->contained[i]);
@@ -28,5 +29,6 @@ void repository_change_clear(struct repository_change *change)
     free(change->contained);
     free(change->own_diff);
     free(change->notes);
+    free(change->doubt);
     *change = (struct repository_change){0};
 }

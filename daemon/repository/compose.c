@@ -31,6 +31,11 @@
 #define LIST_MEMORY   (GIT_MEMORY_LIMIT / 2) /* git reads a whole list before it prints any of it */
 #define CONTENT_LIMIT ((size_t)32 * 1024 * 1024)
 
+#define DOUBTED_PARENT                                                                             \
+    "its parent is not known to be what was measured, since an index line of a patch names "       \
+    "another content than that patch makes"
+#define DOUBTED_BEFORE "an index line names another content than the patch, or its parent's, makes"
+
 struct composing {
     struct git_sequence sequence;
     char *base;
@@ -48,6 +53,7 @@ struct composing {
     repository_find_merged find_merged;
     repository_find_parent find_parent;
     void *find_data;
+    bool parent_is_doubted;       /* it may not be what was measured */
     bool saved;                   /* the measured commit is the one that repository_save() kept */
     char *merge_base;             /* from an earlier attempt; "" or NULL: none */
     char own_tree[GIT_HASH_SIZE]; /* the measured tree; "": not known */
@@ -117,14 +123,16 @@ static int keep(struct composing *composing, struct error *error)
 {
     struct repository *repository = composing->sequence.repository;
     const struct repository_change *change = &composing->change;
+    enum repository_kept kept = REPOSITORY_KEPT_COMPOSED;
 
     if (!composing->experiment_id || composing->tip)
         return 0;
-    if (*change->measured)
-        return repository_keep(repository, REPOSITORY_KEPT_MEASURED, composing->experiment_id,
-                               change->measured, error);
-    return repository_keep(repository, REPOSITORY_KEPT_COMPOSED, composing->experiment_id,
-                           change->commit, error);
+    if (change->doubt)
+        kept = REPOSITORY_KEPT_DOUBTED;
+    else if (*change->measured)
+        kept = REPOSITORY_KEPT_MEASURED;
+    return repository_keep(repository, kept, composing->experiment_id,
+                           *change->measured ? change->measured : change->commit, error);
 }
 
 static void committed(void *data, const char *commit, const char *tree, const struct error *error)
@@ -289,7 +297,20 @@ static void compare(struct composing *composing, const char *tree)
     composing->sequence.step = git_start(repository->git, &command, listed, composing);
 }
 
-static void patch_applied(void *data, const char *notes, const struct error *error)
+/* Takes over what is said of the patch. */
+static void take_words(struct composing *composing, const struct patched *patched)
+{
+    struct repository_change *change = &composing->change;
+
+    if (*patched->notes)
+        change->notes = memory_copy(patched->notes);
+    if (*patched->doubt)
+        change->doubt = memory_copy(patched->doubt);
+    else if (composing->parent_is_doubted)
+        change->doubt = memory_copy(DOUBTED_PARENT);
+}
+
+static void patch_applied(void *data, const struct patched *patched, const struct error *error)
 {
     struct composing *composing = data;
 
@@ -298,7 +319,7 @@ static void patch_applied(void *data, const char *notes, const struct error *err
         composing_end(composing, error);
         return;
     }
-    composing->change.notes = *notes ? memory_copy(notes) : NULL;
+    take_words(composing, patched);
     compare(composing, NULL);
 }
 
@@ -314,7 +335,7 @@ static void on_base(void *data, struct onto_base *brought, const struct error *e
         composing_end(composing, error);
         return;
     }
-    if (*change->measured)
+    if (*change->measured && !change->doubt)
         memcpy(composing->own_tree, brought->own_tree, sizeof(composing->own_tree));
     memcpy(composing->tree, brought->tree, sizeof(composing->tree));
     memcpy(change->merge_base, brought->merge_base, sizeof(change->merge_base));
@@ -352,7 +373,8 @@ static void commit_found(void *data, const struct source_commit *found, const st
     bring_onto_base(composing, found->commit, found->source);
 }
 
-static void reproduced(void *data, const char *commit, const char *notes, const struct error *error)
+static void reproduced(void *data, const char *commit, const struct patched *patched,
+                       const struct error *error)
 {
     struct composing *composing = data;
 
@@ -361,7 +383,7 @@ static void reproduced(void *data, const char *commit, const char *notes, const 
         composing_end(composing, error);
         return;
     }
-    composing->change.notes = *notes ? memory_copy(notes) : NULL;
+    take_words(composing, patched);
     memcpy(composing->change.measured, commit, strlen(commit) + 1);
     bring_onto_base(composing, commit, "of the parent");
 }
@@ -379,7 +401,7 @@ static void patch_the_base(struct composing *composing)
     composing->sequence.step = patched_start(repository, &options, patch_applied, composing);
 }
 
-static void parent_found(void *data, const char *parent, const struct error *error)
+static void parent_found(void *data, const char *parent, bool doubted, const struct error *error)
 {
     struct composing *composing = data;
     struct repository *repository = composing->sequence.repository;
@@ -389,6 +411,7 @@ static void parent_found(void *data, const char *parent, const struct error *err
         composing_end(composing, error);
         return;
     }
+    composing->parent_is_doubted = doubted;
     if (!*parent) {
         patch_the_base(composing);
         return;
@@ -417,8 +440,10 @@ static bool bring_in_kept(struct composing *composing)
                                     commit);
     if (kept == REPOSITORY_KEPT_NOTHING)
         return false;
-    if (kept == REPOSITORY_KEPT_MEASURED)
+    if (kept == REPOSITORY_KEPT_MEASURED || (kept == REPOSITORY_KEPT_DOUBTED && composing->parent))
         memcpy(composing->change.measured, commit, sizeof(commit));
+    if (kept == REPOSITORY_KEPT_DOUBTED)
+        composing->change.doubt = memory_copy(DOUBTED_BEFORE);
     bring_onto_base(composing, commit, "of its own");
     return true;
 }

@@ -102,12 +102,18 @@ enum patch_fit {
 int patch_fit(struct patch_file *file, const char *content, size_t length, bool exact,
               enum patch_fit *fit, struct error *error);
 
-/* Returns whether the patch was cut off in the last hunk of this file. `content` is the old blob that the index line
- * names, and the hunks fit into it. The patch was cut off if they make another blob of it than that line says.
- * `digits` is the length of git's names. Without an index line, or if the last hunk is whole, it was not: people
- * edit the lines of a diff and leave the index line as it was. Only an old blob that is known shows that the index
- * line was not invented, as agents do. */
-bool patch_is_cut(const struct patch_file *file, const char *content, size_t length, size_t digits);
+/* What the hunks of a file make of its old content. */
+enum patch_makes {
+    PATCH_MAKES_BLOB, /* the blob that the index line names, as far as can be seen: there may be no such line */
+    PATCH_MAKES_ANOTHER, /* another one: it was edited by hand, or leaves changes out */
+    PATCH_IS_CUT, /* another one, and the patch ends in the middle of the last hunk of this file */
+};
+
+/* Sets `*made` to what the hunks make of `content`, and compares that with the index line. `content` is the old blob
+ * that this line names, and the hunks fit into it. `digits` is the length of git's names. Only an old blob that is
+ * known shows that the index line was not invented, as agents do. Returns what they make. */
+enum patch_makes patch_make(const struct patch_file *file, const char *content, size_t length,
+                            size_t digits, struct text *made);
 
 /* Appends a part of a placed patch for git, with prefixes a/ and b/. The hunks have the lines where they
  * fit, so git need not look for context at their ends (--unidiff-zero). */

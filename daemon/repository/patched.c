@@ -26,6 +26,7 @@
 #include "daemon/repository/glob.h"
 #include "daemon/repository/internal.h"
 #include "daemon/repository/origin.h"
+#include "daemon/repository/original.h"
 #include "daemon/repository/patch.h"
 #include "daemon/repository/unfit.h"
 
@@ -49,6 +50,7 @@ struct patching {
     unsigned fetched;   /* parts for whose blobs the sources were asked */
     struct text asked;  /* what git was asked for, a NUL after each */
     struct text notes;
+    struct doubts doubts;
     char **left_out; /* options "--exclude=<path>" */
     size_t left_out_count;
     unsigned attempts;
@@ -68,6 +70,7 @@ static void patching_discard(struct operation *operation)
     text_free(&patching->bytes);
     text_free(&patching->asked);
     text_free(&patching->notes);
+    doubts_clear(&patching->doubts);
     free(patching->base);
     free(patching->index);
     free(patching);
@@ -78,9 +81,11 @@ static void patching_end(struct patching *patching, const struct error *error)
     patched_callback callback = patching->callback;
     void *data = patching->data;
     CLEANUP_FREE char *notes = text_take(&patching->notes);
+    CLEANUP_FREE char *doubt = text_take(&patching->doubts.said);
+    const struct patched patched = {.notes = notes, .doubt = doubt};
 
     patching_discard(&patching->sequence.operation);
-    callback(data, error ? NULL : notes, error);
+    callback(data, error ? NULL : &patched, error);
 }
 
 static bool is_excluded(const struct patching *patching, const char *path)
@@ -252,94 +257,41 @@ static void note_fit(struct patching *patching, const struct patch_file *file, e
         note(patching, file->new_path, "was changed with the patch's CRLF line ends read as LF");
 }
 
-/* A blob that is known proves that the patch was made on another version of the file. */
-static int set_other_version(const struct patch_file *file, const struct cat_file_object *present,
-                             struct error *error)
-{
-    CLEANUP_FILE_NAMES struct file_names name = {0};
-
-    file_names_add(&name, file->old_path);
-    return error_set(
-        error, ERROR_PERMANENT,
-        "the patch was not made on the parent: its index line for %s (line %zu and on) "
-        "names blob %s, and the parent has %.*s",
-        file_names_string(&name), file->line, file->old_blob, (int)strlen(file->old_blob),
-        present->hash);
-}
-
-/* Fails: the patch is broken. It is no conflict, since nobody has changed the file. */
-static int set_broken(const struct patching *patching, const struct patch_file *file,
-                      struct error *error)
-{
-    CLEANUP_FILE_NAMES struct file_names name = {0};
-
-    file_names_add(&name, file->old_path);
-    return error_set(error, ERROR_PERMANENT,
-                     "the patch does not apply to %s (line %zu of the patch and on): lines that it "
-                     "removes or leaves are not in the %s it was made on",
-                     file_names_string(&name), file->line,
-                     patching->exact ? "parent's file that" : "version of the file that");
-}
-
-/* Fails: the rest of the patch is missing. */
-static int set_cut(const struct patch_file *file, struct error *error)
-{
-    CLEANUP_FILE_NAMES struct file_names name = {0};
-    const struct patch_hunk *hunk = &file->hunks[file->hunk_count - 1];
-
-    file_names_add(&name, file->new_path);
-    return error_set(error, ERROR_PERMANENT,
-                     "the patch ends in the middle of the hunk at its line %zu: with what is "
-                     "there, %s does not become blob %s, which the index line names",
-                     hunk->line, file_names_string(&name), file->new_blob);
-}
-
-/* Fits the file into what the patch was made on, if that is known, else into what is there now. */
-static int fit_file(struct patching *patching, struct patch_file *file,
-                    const struct cat_file_object *origin, const struct cat_file_object *present,
-                    struct error *error)
-{
-    bool same = origin->found && present->found && strcmp(origin->hash, present->hash) == 0;
-    enum patch_fit fit = PATCH_FITS_NOT;
-
-    if (patching->exact && origin->found && present->found && !same)
-        return set_other_version(file, present, error);
-    if (patching->exact)
-        same = true;
-    else if (origin->found && !same &&
-             patch_fit(file, origin->bytes, origin->length, true, &fit, error) < 0)
-        return -1;
-    file->three_way = fit != PATCH_FITS_NOT;
-    if (!file->three_way && present->found &&
-        patch_fit(file, present->bytes, present->length, same, &fit, error) < 0)
-        return -1;
-    if (same && present->found && fit == PATCH_FITS_NOT)
-        return set_broken(patching, file, error);
-    if (origin->found && (same || file->three_way) && fit == PATCH_FITS && !file->carriage &&
-        patch_is_cut(file, origin->bytes, origin->length, strlen(origin->hash)))
-        return set_cut(file, error);
-    note_fit(patching, file, fit);
-    return 0;
-}
-
 static int fit_files(struct patching *patching, struct cat_file *objects, struct error *error)
 {
     for (size_t i = 0; i < patching->patch.count; i++) {
         struct patch_file *file = &patching->patch.files[i];
         struct cat_file_object origin = {0};
         struct cat_file_object present = {0};
+        enum patch_fit fit;
 
-        if (file->part == patching->part && file->kind == PATCH_NEW)
+        if (file->part == patching->part && file->kind == PATCH_NEW) {
             note_fit(patching, file, PATCH_FITS);
+            if (patching->exact)
+                original_compare_new(file, strlen(patching->base), &patching->doubts);
+        }
         if (!is_sought(patching, file))
             continue;
         if (file->old_blob[0])
             cat_file_next(objects, &origin);
         cat_file_next(objects, &present);
-        if (fit_file(patching, file, &origin, &present, error) < 0)
+        if (original_fit(file, &origin, &present, patching->exact, &patching->doubts, &fit, error) <
+            0)
             return -1;
+        note_fit(patching, file, fit);
     }
     return 0;
+}
+
+static void doubts_looked_into(void *data, const struct error *error)
+{
+    struct patching *patching = data;
+
+    patching->sequence.step = NULL;
+    if (error)
+        patching_end(patching, error);
+    else
+        apply(patching);
 }
 
 static void fit_and_apply(struct patching *patching, struct cat_file *objects)
@@ -348,6 +300,9 @@ static void fit_and_apply(struct patching *patching, struct cat_file *objects)
 
     if (fit_files(patching, objects, &error) < 0)
         patching_end(patching, &error);
+    else if (patching->doubts.count > 0)
+        patching->sequence.step = original_look(patching->sequence.repository, &patching->doubts,
+                                                doubts_looked_into, patching);
     else
         apply(patching);
 }
@@ -539,6 +494,7 @@ static void begin_try(struct patching *patching)
 
     patch_free(&patching->patch);
     text_reset(&patching->notes);
+    doubts_clear(&patching->doubts);
     text_reset(&patching->asked);
     if (patch_scan(&patching->patch, text_string(&patching->bytes), patching->bytes.length,
                    &error) < 0) {

@@ -11,9 +11,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* `notes` is a sentence for people about what was mended in the patch; "" if nothing was, NULL with an
- * error. */
-typedef void (*patched_callback)(void *data, const char *notes, const struct error *error);
+/* Sentences for people; "": there is nothing to say. */
+struct patched {
+    const char *notes; /* what was mended in the patch */
+    const char *doubt; /* why the result is not known to be what was measured, see original.h */
+};
+
+/* `patched` is NULL with an error. */
+typedef void (*patched_callback)(void *data, const struct patched *patched,
+                                 const struct error *error);
 
 struct patched_options {
     const char *base;  /* full hash of a commit that is here */

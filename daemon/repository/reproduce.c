@@ -7,7 +7,6 @@
 #include "common/memory.h"
 #include "common/text.h"
 #include "daemon/repository/internal.h"
-#include "daemon/repository/patched.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +21,8 @@ struct reproducing {
     char *experiment_id;
     int64_t date;
     char *index; /* path of our index file */
-    char *notes; /* of the patch, once it is applied */
+    char *notes; /* this and the next one: of the patch, once it is applied */
+    char *doubt;
     reproduce_callback callback;
     void *data;
 };
@@ -37,6 +37,7 @@ static void reproducing_discard(struct operation *operation)
     free(reproducing->parent);
     free(reproducing->experiment_id);
     free(reproducing->notes);
+    free(reproducing->doubt);
     free(reproducing);
 }
 
@@ -46,9 +47,11 @@ static void reproducing_end(struct reproducing *reproducing, const char *commit,
     reproduce_callback callback = reproducing->callback;
     void *data = reproducing->data;
     CLEANUP_FREE char *notes = TAKE(reproducing->notes);
+    CLEANUP_FREE char *doubt = TAKE(reproducing->doubt);
+    const struct patched patched = {.notes = notes, .doubt = doubt};
 
     reproducing_discard(&reproducing->sequence.operation);
-    callback(data, error ? NULL : commit, error ? NULL : notes, error);
+    callback(data, error ? NULL : commit, error ? NULL : &patched, error);
 }
 
 static void reproducing_fail(struct reproducing *reproducing, const struct process_result *result,
@@ -119,7 +122,7 @@ static void tree_written(void *data, const struct process_result *result)
         reproducing_fail(reproducing, result, "writing the tree that was measured");
 }
 
-static void patch_applied(void *data, const char *notes, const struct error *error)
+static void patch_applied(void *data, const struct patched *patched, const struct error *error)
 {
     struct reproducing *reproducing = data;
     struct repository *repository = reproducing->sequence.repository;
@@ -136,7 +139,8 @@ static void patch_applied(void *data, const char *notes, const struct error *err
         reproducing_end(reproducing, NULL, error);
         return;
     }
-    reproducing->notes = memory_copy(notes);
+    reproducing->notes = memory_copy(patched->notes);
+    reproducing->doubt = memory_copy(patched->doubt);
     reproducing->sequence.step = git_start(repository->git, &command, tree_written, reproducing);
 }
 

@@ -11,6 +11,7 @@
 #include "common/error.h"
 #include "common/operation.h"
 #include "daemon/repository.h"
+#include "daemon/repository/patched.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,8 +26,8 @@ struct reproduce_options {
     int64_t date; /* of the commit, in seconds */
 };
 
-/* `commit` is a full hash; no ref keeps it yet. `notes` is as in patched.h. Both are NULL with an error. */
-typedef void (*reproduce_callback)(void *data, const char *commit, const char *notes,
+/* `commit` is a full hash; no ref keeps it yet. Both are NULL with an error. */
+typedef void (*reproduce_callback)(void *data, const char *commit, const struct patched *patched,
                                    const struct error *error);
 
 /* Applies the patch to the parent's files. All strings and bytes are copied. Fails as patched_start()

@@ -92,6 +92,9 @@ static void on_composed(void *data, const struct repository_change *change,
     if (change->notes)
         log_event(&event_patch_mended, LOG_TEXT("experiment", job->row->experiment_id),
                   LOG_TEXT("reason", change->notes));
+    if (change->doubt)
+        log_event(&event_patch_doubted, LOG_TEXT("experiment", job->row->experiment_id),
+                  LOG_TEXT("reason", change->doubt));
     find_own_change(job);
 }
 

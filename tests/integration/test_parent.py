@@ -75,7 +75,7 @@ def test_a_line_of_patches_is_a_line_of_commits(project, forge, winnowd):
 
 def test_a_parent_that_is_no_basis(project, forge, winnowd):
     winnowd.configure(sources=[str(project.work)])
-    base, first, second, *_ = project.line
+    base, first, second, third, fourth, _ = project.line
     winnowd.drop(result("ground", 1.0, status="baseline"))
     winnowd.drop(project.patch(first, experiment_id="worse", after=2.0))
     assert winnowd.once().decisions() == {"ground": "baseline", "worse": "discarded"}
@@ -104,6 +104,20 @@ def test_a_parent_that_is_no_basis(project, forge, winnowd):
     Reviewer(forge).merge(1, "squash")
     assert decide(winnowd, project.patch(second, first.id)) == ("promoted", "")
     assert project.is_measured(forge, forge.pulls()[1], second)
+    # One that was edited, or that leaves changes out, is not what was measured, and neither is what is made on it.
+    index = "the index line of train.py (line 1 of the patch and on) names another content than the patch makes"
+    winnowd.drop(project.patch(third, second.id, diff=re.sub(r"^(index \w+\.\.)\w+", r"\g<1>1234567", project.diff(third, names=True), flags=re.M)))
+    winnowd.drop(project.patch(fourth, third.id))
+    log = winnowd.once()
+    assert log.decisions() == {third.id: "promoted", fourth.id: "promoted"}
+    doubts = log.all(msg="patch may not be what was measured")
+    assert [(doubt["experiment"], doubt["level"]) for doubt in doubts] == [(third.id, "warning"), (fourth.id, "warning")]
+    assert doubts[0]["reason"] == index and "its parent" in doubts[1]["reason"]
+    for pull, says in zip(forge.pulls()[2:], doubts, strict=True):
+        facts = facts_of(pull)
+        assert not facts["tree_is_measured"] and "the measured one" not in pull.body
+        assert f"`{says['reason']}`" in pull.body.split("### Metric")[0]
+    assert facts["contained"] == [third.id, second.id]
 
 
 def test_parents_that_are_under_way(project, forge, winnowd):

@@ -206,6 +206,47 @@ static void test_blob_of_a_source(void **state)
                  "ls state/repository.git | grep FETCH_HEAD || :");
 }
 
+/* Composes what `git diff` with the option says of the work tree of the source, on its main. */
+static void compose_work_tree(struct fixture *fixture, const char *option, struct outcome *outcome)
+{
+    CLEANUP_FREE char *base = sh(fixture, "git -C source rev-parse main");
+    CLEANUP_FREE char *diff = sh(fixture, "git -C source diff %s main", option);
+    CLEANUP_FREE char *whole = memory_format("%s\n", diff);
+
+    strcpy(fixture->base, base);
+    compose_diff(fixture, whole, outcome);
+}
+
+/* The index line shows that a patch leaves changes out, for certain if what was measured is known. */
+static void test_left_out(void **state)
+{
+    struct fixture *fixture = *state;
+    struct outcome outcome;
+
+    RUN(fixture, "cd source; seq 40 >m.py; git add .; git commit -qm one; "
+                 "git push -q ../forge.git main; sed -i 's/^3$/three/; s/^30$/ 30/' m.py");
+    compose_work_tree(fixture, "-w", &outcome);
+    check_success(&outcome);
+    assert_string_equal(outcome.change.doubt,
+                        "the index line of m.py (line 1 of the patch and on) names "
+                        "another content than the patch makes");
+    repository_change_clear(&outcome.change);
+    compose_work_tree(fixture, "", &outcome);
+    check_success(&outcome);
+    assert_null(outcome.change.doubt);
+    repository_change_clear(&outcome.change);
+    /* The same in a commit of the source. */
+    RUN(fixture, "cd source; git checkout -qb side; git commit -qam two");
+    compose_work_tree(fixture, "-w", &outcome);
+    check_error(&outcome, ERROR_PERMANENT, "the patch leaves changes out: what it makes of m.py");
+    /* It differs in more than blanks: a person may have edited it. */
+    RUN(fixture, "cd source; sed -i 's/^ 30$/30 more/' m.py; git commit -qam three");
+    compose_work_tree(fixture, "-I ^30", &outcome);
+    check_success(&outcome);
+    assert_non_null(outcome.change.doubt);
+    repository_change_clear(&outcome.change);
+}
+
 /* A source that lacks the blob fetches nothing, and its command is not run. */
 static void test_blob_of_a_hostile_promisor(void **state)
 {
@@ -551,6 +592,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_links_inside, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_merged_from_its_blob, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_blob_of_a_source, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_left_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_blob_of_a_hostile_promisor, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_excluded_in_diff, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_strange_names, set_up, tear_down),

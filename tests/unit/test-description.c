@@ -194,6 +194,9 @@ static void the_parts_of_a_body(void **state)
     description.notes = "#1 has CRLF line ends";
     check_body("\nThe patch was mended so that it applies: `#1 has CRLF line ends`\n");
     description.notes = NULL;
+    description.doubt = "the index line of #1 names another content";
+    check_body("`the index line of #1 names another content`\n\n### Metric");
+    description.doubt = NULL;
     description.output = NULL;
     check_body("It printed nothing.");
 }

@@ -329,35 +329,50 @@ static void a_hunk_has_one_place(void **state)
 
 #define AB "diff --git a/t.py b/t.py\nindex b77b4eb..%s 100644\n" PAIR
 
-static bool is_cut(const char *blob, const char *hunks, bool next_file)
+static enum patch_makes makes(const char *blob, const char *hunks, bool next_file)
 {
     CLEANUP_PATCH struct patch patch = {0};
     CLEANUP_FREE char *bytes = memory_format(
         AB "%s%s", blob, hunks,
         next_file ? "diff --git a/old/t.py b/old/t.py\n--- a/old/t.py\n+++ b/old/t.py\n" HUNK : "");
+    CLEANUP_TEXT struct text made = {0};
     struct error error = {0};
     enum patch_fit found;
 
     assert_int_equal(patch_scan(&patch, bytes, strlen(bytes), &error), 0);
     assert_int_equal(patch_place(&patch, exists, NULL, &error), 0);
     assert_int_equal(patch_fit(&patch.files[0], "x\ny\n", 4, true, &found, &error), 0);
-    return patch_is_cut(&patch.files[0], "x\ny\n", 4, 40);
+    return patch_make(&patch.files[0], "x\ny\n", 4, 40, &made);
 }
 
-static void a_patch_that_was_cut_off_is_seen(void **state)
+static void what_a_patch_makes_is_compared_with_its_index_line(void **state)
 {
     static const char whole[] = "de98044",
                       other[] = "1234567"; /* printf "a\nb\nc\n" | git hash-object --stdin */
+    static const struct {
+        const char *blob;
+        const char *hunk;
+        bool next_file;
+        enum patch_makes expected;
+    } rows[] = {
+        /* wrong counts, but whole */
+        {whole, "@@ -1,9 +1,9 @@\n-x\n-y\n+a\n+b\n+c\n\n", false, PATCH_MAKES_BLOB},
+        {whole, "@@ -1,2 +1,3 @@\n-x\n-y\n+a\n+b\n", false, PATCH_IS_CUT},
+        {whole, "@@ -1,2 +1,3 @@\n-x\n-y\n+a\n+b\n+", false, PATCH_IS_CUT},
+        /* edited by hand */
+        {other, "@@ -1,2 +1,3 @@\n-x\n-y\n+a\n+b\n+c\n", false, PATCH_MAKES_ANOTHER},
+        {other, "@@ -1,2 +1,3 @@\n-x\n-y\n+a\n+b\n", true, PATCH_MAKES_ANOTHER},
+        {other, "@@ -1,2 +1,1 @@\n-x\n-y\n+a\n+b\n", false, PATCH_MAKES_ANOTHER},
+        /* no blob is named */
+        {"0000000", "@@ -1,2 +1,3 @@\n-x\n-y\n+a\n+b\n+c\n", false, PATCH_MAKES_BLOB},
+    };
 
     (void)state;
-    assert_false(
-        is_cut(whole, "@@ -1,9 +1,9 @@\n-x\n-y\n+a\n+b\n+c\n\n", false)); /* wrong, but whole */
-    assert_true(is_cut(whole, "@@ -1,2 +1,3 @@\n-x\n-y\n+a\n+b\n", false));
-    assert_true(is_cut(whole, "@@ -1,2 +1,3 @@\n-x\n-y\n+a\n+b\n+", false));
-    assert_false(
-        is_cut(other, "@@ -1,2 +1,3 @@\n-x\n-y\n+a\n+b\n+c\n", false)); /* edited by hand */
-    assert_false(is_cut(other, "@@ -1,2 +1,3 @@\n-x\n-y\n+a\n+b\n", true));
-    assert_false(is_cut(other, "@@ -1,2 +1,1 @@\n-x\n-y\n+a\n+b\n", false));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (makes(rows[i].blob, rows[i].hunk, rows[i].next_file) != rows[i].expected)
+            fail_msg("expected %d of blob %s and hunk %s", rows[i].expected, rows[i].blob,
+                     rows[i].hunk);
+    }
 }
 
 int main(void)
@@ -371,7 +386,7 @@ int main(void)
         cmocka_unit_test(an_order_that_cannot_be_known_is_refused),
         cmocka_unit_test(what_looks_like_something_else_is_not_dropped),
         cmocka_unit_test(a_hunk_has_one_place),
-        cmocka_unit_test(a_patch_that_was_cut_off_is_seen),
+        cmocka_unit_test(what_a_patch_makes_is_compared_with_its_index_line),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -291,25 +291,32 @@ static void append_new(struct text *text, const struct text *body)
     }
 }
 
-bool patch_is_cut(const struct patch_file *file, const char *content, size_t length, size_t digits)
+static bool names_content(const char *blob)
+{
+    return blob[strspn(blob, "0")] != '\0';
+}
+
+enum patch_makes patch_make(const struct patch_file *file, const char *content, size_t length,
+                            size_t digits, struct text *made)
 {
     CLEANUP(slices_free) struct slices slices = {0};
-    CLEANUP_TEXT struct text made = {0};
     char hash[GIT_HASH_SIZE];
     size_t next = 0;
 
-    if (!file->new_blob[0] || file->hunk_count == 0 || !file->hunks[file->hunk_count - 1].open)
-        return false;
+    if (!names_content(file->new_blob) || file->hunk_count == 0 || file->kind == PATCH_DELETED)
+        return PATCH_MAKES_BLOB;
     split(&slices, content, length);
     for (size_t i = 0; i < file->hunk_count; i++) {
         const struct patch_hunk *hunk = &file->hunks[i];
         size_t first = (size_t)(hunk->old_start - (hunk->old_count > 0));
 
-        append_slices(&made, &slices, next, first);
-        append_new(&made, &hunk->body);
+        append_slices(made, &slices, next, first);
+        append_new(made, &hunk->body);
         next = first + (size_t)hunk->old_count;
     }
-    append_slices(&made, &slices, next, slices.count);
-    git_hash_blob(text_string(&made), made.length, digits, hash);
-    return strncmp(hash, file->new_blob, strlen(file->new_blob)) != 0;
+    append_slices(made, &slices, next, slices.count);
+    git_hash_blob(text_string(made), made->length, digits, hash);
+    if (strncmp(hash, file->new_blob, strlen(file->new_blob)) == 0)
+        return PATCH_MAKES_BLOB;
+    return file->hunks[file->hunk_count - 1].open ? PATCH_IS_CUT : PATCH_MAKES_ANOTHER;
 }

@@ -1,0 +1,55 @@
+#pragma once
+
+/*
+ * Compares a file of a patch with the blobs that its index line names: what it was made on, and what it becomes.
+ *
+ * Where the first one is known, the index line was not invented. It tells then whether the patch was cut off, and
+ * whether it makes what was measured. It need not: people edit the lines of a diff and leave the index line, and
+ * git diff -w leaves changes out. That is a doubt, and no fault, unless the blob that was measured is known, and
+ * differs in nothing but blanks.
+ */
+
+#include "common/error.h"
+#include "common/operation.h"
+#include "common/text.h"
+#include "daemon/git/cat-file.h"
+#include "daemon/repository.h"
+#include "daemon/repository/patch.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct doubt {
+    char *path;
+    size_t line; /* of the patch, where the file begins */
+    char blob[GIT_HASH_SIZE];
+    struct text made; /* what the patch makes, and not the blob */
+};
+
+struct doubts {
+    struct doubt *items; /* that were not looked into yet */
+    size_t count;
+    struct text said; /* all of them, as a sentence for people; empty: none */
+};
+
+/* Frees what it holds, and leaves an empty one behind. */
+void doubts_clear(struct doubts *doubts);
+
+/* Fits the file into what the patch was made on, if that is known, else into what is there now. `exact`: the patch
+ * must have been made on what is there. Fails (permanent) if the patch was not made on it, was cut off, or is broken, or
+ * as patch_fit() does. */
+int original_fit(struct patch_file *file, const struct cat_file_object *origin,
+                 const struct cat_file_object *present, bool exact, struct doubts *doubts,
+                 enum patch_fit *fit, struct error *error);
+
+/* The same for a file that the patch makes. `digits` is the length of git's names. */
+void original_compare_new(const struct patch_file *file, size_t digits, struct doubts *doubts);
+
+/* `error` is NULL unless a doubt is a fault. */
+typedef void (*original_callback)(void *data, const struct error *error);
+
+/* Looks for the blobs that the doubts name, here and in the sources, and forgets what was to be looked into. Fails
+ * (permanent) if what the patch makes differs from one of them in blanks and blank lines only. `doubts` must outlive
+ * the operation. */
+struct operation *original_look(struct repository *repository, struct doubts *doubts,
+                                original_callback callback, void *data);
