@@ -4,21 +4,25 @@
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/memory.h"
+#include "common/program.h"
 #include "daemon/events.h"
 #include "daemon/git/hash.h"
 #include "daemon/validation.h"
 #include "daemon/validation/module.h"
 #include "daemon/validation/programs.h"
+#include "daemon/validation/requires.h"
 #include "daemon/validation/sandbox.h"
 #include "daemon/validation/slurm.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #define BASE_LOOKS    3 /* the base may move between the forge's answer and git's */
 #define LOOK_AGAIN_MS 500
@@ -85,6 +89,24 @@ static void answered(struct asking *asking)
     asking->step = loop_after(asking->installation->loop, 0, next, asking);
 }
 
+/* ---- git ---------------------------------------------------------------------------------------- */
+
+static bool lacks_git(const struct asking *asking)
+{
+    return asking->problems.count > 0 && strcmp(asking->problems.items[0].key, "git") == 0;
+}
+
+/* Without it nothing goes on, whatever the forge says, and only a person can install it. */
+static void ask_for_git(struct asking *asking)
+{
+    CLEANUP_FREE char *program = NULL;
+    struct error error;
+
+    if (program_find(&program, "git", (const char *const *)environ, "/", &error) < 0)
+        add(asking, &error);
+    answered(asking);
+}
+
 /* ---- the forge, and git at the forge ------------------------------------------------------------ */
 
 static void add_forge(struct asking *asking, const struct forge_reply *reply,
@@ -115,7 +137,10 @@ static void ask_forge(struct asking *asking)
 {
     struct forge *forge = asking->installation->forge;
 
-    asking->step = forge->functions->check(forge, on_forge_checked, asking);
+    if (lacks_git(asking) && asking->installation->config->forge.kind == FORGE_LOCAL)
+        answered(asking);
+    else
+        asking->step = forge->functions->check(forge, on_forge_checked, asking);
 }
 
 static void on_base_asked(void *data, const struct forge_reply *reply, const struct error *error);
@@ -174,14 +199,23 @@ static void on_base_asked(void *data, const struct forge_reply *reply, const str
     look(asking);
 }
 
+/* One that is not there yet is made. */
+static int check_outbox(const char *path, struct error *error)
+{
+    if (file_check_writable(path, error) < 0)
+        return -1;
+    if (faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) < 0 && errno != ENOENT)
+        return error_set(error, ERROR_PERMANENT, "%s cannot be listed: %s", path, strerror(errno));
+    return 0;
+}
+
 /* The other half of a local forge. */
 static void ask_outbox(struct asking *asking)
 {
     const struct config *config = asking->installation->config;
     struct error error;
 
-    if (config->forge.kind == FORGE_LOCAL &&
-        file_check_writable(config->forge.outbox, &error) < 0) {
+    if (config->forge.kind == FORGE_LOCAL && check_outbox(config->forge.outbox, &error) < 0) {
         error_wrap(&error, "forge.outbox");
         add(asking, &error);
     }
@@ -216,7 +250,8 @@ static void ask_sources(struct asking *asking)
 {
     const struct installation *installation = asking->installation;
 
-    if (!installation->repository || asking->source == installation->config->sources.count)
+    if (!installation->repository || lacks_git(asking) ||
+        asking->source == installation->config->sources.count)
         answered(asking);
     else
         asking->step = repository_look_at_source(installation->repository, asking->source,
@@ -380,10 +415,50 @@ static void ask_textfile(struct asking *asking)
     answered(asking);
 }
 
+/* What is to write a log may not have begun yet. */
+static void ask_logs(struct asking *asking)
+{
+    const struct config *config = asking->installation->config;
+    struct error error;
+
+    for (size_t i = 0; i < config->log_count; i++) {
+        const char *path = config->logs[i].path;
+
+        if (path[0] != '/' || faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == 0)
+            continue;
+        error_set_key(&error, ERROR_PERMANENT, "logs", "%s: %s", path, strerror(errno));
+        add(asking, &error)->status = EX_OK;
+    }
+    answered(asking);
+}
+
+static void on_required(void *data, const struct error *error)
+{
+    struct asking *asking = data;
+
+    asking->step = NULL;
+    if (error)
+        add(asking, error);
+    answered(asking);
+}
+
+/* This holds nothing: jobs wait for it, each at its step. */
+static void ask_requires(struct asking *asking)
+{
+    const struct installation *installation = asking->installation;
+    const struct config_list *urls = &installation->config->validation.requires;
+
+    if (installation->http && urls->count > 0)
+        asking->step = requires_ask(installation->http, urls, on_required, asking);
+    else
+        answered(asking);
+}
+
 /* ---- all of it ---------------------------------------------------------------------------------- */
 
 /* A bad spool holds nothing: without a spool the daemon does not even start. */
 static const struct question questions[] = {
+    {"git", HOLDS_QUEUE, false, ask_for_git},
     {"forge", HOLDS_QUEUE, true, ask_forge},
     {"forge.git_url", HOLDS_QUEUE, true, ask_git},
     {"forge.outbox", HOLDS_QUEUE, true, ask_outbox},
@@ -397,6 +472,8 @@ static const struct question questions[] = {
     {"spool", HOLDS_NOTHING, false, ask_spool},
     {"state", HOLDS_NOTHING, false, ask_state},
     {"status.textfile", HOLDS_NOTHING, false, ask_textfile},
+    {"logs", HOLDS_NOTHING, false, ask_logs},
+    {"validation.requires", HOLDS_NOTHING, false, ask_requires},
 };
 
 static const struct question *current(const struct asking *asking)

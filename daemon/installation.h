@@ -52,6 +52,7 @@ struct installation {
     const struct config *config;
     struct forge *forge;           /* NULL: nothing is asked there */
     struct repository *repository; /* NULL: git is not asked */
+    struct http *http;             /* NULL: URLs are not asked */
     struct sandbox *sandbox;       /* NULL: programs are looked for, and none is tried */
     struct tool *tool;             /* is filled in; kept from one check to the next */
     const char *state;             /* the daemon's directory; NULL: it is not looked at */

@@ -121,6 +121,7 @@ static int ask_installation(const struct config *config, const char *directory, 
         forge_new(&installation.forge, &loop, &own, http, token, &error) == 0 &&
         repository_new(&installation.repository, &loop, &own, installation.forge, &error) == 0 &&
         sandbox_new(&installation.sandbox, config, &error) == 0) {
+        installation.http = http;
         installation_ask(&installation, on_answered, &inquiry);
         while (!inquiry.done)
             uv_run(&loop, UV_RUN_ONCE);

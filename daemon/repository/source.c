@@ -12,6 +12,7 @@
 #include "common/loop.h"
 #include "common/memory.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +91,84 @@ static int check_readable(const char *source, const char *path, struct error *er
     return 0;
 }
 
+static bool is_any(const char *name)
+{
+    return name[0] != '.';
+}
+
+static bool is_pack(const char *name)
+{
+    size_t length = strlen(name);
+
+    return length > 5 && strcmp(name + length - 5, ".pack") == 0;
+}
+
+/* A directory of loose objects: the first byte of their hashes. */
+static bool is_byte(const char *name)
+{
+    return strlen(name) == 2 && strspn(name, "0123456789abcdef") == 2;
+}
+
+static bool has_entry(const char *path, bool (*is_meant)(const char *name))
+{
+    DIR *directory = opendir(path);
+    bool found = false;
+
+    for (struct dirent *entry; directory && !found && (entry = readdir(directory));)
+        found = is_meant(entry->d_name);
+    if (directory)
+        closedir(directory);
+    return found;
+}
+
+/* Whether there are branches and nothing that they could point at. A new repository has neither. `objects` is the
+ * directory of the objects. */
+static bool lost_all_objects(const char *objects)
+{
+    CLEANUP_FREE char *alternates = file_join(objects, "info/alternates");
+    CLEANUP_FREE char *packs = file_join(objects, "pack");
+    CLEANUP_FREE char *packed = file_join(objects, "../packed-refs");
+    CLEANUP_FREE char *heads = file_join(objects, "../refs/heads");
+
+    return access(alternates, F_OK) < 0 && !has_entry(packs, is_pack) &&
+           !has_entry(objects, is_byte) && (access(packed, F_OK) == 0 || has_entry(heads, is_any));
+}
+
+/* What git says of an alternate that is gone, absolute or relative, and goes on. */
+static int check_alternates(const char *source, const char *errors, struct error *error)
+{
+    static const char *const words[][2] = {
+        {"unable to normalize alternate object path: ", "\n"},
+        {"object directory ", " does not exist"},
+    };
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+        const char *path = strstr(errors, words[i][0]);
+        const char *end = path ? strstr(path, words[i][1]) : NULL;
+
+        if (!end)
+            continue;
+        path += strlen(words[i][0]);
+        return error_set_key(error, ERROR_PERMANENT, "sources",
+                             "%s: its objects are also in %.*s (objects/info/alternates), which "
+                             "does not exist",
+                             source, (int)(end - path), path);
+    }
+    return 0;
+}
+
+static int check_objects(const char *source, const char *objects, const char *errors,
+                         struct error *error)
+{
+    if (check_readable(source, objects, error) < 0 || check_alternates(source, errors, error) < 0)
+        return -1;
+    if (lost_all_objects(objects))
+        return error_set_key(error, ERROR_PERMANENT, "sources",
+                             "%s: expected the objects of its branches in %s, found none", source,
+                             objects);
+    return 0;
+}
+
 /* It answers: the system's words come before git's, which says of a directory that it may not enter that it
  * is no repository. */
 static int judge(const struct source_look *look, const struct process_result *result,
@@ -100,7 +179,7 @@ static int judge(const struct source_look *look, const struct process_result *re
     if (result->end != PROCESS_STALLED && check_readable(look->source, look->source, error) < 0)
         return -1;
     if (process_succeeded(result))
-        return check_readable(look->source, objects, error);
+        return check_objects(look->source, objects, result->errors, error);
     git_failure(error, result, GIT_SOURCE, look->source);
     return error_wrap_key(error, "sources");
 }
@@ -115,11 +194,12 @@ static void on_objects_named(void *data, const struct process_result *result)
 }
 
 /* If .git is a file, the objects are elsewhere: git knows where. It is asked for a ref that is not there, so
- * that it reads the packed ones. */
+ * that it reads the packed ones, and for objects that nearly no repository has, so that it opens the alternates. */
 static void begin(void *data)
 {
     static const char *const arguments[] = {
-        "rev-parse", "--git-path", "objects", "--glob=refs/winnowd/none", NULL,
+        "rev-parse",           "--git-path", "objects", "--glob=refs/winnowd/none",
+        "--disambiguate=0000", NULL,
     };
     struct source_look *look = data;
     const struct git_command command = {

@@ -7,7 +7,6 @@
  */
 
 #include "common/file.h"
-#include "common/http.h"
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/memory.h"
@@ -21,6 +20,7 @@
 #include "daemon/validation/internal.h"
 #include "daemon/validation/programs.h"
 #include "daemon/validation/report-file.h"
+#include "daemon/validation/requires.h"
 #include "daemon/validation/tox-report.h"
 
 #include <fcntl.h>
@@ -29,19 +29,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TOX_INI_LIMIT     (1024 * 1024)
-#define REQUIRE_WITHIN_MS 10000
-#define REPORT_NAME       ".git/winnowd-tox.json"
+#define TOX_INI_LIMIT (1024 * 1024)
+#define REPORT_NAME   ".git/winnowd-tox.json"
 
 struct run {
     struct operation operation; /* first */
     struct validation *validation;
     validation_callback callback;
     void *data;
-    struct operation *step;      /* what is under way */
-    struct config_list requires; /* as they were when the run began */
-    size_t required;             /* how many of them have answered */
-    char *command;               /* as a person would type it */
+    struct operation *step; /* what is under way */
+    char *command;          /* as a person would type it */
     char *branch;
     char *commit;
     char *base;
@@ -62,7 +59,6 @@ static void run_free(struct run *run)
 {
     evidence_clear(&run->evidence);
     free(run->tox_report);
-    config_list_clear(&run->requires);
     free(run->branch);
     free(run->commit);
     free(run->base);
@@ -107,7 +103,6 @@ static void judged(struct run *run)
 }
 
 static void find_place(struct run *run);
-static void require_next(struct run *run);
 
 /* Runs again on a fresh checkout. */
 static void start_over(struct run *run)
@@ -406,39 +401,30 @@ static void on_made(void *data, const struct error *error)
     run->step = repository_clone(run->validation->repository, &checkout, on_cloned, run);
 }
 
-static void on_required(void *data, const struct http_response *response, const struct error *error)
+static void make_checkout(struct run *run)
 {
-    struct run *run = data;
-    const char *url = run->requires.items[run->required];
-
-    run->step = NULL;
-    if (!error && response->status / 100 == 2) {
-        run->required++;
-        require_next(run);
-        return;
-    }
-    if (error)
-        error_set_key(&run->error, ERROR_TRANSIENT, "validation.requires", "%s: %s", url,
-                      error->message);
-    else
-        error_set_key(&run->error, ERROR_TRANSIENT, "validation.requires", "%s answers %ld", url,
-                      response->status);
-    end_waiting(run, run->error.message);
+    run->step = checkout_make(run->validation->loop, &run->checkout, on_made, run);
 }
 
-static void require_next(struct run *run)
+static void on_required(void *data, const struct error *error)
 {
-    struct validation *validation = run->validation;
-    struct http_request request = {
-        .method = "GET",
-        .url = run->requires.items[run->required],
-        .timeout_ms = REQUIRE_WITHIN_MS,
-    };
+    struct run *run = data;
 
-    if (run->required < run->requires.count)
-        run->step = http_send(validation->http, &request, on_required, run);
+    run->step = NULL;
+    if (error)
+        end_waiting(run, error->message);
     else
-        run->step = checkout_make(validation->loop, &run->checkout, on_made, run);
+        make_checkout(run);
+}
+
+static void require(struct run *run)
+{
+    const struct config_list *urls = &run->validation->config->validation.requires;
+
+    if (urls->count > 0)
+        run->step = requires_ask(run->validation->http, urls, on_required, run);
+    else
+        make_checkout(run);
 }
 
 static void on_failed(void *data)
@@ -461,7 +447,7 @@ static void find_place(struct run *run)
     else if (known.goes_on)
         take_up(run, &known);
     else
-        require_next(run);
+        require(run);
 }
 
 struct operation *validation_run(struct validation *validation, const struct validation_task *task,
@@ -482,7 +468,6 @@ struct operation *validation_run(struct validation *validation, const struct val
     }
     run->experiment_id = memory_copy(task->experiment_id);
     run->on_base = task->on_base;
-    run->requires = config_list_copy(&validation->config->validation.requires);
     find_place(run);
     return &run->operation;
 }

@@ -507,17 +507,25 @@ def test_check_config_finds_a_missing_spool(winnowd):
     winnowd.once(status=UNUSABLE)
 
 
-def test_check_config_tells_all_places_that_are_wrong(winnowd):
+def test_check_config_tells_all_places_that_are_wrong(winnowd, project):
     """Whoever mends one at a time runs it once for each."""
     gone = winnowd.directory / "gone"
     taken = winnowd.directory / "file"
     taken.touch()
     winnowd.spool.rmdir()
+    emptied, lender, borrower = (winnowd.directory / name for name in ("emptied", "lender", "borrower"))
+    git("clone", "-q", project.work, emptied)
+    shutil.rmtree(emptied / ".git/objects")
+    (emptied / ".git/objects").mkdir()
+    git("clone", "-q", project.work, lender)
+    git("clone", "-q", "--shared", lender, borrower)
+    lender.rename(winnowd.directory / "moved")
     winnowd.configure(
         forge={"base": "nothing", "outbox": f"{taken}/outbox"},
-        sources=[f"{gone}/source-1", f"{gone}/source-2"],
+        sources=[f"{gone}/source-1", f"{gone}/source-2", str(emptied), str(borrower)],
+        logs=[{"path": f"{gone}/results.tsv"}],
         validation={"read_only": [f"{gone}/data-1", f"{gone}/data-2"], "sandbox": "auto",
-                    "launcher": ["no-launcher"], "command": ["no-command"]},
+                    "launcher": ["no-launcher"], "command": ["no-command"], "requires": ["http://127.0.0.1:1/"]},
         status={"textfile": f"{gone}/winnowd.prom"},
         state=f"{taken}/state",
     )  # fmt: skip
@@ -525,11 +533,32 @@ def test_check_config_tells_all_places_that_are_wrong(winnowd):
     assert status == CONFIGURATION
     for said in ("forge.base: ", f"forge.outbox: {taken}/outbox: expected a directory, found a file at {taken}",
                  f"state: {taken}/state: expected a directory, found a file at {taken}", f"sources: {gone}/source-1", f"sources: {gone}/source-2",
+                 f"sources: {emptied}: expected the objects of its branches in ",
+                 f"sources: {borrower}: its objects are also in {lender}/.git/objects (objects/info/alternates), which does not exist",
+                 f"warning: logs: {gone}/results.tsv: No such file", "validation.requires: http://127.0.0.1:1/: ",
                  f"validation.read_only: {gone}/data-1", f"validation.read_only: {gone}/data-2",
                  "validation.launcher: no-launcher", "validation.command: no-command",
                  f"spool: {winnowd.spool}", f"warning: status.textfile: {gone}"):  # fmt: skip
         assert f"winnowd: {said}" in log.text, log.text
     winnowd.spool.mkdir()
+
+
+def test_without_git_everything_waits_for_it(winnowd, project):
+    """It is the installation's, whatever the forge says: 78."""
+    tools = winnowd.directory / "tools"
+    tools.mkdir()
+    for name in ("sh", "prlimit", "bwrap"):
+        if shutil.which(name):
+            (tools / name).symlink_to(shutil.which(name))
+    path, winnowd.environment["PATH"] = winnowd.environment.get("PATH"), str(tools)
+    winnowd.drop(improved(project))
+    winnowd.write_configuration()
+    status, _, log = winnowd.run("--check-config")
+    assert status == CONFIGURATION and "winnowd: git: no such program" in log.text, log.text
+    log = winnowd.once(status=CONFIGURATION)
+    assert log.decisions() == {} and log.all(**held("git: ")), log.text
+    winnowd.environment["PATH"] = path
+    assert winnowd.once().decisions() == {"exp-1": "promoted"}
 
 
 def test_what_holds_nothing_is_a_warning(winnowd):
