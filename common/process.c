@@ -31,6 +31,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define ERRORS_KEPT ((size_t)8192)
@@ -412,6 +413,22 @@ static char **make_arguments(const char *path, const struct process_options *opt
     return (char **)arguments;
 }
 
+/* Files and what they are mapped to, such as packs, do not count. The limit is set from here, once the child
+ * runs, since a program before it that does it costs as much as half a git. It is never above our own,
+ * which only root may raise. If it cannot be set, the child has ended, or the kernel alone ends one that takes
+ * all memory. */
+static void limit_memory(pid_t child, uint64_t bytes)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_DATA, &limit) < 0)
+        return;
+    if (bytes < limit.rlim_max)
+        limit.rlim_max = bytes;
+    limit.rlim_cur = limit.rlim_max;
+    (void)prlimit(child, RLIMIT_DATA, &limit, NULL);
+}
+
 static int spawn(struct process *process, const struct process_options *options, const char *path,
                  const int descriptors[static 3])
 {
@@ -433,13 +450,17 @@ static int spawn(struct process *process, const struct process_options *options,
         .stdio_count = 3,
         .stdio = stdio,
     };
+    int status;
 
     /* Our descriptors are all close-on-exec. This is for those that whoever started the daemon left
      * open. */
     close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
     process->child.data = process;
     process->handles++;
-    return uv_spawn(process->timer.loop, &process->child, &spawning);
+    status = uv_spawn(process->timer.loop, &process->child, &spawning);
+    if (status == 0 && options->memory)
+        limit_memory(process->child.pid, options->memory);
+    return status;
 }
 
 static int start(struct process *process, const struct process_options *options)

@@ -44,6 +44,7 @@ struct process_options {
     /* The same, once neither it nor what it started has done anything for so long (activity.h); 0: never. */
     uint64_t stall_ms;
     uint64_t grace_ms;    /* 0: SIGKILL at once */
+    uint64_t memory;      /* bytes that each of its processes may allocate; 0: no limit */
     size_t output_limit;  /* bytes of stdout kept; a child that prints more is killed */
     const char *log_path; /* stdout and stderr go to this file instead, which is truncated first */
     size_t log_limit;     /* bytes of output in the file at most; of more it has both ends */

@@ -4,7 +4,6 @@
 #include "common/file.h"
 #include "common/http-proxy.h"
 #include "common/memory.h"
-#include "common/program.h"
 #include "common/secret.h"
 #include "common/text.h"
 #include "daemon/git/environment.h"
@@ -14,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define LOCAL_DEADLINE_MS  ((uint64_t)2 * 60 * 1000)
@@ -33,7 +31,6 @@ struct git {
     const struct config *config;
     struct git_environment environment; /* for every git */
     struct git_environment credentials; /* in addition, for those that talk to the forge */
-    char *limiter;                      /* path of prlimit; NULL: there is none */
 };
 
 /* Makes git accept the directory, whoever owns it: as it was given, as it is resolved, and its .git. */
@@ -167,17 +164,6 @@ static void make_credentials(struct git *git, const char *repository, const char
         git_environment_pass(&git->credentials, proxies);
 }
 
-/* prlimit is part of every Debian, as setpriv is. Without it, only the kernel ends a git that takes all
- * memory. */
-static void find_limiter(struct git *git)
-{
-    static const char *const usual[] = {"PATH=/usr/bin:/bin", NULL};
-    struct error error;
-
-    if (program_find(&git->limiter, "prlimit", usual, NULL, &error) < 0)
-        program_find(&git->limiter, "prlimit", (const char *const *)environ, NULL, &error);
-}
-
 int git_new(struct git **git, uv_loop_t *loop, const struct config *config, const char *url,
             const char *token, struct error *error)
 {
@@ -187,7 +173,6 @@ int git_new(struct git **git, uv_loop_t *loop, const struct config *config, cons
     new->config = config;
     make_environment(&new->environment, config->state);
     make_credentials(new, url, token);
-    find_limiter(new);
     if (write_configuration(config, error) < 0)
         return error_wrap(error, "preparing git's configuration");
     *git = TAKE(new);
@@ -200,7 +185,6 @@ void git_free(struct git *git)
         return;
     git_environment_free(&git->environment);
     git_environment_free(&git->credentials);
-    free(git->limiter);
     free(git);
 }
 
@@ -223,17 +207,6 @@ static uint64_t deadline_of(const struct git *git, const struct git_command *com
 static unsigned long long silence_of(const struct config *config)
 {
     return (config->forge.timeout_ms + 999) / 1000;
-}
-
-/* Returns prlimit's option. It does not limit the address space, which also holds packs of any size. It
- * never exceeds the limit that we have ourselves, which only root may raise. */
-static char *memory_limit(uint64_t bytes)
-{
-    struct rlimit now;
-
-    if (getrlimit(RLIMIT_DATA, &now) == 0 && now.rlim_max < bytes)
-        bytes = now.rlim_max;
-    return memory_format("--data=%llu", (unsigned long long)bytes);
 }
 
 /* While the forge is silent, the helper that git starts for HTTP does not notice that git is gone. It
@@ -266,17 +239,12 @@ static const char *const in_source[] = {
     "sh"};
 
 /* Gathers what comes before the arguments. Returns how many words that is, BEFORE_LIMIT at most. */
-#define BEFORE_LIMIT 10
-static size_t gather_words(const char **argv, const struct git *git,
-                           const struct git_command *command, uint64_t memory, const char *limit)
+#define BEFORE_LIMIT 8
+static size_t gather_words(const char **argv, const struct git_command *command)
 {
     static const char *const idle[] = {"nice", "-n", "19"};
     size_t count = 0;
 
-    if (memory && git->limiter) {
-        argv[count++] = git->limiter;
-        argv[count++] = limit;
-    }
     for (size_t i = 0; command->idle && i < sizeof(idle) / sizeof(idle[0]); i++)
         argv[count++] = idle[i];
     for (size_t i = 0; command->source && i < sizeof(in_source) / sizeof(in_source[0]); i++)
@@ -303,10 +271,8 @@ struct operation *git_start(struct git *git, const struct git_command *command,
                                               : NULL;
     CLEANUP_FREE char *patience = memory_format("GIT_HTTP_LOW_SPEED_TIME=%llu",
                                                 silence_of(git->config));
-    uint64_t memory = command->reach == GIT_FORGE ? FORGE_MEMORY : command->memory;
-    CLEANUP_FREE char *limit = memory_limit(memory);
     CLEANUP_FREE const char **argv = memory_new_array(BEFORE_LIMIT + arguments + 1, sizeof(*argv));
-    size_t count = gather_words(argv, git, command, memory, limit);
+    size_t count = gather_words(argv, command);
 
     memcpy(argv + count, command->arguments, arguments * sizeof(*argv));
     count = gather_environment(environment, git, command->reach);
@@ -325,6 +291,7 @@ struct operation *git_start(struct git *git, const struct git_command *command,
         .stall_ms = command->reach == GIT_SOURCE ? SOURCE_STALL_MS : 0,
         .grace_ms = GRACE_MS,
         .manner = manner_of(git, command),
+        .memory = command->reach == GIT_FORGE ? FORGE_MEMORY : command->memory,
         .output_limit = command->output_limit,
     };
 

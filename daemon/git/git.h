@@ -46,8 +46,7 @@ struct git_command {
      * one. */
     unsigned patience;
     bool idle;       /* nobody waits for it: it runs at the lowest priority */
-    uint64_t memory; /* bytes that it may allocate, where there is a prlimit; 0: no limit, but
-                            for GIT_FORGE, which always has one */
+    uint64_t memory; /* bytes that it may allocate; 0: no limit; GIT_FORGE has one anyway */
 };
 
 /* Returns NAME=VALUE, a variable that all of our gits have in their environment and no other process

@@ -4,7 +4,8 @@
  * The Gitea client and, as a child over real HTTP, the stand-in of the integration tests.
  *
  * The child reads Python expressions from its standard input and prints what each one is: tell() sets
- * things up there, ask() looks. Each test begins one of its own with begin(), and TEST() ends it.
+ * things up there, ask() looks. It is one for all tests, since Python takes longer to start than a test. Each
+ * test begins a stand-in of its own there with begin(), and TEST() ends it.
  */
 
 #include "daemon/forge/kinds.h"
@@ -24,7 +25,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define TOKEN  "a-token-nobody-guesses"
@@ -35,8 +35,10 @@ static const char driver[] =
     "import re, sys\n"
     "sys.path.insert(0, sys.argv[1])\n"
     "from gitea import Gitea\n"
-    "wanted = dict(owner='lab', repo='model', token=sys.argv[2])\n"
-    "g = Gitea(**(wanted | eval('dict(' + sys.argv[3] + ')'))).start()\n"
+    "def begin(**wanted):\n"
+    "    global g\n"
+    "    g = Gitea(**(dict(owner='lab', repo='model', token=sys.argv[2]) | wanted)).start()\n"
+    "    return g.url\n"
     "def count(method, path):\n"
     "    return sum(r.method == method and bool(re.search(path, r.path)) for r in g.records)\n"
     "def push(branch):\n"
@@ -49,13 +51,11 @@ static const char driver[] =
     "def caught_up(record):\n"
     "    g.forge._lagging.clear()\n"
     "    g.forge._lag_ends = 0\n"
-    "print(g.url, flush=True)\n"
     "for line in sys.stdin:\n"
     "    try:\n"
     "        print(str(eval(line)).replace('\\n', ' '), flush=True)\n"
     "    except Exception as error:\n"
-    "        print('failed:', type(error).__name__, error, flush=True)\n"
-    "g.stop()\n";
+    "        print('failed:', type(error).__name__, error, flush=True)\n";
 
 /* The last answer, kept. */
 static struct {
@@ -68,12 +68,16 @@ static struct {
     char unchecked[1000];
 } outcome;
 
+/* The child. It ends when this program does, as its standard input does. */
 static struct {
-    pid_t child;
     FILE *to;
     FILE *from;
-    char *line; /* the last one that the stand-in printed */
+    char *line; /* the last one that it printed */
     size_t line_size;
+} python;
+
+static struct {
+    bool begun;
     uv_loop_t loop;
     struct config config;
     struct http *http;
@@ -84,8 +88,8 @@ static struct {
 
 static inline void read_line(void)
 {
-    assert_true(getline(&fixture.line, &fixture.line_size, fixture.from) > 0);
-    fixture.line[strcspn(fixture.line, "\n")] = '\0';
+    assert_true(getline(&python.line, &python.line_size, python.from) > 0);
+    python.line[strcspn(python.line, "\n")] = '\0';
 }
 
 /* One Python expression; the answer is valid until the next one. */
@@ -94,14 +98,14 @@ static inline const char *__attribute__((format(printf, 1, 2))) ask(const char *
     va_list arguments;
 
     va_start(arguments, format);
-    vfprintf(fixture.to, format, arguments);
+    vfprintf(python.to, format, arguments);
     va_end(arguments);
-    fputc('\n', fixture.to);
-    fflush(fixture.to);
+    fputc('\n', python.to);
+    fflush(python.to);
     read_line();
-    if (strncmp(fixture.line, "failed:", 7) == 0)
-        fail_msg("%s", fixture.line);
-    return fixture.line;
+    if (strncmp(python.line, "failed:", 7) == 0)
+        fail_msg("%s", python.line);
+    return python.line;
 }
 #define tell (void)ask
 
@@ -111,28 +115,26 @@ static inline int requests(const char *method, const char *path)
     return atoi(ask("count('%s', r'%s')", method, path));
 }
 
-static inline void start_stand_in(const char *arguments)
+static inline void start_python(void)
 {
     int to[2], from[2];
 
     assert_int_equal(pipe(to), 0);
     assert_int_equal(pipe(from), 0);
-    fixture.child = fork();
-    if (fixture.child == 0) {
+    if (fork() == 0) {
         dup2(to[0], STDIN_FILENO);
         dup2(from[1], STDOUT_FILENO);
         close(to[1]);
         close(from[0]);
         setenv("PYTHONDONTWRITEBYTECODE", "1", 1);
-        execlp("python3", "python3", "-c", driver, WINNOWD_TESTS "/integration", TOKEN, arguments,
+        execlp("python3", "python3", "-c", driver, WINNOWD_TESTS "/integration", TOKEN,
                (char *)NULL);
         _exit(127);
     }
     close(to[0]);
     close(from[1]);
-    fixture.to = fdopen(to[1], "w");
-    fixture.from = fdopen(from[0], "r");
-    read_line();
+    python.to = fdopen(to[1], "w");
+    python.from = fdopen(from[0], "r");
 }
 
 static inline void set_list(struct config_list *list, char **items, const char *first,
@@ -175,11 +177,12 @@ static inline void begin(const char *arguments)
     struct error error = {0};
 
     signal(SIGPIPE, SIG_IGN);
-    start_stand_in(arguments);
+    if (!python.to)
+        start_python();
     secret_add(TOKEN);
     memset(&fixture.config, 0, sizeof(fixture.config));
     fixture.config.forge.kind = FORGE_GITEA;
-    fixture.config.forge.url = memory_copy(fixture.line);
+    fixture.config.forge.url = memory_copy(ask("begin(%s)", arguments));
     fixture.config.forge.owner = (char *)"lab";
     fixture.config.forge.repo = (char *)"model";
     fixture.config.forge.base = (char *)"main";
@@ -191,23 +194,21 @@ static inline void begin(const char *arguments)
     uv_loop_init(&fixture.loop);
     assert_int_equal(http_new(&fixture.http, &fixture.loop, NULL, &error), 0);
     make_forge(TOKEN);
+    fixture.begun = true;
 }
 
 static inline int end(void **state)
 {
     int status;
 
-    if (!fixture.child)
+    if (!fixture.begun)
         return 0;
     forge_free(fixture.forge);
     http_free(fixture.http);
     uv_run(&fixture.loop, UV_RUN_DEFAULT);
     status = uv_loop_close(&fixture.loop);
     free(fixture.config.forge.url);
-    free(fixture.line);
-    fclose(fixture.to);
-    fclose(fixture.from);
-    waitpid(fixture.child, NULL, 0);
+    tell("g.stop()");
     secret_clear();
     memset(&fixture, 0, sizeof(fixture));
     return status;

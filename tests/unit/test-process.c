@@ -108,6 +108,19 @@ static void test_directory_is_honoured(void **state)
     assert_memory_equal(outcome.output, directory, strlen(directory));
 }
 
+/* The limit is set once it runs. */
+static void test_its_memory_is_limited(void **state)
+{
+    CLEANUP_OUTCOME struct outcome outcome = {0};
+
+    run(&outcome,
+        &(struct process_options){
+            SHELL("until [ \"$(ulimit -d)\" = 65536 ]; do :; done; sh -c 'ulimit -Hd; ulimit -d'"),
+            .memory = 64 * MEBIBYTE, .deadline_ms = 60000});
+    assert_int_equal(outcome.result.end, PROCESS_EXITED);
+    assert_string_equal(outcome.output, "65536\n65536\n");
+}
+
 static void test_no_descriptor_is_inherited(void **state)
 {
     static const char script[] = "import os\n"
@@ -354,6 +367,7 @@ int main(void)
         cmocka_unit_test(test_without_input_stdin_is_null),
         cmocka_unit_test(test_environment_is_exactly_the_given_one),
         cmocka_unit_test(test_directory_is_honoured),
+        cmocka_unit_test(test_its_memory_is_limited),
         cmocka_unit_test(test_no_descriptor_is_inherited),
         cmocka_unit_test(test_signals_are_default_and_unblocked),
         cmocka_unit_test(test_child_leads_group_and_session),

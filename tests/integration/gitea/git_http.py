@@ -16,7 +16,21 @@ def backend():
     return os.path.join(told.stdout.strip(), "git-http-backend")
 
 
+# What a server of protocol 2 says first is what it can do. It names no refs, and so is the same each time.
+GREETING = ("GET", "service=git-upload-pack", "version=2")
+greetings = {}
+
+
 def serve(forge, method, service_path, query, headers, body):
+    """Answers one request as the backend does; a greeting as it did the first time."""
+    asked = (method, query, headers.get("Git-Protocol"))
+    response = greetings.get(asked) or run(forge, method, service_path, query, headers, body)
+    if asked == GREETING and response.status == 200:
+        greetings[asked] = response
+    return response
+
+
+def run(forge, method, service_path, query, headers, body):
     """Runs the backend for one request; what it wrote ends up in the forge's state."""
     pushing = service_path == "/git-receive-pack"
     if headers.get("Content-Encoding", "") == "gzip":
