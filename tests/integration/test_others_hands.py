@@ -228,7 +228,7 @@ def gone(forge):
 
 AWAY = [("1.15", archived, "archived"), ("1.15", renamed, "forge.repo"), ("1.15", gone, "forge.repo"),
         pytest.param("real", archived, "archived", marks=(pytest.mark.real, pytest.mark.few_at_a_real_one)),
-        pytest.param("real", renamed, "forge.repo", marks=pytest.mark.real)]  # fmt: skip
+        pytest.param("real", renamed, "forge.repo", marks=(pytest.mark.real, pytest.mark.few_at_a_real_one))]  # fmt: skip
 
 
 @pytest.mark.parametrize("at", first_of([PUSH, BRANCH, PULL]), ids=["push", "branch", "pull"])

@@ -183,7 +183,7 @@ def test_the_base_moves(winnowd, forge, project, gate):
 # What others do with the pull request.
 
 
-@pytest.mark.parametrize("what, follows", at_a_real_one([("merged", "discarded"), ("squashed", "discarded"), ("closed", "promoted")], 2))
+@pytest.mark.parametrize("what, follows", at_a_real_one([("squashed", "discarded"), ("merged", "discarded"), ("closed", "promoted")]))
 def test_what_became_of_a_pull_request_is_noticed(winnowd, forge, project, what, follows):
     winnowd.configure(forge={"poll": "200ms"})
     log = started(winnowd, project)
@@ -240,6 +240,7 @@ def test_a_branch_deleted_under_its_pull_request_closes_it(winnowd, forge, proje
 # Killed.
 
 
+@pytest.mark.few_at_a_real_one
 def test_a_kill_while_the_tests_run(winnowd, forge, project, gate):
     started(winnowd, project)
     gate.reached()
@@ -269,7 +270,7 @@ ANSWERS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("step", at_a_real_one(["push", "branch", "pull", "label", "review"]))
+@pytest.mark.parametrize("step", at_a_real_one(["push", "branch", "pull", "label", "review"], 0))
 def test_a_kill_before_an_answer_came(winnowd, forge, project, step):
     """What was asked for is done, and the daemon does not know."""
     winnowd.configure(forge={"reviewers": ["Timmy"]})

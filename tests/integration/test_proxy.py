@@ -156,6 +156,7 @@ def test_down_and_up(gitea, call):
 # Records of pushes
 
 
+@pytest.mark.few_at_a_real_one
 def test_pushes_are_recorded(any_gitea, project):
     gitea, wanted = any_gitea.gitea, any_gitea.configuration()
     url = f"{gitea.url}/{wanted['owner']}/{wanted['repo']}.git".replace("://", f"://token:{any_gitea.token}@")
