@@ -137,6 +137,7 @@ static void put_aside(struct repository *repository)
 
     rename(repository->directory, aside);
     repository->generation++;
+    repository->measured[0] = '\0';
     forget_bases(repository);
 }
 
@@ -426,5 +427,6 @@ int repository_fetched(struct repository *repository, const char *hash,
         memcpy(repository->bases[repository->next_base], hash, strlen(hash) + 1);
         repository->next_base = (repository->next_base + 1) % REPOSITORY_BASES;
     }
+    repository->measured[0] = '\0'; /* tags came with it */
     return 0;
 }

@@ -15,6 +15,7 @@
 #include "common/loop.h"
 #include "common/memory.h"
 #include "common/text.h"
+#include "daemon/repository/commit.h"
 #include "daemon/repository/depth.h"
 #include "daemon/repository/large.h"
 #include "daemon/repository/submodules.h"
@@ -265,7 +266,10 @@ static void clone_begin(void *data)
         write_template(clone, &error) < 0)
         clone_end(clone, &error);
     else
-        clone->sequence.step = depth_start(repository, clone->commit, clone_measured, clone);
+        clone->sequence.step = depth_start(
+            repository, clone->commit,
+            commit_is_child(repository, clone->commit, clone->base) ? clone->base : NULL,
+            clone_measured, clone);
 }
 
 struct operation *repository_clone(struct repository *repository,

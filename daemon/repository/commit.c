@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define IMPORT_LIMIT ((size_t)64 * 1024)
 #define TREE_LIMIT   ((size_t)4096)
@@ -39,6 +40,27 @@ static void committing_fail(struct committing *committing, const struct process_
     committing_discard(&committing->sequence.operation);
 }
 
+static void remember(struct committing *committing, const char *commit)
+{
+    struct repository *repository = committing->sequence.repository;
+    struct repository_made *made = &repository->made[repository->next_made];
+
+    if (committing->options.tip)
+        return;
+    snprintf(made->commit, sizeof(made->commit), "%s", commit);
+    snprintf(made->parent, sizeof(made->parent), "%s", committing->options.base);
+    repository->next_made = (repository->next_made + 1) % REPOSITORY_MADE;
+}
+
+bool commit_is_child(const struct repository *repository, const char *commit, const char *parent)
+{
+    for (size_t i = 0; *commit && i < REPOSITORY_MADE; i++)
+        if (!strcmp(repository->made[i].commit, commit) &&
+            !strcmp(repository->made[i].parent, parent))
+            return true;
+    return false;
+}
+
 /* The output is "<commit>\n040000 tree <tree>\t\n". */
 static void imported(void *data, const struct process_result *result)
 {
@@ -54,6 +76,7 @@ static void imported(void *data, const struct process_result *result)
     }
     if (sscanf(result->output, "%64[0-9a-f] 040000 tree %64[0-9a-f]", commit, tree) == 2 &&
         git_hash_valid(commit)) {
+        remember(committing, commit);
         committing->callback(committing->data, commit, tree, NULL);
     } else {
         error_set(&error, ERROR_BUG, "git's import cannot be read");

@@ -9,6 +9,7 @@
 #include "daemon/repository.h"
 #include "daemon/repository/change.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* All of it must be there until the callback. */
@@ -25,6 +26,10 @@ struct commit_options {
 /* `tree` is the tree of the commit. Both are NULL with an error. */
 typedef void (*commit_callback)(void *data, const char *commit, const char *tree,
                                 const struct error *error);
+
+/* Returns whether the commit was made here since the start, with that one as its only parent. So nobody has
+ * to ask git. */
+bool commit_is_child(const struct repository *repository, const char *commit, const char *parent);
 
 /* Makes it, and points the branch in our own repository at it. Fails as a git of our own repository does. */
 struct operation *commit_start(struct repository *repository, const struct commit_options *options,

@@ -9,12 +9,17 @@
 #include "common/memory.h"
 #include "daemon/repository/internal.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define AT_LEAST     2 /* the commit, and the base below it */
 #define LIST_LIMIT   ((size_t)8 * 1024 * 1024)
 #define ANSWER_LIMIT 65536
+
+#define NO_TAG 0U /* needs nothing of the history */
+#define ALL    UINT_MAX
 
 /* What people ask for: any tag, an annotated one, and one that setuptools-scm takes for a version. */
 static const char *const questions[][3] = {
@@ -23,7 +28,8 @@ static const char *const questions[][3] = {
 
 struct depth {
     struct git_sequence sequence;
-    char *commit;
+    char *commit;   /* that is measured */
+    unsigned above; /* commits between it and the one that was asked about, that one included */
     size_t question;
     char *tags[QUESTIONS];         /* the answers */
     struct config_list beginnings; /* the tags, and what is below the commits that they lack */
@@ -43,13 +49,37 @@ static void depth_discard(struct operation *operation)
     free(depth);
 }
 
-static void end(struct depth *depth, unsigned needed)
+static unsigned configured(const struct depth *depth)
+{
+    unsigned history = depth->sequence.repository->config->validation.history;
+
+    return history && history < AT_LEAST ? AT_LEAST : history;
+}
+
+/* `found` is what the tags need of the history of the commit that was measured. */
+static void end(struct depth *depth, unsigned found)
 {
     depth_callback callback = depth->callback;
     void *data = depth->data;
+    unsigned least = configured(depth);
+    unsigned needed = found > 0 && found != ALL ? found + depth->above : 0;
 
+    if (needed < least)
+        needed = least;
+    if (found == ALL)
+        needed = 0;
     depth_discard(&depth->sequence.operation);
     callback(data, needed);
+}
+
+/* Ends with what holds until more tags come. */
+static void end_known(struct depth *depth, unsigned found)
+{
+    struct repository *repository = depth->sequence.repository;
+
+    snprintf(repository->measured, sizeof(repository->measured), "%s", depth->commit);
+    repository->measured_depth = found;
+    end(depth, found);
 }
 
 static void add_beginning(struct depth *depth, const char *name)
@@ -59,13 +89,6 @@ static void add_beginning(struct depth *depth, const char *name)
     list->items = memory_resize(list->items, (list->count + 2) * sizeof(*list->items));
     list->items[list->count++] = memory_format("%.*s", (int)strcspn(name, "\n"), name);
     list->items[list->count] = NULL;
-}
-
-static unsigned configured(const struct depth *depth)
-{
-    unsigned history = depth->sequence.repository->config->validation.history;
-
-    return history && history < AT_LEAST ? AT_LEAST : history;
 }
 
 static void start_git(struct depth *depth, const char *const *arguments, size_t limit,
@@ -83,11 +106,12 @@ static void start_git(struct depth *depth, const char *const *arguments, size_t 
 static void on_counted(void *data, const struct process_result *result)
 {
     struct depth *depth = data;
-    unsigned least = configured(depth);
-    unsigned long count = process_succeeded(result) ? strtoul(result->output, NULL, 10) : 0;
 
     depth->sequence.step = NULL;
-    end(depth, count + 1 > least ? (unsigned)count + 1 : least);
+    if (process_succeeded(result))
+        end_known(depth, (unsigned)strtoul(result->output, NULL, 10) + 1);
+    else
+        end(depth, NO_TAG);
 }
 
 /* Beginnings without a merge base need the whole history. */
@@ -98,7 +122,7 @@ static void on_common(void *data, const struct process_result *result)
 
     depth->sequence.step = NULL;
     if (!process_succeeded(result)) {
-        end(depth, 0);
+        end(depth, ALL);
         return;
     }
     range = memory_format("%.*s..%s", (int)strcspn(result->output, "\n"), result->output,
@@ -131,7 +155,7 @@ static void on_listed(void *data, const struct process_result *result)
 
     depth->sequence.step = NULL;
     if (!process_succeeded(result)) {
-        end(depth, result->end == PROCESS_OVERFLOWED ? 0 : configured(depth));
+        end(depth, result->end == PROCESS_OVERFLOWED ? ALL : NO_TAG);
         return;
     }
     for (const char *line = result->output; *line; line += strcspn(line, "\n"), line += !!*line)
@@ -190,7 +214,7 @@ static void ask_next(struct depth *depth)
     const char *const *question = depth->question < QUESTIONS ? questions[depth->question] : NULL;
 
     if (depth->question > 0 && !depth->tags[0]) {
-        end(depth, configured(depth));
+        end_known(depth, NO_TAG);
         return;
     }
     if (!question) {
@@ -210,21 +234,25 @@ static void ask_next(struct depth *depth)
 static void begin(void *data)
 {
     struct depth *depth = data;
+    const struct repository *repository = depth->sequence.repository;
 
     depth->sequence.step = NULL;
-    if (configured(depth))
-        ask_next(depth);
+    if (!configured(depth))
+        end(depth, ALL);
+    else if (!strcmp(repository->measured, depth->commit))
+        end(depth, repository->measured_depth);
     else
-        end(depth, 0);
+        ask_next(depth);
 }
 
-struct operation *depth_start(struct repository *repository, const char *commit,
+struct operation *depth_start(struct repository *repository, const char *commit, const char *parent,
                               depth_callback callback, void *data)
 {
     struct depth *depth = memory_new(sizeof(*depth));
 
     git_sequence_begin(&depth->sequence, repository, depth_discard);
-    depth->commit = memory_copy(commit);
+    depth->commit = memory_copy(parent ? parent : commit);
+    depth->above = parent ? 1 : 0;
     depth->callback = callback;
     depth->data = data;
     depth->sequence.step = loop_after(repository->loop, 0, begin, depth);

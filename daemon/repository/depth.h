@@ -13,7 +13,8 @@
 /* `depth` is in generations, the commit itself included; 0: all of them. */
 typedef void (*depth_callback)(void *data, unsigned depth);
 
-/* Measures the history of a commit that is here, by the tags that are here. Never fails: if git does,
- * the depth is validation.history. */
-struct operation *depth_start(struct repository *repository, const char *commit,
+/* Measures the history of a commit that is here, by the tags that are here. If `parent` is its only parent,
+ * that one is measured, and git is asked once for all of its children. NULL: it may have others. Never fails:
+ * if git does, the depth is validation.history. */
+struct operation *depth_start(struct repository *repository, const char *commit, const char *parent,
                               depth_callback callback, void *data);

@@ -9,6 +9,13 @@
 #include "daemon/repository.h"
 
 #define REPOSITORY_BASES 16
+#define REPOSITORY_MADE  64
+
+/* A commit that was made here, and its only parent. */
+struct repository_made {
+    char commit[GIT_HASH_SIZE];
+    char parent[GIT_HASH_SIZE];
+};
 
 struct repository {
     uv_loop_t *loop;
@@ -23,7 +30,11 @@ struct repository {
     uint64_t generation;                         /* how often the repository was made again */
     char bases[REPOSITORY_BASES][GIT_HASH_SIZE]; /* commits that were fetched from the forge */
     unsigned next_base;
-    unsigned forgotten; /* commits that were forgotten since the last maintenance */
+    struct repository_made made[REPOSITORY_MADE]; /* the latest ones since the start */
+    unsigned next_made;
+    char measured[GIT_HASH_SIZE]; /* the commit whose history depth.c measured last; "": none */
+    unsigned measured_depth;      /* what it found */
+    unsigned forgotten;           /* commits that were forgotten since the last maintenance */
     struct operation *maintenance;
 };
 

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #define LIST_LIMIT     ((size_t)16 * 1024 * 1024)
+#define INDEX_LIMIT    ((size_t)1024 * 1024)
 #define FORGE_PATIENCE 120
 #define LOCAL_PATIENCE 30
 
@@ -363,6 +364,28 @@ static struct large *large_new(struct repository *repository, const char *older,
     return large;
 }
 
+/* Whether a file in the checkout may say which files are LFS's. Its index names all files, in full up to its
+ * version 3. A large index is git's to read. */
+static bool may_have_attributes(const char *checkout)
+{
+    static const char name[] = ".gitattributes";
+    CLEANUP_FREE char *path = file_join(checkout, ".git/index");
+    CLEANUP_FREE char *bytes = NULL;
+    struct error ignored;
+    size_t length;
+
+    return file_read(&bytes, &length, AT_FDCWD, path, INDEX_LIMIT, &ignored) < 0 || length < 8 ||
+           bytes[7] > 3 || memmem(bytes, length, name, sizeof(name) - 1);
+}
+
+static void on_plain(void *data)
+{
+    struct large *large = data;
+
+    large->sequence.step = NULL;
+    end(large, NULL);
+}
+
 struct operation *large_fill(struct repository *repository,
                              const struct repository_checkout *checkout,
                              repository_done_callback callback, void *data)
@@ -373,7 +396,10 @@ struct operation *large_fill(struct repository *repository,
     };
 
     large->directory = memory_copy(checkout->directory);
-    start_git(large, arguments, GIT_LOCAL, on_listed);
+    if (may_have_attributes(checkout->directory))
+        start_git(large, arguments, GIT_LOCAL, on_listed);
+    else
+        large->sequence.step = loop_after(repository->loop, 0, on_plain, large);
     return &large->sequence.operation;
 }
 

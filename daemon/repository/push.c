@@ -8,9 +8,11 @@
 
 #include "daemon/repository/internal.h"
 
+#include "common/loop.h"
 #include "common/memory.h"
 #include "common/text.h"
 #include "daemon/git/lock.h"
+#include "daemon/repository/commit.h"
 #include "daemon/repository/large.h"
 
 #include <stdlib.h>
@@ -195,6 +197,14 @@ static void push_uploaded(void *data, const struct error *error)
         push_send(push);
 }
 
+static void push_upload(void *data)
+{
+    struct push *push = data;
+
+    push->sequence.step = large_upload(push->sequence.repository, push->expected, push->commit,
+                                       push_uploaded, push);
+}
+
 static void push_checked(void *data, const struct process_result *result)
 {
     struct push *push = data;
@@ -202,8 +212,7 @@ static void push_checked(void *data, const struct process_result *result)
 
     push->sequence.step = NULL;
     if (process_succeeded(result)) {
-        push->sequence.step = large_upload(push->sequence.repository, push->expected, push->commit,
-                                           push_uploaded, push);
+        push_upload(push);
         return;
     }
     if (process_exited(result, 1))
@@ -220,7 +229,8 @@ static void push_checked(void *data, const struct process_result *result)
     push_end(push, &error);
 }
 
-/* A push with a lease of an unrelated commit would be a forced push. So it is checked first. */
+/* A push with a lease of an unrelated commit would be a forced push. So it is checked first, unless we made
+ * it of the commit that the branch is at. */
 struct operation *repository_push(struct repository *repository, const char *branch,
                                   const char *expected, const char *commit,
                                   repository_done_callback callback, void *data)
@@ -241,7 +251,9 @@ struct operation *repository_push(struct repository *repository, const char *bra
     push->commit = memory_copy(commit);
     push->callback = callback;
     push->data = data;
-    push->sequence.step = git_start(repository->git, &command, push_checked, push);
+    push->sequence.step = commit_is_child(repository, commit, expected)
+                              ? loop_after(repository->loop, 0, push_upload, push)
+                              : git_start(repository->git, &command, push_checked, push);
     return &push->sequence.operation;
 }
 

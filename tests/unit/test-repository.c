@@ -184,8 +184,10 @@ static void test_push(void **state)
     struct outcome outcome;
 
     RUN(fixture, "git -C forge.git branch experiment/x main");
+    count_gits(fixture);
     outcome = push(fixture, "experiment/x", commit);
     check_success(&outcome);
+    assert_int_equal(count_gits(fixture), 1);
     check_output(fixture, commit, "git -C forge.git rev-parse experiment/x");
     /* Again, as after a lost answer. */
     outcome = push(fixture, "experiment/x", commit);
@@ -349,7 +351,7 @@ static void test_clone(void **state)
     clone_to(fixture, "experiment/x", commit, directory, &outcome);
     finish(fixture, &outcome);
     check_success(&outcome);
-    assert_int_equal(count_gits(fixture), 3);
+    assert_int_equal(count_gits(fixture), 2); /* describe, clone */
     check_output(fixture, commit, "git -C checkout rev-parse HEAD");
     check_output(fixture, fixture->base, "git -C checkout rev-parse HEAD^");
     check_output(fixture, "experiment/x", "git -C checkout branch --show-current");
@@ -366,6 +368,78 @@ static void test_clone(void **state)
     finish(fixture, &outcome);
     assert_int_equal(outcome.error.kind, ERROR_PERMANENT);
     check_output(fixture, "", "ls state/repository.git/refs/heads/experiment | grep y || :");
+}
+
+static void base_is_tip_of_source(struct fixture *fixture)
+{
+    CLEANUP_FREE char *tip = sh(fixture, "git -C source rev-parse HEAD");
+
+    assert_int_equal(strlen(tip), strlen(fixture->base));
+    strcpy(fixture->base, tip);
+}
+
+static void clone_again(struct fixture *fixture, const char *commit, int gits)
+{
+    CLEANUP_FREE char *directory = memory_format("%s/checkout", fixture->directory);
+    struct outcome outcome = {0};
+
+    RUN(fixture, "rm -rf checkout");
+    count_gits(fixture);
+    clone_to(fixture, "experiment/x", commit, directory, &outcome);
+    finish(fixture, &outcome);
+    check_success(&outcome);
+    assert_int_equal(count_gits(fixture), gits);
+}
+
+/* The history that the tags need is that of the base, and is measured once for all that is made on it. */
+static void test_depth_is_known_for_a_base(void **state)
+{
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *first = NULL;
+    struct outcome outcome;
+
+    RUN(fixture,
+        "cd source; git tag 1.0; for i in 1 2 3; do git commit -q --allow-empty -m $i; done; "
+        "git push -q ../forge.git HEAD:main 1.0");
+    base_is_tip_of_source(fixture);
+    fixture->config.validation.history = 2;
+
+    CLEANUP_FREE char *commit = composed(fixture);
+
+    clone_again(fixture, commit,
+                7); /* three times describe, rev-list, merge-base, rev-list, clone */
+    check_output(fixture, "1.0-4", "git -C checkout describe --tags | cut -d- -f1,2");
+    check_output(fixture, "5", "git -C checkout rev-list --count HEAD");
+    clone_again(fixture, commit, 1);
+    check_output(fixture, "5", "git -C checkout rev-list --count HEAD");
+    /* A tag that comes with another base counts. */
+    RUN(fixture, "cd source; git tag 1.1 HEAD^; git commit -q --allow-empty -m other; "
+                 "git push -q ../forge.git HEAD:main 1.1");
+
+    first = memory_copy(fixture->base);
+    base_is_tip_of_source(fixture);
+    compose_diff(fixture, diff, &outcome);
+    check_success(&outcome);
+    repository_change_clear(&outcome.change);
+    strcpy(fixture->base, first);
+    clone_again(fixture, commit, 7);
+    check_output(fixture, "1.1-2", "git -C checkout describe --tags | cut -d- -f1,2");
+    check_output(fixture, "3", "git -C checkout rev-list --count HEAD");
+}
+
+/* Which files are LFS's only a .gitattributes can say. */
+static void test_attributes_are_looked_for(void **state)
+{
+    struct fixture *fixture = *state;
+
+    RUN(fixture, "cd source; mkdir -p deep; echo '* text' >deep/.gitattributes; git add -A; "
+                 "git commit -qm attributes; git push -q ../forge.git HEAD:main");
+    base_is_tip_of_source(fixture);
+
+    CLEANUP_FREE char *commit = composed(fixture);
+
+    fixture->config.validation.history = 0;
+    clone_again(fixture, commit, 2); /* clone, ls-files */
 }
 
 static void test_forget(void **state)
@@ -477,6 +551,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_delete_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_held, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_clone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_depth_is_known_for_a_base, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_attributes_are_looked_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_forget, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_maintain, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_token, set_up, tear_down),
