@@ -25,6 +25,7 @@
 #include "daemon/repository/change.h"
 #include "daemon/repository/glob.h"
 #include "daemon/repository/internal.h"
+#include "daemon/repository/namesake.h"
 #include "daemon/repository/origin.h"
 #include "daemon/repository/original.h"
 #include "daemon/repository/patch.h"
@@ -51,7 +52,8 @@ struct patching {
     struct text asked;  /* what git was asked for, a NUL after each */
     struct text notes;
     struct doubts doubts;
-    char **left_out; /* options "--exclude=<path>" */
+    struct text others; /* files that the patch was made on in another version, see namesake.h */
+    char **left_out;    /* options "--exclude=<path>" */
     size_t left_out_count;
     unsigned attempts;
     patched_callback callback;
@@ -71,6 +73,7 @@ static void patching_discard(struct operation *operation)
     text_free(&patching->asked);
     text_free(&patching->notes);
     doubts_clear(&patching->doubts);
+    text_free(&patching->others);
     free(patching->base);
     free(patching->index);
     free(patching);
@@ -279,6 +282,11 @@ static int fit_files(struct patching *patching, struct cat_file *objects, struct
             0)
             return -1;
         note_fit(patching, file, fit);
+        if (!patching->exact && origin.found && present.found &&
+            strcmp(origin.hash, present.hash) != 0) {
+            text_append_bytes(&patching->others, file->old_path, strlen(file->old_path) + 1);
+            text_append_bytes(&patching->others, origin.hash, strlen(origin.hash) + 1);
+        }
     }
     return 0;
 }
@@ -294,17 +302,43 @@ static void doubts_looked_into(void *data, const struct error *error)
         apply(patching);
 }
 
-static void fit_and_apply(struct patching *patching, struct cat_file *objects)
+static void apply_without_doubt(struct patching *patching)
 {
-    struct error error;
-
-    if (fit_files(patching, objects, &error) < 0)
-        patching_end(patching, &error);
-    else if (patching->doubts.count > 0)
+    if (patching->doubts.count > 0)
         patching->sequence.step = original_look(patching->sequence.repository, &patching->doubts,
                                                 doubts_looked_into, patching);
     else
         apply(patching);
+}
+
+static void namesakes_looked_at(void *data, const struct error *error)
+{
+    struct patching *patching = data;
+
+    patching->sequence.step = NULL;
+    if (error)
+        patching_end(patching, error);
+    else
+        apply_without_doubt(patching);
+}
+
+static void fit_and_apply(struct patching *patching, struct cat_file *objects)
+{
+    const struct namesake_options options = {
+        .base = patching->base,
+        .index = patching->index,
+        .files = &patching->others,
+    };
+    struct error error;
+
+    text_reset(&patching->others);
+    if (fit_files(patching, objects, &error) < 0)
+        patching_end(patching, &error);
+    else if (patching->others.length > 0)
+        patching->sequence.step = namesake_look(patching->sequence.repository, &options,
+                                                namesakes_looked_at, patching);
+    else
+        apply_without_doubt(patching);
 }
 
 static void looked(void *data, const struct process_result *result);

@@ -247,6 +247,34 @@ static void test_left_out(void **state)
     repository_change_clear(&outcome.change);
 }
 
+/* A patch of git diff --relative is for the file that has the blob, and not for its namesake at the top. */
+static void test_namesake(void **state)
+{
+    struct fixture *fixture = *state;
+    struct outcome outcome;
+    CLEANUP_FREE char *base = NULL;
+    CLEANUP_FREE char *below = sh(
+        fixture, "cd source; seq 9 >sub/train.py; (seq 9; echo x) >train.py; git add .; "
+                 "git commit -qm one; git push -q ../forge.git main; "
+                 "sed -i s/2/two/ sub/train.py; cd sub; git diff --relative");
+    CLEANUP_FREE char *whole = memory_format("%s\n", below);
+
+    base = sh(fixture, "git -C source rev-parse main");
+    strcpy(fixture->base, base);
+    compose_diff(fixture, whole, &outcome);
+    check_error(&outcome, ERROR_PERMANENT, "train.py may be meant, or sub/train.py: ");
+    free(base);
+    /* But the one at the top had that blob once, and the base has moved since. */
+    base = sh(fixture, "cd source; git checkout -q .; seq 9 >train.py; git commit -qam two; "
+                       "(seq 9; echo y) >train.py; git commit -qam three; "
+                       "git push -q ../forge.git main; git rev-parse main");
+    strcpy(fixture->base, base);
+    compose_diff(fixture, whole, &outcome);
+    check_success(&outcome);
+    check_files(fixture, "M train.py;");
+    repository_change_clear(&outcome.change);
+}
+
 /* A source that lacks the blob fetches nothing, and its command is not run. */
 static void test_blob_of_a_hostile_promisor(void **state)
 {
@@ -593,6 +621,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_merged_from_its_blob, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_blob_of_a_source, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_left_out, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_namesake, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_blob_of_a_hostile_promisor, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_excluded_in_diff, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_strange_names, set_up, tear_down),

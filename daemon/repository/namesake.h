@@ -1,0 +1,31 @@
+#pragma once
+
+/*
+ * Looks whether a patch means other files than those at its paths.
+ *
+ * git diff --relative leaves the directory out in which it was made. Where the top of the repository has files of the same
+ * names, the paths are there. Only the blobs of the index lines tell: they are those of the files below.
+ */
+
+#include "common/operation.h"
+#include "common/text.h"
+#include "daemon/repository.h"
+
+#include <stddef.h>
+
+struct namesake_options {
+    const char *base;  /* full hash of a commit that is here */
+    const char *index; /* path of the index file: the files that are there */
+    /* The files: path, full hash of the blob that the patch names, which the file at that path does not have; a NUL
+     * after each. */
+    const struct text *files;
+};
+
+/* `error` is NULL unless a path is in doubt. */
+typedef void (*namesake_callback)(void *data, const struct error *error);
+
+/* Fails (permanent) if a file has never had its blob in the base's history, and one of the same name in a directory
+ * below has it now. All is copied. */
+struct operation *namesake_look(struct repository *repository,
+                                const struct namesake_options *options, namesake_callback callback,
+                                void *data);
