@@ -80,12 +80,17 @@ static const struct pattern {
     {"FAIL: ", NULL, NULL, FAILURE_ERROR, ALONE},
     {"", "OutOfMemoryError", NULL, FAILURE_ERROR, ALONE},
     {"sh: ", ": not found", NULL, FAILURE_ERROR, ALONE},
+    {"/bin/sh: ", ": not found", NULL, FAILURE_ERROR, ALONE},
+    {"/usr/bin/sh: ", ": not found", NULL, FAILURE_ERROR, ALONE},
     {"", ": command not found", NULL, FAILURE_ERROR, ALONE},
     /* Python and a shell, told to run what is not there; then env and the like. See failure_of_start(). */
     {"", ": No module named ", "Error: ", FAILURE_ERROR, ALONE},
     {"", ": can't open file ", NULL, FAILURE_ERROR, ALONE},
     {"", "sh: 0: cannot open ", NULL, FAILURE_ERROR, ALONE},
     {"", ": No such file or directory", NULL, FAILURE_SUMMARY, ALONE},
+    {"", ": Permission denied", NULL, FAILURE_SUMMARY, ALONE},
+    {"", ": cannot ", NULL, FAILURE_SUMMARY, ALONE},   /* `rm: cannot remove 'x': Is a directory` */
+    {"", ": not found", NULL, FAILURE_SUMMARY, ALONE}, /* `ci/test.sh: 3: nosuch: not found` */
     /* TAP */
     {"not ok ", NULL, "# TODO", FAILURE_TEST, ALONE},
     /* jest: `FAIL src/b.test.js`, then `● adds numbers` */

@@ -279,7 +279,7 @@ bool runner_read_pre_commit(struct runner *runner, const char *line)
 }
 
 /* `make: 'test' is up to date.`, `make: Nothing to be done for 'test'.`; those of a make below another do not count,
- * as the upper one goes on. */
+ * as the upper one goes on. In `make all test`, `all` may be idle. */
 bool runner_read_make(struct runner *runner, const char *line)
 {
     const char *at = line;
@@ -289,6 +289,16 @@ bool runner_read_make(struct runner *runner, const char *line)
     if (!(strncmp(at, "Nothing to be done for ", 23) == 0 && ends_with(at, ".")) &&
         !ends_with(at, "' is up to date."))
         return false;
-    note_first(runner->target_said, &runner->targets_idle, at);
+    if (strstr(at, "test") || strstr(at, "check"))
+        note_first(runner->target_said, &runner->targets_idle, at);
+    else if (runner->targets_idle == 0)
+        snprintf(runner->target_said, sizeof(runner->target_said), "%s", at);
+    runner->target_waits = true;
     return true;
+}
+
+void runner_note_work(struct runner *runner, const char *line)
+{
+    if (*line != '\0' && strncmp(line, "make: ", 6) != 0 && strncmp(line, "make[", 5) != 0)
+        runner->target_waits = false;
 }

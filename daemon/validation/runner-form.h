@@ -33,6 +33,9 @@ bool runner_read_nox(struct runner *runner, const char *line);
 bool runner_read_pre_commit(struct runner *runner, const char *line);
 bool runner_read_make(struct runner *runner, const char *line);
 
+/* Notes a line of no known form: another target of make's, behind an idle one, may have tested something. */
+void runner_note_work(struct runner *runner, const char *line);
+
 /* Notes that something was said in a session of nox: a command, or its output. So it does something. */
 void runner_note_session(struct runner *runner, const char *line);
 

@@ -97,6 +97,23 @@ static bool take_collected(const char **at)
     return true;
 }
 
+/* `run-last-failure: rerun previous 2 failures`, in `pytest || pytest --lf`. */
+static bool read_rerun(struct runner *runner, const char *line)
+{
+    return runner_take(&line, "run-last-failure: rerun previous ") &&
+           runner_take_number(&line, &runner->reruns) && runner_take(&line, " failure");
+}
+
+/* A test that failed and passes when it is run again has passed. */
+static void forgive(struct runner *runner, uint64_t passed)
+{
+    uint64_t failed = runner->tests - runner->passed;
+    uint64_t forgiven = runner->reruns < passed ? runner->reruns : passed;
+
+    runner->tests -= forgiven < failed ? forgiven : failed;
+    runner->reruns = 0;
+}
+
 bool runner_read_pytest(struct runner *runner, const char *line)
 {
     const char *at = line + strspn(line, "=");
@@ -104,6 +121,8 @@ bool runner_read_pytest(struct runner *runner, const char *line)
     uint64_t passed = 0;
     bool ruled = at > line;
 
+    if (read_rerun(runner, line))
+        return true;
     if (ruled && !runner_take(&at, " "))
         return false;
     if (!runner_take(&at, "no tests ran") && !take_collected(&at) &&
@@ -118,6 +137,7 @@ bool runner_read_pytest(struct runner *runner, const char *line)
         return false;
     if (*at != '\0')
         return false;
+    forgive(runner, passed);
     runner_add(runner, "pytest", line + strspn(line, "= "), tests, passed);
     return true;
 }

@@ -25,6 +25,7 @@ static void read_summary(struct runner *runner, const char *line)
     for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++)
         if (forms[i](runner, line))
             return;
+    runner_note_work(runner, line);
 }
 
 /* ---- tracebacks of tox's own ------------------------------------------------------------------ */
@@ -60,9 +61,9 @@ static void end_line(struct runner *runner)
     runner->line[runner->length] = '\0';
     runner->length = 0;
     runner->ended = runner->too_long = false;
+    text_strip_colours(runner->line);
     if (!runner->matched && runner->expect)
         runner->matched = regexec(runner->expect, runner->line, 0, NULL, 0) == 0;
-    text_strip_colours(runner->line);
     trace(runner, runner->line);
     if (!too_long)
         read_summary(runner, runner->line);
@@ -102,7 +103,7 @@ static void end_parts(struct runner *runner)
         runner_add(runner, "nox", runner->session_said, 0, 0);
     if (runner->ctest_disabled > 0)
         runner_add(runner, "ctest", "all of the tests are disabled", 0, 0);
-    if (runner->targets_idle > 0 && runner->summaries == 0)
+    if ((runner->targets_idle > 0 || runner->target_waits) && runner->summaries == 0)
         runner_add(runner, "make", runner->target_said, 0, 0);
 }
 

@@ -40,6 +40,8 @@ struct runner {
     char name[REPORT_NAME_SIZE];
     char said[REPORT_NAME_SIZE];
 
+    uint64_t reruns; /* tests that pytest says that it runs again, as they failed */
+
     uint64_t ran; /* of unittest */
     char ran_line[REPORT_NAME_SIZE];
 
@@ -49,7 +51,8 @@ struct runner {
     /* These say something about a part only. Their meaning is known at the end. */
     unsigned sessions_done, sessions_skipped; /* nox */
     unsigned hooks_done, hooks_skipped;       /* pre-commit */
-    unsigned targets_idle;                    /* make targets that had nothing to do */
+    unsigned targets_idle;                    /* make targets of tests that had nothing to do */
+    bool target_waits;                        /* another one had, and nothing was said since */
     unsigned ctest_skipped, ctest_disabled;   /* tests since its last summary */
     unsigned go_ran, go_skipped;              /* with -v or -json; since the last package */
     bool go_warned;                           /* that there are no tests to run; likewise */

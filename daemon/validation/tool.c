@@ -55,8 +55,11 @@ void tool_clear(struct tool *tool)
 
 static bool is_module_tox(const struct config_list *command)
 {
-    return command->count > 2 && wrapper_is_python(command->items[0]) &&
-           !strcmp(command->items[1], "-m") && !strcmp(command->items[2], "tox");
+    if (command->count < 2 || !wrapper_is_python(command->items[0]))
+        return false;
+    return !strcmp(command->items[1], "-mtox") ||
+           (command->count > 2 && !strcmp(command->items[1], "-m") &&
+            !strcmp(command->items[2], "tox"));
 }
 
 bool tool_is_tox(const struct config_list *command)

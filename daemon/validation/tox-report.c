@@ -2,6 +2,7 @@
 
 #include "common/json.h"
 #include "common/program.h"
+#include "daemon/validation/wrapper.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -147,11 +148,40 @@ void tox_report_read(struct test_report *report, const char *bytes, size_t lengt
     tox_report_clear(&reader);
 }
 
+/* Whether the arguments of this program are targets, scripts or tests, and so no programs. */
+static bool starts_no_tox(const char *program)
+{
+    static const char *const names[] = {
+        "make", "gmake",  "bmake",   "ninja", "just", "task",  "invoke", "inv",
+        "nox",  "rake",   "npm",     "yarn",  "pnpm", "sh",    "bash",   "dash",
+        "zsh",  "pytest", "py.test", "ctest", "go",   "cargo", NULL,
+    };
+
+    for (size_t i = 0; names[i]; i++) {
+        if (strcmp(program_base_name(program), names[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Whether an argument is the value of an option that names no program. */
+static bool is_value(char *const *command, int i)
+{
+    return i > 0 && command[i - 1][0] == '-' && strcmp(command[i - 1], "-m") != 0 &&
+           strcmp(command[i - 1], "--") != 0;
+}
+
 int tox_report_place(char *const *command)
 {
+    bool python = false;
+
     for (int i = 0; command[i]; i++) {
-        if (strcmp(program_base_name(command[i]), "tox") == 0)
+        if (strcmp(program_base_name(command[i]), "tox") == 0 ||
+            (python && strcmp(command[i], "-mtox") == 0))
             return i;
+        if (starts_no_tox(command[i]) && !is_value(command, i))
+            return -1;
+        python = python || wrapper_is_python(command[i]);
     }
     return -1;
 }

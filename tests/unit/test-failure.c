@@ -280,6 +280,15 @@ static void test_scripts_of_all_kinds(void **state)
     assert_found("torch.cuda.OutOfMemoryError: CUDA out of memory\n",
                  "torch.cuda.OutOfMemoryError: CUDA out of memory");
     assert_found("sh: 1: nosuchprogram: not found\n", "sh: 1: nosuchprogram: not found");
+    assert_found(
+        "error in a log: x\n/bin/sh: 1: nosuch: not found\nmake: *** [Makefile:2: a] Error 127\n",
+        "/bin/sh: 1: nosuch: not found");
+    assert_found("./x.sh: 2: nosuch: not found\nmake: *** [Makefile:2: a] Error 3\n",
+                 "./x.sh: 2: nosuch: not found");
+    assert_found("rm: cannot remove 'd': Is a directory\nmake: *** [Makefile:6: c] Error 1\n",
+                 "rm: cannot remove 'd': Is a directory");
+    assert_found("cp: x: Permission denied\nFAILED test_a.py::test_a - assert 0\n",
+                 "FAILED test_a.py::test_a - assert 0");
     assert_found("bash: line 1: nosuch: command not found\n",
                  "bash: line 1: nosuch: command not found");
     assert_found("1..3\nok 1 - a\nnot ok 2 - b # TODO later\nnot ok 3 - c\n", "not ok 3 - c");

@@ -171,6 +171,20 @@ static const struct {
     {"make: 'test' is up to date.\n", "make", 1, 1, 0, 0},
     {"make[1]: Nothing to be done for 'all'.\n", "", 0, 0, 0, 0},
     {"make: Nothing to be done for 'all'.\n3 passed in 0.12s\n", "pytest", 1, 0, 3, 3},
+    {"make: Nothing to be done for 'all'.\n./check\nall is well\n", "", 0, 0, 0, 0},
+    {"cc a.c\nmake: Nothing to be done for 'all'.\nmake: Leaving directory '/x'\n", "make", 1, 1, 0,
+     0},
+    {"make: Nothing to be done for 'check'.\ndone\n", "make", 1, 1, 0, 0},
+    {"make: 'a' is up to date.\nmake: 'tests' is up to date.\ndone\n", "make", 1, 1, 0, 0},
+    {"run-last-failure: rerun previous 1 failure\n1 passed in 0.1s\n", "pytest", 1, 0, 1, 1},
+    {"1 failed, 3 passed in 0.1s\nrun-last-failure: rerun previous 1 failure\n1 passed in 0.1s\n",
+     "pytest", 2, 0, 4, 4},
+    {"1 failed, 3 passed in 0.1s\nrun-last-failure: rerun previous 1 failure first\n"
+     "4 passed in 0.1s\n",
+     "pytest", 2, 0, 7, 7},
+    {"2 failed in 0.1s\nrun-last-failure: rerun previous 2 failures\n1 failed, 1 passed in 0.1s\n",
+     "pytest", 2, 0, 3, 1},
+    {"1 failed, 3 passed in 0.1s\n1 passed in 0.1s\n", "pytest", 2, 0, 5, 4},
 };
 
 static void test_outputs(void **state)
@@ -219,6 +233,7 @@ static void test_expect(void **state)
     } rows[] = {
         {"a\nchecked 12 files\nb\n", true},
         {"checked 12 files", true},
+        {"\033[1mchecked \033[32m12\033[0m files\033[0m\n", true},
         {"checked no files\n", false},
         {"not checked 12 files\n", false},
         {"", false},
@@ -454,6 +469,16 @@ static void test_commands(void **state)
     assert_int_equal(tox_report_place(WORDS("uv", "run", "tox", "-e", "tox")), 2);
     assert_int_equal(tox_report_place(WORDS("pytest", "tests/toxic")), -1);
     assert_int_equal(tox_report_place(WORDS("sh", "-c", "tox -e unit")), -1);
+    /* A target, a script, a test, a marker. */
+    assert_int_equal(tox_report_place(WORDS("make", "tox")), -1);
+    assert_int_equal(tox_report_place(WORDS("env", "A=1", "make", "-j2", "tox")), -1);
+    assert_int_equal(tox_report_place(WORDS("sh", "ci/tox")), -1);
+    assert_int_equal(tox_report_place(WORDS("sh", "-c", "tox")), -1);
+    assert_int_equal(tox_report_place(WORDS("python3", "-m", "pytest", "tests/tox")), -1);
+    assert_int_equal(tox_report_place(WORDS("pytest", "-mtox")), -1);
+    assert_int_equal(tox_report_place(WORDS("python3", "-mtox", "-e", "unit")), 1);
+    assert_int_equal(tox_report_place(WORDS("python3", "bin/tox")), 1);
+    assert_int_equal(tox_report_place(WORDS("conda", "run", "-n", "go", "tox")), 4);
     assert_null(tox_report_path(WORDS("tox", "-e", "unit")));
     assert_string_equal(tox_report_path(WORDS("tox", "--result-json", "a.json")), "a.json");
     assert_string_equal(tox_report_path(WORDS("tox", "--result-json=b", "-e")), "b");
