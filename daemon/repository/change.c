@@ -314,9 +314,34 @@ static bool is_submodule(const struct change_entry *entry, void *data)
     return entry->new_mode == MODE_SUBMODULE || entry->old_mode == MODE_SUBMODULE;
 }
 
+/* Returns the path of the file in whose place this one is read by its tool; NULL: it is no such file. The caller
+ * frees it. */
+static char *stands_for(const char *path)
+{
+    static const struct {
+        const char *name;
+        const char *instead_of;
+    } rows[] = {
+        {"GNUmakefile", "Makefile"},
+        {"makefile", "Makefile"},
+        {"pytest.toml", "pytest.ini"},
+        {".pytest.toml", ".pytest.ini"},
+    };
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (strcmp(name, rows[i].name) == 0)
+            return memory_format("%.*s%s", (int)(name - path), path, rows[i].instead_of);
+    }
+    return NULL;
+}
+
 static bool is_protected(const struct change_entry *entry, void *data)
 {
-    return glob_match_any(data, entry->path);
+    CLEANUP_FREE char *other = stands_for(entry->path);
+
+    return glob_match_any(data, entry->path) || (other && glob_match_any(data, other));
 }
 
 /* Fails for the entries that a rule matches, and names the files. */

@@ -23,7 +23,9 @@ static char logs[] = "data/*.log";
 static char tox_ini[] = "tox.ini";
 static char *const excluded[] = {results, automatic, logs, NULL};
 static char tox_made[] = ".tox/**";
-static char *const protected[] = {tox_ini, tox_made, NULL};
+static char makefile[] = "Makefile";
+static char pytest_ini[] = "**/pytest.ini";
+static char *const protected[] = {tox_ini, tox_made, makefile, pytest_ini, NULL};
 
 /* A list as git writes it, with '|' for NUL. */
 static int parse(struct change *change, const char *list, struct error *error)
@@ -156,6 +158,12 @@ static void test_kinds(void **state)
     assert_non_null(strstr(judge("100755", ".tox/unit/bin/python"), "(change.protect): .tox/unit"));
     assert_non_null(strstr(judge("120000", ".tox"), "(change.protect): .tox"));
     assert_string_equal(judge("100644", "sub/tox.ini"), "");
+    /* Those that a tool reads in place of a protected one. */
+    assert_non_null(strstr(judge("100644", "GNUmakefile"), "(change.protect): GNUmakefile"));
+    assert_non_null(strstr(judge("100644", "makefile"), "(change.protect): makefile"));
+    assert_non_null(strstr(judge("100644", "sub/pytest.toml"), "(change.protect): sub/pytest"));
+    assert_string_equal(judge("100644", "sub/GNUmakefile"), "");
+    assert_string_equal(judge("100644", ".pytest.toml"), "");
 }
 
 static void test_exclude(void **state)
