@@ -59,11 +59,12 @@ static int make_durable(const char *folder, struct error *error)
 }
 
 static int publish(const char *from, const char *folder, const char *name, uint64_t bytes,
-                   struct error *error)
+                   bool removed, struct error *error)
 {
     CLEANUP_FREE char *made = file_join(folder, NEW_NAME);
     CLEANUP_FREE char *files = file_join(made, CACHE_FILES);
     CLEANUP_FREE char *size = file_join(made, CACHE_SIZE);
+    CLEANUP_FREE char *mark = file_join(made, CACHE_REMOVED);
     CLEANUP_FREE char *target = file_join(folder, name);
     char line[32];
 
@@ -71,6 +72,7 @@ static int publish(const char *from, const char *folder, const char *name, uint6
     if (file_remove_tree(made, error) < 0 || file_make_directories(made, 0700, error) < 0 ||
         move(from, files, bytes, error) < 0 ||
         file_write(AT_FDCWD, size, line, strlen(line), 0600, error) < 0 ||
+        (removed && file_write(AT_FDCWD, mark, "", 0, 0600, error) < 0) ||
         make_durable(folder, error) < 0)
         return -1;
     if (rename(made, target) < 0)
@@ -79,7 +81,7 @@ static int publish(const char *from, const char *folder, const char *name, uint6
 }
 
 static int keep(const char *checkout, const char *from, const char *folder, const char *name,
-                uint64_t limit)
+                uint64_t limit, bool removed)
 {
     CLEANUP(leftover_freep) struct leftover *leftover = leftover_new(checkout);
     struct error error;
@@ -87,7 +89,7 @@ static int keep(const char *checkout, const char *from, const char *folder, cons
 
     if (leftover_kill(leftover, &error) < 0 || tree_measure(from, limit, &bytes, &error) < 0)
         return end(&error);
-    if (bytes <= limit && publish(from, folder, name, bytes, &error) < 0)
+    if (bytes <= limit && publish(from, folder, name, bytes, removed, &error) < 0)
         return end(&error);
     printf("%s %" PRIu64 "\n", bytes <= limit ? CACHE_KEPT : CACHE_LARGE, bytes);
     return EX_OK;
@@ -97,7 +99,8 @@ int cache_main(int argc, char **argv)
 {
     if (argc == 5 && strcmp(argv[1], "copy") == 0)
         return copy(argv[2], argv[3], strtoull(argv[4], NULL, 10));
-    if (argc == 7 && strcmp(argv[1], "keep") == 0)
-        return keep(argv[2], argv[3], argv[4], argv[5], strtoull(argv[6], NULL, 10));
+    if (argc == 7 && (strcmp(argv[1], "keep") == 0 || strcmp(argv[1], "keep-removed") == 0))
+        return keep(argv[2], argv[3], argv[4], argv[5], strtoull(argv[6], NULL, 10),
+                    strcmp(argv[1], "keep-removed") == 0);
     return EX_USAGE;
 }

@@ -11,7 +11,9 @@
  *
  * keep CHECKOUT FROM FOLDER NAME LIMIT: ends what still runs in CHECKOUT, and moves FROM to FOLDER/NAME/files
  * as a whole, unless it has more than LIMIT bytes. Says CACHE_KEPT or CACHE_LARGE, and how many bytes it has.
- * FOLDER/NAME/size says that, too. */
+ * FOLDER/NAME/size says that, too.
+ *
+ * keep-removed ...: the same, and makes FOLDER/NAME/removed. */
 #define CACHE_PROGRAM "winnowd-cache"
 
 #define CACHE_REFLINK "reflink"
@@ -20,8 +22,9 @@
 #define CACHE_LARGE   "large"
 
 /* Names in FOLDER/NAME. */
-#define CACHE_FILES "files"
-#define CACHE_SIZE  "size"
+#define CACHE_FILES   "files"
+#define CACHE_SIZE    "size"
+#define CACHE_REMOVED "removed" /* the tests removed the directory and made another one */
 
 /* The child. Returns its exit status. */
 int cache_main(int argc, char **argv);

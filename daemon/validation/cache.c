@@ -352,6 +352,24 @@ static bool is_to_begin_anew(const struct cache *cache)
     return access(path, F_OK) == 0;
 }
 
+/* Whether the run on the base removed ~/.cache itself. That works in a copy only: an overlay is mounted there. */
+static bool was_removed(const struct cache *cache)
+{
+    CLEANUP_FREE char *path = path_of(cache, cache->kept, CACHE_REMOVED);
+
+    return access(path, F_OK) == 0;
+}
+
+/* An empty one, where later runs have a full one. */
+static void give_empty(const struct checkout *checkout, const char *experiment_id)
+{
+    CLEANUP_FREE char *place = file_join(checkout->home, ".cache");
+    struct error error;
+
+    if (file_make_directories(place, 0700, &error) < 0)
+        tell_missing(experiment_id, error.message);
+}
+
 struct operation *cache_give(struct cache *cache, struct cache_share **sharep,
                              const char *experiment_id, const struct checkout *checkout,
                              enum cache_purpose purpose, cache_callback callback, void *data)
@@ -361,11 +379,15 @@ struct operation *cache_give(struct cache *cache, struct cache_share **sharep,
 
     *sharep = NULL;
     prune(cache);
-    if (!cache->kept || !is_on(cache->config) ||
-        (purpose == CACHE_FOR_BASE && is_to_begin_anew(cache)))
+    if (!is_on(cache->config))
+        return NULL;
+    if (purpose == CACHE_FOR_BASE && (!cache->kept || is_to_begin_anew(cache)))
+        give_empty(checkout, experiment_id);
+    if (!cache->kept || (purpose == CACHE_FOR_BASE && is_to_begin_anew(cache)))
         return NULL;
     *sharep = share = new_share(cache, checkout);
-    if (purpose != CACHE_FOR_TESTS || uv_now(cache->loop) < cache->copies_until)
+    if (purpose != CACHE_FOR_TESTS || uv_now(cache->loop) < cache->copies_until ||
+        was_removed(cache))
         return start_copy(share, experiment_id, callback, data);
     share->overlay = make_places(share, &error);
     if (share->overlay)
@@ -474,19 +496,58 @@ static void on_kept(void *data, const struct process_result *result)
     finish(work);
 }
 
+/* When a file was made, in nanoseconds; 0: it is not there, or its file system does not know. */
+static int64_t made_ns(const char *path)
+{
+    struct statx status;
+
+    if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_BTIME, &status) < 0 ||
+        !(status.stx_mask & STATX_BTIME))
+        return 0;
+    return status.stx_btime.tv_sec * 1000000000 + status.stx_btime.tv_nsec;
+}
+
+/* What the tests left is not the directory that they were given, but one that they made. */
+static bool is_made_by_tests(const struct checkout *checkout, const char *place)
+{
+    int64_t begun = made_ns(checkout->begun);
+
+    return begun > 0 && made_ns(place) > begun;
+}
+
+/* They left none: the one that is kept is not theirs, but is seen by later runs. */
+static void note_removed(const struct cache *cache)
+{
+    CLEANUP_FREE char *path = cache->kept ? path_of(cache, cache->kept, CACHE_REMOVED) : NULL;
+    struct error error;
+
+    if (path && file_replace(AT_FDCWD, path, "", 0, 0600, &error) < 0)
+        log_event(&event_cache_not_kept, LOG_TEXT("reason", error.message));
+}
+
 struct operation *cache_keep(struct cache *cache, const struct checkout *checkout,
                              cache_callback callback, void *data)
 {
     CLEANUP_FREE char *place = file_join(checkout->home, ".cache");
     unsigned long long number = cache->kept ? cache->kept->number + 1 : 1;
     char name[32], limit[32];
-    const char *const argv[] = {
-        CACHE_PROGRAM, "keep", checkout->directory, place, cache->directory, name, limit, NULL};
+    const char *const argv[] = {CACHE_PROGRAM,
+                                is_made_by_tests(checkout, place) ? "keep-removed" : "keep",
+                                checkout->directory,
+                                place,
+                                cache->directory,
+                                name,
+                                limit,
+                                NULL};
     struct stat status;
     struct work *work;
 
-    if (!is_on(cache->config) || lstat(place, &status) < 0 || !S_ISDIR(status.st_mode))
+    if (!is_on(cache->config))
         return NULL;
+    if (lstat(place, &status) < 0 || !S_ISDIR(status.st_mode)) {
+        note_removed(cache);
+        return NULL;
+    }
     snprintf(name, sizeof(name), "%llu", number);
     snprintf(limit, sizeof(limit), "%" PRIu64, cache->config->validation.cache_limit);
     work = start_work(cache, argv, on_kept, callback, data);

@@ -11,6 +11,8 @@
  *
  *     <state>/cache/N/files      what is seen as ~/.cache; the highest N is the latest
  *     <state>/cache/N/size       its size in bytes
+ *     <state>/cache/N/removed    the tests on the base removed ~/.cache: there is a copy for each run, as nobody can
+ *                                remove what an overlay is mounted on
  *     <state>/cache/anew         the next run on the base starts from nothing, as the last one left too much
  *     <state>/cache/.removed/    what no run uses any more (see remover)
  *

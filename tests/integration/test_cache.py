@@ -81,6 +81,16 @@ def test_runs_see_what_the_base_left_and_never_what_another_one_wrote(cached, wa
     assert "cache    " in cached.status() and "kept" in cached.status()
 
 
+def test_tests_that_remove_it_pass_as_on_the_base(cached, project):
+    """What an overlay is mounted on cannot be removed, so they get a copy."""
+    project.advance({"check": "rm -rf $HOME/.cache && mkdir $HOME/.cache || exit 1\n" + CHECK}, "One that cleans up")
+    drop(cached, "exp-1", 0.9, "true")
+    log = cached.once()
+    assert log.decisions() == {"exp-1": "promoted"}
+    assert "downloaded" in output(cached, "_base") and "downloaded" in output(cached, "exp-1")
+    assert set(ways(log).values()) <= {"copy", "reflink"}
+
+
 def test_runs_beside_each_other_and_a_base_that_moves_meanwhile(cached, project, tmp_path):
     """Each sees what was kept when it began, to its end, and what nobody uses any more is removed."""
     doors = {name: tmp_path / "doors" / name for name in ("exp-1", "exp-2")}
