@@ -597,6 +597,13 @@ struct json_object *json_member(struct json_object *object, const char *name, en
     return json_object_is_type(value, type) ? value : NULL;
 }
 
+const char *json_member_text(struct json_object *object, const char *name)
+{
+    struct json_object *value = json_member(object, name, json_type_string);
+
+    return value ? json_object_get_string(value) : NULL;
+}
+
 void json_put_text(struct json_object *object, const char *key, const char *text)
 {
     if (text)

@@ -43,5 +43,9 @@ void json_freep(struct json_object **json);
 /* Returns the member of that name and type, which is borrowed; NULL: `object` has none such, or is none. */
 struct json_object *json_member(struct json_object *object, const char *name, enum json_type type);
 
+/* Returns the text of the member of that name, which is borrowed; NULL: `object` has no text of that name, or
+ * is no object. */
+const char *json_member_text(struct json_object *object, const char *name);
+
 /* Adds a text to an object, unless it is NULL. It is copied. */
 void json_put_text(struct json_object *object, const char *key, const char *text);

@@ -24,16 +24,13 @@ static int parse_tree(struct json_object **root, const char *file_name, const ch
 char *result_patch_name(const char *file_name, const char *bytes, size_t length)
 {
     CLEANUP_JSON struct json_object *root = NULL;
-    struct json_object *value = NULL;
     struct error ignored;
+    const char *name;
 
-    if (parse_tree(&root, file_name, bytes, length, &ignored) < 0 ||
-        !json_object_is_type(root, json_type_object) ||
-        !json_object_object_get_ex(root, "patch", &value) ||
-        !json_object_is_type(value, json_type_string) ||
-        !result_is_patch_name(json_object_get_string(value)))
+    if (parse_tree(&root, file_name, bytes, length, &ignored) < 0)
         return NULL;
-    return memory_copy(json_object_get_string(value));
+    name = json_member_text(root, "patch");
+    return name && result_is_patch_name(name) ? memory_copy(name) : NULL;
 }
 
 struct result *result_new(void)

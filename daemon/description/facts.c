@@ -243,13 +243,10 @@ bool description_find_measured(const char *body, char measured[static GIT_HASH_S
     size_t length = strcspn(json, "\r\n");
     CLEANUP_FREE char *copy = memory_copy_bytes(json, length);
     struct json_object *facts = json_tokener_parse(copy);
-    struct json_object *value = NULL;
+    const char *commit = json_member_text(facts, "measured");
 
-    if (json_object_is_type(facts, json_type_object) &&
-        json_object_object_get_ex(facts, "measured", &value) &&
-        json_object_is_type(value, json_type_string) &&
-        git_hash_valid(json_object_get_string(value)))
-        snprintf(measured, GIT_HASH_SIZE, "%s", json_object_get_string(value));
+    if (commit && git_hash_valid(commit))
+        snprintf(measured, GIT_HASH_SIZE, "%s", commit);
     json_object_put(facts);
     return *measured != '\0';
 }

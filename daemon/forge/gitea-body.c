@@ -125,7 +125,7 @@ void gitea_body_message(struct text *text, const char *body, size_t length)
 
     if (!document || parse(&json, body, document, &error) < 0)
         return;
-    message = gitea_body_string(json, "message");
+    message = json_member_text(json, "message");
     if (json_object_object_get_ex(json, "errors", &errors) &&
         json_object_is_type(errors, json_type_array) && json_object_array_length(errors) > 0) {
         struct json_object *first = json_object_array_get_idx(errors, 0);
@@ -152,7 +152,7 @@ bool gitea_body_is_own(const struct gitea_body *body)
 
     if (!document || parse(&json, body->body, document, &ignored) < 0)
         return false;
-    own = gitea_body_string(json, "message") != NULL;
+    own = json_member_text(json, "message") != NULL;
     json_object_put(json);
     return own;
 }
@@ -264,13 +264,6 @@ static struct json_object *member(struct json_object *object, const char *key)
     return value;
 }
 
-const char *gitea_body_string(struct json_object *object, const char *key)
-{
-    struct json_object *value = member(object, key);
-
-    return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
-}
-
 int64_t gitea_body_integer(struct json_object *object, const char *key)
 {
     struct json_object *value = member(object, key);
@@ -288,14 +281,14 @@ bool gitea_body_is(struct json_object *object, const char *key, bool value)
 
 const char *gitea_body_commit(struct json_object *branch)
 {
-    const char *hash = gitea_body_string(member(branch, "commit"), "id");
+    const char *hash = json_member_text(member(branch, "commit"), "id");
 
     return git_hash_valid(hash) ? hash : NULL;
 }
 
 int64_t gitea_body_time_ms(struct json_object *object, const char *key)
 {
-    const char *text = gitea_body_string(object, key);
+    const char *text = json_member_text(object, key);
     struct tm time = {0};
     const char *end = text ? strptime(text, "%Y-%m-%dT%H:%M:%S%z", &time) : NULL;
     long offset = time.tm_gmtoff; /* which timegm() clears */
@@ -305,7 +298,7 @@ int64_t gitea_body_time_ms(struct json_object *object, const char *key)
 
 static int pull_state(enum pull_state *state, struct json_object *json)
 {
-    const char *word = gitea_body_string(json, "state");
+    const char *word = json_member_text(json, "state");
 
     if (gitea_body_is(json, "merged", true))
         *state = PULL_MERGED;
@@ -321,19 +314,19 @@ static int pull_state(enum pull_state *state, struct json_object *json)
 int gitea_body_pull(struct forge_pull *pull, struct json_object *json)
 {
     struct json_object *head = member(json, "head"), *base = member(json, "base");
-    const char *sha = gitea_body_string(head, "sha");
-    const char *title = gitea_body_string(json, "title");
-    const char *body = gitea_body_string(json, "body");
-    const char *merge_commit = gitea_body_string(json, "merge_commit_sha");
+    const char *sha = json_member_text(head, "sha");
+    const char *title = json_member_text(json, "title");
+    const char *body = json_member_text(json, "body");
+    const char *merge_commit = json_member_text(json, "merge_commit_sha");
     struct forge_pull made = {
         .number = gitea_body_integer(json, "number"),
         .sha = git_hash_valid(sha) ? sha : "",
-        .head = gitea_body_string(head, "ref"),
-        .label = gitea_body_string(head, "label"),
-        .base = gitea_body_string(base, "ref"),
+        .head = json_member_text(head, "ref"),
+        .label = json_member_text(head, "label"),
+        .base = json_member_text(base, "ref"),
         .title = title ? title : "",
         .body = body ? body : "",
-        .url = gitea_body_string(json, "html_url"),
+        .url = json_member_text(json, "html_url"),
         .merge_commit = git_hash_valid(merge_commit) ? merge_commit : "",
         .changed_ms = gitea_body_time_ms(json, "updated_at"),
         .mergeable = gitea_body_is(json, "mergeable", true)    ? FORGE_MERGEABLE
@@ -352,9 +345,9 @@ bool gitea_body_pull_is_of(struct json_object *json, const char *branch)
     struct json_object *head = member(json, "head"), *base = member(json, "base");
     int64_t head_id = gitea_body_integer(head, "repo_id"),
             base_id = gitea_body_integer(base, "repo_id");
-    const char *ref = gitea_body_string(head, "ref");
-    const char *head_name = gitea_body_string(member(head, "repo"), "full_name");
-    const char *base_name = gitea_body_string(member(base, "repo"), "full_name");
+    const char *ref = json_member_text(head, "ref");
+    const char *head_name = json_member_text(member(head, "repo"), "full_name");
+    const char *base_name = json_member_text(member(base, "repo"), "full_name");
 
     if (!ref || strcmp(ref, branch) != 0)
         return false;
@@ -432,7 +425,7 @@ static struct json_object *find_label(struct json_object *labels, const char *na
         return NULL;
     for (size_t i = 0; i < json_object_array_length(labels); i++) {
         struct json_object *label = json_object_array_get_idx(labels, i);
-        const char *found = gitea_body_string(label, "name");
+        const char *found = json_member_text(label, "name");
 
         if (found && gitea_body_integer(label, "id") > 0 && compare(found, name) == 0)
             return label;
@@ -461,7 +454,7 @@ const char *gitea_body_rival(struct json_object *labels, const char *name)
         return NULL;
     for (size_t i = 0; i < json_object_array_length(labels); i++) {
         struct json_object *label = json_object_array_get_idx(labels, i);
-        const char *other = gitea_body_string(label, "name");
+        const char *other = json_member_text(label, "name");
 
         if (other && gitea_body_is(label, "exclusive", true) && strcasecmp(other, name) != 0 &&
             strncasecmp(other, name, scope) == 0 && !strchr(other + scope, '/'))
@@ -473,7 +466,7 @@ const char *gitea_body_rival(struct json_object *labels, const char *name)
 bool gitea_body_has_login(struct json_object *users, const char *name)
 {
     for (size_t i = 0; i < json_object_array_length(users); i++) {
-        const char *login = gitea_body_string(json_object_array_get_idx(users, i), "login");
+        const char *login = json_member_text(json_object_array_get_idx(users, i), "login");
 
         if (login && strcasecmp(login, name) == 0)
             return true;

@@ -59,9 +59,6 @@ bool gitea_body_status_transient(long status);
 /* Returns the number after "issue_id:" in the message of a 409 to POST pulls; 0 if there is none. */
 int64_t gitea_body_conflict_pull(const char *body, size_t length);
 
-/* Returns a string member, or NULL if it is missing or no string. `object` may be NULL. */
-const char *gitea_body_string(struct json_object *object, const char *key);
-
 /* Returns an integer member, -1 if there is none. */
 int64_t gitea_body_integer(struct json_object *object, const char *key);
 

@@ -1,6 +1,7 @@
 #include "daemon/forge/gitea.h"
 
 #include "common/encode.h"
+#include "common/json.h"
 #include "common/loop.h"
 #include "common/memory.h"
 #include "common/secret.h"
@@ -332,7 +333,7 @@ static void on_judged_repository(struct gitea_call *call, const struct gitea_rep
         gitea_send(call, "GET", "/user", NULL, NULL, on_judged_user);
     } else if (reply->body.status != 200) {
         gitea_refuse(call, reply);
-    } else if (!gitea_body_string(reply->json, "full_name")) {
+    } else if (!json_member_text(reply->json, "full_name")) {
         gitea_malformed(call, reply, "no repository");
     } else if (call->failure_is_answer && !call->among_pulls) {
         gitea_succeed(call, NULL);

@@ -1,6 +1,7 @@
 #include "daemon/forge/gitea.h"
 
 #include "common/encode.h"
+#include "common/json.h"
 #include "common/memory.h"
 #include "common/text.h"
 
@@ -91,7 +92,7 @@ static void ask_about_reviewer(struct gitea_call *call, const char *place, gitea
 
 static void on_reviewer(struct gitea_call *call, const struct gitea_reply *reply)
 {
-    const char *login = gitea_body_string(reply->json, "login");
+    const char *login = json_member_text(reply->json, "login");
     struct error error;
 
     if (reply->body.status == 403) {
@@ -177,7 +178,7 @@ static void check_base(struct gitea_call *call);
 static void on_base(struct gitea_call *call, const struct gitea_reply *reply)
 {
     const struct config *config = call->gitea->config;
-    const char *name = gitea_body_string(reply->json, "name");
+    const char *name = json_member_text(reply->json, "name");
     struct error error;
 
     if (reply->body.status == 404 && call->attempt < BASE_LOOKS) {
@@ -235,7 +236,7 @@ static const char *obstacle(struct json_object *repository, bool *at_forge)
 /* The forge knows by which address people reach it. forge.url may be one of an inner network. */
 static void take_web_url(struct gitea *gitea, struct json_object *repository)
 {
-    const char *url = gitea_body_string(repository, "html_url");
+    const char *url = json_member_text(repository, "html_url");
 
     if (!url || (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) ||
         strpbrk(url, " \t\r\n<>()\"'`\\") || strcmp(url, gitea->forge.web_url) == 0)
@@ -248,7 +249,7 @@ static void on_repository(struct gitea_call *call, const struct gitea_reply *rep
 {
     const struct config *config = call->gitea->config;
     CLEANUP_FREE char *wanted = memory_format("%s/%s", config->forge.owner, config->forge.repo);
-    const char *name = gitea_body_string(reply->json, "full_name");
+    const char *name = json_member_text(reply->json, "full_name");
     struct forge_reply outcome = {.retry_after_ms = -1};
     struct error error;
 
@@ -284,7 +285,7 @@ static void check_repository(struct gitea_call *call)
 
 static void on_user(struct gitea_call *call, const struct gitea_reply *reply)
 {
-    const char *login = gitea_body_string(reply->json, "login");
+    const char *login = json_member_text(reply->json, "login");
     struct error error;
 
     switch (reply->body.status) {
@@ -331,7 +332,7 @@ static void on_version(struct gitea_call *call, const struct gitea_reply *reply)
                       "404)",
                       call->gitea->api);
         fail(call, false, &error);
-    } else if (status == 200 && !gitea_body_string(reply->json, "version")) {
+    } else if (status == 200 && !json_member_text(reply->json, "version")) {
         gitea_malformed(call, reply, "no version");
     } else if (status == 200 || status == 401 || status == 403) {
         /* If the server shows strangers nothing, the next answer says what is wrong with the token. */

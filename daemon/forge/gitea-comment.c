@@ -1,5 +1,6 @@
 #include "daemon/forge/gitea.h"
 
+#include "common/json.h"
 #include "common/memory.h"
 
 #include <inttypes.h>
@@ -20,7 +21,7 @@ static void send_comments(struct gitea_call *call, const char *method, const cha
 /* Whether it is the one that was to be made. Gitea may take blanks off its ends. */
 static bool is_made(const struct gitea_call *call, struct json_object *comment)
 {
-    const char *body = gitea_body_string(comment, "body");
+    const char *body = json_member_text(comment, "body");
 
     return body && strcmp(body, call->comment) == 0;
 }

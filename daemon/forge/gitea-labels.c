@@ -1,6 +1,7 @@
 #include "daemon/forge/gitea.h"
 
 #include "common/encode.h"
+#include "common/json.h"
 #include "common/memory.h"
 #include "common/text.h"
 
@@ -153,7 +154,7 @@ static void send_ids(struct gitea_call *call)
 static void on_created(struct gitea_call *call, const struct gitea_reply *reply)
 {
     const char *name = call->names.items[call->index];
-    const char *made = gitea_body_string(reply->json, "name");
+    const char *made = json_member_text(reply->json, "name");
     int64_t id = gitea_body_integer(reply->json, "id");
 
     /* 422: for instance a name that it does not take. */

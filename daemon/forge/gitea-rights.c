@@ -1,6 +1,7 @@
 #include "daemon/forge/gitea.h"
 
 #include "common/encode.h"
+#include "common/json.h"
 #include "common/memory.h"
 #include "common/text.h"
 
@@ -73,7 +74,7 @@ static void keep_labels(struct gitea_call *call, struct json_object *page)
 
     for (size_t i = 0; i < json_object_array_length(page); i++) {
         struct json_object *label = json_object_array_get_idx(page, i);
-        const char *name = gitea_body_string(label, "name");
+        const char *name = json_member_text(label, "name");
 
         for (size_t j = 0; name && j < labels->count; j++) {
             if (strcasecmp(name, labels->items[j]) == 0) {

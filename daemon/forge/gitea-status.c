@@ -1,5 +1,6 @@
 #include "daemon/forge/gitea.h"
 
+#include "common/json.h"
 #include "common/memory.h"
 
 #include <string.h>
@@ -11,7 +12,7 @@
 
 static void on_set(struct gitea_call *call, const struct gitea_reply *reply)
 {
-    const char *context = gitea_body_string(reply->json, "context");
+    const char *context = json_member_text(reply->json, "context");
     long status = reply->body.status;
 
     if (status == 201 && context && strcmp(context, FORGE_STATUS_CONTEXT) == 0) {

@@ -1,6 +1,7 @@
 #include "daemon/forge/gitea.h"
 
 #include "common/encode.h"
+#include "common/json.h"
 #include "common/memory.h"
 #include "common/secret.h"
 #include "common/text.h"
@@ -62,7 +63,7 @@ static bool is_silent(const struct gitea_reply *reply)
 
 static void on_branch_created(struct gitea_call *call, const struct gitea_reply *reply)
 {
-    const char *name = gitea_body_string(reply->json, "name");
+    const char *name = json_member_text(reply->json, "name");
     const char *sha = gitea_body_commit(reply->json);
 
     switch (reply->body.status) {

@@ -3,6 +3,7 @@
  * outbox, and writes it back if something changed.
  */
 
+#include "common/json.h"
 #include "common/memory.h"
 #include "daemon/forge/local-outbox.h"
 #include "daemon/forge/local.h"
@@ -169,14 +170,10 @@ struct operation *local_edit_pull(struct forge *forge, int64_t number, const cha
 
 static bool has_comment(struct json_object *list, const char *text)
 {
-    struct json_object *found;
-
     for (size_t i = 0; i < json_object_array_length(list); i++) {
-        struct json_object *comment = json_object_array_get_idx(list, i);
+        const char *found = json_member_text(json_object_array_get_idx(list, i), "text");
 
-        if (json_object_object_get_ex(comment, "text", &found) &&
-            json_object_is_type(found, json_type_string) &&
-            strcmp(json_object_get_string(found), text) == 0)
+        if (found && strcmp(found, text) == 0)
             return true;
     }
     return false;
@@ -257,12 +254,10 @@ static bool is_status(struct json_object *status, const struct local_call *call)
         {"context", FORGE_STATUS_CONTEXT},
         {"description", call->title},
     };
-    struct json_object *found;
-
     for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-        if (!json_object_object_get_ex(status, wanted[i][0], &found) ||
-            !json_object_is_type(found, json_type_string) ||
-            strcmp(json_object_get_string(found), wanted[i][1]) != 0)
+        const char *found = json_member_text(status, wanted[i][0]);
+
+        if (!found || strcmp(found, wanted[i][1]) != 0)
             return false;
     }
     return true;

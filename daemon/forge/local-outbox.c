@@ -93,16 +93,6 @@ int outbox_numbers(int64_t **numbers, size_t *count, const char *outbox, struct 
     return list(numbers, count, outbox, ".json", error);
 }
 
-static const char *string_of(struct json_object *json, const char *key)
-{
-    struct json_object *value;
-
-    if (!json_object_object_get_ex(json, key, &value) ||
-        !json_object_is_type(value, json_type_string))
-        return NULL;
-    return json_object_get_string(value);
-}
-
 static int parse_state(enum pull_state *state, const char *word)
 {
     static const char *const words[] = {
@@ -127,9 +117,10 @@ static const char *fault_of(struct json_object *json)
 
     if (!json_object_is_type(json, json_type_object))
         return "is no object";
-    if (parse_state(&state, string_of(json, "state")) < 0)
+    if (parse_state(&state, json_member_text(json, "state")) < 0)
         return "has no state that is open, closed or merged";
-    if (!string_of(json, "head") || !string_of(json, "base") || !string_of(json, "sha"))
+    if (!json_member_text(json, "head") || !json_member_text(json, "base") ||
+        !json_member_text(json, "sha"))
         return "lacks head, base or sha as text";
     return NULL;
 }
@@ -200,14 +191,14 @@ void outbox_pull(struct forge_pull *pull, struct json_object *json, int64_t numb
 {
     *pull = (struct forge_pull){
         .number = number,
-        .sha = string_of(json, "sha"),
-        .head = string_of(json, "head"),
-        .base = string_of(json, "base"),
-        .title = string_of(json, "title") ? string_of(json, "title") : "",
+        .sha = json_member_text(json, "sha"),
+        .head = json_member_text(json, "head"),
+        .base = json_member_text(json, "base"),
+        .title = json_member_text(json, "title") ? json_member_text(json, "title") : "",
         .body = "",
         .merge_commit = "",
     };
-    parse_state(&pull->state, string_of(json, "state"));
+    parse_state(&pull->state, json_member_text(json, "state"));
 }
 
 static int write_json(int directory, const char *name, struct json_object *json,

@@ -22,16 +22,6 @@ static const struct json_limits limits = {
     .non_finite = true, /* of a crashed run, as Python's json writes them */
 };
 
-static const char *string_of(struct json_object *object, const char *key)
-{
-    struct json_object *member;
-
-    if (!json_object_object_get_ex(object, key, &member) ||
-        !json_object_is_type(member, json_type_string))
-        return NULL;
-    return json_object_get_string(member);
-}
-
 static bool differ(const char *a, const char *b)
 {
     return a && b ? strcmp(a, b) != 0 : a != b;
@@ -88,12 +78,12 @@ static void settle_segment(struct result_log *log, uint64_t number)
 /* A config line begins a segment if it says something new, or if there were runs since the last one. */
 static void take_config(struct result_log *log, uint64_t number, struct json_object *object)
 {
-    const char *name = string_of(object, "name");
-    const char *metric = string_of(object, "metricName");
-    const char *direction = string_of(object, "bestDirection");
+    const char *name = json_member_text(object, "name");
+    const char *metric = json_member_text(object, "metricName");
+    const char *direction = json_member_text(object, "bestDirection");
 
-    metric = metric ? metric : string_of(object, "metric_name");
-    direction = direction ? direction : string_of(object, "direction");
+    metric = metric ? metric : json_member_text(object, "metric_name");
+    direction = direction ? direction : json_member_text(object, "direction");
     if (log->segment > 0 && !log->runs_came && !differ(name, log->segment_name) &&
         !differ(metric, log->segment_metric) && !differ(direction, log->segment_direction))
         return;
@@ -186,7 +176,8 @@ static struct json_object *details_of(struct json_object *object, const char *hy
     static const char *const taken[] = {"type", "metric", "status", "commit", "description"};
     static const char *const groups[] = {"metrics", "asi"};
     struct json_object *details = json_object_new_object();
-    struct json_object *group, *value;
+    struct json_object *group;
+    const char *told;
 
     add_scalars(details, object);
     for (size_t i = 0; i < sizeof(taken) / sizeof(*taken); i++)
@@ -195,22 +186,21 @@ static struct json_object *details_of(struct json_object *object, const char *hy
         if (json_object_object_get_ex(object, groups[i], &group) &&
             json_object_is_type(group, json_type_object))
             add_scalars(details, group);
-    if (json_object_object_get_ex(details, "hypothesis", &value) && hypothesis &&
-        json_object_is_type(value, json_type_string) &&
-        !strcmp(json_object_get_string(value), hypothesis))
+    told = json_member_text(details, "hypothesis");
+    if (told && hypothesis && strcmp(told, hypothesis) == 0)
         json_object_object_del(details, "hypothesis");
     return details;
 }
 
 static void fill_row(struct result_log *log, struct json_object *object, struct result_log_row *row)
 {
-    const char *description = string_of(object, "description");
+    const char *description = json_member_text(object, "description");
     const char *hypothesis = description;
     struct json_object *asi;
     double value;
 
-    if (json_object_object_get_ex(object, "asi", &asi) && string_of(asi, "hypothesis"))
-        hypothesis = string_of(asi, "hypothesis");
+    if (json_object_object_get_ex(object, "asi", &asi) && json_member_text(asi, "hypothesis"))
+        hypothesis = json_member_text(asi, "hypothesis");
     result_log_claim(log, &row->claim, word_of(object, "status"));
     if (value_of(log, object, &value))
         row->claim.after = measurement_of(&value, 1);
@@ -243,7 +233,7 @@ static enum result_log_line read_run(struct result_log *log, struct json_object 
 static enum result_log_line read_object(struct result_log *log, struct json_object *object,
                                         struct result_log_row *row, struct error *error)
 {
-    const char *type = string_of(object, "type");
+    const char *type = json_member_text(object, "type");
 
     if (is_run(object))
         return read_run(log, object, row, error);

@@ -62,10 +62,10 @@ static int64_t number_of(struct json_object *object, const char *key)
 
 static void copy_text(char *target, size_t size, struct json_object *object, const char *key)
 {
-    struct json_object *value = json_object_object_get(object, key);
+    const char *text = json_member_text(object, key);
 
-    if (json_object_is_type(value, json_type_string))
-        snprintf(target, size, "%s", json_object_get_string(value));
+    if (text)
+        snprintf(target, size, "%s", text);
 }
 
 void status_file_read(struct status_file *status_file, const char *state)

@@ -6,28 +6,21 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *string_of(struct json_object *object, const char *name)
-{
-    struct json_object *value = json_member(object, name, json_type_string);
-
-    return value ? json_object_get_string(value) : NULL;
-}
-
 /* What the tests themselves print is left out: it may look like a line of go's own. */
 static bool is_of_go(struct json_object *object, const char *output)
 {
-    return !string_of(object, "Test") || strncmp(output, "--- SKIP: ", 10) == 0 ||
+    return !json_member_text(object, "Test") || strncmp(output, "--- SKIP: ", 10) == 0 ||
            strncmp(output, "--- PASS: ", 10) == 0 || strncmp(output, "--- FAIL: ", 10) == 0;
 }
 
 static bool copy_output(struct json_object *object, char *text, size_t size)
 {
-    const char *action = string_of(object, "Action");
-    const char *output = string_of(object, "Output");
+    const char *action = json_member_text(object, "Action");
+    const char *output = json_member_text(object, "Output");
     size_t length = output ? strlen(output) : 0;
 
-    if (!action || strcmp(action, "output") != 0 || !string_of(object, "Package") || length == 0 ||
-        length > size || output[length - 1] != '\n' || !is_of_go(object, output))
+    if (!action || strcmp(action, "output") != 0 || !json_member_text(object, "Package") ||
+        length == 0 || length > size || output[length - 1] != '\n' || !is_of_go(object, output))
         return false;
     snprintf(text, size, "%.*s", (int)(length - 1), output);
     return true;
