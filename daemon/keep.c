@@ -25,7 +25,10 @@
 struct keep {
     uv_loop_t *loop;
     const struct config *config;
+    void (*swept)(void *data);
+    void *data;
     struct operation *step; /* the pause, or the child */
+    bool has_swept;
 };
 
 static const struct {
@@ -178,14 +181,15 @@ static void on_looked(void *data, const struct process_result *result)
     long long removed;
 
     keep->step = loop_after(keep->loop, DAY_MS, look, keep);
+    keep->has_swept = true;
     process_describe(end, sizeof end, result);
-    if (!process_succeeded(result)) {
+    removed = process_succeeded(result) ? atoll(result->output) : 0;
+    if (!process_succeeded(result))
         log_event(&event_keep_failed, LOG_TEXT("reason", *result->errors ? result->errors : end));
-        return;
-    }
-    removed = atoll(result->output);
     if (removed > 0)
         log_event(&event_kept_no_longer, LOG_INTEGER("files", removed));
+    if (keep->swept)
+        keep->swept(keep->data);
 }
 
 static void look(void *data)
@@ -212,12 +216,15 @@ static void look(void *data)
     keep->step = process_start(keep->loop, &options, on_looked, keep);
 }
 
-struct keep *keep_new(uv_loop_t *loop, const struct config *config, uint64_t first_ms)
+struct keep *keep_new(uv_loop_t *loop, const struct config *config, uint64_t first_ms,
+                      void (*swept)(void *data), void *data)
 {
     struct keep *keep = memory_new(sizeof *keep);
 
     keep->loop = loop;
     keep->config = config;
+    keep->swept = swept;
+    keep->data = data;
     keep->step = loop_after(loop, first_ms, look, keep);
     return keep;
 }
@@ -230,20 +237,49 @@ void keep_free(struct keep *keep)
     free(keep);
 }
 
+bool keep_has_swept(const struct keep *keep)
+{
+    return !keep || keep->has_swept;
+}
+
 /* ---- who only looks ----------------------------------------------------------------------------- */
 
-void keep_read(struct keep_sizes *sizes, const char *state)
+/* Returns the note, or NULL where there is none; the caller frees it. `at_ms` gets when it was written. */
+static char *read_note(const char *state, int64_t *at_ms)
 {
     CLEANUP_FREE char *path = file_join(state, NOTE);
     CLEANUP_FREE char *bytes = NULL;
-    struct keep_sizes read = {0};
     struct error ignored;
     size_t length;
+
+    if (file_read(&bytes, &length, AT_FDCWD, path, NOTE_LIMIT, &ignored) < 0 ||
+        sscanf(bytes, "%" SCNd64, at_ms) != 1)
+        return NULL;
+    return TAKE(bytes);
+}
+
+bool keep_is_due(const char *state)
+{
+    CLEANUP_FREE char *path = file_join(state, NOTE);
+    int64_t now = clock_now_ms(), at_ms = 0;
+    CLEANUP_FREE char *note = read_note(state, &at_ms);
+    CLEANUP_FREE char *begun = note ? NULL : memory_format("%" PRId64 "\n", now);
+    struct error ignored;
+
+    if (note)
+        return now - at_ms >= (int64_t)DAY_MS || now < at_ms;
+    (void)file_replace(AT_FDCWD, path, begun, strlen(begun), 0640, &ignored);
+    return false;
+}
+
+void keep_read(struct keep_sizes *sizes, const char *state)
+{
+    struct keep_sizes read = {0};
+    CLEANUP_FREE char *bytes = read_note(state, &read.at_ms);
     const char *at;
 
-    *sizes = read;
-    if (file_read(&bytes, &length, AT_FDCWD, path, NOTE_LIMIT, &ignored) < 0 ||
-        sscanf(bytes, "%" SCNd64, &read.at_ms) != 1)
+    *sizes = (struct keep_sizes){0};
+    if (!bytes)
         return;
     at = strchr(bytes, '\n');
     for (enum keep_place place = 0; place < KEEP_PLACES; place++) {

@@ -5,7 +5,8 @@
  * `keep` in the configuration says how old.
  *
  * A child (see background.h) goes through them a minute after the start and then once a day. It removes files
- * that have been in their place for too long, and notes in <state>/kept how many are left, for --status.
+ * that have been in their place for too long, and notes in <state>/kept how many are left, for --status. With --once it
+ * is started where the note is a day old.
  */
 
 #include "common/error.h"
@@ -35,11 +36,19 @@ const char *keep_name(enum keep_place place);
 /* Reads what the last child noted. Never fails: what cannot be read is zero. */
 void keep_read(struct keep_sizes *sizes, const char *state);
 
+/* Returns whether the last note is a day old, or from the future. Where there is none, the day begins now, which is noted
+ * in the state directory. Never fails: what cannot be noted is noted the next time. */
+bool keep_is_due(const char *state);
+
 /* Returns a new one. It starts a child after `first_ms` and then daily, with the values that `config` has then. `config` must
- * outlive it. */
+ * outlive it. `swept` is called after each child; NULL: nobody is told. */
 struct keep;
-struct keep *keep_new(uv_loop_t *loop, const struct config *config, uint64_t first_ms);
+struct keep *keep_new(uv_loop_t *loop, const struct config *config, uint64_t first_ms,
+                      void (*swept)(void *data), void *data);
 void keep_free(struct keep *keep); /* NULL-safe */
+
+/* Returns whether the first child has ended. NULL-safe: there is none to wait for. */
+bool keep_has_swept(const struct keep *keep);
 
 /* The child. Returns its exit status. */
 int keep_main(int argc, char **argv);

@@ -136,6 +136,11 @@ static void on_spool_idle(void *data)
     once_end_if_finished(winnowd);
 }
 
+static void on_swept(void *data)
+{
+    once_end_if_finished(data);
+}
+
 static void on_logs_idle(void *data)
 {
     once_end_if_finished(data);
@@ -531,7 +536,9 @@ int winnowd_run(struct config *config, const char *path, bool once)
             winnowd.store_check = store_check(&winnowd.loop, winnowd.store, config->state,
                                               on_store_checked, &winnowd);
         if (!once)
-            winnowd.keep = keep_new(&winnowd.loop, config, KEEP_FIRST_MS);
+            winnowd.keep = keep_new(&winnowd.loop, config, KEEP_FIRST_MS, NULL, NULL);
+        else if (keep_is_due(config->state))
+            winnowd.keep = keep_new(&winnowd.loop, config, 0, on_swept, &winnowd);
         if (once)
             once_begin(&winnowd);
         if (once && pulls_looked(winnowd.pulls))

@@ -450,7 +450,7 @@ def test_once_does_not_end_for_a_held_source_while_others_wait_for_the_forge(git
 
 
 AWAY = {
-    "a source": ("compose", "*--disambiguate*", "echo 'fatal: not a git repository' >&2; exit 128"),
+    "a source": ("compose", "*--disambiguate=????????*", "echo 'fatal: not a git repository' >&2; exit 128"),
     "the program": ("validate", "*/checkouts/*", "mv check check.away"),
 }
 

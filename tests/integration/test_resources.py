@@ -606,3 +606,16 @@ def test_nobody_reads_the_log(winnowd, full_pipe):
     finally:
         process.kill()
         process.wait()
+
+
+def test_once_alone_sweeps_once_a_day(winnowd):
+    """A lab that has cron and no daemon. What is old is for tests/unit/test-keep.c."""
+    note = winnowd.state / "kept"
+    winnowd.once()
+    assert len(note.read_text().splitlines()) == 1, "nothing is a day old yet"
+    note.write_text("1\n")
+    winnowd.once()
+    swept = note.read_text()
+    assert len(swept.splitlines()) == 4, swept
+    winnowd.once()
+    assert note.read_text() == swept

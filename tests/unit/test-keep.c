@@ -1,6 +1,7 @@
 /* Promise: files are kept as long as the configuration says, and no link leads out of where they lie. */
 
 #include "common/file.h"
+#include "common/loop.h"
 #include "common/memory.h"
 #include "daemon/keep.h"
 #include "tests/unit/background-fixture.h"
@@ -142,6 +143,31 @@ static void test_each_as_long_as_it_says(void **state)
     grow_old(fixture);
     sweep(fixture, "0", "1", "0");
     assert_false(is_there(fixture, "spool/.archive/2026-01-01")); /* empty since some time */
+}
+
+/* Where there is only --once, a note says when the last day began. */
+static void test_once_a_day(void **state)
+{
+    static const struct {
+        int64_t age_ms;
+        bool due;
+    } cases[] = {{0, false}, {86000000, false}, {86400000, true}, {-3600000, true}};
+    struct fixture *fixture = *state;
+    CLEANUP_FREE char *state_path = path_of(fixture, "state");
+    CLEANUP_FREE char *note = path_of(fixture, "state/kept");
+    struct keep_sizes sizes;
+
+    assert_false(keep_is_due(state_path)); /* it has just begun */
+    keep_read(&sizes, state_path);
+    assert_int_equal(sizes.at_ms, 0); /* nothing was counted yet */
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        CLEANUP_FREE char *text = memory_format("%" PRId64 "\n", clock_now_ms() - cases[i].age_ms);
+
+        assert_int_equal(file_write(AT_FDCWD, note, text, strlen(text), 0600, &fixture->error), 0);
+        assert_int_equal(keep_is_due(state_path), cases[i].due);
+    }
+    sweep(fixture, "0", "0", "0");
+    assert_false(keep_is_due(state_path));
 }
 
 /* A result that was measured long ago, and archived just now, is new. */
@@ -291,7 +317,7 @@ static void test_a_child_does_it(void **state)
     uv_timer_start(&timer, on_deadline, 10000, 0);
     uv_fs_event_init(&loop, &event);
     uv_fs_event_start(&event, on_look, state_path, 0);
-    keep = keep_new(&loop, &config, 1);
+    keep = keep_new(&loop, &config, 1, NULL, NULL);
     uv_run(&loop, UV_RUN_DEFAULT);
     assert_false(is_there(fixture, "state/validation/exp-1.log"));
     assert_true(is_there(fixture, "spool/.archive/2026-01-02/exp-2.patch"));
@@ -309,6 +335,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         KEEP_TEST(test_for_ever),
         KEEP_TEST(test_each_as_long_as_it_says),
+        KEEP_TEST(test_once_a_day),
         KEEP_TEST(test_age_counts_from_the_move),
         KEEP_TEST(test_no_link_is_followed),
         KEEP_TEST(test_an_obstacle_is_passed_by),
