@@ -106,19 +106,25 @@ struct operation *base_find(struct base *base, const char *commit, uint64_t fres
 
 /* ---- the run ------------------------------------------------------------------------------------ */
 
+static bool is_in_force(const struct base *base)
+{
+    char settings[DIGEST_HEX_SIZE];
+
+    base_settings(base->options.config, settings);
+    return strcmp(settings, base->settings) == 0;
+}
+
 /* A run under settings that are not in force any more says nothing. The tests are run again. */
 static void on_removed(void *data, const struct error *error)
 {
     struct base *base = data;
-    char settings[DIGEST_HEX_SIZE];
 
     base->call = NULL;
     repository_forget(base->options.repository, base->options.config->forge.base);
     if (error)
         log_event(&event_checkout_left, LOG_TEXT("commit", base->verdict.commit),
                   LOG_TEXT("reason", error->message));
-    base_settings(base->options.config, settings);
-    if (strcmp(settings, base->settings) == 0)
+    if (is_in_force(base))
         answer_all(base);
     wake(base);
 }
@@ -218,12 +224,27 @@ static void give_up(struct base *base, const struct error *error)
     clean_up(base);
 }
 
+/* Whoever reads the configuration again has mended something: a failure from before that is no evidence, neither that
+ * the base fails nor, with a pass after it, that it is flaky. */
+static void run_anew(struct base *base)
+{
+    base->reloaded = false;
+    base->verdict.reason[0] = '\0';
+    base->verdict.unbegun = NULL;
+    run(base);
+}
+
 static void on_ran(void *data, const struct validation_outcome *outcome, const struct error *error)
 {
     struct base *base = data;
+    bool passed = !error && outcome->verdict == VALIDATION_PASSED;
 
     base->call = NULL;
-    if (error && (error->kind != ERROR_PERMANENT || error->installation)) {
+    if (!is_in_force(base)) {
+        clean_up(base); /* it is run under those that are */
+    } else if (base->reloaded && !passed) {
+        run_anew(base);
+    } else if (error && (error->kind != ERROR_PERMANENT || error->installation)) {
         give_up(base, error);
     } else if (error) {
         /* The base lacks the command, or its tests fill the disk: it would be the same again. */
@@ -236,8 +257,8 @@ static void on_ran(void *data, const struct validation_outcome *outcome, const s
         clean_up(base);
     } else {
         note_outcome(base, outcome);
-        if (outcome->verdict == VALIDATION_PASSED)
-            end_run(base, base->again ? BASE_FLAKY : BASE_PASSED);
+        if (passed)
+            end_run(base, base->again && !base->reloaded ? BASE_FLAKY : BASE_PASSED);
         else if (base->again)
             end_run(base, BASE_FAILED);
         else
@@ -274,6 +295,7 @@ static void on_brought(void *data, const struct error *error)
 static void begin_run(struct base *base, const char *commit)
 {
     base->verdict = (struct base_verdict){0};
+    base->reloaded = false;
     snprintf(base->verdict.commit, sizeof(base->verdict.commit), "%s", commit);
     base_settings(base->options.config, base->settings);
     base->call = repository_bring(base->options.repository, commit, on_brought, base);

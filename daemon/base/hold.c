@@ -148,6 +148,7 @@ bool base_holds(const struct base *base, int64_t result)
 
 void base_reloaded(struct base *base)
 {
+    base->reloaded = true;
     if (base->held)
         base_try_again(base, "the configuration was read again");
     base->failed.state = BASE_UNKNOWN;

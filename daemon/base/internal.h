@@ -20,6 +20,7 @@ struct base {
     struct base_verdict verdict;
     char settings[DIGEST_HEX_SIZE]; /* under which it began */
     bool again;                     /* it is the second one */
+    bool reloaded;                  /* the configuration was read again since the first one began */
     int64_t duration_ms;
     char *log;
     char *waits;        /* for what it did not begin; NULL: it did */

@@ -382,6 +382,20 @@ def test_a_kill_while_the_base_is_run_after_a_failure_leads_to_no_second_run_und
     assert base == project.tip and tests.runs[2:] == ([base] if settings == "the same settings" else [experiment, base])
 
 
+def test_a_failure_from_before_a_reload_does_not_make_the_base_flaky(winnowd, tests, project):
+    """Nor is it red: whoever has it read again has mended something."""
+    (tests.directory / "hangs").touch()
+    drop(winnowd, project, "exp-1", 0.9)
+    log = winnowd.start()
+    eventually((tests.directory / "hanging").exists)
+    winnowd.process.send_signal(signal.SIGHUP)
+    log.wait(msg="configuration reloaded")
+    (tests.directory / "hangs").unlink()
+    os.kill(int((tests.directory / "hanging").read_text()), signal.SIGTERM)
+    log.wait(experiment="exp-1", decision="promoted")
+    assert log.all(msg="base passes its tests") and not log.all(msg=lambda msg: "flaky" in msg)
+
+
 def test_a_kill_in_the_second_run_on_a_flaky_base_leads_to_no_third(winnowd, tests, project):
     tests.fail(1)
     drop(winnowd, project, "exp-1", 0.9, "broken")
