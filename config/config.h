@@ -215,6 +215,10 @@ size_t config_branch_limit(enum forge_kind kind);
  * configuration. */
 const struct config_log *config_log(const struct config *config, const char *file_name);
 
+/* Returns the key of the configuration that a sentence about a problem names first: a dotted key anywhere in it, any key
+ * in front of a colon at its beginning. It is static. Returns NULL if it names none. */
+const char *config_key_named(const char *sentence);
+
 /* Appends what a configuration means, one key a line, defaults included. */
 struct text;
 void config_explain(const struct config *config, struct text *text);

@@ -3,6 +3,7 @@
 #include "common/memory.h"
 #include "common/text.h"
 
+#include <ctype.h>
 #include <string.h>
 
 /* Whether the row's value is its default. */
@@ -71,6 +72,29 @@ static void explain_log(const struct config_log *log, size_t number, struct text
 
     for (const struct config_key *key = config_log_keys; key->name; key++)
         explain_key(key, above, log, text);
+}
+
+/* Returns whether the key stands at `at` as a word of its own. */
+static bool stands_at(const char *sentence, const char *at, const char *key)
+{
+    const char *end = at + strlen(key);
+    bool begins = at == sentence || strchr(" (;", at[-1]);
+    bool ends = !isalnum((unsigned char)*end) && *end != '_' && *end != '/' && *end != '=' &&
+                !(*end == '.' && isalpha((unsigned char)end[1]));
+
+    return begins && ends && (strchr(key, '.') || (at == sentence && *end == ':'));
+}
+
+const char *config_key_named(const char *sentence)
+{
+    for (const char *at = sentence; *at; at++) {
+        for (const struct config_key *key = config_keys; key->name; key++) {
+            if (strncmp(at, key->name, strlen(key->name)) == 0 &&
+                stands_at(sentence, at, key->name))
+                return key->name;
+        }
+    }
+    return NULL;
 }
 
 void config_explain(const struct config *config, struct text *text)

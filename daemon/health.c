@@ -79,10 +79,17 @@ static const struct log_event *event_of(const struct installation_problem *probl
     return problem->at_forge ? &event_forge_refused : &event_held;
 }
 
+const char *health_key_of(const struct error *error)
+{
+    return error->key ? error->key : config_key_named(error->message);
+}
+
 /* Returns the key to be mended; NULL: the forge's words are all that is known. */
 static const char *key_of(const struct installation_problem *problem)
 {
-    return problem->error.key ? problem->error.key : problem->at_forge ? NULL : problem->key;
+    const char *key = health_key_of(&problem->error);
+
+    return key ? key : problem->at_forge ? NULL : problem->key;
 }
 
 /* Logs what is wrong once, and again if it is something else. */
@@ -315,9 +322,7 @@ void health_hold(struct health *health, bool at_forge, const struct error *error
     health->reported = true;
     health->on_trial = false;
     health->report = (struct installation_problem){
-        .key = error->key ? error->key
-               : at_forge ? "forge"
-                          : "validation",
+        .key = at_forge ? "forge" : "validation",
         .holds = HOLDS_QUEUE,
         .status = EX_CONFIG,
         .at_forge = at_forge,

@@ -43,6 +43,10 @@ enum health_state health_state(const struct health *health);
 /* Returns what is wrong, for the status; "" if nothing is. It belongs to the health. */
 const char *health_reason(const struct health *health);
 
+/* Returns the key of the configuration by which a hold is mended, as far as its error knows: each hold is logged with it.
+ * It is static. NULL: none is known. */
+const char *health_key_of(const struct error *error);
+
 /* Returns the exit status of a program that cannot wait until what is held goes on: EX_CONFIG or
  * EX_UNAVAILABLE; EX_OK if nothing is held. */
 int health_status(const struct health *health);

@@ -100,11 +100,13 @@ void jobs_try_now(struct job *jobs)
 }
 
 /* The job stays at its step, which starts again once what holds it is mended. */
-static void keep_step(struct job *job, const char *reason)
+static void keep_step(struct job *job, const struct error *error)
 {
+    const char *reason = error->message;
+
     log_event(&event_step_held, LOG_TEXT("experiment", job->row->experiment_id),
               LOG_TEXT("step", job_step_name(job)), LOG_INTEGER("attempt", job->record.attempt),
-              LOG_TEXT("reason", reason));
+              LOG_TEXT("key", health_key_of(error)), LOG_TEXT("reason", reason));
     job_note(job, "later", reason);
     job_count_attempt(job, COUNTERS_LATER);
     job_end_trouble(job);
@@ -113,7 +115,7 @@ static void keep_step(struct job *job, const char *reason)
 /* A source fails this job, and is found well. Other commits in it may be whole, so others go on. */
 static void hold_by_source(struct job *job, const struct error *error)
 {
-    keep_step(job, error->message);
+    keep_step(job, error);
     job->operation = NULL;
     job->parked = job->aside = job->stepped_aside = true;
     job->source_bad = true;
@@ -235,9 +237,9 @@ void job_conclude(struct job *job)
         return;
     why = TAKE(job->doubt);
     if (health_state(health) == HEALTH_REFUSED) {
-        keep_step(job, why->message);
+        keep_step(job, why);
     } else if (met_held_source(job)) {
-        keep_step(job, why->message);
+        keep_step(job, why);
         job->aside = job->stepped_aside = true;
     } else if (source_failed(job, why) && job->doubted++ > 0) {
         hold_by_source(job, why);
@@ -248,9 +250,9 @@ void job_conclude(struct job *job)
         else
             job_failed_itself(job, why);
     } else if (job->doubted++ == 0) {
-        keep_step(job, why->message); /* all is well now: try once more */
+        keep_step(job, why); /* all is well now: try once more */
     } else {
-        keep_step(job, why->message);
+        keep_step(job, why);
         job->held = true;
         health_hold(health, !job_runs_tests(job), why);
     }

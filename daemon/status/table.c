@@ -21,6 +21,7 @@
 #define WORKS_SHOWN  5
 #define NAME_WIDTH   24
 #define LABEL_WIDTH  9 /* columns that no row leaves alone in a line: "forge    " */
+#define SECOND_MS    1000
 
 /* Appends one line of foreign text. Nothing in it moves the cursor or is hidden. */
 static void append_shown(struct text *text, const char *string, size_t limit)
@@ -443,8 +444,11 @@ static void append_job(struct text *text, const struct status *status, const str
     if (job->attempt > 1)
         text_append_format(text, "  attempt %u", job->attempt);
     if (job->faulty_ms) {
-        text_append(text, "  held up for ");
-        status_append_age(text, job->tried_ms);
+        text_append(text, "  held up");
+        if (job->tried_ms >= SECOND_MS) {
+            text_append(text, " for ");
+            status_append_age(text, job->tried_ms);
+        }
     }
     if (job->pull)
         text_append_format(text, "  #%" PRId64, job->pull);

@@ -44,9 +44,10 @@ static void end_held(struct winnowd *winnowd)
     const char *base = base_held(winnowd->base);
     int status = health_status(winnowd->health);
     bool by_base = status == EX_OK && base;
+    const char *reason = by_base ? base : health_reason(winnowd->health);
 
-    log_event(&event_ended_held,
-              LOG_TEXT("reason", by_base ? base : health_reason(winnowd->health)));
+    log_event(&event_ended_held, LOG_TEXT("key", config_key_named(reason)),
+              LOG_TEXT("reason", reason));
     winnowd_stop(winnowd, by_base ? base_held_status(winnowd->base) : status);
 }
 

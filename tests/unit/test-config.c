@@ -345,6 +345,37 @@ static void test_exchange(void **state)
     assert_non_null(config_metric(other, "m"));
 }
 
+/* By which a hold is logged. */
+static void test_key_that_a_sentence_names(void **state)
+{
+    static const char *const rows[][2] = {
+        {"forge.reviewers: Bob cannot be asked for a review: 422", "forge.reviewers"},
+        {"forge.path is no git repository: git exited with status 128", "forge.path"},
+        {"forge.path: git could not be started", "forge.path"},
+        {"sources: /a/b: No such file or directory", "sources"},
+        {"spool: /a is not a directory", "spool"},
+        {"the forge does not accept the token for git (forge.token_file)", "forge.token_file"},
+        {"GET / was answered 301: it has moved to /x (mend forge.url, forge.owner or forge.repo)",
+         "forge.url"},
+        {"the forge does not know branch a, or the base main (forge.base)", "forge.base"},
+        {"validation.slurm.options: sbatch refuses them", "validation.slurm.options"},
+        {"validation.launcher: the base main fails at commit 1", "validation.launcher"},
+        {"status.textfile: /a: No such file or directory", "status.textfile"},
+        {"git: no such program on the PATH", NULL},
+        {"the forge refuses: 403 sources are closed", NULL},
+        {"/srv/forge.path/x: No such file or directory", NULL},
+        {"forge.pathological", NULL},
+        {"", NULL},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        const char *key = config_key_named(rows[i][0]);
+
+        if ((key == NULL) != (rows[i][1] == NULL) || (key && strcmp(key, rows[i][1]) != 0))
+            fail_msg("%s: %s", rows[i][0], key ? key : "none");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -356,6 +387,7 @@ int main(void)
         cmocka_unit_test_setup(test_load, clear_environment),
         cmocka_unit_test_setup(test_example, clear_environment),
         cmocka_unit_test_setup(test_example_is_complete, clear_environment),
+        cmocka_unit_test(test_key_that_a_sentence_names),
         cmocka_unit_test_setup(test_explain, clear_environment),
         cmocka_unit_test_setup(test_exchange, clear_environment),
     };

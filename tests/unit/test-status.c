@@ -217,6 +217,28 @@ static void test_a_pipe_gets_all_of_it(void **state)
     assert_non_null(strstr(text_string(&narrow), "  validation_bits_per_byt… 0.8"));
 }
 
+/* Below a second there is nothing to tell. */
+static void test_a_job_that_has_just_been_held_up(void **state)
+{
+    CLEANUP_TEXT struct text text = {0}, later = {0};
+    struct status_job job = {.experiment_id = (char *)"exp-1",
+                             .step = (char *)"validate",
+                             .reason = (char *)"",
+                             .faulty_ms = 1,
+                             .tried_ms = 999};
+    struct status status;
+
+    (void)state;
+    make_status(&status);
+    status.jobs = &job;
+    status.job_count = 1;
+    status_table(&text, &status, 0);
+    assert_non_null(strstr(text_string(&text), "  held up\n"));
+    job.tried_ms = 1000;
+    status_table(&later, &status, 0);
+    assert_non_null(strstr(text_string(&later), "  held up for 1s\n"));
+}
+
 static void test_a_textfile_of_hostile_labels(void **state)
 {
     CLEANUP_TEXT struct text text = {0};
@@ -294,6 +316,7 @@ int main(void)
         cmocka_unit_test(test_lines_of_work),
         cmocka_unit_test(test_lines_of_work_that_were_merged),
         cmocka_unit_test(test_a_pipe_gets_all_of_it),
+        cmocka_unit_test(test_a_job_that_has_just_been_held_up),
         cmocka_unit_test(test_a_textfile_of_hostile_labels),
         cmocka_unit_test(test_what_a_step_runs),
     };
