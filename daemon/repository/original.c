@@ -58,7 +58,8 @@ static int set_broken(const struct patch_file *file, bool exact, struct error *e
     file_names_add(&name, file->old_path);
     return error_set(error, ERROR_PERMANENT,
                      "the patch does not apply to %s (line %zu of the patch and on): lines that it "
-                     "removes or leaves are not in the %s it was made on",
+                     "removes or leaves are not in the %s it was made on (one of git diff -w or -b "
+                     "does not apply)",
                      file_names_string(&name), file->line,
                      exact ? "parent's file that" : "version of the file that");
 }

@@ -80,7 +80,8 @@ static bool is_log(const struct line *line)
     static const char *const beginnings[] = {
         "    ",       "Merge: ",   "Author: ",         "AuthorDate: ", "Commit: ", "CommitDate: ",
         "Date: ",     "Reflog: ",  "Reflog message: ", "tree ",        "parent ",  "author ",
-        "committer ", "encoding ", "Notes:",           "Notes (",      "gpg: ",    NULL,
+        "committer ", "encoding ", "Notes:",           "Notes (",      "gpg: ",    "log size ",
+        NULL,
     };
 
     for (size_t i = 0; beginnings[i]; i++) {
@@ -377,8 +378,15 @@ static bool is_mail(const struct scan *scan, const struct line *line)
 
 static bool is_commit(const struct scan *scan, const struct line *line)
 {
+    struct line said = *line;
+    const char *tab = memchr(line->at, '\t', line->length);
+
     (void)scan;
-    return line_begins(line, "commit ") && is_hex_word(line, 7);
+    if (tab) /* behind it --source names a branch */
+        said.length = (size_t)(tab - line->at);
+    if (line_begins(line, "commit > ") || line_begins(line, "commit < ")) /* --left-right */
+        return is_hex_word(&said, strlen("commit > "));
+    return line_begins(line, "commit ") && is_hex_word(&said, strlen("commit "));
 }
 
 /* Whether this is a line of "git log --oneline": a hash and a subject, above a change or another such

@@ -236,6 +236,19 @@ static void a_series_is_taken_in_its_order(void **state)
           "diff --git \"a/n.py\" \"b/n.py\"\nnew file mode 100644\n"
           "--- /dev/null\n+++ \"b/n.py\"\n@@ -0,0 +1,1 @@\n+x\n"
           "diff --git \"a/n.py\" \"b/m.py\"\nrename from \"n.py\"\nrename to \"m.py\"\n");
+    /* git log -p --format= */
+    check("diff --git a/t.py b/t.py\nindex bbbbbbb..ccccccc 100644\n" PAIR "@@ -1 +1 @@\n-y\n+z\n"
+          "diff --git a/t.py b/t.py\nindex aaaaaaa..bbbbbbb 100644\n" PAIR "@@ -1 +1 @@\n-x\n+y\n",
+          SHOWN "@@ -1,1 +1,1 @@\n-x\n+y\n" SHOWN "@@ -1,1 +1,1 @@\n-y\n+z\n");
+    /* Two files that change places, by mails. */
+    check(MAIL HEADER MOVED("t.py", "n") "-- \n2.39.5\n\n" MAIL HEADER MOVED(
+              "src/m.py", "t.py") "-- \n2.39.5\n\n" MAIL HEADER MOVED("n",
+                                                                      "src/m.py") "-- \n2.39.5\n",
+          "diff --git \"a/t.py\" \"b/n\"\nrename from \"t.py\"\nrename to \"n\"\n"
+          "diff --git \"a/src/m.py\" \"b/t.py\"\nrename from \"src/m.py\"\nrename to \"t.py\"\n"
+          "diff --git \"a/n\" \"b/src/m.py\"\nrename from \"n\"\nrename to \"src/m.py\"\n");
+    check("commit > 60299e3\trefs/heads/x\nlog size 164\nAuthor: A <a@b>\n\n    new\n\n" GIT HUNK,
+          FIRST);
 }
 
 /* There and back: either commit begins with what the other one leaves. */

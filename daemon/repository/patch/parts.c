@@ -79,6 +79,7 @@ static bool leads_to(const struct patch_file *older, const struct patch_file *ne
 /* What two parts that follow each other at a path say of the order. */
 struct evidence {
     size_t oldest_first, newest_first;
+    bool named;                      /* blobs say that the newest is first, and not only paths */
     const struct patch_file *either; /* each begins with what the other one leaves; NULL: none */
 };
 
@@ -100,10 +101,41 @@ static struct evidence find_evidence(const struct patch *patch)
         reversed = leads_to(second, first, path);
         found.oldest_first += as_written && !reversed;
         found.newest_first += reversed && !as_written;
+        found.named = found.named ||
+                      (reversed && !as_written && first->old_blob[0] && second->new_blob[0]);
         if (as_written && reversed)
             found.either = second;
     }
     return found;
+}
+
+/* Whether a file is changed again further down, and left there with what is changed further up: a log, newest first,
+ * without the headers of its commits. */
+static bool is_headless_log(const struct patch *patch)
+{
+    size_t count;
+    CLEANUP_FREE struct touched *list = list_both(patch, &count);
+
+    for (size_t i = 1; i < count; i++) {
+        const struct patch_file *first = &patch->files[list[i - 1].index];
+        const struct patch_file *second = &patch->files[list[i].index];
+        const char *path = list[i].path;
+
+        if (strcmp(list[i - 1].path, path) == 0 && first->part == second->part &&
+            first->old_blob[0] && second->new_blob[0] && leads_to(second, first, path) &&
+            !leads_to(first, second, path))
+            return true;
+    }
+    return false;
+}
+
+/* Each file is a part of its own, as nobody knows where a commit ends. */
+static void part_each(struct patch *patch)
+{
+    for (size_t i = 0; i < patch->count; i++)
+        patch->files[i].part = (unsigned)i;
+    patch->parts = (unsigned)patch->count;
+    patch->log = true;
 }
 
 /* Fails: one commit takes back what another one did, and the order decides which of them remains. */
@@ -175,11 +207,15 @@ static void number_parts(struct patch *patch)
 
 int parts_order(struct patch *patch, struct error *error)
 {
-    struct evidence found = find_evidence(patch);
+    struct evidence found;
 
+    if (is_headless_log(patch))
+        part_each(patch);
+    found = find_evidence(patch);
     if (found.either && patch->log && !found.oldest_first && !found.newest_first)
         return set_unknown(found.either, error);
-    if (found.newest_first > found.oldest_first)
+    /* Mails come oldest first. */
+    if (found.newest_first > found.oldest_first && (patch->log || found.named))
         reverse_parts(patch);
     number_parts(patch);
     return 0;
