@@ -206,7 +206,8 @@ static void list(struct looking *looking)
     looking->next = 0;
     arguments = memory_new_array(count + patterns.count + 1, sizeof(*arguments));
     memcpy(arguments, fixed, sizeof(fixed));
-    memcpy(arguments + count, patterns.items, patterns.count * sizeof(*arguments));
+    for (size_t i = 0; i < patterns.count; i++)
+        arguments[count + i] = patterns.items[i];
     start_git(looking, arguments, LIST_LIMIT, listed);
     config_list_clear(&patterns);
 }
