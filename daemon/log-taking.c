@@ -13,8 +13,9 @@
 #include <uv.h>
 
 #define SLICE_ROWS    1024
-#define SLICE_LEAST   128 /* lines that are taken however long it takes */
-#define LINES_A_LOOK  64  /* lines between two looks at the clock, in the first pass */
+#define SLICE_LEAST   128 /* lines that are taken however long it takes, up to so many bytes: */
+#define SLICE_BYTES   ((size_t)1024 * 1024)
+#define LINES_A_LOOK  64 /* lines between two looks at the clock, in the first pass */
 #define METRICS_SHOWN 200
 
 /* ---- life --------------------------------------------------------------------------------------- */
@@ -167,7 +168,9 @@ static enum log_progress compare(struct log_taking *taking, uint64_t until_ns, s
     int got;
 
     do {
-        for (int i = 0; i < LINES_A_LOOK; i++) {
+        size_t bytes = 0;
+
+        for (int i = 0; i < LINES_A_LOOK && bytes < SLICE_BYTES; i++, bytes += line.length) {
             got = taking->lines.offset < offset ? lines_next(&taking->lines, &line, error) : 0;
             if (got < 0 || (got == 0 && begin_survey(taking, error) < 0))
                 return LOG_PROGRESS_FAILED;
@@ -220,7 +223,9 @@ static enum log_progress survey(struct log_taking *taking, uint64_t until_ns, st
     int got;
 
     do {
-        for (int i = 0; i < LINES_A_LOOK; i++) {
+        size_t bytes = 0;
+
+        for (int i = 0; i < LINES_A_LOOK && bytes < SLICE_BYTES; i++, bytes += line.length) {
             got = lines_next(&taking->lines, &line, error);
             if (got < 0)
                 return LOG_PROGRESS_FAILED;
@@ -334,6 +339,7 @@ static int take_lines(struct log_taking *taking, uint64_t until_ns, struct error
 {
     struct line line = {0};
     unsigned count = 0;
+    size_t bytes = 0;
     int got = 1;
 
     if (taking->options.store)
@@ -347,8 +353,9 @@ static int take_lines(struct log_taking *taking, uint64_t until_ns, struct error
             log_place_pass(&taking->place, &line);
         if (got > 0 && take_line(taking, &line, error) < 0)
             got = -1;
+        bytes += line.length;
     } while (got > 0 && taking->slice_count < SLICE_ROWS &&
-             (++count < SLICE_LEAST || uv_hrtime() < until_ns));
+             ((++count < SLICE_LEAST && bytes < SLICE_BYTES) || uv_hrtime() < until_ns));
     return got;
 }
 

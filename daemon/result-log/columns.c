@@ -124,6 +124,35 @@ static bool names_value_or_commit(const struct result_log *log,
     return false;
 }
 
+struct numbered {
+    const char *name;
+    size_t column;
+};
+
+static int compare_names(const void *a, const void *b)
+{
+    const struct numbered *one = a, *other = b;
+    int order = strcasecmp(one->name, other->name);
+
+    return order ? order : one->column < other->column ? -1 : 1;
+}
+
+/* A hostile line has a hundred thousand names, so they are sorted. */
+const char *result_log_name_twice(const struct result_log_columns *columns)
+{
+    CLEANUP_FREE struct numbered *sorted = memory_new_array(columns->count, sizeof(*sorted));
+    size_t first = columns->count;
+
+    for (size_t i = 0; i < columns->count; i++)
+        sorted[i] = (struct numbered){columns->names[i], i};
+    qsort(sorted, columns->count, sizeof(*sorted), compare_names);
+    for (size_t i = 1; i < columns->count; i++)
+        if (*sorted[i].name && sorted[i].column < first &&
+            !strcasecmp(sorted[i].name, sorted[i - 1].name))
+            first = sorted[i].column;
+    return first < columns->count ? columns->names[first] : NULL;
+}
+
 bool result_log_are_names(const struct result_log *log, const struct result_log_columns *columns)
 {
     double number;
@@ -131,10 +160,9 @@ bool result_log_are_names(const struct result_log *log, const struct result_log_
     if (!names_decision(log, columns) || !names_value_or_commit(log, columns))
         return false;
     for (size_t i = 0; i < columns->count; i++)
-        if (result_log_number(columns->names[i], &number) ||
-            (*columns->names[i] && find_name(columns, columns->names[i]) != (int)i))
+        if (result_log_number(columns->names[i], &number))
             return false;
-    return true;
+    return !result_log_name_twice(columns);
 }
 
 void result_log_find_candidates(struct result_log *log)

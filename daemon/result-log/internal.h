@@ -81,6 +81,9 @@ int result_log_column(const struct result_log_columns *columns, const char *give
 int result_log_refuse_columns(const struct result_log *log, struct error *error,
                               const char *wanted);
 
+/* Returns the first name that an earlier column has as well, which belongs to the columns; NULL: there is none. */
+const char *result_log_name_twice(const struct result_log_columns *columns);
+
 /* Returns whether a column of that name means something here. */
 bool result_log_knows_name(const struct result_log *log, const char *name);
 

@@ -88,6 +88,7 @@ static int check_header(struct result_log *log, struct error *error)
 {
     const struct result_log_columns *columns = &log->columns;
     bool known = log->settings && (log->settings->columns.metric || log->settings->metric);
+    const char *twice;
     double number;
 
     for (size_t i = 0; i < columns->count; i++) {
@@ -98,11 +99,12 @@ static int check_header(struct result_log *log, struct error *error)
                                 "expected a header, found data (\"%s\"): name the "
                                 "columns by their numbers in logs[].columns",
                                 name);
-        if (*name && result_log_column(columns, name) != (int)i)
-            return error_set_at(error, log->header, 0,
-                                "expected each column once, found \"%s\" twice", name);
         known = known || result_log_knows_name(log, name);
     }
+    twice = result_log_name_twice(columns);
+    if (twice)
+        return error_set_at(error, log->header, 0, "expected each column once, found \"%s\" twice",
+                            twice);
     return known ? 0 : result_log_refuse_columns(log, error, "a header with a known column");
 }
 

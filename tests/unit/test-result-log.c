@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -343,6 +344,25 @@ static void test_a_row_keeps_its_metric_when_the_next_segment_has_another(void *
     config_free(config);
 }
 
+/* Each name was compared with each other: a line of a megabyte held the daemon for minutes. */
+static void test_a_header_with_very_many_names(void **state)
+{
+    struct config *config = configuration("");
+    struct result_log *log = result_log_new(RESULT_LOG_TSV, config, NULL);
+    struct text header = {0};
+    struct error error;
+    clock_t began = clock();
+
+    text_append(&header, "val_bpb\tstatus");
+    for (unsigned i = 0; i < 60000; i++)
+        text_append_format(&header, "\t%xz", i);
+    assert_int_equal(result_log_survey(log, 1, text_string(&header), header.length, &error), 0);
+    assert_true(clock() - began < 3 * CLOCKS_PER_SEC);
+    text_free(&header);
+    result_log_free(log);
+    config_free(config);
+}
+
 static void test_ids(void **state)
 {
     static const struct {
@@ -376,6 +396,7 @@ int main(void)
         cmocka_unit_test(test_read_on_after_a_restart),
         cmocka_unit_test(test_a_growing_log_waits_for_its_columns),
         cmocka_unit_test(test_a_row_keeps_its_metric_when_the_next_segment_has_another),
+        cmocka_unit_test(test_a_header_with_very_many_names),
         cmocka_unit_test(test_ids),
     };
 
