@@ -468,7 +468,8 @@ def test_what_is_back_before_anybody_looks_failed_nobody(winnowd, project, what)
     (programs / "git").write_text(
         f"#!/bin/sh\nHERE=$PWD; cd {programs}\n"
         f'case "$*" in {queued}) [ -e once ] || {{ {away}; }};; esac\n'
-        f'case "$*" in {asked}) [ -e once ] || {{ touch once; {away}; }};; *) [ ! -e check.away ] || mv check.away check;; esac\n'
+        # Whether the source is a repository is not asked for the step.
+        f'case "$*" in *--git-path*) ;; {asked}) [ -e once ] || {{ touch once; {away}; }};; *) [ ! -e check.away ] || mv check.away check;; esac\n'
         f'cd "$HERE"; exec {shutil.which("git")} "$@"\n'
     )  # fmt: skip
     for name in ("check", "git"):
