@@ -173,16 +173,18 @@ static bool is_value(char *const *command, int i)
 
 int tox_report_place(char *const *command)
 {
-    bool python = false;
+    bool python = false, script = false;
 
     for (int i = 0; command[i]; i++) {
         /* A script may start what follows it: sh -c 'exec "$@"' x tox */
-        if (i > 0 && strcmp(command[i - 1], "-c") == 0)
+        if (i > 0 && strcmp(command[i - 1], "-c") == 0) {
+            script = true;
             continue;
+        }
         if (strcmp(program_base_name(command[i]), "tox") == 0 ||
             (python && strcmp(command[i], "-mtox") == 0))
             return i;
-        if (starts_no_tox(command[i]) && !is_value(command, i) &&
+        if (!script && starts_no_tox(command[i]) && !is_value(command, i) &&
             !(command[i + 1] && strcmp(command[i + 1], "-c") == 0))
             return -1;
         python = python || wrapper_is_python(command[i]);
