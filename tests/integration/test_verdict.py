@@ -129,7 +129,7 @@ def test_no_report_is_no_pass_where_tox_wrote_one_on_the_base(winnowd, project, 
     _, diff = project.experiment({"other.txt": "other\n"})
     winnowd.drop(result("held", 0.5, metric_before=1.0, diff=diff))
     status, _, log = winnowd.run("--once")
-    (held,) = log.all(level="error", key="validation.base")
+    (held,) = log.all(level="error", key="validation.base", msg="jobs wait until this is mended")
     assert status == 69 and "tox wrote no report" in held["reason"] and "held" not in log.decisions()
 
 
