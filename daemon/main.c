@@ -43,7 +43,8 @@
 #include <unistd.h>
 #include <uv.h>
 
-#define FILE_LIMIT (1024 * 1024) /* bytes of the configuration */
+#define FILE_LIMIT        (1024 * 1024) /* bytes of the configuration */
+#define DESCRIPTORS_LEAST 32
 
 /* Opens the store as it is, or sets NULL if there is none yet. Returns -1 if it cannot be read. */
 static int open_store(struct store **store, const struct config *config, struct error *error)
@@ -400,6 +401,18 @@ static void open_standard_descriptors(void)
     }
 }
 
+/* With fewer, libraries end the process themselves. Returns false if that was said. */
+static bool has_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= DESCRIPTORS_LEAST)
+        return true;
+    fprintf(stderr, "winnowd: expected a limit of at least %d open files, found %llu (ulimit -n)\n",
+            DESCRIPTORS_LEAST, (unsigned long long)limit.rlim_cur);
+    return false;
+}
+
 static bool needs_token(enum command command)
 {
     return command == COMMAND_RUN || command == COMMAND_ONCE || command == COMMAND_CHECK_CONFIG;
@@ -430,6 +443,8 @@ int main(int argc, char **argv)
     status = command_line_parse(&arguments, argc, argv);
     if (status >= 0)
         return flush_output(status);
+    if (!has_descriptors())
+        return EX_CONFIG;
     signal(SIGPIPE, SIG_IGN); /* a broken pipe is an error like any other */
     forbid_dumps();
     if (!needs_token(arguments.command))

@@ -619,3 +619,13 @@ def test_once_alone_sweeps_once_a_day(winnowd):
     assert len(swept.splitlines()) == 4, swept
     winnowd.once()
     assert note.read_text() == swept
+
+
+@pytest.mark.parametrize("command", ["--once", "--check-config", "--status"])
+def test_hardly_any_descriptor_is_said(winnowd, command):
+    """A library that gets none ends the process."""
+    winnowd.write_configuration()
+    for most in (4, 5, 6, 7, 8, 31):
+        arguments = ["/bin/sh", "-c", f'ulimit -n {most}; exec "$@"', "sh", *winnowd.command(command)]
+        done = subprocess.run(arguments, env=winnowd.started_environment(), capture_output=True, text=True, check=False)
+        assert done.returncode == 78 and f"expected a limit of at least 32 open files, found {most}" in done.stderr, done
