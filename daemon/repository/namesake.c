@@ -47,13 +47,18 @@ static void looking_end(struct looking *looking, const struct error *error)
     callback(data, error);
 }
 
-/* Returns the path and the blob of the file that is looked at; NULL: there is no more. */
+static bool has_file(const struct looking *looking)
+{
+    return looking->next < looking->files.length;
+}
+
+/* Returns the path and the blob of the file that is looked at, which must be there. */
 static const char *file_at(const struct looking *looking, const char **blob)
 {
     const char *path = text_string(&looking->files) + looking->next;
 
     *blob = path + strlen(path) + 1;
-    return looking->next < looking->files.length ? path : NULL;
+    return path;
 }
 
 static bool is_below(const char *path, const char *name)
@@ -146,9 +151,10 @@ static void read_history(struct looking *looking, const char *path, const char *
 
 static void look_at_next(struct looking *looking)
 {
-    const char *path, *blob;
+    while (has_file(looking)) {
+        const char *blob;
+        const char *path = file_at(looking, &blob);
 
-    while ((path = file_at(looking, &blob))) {
         if (find_below(looking, path, blob)) {
             read_history(looking, path, blob);
             return;
@@ -194,14 +200,17 @@ static void list(struct looking *looking)
                                  "--"};
     size_t count = sizeof(fixed) / sizeof(fixed[0]);
     CLEANUP_FREE const char **arguments = NULL;
-    const char *path, *blob;
 
-    for (looking->next = 0; (path = file_at(looking, &blob));
-         looking->next += strlen(path) + strlen(blob) + 2) {
+    looking->next = 0;
+    while (has_file(looking)) {
+        const char *blob;
+        const char *path = file_at(looking, &blob);
+
         patterns.items = memory_resize(patterns.items,
                                        (patterns.count + 2) * sizeof(*patterns.items));
         patterns.items[patterns.count++] = pattern_of(path);
         patterns.items[patterns.count] = NULL;
+        looking->next += strlen(path) + strlen(blob) + 2;
     }
     looking->next = 0;
     arguments = memory_new_array(count + patterns.count + 1, sizeof(*arguments));
