@@ -406,7 +406,7 @@ def meson_tests(build, prefix, names=()):
         command = ["meson", "test", "-C", folder, "--no-rebuild", "--num-processes", WORKERS - 1,
                    "--print-errorlogs", "--logbase", f"testlog-{suite.name}", *wanted]  # fmt: skip
         place = run.work / suite.file
-        place.mkdir()
+        place.mkdir(exist_ok=True)  # tests/steady comes here in each round
         with alone(run.builds / f"{build}.lock"):
             result.unlink(missing_ok=True)
             status = run.call(command, log, suite.seconds, {"TMPDIR": place})
