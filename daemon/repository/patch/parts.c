@@ -76,6 +76,31 @@ static bool leads_to(const struct patch_file *older, const struct patch_file *ne
     return older->kind == PATCH_NEW || file_is_moved(older);
 }
 
+/* Two files that follow each other at a path, in the order of the patch. */
+struct neighbours {
+    const struct patch_file *first, *second;
+    bool as_written,
+        reversed; /* the second begins with what the first leaves, or the other way round */
+    bool named;   /* blobs say that it is reversed, and not only paths */
+};
+
+/* Returns whether the rows before `i` and at `i` are of one path. */
+static bool find_neighbours(const struct patch *patch, const struct touched *list, size_t i,
+                            struct neighbours *found)
+{
+    const char *path = list[i].path;
+
+    if (strcmp(list[i - 1].path, path) != 0)
+        return false;
+    found->first = &patch->files[list[i - 1].index];
+    found->second = &patch->files[list[i].index];
+    found->as_written = leads_to(found->first, found->second, path);
+    found->reversed = leads_to(found->second, found->first, path);
+    found->named = found->reversed && !found->as_written && found->first->old_blob[0] &&
+                   found->second->new_blob[0];
+    return true;
+}
+
 /* What two parts that follow each other at a path say of the order. */
 struct evidence {
     size_t oldest_first, newest_first;
@@ -90,21 +115,15 @@ static struct evidence find_evidence(const struct patch *patch)
     CLEANUP_FREE struct touched *list = list_both(patch, &count);
 
     for (size_t i = 1; i < count; i++) {
-        const struct patch_file *first = &patch->files[list[i - 1].index];
-        const struct patch_file *second = &patch->files[list[i].index];
-        const char *path = list[i].path;
-        bool as_written, reversed;
+        struct neighbours at;
 
-        if (strcmp(list[i - 1].path, path) != 0 || first->part == second->part)
+        if (!find_neighbours(patch, list, i, &at) || at.first->part == at.second->part)
             continue;
-        as_written = leads_to(first, second, path);
-        reversed = leads_to(second, first, path);
-        found.oldest_first += as_written && !reversed;
-        found.newest_first += reversed && !as_written;
-        found.named = found.named ||
-                      (reversed && !as_written && first->old_blob[0] && second->new_blob[0]);
-        if (as_written && reversed)
-            found.either = second;
+        found.oldest_first += at.as_written && !at.reversed;
+        found.newest_first += at.reversed && !at.as_written;
+        found.named = found.named || at.named;
+        if (at.as_written && at.reversed)
+            found.either = at.second;
     }
     return found;
 }
@@ -117,13 +136,9 @@ static bool is_headless_log(const struct patch *patch)
     CLEANUP_FREE struct touched *list = list_both(patch, &count);
 
     for (size_t i = 1; i < count; i++) {
-        const struct patch_file *first = &patch->files[list[i - 1].index];
-        const struct patch_file *second = &patch->files[list[i].index];
-        const char *path = list[i].path;
+        struct neighbours at;
 
-        if (strcmp(list[i - 1].path, path) == 0 && first->part == second->part &&
-            first->old_blob[0] && second->new_blob[0] && leads_to(second, first, path) &&
-            !leads_to(first, second, path))
+        if (find_neighbours(patch, list, i, &at) && at.named && at.first->part == at.second->part)
             return true;
     }
     return false;
