@@ -52,16 +52,16 @@ struct step {
     unsigned tells;                        /* enum step_tells */
     enum step_runs runs;
 
-    bool progress; /* its end is progress: others may go on, and --once waits on */
-    bool early;    /* a job that is at this row may let others go first */
-    bool opens;    /* once it has begun, the result is judged no more */
+    bool early; /* a job that is at this row may let others go first */
+    bool opens; /* once it has begun, the result is judged no more */
     /* From here on nothing is undone. A fault that may pass is waited for as long as it takes. */
     bool forward;
     bool optional; /* where it fails the job goes on without */
 
-    /* It touches nothing but the store, and may wait for its turn. Its end is not logged and not counted. What it
-     * finds holds for the moment only. So the next row begins in the same turn of the loop, and it has the
-     * needs of that row. A job that comes to that row later goes through this one again. */
+    /* It touches nothing but the store, and may wait for its turn. Its end is not logged, not counted, and no
+     * progress. What it finds holds for the moment only. So the next row begins in the same turn of the loop,
+     * and this one waits for what the next one needs. A job that comes to that row later goes through this one
+     * again. */
     bool quiet;
 };
 

@@ -203,17 +203,15 @@ void job_begin_undo(struct job *job, const char *reason, enum decision outcome)
 void job_step_over(struct job *job)
 {
     const struct step *row = job_row(job);
-    bool undoing = job_undoing(job);
 
-    job_move(job, job->at + (undoing ? -1 : 1));
+    job_move(job, job->at + (job_undoing(job) ? -1 : 1));
     job->record.started = false;
     job->record.attempt = 0;
     job_end_holds(job);
     job_end_trouble(job);
     /* If this is not written, the step is repeated after a crash and finds itself done. */
     (void)write_or_tell(job, row);
-    if (undoing || (row && row->progress))
-        job->owner->progress(job->owner->data);
+    job->owner->progress(job->owner->data);
     job_schedule(job, 0);
 }
 

@@ -38,11 +38,18 @@ static bool tried_long_enough(const struct job *job)
            job->record.tried_ms >= (int64_t)job->services->config->queue.retry_for_ms;
 }
 
+/* A quiet row needs what the row behind it needs, and is never the last. */
 static unsigned needs(const struct job *job)
 {
     const struct step *row = job_row(job);
 
-    return !row ? 0 : job_undoing(job) ? row->undo_needs : row->needs;
+    if (!row)
+        return 0;
+    if (job_undoing(job))
+        return row->undo_needs;
+    while (row->quiet)
+        row++;
+    return row->needs;
 }
 
 bool job_needs_forge(const struct job *job)
