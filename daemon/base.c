@@ -104,6 +104,11 @@ struct operation *base_find(struct base *base, const char *commit, uint64_t fres
     return &asker->operation;
 }
 
+static void begin_trial(struct base *base)
+{
+    base->trial = base_find(base, base->held_commit, BASE_MINUTE_MS, base_tried, base);
+}
+
 /* ---- the run ------------------------------------------------------------------------------------ */
 
 static bool is_in_force(const struct base *base)
@@ -180,15 +185,18 @@ static void end_run(struct base *base, enum base_state state)
 
     verdict->state = state;
     verdict->at_ms = clock_now_ms();
+    if (state != BASE_FAILED)
+        verdict->unbegun = NULL;
     base->failed.state = BASE_UNKNOWN;
     if (state == BASE_FAILED) {
         base->failed = *verdict;
         base->failed_at = uv_now(base->options.loop);
         memcpy(base->failed_settings, base->settings, sizeof(base->settings));
     }
-    log_event(events[state], LOG_TEXT("commit", verdict->commit),
-              LOG_INTEGER("duration_ms", base->duration_ms),
-              LOG_TEXT("reason", *verdict->reason ? verdict->reason : NULL));
+    if (!(base->trial && verdict->unbegun)) /* the hold has said it, and it is tried each minute */
+        log_event(events[state], LOG_TEXT("commit", verdict->commit),
+                  LOG_INTEGER("duration_ms", base->duration_ms),
+                  LOG_TEXT("reason", *verdict->reason ? verdict->reason : NULL));
     if (state != BASE_FAILED && base->held && strcmp(base->held_commit, verdict->commit) != 0)
         base_try_again(base, "the base has moved");
     if (state != BASE_FAILED)
@@ -344,6 +352,7 @@ void base_new(struct base **base, const struct base_options *options)
     struct base *made = memory_new(sizeof(*made));
 
     made->options = *options;
+    made->begin_trial = begin_trial;
     /* An earlier daemon may have left something of a run. */
     repository_forget(options->repository, options->config->forge.base);
     *base = made;

@@ -10,7 +10,8 @@
  * A commit that fails is run once more at once: if it passes then, the base is flaky. If an experiment
  * fails on a base that fails, too, the queue is held (base_hold()). Each other experiment has its turn
  * once, as it may mend the base. Those that failed begin again after an hour, after a reload, and when the
- * base has moved. The base is then run anew by the first of them.
+ * base has moved. The base is then run anew by the first of them. Where the command started nothing, the
+ * installation is to be mended: the base alone is run each minute, and they begin again once it starts.
  */
 
 #include "common/digest.h"
@@ -26,7 +27,8 @@
 #include <stdint.h>
 #include <uv.h>
 
-#define BASE_HOUR_MS ((uint64_t)60 * 60 * 1000)
+#define BASE_HOUR_MS   ((uint64_t)60 * 60 * 1000)
+#define BASE_MINUTE_MS ((uint64_t)60 * 1000)
 
 /* The name of its run, among those of the experiments. No experiment can have that id. */
 #define BASE_NAME "_base"

@@ -27,7 +27,8 @@ static void give_notice(struct base *base)
 
 void base_end_hold(struct base *base)
 {
-    operation_clear(&base->hour);
+    operation_clear(&base->pause);
+    operation_clear(&base->trial);
     operation_clear(&base->look);
     free(TAKE(base->held));
     free(TAKE(base->held_results));
@@ -42,12 +43,39 @@ void base_try_again(struct base *base, const char *why)
     give_notice(base);
 }
 
-static void on_hour(void *data)
+static void pause_hold(struct base *base);
+
+void base_tried(void *data, const struct base_verdict *verdict, const char *waits,
+                const struct error *error)
 {
     struct base *base = data;
 
-    base->hour = NULL;
-    base_try_again(base, "an hour has passed");
+    base->trial = NULL;
+    if (error || waits || verdict->unbegun)
+        pause_hold(base);
+    else
+        base_try_again(base, "the command starts again");
+}
+
+static void on_pause_over(void *data)
+{
+    struct base *base = data;
+
+    base->pause = NULL;
+    if (base->held_status != EX_CONFIG) {
+        base_try_again(base, "an hour has passed");
+        return;
+    }
+    base->failed.state = BASE_UNKNOWN;
+    base->begin_trial(base);
+}
+
+/* What starts nothing is mended on this machine, which no look at the forge sees. */
+static void pause_hold(struct base *base)
+{
+    uint64_t pause_ms = base->held_status == EX_CONFIG ? BASE_MINUTE_MS : BASE_HOUR_MS;
+
+    base->pause = loop_after(base->options.loop, pause_ms, on_pause_over, base);
 }
 
 static void look(void *data);
@@ -89,10 +117,10 @@ static void begin_hold(struct base *base, const char *experiment_id,
                                experiment_id, verdict->reason);
     secret_scrub(base->held);
     memcpy(base->held_commit, verdict->commit, sizeof(base->held_commit));
-    base->hour = loop_after(base->options.loop, BASE_HOUR_MS, on_hour, base);
+    pause_hold(base);
     look_later(base);
     give_notice(base);
-    /* The hour that follows has begun. */
+    /* The pause that follows has begun. */
     log_event(&event_held, LOG_TEXT("key", key), LOG_TEXT("reason", base->held));
 }
 

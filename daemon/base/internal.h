@@ -37,7 +37,9 @@ struct base {
     int held_status;       /* exit status */
     int64_t *held_results; /* that failed on it */
     size_t held_count;
-    struct operation *hour;   /* after which they begin again */
+    struct operation *pause;  /* after which they begin again, or the base is tried */
+    struct operation *trial;  /* a run that sees whether the command starts something now */
+    void (*begin_trial)(struct base *base);
     struct operation *look;   /* at where the base is now, or the pause before it */
     struct operation *notice; /* to those whom the hold concerns */
 };
@@ -47,6 +49,10 @@ void base_end_hold(struct base *base);
 
 /* Ends the hold, and forgets the failure, so that what was held begins again. `why` is for the log. */
 void base_try_again(struct base *base, const char *why);
+
+/* Takes the end of the trial: as base_callback, with the base as `data`. */
+void base_tried(void *data, const struct base_verdict *verdict, const char *waits,
+                const struct error *error);
 
 /* Does the same as base_recall(), under these settings, and fails likewise. */
 int base_recall_under(const struct base *base, const char *commit, const char *settings,

@@ -6,6 +6,7 @@ every tree that is not mended, so many times in a row, or for one experiment alo
 
 import json
 import os
+import pathlib
 import signal
 import sqlite3
 
@@ -292,6 +293,26 @@ def test_a_command_that_the_base_lacks_too_holds(winnowd, tests, project):
     log = winnowd.once(status=UNREACHABLE)
     event = log.wait(level="error", key="validation.base")
     assert project.tip in event["reason"] and "./check" in event["reason"] and log.decisions() == {}
+
+
+def test_what_starts_nothing_is_tried_each_minute_and_goes_on_once_it_is_mended(winnowd, tests, project):
+    """Nobody says that a launcher works again, and no base moves. Meanwhile the base alone is tried, and the log says it once."""
+    launcher = tests.directory / "launch"
+    launcher.write_text('#!/bin/sh\necho >>"$0.tried"; exec /no/such/program "$@"\n')
+    launcher.chmod(0o755)
+    winnowd.configure(validation={"launcher": [str(launcher)]})
+    log = winnowd.start()
+    drop(winnowd, project, "exp-1", 0.9)
+    log.wait(level="error", key="validation.launcher")
+    tried = pathlib.Path(f"{launcher}.tried")
+    before = tried.stat().st_size
+    winnowd.clock.pass_in_pause(61)
+    eventually(lambda: tried.stat().st_size > before)
+    launcher.write_text('#!/bin/sh\nexec "$@"\n')
+    winnowd.clock.pass_in_pause(61)
+    log.wait(experiment="exp-1", decision="promoted")
+    assert len(log.all(level="error", key="validation.launcher")) == 1
+    assert len(log.all(msg="step started", step="branch")) == 2, log.text
 
 
 def test_untested_on_the_base_as_well_is_no_failure_of_the_experiment(winnowd, tests, project):
