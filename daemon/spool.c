@@ -101,6 +101,7 @@ static void begin_pass(struct spool *spool)
     spool->handed_any = false;
     spool->held_any = false;
     spool->wants_patch = false;
+    spool->puts_off = false;
     spool->round++;
     spool->phase = SPOOL_LISTING;
 }
@@ -114,6 +115,7 @@ static bool is_due(struct spool *spool, const struct spool_entry *entry)
     if (entry->wait->again_at_ms <= now ||
         (entry->wait->patch && spool_patch_ready(spool, entry->wait->patch)))
         return true;
+    spool->puts_off = true;
     if (entry->wait->patch) {
         spool->wants_patch = true;
         left = left < spool->steady_ms ? left : spool->steady_ms;
@@ -204,6 +206,7 @@ struct strays {
     unsigned count;
 };
 
+/* A file that was put off may name it: for its patch, or since the disk does not give them out. */
 static void add_stray(void *data, struct spool_entry *entry)
 {
     struct strays *strays = data;
@@ -213,7 +216,7 @@ static void add_stray(void *data, struct spool_entry *entry)
         spool_name(entry->name) != SPOOL_NAME_BESIDE)
         return;
     if (!spool_name_shouted(entry->name) &&
-        (strays->spool->wants_patch || spool_now_ms() - entry->met_ms < strays->spool->stray_ms))
+        (strays->spool->puts_off || spool_now_ms() - entry->met_ms < strays->spool->stray_ms))
         return;
     entry->stray = true;
     if (strays->count++ >= STRAYS_NAMED)
@@ -384,6 +387,7 @@ static void put_off(struct spool *spool, struct spool_entry *entry, struct spool
     free(wait->patch);
     wait->patch = TAKE(file->patch);
     spool->wants_patch = spool->wants_patch || wait->patch;
+    spool->puts_off = true;
     entry->handed = false;
     entry->delayed = true;
 }

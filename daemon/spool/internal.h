@@ -62,6 +62,7 @@ struct spool {
     bool handed_any; /* in this pass */
     bool held_any;
     bool wants_patch; /* a file was put off until its patch is there */
+    bool puts_off;    /* a file was put off for any cause */
     unsigned round;
     int64_t listed_ns; /* when the last listing began, since 1970 */
     DIR *listing;
