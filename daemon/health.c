@@ -99,15 +99,20 @@ static void say(struct health *health, const struct installation_problem *proble
     const struct log_event *event = count ? event_of(problems) : &event_forge_well;
     bool same;
 
-    for (size_t i = 0; i < count; i++)
-        text_append_format(&reason, "%s%s", i ? "; " : "", problems[i].error.message);
+    for (size_t i = 0; i < count; i++) {
+        if (!problems[i].unanswered)
+            text_append_format(&reason, "%s%s", reason.length ? "; " : "",
+                               problems[i].error.message);
+    }
     same = event == health->said && health->reason &&
            strcmp(text_string(&reason), health->reason) == 0;
     if (!count && health->said == &event_held)
         event = &event_mended;
-    for (size_t i = 0; i < count && !same; i++)
-        log_event(event_of(&problems[i]), LOG_TEXT("key", key_of(&problems[i])),
-                  LOG_TEXT("reason", problems[i].error.message));
+    for (size_t i = 0; i < count && !same; i++) {
+        if (!problems[i].unanswered)
+            log_event(event_of(&problems[i]), LOG_TEXT("key", key_of(&problems[i])),
+                      LOG_TEXT("reason", problems[i].error.message));
+    }
     if (!count && !same)
         log_event(event);
     health->said = count ? event : &event_forge_well;
@@ -172,6 +177,23 @@ static void list_failed(struct health *health)
         };
 }
 
+bool health_source_pending(const struct health *health)
+{
+    for (size_t i = 0; i < health->problems.count; i++) {
+        if (health->problems.items[i].unanswered)
+            return true;
+    }
+    return false;
+}
+
+/* Others go on meanwhile; what is known for certain is said then. */
+static void wait_for_source(struct health *health)
+{
+    health->state = HEALTH_WELL;
+    ask_after(health, 0);
+    health->changed(health->data);
+}
+
 static void on_answered(void *data, const struct installation_problems *problems)
 {
     struct health *health = data;
@@ -193,6 +215,8 @@ static void on_answered(void *data, const struct installation_problems *problems
         enter(health, HEALTH_REFUSED, health->problems.items, health->problems.count);
     } else if (health->reported) {
         try_reported(health);
+    } else if (health_source_pending(health)) {
+        wait_for_source(health);
     } else {
         if (health->problems.count)
             ask_after(health, HEALTH_MEND_EVERY_MS);
@@ -204,6 +228,8 @@ static void ask(void *data)
 {
     struct health *health = data;
 
+    health->installation.source_patience_ms = health->state == HEALTH_UNKNOWN ? HEALTH_SOURCE_MS
+                                                                              : 0;
     health->under_way = installation_ask(&health->installation, on_answered, health);
 }
 

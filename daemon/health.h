@@ -7,7 +7,8 @@
  * requests, meets a fault. Does the forge answer, does it allow what is needed, are sources and programs there?
  * While the queue is held, no step that needs the forge starts. While the forge is down the check is repeated
  * with growing pauses. While something has to be mended it is repeated every minute, and an error in the log
- * names the key.
+ * names the key. Jobs wait for a check that was asked for, and so it waits for each source for a second only:
+ * one that has not answered by then is asked again without them.
  *
  * Some faults are met in a step only, and no check finds them. The job reports such a fault with health_hold(),
  * and tries again after a minute.
@@ -21,6 +22,7 @@
 #include <uv.h>
 
 #define HEALTH_MEND_EVERY_MS (60 * 1000) /* until what is held is tried again */
+#define HEALTH_SOURCE_MS     1000        /* for which jobs that may not need it wait for a source */
 
 enum health_state {
     HEALTH_UNKNOWN, /* a check is under way */
@@ -54,6 +56,9 @@ int health_status(const struct health *health);
 /* Return whether jobs are held that need this source (its place in `sources`), or any source. */
 bool health_source_held(const struct health *health, size_t source);
 bool health_sources_held(const struct health *health);
+
+/* Returns whether a source has not answered yet. Until it does, the jobs that need it are held. */
+bool health_source_pending(const struct health *health);
 
 /* Returns whether calls to the forge are of use: not while it is down, and not while it refuses. */
 bool health_forge_usable(const struct health *health);

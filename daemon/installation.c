@@ -43,10 +43,11 @@ struct asking {
     installation_callback callback;
     void *data;
     struct operation *step;
-    size_t question;          /* its place in the table */
-    size_t source;            /* the current source */
-    unsigned looks;           /* at the base, by git */
-    char base[GIT_HASH_SIZE]; /* what the base points at, says the forge; "": not known */
+    struct operation *patience; /* with a source */
+    size_t question;            /* its place in the table */
+    size_t source;              /* the current source */
+    unsigned looks;             /* at the base, by git */
+    char base[GIT_HASH_SIZE];   /* what the base points at, says the forge; "": not known */
     struct installation_problems problems;
 };
 
@@ -58,6 +59,7 @@ static void discard(struct operation *operation)
     struct asking *asking = (struct asking *)operation;
 
     operation_clear(&asking->step);
+    operation_clear(&asking->patience);
     installation_problems_clear(&asking->problems);
     free(asking);
 }
@@ -240,10 +242,36 @@ static void on_source_looked(void *data, const struct error *error)
     struct asking *asking = data;
 
     asking->step = NULL;
+    operation_clear(&asking->patience);
     if (error)
         add(asking, error);
     asking->source++;
     ask_sources(asking);
+}
+
+static void on_patience_over(void *data)
+{
+    struct asking *asking = data;
+    struct error error;
+
+    asking->patience = NULL;
+    operation_clear(&asking->step);
+    error_set_key(&error, ERROR_TRANSIENT, "sources", "%s has not answered yet",
+                  asking->installation->config->sources.items[asking->source]);
+    add(asking, &error)->unanswered = true;
+    asking->source++;
+    ask_sources(asking);
+}
+
+static void look_at_source(struct asking *asking)
+{
+    const struct installation *installation = asking->installation;
+
+    asking->step = repository_look_at_source(installation->repository, asking->source,
+                                             on_source_looked, asking);
+    if (installation->source_patience_ms)
+        asking->patience = loop_after(installation->loop, installation->source_patience_ms,
+                                      on_patience_over, asking);
 }
 
 static void ask_sources(struct asking *asking)
@@ -254,8 +282,7 @@ static void ask_sources(struct asking *asking)
         asking->source == installation->config->sources.count)
         answered(asking);
     else
-        asking->step = repository_look_at_source(installation->repository, asking->source,
-                                                 on_source_looked, asking);
+        look_at_source(asking);
 }
 
 /* ---- what is on this machine -------------------------------------------------------------------- */

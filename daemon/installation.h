@@ -37,6 +37,7 @@ struct installation_problem {
                                  configuration or the token), EX_UNAVAILABLE (mend it at the forge,
                                  or wait), EX_IOERR */
     bool at_forge;      /* the forge or its git said so, so calls there are of no use */
+    bool unanswered;    /* a source that was not waited for any longer: not known yet */
     struct error error; /* names the key to mend; transient: it may pass by itself */
 };
 
@@ -57,6 +58,7 @@ struct installation {
     struct tool *tool;             /* is filled in; kept from one check to the next */
     const char *state;             /* the daemon's directory; NULL: it is not looked at */
     bool everything;               /* ask also the questions that hold nothing */
+    uint64_t source_patience_ms;   /* for one source; 0: until git gives it up */
 };
 
 /* Asks all questions, one after the other. A question is left out if it depends on one whose answer was bad.

@@ -57,7 +57,8 @@ void once_end_if_finished(struct winnowd *winnowd)
 
     if (!winnowd->once || winnowd->stopping || !winnowd->intake || !intake_idle(winnowd->intake) ||
         !followed_logs_idle(winnowd->followed_logs) || !saved_idle(winnowd->saved) ||
-        store_check_looks(winnowd->store_check) || !keep_has_swept(winnowd->keep))
+        store_check_looks(winnowd->store_check) || health_source_pending(winnowd->health) ||
+        !keep_has_swept(winnowd->keep))
         return;
     rest = queue_rest(winnowd->queue);
     if (rest == QUEUE_EMPTY && pulls_busy(winnowd->pulls))

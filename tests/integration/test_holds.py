@@ -412,6 +412,9 @@ def test_a_source_that_does_not_answer(winnowd, project, what):
     time_passes(lambda: log.all(key="sources", level="error", reason=lambda reason: f"sources: {place}" in reason))
     time_passes(lambda: {"exp-2": "promoted", "exp-3": "promoted"}.items() <= log.decisions().items())
     assert "did nothing for 10 s" in log.wait(key="sources")["reason"]
+    # What does not need it has not waited until git gave it up.
+    said = [event for event in log.events if event["msg"] == "step started" or event.get("key") == "sources"]
+    assert said[0]["msg"] == "step started", log.text
     hangs.unlink()
     away.rename(hangs)
     winnowd.process.send_signal(signal.SIGHUP)
