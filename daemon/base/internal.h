@@ -37,8 +37,8 @@ struct base {
     int held_status;       /* exit status */
     int64_t *held_results; /* that failed on it */
     size_t held_count;
-    struct operation *pause;  /* after which they begin again, or the base is tried */
-    struct operation *trial;  /* a run that sees whether the command starts something now */
+    struct operation *pause; /* after which they begin again, or the base is tried */
+    struct operation *trial; /* a run that sees whether the command starts something now */
     void (*begin_trial)(struct base *base);
     struct operation *look;   /* at where the base is now, or the pause before it */
     struct operation *notice; /* to those whom the hold concerns */
