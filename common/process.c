@@ -4,7 +4,7 @@
  *     running ──▶ exited, its group killed ──▶ pipes at their end ──▶ callback
  *        │ deadline                 │ 500 ms
  *        ▼                          ▼
- *     SIGTERM, grace, SIGKILL    pipes dropped
+ *     SIGTERM, grace, SIGKILL    what is in the pipes read once more, pipes dropped
  *
  * One timer serves all of it, since only one of these waits is ever under way. The memory lives until
  * libuv gave back the last handle; after a discard the process handle stays open until the child was
@@ -37,6 +37,7 @@
 #define ERRORS_KEPT ((size_t)8192)
 #define DRAIN_MS    500
 #define CHUNK       65536
+#define PIPE_ROOM   ((size_t)1024 * 1024) /* Linux gives 64 KiB, and a child may ask for this */
 #define LINES_CHUNK 4096
 #define LOOKS       10 /* at what it does, before it is found stalled */
 
@@ -158,10 +159,12 @@ static void complete(struct process *process)
     process->callback(process->data, result);
 }
 
-static void on_complete(uv_timer_t *timer)
+static void on_not_started(uv_timer_t *timer)
 {
     complete(timer->data);
 }
+
+static void on_drained(uv_timer_t *timer);
 
 /* The group's number stays taken while a member lives, also after the leader was reaped. If all of them
  * are gone, it could be another group's only after the system has used all process numbers since. */
@@ -248,7 +251,7 @@ static void on_exit_status(uv_process_t *child, int64_t status, int number)
     if (process->readers == 0)
         complete(process);
     else
-        start_timer(process, on_complete, DRAIN_MS);
+        start_timer(process, on_drained, DRAIN_MS);
 }
 
 static void keep_output(struct process *process, const char *bytes, size_t length)
@@ -277,34 +280,68 @@ static void keep_errors(struct text *errors, const char *bytes, size_t length)
     text_append_bytes(errors, bytes, length);
 }
 
+static void keep(struct process *process, const uv_pipe_t *pipe, const char *bytes, size_t length)
+{
+    if (process->capture) {
+        capture_append(process->capture, bytes, length);
+        if (process->printed)
+            process->printed(process->data, bytes, length);
+    } else if (pipe == &process->output) {
+        keep_output(process, bytes, length);
+    } else {
+        keep_errors(&process->errors_bytes, bytes, length);
+    }
+}
+
 static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer)
 {
     struct process *process = stream->data;
 
-    if (length < 0) {
-        uv_read_stop(stream);
-        if (--process->readers == 0 && !process->running)
-            complete(process);
-    } else if (process->capture) {
-        capture_append(process->capture, buffer->base, (size_t)length);
-        if (process->printed)
-            process->printed(process->data, buffer->base, (size_t)length);
-    } else if (stream == (uv_stream_t *)&process->output) {
-        keep_output(process, buffer->base, (size_t)length);
-    } else {
-        keep_errors(&process->errors_bytes, buffer->base, (size_t)length);
+    if (length >= 0) {
+        keep(process, (const uv_pipe_t *)stream, buffer->base, (size_t)length);
+        return;
     }
+    uv_read_stop(stream);
+    if (--process->readers == 0 && !process->running)
+        complete(process);
 }
 
 /* One buffer for all children: libuv asks for it right before each read and passes it to on_read() right
  * after, and there is one thread. libuv fills it up to 32 times in a turn of the loop. Where each line is read
  * as it comes, that must not take long. */
+static char chunk[CHUNK];
+
 static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
     const struct process *process = handle->data;
-    static char chunk[CHUNK];
 
     *buffer = uv_buf_init(chunk, process->printed ? LINES_CHUNK : sizeof(chunk));
+}
+
+/* Takes what is in a pipe now. That holds all that the child wrote, and no more than a pipe can. */
+static void read_rest(struct process *process, const uv_pipe_t *pipe)
+{
+    size_t room = PIPE_ROOM;
+    ssize_t length = 0;
+    uv_os_fd_t file;
+
+    if (uv_fileno((const uv_handle_t *)pipe, &file) < 0)
+        return;
+    while (room > 0 && (length = read(file, chunk, room < CHUNK ? room : CHUNK)) > 0) {
+        keep(process, pipe, chunk, (size_t)length);
+        room -= (size_t)length;
+    }
+}
+
+/* The time is over. But if the loop was blocked meanwhile, nobody has looked into the pipes yet. */
+static void on_drained(uv_timer_t *timer)
+{
+    struct process *process = timer->data;
+
+    read_rest(process, &process->output);
+    if (!process->capture)
+        read_rest(process, &process->errors);
+    complete(process);
 }
 
 static void read_output(struct process *process, uv_pipe_t *pipe)
@@ -561,7 +598,7 @@ struct operation *process_start(uv_loop_t *loop, const struct process_options *o
         run(process, options);
     } else {
         process->result.end = PROCESS_NOT_STARTED;
-        start_timer(process, on_complete, 0);
+        start_timer(process, on_not_started, 0);
     }
     return &process->operation;
 }

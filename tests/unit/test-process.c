@@ -355,6 +355,49 @@ static void test_many_side_by_side(void **state)
     }
 }
 
+struct late {
+    const char *go;
+    int pid;
+};
+
+/* Lets the other child print its last and end, while the loop is in the middle of a turn. */
+static void let_it_end(void *data, const char *bytes, size_t length)
+{
+    const struct late *late = data;
+
+    write_file(late->go, "", 0600);
+    assert_true(soon_gone(late->pid));
+}
+
+static void block_the_loop(void *data, const struct process_result *result)
+{
+    usleep(600000); /* longer than pipes are read after a child has ended */
+}
+
+/* Its end is seen with that of another child, before its output is. */
+static void test_a_loop_that_was_blocked_loses_no_output(void **state)
+{
+    CLEANUP_OUTCOME struct outcome outcome = {0};
+    CLEANUP_FREE char *go = path_of("go");
+    CLEANUP_FREE char *log = path_of("log");
+    CLEANUP_FREE char *script = memory_format(
+        "while [ ! -e %s ]; do sleep 0.01; done; seq 10000; echo last >&2", go);
+    struct operation *late = process_start(&loop, &(struct process_options){SHELL(script)},
+                                           on_result, &outcome);
+    struct late waiting = {go, process_id(late)};
+    struct operation *other = process_start(
+        &loop,
+        &(struct process_options){SHELL("echo"), .log_path = log, .log_limit = 10,
+                                  .printed = let_it_end},
+        block_the_loop, &waiting);
+
+    assert_true(soon_gone(process_id(other)));
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(outcome.calls, 1);
+    assert_int_equal(outcome.result.output_length, 48894);
+    assert_string_equal(outcome.errors, "last\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -381,6 +424,7 @@ int main(void)
         cmocka_unit_test(test_a_program_may_say_127_itself),
         cmocka_unit_test(test_relative_program_starts_in_its_directory),
         cmocka_unit_test(test_many_side_by_side),
+        cmocka_unit_test(test_a_loop_that_was_blocked_loses_no_output),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
