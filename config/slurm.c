@@ -8,18 +8,39 @@
 
 #include <string.h>
 
-/* Options of sbatch that winnowd sets itself, that would make another thing of a run than one job of ours, or that
- * would take the answer away. sbatch takes each beginning of a long name as well. */
+/* Options of sbatch that winnowd sets itself, that would make another thing of a run than one job of ours, that may end
+ * it early, or that would take the answer away. sbatch takes each beginning of a long name as well. */
 static const struct {
     const char *name;
     char letter;
 } taken[] = {
-    {"array", 'a'},  {"chdir", 'D'},     {"clusters", 'M'},     {"error", 'e'},
-    {"export", 0},   {"export-file", 0}, {"get-user-env", 0},   {"help", 'h'},
-    {"input", 'i'},  {"job-name", 'J'},  {"no-requeue", 0},     {"output", 'o'},
-    {"parsable", 0}, {"requeue", 0},     {"signal", 0},         {"test-only", 0},
-    {"time", 't'},   {"usage", 0},       {"version", 'V'},      {"wait", 'W'},
-    {"wrap", 0},     {"open-mode", 0},   {"wait-all-nodes", 0},
+    {"array", 'a'},
+    {"chdir", 'D'},
+    {"clusters", 'M'},
+    {"error", 'e'},
+    {"export", 0},
+    {"export-file", 0},
+    {"get-user-env", 0},
+    {"help", 'h'},
+    {"input", 'i'},
+    {"job-name", 'J'},
+    {"no-requeue", 0},
+    {"output", 'o'},
+    {"parsable", 0},
+    {"requeue", 0},
+    {"signal", 0},
+    {"test-only", 0},
+    {"time", 't'},
+    {"usage", 0},
+    {"version", 'V'},
+    {"wait", 'W'},
+    {"wrap", 0},
+    {"open-mode", 0},
+    {"wait-all-nodes", 0},
+    {"time-min", 0},
+    {"deadline", 0},
+    {"uid", 0},
+    {"gid", 0},
 };
 
 /* Short options without a value, behind which others may stand in the same word. */
@@ -64,6 +85,8 @@ const char *config_check_slurm_option(const char *text)
             return "an option of sbatch, without control characters";
     if (strncmp(text, "--", 2) == 0)
         return check_long(text + 2);
+    if (strcmp(text, ":") == 0)
+        return "the options of one job";
     return *text == '-' ? check_short(text + 1) : NULL;
 }
 

@@ -100,16 +100,39 @@ static void lose_to_slurm(struct slurm_run *run)
     }
 }
 
+/* What it did with the time that it had is not known. */
+static void lose_suspended(struct slurm_run *run)
+{
+    error_set(&run->error, ERROR_TRANSIENT,
+              "Slurm suspended it on %s, and let it run for %" PRId64 " s of validation.timeout",
+              run->seen.nodes, run->seen.used_s);
+    lose(run);
+}
+
 /* ---- the verdict -------------------------------------------------------------------------------- */
+
+static bool timed_out(const struct slurm_run *run)
+{
+    const struct slurm_end *end = &run->files.end;
+
+    return (end->status == 124 || end->status == 137) &&
+           end->duration_ms + 10 >= run->order.timeout_ms;
+}
+
+/* Slurm suspended it, and the time that the script measured went on meanwhile. Slurm counts whole seconds. */
+static bool was_suspended(const struct slurm_run *run)
+{
+    return timed_out(run) && !run->absent && run->seen.used_s >= 0 &&
+           (uint64_t)(run->seen.used_s + 2) * 1000 < run->order.timeout_ms;
+}
 
 static void set_result(const struct slurm_run *run, struct process_result *result)
 {
     const struct slurm_end *end = &run->files.end;
-    bool timed_out = (end->status == 124 || end->status == 137) &&
-                     end->duration_ms + 10 >= run->order.timeout_ms;
-    bool killed = !timed_out && !run->order.sandboxed && end->status > 128;
+    bool late = timed_out(run);
+    bool killed = !late && !run->order.sandboxed && end->status > 128;
 
-    result->end = timed_out ? PROCESS_TIMED_OUT : killed ? PROCESS_SIGNALLED : PROCESS_EXITED;
+    result->end = late ? PROCESS_TIMED_OUT : killed ? PROCESS_SIGNALLED : PROCESS_EXITED;
     result->status = end->status;
     result->signal = killed ? end->status - 128 : 0;
     result->duration_ms = end->duration_ms;
@@ -210,6 +233,8 @@ static bool go_on_by_files(struct slurm_run *run)
         return false;
     if (red && !run->absent && run->seen.state != SQUEUE_FINISHED)
         lose_to_slurm(run);
+    else if (red && was_suspended(run))
+        lose_suspended(run);
     else
         read_output(run);
     return true;

@@ -75,20 +75,40 @@ static int64_t read_number(const char *text)
     return isdigit((unsigned char)*text) && (!*end || *end == ';' || *end == '\n') ? number : 0;
 }
 
+/* "[DAYS-][HOURS:]MINUTES:SECONDS"; else -1. */
+static int64_t read_used(const char *text)
+{
+    const char *dash = strchr(text, '-');
+    int64_t parts = 0;
+    int64_t seconds = 0;
+
+    for (const char *at = dash ? dash + 1 : text; isdigit((unsigned char)*at); parts++) {
+        char *end;
+
+        seconds = seconds * 60 + strtoll(at, &end, 10);
+        if (*end == '\0')
+            return parts ? seconds + (dash ? strtoll(text, NULL, 10) * 86400 : 0) : -1;
+        at = end + 1;
+    }
+    return -1;
+}
+
 bool squeue_read(struct squeue_job *job, const char *line, size_t length)
 {
     const char *at = line;
     const char *end = line + length;
     char id[24];
     char exit_code[24];
+    char used[32];
 
     if (!take(id, sizeof(id), &at, end) || !take(job->word, sizeof(job->word), &at, end) ||
         !take(job->nodes, sizeof(job->nodes), &at, end) ||
         !take(exit_code, sizeof(exit_code), &at, end) ||
-        !take(job->reason, sizeof(job->reason), &at, end) ||
+        !take(job->reason, sizeof(job->reason), &at, end) || !take(used, sizeof(used), &at, end) ||
         !take(job->name, sizeof(job->name), &at, end))
         return false;
     job->id = read_number(id);
+    job->used_s = read_used(used);
     job->state = SQUEUE_CUT_OFF;
     for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++)
         if (strcmp(states[i].word, job->word) == 0)

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* The columns that squeue_read() reads. */
-#define SQUEUE_COLUMNS "JobID:|,State:|,NodeList:|,exit_code:|,Reason:|,Name:|"
+#define SQUEUE_COLUMNS "JobID:|,State:|,NodeList:|,exit_code:|,Reason:|,TimeUsed:|,Name:|"
 
 enum squeue_state {
     SQUEUE_PENDING,
@@ -25,6 +25,7 @@ struct squeue_job {
     char word[32]; /* the state as Slurm calls it */
     char nodes[256];
     char reason[128]; /* "" where Slurm gives none */
+    int64_t used_s;   /* in which it ran: not those in which it was suspended; -1: not known */
     char name[512];
 };
 

@@ -376,6 +376,23 @@ def test_a_run_that_is_preempted_is_run_again(house, cluster):
 
 
 @pytest.mark.exhaustive
+def test_time_in_which_slurm_suspends_a_run_is_not_its_own(house, cluster):
+    house.configure(validation={"timeout": "8s"})
+    house.clock.by_hand()
+    drop(house, "exp-1", 0.9, slow="2")
+    log = house.start()
+    job = log.wait(msg="run submitted to Slurm")["slurm_job"]
+    eventually((house.runs / "exp-1-1" / "pipe").exists)
+    cluster.command("scontrol", "suspend", job)
+    suspended = time.monotonic()
+    eventually(lambda: time.monotonic() - suspended > 8)  # it is too late by the clock on the wall
+    cluster.command("scontrol", "resume", job)
+    log.wait(msg="run on Slurm lost; another attempt follows", reason=lambda text: "Slurm suspended it" in text)
+    log.wait(experiment="exp-1", decision="promoted", seconds=60)
+    assert attempts(log, "exp-1") == [1, 2] and house.stop() == 0
+
+
+@pytest.mark.exhaustive
 def test_munge_may_be_away_while_a_run_ends(house, cluster):
     """Its files count. What could not be cancelled then is removed within the hour."""
     drop(house, "exp-1", 0.9, slow="3")

@@ -155,30 +155,29 @@ static void test_other_keys(void **state)
 {
     CLEANUP(config_freep)
     struct config *config = good(
-        LEAST
-        "change:\n"
-        "  protect: []\n"
-        "  exclude: ['*.log']\n"
-        "  author: Ada Lovelace <ada@example.org>\n"
-        "validation:\n"
-        "  command: [sh, -c, \"a\\nb\"]\n"
-        "  launcher: [apptainer, exec, image.sif]\n"
-        "  engine: slurm\n"
-        "  directory: /shared/winnowd/\n"
-        "  slurm:\n"
-        "    options: [--partition=gpu, -p, gpu, --gres=gpu:1, --time-min=5, -c4, --exclude=n3,\n"
-        "      --exclusive, --nodes=1, --error-free, --constraint=a&b]\n"
-        "    poll: 1m\n"
-        "  timeout: 2h\n"
-        "  output_lines: 0\n"
-        "  environment: {OLLAMA_HOST: \"http://127.0.0.1:11434\", N: 1e-5, EMPTY: }\n"
-        "  pass_environment: [CUDA_VISIBLE_DEVICES]\n"
-        "  sandbox: none\n"
-        "  requires: [\"http://127.0.0.1:11434/api/version?x=1\"]\n"
-        "  limits: {memory: 4G, processes: 100, file_size: 1572864, cpu_time: 10m}\n"
-        "queue: {parallel: 3, max_open_pulls: 2, order: best, retry_for: 1d}\n"
-        "keep: {validation_logs: 0, archive: 365d, rejected: 1h}\n"
-        "log: {level: debug, format: json, status_every: 0}\n");
+        LEAST "change:\n"
+              "  protect: []\n"
+              "  exclude: ['*.log']\n"
+              "  author: Ada Lovelace <ada@example.org>\n"
+              "validation:\n"
+              "  command: [sh, -c, \"a\\nb\"]\n"
+              "  launcher: [apptainer, exec, image.sif]\n"
+              "  engine: slurm\n"
+              "  directory: /shared/winnowd/\n"
+              "  slurm:\n"
+              "    options: [--partition=gpu, -p, gpu, --gres=gpu:1, --tmp=5, -c4, --exclude=n3,\n"
+              "      --exclusive, --nodes=1, --error-free, --constraint=a&b]\n"
+              "    poll: 1m\n"
+              "  timeout: 2h\n"
+              "  output_lines: 0\n"
+              "  environment: {OLLAMA_HOST: \"http://127.0.0.1:11434\", N: 1e-5, EMPTY: }\n"
+              "  pass_environment: [CUDA_VISIBLE_DEVICES]\n"
+              "  sandbox: none\n"
+              "  requires: [\"http://127.0.0.1:11434/api/version?x=1\"]\n"
+              "  limits: {memory: 4G, processes: 100, file_size: 1572864, cpu_time: 10m}\n"
+              "queue: {parallel: 3, max_open_pulls: 2, order: best, retry_for: 1d}\n"
+              "keep: {validation_logs: 0, archive: 365d, rejected: 1h}\n"
+              "log: {level: debug, format: json, status_every: 0}\n");
 
     check_other_validation(config);
     assert_list(&config->change.protect, "");

@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -16,21 +17,22 @@ static void test_lines(void **state)
         const char *nodes;
         const char *reason;
     } rows[] = {
-        {"7|RUNNING|n1|0|None|winnowd-0-a-1|", SQUEUE_RUNNING, "n1", ""},
-        {"7|COMPLETING|n1|0|None|winnowd-0-a-1|", SQUEUE_RUNNING, "n1", ""},
-        {"7|SUSPENDED|n1|0|None|winnowd-0-a-1|", SQUEUE_RUNNING, "n1", ""},
-        {"7|PENDING||0|Resources|winnowd-0-a-1|", SQUEUE_PENDING, "", "Resources"},
-        {"7|COMPLETED|n1|0|None|winnowd-0-a-1|", SQUEUE_FINISHED, "n1", ""},
-        {"7|FAILED|n1|768|NonZeroExitCode|winnowd-0-a-1|", SQUEUE_FINISHED, "n1",
+        {"7|RUNNING|n1|0|None|1:05|winnowd-0-a-1|", SQUEUE_RUNNING, "n1", ""},
+        {"7|COMPLETING|n1|0|None|1:05|winnowd-0-a-1|", SQUEUE_RUNNING, "n1", ""},
+        {"7|SUSPENDED|n1|0|None|1:05|winnowd-0-a-1|", SQUEUE_RUNNING, "n1", ""},
+        {"7|PENDING||0|Resources|1:05|winnowd-0-a-1|", SQUEUE_PENDING, "", "Resources"},
+        {"7|COMPLETED|n1|0|None|1:05|winnowd-0-a-1|", SQUEUE_FINISHED, "n1", ""},
+        {"7|FAILED|n1|768|NonZeroExitCode|1:05|winnowd-0-a-1|", SQUEUE_FINISHED, "n1",
          "NonZeroExitCode"},
-        {"7|CANCELLED|n[1-2]|0|None|winnowd-0-a-1|", SQUEUE_CUT_OFF, "n[1-2]", ""},
-        {"7|NODE_FAIL|n1|1|NodeDown|winnowd-0-a-1|", SQUEUE_CUT_OFF, "n1", "NodeDown"},
-        {"7|PREEMPTED|n1|15|None|winnowd-0-a-1|", SQUEUE_CUT_OFF, "n1", ""},
-        {"7|BOOT_FAIL|n1|0|None|winnowd-0-a-1|", SQUEUE_CUT_OFF, "n1", ""},
-        {"7|DEADLINE||0|DeadLine|winnowd-0-a-1|", SQUEUE_CUT_OFF, "", "DeadLine"},
-        {"7|SOMETHING_NEW|n1|0|None|winnowd-0-a-1|", SQUEUE_CUT_OFF, "n1", ""},
-        {"7|TIMEOUT|n1|0|TimeLimit|winnowd-0-a-1|", SQUEUE_EXHAUSTED, "n1", "TimeLimit"},
-        {"7|OUT_OF_MEMORY|n1|0|OutOfMemory|winnowd-0-a-1|", SQUEUE_EXHAUSTED, "n1", "OutOfMemory"},
+        {"7|CANCELLED|n[1-2]|0|None|1:05|winnowd-0-a-1|", SQUEUE_CUT_OFF, "n[1-2]", ""},
+        {"7|NODE_FAIL|n1|1|NodeDown|1:05|winnowd-0-a-1|", SQUEUE_CUT_OFF, "n1", "NodeDown"},
+        {"7|PREEMPTED|n1|15|None|1:05|winnowd-0-a-1|", SQUEUE_CUT_OFF, "n1", ""},
+        {"7|BOOT_FAIL|n1|0|None|1:05|winnowd-0-a-1|", SQUEUE_CUT_OFF, "n1", ""},
+        {"7|DEADLINE||0|DeadLine|1:05|winnowd-0-a-1|", SQUEUE_CUT_OFF, "", "DeadLine"},
+        {"7|SOMETHING_NEW|n1|0|None|1:05|winnowd-0-a-1|", SQUEUE_CUT_OFF, "n1", ""},
+        {"7|TIMEOUT|n1|0|TimeLimit|1:05|winnowd-0-a-1|", SQUEUE_EXHAUSTED, "n1", "TimeLimit"},
+        {"7|OUT_OF_MEMORY|n1|0|OutOfMemory|1:05|winnowd-0-a-1|", SQUEUE_EXHAUSTED, "n1",
+         "OutOfMemory"},
     };
 
     (void)state;
@@ -42,7 +44,30 @@ static void test_lines(void **state)
         assert_int_equal(job.state, rows[i].state);
         assert_string_equal(job.nodes, rows[i].nodes);
         assert_string_equal(job.reason, rows[i].reason);
+        assert_int_equal(job.used_s, 65);
         assert_string_equal(job.name, "winnowd-0-a-1");
+    }
+}
+
+static void test_times(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t seconds;
+    } rows[] = {
+        {"0:00", 0},     {"9:59", 599}, {"1:00:01", 3601}, {"2-03:04:05", 183845},
+        {"INVALID", -1}, {"", -1},      {"7", -1},         {"1:", -1},
+        {"1-", -1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        char line[64];
+        struct squeue_job job;
+
+        snprintf(line, sizeof(line), "7|FAILED|n1|0|None|%s|name|", rows[i].text);
+        assert_true(squeue_read(&job, line, strlen(line)));
+        assert_int_equal(job.used_s, rows[i].seconds);
     }
 }
 
@@ -50,10 +75,10 @@ static void test_lines_that_are_none(void **state)
 {
     static const char *const lines[] = {
         "",
-        "7|RUNNING|n1|0|None|cut o",
-        "x|RUNNING|n1|0|None|name|",
+        "7|RUNNING|n1|0|None|0:00|cut o",
+        "x|RUNNING|n1|0|None|0:00|name|",
         "squeue: error: Socket timed out",
-        "-3|RUNNING|n1|0|None|name|",
+        "-3|RUNNING|n1|0|None|0:00|name|",
     };
 
     (void)state;
@@ -124,7 +149,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lines),   cmocka_unit_test(test_lines_that_are_none),
         cmocka_unit_test(test_reasons), cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_ids),     cmocka_unit_test(test_times),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
