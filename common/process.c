@@ -7,15 +7,12 @@
  *     SIGTERM, grace, SIGKILL    what is in the pipes read once more, pipes dropped
  *
  * One timer serves all of it, since only one of these waits is ever under way. The memory lives until
- * libuv gave back the last handle; after a discard the process handle stays open until the child was
+ * libuv gave back the last handle; after a discard the child's handle stays open until the child was
  * reaped, so that no zombie is left.
  *
  * The output comes through pipes, not through the socket pairs that libuv would make: a script that
- * opens /dev/stderr could not do so on a socket.
- *
- * Two small windows are known and accepted. The parent-death signal is set by setpriv, after the
- * fork: a daemon killed between the two leaves the child behind. And it belongs to the thread that
- * forked, so children are started from the main thread, which runs the loop, and from no other.
+ * opens /dev/stderr could not do so on a socket. libuv's uv_spawn() forks, which copies the daemon's page tables
+ * each time, and cannot set a death signal: a program before each child would have to (spawn.h does both).
  */
 
 #include "common/process.h"
@@ -24,14 +21,15 @@
 #include "common/capture.h"
 #include "common/memory.h"
 #include "common/program.h"
+#include "common/spawn.h"
 #include "common/text.h"
 
-#include <linux/close_range.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define ERRORS_KEPT ((size_t)8192)
@@ -46,7 +44,7 @@ struct process {
     process_callback callback;  /* NULL once discarded */
     void *data;
 
-    uv_process_t child;
+    uv_poll_t child;
     uv_pipe_t input;
     uv_pipe_t output;
     uv_pipe_t errors;
@@ -54,9 +52,10 @@ struct process {
     unsigned handles; /* that libuv still knows */
     unsigned readers; /* output pipes that have not ended */
 
-    int pid;      /* 0: never started */
-    bool running; /* not reaped yet */
-    bool ending;  /* was told to end */
+    int pid;        /* 0: never started */
+    int descriptor; /* of the child, which can be read once it has ended */
+    bool running;   /* not reaped yet */
+    bool ending;    /* was told to end */
     enum process_manner manner;
     uint64_t began;
     uint64_t deadline_ms;
@@ -96,6 +95,12 @@ static void close_handle(void *handle)
 {
     if (!uv_is_closing(handle))
         uv_close(handle, on_closed);
+}
+
+static void close_child(struct process *process)
+{
+    close_handle(&process->child);
+    close(process->descriptor);
 }
 
 static void close_all_but_child(struct process *process)
@@ -233,25 +238,34 @@ static void wait_for_end(struct process *process)
         start_timer(process, on_deadline, process->deadline_ms);
 }
 
-static void on_exit_status(uv_process_t *child, int64_t status, int number)
+static void take_end(struct process *process, const siginfo_t *end)
 {
-    struct process *process = child->data;
+    bool exited = end->si_code == CLD_EXITED;
 
     process->running = false;
     if (process->manner == PROCESS_KILLED || process->ending)
         signal_group(process, SIGKILL);
-    close_handle(child);
+    close_child(process);
     if (!process->callback)
         return;
     process->result.duration_ms = elapsed_ms(process);
-    process->result.status = (int)status;
-    process->result.signal = number;
-    if (number && process->result.end == PROCESS_EXITED)
+    process->result.status = exited ? end->si_status : 0;
+    process->result.signal = exited ? 0 : end->si_status;
+    if (!exited && process->result.end == PROCESS_EXITED)
         process->result.end = PROCESS_SIGNALLED;
     if (process->readers == 0)
         complete(process);
     else
         start_timer(process, on_drained, DRAIN_MS);
+}
+
+static void on_child_end(uv_poll_t *child, int status, int events)
+{
+    struct process *process = child->data;
+    siginfo_t end = {0};
+
+    if (waitid(P_PID, (id_t)process->pid, &end, WEXITED | WNOHANG) == 0 && end.si_pid)
+        take_end(process, &end);
 }
 
 static void keep_output(struct process *process, const char *bytes, size_t length)
@@ -394,23 +408,6 @@ static int open_pipes(struct process *process, int descriptors[static 3])
     return 0;
 }
 
-/* The path of setpriv, looked up once; NULL if it is missing. Then a child outlives a daemon that is
- * killed; nothing else is lost. */
-static const char *death_signal_program(void)
-{
-    static const char *const usual[] = {"PATH=/usr/bin", NULL};
-    static char *path;
-    static bool looked;
-    struct error error;
-
-    if (!looked) {
-        looked = true;
-        if (program_find(&path, "setpriv", usual, NULL, &error) < 0)
-            program_find(&path, "setpriv", (const char *const *)environ, NULL, &error);
-    }
-    return path;
-}
-
 /* The file of this program, even if it was replaced or removed since. (Under valgrind /proc/self/exe
  * would be valgrind.) */
 static char *this_program(void)
@@ -423,80 +420,79 @@ static char *this_program(void)
     return memory_copy(path);
 }
 
-/* setpriv tells a child to end with a daemon that is killed. Our own program sets that itself. */
-static bool needs_death_signal(const struct process_options *options)
-{
-    return death_signal_program() && !options->this_program && options->manner != PROCESS_LEFT &&
-           options->manner != PROCESS_OUTLIVES;
-}
-
 /* Free the array only; the strings are borrowed. */
-static char **make_arguments(const char *path, const struct process_options *options)
+static const char **arguments_of(const char *path, const struct process_options *options)
 {
-    const char *const prefix[] = {death_signal_program(), "--pdeathsig",
-                                  options->manner == PROCESS_KILLED ? "KILL" : "TERM", "--"};
-    const char *const *argv = options->argv;
-    size_t prefixed = needs_death_signal(options) ? 4 : 0;
-    size_t count = 0;
     const char **arguments;
+    size_t count = 0;
 
-    while (argv[count])
+    while (options->argv[count])
         count++;
-    arguments = memory_new_array(prefixed + count + 1, sizeof(*arguments));
-    memcpy(arguments, prefix, prefixed * sizeof(*prefix));
-    memcpy(arguments + prefixed, argv, count * sizeof(*argv));
+    arguments = memory_new_array(count + 1, sizeof(*arguments));
+    memcpy(arguments, options->argv, count * sizeof(*arguments));
     if (!options->this_program)
-        arguments[prefixed] = path;
-    return (char **)arguments;
+        arguments[0] = path;
+    return arguments;
 }
 
-/* Files and what they are mapped to, such as packs, do not count. The limit is set from here, once the child
- * runs, since a program before it that does it costs as much as half a git. It is never above our own,
- * which only root may raise. If it cannot be set, the child has ended, or the kernel alone ends one that takes
- * all memory. */
-static void limit_memory(pid_t child, uint64_t bytes)
+/* What tells a child to end when the daemon was killed. */
+static int death_signal(enum process_manner manner)
 {
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_DATA, &limit) < 0)
-        return;
-    if (bytes < limit.rlim_max)
-        limit.rlim_max = bytes;
-    limit.rlim_cur = limit.rlim_max;
-    (void)prlimit(child, RLIMIT_DATA, &limit, NULL);
+    switch (manner) {
+    case PROCESS_KILLED:
+        return SIGKILL;
+    case PROCESS_ASKED:
+    case PROCESS_ASKED_ALL:
+        return SIGTERM;
+    case PROCESS_LEFT:
+    case PROCESS_OUTLIVES:
+        break;
+    }
+    return 0;
 }
 
-static int spawn(struct process *process, const struct process_options *options, const char *path,
-                 const int descriptors[static 3])
+/* Has the loop wait for the child's end. */
+static int watch(struct process *process)
+{
+    int status = uv_poll_init(process->timer.loop, &process->child, process->descriptor);
+
+    if (status == 0) {
+        process->child.data = process;
+        process->handles++;
+        status = uv_poll_start(&process->child, UV_READABLE, on_child_end);
+        if (status < 0)
+            close_handle(&process->child);
+    }
+    return status;
+}
+
+/* The child that cannot be watched is none. */
+static int start_child(struct process *process, const struct process_options *options,
+                       const char *path, const int descriptors[static 3])
 {
     static const char *const nothing[] = {NULL};
-    CLEANUP_FREE char **arguments = make_arguments(path, options);
-    int errors = process->capture ? descriptors[1] : descriptors[2];
-    uv_stdio_container_t stdio[3] = {
-        {.flags = process->input_bytes ? UV_INHERIT_FD : UV_IGNORE, .data.fd = descriptors[0]},
-        {.flags = UV_INHERIT_FD, .data.fd = descriptors[1]},
-        {.flags = UV_INHERIT_FD, .data.fd = errors},
+    CLEANUP_FREE const char **arguments = arguments_of(path, options);
+    struct spawn_options spawning = {
+        .path = path,
+        .arguments = arguments,
+        .environment = options->environment ? options->environment : nothing,
+        .directory = options->directory,
+        .descriptors = {descriptors[0], descriptors[1],
+                        process->capture ? descriptors[1] : descriptors[2]},
+        .death_signal = death_signal(options->manner),
+        .memory = options->memory,
     };
-    uv_process_options_t spawning = {
-        .exit_cb = on_exit_status,
-        .file = options->this_program ? path : arguments[0],
-        .args = arguments,
-        .env = (char **)(options->environment ? options->environment : nothing),
-        .cwd = options->directory,
-        .flags = UV_PROCESS_DETACHED, /* setsid(): a session and a group of its own */
-        .stdio_count = 3,
-        .stdio = stdio,
-    };
-    int status;
+    int status = spawn(&process->pid, &process->descriptor, &spawning);
 
-    /* Our descriptors are all close-on-exec. This is for those that whoever started the daemon left
-     * open. */
-    close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
-    process->child.data = process;
-    process->handles++;
-    status = uv_spawn(process->timer.loop, &process->child, &spawning);
-    if (status == 0 && options->memory)
-        limit_memory(process->child.pid, options->memory);
+    if (status < 0)
+        return status;
+    status = watch(process);
+    if (status < 0) {
+        signal_group(process, SIGKILL);
+        waitpid(process->pid, NULL, 0);
+        close(process->descriptor);
+        process->pid = 0;
+    }
     return status;
 }
 
@@ -513,11 +509,8 @@ static int start(struct process *process, const struct process_options *options)
              0)
         return -1;
     status = open_pipes(process, descriptors);
-    if (status == 0) {
-        status = spawn(process, options, path, descriptors);
-        if (status < 0)
-            close_handle(&process->child);
-    }
+    if (status == 0)
+        status = start_child(process, options, path, descriptors);
     for (int i = 0; i < 3; i++)
         if (descriptors[i] >= 0)
             close(descriptors[i]);
@@ -528,7 +521,6 @@ static int start(struct process *process, const struct process_options *options)
 
 static void run(struct process *process, const struct process_options *options)
 {
-    process->pid = uv_process_get_pid(&process->child);
     process->running = true;
     read_output(process, &process->output);
     if (!process->capture)
@@ -550,8 +542,8 @@ static void process_discard(struct operation *operation)
         kill(process->pid, SIGTERM);
     if (process->running && process->manner == PROCESS_ASKED_ALL)
         signal_group(process, SIGTERM);
-    if (process->manner == PROCESS_OUTLIVES && process->pid)
-        close_handle(&process->child);
+    if (process->manner == PROCESS_OUTLIVES && process->running)
+        close_child(process);
     close_all_but_child(process);
 }
 

@@ -3,14 +3,12 @@
 /*
  * A child process on the loop: clean environment, deadline, limited output, the whole group killed.
  *
- * Every child leads a session and a process group of its own. It is started by `setpriv --pdeathsig KILL`,
- * if that program exists, so that it does not outlive a daemon that is killed. A trusted child may end in
- * another manner (enum process_manner). The result says what ended a child: exit status, signal, deadline,
+ * Every child is started as spawn.h says, and does not outlive a daemon that is killed. A trusted child may end
+ * in another manner (enum process_manner). The result says what ended a child: exit status, signal, deadline,
  * a standstill, too much output, or that it never started. When the child has ended its group is killed. An
  * output pipe that some process still holds open is read for a short while more and then closed.
  *
- * A child starts with default signal dispositions, an empty signal mask and the descriptors 0, 1 and 2
- * only. The program must ignore SIGPIPE: a child may close its stdin before it has read all of it.
+ * The program must ignore SIGPIPE: a child may close its stdin before it has read all of it.
  */
 
 #include "common/error.h"

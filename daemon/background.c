@@ -10,7 +10,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -22,12 +21,11 @@
 static const struct {
     const char *name;
     int (*work)(int argc, char **argv);
-    bool outlives; /* it goes on when the daemon has ended */
-    bool awaited;  /* a run of the tests waits for it, or is what it becomes */
+    bool awaited; /* a run of the tests waits for it, or is what it becomes */
 } works[] = {
-    {REMOVER_PROGRAM, remover_main, true, false},          {KEEP_PROGRAM, keep_main, false, false},
-    {STORE_CHECK_PROGRAM, store_check_main, false, false}, {CACHE_PROGRAM, cache_main, false, true},
-    {OVERLAY_PROGRAM, overlay_main, false, true},
+    {REMOVER_PROGRAM, remover_main, false},         {KEEP_PROGRAM, keep_main, false},
+    {STORE_CHECK_PROGRAM, store_check_main, false}, {CACHE_PROGRAM, cache_main, true},
+    {OVERLAY_PROGRAM, overlay_main, true},
 };
 
 /* Lowers the priority. If that is forbidden, the work is done all the same. */
@@ -43,8 +41,6 @@ int background_main(int argc, char **argv)
         if (strcmp(argv[0], works[i].name) != 0)
             continue;
         signal(SIGPIPE, SIG_IGN); /* whoever reads the output may be gone */
-        if (!works[i].outlives)
-            prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (!works[i].awaited)
             stand_back();
         return works[i].work(argc, argv);

@@ -2,8 +2,8 @@
 
 /*
  * Work that would block the loop and for which there is no program. It is done by a child that is this
- * program again, under another name, at the lowest priority if nobody waits for it. The child gets its arguments and nothing else: no configuration, no
- * token, no environment.
+ * program again, under another name, at the lowest priority if nobody waits for it. The child gets its
+ * arguments and nothing else: no configuration, no token, no environment.
  */
 
 /* If argv[0] is the name of such work, does it and returns the exit status; else

@@ -327,7 +327,7 @@ static void find_bubblewrap(struct sandbox *sandbox, char **why)
     free(TAKE(sandbox->program));
 }
 
-/* prlimit is part of every Debian, as setpriv is. A PATH without it must not switch limits off. */
+/* prlimit is part of every Debian. A PATH without it must not switch limits off. */
 static int find_limiter(struct sandbox *sandbox, struct error *error)
 {
     static const char *const usual[] = {"PATH=/usr/bin:/bin", NULL};

@@ -1,6 +1,6 @@
 """A daemon that dies where a test says, is started again, and must have lost and doubled nothing.
 
-    Shim    a library before the daemon's own that kills it at its n-th rename, sync of a file or fork
+    Shim    a library before the daemon's own that kills it at its n-th rename, sync of a file or child
     World   a project, a forge, a daemon, and what must become of everything that was dropped
     Point   one place to die at: a request, a git, a rename, before it or after
 
@@ -24,7 +24,9 @@ SHIM = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,9 +34,9 @@ SHIM = r"""
 #include <unistd.h>
 
 /* DIE_AT is "CLASS WHEN NUMBER"; DIE_LOG takes a line for each call that counts. */
-enum { RENAME, SYNC, FORK, STATUS };
+enum { RENAME, SYNC, SPAWN, STATUS };
 static atomic_int counts[4];
-static const char *const classes[4] = {"rename", "sync", "fork", "status"};
+static const char *const classes[4] = {"rename", "sync", "spawn", "status"};
 
 /* How often the status is written depends on how fast the machine is: it is counted by itself. */
 static int class_of(const char *to)
@@ -71,18 +73,36 @@ static void die_if_due(int class, int number, const char *when)
         kill(getpid(), SIGKILL);
 }
 
-/* The child is there, has executed nothing yet, and will, long after the daemon died. */
-pid_t fork(void)
-{
-    pid_t (*real)(void) = (pid_t (*)(void))dlsym(RTLD_NEXT, "fork");
-    int number = number_of(FORK, "child");
-    pid_t child = real();
+struct birth {
+    int (*become)(void *);
+    void *data;
+    int due;
+};
 
-    if (child == 0 && is_due(FORK, number, "after")) {
+/* The child is there, has executed nothing yet, and will, long after the daemon died. */
+static int begin(void *data)
+{
+    struct birth *birth = data;
+
+    if (birth->due) {
         kill(getppid(), SIGKILL);
         usleep(300000);
     }
-    return child;
+    return birth->become(birth->data);
+}
+
+/* The daemon stands still until its child is another program, so all of this lasts long enough. */
+int clone(int (*become)(void *), void *stack, int flags, void *data, ...)
+{
+    int (*real)(int (*)(void *), void *, int, void *, ...) = (__typeof__(real))dlsym(RTLD_NEXT, "clone");
+    struct birth birth = {become, data, is_due(SPAWN, number_of(SPAWN, "child"), "after")};
+    va_list more;
+    void *descriptor;
+
+    va_start(more, data);
+    descriptor = va_arg(more, void *);
+    va_end(more);
+    return real(begin, stack, flags, &birth, descriptor);
 }
 
 #define WATCHED(class, what, name, parameters, arguments)                                          \
@@ -113,7 +133,7 @@ OUTCOMES = {"failing": "failed", "label": "failed", "empty": "rejected", "broken
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-    where: str  # request, git, rename, sync, fork, status
+    where: str  # request, git, rename, sync, spawn, status
     number: int
     when: str  # before, after; a request also late: the daemon is dead long before it is worked on
     what: str = ""
@@ -265,7 +285,7 @@ class World:
         self.arm(point)
         winnowd = self.winnowd
         winnowd.write_configuration()
-        if point and point.where == "fork":
+        if point and point.where == "spawn":
             # The end of its log is not waited for: the child has it as well.
             winnowd._launch(("--once",), stdout=subprocess.DEVNULL)
             status, log = winnowd.process.wait(PATIENCE), winnowd.log
@@ -363,7 +383,7 @@ def suffer(world, scenario, point):
     """One death at the point, one life after it; the sentences about what is broken."""
     # What is still on its way when the daemon is dead takes its own time, and is waited for; else what was
     # asked for and never made is given up sooner.
-    late = point.when == "late" or point.where == "fork"
+    late = point.when == "late" or point.where == "spawn"
     world.winnowd.clock.at_pace(1 if late else Clock.PACE).hurry(1 if late else Clock.PACE)
     world.drop(scenario)
     try:

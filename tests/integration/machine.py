@@ -31,12 +31,13 @@ SOURCE = r"""
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/time.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -52,9 +53,8 @@ struct settings {
 };
 
 static struct settings *settings;
-/* What is under way: children that were not waited for, connections that are listened to. */
-static pid_t children[64];
-static unsigned char connections[1024];
+/* By descriptor: connections and children that are waited for. */
+static unsigned char under_way[1024];
 
 #define REAL(name) \
     static __typeof__(&name) real; \
@@ -136,50 +136,31 @@ int inotify_add_watch(int file, const char *path, uint32_t mask)
     return real(file, path, mask);
 }
 
-pid_t fork(void)
+/* A connection, or what tells of a child's end. */
+static int tells_of_work(int file)
 {
-    REAL(fork);
-    pid_t child = real();
+    char link[32], name[32] = "";
+    struct stat status;
 
-    for (size_t i = 0; child > 0 && i < sizeof(children) / sizeof(*children); i++) {
-        if (children[i] == 0) {
-            children[i] = child;
-            break;
-        }
-    }
-    return child;
-}
-
-pid_t waitpid(pid_t number, int *status, int options)
-{
-    REAL(waitpid);
-    pid_t ended = real(number, status, options);
-
-    for (size_t i = 0; ended > 0 && i < sizeof(children) / sizeof(*children); i++) {
-        if (children[i] == ended)
-            children[i] = 0;
-    }
-    return ended;
+    if (fstat(file, &status) == 0 && S_ISSOCK(status.st_mode))
+        return 1;
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", file);
+    return readlink(link, name, sizeof(name) - 1) > 0 && strcmp(name, "anon_inode:[pidfd]") == 0;
 }
 
 int epoll_ctl(int epoll, int action, int file, struct epoll_event *event)
 {
     REAL(epoll_ctl);
-    struct stat status;
 
-    if (file >= 0 && file < (int)sizeof(connections))
-        connections[file] = action != EPOLL_CTL_DEL && fstat(file, &status) == 0 && S_ISSOCK(status.st_mode);
+    if (file >= 0 && file < (int)sizeof(under_way))
+        under_way[file] = action != EPOLL_CTL_DEL && tells_of_work(file);
     return real(epoll, action, file, event);
 }
 
 static int is_idle(void)
 {
-    for (size_t i = 0; i < sizeof(children) / sizeof(*children); i++) {
-        if (children[i] != 0)
-            return 0;
-    }
-    for (size_t i = 0; i < sizeof(connections); i++) {
-        if (connections[i])
+    for (size_t i = 0; i < sizeof(under_way); i++) {
+        if (under_way[i])
             return 0;
     }
     return 1;

@@ -45,8 +45,8 @@ def points_of(world, scenario, where):
     # A tree is removed by moving its parts up one by one: the first stands for all of them.
     parts = [point for point in found if re.fullmatch("[0-9]+", point.what)]
     # What was written is with the kernel before it is synced: before one is the same as after it. And
-    # what comes before a fork is the same as after what was before it.
-    return [point for point in found if point not in parts[2:] and (where in ("sync", "fork")) <= (point.when == "after")]
+    # what comes before a child is the same as after what was before it.
+    return [point for point in found if point not in parts[2:] and (where in ("sync", "spawn")) <= (point.when == "after")]
 
 
 def suffer_all(new_world, kind, scenario, where, what="", every=1):
@@ -104,7 +104,7 @@ def test_at_every_file_move(new_world, kind, scenario):
     suffer_all(new_world, kind, scenario, "rename")
 
 
-@pytest.mark.parametrize("where", first_of(["git", "rename", "fork", "sync"], 2))
+@pytest.mark.parametrize("where", first_of(["git", "rename", "spawn", "sync"], 2))
 def test_in_a_run_on_the_base(new_world, where):
     suffer_all(new_world, "local", "moved", where, every=1 if where == "git" else 3)
 
@@ -130,7 +130,7 @@ def test_at_every_other_sync(new_world, kind, scenario):
 
 @pytest.mark.parametrize("kind, scenario", first_of([("1.25", "label"), ("local", "promoted")]))
 def test_at_every_child(new_world, kind, scenario):
-    suffer_all(new_world, kind, scenario, "fork")
+    suffer_all(new_world, kind, scenario, "spawn")
 
 
 # tox: its start and its end are those of the program, its middle is a test that waits.

@@ -269,7 +269,6 @@ static void test_child_does_not_outlive_a_killed_daemon(void **state)
         operation = process_start(&own, &(struct process_options){SHELL("sleep 30")}, on_result,
                                   &outcome);
         pid = process_id(operation);
-        usleep(300000); /* setpriv has to get as far as its exec */
         if (write(tell[1], &pid, sizeof(pid)) < 0)
             _exit(1);
         uv_run(&own, UV_RUN_DEFAULT);
