@@ -9,6 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define STATUS_LOOKED_AT 4096 /* bytes: who writes more has written no status */
+
 /* ---- status ------------------------------------------------------------------------------------- */
 
 struct status_word {
@@ -91,7 +93,7 @@ enum claim_status claim_status_parse(const char *words, bool *known)
     static const unsigned ranks[] = {
         [CLAIM_OK] = 0, [CLAIM_BASELINE] = 1, [CLAIM_DISCARDED] = 2, [CLAIM_CRASHED] = 3};
     const struct status_word *counts, *found;
-    const char *end = words + strlen(words);
+    const char *end = words + strnlen(words, STATUS_LOOKED_AT);
 
     while (end > words && !is_letter_or_digit(end[-1]))
         end--;

@@ -157,7 +157,8 @@ bool result_log_are_names(const struct result_log *log, const struct result_log_
 {
     double number;
 
-    if (!names_decision(log, columns) || !names_value_or_commit(log, columns))
+    if (columns->count > RESULT_LOG_COLUMNS_LIMIT || !names_decision(log, columns) ||
+        !names_value_or_commit(log, columns))
         return false;
     for (size_t i = 0; i < columns->count; i++)
         if (result_log_number(columns->names[i], &number))

@@ -6,6 +6,9 @@
 
 #define RESULT_LOG_DECISIONS 8 /* names that a decision's column may have */
 
+/* Each column but a few is a detail of each row, as many as a result file may have. */
+#define RESULT_LOG_COLUMNS_LIMIT 10000
+
 /* A column is an index into the header's names; NO_COLUMN: there is none. */
 #define NO_COLUMN (-1)
 
