@@ -24,9 +24,9 @@
 
 #define SLICE_FILES  256
 #define SLICE_GROUP  64 /* files that are opened and asked for before the first of them is read */
-#define SLICE_BYTES  (16u * 1024 * 1024)
-#define SLICE_NS     8000000u /* for listing or reading */
-#define NAMES_A_LOOK 64       /* names that are listed between two looks at the clock */
+#define SLICE_BYTES  (1024u * 1024) /* or one file: each MiB takes the taker some 20 ms */
+#define SLICE_NS     8000000u       /* for listing or reading */
+#define NAMES_A_LOOK 64             /* names that are listed between two looks at the clock */
 #define NS_PER_MS    1000000
 #define STRAYS_NAMED 8
 #define STRAY_SHOWN  100 /* characters */

@@ -145,6 +145,7 @@ static void many_files_keep_their_order(void **state)
     assert_true(fixture->largest_slice <= 256);
 }
 
+/* Each of them takes the taker tens of milliseconds, in which the loop does nothing else. */
 static void a_slice_is_bounded_in_bytes(void **state)
 {
     struct fixture *fixture = *state;
@@ -161,7 +162,7 @@ static void a_slice_is_bounded_in_bytes(void **state)
     begin(fixture, NEVER_MS, NEVER_MS);
     until_idle(fixture);
     assert_int_equal(fixture->handed_count, 8);
-    assert_true(fixture->largest_bytes <= 16 * 1024 * 1024);
+    assert_int_equal(fixture->largest_slice, 1);
 }
 
 static void other_names_are_left_alone(void **state)
