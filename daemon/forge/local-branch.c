@@ -56,7 +56,7 @@ static void set_git_error(struct error *error, enum error_kind kind, const char 
 }
 
 /*
- * Making a branch: whether there is a base, then the branch at a commit of it unless it exists.
+ * Making a branch at a commit that the base held a moment ago, unless it exists.
  *
  * The repository pushes to itself, so that its hooks have their say now. They have it anyhow when the branch is
  * moved and deleted. What they refuse at first leaves nothing behind, and is nothing of an experiment's: the commit is
@@ -127,7 +127,7 @@ static void on_branch_made(void *data, const struct process_result *result)
 }
 
 /* The lease is on nothing: it must not exist. */
-static void push_branch(struct local_call *call)
+static void work_branch(struct local_call *call)
 {
     CLEANUP_FREE char *lease = memory_format("--force-with-lease=refs/heads/%s:", call->branch);
     CLEANUP_FREE char *refspec = memory_format("%s:refs/heads/%s", call->sha, call->branch);
@@ -136,32 +136,6 @@ static void push_branch(struct local_call *call)
     };
 
     run_git(call, arguments, on_branch_made);
-}
-
-static void on_base_of_branch(void *data, const struct process_result *result)
-{
-    struct local_call *call = data;
-    const struct config *config = call->local->config;
-    struct error error;
-
-    call->under_way = NULL;
-    if (process_exited(result, 1)) {
-        error_set_key(&error, ERROR_PERMANENT, "forge.base", "there is no branch %s in %s",
-                      config->forge.base, config->forge.path);
-        local_fail(call, false, &error);
-        return;
-    }
-    if (!process_exited(result, 0)) {
-        set_git_error(&error, ERROR_TRANSIENT, "cannot look at the base", result);
-        local_fail(call, false, &error);
-        return;
-    }
-    push_branch(call);
-}
-
-static void work_branch(struct local_call *call)
-{
-    look_at(call, call->local->config->forge.base, on_base_of_branch);
 }
 
 struct operation *local_create_branch(struct forge *forge, const char *branch, const char *commit,

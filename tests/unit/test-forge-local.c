@@ -194,9 +194,6 @@ static void test_branch(void **state)
     run_shell("touch repo.git/refs/heads/experiment/held.lock");
     CALL(create_branch, "experiment/held", tip);
     assert_transient("held.lock");
-    config.forge.base = (char *)"nope";
-    CALL(create_branch, "experiment/exp-2", tip);
-    assert_permanent("forge.base: there is no branch nope");
     run_shell("mv repo.git gone.git");
     CALL(create_branch, "experiment/exp-2", tip);
     assert_transient("not a git repository");
