@@ -21,6 +21,8 @@
 struct cells {
     char **items;
     size_t count;
+    const char
+        *tail; /* what stands behind the header's columns, if it is part of none; NULL: nothing */
 };
 
 static char *trim(char *cell)
@@ -278,22 +280,41 @@ static bool is_within(const struct result_log *log, const struct cells *cells)
     return true;
 }
 
-/* If a row is longer than the header, the rest belongs to the last column, if it is a row at all. */
-static bool join_tail(const struct result_log *log, struct cells *cells)
+/* The cells follow each other in the line that they were cut out of. */
+static void join(struct cells *cells, size_t from)
 {
-    bool known;
-
-    result_log_status(log, cell_of(cells, log->columns.decision), &known);
-    if (!known)
-        return false;
-    /* The cells follow each other in the line that they were cut out of. */
-    for (size_t i = log->columns.count; i < cells->count; i++) {
+    for (size_t i = from + 1; i < cells->count; i++) {
         char *before = cells->items[i - 1] + strlen(cells->items[i - 1]);
 
         while (before < cells->items[i])
             *before++ = ' ';
     }
-    cells->count = log->columns.count;
+}
+
+static bool is_text(const struct result_log_columns *columns, int column)
+{
+    return column != columns->metric && column != columns->before && column != columns->decision &&
+           column != columns->commit;
+}
+
+/* If a row is longer than the header, the rest belongs to the last column, if it is a row at all. A number, a
+ * word or a commit in that column stays what it is: where no column is for it, a description is written
+ * behind the status. */
+static bool join_tail(const struct result_log *log, struct cells *cells)
+{
+    size_t count = log->columns.count;
+    bool known;
+
+    result_log_status(log, cell_of(cells, log->columns.decision), &known);
+    if (!known)
+        return false;
+    if (is_text(&log->columns, (int)count - 1)) {
+        join(cells, count - 1);
+    } else {
+        join(cells, count);
+        cells->tail = cells->items[count];
+    }
+    cells->count = count;
     return true;
 }
 
@@ -319,8 +340,7 @@ static void fill_details(const struct result_log *log, const struct cells *cells
     for (size_t i = 0; i < cells->count && i < columns->count; i++) {
         int column = (int)i;
 
-        if (column == columns->metric || column == columns->before || column == columns->decision ||
-            column == columns->commit || column == columns->hypothesis || !*cells->items[i] ||
+        if (!is_text(columns, column) || column == columns->hypothesis || !*cells->items[i] ||
             !*columns->names[i])
             continue;
         json_object_object_add(row->details, columns->names[i],
@@ -334,6 +354,8 @@ static void fill_row(struct result_log *log, const struct cells *cells, struct r
     const char *word = cell_of(cells, columns->decision);
     const char *hypothesis = cell_of(cells, columns->hypothesis);
 
+    if (!*hypothesis && cells->tail)
+        hypothesis = cells->tail;
     result_log_claim(log, &row->claim, word);
     row->claim.after = result_log_measurement(cell_of(cells, columns->metric));
     row->claim.before = result_log_measurement(cell_of(cells, columns->before));

@@ -66,6 +66,14 @@ static const struct log_case cases[] = {
      "a1b2c3d\t1\t1\tkeep\tone\ttwo\nb2c3d4e\t1\t1\tkeep\nc3d4e5f\t1\nd4e5f6a\\t1\\t1\\tkeep\n"
      "e5f6a7b\t1\t2\t3\t4\t5\n",
      "HRR!!!", "2 ok 1 a1b2c3d 0/0\n3 ok 1 b2c3d4e 0/0\n"},
+    {"a description that no column is for, behind the status", "a.tsv", "",
+     "commit\tval_bpb\tstatus\na1b2c3d\t1\tkeep\tnot like the baseline, which failed\n"
+     "b2c3d4e\t0.5\ttrue\tone\ttwo\n",
+     "HRR", "2 ok 1 a1b2c3d 0/0\n3 ok 0.5 b2c3d4e 0/0\n"},
+    {"the same behind the value", "a.tsv", "", "status\tsha\tval_bpb\nkeep\ta1b2c3d\t1\tx\ty\n",
+     "HR", "2 ok 1 a1b2c3d 0/0\n"},
+    {"the same behind the commit", "a.tsv", "", "status\tval_bpb\tsha\nkeep\t1\ta1b2c3d\tx\n", "HR",
+     "2 ok 1 a1b2c3d 0/0\n"},
     {"the first column in which a third is known", "a.tsv", "",
      "status\tkept\tval_bpb\nwarm\tyes\t1\ncold\tno\t2\nhot\tyes\t3\n", "HRRR",
      "2 ok 1 - 0/0\n3 discarded 2 - 0/0\n4 ok 3 - 0/0\n"},
