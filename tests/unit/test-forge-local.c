@@ -71,7 +71,7 @@ static char *__attribute__((format(printf, 1, 2))) shell(const char *format, ...
     assert_true(vasprintf(&line, format, arguments) > 0);
     va_end(arguments);
     command = memory_format("cd %s && { %s ; }", directory, line);
-    pipe = popen(command, "r");
+    pipe = popen(command, "r"); /* NOLINT(cert-env33-c): all of it is our own */
     assert_non_null(pipe);
     while ((count = fread(buffer, 1, sizeof(buffer), pipe)) > 0)
         text_append_bytes(&output, buffer, count);
