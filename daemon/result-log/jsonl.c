@@ -158,6 +158,17 @@ static bool is_within(const struct result_log *log, struct json_object *object)
     return true;
 }
 
+/* Python writes NaN and Infinity, which JSON does not have: what is stored is read again. */
+static struct json_object *detail_of(struct json_object *value)
+{
+    double number = json_object_is_type(value, json_type_double) ? json_object_get_double(value)
+                                                                 : 0;
+
+    if (isfinite(number))
+        return json_object_get(value);
+    return json_object_new_string(isnan(number) ? "NaN" : number > 0 ? "Infinity" : "-Infinity");
+}
+
 static void add_scalars(struct json_object *details, struct json_object *from)
 {
     json_object_object_foreach(from, key, value)
@@ -166,7 +177,7 @@ static void add_scalars(struct json_object *details, struct json_object *from)
             json_object_is_type(value, json_type_array) ||
             json_object_object_get_ex(details, key, NULL))
             continue;
-        json_object_object_add(details, key, json_object_get(value));
+        json_object_object_add(details, key, detail_of(value));
     }
 }
 

@@ -352,6 +352,27 @@ static void test_a_row_keeps_its_metric_when_the_next_segment_has_another(void *
     config_free(config);
 }
 
+/* As Python writes them. The details are stored as JSON, which has no such numbers, and read again. */
+static void test_details_that_are_no_numbers(void **state)
+{
+    struct config *config = configuration("");
+    struct result_log *log = result_log_new(RESULT_LOG_JSONL, config, NULL);
+    const char *line = "{\"metric\":1,\"status\":\"keep\",\"confidence\":Infinity,"
+                       "\"metrics\":{\"loss\":NaN,\"ms\":1.5},\"asi\":{\"low\":-Infinity}}";
+    struct result_log_row row;
+    struct error error;
+
+    assert_int_equal(result_log_survey(log, 1, line, strlen(line), &error), 0);
+    assert_int_equal(result_log_end_survey(log, true, &error), 0);
+    assert_int_equal(result_log_read(log, 1, line, strlen(line), &row, &error), RESULT_LOG_ROW);
+    assert_string_equal(
+        json_object_to_json_string_ext(row.details, JSON_C_TO_STRING_PLAIN),
+        "{\"confidence\":\"Infinity\",\"loss\":\"NaN\",\"ms\":1.5,\"low\":\"-Infinity\"}");
+    result_log_row_clear(&row);
+    result_log_free(log);
+    config_free(config);
+}
+
 /* Each name was compared with each other: a line of a megabyte held the daemon for minutes. And each is a detail of
  * each row. */
 static void test_a_header_with_very_many_names(void **state)
@@ -410,6 +431,7 @@ int main(void)
         cmocka_unit_test(test_read_on_after_a_restart),
         cmocka_unit_test(test_a_growing_log_waits_for_its_columns),
         cmocka_unit_test(test_a_row_keeps_its_metric_when_the_next_segment_has_another),
+        cmocka_unit_test(test_details_that_are_no_numbers),
         cmocka_unit_test(test_a_header_with_very_many_names),
         cmocka_unit_test(test_ids),
     };
