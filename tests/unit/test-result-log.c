@@ -6,6 +6,7 @@
 
 #include "common/memory.h"
 #include "common/text.h"
+#include "daemon/log-taking/row.h"
 #include "daemon/result-log.h"
 #include "daemon/result.h"
 
@@ -352,6 +353,36 @@ static void test_a_row_keeps_its_metric_when_the_next_segment_has_another(void *
     config_free(config);
 }
 
+/* The details of a row are stored with its other keys, and are to be read again when its turn comes. */
+static void test_as_many_details_as_a_line_may_have(void **state)
+{
+    struct config *config = configuration("");
+    struct result_log *log = result_log_new(RESULT_LOG_JSONL, config, NULL);
+    CLEANUP_TEXT struct text line = {0};
+    CLEANUP_FREE char *canonical = NULL;
+    CLEANUP(result_freep) struct result *result = NULL;
+    struct result_log_row read;
+    struct error error;
+
+    text_append(&line,
+                "{\"metric\":1,\"status\":\"keep\",\"commit\":\"a1b2c3d\",\"metrics\":{\"m\":0");
+    for (unsigned i = 0; i < 9993; i++)
+        text_append_format(&line, ",\"m%u\":%u", i, i);
+    text_append(&line, "}}");
+    assert_int_equal(result_log_survey(log, 1, text_string(&line), line.length, &error), 0);
+    assert_int_equal(result_log_end_survey(log, true, &error), 0);
+    assert_int_equal(result_log_read(log, 1, text_string(&line), line.length, &read, &error),
+                     RESULT_LOG_ROW);
+    canonical = row_canonical(
+        &(struct row){.read = &read, .file_name = "a.jsonl", .scope = "", .experiment_id = "a-1"});
+    if (result_parse_canonical(&result, canonical, &error) < 0)
+        fail_msg("%s", error.message);
+    assert_int_equal(json_object_object_length(result->details), 9994);
+    result_log_row_clear(&read);
+    result_log_free(log);
+    config_free(config);
+}
+
 /* As Python writes them. The details are stored as JSON, which has no such numbers, and read again. */
 static void test_details_that_are_no_numbers(void **state)
 {
@@ -431,6 +462,7 @@ int main(void)
         cmocka_unit_test(test_read_on_after_a_restart),
         cmocka_unit_test(test_a_growing_log_waits_for_its_columns),
         cmocka_unit_test(test_a_row_keeps_its_metric_when_the_next_segment_has_another),
+        cmocka_unit_test(test_as_many_details_as_a_line_may_have),
         cmocka_unit_test(test_details_that_are_no_numbers),
         cmocka_unit_test(test_a_header_with_very_many_names),
         cmocka_unit_test(test_ids),
