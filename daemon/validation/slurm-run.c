@@ -86,7 +86,10 @@ static void lose_to_slurm(struct slurm_run *run)
     else
         error_set(&run->error, ERROR_TRANSIENT, "Slurm says %s%s%s%s", run->seen.word,
                   *run->seen.nodes ? " on " : "", run->seen.nodes,
-                  started ? "" : "; the run had not started");
+                  !started ? "; the run had not started"
+                  : run->seen.state == SQUEUE_FINISHED
+                      ? "; the run left no verdict in validation.directory"
+                      : "");
     if (!run->absent && (!started || strstr(run->seen.word, "_FAIL")))
         slurm_record_exclude(&run->record, run->seen.nodes);
     if (never_had_node(run)) {

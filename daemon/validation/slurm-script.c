@@ -172,14 +172,40 @@ static const char box[] =
     "done\n"
     "set -- \"$@\" --size 4096 --tmpfs \"$inside/begun\" --remount-ro \"$inside/begun\" --\n";
 
+/* A full disk looks like failing tests. They are to blame for it only if they took most of the room. What they
+ * left is removed in any case, so that this can be written down. */
+static const char full[] =
+    "# room: sets left to the KiB that are free\n"
+    "room() {\n"
+    "    left=$(df -k --output=avail -- \"$dir\" 2>/dev/null | tail -n 1)\n"
+    "    left=${left##* }\n"
+    "    case $left in '' | *[!0-9]*) left=1024 ;; esac\n"
+    "}\n"
+    "look_at_disk() {\n"
+    "    room\n"
+    "    [ \"$left\" -lt 1024 ] || [ -n \"$lost\" ] || return 0\n"
+    "    used=$(du -sk box | cut -f 1)\n"
+    "    rm -rf box/source box/home box/tmp\n"
+    "    [ \"$before\" -lt 1024 ] || [ \"$used\" -lt $((before / 2)) ] || return 0\n"
+    "    problem validation.directory \"$dir: the disk is full, so the result of the tests says "
+    "nothing\"\n"
+    "}\n";
+
 /* The environment is exported and not an argument, since it may hold what nobody is to read. Output that
  * somebody keeps open is waited for for five seconds. */
 static const char begin[] =
     "find_program timeout /usr/bin:/bin || problem validation.timeout 'there is no timeout'\n"
     "cd \"$dir/box/source\" && rm -f ../../pipe && mkfifo ../../pipe ||\n"
     "    problem validation.directory \"$dir: no pipe can be made\"\n"
-    "{ head -c \"$half\" >../../output; tail -c \"$half\" >../../rest; } <../../pipe &\n"
+    "lost=\n"
+    "{\n"
+    "    head -c \"$half\" >../../output || lost=yes\n"
+    "    tail -c \"$half\" >../../rest || lost=yes\n"
+    "    [ -z \"$lost\" ]\n"
+    "} <../../pipe &\n"
     "reader=$!\n"
+    "room\n"
+    "before=$left\n"
     "unset IFS\n"
     "read -r begun more </proc/uptime\n"
     "(\n"
@@ -195,20 +221,22 @@ static const char end[] =
     "{ sleep 5; kill \"$reader\"; } >/dev/null 2>&1 &\n"
     "guard=$!\n"
     "wait \"$reader\"\n"
+    "[ $? != 1 ] || lost=yes\n"
     "kill \"$guard\" 2>/dev/null\n"
     "cd \"$dir\" || exit 1\n"
     "if [ -s rest ]; then\n"
     "    printf '\\n[winnowd: part of the output may be missing here]\\n' >>output\n"
-    "    cat rest >>output\n"
+    "    cat rest >>output || lost=yes\n"
     "fi\n"
     "rm -f rest pipe\n"
     "# The signal that ends the run may have reached the command first.\n"
     "[ -n \"$told\" ] || if [ \"$status\" = 0 ]; then sleep 1; else sleep 2; fi\n"
     "[ -z \"$told\" ] || exit 1\n"
+    "[ \"$status$lost\" = 0 ] || look_at_disk\n"
     "hundredths=$((${ended%.*}${ended#*.} - ${begun%.*}${begun#*.}))\n"
     "printf '%d %d.%02d %s\\n' \"$status\" $((hundredths / 100)) $((hundredths % 100)) \"$node\" "
     ">ended.new &&\n"
-    "    mv ended.new ended\n"
+    "    mv ended.new ended || exit 1\n"
     "[ \"$status\" = 0 ]\n";
 
 static void append_variable(struct text *text, const char *name, const char *value)
@@ -317,6 +345,7 @@ void slurm_script_append(struct text *text, const struct slurm_script *script)
     else
         append_variable(text, "name", script->command[0]);
     append_command(text, script);
+    text_append(text, full);
     text_append(text, begin);
     text_append_format(text, "    set -- \"$found\" -k 10 %" PRIu64 ".%03u \"$@\"\n",
                        script->timeout_ms / 1000, (unsigned)(script->timeout_ms % 1000));

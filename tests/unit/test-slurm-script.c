@@ -18,6 +18,8 @@
 
 #include <cmocka.h>
 
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
 struct fixture {
     char directory[TEMPORARY_SIZE];
 };
@@ -166,6 +168,71 @@ static void test_much_output(void **state)
     assert_true(strlen(output) < 2200);
 }
 
+/* A df that says so, before and after the tests have made the file. */
+static void say_room(const struct fixture *fixture, const char *before, const char *after)
+{
+    CLEANUP_FREE char *bin = path_of(fixture, "bin");
+    CLEANUP_FREE char *df = path_of(fixture, "bin/df");
+    CLEANUP_FREE char *path = memory_format("%s:/usr/bin:/bin", bin);
+    CLEANUP_FREE char *script = memory_format(
+        "#!/bin/sh\necho Avail\n[ -e %s/box/source/big ] && echo ' %s' || echo ' %s'\n",
+        fixture->directory, after, before);
+    struct error error;
+
+    assert_int_equal(file_make_directories(bin, 0700, &error), 0);
+    assert_int_equal(file_write(AT_FDCWD, df, script, strlen(script), 0700, &error), 0);
+    setenv("PATH", path, 1);
+}
+
+/* Of tests that failed, or whose output is lost; unless it is they that filled it. */
+static void test_a_full_disk_is_no_verdict(void **state)
+{
+    static const struct {
+        const char *before;
+        const char *after;
+        const char *command;
+        bool lost; /* no output can be written */
+        const char *end;
+    } rows[] = {
+        {"10", "10", ": >big; exit 1", false, NULL},
+        {"90000", "10", ": >big; exit 1", false, NULL},
+        {"90000", "10", ": >big; exit 0", false, "0 "},
+        {"90000", "80000", ": >big; exit 1", false, "1 "},
+        {"2000", "10", "seq 300000 >big; exit 1", false, "1 "},
+        {"-", "-", ": >big; exit 1", false, "1 "},
+        {"90000", "10", "echo words; : >big", true, NULL},
+    };
+    CLEANUP_FREE char *usual = memory_copy(getenv("PATH"));
+    void *fixtures[LENGTH(rows)];
+    pid_t children[LENGTH(rows)];
+
+    (void)state;
+    for (size_t i = 0; i < LENGTH(rows);
+         i++) { /* side by side: each waits for a signal at its end */
+        CLEANUP_FREE char *output = NULL;
+
+        assert_int_equal(setup(&fixtures[i]), 0);
+        output = path_of(fixtures[i], "output");
+        say_room(fixtures[i], rows[i].before, rows[i].after);
+        assert_true(!rows[i].lost || symlink("/dev/full", output) == 0);
+        write_script(fixtures[i], rows[i].command, 5000);
+        children[i] = begin(fixtures[i]);
+        setenv("PATH", usual, 1);
+    }
+    for (size_t i = 0; i < LENGTH(rows); i++) {
+        CLEANUP_FREE char *end = NULL;
+        CLEANUP_FREE char *problem = NULL;
+
+        (void)ended(children[i]);
+        end = content(fixtures[i], "ended");
+        problem = content(fixtures[i], "problem");
+        assert_true(!end == !rows[i].end && !problem == !!end);
+        assert_true(!end || strncmp(end, rows[i].end, 2) == 0);
+        assert_true(end || strncmp(problem, "validation.directory\n", 21) == 0);
+        assert_int_equal(teardown(&fixtures[i]), 0);
+    }
+}
+
 /* Whatever the command makes of the signal. */
 static void test_told_to_end(void **state)
 {
@@ -207,6 +274,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_it_begins_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_timeout, setup, teardown),
         cmocka_unit_test_setup_teardown(test_much_output, setup, teardown),
+        cmocka_unit_test(test_a_full_disk_is_no_verdict),
         cmocka_unit_test_setup_teardown(test_told_to_end, setup, teardown),
     };
 
