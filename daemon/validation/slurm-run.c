@@ -38,14 +38,13 @@ static void lose(struct slurm_run *run)
     slurm_run_end(run, NULL);
 }
 
-/* The next attempt is made elsewhere. */
+/* The next attempt is made elsewhere. From the third on, each one that does not begin either is to blame on the
+ * installation, until one begins. */
 static void lose_beginless(struct slurm_run *run)
 {
     slurm_record_exclude(&run->record, run->files.node);
-    if (++run->record.beginless >= BEGINLESS_MOST) {
-        run->record.beginless = 0;
+    if (++run->record.beginless >= BEGINLESS_MOST)
         slurm_run_blame_installation(run);
-    }
     lose(run);
 }
 
