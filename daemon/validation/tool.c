@@ -96,6 +96,25 @@ static void append_last_line(struct text *text, const char *output)
     text_append_line(text, line ? line + 1 : copy, LINE_SHOWN);
 }
 
+/* Appends the line that begins with a number: below it tox names its plugins. Else the last line. */
+static void append_version(struct text *text, const char *output)
+{
+    const char *line = output;
+    CLEANUP_FREE char *copy = NULL;
+
+    while (line && !isdigit((unsigned char)*line)) {
+        line = strchr(line, '\n');
+        if (line)
+            line++;
+    }
+    if (!line) {
+        append_last_line(text, output);
+        return;
+    }
+    copy = memory_copy_bytes(line, strcspn(line, "\n"));
+    text_append_line(text, copy, LINE_SHOWN);
+}
+
 static void keep(struct trial *trial, const char *version)
 {
     struct tool *tool = trial->tool;
@@ -118,7 +137,7 @@ static void on_tried(void *data, const struct process_result *result)
 
     trial->step = NULL;
     if (process_succeeded(result)) {
-        append_last_line(&said, *result->output ? result->output : result->errors);
+        append_version(&said, *result->output ? result->output : result->errors);
         keep(trial, trial->asked ? text_string(&said) : "");
         trial_end(trial, true, NULL);
         return;

@@ -290,7 +290,7 @@ def test_variables_reach_the_tests_of_tox_4(winnowd, project, tox_4, layout):
 
 @pytest.mark.parametrize("version, variables, warned", [("4.25.0", {"GIVEN": "1"}, True), ("4.67.1", {"GIVEN": "1"}, False), ("4.25.0", {}, False), ("3.28.0", {"GIVEN": "1"}, False)])
 def test_what_a_tox_cannot_do_is_said(house, version, variables, warned):
-    path = program(house.home / "bin/tox", f"#!/bin/sh\necho {version} from here\n")
+    path = program(house.home / "bin/tox", f"#!/bin/sh\necho {version} from here\necho 'registered plugins:\n    tox-uv-1.0 at there'\n")
     lodger.belong_all(house.home)
     house.environment["PATH"] = f"{path.parent}:{harness.PATH}"
     house.configure(validation={"command": ["tox", "-e", "unit"], "environment": variables, "sandbox": "bubblewrap"})
