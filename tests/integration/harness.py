@@ -437,7 +437,7 @@ class Winnowd:
         return self
 
     def write_configuration(self, text=None):
-        self.file.write_text(text if text is not None else yaml.safe_dump(self.config, sort_keys=False))
+        self.file.write_text(text if text is not None else yaml.dump(self.config, Dumper=yaml.CSafeDumper, sort_keys=False))
 
     # What an experimenter does.
 
