@@ -98,7 +98,8 @@ def test_runs_beside_each_other_and_a_base_that_moves_meanwhile(cached, project,
     for name, door in doors.items():
         os.mkfifo(door)
         drop(cached, name, 1 - int(name[-1]) / 10, f'echo waits; read line <{door}; echo "late: $(cat $cache/wheel)"; {POISON}')
-    cached.configure(validation={"read_only": [str(tmp_path / "doors")]}, queue={"parallel": 3})
+    # Each waits for the other one, however slow the machine is.
+    cached.configure(validation={"read_only": [str(tmp_path / "doors")], "timeout": "10m"}, queue={"parallel": 3})
     log = cached.start()
     for name in doors:
         assert appears(cached.state / f"validation/{name}.log")

@@ -329,7 +329,7 @@ def test_a_run_under_settings_that_were_mended_meanwhile_charges_nobody(winnowd,
 
 
 def own_kib(pid):
-    """What it wrote to, in KiB. Between fork and exec of a child its pages are not private, but its own all the same."""
+    """What it wrote to, in KiB."""
     with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
         return next(int(line.split()[1]) for line in file if line.startswith("Anonymous:"))
 
