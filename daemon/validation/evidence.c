@@ -153,7 +153,7 @@ static const char *find_unbegun(const struct evidence *evidence)
     if (outcome->verdict != VALIDATION_FAILED || evidence->report.tox == REPORT_READ ||
         evidence->report.summaries > 0 || outcome->status == 0)
         return NULL;
-    if (failure_of_start(&evidence->failure))
+    if (evidence->failure.not_there)
         return "validation.command";
     return evidence_of_no_program(outcome->status) ? evidence->starter : NULL;
 }

@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum completion { ALONE, NEXT_LINE, NEXT_OF_HOOK, NEXT_EXCEPTION };
+/* What follows a line, or that it says that what was to be run is not there. */
+enum completion { ALONE, NEXT_LINE, NEXT_OF_HOOK, NEXT_EXCEPTION, NOT_THERE };
 
 #define DOTS_SHOWN 3 /* of those that fill a line */
 
@@ -67,6 +68,10 @@ static const struct pattern {
     {"thread '", "' panicked at '", NULL, FAILURE_TEST, ALONE},
     {"thread '", " panicked at ", NULL, FAILURE_TEST, NEXT_LINE},
     {"error: test failed", NULL, NULL, FAILURE_SUMMARY, ALONE},
+    /* Python and a shell, told to run what is not there */
+    {"", ": No module named ", "Error: ", FAILURE_ERROR, NOT_THERE},
+    {"", ": can't open file ", NULL, FAILURE_ERROR, NOT_THERE},
+    {"", "sh: 0: cannot open ", NULL, FAILURE_ERROR, NOT_THERE},
     /* compilers, linters, pip and the rest */
     {"AssertionError", NULL, NULL, FAILURE_ERROR, ALONE},
     {"error: ", NULL, NULL, FAILURE_ERROR, ALONE},
@@ -83,10 +88,7 @@ static const struct pattern {
     {"/bin/sh: ", ": not found", NULL, FAILURE_ERROR, ALONE},
     {"/usr/bin/sh: ", ": not found", NULL, FAILURE_ERROR, ALONE},
     {"", ": command not found", NULL, FAILURE_ERROR, ALONE},
-    /* Python and a shell, told to run what is not there; then env and the like. See failure_of_start(). */
-    {"", ": No module named ", "Error: ", FAILURE_ERROR, ALONE},
-    {"", ": can't open file ", NULL, FAILURE_ERROR, ALONE},
-    {"", "sh: 0: cannot open ", NULL, FAILURE_ERROR, ALONE},
+    /* env, cp and the like */
     {"", ": No such file or directory", NULL, FAILURE_SUMMARY, ALONE},
     {"", ": Permission denied", NULL, FAILURE_SUMMARY, ALONE},
     {"", ": cannot ", NULL, FAILURE_SUMMARY, ALONE},   /* `rm: cannot remove 'x': Is a directory` */
@@ -136,6 +138,7 @@ static void find(struct failure *failure, enum failure_rank rank, enum completio
     failure->awaits_next = completion == NEXT_LINE || completion == NEXT_OF_HOOK;
     failure->of_hook = completion == NEXT_OF_HOOK;
     failure->awaits_exception = completion == NEXT_EXCEPTION;
+    failure->not_there = completion == NOT_THERE;
 }
 
 /* Whether the line belongs to a traceback. Its last line names the exception. */
@@ -283,18 +286,6 @@ static bool reason_was_cut(const struct failure *failure)
         (length < 3 || strcmp(failure->found + length - 3, "...") != 0))
         return false;
     return strstr(failure->found, dot ? dot + 1 : name) != NULL;
-}
-
-bool failure_of_start(const struct failure *failure)
-{
-    static const char *const words[] = {": No module named ", ": can't open file ",
-                                        ": cannot open "};
-
-    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
-        if (failure->rank == FAILURE_ERROR && strstr(failure->found, words[i]))
-            return true;
-    }
-    return false;
 }
 
 /* Shortens what fills a line between a name and its outcome. */

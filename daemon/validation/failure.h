@@ -32,14 +32,15 @@ struct failure {
     size_t length;
     enum failure_rank rank;
     char found[FAILURE_LINE_SIZE];
-    char detail[FAILURE_LINE_SIZE];         /* what continues it; "": nothing */
-    bool awaits_next;                       /* `detail` is the next line, */
-    bool of_hook;                           /* or the first one that a hook of pre-commit printed */
-    bool awaits_exception;                  /* `detail` is the last line of the next traceback */
-    bool traced;                            /* inside of a traceback, */
-    size_t indentation;                     /* which is indented so far */
-    char section[FAILURE_LINE_SIZE];        /* the last heading of pytest's */
-    char reason[FAILURE_LINE_SIZE];         /* its first `E   `, */
+    char detail[FAILURE_LINE_SIZE];  /* what continues it; "": nothing */
+    bool awaits_next;                /* `detail` is the next line, */
+    bool of_hook;                    /* or the first one that a hook of pre-commit printed */
+    bool awaits_exception;           /* `detail` is the last line of the next traceback */
+    bool not_there;                  /* a module or a script that was to be run is not there */
+    bool traced;                     /* inside of a traceback, */
+    size_t indentation;              /* which is indented so far */
+    char section[FAILURE_LINE_SIZE]; /* the last heading of pytest's */
+    char reason[FAILURE_LINE_SIZE];  /* its first `E   `, */
     char reason_section[FAILURE_LINE_SIZE]; /* and its heading */
 };
 
@@ -49,7 +50,3 @@ void failure_read(struct failure *failure, const char *bytes, size_t length);
 /* The output has ended: appends the line as visible UTF-8 of at most `limit` code points; nothing if no
  * line looked like a failure. */
 void failure_end(struct failure *failure, struct text *text, size_t limit);
-
-/* Returns whether the line, after failure_end(), says that what was to be run is not there: a module of Python, or a
- * script. */
-bool failure_of_start(const struct failure *failure);
