@@ -113,10 +113,7 @@ static void begin_trial(struct base *base)
 
 static bool is_in_force(const struct base *base)
 {
-    char settings[DIGEST_HEX_SIZE];
-
-    base_settings(base->options.config, settings);
-    return strcmp(settings, base->settings) == 0;
+    return base_settings_hold(base->options.config, base->settings);
 }
 
 /* A run under settings that are not in force any more says nothing. The tests are run again. */

@@ -72,6 +72,9 @@ void base_free(struct base *base);
 /* Computes a digest of all settings that decide how the tests run. */
 void base_settings(const struct config *config, char settings[static DIGEST_HEX_SIZE]);
 
+/* Returns whether these settings are in force. A run under others says nothing: a reload may have mended them. */
+bool base_settings_hold(const struct config *config, const char *settings);
+
 /* Reads what is known of a commit, however old it is. Fails if the store does. */
 int base_recall(const struct base *base, const char *commit, struct base_verdict *verdict,
                 struct error *error);

@@ -44,6 +44,14 @@ void base_settings(const struct config *config, char settings[static DIGEST_HEX_
     digest_end(&digest, settings);
 }
 
+bool base_settings_hold(const struct config *config, const char *settings)
+{
+    char now[DIGEST_HEX_SIZE];
+
+    base_settings(config, now);
+    return strcmp(settings, now) == 0;
+}
+
 static void take_stored(struct base_verdict *verdict, const struct store_base *stored)
 {
     *verdict = (struct base_verdict){.at_ms = stored->at_ms};

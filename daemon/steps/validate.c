@@ -28,13 +28,9 @@ static struct scratch *scratch_of(struct job *job)
     return job_scratch(job, sizeof(struct scratch));
 }
 
-/* Returns whether these settings are in force. A failure under others says nothing: a reload may have mended them. */
 static bool is_in_force(const struct job *job, const char *settings)
 {
-    char now[DIGEST_HEX_SIZE];
-
-    base_settings(job->services->config, now);
-    return strcmp(settings, now) == 0;
+    return base_settings_hold(job->services->config, settings);
 }
 
 /* Whether the composed commit failed before, on a base that is flaky. */
