@@ -47,7 +47,8 @@ struct asking {
     size_t question;            /* its place in the table */
     size_t source;              /* the current source */
     unsigned looks;             /* at the base, by git */
-    char base[GIT_HASH_SIZE];   /* what the base points at, says the forge; "": not known */
+    bool lacks_git;
+    char base[GIT_HASH_SIZE]; /* what the base points at, says the forge; "": not known */
     struct installation_problems problems;
 };
 
@@ -93,18 +94,15 @@ static void answered(struct asking *asking)
 
 /* ---- git ---------------------------------------------------------------------------------------- */
 
-static bool lacks_git(const struct asking *asking)
-{
-    return asking->problems.count > 0 && strcmp(asking->problems.items[0].key, "git") == 0;
-}
-
 /* Without it nothing goes on, whatever the forge says, and only a person can install it. */
 static void ask_for_git(struct asking *asking)
 {
     CLEANUP_FREE char *program = NULL;
     struct error error;
 
-    if (program_find(&program, "git", (const char *const *)environ, "/", &error) < 0)
+    asking->lacks_git = program_find(&program, "git", (const char *const *)environ, "/", &error) <
+                        0;
+    if (asking->lacks_git)
         add(asking, &error);
     answered(asking);
 }
@@ -139,7 +137,7 @@ static void ask_forge(struct asking *asking)
 {
     struct forge *forge = asking->installation->forge;
 
-    if (lacks_git(asking) && asking->installation->config->forge.kind == FORGE_LOCAL)
+    if (asking->lacks_git && asking->installation->config->forge.kind == FORGE_LOCAL)
         answered(asking);
     else
         asking->step = forge->functions->check(forge, on_forge_checked, asking);
@@ -278,7 +276,7 @@ static void ask_sources(struct asking *asking)
 {
     const struct installation *installation = asking->installation;
 
-    if (!installation->repository || lacks_git(asking) ||
+    if (!installation->repository || asking->lacks_git ||
         asking->source == installation->config->sources.count)
         answered(asking);
     else
