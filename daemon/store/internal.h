@@ -113,6 +113,10 @@ static inline void store_resetp(sqlite3_stmt **statement)
 #define STORE_GROW(items, count)                                                                   \
     ((items) = memory_resize((items), ((count) + 1) * sizeof(*(items))), &(items)[(count)++])
 
+/* What an UPDATE of results sets where a decided result is queued again. */
+#define STORE_QUEUED_AGAIN                                                                         \
+    "decision = 'queued', decided = 0, reason = '', reference_result = 0, saving = has_change"
+
 /* The two halves of store_decide(): writes the decision, and lets go of the content if nobody needs it again. */
 int store_write_decision(struct store *store, int64_t id, const struct store_decision *decision,
                          struct error *error);

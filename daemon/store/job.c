@@ -113,8 +113,7 @@ int store_add_step(struct store *store, int64_t job, const char *step, const cha
 static int requeue_if_unfounded(struct store *store, int64_t result, struct error *error)
 {
     return store_run(store, error,
-                     "UPDATE results SET decision = 'queued', decided = 0, reason = '',"
-                     " reference_result = 0, saving = has_change"
+                     "UPDATE results SET " STORE_QUEUED_AGAIN
                      " WHERE id = ? AND decision IN ('discarded', 'superseded')"
                      " AND reference_result IN (SELECT id FROM results"
                      " WHERE pull_state IN ('closing', 'closed'))",

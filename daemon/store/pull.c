@@ -248,8 +248,7 @@ static int requeue(struct store *store, struct store_settling *settling, int64_t
 {
     if (store_run(store, error,
                   "UPDATE results INDEXED BY results_reference"
-                  " SET decision = 'queued', decided = 0, reason = '', reference_result = 0,"
-                  " saving = has_change"
+                  " SET " STORE_QUEUED_AGAIN
                   " WHERE reference_result = ? AND reference_result <> 0 AND id > ? AND id <= ?"
                   " AND decision IN ('discarded', 'superseded')"
                   " AND id IN (SELECT result FROM contents)",
