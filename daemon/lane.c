@@ -20,10 +20,10 @@ const struct config_metric *lane_metric(const struct config *config, const char 
 int lane_frontier(struct store *store, const struct config_metric *metric, const char *scope,
                   struct store_frontier *frontier, struct error *error)
 {
-    *frontier = (struct store_frontier){.known = metric->has_baseline &&
-                                                 !result_log_scope_begins_anew(scope),
-                                        .value = metric->baseline};
-    return store ? store_frontier(store, metric, scope, frontier, error) : 0;
+    if (store)
+        return store_frontier(store, metric, scope, frontier, error);
+    *frontier = store_configured_frontier(metric, scope);
+    return 0;
 }
 
 struct gate_verdict lane_judge_by(const struct store_frontier *frontier,

@@ -198,6 +198,11 @@ struct store_frontier {
     bool revocable; /* it is of a promotion whose pull request is open */
 };
 
+/* Returns the frontier without any result: the baseline in the configuration, unless the scope begins with one of
+ * its own. */
+struct store_frontier store_configured_frontier(const struct config_metric *metric,
+                                                const char *scope);
+
 /* Reads the best value that counts, the baseline in the configuration included. */
 int store_frontier(struct store *store, const struct config_metric *metric, const char *scope,
                    struct store_frontier *frontier, struct error *error);

@@ -344,6 +344,15 @@ static sqlite3_stmt *query_best(struct store *store, const struct config_metric 
                        "-ttii", metric->name, scope, before, before);
 }
 
+struct store_frontier store_configured_frontier(const struct config_metric *metric,
+                                                const char *scope)
+{
+    return (struct store_frontier){
+        .known = metric->has_baseline && !result_log_scope_begins_anew(scope),
+        .value = metric->baseline,
+    };
+}
+
 int store_frontier(struct store *store, const struct config_metric *metric, const char *scope,
                    struct store_frontier *frontier, struct error *error)
 {
@@ -356,14 +365,13 @@ int store_frontier_before(struct store *store, const struct config_metric *metri
 {
     CLEANUP_RESET sqlite3_stmt *statement = query_best(store, metric, scope, result, error);
     int row = statement ? store_row(store, statement, error) : -1;
-    bool configured = metric->has_baseline && !result_log_scope_begins_anew(scope);
 
     if (row < 0)
         return -1;
-    *frontier = (struct store_frontier){.known = configured, .value = metric->baseline};
-    if (row == 0 || (configured && !(metric->direction == METRIC_MINIMIZE
-                                         ? store_real(statement, 1) < metric->baseline
-                                         : store_real(statement, 1) > metric->baseline)))
+    *frontier = store_configured_frontier(metric, scope);
+    if (row == 0 || (frontier->known && !(metric->direction == METRIC_MINIMIZE
+                                              ? store_real(statement, 1) < metric->baseline
+                                              : store_real(statement, 1) > metric->baseline)))
         return 0;
     frontier->known = true;
     frontier->result = sqlite3_column_int64(statement, 0);
