@@ -162,6 +162,10 @@ void job_give_up(struct job *job, const char *reason);
 /* A check of the installation has ended: ends the doubt about a job whose step failed. */
 void job_conclude(struct job *job);
 
+/* Returns how many more jobs of a list may be undone now beside the others: an undo is a child process or a
+ * request. */
+unsigned jobs_undos_left(const struct job *jobs);
+
 /* Lets other jobs go first, until job_proceed(). */
 void job_stand_aside(struct job *job);
 

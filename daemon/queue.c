@@ -408,7 +408,7 @@ static int is_turn(void *data, const struct job *job, bool *may, struct error *e
 /* Lets jobs go on that wait for others to be undone, as many as there is room for. */
 static void proceed_undos(struct queue *queue)
 {
-    unsigned room = QUEUE_UNDO_LIMIT - queue_undos_busy(queue);
+    unsigned room = jobs_undos_left(queue->jobs);
 
     for (struct job *job = queue->jobs; job && room; job = job->next) {
         if (job->crowded) {

@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define UNDO_LIMIT 8 /* beside each other: each is a child process or a request */
-
 /* An open pull request, and where its branch is at the forge. */
 struct open_pull {
     struct store_pull known;
@@ -143,11 +141,8 @@ void refresh_go_on(struct refresh *refresh)
 static bool may_undo(void *data)
 {
     const struct refresh *refresh = data;
-    unsigned busy = 0;
 
-    for (const struct job *job = refresh->jobs; job; job = job->next)
-        busy += job->undo_busy;
-    return busy < UNDO_LIMIT;
+    return jobs_undos_left(refresh->jobs) > 0;
 }
 
 /* Its slot is free for others. */

@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define UNDO_LIMIT 8 /* jobs of a list that are undone at a time */
+
 bool job_undoing(const struct job *job)
 {
     return job->record.state == JOB_UNDOING;
@@ -48,6 +50,15 @@ bool job_early(const struct job *job)
 bool job_runs_tests(const struct job *job)
 {
     return job_row(job) && job_row(job)->runs != ROW_RUNS_NOTHING;
+}
+
+unsigned jobs_undos_left(const struct job *jobs)
+{
+    unsigned busy = 0;
+
+    for (const struct job *job = jobs; job; job = job->next)
+        busy += job->undo_busy;
+    return busy < UNDO_LIMIT ? UNDO_LIMIT - busy : 0;
 }
 
 bool job_validating(const struct job *job)

@@ -7,7 +7,6 @@
 
 #include "daemon/queue.h"
 
-#define QUEUE_UNDO_LIMIT  8  /* jobs undone at a time: each is a child process or a request */
 #define QUEUE_ASIDE_LIMIT 64 /* jobs that let others go before them */
 
 /* The lanes that were looked at since one could last do something. */
@@ -78,9 +77,6 @@ enum readiness queue_readiness(const struct queue *queue, const struct store_res
 
 /* Returns how many jobs let others go before them. */
 unsigned queue_aside(const struct queue *queue);
-
-/* Returns how many jobs are being undone by a child process or a request. */
-unsigned queue_undos_busy(const struct queue *queue);
 
 /* Return what jobs ask of their owner (struct job_owner): whether one more may be undone now, and whether
  * there is a slot for this one. */

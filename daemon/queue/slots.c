@@ -110,18 +110,11 @@ enum readiness queue_readiness(const struct queue *queue, const struct store_res
     return jobs_forward(queue) ? NOT_READY : HELD_BY_PULLS;
 }
 
-unsigned queue_undos_busy(const struct queue *queue)
-{
-    unsigned busy = 0;
-
-    for (const struct job *job = queue->jobs; job; job = job->next)
-        busy += job->undo_busy;
-    return busy;
-}
-
 bool queue_may_undo(void *data)
 {
-    return queue_undos_busy(data) < QUEUE_UNDO_LIMIT;
+    const struct queue *queue = data;
+
+    return jobs_undos_left(queue->jobs) > 0;
 }
 
 bool queue_has_slot(void *data, const struct job *job)
