@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 struct config_list {
-    char **items; /* NULL-terminated; never NULL */
+    char **items; /* NULL-terminated; never NULL in a configuration */
     size_t count;
 };
 
@@ -26,6 +26,9 @@ struct config_list {
  * config_list_clear() frees it. */
 struct config_list config_list_copy(const struct config_list *list);
 void config_list_clear(struct config_list *list);
+
+/* Appends a string, which the list then owns. The list may be all zero. */
+void config_list_append(struct config_list *list, char *item);
 
 enum forge_kind { FORGE_GITEA, FORGE_LOCAL };
 enum metric_direction { METRIC_MINIMIZE, METRIC_MAXIMIZE };

@@ -140,20 +140,10 @@ static char *checked(struct config_reader *reader, const struct config_key *key,
     return copy;
 }
 
-static void list_append(struct config_list *list, char *item)
+static void make_empty(struct config_list *list)
 {
-    list->items = memory_resize(list->items, (list->count + 2) * sizeof *list->items);
-    list->items[list->count++] = item;
-    list->items[list->count] = NULL;
-}
-
-static void list_clear(struct config_list *list)
-{
-    for (size_t i = 0; i < list->count; i++)
-        free(list->items[i]);
-    free(list->items);
+    config_list_clear(list);
     list->items = memory_new_array(1, sizeof *list->items);
-    list->count = 0;
 }
 
 /* "a, b or c" */
@@ -411,7 +401,7 @@ static void read_list(struct config_reader *reader, const struct config_key *key
     struct config_list *list = field(base, key->offset);
     size_t count = json_object_array_length(node);
 
-    list_clear(list);
+    make_empty(list);
     if (!count && (key->flags & CONFIG_NOT_EMPTY))
         config_problem(reader, yaml_position(node), name,
                        "expected a list of at least one item, found an empty list");
@@ -426,7 +416,7 @@ static void read_list(struct config_reader *reader, const struct config_key *key
         }
         copy = checked(reader, key, name, (struct found){json_object_get_string(item), false, at});
         if (copy)
-            list_append(list, copy);
+            config_list_append(list, copy);
     }
     if (list->count && (key->flags & CONFIG_NOT_EMPTY) && !*list->items[0])
         config_problem(reader, yaml_position(node), name,
@@ -438,7 +428,7 @@ static void read_variables(struct config_reader *reader, const struct config_key
 {
     struct config_list *list = field(base, key->offset);
 
-    list_clear(list);
+    make_empty(list);
     json_object_object_foreach(node, variable, value)
     {
         struct yaml_position at = yaml_key_position(node, variable);
@@ -450,7 +440,7 @@ static void read_variables(struct config_reader *reader, const struct config_key
         else if (value && !json_object_is_type(value, json_type_string))
             wrong_node(reader, yaml_position(value), whole, value, "text");
         else
-            list_append(
+            config_list_append(
                 list, memory_format("%s=%s", variable, value ? json_object_get_string(value) : ""));
     }
 }
@@ -495,9 +485,9 @@ void config_read_string(struct config_reader *reader, const struct config_key *k
         read_scalar(reader, key, name, base, (struct found){string, true, {0, 0}});
         return;
     }
-    list_clear(field(base, key->offset));
+    make_empty(field(base, key->offset));
     for (char *item = strtok_r(copy, " ", &rest); item; item = strtok_r(NULL, " ", &rest))
-        list_append(field(base, key->offset), memory_copy(item));
+        config_list_append(field(base, key->offset), memory_copy(item));
 }
 
 static void render_list(const struct config_key *key, const struct config_list *list,
@@ -570,6 +560,18 @@ void config_release(const struct config_key *key, void *base)
     default:
         break;
     }
+}
+
+/* To ask for the same room again costs nothing, so room for twice as many is asked for at a time. */
+void config_list_append(struct config_list *list, char *item)
+{
+    size_t room = 2;
+
+    while (room < list->count + 2)
+        room *= 2;
+    list->items = memory_resize(list->items, room * sizeof *list->items);
+    list->items[list->count++] = item;
+    list->items[list->count] = NULL;
 }
 
 struct config_list config_list_copy(const struct config_list *list)

@@ -321,8 +321,7 @@ void repository_forget_kept(struct repository *repository, const char *experimen
     }
 }
 
-void repository_list_kept(const struct repository *repository,
-                          void (*found)(void *data, const char *experiment_id), void *data)
+void repository_list_kept(const struct repository *repository, struct config_list *ids)
 {
     for (size_t i = REPOSITORY_KEPT_MEASURED; i <= REPOSITORY_KEPT_DOUBTED; i++) {
         CLEANUP_FREE char *path = memory_format("%s/%s", repository->directory, kept_refs[i]);
@@ -331,7 +330,7 @@ void repository_list_kept(const struct repository *repository,
 
         while (listing && (entry = readdir(listing))) {
             if (entry->d_name[0] != '.')
-                found(data, entry->d_name);
+                config_list_append(ids, memory_copy(entry->d_name));
         }
     }
 }

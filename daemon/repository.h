@@ -196,9 +196,8 @@ enum repository_kept repository_find_kept(const struct repository *repository,
                                           char commit[static GIT_HASH_SIZE]);
 void repository_forget_kept(struct repository *repository, const char *experiment_id);
 
-/* Calls `found` with each experiment of which a commit is kept, with some twice. */
-void repository_list_kept(const struct repository *repository,
-                          void (*found)(void *data, const char *experiment_id), void *data);
+/* Appends the experiments of which a commit is kept, some of them twice. */
+void repository_list_kept(const struct repository *repository, struct config_list *ids);
 
 /* save: looks up the commits that results name, fetches them from the sources with their history, and keeps
  * each by a ref. A loop that resets its branch makes them unreachable, and git forgets them. `named` is

@@ -170,11 +170,10 @@ struct store_released {
     char *experiment_id;
 };
 
-/* Calls `add` with what queued and open results name as their parents, for the next `limit` results after `*at`, and
- * moves `*at`. Returns whether there may be more; -1: it failed. */
-typedef void (*store_name)(void *data, const char *name);
-int store_list_parents(struct store *store, int64_t *at, unsigned limit, store_name add, void *data,
-                       struct error *error);
+/* Appends what queued and open results name as their parents, for the next `limit` results after `*at`, and moves
+ * `*at`. Returns whether there may be more; -1: it failed. */
+int store_list_parents(struct store *store, int64_t *at, unsigned limit,
+                       struct config_list *parents, struct error *error);
 
 /* Lists results with a change whose content was let go of, until store_end_released() is called for them.
  * The caller frees the items with store_released_free(). */

@@ -84,11 +84,7 @@ static void end_known(struct depth *depth, unsigned found)
 
 static void add_beginning(struct depth *depth, const char *name)
 {
-    struct config_list *list = &depth->beginnings;
-
-    list->items = memory_resize(list->items, (list->count + 2) * sizeof(*list->items));
-    list->items[list->count++] = memory_format("%.*s", (int)strcspn(name, "\n"), name);
-    list->items[list->count] = NULL;
+    config_list_append(&depth->beginnings, memory_format("%.*s", (int)strcspn(name, "\n"), name));
 }
 
 static void start_git(struct depth *depth, const char *const *arguments, size_t limit,

@@ -206,10 +206,7 @@ static void list(struct looking *looking)
         const char *blob;
         const char *path = file_at(looking, &blob);
 
-        patterns.items = memory_resize(patterns.items,
-                                       (patterns.count + 2) * sizeof(*patterns.items));
-        patterns.items[patterns.count++] = pattern_of(path);
-        patterns.items[patterns.count] = NULL;
+        config_list_append(&patterns, pattern_of(path));
         looking->next += strlen(path) + strlen(blob) + 2;
     }
     looking->next = 0;

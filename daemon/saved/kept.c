@@ -15,40 +15,15 @@
 #define PARENTS_SLICE 256
 #define REFS_SLICE    64
 
-struct names {
-    char **items;
-    size_t count;
-};
-
 struct kept {
     uv_loop_t *loop;
     struct store *store;
     struct repository *repository;
     struct operation *step; /* the next slice; NULL: nothing is being done */
     int64_t at;             /* the result whose parent was read last */
-    struct names parents;
-    struct names refs; /* experiments that have one */
+    struct config_list parents;
+    struct config_list refs; /* experiments that have one */
 };
-
-/* Called with each name of a list; `data` are the names. */
-static void names_add(void *data, const char *name)
-{
-    struct names *names = data;
-
-    /* The array doubles when it is full, which it is at powers of two. */
-    if ((names->count & (names->count - 1)) == 0)
-        names->items = memory_resize(names->items,
-                                     (names->count ? 2 * names->count : 1) * sizeof(*names->items));
-    names->items[names->count++] = memory_copy(name);
-}
-
-static void names_clear(struct names *names)
-{
-    for (size_t i = 0; i < names->count; i++)
-        free(names->items[i]);
-    free(names->items);
-    *names = (struct names){0};
-}
 
 static int compare_names(const void *a, const void *b)
 {
@@ -58,8 +33,8 @@ static int compare_names(const void *a, const void *b)
 static void end(struct kept *kept)
 {
     kept->at = 0;
-    names_clear(&kept->parents);
-    names_clear(&kept->refs);
+    config_list_clear(&kept->parents);
+    config_list_clear(&kept->refs);
 }
 
 static void fail(struct kept *kept, const struct error *error)
@@ -109,8 +84,7 @@ static void on_parents(void *data)
     int more;
 
     kept->step = NULL;
-    more = store_list_parents(kept->store, &kept->at, PARENTS_SLICE, names_add, &kept->parents,
-                              &error);
+    more = store_list_parents(kept->store, &kept->at, PARENTS_SLICE, &kept->parents, &error);
     if (more < 0) {
         fail(kept, &error);
     } else if (more > 0) {
@@ -119,7 +93,7 @@ static void on_parents(void *data)
         if (kept->parents.count > 0)
             qsort(kept->parents.items, kept->parents.count, sizeof(*kept->parents.items),
                   compare_names);
-        repository_list_kept(kept->repository, names_add, &kept->refs);
+        repository_list_kept(kept->repository, &kept->refs);
         kept->step = loop_after(kept->loop, 0, on_refs, kept);
     }
 }

@@ -90,8 +90,8 @@ int store_needs_commit(struct store *store, const char *experiment_id, bool *nee
     return 0;
 }
 
-int store_list_parents(struct store *store, int64_t *at, unsigned limit, store_name add, void *data,
-                       struct error *error)
+int store_list_parents(struct store *store, int64_t *at, unsigned limit,
+                       struct config_list *parents, struct error *error)
 {
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
         store, error,
@@ -105,7 +105,7 @@ int store_list_parents(struct store *store, int64_t *at, unsigned limit, store_n
         *at = sqlite3_column_int64(statement, 0);
         count++;
         if (*store_text(statement, 1))
-            add(data, store_text(statement, 1));
+            config_list_append(parents, memory_copy(store_text(statement, 1)));
     }
     return row < 0 ? -1 : count == limit;
 }

@@ -6,7 +6,6 @@
 #include "common/memory.h"
 #include "common/process.h"
 #include "daemon/events.h"
-#include "daemon/validation/arguments.h"
 #include "daemon/validation/cache-child.h"
 #include "daemon/validation/overlay.h"
 #include "daemon/validation/remover.h"

@@ -2,7 +2,6 @@
 
 #include "common/file.h"
 #include "common/memory.h"
-#include "daemon/validation/arguments.h"
 
 #include <pwd.h>
 #include <stdlib.h>
@@ -16,13 +15,13 @@ static void hide(struct config_list *hidden, const char *path)
     struct stat status;
 
     if (real && strcmp(real, "/") != 0 && !stat(real, &status) && S_ISDIR(status.st_mode))
-        arguments_append(hidden, TAKE(real));
+        config_list_append(hidden, TAKE(real));
 }
 
 static void name(struct config_list *names, const char *path)
 {
     if (path && *path == '/')
-        arguments_append(names, memory_copy(path));
+        config_list_append(names, memory_copy(path));
 }
 
 /* Hides the user's own home, whatever HOME says. A system user may have one that is part of the system. */

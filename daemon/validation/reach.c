@@ -126,7 +126,7 @@ static void add(struct config_list *list, char *path)
     if (arguments_have(list, path))
         free(path);
     else
-        arguments_append(list, path);
+        config_list_append(list, path);
 }
 
 static size_t layout_of(const char *directory)

@@ -192,9 +192,9 @@ static void enclose(const struct sandbox *sandbox, struct config_list *arguments
                               "--cap-drop", "ALL", "--ro-bind", "/", "/", "--dev", "/dev", "--size",
                               SCRATCH_BYTES, "--tmpfs", "/dev/shm", NULL});
     if (!sandbox->nested)
-        arguments_append(arguments, memory_copy("--disable-userns"));
+        config_list_append(arguments, memory_copy("--disable-userns"));
     if (sandbox->config->validation.network == NETWORK_NONE)
-        arguments_append(arguments, memory_copy("--unshare-net"));
+        config_list_append(arguments, memory_copy("--unshare-net"));
     show_devices(arguments);
     arguments_append_copies(arguments, (const char *const[]){"--remount-ro", "/dev", NULL});
     enclose_proc(sandbox, arguments);
@@ -210,7 +210,7 @@ static void enclose(const struct sandbox *sandbox, struct config_list *arguments
         enclose_checkout(sandbox, arguments, checkout);
     else
         close_places(sandbox, arguments);
-    arguments_append(arguments, memory_copy("--"));
+    config_list_append(arguments, memory_copy("--"));
 }
 
 /* Nobody may set a limit above the daemon's own. A process that has used up its time gets a signal of
@@ -227,8 +227,8 @@ static void append_limit(struct config_list *arguments, const char *name, int re
         soft = soft < ours.rlim_max ? soft : ours.rlim_max;
         hard = hard < ours.rlim_max ? hard : ours.rlim_max;
     }
-    arguments_append(arguments, memory_format("--%s=%llu:%llu", name, (unsigned long long)soft,
-                                              (unsigned long long)hard));
+    config_list_append(arguments, memory_format("--%s=%llu:%llu", name, (unsigned long long)soft,
+                                                (unsigned long long)hard));
 }
 
 void sandbox_append_limits(struct config_list *arguments, const struct config *config)
@@ -239,13 +239,13 @@ void sandbox_append_limits(struct config_list *arguments, const struct config *c
     append_limit(arguments, "fsize", RLIMIT_FSIZE, config->validation.limits.file_size);
     append_limit(arguments, "cpu", RLIMIT_CPU,
                  (config->validation.limits.cpu_time_ms + 999) / 1000);
-    arguments_append(arguments, memory_copy("--"));
+    config_list_append(arguments, memory_copy("--"));
 }
 
 /* After bubblewrap, where processes are counted by themselves, and before the command. */
 static void limit(const struct sandbox *sandbox, struct config_list *arguments)
 {
-    arguments_append(arguments, memory_copy(sandbox->limiter));
+    config_list_append(arguments, memory_copy(sandbox->limiter));
     sandbox_append_limits(arguments, sandbox->config);
 }
 
@@ -281,7 +281,7 @@ static bool probe(struct sandbox *sandbox, char **why)
 
     hide_all(sandbox);
     enclose(sandbox, &arguments, NULL, NULL);
-    arguments_append(&arguments, memory_copy("/bin/true"));
+    config_list_append(&arguments, memory_copy("/bin/true"));
     posix_spawn_file_actions_init(&actions);
     if (!pipe2(ends, O_CLOEXEC)) {
         posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
@@ -420,7 +420,7 @@ char **sandbox_arguments(struct sandbox *sandbox, const struct checkout *checkou
     limit(sandbox, &arguments);
     /* By its path, since a shim may change PATH and another one of that name come first. Behind a
      * launcher and without a sandbox, the name is used: it may be on another machine. */
-    arguments_append(&arguments, memory_copy(sandbox->program ? program : command->items[0]));
+    config_list_append(&arguments, memory_copy(sandbox->program ? program : command->items[0]));
     arguments_append_copies(&arguments, (const char *const *)command->items + 1);
     return arguments.items;
 }

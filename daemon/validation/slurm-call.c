@@ -37,10 +37,10 @@ static struct config_list make_environment(void)
     static const char *const names[] = {"PATH", "HOME", "USER", "LOGNAME", "SLURM_CONF"};
     struct config_list environment = {0};
 
-    arguments_append(&environment, memory_copy("LC_ALL=C"));
+    config_list_append(&environment, memory_copy("LC_ALL=C"));
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
         if (getenv(names[i]))
-            arguments_append(&environment, memory_format("%s=%s", names[i], getenv(names[i])));
+            config_list_append(&environment, memory_format("%s=%s", names[i], getenv(names[i])));
     return environment;
 }
 
@@ -75,10 +75,10 @@ static void append_options(struct config_list *arguments, const struct slurm_run
             text_append_format(&excluded, "%s%s", excluded.length ? "," : "",
                                options->items[i] + strlen(option));
         else
-            arguments_append(arguments, memory_copy(options->items[i]));
+            config_list_append(arguments, memory_copy(options->items[i]));
     }
     if (excluded.length)
-        arguments_append(arguments, memory_format("%s%s", option, text_string(&excluded)));
+        config_list_append(arguments, memory_format("%s%s", option, text_string(&excluded)));
 }
 
 struct operation *slurm_sbatch(struct slurm_run *run, process_callback callback)
@@ -89,12 +89,12 @@ struct operation *slurm_sbatch(struct slurm_run *run, process_callback callback)
     arguments_append_copies(
         &arguments,
         (const char *const[]){"sbatch", "--parsable", "--no-requeue", "--export=ALL", NULL});
-    arguments_append(&arguments, memory_format("--job-name=%s", run->name));
-    arguments_append(&arguments, memory_format("--output=%s/slurm-output", run->directory));
-    arguments_append(&arguments, memory_format("--chdir=%s", run->directory));
-    arguments_append(&arguments, memory_format("--time=%" PRIu64, minutes));
+    config_list_append(&arguments, memory_format("--job-name=%s", run->name));
+    config_list_append(&arguments, memory_format("--output=%s/slurm-output", run->directory));
+    config_list_append(&arguments, memory_format("--chdir=%s", run->directory));
+    config_list_append(&arguments, memory_format("--time=%" PRIu64, minutes));
     append_options(&arguments, run);
-    arguments_append(&arguments, file_join(run->directory, "script"));
+    config_list_append(&arguments, file_join(run->directory, "script"));
     return call(run->slurm->loop, &arguments, PROCESS_OUTLIVES, callback, run);
 }
 
@@ -114,7 +114,7 @@ struct operation *slurm_squeue_all(struct slurm *slurm, process_callback callbac
     CLEANUP(config_list_clear) struct config_list arguments = {0};
 
     arguments_append_copies(&arguments, (const char *const[]){"squeue", "-h", "-a", "-u", NULL});
-    arguments_append(&arguments, memory_format("%u", (unsigned)geteuid()));
+    config_list_append(&arguments, memory_format("%u", (unsigned)geteuid()));
     arguments_append_copies(&arguments, (const char *const[]){"-O", SQUEUE_COLUMNS, NULL});
     return call(slurm->loop, &arguments, PROCESS_KILLED, callback, data);
 }
@@ -189,7 +189,7 @@ struct operation *slurm_try(uv_loop_t *loop, const struct config *config,
     arguments_append_copies(&arguments, (const char *const[]){"sbatch", "--test-only", NULL});
     arguments_append_copies(&arguments,
                             (const char *const *)config->validation.slurm.options.items);
-    arguments_append(&arguments, memory_copy("--wrap=true"));
+    config_list_append(&arguments, memory_copy("--wrap=true"));
     trial->step = call(loop, &arguments, PROCESS_KILLED, on_tried, trial);
     return &trial->operation;
 }

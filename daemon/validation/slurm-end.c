@@ -6,7 +6,6 @@
 #include "common/loop.h"
 #include "common/memory.h"
 #include "daemon/events.h"
-#include "daemon/validation/arguments.h"
 #include "daemon/validation/slurm-internal.h"
 
 #include <stdlib.h>
@@ -58,7 +57,7 @@ void slurm_run_end(struct slurm_run *run, const struct process_result *result)
 {
     slurm_look_soon(run->slurm, SLURM_LOOK_EACH_MS);
     if (result)
-        arguments_append(&run->slurm->judged, memory_copy(run->order.experiment_id));
+        config_list_append(&run->slurm->judged, memory_copy(run->order.experiment_id));
     run->callback(run->data, result, result ? NULL : &run->error);
     run_free(run);
 }

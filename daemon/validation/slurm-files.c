@@ -24,7 +24,7 @@ static struct config_list hidden_on_node(const struct config *config)
 
     arguments_append_copies(&hidden, places);
     if (conf && *conf == '/')
-        arguments_append(&hidden, memory_copy(dirname(conf)));
+        config_list_append(&hidden, memory_copy(dirname(conf)));
     return hidden;
 }
 

@@ -8,7 +8,6 @@
 #include "common/loop.h"
 #include "common/memory.h"
 #include "daemon/events.h"
-#include "daemon/validation/arguments.h"
 #include "daemon/validation/slurm-internal.h"
 
 #include <inttypes.h>
@@ -349,7 +348,7 @@ void slurm_look_at_all(void *data)
         return;
     for (struct slurm_run *run = slurm->runs; run; run = run->next)
         if (!run->step)
-            arguments_append(&directories, memory_copy(run->directory));
+            config_list_append(&directories, memory_copy(run->directory));
     slurm->look = slurm_look_start(slurm->loop, (const char *const *)directories.items,
                                    directories.count, on_looked, slurm);
     slurm->slow = loop_after(slurm->loop, SLOW_MS, on_slow, slurm);

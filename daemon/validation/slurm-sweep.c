@@ -9,7 +9,6 @@
 #include "common/loop.h"
 #include "common/memory.h"
 #include "daemon/events.h"
-#include "daemon/validation/arguments.h"
 #include "daemon/validation/slurm-internal.h"
 
 #include <inttypes.h>
@@ -69,7 +68,7 @@ static void take_job(struct slurm *slurm, const struct squeue_job *job)
         return;
     log_event(&event_run_unowned, LOG_TEXT("experiment", experiment_id),
               LOG_INTEGER("slurm_job", job->id), LOG_INTEGER("attempt", attempt));
-    arguments_append(&slurm->sweep->names, memory_copy(job->name));
+    config_list_append(&slurm->sweep->names, memory_copy(job->name));
 }
 
 static void list_left(struct slurm *slurm)
@@ -80,7 +79,7 @@ static void list_left(struct slurm *slurm)
 
     if (store_list_left_runs(slurm->store, &ids, &count, &unread) == 0)
         for (size_t i = 0; i < count; i++)
-            arguments_append(&slurm->sweep->left, memory_copy(ids[i]));
+            config_list_append(&slurm->sweep->left, memory_copy(ids[i]));
     store_left_runs_free(ids, count);
 }
 

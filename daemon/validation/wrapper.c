@@ -2,7 +2,6 @@
 
 #include "common/memory.h"
 #include "common/program.h"
-#include "daemon/validation/arguments.h"
 
 #include <ctype.h>
 #include <stdbool.h>
@@ -112,7 +111,7 @@ static size_t last_place(const struct config_list *command, struct config_list *
     do {
         at = next;
         if (programs)
-            arguments_append(programs, memory_copy(command->items[at]));
+            config_list_append(programs, memory_copy(command->items[at]));
         next = next_place(command, at);
     } while (next > 0 && ++steps < WRAPPERS_MOST);
     return at;
@@ -181,7 +180,7 @@ struct config_list wrapper_programs(const struct config_list *command)
     char *inner = first_program(script_of(command, at));
 
     if (inner)
-        arguments_append(&programs, inner);
+        config_list_append(&programs, inner);
     return programs;
 }
 
