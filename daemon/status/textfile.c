@@ -202,7 +202,7 @@ void textfile_render(struct text *text, const struct textfile *textfile)
     append_single(text, "winnowd_jobs_running", "gauge", "Jobs under way.", textfile->running);
     append_single(text, "winnowd_jobs_undoing", "gauge", "Jobs that are being undone.",
                   textfile->undoing);
-    append_single(text, "winnowd_pulls_open", "gauge", "Pull requests that nobody settled yet.",
+    append_single(text, "winnowd_pulls_open", "gauge", "Pull requests that are open.",
                   textfile->open_pulls);
     append_single(text, "winnowd_forge_up", "gauge", "Whether the forge can be used now.",
                   textfile->forge_well);
