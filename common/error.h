@@ -24,7 +24,7 @@ enum error_kind {
 struct error {
     enum error_kind kind;
     bool installation;  /* the installation is to blame, and not the experiment */
-    bool holds;         /* likewise, though the installation is found to be well: its step tells */
+    bool holds;         /* it is to blame even if its check finds nothing: only the step can tell */
     bool needless;      /* nothing is to be done: what was asked for is so already */
     const char *key;    /* of the configuration, to be mended; a literal; NULL: none is named */
     uint64_t line;      /* of the file that it is about, from 1; 0: no place in a file */
