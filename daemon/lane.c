@@ -17,8 +17,9 @@ const struct config_metric *lane_metric(const struct config *config, const char 
     return config_metric_stated(config, metric, direction);
 }
 
-int lane_frontier(struct store *store, const struct config_metric *metric, const char *scope,
-                  struct store_frontier *frontier, struct error *error)
+/* Reads the frontier as it is now. `store` NULL stands for an empty one. Fails if the store does. */
+static int read_frontier(struct store *store, const struct config_metric *metric, const char *scope,
+                         struct store_frontier *frontier, struct error *error)
 {
     if (store)
         return store_frontier(store, metric, scope, frontier, error);
@@ -36,7 +37,7 @@ int lane_judge(struct store *store, const struct config_metric *metric, const ch
                const struct claim *claim, struct store_frontier *frontier,
                struct gate_verdict *verdict, struct error *error)
 {
-    if (lane_frontier(store, metric, scope, frontier, error) < 0)
+    if (read_frontier(store, metric, scope, frontier, error) < 0)
         return -1;
     *verdict = lane_judge_by(frontier, metric, claim);
     return 0;
@@ -62,7 +63,7 @@ static int remember(struct lane_memory *memory, struct store *store,
         strcmp(memory->metric, metric->name) == 0)
         return 0;
     lane_memory_clear(memory);
-    if (lane_frontier(store, metric, scope, &memory->frontier, error) < 0)
+    if (read_frontier(store, metric, scope, &memory->frontier, error) < 0)
         return -1;
     if (store && !memory->frontier.known &&
         store_lane_busy(store, metric->name, scope, &memory->busy, error) < 0)

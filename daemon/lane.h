@@ -17,16 +17,12 @@
 const struct config_metric *lane_metric(const struct config *config, const char *metric,
                                         const char *scope);
 
-/* Reads the frontier as it is now. `store` NULL stands for an empty one. Fails if the store does. */
-int lane_frontier(struct store *store, const struct config_metric *metric, const char *scope,
-                  struct store_frontier *frontier, struct error *error);
-
 /* Returns the verdict on a claim by a frontier that was read. */
 struct gate_verdict lane_judge_by(const struct store_frontier *frontier,
                                   const struct config_metric *metric, const struct claim *claim);
 
-/* Reads the frontier as it is now, and judges a claim by it. Otherwise as lane_frontier(): it fails if the store
- * does. */
+/* Reads the frontier as it is now, and judges a claim by it. `store` NULL stands for an empty one. Fails if the
+ * store does. */
 int lane_judge(struct store *store, const struct config_metric *metric, const char *scope,
                const struct claim *claim, struct store_frontier *frontier,
                struct gate_verdict *verdict, struct error *error);

@@ -146,8 +146,10 @@ void pulls_go_on(struct pulls *pulls)
     settle_after(pulls, 0);
 }
 
-void pulls_settle(struct pulls *pulls, int64_t result, const char *experiment_id,
-                  enum pull_state state)
+/* A person settled a pull request: writes that to the store. Its consequences are drawn in slices. At
+ * their end `changed` is called. */
+static void settle(struct pulls *pulls, int64_t result, const char *experiment_id,
+                   enum pull_state state)
 {
     struct error error;
 
@@ -170,7 +172,7 @@ static void follow(struct pulls *pulls, const struct store_pull *known, enum pul
         return;
     if (state == PULL_CLOSED && (known->state == PULL_CONTAINED || known->closing))
         return;
-    pulls_settle(pulls, known->result, known->experiment_id, state);
+    settle(pulls, known->result, known->experiment_id, state);
     if (state == PULL_OPEN)
         log_event(&event_pull_reopened, LOG_TEXT("experiment", known->experiment_id),
                   LOG_INTEGER("pull", known->number));

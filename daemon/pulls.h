@@ -43,10 +43,5 @@ unsigned pulls_rounds(const struct pulls *pulls);
 /* A pull request was settled in the store: goes on with what follows from it. */
 void pulls_go_on(struct pulls *pulls);
 
-/* A person settled a pull request: writes that to the store. Its consequences are drawn in slices. At
- * their end `changed` is called. */
-void pulls_settle(struct pulls *pulls, int64_t result, const char *experiment_id,
-                  enum pull_state state);
-
 /* Returns whether what follows from a settled one is being done. */
 bool pulls_busy(const struct pulls *pulls);

@@ -67,7 +67,8 @@ bool result_log_number(const char *cell, double *number)
     return number_parse(plain, number) == 0;
 }
 
-bool result_log_baseline_line(const struct result_log *log, uint64_t line)
+/* Whether the line is one of `baselines:`. */
+static bool is_baseline_line(const struct result_log *log, uint64_t line)
 {
     for (size_t i = 0; log->settings && i < log->settings->baselines.count; i++)
         if (strtoull(log->settings->baselines.items[i], NULL, 10) == line)
@@ -97,7 +98,7 @@ bool result_log_direction(const char *word, enum metric_direction *direction)
 
 void result_log_row_finish(struct result_log *log, struct result_log_row *row)
 {
-    if (result_log_baseline_line(log, row->line)) {
+    if (is_baseline_line(log, row->line)) {
         row->claim.status = CLAIM_BASELINE;
         row->claim.status_known = true;
     }

@@ -121,9 +121,6 @@ bool result_log_number(const char *cell, double *number);
 /* Returns the same as a measurement of one run; of none if the cell has no number. */
 struct measurement result_log_measurement(const char *cell);
 
-/* Returns whether the line is one of `baselines:`. */
-bool result_log_baseline_line(const struct result_log *log, uint64_t line);
-
 /* Reads the direction that a word means ("lower", "higher_is_better", "minimize" ...). Returns false if
  * it means none. */
 bool result_log_direction(const char *word, enum metric_direction *direction);

@@ -145,9 +145,6 @@ double store_real(sqlite3_stmt *statement, int column);
 /* Reads two columns, and returns them as metric and scope. The caller frees the strings. */
 struct store_lane store_read_lane(sqlite3_stmt *statement);
 
-/* Returns the row in the columns of STORE_RESULT_COLUMNS, from column 0. The caller frees it. */
-struct store_result *store_read_result(sqlite3_stmt *statement);
-
 /* Reads the one row of a query of them; `*result` is NULL if there is none. `statement` NULL: it failed already. */
 int store_read_one(struct store *store, sqlite3_stmt *statement, struct store_result **result,
                    struct error *error);

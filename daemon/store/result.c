@@ -31,7 +31,8 @@ void store_result_freep(struct store_result **result)
     store_result_free(*result);
 }
 
-struct store_result *store_read_result(sqlite3_stmt *statement)
+/* Returns the row in the columns of STORE_RESULT_COLUMNS, from column 0. The caller frees it. */
+static struct store_result *read_result(sqlite3_stmt *statement)
 {
     struct store_result *result = memory_new(sizeof(*result));
 
@@ -69,7 +70,7 @@ int store_read_one(struct store *store, sqlite3_stmt *statement, struct store_re
 
     if (row < 0)
         return -1;
-    *result = row ? store_read_result(statement) : NULL;
+    *result = row ? read_result(statement) : NULL;
     return 0;
 }
 

@@ -62,7 +62,8 @@ static bool is_module_tox(const struct config_list *command)
             !strcmp(command->items[2], "tox"));
 }
 
-bool tool_is_tox(const struct config_list *command)
+/* Whether the command names tox: by a base name, or as `python -m tox`. */
+static bool is_tox(const struct config_list *command)
 {
     return !strcmp(program_base_name(command->items[0]), "tox") || is_module_tox(command);
 }
@@ -123,7 +124,7 @@ static void keep(struct trial *trial, const char *version)
     tool->path = TAKE(trial->path);
     tool->version = memory_copy(version);
     tool->state = TAKE(trial->state);
-    tool->is_tox = tool_is_tox(&trial->config->validation.command);
+    tool->is_tox = is_tox(&trial->config->validation.command);
     if (!tool->is_tox || sscanf(version, "%u.%u", &tool->major, &tool->minor) != 2)
         tool->major = tool->minor = 0;
 }
@@ -167,7 +168,7 @@ static void append_question(struct trial *trial, struct config_list *arguments)
     if (is_module_tox(command)) {
         arguments_append_copies(arguments,
                                 (const char *const[]){trial->path, "-m", "tox", "--version", NULL});
-    } else if (tool_is_tox(command) || wrapper_is_python(command->items[0])) {
+    } else if (is_tox(command) || wrapper_is_python(command->items[0])) {
         arguments_append_copies(arguments, (const char *const[]){trial->path, "--version", NULL});
     } else {
         trial->asked = false;

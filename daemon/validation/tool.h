@@ -27,9 +27,6 @@ struct tool {
 
 void tool_clear(struct tool *tool); /* an all-zero one is fine */
 
-/* Returns whether the command names tox: by a base name, or as `python -m tox`. */
-bool tool_is_tox(const struct config_list *command);
-
 /* Tries the program. `*tool` must outlive the operation. On success it is filled in, and `changed` says
  * whether it is another one than before. Fails (permanent), naming the key and what the sandbox lacks,
  * if it does not exist or cannot be started; (transient) if it cannot be tried now. */

@@ -55,7 +55,8 @@ static bool read_header(const struct line *line, struct header *header)
     return at && end - at >= 3 && memcmp(at, " @@", 3) == 0;
 }
 
-bool hunk_header_is(const struct line *line)
+/* Whether this is "@@ -1,2 +1,3 @@". */
+static bool is_hunk_header(const struct line *line)
 {
     struct header header;
 
@@ -77,7 +78,7 @@ static bool ends_beyond_doubt(const struct scan *scan, struct cursor cursor)
     struct cursor ahead = cursor;
     struct line line;
 
-    return !line_next(&ahead, &line) || line_begins(&line, "diff -") || hunk_header_is(&line) ||
+    return !line_next(&ahead, &line) || line_begins(&line, "diff -") || is_hunk_header(&line) ||
            line_is_mail(&line) || pair_begins(cursor) || trailer_begins(scan, cursor, NULL);
 }
 
@@ -291,7 +292,7 @@ int hunks_scan(struct scan *scan, struct patch_file *file, struct error *error)
         if (line_begins(&line, "@@@"))
             return line_refuse(&line, error,
                                "belongs to the combined diff of a merge, which cannot be applied");
-        if (!hunk_header_is(&line))
+        if (!is_hunk_header(&line))
             return line_refuse(&line, error,
                                "begins a hunk without line numbers; it has to look like "
                                "\"@@ -3,7 +3,8 @@\"");

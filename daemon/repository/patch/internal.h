@@ -80,9 +80,6 @@ bool file_is_moved(const struct patch_file *file);
 /* Reads all hunks of a file that are at the cursor. Fails likewise. */
 int hunks_scan(struct scan *scan, struct patch_file *file, struct error *error);
 
-/* Returns whether this is "@@ -1,2 +1,3 @@". */
-bool hunk_header_is(const struct line *line);
-
 /* Returns whether it is a line of --stat, --numstat, --summary, --raw or --dirstat. */
 bool line_is_statistics(const struct line *line);
 
