@@ -56,8 +56,8 @@ char *document_message(const struct job *job)
     char *message;
 
     description.measured = job->result->change == RESULT_CHANGE_COMMIT ? "%M" : "";
-    message = *job->found.refresh.tip ? description_merge_message(&description, job->branch)
-                                      : description_commit_message(&description);
+    message = job_refreshes(job) ? description_merge_message(&description, job->branch)
+                                 : description_commit_message(&description);
     secret_scrub(message);
     return message;
 }
@@ -72,8 +72,8 @@ struct points {
 static int read_points(const struct job *job, struct points *points, struct error *error)
 {
     if (store_frontier_history(job->services->store, job->row->metric, job->row->scope,
-                               *job->found.refresh.tip ? job->row->id : 0, POINT_LIMIT,
-                               &points->items, &points->count, error) < 0)
+                               job_refreshes(job) ? job->row->id : 0, POINT_LIMIT, &points->items,
+                               &points->count, error) < 0)
         return -1;
     for (size_t i = 0; i < points->count; i++)
         points->shown[i] = (struct description_point){

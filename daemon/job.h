@@ -187,6 +187,9 @@ bool job_opening(const struct job *job);
 /* Returns whether its step is one that runs the tests. */
 bool job_runs_tests(const struct job *job);
 
+/* Returns whether it refreshes a pull request; else it promotes a result. */
+bool job_refreshes(const struct job *job);
+
 /* Returns its step's name, "end" after the last one; it is static. */
 const char *job_step_name(const struct job *job);
 

@@ -44,10 +44,10 @@ static const struct step rows[] = {
 };
 
 static const struct step refresh_rows[] = {
-    {.name = "look", .doing = "looking again at", .start = refresh_look_start,
-     .undo = refresh_look_undo, .undo_is_due = refresh_look_undo_is_due, .leaves = &finding_tip,
+    {.name = "look", .doing = "looking again at", .start = step_refresh_look_start,
+     .undo = step_refresh_look_undo, .undo_is_due = step_refresh_look_undo_is_due, .leaves = &finding_tip,
      .needs = FORGE, .undo_needs = ROW_NEEDS_API},
-    {.name = "base", .doing = "running the tests on the base for", .start = refresh_base_start,
+    {.name = "base", .doing = "running the tests on the base for", .start = step_refresh_base_start,
      .is_due = step_base_is_due, .needs = ROW_NEEDS_GIT, .runs = ROW_RUNS_BASE},
     {.name = "compose", .doing = "composing anew", .start = step_compose_start,
      .undo = step_compose_undo, .leaves = &finding_compose,
@@ -56,13 +56,13 @@ static const struct step refresh_rows[] = {
      .undo = step_validate_undo, .leaves = &finding_validate, .runs = ROW_RUNS_TESTS},
     {.name = "push", .doing = "pushing", .start = step_push_start, .leaves = &finding_push,
      .needs = ROW_NEEDS_GIT, .forward = true},
-    {.name = "describe", .doing = "describing", .start = refresh_describe_start,
+    {.name = "describe", .doing = "describing", .start = step_refresh_describe_start,
      .leaves = &finding_describe, .quiet = true, .forward = true},
-    {.name = "edit", .doing = "editing the pull request of", .start = refresh_edit_start,
+    {.name = "edit", .doing = "editing the pull request of", .start = step_refresh_edit_start,
      .leaves = &finding_edit, .needs = ROW_NEEDS_API, .forward = true, .optional = true},
     {.name = "status", .doing = "setting the commit status of", .start = step_status_start,
      .needs = ROW_NEEDS_API, .forward = true, .optional = true},
-    {.name = "comment", .doing = "commenting on", .start = refresh_comment_start,
+    {.name = "comment", .doing = "commenting on", .start = step_refresh_comment_start,
      .leaves = &finding_comment, .needs = ROW_NEEDS_API, .forward = true, .optional = true},
 };
 /* clang-format on */

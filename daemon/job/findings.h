@@ -28,7 +28,7 @@ struct job_findings {
         char base[GIT_HASH_SIZE]; /* where it was made; of a refresh, what for; "": not known */
     } branch;
     struct {
-        /* Where its branch was left, for a merge with the base; "": a new branch. */
+        /* Where its branch was left; the base is merged into that. */
         char tip[GIT_HASH_SIZE];
         int64_t base_read_ms; /* right before branch.base: merges by then are in it */
         bool stays; /* its branch is not ours to move: only whether the base holds it matters */

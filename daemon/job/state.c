@@ -22,6 +22,11 @@ bool job_undoing(const struct job *job)
     return job->record.state == JOB_UNDOING;
 }
 
+bool job_refreshes(const struct job *job)
+{
+    return job->record.kind == JOB_REFRESH;
+}
+
 const struct step *job_row(const struct job *job)
 {
     const struct step_table *steps = job->owner->steps;

@@ -56,7 +56,7 @@ static void find_own_change(struct job *job)
 /* An open pull request whose change is in the base is not refreshed, but closed. */
 static void fail(struct job *job, const struct error *error)
 {
-    if (*job->found.refresh.tip && error->needless)
+    if (job_refreshes(job) && error->needless)
         job_turned_down(job, DECISION_DISCARDED, 0, error->message);
     else
         job_failed(job, error);
@@ -102,7 +102,7 @@ static void on_composed(void *data, const struct repository_change *change,
  * refresh. */
 static int64_t base_read_ms(const struct job *job)
 {
-    return *job->found.refresh.tip ? job->found.refresh.base_read_ms : job->found.branch.posted_ms;
+    return job_refreshes(job) ? job->found.refresh.base_read_ms : job->found.branch.posted_ms;
 }
 
 static struct operation *find_merged(void *data, repository_merged_callback callback,
@@ -139,7 +139,7 @@ static struct operation *find_parent(void *data, repository_parent_callback call
 /* A merge comes later than what it merges. */
 static int64_t date_of(const struct job *job)
 {
-    return (*job->found.refresh.tip ? base_read_ms(job) : job->row->received_ms) / 1000;
+    return (job_refreshes(job) ? base_read_ms(job) : job->row->received_ms) / 1000;
 }
 
 void step_compose_start(struct job *job)
@@ -162,7 +162,7 @@ void step_compose_start(struct job *job)
     compose = (struct repository_compose){
         .base = job->found.branch.base,
         .branch = job->branch,
-        .tip = *job->found.refresh.tip ? job->found.refresh.tip : NULL,
+        .tip = job_refreshes(job) ? job->found.refresh.tip : NULL,
         .result = job->result,
         .patch = job->patch,
         .patch_length = job->patch_length,

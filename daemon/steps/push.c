@@ -15,7 +15,7 @@ void step_push_start(struct job *job)
     if (!job_save(job))
         return;
     job->operation = repository_push(job->services->repository, job->branch,
-                                     *job->found.refresh.tip ? job->found.refresh.tip
-                                                             : job->found.branch.base,
+                                     job_refreshes(job) ? job->found.refresh.tip
+                                                        : job->found.branch.base,
                                      job->found.change.commit, job_call_ended, job);
 }

@@ -70,7 +70,7 @@ static void on_looked(void *data, const struct repository_refs *refs, const stru
         job_done(job);
 }
 
-void refresh_look_start(struct job *job)
+void step_refresh_look_start(struct job *job)
 {
     job->found.refresh.base_read_ms = clock_now_ms();
     job->operation = repository_look(job->services->repository, job->branch, on_looked, job);
@@ -94,7 +94,7 @@ static void on_base_found(void *data, const struct base_verdict *verdict, const 
         job_done(job);
 }
 
-void refresh_base_start(struct job *job)
+void step_refresh_base_start(struct job *job)
 {
     if (!step_base_is_due(job))
         job_done(job); /* a reload says so while it waited */
@@ -146,7 +146,7 @@ static void comment(struct job *job, char *text)
 }
 
 /* Once only, whatever else is in its way later. */
-bool refresh_look_undo_is_due(const struct job *job)
+bool step_refresh_look_undo_is_due(const struct job *job)
 {
     return job->record.outcome == DECISION_FAILED && job->record.pull && !job->found.refresh.told;
 }
@@ -165,14 +165,14 @@ static void on_looked_at_pull(void *data, const struct forge_reply *reply,
         comment(job, document_stale(job));
 }
 
-void refresh_look_undo(struct job *job)
+void step_refresh_look_undo(struct job *job)
 {
     struct forge *forge = job->services->forge;
 
     job->operation = forge->functions->look_pull(forge, job->record.pull, on_looked_at_pull, job);
 }
 
-void refresh_comment_start(struct job *job)
+void step_refresh_comment_start(struct job *job)
 {
     comment(job, document_refreshed(job));
 }
@@ -192,7 +192,7 @@ static int judge(struct job *job, struct error *error)
     return 0;
 }
 
-void refresh_describe_start(struct job *job)
+void step_refresh_describe_start(struct job *job)
 {
     struct store_left left;
     struct error error;
@@ -284,7 +284,7 @@ static void on_noted(void *data, const struct forge_reply *reply, const struct e
         look_for_edit(job);
 }
 
-void refresh_edit_start(struct job *job)
+void step_refresh_edit_start(struct job *job)
 {
     struct forge *forge = job->services->forge;
 
