@@ -100,8 +100,8 @@ void job_give_up(struct job *job, const char *reason)
     operation_clear(&job->operation);
     free(job->doubt);
     job->doubt = NULL;
-    job->parked = job->waiting = job->aside = job->crowded = false;
-    job->slotless = job->lone = false;
+    job->waits = JOB_GOES_ON;
+    job->lone = false;
     job->pause_ms = 0;
     job_end_holds(job);
     job_begin_undo(job, reason, DECISION_SUPERSEDED);
@@ -110,7 +110,7 @@ void job_give_up(struct job *job, const char *reason)
 void job_waits_for_turn(struct job *job)
 {
     job->record.attempt = 0;
-    job->parked = job->waits_for_turn = true;
+    job->waits = JOB_PARKED_FOR_TURN;
 }
 
 void job_settled_by_person(struct job *job, enum pull_state state)
@@ -147,7 +147,7 @@ static bool is_at_end(const struct job *job)
 static void end_here(struct job *job)
 {
     if (job->settled)
-        end(job, DECISION_PROMOTED, "its pull request was settled by a person");
+        end(job, DECISION_PROMOTED, "a person merged or closed its pull request");
     else if (job_undoing(job))
         end(job, job->record.outcome, job->record.reason);
     else
@@ -233,12 +233,12 @@ static bool may_begin(struct job *job)
         return false;
     }
     if (job_undoing(job) && !owner->may_undo(owner->data)) {
-        job->parked = job->crowded = true;
+        job->waits = JOB_PARKED_FOR_UNDO;
         return false;
     }
     if (!job_undoing(job) && job->lone && !owner->has_slot(owner->data, job)) {
         job_step_back(job);
-        job->parked = job->slotless = true;
+        job->waits = JOB_PARKED_FOR_SLOT;
         return false;
     }
     if (!job_undoing(job) && job_needs_held_source(job)) {

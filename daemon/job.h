@@ -74,6 +74,17 @@ struct job_owner {
     void *data;
 };
 
+/* What a job waits for. From JOB_PARKED on it is parked until job_proceed(). */
+enum job_waits {
+    JOB_GOES_ON,         /* nothing */
+    JOB_PAUSES,          /* the end of a pause, before it tries again */
+    JOB_PARKED,          /* until the forge is well, or the installation is checked */
+    JOB_PARKED_FOR_TURN, /* until it is its turn */
+    JOB_PARKED_FOR_UNDO, /* until fewer others are being undone */
+    JOB_PARKED_FOR_SLOT, /* others began with its slot while it paused */
+    JOB_ASIDE,           /* its source is held or slots are few: others go first */
+};
+
 struct job {
     const struct services *services;
     const struct job_owner *owner;
@@ -82,14 +93,9 @@ struct job {
     struct store_result *row;  /* the result's row */
     int at;                    /* row of the table; its count: all is done; -1: all is undone */
     char *branch;
-    bool waiting;        /* pauses before it tries again */
-    bool parked;         /* waits for the forge's health, or for its turn */
-    bool waits_for_turn; /* parked until it is its turn */
-    bool crowded;        /* parked until fewer others are being undone */
+    enum job_waits waits;
     bool undo_busy;      /* a step of it is being undone now */
     bool lone;           /* its step failed though the forge may be well: see job_lends() */
-    bool slotless;       /* parked: others began with its slot while it paused */
-    bool aside;          /* parked: its source is held or slots are few; others go first */
     bool stepped_aside;  /* was aside once, so others may have overtaken it */
     bool source_failed;  /* a step found that a source is held */
     bool source_bad;     /* a source failed it though it is found well: told to the health */

@@ -259,7 +259,7 @@ bool queue_stuck(const struct queue *queue)
     bool held = refused || base_held(queue->services->base);
 
     for (const struct job *job = queue->jobs; job; job = job->next) {
-        if (!job->aside && !(refused && job->parked))
+        if (job->waits != JOB_ASIDE && !(refused && job->waits >= JOB_PARKED))
             return false;
     }
     return !queue->turn && (held || (queue->jobs && health == HEALTH_WELL));
@@ -411,7 +411,7 @@ static void proceed_undos(struct queue *queue)
     unsigned room = jobs_undos_left(queue->jobs);
 
     for (struct job *job = queue->jobs; job && room; job = job->next) {
-        if (job->crowded) {
+        if (job->waits == JOB_PARKED_FOR_UNDO) {
             job_proceed(job);
             room--;
         }
@@ -421,9 +421,10 @@ static void proceed_undos(struct queue *queue)
 static void proceed_all(struct queue *queue)
 {
     for (struct job *job = queue->jobs; job; job = job->next) {
-        if (job->crowded || (job->slotless && !queue_has_slot(queue, job)))
+        if (job->waits == JOB_PARKED_FOR_UNDO ||
+            (job->waits == JOB_PARKED_FOR_SLOT && !queue_has_slot(queue, job)))
             continue;
-        if (!job->aside ||
+        if (job->waits != JOB_ASIDE ||
             (!job_needs_held_source(job) && queue_readiness(queue, job->row) == READY))
             job_proceed(job);
     }

@@ -49,7 +49,7 @@ unsigned refresh_slots(const struct refresh *refresh)
     unsigned count = 0;
 
     for (const struct job *job = refresh->jobs; job; job = job->next)
-        count += !job_undoing(job) && !job->aside && !job_lends(job);
+        count += !job_undoing(job) && job->waits != JOB_ASIDE && !job_lends(job);
     return count;
 }
 
@@ -107,9 +107,9 @@ static int begin(struct refresh *refresh, int64_t result, struct error *error)
 static void proceed_all(struct refresh *refresh)
 {
     for (struct job *job = refresh->jobs; job; job = job->next) {
-        if (job->slotless && !has_slot(refresh, job))
+        if (job->waits == JOB_PARKED_FOR_SLOT && !has_slot(refresh, job))
             continue;
-        if (!job->aside || !job_needs_held_source(job))
+        if (job->waits != JOB_ASIDE || !job_needs_held_source(job))
             job_proceed(job);
     }
 }

@@ -171,7 +171,7 @@ void jobs_stop(struct job **jobs)
         struct job *job = *jobs;
 
         *jobs = job->next;
-        if (job->parked || job->waiting)
+        if (job->waits != JOB_GOES_ON)
             job_stop_waiting(job);
         job_free(job);
     }

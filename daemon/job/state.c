@@ -70,7 +70,7 @@ bool job_validating(const struct job *job)
 {
     uint64_t ran = uv_now(job->services->loop) - job->step_began;
 
-    if (job_undoing(job) || !job_runs_tests(job) || job->waiting || job->parked)
+    if (job_undoing(job) || !job_runs_tests(job) || job->waits != JOB_GOES_ON)
         return false;
     /* After a fault: the command runs only once the requirements have answered. */
     return (job->record.faulty_since_ms == 0 && !job->requires) ||

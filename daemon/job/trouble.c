@@ -61,7 +61,7 @@ static void wait_and_try_again(struct job *job, const char *reason, uint64_t pau
 {
     count_trying(job, 0); /* in trouble from now on; the pause counts once it is over */
     (void)job_write(job);
-    job->waiting = true;
+    job->waits = JOB_PAUSES;
     job->waits_since = uv_now(job->services->loop);
     job->pause_ms = pause;
     job_schedule(job, pause);
@@ -75,12 +75,12 @@ static void wait_and_try_again(struct job *job, const char *reason, uint64_t pau
 
 bool job_lends(const struct job *job)
 {
-    return job->lone && (job->waiting || job->slotless);
+    return job->lone && (job->waits == JOB_PAUSES || job->waits == JOB_PARKED_FOR_SLOT);
 }
 
 bool job_lets_pass(const struct job *job)
 {
-    return job->aside ||
+    return job->waits == JOB_ASIDE ||
            (job_lends(job) && !job_opening(job) && job->record.attempt >= PASSED_AFTER);
 }
 
@@ -99,7 +99,7 @@ void job_waits(struct job *job, const char *reason)
 void jobs_try_now(struct job *jobs)
 {
     for (struct job *job = jobs; job; job = job->next) {
-        if (!job->waiting || (job_needs_forge(job) && !job->requires))
+        if (job->waits != JOB_PAUSES || (job_needs_forge(job) && !job->requires))
             continue;
         job_stop_waiting(job);
         job_schedule(job, 0);
@@ -124,7 +124,8 @@ static void hold_by_source(struct job *job, const struct error *error)
 {
     keep_step(job, error);
     job->operation = NULL;
-    job->parked = job->aside = job->stepped_aside = true;
+    job->waits = JOB_ASIDE;
+    job->stepped_aside = true;
     job->source_bad = true;
     job->bad_until = uv_now(job->services->loop) + HEALTH_MEND_EVERY_MS;
     job->bad_looks = health_looks(job->services->health);
@@ -188,7 +189,7 @@ void job_failed_itself(struct job *job, const struct error *error)
 static void doubt(struct job *job, const struct error *error, bool holds)
 {
     job->operation = NULL;
-    job->parked = true;
+    job->waits = JOB_PARKED;
     job->doubt = memory_new(sizeof(*job->doubt));
     *job->doubt = *error;
     job->doubt_holds = holds;
@@ -247,11 +248,12 @@ void job_conclude(struct job *job)
         keep_step(job, why);
     } else if (met_held_source(job)) {
         keep_step(job, why);
-        job->aside = job->stepped_aside = true;
+        job->waits = JOB_ASIDE;
+        job->stepped_aside = true;
     } else if (source_failed(job, why) && job->doubted++ > 0) {
         hold_by_source(job, why);
     } else if (!job->doubt_holds) {
-        job->parked = false;
+        job->waits = JOB_GOES_ON;
         if (why->installation)
             job_later(job, why, -1); /* it was mended meanwhile */
         else
@@ -275,7 +277,7 @@ void job_end_pause(struct job *job)
     uint64_t waited = uv_now(job->services->loop) - job->waits_since;
     uint64_t pause = job->pause_ms;
 
-    job->waiting = false;
+    job->waits = JOB_GOES_ON;
     job->pause_ms = 0;
     if (pause == 0 || health_state(job->services->health) == HEALTH_REFUSED)
         return;
@@ -285,10 +287,6 @@ void job_end_pause(struct job *job)
 
 void job_stop_waiting(struct job *job)
 {
-    job->parked = false;
-    job->slotless = false;
-    job->crowded = false;
-    job->waits_for_turn = false;
     operation_clear(&job->operation);
     job_end_pause(job);
 }
@@ -314,7 +312,7 @@ void job_park(struct job *job)
 {
     int64_t left = (int64_t)job->services->config->queue.retry_for_ms - job->record.tried_ms;
 
-    job->parked = true;
+    job->waits = JOB_PARKED;
     job->waits_since = uv_now(job->services->loop);
     if (job_undoing(job) || job->record.faulty_since_ms == 0)
         return;
@@ -351,15 +349,15 @@ bool job_needs_held_source(struct job *job)
 
 void job_proceed(struct job *job)
 {
-    if (!job->parked || job->doubt)
+    if (job->waits < JOB_PARKED || job->doubt)
         return;
     job_stop_waiting(job);
-    job->aside = false;
     job_schedule(job, 0);
 }
 
 void job_stand_aside(struct job *job)
 {
     operation_clear(&job->operation);
-    job->parked = job->aside = job->stepped_aside = true;
+    job->waits = JOB_ASIDE;
+    job->stepped_aside = true;
 }

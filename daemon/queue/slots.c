@@ -16,7 +16,7 @@ static unsigned jobs_forward(const struct queue *queue)
     unsigned count = 0;
 
     for (const struct job *job = queue->jobs; job; job = job->next)
-        count += !job_undoing(job) && !job->aside;
+        count += !job_undoing(job) && job->waits != JOB_ASIDE;
     return count;
 }
 
@@ -29,7 +29,7 @@ static unsigned others(const struct queue *queue)
 static bool is_awaited(const struct queue *queue, const struct store_result *row)
 {
     for (const struct job *job = queue->jobs; job; job = job->next) {
-        if (job->waits_for_turn && queue_in_lane(job, row->metric, row->scope) &&
+        if (job->waits == JOB_PARKED_FOR_TURN && queue_in_lane(job, row->metric, row->scope) &&
             lane_before(row, job->row))
             return true;
     }
@@ -49,7 +49,7 @@ static unsigned lone(const struct queue *queue)
  * other lanes at once, and to its own once that may pass it. */
 static bool lends(const struct job *job, const struct store_result *row, bool few)
 {
-    if (job->slotless)
+    if (job->waits == JOB_PARKED_FOR_SLOT)
         return true;
     return few && job_lends(job) &&
            (job_lets_pass(job) || !queue_in_lane(job, row->metric, row->scope));
@@ -65,8 +65,8 @@ static unsigned slots_busy(const struct queue *queue, const struct store_result 
     unsigned busy = others(queue);
 
     for (const struct job *job = queue->jobs; job; job = job->next) {
-        busy += job->row->id != row->id && !job_undoing(job) && !job->aside &&
-                !(awaited && job->waits_for_turn) && !lends(job, row, few);
+        busy += job->row->id != row->id && !job_undoing(job) && job->waits != JOB_ASIDE &&
+                !(awaited && job->waits == JOB_PARKED_FOR_TURN) && !lends(job, row, few);
     }
     return busy;
 }
@@ -76,7 +76,7 @@ unsigned queue_aside(const struct queue *queue)
     unsigned count = 0;
 
     for (const struct job *job = queue->jobs; job; job = job->next)
-        count += job->aside;
+        count += job->waits == JOB_ASIDE;
     return count;
 }
 
@@ -156,7 +156,7 @@ unsigned queue_slots_left(const struct queue *queue)
     unsigned busy = others(queue);
 
     for (const struct job *job = queue->jobs; job; job = job->next)
-        busy += !job_undoing(job) && !job->aside && !job_lends(job);
+        busy += !job_undoing(job) && job->waits != JOB_ASIDE && !job_lends(job);
 
     return queue->turn || busy >= parallel ? 0 : parallel - busy;
 }

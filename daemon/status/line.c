@@ -69,7 +69,7 @@ static void append_job(struct text *line, const struct job *job, const struct co
 {
     uint64_t age = uv_now(job->services->loop) - job->step_began;
     bool undoing = job_undoing(job);
-    bool waits = job->waiting || job->parked;
+    bool waits = job->waits != JOB_GOES_ON;
 
     if (waits)
         text_append_format(line, "%s waits (%s%s, ", job->row->experiment_id,
