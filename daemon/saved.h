@@ -41,6 +41,5 @@ bool saved_pending(const struct saved *saved, const struct store_result *row);
 bool saved_idle(const struct saved *saved);
 
 /* Drops the refs of results whose content the store has let go of, and those of parents on which nothing open builds
- * any more, in slices. Called while there is little to
- * do. */
+ * any more, in slices. Call it while there is little to do. */
 void saved_maintain(struct saved *saved);

@@ -5,13 +5,13 @@
  *
  * The tests get the files, not the pointers to them; and what a change brings is at the forge before the branch
  * is. Objects lie in <state>/lfs, a repository that git-lfs may write to and that has the objects of ours. They
- * come from there, from the sources, or from the forge; of .lfsconfig nothing counts.
+ * come from there, from the sources, or from the forge. Nothing in .lfsconfig is used.
  */
 
 #include "common/operation.h"
 #include "daemon/repository.h"
 
-/* Puts the files into a checkout, in the place of pointers. Nothing to do where no file has the attribute
+/* Puts the files into a checkout, in the place of pointers. Does nothing if no file has the attribute
  * filter=lfs. Fails (permanent) naming the file if an object is nowhere. The installation is to blame
  * if git-lfs is missing, if the forge has no LFS for us, or if the base lacks the object as well. */
 struct operation *large_fill(struct repository *repository,

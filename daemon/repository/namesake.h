@@ -3,8 +3,8 @@
 /*
  * Looks whether a patch means other files than those at its paths.
  *
- * git diff --relative leaves the directory out in which it was made. Where the top of the repository has files of the same
- * names, the paths are there. Only the blobs of the index lines tell: they are those of the files below.
+ * git diff --relative leaves out the directory in which it is run. If the top of the repository has files of the same
+ * names, the paths exist there too. Only the blobs in the index lines show that the files below are meant.
  */
 
 #include "common/operation.h"

@@ -3,10 +3,10 @@
 /*
  * Compares a file of a patch with the blobs that its index line names: what it was made on, and what it becomes.
  *
- * Where the first one is known, the index line was not invented. It tells then whether the patch was cut off, and
- * whether it makes what was measured. It need not: people edit the lines of a diff and leave the index line, and
- * git diff -w leaves changes out. That is a doubt, and no fault, unless the blob that was measured is known, and
- * differs in nothing but blanks.
+ * If we have the first blob, nobody has invented the index line. Then it tells whether the patch was cut off, and
+ * whether the patch makes what was measured. A patch that makes something else is in doubt, but not wrong: people
+ * edit the lines of a diff and leave its index line, and git diff -w leaves changes out. It is wrong if we have the
+ * blob that was measured, and the two differ in blanks only.
  */
 
 #include "common/error.h"

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* More bytes no pointer has. */
+/* No pointer has more bytes. */
 #define POINTER_LIMIT 1024
 
 struct pointer {

@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * What is done for the cache (see cache.h) by a child, since it may be many files.
+ * The work on the cache (see cache.h) that a child does, since there may be many files.
  *
  * The child is this program under another name. On success it says on stdout what it did. On failure stderr
  * says why, and nothing is left of what it began.

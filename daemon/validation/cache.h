@@ -16,8 +16,8 @@
  *     <state>/cache/anew         the next run on the base starts from nothing, as the last one left too much
  *     <state>/cache/.removed/    what no run uses any more (see remover)
  *
- * A run for which the cache cannot be had goes on without it, and the log says so. All of it can be removed at
- * any time while no daemon runs.
+ * A run that cannot have the cache goes on without it, and the log says so. All of it may be removed while no
+ * daemon runs.
  */
 
 #include "common/operation.h"

@@ -39,7 +39,7 @@ void evidence_clear(struct evidence *evidence);
 /* Reads a piece of output. */
 void evidence_read(struct evidence *evidence, const char *bytes, size_t length);
 
-/* Returns whether an exit status is what a shell, env and the like have for a program that they could not start. */
+/* Returns whether a shell or env ends with this status if it cannot start a program. */
 bool evidence_of_no_program(int status);
 
 /* The command has ended. The strings and `place` must outlive the verdict; `log` and `place` may be NULL. */

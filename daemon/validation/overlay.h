@@ -11,7 +11,7 @@
 
 #define OVERLAY_PROGRAM "winnowd-overlay" /* LOWER UPPER WORK PLACE PROGRAM ARGUMENT... */
 
-/* The status with which it ends where it cannot become PROGRAM; stderr says why. */
+/* Its exit status if it cannot become PROGRAM; stderr says why. */
 #define OVERLAY_FAILED 125
 
 /* The work of the child: `argv[1]` is seen at `argv[4]`, with what is written in `argv[2]` over it. `argv[3]` is

@@ -92,10 +92,10 @@ void slurm_look_at_all(void *data);
 
 /* ---- slurm-ask.c: what Slurm is asked of the runs, and told -------------------------------------- */
 
-/* One question for all runs: when it is time, or when one needs to know now. */
+/* Asks Slurm about all runs at once, if that is due or if one of them has to know now. */
 void slurm_ask(struct slurm *slurm);
 
-/* It has left the queue, at that time as well as we know. Returns false if the run is over by a fault. */
+/* Notes when and where the run left the queue, as far as we know. Returns false if a fault ended the run. */
 bool slurm_note_begun(struct slurm_run *run, int64_t at_ms, const char *node);
 
 /* ---- slurm-call.c: Slurm's commands ------------------------------------------------------------- */
@@ -116,7 +116,7 @@ struct operation *slurm_scancel(struct slurm *slurm, const char *name, process_c
 /* Returns why such a command failed, in one line. The caller frees it. */
 char *slurm_words(const struct process_result *result);
 
-/* The last run of an experiment counts no more: its next one is another anyway. */
+/* Forgets that the last run of an experiment has its verdict: the next one is a new run in any case. */
 void slurm_forget_verdict(struct slurm *slurm, const char *experiment_id);
 
 /* Ends the last run of an experiment and removes its directory: engine_functions.cancel. */
