@@ -164,6 +164,8 @@ int original_fit(struct patch_file *file, const struct cat_file_object *origin,
         return -1;
     if (same && present->found && *fit == PATCH_FITS_NOT)
         return set_broken(file, exact, error);
+    if (present->found && *fit == PATCH_FITS_NOT)
+        return patch_check_ends(file, error);
     if (origin->found && *fit != PATCH_FITS_NOT && (same || file->three_way))
         return compare(file, origin, *fit, doubts, error);
     if (exact && present->found && names_another(file, present))

@@ -36,21 +36,6 @@ void patch_free(struct patch *patch)
     *patch = (struct patch){0};
 }
 
-void patch_count(const struct patch_file *file, int64_t *added, int64_t *removed)
-{
-    *added = *removed = 0;
-    for (size_t i = 0; i < file->hunk_count; i++) {
-        const char *body = text_string(&file->hunks[i].body);
-
-        for (const char *end; *body; body = end + 1) {
-            end = body + file->hunks[i].body.length;
-            end = memchr(body, '\n', (size_t)(end - body));
-            *added += *body == '+';
-            *removed += *body == '-';
-        }
-    }
-}
-
 /* ---- lines that carry no change ----------------------------------------------------------------- */
 
 static bool is_hex_word(const struct line *line, size_t from)
@@ -128,6 +113,8 @@ static const struct loss {
     const char *says;
 } losses[] = {
     {"Binary files ", " differ",
+     "a binary file whose content the patch does not hold (git diff --binary)"},
+    {"Cannot display: file marked as a binary type.", "",
      "a binary file whose content the patch does not hold (git diff --binary)"},
     {"Files ", " differ", "files whose content the patch does not hold"},
     {"Only in ", "", "a file that the patch does not hold (diff -N)"},
@@ -242,12 +229,13 @@ static int take_mail_header(struct scan *scan, const struct line *line, struct e
 /* ---- the table ---------------------------------------------------------------------------------- */
 
 /* Mails and commits are applied one after the other. The lines before the first are a part of their own. */
-static void begin_part(struct scan *scan)
+static int begin_part(struct scan *scan, struct error *error)
 {
     struct patch *patch = scan->patch;
 
     patch->parts += patch->parts == 0 && patch->count > 0;
     patch->parts++;
+    return statistics_end(scan, error);
 }
 
 static int take_mail(struct scan *scan, const struct line *line, struct error *error)
@@ -255,18 +243,17 @@ static int take_mail(struct scan *scan, const struct line *line, struct error *e
     scan->region = REGION_MAIL_HEADER;
     scan->mail = true;
     scan->boundary[0] = '\0';
-    begin_part(scan);
+    if (begin_part(scan, error) < 0)
+        return -1;
     return is_header(line) ? take_mail_header(scan, line, error) : 0;
 }
 
 static int take_commit(struct scan *scan, const struct line *line, struct error *error)
 {
     (void)line;
-    (void)error;
     scan->region = REGION_LOG;
     scan->patch->log = true;
-    begin_part(scan);
-    return 0;
+    return begin_part(scan, error);
 }
 
 /* Its hunks must follow. Otherwise a file that became empty, a mode or a property would be lost. */
@@ -283,11 +270,9 @@ static int take_announcement(struct scan *scan, const struct line *line, struct 
 static int take_changeset(struct scan *scan, const struct line *line, struct error *error)
 {
     (void)line;
-    (void)error;
     scan->region = REGION_MESSAGE;
     scan->mail = false;
-    begin_part(scan);
-    return 0;
+    return begin_part(scan, error);
 }
 
 static int take_nothing(struct scan *scan, const struct line *line, struct error *error)
@@ -457,6 +442,8 @@ static int take_line(struct scan *scan, const struct line *line, struct error *e
         scan->announced = 0;
         return 0;
     }
+    if (scan->region != REGION_MESSAGE)
+        statistics_note(scan, line);
     if ((scan->region == REGION_MESSAGE || scan->region == REGION_STATISTICS) &&
         is_message(scan, line)) {
         if (line_is(line, "---"))
@@ -496,6 +483,8 @@ static int finish(struct scan *scan, int taken, struct error *error)
         return error_set(error, ERROR_PERMANENT, "the patch holds only a part of the change: %s",
                          text_string(&scan->losses));
     if (taken < 0)
+        return -1;
+    if (!scan->announced && statistics_end(scan, error) < 0)
         return -1;
     if (scan->announced)
         return error_set(

@@ -31,8 +31,11 @@ struct patch_hunk {
     long old_start; /* as its header says, then as patch_fit() found it */
     long old_count; /* counted, not as its header says */
     long new_count;
-    long loose;       /* how many empty lines are at its end: context, or between files */
-    bool open;        /* the patch ends in the middle of it, by its header or its last line */
+    long loose; /* how many empty lines are at its end: context, or between files */
+    bool open;  /* the patch ends in the middle of it, by its header or its last line */
+    bool
+        old_ends; /* by a "\ No newline at end of file", the file ends with its last line on this side */
+    bool new_ends;
     struct text body; /* its lines, each with a line end */
 };
 
@@ -51,6 +54,7 @@ struct patch_file {
     char new_blob[GIT_HASH_SIZE];
     bool remark;      /* a name has blanks and no tab after it: it may end in a remark */
     bool carriage;    /* its headers end with CRLF; its lines are read without the CR */
+    bool rewritten;   /* its similarity index says that its content changes */
     bool contentless; /* "Binary files … differ": the change is not in the patch */
     bool three_way;   /* set by the caller: its blob is known, and merged from */
     struct patch_hunk *hunks;
@@ -97,10 +101,14 @@ enum patch_fit {
 };
 
 /* Moves each hunk to where it fits. `exact`: the patch was made on this content, so a hunk that fits at
- * its own line belongs there. Fails (permanent) if a hunk fits at more than one place, or has no line of
- * the file that says where it belongs. */
+ * its own line belongs there. Fails (permanent) if a hunk fits at more than one place, has no line of the
+ * file that says where it belongs, or takes a line end from where the file does not end. */
 int patch_fit(struct patch_file *file, const char *content, size_t length, bool exact,
               enum patch_fit *fit, struct error *error);
+
+/* Fails (permanent) if a hunk says that the old file has no line end at its end. For a file into which the hunks do
+ * not fit: git takes such a line for the beginning of one that goes on. */
+int patch_check_ends(const struct patch_file *file, struct error *error);
 
 /* What the hunks of a file make of its old content. */
 enum patch_makes {

@@ -116,6 +116,13 @@ static void all_else_is_refused(void **state)
     check_refused("diff --git a/x b/x\nnew file mode 100644\nindex 0000000..587be6b\n", "no hunk");
     check_refused(GIT "@@ -1,2 +1,2 @@\n a\n b\n", "no line is added or removed");
     check_refused("Index: x\nCannot display\n", "line 2 of the patch, \"Cannot display\"");
+    check_refused("Index: x\nCannot display: file marked as a binary type.\nsvn:mime-type = x/y\n",
+                  "a binary file whose content");
+    check_refused("diff --git a/x b/x\nGIT binary patch\nliteral 1\nAcmZQz\n\n",
+                  "without an index line");
+    check_refused(
+        "diff --git a/t.py b/n.py\nsimilarity index 90%\nrename from t.py\nrename to n.py\n",
+        "begins a file whose content changes");
     check_refused(GIT "@@ ... @@\n a\n", "without line numbers");
     check_refused(GIT "@@@ -1,4 -1,4 +1,4 @@@\n", "combined");
     check_refused("\033[1mdiff --git a/t.py b/t.py\033[m\n", "coloured");
@@ -131,6 +138,50 @@ static void all_else_is_refused(void **state)
     check_refused(MAIL HEADER GIT HUNK "-- \nA Person\n+d\n", "\"A Person\"");
     check_refused(GIT HUNK "-- \nA Person\n", "\"A Person\"");
     check_refused(MAIL "From: A\nhello\n\n" GIT HUNK, "line 3");
+}
+
+/* A patch that was cut off, or leaves files out, though something beside it says that they change. */
+static void statistics_that_name_more_are_refused(void **state)
+{
+#define SUM(files) " t.py | 2 +-\n " files " changed, 4 insertions(+), 1 deletion(-)\n"
+#define MORE       "is of 2 files, and the patch holds only 1 of them"
+    (void)state;
+    check_refused(SUM("2 files") "\n" GIT HUNK, MORE);
+    check_refused(GIT HUNK SUM("2 files"), MORE);
+    check_refused("1\t1\tt.py\n2\t0\tn.py\n\n" GIT HUNK, MORE);
+    check_refused(":100644 100644 1 2 M\tt.py\n:100644 100644 1 2 M\tn.py\n\n" GIT HUNK, MORE);
+    check_refused(MAIL "Subject: x\n\n---\n" SUM("2 files") "\n" GIT HUNK
+                                                            "-- \n2.39.5\n\n" MAIL HEADER GIT HUNK
+                                                            "-- \n2.39.5\n",
+                  MORE);
+    check_refused(MAIL "Subject: x\n\n---\n" SUM("1 file") "\n" GIT HUNK "-- \n2.39.5\n\n" MAIL
+                                                           "Subject: y\n\n---\n" SUM("1 file"),
+                  "is of 1 files, and the patch holds only 0 of them");
+    check_refused(SUM("1 file") "\n" GIT "@@ -1,3 +1,6 @@\n a\n-b\n+B\n c\n", "counts more lines");
+    /* A cover letter's are of all mails, and those of a message are text. */
+    check(MAIL "Subject: x\n\n" SUM("2 files") "\n-- \n2.39.5\n\n" MAIL HEADER GIT HUNK
+                                               "-- \n2.39.5\n",
+          FIRST);
+    check(SUM("1 file") "\n" GIT HUNK SUM(
+              "1 file") "\ndiff --git a/old/t.py b/old/t.py\nold mode 100644\nnew mode "
+                        "100755\n",
+          FIRST "diff --git \"a/old/t.py\" \"b/old/t.py\"\nold mode 100644\nnew mode 100755\n");
+    check(MAIL "Subject: x\n\n" SUM("9 files") "\n" GIT HUNK "-- \n2.39.5\n", FIRST);
+}
+
+static void no_line_follows_the_last_one(void **state)
+{
+#define MARK "\\ No newline at end of file\n"
+    (void)state;
+    check_refused(GIT "@@ -1,3 +1,3 @@\n a\n-b\n+B\n" MARK " c\n", "line 10 of the patch, \"c\"");
+    check_refused(GIT "@@ -1,3 +1,2 @@\n a\n-b\n" MARK "-c\n", "line 9 of the patch");
+    check_refused("--- /dev/null\n+++ b/n.py\n@@ -0,0 +1,2 @@\n+a\n" MARK "+b\n", "\"+b\"");
+    check_refused(GIT HUNK MARK MARK, "line 11 of the patch");
+    check_refused(GIT "@@ -1,3 +1,3 @@\n" MARK " a\n-b\n+B\n", "line 6 of the patch");
+    check(GIT "@@ -1,2 +1,2 @@\n a\n-b\n" MARK "+B\n" MARK,
+          SHOWN "@@ -1,2 +1,2 @@\n a\n-b\n" MARK "+B\n" MARK);
+    check(GIT "@@ -1,2 +1,3 @@\n a\n-b\n" MARK "+B\n+c\n",
+          SHOWN "@@ -1,2 +1,3 @@\n a\n-b\n" MARK "+B\n+c\n");
 }
 
 static void check_counted(const char *hunk, const char *expected, const char *recounted)
@@ -322,6 +373,11 @@ static void a_hunk_has_one_place(void **state)
         {"@@ -2 +2 @@\n-y\n\\ No newline at end of file\n+z\n", "x\ny", false, PATCH_FITS,
          "-y\n\\"},
         {"@@ -2 +2 @@\n-y\n+z\n", "x\ny", false, PATCH_FITS_NOT, "-y\n"},
+        {"@@ -1 +1 @@\n-x\n+z\n\\ No newline at end of file\n", "x\ny\n", false, PATCH_FITS,
+         "says that t.py ends with its last line"},
+        {"@@ -2 +2 @@\n-y\n+z\n\\ No newline at end of file\n", "x\ny\n", false, PATCH_FITS,
+         "+z\n\\"},
+        {"@@ -2,0 +3 @@\n+z\n\\ No newline at end of file\n", "x\ny\n", true, PATCH_FITS, "+z\n\\"},
         {"@@ -1,3 +1,3 @@\n-x\n+y\n a\n\n", CONTENT, false, PATCH_FITS_TRIMMED, "@@ -1,2 +1,2 @@"},
         {"@@ -1,2 +1,2 @@\n a\n-a\n+b\n", "a\na\na\n", false, PATCH_FITS, "lines 1 and 2"},
     };
@@ -393,6 +449,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_carries_no_change_is_passed_over),
         cmocka_unit_test(all_else_is_refused),
+        cmocka_unit_test(statistics_that_name_more_are_refused),
+        cmocka_unit_test(no_line_follows_the_last_one),
         cmocka_unit_test(wrong_counts_are_counted_anew),
         cmocka_unit_test(a_path_is_taken_if_it_can_be_known),
         cmocka_unit_test(a_series_is_taken_in_its_order),

@@ -94,6 +94,8 @@ static bool read_extended(struct patch_file *file, const struct line *line)
             continue;
         if (rows[i].kind != PATCH_CHANGED)
             file->kind = rows[i].kind;
+        file->rewritten = file->rewritten || (line_begins(line, "similarity index ") &&
+                                              !line_begins(line, "similarity index 100%"));
         if (rows[i].path)
             return name_read_plain(line, length, rows[i].path) == 0;
         return !rows[i].mode || read_mode(line, length, rows[i].mode);
@@ -158,8 +160,7 @@ static int scan_names(struct scan *scan, struct patch_file *file, struct error *
     return 0;
 }
 
-/* Whether the index line says that there is content, and the patch has none. A deleted file is
- * left to git. */
+/* Whether the headers say that there is content, and the patch has none. A deleted file is left to git. */
 static bool lacks_content(const struct patch_file *file)
 {
     static const char *const empty[] = {
@@ -167,8 +168,10 @@ static bool lacks_content(const struct patch_file *file)
         "473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813", NULL};
 
     if (file->hunk_count > 0 || file->binary.length > 0 || file->contentless ||
-        file->kind == PATCH_DELETED || strcmp(file->old_blob, file->new_blob) == 0)
+        file->kind == PATCH_DELETED)
         return false;
+    if (strcmp(file->old_blob, file->new_blob) == 0)
+        return file->rewritten && !file->old_blob[0];
     for (size_t i = 0; file->kind == PATCH_NEW && empty[i]; i++) {
         if (strncmp(file->new_blob, empty[i], strlen(file->new_blob)) == 0)
             return false;
@@ -187,9 +190,13 @@ static int finish_file(struct patch_file *file, const struct line *header, struc
     if (moved != (file->old_path && file->new_path))
         return line_refuse(header, error, "has only one half of a rename or copy below it");
     if (lacks_content(file))
+        return line_refuse(
+            header, error,
+            "begins a file whose content changes by its headers, but there is no hunk");
+    if (file->binary.length > 0 && !file->new_blob[0])
         return line_refuse(header, error,
-                           "begins a file whose content changes by its index line, but there is no "
-                           "hunk");
+                           "begins a binary change without an index line, which git needs (git "
+                           "diff --binary)");
     if (file->kind == PATCH_CHANGED && file->hunk_count == 0 && file->binary.length == 0 &&
         !file->contentless && !(file->old_mode && file->new_mode))
         return line_refuse(header, error,

@@ -217,15 +217,23 @@ static bool trim(struct patch_file *file)
 
 /* ---- places ------------------------------------------------------------------------------------- */
 
-static int place_hunk(const struct patch_file *file, struct patch_hunk *hunk,
+/* Returns the path as it can be shown; the caller frees it. */
+static char *path_of(const struct patch_file *file)
+{
+    struct text path = {0};
+
+    text_append_repaired(&path, file->old_path, strlen(file->old_path));
+    return text_take(&path);
+}
+
+static int find_place(const struct patch_file *file, struct patch_hunk *hunk,
                       const struct slices *content, bool exact, struct error *error)
 {
     CLEANUP(slices_free) struct slices wanted = {0};
-    CLEANUP_TEXT struct text path = {0};
+    CLEANUP_FREE char *path = path_of(file);
     struct places places;
 
     split_hunk(&wanted, &hunk->body);
-    text_append_repaired(&path, file->old_path, strlen(file->old_path));
     if (wanted.count == 0) {
         if ((exact && hunk->old_start <= (long)content->count) || content->count == 0)
             return 0;
@@ -233,7 +241,7 @@ static int place_hunk(const struct patch_file *file, struct patch_hunk *hunk,
             error, ERROR_PERMANENT,
             "the hunk at line %zu of the patch has no context, so that its place in %s "
             "cannot be known (git diff without -U0)",
-            hunk->line, text_string(&path));
+            hunk->line, path);
     }
     places = find(&wanted, content, hunk->old_start);
     if (exact && places.as_said)
@@ -244,8 +252,40 @@ static int place_hunk(const struct patch_file *file, struct patch_hunk *hunk,
                          "which one is meant cannot be known (more context, or an index line that "
                          "names a blob of the repository, would tell)",
                          hunk->line, places.first + 1, places.second + 1,
-                         places.count > 2 ? " and more" : "", text_string(&path));
+                         places.count > 2 ? " and more" : "", path);
     hunk->old_start = (long)places.first + 1;
+    return 0;
+}
+
+static int place_hunk(const struct patch_file *file, struct patch_hunk *hunk,
+                      const struct slices *content, bool exact, struct error *error)
+{
+    CLEANUP_FREE char *path = path_of(file);
+    long last; /* the line of the file with which the hunk ends */
+
+    if (find_place(file, hunk, content, exact, error) < 0)
+        return -1;
+    last = hunk->old_start + hunk->old_count - (hunk->old_count > 0);
+    if (!hunk->new_ends || last >= (long)content->count)
+        return 0;
+    return error_set(error, ERROR_PERMANENT,
+                     "the hunk at line %zu of the patch says that %s ends with its last line, "
+                     "without a line end, but lines of %s follow there",
+                     hunk->line, path, path);
+}
+
+int patch_check_ends(const struct patch_file *file, struct error *error)
+{
+    CLEANUP_FREE char *path = path_of(file);
+
+    for (size_t i = 0; i < file->hunk_count; i++) {
+        if (file->hunks[i].old_ends)
+            return error_set(
+                error, ERROR_PERMANENT,
+                "the hunk at line %zu of the patch does not fit into %s: either that file "
+                "does not end without a line end, as the hunk says, or its lines are not there",
+                file->hunks[i].line, path);
+    }
     return 0;
 }
 

@@ -182,6 +182,18 @@ static int walk_all(const struct scan *scan, struct cursor *cursor, const struct
     return 0;
 }
 
+/* Notes on which sides the file ends with the line above "\ No newline at end of file". Returns false if this line
+ * cannot follow, as the file has ended, or there is no line above it. */
+static bool note_end(struct patch_hunk *hunk, char above, char kind)
+{
+    if (kind == '\\') {
+        hunk->old_ends = hunk->old_ends || above == ' ' || above == '-';
+        hunk->new_ends = hunk->new_ends || above == ' ' || above == '+';
+        return above != '\0' && above != '\\';
+    }
+    return !(hunk->old_ends && kind != '+') && !(hunk->new_ends && kind != '-');
+}
+
 static bool keep_line(struct patch_hunk *hunk, const struct patch_file *file,
                       const struct line *line)
 {
@@ -246,6 +258,7 @@ static int scan_hunk(struct scan *scan, struct patch_file *file, const struct li
     struct header header = {0};
     struct line line;
     bool whole, changes = false;
+    char above = '\0';
 
     read_header(header_line, &header);
     whole = walk_counted(scan, &counted, &header);
@@ -258,8 +271,17 @@ static int scan_hunk(struct scan *scan, struct patch_file *file, const struct li
     hunk = add_hunk(file);
     hunk->line = header_line->number;
     hunk->old_start = header.old_start;
-    while (scan->cursor.at < end.at && line_next(&scan->cursor, &line))
+    while (scan->cursor.at < end.at && line_next(&scan->cursor, &line)) {
+        if (!note_end(hunk, above, kind_of(&line)))
+            return line_refuse(
+                &line, error,
+                kind_of(&line) == '\\'
+                    ? "follows no line that could be the last of a file"
+                    : "follows the last line of the file, by the \"No newline at end "
+                      "of file\" above it");
+        above = kind_of(&line);
         changes = keep_line(hunk, file, &line) || changes;
+    }
     if (!changes)
         return line_refuse(header_line, error,
                            "begins a hunk in which no line is added or removed");

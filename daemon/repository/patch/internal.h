@@ -29,6 +29,17 @@ enum region {
     REGION_LOG,         /* header and message of git show and git log */
 };
 
+/* What statistics say of a part of the patch. */
+struct statistics {
+    size_t first;   /* the part's first file */
+    size_t files;   /* the most that they are of */
+    size_t raw;     /* lines of --raw, one a file */
+    size_t numbers; /* lines of --numstat likewise */
+    int64_t added;  /* lines, as the sum of --stat counts them */
+    int64_t removed;
+    struct line line; /* that says `files` */
+};
+
 struct scan {
     struct cursor cursor;
     struct patch *patch;
@@ -38,8 +49,9 @@ struct scan {
     char boundary[80]; /* between the parts of a mail; "": none */
     /* Line of "diff -ruN …" or "Index: …" whose hunks have not come yet; 0: none. */
     size_t announced;
-    struct line announcement; /* that line */
-    struct text losses;       /* lines that name a change which the patch does not have */
+    struct line announcement;     /* that line */
+    struct statistics statistics; /* of the part that is read */
+    struct text losses;           /* lines that name a change which the patch does not have */
     unsigned loss_count;
 };
 
@@ -82,6 +94,13 @@ int hunks_scan(struct scan *scan, struct patch_file *file, struct error *error);
 
 /* Returns whether it is a line of --stat, --numstat, --summary, --raw or --dirstat. */
 bool line_is_statistics(const struct line *line);
+
+/* Notes what a line of the part says of its files, if it is such a line. */
+void statistics_note(struct scan *scan, const struct line *line);
+
+/* Compares that with the part, which ends here, and begins the next one. Fails (permanent) if the patch holds fewer
+ * files, or, where it ends in the middle of a hunk, fewer lines. */
+int statistics_end(struct scan *scan, struct error *error);
 
 /* Reads the name after "--- " or "+++ ", without quotes, and without a tab and what follows it; NULL for
  * /dev/null. The caller frees it. Sets `*remark` if the name may end in a remark, and never clears it.
