@@ -494,6 +494,10 @@ void text_strip_colours(char *string)
     char *to = string;
 
     for (const char *at = string; *at != '\0';) {
+        if (at[0] == ESCAPE && at[1] == '(' && at[2] != '\0') {
+            at += 3;
+            continue;
+        }
         if (at[0] != ESCAPE || at[1] != '[') {
             *to++ = *at++;
             continue;

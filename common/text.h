@@ -83,7 +83,8 @@ void text_append_visible(struct text *text, const char *string, const char *keep
 /* Appends any bytes as valid UTF-8: a malformed sequence becomes U+FFFD. */
 void text_append_repaired(struct text *text, const void *bytes, size_t length);
 
-/* Removes colours from a string in place: ESC, '[', parameters, a letter. */
+/* Removes colours from a string in place: ESC, '[', parameters, a letter; and ESC, '(', a letter, with which terminfo
+ * ends one. */
 void text_strip_colours(char *string);
 
 /* Appends valid UTF-8 as one line of at most `limit` code points, for a log or a title. Line ends, control

@@ -122,8 +122,9 @@ static const struct {
     {"test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in "
      "0.00s\n",
      "cargo test", 1, 0, 3, 1},
-    {"test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 4 filtered out\n", "cargo test",
-     1, 1, 0, 0},
+    {"test result: \033[32mok\033(B\033[m. 0 passed; 0 failed; 0 ignored; 0 measured; 4 filtered "
+     "out\n",
+     "cargo test", 1, 1, 0, 0},
 
     {"\nResults (0.23s):\n       1 passed\n       1 failed\n         - test_a.py:5 test_c\n"
      "       1 skipped\n",
