@@ -118,6 +118,10 @@ static void all_else_is_refused(void **state)
     check_refused("Index: x\nCannot display\n", "line 2 of the patch, \"Cannot display\"");
     check_refused("Index: x\nCannot display: file marked as a binary type.\nsvn:mime-type = x/y\n",
                   "a binary file whose content");
+    check_refused("--- /dev/null\n+++ b/n.py\n@@ -0,0 +1 @@\n+a\n@@ -0,0 +2 @@\n+b\n",
+                  "line 5 of the patch");
+    check_refused("--- /dev/null\n+++ b/n.py\n@@ -0,0 +1 @@\n+a\n@@ -1,0 +2 @@\n+b\n",
+                  "can have one only");
     check_refused("diff --git a/x b/x\nGIT binary patch\nliteral 1\nAcmZQz\n\n",
                   "without an index line");
     check_refused(

@@ -248,6 +248,13 @@ static struct patch_hunk *add_hunk(struct patch_file *file)
     return &file->hunks[file->hunk_count++];
 }
 
+/* Whether this is a second hunk of a file that is new or empty: nothing says where it belongs. */
+static bool has_no_place(const struct patch_file *file, const struct patch_hunk *hunk)
+{
+    return file->hunk_count > 1 && hunk->old_count == 0 &&
+           (hunk->old_start == 0 || !file->old_name);
+}
+
 static int scan_hunk(struct scan *scan, struct patch_file *file, const struct line *header_line,
                      struct error *error)
 {
@@ -285,6 +292,10 @@ static int scan_hunk(struct scan *scan, struct patch_file *file, const struct li
     if (!changes)
         return line_refuse(header_line, error,
                            "begins a hunk in which no line is added or removed");
+    if (has_no_place(file, hunk))
+        return line_refuse(
+            header_line, error,
+            "begins another hunk of a file that is new or empty, which can have one only");
     note_recount(scan, &header, hunk);
     hunk->open = is_open(scan, &header, hunk);
     return 0;
