@@ -31,11 +31,10 @@ struct patch_hunk {
     long old_start; /* as its header says, then as patch_fit() found it */
     long old_count; /* counted, not as its header says */
     long new_count;
-    long loose; /* how many empty lines are at its end: context, or between files */
-    bool open;  /* the patch ends in the middle of it, by its header or its last line */
-    bool
-        old_ends; /* by a "\ No newline at end of file", the file ends with its last line on this side */
-    bool new_ends;
+    long loose;       /* how many empty lines are at its end: context, or between files */
+    bool open;        /* the patch ends in the middle of it, by its header or its last line */
+    bool old_ends;    /* the old file ends with its last line, by a "\ No newline at end of file" */
+    bool new_ends;    /* and the new one */
     struct text body; /* its lines, each with a line end */
 };
 

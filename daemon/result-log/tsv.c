@@ -21,8 +21,7 @@
 struct cells {
     char **items;
     size_t count;
-    const char
-        *tail; /* what stands behind the header's columns, if it is part of none; NULL: nothing */
+    const char *tail; /* what is behind the header's columns and part of none; NULL: nothing */
 };
 
 static char *trim(char *cell)

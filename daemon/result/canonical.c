@@ -13,8 +13,8 @@
 static const struct json_limits canonical_limits = {
     .bytes = 8 * (size_t)RESULT_SIZE_LIMIT,
     .depth = RESULT_DEPTH_LIMIT,
-    .values = 2 *
-              RESULT_VALUES_LIMIT, /* a row of a log has as many as a file, and keys are added */
+    /* A row of a log has as many as a file, and keys are added. */
+    .values = 2 * RESULT_VALUES_LIMIT,
 };
 
 static struct json_object *number_of_run(double run)

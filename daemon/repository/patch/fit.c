@@ -230,13 +230,14 @@ static int find_place(const struct patch_file *file, struct patch_hunk *hunk,
                       const struct slices *content, bool exact, struct error *error)
 {
     CLEANUP(slices_free) struct slices wanted = {0};
-    CLEANUP_FREE char *path = path_of(file);
+    CLEANUP_FREE char *path = NULL;
     struct places places;
 
     split_hunk(&wanted, &hunk->body);
     if (wanted.count == 0) {
         if ((exact && hunk->old_start <= (long)content->count) || content->count == 0)
             return 0;
+        path = path_of(file);
         return error_set(
             error, ERROR_PERMANENT,
             "the hunk at line %zu of the patch has no context, so that its place in %s "
@@ -246,13 +247,15 @@ static int find_place(const struct patch_file *file, struct patch_hunk *hunk,
     places = find(&wanted, content, hunk->old_start);
     if (exact && places.as_said)
         return 0;
-    if (places.count > 1)
+    if (places.count > 1) {
+        path = path_of(file);
         return error_set(error, ERROR_PERMANENT,
                          "the hunk at line %zu of the patch fits at lines %zu and %zu%s of %s, and "
                          "which one is meant cannot be known (more context, or an index line that "
                          "names a blob of the repository, would tell)",
                          hunk->line, places.first + 1, places.second + 1,
                          places.count > 2 ? " and more" : "", path);
+    }
     hunk->old_start = (long)places.first + 1;
     return 0;
 }
@@ -260,7 +263,7 @@ static int find_place(const struct patch_file *file, struct patch_hunk *hunk,
 static int place_hunk(const struct patch_file *file, struct patch_hunk *hunk,
                       const struct slices *content, bool exact, struct error *error)
 {
-    CLEANUP_FREE char *path = path_of(file);
+    CLEANUP_FREE char *path = NULL;
     long last; /* the line of the file with which the hunk ends */
 
     if (find_place(file, hunk, content, exact, error) < 0)
@@ -268,6 +271,7 @@ static int place_hunk(const struct patch_file *file, struct patch_hunk *hunk,
     last = hunk->old_start + hunk->old_count - (hunk->old_count > 0);
     if (!hunk->new_ends || last >= (long)content->count)
         return 0;
+    path = path_of(file);
     return error_set(error, ERROR_PERMANENT,
                      "the hunk at line %zu of the patch says that %s ends with its last line, "
                      "without a line end, but lines of %s follow there",

@@ -79,9 +79,9 @@ static bool leads_to(const struct patch_file *older, const struct patch_file *ne
 /* Two files that follow each other at a path, in the order of the patch. */
 struct neighbours {
     const struct patch_file *first, *second;
-    bool as_written,
-        reversed; /* the second begins with what the first leaves, or the other way round */
-    bool named;   /* blobs say that it is reversed, and not only paths */
+    bool as_written; /* the second begins with what the first leaves, */
+    bool reversed;   /* or the other way round */
+    bool named;      /* blobs say that it is reversed, and not only paths */
 };
 
 /* Returns whether the rows before `i` and at `i` are of one path. */

@@ -98,23 +98,6 @@ static bool is_numbers(const char *line)
     return *line != '\0';
 }
 
-bool line_is_statistics(const struct line *line)
-{
-    static bool (*const kinds[])(const char *) = {
-        is_stat, is_sum, is_share, is_summary, is_raw, is_numbers,
-    };
-    CLEANUP_FREE char *string = NULL;
-
-    if (line->length == 0 || !strchr(" :-0123456789", line->at[0]) || line_has_nul(line))
-        return false;
-    string = line_rest(line, 0);
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        if (kinds[i](string))
-            return true;
-    }
-    return false;
-}
-
 /* ---- what they say ------------------------------------------------------------------------------ */
 
 void patch_count(const struct patch_file *file, int64_t *added, int64_t *removed)
@@ -140,25 +123,69 @@ static void note(struct statistics *statistics, size_t files, const struct line 
     statistics->line = *line;
 }
 
-void statistics_note(struct scan *scan, const struct line *line)
+static void note_raw(struct statistics *statistics, const char *string, const struct line *line)
 {
-    struct statistics *statistics = &scan->statistics;
+    (void)string;
+    note(statistics, ++statistics->raw, line);
+}
+
+static void note_numbers(struct statistics *statistics, const char *string, const struct line *line)
+{
+    (void)string;
+    note(statistics, ++statistics->numbers, line);
+}
+
+static void note_sum(struct statistics *statistics, const char *string, const struct line *line)
+{
+    size_t files = (size_t)number_before(string, " file");
+
+    if (files > statistics->files) {
+        statistics->added = number_before(string, " insertion");
+        statistics->removed = number_before(string, " deletion");
+    }
+    note(statistics, files, line);
+}
+
+/* ---- the table ---------------------------------------------------------------------------------- */
+
+struct kind {
+    bool (*is)(const char *string);
+    /* NULL: it does not say how many files there are. */
+    void (*note)(struct statistics *statistics, const char *string, const struct line *line);
+};
+
+static const struct kind kinds[] = {
+    {is_raw, note_raw}, {is_numbers, note_numbers}, {is_sum, note_sum},
+    {is_stat, NULL},    {is_share, NULL},           {is_summary, NULL},
+};
+
+/* Returns NULL if the line is of none. The caller frees `*string`, the line. */
+static const struct kind *kind_of(const struct line *line, char **string)
+{
+    if (line->length == 0 || !strchr(" :-0123456789", line->at[0]) || line_has_nul(line))
+        return NULL;
+    *string = line_rest(line, 0);
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (kinds[i].is(*string))
+            return &kinds[i];
+    }
+    return NULL;
+}
+
+bool line_is_statistics(const struct line *line)
+{
     CLEANUP_FREE char *string = NULL;
 
-    if (!line_is_statistics(line))
-        return;
-    string = line_rest(line, 0);
-    if (is_raw(string)) {
-        note(statistics, ++statistics->raw, line);
-    } else if (is_numbers(string)) {
-        note(statistics, ++statistics->numbers, line);
-    } else if (is_sum(string)) {
-        if ((size_t)number_before(string, " file") > statistics->files) {
-            statistics->added = number_before(string, " insertion");
-            statistics->removed = number_before(string, " deletion");
-        }
-        note(statistics, (size_t)number_before(string, " file"), line);
-    }
+    return kind_of(line, &string) != NULL;
+}
+
+void statistics_note(struct scan *scan, const struct line *line)
+{
+    CLEANUP_FREE char *string = NULL;
+    const struct kind *kind = kind_of(line, &string);
+
+    if (kind && kind->note)
+        kind->note(&scan->statistics, string, line);
 }
 
 /* Whether the patch ends in the middle of a hunk, and holds fewer lines of the part than were counted. */
