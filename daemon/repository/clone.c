@@ -158,8 +158,9 @@ static void submodules_filled(void *data, const struct error *error)
     if (error)
         clone_end(clone, error);
     else
-        clone->sequence.step = large_fill(clone->sequence.repository, &checkout, clone_filled,
-                                          clone);
+        clone->sequence.step = large_fill(clone->sequence.repository,
+                                          clone->sequence.repository->forge->git_url, &checkout,
+                                          clone_filled, clone);
 }
 
 static void fill_submodules(struct clone *clone)

@@ -55,7 +55,8 @@ struct large {
     char *older;     /* the base */
     char *newer;
     char *objects; /* <state>/lfs/lfs/objects */
-    char *address; /* of the forge's LFS */
+    char *origin;  /* the git repository that has them */
+    char *address; /* of its LFS */
     struct objects_files files;
     struct error failure; /* why something was not fetched */
     repository_done_callback callback;
@@ -72,6 +73,7 @@ static void large_discard(struct operation *operation)
     free(large->older);
     free(large->newer);
     free(large->objects);
+    free(large->origin);
     free(large->address);
     free(large);
 }
@@ -162,7 +164,6 @@ static int start_lfs(struct large *large, const char *const *verb, const char *c
     CLEANUP_FREE char *push_url = memory_format("lfs.pushurl=%s", large->address);
     CLEANUP_FREE char *locks = memory_format("lfs.%s.locksverify=false", large->address);
     CLEANUP_FREE const char **arguments = memory_new_array(count + 16, sizeof(*arguments));
-    const char *git_url = large->sequence.repository->forge->git_url;
     size_t at = 0;
 
     if (prepare(large, &git_dir, error) < 0)
@@ -175,7 +176,8 @@ static int start_lfs(struct large *large, const char *const *verb, const char *c
     arguments[at++] = "lfs";
     while (*verb)
         arguments[at++] = *verb++;
-    arguments[at++] = *git_url == '/' ? large->address : git_url; /* a bare path it knows not */
+    /* It knows no bare path. */
+    arguments[at++] = *large->origin == '/' ? large->address : large->origin;
     memcpy(arguments + at, words, count * sizeof(*words));
     start_git(large, arguments, GIT_FORGE, callback);
     return 0;
@@ -341,17 +343,17 @@ static void on_listed(void *data, const struct process_result *result)
     large->sequence.step = objects_look(repository->loop, &question, on_looked, large);
 }
 
-static struct large *large_new(struct repository *repository, const char *older, const char *newer,
-                               repository_done_callback callback, void *data)
+static struct large *large_new(struct repository *repository, const char *url, const char *older,
+                               const char *newer, repository_done_callback callback, void *data)
 {
     struct large *large = memory_new(sizeof(*large));
-    const char *url = repository->forge->git_url;
     size_t length = strlen(url);
 
     git_sequence_begin(&large->sequence, repository, large_discard);
     large->older = memory_copy(older);
     large->newer = memory_copy(newer);
     large->objects = file_join(repository->config->state, "lfs/lfs/objects");
+    large->origin = memory_copy(url);
     if (*url == '/')
         large->address = memory_format("file://%s", url);
     else if (strncmp(url, "http", 4) != 0)
@@ -386,11 +388,12 @@ static void on_plain(void *data)
     end(large, NULL);
 }
 
-struct operation *large_fill(struct repository *repository,
+struct operation *large_fill(struct repository *repository, const char *origin,
                              const struct repository_checkout *checkout,
                              repository_done_callback callback, void *data)
 {
-    struct large *large = large_new(repository, checkout->base, checkout->commit, callback, data);
+    struct large *large = large_new(repository, origin, checkout->base, checkout->commit, callback,
+                                    data);
     const char *const arguments[] = {
         "-C", checkout->directory, "ls-files", "-z", "--", ":(top,attr:filter=lfs)", NULL,
     };
@@ -496,7 +499,8 @@ static void on_none(void *data)
 struct operation *large_upload(struct repository *repository, const char *older, const char *newer,
                                repository_done_callback callback, void *data)
 {
-    struct large *large = large_new(repository, older, newer, callback, data);
+    struct large *large = large_new(repository, repository->forge->git_url, older, newer, callback,
+                                    data);
     const char *const arguments[] = {
         repository->git_dir,
         "diff-tree",

@@ -11,10 +11,10 @@
 #include "common/operation.h"
 #include "daemon/repository.h"
 
-/* Puts the files into a checkout, in the place of pointers. Does nothing if no file has the attribute
- * filter=lfs. Fails (permanent) naming the file if an object is nowhere. The installation is to blame
+/* Puts the files into a checkout, in the place of pointers; `origin`: the address of the repository that
+ * has them: the forge's, or a submodule's. Does nothing if no file has the attribute filter=lfs. Fails (permanent) naming the file if an object is nowhere. The installation is to blame
  * if git-lfs is missing, if the forge has no LFS for us, or if the base lacks the object as well. */
-struct operation *large_fill(struct repository *repository,
+struct operation *large_fill(struct repository *repository, const char *origin,
                              const struct repository_checkout *checkout,
                              repository_done_callback callback, void *data);
 

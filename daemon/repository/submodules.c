@@ -2,7 +2,7 @@
  * A list of modules that grows at its end: the project first, then its submodules, then theirs. For each one,
  * its .gitmodules is read; what that names, and what the tree really has at these places, is
  *
- *     fetched (once and for all) ▸ made ▸ taken from our own repository ▸ checked out
+ *     fetched (once and for all) ▸ made ▸ taken from our own repository ▸ checked out ▸ its large files
  *
  * The name of a place comes from git's tree, so it leads nowhere else.
  */
@@ -15,6 +15,7 @@
 #include "common/text.h"
 #include "daemon/repository/address.h"
 #include "daemon/repository/internal.h"
+#include "daemon/repository/large.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,6 +145,35 @@ static void fetch(struct submodules *submodules)
     start_git(submodules, arguments, GIT_FORGE, on_made);
 }
 
+static void on_filled(void *data, const struct error *error)
+{
+    struct submodules *submodules = data;
+
+    submodules->sequence.step = NULL;
+    if (error) {
+        struct error failed = *error;
+
+        error_wrap(&failed, "submodule %s of the base", at_hand(submodules)->path);
+        end(submodules, &failed);
+        return;
+    }
+    read_modules(submodules);
+}
+
+/* An object that is missing is the base's fault: nothing changed since. */
+static void fill(struct submodules *submodules, const char *directory)
+{
+    const struct module *module = at_hand(submodules);
+    const struct repository_checkout checkout = {
+        .commit = module->commit,
+        .base = module->commit,
+        .directory = directory,
+    };
+
+    submodules->sequence.step = large_fill(submodules->sequence.repository, module->address,
+                                           &checkout, on_filled, submodules);
+}
+
 static bool is_here(const struct submodules *submodules)
 {
     CLEANUP_FREE char *ref = ref_of(at_hand(submodules));
@@ -173,7 +203,7 @@ static void make_next(struct submodules *submodules)
     else if (submodules->step <= sizeof(steps) / sizeof(steps[0]))
         start_git(submodules, steps[submodules->step - 1], GIT_LOCAL, on_made);
     else
-        read_modules(submodules);
+        fill(submodules, directory);
 }
 
 static void go_on(struct submodules *submodules)

@@ -264,6 +264,23 @@ def test_large_files(large, project):
 
 
 @needs_lfs
+def test_large_files_of_a_submodule(large, project, tmp_path):
+    """They come from where it comes from; the queue is held, and says of what, while one is missing there."""
+    put(project.bare / "lfs/objects", OLD)
+    put(project.work / ".git/lfs/objects", NEW)
+    theirs = b"weights of a library " * 1000
+    inner = library(tmp_path / "inner.git", {**CONFIGURED, "theirs.bin": pointer(theirs)})
+    has_modules(project, {"lib": ("../inner.git", inner)})
+    large.configure(validation={"command": ["sh", "-c", "sha256sum lib/theirs.bin; git status --porcelain"]})
+    log = large.once(78)
+    assert "submodule lib of the base: the large file theirs.bin" in log.all(level="error")[0]["reason"], log.text
+    put(tmp_path / "inner.git/lfs/objects", theirs)
+    assert large.once().decisions() == {"exp-1": "promoted"}
+    said = (large.state / "validation/exp-1.log").read_text().splitlines()
+    assert said == [f"{hashlib.sha256(theirs).hexdigest()}  lib/theirs.bin"]
+
+
+@needs_lfs
 @pytest.mark.parametrize("bad", [False, True])
 def test_a_large_file_that_is_nowhere(large, project, bad):
     """It is named; what has its name in a source, and other bytes, is not it."""
