@@ -415,7 +415,7 @@ static void ask_spool(struct asking *asking)
     answered(asking);
 }
 
-/* Without a state directory the daemon does not start either. */
+/* A start makes a state directory that is missing, and ends where it cannot. */
 static void ask_state(struct asking *asking)
 {
     const char *state = asking->installation->state;

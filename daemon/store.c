@@ -170,7 +170,8 @@ static int open_writer(struct store *store, const char *state, const char *path,
     char note[STORE_NOTE_SIZE] = "";
     bool whole;
 
-    if (take_lock(store, state, note, error) < 0 || find_or_create(path, error) < 0)
+    if (file_make_directories(state, 0750, error) < 0 || take_lock(store, state, note, error) < 0 ||
+        find_or_create(path, error) < 0)
         return -1;
     whole = store_is_as_closed(note, path);
     if (open_database(store, path, SQLITE_OPEN_READWRITE, error) < 0)

@@ -31,9 +31,9 @@
 
 struct store;
 
-/* Opens, creates or migrates the store in the directory `state`, which must exist. `read_only` opens
- * what is there without a lock, for --status beside a running daemon; a missing file is a permanent
- * error then. A writer holds a lock while it lives: a second one is refused, and the error names the
+/* Opens, creates or migrates the store in the directory `state`, and makes the directory where it is
+ * missing. `read_only` opens what is there without a lock, for --status beside a running daemon; a missing
+ * file is a permanent error then. A writer holds a lock while it lives: a second one is refused, and the error names the
  * first one's pid. */
 int store_open(struct store **store, const char *state, bool read_only, struct error *error);
 void store_free(struct store *store);

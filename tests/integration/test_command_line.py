@@ -64,6 +64,16 @@ def test_a_folder_that_cannot_be_used(winnowd, which):
     winnowd.once(status=UNUSABLE)
 
 
+def test_a_state_directory_that_is_not_there_yet(winnowd):
+    """A start makes it, so --check-config finds nothing wrong and leaves that to the start."""
+    winnowd.state = winnowd.directory / "not/yet"
+    winnowd.configure(state=str(winnowd.state))
+    assert winnowd.run("--check-config")[0] == OK and not winnowd.state.parent.exists()
+    winnowd.once()
+    assert (winnowd.state / "winnowd.db").exists()
+    assert winnowd.state.stat().st_mode & 0o027 == 0
+
+
 def test_a_repository_that_is_not_there(winnowd):
     winnowd.configure(forge={"path": str(winnowd.directory / "nothing.git")})
     status, text, log = winnowd.run("--check-config")
