@@ -98,12 +98,31 @@ PartitionName=urgent Nodes={",".join(NODES)} MaxTime=INFINITE State=UP PreemptMo
                     f"--pid-file={munge}/pid", f"--log-file={munge}/log", f"--seed-file={munge}/seed")  # fmt: skip
         eventually(self.socket.exists)
 
-    def start_controller(self):
+    def start_controller(self, first=None):
         """One that was killed has forgotten its last jobs, and the next would use their numbers again. A node refuses
         a number that it had a moment ago, and is drained: that is for the test that is about it."""
-        self.number_from(1 + 1000 * self.controllers)
+        self.number_from(first or 1 + 1000 * self.controllers)
         self.controllers += 1
         self._spawn("controller", "slurmctld", "-D", "-f", str(self.file))
+
+    def until_forgotten(self):
+        """What the controller is told from here on it does not know any more after a call of the function that this
+        returns: a kill alone may come after it wrote that down."""
+        state, kept = self.directory / "state", self.directory / "state-kept"
+        self.end("controller")
+        shutil.copytree(state, kept)
+        self.start_controller()
+        self.ready()
+
+        def forget(first):
+            """`first`: the number that it gives next."""
+            self.end("controller", kill=True)
+            shutil.rmtree(state)
+            kept.rename(state)
+            self.start_controller(first)
+            self.ready()
+
+        return forget
 
     def number_from(self, first):
         """The next controller counts its jobs from here on, or from where it was if that is more."""

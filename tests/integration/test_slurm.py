@@ -513,13 +513,11 @@ def test_a_late_end_of_an_old_attempt_counts_for_nothing(house, cluster):
 @pytest.mark.exhaustive
 def test_a_controller_that_forgets_a_run_and_uses_its_number_again(house, cluster):
     """It was killed before it wrote the run down: that is lost, and the number is another run's."""
+    forget = cluster.until_forgotten()
     drop(house, "exp-1", 0.9, slow="8")
     log = house.start()
     job = log.wait(msg="run submitted to Slurm")["slurm_job"]
-    cluster.end("controller", kill=True)
-    cluster.controllers -= 1
-    cluster.start_controller()
-    cluster.ready()
+    forget(int(job))
     assert cluster.command("sbatch", "--parsable", "--output=/dev/null", "--wrap=sleep 1").strip() == job
     log.wait(experiment="exp-1", decision="promoted", seconds=120)
     assert len(attempts(log, "exp-1")) <= 3 and house.stop() == 0
