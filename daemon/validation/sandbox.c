@@ -2,6 +2,7 @@
 
 #include "common/memory.h"
 #include "common/program.h"
+#include "common/spawn.h"
 #include "common/text.h"
 #include "daemon/validation/arguments.h"
 #include "daemon/validation/hidden.h"
@@ -14,7 +15,6 @@
 #include <linux/keyctl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -274,27 +274,31 @@ static bool probe(struct sandbox *sandbox, char **why)
     struct config_list arguments = {0};
     CLEANUP_TEXT struct text said = {0};
     CLEANUP_TEXT struct text line = {0};
-    posix_spawn_file_actions_t actions;
-    int ends[2];
+    struct spawn_options options = {
+        .path = sandbox->program,
+        .environment = (const char *const *)environ,
+        .death_signal = SIGKILL,
+    };
+    int ends[2], ended;
     pid_t child;
     bool works = false;
 
     hide_all(sandbox);
     enclose(sandbox, &arguments, NULL, NULL);
     config_list_append(&arguments, memory_copy("/bin/true"));
-    posix_spawn_file_actions_init(&actions);
+    options.arguments = (const char *const *)arguments.items;
     if (!pipe2(ends, O_CLOEXEC)) {
-        posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
-        if (!posix_spawn(&child, sandbox->program, &actions, NULL, arguments.items, environ)) {
-            close(ends[1]);
-            ends[1] = -1;
+        bool started;
+
+        memcpy(options.descriptors, (int[]){-1, -1, ends[1]}, sizeof options.descriptors);
+        started = spawn(&child, &ended, &options) == 0;
+        close(ends[1]);
+        if (started) {
             works = probe_ended(child, ends[0], &said);
+            close(ended);
         }
         close(ends[0]);
-        if (ends[1] >= 0)
-            close(ends[1]);
     }
-    posix_spawn_file_actions_destroy(&actions);
     sandbox_free_arguments(arguments.items);
     text_append_line(&line, said.length ? text_string(&said) : "it could not be started", 200);
     free(*why);
