@@ -175,6 +175,10 @@ unsigned jobs_undos_left(const struct job *jobs);
 /* Lets other jobs go first, until job_proceed(). */
 void job_stand_aside(struct job *job);
 
+/* The forge is well. A job that fails alone, and waited for that, waits for its slot instead: others may begin
+ * with it first, however long the look at the forge took. */
+void job_offer_slot(struct job *job);
+
 /* Returns whether it is before its tests, so that it may stand aside. A refresh never is. */
 bool job_early(const struct job *job);
 

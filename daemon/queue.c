@@ -265,11 +265,21 @@ bool queue_stuck(const struct queue *queue)
     return !queue->turn && (held || (queue->jobs && health == HEALTH_WELL));
 }
 
+/* Others had their chance of these slots. */
+static void give_slots_back(struct queue *queue)
+{
+    for (struct job *job = queue->jobs; job; job = job->next) {
+        if (job->waits == JOB_PARKED_FOR_SLOT && queue_has_slot(queue, job))
+            job_proceed(job);
+    }
+}
+
 static void rest(struct queue *queue)
 {
     bool held = queue->round.held;
     bool waits = queue->round.waits;
 
+    give_slots_back(queue);
     /* Behind as many as may stand aside, all others wait for the same. */
     if (queue->jobs && queue_stuck(queue) && (!waits || queue_aside(queue) >= QUEUE_ASIDE_LIMIT))
         queue->rest = QUEUE_STUCK;
@@ -422,7 +432,7 @@ static void proceed_all(struct queue *queue)
 {
     for (struct job *job = queue->jobs; job; job = job->next) {
         if (job->waits == JOB_PARKED_FOR_UNDO ||
-            (job->waits == JOB_PARKED_FOR_SLOT && !queue_has_slot(queue, job)))
+            (job->waits == JOB_PARKED_FOR_SLOT && (queue->turn || !queue_has_slot(queue, job))))
             continue;
         if (job->waits != JOB_ASIDE ||
             (!job_needs_held_source(job) && queue_readiness(queue, job->row) == READY))
@@ -509,11 +519,16 @@ void queue_free(struct queue *queue)
 
 void queue_forge_changed(struct queue *queue)
 {
-    for (struct job *job = queue->jobs; job; job = job->next)
+    bool usable = health_forge_usable(queue->services->health);
+
+    for (struct job *job = queue->jobs; job; job = job->next) {
         job_conclude(job);
-    if (health_forge_usable(queue->services->health))
-        proceed_all(queue);
+        if (usable)
+            job_offer_slot(job);
+    }
     queue_poke(queue);
+    if (usable)
+        proceed_all(queue);
 }
 
 void queue_judge_again(struct queue *queue)

@@ -355,6 +355,14 @@ void job_proceed(struct job *job)
     job_schedule(job, 0);
 }
 
+void job_offer_slot(struct job *job)
+{
+    if (!job->lone || job->waits != JOB_PARKED || job->doubt)
+        return;
+    job_stop_waiting(job);
+    job->waits = JOB_PARKED_FOR_SLOT;
+}
+
 void job_stand_aside(struct job *job)
 {
     operation_clear(&job->operation);

@@ -552,3 +552,15 @@ def test_one_that_fails_alone_lets_others_go_first(winnowd, stand_in, gitea, pro
     gitea.faults.clear()
     log.wait(experiment="exp-1", decision="superseded")
     assert_promoted_once(stand_in, "exp-2", "exp-3")
+
+
+def test_one_that_fails_alone_lends_its_slot_however_long_a_look_at_the_forge_takes(winnowd, gitea, project):
+    """It waits for the forge's answer when its pause is over, and does not begin again before others have."""
+    winnowd.configure(metrics={"val_bpb": {"direction": "minimize"}, "words": {"direction": "maximize"}})
+    gitea.faults.add("bad_gateway", count=None, method="POST", path="/branches$", holds=r"exp-1\b")
+    gitea.faults.add("hang", count=None, method="GET", path="/user$", seconds=1.5)
+    winnowd.drop(improved(project))
+    winnowd.drop(improved(project, "exp-3", 2.0, metric="words", metric_before=1.0))
+    log = winnowd.start()
+    log.wait(experiment="exp-3", msg="step started")
+    assert len(starts(log, "exp-1")) == 1, log.text

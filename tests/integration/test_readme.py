@@ -88,6 +88,7 @@ def gitea(tmp_path):
     made.stop()
 
 
+@pytest.mark.timeout(1200)  # it compiles everything, and others compile beside it
 def test_word_by_word(gitea, tmp_path):
     reader = Reader(copy_of_the_tree(tmp_path / "winnowd"), gitea)
     steps = [text for kind, text in BLOCKS if kind in ("sh", "python")]
