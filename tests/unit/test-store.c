@@ -305,6 +305,20 @@ static void test_a_reader_makes_nothing(void **state)
     refused(fixture, true);
     assert_int_equal(access(path, F_OK), -1);
     DONE(file_remove_tree(fixture->directory, &fixture->error));
+    refused(fixture, true);
+    assert_int_equal(access(fixture->directory, F_OK), -1);
+}
+
+static void test_a_writer_makes_its_directory(void **state)
+{
+    struct fixture *fixture = *state;
+
+    close_store(fixture);
+    DONE(file_remove_tree(fixture->directory, &fixture->error));
+    DONE(store_open(&fixture->store, fixture->directory, false, &fixture->error));
+    close_store(fixture);
+    DONE(file_remove_tree(fixture->directory, &fixture->error));
+    DONE(file_write(AT_FDCWD, fixture->directory, "", 0, 0600, &fixture->error));
     refused(fixture, false);
 }
 
@@ -400,6 +414,7 @@ int main(void)
         STORE_TEST(test_a_reader_beside_the_writer),
         STORE_TEST(test_a_snapshot_is_of_one_moment),
         STORE_TEST(test_a_reader_makes_nothing),
+        STORE_TEST(test_a_writer_makes_its_directory),
         STORE_TEST(test_rollback),
         STORE_TEST(test_a_full_disk),
         STORE_TEST(test_a_lock_of_somebody_else_is_transient),
