@@ -13,6 +13,7 @@
 #include "daemon/archived.h"
 #include "daemon/repository/reproduce.h"
 #include "daemon/repository/source-commit.h"
+#include "daemon/store/job.h"
 #include "daemon/store/pull.h"
 
 #include <stdio.h>
@@ -230,6 +231,38 @@ static enum basis take_digits(struct seeking *seeking, struct error *error)
     return BASIS_FAILED;
 }
 
+/* One that is being undone is what it will be then. */
+static int check_decision(struct store *store, const struct store_result *row, struct error *error)
+{
+    CLEANUP_FREE char *undone = NULL;
+    enum decision decision = row->decision;
+    const char *reason = row->reason;
+
+    if (decision == DECISION_QUEUED) {
+        if (store_get_outcome(store, row->id, &decision, &undone, error) < 0)
+            return -1;
+        reason = undone;
+    }
+    if (decision == DECISION_BASELINE || decision == DECISION_PROMOTED ||
+        decision == DECISION_QUEUED)
+        return 0;
+    return error_set(error, ERROR_PERMANENT,
+                     "parent %s: expected an experiment that is a baseline, promoted or under way, "
+                     "found one that is %s%s%s",
+                     row->experiment_id, decision_name(decision), *reason ? ": " : "", reason);
+}
+
+int parent_check(struct store *store, const struct result *result, struct error *error)
+{
+    CLEANUP(store_result_freep) struct store_result *row = NULL;
+
+    if (!result->parent)
+        return 0;
+    if (store_find(store, result->parent, &row, error) < 0)
+        return -1;
+    return row ? check_decision(store, row, error) : 0;
+}
+
 static int check_row(const struct seeking *seeking, const struct store_result *row,
                      struct error *error)
 {
@@ -245,14 +278,7 @@ static int check_row(const struct seeking *seeking, const struct store_result *r
         return error_set(error, ERROR_PERMANENT,
                          "parent %s: expected at most %d parents in its line, found more",
                          seeking->question.result->parent, LINKS_LIMIT);
-    if (row->decision == DECISION_BASELINE || row->decision == DECISION_PROMOTED ||
-        row->decision == DECISION_QUEUED)
-        return 0;
-    return error_set(error, ERROR_PERMANENT,
-                     "parent %s: expected an experiment that is a baseline, promoted or under way, "
-                     "found one that is %s%s%s",
-                     row->experiment_id, decision_name(row->decision), *row->reason ? ": " : "",
-                     row->reason);
+    return check_decision(seeking->question.store, row, error);
 }
 
 static void add_link(struct seeking *seeking, const struct store_result *row)

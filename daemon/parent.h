@@ -26,6 +26,10 @@ struct parent_question {
     const struct result *result; /* it names a parent */
 };
 
+/* Checks that what the result names as its parent, if that is an experiment, is a baseline, promoted or under way.
+ * Fails (permanent), naming it, if it is not. */
+int parent_check(struct store *store, const struct result *result, struct error *error);
+
 /* Finds the parent. For a baseline without a change `parent` is "": it was measured on some base that
  * nobody knows. Fails (permanent), naming the experiment, if it is neither baseline, promoted nor under
  * way, or if its change cannot be made again. */

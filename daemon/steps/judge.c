@@ -3,12 +3,27 @@
  *
  * What they find holds for the moment only. `recheck` judges before the branch is made, if others
  * went before the job. `judge` and `confirm` first wait until it is the job's turn: everything of its lane that
- * arrived earlier is decided.
+ * arrived earlier is decided. So is what it was made on.
  */
 
 #include "daemon/job.h"
 #include "daemon/lane.h"
+#include "daemon/parent.h"
 #include "daemon/steps.h"
+
+/* Its parent may have failed since it was composed. */
+static void check_parent(struct job *job)
+{
+    struct error error;
+
+    if (job_load_result(job, &error) == 0 &&
+        parent_check(job->services->store, job->result, &error) == 0)
+        job_done(job);
+    else if (error.kind == ERROR_PERMANENT)
+        job_failed_itself(job, &error);
+    else
+        job_later(job, &error, -1);
+}
 
 static void judge(struct job *job, const struct config_metric *metric)
 {
@@ -25,7 +40,7 @@ static void judge(struct job *job, const struct config_metric *metric)
     job->verdict = verdict;
     job->record.reference = verdict.reference;
     if (verdict.outcome == GATE_IMPROVED)
-        job_done(job);
+        check_parent(job);
     else
         job_turned_down(job,
                         lane_decision(job->row, &frontier, &verdict, services->config->queue.order),

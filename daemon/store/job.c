@@ -260,6 +260,22 @@ int store_list_jobs(struct store *store, struct store_job **jobs, size_t *count,
     return row;
 }
 
+int store_get_outcome(struct store *store, int64_t result, enum decision *outcome, char **reason,
+                      struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error,
+        "SELECT outcome, reason FROM jobs WHERE result = ? AND state = ? AND kind = ?", "iii",
+        result, (int64_t)JOB_UNDOING, (int64_t)JOB_PROMOTION);
+    int row = statement ? store_row(store, statement, error) : -1;
+
+    if (row < 0)
+        return -1;
+    *outcome = row ? decision_parse(store_text(statement, 0)) : DECISION_QUEUED;
+    *reason = memory_copy(row ? store_text(statement, 1) : "");
+    return 0;
+}
+
 void store_jobs_free(struct store_job *jobs, size_t count)
 {
     for (size_t i = 0; i < count; i++)

@@ -112,6 +112,11 @@ int store_end_refresh(struct store *store, const struct store_job *job,
 /* Ends a promotion without a decision: its result waits for its turn again, in its place. */
 int store_requeue_job(struct store *store, const struct store_job *job, struct error *error);
 
+/* Finds out what a result gets once its promotion is undone, and why. `outcome` is DECISION_QUEUED if it is not
+ * being undone, or has its turn again then. */
+int store_get_outcome(struct store *store, int64_t result, enum decision *outcome, char **reason,
+                      struct error *error);
+
 /* Lists the jobs that are not over, of every kind, in order of arrival. */
 int store_list_jobs(struct store *store, struct store_job **jobs, size_t *count,
                     struct error *error);

@@ -1,6 +1,7 @@
 """Promise: a change says with `parent` what it was made on, and is then as good as a commit: exactly what was measured."""
 
 import json
+import os
 import re
 import shutil
 
@@ -139,6 +140,22 @@ def test_parents_that_are_under_way(project, forge, winnowd):
     path.write_text(json.dumps(project.patch(fourth, second.id)))
     status, text, _ = winnowd.run("--check-result", str(path))
     assert status == 65 and "found one that is superseded" in text, text
+
+
+def test_a_parent_that_fails_beside_what_was_made_on_it(project, forge, winnowd, tmp_path):
+    """What is made on it was composed by then, and is green. It ends as it would if it had come later."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    check = f"if [ -e broken ]; then read word <{pipe}; exit 1; else echo word >{pipe}; fi"
+    winnowd.configure(queue={"parallel": 2}, validation={"command": ["sh", "-c", check], "sandbox": "none", "base": "never"})
+    broken, mended = project.experiment({"broken": "yes\n"})[0], project.experiment({"mended": "yes\n"})[0]
+    first, second = (git("diff", *pair, directory=project.work, whole=True) for pair in ((project.base, broken), (broken, mended)))
+    winnowd.drop(result("broken", 0.9, metric_before=1.0, diff=first))
+    winnowd.drop(result("mended", 0.8, metric_before=1.0, diff=second, parent="broken"))
+    log = winnowd.once()
+    assert log.decisions() == {"broken": "failed", "mended": "failed"}, log.text
+    assert "parent broken: " in log.all(decision="failed", experiment="mended")[0]["reason"], log.text
+    assert forge.pulls() == []
 
 
 def test_what_may_stand_beside_a_parent(project, forge, winnowd):
