@@ -6,6 +6,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import counts
@@ -29,29 +30,55 @@ def failures(run, suite):
     return []
 
 
-def one_round(run, chosen, name, failed):
-    """Runs each suite; adds to `failed` in which rounds a test failed."""
-    begun = time.monotonic()
-    total = [0, 0, 0]
-    for suite in chosen:
-        with open(run.work / f"{suite.file}.log", "wb") as log:
+class Round:
+    """One run of all chosen suites: what it counted, and which tests failed."""
+
+    def __init__(self, run, name, failed):
+        self.run, self.name, self.failed = run, name, failed
+        self.total = (0, 0, 0)
+        self.lock = threading.Lock()
+
+    def run_lane(self, lane):
+        for suite in lane:
+            self.run_suite(suite)
+
+    def run_suite(self, suite):
+        path = self.run.work / f"{suite.file}.log"
+        with open(path, "wb") as log:
             try:
-                found = suite.run(run, suite, log)
+                found, why = suite.run(self.run, suite, log), None
             except suites.Skipped:
-                found = (0, 0, 1)
-            except suites.Failed as failure:
-                found = (0, 1, 0)
-                failed[f"{suite.name}: {failure}"].append(name)
-        total = [a + b for a, b in zip(total, found)]
-        if not found[1]:
-            continue
-        for test in failures(run, suite):
-            failed[f"{suite.name}: {test}"].append(name)
-            print(f"   {test} failed", flush=True)
+                found, why = (0, 0, 1), None
+            except Exception as failure:  # noqa: BLE001: a round is over when each suite is
+                found, why = (0, 1, 0), str(failure) if isinstance(failure, suites.Failed) else repr(failure)
+        with self.lock:
+            self.total = tuple(a + b for a, b in zip(self.total, found, strict=True))
+            if found[1]:
+                self.tell(suite, [why] if why else failures(self.run, suite), path)
+
+    def tell(self, suite, tests, path):
+        for test in tests:
+            self.failed[f"{suite.name}: {test}"].append(self.name)
+            print(f"   {suite.name}: {test} failed", flush=True)
         # The next round writes over it, and what failed once may never fail again.
-        print((run.work / f"{suite.file}.log").read_text(errors="replace")[-LOG_TAIL:], flush=True)
-    print(f"round {name}: {total[0]} passed, {total[1]} failed, {total[2]} skipped, "
-          f"{time.monotonic() - begun:.0f} s", flush=True)  # fmt: skip
+        print(path.read_text(errors="replace")[-LOG_TAIL:], flush=True)
+
+
+def one_round(run, chosen, name, failed):
+    """Runs the suites in their lanes, side by side as tests/run does; adds to `failed` in which rounds a test failed."""
+    begun = time.monotonic()
+    one = Round(run, name, failed)
+    lanes = dict.fromkeys(suite.lane for suite in chosen)
+    threads = [
+        threading.Thread(target=one.run_lane, args=([suite for suite in chosen if suite.lane == lane],), daemon=True)
+        for lane in lanes
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    passed, broken, skipped = one.total
+    print(f"round {name}: {passed} passed, {broken} failed, {skipped} skipped, {time.monotonic() - begun:.0f} s", flush=True)
 
 
 def main():
