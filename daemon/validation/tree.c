@@ -141,23 +141,38 @@ static int check_room(struct walk *walk, int target)
                      (unsigned long long)walk->needed, (unsigned long long)available);
 }
 
-static int copy_bytes(int from, int to)
+static int copy_bytes(int from, int to, off_t at, off_t end)
 {
     char buffer[BUFFER_BYTES];
-    ssize_t got;
+    off_t in = at, out = at;
+    ssize_t got = 1;
 
-    while ((got = copy_file_range(from, NULL, to, NULL, (size_t)1 << 30, 0)) > 0)
+    while (in < end && copy_file_range(from, &in, to, &out, (size_t)(end - in), 0) > 0)
         ;
     /* Some file systems cannot do it, or say that there is nothing. */
-    while ((got = read(from, buffer, sizeof(buffer))) > 0)
+    for (; in < end && (got = pread(from, buffer, sizeof(buffer), in)) > 0; in += got)
         for (ssize_t done = 0; done < got;) {
-            ssize_t written = write(to, buffer + done, (size_t)(got - done));
+            ssize_t written = pwrite(to, buffer + done, (size_t)(got - done), in + done);
 
             if (written < 0)
                 return -1;
             done += written;
         }
     return got < 0 ? -1 : 0;
+}
+
+/* Holes stay holes, where the file system tells of them. */
+static int copy_data(int from, int to, off_t size)
+{
+    off_t at = 0, hole;
+
+    while ((at = lseek(from, at, SEEK_DATA)) >= 0) {
+        hole = lseek(from, at, SEEK_HOLE);
+        if (hole < 0 || copy_bytes(from, to, at, hole) < 0)
+            return -1;
+        at = hole;
+    }
+    return errno == ENXIO ? ftruncate(to, size) : -1;
 }
 
 static int keep_times(int descriptor, const struct stat *status)
@@ -181,7 +196,7 @@ static int copy_content(struct walk *walk, int from, int to, const struct stat *
         return 0;
     if (check_room(walk, to) < 0)
         return -1;
-    return copy_bytes(from, to) < 0 ? fail(walk, name) : 0;
+    return copy_data(from, to, status->st_size) < 0 ? fail(walk, name) : 0;
 }
 
 static int open_file(int parent, const char *name)

@@ -200,6 +200,22 @@ def test_where_no_overlay_can_be_mounted_the_tests_see_a_copy(cached, tmp_path):
     assert len(log.all(msg="kept cache is copied for each run: tests begin with a copy, and not with an overlay")) == 1
 
 
+HOLES = """
+file=$HOME/.cache/holes
+[ -e $file ] || { truncate -s 64M $file; echo middle | dd of=$file bs=1M seek=32 conv=notrunc status=none; truncate -s 64M $file; }
+echo "sum: $(cksum <$file)"
+echo "blocks: $(($(stat -c '%b * %B' $file) / 1048576)) MiB"
+"""
+
+
+def test_a_copy_keeps_the_holes_of_a_file(cached, project):
+    project.advance({"check": HOLES})
+    cached.configure(validation={"sandbox": "none"})
+    drop(cached, "exp-1", 0.9, "true")
+    assert cached.once().decisions() == {"exp-1": "promoted"}
+    assert output(cached, "exp-1") == output(cached, "_base") and "blocks: 0 MiB" in output(cached, "exp-1")
+
+
 def test_without_it_nothing_is_kept(cached):
     drop(cached, "exp-1", 0.9, "true")
     cached.once()
