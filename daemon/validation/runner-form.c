@@ -60,6 +60,14 @@ void runner_add(struct runner *runner, const char *name, const char *line, uint6
         snprintf(runner->said, sizeof(runner->said), "%.*s", (int)shown, line);
 }
 
+static bool ends_with(const char *line, const char *end)
+{
+    size_t length = strlen(line);
+    size_t wanted = strlen(end);
+
+    return length >= wanted && strcmp(line + length - wanted, end) == 0;
+}
+
 /* ---- forms ------------------------------------------------------------------------------------ */
 
 /* `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s` */
@@ -81,6 +89,25 @@ bool runner_read_cargo(struct runner *runner, const char *line)
     if (*at != '\0')
         return false;
     runner_add(runner, "cargo test", line, passed + failed + measured, passed + measured);
+    return true;
+}
+
+/* `     Summary [   0.006s] 3 tests run: 2 passed (1 flaky), 1 failed, 0 skipped`; `2/3 tests` where it was cut short.
+ * Tests of the documentation are not run with it: `cargo test --doc` may well say behind it that there are none. */
+bool runner_read_nextest(struct runner *runner, const char *line)
+{
+    const char *at = line + strspn(line, " ");
+    const char *summary = at;
+    uint64_t ran, all, passed;
+
+    if (!runner_take(&at, "Summary [") || !(at = strchr(at, ']')) || !runner_take(&at, "] ") ||
+        !runner_take_number(&at, &ran) ||
+        (runner_take(&at, "/") && !runner_take_number(&at, &all)) ||
+        (!runner_take(&at, " tests run: ") && !runner_take(&at, " test run: ")) ||
+        !runner_take_number(&at, &passed) || !runner_take(&at, " passed") ||
+        !ends_with(at, " skipped") || passed > ran)
+        return false;
+    runner_add(runner, "cargo nextest", summary, ran, passed);
     return true;
 }
 
@@ -185,14 +212,6 @@ bool runner_read_ctest(struct runner *runner, const char *line)
     all -= skipped;
     runner_add(runner, "ctest", line, all, all > failed ? all - failed : 0);
     return true;
-}
-
-static bool ends_with(const char *line, const char *end)
-{
-    size_t length = strlen(line);
-    size_t wanted = strlen(end);
-
-    return length >= wanted && strcmp(line + length - wanted, end) == 0;
 }
 
 static void note_first(char to[static REPORT_NAME_SIZE], unsigned *count, const char *line)

@@ -25,6 +25,7 @@ bool runner_read_unittest(struct runner *runner, const char *line);
 bool runner_read_sugar(struct runner *runner, const char *line);
 bool runner_read_pytest(struct runner *runner, const char *line);
 bool runner_read_cargo(struct runner *runner, const char *line);
+bool runner_read_nextest(struct runner *runner, const char *line);
 bool runner_read_go_test(struct runner *runner, const char *line);
 bool runner_read_go(struct runner *runner, const char *line);
 bool runner_read_ctest_line(struct runner *runner, const char *line);

@@ -13,10 +13,10 @@ static void read_summary(struct runner *runner, const char *line)
     char inside[RUNNER_LINE_SIZE];
 
     static bool (*const forms[])(struct runner *, const char *) = {
-        runner_read_unittest, runner_read_sugar, /* first: they may end one that was begun */
-        runner_read_pytest,   runner_read_cargo,      runner_read_go_test,
-        runner_read_go,       runner_read_ctest_line, runner_read_ctest,
-        runner_read_nox,      runner_read_pre_commit, runner_read_make,
+        runner_read_unittest,   runner_read_sugar, /* first: they may end one that was begun */
+        runner_read_pytest,     runner_read_cargo,      runner_read_nextest, runner_read_go_test,
+        runner_read_go,         runner_read_ctest_line, runner_read_ctest,   runner_read_nox,
+        runner_read_pre_commit, runner_read_make,
     };
 
     if (go_json_line(line, inside, sizeof(inside)))

@@ -3,10 +3,9 @@
 /*
  * Finds what test runners say at their end, in the output of a run. Pure.
  *
- * Known are pytest (with pytest-sugar, too), unittest and nose2, nox, go test (with -json, too), cargo test,
- * ctest, make and pre-commit. A summary
- * counts only as a whole line in the runner's own form, so the name of a test or a word in a traceback is
- * none. The output is read as it comes, in pieces of any size, with bounded memory. The text is the tests'
+ * Known are pytest (with pytest-sugar, too), unittest and nose2, nox, go test (with -json, too), cargo test and
+ * nextest, ctest, make and pre-commit. A summary counts only as a whole line in the runner's own form, so the
+ * name of a test or a word in a traceback is none. The output is read as it comes, in pieces of any size, with bounded memory. The text is the tests'
  * own: it can take a pass away but never give one.
  */
 

@@ -126,6 +126,20 @@ static const struct {
      "out\n",
      "cargo test", 1, 1, 0, 0},
 
+    {"     Summary [   0.006s] 3 tests run: 3 passed (1 slow, 1 flaky), 2 skipped\n",
+     "cargo nextest", 1, 0, 3, 3},
+    {"     \033[32;1mSummary\033[0m [   0.120s] \033[1m2/5\033[0m tests run: \033[1m1\033[0m "
+     "passed, "
+     "\033[1m1\033[0m failed, \033[1m0\033[0m skipped\n",
+     "cargo nextest", 1, 0, 2, 1},
+    {"     Summary [   0.001s] 1 test run: 1 passed, 0 skipped\n", "cargo nextest", 1, 0, 1, 1},
+    {"     Summary [   0.000s] 0 tests run: 0 passed, 3 skipped\n", "cargo nextest", 1, 1, 0, 0},
+    {"     Summary [   0.006s] 3 tests run: 3 passed, 0 skipped\n"
+     "test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in "
+     "0.00s\n",
+     "cargo nextest", 2, 1, 3, 3},
+    {"Summary [0.1s] 0 tests run: 0 passed, 3 skipped, I think\n", "", 0, 0, 0, 0},
+
     {"\nResults (0.23s):\n       1 passed\n       1 failed\n         - test_a.py:5 test_c\n"
      "       1 skipped\n",
      "pytest", 1, 0, 2, 1},
