@@ -2,6 +2,7 @@
 
 #include "common/memory.h"
 #include "common/text.h"
+#include "daemon/validation/tox-override.h"
 
 #include <pwd.h>
 #include <stdlib.h>
@@ -9,7 +10,6 @@
 #include <unistd.h>
 
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
-#define SECTION_SIZE 256
 
 /* Adds a variable and takes it over. It replaces an earlier one of that name. */
 static void add(struct environment *environment, char *variable)
@@ -73,111 +73,6 @@ static void set_places_of_data(struct environment *environment, const char *path
     }
 }
 
-/* Appends an override for tox 4. Before 4.14 only the last one for a key counts. Since then all count,
- * but not every version splits them at commas. So the names come one by one, then together. */
-static void append_override(struct text *text, const char *section, const char *key,
-                            const char *const *names)
-{
-    for (size_t i = 0; names[i]; i++)
-        text_append_format(text, "%s%s.%s+=%s", text->length ? ";" : "", section, key, names[i]);
-    if (!names[1])
-        return;
-    text_append_format(text, ";%s.%s+=", section, key);
-    for (size_t i = 0; names[i]; i++)
-        text_append_format(text, "%s%s", i ? "," : "", names[i]);
-}
-
-/* Returns the word before '=' or ':' of a line that is no continuation, if it is one of the two
- * spellings. */
-static const char *pass_key(const char *line, size_t length)
-{
-    static const char *const keys[] = {"pass_env", "passenv"};
-
-    for (size_t i = 0; i < 2; i++) {
-        size_t at = strlen(keys[i]);
-
-        if (length <= at || strncmp(line, keys[i], at) != 0)
-            continue;
-        at += strspn(line + at, " \t");
-        if (at < length && (line[at] == '=' || line[at] == ':'))
-            return keys[i];
-    }
-    return NULL;
-}
-
-char *environment_tox_override(const char *tox_ini, const char *const *names)
-{
-    struct text override = {0};
-    char section[SECTION_SIZE] = "";
-    const char *spelling = NULL;
-    bool general = false;
-
-    for (const char *line = tox_ini; line && *line; line += strcspn(line, "\n"), line += !!*line) {
-        size_t length = strcspn(line, "\r\n");
-        const char *close = memchr(line, ']', length);
-        const char *key = pass_key(line, length);
-
-        if (*line == '[' && close && (size_t)(close - line) < sizeof section) {
-            memcpy(section, line + 1, (size_t)(close - line) - 1);
-            section[close - line - 1] = '\0';
-        } else if (key && !strncmp(section, "testenv", 7) && !strpbrk(section, ";=\\")) {
-            append_override(&override, section, key, names);
-            general = general || !strcmp(section, "testenv");
-            spelling = key;
-        }
-    }
-    if (!general)
-        append_override(&override, "testenv", spelling ? spelling : "pass_env", names);
-    if (!tox_ini)
-        append_override(&override, "env_run_base", "pass_env", names);
-    return text_take(&override);
-}
-
-/* Returns the environments that the command names after `-e`, or NULL; the caller frees it. */
-static char *tox_environments(const struct config_list *command)
-{
-    for (size_t i = 1; i < command->count; i++) {
-        const char *item = command->items[i];
-
-        if (!strcmp(item, "-e"))
-            return command->items[i + 1] ? memory_copy(command->items[i + 1]) : NULL;
-        if (!strncmp(item, "-e", 2))
-            return memory_copy(item + 2);
-        if (!strcmp(item, "--"))
-            break;
-    }
-    return NULL;
-}
-
-static void append_each(struct text *text, const char *section, const char *environment,
-                        const char *const *names)
-{
-    for (size_t i = 0; names[i]; i++)
-        text_append_format(text, "%s%s%s.pass_env+=%s", text->length ? ";" : "", section,
-                           environment, names[i]);
-}
-
-char *environment_tox_override_all(const struct config_list *command, const char *const *names)
-{
-    CLEANUP_FREE char *environments = tox_environments(command);
-    struct text override = {0};
-    char *rest = environments, *environment;
-
-    while ((environment = strsep(&rest, ","))) {
-        if (!*environment || strpbrk(environment, ";=\\"))
-            continue;
-        append_each(&override, "testenv:", environment, names);
-        append_each(&override, "env.", environment, names);
-        append_each(&override, "tool.tox.env.", environment, names);
-    }
-    append_each(&override, "testenv", "", names);
-    if (!environments) {
-        append_each(&override, "env_run_base", "", names);
-        append_each(&override, "tool.tox.env_run_base", "", names);
-    }
-    return text_take(&override);
-}
-
 struct environment_names environment_names(const struct config *config)
 {
     const struct config_list *passed = &config->validation.pass_environment;
@@ -202,7 +97,7 @@ void environment_names_free(struct environment_names *names)
 }
 
 static void let_through_tox(struct environment *environment, const struct config *config,
-                            bool adds_to_inherited, const char *tox_ini)
+                            const char *tox_settings)
 {
     CLEANUP(environment_names_free) struct environment_names found = environment_names(config);
     const char *const *names = (const char *const *)found.items;
@@ -214,17 +109,15 @@ static void let_through_tox(struct environment *environment, const struct config
         text_append_format(&tox3, " %s", names[i]);
     set(environment, "TOX_TESTENV_PASSENV", text_string(&tox3));
     if (names[0]) {
-        CLEANUP_FREE char *override = adds_to_inherited ? environment_tox_override_all(
-                                                              &config->validation.command, names)
-                                                        : environment_tox_override(tox_ini, names);
+        CLEANUP_FREE char *override = tox_override(tox_settings, &config->validation.command,
+                                                   names);
 
         set(environment, "TOX_OVERRIDE", override);
     }
 }
 
 void environment_make(struct environment *environment, const struct config *config,
-                      bool adds_to_inherited, const char *home, const char *temporary,
-                      const char *tox_ini)
+                      const char *home, const char *temporary, const char *tox_settings)
 {
     const char *path = getenv("PATH");
     struct passwd entry, *user = NULL;
@@ -241,7 +134,7 @@ void environment_make(struct environment *environment, const struct config *conf
     set(environment, "LOGNAME", user ? user->pw_name : "winnowd");
     set(environment, "LANG", "C.UTF-8");
     set(environment, "LC_ALL", "C.UTF-8");
-    let_through_tox(environment, config, adds_to_inherited, tox_ini);
+    let_through_tox(environment, config, tox_settings);
 
     for (size_t i = 0; i < config->validation.pass_environment.count; i++) {
         const char *name = config->validation.pass_environment.items[i];

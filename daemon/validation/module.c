@@ -87,7 +87,7 @@ struct operation *module_try(uv_loop_t *loop, const struct config *config, struc
 
     if (!module || config->validation.engine == ENGINE_SLURM || config->validation.launcher.count)
         return NULL;
-    environment_make(&environment, config, false, ELSEWHERE, ELSEWHERE, NULL);
+    environment_make(&environment, config, ELSEWHERE, ELSEWHERE, "");
     python = find_python(config, &environment);
     if (!python)
         return NULL;

@@ -31,7 +31,7 @@ static int find_installed(const struct config *config, const char *key, const ch
 
     if (!name || !is_installed(name))
         return 0;
-    environment_make(&environment, config, false, "/nonexistent", "/tmp", NULL);
+    environment_make(&environment, config, "/nonexistent", "/tmp", "");
     return program_find(&program, name, (const char *const *)environment.variables, "/", error) < 0
                ? set_missing(error, key, name)
                : 0;

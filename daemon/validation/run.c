@@ -29,8 +29,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TOX_INI_LIMIT (1024 * 1024)
-#define REPORT_NAME   ".git/winnowd-tox.json"
+#define TOX_FILE_LIMIT (1024 * 1024)
+#define REPORT_NAME    ".git/winnowd-tox.json"
 
 struct run {
     struct operation operation; /* first */
@@ -320,23 +320,34 @@ static void take_up(struct run *run, struct engine_run *known)
     start_order(run, &order);
 }
 
+/* Returns the files of a project that may have tox's settings, as tox_override() takes them. The caller frees it. */
+static char *read_tox_settings(const char *source)
+{
+    static const char *const files[] = {"tox.ini", "setup.cfg", "pyproject.toml", "tox.toml"};
+    struct text settings = {0};
+
+    for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+        CLEANUP_FREE char *path = file_join(source, files[i]);
+        CLEANUP_FREE char *content = NULL;
+        struct error unread; /* most projects have one of them, and some have none */
+        size_t length;
+
+        if (file_read(&content, &length, AT_FDCWD, path, TOX_FILE_LIMIT, &unread) == 0)
+            text_append_format(&settings, "%s\n[]\n", content);
+    }
+    return text_take(&settings);
+}
+
 /* The checkout is there. */
 static void begin(struct run *run)
 {
-    CLEANUP_FREE char *tox_ini_path = file_join(run->checkout.source, "tox.ini");
-    CLEANUP_FREE char *tox_ini = NULL;
+    CLEANUP_FREE char *tox_settings = read_tox_settings(run->checkout.source);
     CLEANUP_FREE char *program = NULL;
     CLEANUP(environment_free) struct environment environment = {0};
-    struct error unread; /* a project without a tox.ini is fine */
-    struct checkout inside;
-    size_t length;
+    struct checkout inside = sandbox_inside(run->validation->sandbox, &run->checkout);
 
-    if (file_read(&tox_ini, &length, AT_FDCWD, tox_ini_path, TOX_INI_LIMIT, &unread))
-        tox_ini = NULL;
-    inside = sandbox_inside(run->validation->sandbox, &run->checkout);
-    environment_make(&environment, run->validation->config,
-                     tool_adds_to_inherited(&run->validation->tool), inside.home, inside.temporary,
-                     tox_ini);
+    environment_make(&environment, run->validation->config, inside.home, inside.temporary,
+                     tox_settings);
     checkout_free(&inside);
     if (!run->validation->engine->functions->encloses &&
         programs_find(&program, run->validation->config, &environment, run->checkout.source,

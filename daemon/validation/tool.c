@@ -8,6 +8,7 @@
 #include "daemon/validation/arguments.h"
 #include "daemon/validation/environment.h"
 #include "daemon/validation/programs.h"
+#include "daemon/validation/tox-report.h"
 #include "daemon/validation/wrapper.h"
 
 #include <ctype.h>
@@ -16,10 +17,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* The first tox whose `pass_env+=` adds to what an environment inherits. Earlier ones drop that, and the
- * first ones ignore it. */
-#define ADDS_MAJOR 4u
-#define ADDS_MINOR 67u
+/* The first tox 4 that knows `pass_env+=`, see validation/tox-override.h. */
+#define APPENDS_MAJOR 4u
+#define APPENDS_MINOR 12u
 
 #define TRY_WITHIN_MS 60000
 #define OUTPUT_LIMIT  65536
@@ -53,19 +53,13 @@ void tool_clear(struct tool *tool)
     *tool = (struct tool){0};
 }
 
-static bool is_module_tox(const struct config_list *command)
-{
-    if (command->count < 2 || !wrapper_is_python(command->items[0]))
-        return false;
-    return !strcmp(command->items[1], "-mtox") ||
-           (command->count > 2 && !strcmp(command->items[1], "-m") &&
-            !strcmp(command->items[2], "tox"));
-}
-
-/* Whether the command names tox: by a base name, or as `python -m tox`. */
+/* Whether the program is tox, or a Python that is told to run it. Another one that starts tox is not asked for its
+ * version, since it may have to fetch it first. */
 static bool is_tox(const struct config_list *command)
 {
-    return !strcmp(program_base_name(command->items[0]), "tox") || is_module_tox(command);
+    const char *module = wrapper_is_python(command->items[0]) ? wrapper_module(command) : NULL;
+
+    return tox_report_place(command->items) == 0 || (module && !strcmp(module, "tox"));
 }
 
 static void trial_discard(struct operation *operation)
@@ -124,8 +118,8 @@ static void keep(struct trial *trial, const char *version)
     tool->path = TAKE(trial->path);
     tool->version = memory_copy(version);
     tool->state = TAKE(trial->state);
-    tool->is_tox = is_tox(&trial->config->validation.command);
-    if (!tool->is_tox || sscanf(version, "%u.%u", &tool->major, &tool->minor) != 2)
+    if (!is_tox(&trial->config->validation.command) ||
+        sscanf(version, "%u.%u", &tool->major, &tool->minor) != 2)
         tool->major = tool->minor = 0;
 }
 
@@ -165,11 +159,11 @@ static void append_question(struct trial *trial, struct config_list *arguments)
     const struct config_list *command = &trial->config->validation.command;
     CLEANUP_FREE char *interpreter = program_interpreter(trial->path);
 
-    if (is_module_tox(command)) {
-        arguments_append_copies(arguments,
-                                (const char *const[]){trial->path, "-m", "tox", "--version", NULL});
-    } else if (is_tox(command) || wrapper_is_python(command->items[0])) {
-        arguments_append_copies(arguments, (const char *const[]){trial->path, "--version", NULL});
+    if (is_tox(command) || wrapper_is_python(command->items[0])) {
+        config_list_append(arguments, memory_copy(trial->path));
+        for (int i = 1; is_tox(command) && i <= tox_report_place(command->items); i++)
+            config_list_append(arguments, memory_copy(command->items[i]));
+        config_list_append(arguments, memory_copy("--version"));
     } else {
         trial->asked = false;
         arguments_append_copies(arguments, (const char *const[]){"/bin/sh", "-c", look, "sh",
@@ -190,7 +184,7 @@ static void ask(struct trial *trial)
 
     trial->asked = true;
     append_question(trial, &question);
-    environment_make(&environment, trial->config, false, ELSEWHERE, ELSEWHERE, NULL);
+    environment_make(&environment, trial->config, ELSEWHERE, ELSEWHERE, "");
     arguments = sandbox_trial_arguments(trial->sandbox, trial->path, &question);
     options.argv = (const char *const *)arguments;
     options.environment = (const char *const *)environment.variables;
@@ -233,7 +227,7 @@ static int find(struct trial *trial)
     CLEANUP(environment_free) struct environment environment = {0};
     const char *name = trial->config->validation.command.items[0];
 
-    environment_make(&environment, trial->config, false, ELSEWHERE, ELSEWHERE, NULL);
+    environment_make(&environment, trial->config, ELSEWHERE, ELSEWHERE, "");
     if (trial->config->validation.engine == ENGINE_SLURM || (*name != '/' && strchr(name, '/')))
         trial->path = memory_copy(name);
     else if (program_find(&trial->path, name, (const char *const *)environment.variables, "/",
@@ -279,11 +273,6 @@ struct operation *tool_try(uv_loop_t *loop, struct tool *tool, const struct conf
     return &trial->operation;
 }
 
-bool tool_adds_to_inherited(const struct tool *tool)
-{
-    return tool->major > ADDS_MAJOR || (tool->major == ADDS_MAJOR && tool->minor >= ADDS_MINOR);
-}
-
 /* Appends the section of tox.ini for the first environment that the command names. */
 static void append_section(struct text *text, const struct config_list *command)
 {
@@ -305,16 +294,15 @@ int tool_check_environment(const struct tool *tool, const struct config *config,
     CLEANUP_TEXT struct text joined = {0};
     CLEANUP_TEXT struct text section = {0};
 
-    if (!names.items[0] || tool->major != ADDS_MAJOR || tool_adds_to_inherited(tool))
+    if (!names.items[0] || tool->major != APPENDS_MAJOR || tool->minor >= APPENDS_MINOR)
         return 0;
     for (size_t i = 0; names.items[i]; i++)
         text_append_format(&joined, "%s%s", i ? ", " : "", names.items[i]);
     append_section(&section, &config->validation.command);
     return error_set_key(
         error, ERROR_PERMANENT, "validation.environment",
-        "tox %u.%u cannot be told in each layout of a project to "
-        "let variables through to the tests, or drops what an environment inherits for "
-        "them; write pass_env = %.500s into %.100s of the project, or install tox %u.%u",
-        tool->major, tool->minor, text_string(&joined), text_string(&section), ADDS_MAJOR,
-        ADDS_MINOR);
+        "tox %u.%u cannot be told to let variables through to the tests; write pass_env = %.500s "
+        "into %.100s of the project, or install tox %u.%u",
+        tool->major, tool->minor, text_string(&joined), text_string(&section), APPENDS_MAJOR,
+        APPENDS_MINOR);
 }

@@ -21,7 +21,6 @@ struct tool {
     char *path;    /* as it is run; NULL: not known yet */
     char *version; /* its version, one line; "": not asked */
     char *state;   /* what the answer depends on; it is not tried again while this is the same */
-    bool is_tox;
     unsigned major, minor; /* of tox; 0: not known */
 };
 
@@ -34,11 +33,6 @@ typedef void (*tool_callback)(void *data, bool changed, const struct error *erro
 struct operation *tool_try(uv_loop_t *loop, struct tool *tool, const struct config *config,
                            struct sandbox *sandbox, tool_callback callback, void *data);
 
-/* Returns whether it is a tox that adds the variables that it lets through to those that an environment
- * inherits. */
-bool tool_adds_to_inherited(const struct tool *tool);
-
-/* Checks that validation.environment and validation.pass_environment reach the tests with this tool,
- * whatever the layout of the project. Fails (permanent) saying what to write into the project. */
+/* Checks that validation.environment and validation.pass_environment reach the tests with this tool. Fails (permanent) saying what to write into the project. */
 int tool_check_environment(const struct tool *tool, const struct config *config,
                            struct error *error);

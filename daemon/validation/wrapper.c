@@ -197,11 +197,11 @@ const char *wrapper_module(const struct config_list *command)
 
     if (!wrapper_is_python(command->items[at]))
         return NULL;
-    for (at++; at + 1 < command->count; at++) {
+    for (at++; at < command->count; at++) {
         const char *option = command->items[at];
 
-        if (strcmp(option, "-m") == 0)
-            return command->items[at + 1];
+        if (strncmp(option, "-m", 2) == 0)
+            return option[2] ? option + 2 : command->items[at + 1];
         if (option[0] != '-' || strspn(option + 1, "bBdEiIOPqsSuv") != strlen(option + 1))
             return NULL;
     }

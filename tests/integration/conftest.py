@@ -151,20 +151,29 @@ def wrapper(tmp_path, winnowd):
     return winnowd.wrapper
 
 
-@pytest.fixture(scope="session")
-def tox_4():
-    """Today's tox in a virtual environment, made once, by one worker."""
+def tox_from_the_index(name, requirement):
+    """A tox in a virtual environment, made once, by one worker."""
     home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    place = pathlib.Path(home) / "winnowd-tests/tox-4"
+    place = pathlib.Path(home) / "winnowd-tests" / name
     place.parent.mkdir(parents=True, exist_ok=True)
-    with open(place.with_suffix(".lock"), "w") as lock:
+    with open(f"{place}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (place / "bin/tox").exists():
-            for command in ([sys.executable, "-m", "venv", place], [place / "bin/pip", "install", "-q", "tox>=4.67"]):
+            for command in ([sys.executable, "-m", "venv", place], [place / "bin/pip", "install", "-q", requirement]):
                 done = subprocess.run(command, capture_output=True, text=True, timeout=300)
                 if done.returncode:
                     pytest.skip(f"tox 4 cannot be had from the package index: {done.stderr[-300:]}")
     return str(place / "bin/tox")
+
+
+@pytest.fixture(scope="session")
+def tox_4():
+    return tox_from_the_index("tox-4", "tox>=4.67")
+
+
+@pytest.fixture(scope="session")
+def tox_4_25():
+    return tox_from_the_index("tox-4-25", "tox==4.25.0")
 
 
 @pytest.fixture

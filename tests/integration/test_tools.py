@@ -264,6 +264,8 @@ def layouts():
         toml = {prefix: "no_package = true\n" + (f'[{prefix}env_run_base]\npass_env = ["LOGNAME"]\n' if own == "base" else "")
                 + f"[{prefix}env.unit]\n{one}commands = {ARRAY}\n" for prefix in ("", "tool.tox.")}  # fmt: skip
         found[f"ini-{own}"] = "unit", {"tox.ini": ini}
+        found[f"older-spelling-{own}"] = "unit", {"tox.ini": ini.replace("pass_env", "passenv")}
+        found[f"generative-{own}"] = "unit-a", {"tox.ini": ini.replace("unit", "unit-{a,b}")}
         found[f"factor-{own}"] = "unit-a", {"tox.ini": f"[tox]\nno_package = true\nenv_list = unit-{{a,b}}\n[testenv]\n{factor}commands = {COMMAND}\n"}
         found[f"setup.cfg-{own}"] = "unit", {"setup.cfg": ini.replace("[tox]", "[tox:tox]")}
         found[f"legacy-{own}"] = "unit", {"pyproject.toml": f"[tool.tox]\nlegacy_tox_ini = '''\n{ini}'''\n"}
@@ -272,15 +274,19 @@ def layouts():
     return found
 
 
+FIRST = [("tox_4", "tox.toml-base"), ("tox_4_25", "native-environment")]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("layout", first_of(["ini-base", "tox.toml-base", *sorted(layouts().keys() - {"ini-base", "tox.toml-base"})], 2))
-def test_variables_reach_the_tests_of_tox_4(winnowd, project, tox_4, layout):
+@pytest.mark.parametrize("tox, layout", first_of(FIRST + sorted({(tox, layout) for tox in ("tox_4", "tox_4_25") for layout in layouts()} - set(FIRST)), 2))
+def test_variables_reach_the_tests_of_tox_4(request, winnowd, project, tox, layout):
+    """Behind another program, so that nobody knows which tox it is: 4.25 takes additions otherwise than today's."""
     name, files = layouts()[layout]
     project.commit({"tox.ini": None, **files}, "Another layout")
     project.publish()
-    winnowd.environment["PATH"] = f"{os.path.dirname(tox_4)}:{harness.PATH}"
+    winnowd.environment["PATH"] = f"{os.path.dirname(request.getfixturevalue(tox))}:{harness.PATH}"
     winnowd.environment["LOGNAME"] = "own"
-    winnowd.configure(validation={"command": ["tox", "-e", name], "environment": {"GIVEN": "given"}, "sandbox": "bubblewrap"})
+    winnowd.configure(validation={"command": ["env", "X=1", "tox", "-e", name], "environment": {"GIVEN": "given"}, "sandbox": "bubblewrap"})
     winnowd.drop(harness.improved(project))
     log = winnowd.once()
     said = (winnowd.state / "validation/exp-1.log").read_text()
@@ -288,7 +294,21 @@ def test_variables_reach_the_tests_of_tox_4(winnowd, project, tox_4, layout):
     assert "GOT ['given', " in said and ("GOT ['given', None]" in said) == layout.endswith("-no"), said
 
 
-@pytest.mark.parametrize("version, variables, warned", [("4.25.0", {"GIVEN": "1"}, True), ("4.67.1", {"GIVEN": "1"}, False), ("4.25.0", {}, False), ("3.28.0", {"GIVEN": "1"}, False)])
+@pytest.mark.parametrize("layout", ["setup.cfg-environment", "legacy-environment", "native-base", "tox.toml-environment"])
+def test_a_tox_behind_another_program_is_told_what_to_let_through(winnowd, project, tmp_path, layout):
+    """As behind uvx or `poetry run`."""
+    name, files = layouts()[layout]
+    project.advance({"tox.ini": None, **files})
+    program(tmp_path / "bin/tox", f"#!{PYTHON}\n" + TOX.format(module="os").replace("os.WORD", "os.environ['TOX_OVERRIDE']"))
+    program(tmp_path / "bin/uvx", '#!/bin/sh\nexec "$@"\n')
+    winnowd.environment["PATH"] = f"{tmp_path}/bin:{harness.PATH}"
+    judge(winnowd, ["uvx", "tox", "-e", name], environment={"GIVEN": "given"}, sandbox="none")
+    told = (winnowd.state / "validation/exp-1.log").read_text()
+    section = {"setup.cfg-environment": "testenv:unit", "legacy-environment": "testenv:unit", "native-base": "tool.tox.env_run_base", "tox.toml-environment": "env.unit"}[layout]
+    assert f"{section}.pass_env+=GIVEN" in told and ("unit" in told) == layout.endswith("environment"), told
+
+
+@pytest.mark.parametrize("version, variables, warned", [("4.11.4", {"GIVEN": "1"}, True), ("4.12.1", {"GIVEN": "1"}, False), ("4.11.4", {}, False), ("3.28.0", {"GIVEN": "1"}, False)])
 def test_what_a_tox_cannot_do_is_said(house, version, variables, warned):
     path = program(house.home / "bin/tox", f"#!/bin/sh\necho {version} from here\necho 'registered plugins:\n    tox-uv-1.0 at there'\n")
     lodger.belong_all(house.home)

@@ -1,7 +1,6 @@
 /* Promise: tests run as configured, in a clean environment, and green means tested. */
 
 #include "daemon/validation/environment.h"
-#include "daemon/validation/tool.h"
 #include "tests/unit/validation-fixture.h"
 
 #include <netinet/in.h>
@@ -300,84 +299,9 @@ static void test_tox(void **state)
     assert_non_null(strstr(fixture->outcome.tail, expected));
 }
 
-static void assert_override(const char *tox_ini, const char *expected)
-{
-    const char *const names[] = {"A", NULL};
-    CLEANUP_FREE char *override = environment_tox_override(tox_ini, names);
-
-    assert_string_equal(override, expected);
-}
-
-static void test_tox_override(void **state)
-{
-    const char *const two[] = {"A", "B", NULL};
-    CLEANUP_FREE char *override = environment_tox_override("", two);
-
-    assert_string_equal(override, "testenv.pass_env+=A;testenv.pass_env+=B;testenv.pass_env+=A,B");
-    assert_override(NULL, "testenv.pass_env+=A;env_run_base.pass_env+=A");
-    assert_override("", "testenv.pass_env+=A");
-    assert_override("[testenv]\npassenv = X\n", "testenv.passenv+=A");
-    assert_override("[testenv]\r\npass_env=X\r\n", "testenv.pass_env+=A");
-    assert_override("[testenv:unit]\npassenv:X", "testenv:unit.passenv+=A;testenv.passenv+=A");
-    assert_override("[tox]\npassenv = X\n[testenv]\n# passenv = X\n passenv = X\npassenvs = X\n",
-                    "testenv.pass_env+=A");
-    assert_override("[testenv:a;b=c]\npassenv = X\n", "testenv.pass_env+=A");
-    assert_override("[testenv:unit", "testenv.pass_env+=A");
-}
-
-static void assert_override_all(const char *command, const char *expected)
-{
-    const char *const names[] = {"A", "B", NULL};
-    CLEANUP_FREE char *yaml = memory_format("metrics: {m: {direction: minimize}}\n"
-                                            "forge: {owner: a, repo: b}\n"
-                                            "validation: {command: [%s]}\n",
-                                            command);
-    struct config_problems problems = {0};
-    struct config *config = NULL;
-
-    assert_int_equal(config_parse(&config, "f", yaml, strlen(yaml), &problems), 0);
-    {
-        CLEANUP_FREE char *override = environment_tox_override_all(&config->validation.command,
-                                                                   names);
-
-        assert_string_equal(override, expected);
-    }
-    config_free(config);
-}
-
-static void test_tox_override_in_each_layout(void **state)
-{
-    (void)state;
-    assert_override_all("tox, -e, unit",
-                        "testenv:unit.pass_env+=A;testenv:unit.pass_env+=B;env.unit.pass_env+=A;"
-                        "env.unit.pass_env+=B;tool.tox.env.unit.pass_env+=A;"
-                        "tool.tox.env.unit.pass_env+=B;testenv.pass_env+=A;testenv.pass_env+=B");
-    assert_override_all("python, -m, tox, -ea",
-                        "testenv:a.pass_env+=A;testenv:a.pass_env+=B;env.a.pass_env+=A;"
-                        "env.a.pass_env+=B;tool.tox.env.a.pass_env+=A;tool.tox.env.a.pass_env+=B;"
-                        "testenv.pass_env+=A;testenv.pass_env+=B");
-    assert_override_all("tox, --, -e, x",
-                        "testenv.pass_env+=A;testenv.pass_env+=B;env_run_base.pass_env+=A;"
-                        "env_run_base.pass_env+=B;tool.tox.env_run_base.pass_env+=A;"
-                        "tool.tox.env_run_base.pass_env+=B");
-}
-
-static void test_tox_that_adds(void **state)
-{
-    (void)state;
-    assert_true(tool_adds_to_inherited(&(struct tool){.major = 4, .minor = 67}));
-    assert_true(tool_adds_to_inherited(&(struct tool){.major = 5, .minor = 0}));
-    assert_false(tool_adds_to_inherited(&(struct tool){.major = 4, .minor = 56}));
-    assert_false(tool_adds_to_inherited(&(struct tool){.major = 3, .minor = 99}));
-    assert_false(tool_adds_to_inherited(&(struct tool){0}));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tox_override),
-        cmocka_unit_test(test_tox_override_in_each_layout),
-        cmocka_unit_test(test_tox_that_adds),
         cmocka_unit_test_setup_teardown(test_passes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_fails, setup, teardown),
         cmocka_unit_test_setup_teardown(test_killed, setup, teardown),

@@ -38,6 +38,8 @@ static const struct row {
     {{"bash", "-e", "-c", "X=1 ./prog"}, "bash ./prog", NULL},
     {{"nice", "python3.12", "-m", "nose2", "-v"}, "nice python3.12", "nose2"},
     {{"python3", "-u", "-m", "nose2"}, "python3", "nose2"},
+    {{"python3", "-I", "-mtox", "-e", "unit"}, "python3", "tox"},
+    {{"python3", "-m"}, "python3", NULL},
     /* What says nothing for certain. */
     {{"env"}, "env", NULL},
     {{"env", "PATH=/opt", "prog"}, "env", NULL},
