@@ -415,7 +415,8 @@ static bool is_same(const struct open_pull *a, size_t a_count, const struct open
                     size_t b_count)
 {
     for (size_t i = 0; a_count == b_count && i < a_count; i++) {
-        if (a[i].known.result != b[i].known.result || strcmp(a[i].tip, b[i].tip) != 0)
+        if (a[i].known.result != b[i].known.result || strcmp(a[i].tip, b[i].tip) != 0 ||
+            strcmp(a[i].known.stale_on, b[i].known.stale_on) != 0)
             return false;
     }
     return a_count == b_count;

@@ -160,6 +160,17 @@ static int read_left(const struct job *job, struct store_left *left, struct erro
     return 0;
 }
 
+/* A pull request that was noted as merged meanwhile may be what a conflict came from: it counts for another try. */
+static int find_stale_base(const struct job *job, const char **base, struct error *error)
+{
+    int64_t merged;
+
+    if (store_count_merged_pulls(job->services->store, &merged, error) < 0)
+        return -1;
+    *base = merged == job->found.refresh.merged ? job->found.branch.base : "";
+    return 0;
+}
+
 static int end_refresh(struct job *job, enum decision decision, const char *reason,
                        struct error *error)
 {
@@ -167,11 +178,11 @@ static int end_refresh(struct job *job, enum decision decision, const char *reas
     struct store_refresh_end end = {
         .refreshed = decision == DECISION_PROMOTED,
         .stale = failed || decision == DECISION_DISCARDED ? reason : NULL,
-        .stale_on = job->found.branch.base,
-        .empty = decision == DECISION_DISCARDED,
+        .empty_on = decision == DECISION_DISCARDED ? job->found.branch.base : "",
     };
 
-    if (end.refreshed && read_left(job, &end.left, error) < 0)
+    if (find_stale_base(job, &end.stale_on, error) < 0 ||
+        (end.refreshed && read_left(job, &end.left, error) < 0))
         return -1;
     /* First, as nobody does it once the job is over in the store. */
     repository_forget(job->services->repository, job->branch);

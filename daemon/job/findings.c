@@ -147,6 +147,7 @@ static struct json_object *write_tip(const struct job_findings *findings)
     put_integer(object, "read_ms", findings->refresh.base_read_ms);
     json_put_text(object, "base", findings->branch.base);
     json_put_text(object, "tip", findings->refresh.tip);
+    put_integer(object, "merged", findings->refresh.merged);
     put_bool(object, "told", findings->refresh.told);
     put_bool(object, "stays", findings->refresh.stays);
     return object;
@@ -158,6 +159,7 @@ static void read_tip(struct job_findings *findings, struct json_object *object)
     findings->refresh.base_read_ms = get_integer(object, "read_ms");
     get_hash(object, "base", findings->branch.base);
     get_hash(object, "tip", findings->refresh.tip);
+    findings->refresh.merged = get_integer(object, "merged");
     findings->refresh.told = get_bool(object, "told");
     findings->refresh.stays = get_bool(object, "stays");
 }

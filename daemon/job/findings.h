@@ -31,6 +31,7 @@ struct job_findings {
         /* Where its branch was left; the base is merged into that. */
         char tip[GIT_HASH_SIZE];
         int64_t base_read_ms; /* right before branch.base: merges by then are in it */
+        int64_t merged;       /* how many pull requests were known as merged then */
         bool stays; /* its branch is not ours to move: only whether the base holds it matters */
         bool told;  /* that it could not be refreshed, by an earlier one */
         int64_t commented_ms; /* when the comment was asked for; 0: not yet */

@@ -51,7 +51,8 @@ static void on_looked(void *data, const struct repository_refs *refs, const stru
         job_failed(job, error);
         return;
     }
-    if (store_get_pull(job->services->store, job->row->id, &pull, &failed) < 0) {
+    if (store_get_pull(job->services->store, job->row->id, &pull, &failed) < 0 ||
+        store_count_merged_pulls(job->services->store, &job->found.refresh.merged, &failed) < 0) {
         job_later(job, &failed, -1);
         return;
     }

@@ -93,6 +93,15 @@ static int reopen_superseded(struct store *store, int64_t container, struct erro
         "i", container);
 }
 
+/* What could not be brought onto the base before this merge was known may be now. */
+static int forget_failed_refreshes(struct store *store, struct error *error)
+{
+    return store_run(store, error,
+                     "UPDATE results INDEXED BY results_pull SET stale_on = ''"
+                     " WHERE pull_state = 'open' AND stale_on <> ''",
+                     "");
+}
+
 int store_write_followers(struct store *store, int64_t result, enum pull_state state,
                           struct error *error)
 {
@@ -101,7 +110,8 @@ int store_write_followers(struct store *store, int64_t result, enum pull_state s
         return -1;
     switch (state) {
     case PULL_MERGED:
-        return close_contained(store, result, STORE_CLOSING_MERGED, error) < 0
+        return close_contained(store, result, STORE_CLOSING_MERGED, error) < 0 ||
+                       forget_failed_refreshes(store, error) < 0
                    ? -1
                    : confirm_superseded(store, result, error);
     case PULL_CLOSED:

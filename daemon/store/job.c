@@ -191,9 +191,9 @@ static int end_refresh(struct store *store, const struct store_job *job,
         return write_left(store, job->result, &end->left, error);
     if (!end->stale)
         return 0;
-    return store_run(
-        store, error, "UPDATE results SET stale = ?, stale_on = ?, empty_on = ? WHERE id = ?",
-        "ttti", end->stale, end->stale_on, end->empty ? end->stale_on : "", job->result);
+    return store_run(store, error,
+                     "UPDATE results SET stale = ?, stale_on = ?, empty_on = ? WHERE id = ?",
+                     "ttti", end->stale, end->stale_on, end->empty_on, job->result);
 }
 
 int store_end_refresh(struct store *store, const struct store_job *job,

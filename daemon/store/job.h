@@ -101,8 +101,8 @@ struct store_refresh_end {
     bool refreshed;
     struct store_left left; /* where it was refreshed */
     const char *stale;      /* else why it could not be; NULL: it was given up for a later base */
-    const char *stale_on;   /* on that base */
-    bool empty;             /* as that base holds the change */
+    const char *stale_on;   /* on that base; "": on none that is worth to be remembered */
+    const char *empty_on;   /* the base that holds the change; "": it does not */
 };
 
 /* Ends a refresh in one transaction. */

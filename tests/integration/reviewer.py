@@ -25,8 +25,8 @@ class Reviewer:
         (found,) = [pull for pull in self.forge.pulls() if pull.number == number]
         return found
 
-    def merge(self, number, way="merge"):
-        """Brings it into the base in one of WAYS; gives back the base's new tip."""
+    def bring_in(self, number, way):
+        """The base holds it in one of WAYS, and nobody has said so yet."""
         assert way in WAYS
         pull, base = self.pull(number), self.project.base
         self.fetch(pull)
@@ -40,7 +40,11 @@ class Reviewer:
             self.work("rebase", "-q", base, pull.sha)
             self.work("checkout", "-q", "-B", base)
         self.publish()
-        self.forge.set_state(number, "merged")
+
+    def merge(self, number, way="merge"):
+        """Brings it into the base in one of WAYS; gives back the base's new tip."""
+        self.bring_in(number, way)
+        self.was_merged(number)
         return self.project.tip
 
     def merge_changed(self, number, files):

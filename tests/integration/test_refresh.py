@@ -94,6 +94,20 @@ def test_what_a_squash_leaves_in_conflict_is_refreshed(project, forge, winnowd):
     refreshed_after_a_merge(winnowd, project, Reviewer(forge))
 
 
+def test_what_cannot_be_refreshed_is_tried_again_once_a_merge_is_known(project, forge, winnowd):
+    """A person who merges by hand moves the base, and says so in the pull request later."""
+    reviewer = Reviewer(forge)
+    first_night(winnowd, project)
+    reviewer.bring_in(1, "squash")
+    for number in (3, 2):
+        winnowd.log.wait(msg=STALE, pull=number)
+    reviewer.was_merged(1)
+    for number in (3, 2):
+        winnowd.log.wait(msg=REFRESHED, pull=number)
+    assert reviewer.conflicting() == [] and stale_of(winnowd) == {}
+    assert [len(comments(forge, number)) for number in (2, 3)] == [2, 2]
+
+
 @pytest.mark.parametrize("kind", ["1.25", REAL])
 def test_what_a_squash_leaves_in_conflict_is_refreshed_at_gitea(project, forge_of_kind, tmp_path, the_binary_is_there, kind):
     """What was refreshed can be merged there."""

@@ -228,7 +228,7 @@ static void test_a_refresh_says_how_it_left_the_pull_request(void **state)
         .measured = "",
         .left = {"head", "base", "title", "body"}};
     struct store_refresh_end ends[] = {
-        {.stale = "it is empty", .stale_on = "later", .empty = true},
+        {.stale = "it is empty", .stale_on = "later", .empty_on = "later"},
         {.stale = NULL},
         {.refreshed = true, .left = {"merge", "latest", "title 2", "body"}},
     };
