@@ -18,8 +18,8 @@ static void add_ticks(struct activity *activity, int process)
         activity->ticks += status.ticks;
 }
 
-/* Without these a process that waits for a slow disk would seem to do nothing. `first`: it is not reaped yet, so
- * that the file is there. */
+/* Without these bytes, a process that waits for a slow disk would seem to do nothing. `first` is not reaped
+ * yet, so its file is there. */
 static void add_bytes(struct activity *activity, int process, bool first)
 {
     char line[LINE_LIMIT + 1];
@@ -32,7 +32,7 @@ static void add_bytes(struct activity *activity, int process, bool first)
         activity->known = false;
 }
 
-/* Appends the children of a process. One that has ended has none; that it ended shows in the sums. */
+/* Appends the children of a process. A process that has ended has none, which the sums show. */
 static void add_children(struct activity *activity, int *processes, size_t *count, size_t parent)
 {
     char line[LINE_LIMIT + 1] = "", name[64];
@@ -66,7 +66,7 @@ struct activity activity_of(int process)
 
 bool activity_is_none(const struct activity *before, const struct activity *after)
 {
-    /* Less than before: one of them has ended, which is something. */
+    /* Less than before: one of them has ended, which counts as activity. */
     return before->known && after->known && after->ticks == before->ticks &&
            after->bytes >= before->bytes && after->bytes - before->bytes < WORDS_LIMIT;
 }

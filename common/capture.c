@@ -1,13 +1,13 @@
 /*
- * The file is written with plain write(2) as the bytes arrive. A piece is at most one read of a pipe and
- * goes to the page cache, which is faster than a trip through a thread. After the first failure nothing
- * more is written, so the file always holds the true beginning of the output.
+ * The file is written with plain write(2) as the bytes arrive. A piece is at most one read of a pipe and goes
+ * to the page cache, which is faster than a trip through a thread. After the first failure nothing more is
+ * written, so the file always has the true beginning of the output.
  *
- * The file first gets the beginning of the output. The rest goes into a ring buffer, which is
- * allocated when it is first needed. When the output is over, the ring is written to the file.
+ * The file first gets the beginning of the output. The rest goes into a ring buffer, which is allocated when
+ * first needed. At the end of the output the ring is written to the file.
  *
- * The lines are in a ring of buffers that are swapped and not copied. Once the ring is full, a child that
- * prints for hours costs no more allocation.
+ * The last lines are in a ring of buffers that are swapped, not copied. Once the ring is full, nothing more
+ * is allocated.
  */
 
 #include "common/capture.h"

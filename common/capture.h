@@ -16,21 +16,20 @@
 struct capture;
 
 struct capture_options {
-    const char *path;  /* of the file: truncated first, mode 0640; a link is not followed */
-    size_t limit;      /* at most so many bytes of output are written to the file */
-    unsigned lines;    /* how many last lines are kept in memory, at most 10,000 */
+    const char *path;  /* the file: truncated first, mode 0640; a link is not followed */
+    size_t limit;      /* bytes of output that are written to the file at most */
+    unsigned lines;    /* last lines that are kept in memory, at most 10,000 */
     size_t line_limit; /* bytes kept of each line; 0: 4096 */
 };
 
-/* Opens the file. Never fails: a file that cannot be opened is told by capture_problem(). */
+/* Opens the file. Never fails: capture_problem() says why a file could not be opened. */
 void capture_new(struct capture **capture, const struct capture_options *options);
 void capture_free(struct capture *capture); /* NULL-safe */
 
-/* Takes the next piece of output, which may end inside a line. */
+/* Appends the next piece of output, which may end inside a line. */
 void capture_append(struct capture *capture, const void *bytes, size_t length);
 
-/* Says that the output is over. The file now gets the end of the output, which was kept in memory. Nothing may
- * be appended afterwards. */
+/* Ends the output: writes its end, which was kept in memory, to the file. Nothing may be appended afterwards. */
 void capture_end(struct capture *capture);
 
 /* Returns how many bytes were appended in all. */
@@ -40,5 +39,5 @@ uint64_t capture_bytes(const struct capture *capture);
  * has not ended yet is one of them. The caller frees it. */
 char *capture_tail(const struct capture *capture);
 
-/* Returns a sentence about what went wrong with the file, or NULL. It belongs to the capture. */
+/* Returns a sentence about what went wrong with the file; NULL: nothing did. It belongs to the capture. */
 const char *capture_problem(const struct capture *capture);

@@ -18,8 +18,7 @@ void encode_append_percent(struct text *text, const char *string, const char *mo
     }
 }
 
-/* Encodes group by group on the stack: what is encoded may be a secret, and no memory with it may be
- * left that nobody wipes. */
+/* Encodes group by group on the stack: the bytes may be a secret, and nobody would wipe a copy on the heap. */
 void encode_append_base64(struct text *text, const void *bytes, size_t length)
 {
     const unsigned char *from = bytes;

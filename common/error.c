@@ -136,9 +136,8 @@ const char *error_kind_name(enum error_kind kind)
     return "unknown";
 }
 
-/* The errors listed here are about the name, the file or the call. They stay until somebody changes one
- * of these. Every other one is a fault of the system: something has run out, or a disk or a server is
- * away. */
+/* These errors are about the name, the file or the call, and stay until somebody changes one of them. All
+ * others are faults of the system: something has run out, or a disk or a server is away. */
 enum error_kind error_kind_of_errno(int code)
 {
     static const int lasting[] = {

@@ -34,8 +34,8 @@ static int refuse_size(struct error *error, const char *path, size_t limit)
     return error_set(error, ERROR_PERMANENT, "%s is larger than %zu bytes", path, limit);
 }
 
-/* Looks at the type before the open, since opening a FIFO would wake its writer. Looks again afterwards,
- * since the name may have become another file's in between. */
+/* Looks at the type before the open, since opening a FIFO would wake its writer. Looks again after it, since
+ * the name may belong to another file by then. */
 int file_open_regular(int *descriptor, off_t *size, int directory, const char *path,
                       struct error *error)
 {
@@ -181,7 +181,7 @@ static char *name_of_user(void)
     return memory_copy(user->pw_name);
 }
 
-/* Cuts `place` down to what is there, itself or the nearest above it. */
+/* Cuts `place` down to the nearest directory that exists: itself or a parent. */
 static int find_nearest(char *place, struct stat *status)
 {
     while (stat(*place ? place : "/", status) < 0) {
@@ -233,9 +233,9 @@ char *file_join(const char *path, const char *name)
 /*
  * Removing a tree.
  *
- * Experiments wrote what is removed here, so it may be nested deeper than there are descriptors or stack.
- * So there is no recursion. A directory below the first level that is not empty is moved up to the top of
- * the tree under a free name, and is emptied from there.
+ * Experiments wrote the tree, so it may be nested deeper than descriptors or stack reach. So there is no
+ * recursion. A directory below the first level that is not empty is moved up to the top of the tree under a
+ * free name, and is emptied from there.
  */
 
 struct removal {
@@ -346,7 +346,7 @@ static int empty_directory(struct removal *removal, const char *name)
     return remove_entry(removal->top, name) < 0 ? -1 : 0;
 }
 
-/* A listing may miss what is added or removed meanwhile. So the end is a listing that shows nothing. */
+/* A listing may miss what is added or removed while it is read. So the end is a listing that shows nothing. */
 static int empty_top(struct removal *removal, DIR *listing)
 {
     struct dirent *entry;

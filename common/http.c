@@ -1,16 +1,16 @@
 /*
- * libcurl asks for sockets to be watched (on_socket_wanted) and for one timer (on_timer_wanted). Both
- * report back through curl_multi_socket_action(). After each such call the finished requests are collected,
- * and only there are our callbacks called. They are never called from inside libcurl, so they may send,
- * discard and even free.
+ * libcurl asks for sockets to be watched (on_socket_wanted) and for one timer (on_timer_wanted). Both report
+ * back through curl_multi_socket_action(). After each such call the finished requests are collected, and only
+ * there are our callbacks called. They are never called from inside libcurl, so they may send, discard and
+ * even free.
  *
- * The multi handle keeps connections for reuse. An easy handle is made for each request: that costs
- * microseconds, and nothing of a request, such as its secrets, stays behind in an idle daemon. Measured on
- * Debian 12: curl_global_init() makes 84 KiB private and dirty, a multi handle 8 KiB more.
+ * The multi handle keeps connections for reuse. An easy handle is made for each request. That costs
+ * microseconds, and leaves no secret of a request in an idle daemon. Measured on Debian 12:
+ * curl_global_init() makes 84 KiB private and dirty, a multi handle 8 KiB more.
  *
- * libcurl silently repeats a request if a kept connection turns out to have been closed before the first
- * byte of an answer. A POST that is repeated could open something twice, so each POST gets a fresh
- * connection. Everything else that we send may be repeated.
+ * libcurl silently repeats a request if a kept connection turns out to have been closed before the first byte
+ * of an answer. A POST that is repeated could open something twice, so each POST gets a fresh connection.
+ * Everything else that we send may be repeated.
  *
  * A failure to set an option is a failure to allocate, or a bug; see memory.h for both.
  */
@@ -87,7 +87,7 @@ static void must(bool good)
 
 /* --- the end of a request --- */
 
-/* The strings may hold the token. The copy that libcurl sends from is not ours to wipe. */
+/* The strings may contain the token. The copy that libcurl sends from is not ours to wipe. */
 static void headers_free(struct curl_slist *headers)
 {
     for (struct curl_slist *header = headers; header; header = header->next)

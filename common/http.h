@@ -3,10 +3,10 @@
 /*
  * libcurl's multi interface on the loop: a request in, one callback out.
  *
- * Connections are kept alive and reused. Redirects are not followed, so no credential is carried to
- * another host: a 3xx is an answer like any other. Only http and https are spoken. libcurl does not repeat
- * a POST by itself: the caller finds out whether it arrived. Proxies are those of the environment, as far
- * as http-proxy.h allows. The program must ignore SIGPIPE.
+ * Connections are kept alive and reused. Redirects are not followed, so no credential is carried to another
+ * host: a 3xx is an answer like any other. Only http and https are spoken. libcurl never repeats a POST: the
+ * caller finds out whether it arrived. Proxies are those of the environment, as far as http-proxy.h allows.
+ * The program must ignore SIGPIPE.
  */
 
 #include "common/error.h"
@@ -22,7 +22,7 @@ struct http;
 struct http_request {
     const char *method;         /* GET, POST, PATCH, DELETE */
     const char *url;            /* absolute, already encoded */
-    const char *const *headers; /* NULL-terminated "Name: value", may hold a secret; or NULL */
+    const char *const *headers; /* NULL-terminated "Name: value", may have a secret; or NULL */
     const char *body;           /* JSON text, sent as such and copied; or NULL */
     uint64_t timeout_ms;        /* for the whole request, connecting included; 0: 30 s */
     size_t body_limit;          /* bytes; a longer answer is a transient error; 0: 8 MiB */
@@ -43,13 +43,13 @@ struct http_response {
 typedef void (*http_callback)(void *data, const struct http_response *response,
                               const struct error *error);
 
-/* Makes a client. `ca_file` names certificates to trust; NULL: the system's. Fails (permanent) if that file cannot
- * be used. */
+/* Makes a client. `ca_file` has the certificates to trust; NULL: the system's. Fails (permanent) if the file
+ * cannot be used. */
 int http_new(struct http **http, uv_loop_t *loop, const char *ca_file, struct error *error);
 
-/* Frees it and discards the requests that are under way. NULL-safe. The loop must run once more. */
+/* Frees the client and discards its requests. NULL-safe. The loop must run once more. */
 void http_free(struct http *http);
 
-/* Sends a request. Discarding the operation drops it. */
+/* Sends a request. Returns the operation; to discard it drops the request. */
 struct operation *http_send(struct http *http, const struct http_request *request,
                             http_callback callback, void *data);

@@ -249,8 +249,8 @@ static int parse_string_value(struct parser *parser, struct json_object **value)
  * Numbers and words.
  */
 
-/* A number that json-c can hold as an integer becomes one. Any other becomes a double that remembers how
- * it was written. "-0" is a double as well, or its sign would be lost. */
+/* A number in the range of json-c's integers becomes one. Any other becomes a double that remembers how it
+ * was written. "-0" is a double as well, or its sign would be lost. */
 static struct json_object *make_number(const char *written, double number)
 {
     char *end;
@@ -276,7 +276,8 @@ static int parse_number(struct parser *parser, struct json_object **value)
     text_reset(&parser->scratch);
     text_append_bytes(&parser->scratch, begin, (size_t)(parser->at - begin));
     if (number_parse(parser->scratch.data, &number) < 0)
-        return fail_at(parser, begin, "'%s' is no number that JSON and a double can hold",
+        return fail_at(parser, begin,
+                       "'%s' is not a number of JSON, or is outside the range of a double",
                        text_excerpt(&shown, begin, parser->scratch.length));
     if (parser->build)
         *value = make_number(parser->scratch.data, number);
@@ -569,7 +570,7 @@ static int parse(struct json_object **json, bool build, const char *bytes, size_
         return -1;
     skip_space(&parser);
     if (parser.at != parser.end)
-        return fail_at(&parser, parser.at, "something behind the end of the document");
+        return fail_at(&parser, parser.at, "expected the end of the document, found more");
     *json = TAKE(value);
     return 0;
 }

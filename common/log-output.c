@@ -54,8 +54,8 @@ static bool has_room(void)
     return poll(&ready, 1, 0) == 1;
 }
 
-/* A file takes everything at once. If we cannot open the pipe once more, we write only when it is ready,
- * and then it has room for PIPE_BUF. */
+/* A file takes everything at once. If a pipe cannot be opened once more, we write only when it is ready: then
+ * it has room for PIPE_BUF. */
 static ssize_t write_some(const char *bytes, size_t length)
 {
     struct stat status;

@@ -306,7 +306,7 @@ struct journal_entry {
     int count;
 };
 
-/* Takes over what `part` holds: "NAME=value". */
+/* Takes over the string of `part`: "NAME=value". */
 static void add_part(struct journal_entry *entry, struct text *part)
 {
     size_t length = part->length;

@@ -11,7 +11,7 @@
 
 typedef void (*loop_callback)(void *data);
 
-/* Calls back once after `delay_ms`; 0: at the next turn of the loop. */
+/* Calls back once after `delay_ms`; 0: in the next turn of the loop. Returns the operation. */
 struct operation *loop_after(uv_loop_t *loop, uint64_t delay_ms, loop_callback callback,
                              void *data);
 

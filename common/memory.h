@@ -3,9 +3,9 @@
 /*
  * Allocation that cannot fail, and the cleanup attribute.
  *
- * When there is no memory, these functions write a line to stderr and end the process. The service manager
- * starts it again, and nothing is lost: what the daemon does is in the store before it is done. Sizes that
- * come from outside are checked before they get here. The caller frees the memory with free().
+ * Without memory, these functions write a line to stderr and end the process. The service manager starts it
+ * again, and nothing is lost: what the daemon does is in the store before it is done. Sizes from outside are
+ * checked before they get here. The caller frees the memory with free().
  */
 
 #include <stddef.h>
@@ -33,7 +33,7 @@ char *memory_format(const char *format, ...) __attribute__((format(printf, 1, 2)
 void memory_freep(void *pointer_to_pointer);
 #define CLEANUP_FREE CLEANUP(memory_freep)
 
-/* Gives the pointer and sets the variable to NULL, for the last line of a constructor. */
+/* Returns the pointer and sets the variable to NULL, for the last line of a constructor. */
 #define TAKE(pointer)                                                                              \
     (__extension__({                                                                               \
         __typeof__(pointer) taken_ = (pointer);                                                    \

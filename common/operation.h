@@ -3,13 +3,13 @@
 /*
  * Something that is under way on the loop: a request, a child process, a series of them.
  *
- * A function that starts one returns a `struct operation *`, which is the first member of a struct of its
- * own. The callback is called exactly once, later, and never from inside the function that starts it. A
- * failure to start is reported by the callback as well. When the callback is entered the operation is
- * gone: its owner forgets the pointer there.
+ * A function that starts one returns a `struct operation *`, the first member of a private struct. The
+ * callback is called exactly once, later, and never from inside the function that starts the operation. It
+ * reports a failure to start as well. When it is called the operation is gone: the owner forgets the pointer
+ * there.
  *
  * operation_discard() is the only other end. It releases everything (kills the process group, drops the
- * connection), and the callback is not called. NULL-safe.
+ * connection), and nothing is called back. NULL-safe.
  */
 
 #include <stddef.h>

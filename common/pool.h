@@ -3,8 +3,8 @@
 /*
  * Work in libuv's pool of threads, as an operation.
  *
- * Its owner puts it first in a struct with copies of all that the work needs, since the work may go on for
- * a moment after a discard.
+ * The owner puts it first in a struct that has copies of all that the work needs, since the work may go on
+ * for a moment after a discard.
  */
 
 #include "common/operation.h"
@@ -16,11 +16,11 @@
 struct pool_work {
     struct operation operation; /* first */
     uv_work_t request;
-    atomic_bool stop; /* nobody waits for it any more; long work looks at this */
+    atomic_bool stop; /* set by a discard; long work looks at it */
     void (*run)(struct pool_work *work);
     void (*over)(struct pool_work *work, int status);
 };
 
-/* Calls `run` in a thread of the pool, and `over` on the loop afterwards, also after a discard (`stop` is set
- * then). `status` is below 0 if `run` was not called. `over` frees the struct. Both members must be set. */
+/* Calls `run` in a thread of the pool, and then `over` on the loop, even after a discard. `over` frees the
+ * struct. Its `status` is below 0 if `run` was not called. Both members must be set. Returns the operation. */
 struct operation *pool_start(uv_loop_t *loop, struct pool_work *work);

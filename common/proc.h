@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * Reads /proc: of a process that may end at any moment, and whose files have no size.
+ * Reads /proc, whose files have no size, of a process that may end at any moment.
  */
 
 #include <stdbool.h>
@@ -9,8 +9,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Reads the beginning of /proc/<process>/<name> into `bytes`, which has room for `limit` and a NUL behind
- * them. Returns the length; -1 if it cannot be read. */
+/* Reads the beginning of /proc/<process>/<name> into `bytes`, which has room for `limit` bytes and a NUL.
+ * Returns the length; -1 if it cannot be read. */
 ssize_t proc_read(int process, const char *name, char *bytes, size_t limit);
 
 struct proc_status {
@@ -22,5 +22,5 @@ struct proc_status {
     uint64_t began; /* in clock ticks since boot */
 };
 
-/* Reads how a process is. Returns false if there is no such process. */
+/* Reads the status of a process. Returns false if there is no such process. */
 bool proc_read_status(int process, struct proc_status *status);

@@ -6,13 +6,13 @@
  *        ▼                          ▼
  *     SIGTERM, grace, SIGKILL    what is in the pipes read once more, pipes dropped
  *
- * One timer serves all of it, since only one of these waits is ever under way. The memory lives until
- * libuv gave back the last handle; after a discard the child's handle stays open until the child was
- * reaped, so that no zombie is left.
+ * One timer is enough, since only one of these waits is under way at a time. The memory lives until libuv has
+ * closed the last handle. After a discard the child's handle stays open until the child is reaped, so that no
+ * zombie is left.
  *
- * The output comes through pipes, not through the socket pairs that libuv would make: a script that
- * opens /dev/stderr could not do so on a socket. libuv's uv_spawn() forks, which copies the daemon's page tables
- * each time, and cannot set a death signal: a program before each child would have to (spawn.h does both).
+ * The output comes through pipes, not through libuv's socket pairs: a script cannot open /dev/stderr if that
+ * is a socket. uv_spawn() is not used: it forks, which copies the daemon's page tables each time, and it
+ * cannot set a death signal. spawn.h does without the first and with the second.
  */
 
 #include "common/process.h"
@@ -284,7 +284,7 @@ static void keep_output(struct process *process, const char *bytes, size_t lengt
         signal_group(process, SIGKILL);
 }
 
-/* Holds at most two times what is kept and one read, so that bytes are seldom moved. */
+/* Has room for twice what is kept and one read, so that bytes are seldom moved. */
 static void keep_errors(struct text *errors, const char *bytes, size_t length)
 {
     if (errors->length > 2 * ERRORS_KEPT) {
@@ -332,7 +332,7 @@ static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
     *buffer = uv_buf_init(chunk, process->printed ? LINES_CHUNK : sizeof(chunk));
 }
 
-/* Takes what is in a pipe now. That holds all that the child wrote, and no more than a pipe can. */
+/* Takes what is in a pipe now: all that the child wrote, and no more than a pipe has room for. */
 static void read_rest(struct process *process, const uv_pipe_t *pipe)
 {
     size_t room = PIPE_ROOM;
@@ -347,7 +347,7 @@ static void read_rest(struct process *process, const uv_pipe_t *pipe)
     }
 }
 
-/* The time is over. But if the loop was blocked meanwhile, nobody has looked into the pipes yet. */
+/* The time is over. But if the loop was blocked, nobody has looked into the pipes yet. */
 static void on_drained(uv_timer_t *timer)
 {
     struct process *process = timer->data;
@@ -435,7 +435,7 @@ static const char **arguments_of(const char *path, const struct process_options 
     return arguments;
 }
 
-/* What tells a child to end when the daemon was killed. */
+/* The signal that ends a child when the daemon is killed. */
 static int death_signal(enum process_manner manner)
 {
     switch (manner) {

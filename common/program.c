@@ -123,8 +123,8 @@ static bool env_may_run(int directory, const char *name, const char *entries)
     return found;
 }
 
-/* Whether exec would run this file. If not, errno says why, and `*lacking` names the interpreter that it
- * is about, that of the first script which lacks one; the caller frees it. */
+/* Whether exec would run this file. If not, errno says why, and `*lacking` is the interpreter that is
+ * missing, or NULL; the caller frees it. */
 static bool executable(int directory, const char *path, const char *entries, char **lacking)
 {
     CLEANUP_FREE char *interpreter = NULL;

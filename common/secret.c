@@ -48,7 +48,7 @@ static void add_form(const char *bytes, size_t length)
     forms[at] = (struct form){.bytes = memory_copy_bytes(bytes, length), .length = length};
 }
 
-/* Appends base64 without padding: the last characters may hold bits that the input did not have. */
+/* Appends base64 without padding: the last characters may have bits that the input did not have. */
 static void append_base64(struct text *text, const char *bytes, size_t length)
 {
     encode_append_base64(text, bytes, length);

@@ -22,7 +22,7 @@ struct birth {
     int failure; /* of the child, an errno */
 };
 
-/* A handler of ours must not run in the child. What is ignored would be so in the program as well. */
+/* A handler of ours must not run in the child, and an ignored signal would stay ignored in the program. */
 static void forget_signals(void)
 {
     struct sigaction usual = {.sa_handler = SIG_DFL};
@@ -31,7 +31,7 @@ static void forget_signals(void)
         sigaction(number, &usual, NULL);
 }
 
-/* None of those that were given is a standard one, so none is written over. */
+/* None of the given descriptors is 0, 1 or 2, so none is overwritten. */
 static bool connect(const int descriptors[static STANDARD])
 {
     for (int i = 0; i < STANDARD; i++)

@@ -124,9 +124,9 @@ static void write_decimal(char *buffer, int64_t scaled, int decimals)
     *buffer = '\0';
 }
 
-/* Writes a number that is a decimal of at most 15 digits, up to 9 of them behind the point, as nearly all
- * are. Digits and power of ten are exact then, and their quotient is the double that is nearest to the
- * decimal. Returns false for another number. */
+/* Writes a number that is a decimal of at most 15 digits, up to 9 of them after the point, as nearly all are.
+ * Then digits and power of ten are exact, and their quotient is the double nearest to the decimal. Returns
+ * false for any other number. */
 static bool format_short(char *buffer, size_t size, double number)
 {
     double power = 1;

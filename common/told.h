@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * Remembers words that were said, so that none is said twice. There is room for a few. Later ones are
- * not said at all, so that nobody can fill the log.
+ * Remembers words that were logged, so that none is logged twice. There is room for 64. Later ones are not
+ * logged at all, so that nobody can fill the log.
  */
 
 #include <stdbool.h>
@@ -15,6 +15,6 @@ struct told {
     size_t count;
 };
 
-/* Returns whether the word is to be said now. It is copied. */
+/* Remembers a copy of the word. Returns whether it is to be logged: it is new, and there is room. */
 bool told_once(struct told *told, const char *word);
 void told_clear(struct told *told);

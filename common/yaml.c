@@ -1,7 +1,7 @@
 /*
- * Turns libyaml's events, one after the other, into json-c objects, as deep as the limit allows. libyaml's
- * own tree builder is not used: it resolves aliases, and could be stopped at the end only. Positions are
- * the userdata of the json-c objects, and are freed with them.
+ * Turns libyaml's events into json-c objects, one by one, as deep as the limit allows. libyaml's own tree
+ * builder is not used: it resolves aliases, and checks nothing before the end. Positions are the userdata of
+ * the json-c objects, and are freed with them.
  */
 
 #include "common/yaml.h"

@@ -129,7 +129,7 @@ static void test_wrong_numbers(void **state)
     for (size_t i = 0; i < COUNT(numbers); i++) {
         CLEANUP_FREE char *document = memory_format("{\"a\": %s}", numbers[i]);
         CLEANUP_FREE char *expected = memory_format(
-            "line 1, column 7: '%s' is no number that JSON and a double can hold", numbers[i]);
+            "line 1, column 7: '%s' is not a number of JSON, or is outside the range of a double", numbers[i]);
 
         assert_refused(document, expected);
     }
@@ -137,8 +137,8 @@ static void test_wrong_numbers(void **state)
     assert_refused(".5", "line 1, column 1: expected a value, found '.'");
     assert_refused("[NaN]", "line 1, column 2: expected a value, found 'NaN'");
     assert_refused("[-Infinity]",
-                   "line 1, column 2: '-' is no number that JSON and a double can hold");
-    assert_refused("0x10", "line 1, column 2: something behind the end of the document");
+                   "line 1, column 2: '-' is not a number of JSON, or is outside the range of a double");
+    assert_refused("0x10", "line 1, column 2: expected the end of the document, found more");
 }
 
 static void test_strings(void **state)
@@ -185,9 +185,9 @@ static void test_syntax(void **state)
     assert_refused("{1: 1}", "line 1, column 2: expected a key in double quotes, found '1'");
     assert_refused("True", "line 1, column 1: expected a value, found 'True'");
     assert_refused("nullx", "line 1, column 1: expected a value, found 'nullx'");
-    assert_refused("1 2", "line 1, column 3: something behind the end of the document");
-    assert_refused("{}{}", "line 1, column 3: something behind the end of the document");
-    assert_refused("[1] // x", "line 1, column 5: something behind the end of the document");
+    assert_refused("1 2", "line 1, column 3: expected the end of the document, found more");
+    assert_refused("{}{}", "line 1, column 3: expected the end of the document, found more");
+    assert_refused("[1] // x", "line 1, column 5: expected the end of the document, found more");
     assert_refused("\f1", "line 1, column 1: expected a value, found ''");
     assert_refused("\xe2\x80\xae", "line 1, column 1: expected a value, found 'U+202E'");
 }
