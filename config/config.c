@@ -51,13 +51,13 @@ static void check_room(struct config_reader *reader, const struct config *config
     if (length < limit || blamed(reader, "forge.kind"))
         return;
     config_problem(reader, at, "forge.branch_prefix",
-                   "expected at most %zu bytes, found %zu: with an experiment_id behind it, the "
+                   "expected at most %zu bytes, found %zu: with an experiment_id after it, the "
                    "name of a branch at this forge has at most %zu bytes",
                    limit - 1, length, limit);
 }
 
 /* The base may not be below the prefix, since the daemon deletes there. Nor may it be a component of the
- * prefix: git cannot hold both `experiment` and `experiment/x`. */
+ * prefix: git cannot have both `experiment` and `experiment/x`. */
 static void check_prefix(struct config_reader *reader, const struct config *config,
                          struct json_object *root)
 {
@@ -77,7 +77,7 @@ static void check_prefix(struct config_reader *reader, const struct config *conf
     else if (!strncmp(prefix, base, length) && prefix[length] == '/')
         config_problem(reader, at, "forge.branch_prefix",
                        "expected a prefix that is not below forge.base (\"%s\"), found \"%s\": git "
-                       "cannot hold both branches",
+                       "cannot have both branches",
                        base, prefix);
 }
 
@@ -161,7 +161,7 @@ static void ignore_yaml(void *data, const struct error *error)
 {
 }
 
-/* Where keys stand twice, the first ones were read. Tells what is wrong with the last ones as well. */
+/* If a key is there twice, the first one was read. Reports what is wrong with the last one as well. */
 static void read_last(struct config_reader *reader, const char *bytes, size_t length)
 {
     CLEANUP(config_freep) struct config *unused = memory_new(sizeof(*unused));

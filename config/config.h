@@ -3,11 +3,10 @@
 /*
  * Reads winnowd.yaml into a struct.
  *
- * A table (schema.h) says for every key what its value has to be. All mistakes of a file are reported at
- * once, and there is a struct only if there are none. After that only a reload changes the struct: it
- * exchanges the values in place (config_exchange()). So read a value when it is needed, and it is the one
- * in force. A part that keeps a copy is told in reload() of daemon/winnowd.c. A pointer into the struct is
- * valid until the callback returns.
+ * A table (schema.h) says what the value of each key has to be. All mistakes of a file are reported at once.
+ * Without mistakes there is a struct. After that only a reload changes it: it exchanges the values in place
+ * (config_exchange()). So read a value when you need it, and it is the one in force. A part that keeps a copy
+ * is told in reload() of daemon/winnowd.c. A pointer into the struct is valid until the callback returns.
  */
 
 #include "common/error.h"
@@ -22,8 +21,8 @@ struct config_list {
     size_t count;
 };
 
-/* Returns a copy, for a list that is needed beyond a callback: a reload may come in between.
- * config_list_clear() frees it. */
+/* Returns a copy, for a list that has to outlive a callback, since a reload may come. The caller frees it
+ * with config_list_clear(). */
 struct config_list config_list_copy(const struct config_list *list);
 void config_list_clear(struct config_list *list);
 
@@ -51,9 +50,9 @@ struct config_metric {
     enum metric_reference reference;
 };
 
-/* How a log of many experiments is read, where it does not say so itself. */
+/* How a log of many experiments is read, as far as it does not say so itself. */
 struct config_log {
-    char *path;       /* absolute: it is followed; a name: settings for dropped logs of that name */
+    char *path; /* absolute: the log is followed; a name: settings for dropped logs of that name */
     char *repository; /* one of `sources`; NULL if not given; so are the texts below */
     char *metric;
     struct {
@@ -63,11 +62,11 @@ struct config_log {
         char *hypothesis;
     } columns;
     struct {
-        struct config_list keep; /* words of the log, beside those that are known */
+        struct config_list keep; /* words of the log, besides the known ones */
         struct config_list discard;
         struct config_list crash;
     } status;
-    struct config_list only;      /* "COLUMN=value": other rows are left out */
+    struct config_list only;      /* "COLUMN=value"; other rows are left out */
     struct config_list baselines; /* numbers of lines */
     char *experiment_prefix;
 };
@@ -172,7 +171,7 @@ struct config {
     } status;
 };
 
-/* One mistake in a configuration: its place, its key, what was expected and what was found. */
+/* A mistake in a configuration: its place, its key, what was expected and what was found. */
 struct config_problem {
     unsigned line; /* from 1; 0: no place in the file (an environment variable, a missing key) */
     unsigned column;
@@ -186,12 +185,11 @@ struct config_problems {
 };
 
 /* Reads and checks a file. GITEA_URL, GITEA_OWNER and GITEA_REPO in the environment override it. Returns 0,
- * and the caller frees `*config`; or -1, and there is at least one problem. A file that cannot be read is a
- * problem as well. The caller frees the problems in both cases. */
+ * or -1 with at least one problem. A file that cannot be read is a problem as well. The caller frees
+ * `*config` (on 0) and the problems (always). */
 int config_load(struct config **config, const char *path, struct config_problems *problems);
 
-/* Does the same with bytes in memory, for tests and fuzzing, and returns the same. `name` is the file's in
- * messages. */
+/* Does the same with bytes in memory, for tests and fuzzing. `name` is the file's name in messages. */
 int config_parse(struct config **config, const char *name, const char *bytes, size_t length,
                  struct config_problems *problems);
 
@@ -199,34 +197,33 @@ void config_free(struct config *config); /* NULL-safe */
 void config_freep(struct config **config);
 void config_problems_free(struct config_problems *problems);
 
-/* Returns the metric of that name, or NULL. It belongs to the configuration. */
+/* Returns the metric of that name; NULL: there is none. It belongs to the configuration. */
 const struct config_metric *config_metric(const struct config *config, const char *name);
 
-/* Returns the metric of that name whose direction a log states itself, by the settings of metrics."*". It
- * belongs to the configuration. Returns NULL if that is not given, if no metric can have the name, or if
- * there are too many. */
+/* Returns the metric of that name with the direction that a log states and the settings of metrics."*". NULL:
+ * that is not given, no metric can have the name, or there are too many. It belongs to the configuration. */
 const struct config_metric *config_metric_stated(const struct config *config, const char *name,
                                                  enum metric_direction direction);
 
-/* Returns the settings of metrics."*"; NULL: not given. */
+/* Returns the settings of metrics."*"; NULL: they are not given. They belong to the configuration. */
 const struct config_metric *config_any_metric(const struct config *config);
 
 /* Returns how many bytes the name of a branch may have at a forge of that kind, prefix included. */
 size_t config_branch_limit(enum forge_kind kind);
 
-/* Returns the entry of `logs:` for a log that was dropped under that name, or NULL. It belongs to the
- * configuration. */
+/* Returns the entry of `logs:` for a log that was dropped under that name; NULL: there is none. It belongs to
+ * the configuration. */
 const struct config_log *config_log(const struct config *config, const char *file_name);
 
-/* Returns the key of the configuration that a sentence about a problem names first: a dotted key anywhere in it, any key
- * in front of a colon at its beginning. It is static. Returns NULL if it names none. */
+/* Returns the first key of the configuration in a sentence about a problem: a dotted key anywhere, or any key
+ * before a colon at the beginning. NULL: it names none. It is static. */
 const char *config_key_named(const char *sentence);
 
-/* Appends what a configuration means, one key a line, defaults included. */
+/* Appends what a configuration means, one key per line, defaults included. */
 struct text;
 void config_explain(const struct config *config, struct text *text);
 
-/* For a reload: exchanges the values of `running` and `fresh`, except those of keys that need a restart. The
- * names of such keys whose values differ are appended to `restart`, dotted and comma-separated. `fresh` then
- * holds the old values, and the caller frees it. */
+/* For a reload: exchanges the values of `running` and `fresh`, except those of keys that need a restart.
+ * Appends the names of such keys whose values differ to `restart`, dotted and comma-separated. `fresh` then
+ * has the old values; the caller frees it. */
 void config_exchange(struct config *running, struct config *fresh, struct text *restart);

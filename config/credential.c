@@ -21,16 +21,15 @@ static int trim(char *token, const char *origin, struct error *error)
     size_t length = strcspn(token + skip, " \t\r\n");
 
     if (token[skip + length + strspn(token + skip + length, " \t\r\n")])
-        return error_set(error, ERROR_PERMANENT, "%s holds more than one word; a token is one",
-                         origin);
+        return error_set(error, ERROR_PERMANENT, "expected one word in %s, found several", origin);
     memmove(token, token + skip, length);
     secret_wipe(token + length, strlen(token + length));
     if (length < TOKEN_MINIMUM)
-        return error_set(error, ERROR_PERMANENT, "%s holds no token", origin);
+        return error_set(error, ERROR_PERMANENT, "expected a token in %s, found none", origin);
     for (size_t i = 0; i < length; i++)
         if (token[i] < '!' || token[i] > '~')
-            return error_set(error, ERROR_PERMANENT, "%s holds a character that no token has",
-                             origin);
+            return error_set(error, ERROR_PERMANENT,
+                             "expected a token in %s, found a character that no token has", origin);
     return 0;
 }
 

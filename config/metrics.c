@@ -1,6 +1,6 @@
 /*
- * Reads `metrics:`, and finds a metric by its name. An entry "*" stands for every metric whose direction a log
- * of many experiments states itself; such a metric is made when it is first met.
+ * Reads `metrics:`, and finds a metric by its name. An entry "*" stands for every metric whose direction a
+ * log of many experiments states. Such a metric is made when it is first met.
  */
 
 #include "config/schema.h"

@@ -3,10 +3,10 @@
 /*
  * The table of the configuration: one row for every key. Private to config/.
  *
- * A row says where in the struct the value is, and its shape, default and bounds. It names the variable
- * that overrides the key, and has the words that explain it. A default is written as in a file, the items
- * of a list separated by blanks. Rules for several keys at once, such as those for a kind of forge, are
- * checked in config.c. daemon/README.md lists who else has to know a new key.
+ * A row says where in the struct the value is, its shape, default and bounds, the variable that overrides the
+ * key, and the words that explain it. A default is written as in a file; the items of a list are separated by
+ * blanks. config.c checks the rules for several keys at once, such as those for a kind of forge.
+ * daemon/README.md lists who else has to know a new key.
  */
 
 #include "config/config.h"
@@ -57,8 +57,8 @@ extern const struct config_key
     *const config_stated_metric_keys; /* those of metrics."*": neither direction nor baseline */
 extern const struct config_key config_log_keys[]; /* of struct config_log; likewise */
 
-/* Check the text of a row (config/check.c). Return NULL if it is fine, else what is expected, as the words
- * after "expected" in a message. */
+/* Check the text of a row (config/check.c). Return NULL if it is right, else the words after "expected" in a
+ * message. They are static. */
 const char *config_check_path(const char *text);
 const char *config_check_url(const char *text);
 const char *config_check_server(const char *text);
@@ -79,7 +79,7 @@ const char *config_check_cell(const char *text);
 const char *config_check_line(const char *text);
 const char *config_check_experiment_prefix(const char *text);
 
-/* Splits "Name <email>" into two strings; the caller frees them. Returns false if it is anything else. */
+/* Splits "Name <email>" into two strings; the caller frees them. Returns false if it has another form. */
 bool config_split_author(const char *text, char **name, char **email);
 
 /* Reads the values of rows and collects the problems with them (config/value.c). */
@@ -93,12 +93,12 @@ struct json_object;
 struct text;
 struct yaml_position;
 
-/* Reads a node of the tree, which may be of any type, into the row's place in the struct at `base`. `name`
- * is the whole dotted key. A null node changes nothing. */
+/* Reads a node of the tree, of any type, into the row's place in the struct at `base`. `name` is the whole
+ * dotted key. A null node changes nothing. Mistakes become problems of the reader. */
 void config_read(struct config_reader *reader, const struct config_key *key, const char *name,
                  void *base, struct json_object *node);
 
-/* The same from one string: a default, or a variable of the environment. */
+/* Does the same with one string: a default, or a variable of the environment. */
 void config_read_string(struct config_reader *reader, const struct config_key *key,
                         const char *name, void *base, const char *string);
 
@@ -106,13 +106,14 @@ void config_read_string(struct config_reader *reader, const struct config_key *k
 void config_problem(struct config_reader *reader, struct yaml_position at, const char *key,
                     const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* Returns the node of a dotted key, or NULL (config/group.c). `at` is set to the closest place that there is. */
+/* Returns the node of a dotted key; NULL: there is none (config/group.c). `at` is set to the nearest place in
+ * the file. */
 struct json_object *config_find(struct json_object *root, const char *name,
                                 struct yaml_position *at);
 
-/* Reads all rows of a table from a group of the tree, or from environment or default, and reports what
- * the group holds beside them. `above` is put before the keys in messages ("metrics.NAME."). `parent` is
- * the place that a missing key is reported at. `node` may be NULL. */
+/* Reads all rows of a table from a group of the tree, from the environment or from the default. Reports
+ * unknown keys of the group. `above` is put before the keys in messages ("metrics.NAME."). `parent` is the
+ * place at which a missing key is reported. `node` may be NULL. */
 void config_read_group(struct config_reader *reader, const struct config_key *keys, void *base,
                        struct json_object *node, const char *above, struct yaml_position parent);
 
@@ -126,7 +127,7 @@ void config_read_logs(struct config_reader *reader, struct config *config,
                       struct json_object *root);
 void config_free_logs(struct config_log *logs, size_t count);
 
-/* Appends the value of a row in the struct at `base`, as it would be written in a file. */
+/* Appends the value of a row in the struct at `base`, as a file would have it. */
 void config_render(const struct config_key *key, const void *base, struct text *text);
 
 /* Appends `string` in quotes as a message shows it: cut if it is long, and without a password. */

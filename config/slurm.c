@@ -1,5 +1,5 @@
 /*
- * What may stand in the keys that concern Slurm.
+ * What the keys about Slurm may be.
  */
 
 #include "config/schema.h"
@@ -8,8 +8,8 @@
 
 #include <string.h>
 
-/* Options of sbatch that winnowd sets itself, that would make another thing of a run than one job of ours, that may end
- * it early, or that would take the answer away. sbatch takes each beginning of a long name as well. */
+/* Options of sbatch that are refused: winnowd sets them itself, or they would make something else than one
+ * job of ours, end it early, or lose its answer. sbatch takes each beginning of a long name as well. */
 static const struct {
     const char *name;
     char letter;
@@ -43,7 +43,7 @@ static const struct {
     {"gid", 0},
 };
 
-/* Short options without a value, behind which others may stand in the same word. */
+/* Short options without a value: others may follow in the same word. */
 #define WITHOUT_VALUE "HIkKOQRsvX"
 
 static const char *const launches[] = {"srun", "salloc", "sbatch"};

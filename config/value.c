@@ -29,7 +29,7 @@ static const void *const_field(const void *base, size_t offset)
     return (const char *)base + offset;
 }
 
-/* An unknown key may hold anything, and is shown on a terminal. */
+/* An unknown key may be anything, and is shown on a terminal. */
 static char *readable_key(const char *key)
 {
     CLEANUP_TEXT struct text visible = {0};
@@ -73,7 +73,7 @@ void config_show(struct text *text, const char *string)
     const char *scheme = strstr(string, "://");
     const char *at = scheme ? strrchr(scheme, '@') : NULL;
 
-    /* A URL may hold a password before its last '@', and this goes to the log. */
+    /* A URL may have a password before its last '@', and this goes to the log. */
     if (at) {
         text_append_bytes(&line, string, (size_t)(scheme + 3 - string));
         text_append(&line, "***");
