@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * Reads a result file again from the archive, with its patch, after the store has let go of its content.
+ * Reads a result file and its patch from the archive, after the store has deleted their content.
  */
 
 #include "common/error.h"
@@ -18,15 +18,15 @@ struct archived {
     size_t patch_length;
 };
 
-void archived_clear(struct archived *archived); /* frees what it holds */
+void archived_clear(struct archived *archived); /* frees what it owns */
 #define CLEANUP_ARCHIVED CLEANUP(archived_clear)
 
-/* Reads the files of a row that has some. `*archived` begins with zeros; the caller clears it in both cases. Fails
- * (permanent) if they are not there any more as they were. */
+/* Reads the files of a row from the archive. `*archived` begins as zeros; the caller clears it in both cases.
+ * Fails (permanent) if a file is missing or has changed. */
 int archived_read(struct archived *archived, const char *spool, const struct store_result *row,
                   struct error *error);
 
-/* Loads what a drop says, and its patch (NULL: none): from the store, or from the archive if the store has let go of
- * it. The caller frees both. Fails as archived_read() does, or if the store fails. */
+/* Loads the result of a drop and its patch (NULL: none) from the store, or from the archive if the store has
+ * deleted them. The caller frees both. Fails if the store does, or as archived_read() does. */
 int archived_load(struct store *store, const char *spool, const struct store_result *row,
                   struct result **result, char **patch, size_t *patch_length, struct error *error);

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define COUNTERS_STEP_LIMIT 24 /* at least as many as there are steps, see steps.c */
+#define COUNTERS_STEP_LIMIT 24 /* at least the number of steps in steps.c */
 
 enum counters_end { COUNTERS_DONE, COUNTERS_FAILED, COUNTERS_LATER, COUNTERS_END_COUNT };
 
@@ -22,7 +22,7 @@ struct counters_attempts {
 /* The counts of one step. */
 struct counters_step {
     const char *name; /* static */
-    bool listed;      /* shown from the beginning, with zeros: a rate needs a first value */
+    bool listed;      /* shown from the start, as zeros: a rate needs a first value */
     struct counters_attempts starts[COUNTERS_END_COUNT];
     struct counters_attempts undos[COUNTERS_END_COUNT];
     uint64_t failed_jobs; /* jobs that ended because this step failed */
@@ -38,11 +38,11 @@ struct counters {
 /* Returns "done", "failed" or "later". It is static. */
 const char *counters_end_name(enum counters_end end);
 
-/* Counts a step from now on; one that was added before stays as it is. A step that was not added is not
- * counted. `name` must outlive the counters. */
+/* Counts a step from now on, unless it was added before. A step that was not added is not counted. `name`
+ * must outlive the counters. */
 void counters_add_step(struct counters *counters, const char *name, bool listed);
 
-/* Counts an attempt at a step, or of its undo, that ended after `duration_ms`. */
+/* Counts an attempt at a step, or at its undo, that ended after `duration_ms`. */
 void counters_try(struct counters *counters, const char *step, bool undo, enum counters_end end,
                   uint64_t duration_ms);
 

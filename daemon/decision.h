@@ -1,11 +1,11 @@
 #pragma once
 
 /*
- * The words for what became of a result, the same in code, store, log and documentation.
+ * The words for decisions, the same in code, store, log and documentation.
  */
 
 enum decision {
-    DECISION_QUEUED, /* not decided yet: its turn has not come, or its job is under way */
+    DECISION_QUEUED, /* not decided yet: it waits for its turn, or its job is under way */
     DECISION_BASELINE,
     DECISION_PROMOTED,
     DECISION_DISCARDED,

@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * The events of the log, one a row: name, message, level, the journal's MESSAGE_ID. Users filter by the
- * identifier, so an event keeps it for good.
+ * The events of the log, one per row: name, message, level, the journal's MESSAGE_ID. Users filter by the
+ * identifier, so it never changes.
  */
 
 #include "common/log.h"

@@ -3,15 +3,14 @@
 /*
  * The forge, as a struct of functions.
  *
- * forge/gitea.c fills it for Gitea and Forgejo over HTTP, forge/local.c for a bare repository with an
- * outbox of files. The work of git is the same at both (looking at branches, pushing, the leased delete). It is in
+ * forge/gitea.c fills it for Gitea and Forgejo over HTTP, forge/local.c for a bare repository with an outbox
+ * of files. What git does is the same at both: looking at branches, pushing, the leased delete. It is in
  * repository.h, which uses `git_url` and the token below.
  *
  * Only these calls exist: none creates an issue, writes to the base or forces a push.
  *
- * All calls fail alike. A transient error says that the call may or may not have arrived (the answer to a
- * POST was lost): the caller looks before it repeats. A permanent error says that it was refused and has
- * done nothing.
+ * All calls fail alike. Transient: the call may or may not have arrived (the answer to a POST was lost), so
+ * the caller looks before it repeats the call. Permanent: the call was refused and has done nothing.
  */
 
 #include "common/error.h"
@@ -20,12 +19,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Returns whether something that was posted at that time, and not answered, may still appear at the
- * forge: for 10 s. A time in the future, after the clock was set back, is set to now: the 10 s begin
- * again. */
+/* Returns whether what was posted at `*posted_ms` without an answer may still appear at the forge: for 10 s.
+ * A time in the future is set to now, and the 10 s begin again: the clock was set back. */
 bool forge_may_still_appear(int64_t *posted_ms);
 
-/* Contained: closed by us, as another one brings it along; the forge itself shows it as closed. */
+/* Contained: closed by us, since another pull request contains it. The forge shows it as closed. */
 enum pull_state { PULL_OPEN, PULL_CLOSED, PULL_MERGED, PULL_CONTAINED };
 
 enum forge_mergeable { FORGE_MERGEABLE_UNKNOWN, FORGE_MERGEABLE, FORGE_NOT_MERGEABLE };
@@ -33,16 +31,17 @@ enum forge_mergeable { FORGE_MERGEABLE_UNKNOWN, FORGE_MERGEABLE, FORGE_NOT_MERGE
 struct forge_pull {
     int64_t number;
     enum pull_state state;
-    const char *sha;   /* of its head, as the forge shows it now */
+    const char *sha;   /* of its head now */
     const char *head;  /* branch name; refs/pull/N/head once the branch is gone */
-    const char *label; /* name of the branch, also once it is gone; NULL: not given */
+    const char *label; /* name of the branch, even after it is gone; NULL: not given */
     const char *base;
     const char *title;
     const char *body;
-    const char *url; /* for people; a local forge: the file with its text; NULL: not given */
+    const char *url; /* for people; at a local forge the file with its text; NULL: not given */
     enum forge_mergeable mergeable;
-    const char *merge_commit; /* of the base, once it is merged; "": not given */
-    int64_t changed_ms;       /* when it last changed, by the forge's clock; 0: not given */
+    /* Commit of the base that brought it in; "": not merged, or not given. */
+    const char *merge_commit;
+    int64_t changed_ms; /* when it last changed, by the forge's clock; 0: not given */
 };
 
 struct forge_reply {
@@ -53,18 +52,21 @@ struct forge_reply {
     bool more;              /* list_changed: there may be another page */
     int64_t retry_after_ms; /* transient error: the pause that the forge asked for; else -1 */
     bool conflict;          /* permanent error: the thing exists already (409) */
-    bool unauthorized;      /* permanent error: every call would fail, since the token is not valid,
-                          or the repository was moved, archived or deleted */
-    bool installation;      /* permanent error: what the configuration asks for was refused (labels,
-                          reviewers), whatever the experiment; the error names the key */
-    bool at_forge;          /* permanent error of check: to be mended at the forge, not in the
-                          configuration or the token */
-    bool this_only;         /* error of look_pull or comment_pull: it is about this one only */
-    bool gone;        /* permanent error of look_pull: it was deleted, as the repository answers
-                          and nothing else explains it */
-    bool unexplained; /* transient error of create_branch: refused without a reason, as by a
-                          rule or a hook that git would name */
-    const char *unchecked; /* check: what could not be checked, and why; NULL: nothing */
+    /* Permanent error: every call would fail. The token is not valid, or the repository was moved, archived
+     * or deleted. */
+    bool unauthorized;
+    /* Permanent error: what the configuration asks for was refused (labels, reviewers). The error names the
+     * key. */
+    bool installation;
+    /* Permanent error of check: mend it at the forge, not in the configuration or the token. */
+    bool at_forge;
+    bool this_only; /* error of look_pull or comment_pull: about this one only */
+    /* Permanent error of look_pull: it was deleted. The repository answers, and nothing else explains the
+     * error. */
+    bool gone;
+    /* Transient error of create_branch: refused without a reason, as by a rule or a hook that git would name. */
+    bool unexplained;
+    const char *unchecked; /* of check: what could not be checked, and why; NULL: nothing */
     int64_t conflict_pull; /* `conflict` of open_pull: its number; 0: not given */
 };
 
@@ -74,7 +76,7 @@ typedef void (*forge_callback)(void *data, const struct forge_reply *reply,
 
 struct forge;
 
-#define FORGE_STATUS_CONTEXT "winnowd" /* the name by which a rule can require it */
+#define FORGE_STATUS_CONTEXT "winnowd" /* a rule of the forge can require it by this name */
 
 struct forge_functions {
     /* Checks that the forge answers, that the token may do what is needed, and that repository and base
@@ -82,8 +84,8 @@ struct forge_functions {
      * repository, and are not the token's own user. Permanent errors name the key to mend. */
     struct operation *(*check)(struct forge *forge, forge_callback callback, void *data);
 
-    /* Creates `branch` at `commit`, where the base was a moment ago. Older versions of Gitea know no commit
-     * there and take the tip of the base: the answer names the one that it was. */
+    /* Creates `branch` at `commit`, where the base was a moment ago. Older versions of Gitea take no commit,
+     * and create it at the tip of the base. The reply names the commit. */
     struct operation *(*create_branch)(struct forge *forge, const char *branch, const char *commit,
                                        forge_callback callback, void *data);
 
@@ -96,50 +98,49 @@ struct forge_functions {
     struct operation *(*list_pulls)(struct forge *forge, const char *branch,
                                     forge_callback callback, void *data);
 
-    /* Lists a page, from 1, of all pull requests, whatever their state and whoever's, last changed
-     * first. One that changes meanwhile goes to the first page, and those before it move on: none is
-     * missed, some may come twice. */
+    /* Lists a page, from 1, of all pull requests of all users in any state, last changed first. One that
+     * changes in between goes to the first page, and those before it move on: none is missed, some may come
+     * twice. */
     struct operation *(*list_changed)(struct forge *forge, unsigned page, forge_callback callback,
                                       void *data);
 
-    /* Reads one pull request, whatever its state. Fails (permanent) if there is none of that number. */
+    /* Reads one pull request in any state. Fails (permanent) if there is none of that number. */
     struct operation *(*look_pull)(struct forge *forge, int64_t number, forge_callback callback,
                                    void *data);
 
-    /* Closes a pull request. One that is closed or gone already is success. */
+    /* Closes a pull request. Succeeds if it is closed or gone already. */
     struct operation *(*close_pull)(struct forge *forge, int64_t number, forge_callback callback,
                                     void *data);
 
-    /* Opens a closed pull request again. One that is open already is success. Fails (permanent) if it
-     * was merged. */
+    /* Opens a closed pull request again. Succeeds if it is open already. Fails (permanent) if it was merged. */
     struct operation *(*reopen_pull)(struct forge *forge, int64_t number, forge_callback callback,
                                      void *data);
 
-    /* Takes note that the branch of a pull request was moved to `sha`. NULL: the forge sees that itself. */
+    /* Notes that the branch of a pull request was moved to `sha`. NULL: the forge sees that by itself. */
     struct operation *(*note_head)(struct forge *forge, int64_t number, const char *sha,
                                    forge_callback callback, void *data);
 
-    /* Changes title or body, whatever its state; NULL: it stays. */
+    /* Changes title or body of a pull request in any state. NULL: that one stays. */
     struct operation *(*edit_pull)(struct forge *forge, int64_t number, const char *title,
                                    const char *body, forge_callback callback, void *data);
 
-    /* Adds a comment in Markdown, whatever its state. `again`: an earlier attempt may have added it, so it
-     * is first checked whether there is a comment with this text. Fails (permanent) with `this_only` if
-     * nobody may comment on it. */
+    /* Adds a comment in Markdown to a pull request in any state. `again`: an earlier attempt may have added
+     * it, so look for a comment with this text first. Fails (permanent) with `this_only` if nobody may
+     * comment on it. */
     struct operation *(*comment_pull)(struct forge *forge, int64_t number, const char *comment,
                                       bool again, forge_callback callback, void *data);
 
-    /* Puts the configured labels on it. Looks up their ids, which are cached, and creates missing ones
-     * if forge.create_labels allows it. Without configured labels, success without a call. */
+    /* Puts the configured labels on it. Looks up their ids and caches them. Creates missing labels if
+     * forge.create_labels allows it. Succeeds without a call if no labels are configured. */
     struct operation *(*label_pull)(struct forge *forge, int64_t number, forge_callback callback,
                                     void *data);
 
     /* Sets a commit status for `sha`, the head of this pull request: its tests passed. Its context is
-     * FORGE_STATUS_CONTEXT; `description` is one line for people. To repeat it changes nothing. */
+     * FORGE_STATUS_CONTEXT; `description` is one line for people. Repeating the call changes nothing. */
     struct operation *(*set_status)(struct forge *forge, int64_t number, const char *sha,
                                     const char *description, forge_callback callback, void *data);
 
-    /* Asks the configured reviewers. Without configured reviewers, success without a call. */
+    /* Asks the configured reviewers. Succeeds without a call if none are configured. */
     struct operation *(*review_pull)(struct forge *forge, int64_t number, forge_callback callback,
                                      void *data);
 
@@ -151,7 +152,8 @@ struct forge {
     char *git_url; /* what git fetches from and pushes to, without credentials */
     char *web_url; /* of the repository, for links in a pull request; NULL: a local forge */
     char *token;   /* for git over HTTP; NULL: none is needed */
-    bool looks_cost_nothing; /* look_pull is no request: all open ones can be looked at each time */
+    bool
+        looks_cost_nothing; /* look_pull sends no request: all open ones can be looked at each time */
 };
 
 void forge_free(struct forge *forge); /* NULL-safe; operations under way must have been discarded */

@@ -1,13 +1,13 @@
 #pragma once
 
 /*
- * Checks the installation: is everything there and allowed that jobs need?
+ * Checks the installation: is all that jobs need there and allowed?
  *
- * There is one table of questions. Each row names the key of the configuration that it is about, and what is
- * held if the answer is bad: the whole queue, the jobs that need one source, or nothing. --check-config asks
- * all questions and prints what it found. The daemon asks them at start, after a reload, when a step was
- * refused, and repeatedly while something is held (health.h). So both find the same, and what is wrong with
- * the installation is told apart from what is wrong with an experiment.
+ * There is one table of questions. Each row names a key of the configuration, and what is held if the answer
+ * is bad: the whole queue, the jobs that need one source, or nothing. --check-config asks all questions and
+ * prints the answers. The daemon asks them at start, after a reload, when a step was refused, and repeatedly
+ * while something is held (health.h). So both find the same, and no fault of the installation is charged to
+ * an experiment.
  */
 
 #include "common/error.h"
@@ -25,20 +25,20 @@
 enum installation_holds {
     HOLDS_QUEUE,
     HOLDS_SOURCE,  /* the jobs whose commit may be in one of `sources` */
-    HOLDS_NOTHING, /* a warning; the daemon itself warns when it meets it */
+    HOLDS_NOTHING, /* a warning; the daemon logs it when it meets it */
 };
 
-/* One thing that is wrong with the installation. */
+/* A fault of the installation. */
 struct installation_problem {
     const char *key; /* the key that it is about: "forge", "sources" */
     enum installation_holds holds;
-    size_t source;      /* with HOLDS_SOURCE: its place in `sources` */
-    int status;         /* exit status of a program that cannot go on: EX_CONFIG (mend the
-                                 configuration or the token), EX_UNAVAILABLE (mend it at the forge,
-                                 or wait), EX_IOERR */
-    bool at_forge;      /* the forge or its git said so, so calls there are of no use */
-    bool unanswered;    /* a source that was not waited for any longer: not known yet */
-    struct error error; /* names the key to mend; transient: it may pass by itself */
+    size_t source; /* with HOLDS_SOURCE: its place in `sources` */
+    /* Exit status of a program that ends because of it: EX_CONFIG (mend the configuration or the token),
+     * EX_UNAVAILABLE (mend it at the forge, or wait), EX_IOERR. */
+    int status;
+    bool at_forge;      /* found at the forge or by its git, so calls there make no sense */
+    bool unanswered;    /* a source that has not answered in time: not known yet */
+    struct error error; /* names the key to mend; transient: may pass by itself */
 };
 
 struct installation_problems {
@@ -54,20 +54,20 @@ struct installation {
     struct forge *forge;           /* NULL: nothing is asked there */
     struct repository *repository; /* NULL: git is not asked */
     struct http *http;             /* NULL: URLs are not asked */
-    struct sandbox *sandbox;       /* NULL: programs are looked for, and none is tried */
-    struct tool *tool;             /* is filled in; kept from one check to the next */
-    const char *state;             /* the daemon's directory; NULL: it is not looked at */
-    bool everything;               /* ask also the questions that hold nothing */
+    struct sandbox *sandbox;       /* NULL: programs are looked for, but not started */
+    struct tool *tool;             /* filled in, and kept from one check to the next */
+    const char *state;             /* the daemon's directory; NULL: it is not checked */
+    bool everything;               /* also ask the questions that hold nothing */
     uint64_t source_patience_ms;   /* for one source; 0: until git gives it up */
 };
 
-/* Asks all questions, one after the other. A question is left out if it depends on one whose answer was bad.
- * If there are no problems, all is well. `installation` must outlive the operation. */
+/* Asks all questions, one after the other. Leaves out a question that depends on a bad answer. Without
+ * problems all is well. `installation` must outlive the operation. */
 typedef void (*installation_callback)(void *data, const struct installation_problems *problems);
 struct operation *installation_ask(const struct installation *installation,
                                    installation_callback callback, void *data);
 
-/* Returns the first problem that holds the whole queue, or NULL. */
+/* Returns the first problem that holds the whole queue; NULL: there is none. It belongs to `problems`. */
 const struct installation_problem *
 installation_problems_first(const struct installation_problems *problems);
 

@@ -1,12 +1,12 @@
 #pragma once
 
 /*
- * Intake: every file in the spool gets its decision, or its place in the queue, before it is moved.
+ * Intake: gives every file in the spool its decision, or its place in the queue, and then moves it.
  *
- * A slice of files is one transaction. Only what no earlier job can change is decided here. Everything else
- * is queued, and judged again when its turn comes (queue.h). A drop is one row, which says where its file
- * will be. The file is moved after that. So a crash in between is repaired at the next start, and the file
- * never looks like a second drop.
+ * A slice of files is one transaction. Intake decides only what no earlier job can change. Everything else is
+ * queued, and judged again when its turn comes (queue.h). A drop is one row, which says where its file will
+ * be; the file is moved after that. So the next start repairs a crash in between, and the file never looks
+ * like a second drop.
  */
 
 #include "common/error.h"
@@ -22,23 +22,23 @@ struct intake;
 struct intake_options {
     const struct config *config; /* must outlive the intake */
     struct store *store;
-    bool once;                 /* no file comes later: stray files are logged at the end */
+    bool once;                 /* no file will come later: log stray files at the end */
     void (*taken)(void *data); /* a slice was decided; some results may be queued */
     void (*idle)(void *data);  /* the spool is empty; see intake_idle() */
     void *data;
 };
 
-/* Finishes moves that a crash interrupted, then watches the spool. Fails if the spool or the store
- * cannot be used. */
+/* Makes it: finishes the moves that a crash interrupted, then watches the spool. Fails if the spool or the
+ * store cannot be used. */
 int intake_new(struct intake **intake, uv_loop_t *loop, const struct intake_options *options,
                struct error *error);
 void intake_free(struct intake *intake); /* NULL-safe. The loop must run once more */
 
-/* The configuration was reloaded: begins again a log that is being read, with its new settings. Called
- * in the same turn of the loop. */
+/* The configuration was reloaded: begins the log that is being read again, with its new settings. Call it in
+ * the same turn of the loop. */
 void intake_reload(struct intake *intake);
 
-/* Returns whether the spool was scanned and is empty, with no file held and no move left to do. */
+/* Returns whether the spool was scanned and is empty, and no file waits and no move is left to do. */
 bool intake_idle(const struct intake *intake);
 
 /* Returns whether a result waits for the patch that it names. */
