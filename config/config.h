@@ -189,7 +189,8 @@ struct config_problems {
  * `*config` (on 0) and the problems (always). */
 int config_load(struct config **config, const char *path, struct config_problems *problems);
 
-/* Does the same with bytes in memory, for tests and fuzzing. `name` is the file's name in messages. */
+/* Does the same with bytes in memory, for tests and fuzzing, and returns the same. `name` is the file's name
+ * in messages. */
 int config_parse(struct config **config, const char *name, const char *bytes, size_t length,
                  struct config_problems *problems);
 

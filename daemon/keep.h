@@ -4,9 +4,9 @@
  * Removes old files that nothing needs any more: the output of validations, the archive, rejected files.
  * `keep` in the configuration says how old.
  *
- * A child (see background.h) goes through them a minute after the start and then once a day. It removes files
- * that have been in their place for too long, and notes in <state>/kept how many are left, for --status. With --once it
- * is started where the note is a day old.
+ * A child (background.h) goes through them a minute after the start, and then once a day. It removes files
+ * that are too old there, and notes in <state>/kept how many are left, for --status. With --once it is
+ * started if the note is a day old.
  */
 
 #include "common/error.h"
@@ -33,22 +33,22 @@ struct keep_sizes {
 /* Returns the word for a place, as in the configuration. It is static. */
 const char *keep_name(enum keep_place place);
 
-/* Reads what the last child noted. Never fails: what cannot be read is zero. */
+/* Reads the note of the last child. Never fails: what cannot be read is zero. */
 void keep_read(struct keep_sizes *sizes, const char *state);
 
-/* Returns whether the last note is a day old, or from the future. Where there is none, the day begins now, which is noted
- * in the state directory. Never fails: what cannot be noted is noted the next time. */
+/* Returns whether the last note is a day old, or from the future. If there is none, makes one in the state
+ * directory: the day begins now. Never fails: what cannot be noted now is noted the next time. */
 bool keep_is_due(const char *state);
 
-/* Returns a new one. It starts a child after `first_ms` and then daily, with the values that `config` has then. `config` must
- * outlive it. `swept` is called after each child; NULL: nobody is told. */
+/* Returns a new one; the caller frees it. It starts a child after `first_ms` and then daily, with the values
+ * of `config` at that time. `config` must outlive it. Calls `swept` (may be NULL) after each child. */
 struct keep;
 struct keep *keep_new(uv_loop_t *loop, const struct config *config, uint64_t first_ms,
                       void (*swept)(void *data), void *data);
 void keep_free(struct keep *keep); /* NULL-safe */
 
-/* Returns whether the first child has ended. NULL-safe: there is none to wait for. */
+/* Returns whether the first child has ended; true for NULL. */
 bool keep_has_swept(const struct keep *keep);
 
-/* The child. Returns its exit status. */
+/* Is the child. Returns its exit status. */
 int keep_main(int argc, char **argv);

@@ -1,10 +1,10 @@
 #pragma once
 
 /*
- * Finds which measured commits were merged, by the merged pull requests at the forge.
+ * Finds the measured commits that were merged, by the merged pull requests at the forge.
  *
- * The forge is asked when this has to be known, for what changed since it was asked last. So a merge is found
- * even if the store was lost, or if the winnowd of another host had opened the pull request.
+ * The forge is asked when this is needed, for what changed since it was asked last. So a merge is found even
+ * if the store was lost, or if the winnowd of another host opened the pull request.
  */
 
 #include "common/operation.h"
@@ -25,8 +25,8 @@ struct merged_question {
     int64_t base_read_ms; /* when the base was fetched, by our clock */
 };
 
-/* Finds the latest 1000 merged commits. If the forge does not name the commit of the base that brought one
- * in, it counts if it was merged before `base_read_ms`. Fails (transient) if the forge cannot be asked, or
+/* Finds the latest 1000 merged commits. One counts if it was merged before `base_read_ms`, in case the forge
+ * does not name the commit of the base that brought it in. Fails (transient) if the forge cannot be asked, or
  * if the store fails. */
 struct operation *merged_find(const struct merged_question *question,
                               repository_merged_callback callback, void *data);

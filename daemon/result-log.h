@@ -1,20 +1,19 @@
 #pragma once
 
 /*
- * Reads a log of many experiments line by line: what a line is, and the row in it. Pure: no files, no
- * clock, no store.
+ * Reads a log of many experiments line by line: what a line is, and the row in it. Pure: no files, no clock,
+ * no store.
  *
  * There are two forms: results.tsv, a table with a header, and autoresearch.jsonl, one JSON object a line.
- * Both say in their own words what a result file says in ours, and neither says everything. The rest
- * comes from an entry of `logs:`.
+ * Both say in their own words what a result file says in ours, but not all of it. An entry of `logs:` says
+ * the rest.
  *
- * A log is read twice. The first pass (result_log_survey) looks at every line. So a log that cannot be read
- * is refused as a whole, and the cells say which column is the decision. The second pass (result_log_read)
- * makes rows. A log that is followed is surveyed until its columns are known. From then on only new lines
- * are read.
+ * A log is read twice. The first pass (result_log_survey) looks at every line: it refuses a log that cannot
+ * be read, and finds the column of the decision by its cells. The second pass (result_log_read) makes rows. A
+ * followed log is surveyed until its columns are known. From then on only its new lines are read.
  *
- * The state of a reader (columns, segment, last baseline) can be saved as JSON
- * and restored. So after a restart a log is read on from where it was left.
+ * The state of a reader (columns, segment, last baseline) can be saved as JSON and restored. So after a
+ * restart the reader goes on where it was.
  */
 
 #include "common/error.h"
@@ -37,7 +36,7 @@ enum result_log_kind { RESULT_LOG_NONE, RESULT_LOG_TSV, RESULT_LOG_JSONL };
 enum result_log_line {
     RESULT_LOG_BLANK,   /* empty, or tabs only */
     RESULT_LOG_COMMENT, /* begins with # */
-    RESULT_LOG_HEADER,  /* the header, also if it is repeated */
+    RESULT_LOG_HEADER,  /* the header, even if it is repeated */
     RESULT_LOG_PROSE,   /* text between the rows */
     RESULT_LOG_OTHER,   /* JSON that is no run */
     RESULT_LOG_OUTSIDE, /* a row that `only` leaves out */
@@ -49,14 +48,15 @@ enum result_log_line {
 struct result_log_row {
     uint64_t line;               /* from 1 */
     const char *metric;          /* its name in `metrics:`; belongs to the configuration */
-    struct claim claim;          /* its word is "" if the cell is empty or missing */
+    struct claim claim;          /* its status word is "" if the cell is empty or missing */
     char *commit;                /* 7 to 64 lower-case hex digits, or NULL */
     char *hypothesis;            /* NULL: the log has none */
     struct json_object *details; /* an object of scalars: all other columns; never NULL */
     unsigned segment;            /* of a JSONL log, from 1; 0: none has begun */
     uint64_t baseline;           /* line of the last baseline, which may be this row; 0: none */
-    bool unfinished; /* it rests on an unknown word, an empty cell or a missing value: it is judged
-                        anew when its line changes */
+    /* It rests on an unknown word, an empty cell or a missing value: it is judged again when its line
+     * changes. */
+    bool unfinished;
 };
 
 /* Returns the form of a log by the ending of its name: .tsv, .jsonl. */
@@ -69,50 +69,49 @@ struct result_log *result_log_new(enum result_log_kind kind, const struct config
 void result_log_free(struct result_log *log); /* NULL-safe */
 void result_log_freep(struct result_log **log);
 
-/* Looks at a line in the first pass. `line` has no line end; `length` is in bytes. A line may begin with a byte
- * order mark, which is skipped. Fails (permanent), naming the line, if the whole log cannot
- * be read. */
+/* Looks at a line in the first pass. `line` has no line end; `length` is in bytes. A byte order mark at its
+ * beginning is skipped. Fails (permanent), naming the line, if the log as a whole cannot be read. */
 int result_log_survey(struct result_log *log, uint64_t number, const char *line, size_t length,
                       struct error *error);
 
-/* Ends the first pass: chooses the columns. `whole`: no more lines will come. Returns 1 if there are too
- * few rows to choose. Fails (permanent) if the log cannot be read. */
+/* Ends the first pass: chooses the columns. `whole`: no more lines will come. Returns 0; 1: there are too few
+ * rows to choose. Fails (permanent) if the log cannot be read. */
 int result_log_end_survey(struct result_log *log, bool whole, struct error *error);
 
-/* Reads a line in the second pass, and returns what it is. For RESULT_LOG_ROW fills `*row`, which the caller
- * clears with result_log_row_clear(). For RESULT_LOG_BAD `*error` says why, naming the line. */
+/* Reads a line in the second pass, and returns its kind. For RESULT_LOG_ROW fills `*row`, which the caller
+ * clears with result_log_row_clear(). For RESULT_LOG_BAD sets the error, which names the line. */
 enum result_log_line result_log_read(struct result_log *log, uint64_t number, const char *line,
                                      size_t length, struct result_log_row *row,
                                      struct error *error);
 void result_log_row_clear(struct result_log_row *row);
 
-/* Returns the metric of the segment that was last read, as the log calls it; NULL: it does not say. It
- * belongs to the log. */
+/* Returns the metric of the present segment, as the log calls it; NULL: it does not say. It belongs to the
+ * log. */
 const char *result_log_segment_metric(const struct result_log *log);
 
-/* Returns what the reader has learned so far; the caller drops it with json_object_put(). */
+/* Returns the state of the reader; the caller drops it with json_object_put(). */
 struct json_object *result_log_state(const struct result_log *log);
 
-/* Restores that in a new reader. Returns 0, or -1 if it does not fit the settings any more. */
+/* Restores a state in a new reader. Returns 0, or -1 if it does not fit the settings any more. */
 int result_log_restore(struct result_log *log, struct json_object *state);
 
-/* Returns by which settings a log is read, as a text that is another one where it may be read in another
- * way; the caller frees it. */
+/* Returns a text for the settings by which a log is read. Two texts differ if the log may be read in two
+ * ways. The caller frees it. */
 char *result_log_settings(const struct config *config, const struct config_log *settings);
 
 /* Returns the column that says what was kept, from 0; -1: none. */
 int result_log_decision(const struct result_log *log);
 
-/* Takes that column over from when the first rows of the log were decided. It stays that, whatever later rows
- * say; where the settings name one, that counts. */
+/* Sets that column, as it was when the first rows of the log were decided. Later rows do not change it. A
+ * column that the settings name comes first. */
 void result_log_keep_decision(struct result_log *log, int column);
 
-/* Returns the number of the header's line, and how many rows came behind it in the first pass; 0: none
- * yet. A log in JSON has neither. */
+/* Return the line of the header, and how many rows followed it in the first pass; 0: none yet, or a log in
+ * JSON. */
 uint64_t result_log_header(const struct result_log *log);
 uint64_t result_log_surveyed_rows(const struct result_log *log);
 
-/* Appends lines that say how the log is read: its columns and comments. */
+/* Appends how the log is read, as lines: its columns and comments. */
 struct text;
 void result_log_explain(const struct result_log *log, struct text *text);
 
@@ -122,8 +121,8 @@ void result_log_explain(const struct result_log *log, struct text *text);
 char *result_log_scope(const struct result_log *log, const char *file_name, unsigned copy,
                        const struct result_log_row *row);
 
-/* Returns whether the log of a scope has stated the direction of its metric, which has no entry in
- * `metrics:`; if so, `*direction` is that. */
+/* Returns whether the log of a scope states the direction of its metric, which then has no entry in
+ * `metrics:`. If so, sets `*direction`. */
 bool result_log_scope_direction(const char *scope, enum metric_direction *direction);
 
 /* Returns whether a scope begins with a baseline of its own, so that a configured one does not count. */

@@ -3,8 +3,8 @@
 /*
  * Parses a result file into a struct result. Pure: no files, no clock, no configuration.
  *
- * A result file is not trusted. Every limit of the format is checked here: the experiment_id can be a
- * branch, text is valid UTF-8, numbers are finite, and there is at most one change.
+ * A result file is not trusted. Every limit of the format is checked here: the experiment_id can be a branch,
+ * text is valid UTF-8, numbers are finite, there is at most one change.
  */
 
 #include "common/error.h"
@@ -50,31 +50,30 @@ enum result_format {
     RESULT_FORMAT_LOG
 };
 
-/* Returns whether files of this name are looked at: not if it begins with a dot or ends in .tmp, .part
+/* Returns whether a file of this name is looked at. It is not if it begins with a dot or ends in .tmp, .part
  * or ~. */
 bool result_name_seen(const char *file_name);
 
 /* Returns the format of a file by the ending of its name: .json; .yaml, .yml; .tsv, .jsonl (logs of
- * experiments). NONE for every other name, which a result may name as its patch. */
+ * experiments). NONE for every other name: such a file may be a patch. */
 enum result_format result_format(const char *file_name);
 
-/* Parses a result file. The caller frees `*result` with result_free(). Fails (permanent) naming line or
- * key, what was expected and what was found: "metric_after: expected a number or a list of numbers,
- * found \"fast\"". `*experiment_id` is set in both cases, if it could be read, else NULL; the caller
- * frees it. */
+/* Parses a result file. The caller frees `*result` with result_free(). Fails (permanent) naming line or key,
+ * what was expected and what was found: "metric_after: expected a number or a list of numbers, found
+ * \"fast\"". In both cases sets `*experiment_id`, which is NULL if it could not be read; the caller frees it. */
 int result_parse(struct result **result, char **experiment_id, const char *file_name,
                  const char *bytes, size_t length, struct error *error);
 
-/* Returns the result as JSON, in one form for every kind of file; the caller frees it. */
+/* Returns the result as JSON, in the same form for every kind of file; the caller frees it. */
 char *result_canonical(const struct result *result);
 
-/* Parses what result_canonical() returned. The caller frees `*result`. A key that was unknown to
- * an earlier version may be a known one now. A value that it does not take is left out. Fails
- * (permanent). */
+/* Parses what result_canonical() returned. The caller frees `*result`. A key that an earlier version did not
+ * know may be known now; its value is left out if the key does not take it. Fails (permanent) if it is not
+ * such JSON. */
 int result_parse_canonical(struct result **result, const char *json, struct error *error);
 
-/* Returns the patch file that a result names which result_parse() refused, so that it can be moved with
- * it; the caller frees it. NULL if it could not be read. */
+/* Returns the patch file that a refused result names, so that both can be moved; NULL: it could not be read.
+ * The caller frees it. */
 char *result_patch_name(const char *file_name, const char *bytes, size_t length);
 
 /* Frees it. NULL-safe. */

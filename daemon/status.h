@@ -4,9 +4,9 @@
  * The status at one moment, and how it is shown: a table for people (--status, SIGUSR1), JSON for programs
  * (--status --json), one line for the log's summary and the service manager.
  *
- * All of it is read from the store, except what the daemon notes in the status file (status/status-file.h),
- * the sizes of keep.h, and the state of the cache. So it is the same inside the daemon, beside it and without one. Text from outside
- * is shown with its hidden characters visible.
+ * It is read from the store, except for the status file of the daemon (status/status-file.h), the sizes of
+ * keep.h, and the state of the cache. So it is the same inside the daemon, beside it and without one. Hidden
+ * characters in text from outside are shown.
  */
 
 #include "common/error.h"
@@ -36,12 +36,12 @@ struct status_job {
     char *step;              /* its name; "end" after the last */
     unsigned attempt;        /* from 1; 0: not begun */
     int64_t since_ms;        /* when that attempt began; 0: not begun */
-    int64_t faulty_ms;       /* since when transient faults hold it up; 0: none do */
-    int64_t tried_ms;        /* for how long it tried since, in a running daemon */
+    int64_t faulty_ms;       /* since when transient faults delay it; 0: none do */
+    int64_t tried_ms;        /* how long it has tried since, in a running daemon */
     int64_t pull;            /* number; 0: none yet */
-    char *reason;            /* why it is undone, or what holds it up; "": nothing */
-    bool rests;              /* it goes forward, but no step of it runs now */
-    struct slurm_record run; /* of its tests on Slurm; attempt 0: they do not run there now */
+    char *reason;            /* why it is undone, or what delays it; "": nothing */
+    bool rests;              /* it goes forward, but none of its steps runs now */
+    struct slurm_record run; /* of its tests on Slurm; attempt 0: they do not run there */
 };
 
 struct status_frontier {
@@ -54,11 +54,11 @@ struct status_frontier {
     size_t point_count;
 };
 
-/* A line of work: pull requests each of which contains those below it. */
+/* A line of work: pull requests, each of which contains those below it. */
 struct status_work {
     size_t *members; /* in the status's `members`, from the one that contains all others down */
     size_t count;
-    size_t on; /* it goes on as an earlier line does from this one down; SIZE_MAX: it does not */
+    size_t on; /* from this one down it is the same as an earlier line; SIZE_MAX: it is not */
 };
 
 struct status {
@@ -73,7 +73,7 @@ struct status {
     size_t member_count;
     struct status_work *works; /* the newest first */
     size_t work_count;
-    char *waits_for; /* what holds all that waits; "": nothing, each waits for its turn */
+    char *waits_for; /* what holds all results that wait; "": nothing, each waits for its turn */
     struct store_waiting *waits; /* the first ten, in order of arrival */
     size_t wait_count;
     struct status_job *jobs; /* in order of arrival */
@@ -99,15 +99,15 @@ void status_freep(struct status **status);
  * none. It belongs to the status. */
 const char *status_overtaken_by(const struct status *status, const struct store_open_pull *pull);
 
-/* Appends the table. `width`: columns of the terminal; everything fits in, except the address of a pull
- * request. 0: nothing is cut. */
+/* Appends the table. `width`: columns of the terminal; all but the addresses of pull requests is cut to it;
+ * 0: nothing is cut. */
 void status_table(struct text *text, const struct status *status, unsigned width);
 
 /* Appends one JSON object and a line end. */
 void status_json(struct text *text, const struct status *status);
 
-/* Appends one line: "validating exp-042 (tox, 2m13s), 3 waiting, 5 pull requests open, last: #17
- * exp-039". `queue` and `refresh` say what runs. Fails if the store does. */
+/* Appends one line: "validating exp-042 (tox, 2m13s), 3 waiting, 5 pull requests open, last: #17 exp-039".
+ * What runs is read from `queue` and `refresh`. Fails if the store does. */
 int status_line(struct text *line, struct store *store, const struct queue *queue,
                 const struct refresh *refresh, const struct health *health, const struct base *base,
                 const struct config *config, struct error *error);

@@ -1,12 +1,12 @@
 #pragma once
 
 /*
- * A step of a job is a row of a table. The owner of jobs chooses the table; the runner (job.h) knows no row
- * by its name.
+ * A step of a job is a row of a table. The owner of the jobs chooses the table. The runner (job.h) knows no
+ * row by its name.
  *
- * The function of a row gets a job. Its findings say what an earlier attempt that was interrupted may have done.
- * The function ends the step, at once or from a callback, with one of the calls in job.h. An undo may find
- * that its step never began, is half done, or is undone already: all three end in job_done().
+ * The function of a row gets the job. The job's findings say what an earlier, interrupted attempt may have
+ * done. The function ends the step, at once or from a callback, with one of the calls in job.h. An undo may
+ * find that its step never began, is half done, or is undone already: all three end in job_done().
  */
 
 #include "common/error.h"
@@ -18,7 +18,7 @@
 struct job_finding;
 struct job;
 
-/* The needs of a step, or of its undo. It does not start while one of them cannot be used. */
+/* What a step, or its undo, needs. It does not start while one of these cannot be used. */
 enum step_needs {
     ROW_NEEDS_NOTHING = 0,
     ROW_NEEDS_API = 1 << 0,     /* the forge's API */
@@ -26,7 +26,7 @@ enum step_needs {
     ROW_NEEDS_SOURCES = 1 << 2, /* the repositories in `sources` */
 };
 
-/* What the log shows at the end of a step besides the usual fields. */
+/* What the log shows at the end of a step, besides the usual fields. */
 enum step_tells {
     ROW_TELLS_BRANCH = 1 << 0,
     ROW_TELLS_PULL_URL = 1 << 1,
@@ -53,15 +53,15 @@ struct step {
     enum step_runs runs;
 
     bool early; /* a job that is at this row may let others go first */
-    bool opens; /* once it has begun, the result is judged no more */
-    /* From here on nothing is undone. A fault that may pass is waited for as long as it takes. */
+    bool opens; /* once it has begun, the result is not judged again */
+    /* From here on nothing is undone. Transient faults are waited for as long as it takes. */
     bool forward;
-    bool optional; /* where it fails the job goes on without */
+    bool optional; /* if it fails, the job goes on without it */
 
-    /* It touches nothing but the store, and may wait for its turn. Its end is not logged, not counted, and no
-     * progress. What it finds holds for the moment only. So the next row begins in the same turn of the loop,
-     * and this one waits for what the next one needs. A job that comes to that row later goes through this one
-     * again. */
+    /* It touches nothing but the store, and may wait for its turn. Its end is neither logged nor counted, and
+     * is no progress. Its finding is true for the moment only. So the next row begins in the same turn of the
+     * loop, and this one waits for what the next one needs. A job that comes to that row later goes through
+     * this one again. */
     bool quiet;
 };
 
@@ -69,7 +69,7 @@ struct step_table {
     const struct step *rows;
     size_t count;
 
-    /* The last step is done, or all is undone: writes the decision to the store, and logs it. Fails if the
-     * store does; then it is called again later. */
+    /* The last step is done, or all is undone: writes the decision to the store and logs it. Fails if the
+     * store does. Then it is called again later. */
     int (*end)(struct job *job, enum decision decision, const char *reason, struct error *error);
 };

@@ -28,12 +28,11 @@ extern const struct step_table promotion_steps;
 extern const struct step_table
     refresh_steps; /* of a refresh; its functions are in steps/refresh.c */
 
-/* Returns the row that a job stands at by its record, for those who read the store beside the daemon; NULL:
- * at none. It is static. */
+/* Returns the row that a job is at by its record, for readers of the store outside the daemon; NULL: none. It
+ * is static. */
 const struct step *step_of(const struct store_job *record);
 
-/* The functions of the rows, as step.h describes them. `..._is_due` returns whether the row, or its undo, is
- * due. */
+/* The functions of the rows (step.h). `..._is_due` returns whether the row, or its undo, is due. */
 bool step_base_is_due(const struct job *job);
 void step_base_start(struct job *job);
 void step_recheck_start(struct job *job);

@@ -1,10 +1,10 @@
 #pragma once
 
 /*
- * Checks the whole of a large store after a stop that was not clean, by a child beside the work.
+ * Checks all of a large store after a stop that was not clean, in a child beside the work.
  *
- * Until the child has ended well, what is written stays in the write-ahead log, and the store itself stays
- * as it was found. A child that could not check is started again a minute later.
+ * Until the child has found the store whole, all writes stay in the write-ahead log, and the store's file
+ * stays as it was found. A child that could not check is started again a minute later.
  */
 
 #include "common/error.h"
@@ -21,6 +21,6 @@ typedef void (*store_check_callback)(void *data, const struct error *damage);
 struct operation *store_check(uv_loop_t *loop, struct store *store, const char *state,
                               store_check_callback callback, void *data);
 
-/* Returns whether a child looks at the store now. With --once nobody waits for the attempt after one that could
- * not check: the store stays as it was found, and the next start checks it. NULL-safe. */
+/* Returns whether a child checks the store now. NULL-safe. With --once nobody waits for another attempt after
+ * a child that could not check: the store's file stays as it was found, and the next start checks it. */
 bool store_check_looks(const struct operation *operation);

@@ -3,17 +3,16 @@
 /*
  * The store: results, decisions, jobs, pull requests, in SQLite. No other part knows SQL.
  *
- * It is one file, <state>/winnowd.db, in WAL mode with synchronous=FULL: what was committed survives a
- * crash and a power cut. Outside of store_begin() and store_commit() every call is a transaction of its
- * own. store_add(), store_replace(), store_retry() and store_decide() write several rows and must be called
- * inside. All functions fail alike. Transient: the system may recover (disk full, I/O, a lock of somebody's sqlite3
- * shell). Permanent: the file is damaged, or belongs to a newer version.
+ * It is one file, <state>/winnowd.db, in WAL mode with synchronous=FULL: what was committed survives a crash
+ * and a power cut. Outside of store_begin() and store_commit() every call is a transaction of its own.
+ * store_add(), store_replace(), store_retry() and store_decide() write several rows and must be called inside
+ * of one. All functions fail alike. Transient: the system may recover (disk full, I/O error, a lock of a
+ * sqlite3 shell). Permanent: the file is damaged, or belongs to a newer version.
  *
- * The caller owns the rows and arrays that it gets, also what an array holds after a failure. It frees an
- * array with store_X_free(items, count), which takes NULL and 0. SQLite copies the strings that are passed
- * in.
+ * The caller owns the rows and arrays that it gets, and what is in an array after a failure. It frees an
+ * array with store_X_free(items, count), which takes NULL and 0. The strings that it passes in are copied.
  *
- * Here are the store as a whole, the results and the queue. The rest is in store/: log.h, job.h,
+ * This header has the store as a whole, the results and the queue. The rest is in store/: log.h, job.h,
  * run.h, base.h, pull.h, and status.h for what is only shown.
  */
 
@@ -31,37 +30,37 @@
 
 struct store;
 
-/* Opens, creates or migrates the store in the directory `state`, and makes the directory where it is
- * missing. `read_only` opens what is there without a lock, for --status beside a running daemon; a missing
- * file is a permanent error then. A writer holds a lock while it lives: a second one is refused, and the error names the
- * first one's pid. */
+/* Opens, creates or migrates the store in the directory `state`, which is made if it is missing. `read_only`
+ * opens what is there without a lock, for --status beside a running daemon; then a missing file is a permanent
+ * error. A writer has a lock while it lives. A second writer is refused, and the error names the first one's
+ * pid. */
 int store_open(struct store **store, const char *state, bool read_only, struct error *error);
 void store_free(struct store *store);
 void store_freep(struct store **store);
 
-/* After a stop that was not clean, a large store is opened without a check of all of it. store_is_unchecked()
- * returns whether that is so. Until
- * store_trust() says that the check has passed, writes go to the write-ahead log only, and not to the
- * file itself. */
+/* After a stop that was not clean, a large store is opened without a full check. store_is_unchecked() returns
+ * whether it was. Until store_trust() says that the check has passed, writes go to the write-ahead log only,
+ * not to the store's file. */
 bool store_is_unchecked(const struct store *store);
 void store_trust(struct store *store);
 
-/* That check, for a child (see background.h): prints what is wrong. Returns EX_OK, EX_DATAERR for
- * damage, or EX_IOERR. */
+/* Is the child that makes the full check (background.h): prints what is wrong. Returns EX_OK, EX_DATAERR
+ * (damage) or EX_IOERR. */
 #define STORE_CHECK_PROGRAM "winnowd-check-store" /* STATE */
 int store_check_main(int argc, char **argv);
 
-/* Begin a transaction, commit it, and take it back. */
+/* Begin a transaction, commit it, and roll it back. */
 int store_begin(struct store *store, struct error *error);
 int store_commit(struct store *store, struct error *error);
 void store_rollback(struct store *store);
 
-/* Ends a transaction: commits it, or takes it back if `status`, what its calls came to, is below 0. */
+/* Ends a transaction: commits it, or rolls it back if `status`, the result of its calls, is below 0. Returns
+ * -1 in that case, too. */
 int store_end(struct store *store, int status, struct error *error);
 
 /* ---- results ---------------------------------------------------------------------------------- */
 
-/* The row of a drop, whatever became of it. */
+/* The row of a drop, whatever its decision. */
 struct store_result {
     int64_t id;          /* in order of intake */
     char *experiment_id; /* "": it could not be read */
@@ -78,21 +77,21 @@ struct store_result {
     int64_t received_ms;
     int64_t reference_result; /* id of the result whose value was its reference; 0: none */
     char *archived; /* where its file is or will be, relative to the spool; NULL: not known */
-    /* The commit that stands for what it measured, of a promotion; "": none. */
+    /* Of a promotion: the commit that stands for what was measured; "": none. */
     char measured[GIT_HASH_SIZE];
-    int64_t log;     /* that it is a row of; 0: it is a file of its own */
+    int64_t log;     /* the log that it is a row of; 0: it has a file of its own */
     int64_t line;    /* of the log */
     bool unfinished; /* see struct result_log_row */
-    char *named;     /* the commit that a row names which was kept, or is a baseline; or NULL */
-    bool saving;     /* queued, and its commit has yet to be fetched (see store_list_unsaved()) */
+    char *named;     /* the commit of a row that was kept or is a baseline; else NULL */
+    bool saving;     /* queued, and its commit was not fetched yet (see store_list_unsaved()) */
 };
 
 /* Free it. NULL-safe. */
 void store_result_free(struct store_result *result);
 void store_result_freep(struct store_result **result);
 
-/* Find the row that has reserved an experiment_id, or the row of an id; `*result` is NULL if there is
- * none. A rejected drop or a duplicate reserves no experiment_id. */
+/* Find the row that has reserved an experiment_id, and the row of an id; `*result` is NULL if there is none.
+ * A rejected drop or a duplicate reserves no experiment_id. The caller frees the row. */
 int store_find(struct store *store, const char *experiment_id, struct store_result **result,
                struct error *error);
 int store_load(struct store *store, int64_t id, struct store_result **result, struct error *error);
@@ -111,41 +110,39 @@ struct store_content {
     const char *patch_name; /* its name in the spool; NULL: none */
 };
 
-/* Adds the row of a drop, with its decision, or `queued` if `decision` is NULL. The id, decision and
- * reason in `result` are ignored. Its file has to be moved to `archived` afterwards. The content is kept
- * if it may be needed again (see store_decide()). Inside of a transaction rows are written some at a time. So
- * what is wrong with one may be said by a later call, which fails instead. */
+/* Adds the row of a drop with its decision; NULL: it is queued. Ignores the id, decision and reason in
+ * `result`. The caller then moves the file to `archived`. The content is kept if it may be needed again (see
+ * store_decide()). Rows are written several at a time, so a later call of the transaction may fail because of
+ * this row. */
 int store_add(struct store *store, const struct store_result *result,
               const struct store_content *content, const struct store_decision *decision,
               int64_t *id, struct error *error);
 
-/* Replaces the row of a log that has changed and is judged again. It becomes what is given, as
- * store_add() would add it. */
+/* Replaces a row of a log that has changed and is judged again, by the row that store_add() would add. */
 int store_replace(struct store *store, int64_t id, const struct store_result *result,
                   const struct store_content *content, const struct store_decision *decision,
                   struct error *error);
 
-/* Queues a failed result again, with the content of its second drop. The file of that drop has to be
- * moved (see below). */
+/* Queues a failed result again, with the content of its second drop. The caller then moves the file of that
+ * drop. */
 int store_retry(struct store *store, int64_t id, const struct store_result *result,
                 const struct store_content *content, struct error *error);
 
-/* Finds the result that last took a patch file of this name from the spool, whatever became of it: its
- * experiment_id, else the name of its file (the caller frees it), or NULL. `*held`: a move that is written
- * down and not done will take the file that is there now. */
+/* Finds the result that last took a patch file of this name from the spool. Sets `*experiment_id` to its
+ * experiment_id, else to the name of its file (the caller frees it); NULL: there is none. `*held`: a pending
+ * move will take the file that is there now. */
 int store_find_patch(struct store *store, const char *name, char **experiment_id, bool *held,
                      struct error *error);
 
-/* Loads the result, as result_canonical() wrote it, and the bytes of its patch. The caller frees both.
- * Fails (permanent) if the content was let go of (see store_decide()). */
+/* Loads the result, as result_canonical() wrote it, and the bytes of its patch. The caller frees both. Fails
+ * (permanent) if the content was deleted (see store_decide()). */
 int store_load_content(struct store *store, int64_t id, char **parsed, char **patch,
                        size_t *patch_length, struct error *error);
 
 /* Decides a queued result. The history keeps every decision. From now on the value of a baseline or of a
- * promoted result counts for the frontier. The file of one that is rejected now has to be moved once more.
- * The content is deleted if nobody can need it again. It is kept for promoted results, for baselines with a
- * change (another change may be made on it), and for results discarded because of a value that may yet
- * leave the frontier. */
+ * promoted result counts. The caller moves the file of a rejected result once more. The content is deleted if
+ * nobody can need it again. It is kept for promoted results, for baselines with a change (another change may
+ * be made on it), and for results that were discarded because of a value that may still leave the frontier. */
 int store_decide(struct store *store, int64_t id, const struct store_decision *decision,
                  struct error *error);
 
@@ -157,12 +154,13 @@ struct store_unsaved {
     char *parsed; /* as result_canonical() wrote it */
 };
 
-/* Lists queued results with a change whose commit has yet to be fetched, by id, behind the id `after`. */
+/* Lists queued results with a change whose commit was not fetched yet, in order of id, from the first above
+ * `after`. */
 int store_list_unsaved(struct store *store, int64_t after, unsigned limit,
                        struct store_unsaved **items, size_t *count, struct error *error);
 void store_unsaved_free(struct store_unsaved *items, size_t count);
 
-/* Notes that it was fetched, or that there is nothing to fetch. */
+/* Notes that the commit was fetched, or that there is nothing to fetch. */
 int store_end_saving(struct store *store, int64_t id, struct error *error);
 
 struct store_released {
@@ -170,19 +168,18 @@ struct store_released {
     char *experiment_id;
 };
 
-/* Appends what queued and open results name as their parents, for the next `limit` results after `*at`, and moves
- * `*at`. Returns whether there may be more; -1: it failed. */
+/* Appends the parents that queued and open results name, for the next `limit` results after `*at`, and moves
+ * `*at`. Returns 1 if there may be more, else 0; or -1 with the error. */
 int store_list_parents(struct store *store, int64_t *at, unsigned limit,
                        struct config_list *parents, struct error *error);
 
-/* Lists results with a change whose content was let go of, until store_end_released() is called for them.
- * The caller frees the items with store_released_free(). */
+/* Lists results with a change whose content was deleted, until store_end_released() is called for them. */
 int store_list_released(struct store *store, unsigned limit, struct store_released **items,
                         size_t *count, struct error *error);
 void store_released_free(struct store_released *items, size_t count);
 int store_end_released(struct store *store, int64_t id, struct error *error);
 
-/* Finds whether the commit of an experiment may be needed again: its content is kept. */
+/* Finds whether the commit of an experiment may be needed again, since its content is kept. */
 int store_needs_commit(struct store *store, const char *experiment_id, bool *needs,
                        struct error *error);
 
@@ -194,19 +191,19 @@ struct store_frontier {
     int64_t result;      /* id of the result; 0: the configuration's baseline */
     int64_t modified_ns; /* arrival of that result */
     char file_name[256];
-    bool revocable; /* it is of a promotion whose pull request is open */
+    bool revocable; /* it is the value of an open pull request */
 };
 
-/* Returns the frontier without any result: the baseline in the configuration, unless the scope begins with one of
- * its own. */
+/* Returns the frontier of a scope without results: the baseline in the configuration, unless the scope begins
+ * with one of its own. */
 struct store_frontier store_configured_frontier(const struct config_metric *metric,
                                                 const char *scope);
 
-/* Reads the best value that counts, the baseline in the configuration included. */
+/* Reads the frontier: the best value that counts, the baseline in the configuration included. */
 int store_frontier(struct store *store, const struct config_metric *metric, const char *scope,
                    struct store_frontier *frontier, struct error *error);
 
-/* The same of what was decided before that result. */
+/* Reads the frontier of what was decided before that result. */
 int store_frontier_before(struct store *store, const struct config_metric *metric,
                           const char *scope, int64_t result, struct store_frontier *frontier,
                           struct error *error);
@@ -226,24 +223,23 @@ void store_points_free(struct store_point *points, size_t count);
 
 /* ---- files that wait for their patch -------------------------------------------------------------- */
 
-#define STORE_AWAITING_MS                                                                          \
-    (24LL * 3600 * 1000) /* a file that was not decided by then is forgotten */
+#define STORE_AWAITING_MS (24LL * 3600 * 1000) /* after this time a file is forgotten */
 
-/* Finds since when a file in the spool has waited for its patch. It is `now_ms` if that is not known, or if
- * the clock was set back behind it. It survives a restart. Another file of that name begins anew. */
+/* Finds since when a file in the spool has waited for its patch. That is `now_ms` if it is not known, or is
+ * in the future. It survives a restart. Another file of that name begins again. */
 int store_await(struct store *store, const char *file_name, uint64_t inode, int64_t modified_ns,
                 int64_t now_ms, int64_t *since_ms, struct error *error);
 
-/* Forgets that: the file waits no longer. */
+/* Forgets that time: the file waits no longer. */
 int store_end_await(struct store *store, const char *file_name, struct error *error);
 
 /* ---- moves of files, done after their decision is durable --------------------------------------
  *
- * The rows themselves say what is to be moved. The files of all rows from a noted one on may still be in
- * the spool, and so may those of the rows that are marked. */
+ * The rows say what is to be moved. The files of all rows from a noted one on may still be in the spool, and
+ * so may those of marked rows. */
 
-/* Notes that the files of all rows so far were moved, or that their rows are marked. `soon`: it need not
- * survive a power cut; else call it inside of the next slice's transaction. */
+/* Notes that the files of all rows so far were moved, or that their rows are marked. `soon`: the note need
+ * not survive a power cut; else call it inside the next slice's transaction. */
 int store_note_moved(struct store *store, bool soon, struct error *error);
 
 /* After a crash: marks the rows whose files may still be in the spool. */
@@ -252,12 +248,12 @@ int store_recall_moves(struct store *store, struct error *error);
 /* Marks a row whose file could not be moved. */
 int store_leave_move(struct store *store, int64_t id, struct error *error);
 
-/* Removes the mark: the file is at `archived` now; NULL: nobody knows where. */
+/* Removes the mark: the file is at `archived` now; NULL: not known. */
 int store_end_move(struct store *store, int64_t id, const char *archived, struct error *error);
 
-/* Finds whether a row is marked whose file has this name and inode. If it was written to since, it is another file
- * all the same. That is for the move to see: it compares the modification time as well, leaves such a file alone,
- * and lets it be met again. */
+/* Finds whether a row with a file of this name and inode is marked. If the file was written to since, it is
+ * another file. The move finds that out: it compares the modification time as well, and leaves such a file in
+ * the spool. */
 int store_has_move(struct store *store, const char *name, uint64_t inode, bool *has,
                    struct error *error);
 
@@ -267,7 +263,7 @@ struct store_move {
     uint64_t inode;
     int64_t modified_ns;
     int64_t received_ms;
-    char *archived; /* where it will be; of one that was rejected in its turn, where it is */
+    char *archived; /* where it will be; where it is, if it was rejected when its turn came */
     bool rejected;
     char *reason;
     char *patch;
@@ -297,8 +293,8 @@ enum store_next {
     STORE_NEXT_HIGHEST,
 };
 
-/* Reads a queued result of a lane that has no job; `*result` is NULL if there is none. `but`: a JSON array of
- * ids that are passed over; NULL: none is. */
+/* Reads a queued result of a lane that has no job; `*result` is NULL if there is none. The caller frees it.
+ * `but`: a JSON array of ids that are skipped; NULL: none. */
 int store_next_queued(struct store *store, const char *metric, const char *scope,
                       enum store_next next, const char *but, struct store_result **result,
                       struct error *error);

@@ -9,5 +9,5 @@
 #include <stdbool.h>
 
 /* Runs until SIGTERM or SIGINT; with `once`, until the spool and the queue are empty. Takes over the
- * configuration and frees it. On SIGHUP it is read again from `path`. Returns the exit status. */
+ * configuration. On SIGHUP it is read again from `path`. Returns the exit status. */
 int winnowd_run(struct config *config, const char *path, bool once);
