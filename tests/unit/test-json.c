@@ -129,15 +129,17 @@ static void test_wrong_numbers(void **state)
     for (size_t i = 0; i < COUNT(numbers); i++) {
         CLEANUP_FREE char *document = memory_format("{\"a\": %s}", numbers[i]);
         CLEANUP_FREE char *expected = memory_format(
-            "line 1, column 7: '%s' is not a number of JSON, or is outside the range of a double", numbers[i]);
+            "line 1, column 7: '%s' is not a number of JSON, or is outside the range of a double",
+            numbers[i]);
 
         assert_refused(document, expected);
     }
     assert_refused("+1", "line 1, column 1: expected a value, found '+'");
     assert_refused(".5", "line 1, column 1: expected a value, found '.'");
     assert_refused("[NaN]", "line 1, column 2: expected a value, found 'NaN'");
-    assert_refused("[-Infinity]",
-                   "line 1, column 2: '-' is not a number of JSON, or is outside the range of a double");
+    assert_refused(
+        "[-Infinity]",
+        "line 1, column 2: '-' is not a number of JSON, or is outside the range of a double");
     assert_refused("0x10", "line 1, column 2: expected the end of the document, found more");
 }
 
