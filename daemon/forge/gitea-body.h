@@ -3,9 +3,8 @@
 /*
  * Reads the answers of Gitea and Forgejo. Pure: bytes and statuses in, structs and sentences out.
  *
- * An answer may be cut, may come from a proxy, may be two JSON documents in one body, or have text that
- * somebody else wrote. So each field is checked, and what is shown of an answer is one visible line without
- * secrets.
+ * An answer may be cut, may come from a proxy, may be two JSON documents in one body, or may have text that
+ * somebody else wrote. So each field is checked. Of an answer one visible line is shown, without secrets.
  */
 
 #include "common/error.h"
@@ -20,7 +19,7 @@
 
 struct text;
 
-/* A request and its answer, as far as sentences about it need it. */
+/* A request and its answer, as sentences about it need them. */
 struct gitea_body {
     const char *method;
     const char *path; /* without the forge's URL and without a query */
@@ -34,23 +33,23 @@ struct gitea_body {
  * json_object_put(). Fails (transient) if it is malformed or cut: the next one may be whole. */
 int gitea_body_parse(struct json_object **json, const struct gitea_body *body, struct error *error);
 
-/* Sets a transient error that says what the answer lacks, such as "no commit id". Returns -1. */
+/* Sets a transient error: `what` the answer lacks, such as "no commit id". Returns -1. */
 int gitea_body_malformed(struct error *error, const struct gitea_body *body, const char *what);
 
-/* Appends the server's own words about an error: its `message` and the first of its `errors`, as one
- * visible line, shortened and without secrets; nothing if there are none. The first of two documents in one
- * body counts. */
+/* Appends the server's own words about an error: its `message` and the first of its `errors`, as one visible
+ * line, shortened and without secrets. Appends nothing if there are none. Of two documents in one body the
+ * first counts. */
 void gitea_body_message(struct text *text, const char *body, size_t length);
 
 /* Sets the error for a status that is no success: transient for 408, 425, 429 and 5xx, else permanent.
  * Returns whether it is about the token or the whole repository: 3xx, 401, 403, 423. */
 bool gitea_body_refusal(struct error *error, const struct gitea_body *body);
 
-/* Returns whether the forge itself wrote an answer with an error: JSON with a `message`. A proxy answers
- * with pages of its own, which say nothing of the forge. */
+/* Returns whether the forge itself wrote the error: JSON with a `message`. The pages of a proxy say nothing
+ * of the forge. */
 bool gitea_body_is_own(const struct gitea_body *body);
 
-/* Sets a transient error for an answer that is not the forge's, with its first words. Returns -1. */
+/* Sets a transient error for an answer that the forge did not write, with its first words. Returns -1. */
 int gitea_body_foreign(struct error *error, const struct gitea_body *body);
 
 /* Returns whether this status may pass. */
@@ -59,20 +58,21 @@ bool gitea_body_status_transient(long status);
 /* Returns the number after "issue_id:" in the message of a 409 to POST pulls; 0 if there is none. */
 int64_t gitea_body_conflict_pull(const char *body, size_t length);
 
-/* Returns an integer member, -1 if there is none. */
+/* Returns an integer member; -1: there is none. */
 int64_t gitea_body_integer(struct json_object *object, const char *key);
 
 /* Returns whether a member is there and is the given boolean. */
 bool gitea_body_is(struct json_object *object, const char *key, bool value);
 
-/* Returns a time in milliseconds, written with whole seconds and an offset as Gitea does; 0 if there is
+/* Returns a time in milliseconds since 1970, which Gitea writes with whole seconds and an offset; 0: there is
  * none. */
 int64_t gitea_body_time_ms(struct json_object *object, const char *key);
 
-/* Returns the commit that POST branches or GET branches/{b} names, or NULL. */
+/* Returns the commit in the answer to POST branches or GET branches/{b}; NULL: there is none. It belongs to
+ * `branch`. */
 const char *gitea_body_commit(struct json_object *branch);
 
-/* Reads one pull request; its strings point into `json`. Returns -1 if nothing usable was found. */
+/* Reads one pull request; its strings point into `json`. Returns 0; -1: it is not one. */
 int gitea_body_pull(struct forge_pull *pull, struct json_object *json);
 
 /* Returns whether a pull request's head is `branch` of the repository in which it was opened, and not of
@@ -95,15 +95,15 @@ struct gitea_page {
 };
 bool gitea_body_more(const struct gitea_page *page);
 
-/* Returns the id of the label of that name in a page of labels; -1 if it is missing. A name in another
- * case counts if no name is the same. */
+/* Returns the id of the label of that name in a page of labels; -1: it is missing. A name in another case
+ * counts if no name is equal. */
 int64_t gitea_body_label(struct json_object *labels, const char *name);
 
-/* Returns the label itself, or NULL. */
+/* Returns the label itself; NULL: it is missing. It belongs to `labels`. */
 struct json_object *gitea_body_find_label(struct json_object *labels, const char *name);
 
-/* Returns the name of another label in the list that excludes this one, or NULL. Both are exclusive and of
- * one scope then, so the forge removes one when it adds the other. */
+/* Returns the name of a label in the list that excludes this one; NULL: none does. It belongs to `labels`.
+ * Both are exclusive and of one scope, so the forge removes one when it adds the other. */
 const char *gitea_body_rival(struct json_object *labels, const char *name);
 
 /* Returns whether a list of users has that name, in any case. */

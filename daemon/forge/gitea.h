@@ -20,7 +20,7 @@
 #include <stdint.h>
 #include <uv.h>
 
-#define GITEA_PAGE_SIZE  50 /* the most that a server gives by default */
+#define GITEA_PAGE_SIZE  50 /* the most that a server sends by default */
 #define GITEA_PAGE_LIMIT 200
 
 struct gitea_call;
@@ -59,7 +59,7 @@ struct gitea_call {
     const char *method;
     char *path; /* of the request, as sentences show it */
 
-    /* What calls remember from one request to the next. */
+    /* What a call remembers from one request to the next. */
     struct config_list names; /* the labels or reviewers, as configured when the call began */
     int64_t *label_ids;       /* of these labels; 0: not known */
     char *branch;
@@ -71,11 +71,11 @@ struct gitea_call {
     unsigned page;
     size_t seen;             /* elements on the pages so far */
     size_t index;            /* the current label, reviewer or part of the prefix */
-    char *login;             /* of the token's user; NULL: the token may not tell */
+    char *login;             /* of the token's user; NULL: the token may not read it */
     bool base_empty;         /* the repository said that it is empty */
     bool repository_private; /* ... or that not everybody may read it */
     bool again;              /* labels were looked up again, or reviewers are asked one by one */
-    bool uncertain; /* an earlier request may have done its work: no refusal is permanent */
+    bool uncertain; /* an earlier request may have done the work: no refusal is permanent */
     struct json_object *kept; /* pull requests or labels, as an array */
     struct error faults;      /* what a check found wrong so far; ERROR_NONE: nothing */
     char *unchecked;          /* what a check could not find out, as sentences; NULL: nothing */
@@ -89,7 +89,7 @@ struct gitea_call {
     bool among_pulls;       /* the list of pull requests is looked at as well */
     bool reopens;           /* the pull request is to be open, not closed */
     bool unexplained;       /* the branch was refused without a reason */
-    bool anybody;           /* the next answer may come from something else than the forge */
+    bool anybody;           /* the next answer may not be the forge's */
 };
 
 /* Begins a call, and returns it. It ends with its callback, or when it is discarded. */
@@ -100,7 +100,7 @@ struct gitea_call *gitea_call_new(struct forge *forge, forge_callback callback, 
 void gitea_send(struct gitea_call *call, const char *method, const char *path, const char *query,
                 const char *body, gitea_next next);
 
-/* The same for a path below the repository: "" or "/branches". */
+/* Does the same for a path below the repository: "" or "/branches". */
 void gitea_send_repository(struct gitea_call *call, const char *method, const char *path,
                            const char *query, const char *body, gitea_next next);
 
@@ -116,14 +116,14 @@ bool gitea_page_more(struct gitea_call *call, const struct gitea_reply *reply);
 /* Calls `over` after `ms`. */
 void gitea_pause(struct gitea_call *call, uint64_t ms, void (*over)(struct gitea_call *call));
 
-/* Right after a push the API may not know of it yet. Pauses and calls `over`, up to five times in about
- * 10 s a call. Then it returns false: the answer counts. */
+/* Right after a push the API may not know of it yet. Pauses, calls `over` and returns true, up to five times
+ * in about 10 s for each call. Then returns false: the answer counts. */
 bool gitea_again(struct gitea_call *call, void (*over)(struct gitea_call *call));
 
-/* A check found something wrong (permanent), and goes on. It fails at its end, with all of it in one sentence. */
+/* A check found a fault (permanent), and goes on. At its end it fails, with all faults in one sentence. */
 void gitea_check_fault(struct gitea_call *call, const struct error *error);
 
-/* End the call: `call` is gone when they return. `outcome` may be NULL for an empty reply. */
+/* End the call, which is gone when they return. `outcome` NULL: an empty reply. */
 void gitea_succeed(struct gitea_call *call, const struct forge_reply *outcome);
 void gitea_fail(struct gitea_call *call, const struct forge_reply *outcome,
                 const struct error *error);
@@ -134,10 +134,10 @@ void gitea_refuse(struct gitea_call *call, const struct gitea_reply *reply);
 /* Fails (transient): the answer lacks what it must have. */
 void gitea_malformed(struct gitea_call *call, const struct gitea_reply *reply, const char *what);
 
-/* Ends a call after a 404. Gitea answers 404 for a missing thing, for a missing repository, if pull
- * requests are turned off, and to a token that may not see them. So the repository, the list of pull
- * requests and /user are looked at, and the call fails with what is true. If all of these are there, the
- * thing is gone: then the call fails with `gone`, or succeeds if that is NULL. */
+/* Ends a call after a 404. Gitea answers 404 for a missing thing, for a missing repository, if pull requests
+ * are turned off, and to a token that may not see them. So the repository, the list of pull requests and
+ * /user are looked at, and the call fails with the true reason. If all of these are there, the thing is gone:
+ * the call fails with `gone`, or succeeds if that is NULL. */
 void gitea_diagnose_404(struct gitea_call *call, const struct error *gone);
 
 /* Does the same as forge_new() for Gitea and Forgejo, and fails likewise. */
@@ -148,12 +148,11 @@ int forge_gitea_new(struct forge **forge, uv_loop_t *loop, const struct config *
  * there. */
 void gitea_diagnose_empty(struct gitea_call *call);
 
-/* Returns whether the reply is a list of pull requests. If it is not, the call has failed; a 404 says that
- * the list is out of reach, though the repository is there. */
+/* Returns whether the reply is a list of pull requests. If not, the call has failed. A 404 means that the
+ * list is out of reach, though the repository is there. */
 bool gitea_shows_pulls(struct gitea_call *call, const struct gitea_reply *reply);
 
-/* The operations of struct forge_functions, by file: -check, -pulls, -comment, -labels; branches are in
- * gitea.c. */
+/* The operations of struct forge_functions. Each is in the file of its name; branches are in gitea.c. */
 struct operation *gitea_check(struct forge *forge, forge_callback callback, void *data);
 struct operation *gitea_open_pull(struct forge *forge, const char *branch, const char *sha,
                                   const char *title, const char *body, forge_callback callback,
@@ -182,12 +181,12 @@ struct operation *gitea_review_pull(struct forge *forge, int64_t number, forge_c
 /* The second half of a check: the pull requests, what the token may write, the labels. Ends the call. */
 void gitea_check_rights(struct gitea_call *call);
 
-/* Notes what a check cannot find out; the answer says why. */
+/* Notes that a check cannot find out `what`; the answer says why. */
 void gitea_check_skipped(struct gitea_call *call, const char *what,
                          const struct gitea_reply *reply);
 
-/* Something that was to be put on the pull request `call->number` was refused with `call->failure`:
- * looks at the pull request, and ends the call. If it is open, the installation is to blame. */
+/* A label, status or reviewer for the pull request `call->number` was refused with `call->failure`: looks at
+ * the pull request, and ends the call. If it is open, the installation is to blame. */
 void gitea_look_at_refused(struct gitea_call *call);
 
 /* Forgets the ids of all labels. */

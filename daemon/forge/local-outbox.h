@@ -3,10 +3,10 @@
 /*
  * Pull requests as files: <outbox>/N.md is the body, <outbox>/N.json the rest.
  *
- * A pull request exists once its N.json does, which appears whole and last. People and scripts may edit
- * N.json, so it is checked when it is read, and unknown fields are kept when it is written back. Whoever
- * reads one and writes it back holds the lock of the outbox: flock() on the directory. A file that cannot
- * be parsed may be in somebody's editor. All functions fail alike: transiently, naming the file.
+ * A pull request exists once its N.json does, which appears last and whole. People and scripts may edit
+ * N.json. So it is checked when it is read, and unknown fields are kept when it is written back. Reading a
+ * file to write it back needs the lock of the outbox: flock() on the directory. All functions fail alike:
+ * (transient), naming the file, since a file that cannot be parsed may be open in an editor.
  */
 
 #include "common/error.h"
@@ -20,33 +20,34 @@
  * `*numbers`. */
 int outbox_numbers(int64_t **numbers, size_t *count, const char *outbox, struct error *error);
 
-/* Returns when a pull request was last written, by anybody; 0 if there is none of that number. */
+/* Returns when a pull request was last written, by anybody, in milliseconds since 1970; 0: there is none of
+ * that number. */
 int64_t outbox_changed_ms(const char *outbox, int64_t number);
 
 /* Reads a pull request. `*json` is NULL if there is none of that number; the caller drops it with
  * json_object_put(). It has valid `state`, `head`, `base` and `sha`. */
 int outbox_read(struct json_object **json, const char *outbox, int64_t number, struct error *error);
 
-/* Reads its body; "" if there is none. The caller frees it. */
+/* Reads the body of a pull request; "" if there is none. The caller frees it. */
 int outbox_read_body(char **body, const char *outbox, int64_t number, struct error *error);
 
-/* Makes a pull request, without its body, of what outbox_read() read. Its strings point into `json`. */
+/* Fills in a pull request, without its body, from what outbox_read() read. Its strings point into `json`. */
 void outbox_pull(struct forge_pull *pull, struct json_object *json, int64_t number);
 
 /* Writes a pull request back. A reader finds the old or the new one. */
 int outbox_write(const char *outbox, int64_t number, struct json_object *json, struct error *error);
 
-/* Writes its body, the old or the new one for whoever reads. */
+/* Writes the body of a pull request. A reader finds the old or the new one. */
 int outbox_write_body(const char *outbox, int64_t number, const char *body, struct error *error);
 
-/* Returns the time as it stands in an N.json; the caller's. */
+/* Returns the present time as an N.json has it; the caller drops it. */
 struct json_object *outbox_now(void);
 
-/* Takes the lock. Returns 1, and the caller closes `*lock` to release it; 0 if another process has it
- * now; -1 with the error. */
+/* Takes the lock. Returns 1, and the caller closes `*lock` to release it; 0: another process has it now; -1
+ * with the error. */
 int outbox_lock(int *lock, const char *outbox, struct error *error);
 
-/* Returns whether the outbox can be read, so that a missing file is gone. */
+/* Returns whether the outbox can be read. If so, a missing file was deleted. */
 bool outbox_is_there(const char *outbox);
 
 /* A pull request that is added. */
@@ -58,7 +59,7 @@ struct outbox_entry {
     const char *body;
 };
 
-/* Adds a pull request, under the lock. `*number` is above all others, and never given twice. A file that a
- * crash left of adding the same body is used. */
+/* Adds a pull request, under the lock. `*number` is above all others, and is never used twice. A body that a
+ * crash left of adding the same pull request is used. */
 int outbox_add(int64_t *number, const char *outbox, const struct outbox_entry *entry,
                struct error *error);

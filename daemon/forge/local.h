@@ -4,8 +4,8 @@
  * What the files of the local forge share: the forge itself, and a call that is under way.
  *
  * Branches are made by git in the bare repository (local-branch.c). Pull requests are files in the outbox
- * (local.c, local-change.c, local-outbox.c). A call (local-call.c) does its work from the loop, and not while it
- * is being started.
+ * (local.c, local-change.c, local-outbox.c). A call (local-call.c) does its work from the loop, never inside
+ * the function that starts it.
  */
 
 #include "config/config.h"
@@ -32,12 +32,12 @@ struct local_call {
     struct operation *under_way; /* the next turn of the loop, or git */
     void (*work)(struct local_call *call);
     void (*locked)(struct local_call *call); /* what is done under the lock */
-    int lock;                                /* the descriptor that holds it, or -1 */
+    int lock;                                /* the descriptor of that lock, or -1 */
     uint64_t wanted_since;                   /* uv_now() */
 
     /* Changes a pull request. Returns 1 if it has to be written, 0 if it stays, -1 with an error. */
     int (*change)(struct local_call *call, struct json_object *json, struct error *error);
-    bool may_be_gone; /* a pull request that is gone needs no change */
+    bool may_be_gone; /* succeed if the pull request is gone */
 
     int64_t number;
     char *branch;
@@ -45,8 +45,8 @@ struct local_call {
     char *title;
     char *body;       /* or a comment */
     bool again;       /* the comment may be there */
-    char *problem;    /* what git said of a branch that could not be made, */
-    bool declined;    /* because a hook or a rule is against it */
+    char *problem;    /* git's words about a branch that could not be made */
+    bool declined;    /* they are about a hook or a rule */
     size_t index;     /* in `numbers`; or how much of the prefix was checked */
     int64_t *numbers; /* of all pull requests, while they are listed */
     size_t number_count;
@@ -62,15 +62,15 @@ struct local_call {
     size_t pull_count;
 };
 
-/* Begins a call, and returns it; `work` is called at the loop's next turn. */
+/* Begins a call, and returns it. `work` is called in the loop's next turn. */
 struct local_call *local_call_new(struct forge *forge, forge_callback callback, void *data,
                                   void (*work)(struct local_call *call));
 
-/* End the call: `call` is gone when they return. `sha` may be NULL. */
+/* End the call, which is gone when they return. `sha` may be NULL. */
 void local_succeed(struct local_call *call, const char *sha);
 void local_fail(struct local_call *call, bool conflict, const struct error *error);
 
-/* The same, with what else is known of the failure. */
+/* Does the same with a reply that says more of the failure. */
 void local_fail_with(struct local_call *call, const struct forge_reply *reply,
                      const struct error *error);
 
@@ -78,7 +78,7 @@ void local_fail_with(struct local_call *call, const struct forge_reply *reply,
 struct local_call *local_call_new_locked(struct forge *forge, forge_callback callback, void *data,
                                          void (*work)(struct local_call *call));
 
-/* Goes on with the call at the loop's next turn. */
+/* Goes on with the call in the loop's next turn. */
 void local_later(struct local_call *call, void (*work)(struct local_call *call));
 
 /* Returns the directory of the pull requests. */

@@ -20,7 +20,7 @@ struct cat_file {
 
 struct cat_file_object {
     const char *asked;
-    bool found; /* there is one object of that name, and it is a blob */
+    bool found; /* there is exactly one object of that name, and it is a blob */
     char hash[GIT_HASH_SIZE];
     const char *bytes; /* its content; NULL with --batch-check */
     size_t length;

@@ -1,12 +1,12 @@
 #pragma once
 
 /*
- * One git in a repository that is not ours, for callers without a struct git: the local forge makes branches,
- * and --check-result asks a source.
+ * Runs git in a repository that is not ours, for callers without a struct git: the local forge makes
+ * branches, and --check-result asks a source.
  *
- * Its environment is closed (environment.h). Its only configuration is the repository's own, and nothing
+ * Its environment is closed (environment.h). Its only configuration is the repository's own, and no program
  * that this names is run: hooks are off, and missing objects are not fetched. The repository may belong to
- * another user: that it was configured is consent.
+ * another user: to configure it is to consent.
  */
 
 #include "common/operation.h"
@@ -24,6 +24,6 @@ struct git_elsewhere {
     size_t output_limit; /* bytes */
 };
 
-/* Starts a git. It calls back as process_start() does. All of `command` is copied. */
+/* Starts git. It calls back as process_start() does. All of `command` is copied. */
 struct operation *git_start_elsewhere(uv_loop_t *loop, const struct git_elsewhere *command,
                                       process_callback callback, void *data);

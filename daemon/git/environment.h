@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * The environment of a git: a closed one, so that nothing of the machine, of its users or of whoever
- * started winnowd changes what git does. There are no prompts, no helpers and no system configuration.
+ * The environment of git. It is closed: nothing of the machine, of its users or of the shell that started
+ * winnowd changes what git does. There are no prompts, no helpers and no system configuration.
  */
 
 #include <stddef.h>
@@ -15,14 +15,14 @@ struct git_environment {
     size_t count;
 };
 
-/* Adds what every git gets: a PATH, and what keeps everything else out. `configuration` is the only
- * configuration file that git reads besides the repository's own. */
+/* Adds the entries that every git gets: a PATH, and those that shut everything else out. `configuration` is
+ * the only configuration file that git reads besides the repository's own. */
 void git_environment_close(struct git_environment *environment, const char *configuration);
 
 /* Adds an entry NAME=VALUE and takes it over. There is room for GIT_ENVIRONMENT_LIMIT. */
 void git_environment_add(struct git_environment *environment, char *entry);
 
-/* Adds those of `names` (NULL-terminated) that winnowd's own environment has. */
+/* Adds the variables of `names` (NULL-terminated) that winnowd's own environment has. */
 void git_environment_pass(struct git_environment *environment, const char *const *names);
 
 /* Overwrites and frees the entries. */

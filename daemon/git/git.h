@@ -21,16 +21,16 @@
 
 struct git;
 
-/* What a git talks to. This decides what it may see and what its failures mean. */
+/* What git talks to. This decides what it may see and what its failures mean. */
 enum git_reach {
     GIT_LOCAL,  /* our own repository only */
     GIT_SOURCE, /* a repository under `sources`, which experiments write to */
     GIT_FORGE,  /* the forge, perhaps over the network */
 };
 
-/* Bytes that a git may allocate which works on what an experiment made. A patch of 4 MiB may unpack to
- * gigabytes, or copy what is there many times. A few kilobytes of trees that name each other again and
- * again may hold more files than fit into any memory. */
+/* Bytes that a git may allocate that works on what an experiment made. A patch of 4 MiB may unpack to
+ * gigabytes, or copy a file many times. A few kilobytes of trees that name each other again and again may
+ * have more files than fit into any memory. */
 #define GIT_MEMORY_LIMIT ((uint64_t)1024 * 1024 * 1024)
 
 struct git_command {
@@ -45,7 +45,7 @@ struct git_command {
     /* GIT_FORGE: its deadline in multiples of forge.timeout; GIT_LOCAL: in multiples of two minutes, 0:
      * one. */
     unsigned patience;
-    bool idle;       /* nobody waits for it: it runs at the lowest priority */
+    bool idle;       /* run it at the lowest priority: nobody waits for it */
     uint64_t memory; /* bytes that it may allocate; 0: no limit; GIT_FORGE has one anyway */
 };
 
@@ -65,26 +65,26 @@ void git_freep(struct git **git);
  * owner and name. The token is for everything below it. The caller frees it. */
 char *git_root(const char *url);
 
-/* Starts a git. It calls back as process_start() does. One that works in a source or fetches from it is ended
- * once it does nothing any more: the source's file system does not answer. For the same reason only a child
- * may look into a source, since nothing could end us. */
+/* Starts git. It calls back as process_start() does. A git in a source, or one that fetches from it, is ended
+ * when it stalls: the source's file system does not answer. For the same reason only a child may look into a
+ * source: nobody could end us. */
 struct operation *git_start(struct git *git, const struct git_command *command,
                             process_callback callback, void *data);
 
-/* Returns the limit that it exceeded, as words for "the change … to apply": "takes too long" or "takes
- * too much memory"; NULL if none. With foreign content that will be the same the next time, so do not
+/* Returns the limit that git exceeded, as words for "the change … to apply": "takes too long" or "takes too
+ * much memory"; NULL: none. It is static. With foreign content it would be the same the next time, so do not
  * try again. */
 const char *git_exceeded(const struct process_result *result);
 
-/* Turns a failure into an error that names `what` was tried and the essence of what git said: visible
- * characters only, shortened, without secrets. Returns -1. */
+/* Turns a failure into an error: `what` was tried, and what git said, in visible characters, shortened,
+ * without secrets. Returns -1. */
 int git_failure(struct error *error, const struct process_result *result, enum git_reach reach,
                 const char *what);
 
-/* Does the same with what git said elsewhere, such as push on its stdout. Returns -1. */
+/* Does the same with words that git said elsewhere, such as push on its stdout. Returns -1. */
 int git_failure_said(struct error *error, const struct process_result *result, enum git_reach reach,
                      const char *what, const char *said);
 
-/* Returns whether a failed git of GIT_LOCAL complains about the repository itself: half of it is
- * missing, or an object is damaged. Not for a git that reads foreign text. */
+/* Returns whether a failed git of GIT_LOCAL complains about the repository itself: part of it is missing or
+ * damaged. Not for a git that reads foreign text. */
 bool git_found_damage(const struct process_result *result);

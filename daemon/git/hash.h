@@ -12,9 +12,10 @@
 /* Returns whether `string` is a full object name: 40 or 64 lower-case hex digits. NULL is none. Pure. */
 bool git_hash_valid(const char *string);
 
-/* Copies the word at `at`, which ends in a blank, a line end, or the end of everything. A longer word than
- * any name is cut. Returns what is behind it and one blank. Pure. */
+/* Copies the word at `at`, which ends at a blank, a line end or a NUL. Cuts a word that is longer than any
+ * name. Returns what follows it and one blank. Pure. */
 const char *git_hash_take(const char *at, char hash[GIT_HASH_SIZE]);
 
-/* Writes the name of a blob with this content, in a repository whose names have so many digits: 40 or 64. Pure. */
+/* Writes the name of a blob with this content, in a repository whose names have `digits` digits: 40 or 64.
+ * Pure. */
 void git_hash_blob(const char *content, size_t length, size_t digits, char hash[GIT_HASH_SIZE]);

@@ -14,7 +14,7 @@ struct git;
 
 /* The result of a merge. */
 struct git_merged {
-    char tree[GIT_HASH_SIZE]; /* files in conflict hold both sides, with marks */
+    char tree[GIT_HASH_SIZE]; /* files in conflict have both sides, with marks */
     const char *conflicts;    /* the paths of these files, a NUL after each */
     size_t conflicts_length;
 };
@@ -37,15 +37,15 @@ struct operation *git_merge_trees(struct git *git, const char *git_dir, const ch
 enum git_merge {
     GIT_MERGES,    /* cleanly */
     GIT_CONFLICTS, /* with conflicts */
-    GIT_HELD,      /* cleanly, and all of it is there already */
+    GIT_HELD,      /* cleanly, and all of its change is there already */
 };
 
 /* `merges` has one for each commit; NULL if git failed; `result` is git's. */
 typedef void (*git_merge_each_callback)(void *data, const enum git_merge *merges,
                                         const struct process_result *result);
 
-/* Merges each of `count` commits by itself with the commit `ours`, in one git. Commits without a common
- * history merge, too. All strings are copied. */
+/* Merges each of `count` commits with the commit `ours`, in one git. Commits without a common history merge,
+ * too. All strings are copied. */
 struct operation *git_merge_each(struct git *git, const char *git_dir, const char *ours,
                                  const char (*theirs)[GIT_HASH_SIZE], size_t count,
                                  git_merge_each_callback callback, void *data);

@@ -1,10 +1,10 @@
 #pragma once
 
 /*
- * What a change does to the tree, file by file, and whether it may. Pure.
+ * What a change does to the tree, file by file, and whether that is allowed. Pure.
  *
- * It is read from git's own comparison of two trees and never from a patch. Only files that
- * are listed here, and have passed every check, go into the composed commit.
+ * It is read from git's own comparison of two trees, never from a patch. Only files that are listed here, and
+ * have passed every check, go into the composed commit.
  */
 
 #include "common/error.h"
@@ -41,15 +41,15 @@ void change_free(struct change *change); /* NULL-safe; leaves an empty one behin
         "--ignore-submodules=none"
 
 /* Reads the output of `git diff-tree -r` with CHANGE_OPTIONS. `*change` must be empty; the caller frees it in
- * both cases. Fails (permanent) if the output is anything else. */
+ * both cases. Fails (permanent) if the output has another form. */
 int change_parse(struct change *change, const char *bytes, size_t length, struct error *error);
 
-/* Removes the paths that stay as they are on the base. `excluded` is a NULL-terminated list of globs.
- * Fails (permanent) if the rest cannot be there beside them, such as a file in place of a directory. */
+/* Removes the paths that stay as they are on the base. `excluded` is a NULL-terminated list of globs. Fails
+ * (permanent) if the rest conflicts with them, such as a file in place of a directory. */
 int change_exclude(struct change *change, char *const *excluded, struct error *error);
 
-/* Sets the error for a change of which the base holds everything already: `commit` is what it holds; NULL: that
- * is not known. The error is permanent and error->needless. Returns -1. */
+/* Sets the error for a change that the base has already, in `commit`; NULL: not known. The error is permanent
+ * and error->needless. Returns -1. */
 int change_empty(struct error *error, const char *commit);
 
 /* Checks a change. Fails (permanent) if it is empty, or has a protected path, a path that leads into
@@ -71,7 +71,7 @@ struct file_names {
 /* Adds a name. */
 void file_names_add(struct file_names *names, const char *path);
 
-/* Returns what the error says of them; it belongs to `names`. It is the last call: no more may be added. */
+/* Returns the words for an error. They belong to `names`. It is the last call: no more may be added. */
 const char *file_names_string(struct file_names *names);
 void file_names_free(struct file_names *names);
 #define CLEANUP_FILE_NAMES CLEANUP(file_names_free)

@@ -27,14 +27,15 @@ struct repository {
     char *scratch;   /* <state>/scratch: index files; emptied at every start */
     char *git_dir;   /* "--git-dir=<directory>" */
     uint64_t next_name;
-    uint64_t generation;                         /* how often the repository was made again */
-    char bases[REPOSITORY_BASES][GIT_HASH_SIZE]; /* commits that were fetched from the forge */
+    uint64_t generation; /* how often the repository was made again */
+    /* the latest commits that were fetched from the forge */
+    char bases[REPOSITORY_BASES][GIT_HASH_SIZE];
     unsigned next_base;
     struct repository_made made[REPOSITORY_MADE]; /* the latest ones since the start */
     unsigned next_made;
     char measured[GIT_HASH_SIZE]; /* the commit whose history depth.c measured last; "": none */
     unsigned measured_depth;      /* what it found */
-    unsigned forgotten;           /* commits that were forgotten since the last maintenance */
+    unsigned forgotten;           /* commits that were dropped since the last maintenance */
     struct operation *maintenance;
 };
 
@@ -47,7 +48,7 @@ struct git_sequence {
     uint64_t generation;    /* of the repository when the operation began */
 };
 
-/* Fills in a sequence that begins. */
+/* Fills in a new sequence. */
 void git_sequence_begin(struct git_sequence *sequence, struct repository *repository,
                         void (*discard)(struct operation *operation));
 
@@ -55,8 +56,8 @@ void git_sequence_begin(struct git_sequence *sequence, struct repository *reposi
  * Fails (permanent) or (transient) as the disk does. */
 int repository_prepare(struct repository *repository, const char *hash, struct error *error);
 
-/* Moves away a repository that git found damaged, unless that has happened since the sequence began. The
- * next operation makes a new one. The error becomes transient. */
+/* Moves a repository away that git found damaged, unless that was done since the sequence began. The next
+ * operation makes a new one. The error becomes transient. */
 void repository_discard_damaged(const struct git_sequence *sequence, struct error *error);
 
 /* Returns a new path in <state>/scratch; the caller frees it. */
@@ -72,8 +73,8 @@ int repository_set_ref(struct repository *repository, const char *ref, const cha
 /* Reads a ref of the repository in `directory`. Returns false if it is missing or points at no commit. */
 bool repository_read_ref(const char *directory, const char *ref, char commit[static GIT_HASH_SIZE]);
 
-/* Keeps this commit of an experiment and no other one, see repository_find_kept(). Fails if its ref cannot be
- * written. */
+/* Keeps this commit of an experiment, in place of any other (see repository_find_kept()). Fails if its ref
+ * cannot be written. */
 int repository_keep(struct repository *repository, enum repository_kept kept,
                     const char *experiment_id, const char *commit, struct error *error);
 
@@ -84,7 +85,8 @@ struct operation *repository_start_look(struct repository *repository, const cha
 int repository_read_look(const struct repository *repository, const struct process_result *result,
                          const char *branch, struct repository_refs *refs, struct error *error);
 
-/* The words of every fetch into our repository; an address and what is wanted follow FETCH_END. */
+/* The arguments of every fetch into our repository. The address and the names of the commits follow
+ * FETCH_END. */
 #define FETCH_WORDS                                                                                \
     "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules",           \
         "--no-auto-maintenance"
@@ -95,7 +97,7 @@ int repository_read_look(const struct repository *repository, const struct proce
 struct operation *repository_fetch(struct repository *repository, const char *hash,
                                    process_callback callback, void *data);
 
-/* The same for several commits; the first one is of the base. */
+/* Does the same for several commits. The first one is of the base. */
 struct operation *repository_fetch_all(struct repository *repository, char (*hashes)[GIT_HASH_SIZE],
                                        size_t count, process_callback callback, void *data);
 

@@ -4,8 +4,8 @@
  * Finds the merge base of a measured commit and the base: the latest commit of the measured one's history
  * whose content the base has already.
  *
- * It is an ancestor of the base. Or it is a measured commit whose pull request was merged, so that the base
- * has its change under another name: after a squash or a rebase.
+ * It is an ancestor of the base. Or it is a measured commit whose pull request was merged: after a squash or
+ * a rebase, the base has its change under another name.
  */
 
 #include "common/error.h"
@@ -16,9 +16,9 @@
  * with an error. */
 typedef void (*merge_base_callback)(void *data, const char *merge_base, const struct error *error);
 
-/* Finds it for `commit` and `base`, full hashes of commits that are here. The trailers in the base's
- * history, and `find_merged` (may be NULL), say which pull requests were merged. Fails (transient) if
- * that could not be found out, (permanent) if git fails. */
+/* Finds it for `commit` and `base`, full hashes of commits that are here. The trailers in the base's history,
+ * and `find_merged` (may be NULL), say which pull requests were merged. Fails (transient) if they cannot say
+ * it now, (permanent) if git fails. */
 struct operation *merge_base_start(struct repository *repository, const char *base,
                                    const char *commit, repository_find_merged find_merged,
                                    void *find_data, merge_base_callback callback, void *data);

@@ -13,7 +13,7 @@
 struct onto_base_options {
     const char *base;   /* full hash, as the next one; both commits are here */
     const char *commit; /* the measured commit */
-    /* Where it is from, for messages; NULL: it was saved before, and may be fetched once more. */
+    /* Its source, for messages; NULL: it was saved before, and may be fetched again. */
     const char *source;
     repository_find_merged find_merged; /* this and the next two: as in struct repository_compose */
     void *find_data;
@@ -22,10 +22,10 @@ struct onto_base_options {
 
 struct onto_base {
     char own_tree[GIT_HASH_SIZE]; /* the measured tree */
-    /* The tree on the base. It is merged if the base has moved. Excluded files may have conflict marks. */
+    /* The tree on the base, merged if the base has moved. Excluded files may have conflict marks. */
     char tree[GIT_HASH_SIZE];
     char merge_base[GIT_HASH_SIZE]; /* as in struct repository_change */
-    char **contained;               /* as there; the callback may take it over */
+    char **contained;               /* likewise; the callback may take it over */
     size_t contained_count;
 };
 
@@ -33,8 +33,9 @@ struct onto_base {
 typedef void (*onto_base_callback)(void *data, struct onto_base *brought,
                                    const struct error *error);
 
-/* Starts it. The options are copied. Fails (permanent) if the commit's history is not whole, if the base
- * has the commit already, or if they conflict. Fails (transient) if a saved one cannot be read. */
+/* Brings the commit onto the base. The options are copied. Fails (permanent) if the commit's history is not
+ * whole, if the base has the commit already, or if they conflict. Fails (transient) if a saved commit cannot
+ * be read. */
 struct operation *onto_base_start(struct repository *repository,
                                   const struct onto_base_options *options,
                                   onto_base_callback callback, void *data);

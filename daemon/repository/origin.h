@@ -8,8 +8,8 @@
 #include "common/text.h"
 #include "daemon/repository.h"
 
-/* Called once all sources were asked. A blob that could not be found or fetched is no error: the patch
- * is then applied without it. */
+/* Called when all sources have been asked. A blob that was not found or fetched is no error: the patch is
+ * applied without it. */
 typedef void (*origin_callback)(void *data);
 
 /* Looks for blobs whose names begin with the hex digits in `wanted`, a NUL after each. Those that a

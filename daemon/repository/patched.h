@@ -11,10 +11,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Sentences for people; "": there is nothing to say. */
+/* Sentences for people; "": nothing. */
 struct patched {
     const char *notes; /* what was mended in the patch */
-    const char *doubt; /* why the result is not known to be what was measured, see original.h */
+    const char *doubt; /* why the result may not be what was measured, see original.h */
 };
 
 /* `patched` is NULL with an error. */
@@ -29,9 +29,9 @@ struct patched_options {
     size_t length;
 };
 
-/* Fills the index file with `base` and applies the patch. Parts that do not apply to excluded files are
- * left out. Strings and bytes are copied. Fails (permanent), naming lines or files, if the patch cannot
- * be read as a whole, or does not apply. */
+/* Fills the index file with `base` and applies the patch. Leaves out parts that do not apply to excluded
+ * files. Strings and bytes are copied. Fails (permanent), naming lines or files, if a part of the patch
+ * cannot be read, or does not apply. */
 struct operation *patched_start(struct repository *repository,
                                 const struct patched_options *options, patched_callback callback,
                                 void *data);

@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * What git LFS keeps in a repository in the place of a large file. Pure.
+ * The pointer that git LFS keeps in a repository in place of a large file. Pure.
  */
 
 #include "common/digest.h"
@@ -21,6 +21,5 @@ struct pointer {
 /* Returns whether the content of a file is a pointer; then `*pointer` is set. */
 bool pointer_parse(struct pointer *pointer, const char *bytes, size_t length);
 
-/* Returns where an object of that id lies below a directory of objects: "ab/cd/abcd...". The caller frees
- * it. */
+/* Returns the path of an object in a directory of objects: "<objects>/ab/cd/abcd...". The caller frees it. */
 char *pointer_place(const char *objects, const char *id);

@@ -4,8 +4,8 @@
  * Makes again what was measured: a patch applied to its parent, as a commit.
  *
  * Nobody ever committed that tree. The commit stands for it, so that the change is handled like a measured
- * commit: it is brought onto the base, found again in the base, and built upon. The same patch on the same
- * parent is the same commit again.
+ * commit: it is brought onto the base, found in the base, and built upon. The same patch on the same parent
+ * makes the same commit.
  */
 
 #include "common/error.h"

@@ -19,8 +19,8 @@ struct source_commit {
 typedef void (*source_commit_callback)(void *data, const struct source_commit *found,
                                        const struct error *error);
 
-/* Returns whether a result that names this repository (NULL: none) may mean the source: by its path, or
- * by the last component of it. */
+/* Returns whether a result that names this repository (NULL: none) may mean the source: by its path, or by
+ * the last component of that. */
 bool source_commit_is_meant(const char *source, const char *name);
 
 /* Looks up `digits`, the beginning of a commit's name, in the source that `repository_name` names (NULL:

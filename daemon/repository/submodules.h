@@ -1,18 +1,18 @@
 #pragma once
 
 /*
- * The submodules of the base, checked out where they belong, and those in them.
+ * Checks out the submodules of the base, and those in them.
  *
- * They come from the forge's own host, with the token, into our own repository, and from there into the
- * checkout, which knows neither. A submodule from elsewhere, or one that cannot be had, is a fault of the
- * base's that holds the queue, by its path.
+ * They are fetched from the forge's own host, with the token, into our own repository, and from there into
+ * the checkout, which knows neither host nor token. A submodule from elsewhere, or one that cannot be
+ * fetched, is a fault of the base. It holds the queue, and is named by its path.
  */
 
 #include "common/operation.h"
 #include "daemon/repository.h"
 
-/* Fills the directories that are empty in a checkout of `checkout->commit`. No file .gitmodules in it: nothing
- * to do. Errors as repository_clone() has them. */
+/* Fills the empty directories of submodules in a checkout of `checkout->commit`. Does nothing without a file
+ * .gitmodules. Fails as repository_clone() does. */
 struct operation *submodules_start(struct repository *repository,
                                    const struct repository_checkout *checkout,
                                    repository_done_callback callback, void *data);

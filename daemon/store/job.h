@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * Jobs: what of them must survive a crash, and how each ends.
+ * Jobs: the part of them that must survive a crash, and how each ends.
  *
  * Its functions fail as those of store.h do.
  */
@@ -23,7 +23,8 @@ enum job_kind {
 
 #define STORE_STEP_SIZE 32
 
-/* The part of a job that survives a crash. It is written before a call goes out, and after its answer came. */
+/* The part of a job that survives a crash. It is written before a call goes out, and when its answer has
+ * come. */
 struct store_job {
     int64_t id;
     int64_t result;
@@ -32,12 +33,12 @@ struct store_job {
     char step[STORE_STEP_SIZE]; /* the step that is under way, or undone; "end": none */
     bool started;               /* whether that step may have had an effect */
     unsigned attempt;           /* of that step, from 1 */
-    int64_t faulty_since_ms;    /* since when transient faults hold it up; 0: none */
-    int64_t tried_ms;           /* how long it was tried since then, by a steady clock */
+    int64_t faulty_since_ms;    /* since when transient faults delay it; 0: none do */
+    int64_t tried_ms;           /* how long it has tried since then, by a monotonic clock */
 
     int64_t pull;                 /* number of its pull request; 0: none yet */
     char pull_url[PULL_URL_SIZE]; /* address of its page; "": not known, or too long */
-    double reference;             /* the reference that it was judged by last */
+    double reference;             /* the reference by which it was last judged */
 
     enum decision outcome;  /* the decision that the result gets once all is undone */
     char *reason;           /* why it is undone; NULL: it is not */
@@ -45,7 +46,7 @@ struct store_job {
     int64_t turned_down_by; /* id of the result whose value it did not beat; 0: none */
 };
 
-/* The finding of a step, as JSON. The last one of each step is kept until the job is over. */
+/* The finding of a step, as JSON. The last finding of each step is kept until the job is over. */
 struct store_finding {
     char *step; /* its name */
     char *json;
@@ -53,10 +54,10 @@ struct store_finding {
 
 void store_job_clear(struct store_job *job); /* frees what it points to */
 
-/* Adds a job and sets its id. store_next_queued() does not return the result of a promotion any more. */
+/* Adds a job and sets its id. From then on store_next_queued() does not return the result of a promotion. */
 int store_add_job(struct store *store, struct store_job *job, struct error *error);
 
-/* Writes a job, and the finding of a step; `found` NULL: nothing new was found. */
+/* Writes a job, and the finding of a step; `found` NULL: none. */
 int store_save_job(struct store *store, const struct store_job *job,
                    const struct store_finding *found, struct error *error);
 
@@ -70,7 +71,7 @@ void store_findings_free(struct store_finding *findings, size_t count);
 int store_add_step(struct store *store, int64_t job, const char *step, const char *what,
                    unsigned attempt, const char *reason, struct error *error);
 
-/* How a pull request was left at the forge, so that what others did to it can be told. */
+/* How we left a pull request at the forge. The difference is what others did to it. */
 struct store_left {
     char head[GIT_HASH_SIZE];    /* where its branch points; "": not known */
     char base[GIT_HASH_SIZE];    /* the commit of the base below that; "": not known */
@@ -81,31 +82,31 @@ struct store_left {
 /* The end of a promotion. */
 struct store_job_end {
     struct store_decision decision;
-    /* The commit that stands for what was measured, of a promotion; "": none. */
+    /* Of a promotion: the commit that stands for what was measured; "": none. */
     const char *measured;
-    enum pull_state pull_state; /* of a promotion: as a person settled it, else open */
+    enum pull_state pull_state; /* of a promotion: open, or as a person settled it */
     struct store_left left;     /* of a promotion */
-    char *const *contained;     /* of a promotion: the measured commits below its own */
+    char *const *contained;     /* of a promotion: the measured commits that it contains */
     size_t contained_count;
-    /* Of a promotion: open pull requests that it contains are closed in its favour. */
+    /* Of a promotion: the open pull requests that it contains are closed in its favour. */
     bool supersedes;
 };
 
-/* Ends a promotion in one transaction: its result's decision and, if promoted, its pull request. If the
- * value that it did not beat has left the frontier meanwhile, the result is queued again at once. */
+/* Ends a promotion in one transaction: writes its result's decision and, if promoted, its pull request. If
+ * the value that it did not beat has left the frontier since, the result is queued again at once. */
 int store_end_job(struct store *store, const struct store_job *job, const struct store_job_end *end,
                   struct error *error);
 
 /* The end of a refresh. */
 struct store_refresh_end {
     bool refreshed;
-    struct store_left left; /* where it was refreshed */
+    struct store_left left; /* if it was refreshed */
     const char *stale;      /* else why it could not be; NULL: it was given up for a later base */
     const char *stale_on;   /* on that base; "": on none that is worth to be remembered */
     const char *empty_on;   /* the base that holds the change; "": it does not */
 };
 
-/* Ends a refresh in one transaction. */
+/* Ends a refresh in one transaction: writes how it left its pull request. */
 int store_end_refresh(struct store *store, const struct store_job *job,
                       const struct store_refresh_end *end, struct error *error);
 

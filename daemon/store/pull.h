@@ -21,14 +21,15 @@ struct store_pull {
     char digest[DIGEST_HEX_SIZE];
     char head[GIT_HASH_SIZE]; /* as in struct store_left; so is the next one */
     char base[GIT_HASH_SIZE];
-    bool stale;                   /* it could not be brought onto a later base */
-    char stale_on[GIT_HASH_SIZE]; /* the last one that it was not brought onto; "": none */
-    char empty_on[GIT_HASH_SIZE]; /* the last one that was found to hold its change; "": none */
-    bool leaves;  /* it is about to be closed, as another one contains it, or to be opened again */
-    bool closing; /* we have asked for that: if it is closed, nobody else did it */
+    bool stale;                   /* it could not be refreshed */
+    char stale_on[GIT_HASH_SIZE]; /* the last base for which it could not be refreshed; "": none */
+    char empty_on[GIT_HASH_SIZE]; /* the last base that was found to have its change; "": none */
+    bool leaves;  /* about to be closed, as another one contains it, or to be opened again */
+    bool closing; /* we have asked for that: a close of it is ours */
     char body_digest[DIGEST_HEX_SIZE]; /* as in struct store_left */
-    char body_sent[DIGEST_HEX_SIZE]; /* of one that was sent, and perhaps not answered; "": none */
-    char line[DIGEST_HEX_SIZE];      /* of the line that store_set_line() was called with */
+    /* of a body that was sent, and perhaps not answered; "": none */
+    char body_sent[DIGEST_HEX_SIZE];
+    char line[DIGEST_HEX_SIZE]; /* of the line that store_set_line() was called with */
 };
 
 enum store_pulls {
@@ -37,7 +38,7 @@ enum store_pulls {
     STORE_PULLS_UNMERGED, /* open or closed */
 };
 
-/* Lists them, the oldest result first. The caller frees the array with free(). */
+/* Lists pull requests, the oldest result first. The caller frees the array with free(). */
 int store_list_pulls(struct store *store, enum store_pulls which, struct store_pull **pulls,
                      size_t *count, struct error *error);
 
@@ -50,29 +51,29 @@ int store_get_pull(struct store *store, int64_t result, struct store_pull *pull,
 int store_get_left(struct store *store, int64_t result, struct store_left *left,
                    char opened_on[static GIT_HASH_SIZE], struct error *error);
 
-/* Writes that it merges again, without having been refreshed. */
+/* Writes that a pull request merges again without a refresh. */
 int store_set_fresh(struct store *store, int64_t result, struct error *error);
 
-/* Notes that a pull request was looked at by itself after its job had ended. */
+/* Notes that a pull request was looked at by itself after its job ended. */
 int store_set_pull_looked(struct store *store, int64_t result, struct error *error);
 
-/* Reads the pull request of that number. */
+/* Reads the pull request of that number. Its `result` is 0 if there is none. */
 int store_find_pull(struct store *store, int64_t number, struct store_pull *pull,
                     struct error *error);
 
 /* Finds whether there is a pull request that may still change its state: any that is not merged. */
 int store_has_unmerged_pull(struct store *store, bool *has, struct error *error);
 
-/* Up to when the state of pull requests is known. */
+/* The time up to which the state of pull requests is known. */
 struct store_looking {
-    int64_t changed_ms; /* forge's clock: earlier changes are known; 0: none are */
+    int64_t changed_ms; /* forge's clock: changes before it are known; 0: none are */
     int64_t looked_ms;  /* our clock: when each open one was looked at; 0: never */
 };
 int store_get_looking(struct store *store, struct store_looking *looking, struct error *error);
 int store_set_looking(struct store *store, const struct store_looking *looking,
                       struct error *error);
 
-/* Writes whether the forge says that it can be merged. */
+/* Writes whether the forge says that a pull request can be merged. */
 int store_set_mergeable(struct store *store, int64_t result, enum forge_mergeable mergeable,
                         struct error *error);
 
@@ -85,7 +86,7 @@ enum store_closing_kind {
     STORE_CLOSING_REOPENED,   /* opened again: the container was closed unmerged */
 };
 
-/* The step that is next. An attempt that did not end may have done it already. */
+/* The next step. An interrupted attempt may have done it already. */
 enum store_closing_step {
     STORE_CLOSING_LOOK, /* nothing */
     STORE_CLOSING_COMMENT,
@@ -106,12 +107,12 @@ struct store_closing {
     int64_t commented_ms; /* when the comment was sent; 0: it was not */
 };
 
-/* Reads the first one whose result's id is above `after`; 0: of all. */
+/* Reads the first closing whose result's id is above `after`; 0: the first of all. */
 int store_next_closing(struct store *store, int64_t after, struct store_closing *closing,
                        struct error *error);
 
-/* Adds one: the base holds the change of an open pull request by itself. Does nothing with one that was closed for
- * this before: a person has opened it again. */
+/* Adds a closing: the base has the change of an open pull request by itself. Does nothing if the pull request
+ * was closed for this before: a person has opened it again. */
 int store_add_closing(struct store *store, int64_t result, struct error *error);
 
 /* Writes the step that is about to be done. */
@@ -121,11 +122,11 @@ int store_set_closing_step(struct store *store, int64_t result, enum store_closi
 /* Writes that the comment is about to be sent. */
 int store_begin_comment(struct store *store, int64_t result, int64_t now_ms, struct error *error);
 
-/* Ends one: it is as it should be at the forge. The branch of a merged one is left to be deleted. */
+/* Ends a closing: at the forge all is as it should be. After a merge the branch is still to be deleted. */
 int store_end_closing(struct store *store, const struct store_closing *closing,
                       struct error *error);
 
-/* Removes one: nothing is left to be done, or it is not ours to do. */
+/* Removes a closing: nothing is left to be done, or it is not ours to do. */
 int store_drop_closing(struct store *store, int64_t result, struct error *error);
 
 /* A pull request that contains another one, or is contained in it. */
@@ -140,8 +141,8 @@ struct store_relative {
 int store_list_relatives(struct store *store, int64_t result, struct store_relative **relatives,
                          size_t *count, struct error *error);
 
-/* A member of a group: each contains another one, or is contained in it. It is open, or was closed in favour of an
- * open one. */
+/* A member of a line of work: it contains another one, or is contained in one. It is open, or was closed in
+ * favour of an open one. */
 struct store_member {
     int64_t result;
     int64_t pull;
@@ -150,22 +151,21 @@ struct store_member {
     bool stale;
 };
 struct store_containment {
-    int64_t container; /* results */
+    int64_t container; /* these are ids of results */
     int64_t contained;
 };
 
-/* List all members of such groups, the newest result first, and which of them contain which. The caller frees the
- * arrays with free(). */
+/* List all members, the newest result first, and which of them contain which. The caller frees the arrays
+ * with free(). */
 int store_list_members(struct store *store, struct store_member **members, size_t *count,
                        struct error *error);
 int store_list_containments(struct store *store, struct store_containment **containments,
                             size_t *count, struct error *error);
 
-/* Writes that a body with another line is about to be sent. Bodies and lines are given as digests, here and
- * below. */
+/* Writes that a body with another line is about to be sent. Here and below, bodies and lines are digests. */
 int store_send_line(struct store *store, int64_t result, const char *body, struct error *error);
 
-/* Writes the line that it has now, and its body; "": the body is as it was. */
+/* Writes the line that a pull request has now, and its body; "": the body is as it was. */
 int store_set_line(struct store *store, int64_t result, const char *line, const char *body,
                    struct error *error);
 
@@ -192,14 +192,14 @@ struct store_settling {
     bool done;
 };
 
-/* Reads a settled pull request of which something is left to be done. */
+/* Reads a settled pull request for which something is left to be done; `result` 0: none. */
 int store_next_settling(struct store *store, struct store_settling *settling, struct error *error);
 
-/* Goes on with it, for at most `limit` results. */
+/* Goes on with that, for at most `limit` results. */
 int store_settle_some(struct store *store, struct store_settling *settling, unsigned limit,
                       struct error *error);
 
-/* Read and write up to when merges are known, by the forge's clock; 0: none are. */
+/* Read and write the time up to which merges are known, by the forge's clock; 0: none are. */
 int store_get_merged_until(struct store *store, int64_t *at_ms, struct error *error);
 int store_set_merged_until(struct store *store, int64_t at_ms, struct error *error);
 
@@ -210,11 +210,11 @@ int store_add_merged(struct store *store, const char *measured, const char *comm
 
 struct store_merged {
     char measured[GIT_HASH_SIZE];
-    char commit[GIT_HASH_SIZE]; /* "": not told */
+    char commit[GIT_HASH_SIZE]; /* "": not known */
     int64_t at_ms;
 };
 
-/* Lists the latest `limit` of them, latest first. The caller frees the array with free(). */
+/* Lists the latest `limit` merged commits, latest first. The caller frees the array with free(). */
 int store_list_merged(struct store *store, unsigned limit, struct store_merged **merged,
                       size_t *count, struct error *error);
 
@@ -222,7 +222,7 @@ int store_list_merged(struct store *store, unsigned limit, struct store_merged *
 int store_find_measured_of(struct store *store, const char *experiment_id, int64_t pull,
                            char measured[static GIT_HASH_SIZE], struct error *error);
 
-/* Finds the promoted experiment with that measured commit that is not merged yet: its id (the caller
- * frees it), its pull request, and whether that was closed. The id is NULL if there is none. */
+/* Finds the promoted experiment with that measured commit, unless it is merged: its id (the caller frees it;
+ * NULL: there is none), its pull request, and whether that was closed. */
 int store_find_measured(struct store *store, const char *measured, char **experiment_id,
                         int64_t *pull, bool *closed, struct error *error);

@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * What is known of the runs on Slurm.
+ * What the store knows of the runs on Slurm.
  *
  * Its functions fail as those of store.h do.
  */
@@ -11,20 +11,20 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Reads the record of an experiment's last run, as slurm-record.h writes it; `*record` NULL: there was none. The
- * caller frees it. */
+/* Reads the record of an experiment's last run, as slurm-record.h writes it; `*record` is NULL if there is
+ * none. The caller frees it. */
 int store_find_run(struct store *store, const char *experiment_id, char **record,
                    struct error *error);
 
-/* Writes the record, instead of an earlier one. `over`: nothing is left of the run. */
+/* Writes the record, in place of an earlier one. `over`: nothing is left of the run. */
 int store_set_run(struct store *store, const char *experiment_id, const char *record, bool over,
                   struct error *error);
 
-/* Lists the experiments of which a run is left though none of their jobs is under way. */
+/* Lists the experiments that have a run left but no job under way. */
 int store_list_left_runs(struct store *store, char ***ids, size_t *count, struct error *error);
 void store_left_runs_free(char **ids, size_t count);
 
 #define STORE_RUN_ID_SIZE 17
 
-/* Reads what tells the runs of this store from those of others. It never changes. */
+/* Reads the id that tells the runs of this store from those of others. It never changes. */
 int store_run_id(struct store *store, char id[static STORE_RUN_ID_SIZE], struct error *error);

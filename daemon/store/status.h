@@ -12,11 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Returns the process that holds the store in the directory `state` for writing; 0: none, or none that
- * can be seen from here. Takes no lock, so it is in nobody's way. */
+/* Returns the id of the process that writes to the store in the directory `state`; 0: none, or none that can
+ * be seen from here. Takes no lock, so it is in nobody's way. */
 int store_writer(const char *state);
 
-/* Begins a snapshot: what is read until store_rollback() belongs to one moment. */
+/* Begins a snapshot: all that is read until store_rollback() is of one moment. */
 int store_snapshot(struct store *store, struct error *error);
 
 /* Counts the drops by their current decision. */
@@ -25,7 +25,7 @@ int store_count(struct store *store, unsigned counts[static DECISION_COUNT], str
 /* Counts the queued results that have no job. */
 int store_count_waiting(struct store *store, unsigned *count, struct error *error);
 
-/* Adds the decisions after number `*last` to `counts`, and sets `*last` to the last one. Begin with 0. */
+/* Adds the decisions after number `*last` to `counts`, and sets `*last` to the last decision. Begin with 0. */
 int store_count_decisions(struct store *store, int64_t *last,
                           uint64_t counts[static DECISION_COUNT], struct error *error);
 
@@ -50,7 +50,7 @@ struct store_open_pull {
     int64_t number;
     char *url; /* "": not known */
     enum forge_mergeable mergeable;
-    char *stale; /* why it could not be brought onto a later base; NULL: it could, or need not be */
+    char *stale; /* why it could not be refreshed; NULL: it could, or need not be */
     int64_t opened_ms;
 };
 
@@ -72,8 +72,8 @@ struct store_decided {
     int64_t at_ms;
 };
 
-/* Lists the last `limit` decisions, and the last `told` promotions and failures, which a night of
- * discards would hide; newest first. */
+/* Lists the last `limit` decisions, and the last `told` promotions and failures, which a night of discards
+ * would hide, newest first. */
 int store_last_decisions(struct store *store, unsigned limit, unsigned told,
                          struct store_decided **decisions, size_t *count, struct error *error);
 void store_decisions_free(struct store_decided *decisions, size_t count);
@@ -111,17 +111,17 @@ int store_last_pull(struct store *store, int64_t *pull, char **experiment_id, st
 /* Reads when the step of a job, or its undo, was last started; 0: not yet. */
 int store_step_began(struct store *store, int64_t job, int64_t *at_ms, struct error *error);
 
-/* Reads what holds up the step of a job, also while it is tried again; NULL: nothing. The caller frees
- * it. `*rests`: no attempt is under way. */
+/* Reads what delays the step of a job, even while it is tried again; NULL: nothing. The caller frees it.
+ * `*rests`: no attempt is under way. */
 int store_step_waits(struct store *store, int64_t job, char **reason, bool *rests,
                      struct error *error);
 
-/* Writes down what holds jobs until it is mended; "": nothing. */
+/* Writes the problem that holds jobs; "": none. */
 int store_set_hold(struct store *store, const char *reason, struct error *error);
 
-/* Reads what was written down last; "": nothing. The caller frees it. */
+/* Reads what store_set_hold() wrote last; "": nothing. The caller frees it. */
 int store_read_hold(struct store *store, char **reason, struct error *error);
 
-/* Lists every metric and scope that has a value which counts. */
+/* Lists every metric and scope that has a value that counts. */
 int store_list_frontiers(struct store *store, struct store_lane **lanes, size_t *count,
                          struct error *error);

@@ -32,22 +32,22 @@ enum region {
 /* What statistics say of a part of the patch. */
 struct statistics {
     size_t first;   /* the part's first file */
-    size_t files;   /* the most that they are of */
-    size_t raw;     /* lines of --raw, one a file */
-    size_t numbers; /* lines of --numstat likewise */
+    size_t files;   /* as many as they name at most */
+    size_t raw;     /* lines of --raw, one per file */
+    size_t numbers; /* lines of --numstat, likewise */
     int64_t added;  /* lines, as the sum of --stat counts them */
     int64_t removed;
-    struct line line; /* that says `files` */
+    struct line line; /* the line that says `files` */
 };
 
 struct scan {
     struct cursor cursor;
     struct patch *patch;
     enum region region;
-    bool mail;         /* between a mail's first line and that of the next */
+    bool mail;         /* inside a mail */
     bool encoding;     /* in the header that says how a mail, or a part of one, is encoded */
     char boundary[80]; /* between the parts of a mail; "": none */
-    /* Line of "diff -ruN …" or "Index: …" whose hunks have not come yet; 0: none. */
+    /* Number of a line "diff -ruN …" or "Index: …" whose hunks have not come yet; 0: none. */
     size_t announced;
     struct line announcement;     /* that line */
     struct statistics statistics; /* of the part that is read */
@@ -68,25 +68,25 @@ bool line_is_mail(const struct line *line);            /* the first line of a ma
 /* Fails (permanent): "line 7 of the patch, "text", <says>". Returns -1. */
 int line_refuse(const struct line *line, struct error *error, const char *says);
 
-/* Returns whether "--- ", "+++ " and "@@ -" are at the cursor, one below the other; blank lines may be
- * between them. */
+/* Returns whether "--- ", "+++ " and "@@ -" are at the cursor, in that order; blank lines may be between
+ * them. */
 bool pair_begins(struct cursor cursor);
 
 /* Returns whether "-- ", a version and the end of the patch or of its mail are at the cursor. If so,
  * `after` (may be NULL) is set to what follows the version. */
 bool trailer_begins(const struct scan *scan, struct cursor cursor, struct cursor *after);
 
-/* Returns the same for "-- " and a sender's own signature: lines that no hunk can have. It counts only after a
- * hunk that is complete by its header. */
+/* Returns the same for "-- " and a sender's own signature: lines that cannot be in a hunk. It counts only
+ * after a hunk that is complete by its header. */
 bool signature_begins(const struct scan *scan, struct cursor cursor, struct cursor *after);
 
 /* Reads "diff --git " and all that belongs to it. Fails (permanent), naming the line. */
 int file_scan_git(struct scan *scan, const struct line *header, struct error *error);
 
-/* Reads "--- " and "+++ " without a line of git's above them. Fails likewise. */
+/* Reads "--- " and "+++ " without "diff --git " above them. Fails likewise. */
 int file_scan_pair(struct scan *scan, const struct line *first, struct error *error);
 
-/* Returns whether the file has another path than the one that it is made from. */
+/* Returns whether the file is made from one at another path. */
 bool file_is_moved(const struct patch_file *file);
 
 /* Reads all hunks of a file that are at the cursor. Fails likewise. */
@@ -98,8 +98,8 @@ bool line_is_statistics(const struct line *line);
 /* Notes what a line of the part says of its files, if it is such a line. */
 void statistics_note(struct scan *scan, const struct line *line);
 
-/* Compares that with the part, which ends here, and begins the next one. Fails (permanent) if the patch holds fewer
- * files, or, where it ends in the middle of a hunk, fewer lines. */
+/* Compares these notes with the part, which ends here, and begins the next one. Fails (permanent) if the
+ * patch has fewer files or, where it ends inside a hunk, fewer lines. */
 int statistics_end(struct scan *scan, struct error *error);
 
 /* Reads the name after "--- " or "+++ ", without quotes, and without a tab and what follows it; NULL for
@@ -116,7 +116,7 @@ int name_read_plain(const struct line *line, size_t from, char **name);
 bool name_split(const char *header, const char *old_path, const char *new_path, char **old_name,
                 char **new_name);
 
-/* Returns what follows the first "/", or NULL. */
+/* Returns what follows the first "/"; NULL: there is none. */
 const char *name_behind(const char *name);
 
 /* Puts the parts of a placed patch into order, and splits those that change a file twice. Fails (permanent) if the
