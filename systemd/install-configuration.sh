@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the example configuration as the configuration, unless there is one already: what an
-# administrator wrote is never touched. Arguments: the example, the file to be.
+# Installs the example as the configuration, unless there is one already: what an administrator wrote is never
+# touched. Arguments: the example, the configuration.
 set -eu
 target="${DESTDIR:-}$2"
 if [ -e "$target" ] || [ -L "$target" ]; then
