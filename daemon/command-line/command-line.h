@@ -20,12 +20,12 @@ struct arguments {
     enum command command;
     const char *config; /* the file */
     const char *result; /* the file of --check-result */
-    const char *id;     /* the first of --retry; more_ids has the others */
+    const char *id;     /* the first id of --retry; more_ids has the others */
     char *const *more_ids;
     int more_id_count;
     bool json;
 };
 
-/* Reads the arguments. Returns -1 to go on, or an exit status: after --help or --version, or for wrong
+/* Reads the arguments. Returns -1 to go on, else an exit status: after --help or --version, or for wrong
  * usage. */
 int command_line_parse(struct arguments *arguments, int argc, char **argv);

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Writes every decision ever made, oldest first: as CSV (RFC 4180, but lines end with LF) with a header
- * or, with `json`, as one JSON object a line. One decision is in memory at a time. `store` NULL stands
- * for an empty one. Fails if the store does. The caller checks the stream with ferror(). */
+/* Writes every decision ever made, oldest first: as CSV (RFC 4180, but lines end with LF) with a header or,
+ * with `json`, as one JSON object per line. One decision is in memory at a time. `store` NULL means an empty
+ * store. The caller checks the stream with ferror(). Fails if the store does. */
 int export_decisions(FILE *stream, struct store *store, bool json, struct error *error);

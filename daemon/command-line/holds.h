@@ -1,12 +1,12 @@
 #pragma once
 
 /*
- * What would hold a job now, as far as this machine knows: the installation is checked without a question to the
- * forge, and a running daemon says what holds it.
+ * Finds what would hold a job now, as far as this machine knows: checks the installation without asking the
+ * forge, and reads what a running daemon is held by.
  */
 
 #include "config/config.h"
 
-/* Returns why jobs would wait until something is mended; NULL: no reason is known. The caller frees it. `*status`
- * gets the exit status for that. */
+/* Returns why jobs would be held; NULL: no reason is known. The caller frees it. Sets `*status` to the exit
+ * status for that. */
 char *holds_find(const struct config *config, int *status);

@@ -7,10 +7,9 @@
 #include "common/error.h"
 #include "daemon/store.h"
 
-/* Puts the result file of a failed result, and its patch, into the spool again, under their own names.
- * They must have the digest that the store knows. The archive keeps its files, and no file in the spool
- * is replaced. A running daemon takes the file like any other. `store` NULL stands for an empty one.
- * Fails naming the experiment and the reason: permanent if it cannot be tried again, transient if spool
- * or archive could not be read or written. */
+/* Copies the result file of a failed result, and its patch, from the archive to the spool, under their own
+ * names. They must have the digest that is in the store. No file in the spool is replaced. A running daemon
+ * takes the file like any other. `store` NULL means an empty store. Fails naming the experiment: (permanent)
+ * if it cannot be tried again, (transient) if the spool or the archive cannot be read or written. */
 int retry_result(const char *spool, struct store *store, const char *experiment_id,
                  struct error *error);

@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * What is said of pull requests that contain each other: in comments, and in a line of the body. Pure; foreign
- * text in it is escaped.
+ * The texts about pull requests that contain each other: comments, and a line of the body. Pure. Text from
+ * outside is escaped.
  */
 
 #include <stdbool.h>
@@ -15,9 +15,9 @@ enum contained_reason {
     CONTAINED_RELEASED,   /* the other one was closed unmerged: this one is opened again */
 };
 
-/* Returns the comment. `container` is the number of the other one, 0 if the base holds the change by
- * itself. Then come its experiment, and the address of the repository's pages, NULL if there are none.
- * Markdown; caller frees. */
+/* Returns the comment, in Markdown; the caller frees it. `container` is the number of the other one,
+ * `experiment_id` its experiment; 0: the base has the change by itself. `web_url` is the address of the
+ * repository's pages; NULL: there are none. */
 char *contained_comment(enum contained_reason reason, int64_t container, const char *experiment_id,
                         const char *web_url);
 
@@ -28,8 +28,9 @@ struct contained_relative {
     bool above; /* it contains the other one */
 };
 
-/* Returns the line of a body that names them, without its end; "" if there are none. The caller frees it. */
+/* Returns the line of a body that names these, without its line end; "" if there are none. The caller frees
+ * it. */
 char *contained_line(const struct contained_relative *relatives, size_t count, const char *web_url);
 
-/* Returns the body with that line in place of the one that it has; "": without one. The caller frees it. */
+/* Returns the body with `line` in place of its present one; "": without such a line. The caller frees it. */
 char *contained_replace_line(const char *body, const char *line);

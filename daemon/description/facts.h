@@ -12,6 +12,6 @@
 /* Appends the comment on a line of its own, at most about 20,000 bytes. It begins with the marker. */
 void description_append_facts(struct text *text, const struct description *description);
 
-/* Returns the value of a detail as it is shown: a text as it is, anything else as JSON. It belongs to
+/* Returns the value of a detail as it is shown: a text unchanged, anything else as JSON. It belongs to
  * `value`. */
 const char *description_value(struct json_object *value);

@@ -1,11 +1,11 @@
 #pragma once
 
 /*
- * What the steps of a job found. Their undos, later steps and the pull request's text read it.
+ * The findings of the steps of a job. Undos, later steps and the pull request's text read them.
  *
- * A step writes at most one finding: a JSON object in the store, under the step's name. This is the form
- * in which steps use them. A finding is written before the step's call goes out and after the answer came, in
- * one transaction with the job. It is read back after a restart.
+ * A step writes at most one finding: a JSON object in the store, under the step's name. Here is the form in
+ * which steps use them. A finding is written before the step's call goes out and when the answer has come, in
+ * one transaction with the job. It is read again after a restart.
  */
 
 #include "daemon/base.h"
@@ -20,12 +20,13 @@
 
 struct job_findings {
     struct {
-        char commit[GIT_HASH_SIZE]; /* where the tests were run on it; "": they were not */
+        char commit[GIT_HASH_SIZE]; /* where the tests were run on the base; "": they were not */
     } base;
     struct {
         int64_t posted_ms;             /* when it was asked for; 0: not yet */
         char base_then[GIT_HASH_SIZE]; /* where the base pointed just before */
-        char base[GIT_HASH_SIZE]; /* where it was made; of a refresh, what for; "": not known */
+        /* where it was made; of a refresh: the new base; "": not known */
+        char base[GIT_HASH_SIZE];
     } branch;
     struct {
         /* Where its branch was left; the base is merged into that. */
@@ -38,12 +39,12 @@ struct job_findings {
         char *comment;        /* NULL: not written yet */
         bool title_stays;     /* a person has edited it; so is the next one */
         bool body_stays;
-        bool edited; /* the others were brought up to date */
+        bool edited; /* the other part was brought up to date */
     } refresh;
     struct repository_change change; /* commit "": not composed yet */
     struct {
         char commit[GIT_HASH_SIZE];      /* the one that passed; "": none did */
-        char failed_once[GIT_HASH_SIZE]; /* one that failed on a flaky base, and is run once more */
+        char failed_once[GIT_HASH_SIZE]; /* one that failed on a flaky base, and is run again */
         char *command;
         char *output; /* the last lines */
         char *log;    /* path of the whole output; NULL: not kept */
@@ -51,15 +52,16 @@ struct job_findings {
         struct engine_place place;    /* attempt 0: on this machine */
         struct test_count count;      /* of tests that ran */
         struct test_count base_count; /* on the base */
-        enum base_state base;         /* as it was known when they ran */
+        enum base_state base;         /* as it was known at that time */
         char *base_reason;            /* why the base failed; NULL: it did not */
-        bool repeated;                /* they failed at first, and the base is flaky */
+        bool repeated;                /* the tests failed at first, and the base is flaky */
         struct {
-            char commit[GIT_HASH_SIZE]; /* that failed while the base is asked for; "": none did */
-            char settings[DIGEST_HEX_SIZE]; /* under which: see base_settings() */
+            /* that failed, and is to be compared with the base; "": none */
+            char commit[GIT_HASH_SIZE];
+            char settings[DIGEST_HEX_SIZE]; /* by which it failed: see base_settings() */
             int64_t at_ms;                  /* when, since 1970 */
             char *reason;
-            char *report; /* as test_report_write() gives it; NULL: they did not begin */
+            char *report; /* as test_report_write() returns it; NULL: the tests did not begin */
         } failed;
     } tests;
     bool push_sent;
@@ -75,7 +77,7 @@ struct job_findings {
     } pull;
 };
 
-/* Frees what it points to. */
+/* Frees what it owns. */
 void job_findings_clear(struct job_findings *findings);
 
 /* How the finding of a step is written and read. */
@@ -84,11 +86,11 @@ struct job_finding {
     void (*read)(struct job_findings *findings, struct json_object *json);
 };
 
-/* Returns the finding as JSON, or NULL if there is none yet; the caller frees it. File names are written
- * byte by byte, whatever their encoding is. */
+/* Returns the finding as JSON; NULL: there is none yet. The caller frees it. File names are written byte by
+ * byte, whatever their encoding. */
 char *job_finding_write(const struct job_finding *finding, const struct job_findings *findings);
 
-/* Reads it back. Fails (permanent) if it is no JSON. */
+/* Reads a finding that job_finding_write() returned. Fails (permanent) if it is no JSON. */
 int job_finding_read(const struct job_finding *finding, struct job_findings *findings,
                      const char *json, struct error *error);
 

@@ -13,32 +13,32 @@ const struct step *job_row(const struct job *job);
 /* Moves the job to a row; `at` may be an end of the table. */
 void job_move(struct job *job, int at);
 
-/* Moves the job, whose step was not begun, back to the first of the quiet rows before it. */
+/* Moves the job, whose step has not begun, back to the first of the quiet rows before it. */
 void job_step_back(struct job *job);
 
-/* Goes on with the job after `delay_ms`; 0: at the loop's next turn. */
+/* Goes on with the job after `delay_ms`; 0: in the loop's next turn. */
 void job_schedule(struct job *job, uint64_t delay_ms);
 
 /* Writes the record, and what the step of a row has found so far; `row` may be NULL. Fails if the store does. */
 int job_write_with(struct job *job, const struct step *row, struct error *error);
 
-/* Does the same for the step that is under way. Returns false if that failed, which is logged. */
+/* Does the same for the step that is under way. Returns false if that failed, and logs it. */
 bool job_write(struct job *job);
 
-/* Adds a line to the history of steps. It is for people: if it cannot be written, nothing else changes. */
+/* Adds a line to the history of steps, for people. Ignores a failure. */
 void job_note(struct job *job, const char *what, const char *reason);
 
 /* Counts an attempt of the step that is under way, and how it ended. */
 void job_count_attempt(struct job *job, enum counters_end end);
 
-/* The step that was held up is over: ends what it held, and the trouble that it met. */
+/* The step is over: end the holds that it caused, and the trouble that it met. */
 void job_end_holds(struct job *job);
 void job_end_trouble(struct job *job);
 
-/* Goes on with the row behind its step, or the one before it while it is undone. */
+/* Moves on to the row after its step, or to the one before it during an undo. */
 void job_step_over(struct job *job);
 
-/* Begins to undo everything; the result then gets `outcome`. */
+/* Begins to undo everything. Then the result gets `outcome`. */
 void job_begin_undo(struct job *job, const char *reason, enum decision outcome);
 
 /* ---- trouble ------------------------------------------------------------------------------------ */
@@ -52,7 +52,7 @@ void job_park(struct job *job);
 /* The job waits no more. */
 void job_stop_waiting(struct job *job);
 
-/* A pause is over: it counts as trying. */
+/* A pause is over: counts it as trying. */
 void job_end_pause(struct job *job);
 
 /* ---- walking ------------------------------------------------------------------------------------ */

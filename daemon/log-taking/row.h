@@ -1,21 +1,21 @@
 #pragma once
 
 /*
- * Assesses a row of a log, as assessment.h does for a result file, and makes what the store keeps of it.
+ * Assesses a row of a log, as assessment.h does for a result file, and makes the JSON that the store keeps.
  *
- * This reads the store and changes nothing. Rows come in the order of their log, so nothing can come before
- * the first one of its scope: it is the baseline at once.
+ * This reads the store and changes nothing. Rows come in the order of their log. So nothing can come before
+ * the first row of its scope: it is the baseline at once.
  */
 
 #include "daemon/assessment.h"
 #include "daemon/lane.h"
 #include "daemon/result-log.h"
 
-/* The means of judging. They stay the same from row to row. */
+/* What judging needs, the same for all rows. */
 struct row_judge {
     const struct config *config;
     struct store *store;     /* NULL: an empty one */
-    struct lane_memory lane; /* private: of the row that was last judged */
+    struct lane_memory lane; /* private: lane of the row that was last judged */
 };
 
 /* A row that is being taken. */
@@ -28,8 +28,8 @@ struct row {
     const char *digest;
 };
 
-/* Judges a row. The caller clears `assessment` in either case with assessment_clear(); there is no
- * struct result in it. Fails if the store does. */
+/* Judges a row. The assessment has no result. The caller clears it in both cases with assessment_clear().
+ * Fails if the store does. */
 int row_judge(struct row_judge *judge, const struct row *row, struct assessment *assessment,
               struct error *error);
 

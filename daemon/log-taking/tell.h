@@ -1,21 +1,21 @@
 #pragma once
 
 /*
- * What is said of a log of many experiments in the daemon's own log.
+ * Writes about a log of many experiments in the daemon's own log.
  */
 
 #include "common/told.h"
 #include "daemon/log-taking.h"
 
-/* Warns of a status that is not known, once for each word. `words` holds those that were said. */
+/* Warns of an unknown status, once for each word. `words` has those that were logged. */
 void log_tell_status(struct told *words, const struct claim *claim, const char *experiment_id,
                      const char *file_name);
 
-/* Says what became of a row. */
+/* Logs the decision on a row. */
 void log_tell_row(struct told *words, const char *file_name, const struct result_log_row *row,
                   const struct assessment *assessment);
 
-/* Says what was found in a log that was read to its end. `before`: what was said of it the last time; of
- * that only what is new is said. NULL: nothing was. */
+/* Logs the counts of a log that was read to its end. `before`: the counts that were logged before, so that
+ * only news is logged; NULL: none. */
 void log_tell_counts(const char *file_name, const struct log_counts *counts,
                      const struct log_counts *before);

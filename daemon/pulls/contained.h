@@ -1,12 +1,12 @@
 #pragma once
 
 /*
- * Pull requests that are to be closed, as another one contains them, or opened again, as that one was closed.
+ * Closes pull requests that another one contains, and opens them again if that one was closed unmerged.
  *
- * The store writes down what is to be done when the other one is merged, closed or opened. Here it is done,
- * one after the other: a look at the pull request, a comment, its state, and at last its branch. Each is
- * in the store before it is done, so that one that was interrupted is taken up where it was, looking first.
- * Only what is ours, and whose branch is as we left it, is touched.
+ * The store notes these closings when the other one is merged, closed or opened. Here they are done, one
+ * after the other: look at the pull request, comment, set its state, delete its branch. Each of these is in
+ * the store before it is done. So an interrupted closing goes on where it was, after a look. Only our own
+ * pull requests are touched, and only while their branch is as we left it.
  */
 
 #include "daemon/forge.h"
@@ -17,19 +17,19 @@
 
 struct contained;
 
-/* `ended` is called once for each start that returned true: whether all was done, and what the forge asked to
- * wait, in milliseconds, -1: nothing. */
+/* Makes it. Calls `ended` once for each start that returned true: whether all was done, and the pause that
+ * the forge asked for, in milliseconds; -1: none. */
 void contained_new(struct contained **contained, const struct services *services,
                    void (*ended)(void *data, bool complete, int64_t retry_after_ms), void *data);
 void contained_free(struct contained *contained); /* NULL-safe */
 
-/* Starts to do all that is to be done. Returns false if that is nothing, or if it is being done. */
+/* Starts all closings. Returns false if there are none, or if they are under way. */
 bool contained_start(struct contained *contained);
 
-/* Returns whether something is being done. */
+/* Returns whether closings are under way. */
 bool contained_busy(const struct contained *contained);
 
-/* Returns whether the pull request is that of an experiment. A number alone proves nothing: the repository
- * may be another one by now. */
+/* Returns whether a pull request is that of an experiment. A number is no proof: the repository may be
+ * another one by now. */
 bool contained_is_of(const struct services *services, const struct forge_pull *pull,
                      const char *experiment_id, const char *digest);

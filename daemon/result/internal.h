@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * What the files of the parser share: a tree of JSON or YAML is read into a struct result, key by key.
+ * What the files of the parser share. They read a tree of JSON or YAML into a struct result, key by key.
  */
 
 #include "daemon/result.h"
@@ -28,11 +28,10 @@ struct result_reading {
 struct result *result_new(void);
 
 /* Reads the keys of `root` into `result`. Returns 0, or -1 with the error set (permanent). On -1 the result
- * holds what was read before, so that a refused one can be named. */
+ * has the keys that were read before, so that a refused one can be named. */
 int result_read(struct result_reading *reading);
 
-/* Returns whether a result may name its patch so: not like a file that the spool takes for a result, or
- * ignores. */
+/* Returns whether a patch may have this name: the spool neither takes it for a result nor ignores it. */
 bool result_is_patch_name(const char *string);
 
 /* Returns whether a string ends in another one. */

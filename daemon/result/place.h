@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * Where a key of a result file stands. Pure.
+ * Where a key of a result file is. Pure.
  */
 
 #include <stddef.h>
@@ -11,6 +11,6 @@ struct place {
     unsigned column; /* from 1; of JSON in bytes, of YAML in characters */
 };
 
-/* The value of a key of the outermost object, or the key where it has none. `file_name` tells JSON
- * from YAML. Returns a line of 0 where there is no such key. */
+/* Returns the place of the value of a key of the outermost object, or of the key if it has no value. Line 0:
+ * there is no such key. `file_name` tells JSON from YAML. */
 struct place place_of_key(const char *file_name, const char *bytes, size_t length, const char *key);

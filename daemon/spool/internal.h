@@ -18,8 +18,8 @@
 #include <sys/stat.h>
 #include <uv.h>
 
-/* A directory that files are moved to, and its path below the spool. It is open for a slice at most,
- * since who writes to the spool may remove it. */
+/* A directory that files are moved to, and its path below the spool. It is open for a slice at most, since
+ * writers to the spool may remove it. */
 struct spool_directory {
     bool open;
     int descriptor;
@@ -48,12 +48,12 @@ struct spool {
     int events;         /* the inotify descriptor; -1 without a watch */
     bool watch_refused; /* that was logged already */
 
-    uv_idle_cb on_turn;   /* the callback of `turn`, in spool.c */
-    uv_timer_cb on_timer; /* the callback of both timers, in spool.c */
-    uv_idle_t turn;       /* runs while there is something to list or to take */
-    uv_timer_t scan;   /* every scan_every_ms; every steady_ms while the directory is not there */
-    uv_timer_t steady; /* fires when a file that is held is due for another look */
-    uv_poll_t *poll;   /* on `events`; NULL without a watch */
+    uv_idle_cb on_turn;    /* the callback of `turn`, in spool.c */
+    uv_timer_cb on_timer;  /* the callback of both timers, in spool.c */
+    uv_idle_t turn;        /* runs while there is something to list or to take */
+    uv_timer_t scan;       /* every scan_every_ms; every steady_ms while the directory is missing */
+    uv_timer_t steady;     /* fires when a waiting file is due for another look */
+    uv_poll_t *poll;       /* on `events`; NULL without a watch */
     unsigned open_handles; /* of the first three */
 
     enum spool_phase phase;
@@ -61,7 +61,7 @@ struct spool {
     bool stopped;
     bool handed_any; /* in this pass */
     bool held_any;
-    bool wants_patch; /* a file was put off until its patch is there */
+    bool wants_patch; /* a file was put off since its patch is missing */
     bool puts_off;    /* a file was put off for any cause */
     unsigned round;
     int64_t listed_ns; /* when the last listing began, since 1970 */
@@ -85,13 +85,13 @@ bool spool_name_shouted(const char *name);
 
 /* ---- clock.c ----------------------------------------------------------------------------- */
 
-/* Returns milliseconds of the clock that intervals are measured with. */
+/* Returns the milliseconds of a monotonic clock. */
 uint64_t spool_now_ms(void);
 
 /* Returns whether a scan may begin and could show something new. */
 bool spool_is_due(const struct spool *spool);
 
-/* Starts a scan at the loop's next turn, if one is due and none is under way. */
+/* Starts a scan in the loop's next turn, if one is due and none is under way. */
 void spool_wake(struct spool *spool);
 
 /* Lets the steady timer fire in at most `in_ms`. */
@@ -107,43 +107,43 @@ struct spool_slot {
     struct spool_file file;
 };
 
-/* Returns the modification time in nanoseconds, to be compared and nothing else: files may carry any year. */
+/* Returns the modification time in nanoseconds, for comparisons only: files may have any year. */
 uint64_t spool_modified(const struct stat *status);
 
-/* Returns whether a file looks as it did when it was looked at last. */
+/* Returns whether a file looks as it did at the last look. */
 bool spool_looks_the_same(const struct spool_entry *entry, const struct stat *status);
 
-/* Remembers what a file looks like, and since when. A modification time that cannot be true, before
- * 1970 or after tomorrow, counts as that of the listing. */
+/* Remembers how a file looks, and since when. A modification time that cannot be true, before 1970 or after
+ * tomorrow, is replaced by that of the listing. */
 void spool_look(const struct spool *spool, struct spool_entry *entry, const struct stat *status);
 
-/* Returns whether a writer is at work whose close will be told. */
+/* Returns whether a writer is at work, and an event will tell its close. */
 bool spool_being_written(const struct spool_entry *entry);
 
-/* Returns whether a file looked the same in two looks that lie the steady time apart. */
+/* Returns whether a file was the same in two looks, the steady time apart. */
 bool spool_is_steady(const struct spool *spool, const struct spool_entry *entry);
 
-/* Returns whether a patch that a result waits for is there and whole; remembers how it looks. */
+/* Returns whether a patch that a result waits for is there and complete. Remembers how it looks. */
 bool spool_patch_ready(struct spool *spool, const char *name);
 
-/* Looks at the file of a slot. Opens it if it can be read, and asks the kernel for its bytes, so that those
- * of many files are fetched side by side. A file that does not look like a result gets a problem, and so does
- * one that a fault of the system keeps from being read. Returns 0, or -1 if the name is gone. */
+/* Looks at the file of a slot. Opens it if it can be read, and asks the kernel to read ahead, so that many
+ * files are read from the disk at a time. Sets a problem if the file cannot be a result, or if a fault of the
+ * system prevents reading. Returns 0; -1: the name is gone. */
 int spool_slot_open(struct spool *spool, struct spool_slot *slot);
 
-/* Returns whether it is handed on open, without its bytes. */
+/* Returns whether the file is handed on open, without its bytes: it is a log. */
 bool spool_is_log(const struct spool_slot *slot);
 
-/* Reads what was opened, as long as it was then. A file that grew or shrank meanwhile is left where it
- * is by spool_move() and handed on again. */
+/* Reads the bytes of an opened file, as many as it had then. If it grew or shrank since, spool_move() leaves
+ * it where it is, and it is handed on again. */
 void spool_slot_read(struct spool_slot *slot);
 
-/* Lets go of descriptor, bytes and problem. */
+/* Closes the descriptor, and frees bytes and problem. */
 void spool_slot_drop(struct spool_slot *slot);
 
 /* ---- move.c ----------------------------------------------------------------------------- */
 
-/* Returns the modification time as arrival counts it: that of the listing where it cannot be true. */
+/* Returns the modification time as arrival counts it: that of the listing if it cannot be true. */
 int64_t spool_arrival(const struct spool *spool, const struct stat *status);
 
 /* ---- watch.c ---------------------------------------------------------------------------- */
@@ -155,16 +155,15 @@ int spool_watch_open(struct spool *spool, struct error *error);
 /* Begins a listing of the directory. Returns 0, or -1 with errno. */
 int spool_watch_list(struct spool *spool);
 
-/* Lets go of directory, listing and watch. */
+/* Closes directory, listing and watch. */
 void spool_watch_close(struct spool *spool);
 
-/* Lets go of a directory that files were moved to, and of all of them. */
+/* Close a directory that files were moved to, and all of these. */
 void spool_close_place(struct spool_directory *place);
 void spool_close_places(struct spool *spool);
 
-/* Takes in the events that are there already. */
+/* Reads the events that have come so far. */
 void spool_watch_drain(struct spool *spool);
 
-/* Sees whether the directory is still the one that is open, and opens it again if it is not; arms the
- * watch if there is none. */
+/* Opens the directory again if its path means another one now. Arms the watch if there is none. */
 void spool_watch_check(struct spool *spool);

@@ -1,11 +1,11 @@
 #pragma once
 
 /*
- * What the spool knows of the names in its directory, and the order in which they are due.
+ * The names in the spool's directory, what is known of each, and the order in which they are due.
  *
- * An entry lives from the first sight of a name (an event or a listing) until its file was moved or is
- * gone. The table owns the entries. The queue is a heap of pointers to some of them. So the oldest can be
- * taken one by one, without a sort that would block the loop.
+ * An entry lives from the first event or listing with its name until its file was moved or is gone. The table
+ * owns the entries. The queue is a heap of pointers to some of them. So the oldest can be taken one by one,
+ * without a sort that would block the loop.
  */
 
 #include "daemon/spool.h"
@@ -26,18 +26,18 @@ struct spool_entry {
     struct spool_entry *next; /* in its bucket */
     uint64_t hash;
 
-    /* The file as it was seen last, and since when it looks like this. */
-    uint64_t modified;  /* nanoseconds as the file has them, to compare looks; may wrap */
-    int64_t arrived_ns; /* the same, or when the file was found if that cannot be true */
+    /* The file as it was last seen, and since when it has looked like this. */
+    uint64_t modified;  /* in nanoseconds, only to compare looks; may wrap */
+    int64_t arrived_ns; /* likewise, or when the file was found if that cannot be true */
     int64_t size;
     uint64_t inode;
     mode_t mode;
     uint64_t looked_ms; /* 0: not looked at yet */
-    uint64_t seen_ms;   /* when it was looked at last */
-    uint64_t met_ms;    /* when it was looked at first, whatever it looked like */
+    uint64_t seen_ms;   /* of the last look */
+    uint64_t met_ms;    /* of the first look */
 
     unsigned round;          /* of the last listing that had it */
-    unsigned told;           /* events that came, to compare two moments */
+    unsigned told;           /* how many events came, to compare two moments */
     struct spool_wait *wait; /* NULL: never put off */
 
     bool stray;   /* logged as a file that no result names */
@@ -79,7 +79,7 @@ void spool_known_remove(struct spool_known *known, struct spool_entry *entry);
 /* Forgets entries that are not queued and were not in listing `round`. */
 void spool_known_sweep(struct spool_known *known, unsigned round);
 
-/* Forgets what events said of files that are being written: events were lost. */
+/* Events were lost: forgets what they said of files that are being written. */
 void spool_known_forget_events(struct spool_known *known);
 
 /* Calls back for every entry. */
@@ -89,9 +89,9 @@ void spool_known_each(struct spool_known *known,
 /* Queues an entry that is not queued. The order is arrival, then name. */
 void spool_known_push(struct spool_known *known, struct spool_entry *entry);
 
-/* Return the first entry of the queue, or NULL; pop removes it. */
+/* Return the first entry of the queue; NULL: it is empty. pop removes it. */
 struct spool_entry *spool_known_first(const struct spool_known *known);
 struct spool_entry *spool_known_pop(struct spool_known *known);
 
-/* Gives memory back to the system after many entries; else does nothing. */
+/* After many entries: gives memory back to the system. Else does nothing. */
 void spool_known_shrink(struct spool_known *known);

@@ -1,10 +1,10 @@
 #pragma once
 
 /*
- * Values as --status --json and --export write them. An unknown value is null. Times are UTC as in RFC
- * 3339. A number is the shortest that reads back as the same.
+ * Values as --status --json and --export write them. An unknown value is null. Times are UTC as in RFC 3339.
+ * A number has the shortest form that reads back as the same.
  *
- * The functions that make one return a new object, which the caller drops, or NULL, which is json-c's null.
+ * The functions return a new object, which the caller drops; NULL: json-c's null.
  */
 
 #include <json-c/json.h>

@@ -4,9 +4,9 @@
  * What the running daemon reports about itself: the service manager's readiness and status, the status file
  * for --status, the file for node_exporter, the log's summary.
  *
- * Whoever changes something calls report_changed(). The report follows within a second, at most once a
- * second. While a job runs it is repeated every 5 s, as the job's age grows. Nothing here can fail the
- * work: what cannot be written is warned of once.
+ * Code that changes something calls report_changed(). The report follows within a second, at most once a
+ * second. While a job runs it is repeated every 5 s, as the job's age grows. Nothing here can fail the work:
+ * if a report cannot be written, that is logged once.
  */
 
 #include "config/config.h"
@@ -32,7 +32,7 @@ struct report_options { /* all of these must outlive the report */
     const struct queue *queue;
     const struct refresh *refresh;
     const struct counters *counters;
-    bool summaries; /* whether a summary is logged every log.status_every */
+    bool summaries; /* log a summary every log.status_every */
 };
 
 /* Makes it. What `options` points to must outlive it. Never fails. */
@@ -41,11 +41,10 @@ void report_new(struct report **report, const struct report_options *options);
 /* Removes the status file. NULL-safe. The loop must run once more. */
 void report_free(struct report *report);
 
-/* Something that the reports show has changed: writes them soon. */
+/* Something in the reports has changed: writes them soon. */
 void report_changed(struct report *report);
 
-/* After both of these, or when they have taken too long, the service manager is told that the daemon is
- * ready. */
+/* After both of these, or when they take too long, the service manager is told that the daemon is ready. */
 void report_scanned(struct report *report);       /* the spool was scanned */
 void report_forge_checked(struct report *report); /* whatever the result */
 

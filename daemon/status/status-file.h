@@ -1,11 +1,11 @@
 #pragma once
 
 /*
- * What only the running daemon knows, for --status beside it: <state>/status.json.
+ * The status file, <state>/status.json: what only the running daemon knows, for --status beside it.
  *
- * The store holds what must survive. This file is rewritten when something changes, and removed at the end.
- * A reader believes it only while the process that wrote it holds the store, so what a crash left behind is
- * ignored.
+ * What must survive is in the store. This file is rewritten when something changes, and removed at the end. A
+ * reader believes it only while the process that wrote it has the store's lock. So the file of a crashed
+ * daemon is ignored.
  */
 
 #include "common/error.h"
@@ -14,9 +14,9 @@
 #include <stdint.h>
 
 struct status_file {
-    bool running;       /* false: nobody holds the store; nothing below is known */
+    bool running;       /* false: no daemon has the store, and nothing below is known */
     int process;        /* its process id */
-    bool known;         /* whether that process has written the file */
+    bool known;         /* that process has written the file */
     int64_t started_ms; /* when the daemon started */
     int64_t told_ms;    /* when the file was written */
     uint64_t lag_ms;    /* the longest time for which the loop was blocked */
@@ -24,10 +24,10 @@ struct status_file {
     char forge[16];     /* "unknown", "well", "down", "refused" */
     char place[1024];   /* where the forge is */
     char trouble[1024]; /* what is wrong with the forge; "": nothing */
-    /* What else holds jobs until it is mended; "": nothing. When no daemon runs, status_read() sets it from the
-     * store: what held jobs when it last ran. */
+    /* What else holds jobs; "": nothing. If no daemon runs, status_read() reads from the store what held jobs
+     * when one last ran. */
     char held[1024];
-    int held_status; /* of a running daemon: what `--once` would end with */
+    int held_status; /* of a running daemon: the exit status that --once would have */
 };
 
 /* Writes it below the state directory. Fails if the disk does. */

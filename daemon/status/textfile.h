@@ -36,8 +36,8 @@ struct textfile {
     size_t frontier_count;
 };
 
-/* Reads what the store knows. Decisions are counted from `*last` on, see store_count_decisions(). Fails
- * if the store does. */
+/* Reads the figures from the store. Counts decisions from `*last` on (store_count_decisions()). The caller
+ * clears `textfile`. Fails if the store does. */
 int textfile_read(struct textfile *textfile, struct store *store, const struct config *config,
                   int64_t *last, struct error *error);
 void textfile_clear(struct textfile *textfile); /* frees the frontiers */

@@ -1,11 +1,11 @@
 #pragma once
 
 /*
- * Lines of work: open pull requests that stand on each other. A loop of experiments makes one line, in which
- * each pull request contains those before it. A loop that began anew from an earlier experiment makes a
- * line that joins the other one there.
+ * Lines of work: open pull requests that contain each other. A loop of experiments makes one line, in which
+ * each pull request contains those before it. A loop that began again from an earlier experiment makes a line
+ * that joins the other one there.
  *
- * Pure: what contains what is given.
+ * Pure: the caller says what contains what.
  */
 
 #include "daemon/status.h"

@@ -1,6 +1,6 @@
 #pragma once
 
-/* To put a command line together. */
+/* Puts a command line together. */
 
 #include "config/config.h"
 

@@ -1,19 +1,19 @@
 #pragma once
 
 /*
- * The work on the cache (see cache.h) that a child does, since there may be many files.
+ * The work on the cache (cache.h) that a child does, since there may be many files.
  *
- * The child is this program under another name. On success it says on stdout what it did. On failure stderr
- * says why, and nothing is left of what it began.
+ * The child is this program under another name. On success it prints what it did. On failure stderr says why,
+ * and nothing is left of its work.
  */
 
-/* copy FROM TO BYTES: copies the directory FROM, in which there are BYTES. Says CACHE_REFLINK or CACHE_COPY.
+/* copy FROM TO BYTES: copies the directory FROM, which has BYTES, to TO. Prints CACHE_REFLINK or CACHE_COPY.
  *
- * keep CHECKOUT FROM FOLDER NAME LIMIT: ends what still runs in CHECKOUT, and moves FROM to FOLDER/NAME/files
- * as a whole, unless it has more than LIMIT bytes. Says CACHE_KEPT or CACHE_LARGE, and how many bytes it has.
- * FOLDER/NAME/size says that, too.
+ * keep CHECKOUT FROM FOLDER NAME LIMIT: ends what still runs in CHECKOUT, and moves FROM to
+ * FOLDER/NAME/files, unless it has more than LIMIT bytes. Prints CACHE_KEPT or CACHE_LARGE and its size in
+ * bytes, which is also in FOLDER/NAME/size.
  *
- * keep-removed ...: the same, and makes FOLDER/NAME/removed. */
+ * keep-removed ...: does the same, and makes FOLDER/NAME/removed. */
 #define CACHE_PROGRAM "winnowd-cache"
 
 #define CACHE_REFLINK "reflink"
@@ -26,5 +26,5 @@
 #define CACHE_SIZE    "size"
 #define CACHE_REMOVED "removed" /* the tests removed the directory and made another one */
 
-/* The child. Returns its exit status. */
+/* Is the child. Returns its exit status. */
 int cache_main(int argc, char **argv);

@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * The command that runs the tests: how a person would type it, and how tox is asked for its own report.
+ * The command that runs the tests: as a person would type it, and with a question for tox's own report.
  */
 
 #include "config/config.h"
@@ -13,9 +13,10 @@ char *command_line(const struct config *config);
 struct text;
 void command_append_quoted(struct text *text, const char *argument);
 
-/* Puts `--result-json path` right behind tox, where every version takes it. `arguments` is NULL-terminated, and
- * ends with `command`, in which tox stands (tox_report_place()). Takes `arguments` over and returns it longer. */
+/* Puts `--result-json path` right after tox, where every version takes it. `arguments` is NULL-terminated,
+ * and ends with `command`, which has tox (tox_report_place()). Takes `arguments` over and returns the longer
+ * ones. */
 char **command_ask_tox(char **arguments, const struct config_list *command, const char *path);
 
-/* Takes the command's own `--result-json path`, or `--result-json=path`, out of `arguments`. */
+/* Removes the command's own `--result-json path`, or `--result-json=path`, from `arguments`. */
 void command_drop_report(char **arguments, const char *path);

@@ -4,8 +4,8 @@
  * The interface of an engine, which runs the tests somewhere: on this machine (local.h), or as jobs of Slurm
  * (slurm.h).
  *
- * An engine is a struct of functions. It is told what to run and where the checkout is, and says how the
- * command ended. Whether that is a pass is judged elsewhere (verdict.h), in the same way for all engines.
+ * An engine is a struct of functions. It gets the command and the checkout, and says how the command ended.
+ * verdict.h judges whether that is a pass, in the same way for all engines.
  */
 
 #include "common/error.h"
@@ -20,7 +20,7 @@ struct engine;
 
 #define ENGINE_LOG_LIMIT (64 * 1024 * 1024) /* bytes of output that are kept of a run */
 
-/* A run that an earlier daemon began and that goes on without it. Strings belong to the caller. */
+/* A run that an earlier daemon began and that goes on without it. The caller frees the strings. */
 struct engine_run {
     bool goes_on;
     char *command; /* as a person would type it */
@@ -28,24 +28,24 @@ struct engine_run {
     bool again;    /* tox failed because of its report in the run before */
 };
 
-/* Where a run was that ended elsewhere. */
+/* Where a run was, if not on this machine. */
 struct engine_place {
     int64_t attempt; /* from 1; 0: it was on this machine */
     int64_t slurm_job;
-    int64_t queued_ms; /* time in the queue, apart from that of the run */
+    int64_t queued_ms; /* time in the queue, before the run */
     char node[256];
 };
 
 /* What to run. The strings belong to the caller, and live until the operation is over. */
 struct engine_order {
     const char *experiment_id;
-    const struct checkout *checkout; /* is there, unless the run is taken up */
+    const struct checkout *checkout; /* exists, unless the run is taken up */
     const struct checkout *inside;   /* as the tests see it */
-    bool taken_up;                   /* it goes on: nothing of it has to be started */
+    bool taken_up;                   /* it is under way: nothing has to be started */
     const char *report;              /* path of the file for tox's report; NULL: not asked for */
     bool again;                      /* tox failed because of its report in the run before */
     const char *const *arguments;    /* NULL-terminated; needed inside of start() only */
-    bool this_program;               /* they are those of this very program (process.h) */
+    bool this_program;               /* they start this program (process.h) */
     const char *const *environment;  /* likewise */
     const char *command;             /* as a person would type it */
     const char *log;                 /* path of the file for the whole output */
@@ -58,24 +58,25 @@ struct engine_order {
 };
 
 /* How the command ended. Without an error there is a result; its `problem` says what went wrong with the log,
- * which is gone then. An error is transient where the run says nothing about the tests, such as one whose
- * command never began. It is permanent where the tests filled the disk. */
+ * which then is removed. A transient error: the run says nothing about the tests, as when the command never
+ * began. A permanent one: the tests filled the disk. */
 typedef void (*engine_callback)(void *data, const struct process_result *result,
                                 const struct error *error);
 
 struct engine_functions {
-    bool encloses; /* it makes the sandbox itself: the arguments are the command alone */
+    bool encloses; /* it makes the sandbox itself: the arguments are only the command */
 
-    /* Names the checkout of an experiment's next run. If a run of that commit goes on, `run` says so, and the
-     * checkout is that one's. `run` NULL: names the checkout of the last run. The caller frees both. */
+    /* Names the checkout of an experiment's next run. If a run of that commit is under way, `run` says so,
+     * and the checkout is that of this run. `run` NULL: names the checkout of the last run. The caller frees
+     * both. Returns 0, or -1 with the error. */
     int (*look)(struct engine *engine, const char *experiment_id, const char *commit,
                 struct checkout *checkout, struct engine_run *run, struct error *error);
 
-    /* Starts the command. Discarding the operation ends what is under way here. */
+    /* Starts the command. To discard the operation ends what is under way on this machine. */
     struct operation *(*start)(struct engine *engine, const struct engine_order *order,
                                engine_callback callback, void *data);
 
-    /* Ends the experiment's run, if there is one, and removes its directories; a missing one is fine. */
+    /* Ends the experiment's run, if there is one, and removes its directories. Succeeds if they are missing. */
     struct operation *(*cancel)(struct engine *engine, const char *experiment_id,
                                 checkout_callback callback, void *data);
 

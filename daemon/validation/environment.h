@@ -4,8 +4,8 @@
  * The environment of the code under test, made from nothing.
  *
  * It has what any program needs, and what validation.environment and validation.pass_environment name. tox
- * clears the environment once more before the tests. tox 3 and tox 4 have different means to let variables
- * through, which are used here.
+ * clears the environment again before the tests. tox 3 and tox 4 have different ways to pass variables on;
+ * both are used here.
  */
 
 #include "config/config.h"
@@ -18,13 +18,14 @@ struct environment {
     size_t count;
 };
 
-/* Makes the environment. `home` and `temporary` become HOME and TMPDIR. `tox_settings`: see tox_override(); ""
- * where there is no checkout. The caller frees it with environment_free(). */
+/* Makes the environment; the caller frees it with environment_free(). `home` and `temporary` become HOME and
+ * TMPDIR. `tox_settings`: see tox_override(); "": there is no checkout. */
 void environment_make(struct environment *environment, const struct config *config,
                       const char *home, const char *temporary, const char *tox_settings);
 void environment_free(struct environment *environment);
 
-/* Returns the names in validation.pass_environment and validation.environment, NULL-terminated. */
+/* Returns the names in validation.pass_environment and validation.environment, NULL-terminated. The caller
+ * frees them with environment_names_free(). */
 struct environment_names {
     char **items;
 };

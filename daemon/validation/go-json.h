@@ -1,13 +1,13 @@
 #pragma once
 
 /*
- * The lines of `go test -json`: each is an object, and what go test says of a package is the text of some of
- * them. Pure.
+ * Reads the lines of `go test -json`. Each is an object, and some of them contain what go test says of a
+ * package. Pure.
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Copies what such a line has go test say of a package, without its line end, to `text` of `size` bytes.
- * Returns false where it is no such line, or where the text is a test's. */
+/* Copies what go test says of a package in such a line, without its line end, to `text` of `size` bytes.
+ * Returns false if the line says nothing of a package, or has the output of a test. */
 bool go_json_line(const char *line, char *text, size_t size);

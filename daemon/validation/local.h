@@ -3,13 +3,13 @@
 /*
  * The engine that runs the tests on this machine, as a child of the daemon.
  *
- * While the command runs, the disk is watched: tests that fill it would take the store down with them. They
- * are ended; and what removing their checkout gives back says whether it was they who filled it.
+ * While the command runs, the disk is watched, since a full disk stops the store as well. Tests on a nearly
+ * full disk are ended. The space that the removal of their checkout frees says whether they filled it.
  */
 
 #include "daemon/validation/engine.h"
 
 #include <uv.h>
 
-/* Makes the engine. Its checkouts are in `directory`, which is without symbolic links in its path; copied. */
+/* Makes the engine. Its checkouts are in `directory`, whose path has no symbolic links. It is copied. */
 void local_engine_new(struct engine **engine, uv_loop_t *loop, const char *directory);

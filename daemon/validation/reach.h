@@ -1,22 +1,22 @@
 #pragma once
 
 /*
- * What tests see of hidden places: the programs that PATH leads to, and what these need to run.
+ * The part of hidden places that tests see: the programs that PATH leads to, and what these need to run.
  *
- * It follows links in PATH's directories, the interpreters of scripts, and the libraries beside a directory
- * called `bin`. Of a virtual environment it follows the origin of its python, and directories that `.pth`
- * files add to its path. A program elsewhere may have anything beside it, such as a whole home: then only
- * the program is shown. No hidden place is shown as a whole.
+ * It follows links in PATH's directories, interpreters of scripts, and libraries beside a directory called
+ * `bin`. In a virtual environment it follows the origin of its python, and the directories that `.pth` files
+ * add to its path. A program elsewhere may have anything beside it, such as a whole home: then only the
+ * program is shown. No hidden place is shown as a whole.
  */
 
 #include "config/config.h"
 
-/* Appends to `arguments` what makes bubblewrap show `path`, a file or a directory, read-only: links on
- * the way as links, and the file where it really is. Adds nothing if it is seen anyway, does not exist,
+/* Appends to `arguments` what makes bubblewrap show `path`, a file or a directory, read-only: links on the
+ * way as links, and the file where it really is. Appends nothing if the path is seen anyway, does not exist,
  * or contains one of the `hidden` places. */
 void reach_show(const struct config_list *hidden, struct config_list *arguments, const char *path);
 
-/* The same for everything that the directories of `path` (in the form of PATH) and `program` (absolute,
- * or NULL) lead to. Reads directories and first lines of files, which blocks for some milliseconds. */
+/* Does the same for all that the directories of `path` (in the form of PATH) and `program` (absolute, or
+ * NULL) lead to. Reads directories and first lines of files, which blocks for some milliseconds. */
 void reach_show_programs(const struct config_list *hidden, struct config_list *arguments,
                          const char *path, const char *program);

@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * Asks the URLs of validation.requires, one after the other, whether what the tests need is there.
+ * Asks the URLs of validation.requires, one after the other.
  */
 
 #include "common/error.h"
@@ -10,8 +10,8 @@
 
 struct http;
 
-/* Calls back without an error once all have answered 2xx, else with a transient one that names the key and the first
- * URL that did not. `urls` is copied, and must not be empty. Discarding the operation drops it. */
+/* Calls back without an error when all have answered 2xx, else with a transient error that names the key and
+ * the first URL that did not. `urls` is copied, and must not be empty. */
 typedef void (*requires_callback)(void *data, const struct error *error);
 struct operation *requires_ask(struct http *http, const struct config_list *urls,
                                requires_callback callback, void *data);

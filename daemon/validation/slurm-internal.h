@@ -22,16 +22,16 @@ struct slurm {
     char id[STORE_RUN_ID_SIZE];
     struct slurm_run *runs;
     void (*on_tick)(void *data); /* looks at all runs */
-    struct operation *tick;      /* the next of these looks */
-    struct operation *look;      /* at their files */
-    struct operation *slow;      /* until that takes long */
-    bool look_again;             /* there is news since it began */
+    struct operation *tick;      /* the next call of it */
+    struct operation *look;      /* the look at their files */
+    struct operation *slow;      /* the time after which that takes long */
+    bool look_again;             /* there is news since that look began */
     bool hangs;                  /* it took long */
     struct operation *query;     /* squeue */
     struct slurm_sweep *sweep;
     uint64_t asked_at; /* uv_now() of the last squeue; 0: none yet */
     bool away;         /* the last query failed */
-    /* Experiments whose last run has its verdict: their next one is another. */
+    /* Experiments whose last run has its verdict: their next run is a new one. */
     struct config_list judged;
 };
 
@@ -45,17 +45,17 @@ struct slurm_run {
     struct slurm_record record;
     char *name;
     char *directory;
-    struct operation *step;   /* sbatch or scancel, or its output is read */
-    bool asked;               /* the query under way is about it, as it is now */
-    bool answered;            /* Slurm was asked since the last change */
-    bool absent;              /* the answer was that there is no such job */
-    struct squeue_job seen;   /* the answer otherwise */
+    struct operation *step;   /* sbatch, scancel, or reading its output */
+    bool asked;               /* the query under way asks about the present state of the run */
+    bool answered;            /* Slurm has answered since the last change */
+    bool absent;              /* the answer: there is no such job */
+    struct squeue_job seen;   /* the answer, if there is such a job */
     uint64_t over_at;         /* uv_now() when Slurm first said that it is over; 0: it is not */
     uint64_t not_before;      /* uv_now() before which it is not submitted again */
     struct slurm_files files; /* as they were last seen */
-    bool seen_waiting;        /* they were seen before it had started */
-    bool wants_id;            /* it runs, and its number is not known: Slurm is asked first */
-    uint64_t told_at;         /* uv_now() when the log said why it waits; 0: it did not */
+    bool seen_waiting;        /* they were seen before the run had started */
+    bool wants_id;            /* it runs, but its number is not known yet: ask Slurm first */
+    uint64_t told_at;         /* uv_now() when it was last logged why it waits; 0: never */
     struct error error;
 };
 
@@ -66,22 +66,22 @@ struct slurm_run {
 /* Looks at all runs after this time, and then each second. */
 void slurm_look_soon(struct slurm *slurm, uint64_t delay_ms);
 
-/* The run is over: hands on the result, or its error without one, and frees it. */
+/* The run is over: calls back with the result, or with its error, and frees the run. */
 void slurm_run_end(struct slurm_run *run, const struct process_result *result);
 
-/* What discards its operation: it goes on without us. */
+/* Discards its operation: the run goes on without us. */
 void slurm_run_discard(struct operation *operation);
 
 /* Writes its record. Returns false if that failed; then the run is over. */
 bool slurm_run_save(struct slurm_run *run);
 
-/* Says of the run's error that the installation is at fault. So it holds the queue. */
+/* Marks the run's error as a fault of the installation, so that it holds the queue. */
 void slurm_run_blame_installation(struct slurm_run *run);
 
-/* The run stays as it is, and holds the queue until somebody mends what its error says. */
+/* Leaves the run as it is. Its error holds the queue until that is mended. */
 void slurm_run_hold(struct slurm_run *run);
 
-/* Returns whether the job is not over, and whether Slurm said that a run is over or does not know it. */
+/* Return whether a job is not over, and whether Slurm says that a run is over or does not know it. */
 bool slurm_is_under_way(const struct squeue_job *job);
 bool slurm_run_is_over(const struct slurm_run *run);
 
@@ -92,19 +92,19 @@ void slurm_look_at_all(void *data);
 
 /* ---- slurm-ask.c: what Slurm is asked of the runs, and told -------------------------------------- */
 
-/* Asks Slurm about all runs at once, if that is due or if one of them has to know now. */
+/* Asks Slurm about all runs at once, if that is due or if a run needs the answer now. */
 void slurm_ask(struct slurm *slurm);
 
-/* Notes when and where the run left the queue, as far as we know. Returns false if a fault ended the run. */
+/* Notes when and where the run left the queue, as far as known. Returns false if a fault ended the run. */
 bool slurm_note_begun(struct slurm_run *run, int64_t at_ms, const char *node);
 
 /* ---- slurm-call.c: Slurm's commands ------------------------------------------------------------- */
 
-/* Returns the name of an attempt, and its directory. The caller frees them. */
+/* Return the name of an attempt, and its directory. The caller frees it. */
 char *slurm_name(const struct slurm *slurm, const char *experiment_id, int64_t attempt);
 char *slurm_directory(const struct slurm *slurm, const char *experiment_id, int64_t attempt);
 
-/* Starts sbatch, squeue for these names or for all jobs of this user, or scancel for one name. sbatch and
+/* Start sbatch; squeue for some names, and for all jobs of this user; and scancel for one name. sbatch and
  * scancel are not interrupted, and a daemon that stops does not wait for them. */
 struct operation *slurm_sbatch(struct slurm_run *run, process_callback callback);
 struct operation *slurm_squeue(struct slurm *slurm, const char *names, process_callback callback,
@@ -130,6 +130,6 @@ int slurm_write_script(const struct slurm_run *run, struct error *error);
 
 /* ---- slurm-sweep.c: runs that nobody waits for --------------------------------------------------- */
 
-/* Begins to look for them at the loop's next turn, and then each hour. */
+/* Begins to look for them in the loop's next turn, and then each hour. */
 void slurm_sweep_start(struct slurm *slurm);
 void slurm_sweep_stop(struct slurm *slurm);

@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * What is known of the run of one experiment on Slurm. It is in the store, and is written before what it says
- * happens, so that a run is found again after a crash.
+ * The record of one experiment's run on Slurm. The store has it before anything is done, so that the run is
+ * found again after a crash.
  *
  * The record stays when the run is over: the number of an attempt is never used twice.
  */
@@ -15,15 +15,15 @@
 
 enum slurm_state {
     SLURM_PREPARED,   /* it has a name and a directory */
-    SLURM_SUBMITTING, /* sbatch may know it */
+    SLURM_SUBMITTING, /* sbatch may have submitted it */
     SLURM_SUBMITTED,  /* it has a number */
-    SLURM_LOST,       /* Slurm has ended it, or knows it no more, and it left no verdict */
-    SLURM_REMOVED,    /* it was cancelled, or is over, and its directory is gone */
+    SLURM_LOST,       /* Slurm has ended it, or does not know it any more, and it left no verdict */
+    SLURM_REMOVED,    /* it is over or was cancelled, and its directory is gone */
 };
 
 struct slurm_record {
     enum slurm_state state;
-    int64_t attempt;      /* from 1; 0: there was none yet */
+    int64_t attempt;      /* from 1; 0: none yet */
     int64_t id;           /* Slurm's number of the job; 0: not known */
     int64_t submitted_ms; /* since 1970 */
     int64_t began_ms;     /* when it left the queue; 0: it did not */
@@ -38,7 +38,7 @@ struct slurm_record {
     int64_t exhausted; /* attempts in a row for which Slurm gave too little */
 };
 
-/* Reads the record of an experiment; SLURM_REMOVED and no attempt if there is none. The caller clears it.
+/* Reads the record of an experiment; SLURM_REMOVED with attempt 0 if there is none. The caller clears it.
  * Fails if the store does. */
 int slurm_record_read(struct slurm_record *record, struct store *store, const char *experiment_id,
                       struct error *error);
@@ -49,5 +49,5 @@ void slurm_record_clear(struct slurm_record *record);
 /* Returns how long it waited in the queue, until `now_ms` if it still does; 0: not known. */
 int64_t slurm_record_queued_ms(const struct slurm_record *record, int64_t now_ms);
 
-/* Adds nodes to those that are excluded. */
+/* Adds nodes to the excluded ones. */
 void slurm_record_exclude(struct slurm_record *record, const char *nodes);

@@ -3,8 +3,8 @@
 /*
  * The script that is a run on a node of Slurm. Pure.
  *
- * It is plain sh. A node needs nothing of winnowd's: coreutils, prlimit and, for the sandbox, bubblewrap. The
- * node itself finds out what the sandbox hides, and where PATH leads.
+ * It is plain sh. A node needs coreutils, prlimit and, for the sandbox, bubblewrap, but nothing of winnowd.
+ * The script finds out on the node what the sandbox hides, and where PATH leads.
  *
  *     script      this one
  *     box/        source, home, tmp and the mark `begun`: all that the tests can write to
@@ -28,9 +28,9 @@ struct slurm_script {
     const char *const *launcher; /* NULL-terminated, as are all lists here */
     const char *const *command;  /* the program is looked up on the PATH of `environment` */
     const char *const *limits;   /* arguments of prlimit, with the last `--` */
-    const char *const *hidden;   /* what the sandbox hides where it exists */
-    const char *const *hidden_files; /* the same for single files */
-    const char *const *read_only;    /* what it shows there */
+    const char *const *hidden;   /* what the sandbox hides, if it exists */
+    const char *const *hidden_files; /* likewise for single files */
+    const char *const *read_only;    /* what it shows there all the same */
     uint64_t timeout_ms;
     uint64_t output_limit; /* bytes of `output` */
     bool sandboxed;

@@ -3,10 +3,10 @@
 /*
  * The engine that runs the tests as jobs of a Slurm cluster.
  *
- * A run is a directory that this machine and the nodes see at the same path, and a job of Slurm whose name
- * is never used twice. Its files say how it ended (slurm-script.h); Slurm's word can take a verdict away
- * and never gives one. Each step is in the run's record before it is taken (slurm-record.h). So runs go
- * on without the daemon, and the next daemon takes them up by their name.
+ * A run is a directory that this machine and the nodes see at the same path, and a job of Slurm whose name is
+ * never used twice. Its files say how it ended (slurm-script.h). Slurm's word can take a verdict away and
+ * never gives one. Each step is in the run's record before it is taken (slurm-record.h). So runs go on
+ * without the daemon, and the next daemon takes them up by their names.
  *
  *     <directory>/ID-ATTEMPT/    the files of one attempt
  */
@@ -17,8 +17,8 @@
 
 #include <uv.h>
 
-/* Asks sbatch whether a job with validation.slurm.options could run, without submitting it. Fails (permanent),
- * naming the key; (transient) if Slurm does not answer, which no option changes. */
+/* Asks sbatch whether a job with validation.slurm.options could run, without submitting it. Fails (permanent)
+ * naming the key if it could not, (transient) if Slurm does not answer. */
 struct operation *slurm_try(uv_loop_t *loop, const struct config *config,
                             void (*callback)(void *data, const struct error *error), void *data);
 

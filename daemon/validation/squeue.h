@@ -13,9 +13,9 @@
 
 enum squeue_state {
     SQUEUE_PENDING,
-    SQUEUE_RUNNING,  /* or about to end, or suspended: it is not over */
-    SQUEUE_FINISHED, /* COMPLETED or FAILED: by itself */
-    SQUEUE_CUT_OFF, /* CANCELLED, NODE_FAIL, PREEMPTED, BOOT_FAIL, DEADLINE, or a word that is not known */
+    SQUEUE_RUNNING,   /* or about to end, or suspended */
+    SQUEUE_FINISHED,  /* COMPLETED or FAILED: it ended by itself */
+    SQUEUE_CUT_OFF,   /* CANCELLED, NODE_FAIL, PREEMPTED, BOOT_FAIL, DEADLINE, or an unknown word */
     SQUEUE_EXHAUSTED, /* TIMEOUT or OUT_OF_MEMORY: Slurm did not give enough */
 };
 
@@ -24,27 +24,28 @@ struct squeue_job {
     enum squeue_state state;
     char word[32]; /* the state as Slurm calls it */
     char nodes[256];
-    char reason[128]; /* "" where Slurm gives none */
-    int64_t used_s;   /* in which it ran: not those in which it was suspended; -1: not known */
+    char reason[128]; /* "": Slurm gives none */
+    /* seconds in which it ran, without those in which it was suspended; -1: not known */
+    int64_t used_s;
     char name[512];
 };
 
-/* Reads one line of `squeue -h -O SQUEUE_COLUMNS`. Returns false if it is none. */
+/* Reads one line of `squeue -h -O SQUEUE_COLUMNS`. Returns false if it has another form. */
 bool squeue_read(struct squeue_job *job, const char *line, size_t length);
 
-/* Reads the next line that is one, and moves `*at` behind it. Returns false if there is none left. */
+/* Reads the next such line, and moves `*at` past it. Returns false if there are no more. */
 bool squeue_next(struct squeue_job *job, const char **at);
 
 /* Returns whether a job that is pending for this reason stays so until somebody mends something. */
 bool squeue_reason_stays(const char *reason);
 
 enum sbatch_refusal {
-    SBATCH_WAITS,   /* the controller is away, or a limit of submissions is reached: it passes */
+    SBATCH_WAITS,   /* the controller is away, or a limit of submissions is reached: that passes */
     SBATCH_REFUSED, /* the options are wrong for this cluster */
 };
 
 /* Returns what sbatch's words on stderr mean. */
 enum sbatch_refusal sbatch_refusal_of(const char *words);
 
-/* Reads what `sbatch --parsable` prints: "ID" or "ID;CLUSTER". Returns 0 if it is something else. */
+/* Reads what `sbatch --parsable` prints: "ID" or "ID;CLUSTER". Returns the id; 0: it is something else. */
 int64_t sbatch_read_id(const char *output);

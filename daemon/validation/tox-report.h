@@ -4,8 +4,8 @@
  * Reads the report that tox 3 and tox 4 write with --result-json, and finds where a command asks for one.
  * Pure.
  *
- * The report is the tests' own, and they may write anything into it. It is bounded, and unusable if it does
- * not have the expected form.
+ * The tests may write anything into the report. It is bounded, and unusable if it does not have the expected
+ * form.
  */
 
 #include "common/text.h"
@@ -13,8 +13,8 @@
 
 #define TOX_REPORT_LIMIT (8 * 1024 * 1024) /* bytes of a report, without what commands printed */
 
-/* A report that is read in pieces. It contains everything that the commands printed, so only the
- * beginning of a long string is kept. Begins with zeros. */
+/* A report that is read in pieces. It contains all output of the commands, so only the beginning of a long
+ * string is kept. Begins as zeros. */
 struct tox_report_reader {
     struct text kept;
     size_t string; /* bytes kept of the string */
@@ -30,14 +30,14 @@ void tox_report_take(struct tox_report_reader *reader, const char *bytes, size_t
 /* The report has ended: fills in what it says, and sets `report->tox` to REPORT_READ or REPORT_UNUSABLE. */
 void tox_report_end(struct tox_report_reader *reader, struct test_report *report);
 
-void tox_report_clear(struct tox_report_reader *reader); /* frees what it holds */
+void tox_report_clear(struct tox_report_reader *reader); /* frees what it owns */
 
 /* Reads a whole report: takes it, ends and clears. */
 void tox_report_read(struct test_report *report, const char *bytes, size_t length);
 
-/* Returns which argument of a command (NULL-terminated) is tox: the one whose base name is tox, or the
- * `tox` of `-m tox`; -1 if none is. The arguments behind it are tox's own. */
+/* Returns the place of the argument of a command (NULL-terminated) that is tox: its base name is tox, or it
+ * is the `tox` of `-m tox`; -1: none. The arguments after it are tox's own. */
 int tox_report_place(char *const *command);
 
-/* Returns the path that a command gives to --result-json itself, or NULL. It belongs to the command. */
+/* Returns the path that a command itself gives to --result-json; NULL: none. It belongs to the command. */
 const char *tox_report_path(char *const *command);

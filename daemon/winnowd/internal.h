@@ -61,7 +61,7 @@ struct winnowd {
     struct operation *store_check; /* NULL once the store was checked */
 };
 
-/* Stops, in the middle of all work. The store knows where every job is, so it can be resumed. */
+/* Stops, in the middle of all work. Every job can be resumed from the store. */
 void winnowd_stop(struct winnowd *winnowd, int status);
 
 /* With --once: begins to look at pull requests, and for the end. */
