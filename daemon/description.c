@@ -449,7 +449,7 @@ static void append_merge_base(struct text *text, const struct description *descr
 {
     if (!description->merge_base || !*description->merge_base)
         return;
-    text_append(text, "- The base holds ");
+    text_append(text, "- The base has ");
     escape_append_code(text, description->merge_base, CELL_LIMIT);
     text_append(text, " already: what was measured on top of it is what is changed here\n");
 }

@@ -25,7 +25,7 @@ static int put(int spool, const char *name, const char *bytes, size_t length, st
     failure = errno;
     unlinkat(spool, hidden, 0);
     if (failure == EEXIST)
-        return error_set(error, ERROR_PERMANENT, "the spool holds a file %s already", name);
+        return error_set(error, ERROR_PERMANENT, "the spool has a file %s already", name);
     return error_set(error, ERROR_TRANSIENT, "%s: %s", name, strerror(failure));
 }
 

@@ -30,7 +30,7 @@ char *contained_comment(enum contained_reason reason, int64_t container, const c
     struct text text = {0};
 
     if (container == 0) {
-        text_append(&text, "The base holds what this one changes. Its value is confirmed.");
+        text_append(&text, "The base has the change of this one. Its value is confirmed.");
         return text_take(&text);
     }
     text_append(&text, reason == CONTAINED_MERGED ? "Merged in " : "Contained in ");

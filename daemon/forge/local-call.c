@@ -129,7 +129,7 @@ static void work_lock(struct local_call *call)
         return;
     }
     if (taken == 0)
-        error_set(&error, ERROR_TRANSIENT, "another process holds the lock of %s",
+        error_set(&error, ERROR_TRANSIENT, "another process has the lock of %s",
                   local_outbox(call));
     local_fail(call, false, &error);
 }

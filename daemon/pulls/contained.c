@@ -133,7 +133,7 @@ static void finish(struct contained *contained)
     CLEANUP_FREE char *why = closing->container
                                  ? memory_format("pull request %" PRId64 " of %s contains it",
                                                  closing->container, closing->container_id)
-                                 : memory_copy("the base holds its change");
+                                 : memory_copy("the base has its change");
     struct error error;
 
     if (store_end_closing(contained->services->store, closing, &error) < 0) {

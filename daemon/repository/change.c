@@ -362,8 +362,7 @@ static int refuse(const struct change *change, bool (*rule)(const struct change_
 int change_empty(struct error *error, const char *commit)
 {
     error_set(error, ERROR_PERMANENT, "the change is empty on the base%s%s%s",
-              commit ? ", which holds commit " : "", commit ? commit : "",
-              commit ? " already" : "");
+              commit ? ", which has commit " : "", commit ? commit : "", commit ? " already" : "");
     error->needless = true;
     return -1;
 }
@@ -377,7 +376,7 @@ int change_check(const struct change *change, char *const *protect, struct error
         refuse(change, is_submodule, NULL, "the change touches a submodule", error) < 0 ||
         refuse(change, is_bad_path, NULL, "the change leads into .git or out of the tree", error) <
             0 ||
-        refuse(change, is_bad_mode, NULL, "the change holds files of an unknown kind", error) < 0)
+        refuse(change, is_bad_mode, NULL, "the change has files of an unknown kind", error) < 0)
         return -1;
     return 0;
 }
@@ -426,6 +425,6 @@ int change_check_link(const char *path, const char *target, size_t length, struc
         return 0;
     file_names_add(&names, path);
     return error_set(error, ERROR_PERMANENT,
-                     "the change holds a symbolic link that leaves the tree: %s",
+                     "the change has a symbolic link that leaves the tree: %s",
                      file_names_string(&names));
 }

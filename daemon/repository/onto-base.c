@@ -89,7 +89,7 @@ static void bringing_fail(struct bringing *bringing, const struct process_result
                   bringing->commit);
     else if (git_found_damage(result))
         error_set(&error, ERROR_PERMANENT,
-                  "commit %s cannot be read: source %s does not hold all of its history",
+                  "commit %s cannot be read: source %s does not have all of its history",
                   bringing->commit, bringing->source);
     bringing_end(bringing, &error);
 }

@@ -113,11 +113,11 @@ static const struct loss {
     const char *says;
 } losses[] = {
     {"Binary files ", " differ",
-     "a binary file whose content the patch does not hold (git diff --binary)"},
+     "a binary file whose content the patch does not have (git diff --binary)"},
     {"Cannot display: file marked as a binary type.", "",
-     "a binary file whose content the patch does not hold (git diff --binary)"},
-    {"Files ", " differ", "files whose content the patch does not hold"},
-    {"Only in ", "", "a file that the patch does not hold (diff -N)"},
+     "a binary file whose content the patch does not have (git diff --binary)"},
+    {"Files ", " differ", "files whose content the patch does not have"},
+    {"Only in ", "", "a file that the patch does not have (diff -N)"},
     {"Submodule ", "", "the change touches a submodule"},
     {"diff --cc ", "", "a combined diff of a merge, which cannot be applied"},
     {"diff --combined ", "", "a combined diff of a merge, which cannot be applied"},
@@ -152,7 +152,7 @@ static const char *advice_for(const struct line *line)
         const char *says;
     } rows[] = {
         {"*** ", "is no part of a unified diff (diff -u, git diff)"},
-        {"\033", "is coloured: it holds escape sequences (git diff --no-color)"},
+        {"\033", "is coloured: it has escape sequences (git diff --no-color)"},
         {"@@", "begins a hunk that belongs to no file"},
         {"## ", "is no part of a unified diff (git diff --no-ext-diff)"},
         {"nbdiff ", "is no part of a unified diff (git diff --no-ext-diff)"},
@@ -433,7 +433,7 @@ static int take_line(struct scan *scan, const struct line *line, struct error *e
     const struct kind *kind = kinds;
 
     if (line_has_nul(line))
-        return line_refuse(line, error, "holds a NUL byte");
+        return line_refuse(line, error, "has a NUL byte");
     if (scan->region == REGION_MAIL_HEADER)
         return take_mail_header(scan, line, error);
     loss = scan->region != REGION_MESSAGE || line_begins(line, "diff --c") ? find_loss(line) : NULL;
@@ -480,7 +480,7 @@ static int finish(struct scan *scan, int taken, struct error *error)
         text_append_format(&scan->losses, "; and %u more such lines",
                            scan->loss_count - LOSSES_SHOWN);
     if (scan->loss_count > 0)
-        return error_set(error, ERROR_PERMANENT, "the patch holds only a part of the change: %s",
+        return error_set(error, ERROR_PERMANENT, "the patch has only a part of the change: %s",
                          text_string(&scan->losses));
     if (taken < 0)
         return -1;

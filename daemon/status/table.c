@@ -290,7 +290,7 @@ static void append_counts(struct text *text, const struct status *status, unsign
     text_append_format(text, "queue    %u waiting, %zu running, ", status->waiting,
                        status->job_count - undoing - resting);
     if (resting)
-        text_append_format(text, "%u held up, ", resting);
+        text_append_format(text, "%u delayed, ", resting);
     text_append_format(text, "%u to undo, %u pull request%s open", undoing, status->open_pulls,
                        status->open_pulls == 1 ? "" : "s");
     end_line(text, start, width);
@@ -444,7 +444,7 @@ static void append_job(struct text *text, const struct status *status, const str
     if (job->attempt > 1)
         text_append_format(text, "  attempt %u", job->attempt);
     if (job->faulty_ms) {
-        text_append(text, "  held up");
+        text_append(text, "  delayed");
         if (job->tried_ms >= SECOND_MS) {
             text_append(text, " for ");
             status_append_age(text, job->tried_ms);

@@ -210,6 +210,7 @@ void textfile_render(struct text *text, const struct textfile *textfile)
                   "Calls and checks that the forge did not answer as needed.",
                   (double)counters->forge_errors);
     append_single(text, "winnowd_loop_lag_max_seconds", "gauge",
-                  "The longest that the event loop was held up.", (double)textfile->lag_ms / 1000);
+                  "The longest time for which the event loop was blocked.",
+                  (double)textfile->lag_ms / 1000);
     append_frontiers(text, textfile);
 }

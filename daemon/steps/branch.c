@@ -91,7 +91,7 @@ static void on_foreign_deleted(void *data, enum repository_deleted deleted, cons
 
     job->operation = NULL;
     error_set_key(&foreign, ERROR_PERMANENT, "forge.base",
-                  "the forge made branch %s at %s, which its base %s never held", job->branch,
+                  "the forge made branch %s at %s, where its base %s never was", job->branch,
                   job->found.branch.base, job->services->config->forge.base);
     foreign.installation = true;
     job->found.branch.base[0] = '\0';

@@ -207,7 +207,7 @@ static int kill_one(struct leftover *leftover, int id, struct error *error)
         return 0; /* it has ended by itself */
     if (process < 0)
         return error_set(error, ERROR_TRANSIENT,
-                         "process %d, left by an earlier daemon, cannot be taken hold of: %s", id,
+                         "process %d, left by an earlier daemon, cannot be opened: %s", id,
                          strerror(errno));
     if (is_leftover(leftover, id))
         ended = (signs_of(leftover, id).variable && end_by(process, 0)) || end_by(process, SIGKILL);

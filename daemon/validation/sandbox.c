@@ -357,7 +357,8 @@ static void describe(struct sandbox *sandbox, const char *why)
     else
         sandbox->sentence = memory_format(
             "tests run without a sandbox: they can read and change whatever the daemon's user can, "
-            "its state and its credentials included, and what hides may outlive them; held are "
+            "its state and its credentials included, and processes that hide may outlive them; "
+            "limited are "
             "their environment, limits, deadline and output%s%s",
             why ? "; bubblewrap does not work here: " : "", why ? why : "");
 }

@@ -95,7 +95,7 @@ def test_nothing_in_the_spool_is_replaced(winnowd, project):
     winnowd.once()
     (winnowd.spool / "exp-1.json").write_text("somebody's")
     code, _, said = winnowd.run_beside("--retry", "exp-1")
-    assert code == REJECTED and "the spool holds a file exp-1.json already" in said
+    assert code == REJECTED and "the spool has a file exp-1.json already" in said
     assert winnowd.waiting() == ["exp-1.json"]  # and no half of it
 
 

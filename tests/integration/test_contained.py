@@ -218,7 +218,7 @@ def test_a_comment_that_is_still_on_its_way_is_waited_for(gitea_winnowd, stand_i
 
 # What the base holds by itself.
 
-HOLDS = "The base holds what this one changes. Its value is confirmed."
+HOLDS = "The base has the change of this one. Its value is confirmed."
 
 
 def test_what_the_base_has_got_by_itself_is_closed(winnowd, forge, project):

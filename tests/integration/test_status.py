@@ -141,7 +141,7 @@ def test_what_a_crash_left_is_not_taken_for_the_present(winnowd, project):
     assert [(job["step"], job["waits"], job["reason"]) for job in status["running"]] == [
         ("validate", True, "the daemon is not running"),
     ]  # fmt: skip
-    assert "1 waiting, 0 running, 1 held up, 0 to undo" in winnowd.status()
+    assert "1 waiting, 0 running, 1 delayed, 0 to undo" in winnowd.status()
 
 
 def test_news_that_cannot_be_read(winnowd):

@@ -328,7 +328,7 @@ def test_a_branch_that_was_made_from_something_else_is_refused(winnowd, stand_in
     stand_in.gitea.branches_from = foreign
     winnowd.drop(improved(project))
     log = winnowd.start()
-    assert "never held" in log.wait(**HELD)["reason"]
+    assert "never was" in log.wait(**HELD)["reason"]
     assert stand_in.branches() == {}
     stand_in.gitea.branches_from = ""
     winnowd.process.send_signal(signal.SIGHUP)

@@ -175,7 +175,7 @@ static void the_parts_of_a_body(void **state)
     check_body("- Measured commit: " BASE
                ", and the tree of this pull request is the measured one\n");
     description.merge_base = COMMIT;
-    check_body("- The base holds `" COMMIT "` already: ");
+    check_body("- The base has `" COMMIT "` already: ");
     description.merge_base = "";
     check_body("\n**Contains what was closed without being merged:** "
                "[`exp-1`](<http://forge/o/r/pulls/7>)\n\n### Metric\n");

@@ -118,7 +118,7 @@ static void test_base_with_trailer(void **state)
     check_output(fixture, outcome.change.merge_base, "cat c1");
     repository_change_clear(&outcome.change);
     compose_told(fixture, "c1", NULL, NULL, &outcome);
-    check_error(&outcome, ERROR_PERMANENT, "empty on the base, which holds commit");
+    check_error(&outcome, ERROR_PERMANENT, "empty on the base, which has commit");
 }
 
 /* After a squash nothing in the base says so, and the forge does. */

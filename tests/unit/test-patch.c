@@ -148,7 +148,7 @@ static void all_else_is_refused(void **state)
 static void statistics_that_name_more_are_refused(void **state)
 {
 #define SUM(files) " t.py | 2 +-\n " files " changed, 4 insertions(+), 1 deletion(-)\n"
-#define MORE       "is of 2 files, and the patch holds only 1 of them"
+#define MORE       "is of 2 files, and the patch has only 1 of them"
     (void)state;
     check_refused(SUM("2 files") "\n" GIT HUNK, MORE);
     check_refused(GIT HUNK SUM("2 files"), MORE);
@@ -160,7 +160,7 @@ static void statistics_that_name_more_are_refused(void **state)
                   MORE);
     check_refused(MAIL "Subject: x\n\n---\n" SUM("1 file") "\n" GIT HUNK "-- \n2.39.5\n\n" MAIL
                                                            "Subject: y\n\n---\n" SUM("1 file"),
-                  "is of 1 files, and the patch holds only 0 of them");
+                  "is of 1 files, and the patch has only 0 of them");
     check_refused(SUM("1 file") "\n" GIT "@@ -1,3 +1,6 @@\n a\n-b\n+B\n c\n", "counts more lines");
     /* A cover letter's are of all mails, and those of a message are text. */
     check(MAIL "Subject: x\n\n" SUM("2 files") "\n-- \n2.39.5\n\n" MAIL HEADER GIT HUNK

@@ -194,9 +194,8 @@ static void json_refuses_with_the_key(void **state)
     refuse("a.json", "{'a':1}", "line 1");
     refuse("a.json", "{\"a\":nan}", "line 1");
     refuse("a.json", "", "line 1");
-    refuse_with(
-        "\"metric_after\":\"fast\",",
-        "metric_after: expected a number that a double can hold or a list of them, found \"fast\"");
+    refuse_with("\"metric_after\":\"fast\",", "metric_after: expected a number in the range of a "
+                                              "double, or a list of such numbers, found \"fast\"");
     refuse_with("\"metric_after\":1e400,", "line 1");
     refuse_with("\"metric_after\":[],", "metric_after: found an empty list");
     refuse_with("\"metric_after\":[1,\"2\"],", "metric_after: found \"2\"");

@@ -233,10 +233,10 @@ static void test_a_job_that_has_just_been_held_up(void **state)
     status.jobs = &job;
     status.job_count = 1;
     status_table(&text, &status, 0);
-    assert_non_null(strstr(text_string(&text), "  held up\n"));
+    assert_non_null(strstr(text_string(&text), "  delayed\n"));
     job.tried_ms = 1000;
     status_table(&later, &status, 0);
-    assert_non_null(strstr(text_string(&later), "  held up for 1s\n"));
+    assert_non_null(strstr(text_string(&later), "  delayed for 1s\n"));
 }
 
 static void test_a_textfile_of_hostile_labels(void **state)

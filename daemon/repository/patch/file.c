@@ -151,7 +151,7 @@ static int scan_names(struct scan *scan, struct patch_file *file, struct error *
             return line_refuse(&line, error,
                                "stands where the new name of a file has to, \"+++ \"");
         if (name_read(&line, 4, names[i], &file->remark) < 0)
-            return line_refuse(&line, error, "holds no well-formed name");
+            return line_refuse(&line, error, "has no well-formed name");
     }
     if (hunks_scan(scan, file, error) < 0)
         return -1;

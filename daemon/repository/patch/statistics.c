@@ -216,12 +216,11 @@ int statistics_end(struct scan *scan, struct error *error)
     /* Those of a cover letter are of all mails that follow. */
     if (scan->patch->count > 0 && statistics->files > held)
         says = memory_format(
-            "is of %zu files, and the patch holds only %zu of them: it was cut off, or leaves "
+            "is of %zu files, and the patch has only %zu of them: it was cut off, or leaves "
             "changes out, as git diff -w does",
             statistics->files, held);
     else if (is_cut(scan))
-        says = memory_copy(
-            "counts more lines than the patch holds, which ends in the middle of a hunk");
+        says = memory_copy("counts more lines than the patch has, which ends inside a hunk");
     if (says)
         return line_refuse(&statistics->line, error, says);
     *statistics = (struct statistics){.first = scan->patch->count};
