@@ -67,7 +67,7 @@ static struct asker *first_due(const struct base *base)
     return asker;
 }
 
-/* Whoever asked about this commit. An answer may end what others asked, and make them ask anew. */
+/* All who asked about this commit. An answer may end the questions of others, and make them ask again. */
 static void answer_all(struct base *base)
 {
     struct base_verdict *verdict = memory_new(sizeof(*verdict));
@@ -116,7 +116,7 @@ static bool is_in_force(const struct base *base)
     return base_settings_hold(base->options.config, base->settings);
 }
 
-/* A run under settings that are not in force any more says nothing. The tests are run again. */
+/* A run under settings that are no longer in force does not count. The tests are run again. */
 static void on_removed(void *data, const struct error *error)
 {
     struct base *base = data;
@@ -161,7 +161,7 @@ static void store_verdict(struct base *base)
                   LOG_TEXT("reason", error.message));
 }
 
-/* A pass whose cache was not kept because the daemon ended is found anew. */
+/* A pass whose cache was not kept, since the daemon ended, does not count: the tests run again. */
 static void on_cache_kept(void *data)
 {
     struct base *base = data;

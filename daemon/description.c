@@ -53,7 +53,7 @@ static size_t count_lines(const char *string)
     return lines;
 }
 
-/* Opens a fold, which a touch opens. The summary is HTML, so it holds nothing foreign. */
+/* Begins a fold, which a touch opens. The summary is HTML, so it has no text from outside. */
 static void open_fold(struct text *text, const char *summary)
 {
     text_append_format(text, "<details>\n<summary>%s</summary>\n\n", summary);
@@ -213,7 +213,7 @@ static void append_base(struct text *text, const struct description *description
     text_append(text, "\n");
 }
 
-/* Says that the patch may not hold the whole change that was measured. */
+/* Says that the patch may not be the whole change that was measured. */
 static void append_doubt(struct text *text, const struct description *description)
 {
     if (!description->doubt)
@@ -473,7 +473,7 @@ static void append_contained(struct text *text, const struct description *descri
     text_append(text, "\n");
 }
 
-/* Names the base that it was opened on. It was composed anew since, and not measured again. */
+/* Names the base that it was opened on. Since then it was composed again, and not measured again. */
 static void append_opened_on(struct text *text, const struct description *description)
 {
     if (!description->opened_on || !*description->opened_on)

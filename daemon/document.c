@@ -149,7 +149,7 @@ int document_write(struct job *job, struct error *error)
     found->text.reference = job->verdict.reference;
     found->text.threshold = job->verdict.threshold;
     secret_scrub(found->text.title);
-    secret_scrub(found->text.body); /* it also holds what the tests printed */
+    secret_scrub(found->text.body); /* it also has the output of the tests */
     return 0;
 }
 

@@ -17,7 +17,7 @@ const struct config_metric *lane_metric(const struct config *config, const char 
     return config_metric_stated(config, metric, direction);
 }
 
-/* Reads the frontier as it is now. `store` NULL stands for an empty one. Fails if the store does. */
+/* Reads the frontier. `store` NULL means an empty store. Fails if the store does. */
 static int read_frontier(struct store *store, const struct config_metric *metric, const char *scope,
                          struct store_frontier *frontier, struct error *error)
 {

@@ -379,7 +379,7 @@ static int run(const struct arguments *arguments, struct config *config)
     return status;
 }
 
-/* No core dump may hold the token, neither ours nor that of a git, which can be dumped again after its
+/* No core dump may contain the token, neither ours nor that of a git, which can be dumped again after its
  * exec. A limit of 1 also stops a pipe in core_pattern, which no other limit does on Linux. */
 static void forbid_dumps(void)
 {

@@ -68,7 +68,7 @@ static void tell(struct merged_search *search)
 }
 
 /* Returns the experiment that the branch is named after; NULL: it is not ours. The label stays when the
- * branch is gone, and names the owner of a fork; what a fork calls its branch says nothing. */
+ * branch is gone, and names the owner of a fork. A branch of a fork is not ours. */
 static const char *experiment_of(const struct merged_search *search, const struct forge_pull *pull)
 {
     const char *prefix = search->question.config->forge.branch_prefix;

@@ -52,7 +52,7 @@ enum basis {
     BASIS_FAILED,
     BASIS_COMMIT,  /* a commit that is here */
     BASIS_SOURCE,  /* a commit in the sources, by `name` */
-    BASIS_HEAD,    /* what its pull request held */
+    BASIS_HEAD,    /* the commit of its pull request */
     BASIS_PATCH,   /* a patch on what `name` means now */
     BASIS_NOTHING, /* a baseline without a change */
 };
@@ -186,7 +186,7 @@ static void head_brought(void *data, const struct error *error)
     climb(seeking);
 }
 
-/* The head holds the patch of its experiment already. */
+/* The head contains the patch of its experiment already. */
 static void bring_head(struct seeking *seeking)
 {
     if (seeking->head_is_linked)
@@ -292,8 +292,7 @@ static void add_link(struct seeking *seeking, const struct store_result *row)
     };
 }
 
-/* If the content is nowhere any more, the sources may still have the commit, or the forge has what was made of
- * it. */
+/* If the content is gone, the sources may still have the commit, or the forge has what was made of it. */
 static enum basis take_measured(struct seeking *seeking, const struct store_result *row,
                                 struct error *error)
 {
@@ -375,7 +374,8 @@ static bool is_saved(struct seeking *seeking)
            strncmp(seeking->commit, seeking->name, strlen(seeking->name)) == 0;
 }
 
-/* A patch that names no parent was made on the base, here as in its own job. Since then the base may hold it. */
+/* A patch that names no parent was made on the base, here as in its own job. Since then the base may contain
+ * it. */
 static void stand_on_base(struct seeking *seeking)
 {
     if (seeking->link_count > 0 && *seeking->head) {

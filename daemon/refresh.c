@@ -35,7 +35,7 @@ struct refresh {
     int64_t *due; /* results whose pull requests are to be refreshed, in that order */
     size_t due_count;
     size_t due_at;      /* of these, the next one */
-    int64_t *contained; /* whose change the base holds, if that is still so at the next look */
+    int64_t *contained; /* whose change the base has, if that is still true at the next look */
     size_t contained_count;
     unsigned contained_rounds; /* how many rounds of looking at pull requests had ended by then */
     bool looked;               /* there was an earlier look */
@@ -70,7 +70,7 @@ static const struct job *job_of(const struct refresh *refresh, int64_t result)
     return job;
 }
 
-/* It is begun anew as soon as what was begun for an earlier base is undone. */
+/* It begins again when the job for an earlier base is undone. */
 static bool is_given_up(const struct job *job)
 {
     return job && job_undoing(job) && job->record.outcome == DECISION_SUPERSEDED;
@@ -172,7 +172,7 @@ static unsigned rounds(const struct refresh *refresh)
     return refresh->options.rounds(refresh->options.data);
 }
 
-/* The base was found to hold the change of an open pull request when that was to be brought onto it. */
+/* A refresh found that the base has the change of an open pull request. */
 static void note_contained(struct refresh *refresh, int64_t result)
 {
     refresh->contained = memory_resize(refresh->contained, (refresh->contained_count + 1) *
@@ -242,8 +242,8 @@ static void fail_look(struct refresh *refresh, const struct error *error)
     end_look(refresh);
 }
 
-/* A refresh for a base that is not the base any more, or of what somebody settled, is of no use. One that has
- * pushed goes to its end. */
+/* A refresh for an earlier base, or of a settled pull request, is useless. One that has pushed goes to its
+ * end. */
 static void give_up_outdated(struct refresh *refresh)
 {
     for (struct job *job = refresh->jobs; job; job = job->next) {
@@ -266,7 +266,7 @@ static bool is_switched_off(const struct refresh *refresh)
     return refresh->services->config->pulls.refresh == PULLS_REFRESH_NEVER;
 }
 
-/* One that was tried on this base, or that its failure holds, waits for another base. */
+/* One that was tried on this base, or that the failing base holds, waits for another base. */
 static bool is_wanted(const struct refresh *refresh, const struct open_pull *pull,
                       enum git_merge merge)
 {
@@ -318,8 +318,8 @@ static bool is_confirmed(const struct refresh *refresh)
     return rounds(refresh) - refresh->contained_rounds >= 2;
 }
 
-/* A person who merges by hand first pushes to the base, and marks the pull request as merged later. So a pull request
- * whose change the base holds is closed only if it is still open after one more round of looking. */
+/* A person who merges by hand first pushes to the base, and marks the pull request as merged later. So a pull
+ * request whose change the base has is closed only if it is still open after one more round of looking. */
 static void take_merges(struct refresh *refresh, const enum git_merge *merges)
 {
     refresh->due = memory_new_array(refresh->count + 1, sizeof(*refresh->due));
@@ -422,7 +422,7 @@ static bool is_same(const struct open_pull *a, size_t a_count, const struct open
     return a_count == b_count;
 }
 
-/* Finds out anew which of the open ones are due. */
+/* Finds out again which of the open ones are due. */
 static void look_anew(struct refresh *refresh)
 {
     free(TAKE(refresh->due));

@@ -1,8 +1,8 @@
 /*
  * The bare repository on the disk, and its short operations.
  *
- * The repository is not made by git but here: git needs three directories and two files only. So it can be
- * checked before every use at no cost, and repaired after a crash. It holds nothing that the forge and the
+ * The repository is made here and not by git, which needs only three directories and two files. So it can be
+ * checked before every use at no cost, and repaired after a crash. It has nothing that the forge and the
  * sources lack. If it is damaged it is moved away, and a new one is made.
  */
 

@@ -85,7 +85,7 @@ static int forget_if_unneeded(struct saved *saved, const char *experiment_id, st
     return 0;
 }
 
-/* A commit that was fetched, or cannot be, is not asked for again. A result may have been decided meanwhile. */
+/* A commit that was fetched, or cannot be, is not asked for again. Its result may have been decided since. */
 static int note_slice(struct saved *saved, bool unread, struct error *error)
 {
     struct store *store = saved->options.store;
@@ -228,7 +228,7 @@ bool saved_idle(const struct saved *saved)
     return !saved->step;
 }
 
-/* ---- refs that are of no use any more ----------------------------------------------------------- */
+/* ---- refs that nobody needs -------------------------------------------------------------------- */
 
 /* The ref goes first: after a crash it is asked for again. */
 static int prune_slice(struct saved *saved, size_t *count, struct error *error)

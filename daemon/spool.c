@@ -1,8 +1,8 @@
 /*
- * Scans and hands on.
+ * Scans the spool and hands files on.
  *
- * A pass lists the directory once, and then takes what it found from the oldest on. Passes follow each
- * other until one hands on nothing. Both go in slices of some milliseconds, one in each turn of the loop.
+ * A pass lists the directory once, and then takes the files, oldest first. Passes follow each other until one
+ * hands on nothing. Listing and taking go in slices of some milliseconds, one in each turn of the loop.
  */
 
 #include "daemon/spool.h"
@@ -53,7 +53,7 @@ static bool is_whole_json(const struct spool_slot *slot)
            json_check(slot->file.bytes, slot->file.length, &result_limits, &error) == 0;
 }
 
-/* Whether more may be there than was read: an event came meanwhile that was not on its way before. */
+/* Whether there may be more than was read: a new event has come since. */
 static bool is_stale(const struct spool *spool, const struct spool_slot *slot)
 {
     const struct spool_entry *entry = slot->entry;
@@ -287,7 +287,7 @@ static void put_back(struct spool *spool, struct slice *slice, size_t from)
     slice->count = from;
 }
 
-/* Whether the file need not be read, since it would be held whatever is in it. */
+/* Whether the file need not be read, since it would have to wait whatever its content. */
 static bool is_held_unread(const struct spool *spool, const struct spool_entry *entry)
 {
     return S_ISREG(entry->mode) && !entry->closed &&
@@ -295,7 +295,7 @@ static bool is_held_unread(const struct spool *spool, const struct spool_entry *
             (!spool_is_steady(spool, entry) && result_format(entry->name) != RESULT_FORMAT_JSON));
 }
 
-/* Takes the oldest files from the queue and opens them, up to one that is held. */
+/* Takes the oldest files from the queue and opens them, up to one that has to wait. */
 static void open_group(struct spool *spool, struct slice *slice)
 {
     size_t until = slice->count + SLICE_GROUP;

@@ -87,7 +87,7 @@ static void tell_end(const struct job *job, enum decision decision, const char *
               LOG_TEXT("branch", job->branch), LOG_TEXT("reason", *reason ? reason : NULL));
 }
 
-/* All of it is undone, and nothing is decided: it begins anew, with nothing of what it has found. */
+/* All of it is undone, and nothing is decided: it begins again, without its findings. */
 static int queue_again(struct job *job, const char *reason, struct error *error)
 {
     if (store_requeue_job(job->services->store, &job->record, error) < 0)

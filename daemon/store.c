@@ -16,12 +16,11 @@
 
 #define STORE_FILE "winnowd.db"
 
-/* Takes two locks on one file, which no crash leaves behind. The first belongs to the process and says
- * who the daemon is. (Nothing else may open this file: closing it would end that lock.) The second is
- * inherited by children: one that was forked just before the daemon was killed holds it until its exec.
- * So whoever has the second lock knows that no such child is left, which could not be told from ours.
- * `note` gets what the last daemon noted when it stopped. The note is removed from the disk before
- * anything is written to the store. */
+/* Takes two locks on one file, which no crash leaves behind. The first belongs to the process and says who
+ * the daemon is. (Nothing else may open this file: closing it would end that lock.) Children inherit the
+ * second: a child that was forked just before the daemon was killed has it until its exec. So the owner of
+ * the second lock knows that no such child is left, which would look like ours. `note` gets the note of the
+ * last daemon when it stopped. The note is removed from the disk before anything is written to the store. */
 static int take_lock(struct store *store, const char *state, char note[static STORE_NOTE_SIZE],
                      struct error *error)
 {

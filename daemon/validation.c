@@ -16,7 +16,7 @@ static void validation_freep(struct validation **validation)
     validation_free(*validation);
 }
 
-/* Checkouts on this machine are swept with the others. Runs on Slurm go on without the daemon. */
+/* Checkouts on this machine are swept together. Runs on Slurm go on without the daemon. */
 static int engine_new(struct validation *validation, struct store *store, struct error *error)
 {
     const struct config *config = validation->config;

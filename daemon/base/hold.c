@@ -70,7 +70,7 @@ static void on_pause_over(void *data)
     base->begin_trial(base);
 }
 
-/* What starts nothing is mended on this machine, which no look at the forge sees. */
+/* A command that starts nothing is mended on this machine, which no look at the forge shows. */
 static void pause_hold(struct base *base)
 {
     uint64_t pause_ms = base->held_status == EX_CONFIG ? BASE_MINUTE_MS : BASE_HOUR_MS;

@@ -18,7 +18,7 @@ static void add_list(struct digest *digest, const struct config_list *list)
     add_text(digest, NULL);
 }
 
-/* A digest, as variables may hold values that nobody is to read. */
+/* A digest, since variables may have secret values. */
 void base_settings(const struct config *config, char settings[static DIGEST_HEX_SIZE])
 {
     struct digest digest;

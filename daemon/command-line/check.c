@@ -27,7 +27,7 @@
 #define FILE_LIMIT 20  /* files of a change that are named */
 #define KEY_SHOWN  100 /* characters */
 
-/* What the sentences are about. */
+/* What the sentences say. */
 struct check {
     struct text *text;
     char *failure; /* why the job would fail at compose, or be held; NULL: no reason is known */

@@ -81,7 +81,7 @@ static struct json_object *json_of_cell(size_t column, const struct store_export
     return NULL;
 }
 
-/* Prints a cell, in quotes if it holds what means something in CSV. */
+/* Prints a cell, in quotes if it contains what has a meaning in CSV. */
 static void print_cell(FILE *stream, const char *cell)
 {
     if (!cell[strcspn(cell, ",\"\r\n")]) {

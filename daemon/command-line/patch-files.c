@@ -49,7 +49,7 @@ static void on_ended(void *data, const struct process_result *result)
     }
 }
 
-/* Runs git and waits for it. `run->error` holds what it said, unless its status is 0. */
+/* Runs git and waits for it. `run->error` is what it said, unless its status is 0. */
 static void run_git(struct run *run, const char *git_dir, const char *const *arguments)
 {
     const struct git_elsewhere command = {

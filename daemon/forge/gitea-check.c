@@ -10,8 +10,9 @@
 #include <strings.h>
 
 /*
- * Checks that everything is there that a job needs, by requests without effect. What is wrong with the base, the
- * prefix, a reviewer or a label says nothing of the rest, which is checked as well. Anything else ends the check. This file checks what can be read, gitea-rights.c what may be written.
+ * Checks that all that a job needs is there, by requests without effect. After a fault of the base, the
+ * prefix, a reviewer or a label the rest is still checked; any other fault ends the check. This file checks
+ * what can be read, gitea-rights.c what may be written.
  */
 
 #define BASE_LOOKS 3 /* a repository may still show as empty after a first push */

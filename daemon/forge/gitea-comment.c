@@ -7,7 +7,7 @@
 #include <string.h>
 
 /*
- * Comments. To Gitea a pull request is an issue where people talk; all comments of one come in one answer.
+ * Comments. To Gitea a pull request is an issue with comments, all of which come in one answer.
  */
 
 static void send_comments(struct gitea_call *call, const char *method, const char *body,

@@ -11,11 +11,11 @@
 
 /*
  * Puts labels on a pull request. A label is known by its id, which is looked up in the repository, then in
- * the organisation that owns it. If it is in neither, it is created. The ids of the last call are
- * remembered by name for the next one, which may be about other labels: a reload changes forge.labels.
+ * the organisation that owns it. If it is in neither, it is created. The ids of a call are remembered by name
+ * for the next call, which may be about other labels: a reload changes forge.labels.
  *
- * Two calls at a time would both find a label missing and create it twice, which Gitea allows. So calls
- * wait in a line, and only the first one talks to the forge.
+ * Two calls at a time would both find a label missing and create it twice, which Gitea allows. So calls wait
+ * in a list, and only the first one talks to the forge.
  */
 
 #define LABEL_COLOUR "#5319e7"

@@ -8,8 +8,8 @@
 #include <string.h>
 
 /*
- * Asks reviewers, all of them in one request. If that is refused and there are several, they are asked one
- * by one: then the others are asked, and the error names the one that cannot be.
+ * Asks all reviewers in one request. If that is refused and there are several, asks them one by one: so the
+ * others are asked, and the error names the one that cannot be.
  */
 
 static void send_all(struct gitea_call *call);

@@ -9,11 +9,10 @@
 #include <string.h>
 
 /*
- * The second half of a check: whether pull requests can be reached, what the token may write, and the
- * labels.
+ * The second half of a check: whether pull requests can be reached, what the token may write, and the labels.
  *
- * If only a request that writes could tell, one is sent about number 0, which no pull request has. A token
- * with the right is told that there is none, one without it that it has no right. Nothing changes.
+ * Where only a request that writes can tell, it is sent for number 0, which no pull request has. The answer
+ * is "not found" to a token with the right, and "forbidden" to one without it. Nothing changes.
  */
 
 static void fail(struct gitea_call *call, const struct error *error)

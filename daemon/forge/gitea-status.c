@@ -6,7 +6,7 @@
 #include <string.h>
 
 /*
- * The commit status. Each request adds one, and the latest of a context counts, so to repeat it does no
+ * The commit status. Each request adds one, and the latest of a context counts, so a repeated request does no
  * harm.
  */
 

@@ -56,11 +56,11 @@ static void set_git_error(struct error *error, enum error_kind kind, const char 
 }
 
 /*
- * Making a branch at a commit that the base held a moment ago, unless it exists.
+ * Makes a branch at a commit where the base was a moment ago, unless it exists.
  *
- * The repository pushes to itself, so that its hooks have their say now. They have it anyhow when the branch is
- * moved and deleted. What they refuse at first leaves nothing behind, and is nothing of an experiment's: the commit is
- * the base's.
+ * The repository pushes to itself, so that its hooks have their say now. They have it anyhow when the branch
+ * is moved and deleted. What they refuse at first leaves nothing behind, and is nothing of an experiment's:
+ * the commit is the base's.
  */
 
 /* A push of what is there already succeeds, whatever the lease. */

@@ -113,7 +113,7 @@ const char *local_outbox(const struct local_call *call)
     return call->local->config->forge.outbox;
 }
 
-/* Calls `call->locked` under the lock of the outbox. People and scripts hold it for a moment only. */
+/* Calls `call->locked` under the lock of the outbox. People and scripts have it for a moment only. */
 static void work_lock(struct local_call *call)
 {
     struct error error;

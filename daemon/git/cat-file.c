@@ -17,7 +17,7 @@ struct cat_file cat_file_of(const struct text *asked, const char *output, size_t
     };
 }
 
-/* Skips "<question> missing\n". A question may hold line ends. */
+/* Skips "<question> missing\n". A question may contain line ends. */
 static bool skip_missing(struct cat_file *objects, const char *question)
 {
     static const char *const words[] = {" missing\n", " ambiguous\n", NULL};

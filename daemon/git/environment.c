@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* GIT_NO_LAZY_FETCH: the configuration that says where missing objects are could name a command to run. */
+/* GIT_NO_LAZY_FETCH: the configuration of where missing objects are could name a command to run. */
 static const char *const constants[] = {
     "LC_ALL=C",
     "GIT_CONFIG_NOSYSTEM=1",

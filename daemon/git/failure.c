@@ -1,9 +1,9 @@
 /*
  * What git's failures mean.
  *
- * Git's exit status says that something went wrong, and its words say what. LC_ALL=C makes the words the
- * same everywhere. The tables below are what git 2.39 to 2.47, libcurl and Gitea say. A failure that is in
- * no table counts as the network's, if git used one: to try a job again in vain costs less than to fail one
+ * git's exit status says that something went wrong, and its words say what. LC_ALL=C makes the words the same
+ * everywhere. The tables below have the words of git 2.39 to 2.47, libcurl and Gitea. A failure that is in no
+ * table counts as a fault of the network, if git used it: a useless attempt costs less than a job that fails
  * for nothing. Without a network it is permanent.
  */
 
@@ -36,7 +36,7 @@ static const char *const shortages[] = {
     NULL,
 };
 
-/* The forge has trouble, or somebody else holds a lock. */
+/* The forge has trouble, or somebody else has a lock. */
 static const char *const passing[] = {
     "Internal Server Error", /* Gitea's hooks, when its database is locked */
     "requested URL returned error: 5",

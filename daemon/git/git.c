@@ -19,8 +19,8 @@
 #define SOURCE_DEADLINE_MS ((uint64_t)10 * 60 * 1000)
 #define SOURCE_STALL_MS    10000 /* a disk that has to wake up does not take as long */
 #define GRACE_MS           2000
-/* Git keeps in memory what a forge announces, however much that is. Half of this is enough to fetch a
- * history of ten million objects. Packs are files and do not count. */
+/* git keeps in memory all that a forge announces. Half of this is enough to fetch a history of ten million
+ * objects. Packs are files and do not count. */
 #define FORGE_MEMORY ((uint64_t)2 * 1024 * 1024 * 1024)
 /* The token is sent as the password of this user; the forge ignores the name. Its length is a multiple
  * of three, so that base64 encodes ":token" alike in every place (see common/secret.h). */

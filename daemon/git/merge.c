@@ -1,11 +1,10 @@
 /*
  * Uses git's own merge, `git merge-tree --write-tree`.
  *
- * Before 2.40 it takes no merge base, but finds one by itself. So for three trees it gets two commits that
- * are made for this, with a third one as their parent. No ref keeps them, and they leave no trace in the
- * merged tree.
+ * Before 2.40 it takes no merge base, but finds one by itself. So for three trees two commits are made, with
+ * a third one as their parent. No ref keeps them, and they leave no trace in the merged tree.
  *
- * `git apply --3way` is the one merge that is elsewhere (repository/patched.c says why).
+ * Only one merge is elsewhere: `git apply --3way` (repository/patched.c says why).
  */
 
 #include "daemon/git/merge.h"

@@ -24,7 +24,7 @@ static void tell_row(void *data, const struct result_log_row *row,
     log_tell_row(&intake->words, log_taking_name(intake->log), row, assessment);
 }
 
-/* All its rows are durable. The scan that follows finds the lines that were written to it meanwhile. */
+/* All its rows are durable. The next scan finds lines that were written to it since. */
 static void archive_log(struct intake *intake)
 {
     char day[16];

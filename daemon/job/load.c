@@ -1,6 +1,6 @@
 /*
- * Reads the result of a job, when it is first needed: from the store, or from the archive for a pull request that was
- * closed and opened again.
+ * Reads the result of a job when it is first needed: from the store, or from the archive for a pull request
+ * that was closed and opened again.
  */
 
 #include "common/memory.h"
@@ -26,7 +26,7 @@ static void scrub_values(struct json_object *object)
     }
 }
 
-/* Texts of experimenters may hold a secret that they should not have known. They are scrubbed here, as
+/* Texts of experimenters may contain a secret that they should not have known. They are scrubbed here, as
  * they were written. After texts are shortened or escaped, half of a secret would no longer be found. */
 static void scrub(struct result *result)
 {

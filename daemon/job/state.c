@@ -1,6 +1,6 @@
 /*
- * Where a job stands, how that is written down, and how it moves from there. The walking is
- * reached through job.go_on, so all files of the job may use this one.
+ * Where a job is in its table, how that is stored, and how it moves on. The walking is reached through
+ * job.go_on, so all files of the job may use this one.
  */
 
 #include "common/log.h"

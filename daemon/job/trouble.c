@@ -1,5 +1,5 @@
 /*
- * How a job meets trouble. It waits where that may help. It doubts a refusal until the installation was
+ * What a job does about a fault. It waits if that may help. It doubts a refusal until the installation was
  * checked. It stays at its step while the installation is to blame.
  */
 
@@ -38,7 +38,7 @@ static bool tried_long_enough(const struct job *job)
            job->record.tried_ms >= (int64_t)job->services->config->queue.retry_for_ms;
 }
 
-/* A quiet row needs what the row behind it needs, and is never the last. */
+/* A quiet row needs what the row after it needs, and is never the last. */
 static unsigned needs(const struct job *job)
 {
     const struct step *row = job_row(job);

@@ -45,7 +45,7 @@ void log_tell_row(struct told *words, const char *file_name, const struct result
                   LOG_TEXT("metric", row->metric), LOG_TEXT("file", file_name));
 }
 
-/* Tells the counts that a person may want to look at. */
+/* Logs the counts that a person may want to know. */
 static void warn(const char *file_name, const struct log_counts *counts,
                  const struct log_counts *before)
 {

@@ -265,7 +265,7 @@ static const char *tip_of(const struct contained *contained)
     return NULL;
 }
 
-/* Where an earlier version left the branch is not known. It is held if the base holds all that is on it. */
+/* It is not known where an earlier version left the branch. It is ours if the base has all that is on it. */
 static bool is_held_as_it_is(const struct contained *contained)
 {
     return !contained->closing.container && !*contained->closing.head;

@@ -5,8 +5,8 @@
 
 #include <stdlib.h>
 
-/* Returns whether the value of a job may yet count, so that its lane waits for what becomes of it. One that is
- * undone leaves the frontier as it is, unless its own value may be the first. */
+/* Returns whether the value of a job may still count, so that its lane waits for its end. A job that is
+ * undone leaves the frontier as it is, unless its value may be the first. */
 static bool may_count(const struct job *job)
 {
     return !job_undoing(job) || job->record.outcome == DECISION_BASELINE;
@@ -48,7 +48,7 @@ enum turn queue_decide(struct decided *decided, enum decision decision, const ch
     return TURN_DECIDE;
 }
 
-/* Whether the verdict may change, by what becomes of the jobs that go before. */
+/* Whether the verdict may change by how earlier jobs end. */
 static bool undecided(const struct config_metric *metric, const struct gate_verdict *verdict)
 {
     return verdict->outcome == GATE_BASELINE ||

@@ -1,6 +1,6 @@
 /*
  * The branches of open pull requests: where they are at the forge, and whether they still merge with the
- * base. Each of the two is one git for all branches.
+ * base. Each question is one git for all branches.
  */
 
 #include "common/loop.h"

@@ -1,5 +1,5 @@
 /*
- * A commit of the base, or of a pull request, is fetched from the forge, unless it is here.
+ * Fetches a commit of the base, or of a pull request, from the forge, unless it is here.
  */
 
 #include "daemon/repository/internal.h"

@@ -1,12 +1,12 @@
 /*
- * Makes the checkout that is validated: a clone of one commit with some of its history, which then forgets
- * its remote. The base has the names that it has everywhere else.
+ * Makes the checkout that is validated: a clone of one commit with some of its history, whose remote is then
+ * removed. The base has its usual names.
  *
- * The .gitattributes of a tree may change files on their way out, for instance into another encoding. So a
- * change could alter what it must not touch: tox does not find a tox.ini that it cannot read. Therefore
- * attributes of the clone itself, which come before all others, leave protected files as they are. git
- * takes them from a template. Filters stay: there is only that of LFS, which changes pointers only, and
- * protected pointers are as they are on the base.
+ * The .gitattributes of a tree may change files at the checkout, for instance into another encoding. So a
+ * change could alter a protected file without touching it: tox ignores a tox.ini that it cannot read.
+ * Therefore attributes of the clone itself, which come before all others, leave protected files as they are.
+ * git takes them from a template. Filters stay: there is only that of LFS. It changes only pointers, and
+ * protected pointers are those of the base.
  */
 
 #include "daemon/repository/internal.h"

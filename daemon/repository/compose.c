@@ -7,9 +7,9 @@
  *         ├─ patch, parent ─▶ reproduce.c ──┘                       │
  *         └─ patch ──▶ patched.c ──────────────────────▶ an index ──┴▶ compare with the base ─▶ check ─▶ look into files ─▶ commit.c
  *
- * The result of either way is only compared with the base, file by file. The commit is then made from the
- * base and from the list of what differs and has passed the checks (commit.c). Date and message are given,
- * so the same change on the same base is the same commit again.
+ * The result of each way is compared with the base, file by file. The commit is made from the base and from
+ * the list of files that differ and have passed the checks (commit.c). Date and message are given, so the
+ * same change on the same base makes the same commit.
  */
 
 #include "common/loop.h"

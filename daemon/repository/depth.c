@@ -1,6 +1,6 @@
 /*
- * For each kind of tag: which is the nearest, and where does the history begin that it lacks? The merge
- * base of these beginnings is the last commit that is needed.
+ * For each kind of tag: which one is the nearest, and where does the history begin that it does not contain?
+ * The merge base of these beginnings is the last commit that is needed.
  */
 
 #include "daemon/repository/depth.h"
@@ -72,7 +72,7 @@ static void end(struct depth *depth, unsigned found)
     callback(data, needed);
 }
 
-/* Ends with what holds until more tags come. */
+/* Ends with the depth that is right until more tags come. */
 static void end_known(struct depth *depth, unsigned found)
 {
     struct repository *repository = depth->sequence.repository;

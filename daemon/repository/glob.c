@@ -1,9 +1,9 @@
 /*
  * Globs over paths.
  *
- * The wildcard over components needs no recursion. Once a later `**` was reached, no earlier one has to be
- * tried again: what the earlier one could match, the later one can match as well. So one mark to fall back
- * to is enough. Within a component fnmatch(3) decides.
+ * The wildcard over components needs no recursion. After a later `**` was reached, no earlier one has to be
+ * tried again: the later one can match all that the earlier one could. So one place to go back to is enough.
+ * Within a component fnmatch(3) decides.
  */
 
 #include "daemon/repository/glob.h"

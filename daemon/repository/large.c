@@ -42,7 +42,7 @@ static const struct {
 };
 #define SAYINGS (sizeof(sayings) / sizeof(sayings[0]))
 
-/* For the tests: what is clean is told without git-lfs, as the index knows the files. */
+/* For the tests: the index knows the files, so git finds them clean without git-lfs. */
 static const char filter[] = "[filter \"lfs\"]\n"
                              "\tclean = git-lfs clean -- %f\n"
                              "\tsmudge = git-lfs smudge -- %f\n"
@@ -130,7 +130,7 @@ static int write_file(const char *directory, const char *name, const char *conte
     return file_replace(AT_FDCWD, path, content, strlen(content), 0600, error);
 }
 
-/* Made anew each time: git-lfs notes in it what it has found out. */
+/* Made each time: git-lfs writes into it what it has found out. */
 static int prepare(const struct large *large, char **git_dir, struct error *error)
 {
     const struct repository *repository = large->sequence.repository;

@@ -1,5 +1,5 @@
 /*
- * Looking at the forge's branches, with git's own words.
+ * Looks at the forge's branches, by git.
  */
 
 #include "daemon/repository/internal.h"

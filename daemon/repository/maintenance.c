@@ -1,10 +1,10 @@
 /*
  * Keeps our own repository small, over years.
  *
- * A job leaves some four loose objects behind, to which nothing points once it is over. git's own
- * maintenance is off, as it would come in the middle of a job. Instead git is asked now and then, while
- * there is no job, whether there is enough to remove. A job that begins meanwhile makes
- * and uses objects that are younger than those removed. Refs stay files, since we write and remove them ourselves.
+ * A job leaves about four loose objects, which nothing needs when it is over. git's own maintenance is off,
+ * as it could come in the middle of a job. Instead git is asked now and then, while there is no job, whether
+ * there is enough to remove. A job that begins in between makes and uses objects that are younger than the
+ * removed ones. Refs stay files, since we write and remove them ourselves.
  */
 
 #include "common/file.h"

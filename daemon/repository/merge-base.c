@@ -1,10 +1,10 @@
 /*
  *     what was merged? ─▶ the base's history ─▶ which of it is here? ─▶ what is in common? ─▶ the latest
  *
- * All of the base's history is walked. A composed commit has the date of its result, which may be older
- * than its ancestors, so a walk that stops at dates stops too early.
+ * All of the base's history is walked. A composed commit has the date of its result, which may be older than
+ * its ancestors, so a walk that stops at dates stops too early.
  *
- * git takes the commits that the base holds for further commits to merge with. Asked what one commit has in
+ * git treats the commits that the base has as further commits to merge with. Asked what one commit has in
  * common with a merge of all of them, it also answers for the siblings of a merged commit.
  */
 
@@ -188,7 +188,7 @@ static void find_bases(struct finding *finding)
     start(finding, arguments, NULL, ANSWER_LIMIT, bases_found);
 }
 
-/* ---- what the base holds ------------------------------------------------------------------------ */
+/* ---- what the base has -------------------------------------------------------------------------- */
 
 /* Reads "<hash> commit <size>" for what is here; other lines are ignored. */
 static void looked(void *data, const struct process_result *result)

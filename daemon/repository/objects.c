@@ -33,7 +33,7 @@ static struct objects_file *add(struct objects_files *files, const char *path)
     return &files->items[files->count++];
 }
 
-/* An object that is used is young: what nobody uses any more is told by its age. */
+/* An object that is used is made young. So the age of an object says that nobody uses it. */
 static bool is_here(const char *objects, const struct pointer *pointer)
 {
     CLEANUP_FREE char *path = pointer_place(objects, pointer->id);

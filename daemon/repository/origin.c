@@ -1,5 +1,5 @@
 /*
- * For each source: which of the blobs does it have, and what are their full names? These are fetched.
+ * For each source: which of the blobs does it have, and what are their full names? Fetches these.
  */
 
 #include "daemon/repository/origin.h"

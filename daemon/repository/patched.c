@@ -1,5 +1,5 @@
 /*
- * A patch onto the base, on an index of its own.
+ * Applies a patch to the base, in an index of its own.
  *
  *     base into index ─▶ scan ─▶ what is there? ─▶ paths ─▶ look at files ─▶ apply ─▶ end
  *           ▲                                                    ▲             │
@@ -7,14 +7,14 @@
  *                                                                └─ next part ─┘
  *
  * Parts are those of a series. Changes of excluded files are left out from the beginning; a file that is
- * renamed or copied from or to one is tried first, and left out if it does not fit. Other changes of
- * excluded files are taken back by comparing trees, later.
+ * renamed or copied from or to one is tried first, and left out if it does not fit. Other changes of excluded
+ * files are taken back by comparing trees, later.
  *
- * The merge is `git apply --3way`, and not one of git/merge.h. A patch names the original of each file by
- * its blob, and only some of these blobs may be known. `git apply` merges the files whose blob is known,
- * applies the others directly, follows the patch's own renames, and does all of it or nothing. A merge of
- * trees needs a tree that the patch was made on. To make one up takes five more gits for each part of a
- * series, guesses renames, and tells conflicts in other words.
+ * The merge is `git apply --3way`, and not one of git/merge.h. A patch names the original of each file by its
+ * blob, and only some of these blobs may be known. `git apply` merges the files whose blob is known, applies
+ * the others directly, follows the patch's own renames, and does all of it or nothing. A merge of trees needs
+ * the tree that the patch was made on. To make one up takes five more gits for each part of a series, guesses
+ * renames, and reports conflicts in other words.
  */
 
 #include "daemon/repository/patched.h"

@@ -1,9 +1,9 @@
 /*
  * The three pushes, each with a lease: the server compares and acts in one step.
  *
- * One makes a branch that does not exist. One moves a branch forward, to a commit that was checked to
- * descend from where the branch is. One deletes. A refusal says "stale info" both of a branch that moved
- * and of one that is gone, so after any refusal the branch is looked up again.
+ * The first makes a branch that does not exist. The second moves a branch forward, to a commit that was
+ * checked to descend from its tip. The third deletes. A refusal says "stale info" for a branch that moved and
+ * for one that is gone, so after any refusal the branch is looked up again.
  */
 
 #include "daemon/repository/internal.h"

@@ -3,8 +3,8 @@
  *
  *     for each source: which of them does it have?  ─▶ for each source: fetch those ─▶ a ref for each
  *
- * One git of a source answers for all digits. It prefers a branch or tag of that name to a commit. Its answer
- * counts only if the full name begins with the digits; the others are looked up one by one.
+ * One git in a source answers for all digits. It prefers a branch or tag of that name to a commit. So its
+ * answer counts only if the full name begins with the digits; the others are looked up one by one.
  */
 
 #include "common/loop.h"

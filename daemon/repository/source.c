@@ -1,8 +1,8 @@
 /*
  * Checks whether a source can be read: the directory, the repository in it, its objects.
  *
- * git is asked first, since a file system that does not answer would stop us as well. Then the system says
- * what is wrong.
+ * git is asked first, since a file system that does not answer would block us. Then we ask the system what is
+ * wrong.
  */
 
 #include "daemon/repository/source.h"

@@ -1,10 +1,10 @@
 /*
- * A list of modules that grows at its end: the project first, then its submodules, then theirs. For each one,
- * its .gitmodules is read; what that names, and what the tree really has at these places, is
+ * A list of modules that grows at its end: the project first, then its submodules, then theirs. Of each one,
+ * .gitmodules is read. The modules that it names, and that the tree really has there, are
  *
  *     fetched (once and for all) ▸ made ▸ taken from our own repository ▸ checked out ▸ its large files
  *
- * The name of a place comes from git's tree, so it leads nowhere else.
+ * The path of a module comes from git's tree, so it leads nowhere else.
  */
 
 #include "daemon/repository/submodules.h"
@@ -182,7 +182,7 @@ static bool is_here(const struct submodules *submodules)
     return access(path, F_OK) == 0;
 }
 
-/* The next step of the module at hand; behind the last one it is asked for modules of its own. */
+/* The next step of the present module. After the last step its own modules are read. */
 static void make_next(struct submodules *submodules)
 {
     const struct module *module = at_hand(submodules);

@@ -1,6 +1,6 @@
 /*
- * git names each file in a line of its own, and sometimes the reason in the line before it. It is a
- * conflict only if git did not find what it looked for.
+ * git names each file in a line of its own, sometimes with the reason in the line before it. It is a conflict
+ * only if git did not find the lines that it looked for.
  */
 
 #include "daemon/repository/unfit.h"

@@ -1,6 +1,6 @@
 /*
- * Chooses which columns of a table hold the value, the decision, the commit and the hypothesis: by the
- * settings, else by their names, and the decision by its cells.
+ * Chooses the columns of a table for the value, the decision, the commit and the hypothesis: by the settings,
+ * else by their names, and the decision by its cells.
  */
 
 #include "daemon/result-log/internal.h"

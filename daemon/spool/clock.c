@@ -1,6 +1,6 @@
 /*
- * When the spool works. The spool's other files call this, so that none of them calls spool.c. The work of
- * a turn, or of a timer that fires, is in spool.c. It is reached through the callbacks of the handles.
+ * When the spool works. The spool's other files call this one, and none of them calls spool.c. The work of a
+ * turn, or of a timer that fires, is in spool.c, and is reached through the callbacks of the handles.
  */
 
 #include "daemon/spool/internal.h"

@@ -1,5 +1,5 @@
 /*
- * One file of the spool: how it looks, and its bytes.
+ * One file of the spool: its looks, and its bytes.
  */
 
 #include "common/memory.h"

@@ -9,8 +9,7 @@
 #define BUCKETS_MIN 64
 #define CROWD       4096 /* with more entries, memory is given back afterwards */
 
-/* FNV-1a. Whoever writes to the spool chooses the names, and could make a scan slow with them. Many
- * files would do the same. */
+/* FNV-1a. A writer to the spool chooses the names, and could make a scan slow with them. So could many files. */
 static uint64_t hash_of(const char *name)
 {
     uint64_t hash = 0xcbf29ce484222325;

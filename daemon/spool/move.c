@@ -507,7 +507,7 @@ int spool_read_patch(struct spool *spool, const char *name, size_t limit, char *
         return 1;
     if (file_read(&read, length, spool->directory, name, limit, error) < 0)
         return -1;
-    /* If somebody began to write to it meanwhile, the event has come by now. */
+    /* If somebody has begun to write to it, the event has come by now. */
     spool_watch_drain(spool);
     if (is_on_its_way(spool, name, &status))
         return 1;

@@ -1,9 +1,8 @@
 /*
  * The spool's directory and its inotify events.
  *
- * The events say more than that something happened. A name that was made or written to, and not closed
- * since, has a writer; an event will tell when it closes the file. When events were lost, this is
- * forgotten.
+ * The events say more than that something happened. A file that was made or written to, and not closed since,
+ * has a writer, and an event will tell when that closes it. If events are lost, this is forgotten.
  */
 
 #include "common/file.h"

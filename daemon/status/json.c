@@ -1,6 +1,6 @@
 /*
- * The status as JSON for programs. Keys are added and never renamed. A value that is not known is null;
- * times are UTC as in RFC 3339.
+ * The status as JSON for programs. Keys are added and never renamed. An unknown value is null. Times are UTC
+ * as in RFC 3339.
  */
 
 #include "daemon/status.h"

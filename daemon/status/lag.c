@@ -14,7 +14,7 @@ struct lag {
     uint64_t largest_ns;
 };
 
-/* The loop took its time when its wait ended. Since then it has called back for descriptors. */
+/* The loop read its time when its wait ended. Since then it has called back for descriptors. */
 static void on_check(uv_check_t *check)
 {
     struct lag *lag = check->data;

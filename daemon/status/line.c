@@ -1,5 +1,5 @@
 /*
- * The status in one line, and what it shares with the table.
+ * The status in one line, and the parts that it shares with the table.
  */
 
 #include "common/memory.h"

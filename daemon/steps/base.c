@@ -1,8 +1,8 @@
 /*
  * Step `base`: the tests on the base, before anything is begun on it.
  *
- * The branch is then made at the commit that is tested here. If it was run before, it is not
- * run again. A base that fails its tests stops no job: the experiment may be the one that mends it.
+ * The branch is then made at the commit that is tested here. A commit that was run before is not run again. A
+ * base that fails its tests stops no job: the experiment may be the one that mends it.
  */
 
 #include "daemon/job.h"

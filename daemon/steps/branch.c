@@ -1,14 +1,13 @@
 /*
  * Step `branch`: makes a branch of our own at the forge, from the base.
  *
- * Where the tests were run on a commit of the base, it is made at that one. The API creates it. Older
- * versions of Gitea know no commit there, and take what the base points at. So git does it if the base has
- * moved since, and a branch that was made elsewhere is deleted again.
+ * If the tests ran on a commit of the base, the branch is made there. The API creates it. Older versions of
+ * Gitea take no commit, and create it at the tip of the base. So git creates it if the base has moved since,
+ * and a branch that was made elsewhere is deleted again.
  *
- * Before the branch is asked for, it must not exist. The commit of the base at that moment is written down with
- * the intent. If the answer is lost, the branch is looked for until it appears, or until
- * ten seconds have passed since it was asked for. One that appears is ours if it points at a commit that
- * the base held between then and now.
+ * Before the branch is asked for, it must not exist. The commit of the base at that moment is stored with the
+ * intent. If the answer is lost, the branch is looked for until it appears, or until ten seconds after it was
+ * asked for. A branch that appears is ours if it points at a commit where the base was between then and now.
  */
 
 #include "common/log.h"
@@ -103,7 +102,7 @@ static void on_foreign_deleted(void *data, enum repository_deleted deleted, cons
     job_failed(job, &foreign);
 }
 
-/* Asks whether the base holds the commit at which the branch was found. */
+/* Asks whether the base was at the commit at which the branch was found. */
 static void ask_whether_held(struct job *job, repository_held_callback callback)
 {
     job->operation = repository_held(job->services->repository, job->found.branch.base,

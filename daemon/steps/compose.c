@@ -1,8 +1,8 @@
 /*
  * Step `compose`: makes one commit of the change on the job's base, in our own repository.
  *
- * The date is that of the result, of a merge when the base was read, so composing again after a crash makes the
- * same commit.
+ * The date is that of the result; for a merge, the time at which the base was read. So composing again after
+ * a crash makes the same commit.
  */
 
 #include "common/log.h"

@@ -1,8 +1,8 @@
 /*
  * Step `describe`: writes the pull request's title and body, by the verdict of `confirm`.
  *
- * A text that shows that verdict already stays as it is. The commit does not name other experiments, so it
- * need not be made again for another reference.
+ * A text that shows that verdict already stays. The commit does not name other experiments, so it need not be
+ * made again for another reference.
  */
 
 #include "daemon/document.h"

@@ -1,9 +1,9 @@
 /*
  * Steps `recheck`, `judge` and `confirm`: is the result still better than the values that count?
  *
- * What they find holds for the moment only. `recheck` judges before the branch is made, if others
- * went before the job. `judge` and `confirm` first wait until it is the job's turn: everything of its lane that
- * arrived earlier is decided. So is what it was made on.
+ * Their verdict is true for the moment only. `recheck` judges before the branch is made, if other jobs went
+ * first. `judge` and `confirm` first wait until it is the job's turn: all results of its lane that arrived
+ * earlier are decided, and so is its parent.
  */
 
 #include "daemon/job.h"

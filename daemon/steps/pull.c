@@ -2,8 +2,8 @@
  * Step `pull`: opens the pull request once.
  *
  * A forge looks and inserts without a lock, and an answer can be lost. So after every attempt the open pull
- * requests of our branch are listed. The marker in the body tells which are ours. The lowest of them is
- * kept, and the others are closed. The kept one must show the commit that was validated.
+ * requests of our branch are listed. The marker in the body tells which are ours. The lowest of these is
+ * kept, and the others are closed. The kept one must have the commit that was validated.
  */
 
 #include "daemon/store/pull.h"

@@ -1,8 +1,8 @@
 /*
  * Step `push`: moves the branch from where it was left, the base at first, to the commit that was validated.
  *
- * A push whose answer was lost is repeated: it finds the branch there already. A branch that somebody
- * deleted or moved meanwhile is theirs: it is neither made again nor overwritten.
+ * A push whose answer was lost is repeated, and finds the branch there already. A branch that somebody
+ * deleted or moved is theirs: it is neither made again nor overwritten.
  */
 
 #include "daemon/job.h"

@@ -2,8 +2,8 @@
  * Step `validate`: runs the tests on a fresh checkout of exactly the composed commit.
  *
  * They are compared with the run on the job's base (base.h). A failure is charged to the experiment only if
- * the base passes. If the base is flaky, the tests are run twice. If the base fails as well, the job ends
- * without a decision, and the result waits until something has changed.
+ * the base passes. On a flaky base the tests are run twice. If the base fails as well, the job ends without a
+ * decision, and the result waits until something has changed.
  */
 
 #include "common/log.h"

@@ -1,5 +1,5 @@
 /*
- * The files in the spool that wait for the patch that they name. There are few of them, for a minute each.
+ * The files in the spool that wait for the patch that they name: a few, for a minute each.
  */
 
 #include "daemon/store/internal.h"

@@ -1,5 +1,5 @@
 /*
- * The store's knowledge of how the tests ran on commits of the base.
+ * The runs on commits of the base, in the store.
  */
 
 #include "daemon/store/base.h"

@@ -1,8 +1,8 @@
 /*
- * The store's knowledge of which pull requests bring others along, and what is to be done about those.
+ * The store's knowledge of which pull requests contain others, and what is to be done about these.
  *
  * The store keeps the measured commits that each open pull request contains. So when one is merged, the same
- * transaction finds which others are to be closed. No forge and no git is asked.
+ * transaction finds the others to close, without asking the forge or git.
  */
 
 #include "daemon/store/internal.h"

@@ -1,6 +1,6 @@
 /*
- * What the store knows of the base: measured commits whose pull requests were merged. They may be those of
- * another winnowd: the base has what it promoted, even if its state is lost.
+ * The measured commits whose pull requests were merged, in the store. They may be those of another winnowd:
+ * the base has what that promoted, even if its state is lost.
  */
 
 #include "daemon/store/internal.h"

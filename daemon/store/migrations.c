@@ -1,7 +1,7 @@
 /*
- * How the store of an older version is brought along. Each entry brings one from the version that is its
- * index to the next one. None is ever changed once it was released. tables.c has the tables that they lead to.
- * A test compares the two.
+ * The migrations of older stores. Each entry brings a store from the version that is its index to the next
+ * one. A released entry never changes. tables.c has the tables that they lead to, and a test compares the
+ * two.
  */
 
 #include "daemon/result.h"

@@ -1,5 +1,5 @@
 /*
- * The pull requests in the store: which are open, and what becomes of results when one is settled.
+ * The pull requests in the store: which are open, and what follows for results when one is settled.
  */
 
 #include "daemon/store/pull.h"

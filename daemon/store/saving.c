@@ -1,5 +1,5 @@
 /*
- * Queued results whose commit has yet to be fetched into our own repository.
+ * Queued results whose commit is still to be fetched into our own repository.
  */
 
 #include "daemon/store/internal.h"

@@ -1,6 +1,6 @@
 /*
- * Which version a store is of, and how it becomes one of this version: a new one at once, by the tables as
- * they are now, an older one by the migrations. `PRAGMA user_version` is the version of a file.
+ * The version of a store, and how it gets the present one: a new store by the tables as they are now, an
+ * older one by the migrations. `PRAGMA user_version` is the version of a file.
  */
 
 #include "common/memory.h"

@@ -1,5 +1,5 @@
 /*
- * What the store tells the status: counts and the last decisions.
+ * What --status and --export read from the store: counts, decisions, holds.
  */
 
 #include "daemon/store/status.h"
@@ -16,7 +16,7 @@ int store_snapshot(struct store *store, struct error *error)
     return store_run(store, error, "BEGIN", "");
 }
 
-/* The rows that are not discarded, by an index that holds them alone. */
+/* The rows that are not discarded, by an index of these only. */
 #define KEPT_ROWS "results INDEXED BY results_decision WHERE decision <> 'discarded'"
 
 int store_count(struct store *store, unsigned counts[static DECISION_COUNT], struct error *error)

@@ -1,5 +1,6 @@
 /*
- * The tables as they are now: a new store is made of them. An older one comes to the same by the migrations.
+ * The tables as they are now, of which a new store is made. The migrations bring an older store to the same
+ * tables.
  */
 
 #include "daemon/store/internal.h"
@@ -56,8 +57,8 @@ const char *const store_tables[] = {
     "  superseded INTEGER NOT NULL DEFAULT 0,"
     "  line_digest TEXT NOT NULL DEFAULT ''," /* the line of the body that names others */
     "  body_sent TEXT NOT NULL DEFAULT '',"   /* the digest of the body with that line */
-    "  saving INTEGER NOT NULL DEFAULT 0,"    /* whether its commit has yet to be fetched */
-    "  empty_on TEXT NOT NULL DEFAULT ''"     /* the base that was found to hold its change */
+    "  saving INTEGER NOT NULL DEFAULT 0,"    /* whether its commit is still to be fetched */
+    "  empty_on TEXT NOT NULL DEFAULT ''"     /* the base that was found to have its change */
     ")",
     /* Only a file that became a result has a name of its own. */
     "CREATE UNIQUE INDEX results_experiment ON results (experiment_id)"
@@ -88,7 +89,7 @@ const char *const store_tables[] = {
 
     /* The content of a result, as long as it may be needed: as canonical JSON. */
     "CREATE TABLE contents (result INTEGER PRIMARY KEY, patch BLOB, parsed TEXT)",
-    /* Results whose content was let go of, and whose saved commit may be. */
+    /* Results whose content was deleted, so that their saved commit may be dropped. */
     "CREATE TABLE released (result INTEGER PRIMARY KEY)",
     "CREATE TRIGGER contents_released AFTER DELETE ON contents BEGIN"
     "  INSERT OR IGNORE INTO released SELECT id FROM results WHERE id = old.result AND has_change "

@@ -1,8 +1,8 @@
 /*
  * Checks whether the store is whole, and how a clean stop spares the next start this check.
  *
- * The holder of the lock writes into the lock file how the store was left: which file, how large, and when
- * the system last changed it. If that is still so, the store is as its last writer closed it.
+ * The owner of the lock notes in the lock file how it left the store: which file, how large, and when the
+ * system last changed it. If that is still true, the store is as its last writer closed it.
  */
 
 #include "daemon/store/internal.h"

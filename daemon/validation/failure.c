@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What follows a line, or that it says that what was to be run is not there. */
+/* What follows a line; or that it says that the file to run is missing. */
 enum completion { ALONE, NEXT_LINE, NEXT_OF_HOOK, NEXT_EXCEPTION, NOT_THERE };
 
 #define DOTS_SHOWN 3 /* of those that fill a line */

@@ -12,7 +12,7 @@
 
 #define TRY_WITHIN_MS 10000
 #define OUTPUT_LIMIT  4096
-#define ELSEWHERE     "/tmp" /* HOME meanwhile, since there is no checkout */
+#define ELSEWHERE     "/tmp" /* HOME of the question, since there is no checkout */
 #define NOT_FOUND     3      /* exit status */
 
 /* The first entry of sys.path would be the current directory. */

@@ -29,7 +29,7 @@ static bool write_map(const char *path, const char *text)
     return file >= 0 && write(file, text, strlen(text)) == (ssize_t)strlen(text);
 }
 
-/* Each number stands for itself, so that files belong to whom they belong to outside. */
+/* Each number means itself, so that files have the same owners inside and outside. */
 static bool map_ids(uid_t user, gid_t group)
 {
     CLEANUP_FREE char *users = memory_format("%u %u 1\n", user, user);

@@ -22,8 +22,8 @@
 #define PTH_LIMIT    65536
 #define ENVIRONMENTS "pyvenv.cfg"
 
-/* The directories that a directory of programs needs beside it, by its own name. The second row is for pyenv
- * and the like, whose programs start those of the chosen version. */
+/* The directories that a directory of programs needs beside it, by its name. The second row is for pyenv and
+ * the like, whose programs start those of the chosen version. */
 static const struct {
     const char *name;
     const char *beside[9];

@@ -1,5 +1,5 @@
 /*
- * A run, step by step; each hands on to the next, and whatever fails hands on to the end:
+ * A run, step by step. Each step starts the next one; a failure starts the last one:
  *
  *     requirements ▸ fresh directories ▸ clone ▸ cache ▸ command ▸ outcome
  *
@@ -158,7 +158,7 @@ static void on_report(void *data, const struct test_report *report)
     conclude(run);
 }
 
-/* It is nobody's fault, and is waited for however long that takes. */
+/* It is nobody's fault, so the job waits as long as it takes. */
 static void end_waiting(struct run *run, const char *reason)
 {
     struct validation_outcome outcome = {
@@ -256,7 +256,7 @@ static void await_report(struct run *run)
     evidence_begin(&run->evidence, expect);
 }
 
-/* Hands it to the engine, with what holds for any run. */
+/* Passes it to the engine, with what is the same for all runs. */
 static void start_order(struct run *run, struct engine_order *order)
 {
     struct validation *validation = run->validation;

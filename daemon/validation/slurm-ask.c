@@ -1,6 +1,6 @@
 /*
- * What Slurm is asked of the runs, and told: a run is submitted when Slurm does not know its name, and squeue is
- * asked once for all of them.
+ * What Slurm is asked about the runs, and told: a run is submitted if Slurm does not know its name, and
+ * squeue is asked once for all runs.
  */
 
 #include "common/log.h"

@@ -19,7 +19,7 @@
 #define ANSWER_LIMIT   (1024 * 1024)
 #define LOOK_AGAIN_MS  1000
 #define GONE_WITHIN    120 /* looks, one each second */
-#define NET_MINUTES    5   /* more than the timeout that the script holds */
+#define NET_MINUTES    5   /* more than the timeout in the script */
 
 char *slurm_name(const struct slurm *slurm, const char *experiment_id, int64_t attempt)
 {
@@ -242,7 +242,7 @@ void slurm_forget_verdict(struct slurm *slurm, const char *experiment_id)
     }
 }
 
-/* Another attempt may have been begun meanwhile. */
+/* Another attempt may have begun since. */
 static int note_removed(struct cancel *cancel)
 {
     CLEANUP(slurm_record_clear) struct slurm_record record = {0};

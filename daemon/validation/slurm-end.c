@@ -41,7 +41,7 @@ static void run_free(struct slurm_run *run)
     free(run);
 }
 
-/* The daemon stops, or nobody wants the verdict any more: then the run is cancelled as the next thing. */
+/* The daemon stops, or nobody wants the verdict any more. Then the run is cancelled next. */
 void slurm_run_discard(struct operation *operation)
 {
     struct slurm_run *run = (struct slurm_run *)operation;

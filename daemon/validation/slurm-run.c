@@ -1,6 +1,6 @@
 /*
- * A run on Slurm, from its submission to its verdict: its files are looked at each second, and Slurm is asked once
- * for all runs.
+ * A run on Slurm, from its submission to its verdict. Its files are looked at each second. Slurm is asked
+ * once for all runs.
  */
 
 #include "common/file.h"
@@ -279,7 +279,7 @@ static bool note_files(struct slurm_run *run, const struct slurm_files *files)
     return !run->record.submitted_ms || slurm_note_begun(run, at, files->node);
 }
 
-/* The end of a run may begin another one. Then all are gone through anew. */
+/* The end of a run may begin another one. Then all are looked at again. */
 static bool one_goes_on(struct slurm *slurm)
 {
     for (struct slurm_run *run = slurm->runs; run; run = run->next)

@@ -191,8 +191,8 @@ static const char full[] =
     "nothing\"\n"
     "}\n";
 
-/* The environment is exported and not an argument, since it may hold what nobody is to read. Output that
- * somebody keeps open is waited for for five seconds. */
+/* The environment is exported and not an argument, since it may have secrets. Output that somebody keeps open
+ * is waited for for five seconds. */
 static const char begin[] =
     "find_program timeout /usr/bin:/bin || problem validation.timeout 'there is no timeout'\n"
     "cd \"$dir/box/source\" && rm -f ../../pipe && mkfifo ../../pipe ||\n"

@@ -9,7 +9,7 @@
 
 #define WRAPPERS_MOST 16 /* one behind the other */
 
-/* Programs that start the one that their arguments name. Another option than these may change which one. */
+/* Programs that start the one that their arguments name. Any other option may change which one that is. */
 static const struct wrapper {
     const char *name;
     const char *alone;      /* letters of options without an argument */

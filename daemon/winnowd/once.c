@@ -1,6 +1,6 @@
 /*
- * Ends the daemon. With --once it ends when nothing is left that can be done now, or when nothing makes
- * progress any more.
+ * Ends the daemon. With --once that is when nothing is left that can be done now, or when nothing makes
+ * progress.
  */
 
 #include "common/log.h"

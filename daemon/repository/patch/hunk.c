@@ -1,9 +1,9 @@
 /*
  * Hunks, and what their headers count.
  *
- * A header says how many lines its hunk has, and often says it wrongly. It is believed where a hunk
- * that ends there is followed by what may follow one. Where it is not, the lines are counted anew up to
- * what ends a hunk beyond doubt; if something else comes first, the patch fails.
+ * A header says how many lines its hunk has, and is often wrong. It is believed if the lines after that may
+ * follow a hunk. If not, the lines are counted again, up to a line that surely ends a hunk. If any other line
+ * comes first, the patch fails.
  */
 
 #include "common/memory.h"

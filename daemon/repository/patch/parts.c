@@ -1,8 +1,9 @@
 /*
  * Finds the order in which the parts of a patch are applied.
  *
- * Mails of a series come oldest first, git's log newest first, or as it was asked to. A file that two parts change
- * tells which it is: the older part leaves the blob, or makes the file, with which the newer one begins.
+ * Mails of a series come oldest first; git's log comes newest first, or in the order of its options. A file
+ * that two parts change shows the order: the older part makes the blob, or the file, with which the newer one
+ * begins.
  */
 
 #include "common/memory.h"

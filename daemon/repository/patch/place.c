@@ -1,9 +1,9 @@
 /*
  * Finds which file of the base a name means.
  *
- * git puts a prefix before each name, a/ and b/ or another pair, or none if it was told so. Others write
- * the names as they find them. One name does not say which it is. But all names of a patch together nearly
- * always do, with a look at which files there are.
+ * git puts a prefix before each name: a/ and b/, another pair, or none, by its options. Other programs write
+ * the names as they find them. One name does not show the prefix. But all names of a patch together nearly
+ * always do, compared with the files of the base.
  */
 
 #include "common/memory.h"

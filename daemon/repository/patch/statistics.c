@@ -1,8 +1,8 @@
 /*
- * Statistics beside a patch: --stat, --numstat, --raw and their kin.
+ * Statistics in a patch: --stat, --numstat, --raw and the like.
  *
- * They make no change, but they say how many files there are. A patch that was cut off, or made by git diff -w, may
- * hold fewer.
+ * They make no change, but they say how many files there are. A patch that was cut off, or made by git diff
+ * -w, may have fewer.
  */
 
 #include "common/memory.h"
@@ -188,7 +188,7 @@ void statistics_note(struct scan *scan, const struct line *line)
         kind->note(&scan->statistics, string, line);
 }
 
-/* Whether the patch ends in the middle of a hunk, and holds fewer lines of the part than were counted. */
+/* Whether the patch ends inside a hunk, and has fewer lines of the part than were counted. */
 static bool is_cut(const struct scan *scan)
 {
     const struct patch *patch = scan->patch;
