@@ -140,12 +140,12 @@ static void reject_missing_patch(struct assessment *assessment, const struct spo
     text_append_line(&reason, assessment->result->patch, PATCH_QUOTED);
     text_append(&reason, " beside it");
     if (taker && assessment->experiment_id && strcmp(taker, assessment->experiment_id) == 0)
-        text_append(&reason, ", as it went along with an earlier drop: drop it once more, first");
+        text_append(&reason, ": an earlier drop took it; drop it again, first");
     else if (taker)
         text_append_format(&reason, ", as %s took the one of that name: give it a file of its own",
                            taker);
     else
-        text_append(&reason, " within a minute: drop it first, or once more with this one");
+        text_append(&reason, " within a minute: drop it first, or drop both again");
     reject_key(assessment, file, "patch", text_string(&reason));
     assessment->delay = SPOOL_DELAY_PATCH;
 }

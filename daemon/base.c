@@ -161,7 +161,7 @@ static void store_verdict(struct base *base)
                   LOG_TEXT("reason", error.message));
 }
 
-/* A pass whose cache was not kept, since the daemon ended, does not count: the tests run again. */
+/* The verdict is stored after the cache. If the daemon ends before that, the tests run again. */
 static void on_cache_kept(void *data)
 {
     struct base *base = data;

@@ -480,7 +480,7 @@ static void append_opened_on(struct text *text, const struct description *descri
         return;
     text_append(text, "; opened on ");
     append_link(text, description, description->opened_on, "commit", description->opened_on);
-    text_append(text, ", composed anew since, and not measured again");
+    text_append(text, ", composed again since, and not measured again");
 }
 
 static void append_provenance(struct text *text, const struct description *description)

@@ -452,7 +452,7 @@ void result_log_explain(const struct result_log *log, struct text *text)
         return;
     }
     if (log->other_header)
-        text_append_format(text, "Header: line %" PRIu64 ", for the rows behind it\n", log->header);
+        text_append_format(text, "Header: line %" PRIu64 ", for the rows after it\n", log->header);
     if (log->metric)
         text_append_format(text, "Metric: %s\n", log->metric);
     explain_column(columns, "Value", columns->metric, "none", text);

@@ -111,9 +111,8 @@ static int refuse_foreign_log(const char *path, struct error *error)
     if (lstat(log, &status) < 0 || status.st_size == 0)
         return 0;
     return error_set(error, ERROR_PERMANENT,
-                     "%s is there without the store that it belongs to: move it aside, too, or "
-                     "bring %s back",
-                     log, path);
+                     "%s is there without its store: move it aside as well, or restore %s", log,
+                     path);
 }
 
 static int make_new(const char *path, struct error *error)

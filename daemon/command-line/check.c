@@ -375,7 +375,7 @@ static void explain_unknown_keys(struct check *check)
 
     if (!unknown)
         return;
-    text_append(check->text, "Keys that are not known, shown among the details: ");
+    text_append(check->text, "Unknown keys, shown among the details: ");
     json_object_object_foreach(unknown, key, value)
     {
         CLEANUP_TEXT struct text line = {0};
@@ -450,8 +450,8 @@ static int explain_job(struct check *check, struct error *error)
         return -1;
     if (waiting)
         text_append_format(check->text,
-                           "Queue: %u result%s wait%s; it is judged again when its turn "
-                           "comes, by the frontier as it stands then.\n",
+                           "Queue: %u result%s wait%s; it is judged again when its turn comes, by "
+                           "the frontier at that time.\n",
                            waiting, waiting == 1 ? "" : "s", waiting == 1 ? "s" : "");
     return 0;
 }
@@ -546,7 +546,7 @@ static int explain(struct check *check, struct error *error)
     if (assessment->decision != DECISION_QUEUED)
         return 0;
     if (assessment->verdict.outcome == GATE_BASELINE) {
-        text_append(check->text, "Job: none; later results are measured against this one.\n");
+        text_append(check->text, "Job: none; later results are compared with this one.\n");
         return 0;
     }
     explain_change(check);

@@ -31,7 +31,7 @@ char *comment_refreshed(const struct comment_refreshed *refreshed)
 
     text_append(&text, "Brought onto ");
     append_base(&text, description);
-    text_append(&text, ".\n\nThe same change was composed anew and passed ");
+    text_append(&text, ".\n\nThe same change was composed again and passed ");
     escape_append_code(&text, description->command, COMMAND_LIMIT);
     text_append_format(&text, " in %.1f s. ", (double)description->duration_ms / 1000);
     escape_append_code(&text, description->commit, NAME_LIMIT);

@@ -110,7 +110,7 @@ char *description_merge_message(const struct description *description, const cha
     struct text message = {0};
 
     text_append_format(&message, "Merge %s into %s\n\n", description->base_branch, branch);
-    append_wrapped(&message, "The base has moved. What was measured was composed anew on it.");
+    append_wrapped(&message, "The base has moved. The measured change was composed again on it.");
     append_trailers(&message, description);
     return text_take(&message);
 }

@@ -28,7 +28,7 @@ static void set_first(struct row_judge *judge, const struct row *row, struct ass
 {
     CLEANUP_FREE char *reason = memory_format(
         "%s%s%s", assessment->verdict.reason,
-        row->read->claim.status == CLAIM_BASELINE ? ": the rows behind it are measured against it"
+        row->read->claim.status == CLAIM_BASELINE ? ": the rows after it are compared with it"
                                                   : " in ",
         row->read->claim.status == CLAIM_BASELINE ? "" : row->scope);
 

@@ -157,8 +157,8 @@ static const char *advice_for(const struct line *line)
         {"## ", "is no part of a unified diff (git diff --no-ext-diff)"},
         {"nbdiff ", "is no part of a unified diff (git diff --no-ext-diff)"},
         {"```", "is a fence of Markdown, not of a diff"},
-        {">", "is quoted; the patch has to stand by itself"},
-        {" ", "is indented, or behind the end of its hunk"},
+        {">", "is quoted; a patch must not be quoted"},
+        {" ", "is indented, or after the end of its hunk"},
         {"Property changes on: ", "is a property of svn, which git does not have"},
     };
 
@@ -166,7 +166,7 @@ static const char *advice_for(const struct line *line)
         if (line_begins(line, rows[i].beginning))
             return rows[i].says;
     }
-    return "is no part of a diff, and nothing that may stand beside one";
+    return "is not part of a diff, and may not be beside one";
 }
 
 static int refuse(struct scan *scan, const struct line *line, struct error *error)

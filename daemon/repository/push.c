@@ -149,12 +149,11 @@ static void push_looked(void *data, const struct process_result *result)
     if (strcmp(refs.branch, push->expected) == 0)
         error.installation |= !*push->expected;
     else if (!*refs.branch)
-        error_set(&error, ERROR_PERMANENT, "branch %s was deleted by somebody else: it stays so",
+        error_set(&error, ERROR_PERMANENT, "somebody else deleted branch %s: it is not made again",
                   push->branch);
     else
-        error_set(&error, ERROR_PERMANENT,
-                  "branch %s was moved by somebody else to %s: it stays so", push->branch,
-                  refs.branch);
+        error_set(&error, ERROR_PERMANENT, "somebody else moved branch %s to %s: it is left there",
+                  push->branch, refs.branch);
     push_end(push, &error);
 }
 

@@ -204,7 +204,7 @@ static enum result_log_line take_names(struct result_log *log, uint64_t number,
     free(log->refused);
     log->refused = NULL;
     if (result_log_choose_again(log, decision, &error) < 0)
-        log->refused = memory_format("the columns are others from line %" PRIu64 " on: %s", number,
+        log->refused = memory_format("other columns from line %" PRIu64 " on: %s", number,
                                      error.message + error.sentence);
     return RESULT_LOG_HEADER;
 }

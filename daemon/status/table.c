@@ -365,7 +365,7 @@ static void append_work(struct text *text, const struct status *status,
 {
     size_t start = text->length + 1;
 
-    text_append_format(text, "\nline of work: #%" PRId64 " brings along what stands below it",
+    text_append_format(text, "\nline of work: #%" PRId64 " contains those below it",
                        status->members[work->members[0]].pull);
     end_line(text, start, width);
     for (size_t i = 0; i < work->count && i < PULLS_SHOWN; i++)

@@ -42,8 +42,8 @@ static void fail_not_ours(struct job *job)
     struct error error;
 
     job->found.branch.posted_ms = 0;
-    error_set(&error, ERROR_PERMANENT,
-              "branch %s exists already and is not ours: it stays untouched", job->branch);
+    error_set(&error, ERROR_PERMANENT, "branch %s exists already and is not ours: it is left alone",
+              job->branch);
     job_failed(job, &error);
 }
 

@@ -84,8 +84,8 @@ static void on_looked_at_branch(void *data, const struct repository_refs *refs,
     } else if (strcmp(refs->branch, job->found.change.commit) == 0) {
         job_done(job);
     } else {
-        error_set(&moved, ERROR_PERMANENT, "branch %s was moved by somebody else to %s",
-                  job->branch, *refs->branch ? refs->branch : "nothing");
+        error_set(&moved, ERROR_PERMANENT, "somebody else moved branch %s to %s", job->branch,
+                  *refs->branch ? refs->branch : "nothing");
         job_failed(job, &moved);
     }
 }

@@ -35,8 +35,7 @@ static void fail_moved(struct job *job, const char *branch)
 {
     struct error moved;
 
-    error_set(&moved, ERROR_PERMANENT, "branch %s was moved by somebody else to %s", job->branch,
-              branch);
+    error_set(&moved, ERROR_PERMANENT, "somebody else moved branch %s to %s", job->branch, branch);
     job_failed_itself(job, &moved);
 }
 

@@ -94,9 +94,8 @@ const char *evidence_of_tox_failure(struct evidence *evidence, bool asked)
     if (!asked)
         return NULL;
     if (evidence->ended != PROCESS_EXITED)
-        return evidence->printed > LARGE_OUTPUT
-                   ? "tox had much output to report, and did not come to its end"
-                   : NULL;
+        return evidence->printed > LARGE_OUTPUT ? "tox had much output to report, and did not end"
+                                                : NULL;
     if (evidence->report.tox == REPORT_UNUSABLE)
         return "tox's report cannot be read";
     return evidence->outcome.status != 0 && runner_tox_broke(&evidence->runner)

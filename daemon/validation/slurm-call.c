@@ -304,8 +304,8 @@ static void on_looked(void *data, const struct process_result *result)
         return;
     }
     words = slurm_words(result);
-    error_set(&cancel->error, ERROR_TRANSIENT, "job %s cannot be seen to end: %s", cancel->name,
-              result->status == 0 ? "it is still there" : words);
+    error_set(&cancel->error, ERROR_TRANSIENT, "it is not known whether job %s has ended: %s",
+              cancel->name, result->status == 0 ? "it is still there" : words);
     cancel_end(cancel, &cancel->error);
 }
 

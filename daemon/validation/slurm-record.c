@@ -70,7 +70,8 @@ int slurm_record_read(struct slurm_record *record, struct store *store, const ch
     object = json_tokener_parse(bytes);
     if (!json_object_is_type(object, json_type_object)) {
         json_object_put(object);
-        return error_set(error, ERROR_PERMANENT, "the store has no record of %s's run that is one",
+        return error_set(error, ERROR_PERMANENT,
+                         "expected the record of %s's run in the store, found something else",
                          experiment_id);
     }
     read_all(record, object);

@@ -29,8 +29,8 @@ struct walk {
 static int fail(const struct walk *walk, const char *name)
 {
     if (errno == ELOOP || errno == ENAMETOOLONG)
-        return error_set(walk->error, ERROR_PERMANENT, "%s: a directory lies more than %d deep",
-                         name, DEEPEST);
+        return error_set(walk->error, ERROR_PERMANENT, "%s: a directory is more than %d deep", name,
+                         DEEPEST);
     return error_set(walk->error, ERROR_TRANSIENT, "%s: %s", name, strerror(errno));
 }
 

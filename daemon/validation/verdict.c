@@ -49,7 +49,7 @@ static enum verdict judge_tox(const struct test_report *run, const struct test_r
         return VERDICT_RED;
     }
     if (lost) {
-        snprintf(reason, size, "command %u of environment %s passed on the base and does not here",
+        snprintf(reason, size, "command %u of environment %s passed on the base and failed here",
                  lost->place + 1, lost->environment);
         return VERDICT_RED;
     }

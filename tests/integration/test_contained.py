@@ -319,7 +319,7 @@ def test_a_new_one_supersedes_what_it_contains(any_winnowd, any_gitea):
     found = exported(any_winnowd)
     assert [found[one.id] for one in better] == ["contained", "contained", "open"]
     a, b, c = (one.id for one in better)
-    assert f"\nline of work: #3 brings along what stands below it\n  #3     {c}\n  #2     {b}  contained\n  #1     {a}  contained\n\n" in any_winnowd.status()
+    assert f"\nline of work: #3 contains those below it\n  #3     {c}\n  #2     {b}  contained\n  #1     {a}  contained\n\n" in any_winnowd.status()
     assert not log.all(msg="pull request closed unmerged; its value leaves the frontier")
     any_gitea.gitea.merge_pull(3, "squash")
     for number in (1, 2):

@@ -339,7 +339,7 @@ def mornings(winnowd, project, reviewer):
 
     night(winnowd, third)
     assert_morning(winnowd, reviewer)
-    assert reviewer.pull(pushed).sha == tip and "was moved by somebody else" in stale_of(winnowd)[pushed]
+    assert reviewer.pull(pushed).sha == tip and "somebody else moved" in stale_of(winnowd)[pushed]
     assert all("Changed while" in forge.show(f"{pull.sha}:README.md") for pull in forge.pulls() if pull.number > newest)
     reverted = reviewer.revert(changed, "-m", "1")
     assert_morning(winnowd, reviewer)

@@ -186,7 +186,7 @@ def test_what_a_judgement_depends_on_is_said(winnowd):
     assert "metrics.b.reference asks for this one only" in line(text, "Reference")
     assert "commit 1234567" in line(text, "Change") and "none are configured" in line(text, "Change")
     _, text = check(winnowd, result("x", 6, metric="b"))
-    assert "Job: none; later results are measured against this one." in text
+    assert "Job: none; later results are compared with this one." in text
 
 
 def test_the_files_of_a_commit_are_looked_up(winnowd, project):
@@ -351,7 +351,7 @@ def test_the_files_of_a_commit_are_checked_where_the_base_is_not_known(winnowd, 
 def test_keys_that_are_not_known_are_named(winnowd):
     status, text = check(winnowd, result("x", 1.0, gpu_hours=3, phase="late"))
     assert status == 0
-    assert "\nKeys that are not known, shown among the details: gpu_hours, phase.\n" in text
+    assert "\nUnknown keys, shown among the details: gpu_hours, phase.\n" in text
 
 
 @pytest.mark.parametrize("name", ["A.JSON", "x.txt", ".x.json", "x.json.tmp"])

@@ -113,7 +113,7 @@ def test_our_branch_deleted_before_our_push(winnowd, stand_in, gitea, project, l
     then(gitea, PUSH if late else ASKED_TO_PUSH)(lambda: gitea.delete_branch(OURS))
     winnowd.drop(improved(project))
     log = winnowd.once()
-    assert log.decisions() == {"exp-1": "failed"} and "deleted by somebody else" in log.reasons()["exp-1"]
+    assert log.decisions() == {"exp-1": "failed"} and "somebody else deleted" in log.reasons()["exp-1"]
     assert stand_in.branches() == {} and stand_in.pulls() == []
 
 
@@ -125,7 +125,7 @@ def test_our_branch_set_to_another_commit_before_our_push(winnowd, stand_in, git
     then(gitea, PUSH if late else ASKED_TO_PUSH)(lambda: gitea.make_branch(OURS, at=old))
     winnowd.drop(improved(project))
     log = winnowd.once()
-    assert log.decisions() == {"exp-1": "failed"} and f"moved by somebody else to {old}" in log.reasons()["exp-1"]
+    assert log.decisions() == {"exp-1": "failed"} and f"moved branch experiment/exp-1 to {old}" in log.reasons()["exp-1"]
     assert stand_in.branches() == {OURS: old} and stand_in.pulls() == []
     assert log.all(msg="branch kept: it does not point where this job left it", level="warning", branch=OURS)
 

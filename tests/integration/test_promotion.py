@@ -165,7 +165,7 @@ def test_a_person_deletes_our_branch(winnowd, forge, project, gate):
     forge.gitea.delete_branch(OURS)
     gate.open()
     failed = log.wait(experiment="exp-1", decision="failed")
-    assert failed["step"] == "push" and "was deleted by somebody else" in failed["reason"]
+    assert failed["step"] == "push" and "somebody else deleted" in failed["reason"]
     assert forge.branches() == {} and forge.pulls() == []
 
 

@@ -134,7 +134,7 @@ def test_what_a_person_has_edited_or_pushed_stays(project, stand_in, gitea_winno
     assert "Somebody has edited the title: it stays as it is." in comments(stand_in, 3)[0]
     assert stand_in.branches()["experiment/exp-04"] == pushed
     (comment,) = comments(stand_in, 2)
-    assert "was moved by somebody else" in comment and "was moved by somebody else" in stale_of(winnowd)[2]
+    assert "somebody else moved" in comment and "somebody else moved" in stale_of(winnowd)[2]
 
 
 def test_what_cannot_be_refreshed_is_stale_and_said_once(project, forge, winnowd):

@@ -121,7 +121,7 @@ static void all_else_is_refused(void **state)
     check_refused("--- /dev/null\n+++ b/n.py\n@@ -0,0 +1 @@\n+a\n@@ -0,0 +2 @@\n+b\n",
                   "line 5 of the patch");
     check_refused("--- /dev/null\n+++ b/n.py\n@@ -0,0 +1 @@\n+a\n@@ -1,0 +2 @@\n+b\n",
-                  "can have one only");
+                  "can have only one");
     check_refused("diff --git a/x b/x\nGIT binary patch\nliteral 1\nAcmZQz\n\n",
                   "without an index line");
     check_refused(
@@ -253,18 +253,18 @@ static void a_path_is_taken_if_it_can_be_known(void **state)
     check_refused("--- old/t.py\n+++ old/t.py\n" HUNK, "may be old/t.py or t.py");
     check_refused("--- /dev/null\n+++ src/n.py\n" NEW, "cannot be placed");
     check_refused("--- /dev/null\n+++ b/n.py (new)\n" NEW, "remark");
-    check_refused(PAIR HUNK "--- src/m.py\n+++ src/m.py\n" HUNK, "has not the prefixes");
+    check_refused(PAIR HUNK "--- src/m.py\n+++ src/m.py\n" HUNK, "does not have the prefixes");
     check_refused("--- /tmp/t.py\n+++ /tmp/t.py\n" HUNK, "absolute");
     check_refused("--- ~/t.py\n+++ ~/t.py\n" HUNK, "absolute");
     check_refused("--- ../t.py\n+++ ../t.py\n" HUNK, "invalid path");
-    check_refused("--- a/t.py\n+++ b/t.py # new\n" HUNK, "behind a name may only stand a tab");
+    check_refused("--- a/t.py\n+++ b/t.py # new\n" HUNK, "only a tab may follow a name");
     check_refused("--- old/t.py\n+++ new/t.py\n" HUNK, "may be meant");
     check_refused("--- C:/x/t.py\n+++ C:/x/t.py\n" HUNK, "absolute");
     check_refused("--- a\\t.py\n+++ b\\t.py\n" HUNK, "backslash");
     check_refused("--- a/t.py\n+++ b/n.py\n" HUNK, "names no rename");
     check_refused("--- a/./t.py\n+++ b/./t.py\n" HUNK, "invalid path");
     check_refused("diff --git a/x b/y\nold mode 100644\nnew mode 100755\n", "split into two names");
-    check_refused("diff --git a/x b/x\n" PAIR HUNK, "called otherwise");
+    check_refused("diff --git a/x b/x\n" PAIR HUNK, "has another name");
 }
 
 #define MOVED(from, to)                                                                            \

@@ -196,7 +196,7 @@ static void test_push(void **state)
     RUN(fixture, "cd source; git commit -q --allow-empty -m other; "
                  "git push -q -f ../forge.git HEAD:experiment/x");
     outcome = push(fixture, "experiment/x", commit);
-    check_error(&outcome, ERROR_PERMANENT, "moved by somebody else");
+    check_error(&outcome, ERROR_PERMANENT, "somebody else moved");
     check_output(fixture, "same",
                  "test $(git -C forge.git rev-parse experiment/x) = $(git -C source rev-parse "
                  "HEAD) && echo same");
@@ -210,12 +210,12 @@ static void test_push_only_from_where_it_was_left(void **state)
     struct outcome outcome;
 
     outcome = push(fixture, "experiment/x", commit); /* deleted: not made anew */
-    check_error(&outcome, ERROR_PERMANENT, "deleted by somebody else");
+    check_error(&outcome, ERROR_PERMANENT, "somebody else deleted");
     check_output(fixture, "", "git -C forge.git for-each-ref refs/heads/experiment");
     RUN(fixture, "cd source; git commit -q --allow-empty -m theirs; "
                  "git push -q ../forge.git HEAD:refs/heads/experiment/x");
     outcome = push(fixture, "experiment/x", commit);
-    check_error(&outcome, ERROR_PERMANENT, "moved by somebody else");
+    check_error(&outcome, ERROR_PERMANENT, "somebody else moved");
 }
 
 /* With a lease a commit that does not descend from where the branch is would be a forced push. */

@@ -158,10 +158,10 @@ static void test_lines_of_work(void **state)
     (void)state;
     append_works(&text, pairs, sizeof(pairs) / sizeof(*pairs), 0);
     assert_non_null(strstr(text_string(&text),
-                           "\n\nline of work: #16 brings along what stands below it\n"
+                           "\n\nline of work: #16 contains those below it\n"
                            "  #16    exp-6\n  #14    exp-4\n  #12    exp-2  contained\n"
                            "  #11    exp-1\n\n"
-                           "line of work: #15 brings along what stands below it\n"
+                           "line of work: #15 contains those below it\n"
                            "  #15    exp-5\n  #13    exp-3  stale\n"
                            "  #12    exp-2  contained  see above\n\nfrontier\n"));
     assert_non_null(strstr(text_string(&text), "\"on\":12\n"));
@@ -182,7 +182,7 @@ static void test_lines_of_work_that_were_merged(void **state)
     assert_non_null(strstr(text_string(&text),
                            "  #16    exp-6\n  #15    exp-5\n  #13    exp-3  stale\n"
                            "  #11    exp-1\n\n"
-                           "line of work: #14 brings along what stands below it\n"
+                           "line of work: #14 contains those below it\n"
                            "  #14    exp-4\n  #12    exp-2  contained\n\nfrontier\n"));
 }
 

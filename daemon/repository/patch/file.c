@@ -148,8 +148,7 @@ static int scan_names(struct scan *scan, struct patch_file *file, struct error *
     for (int i = 0; i < 2; i++) {
         line_next(&scan->cursor, &line);
         if (!line_begins(&line, i == 0 ? "--- " : "+++ "))
-            return line_refuse(&line, error,
-                               "stands where the new name of a file has to, \"+++ \"");
+            return line_refuse(&line, error, "expected the new name of a file, \"+++ \", here");
         if (name_read(&line, 4, names[i], &file->remark) < 0)
             return line_refuse(&line, error, "has no well-formed name");
     }

@@ -173,8 +173,8 @@ static int walk_all(const struct scan *scan, struct cursor *cursor, const struct
         line_next(cursor, &line);
         if (kind_of(&line) == '\0' || (beyond && looks_like_a_diff(&line)))
             return line_refuse(&line, error,
-                               "is no part of the hunk above it, whose end is in doubt, as its "
-                               "header counts other lines than there are");
+                               "is not part of the hunk above it, whose header has wrong counts "
+                               "and whose end is not clear");
         if (line.length > 0)
             last = *cursor;
     }
@@ -293,9 +293,8 @@ static int scan_hunk(struct scan *scan, struct patch_file *file, const struct li
         return line_refuse(header_line, error,
                            "begins a hunk in which no line is added or removed");
     if (has_no_place(file, hunk))
-        return line_refuse(
-            header_line, error,
-            "begins another hunk of a file that is new or empty, which can have one only");
+        return line_refuse(header_line, error,
+                           "begins another hunk of a new or empty file, which can have only one");
     note_recount(scan, &header, hunk);
     hunk->open = is_open(scan, &header, hunk);
     return 0;

@@ -76,7 +76,7 @@ static int complete_names(struct patch_file *file, struct error *error)
     }
     if (!agree(&file->old_name, &old_name) || !agree(&file->new_name, &new_name))
         return refuse_file(file, error, name_of(file),
-                           "is called otherwise in the line \"diff --git\" above it");
+                           "has another name in the line \"diff --git\" above it");
     return 0;
 }
 
@@ -192,9 +192,9 @@ static int check_directories(const struct placing *placing, struct error *error)
         const struct patch_file *file = &patch->files[i];
 
         if (is_there(placing, file->old_name) || is_there(placing, file->new_name))
-            return refuse_file(file, error, name_of(file),
-                               "is on the base as it stands, and may be meant without its first "
-                               "part as well; " ADVICE);
+            return refuse_file(
+                file, error, name_of(file),
+                "is on the base as it is, and without its first part as well; " ADVICE);
     }
     return 0;
 }
@@ -250,7 +250,7 @@ static int find_prefixes(struct placing *placing, struct error *error)
         if (!bears_out(placing, &patch->files[i]))
             return refuse_file(&patch->files[i], error, name_of(&patch->files[i]),
                                *placing->old_prefix
-                                   ? "has not the prefixes of the other files; " ADVICE
+                                   ? "does not have the prefixes of the other files; " ADVICE
                                    : "has prefixes, other files have none; " ADVICE);
     }
     return *placing->old_prefix ? check_directories(placing, error) : 0;
@@ -355,8 +355,7 @@ static int find_depth(struct placing *placing, unsigned *depth, struct error *er
             return refuse_file(
                 file, error, file->old_name ? file->old_name : name_of(file),
                 file->remark
-                    ? "does not exist on the base (behind a name may only stand a "
-                      "tab and what follows it)"
+                    ? "does not exist on the base (only a tab may follow a name)"
                     : "does not exist on the base, with or without its first parts; " ADVICE);
         common &= depths;
         if (common == 0)
@@ -400,8 +399,7 @@ static int choose(const struct placing *placing, struct patch_file *file, const 
     if ((!old_is && !new_is) || file->remark)
         return refuse_file(file, error, old_is ? new_path : old_path,
                            file->remark
-                               ? "does not exist on the base (behind a name may only stand a "
-                                 "tab and what follows it)"
+                               ? "does not exist on the base (only a tab may follow a name)"
                                : "does not exist on the base; " ADVICE);
     if (file->header || (old_is && new_is) || !is_variant(old_path, new_path))
         return refuse_file(
@@ -433,9 +431,9 @@ static int set_paths(const struct placing *placing, struct patch_file *file, uns
     if (has_part(path, ".") || has_part(old_path, "."))
         return refuse_file(file, error, path, "is an invalid path: it has a part \".\"");
     if (file->kind == PATCH_NEW && file->remark && !file->header)
-        return refuse_file(file, error, path,
-                           "is a new file whose name may end in a remark; behind a name may only "
-                           "stand a tab and what follows it");
+        return refuse_file(
+            file, error, path,
+            "is a new file whose name may end in a remark; only a tab may follow a name");
     /* Copied first: in a rename they are parts of what they replace. */
     replace(&file->old_path, memory_copy(file_is_moved(file) ? old_path : path));
     replace(&file->new_path, memory_copy(file_is_moved(file) ? new_path : path));
