@@ -192,7 +192,7 @@ static bool take_patch(struct assessment *assessment, const struct spool_file *f
     return status == 0;
 }
 
-/* A file that is rejected for something else takes its patch along, if there is one. */
+/* A file that is rejected for another reason takes its patch along, if there is one. */
 static void look_for_patch(struct assessment *assessment, assessment_read_patch read_patch,
                            void *data)
 {

@@ -131,7 +131,7 @@ static void on_removed(void *data, const struct error *error)
     wake(base);
 }
 
-/* Until here the checkout is there, with the HOME of the run. */
+/* Until now the checkout is there, with the HOME of the run. */
 static void clean_up(struct base *base)
 {
     base->call = validation_remove(base->options.validation, BASE_NAME, on_removed, base);
@@ -229,8 +229,8 @@ static void give_up(struct base *base, const struct error *error)
     clean_up(base);
 }
 
-/* Whoever reads the configuration again has mended something: a failure from before that is no evidence, neither that
- * the base fails nor, with a pass after it, that it is flaky. */
+/* A person who reloads the configuration has mended something. So an earlier failure is no evidence, neither
+ * that the base fails nor, with a pass after it, that it is flaky. */
 static void run_anew(struct base *base)
 {
     base->reloaded = false;
@@ -252,7 +252,7 @@ static void on_ran(void *data, const struct validation_outcome *outcome, const s
     } else if (error && (error->kind != ERROR_PERMANENT || error->installation)) {
         give_up(base, error);
     } else if (error) {
-        /* The base lacks the command, or its tests fill the disk: it would be the same again. */
+        /* The base lacks the command, or its tests fill the disk: another run would end in the same way. */
         base->verdict.report = (struct test_report){0};
         snprintf(base->verdict.reason, sizeof(base->verdict.reason), "%s", error->message);
         secret_scrub(base->verdict.reason);
@@ -315,7 +315,7 @@ static bool is_fresh(const struct base_verdict *verdict, uint64_t fresh_ms)
            (fresh_ms == 0 || (age >= 0 && (uint64_t)age < fresh_ms));
 }
 
-/* Answers the first who asks with what is known, or begins a run for it. */
+/* Answers the first question with what is known, or begins a run for it. */
 static void take_turn(void *data)
 {
     struct base *base = data;

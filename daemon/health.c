@@ -92,7 +92,7 @@ static const char *key_of(const struct installation_problem *problem)
     return key ? key : problem->at_forge ? NULL : problem->key;
 }
 
-/* Logs what is wrong once, and again if it is something else. */
+/* Logs what is wrong once, and again when it changes. */
 static void say(struct health *health, const struct installation_problem *problems, size_t count)
 {
     CLEANUP_TEXT struct text reason = {0};
@@ -128,8 +128,8 @@ static void enter(struct health *health, enum health_state state,
     health->changed(health->data);
 }
 
-/* No check finds what a job has reported: the job itself tries again. If it has not come back within a
- * minute, it ended otherwise. */
+/* No check finds what a job has reported: the job itself tries again. If it does not report again within a
+ * minute, it has ended. */
 static void try_reported(struct health *health)
 {
     if (health->on_trial) {
@@ -143,7 +143,7 @@ static void try_reported(struct health *health)
     health->changed(health->data);
 }
 
-/* Logs what could not be checked once, and again if it is something else. */
+/* Logs what could not be checked once, and again when it changes. */
 static void say_unchecked(struct health *health, const struct installation_problems *problems)
 {
     const char *unchecked = problems->unchecked;
@@ -155,7 +155,7 @@ static void say_unchecked(struct health *health, const struct installation_probl
     log_event(&event_unchecked, LOG_TEXT("reason", unchecked));
 }
 
-/* Puts what sources failed behind what the last check found, once. */
+/* Appends the failures of sources to what the last check found, once. */
 static void list_failed(struct health *health)
 {
     struct installation_problems *problems = &health->problems;
@@ -186,7 +186,7 @@ bool health_source_pending(const struct health *health)
     return false;
 }
 
-/* Others go on meanwhile; what is known for certain is said then. */
+/* Other jobs go on. It is logged when it is known for certain. */
 static void wait_for_source(struct health *health)
 {
     health->state = HEALTH_WELL;

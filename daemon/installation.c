@@ -85,7 +85,7 @@ static struct installation_problem *add(struct asking *asking, const struct erro
     return problem;
 }
 
-/* Goes on with the next question at the loop's next turn, since a question may be answered at once. */
+/* Goes on with the next question in the loop's next turn, since a question may be answered at once. */
 static void answered(struct asking *asking)
 {
     asking->question++;
@@ -94,7 +94,7 @@ static void answered(struct asking *asking)
 
 /* ---- git ---------------------------------------------------------------------------------------- */
 
-/* Without it nothing goes on, whatever the forge says, and only a person can install it. */
+/* Without git nothing goes on, whatever the forge says, and only a person can install it. */
 static void ask_for_git(struct asking *asking)
 {
     CLEANUP_FREE char *program = NULL;
@@ -199,7 +199,7 @@ static void on_base_asked(void *data, const struct forge_reply *reply, const str
     look(asking);
 }
 
-/* One that is not there yet is made. */
+/* A missing one is made. */
 static int check_outbox(const char *path, struct error *error)
 {
     if (file_check_writable(path, error) < 0)
@@ -370,7 +370,7 @@ static void ask_read_only(struct asking *asking)
     answered(asking);
 }
 
-/* Whether the project has the module itself is known by a run on the base only. */
+/* Only a run on the base shows whether the project has the module itself. */
 static void on_module_tried(void *data, const struct error *error)
 {
     struct asking *asking = data;
@@ -440,7 +440,7 @@ static void ask_textfile(struct asking *asking)
     answered(asking);
 }
 
-/* What is to write a log may not have begun yet. */
+/* The writer of the log may not have begun yet. */
 static void ask_logs(struct asking *asking)
 {
     const struct config *config = asking->installation->config;

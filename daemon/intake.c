@@ -95,7 +95,7 @@ static uint64_t left_for(const struct intake *intake, const struct entry *entry)
     return delayed_ms < patience_ms[delay] ? patience_ms[delay] - delayed_ms : 0;
 }
 
-/* A file that is met for the first time since the start may have waited for its patch before that. */
+/* A file that is seen for the first time since the start may have waited for its patch before that. */
 static int recall_wait(struct intake *intake, struct entry *entry, struct error *error)
 {
     struct spool_file *file = entry->file;
@@ -157,8 +157,8 @@ static int begin_slice(struct intake *intake, struct error *error)
     return -1;
 }
 
-/* Decides as many entries as there is time for, and some at least: on a busy machine each slice would have
- * one, and the cost of a slice. Returns how many. */
+/* Decides as many entries as there is time for, but at least a few: on a busy machine a slice would otherwise
+ * have one entry, at the cost of a slice. Returns how many. */
 static int decide_slice(struct intake *intake, struct entry *entries, size_t count, const char *day,
                         struct error *error)
 {
@@ -199,7 +199,7 @@ static void tell_unknown_keys(struct intake *intake, const struct entry *entry)
                   LOG_TEXT("file", entry->file->name), LOG_TEXT("keys", text_string(&keys)));
 }
 
-/* A fault may be that of very many files, so it is logged once a second. */
+/* A fault may concern very many files, so it is logged once a second. */
 static void tell_delay(struct intake *intake, const struct entry *entry)
 {
     uint64_t now = uv_now(intake->loop);
@@ -278,7 +278,7 @@ static size_t take_files(struct intake *intake, struct spool_file *files, size_t
         log_event(&event_intake_failed, LOG_TEXT("reason", error.message));
         intake_try_again_later(intake);
     } else {
-        /* Whoever reads the log may look for the file, so it is moved before it is logged. */
+        /* A reader of the log may look for the file, so it is moved before the decision is logged. */
         intake_move_slice(intake, entries, (size_t)decided, day);
         log_hold();
         for (int i = 0; i < decided; i++) {

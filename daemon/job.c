@@ -11,7 +11,7 @@
 
 static void run(struct job *job);
 
-/* Called from the loop only: operations have ended by now, and callbacks have returned. */
+/* Called only from the loop, when all operations have ended and all callbacks have returned. */
 void job_go_on(void *data)
 {
     struct job *job = data;
@@ -48,7 +48,7 @@ static void tell_end(const struct job *job, const struct step *row)
               LOG_NUMBER("pull", record->pull ? (double)record->pull : NAN), LOG_TEXT("url", url));
 }
 
-/* Its place is not written: after a restart the job goes through it again. */
+/* The row of a quiet step is not stored: after a restart the job goes through it again. */
 static void pass(struct job *job, const struct step *row)
 {
     if (row->leaves && !job_save(job))

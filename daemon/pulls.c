@@ -87,8 +87,8 @@ static void end_round(struct pulls *pulls, bool complete)
 
 /* ---- what follows from one that was settled ----------------------------------------------------- */
 
-/* Not within a round: what it is told of a pull request would not be so any more. At the end of it this comes
- * by itself. */
+/* Not within a round: its answers about a pull request would be out of date. At the end of the round this is
+ * called again. */
 static void close_contained(struct pulls *pulls)
 {
     if (!pulls->in_round && !pulls->rests && health_state(pulls->services->health) == HEALTH_WELL)
@@ -146,8 +146,8 @@ void pulls_go_on(struct pulls *pulls)
     settle_after(pulls, 0);
 }
 
-/* A person settled a pull request: writes that to the store. Its consequences are drawn in slices. At
- * their end `changed` is called. */
+/* A person settled a pull request: writes that to the store. What follows is done in slices. At the end
+ * `changed` is called. */
 static void settle(struct pulls *pulls, int64_t result, const char *experiment_id,
                    enum pull_state state)
 {
@@ -178,8 +178,8 @@ static void follow(struct pulls *pulls, const struct store_pull *known, enum pul
                   LOG_INTEGER("pull", known->number));
 }
 
-/* This is for people only. If it cannot be written now, it is written the next time. A local forge does not know it;
- * refresh.c does. */
+/* This is only for people. If it cannot be written now, it is written the next time. A local forge does not
+ * know it; refresh.c does. */
 static void note_mergeable(const struct pulls *pulls, const struct store_pull *known,
                            const struct forge_pull *pull)
 {
@@ -202,7 +202,7 @@ static void give_up_round(struct pulls *pulls, const struct forge_reply *reply)
     end_round(pulls, false);
 }
 
-/* Forgets what was told of a pull request. Returns whether it was the same. */
+/* Forgets what was last logged about a pull request. Returns whether that was the same. */
 static bool forget_told(struct pulls *pulls, int64_t result, const char *reason)
 {
     for (size_t i = 0; i < pulls->told_count; i++) {
@@ -219,7 +219,7 @@ static bool forget_told(struct pulls *pulls, int64_t result, const char *reason)
     return false;
 }
 
-/* Each round meets the same trouble, which is told once. */
+/* Each round meets the same fault, which is logged once. */
 static void tell_trouble(struct pulls *pulls, const struct store_pull *known, const char *reason)
 {
     bool same = forget_told(pulls, known->result, reason);
@@ -278,7 +278,7 @@ static void on_looked(void *data, const struct forge_reply *reply, const struct 
         take_error(pulls, known, reply, error);
     else
         take_pull(pulls, known, &reply->pulls[0]);
-    /* If this cannot be written, it is looked at once more. */
+    /* If this cannot be written, it is looked at again. */
     (void)store_set_pull_looked(pulls->services->store, known->result, &ignored);
     pulls->at++;
     look_at_next(pulls);
@@ -300,8 +300,8 @@ static void write_lines(struct pulls *pulls, bool well)
         end_round(pulls, true);
 }
 
-/* The part before it. Where it cannot be done now the round was complete all the same: what is left is in
- * the store. */
+/* The part before that. If it cannot be done now, the round is complete all the same: what is left is in the
+ * store. */
 static void on_contained(void *data, bool complete, int64_t retry_after_ms)
 {
     struct pulls *pulls = data;
@@ -383,7 +383,7 @@ static int take_page(struct pulls *pulls, const struct forge_reply *reply, struc
     return reply->more && pulls->looking.changed_ms > 0 && oldest >= pulls->looking.changed_ms;
 }
 
-/* If only this list is refused, the forge is well all the same. */
+/* If only this list is refused, the forge is well. */
 static void tell_unknown(struct pulls *pulls, const struct forge_reply *reply,
                          const struct error *error)
 {

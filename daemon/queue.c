@@ -103,7 +103,7 @@ static int find_first(const struct queue *queue, const struct store_lane *lane,
                              but, row, error);
 }
 
-/* Those that the base holds come last: one of the others may mend it. */
+/* Results that the base holds come last: one of the others may mend it. */
 static int find_next(const struct queue *queue, const struct store_lane *lane,
                      const struct config_metric *metric, struct store_result **row, bool *overtakes,
                      struct error *error)
@@ -123,8 +123,8 @@ static int find_next(const struct queue *queue, const struct store_lane *lane,
 
 enum lane_end { LANE_EMPTY, LANE_WAITS, LANE_HELD, LANE_STARTED, LANE_MORE, LANE_FAILED };
 
-/* Takes the next result of a lane. Decides it within the open transaction, or puts it into `start`: a
- * job has to be started with it. */
+/* Takes the next result of a lane. Decides it in the open transaction, or puts it into `start`: a job has to
+ * be started with it. */
 static enum lane_end take_next(struct queue *queue, const struct store_lane *lane,
                                struct slice *slice, struct store_result **start,
                                struct gate_verdict *verdict, struct error *error)
@@ -169,8 +169,7 @@ static enum lane_end take_next(struct queue *queue, const struct store_lane *lan
 static void tell(struct queue *queue, const struct slice *slice)
 {
     struct error ignored;
-    /* Moves the files of rejected results. A move that is not written down is found done at the next
-     * start. */
+    /* Moves the files of rejected results. The next start finds a move that is done but not noted. */
     bool batched = store_begin(queue->services->store, &ignored) == 0;
 
     for (size_t i = 0; i < slice->count; i++) {
@@ -251,7 +250,7 @@ static void lanes_clear(struct lanes *lanes)
 
 static void turn_after(struct queue *queue, uint64_t delay_ms);
 
-/* While the forge is down or being checked, jobs behind those that stand aside may yet begin. */
+/* While the forge is down or being checked, jobs after those that stand aside may still begin. */
 bool queue_stuck(const struct queue *queue)
 {
     enum health_state health = health_state(queue->services->health);
@@ -265,7 +264,7 @@ bool queue_stuck(const struct queue *queue)
     return !queue->turn && (held || (queue->jobs && health == HEALTH_WELL));
 }
 
-/* Others had their chance of these slots. */
+/* Others had their chance to use these slots. */
 static void give_slots_back(struct queue *queue)
 {
     for (struct job *job = queue->jobs; job; job = job->next) {
@@ -280,7 +279,7 @@ static void rest(struct queue *queue)
     bool waits = queue->round.waits;
 
     give_slots_back(queue);
-    /* Behind as many as may stand aside, all others wait for the same. */
+    /* When as many stand aside as may, all others wait for the same. */
     if (queue->jobs && queue_stuck(queue) && (!waits || queue_aside(queue) >= QUEUE_ASIDE_LIMIT))
         queue->rest = QUEUE_STUCK;
     else if (queue->jobs || waits)
@@ -307,8 +306,8 @@ static void remember_lane(struct store_lane *remembered, const struct store_lane
     *remembered = (struct store_lane){memory_copy(lane->metric), memory_copy(lane->scope)};
 }
 
-/* Returns the lane to look at next. A round begins after the lane that could last do something, so that no
- * lane takes every free slot, and goes on after the one that it looked at last. */
+/* Returns the lane to look at next. A round begins after the lane that last could do something, so that no
+ * lane takes every free slot. It goes on after the lane that it last looked at. */
 static size_t first_of_turn(const struct queue *queue, const struct lanes *lanes)
 {
     const struct store_lane *before = queue->round.count ? &queue->looked_at : &queue->served;
@@ -319,8 +318,8 @@ static size_t first_of_turn(const struct queue *queue, const struct lanes *lanes
     return at < lanes->count ? at : 0;
 }
 
-/* Works until no lane can do anything, then `*more` is false, or until time is up. A lane that is found
- * empty is not in the next turn. */
+/* Works until no lane can do anything (then `*more` is false), or until time is up. An empty lane is not in
+ * the next turn. */
 static int work_lanes(struct queue *queue, const struct lanes *lanes, bool *more,
                       struct error *error)
 {
@@ -353,8 +352,8 @@ static int work_lanes(struct queue *queue, const struct lanes *lanes, bool *more
     return 0;
 }
 
-/* While results are being queued again after a pull request was closed, no result is taken: the best, or
- * the first, may be still to come. At the end of that the queue is poked. */
+/* While results are queued again after a pull request was closed, no result is taken: the best, or the first,
+ * may still come. Then the queue is poked. */
 static int find_lanes(struct queue *queue, struct lanes *lanes, bool *settling, struct error *error)
 {
     struct store_settling found;
@@ -415,7 +414,7 @@ static int is_turn(void *data, const struct job *job, bool *may, struct error *e
     return 0;
 }
 
-/* Lets jobs go on that wait for others to be undone, as many as there is room for. */
+/* Lets as many jobs go on as may be undone now. */
 static void proceed_undos(struct queue *queue)
 {
     unsigned room = jobs_undos_left(queue->jobs);

@@ -84,7 +84,7 @@ static void insert(void *data, struct job *job)
     refresh->jobs = job;
 }
 
-/* Where it fails, the next look finds that it is due. */
+/* If it fails, the next look finds that it is due. */
 static int begin(struct refresh *refresh, int64_t result, struct error *error)
 {
     static const struct gate_verdict unknown = {.source = GATE_SOURCE_NONE, .reference = NAN};
@@ -312,7 +312,7 @@ static void note_mergeable(const struct refresh *refresh, const struct store_pul
                                   &ignored);
 }
 
-/* A whole round has begun and ended since, beside the one that may have been under way. */
+/* A whole round has begun and ended since, besides the one that may have been under way. */
 static bool is_confirmed(const struct refresh *refresh)
 {
     return rounds(refresh) - refresh->contained_rounds >= 2;

@@ -132,8 +132,8 @@ static void on_saved(void *data, const struct error *error)
     end_slice(saved, error != NULL);
 }
 
-/* Returns the commit that a result was measured as, or made on: NULL if that is an experiment, or nothing;
- * the caller frees it. */
+/* Returns the measured commit of a result, or the commit that it was made on; NULL: an experiment, or
+ * nothing. The caller frees it. */
 static char *commit_of(const struct saved *saved, const struct result *result)
 {
     CLEANUP(store_result_freep) struct store_result *row = NULL;
@@ -230,7 +230,7 @@ bool saved_idle(const struct saved *saved)
 
 /* ---- refs that nobody needs -------------------------------------------------------------------- */
 
-/* The ref goes first: after a crash it is asked for again. */
+/* The ref goes first: after a crash this is done again. */
 static int prune_slice(struct saved *saved, size_t *count, struct error *error)
 {
     struct store *store = saved->options.store;

@@ -144,7 +144,7 @@ static void tell_refresh(const struct job *job, enum decision decision, const ch
               LOG_TEXT("reason", *reason ? reason : NULL));
 }
 
-/* A text that a person has edited keeps the digest of ours, and so stays known as edited. */
+/* A text that a person has edited keeps the digest of ours, so that it is still known as edited. */
 static int read_left(const struct job *job, struct store_left *left, struct error *error)
 {
     struct store_left before;

@@ -98,8 +98,8 @@ static bool may_judge(void *data)
     return winnowd->judging;
 }
 
-/* With --once, what a person did to pull requests is looked at first: there is no later time for it. If
- * the forge cannot say, what is known counts. */
+/* With --once, pull requests are looked at first, since there is no later time for it. If the forge cannot be
+ * asked, what is known counts. */
 static void begin_judging(struct winnowd *winnowd)
 {
     struct error error;
@@ -217,7 +217,7 @@ static unsigned rounds_of_looking(void *data)
     return pulls_rounds(winnowd->pulls);
 }
 
-/* To look again and again is no progress: --once would not end. */
+/* Looking again and again is no progress: --once would not end. */
 static void on_refresh_changed(void *data)
 {
     struct winnowd *winnowd = data;
@@ -289,8 +289,8 @@ static void on_store_checked(void *data, const struct error *damage)
 
 /* ---- signals ------------------------------------------------------------------------------------ */
 
-/* Each part that made something of the configuration (a timer, a file, a verdict) is told here, and
- * makes it again. The others read a value when they need it. */
+/* Parts that made something from the configuration (a timer, a file, a verdict) are told here, and make it
+ * again. The others read a value when they need it. */
 static void reload(struct winnowd *winnowd)
 {
     report_reloading(winnowd->report);

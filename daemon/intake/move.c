@@ -1,6 +1,6 @@
 /*
- * Files are moved once their decision is in the store. A file that cannot be moved now is marked in its
- * row, and moved later.
+ * Moves files when their decision is in the store. The row of a file that cannot be moved now is marked, and
+ * the file is moved later.
  */
 
 #include "daemon/intake/internal.h"
@@ -68,7 +68,7 @@ static void move_entry(struct intake *intake, struct entry *entry, const char *d
         intake_move_failed(intake, entry->file->name, &error);
 }
 
-/* Whether the row does not say yet where the file is. Nearly always it does. */
+/* Whether the row does not say yet where the file is. It nearly always does. */
 static bool is_to_be_noted(const struct entry *entry)
 {
     if (!is_to_be_moved(entry))
@@ -106,7 +106,7 @@ void intake_move_slice(struct intake *intake, struct entry *entries, size_t coun
     }
     if (!noted || note_entries(intake->options.store, entries, count, &error) == 0)
         return;
-    /* The whole slice is gone through once more. */
+    /* Goes through the whole slice again. */
     intake->lost_count = true;
     intake_move_failed(intake, "", &error);
 }
@@ -195,8 +195,8 @@ void intake_reject_archived(struct intake *intake, const struct store_result *re
                   LOG_TEXT("reason", error.message));
 }
 
-/* Moves a slice of what could not be moved before. While something is left, a file that is met again is
- * compared with it. */
+/* Moves a slice of the files that could not be moved before. While some are left, each file in the spool is
+ * compared with them. */
 static void on_try_again(void *data)
 {
     struct intake *intake = data;

@@ -1,5 +1,5 @@
 /*
- * A job is made, made again after a restart, and freed.
+ * Makes a job, makes it again after a restart, and frees it.
  */
 
 #include "common/log.h"

@@ -26,8 +26,8 @@ static void scrub_values(struct json_object *object)
     }
 }
 
-/* Texts of experimenters may contain a secret that they should not have known. They are scrubbed here, as
- * they were written. After texts are shortened or escaped, half of a secret would no longer be found. */
+/* Texts of experimenters may contain a secret that they should not have known. They are scrubbed here, before
+ * anything shortens or escapes them: half of a secret would not be found. */
 static void scrub(struct result *result)
 {
     secret_scrub(result->hypothesis);

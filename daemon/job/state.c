@@ -72,7 +72,7 @@ bool job_validating(const struct job *job)
 
     if (job_undoing(job) || !job_runs_tests(job) || job->waits != JOB_GOES_ON)
         return false;
-    /* After a fault: the command runs only once the requirements have answered. */
+    /* After a fault: the command runs only when the requirements have answered. */
     return (job->record.faulty_since_ms == 0 && !job->requires) ||
            ran > job->services->config->forge.timeout_ms;
 }

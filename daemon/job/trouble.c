@@ -23,8 +23,8 @@
 
 /* ---- trouble that may pass ---------------------------------------------------------------------- */
 
-/* Only time in which this process tried counts, by a clock that nobody sets. A pause counts for no more
- * than it was meant to take, since the machine may have been asleep. */
+/* Only time in which this process tried counts, by a monotonic clock. A pause counts for its planned length
+ * at most, since the machine may have been asleep. */
 static void count_trying(struct job *job, uint64_t spent_ms)
 {
     if (job->record.faulty_since_ms == 0)
@@ -119,7 +119,8 @@ static void keep_step(struct job *job, const struct error *error)
     job_end_trouble(job);
 }
 
-/* A source fails this job, and is found well. Other commits in it may be whole, so others go on. */
+/* A source fails this job, though its check finds it well. Other commits in it may be whole, so other jobs go
+ * on. */
 static void hold_by_source(struct job *job, const struct error *error)
 {
     keep_step(job, error);
@@ -134,7 +135,7 @@ static void hold_by_source(struct job *job, const struct error *error)
     job->owner->rests(job->owner->data);
 }
 
-/* Returns whether it fails for its source, and not for the forge, or for something that this machine lacks. */
+/* Returns whether its source fails it, and not the forge, or something that this machine lacks. */
 static bool source_failed(const struct job *job, const struct error *error)
 {
     return error->installation && !error->holds && !job_undoing(job) &&
@@ -184,8 +185,8 @@ void job_failed_itself(struct job *job, const struct error *error)
         job_begin_undo(job, error->message, DECISION_FAILED);
 }
 
-/* Other jobs may be refused the same as this one (the token, the repository, a program). So the
- * installation is checked before this experiment is charged, and before the next one meets the same. */
+/* Other jobs may be refused for the same reason (the token, the repository, a program). So the installation
+ * is checked before this experiment is charged, and before the next one is refused. */
 static void doubt(struct job *job, const struct error *error, bool holds)
 {
     job->operation = NULL;
@@ -269,9 +270,9 @@ void job_conclude(struct job *job)
 
 /* ---- waiting ------------------------------------------------------------------------------------ */
 
-/* The pause counts once it is over, and as much of it as there was: after a stop the job tries at once. The
- * time for which it waited for the forge counts as well, since health keeps checking the forge. It does not
- * count while the forge refuses: that is for a person to mend. */
+/* A pause counts when it is over, for the time that it took: after a stop the job tries at once. The time for
+ * which it waited for the forge counts as well, since health keeps checking the forge. It does not count
+ * while the forge refuses: that is for a person to mend. */
 void job_end_pause(struct job *job)
 {
     uint64_t waited = uv_now(job->services->loop) - job->waits_since;
@@ -307,7 +308,8 @@ static void on_waited(void *data)
     job_failed_itself(job, &error);
 }
 
-/* Waits for the forge. A job that met the fault itself does not wait for ever, except for a person. */
+/* Waits for the forge. A job that met the fault itself waits only for a while, unless a person has to mend
+ * it. */
 void job_park(struct job *job)
 {
     int64_t left = (int64_t)job->services->config->queue.retry_for_ms - job->record.tried_ms;
@@ -322,9 +324,9 @@ void job_park(struct job *job)
     job_pause(job, job->pause_ms, on_waited);
 }
 
-/* One that was failed by a source that is found well waits until it may try again. Else, before the branch is
- * made, a job needs a held source only if all sources that may have the commit are held. Otherwise the others
- * are searched first. */
+/* A job that a well source failed waits until it may try again. Else, before the branch is made, a job needs
+ * a held source only if all sources that may have the commit are held. Otherwise the other ones are searched
+ * first. */
 bool job_needs_held_source(struct job *job)
 {
     const struct config_list *sources = &job->services->config->sources;

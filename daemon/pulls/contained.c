@@ -34,7 +34,7 @@ bool contained_is_of(const struct services *services, const struct forge_pull *p
                                               experiment_id);
     CLEANUP_FREE char *marker = description_marker(experiment_id, digest);
 
-    /* The label names the owner of a fork; what it calls its branch says nothing. */
+    /* The label names the owner of a fork. The name of its branch proves nothing. */
     return strcmp(pull->label ? pull->label : pull->head, branch) == 0 ||
            (pull->body && strstr(pull->body, marker));
 }
@@ -59,7 +59,7 @@ static void end(struct contained *contained, bool complete, int64_t retry_after_
     contained->ended(contained->data, complete, retry_after_ms);
 }
 
-/* The next round goes on with it. */
+/* The next round goes on with this. */
 static void fail_store(struct contained *contained, const struct error *error)
 {
     log_event(&event_store_failed, LOG_TEXT("experiment", contained->closing.experiment_id),
@@ -87,7 +87,7 @@ static void tell(const struct contained *contained, const struct log_event *even
               LOG_TEXT("reason", reason));
 }
 
-/* ---- the branch, at last ------------------------------------------------------------------------ */
+/* ---- last, the branch --------------------------------------------------------------------------- */
 
 static void on_deleted(void *data, enum repository_deleted deleted, const char *points_at,
                        const struct error *error)
@@ -164,7 +164,7 @@ static bool begin_step(struct contained *contained, enum store_closing_step step
     return true;
 }
 
-/* Whether a call's failure ends the whole; what it says of this one alone is told. */
+/* Whether a call's failure ends all closings. A failure about this one only is logged. */
 static bool fail_call(struct contained *contained, const struct forge_reply *reply,
                       const struct error *error)
 {
@@ -198,7 +198,7 @@ static void change_state(struct contained *contained)
             forge, contained->closing.number, on_state_changed, contained);
 }
 
-/* Where nobody may comment it is closed without a word. */
+/* If nobody may comment, it is closed without a comment. */
 static void on_commented(void *data, const struct forge_reply *reply, const struct error *error)
 {
     struct contained *contained = data;
@@ -223,7 +223,7 @@ static bool begin_comment(struct contained *contained)
     return true;
 }
 
-/* Where an answer was lost, the comment is looked for once it can no longer be on its way. */
+/* If an answer was lost, the comment is looked for when it can no longer be on its way. */
 static void send_comment(void *data)
 {
     struct contained *contained = data;
@@ -255,7 +255,7 @@ static void comment(struct contained *contained)
         send_comment(contained);
 }
 
-/* Where the branch is at the forge; NULL: it is gone, so that nothing of anybody's can be lost. */
+/* Where the branch is at the forge; NULL: it is gone, so nobody can lose anything. */
 static const char *tip_of(const struct contained *contained)
 {
     for (size_t i = 0; i < contained->branch_count; i++) {
@@ -285,7 +285,7 @@ static void take_open(struct contained *contained)
     }
 }
 
-/* By us, if that was asked for; by a person else, whom the round of looking has followed. */
+/* Closed by us, if we asked for that; else by a person, which the round of looking has noted. */
 static void take_closed(struct contained *contained)
 {
     if (contained->closing.kind == STORE_CLOSING_REOPENED)

@@ -57,7 +57,7 @@ static void fail_store(struct line_of_work *line, const struct error *error)
     end(line, false, -1);
 }
 
-/* Returns the text of the line (caller frees); NULL: it says that already. */
+/* Returns the text of the line (the caller frees it); NULL: the body has it already. */
 static int find_wanted(struct line_of_work *line, const struct store_pull *pull, char **wanted,
                        struct error *error)
 {
@@ -102,7 +102,7 @@ static void note(struct line_of_work *line, const char *body_digest)
     work(line);
 }
 
-/* It is about this one alone: it is tried again in the next round. */
+/* The failure is about this one only. The next round tries again. */
 static void pass_over(struct line_of_work *line, const struct forge_reply *reply,
                       const struct error *error)
 {
@@ -147,7 +147,7 @@ static void edit(struct line_of_work *line, const char *old)
         line->call = forge->functions->edit_pull(forge, pull->number, NULL, body, on_edited, line);
 }
 
-/* A body that is not as we left it is a person's. */
+/* A body that is not as we left it was edited by a person. */
 static void on_looked(void *data, const struct forge_reply *reply, const struct error *error)
 {
     struct line_of_work *line = data;
@@ -169,7 +169,7 @@ static void on_looked(void *data, const struct forge_reply *reply, const struct 
         note(line, "");
 }
 
-/* Goes on to the next one whose line is to be another. */
+/* Goes on to the next pull request whose line has to change. */
 static void work(struct line_of_work *line)
 {
     struct forge *forge = line->services->forge;

@@ -13,7 +13,7 @@ static bool may_count(const struct job *job)
 }
 
 /* Returns whether a job goes before a result of its lane: it arrived earlier, or has begun to open its pull
- * request. In order `best`, jobs go before all that is queued. */
+ * request. In the order `best`, jobs go before all queued results. */
 static bool goes_before(const struct queue *queue, const struct job *job,
                         const struct store_result *row)
 {
@@ -96,8 +96,8 @@ enum turn queue_take_turn(const struct queue *queue, const struct config_metric 
     return TURN_START;
 }
 
-/* Whether a result that arrived earlier has yet to be started. Not if queue.max_open_pulls keeps it from
- * that while this job is there, or if the base does, which this job may mend. */
+/* Whether a result that arrived earlier is still to be started. Not if queue.max_open_pulls prevents that
+ * while this job is there, or if the base does, which this job may mend. */
 static int is_preceded(const struct queue *queue, const struct job *job, bool *preceded,
                        struct error *error)
 {

@@ -45,8 +45,8 @@ static unsigned lone(const struct queue *queue)
     return count;
 }
 
-/* Whether a job has no use of its slot, so that this result may have it. One that fails alone lends it to
- * other lanes at once, and to its own once that may pass it. */
+/* Whether a job does not need its slot, so that this result may have it. A job that fails alone lends it to
+ * other lanes at once, and to its own lane when that may pass it. */
 static bool lends(const struct job *job, const struct store_result *row, bool few)
 {
     if (job->waits == JOB_PARKED_FOR_SLOT)
@@ -55,9 +55,9 @@ static bool lends(const struct job *job, const struct store_result *row, bool fe
            (job_lets_pass(job) || !queue_in_lane(job, row->metric, row->scope));
 }
 
-/* Returns how many slots this result cannot use, without that of its own job, if it has one. A job that
- * waits for its turn lends its slot to a result that another job waits for. Otherwise jobs of two lanes
- * could wait for each other for ever. */
+/* Returns how many slots this result cannot use, not counting that of its own job. A job that waits for its
+ * turn lends its slot to a result that another job waits for. Otherwise jobs of two lanes could wait for each
+ * other for ever. */
 static unsigned slots_busy(const struct queue *queue, const struct store_result *row)
 {
     bool awaited = is_awaited(queue, row);
@@ -135,8 +135,8 @@ static bool holds_up(const struct queue *queue, const struct job *job)
     return false;
 }
 
-/* Jobs that stood aside have begun, and so have those that went on meanwhile. No more go on now than
- * there are slots. Tests that have passed are not repeated for this. */
+/* Jobs that stood aside have begun, and so have others since. No more go on now than there are slots. Tests
+ * that have passed are not repeated for this. */
 void queue_leave_slots(struct queue *queue)
 {
     unsigned busy = 0;

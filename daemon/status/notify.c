@@ -19,7 +19,7 @@ struct notify {
     char *status; /* the last one that was sent */
 };
 
-/* Sends the state. If nobody listens, that is not our fault. */
+/* Sends the state. It is no fault if nobody listens. */
 static void tell(const char *state)
 {
 #ifdef HAVE_SYSTEMD

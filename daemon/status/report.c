@@ -54,7 +54,7 @@ static uint64_t now_of(const struct report *report)
     return uv_now(report->options.loop);
 }
 
-/* ---- what is told ------------------------------------------------------------------------------- */
+/* ---- reports ------------------------------------------------------------------------------------ */
 
 /* If the queue is held by something else than the forge, the forge is well. */
 static const char *health_word(const struct health *health)
@@ -111,8 +111,8 @@ static int make_line(const struct report *report, struct text *line, struct erro
     return 0;
 }
 
-/* Removes our file from a place that is not configured any more. node_exporter would go on reading it,
- * and would refuse both if there is a second one. */
+/* Removes our file from a path that is not configured any more. node_exporter would go on reading it, and
+ * would refuse both if there is a second one. */
 static void take_metrics_away(struct report *report)
 {
     const char *path = report->options.config->status.textfile;

@@ -53,7 +53,7 @@ static void look(void *data);
 
 static void on_pushed(void *data, const struct error *error);
 
-/* Made by us a moment ago from a commit that was not tested. */
+/* We made it a moment ago at a commit that was not tested. */
 static void on_later_deleted(void *data, enum repository_deleted deleted, const char *points_at,
                              const struct error *error)
 {
@@ -68,7 +68,7 @@ static void on_later_deleted(void *data, enum repository_deleted deleted, const 
                                            job->found.branch.base_then, on_pushed, job);
 }
 
-/* The branch is ours, at a commit of the base: at the one that was tested, if any was? */
+/* The branch is ours, at a commit of the base. Is it the one that was tested, if any was? */
 static void keep_tested(struct job *job)
 {
     const char *const expected[] = {job->found.branch.base, NULL};
@@ -80,8 +80,8 @@ static void keep_tested(struct job *job)
                                            on_later_deleted, job);
 }
 
-/* We have just made it from something else than the base, such as a tag of the same name. It is deleted,
- * and the forge is to blame. */
+/* We have just made it at something else than the base, such as a tag of the same name. It is deleted, and
+ * the forge is to blame. */
 static void on_foreign_deleted(void *data, enum repository_deleted deleted, const char *points_at,
                                const struct error *error)
 {
@@ -109,7 +109,7 @@ static void ask_whether_held(struct job *job, repository_held_callback callback)
                                      job->found.branch.base_then, callback, job);
 }
 
-/* Takes what was asked. Returns false if there is no answer: the step has failed. */
+/* Reads the answer. Returns false if there is none: the step has failed. */
 static bool is_answered(struct job *job, const struct error *error)
 {
     job->operation = NULL;
@@ -134,7 +134,7 @@ static void on_created_held(void *data, bool held, const struct error *error)
                                            on_foreign_deleted, job);
 }
 
-/* The answer names a commit, which is or was the base's. */
+/* The answer names a commit, where the base is or was. */
 static void take_created(struct job *job, const char *sha)
 {
     copy_hash(job->found.branch.base, sha);
@@ -144,8 +144,8 @@ static void take_created(struct job *job, const char *sha)
         ask_whether_held(job, on_created_held);
 }
 
-/* It was refused: nothing was made, unless an earlier attempt is still at work. One without an answer may be
- * at work for as long after its connection ended as after it was sent. */
+/* It was refused: nothing was made, unless an earlier attempt is still at work. An attempt without an answer
+ * may be at work for as long after its connection ended as after it was sent. */
 static void note_unmade(struct job *job, const struct error *error)
 {
     if (error->kind != ERROR_TRANSIENT && !scratch_of(job)->repeated)
@@ -272,7 +272,7 @@ static void tell_kept(const struct job *job, const char *points_at)
               LOG_TEXT("branch", job->branch), LOG_TEXT("reason", reason));
 }
 
-/* A rule or a hook of the server's would refuse it for ever, and the decision must not wait. */
+/* A rule or a hook of the server would refuse it for ever, and the decision must not wait. */
 static void keep_refused(struct job *job, const struct error *error)
 {
     CLEANUP_FREE char *before = TAKE(job->record.reason);

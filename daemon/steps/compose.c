@@ -29,7 +29,7 @@ static void on_difference(void *data, const char *diff, const struct error *erro
     job_done(job);
 }
 
-/* If it contains earlier experiments, finds what this one has over the nearest of them. */
+/* If it contains earlier experiments, finds what this one changes over the nearest of them. */
 static void find_own_change(struct job *job)
 {
     const struct repository_change *change = &job->found.change;
@@ -98,8 +98,7 @@ static void on_composed(void *data, const struct repository_change *change,
     find_own_change(job);
 }
 
-/* Returns when the base was read that the commit is made on: right before its branch was asked for, or by the
- * refresh. */
+/* Returns when the base of the commit was read: just before its branch was asked for, or by the refresh. */
 static int64_t base_read_ms(const struct job *job)
 {
     return job_refreshes(job) ? job->found.refresh.base_read_ms : job->found.branch.posted_ms;
@@ -171,7 +170,7 @@ void step_compose_start(struct job *job)
         .find_merged = find_merged,
         .find_parent = find_parent,
         .find_data = job,
-        /* Results that were merged since would make another commit of it. */
+        /* Results that were merged since would change the commit. */
         .merge_base = *job->found.change.commit ? job->found.change.merge_base : "",
     };
     job->operation = repository_compose(job->services->repository, &compose, on_composed, job);

@@ -146,8 +146,8 @@ static void list_after(struct job *job)
     job->operation = forge->functions->list_pulls(forge, job->branch, on_listed_after, job);
 }
 
-/* For people only. A local forge knows nothing of merges; there it was made on the base just now, and later on refresh
- * looks. */
+/* Only for people. A local forge knows nothing of merges: there the pull request was made on the base just
+ * now, and refresh.c looks later. */
 static void note_mergeable(const struct job *job, const struct forge_pull *pull)
 {
     bool local = job->services->config->forge.kind == FORGE_LOCAL;

@@ -6,12 +6,12 @@
  *   compose   (as in a promotion) the change on the new base, as a merge of the base into the branch
  *   validate  (as in a promotion) runs the tests on that merge
  *   push      (as in a promotion) moves the branch to it; from here on nothing is undone
- *   describe  writes title and body anew
+ *   describe  writes title and body again
  *   edit      gives them to the pull request, unless a person has edited them
  *   status    (as in a promotion)
  *   comment   says what was done
  *
- * The undo of `look` comes last, and says why it was not done.
+ * The undo of `look` comes last, and comments why there is no refresh.
  */
 
 #include "common/loop.h"
@@ -58,7 +58,7 @@ static void on_looked(void *data, const struct repository_refs *refs, const stru
     job->record.pull = pull.number;
     job->found.refresh.told = pull.stale;
     snprintf(job->found.branch.base, sizeof(job->found.branch.base), "%s", refs->base);
-    /* Where an earlier version left the branch is not known. */
+    /* It is not known where an earlier version left the branch. */
     job->found.refresh.stays = !*pull.head;
     snprintf(job->found.refresh.tip, sizeof(job->found.refresh.tip), "%s",
              *pull.head ? pull.head : refs->branch);
@@ -78,7 +78,7 @@ void step_refresh_look_start(struct job *job)
 
 /* ---- base --------------------------------------------------------------------------------------- */
 
-/* One that fails stops no refresh: what is brought onto it may mend it. */
+/* A base that fails stops no refresh: the change may mend it. */
 static void on_base_found(void *data, const struct base_verdict *verdict, const char *waits,
                           const struct error *error)
 {
