@@ -102,7 +102,7 @@ static void contained_clear(struct contained *contained)
     free(contained->items);
 }
 
-/* Finds which commits below the measured one belong to experiments that wait to be merged. */
+/* Finds which commits below the measured one are of experiments that are not merged yet. */
 static int find_contained(const struct job *job, struct contained *contained, struct error *error)
 {
     const struct repository_change *change = &job->found.change;

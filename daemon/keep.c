@@ -57,8 +57,8 @@ struct sweep {
     char *problem; /* the first that was met, beginning with a path; NULL: none */
 };
 
-/* A file that cannot be swept keeps no other from being swept. One that is gone is no problem. `name` NULL: it is
- * about the directory itself. */
+/* A file that cannot be removed does not stop the sweep. A file that is gone is no problem. `name` NULL: the
+ * directory itself. */
 static void note_problem(struct sweep *sweep, const char *name)
 {
     if (errno != ENOENT && !sweep->problem)
@@ -131,7 +131,7 @@ static void sweep_place(struct sweep *sweep, enum keep_place place, const char *
     sweep->path = NULL;
 }
 
-/* Tells one problem after the other, in one line. */
+/* Prints all problems, in one line. */
 static void tell_problem(bool *well, const char *problem)
 {
     fprintf(stderr, "%s%s", *well ? "" : "; ", problem);

@@ -160,7 +160,7 @@ static int ask(const struct config *config, const char *token)
     return status;
 }
 
-/* How the tests ran on the base when that was tried last, if it can be read. */
+/* The last verdict on the base, if it can be read. */
 static void tell_base(const struct config *config)
 {
     CLEANUP(store_freep) struct store *store = NULL;
@@ -401,7 +401,7 @@ static void open_standard_descriptors(void)
     }
 }
 
-/* With fewer, libraries end the process themselves. Returns false if that was said. */
+/* With fewer, libraries end the process by themselves. Returns false after it has printed that. */
 static bool has_descriptors(void)
 {
     struct rlimit limit;

@@ -22,7 +22,7 @@
 
 #define LINKS_LIMIT 1000 /* experiments that were made on each other */
 
-/* An experiment whose patch has to be applied to what is found for its own parent. */
+/* An experiment whose patch has to be applied to its own parent, once that is found. */
 struct parent_link {
     char *experiment_id;
     int64_t id; /* of its row */

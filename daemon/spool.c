@@ -124,7 +124,7 @@ static bool is_due(struct spool *spool, const struct spool_entry *entry)
     return false;
 }
 
-/* Other files are remembered as long as they are there. */
+/* Other files are remembered while they are there. */
 static void meet_beside(struct spool *spool, const struct dirent *item)
 {
     struct spool_entry *entry;
@@ -153,7 +153,7 @@ static void meet(struct spool *spool, const struct dirent *item)
     entry->round = spool->round;
     if (entry->queued)
         return;
-    /* Saves a look at each of many files that wait to be moved. */
+    /* Saves looking at each of many files that wait to be moved. */
     if (entry->handed && !entry->touched && entry->inode == item->d_ino)
         return;
     seen = fstatat(spool->directory, entry->name, &status, AT_SYMLINK_NOFOLLOW) == 0;
@@ -206,7 +206,7 @@ struct strays {
     unsigned count;
 };
 
-/* A file that was put off may name it: for its patch, or since the disk does not give them out. */
+/* A file that was put off may name it: it waits for its patch, or cannot be read because of a fault. */
 static void add_stray(void *data, struct spool_entry *entry)
 {
     struct strays *strays = data;

@@ -61,7 +61,7 @@ static int read_job(struct store *store, const struct store_job *record, struct 
     return read_reason(store, record, job, error);
 }
 
-/* Where the tests of a job are that runs them, if that is on Slurm. */
+/* Where the tests of a job run, if that is on Slurm. */
 static int read_run(const struct reading *reading, const struct store_job *record,
                     struct status_job *job, struct error *error)
 {
@@ -111,7 +111,7 @@ static void add_frontier(struct status *status, const struct config_metric *metr
     };
 }
 
-/* The frontier without a scope is there from the beginning. */
+/* The frontier of result files is shown from the beginning. */
 static int add_scopes(struct reading *reading, struct error *error)
 {
     struct store_lane *lanes;
@@ -162,7 +162,7 @@ static int read_frontiers(struct reading *reading, struct error *error)
 
 /* ---- what a person looks at ---------------------------------------------------------------------- */
 
-/* By the value that counts for its metric and scope, where that is another one's. */
+/* By the frontier of its metric and scope, if that is another experiment's value. */
 const char *status_overtaken_by(const struct status *status, const struct store_open_pull *pull)
 {
     for (size_t i = 0; i < status->frontier_count; i++) {
@@ -199,7 +199,7 @@ static char *find_hold(const struct status *status, const struct config *config)
     return memory_copy("");
 }
 
-/* A job that has yet to begin its step has no reason of its own. What keeps the others from starting keeps it, too. */
+/* A job that has not begun its step has no reason of its own. It waits for what the others wait for. */
 static void explain_rest(struct status *status)
 {
     for (size_t i = 0; i < status->job_count; i++) {
@@ -242,7 +242,7 @@ static int read_sights(struct reading *reading, struct error *error)
 
 /* ---- all of it ---------------------------------------------------------------------------------- */
 
-/* A running daemon says itself what holds it. */
+/* A running daemon itself says what holds its jobs. */
 static int read_hold(struct reading *reading, struct error *error)
 {
     struct status_file *status_file = &reading->status->status_file;

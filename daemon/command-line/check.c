@@ -263,8 +263,8 @@ static void explain_patch(struct check *check, const char *patch, size_t length)
     patch_files_free(&files);
 }
 
-/* Looks for the commit in a source, and returns whether it is there. If the source cannot be read, that
- * is said, and `*unread` is set. */
+/* Looks for the commit in a source, and returns whether it is there. If the source cannot be read, says that
+ * and sets `*unread`. */
 static bool explain_commit_in(struct check *check, const char *source, struct error *unread)
 {
     const char *base = check->config->forge.base;
@@ -326,8 +326,8 @@ static void explain_commit(struct check *check)
                        check->held ? "be held" : "fail at compose");
 }
 
-/* Tries the change with the daemon's own compose, on the base as it was fetched last. What it
- * says counts. The sentences before it say what can be seen without trying. */
+/* Tries the change with the daemon's own compose, on the base that was fetched last. That decides. The
+ * sentences before it say what can be seen without trying. */
 static void explain_trial(struct check *check)
 {
     const struct assessment *assessment = &check->assessment;
@@ -557,7 +557,7 @@ static int explain(struct check *check, struct error *error)
     return explain_job(check, error);
 }
 
-/* Appends the first line, which says what the others lead to. */
+/* Appends the first line: the decision and its reason. */
 static int tell(struct check *check, struct error *error)
 {
     CLEANUP_TEXT struct text behind = {0};

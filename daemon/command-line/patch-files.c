@@ -81,7 +81,7 @@ static void append_entry(struct patch_files *files, const char *path,
     files->targets[change->count++] = target;
 }
 
-/* Here the names in the patch itself stand for the base, which is not asked. */
+/* The names in the patch are used in place of the base, which is not asked. */
 static bool is_named(void *data, const char *path)
 {
     const struct patch *patch = data;

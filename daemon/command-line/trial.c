@@ -71,7 +71,7 @@ static bool find_in(struct place *place, char *directory, const char *reference,
     return true;
 }
 
-/* A source's own branch is where experiments are made, so only a bare one's is taken for the base. */
+/* Experiments are made on a source's own branch, so only that of a bare source is taken for the base. */
 static bool find_in_source(struct place *place, const char *source, const char *base)
 {
     CLEANUP_FREE char *git_dir = source_git_dir(source);

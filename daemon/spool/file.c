@@ -147,7 +147,7 @@ static int open_regular(struct spool *spool, struct spool_slot *slot, struct sta
     return 0;
 }
 
-/* Between look and open the name may have become another file's. The file that was opened counts. */
+/* Between look and open the name may have passed to another file. The opened file counts. */
 int spool_slot_open(struct spool *spool, struct spool_slot *slot)
 {
     struct spool_entry *entry = slot->entry;

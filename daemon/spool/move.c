@@ -126,8 +126,8 @@ static bool is_taken(const struct spool_directory *place, const char *name, unsi
     return fstatat(place->descriptor, candidate, &status, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* Returns the first number whose name is free. Numbers are given in order, so it is found by bisection. If
- * somebody has removed files, the name found is free all the same. */
+/* Returns the first number whose name is free. Numbers are used in order, so it is found by bisection. If
+ * somebody has removed files, it is still free, though perhaps not the first. */
 static unsigned first_free(const struct spool_directory *place, const char *name, size_t reserve)
 {
     unsigned taken = 0, free = 1;
@@ -163,7 +163,7 @@ static int rename_to_free(int from, const char *name, int to, const char *new_na
     return renameat(from, name, to, new_name);
 }
 
-/* Whether a file says exactly this. Then it is a reason that was written before a crash. */
+/* Whether a file has exactly this content: then it is a reason that was written before a crash. */
 static bool says(int directory, const char *name, const char *text)
 {
     CLEANUP_FREE char *bytes = NULL;
@@ -209,7 +209,7 @@ static void remove_reason(int directory, const char *new_name)
 
 enum attempt { MOVED, GONE, TAKEN, FAILED };
 
-/* Whether a name is there, as far as can be seen. */
+/* Whether a name exists, as far as can be seen. */
 static bool is_there(int directory, const char *name)
 {
     struct stat status;
@@ -269,8 +269,8 @@ static int move_to_free(int directory, const char *name, const struct spool_dire
     return end == MOVED ? 0 : end == GONE ? 1 : -1;
 }
 
-/* Finds where a file is that was moved before a crash, when nobody could write that down. It is among
- * the last files that were moved under its name, since a slice or two are on the way at most. */
+/* Finds a file that was moved before a crash, when its place could not be noted. It is among the last files
+ * that were moved under its name, since at most two slices are on the way. */
 static char *find_moved(struct spool *spool, const struct spool_move *move)
 {
     const struct spool_directory *place;

@@ -52,7 +52,7 @@ static void pad_to(struct text *text, size_t start, size_t columns)
 }
 
 /* Returns how many bytes of a row fit into the terminal's width. It ends at a gap of two blanks if there is
- * one behind the label, else one column before the edge. */
+ * one after the label, else one column before the edge. */
 static size_t fitting_fields(const char *row, unsigned width)
 {
     size_t label = strlen(row) < LABEL_WIDTH ? strlen(row) : LABEL_WIDTH;
@@ -96,7 +96,7 @@ static void end_line(struct text *text, size_t start, unsigned width)
         text_append_format(text, "%s\n", rest);
 }
 
-/* Returns how many bytes of the string fit into so many columns, up to a space if there is one. */
+/* Returns how many bytes of the string fit into `columns`, up to a space if there is one. */
 static size_t fitting(const char *string, unsigned columns)
 {
     size_t whole = utf8_fitting(string, columns), length = whole;

@@ -27,7 +27,7 @@ static int compare_newest(const void *key, const void *element)
     return (result < other) - (result > other);
 }
 
-/* Both ends of what is contained are members. */
+/* Both ends of each containment are members. */
 static size_t find_member(const struct status *status, int64_t result)
 {
     const struct store_member *found = bsearch(&result, status->members, status->member_count,
@@ -93,7 +93,7 @@ void work_find(struct status *status, const struct store_containment *containmen
         if (!places[i].inner)
             draw(&finding, i);
     }
-    /* A history with merges in it has some that are in no line so far. */
+    /* In a history with merges, some are in no line so far. */
     for (size_t i = 0; i < status->member_count; i++) {
         if (!places[i].drawn)
             draw(&finding, i);

@@ -105,7 +105,7 @@ void step_refresh_base_start(struct job *job)
 
 /* ---- comments ----------------------------------------------------------------------------------- */
 
-/* A comment that is refused does no harm: the refresh is done without it. */
+/* A refused comment does no harm: the refresh goes on without it. */
 static void on_commented(void *data, const struct forge_reply *reply, const struct error *error)
 {
     struct job *job = data;
@@ -134,8 +134,8 @@ static void send_comment(void *data)
             forge, job->record.pull, job->found.refresh.comment, again, on_commented, job);
 }
 
-/* `text` is taken over. The same text is never posted twice: where an answer was lost, the comment is looked for
- * once it can no longer be on its way. */
+/* Takes over `text`. The same text is never posted twice: if an answer was lost, the comment is looked for
+ * when it can no longer be on its way. */
 static void comment(struct job *job, char *text)
 {
     if (job->found.refresh.comment)
@@ -145,7 +145,7 @@ static void comment(struct job *job, char *text)
     send_comment(job);
 }
 
-/* Once only, whatever else is in its way later. */
+/* Only once, whatever prevents a refresh later. */
 bool step_refresh_look_undo_is_due(const struct job *job)
 {
     return job->record.outcome == DECISION_FAILED && job->record.pull && !job->found.refresh.told;
@@ -205,7 +205,7 @@ void step_refresh_describe_start(struct job *job)
         job_done(job);
 }
 
-/* Whether it is neither what we wrote last nor what we are about to write. */
+/* Whether it is neither what we last wrote nor what we are about to write. */
 static bool is_edited(const char *found, const char *wrote, const char *write)
 {
     char digest[DIGEST_HEX_SIZE];

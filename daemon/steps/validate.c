@@ -67,7 +67,7 @@ static void remove_checkout(struct job *job)
                                        on_removed_after_pass, job);
 }
 
-/* Its output goes into the store, where no secret belongs. */
+/* Its output goes into the store, which must not have secrets. */
 static void note_run(struct job *job, const struct validation_outcome *outcome)
 {
     struct job_findings *found = &job->found;
@@ -100,8 +100,8 @@ static void run_tests(struct job *job);
 static int note_base(struct job *job, struct base_verdict *verdict, struct error *error);
 static void take_failed_base(struct job *job, const struct base_verdict *verdict);
 
-/* Returns whether it passes by the base's newest run. Fewer tests may run there than when this one began, for
- * reasons of their own. */
+/* Returns whether it passes compared with the newest run on the base, where fewer tests may run than when
+ * this run began. */
 static bool passes_now(struct job *job, const struct base_verdict *verdict)
 {
     char reason[sizeof(((struct error *)NULL)->message)];
@@ -116,7 +116,7 @@ static bool passes_now(struct job *job, const struct base_verdict *verdict)
            note_base(job, &noted, &ignored) == 0;
 }
 
-/* That they failed once is stored: after a restart they are run once more, and not twice. */
+/* It is stored that they failed once: after a restart they are run once more, not twice. */
 static void run_again(struct job *job)
 {
     struct job_findings *found = &job->found;
@@ -159,8 +159,8 @@ static void on_base_found(void *data, const struct base_verdict *verdict, const 
     }
 }
 
-/* On a base that fails as well no experiment fails. Whether it does is known, unless that is long ago: what the
- * tests need may have changed since then. */
+/* On a base that fails as well no experiment fails. An old verdict on the base does not count: what the tests
+ * need may have changed since. */
 static void ask_base(struct job *job)
 {
     job->operation = base_find(job->services->base, job->found.branch.base, BASE_HOUR_MS,
@@ -188,8 +188,8 @@ static void compare_with_base(struct job *job, const char *reason, const struct 
         ask_base(job);
 }
 
-/* Returns whether the composed commit failed already, and only the base is to be asked for. As of the base, a
- * failure is believed for an hour, and under the same settings. */
+/* Returns whether the composed commit has failed already, so that only the base has to be asked. As with the
+ * base, a failure is believed for an hour, and under the same settings. */
 static bool is_known_to_fail(const struct job *job)
 {
     const struct job_findings *found = &job->found;
@@ -200,8 +200,8 @@ static bool is_known_to_fail(const struct job *job)
            age_ms < (int64_t)BASE_HOUR_MS;
 }
 
-/* Where the base is never run, it is run all the same if the command seems not to have begun. Only that run knows
- * whether the experiment is to blame. */
+/* Even with validation.base: never, the base is run if the command seems not to have begun. Only that run
+ * shows whether the experiment is to blame. */
 static void take_failure(struct job *job, const struct validation_outcome *outcome)
 {
     struct error failure;
@@ -219,8 +219,8 @@ static void take_failed_base(struct job *job, const struct base_verdict *verdict
     job_turned_down(job, DECISION_QUEUED, 0, base_held(job->services->base));
 }
 
-/* The tests did not begin, which is about a key. Or they took more than there is, of the disk or of a node's
- * memory. */
+/* The tests did not begin, and a key is to blame. Or they needed more than there is, of the disk or of a
+ * node's memory. */
 static void take_error(struct job *job, const struct error *error)
 {
     bool began = !error->key;
@@ -263,7 +263,7 @@ static void on_validated(void *data, const struct validation_outcome *outcome,
         take_failure(job, outcome);
 }
 
-/* Finds and notes what is known of the base, with which the run is compared. */
+/* Finds and notes the verdict on the base, with which the run is compared. */
 static int note_base(struct job *job, struct base_verdict *verdict, struct error *error)
 {
     struct job_findings *found = &job->found;

@@ -48,7 +48,7 @@ static int move(const char *from, const char *to, uint64_t bytes, struct error *
     return error_set(error, ERROR_TRANSIENT, "%s: %s", from, strerror(errno));
 }
 
-/* After a power cut it is as it was left, or not there. */
+/* After a power cut it is complete, or not there. */
 static int make_durable(const char *folder, struct error *error)
 {
     CLEANUP_DESCRIPTOR int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -128,7 +128,7 @@ static void remove_others(struct cache *cache, unsigned long long number)
     }
 }
 
-/* Removes the older ones that no run uses, and the latest as well if there is to be no cache. */
+/* Removes the older ones that no run uses, and the latest as well if validation.cache is false. */
 static void prune(struct cache *cache)
 {
     struct kept **place = &cache->kept;
@@ -359,7 +359,7 @@ static bool was_removed(const struct cache *cache)
     return access(path, F_OK) == 0;
 }
 
-/* An empty one, where later runs have a full one. */
+/* An empty directory, where later runs have a full one. */
 static void give_empty(const struct checkout *checkout, const char *experiment_id)
 {
     CLEANUP_FREE char *place = file_join(checkout->home, ".cache");
@@ -514,7 +514,7 @@ static bool is_made_by_tests(const struct checkout *checkout, const char *place)
     return begun > 0 && made_ns(place) > begun;
 }
 
-/* They left none: the one that is kept is not theirs, but is seen by later runs. */
+/* They left none: later runs see the one that is kept, which is not theirs. */
 static void note_removed(const struct cache *cache)
 {
     CLEANUP_FREE char *path = cache->kept ? path_of(cache, cache->kept, CACHE_REMOVED) : NULL;

@@ -52,8 +52,8 @@ struct work {
     struct error error;
 };
 
-/* Processes that left the group are found by where they work, if no sandbox ends them. A new checkout
- * only moves an old one away, since it may be large. */
+/* Processes that left the group are found by their working directory, if no sandbox ends them. A new checkout
+ * only moves an old one away, since that may be large. */
 static int remove_checkout(struct work *work, struct error *error)
 {
     const struct checkout *checkout = &work->checkout;
@@ -164,7 +164,8 @@ static int remove_entry(const char *parent, const char *name, struct error *erro
     return 0;
 }
 
-/* Goes over `parent` once: for the notes, to end what they name; or for everything, to move it away. */
+/* Goes through `parent` once: through the notes, to end what they name; or through everything, to move it
+ * away. */
 static int each_entry(const char *parent, struct leftover *leftover, struct error *error)
 {
     CLEANUP(close_directory) DIR *directory = opendir(parent);

@@ -105,7 +105,7 @@ const char *evidence_of_tox_failure(struct evidence *evidence, bool asked)
 
 /* ---- the verdict -------------------------------------------------------------------------------- */
 
-/* Judges by what the run says of itself, which takes a pass away and never gives one. */
+/* Judges by the run's own report, which can take a pass away and never gives one. */
 static void judge_report(struct evidence *evidence)
 {
     struct validation_outcome *outcome = &evidence->outcome;

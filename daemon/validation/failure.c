@@ -179,8 +179,8 @@ static bool read_heading(char section[static FAILURE_LINE_SIZE], const char *lin
     return true;
 }
 
-/* A line behind a hook of pre-commit that failed. The words of pre-commit come before those of the hook,
- * and the next hook ends them. */
+/* A line after a failed hook of pre-commit. The words of pre-commit come before those of the hook, and the
+ * next hook ends them. */
 static void read_hook(struct failure *failure, const char *line)
 {
     if (begins(line, "- hook id: ") || begins(line, "- exit code: ") ||

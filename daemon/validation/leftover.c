@@ -137,8 +137,8 @@ static struct signs signs_of(struct leftover *leftover, int id)
     return signs;
 }
 
-/* Whether it works below the checkouts. Tests have no terminal: whoever has one is a person who looks
- * around, and is left alone. */
+/* Whether its working directory is below the checkouts. Tests have no terminal: a process with one is a
+ * person who looks around, and is left alone. */
 static bool works_below(const struct leftover *leftover, int id, const struct proc_status *status)
 {
     CLEANUP_FREE char *path = memory_format("/proc/%d/cwd", id);
@@ -195,9 +195,8 @@ static bool end_by(int process, int number)
     return ready != 0;
 }
 
-/* Checks the process again through a descriptor, which cannot become another process's, and then kills
- * it. A git is left to end by itself, which it does soon as nobody reads from it; interrupted, it may
- * leave a lock. */
+/* Checks the process again through a descriptor, which cannot become another process's, and then kills it. A
+ * git may end by itself, which it soon does as nobody reads from it: interrupted, it may leave a lock. */
 static int kill_one(struct leftover *leftover, int id, struct error *error)
 {
     int process = (int)syscall(SYS_pidfd_open, id, 0);

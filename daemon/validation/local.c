@@ -93,7 +93,7 @@ static bool never_began(struct run *run, const struct process_result *result)
     return true;
 }
 
-/* If there was no room for all of the output, removes the file: the store needs the room. */
+/* If the disk had no room for all of the output, removes the file: the store needs the room. */
 static void give_up_log(const struct run *run, const char *problem)
 {
     log_event(&event_validation_log, LOG_TEXT("experiment", run->order.experiment_id),
@@ -156,7 +156,7 @@ static struct operation *start(struct engine *engine, const struct engine_order 
     run->step = process_start(local->loop, &options, on_command, run);
     if (process_id(run->step))
         disk_watch(&run->disk, local->loop, local->directory, on_disk_filled, run);
-    /* Tests without a note are found by other signs, so this is no reason to end them. */
+    /* Tests without a note are found by other signs, so they need not be ended. */
     if (process_id(run->step) && checkout_note(order->checkout, process_id(run->step), &error))
         log_event(&event_validation_note, LOG_TEXT("experiment", order->experiment_id),
                   LOG_TEXT("reason", error.message));

@@ -67,12 +67,12 @@ int overlay_main(int argc, char **argv)
         return fail("name spaces");
     if (!map_ids(user, group))
         return fail("user numbers");
-    /* Mounts outside come in, and none goes out. */
+    /* Mounts from outside appear here, and none from here appears outside. */
     if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
         return fail("mounts of its own");
     if (!mount_overlay(argv))
         return fail("mount");
-    /* The kernel forgets it where rights change. */
+    /* The kernel clears it when rights change. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGPIPE, SIG_DFL);
     execv(argv[PROGRAM], argv + PROGRAM);

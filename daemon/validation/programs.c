@@ -22,7 +22,7 @@ static int set_missing(struct error *error, const char *key, const char *name)
     return -1;
 }
 
-/* Elsewhere than in a checkout: a directory that is empty, and names that stand for one. */
+/* Without a checkout: an empty directory, and names in place of one. */
 static int find_installed(const struct config *config, const char *key, const char *name,
                           struct error *error)
 {

@@ -44,7 +44,7 @@ struct reach {
 
 /* ---- showing one path --------------------------------------------------------------------------- */
 
-/* Whether it is in something that is shown already. */
+/* Whether it is inside something that is shown already. */
 static bool is_shown(const struct config_list *arguments, const char *path)
 {
     for (size_t i = 0; i + 2 < arguments->count; i++)
@@ -185,7 +185,7 @@ static void show_pths(struct reach *reach, const char *prefix)
         CLEANUP_FREE char *pattern = file_join(prefix, packages[i]);
         glob_t found = {0};
 
-        /* Where it fails, as when a directory goes meanwhile, it may count paths that it does not have. */
+        /* If it fails, as when a directory disappears, it may count paths that it does not have. */
         if (glob(pattern, 0, NULL, &found) == 0) {
             for (size_t j = 0; j < found.gl_pathc; j++)
                 show_pth(reach, found.gl_pathv[j]);

@@ -116,7 +116,7 @@ static void start_over(struct run *run)
     find_place(run);
 }
 
-/* Without the report because of which tox failed. */
+/* Without the report that made tox fail. */
 static void run_again(struct run *run, const char *reason)
 {
     log_event(&event_validation_again, LOG_TEXT("experiment", run->experiment_id),
@@ -125,7 +125,7 @@ static void run_again(struct run *run, const char *reason)
     start_over(run);
 }
 
-/* Whether an overlay may have kept the command from beginning. If so, it is run with a copy instead. (Tests that
+/* Whether an overlay may have prevented the command from beginning. If so, it is run with a copy. (Tests that
  * filled the disk have no checkout any more.) */
 static bool is_run_with_copy(struct run *run, const struct error *error)
 {
@@ -137,7 +137,7 @@ static bool is_run_with_copy(struct run *run, const struct error *error)
     return true;
 }
 
-/* Everything that the run says of itself has been read. */
+/* The run's own report has been read. */
 static void conclude(struct run *run)
 {
     const char *reason;
@@ -180,8 +180,8 @@ static void end_without_verdict(struct run *run, const struct error *error)
         finish(run, NULL, error);
 }
 
-/* Returns the key of what lacks a program if the exit status says that one is missing. Behind a launcher only the
- * mark of the sandbox says that the command has begun. */
+/* Returns the key whose program is missing, if the exit status says that. With a launcher only the mark of
+ * the sandbox says that the command has begun. */
 static const char *find_starter(const struct run *run)
 {
     return run->validation->config->validation.launcher.count > 0 &&
@@ -248,7 +248,7 @@ static char **ask_tox(struct run *run, char **arguments)
     return command_ask_tox(arguments, command, path);
 }
 
-/* Gets ready for what the run will say. */
+/* Prepares the evidence of the run. */
 static void await_report(struct run *run)
 {
     const char *expect = run->validation->config->validation.expect;
@@ -446,7 +446,7 @@ static void on_failed(void *data)
     finish(run, NULL, &run->error);
 }
 
-/* Where it runs; or where it goes on, since an earlier daemon began it. */
+/* Where it runs, or where it goes on if an earlier daemon began it. */
 static void find_place(struct run *run)
 {
     struct validation *validation = run->validation;

@@ -107,7 +107,7 @@ static void show_places(const struct sandbox *sandbox, struct config_list *argum
     show_wrapped(sandbox, arguments);
 }
 
-/* Places in memory have a limit, and a place to which nobody needs to write is read-only. */
+/* Places in memory are limited, and a place that nobody has to write to is read-only. */
 static void hide_places(const struct sandbox *sandbox, struct config_list *arguments)
 {
     for (size_t i = 0; i < sandbox->hidden.count; i++)
@@ -171,7 +171,7 @@ static void enclose_checkout(const struct sandbox *sandbox, struct config_list *
     arguments_append_copies(arguments,
                             (const char *const[]){"--bind", checkout->directory, inside.directory,
                                                   "--chdir", inside.source, NULL});
-    /* The written part of the cache is seen at its place only. */
+    /* The written part of the cache is only seen at its place. */
     if (access(checkout->layers, F_OK) == 0)
         cover(arguments, inside.layers);
     close_places(sandbox, arguments);
@@ -423,8 +423,8 @@ char **sandbox_arguments(struct sandbox *sandbox, const struct checkout *checkou
         enclose(sandbox, &arguments, checkout, program);
     }
     limit(sandbox, &arguments);
-    /* By its path, since a shim may change PATH and another one of that name come first. Behind a
-     * launcher and without a sandbox, the name is used: it may be on another machine. */
+    /* By its path, since a shim may change PATH so that another program of that name comes first. With a
+     * launcher and without a sandbox the name is used: it may be on another machine. */
     config_list_append(&arguments, memory_copy(sandbox->program ? program : command->items[0]));
     arguments_append_copies(&arguments, (const char *const *)command->items + 1);
     return arguments.items;

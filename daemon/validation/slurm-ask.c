@@ -99,7 +99,7 @@ static bool set_text(char **place, const char *value)
     return true;
 }
 
-/* Says why it waits, at first and then hourly. Returns whether it is held for good. */
+/* Logs why it waits, at first and then hourly. Returns whether it is held. */
 static bool tell_waiting(struct slurm_run *run)
 {
     uint64_t now = uv_now(run->slurm->loop);
@@ -133,7 +133,7 @@ bool slurm_note_begun(struct slurm_run *run, int64_t at_ms, const char *node)
     return !news || slurm_run_save(run);
 }
 
-/* A run was submitted, and Slurm has forgotten it. */
+/* A run was submitted, and Slurm does not know it any more. */
 static void take_first_answer(struct slurm_run *run, const struct squeue_job *job)
 {
     if (job || run->files.started)
@@ -142,7 +142,7 @@ static void take_first_answer(struct slurm_run *run, const struct squeue_job *jo
         submit(run);
 }
 
-/* Takes in what Slurm said of a run, if anything. */
+/* Reads what Slurm said of a run, if anything. */
 static void take_answer(struct slurm_run *run, const struct squeue_job *job)
 {
     run->asked = run->wants_id = false;

@@ -31,7 +31,7 @@ char *slurm_directory(const struct slurm *slurm, const char *experiment_id, int6
     return memory_format("%s/%s-%" PRId64, slurm->directory, experiment_id, attempt);
 }
 
-/* Nothing of the daemon's own but what Slurm's commands need: all of it reaches the job. */
+/* Only what Slurm's commands need of the daemon's own, since all of it reaches the job. */
 static struct config_list make_environment(void)
 {
     static const char *const names[] = {"PATH", "HOME", "USER", "LOGNAME", "SLURM_CONF"};

@@ -22,7 +22,7 @@
 
 /* ---- a run without a verdict -------------------------------------------------------------------- */
 
-/* The attempt is over without a verdict, and the next one is another. `error` is set. */
+/* The attempt is over without a verdict, and another one follows. `error` is set. */
 static void lose(struct slurm_run *run)
 {
     struct error why = run->error;
@@ -37,8 +37,8 @@ static void lose(struct slurm_run *run)
     slurm_run_end(run, NULL);
 }
 
-/* The next attempt is made elsewhere. From the third on, each one that does not begin either is to blame on the
- * installation, until one begins. */
+/* The next attempt is made elsewhere. From the third one in a row that does not begin, the installation is to
+ * blame. */
 static void lose_beginless(struct slurm_run *run)
 {
     slurm_record_exclude(&run->record, run->files.node);
@@ -101,7 +101,7 @@ static void lose_to_slurm(struct slurm_run *run)
     }
 }
 
-/* What it did with the time that it had is not known. */
+/* It is not known what it did in its time. */
 static void lose_suspended(struct slurm_run *run)
 {
     error_set(&run->error, ERROR_TRANSIENT,
@@ -120,7 +120,7 @@ static bool timed_out(const struct slurm_run *run)
            end->duration_ms + 10 >= run->order.timeout_ms;
 }
 
-/* Slurm suspended it, and the time that the script measured went on meanwhile. Slurm counts whole seconds. */
+/* Slurm suspended it, but the script's clock went on. Slurm counts whole seconds. */
 static bool was_suspended(const struct slurm_run *run)
 {
     return timed_out(run) && !run->absent && run->seen.used_s >= 0 &&
@@ -259,7 +259,7 @@ static bool go_on_by_slurm(struct slurm_run *run)
 
 /* ---- looking at all of them --------------------------------------------------------------------- */
 
-/* The first time that a file is seen is when it came, unless it may have been there for long. */
+/* A file came when it is first seen, unless it may have been there for longer. */
 static bool note_files(struct slurm_run *run, const struct slurm_files *files)
 {
     bool first = !run->files.started;

@@ -172,8 +172,8 @@ static const char box[] =
     "done\n"
     "set -- \"$@\" --size 4096 --tmpfs \"$inside/begun\" --remount-ro \"$inside/begun\" --\n";
 
-/* A full disk looks like failing tests. They are to blame for it only if they took most of the room. What they
- * left is removed in any case, so that this can be written down. */
+/* A full disk looks like failing tests. They are to blame only if they took most of the room. What they left
+ * is removed in any case, so that the end can be written. */
 static const char full[] =
     "# room: sets left to the KiB that are free\n"
     "room() {\n"
@@ -191,8 +191,8 @@ static const char full[] =
     "nothing\"\n"
     "}\n";
 
-/* The environment is exported and not an argument, since it may have secrets. Output that somebody keeps open
- * is waited for for five seconds. */
+/* The environment is exported and not an argument, since it may have secrets. If a process keeps the output
+ * open, the script waits five seconds for it. */
 static const char begin[] =
     "find_program timeout /usr/bin:/bin || problem validation.timeout 'there is no timeout'\n"
     "cd \"$dir/box/source\" && rm -f ../../pipe && mkfifo ../../pipe ||\n"
