@@ -10,7 +10,7 @@
 
 #define LOG_LIMIT 1000
 
-static bool holds(const struct config_list *list, const char *item)
+static bool has(const struct config_list *list, const char *item)
 {
     for (size_t i = 0; i < list->count; i++)
         if (!strcmp(list->items[i], item))
@@ -35,7 +35,7 @@ static void check_entry(struct config_reader *reader, const struct config *confi
     struct yaml_position at;
 
     config_find(node, "repository", &at);
-    if (log->repository && !holds(&config->sources, log->repository))
+    if (log->repository && !has(&config->sources, log->repository))
         config_problem(reader, at, repository, "expected one of sources, found \"%s\"",
                        log->repository);
     config_find(node, "metric", &at);

@@ -156,15 +156,15 @@ static int find_patch(struct assessment *assessment, struct store *store,
                       const struct spool_file *file, char **taker, struct error *error)
 {
     CLEANUP_FREE char *name = NULL;
-    bool held = false;
+    bool pending = false;
 
     if (assessment->result)
         name = memory_copy(assessment->result->patch);
     else if (file->bytes)
         name = result_patch_name(file->name, file->bytes, file->length);
-    if (name && store && store_find_patch(store, name, taker, &held, error) < 0)
+    if (name && store && store_find_patch(store, name, taker, &pending, error) < 0)
         return -1;
-    if (!held)
+    if (!pending)
         assessment->patch_name = TAKE(name);
     return 0;
 }

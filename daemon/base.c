@@ -113,7 +113,7 @@ static void begin_trial(struct base *base)
 
 static bool is_in_force(const struct base *base)
 {
-    return base_settings_hold(base->options.config, base->settings);
+    return base_settings_in_force(base->options.config, base->settings);
 }
 
 /* A run under settings that are no longer in force does not count. The tests are run again. */

@@ -74,7 +74,7 @@ void base_settings(const struct config *config, char settings[static DIGEST_HEX_
 
 /* Returns whether these settings are in force. A run under other settings does not count: a reload may have
  * mended them. */
-bool base_settings_hold(const struct config *config, const char *settings);
+bool base_settings_in_force(const struct config *config, const char *settings);
 
 /* Reads the verdict on a commit, of any age. Fails if the store does. */
 int base_recall(const struct base *base, const char *commit, struct base_verdict *verdict,

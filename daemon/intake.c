@@ -312,12 +312,12 @@ static size_t on_take(void *data, struct spool_file *files, size_t count)
     return taken;
 }
 
-static void on_idle(void *data, bool held)
+static void on_idle(void *data, bool waits)
 {
     struct intake *intake = data;
     struct error ignored;
 
-    intake->scanned = !held;
+    intake->scanned = !waits;
     if (intake->moved_unnoted && !intake->lost_count &&
         store_note_moved(intake->options.store, true, &ignored) == 0)
         intake->moved_unnoted = false;

@@ -283,9 +283,9 @@ static bool is_wanted(const struct refresh *refresh, const struct open_pull *pul
 static bool is_contained(const struct refresh *refresh, const struct open_pull *pull,
                          enum git_merge merge)
 {
-    bool held = merge == GIT_HELD || strcmp(pull->known.empty_on, refresh->base) == 0;
+    bool contained = merge == GIT_CONTAINED || strcmp(pull->known.empty_on, refresh->base) == 0;
 
-    return held && (!*pull->known.head || strcmp(pull->tip, pull->known.head) == 0);
+    return contained && (!*pull->known.head || strcmp(pull->tip, pull->known.head) == 0);
 }
 
 static void note_fresh(const struct refresh *refresh, const struct store_pull *pull)

@@ -79,12 +79,13 @@ typedef void (*repository_done_callback)(void *data, const struct error *error);
 struct operation *repository_look_at_source(struct repository *repository, size_t source,
                                             repository_done_callback callback, void *data);
 
-/* held: finds whether the base has pointed at `sha` since it pointed at `since`, and fetches the base
+/* base had: finds whether the base has pointed at `sha` since it pointed at `since`, and fetches the base
  * for that. True for `since` itself, the present tip, and what is between them on the first-parent line.
  * For adopting a branch when the answer to its creation was lost. */
-typedef void (*repository_held_callback)(void *data, bool held, const struct error *error);
-struct operation *repository_held(struct repository *repository, const char *sha, const char *since,
-                                  repository_held_callback callback, void *data);
+typedef void (*repository_base_had_callback)(void *data, bool had, const struct error *error);
+struct operation *repository_base_had(struct repository *repository, const char *sha,
+                                      const char *since, repository_base_had_callback callback,
+                                      void *data);
 
 /* bring: makes sure that a commit of the base (full hash) is here; fetches it from the forge if it is
  * missing. */

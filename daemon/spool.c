@@ -99,7 +99,7 @@ static void begin_pass(struct spool *spool)
     spool->dirty = false;
     spool->listed_ns = clock_now_ms() * NS_PER_MS;
     spool->handed_any = false;
-    spool->held_any = false;
+    spool->any_waits = false;
     spool->wants_patch = false;
     spool->puts_off = false;
     spool->round++;
@@ -163,7 +163,7 @@ static void meet(struct spool *spool, const struct dirent *item)
     }
     same = !seen || spool_looks_the_same(entry, &status);
     if (entry->delayed && same && !is_due(spool, entry)) {
-        spool->held_any = true;
+        spool->any_waits = true;
         return;
     }
     if (entry->handed && same) {
@@ -240,7 +240,7 @@ static void tell_strays(struct spool *spool)
 
 static void finish_pass(struct spool *spool)
 {
-    bool held = spool->held_any;
+    bool waits = spool->any_waits;
 
     if (spool->dirty || spool->handed_any) {
         begin_pass(spool);
@@ -249,7 +249,7 @@ static void finish_pass(struct spool *spool)
     rest(spool);
     tell_strays(spool);
     spool_known_shrink(&spool->known);
-    spool->idle(spool->data, held);
+    spool->idle(spool->data, waits);
 }
 
 /* Stops taking until the steady timer or an event. */
@@ -261,7 +261,7 @@ static void wait_for(struct spool *spool, uint64_t in_ms)
 }
 
 /* The file at the head of the queue is not complete. Later files wait for it, but not for long. */
-static void hold(struct spool *spool, struct spool_entry *entry)
+static void make_wait(struct spool *spool, struct spool_entry *entry)
 {
     uint64_t now = spool_now_ms();
     uint64_t waited = now - entry->met_ms;
@@ -269,7 +269,7 @@ static void hold(struct spool *spool, struct spool_entry *entry)
 
     if (waited >= spool->steady_ms) {
         spool_known_pop(&spool->known);
-        spool->held_any = true;
+        spool->any_waits = true;
     } else {
         wait_for(spool, spool->steady_ms - waited);
     }
@@ -460,7 +460,7 @@ static void take_slice(struct spool *spool)
 
         put_back(spool, slice, complete);
         if (complete == 0 && !again)
-            hold(spool, spool_known_first(&spool->known));
+            make_wait(spool, spool_known_first(&spool->known));
     }
     if (complete > 0)
         hand_on(spool, slice);

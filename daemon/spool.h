@@ -68,8 +68,8 @@ struct spool_file {
  * later; if none was taken, after spool_resume(). */
 typedef size_t (*spool_take_callback)(void *data, struct spool_file *files, size_t count);
 
-/* Called after a scan that handed everything on. `held`: some files wait; else the spool is empty. */
-typedef void (*spool_idle_callback)(void *data, bool held);
+/* Called after a scan that handed everything on. `waits`: some files wait; else the spool is empty. */
+typedef void (*spool_idle_callback)(void *data, bool waits);
 
 struct spool_options {
     const char *path;

@@ -129,9 +129,9 @@ int store_retry(struct store *store, int64_t id, const struct store_result *resu
                 const struct store_content *content, struct error *error);
 
 /* Finds the result that last took a patch file of this name from the spool. Sets `*experiment_id` to its
- * experiment_id, else to the name of its file (the caller frees it); NULL: there is none. `*held`: a pending
+ * experiment_id, else to the name of its file (the caller frees it); NULL: there is none. `*pending`: a pending
  * move will take the file that is there now. */
-int store_find_patch(struct store *store, const char *name, char **experiment_id, bool *held,
+int store_find_patch(struct store *store, const char *name, char **experiment_id, bool *pending,
                      struct error *error);
 
 /* Loads the result, as result_canonical() wrote it, and the bytes of its patch. The caller frees both. Fails

@@ -44,7 +44,7 @@ void base_settings(const struct config *config, char settings[static DIGEST_HEX_
     digest_end(&digest, settings);
 }
 
-bool base_settings_hold(const struct config *config, const char *settings)
+bool base_settings_in_force(const struct config *config, const char *settings)
 {
     char now[DIGEST_HEX_SIZE];
 

@@ -202,7 +202,7 @@ static bool read_each(const struct process_result *result, enum git_merge *merge
             return false;
         if (i > 0)
             merges[i - 1] = *at == '0'                  ? GIT_CONFLICTS
-                            : strcmp(at + 2, ours) == 0 ? GIT_HELD
+                            : strcmp(at + 2, ours) == 0 ? GIT_CONTAINED
                                                         : GIT_MERGES;
         at += 2;
         at += strlen(at) + 1;

@@ -37,7 +37,7 @@ struct operation *git_merge_trees(struct git *git, const char *git_dir, const ch
 enum git_merge {
     GIT_MERGES,    /* cleanly */
     GIT_CONFLICTS, /* with conflicts */
-    GIT_HELD,      /* cleanly, and all of its change is there already */
+    GIT_CONTAINED, /* cleanly, and all of its change is there already */
 };
 
 /* `merges` has one for each commit; NULL if git failed; `result` is git's. */

@@ -266,7 +266,7 @@ static const char *tip_of(const struct contained *contained)
 }
 
 /* It is not known where an earlier version left the branch. It is ours if the base has all that is on it. */
-static bool is_held_as_it_is(const struct contained *contained)
+static bool is_ours_as_it_is(const struct contained *contained)
 {
     return !contained->closing.container && !*contained->closing.head;
 }
@@ -277,7 +277,7 @@ static void take_open(struct contained *contained)
 
     if (contained->closing.kind == STORE_CLOSING_REOPENED) {
         finish(contained);
-    } else if (tip && strcmp(tip, contained->closing.head) != 0 && !is_held_as_it_is(contained)) {
+    } else if (tip && strcmp(tip, contained->closing.head) != 0 && !is_ours_as_it_is(contained)) {
         tell(contained, &event_pull_stays, "somebody else moved its branch");
         drop(contained);
     } else {

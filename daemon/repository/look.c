@@ -112,67 +112,67 @@ struct operation *repository_look(struct repository *repository, const char *bra
     return &look->sequence.operation;
 }
 
-struct held {
+struct had {
     struct git_sequence sequence;
     char *sha;
     char *since;
     char tip[GIT_HASH_SIZE];
-    repository_held_callback callback;
+    repository_base_had_callback callback;
     void *data;
 };
 
 static void held_discard(struct operation *operation)
 {
-    struct held *held = (struct held *)operation;
+    struct had *had = (struct had *)operation;
 
-    operation_clear(&held->sequence.step);
-    free(held->sha);
-    free(held->since);
-    free(held);
+    operation_clear(&had->sequence.step);
+    free(had->sha);
+    free(had->since);
+    free(had);
 }
 
-static void held_end(struct held *held, bool answer, const struct error *error)
+static void held_end(struct had *had, bool answer, const struct error *error)
 {
-    repository_held_callback callback = held->callback;
-    void *data = held->data;
+    repository_base_had_callback callback = had->callback;
+    void *data = had->data;
 
-    held_discard(&held->sequence.operation);
+    held_discard(&had->sequence.operation);
     callback(data, answer, error);
 }
 
 /* The list goes from the tip backwards: `sha` counts if it comes before `since`. */
 static void held_listed(void *data, const struct process_result *result)
 {
-    struct held *held = data;
+    struct had *had = data;
     struct error error;
 
-    held->sequence.step = NULL;
+    had->sequence.step = NULL;
     if (!process_succeeded(result)) {
         git_failure(&error, result, GIT_LOCAL, "reading the base's history");
-        held_end(held, false, &error);
+        held_end(had, false, &error);
         return;
     }
 
-    const char *sha = strstr(result->output, held->sha);
-    const char *since = strstr(result->output, held->since);
+    const char *sha = strstr(result->output, had->sha);
+    const char *since = strstr(result->output, had->since);
 
-    held_end(held, sha && since && sha <= since, NULL);
+    held_end(had, sha && since && sha <= since, NULL);
 }
 
 static void held_fetched(void *data, const struct process_result *result)
 {
-    struct held *held = data;
-    struct repository *repository = held->sequence.repository;
+    struct had *had = data;
+    struct repository *repository = had->sequence.repository;
     struct error error;
 
-    held->sequence.step = NULL;
-    if (repository_fetched(repository, held->tip, result, &error) < 0) {
-        held_end(held, false, &error);
+    had->sequence.step = NULL;
+    if (repository_fetched(repository, had->tip, result, &error) < 0) {
+        held_end(had, false, &error);
         return;
     }
 
     const char *const arguments[] = {
-        repository->git_dir, "rev-list", "--first-parent", HISTORY_LIMIT, held->tip, "--", NULL,
+        repository->git_dir, "rev-list", "--first-parent", HISTORY_LIMIT, had->tip, "--", NULL,
     };
     const struct git_command command = {
         .arguments = arguments,
@@ -180,41 +180,42 @@ static void held_fetched(void *data, const struct process_result *result)
         .output_limit = OUTPUT_LIMIT,
     };
 
-    held->sequence.step = git_start(repository->git, &command, held_listed, held);
+    had->sequence.step = git_start(repository->git, &command, held_listed, had);
 }
 
 static void held_looked(void *data, const struct process_result *result)
 {
-    struct held *held = data;
-    struct repository *repository = held->sequence.repository;
+    struct had *had = data;
+    struct repository *repository = had->sequence.repository;
     struct repository_refs refs;
     struct error error;
 
-    held->sequence.step = NULL;
+    had->sequence.step = NULL;
     if (repository_read_look(repository, result, NULL, &refs, &error) < 0) {
-        held_end(held, false, &error);
+        held_end(had, false, &error);
         return;
     }
-    memcpy(held->tip, refs.base, sizeof(held->tip));
-    if (strcmp(held->sha, held->since) == 0 || strcmp(held->sha, held->tip) == 0) {
-        held_end(held, true, NULL);
-    } else if (repository_prepare(repository, held->tip, &error) < 0) {
-        held_end(held, false, &error);
+    memcpy(had->tip, refs.base, sizeof(had->tip));
+    if (strcmp(had->sha, had->since) == 0 || strcmp(had->sha, had->tip) == 0) {
+        held_end(had, true, NULL);
+    } else if (repository_prepare(repository, had->tip, &error) < 0) {
+        held_end(had, false, &error);
     } else {
-        held->sequence.step = repository_fetch(repository, held->tip, held_fetched, held);
+        had->sequence.step = repository_fetch(repository, had->tip, held_fetched, had);
     }
 }
 
-struct operation *repository_held(struct repository *repository, const char *sha, const char *since,
-                                  repository_held_callback callback, void *data)
+struct operation *repository_base_had(struct repository *repository, const char *sha,
+                                      const char *since, repository_base_had_callback callback,
+                                      void *data)
 {
-    struct held *held = memory_new(sizeof(*held));
+    struct had *had = memory_new(sizeof(*had));
 
-    git_sequence_begin(&held->sequence, repository, held_discard);
-    held->sha = memory_copy(sha);
-    held->since = memory_copy(since);
-    held->callback = callback;
-    held->data = data;
-    held->sequence.step = repository_start_look(repository, NULL, held_looked, held);
-    return &held->sequence.operation;
+    git_sequence_begin(&had->sequence, repository, held_discard);
+    had->sha = memory_copy(sha);
+    had->since = memory_copy(since);
+    had->callback = callback;
+    had->data = data;
+    had->sequence.step = repository_start_look(repository, NULL, held_looked, had);
+    return &had->sequence.operation;
 }

@@ -17,10 +17,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WALK_LIMIT   ((size_t)64 * 1024 * 1024)
-#define ANSWER_LIMIT ((size_t)1024 * 1024)
-#define HELD_LIMIT   1000 /* the latest ones; they are arguments */
-#define BASES_LIMIT  16   /* more than one only after crosswise merges */
+#define WALK_LIMIT    ((size_t)64 * 1024 * 1024)
+#define ANSWER_LIMIT  ((size_t)1024 * 1024)
+#define PRESENT_LIMIT 1000 /* the latest ones; they are arguments */
+#define BASES_LIMIT   16   /* more than one only after crosswise merges */
 
 struct finding {
     struct git_sequence sequence;
@@ -28,8 +28,8 @@ struct finding {
     char *commit;
     struct repository_merged *merged; /* as find_merged found them */
     size_t merged_count;
-    char (*held)[GIT_HASH_SIZE]; /* measured commits whose content the base has */
-    size_t held_count;
+    char (*present)[GIT_HASH_SIZE]; /* measured commits whose content the base has */
+    size_t present_count;
     char bases[BASES_LIMIT][GIT_HASH_SIZE];
     size_t base_count;
     size_t counted; /* of these */
@@ -47,7 +47,7 @@ static void finding_discard(struct operation *operation)
     free(finding->base);
     free(finding->commit);
     free(finding->merged);
-    free(finding->held);
+    free(finding->present);
     free(finding);
 }
 
@@ -174,7 +174,7 @@ static void bases_found(void *data, const struct process_result *result)
 static void find_bases(struct finding *finding)
 {
     struct repository *repository = finding->sequence.repository;
-    CLEANUP_FREE const char **arguments = memory_new_array(finding->held_count + 7,
+    CLEANUP_FREE const char **arguments = memory_new_array(finding->present_count + 7,
                                                            sizeof(*arguments));
     size_t count = 0;
 
@@ -183,8 +183,8 @@ static void find_bases(struct finding *finding)
     arguments[count++] = "--all";
     arguments[count++] = finding->commit;
     arguments[count++] = finding->base;
-    for (size_t i = 0; i < finding->held_count; i++)
-        arguments[count++] = finding->held[i];
+    for (size_t i = 0; i < finding->present_count; i++)
+        arguments[count++] = finding->present[i];
     start(finding, arguments, NULL, ANSWER_LIMIT, bases_found);
 }
 
@@ -200,37 +200,37 @@ static void looked(void *data, const struct process_result *result)
         finding_fail(finding, result, "looking for what was merged");
         return;
     }
-    finding->held_count = 0;
+    finding->present_count = 0;
     for (const char *line = result->output; *line;
          line += strcspn(line, "\n"), line += *line == '\n') {
         const char *at = line;
         char hash[GIT_HASH_SIZE];
 
         if (next_word(&at, hash) && *hash && strncmp(at, " commit ", 8) == 0)
-            memcpy(finding->held[finding->held_count++], hash, sizeof(hash));
+            memcpy(finding->present[finding->present_count++], hash, sizeof(hash));
     }
     find_bases(finding);
 }
 
-static void look_for_held(struct finding *finding)
+static void look_for_present(struct finding *finding)
 {
     struct repository *repository = finding->sequence.repository;
     CLEANUP_TEXT struct text asked = {0};
     const char *const arguments[] = {repository->git_dir, "cat-file", "--batch-check", NULL};
 
-    for (size_t i = 0; i < finding->held_count; i++)
-        text_append_format(&asked, "%s\n", finding->held[i]);
-    if (finding->held_count == 0)
+    for (size_t i = 0; i < finding->present_count; i++)
+        text_append_format(&asked, "%s\n", finding->present[i]);
+    if (finding->present_count == 0)
         finding_end(finding, NULL);
     else
         start(finding, arguments, &asked, ANSWER_LIMIT, looked);
 }
 
-static void add_held(struct finding *finding, const char *hash)
+static void add_present(struct finding *finding, const char *hash)
 {
     /* A name of another length belongs to another repository. */
-    if (finding->held_count < HELD_LIMIT && strlen(hash) == strlen(finding->base))
-        memcpy(finding->held[finding->held_count++], hash, GIT_HASH_SIZE);
+    if (finding->present_count < PRESENT_LIMIT && strlen(hash) == strlen(finding->base))
+        memcpy(finding->present[finding->present_count++], hash, GIT_HASH_SIZE);
 }
 
 static int compare_lines(const void *a, const void *b)
@@ -263,7 +263,7 @@ static void read_history(struct finding *finding, const char *output)
         next_word(&at, hash);
         while (next_word(&at, hash)) {
             if (*hash)
-                add_held(finding, hash);
+                add_present(finding, hash);
         }
     }
     qsort(lines, count, sizeof(*lines), compare_lines);
@@ -271,7 +271,7 @@ static void read_history(struct finding *finding, const char *output)
         const struct repository_merged *merged = &finding->merged[i];
 
         if (!merged->commit[0] || has_line(lines, count, merged->commit))
-            add_held(finding, merged->measured);
+            add_present(finding, merged->measured);
     }
 }
 
@@ -284,9 +284,9 @@ static void walked(void *data, const struct process_result *result)
         finding_fail(finding, result, "reading the base's history");
         return;
     }
-    finding->held = memory_new_array(HELD_LIMIT, sizeof(*finding->held));
+    finding->present = memory_new_array(PRESENT_LIMIT, sizeof(*finding->present));
     read_history(finding, result->output);
-    look_for_held(finding);
+    look_for_present(finding);
 }
 
 static void walk(struct finding *finding)

@@ -60,7 +60,7 @@ struct spool {
     bool dirty; /* something happened that a listing may show */
     bool stopped;
     bool handed_any; /* in this pass */
-    bool held_any;
+    bool any_waits;
     bool wants_patch; /* a file was put off since its patch is missing */
     bool puts_off;    /* a file was put off for any cause */
     unsigned round;

@@ -103,10 +103,10 @@ static void on_foreign_deleted(void *data, enum repository_deleted deleted, cons
 }
 
 /* Asks whether the base was at the commit at which the branch was found. */
-static void ask_whether_held(struct job *job, repository_held_callback callback)
+static void ask_whether_base_had(struct job *job, repository_base_had_callback callback)
 {
-    job->operation = repository_held(job->services->repository, job->found.branch.base,
-                                     job->found.branch.base_then, callback, job);
+    job->operation = repository_base_had(job->services->repository, job->found.branch.base,
+                                         job->found.branch.base_then, callback, job);
 }
 
 /* Reads the answer. Returns false if there is none: the step has failed. */
@@ -120,14 +120,14 @@ static bool is_answered(struct job *job, const struct error *error)
     return false;
 }
 
-static void on_created_held(void *data, bool held, const struct error *error)
+static void on_created_checked(void *data, bool had, const struct error *error)
 {
     struct job *job = data;
     const char *const expected[] = {job->found.branch.base, NULL};
 
     if (!is_answered(job, error))
         return;
-    if (held)
+    if (had)
         keep_tested(job);
     else
         job->operation = repository_delete(job->services->repository, job->branch, expected,
@@ -141,7 +141,7 @@ static void take_created(struct job *job, const char *sha)
     if (strcmp(sha, job->found.branch.base_then) == 0)
         job_done(job);
     else
-        ask_whether_held(job, on_created_held);
+        ask_whether_base_had(job, on_created_checked);
 }
 
 /* It was refused: nothing was made, unless an earlier attempt is still at work. An attempt without an answer
@@ -206,13 +206,13 @@ static void create(struct job *job, const char *tip)
                                            job);
 }
 
-static void on_adoptable(void *data, bool held, const struct error *error)
+static void on_adoptable(void *data, bool had, const struct error *error)
 {
     struct job *job = data;
 
     if (!is_answered(job, error))
         return;
-    if (held) {
+    if (had) {
         keep_tested(job);
     } else {
         job->found.branch.base[0] = '\0';
@@ -223,7 +223,7 @@ static void on_adoptable(void *data, bool held, const struct error *error)
 static void adopt(struct job *job, const char *points_at)
 {
     copy_hash(job->found.branch.base, points_at);
-    ask_whether_held(job, on_adoptable);
+    ask_whether_base_had(job, on_adoptable);
 }
 
 static void on_looked(void *data, const struct repository_refs *refs, const struct error *error)
@@ -316,13 +316,13 @@ static void delete (struct job *job)
                                        job);
 }
 
-static void on_found_held(void *data, bool held, const struct error *error)
+static void on_found_checked(void *data, bool had, const struct error *error)
 {
     struct job *job = data;
 
     if (!is_answered(job, error))
         return;
-    if (held) {
+    if (had) {
         delete (job);
     } else {
         tell_kept(job, job->found.branch.base);
@@ -342,7 +342,7 @@ static void on_looked_for_lost(void *data, const struct repository_refs *refs,
         job_failed(job, error);
     } else if (*refs->branch) {
         copy_hash(job->found.branch.base, refs->branch);
-        ask_whether_held(job, on_found_held);
+        ask_whether_base_had(job, on_found_checked);
     } else if (forge_may_still_appear(&job->found.branch.posted_ms)) {
         job_pause(job, LOOK_AGAIN_MS, look_for_lost);
     } else {

@@ -30,7 +30,7 @@ static struct scratch *scratch_of(struct job *job)
 
 static bool is_in_force(const struct job *job, const char *settings)
 {
-    return base_settings_hold(job->services->config, settings);
+    return base_settings_in_force(job->services->config, settings);
 }
 
 /* Whether the composed commit failed before, on a base that is flaky. */

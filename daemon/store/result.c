@@ -244,7 +244,7 @@ int store_retry(struct store *store, int64_t id, const struct store_result *resu
     return set_content(store, id, content, error);
 }
 
-int store_find_patch(struct store *store, const char *name, char **experiment_id, bool *held,
+int store_find_patch(struct store *store, const char *name, char **experiment_id, bool *pending,
                      struct error *error)
 {
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
@@ -258,7 +258,7 @@ int store_find_patch(struct store *store, const char *name, char **experiment_id
     if (!statement || store_row(store, statement, error) < 0)
         return -1;
     *experiment_id = memory_copy((const char *)sqlite3_column_text(statement, 0));
-    *held = sqlite3_column_int(statement, 1);
+    *pending = sqlite3_column_int(statement, 1);
     return 0;
 }
 

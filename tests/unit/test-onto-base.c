@@ -303,7 +303,7 @@ static void test_a_branch_is_brought_onto_the_base(void **state)
     count_gits(fixture);
     check_merges(&seen);
     assert_int_equal(seen.merges[0], GIT_CONFLICTS);
-    assert_int_equal(seen.merges[1], GIT_HELD);
+    assert_int_equal(seen.merges[1], GIT_CONTAINED);
     assert_int_equal(count_gits(fixture), 2); /* fetch, merge-tree */
     strcpy(fixture->tip, seen.branches[0].tip);
     compose_told(fixture, "c3", &told, NULL, &outcome);
@@ -315,7 +315,7 @@ static void test_a_branch_is_brought_onto_the_base(void **state)
     look_at_branches(&after);
     check_merges(&after);
     assert_int_equal(after.merges[0], GIT_MERGES);
-    assert_int_equal(after.merges[1], GIT_HELD);
+    assert_int_equal(after.merges[1], GIT_CONTAINED);
 }
 
 struct shown {

@@ -74,7 +74,7 @@ static struct outcome held(struct fixture *fixture, const char *sha, const char 
 {
     struct outcome outcome = {0};
 
-    repository_held(fixture->repository, sha, since, on_held, &outcome);
+    repository_base_had(fixture->repository, sha, since, on_held, &outcome);
     finish(fixture, &outcome);
     check_success(&outcome);
     return outcome;

@@ -210,15 +210,15 @@ static bool is_cut(const struct scan *scan)
 int statistics_end(struct scan *scan, struct error *error)
 {
     struct statistics *statistics = &scan->statistics;
-    size_t held = scan->patch->count - statistics->first;
+    size_t present = scan->patch->count - statistics->first;
     CLEANUP_FREE char *says = NULL;
 
     /* Those of a cover letter are of all mails that follow. */
-    if (scan->patch->count > 0 && statistics->files > held)
+    if (scan->patch->count > 0 && statistics->files > present)
         says = memory_format(
             "is of %zu files, and the patch has only %zu of them: it was cut off, or leaves "
             "changes out, as git diff -w does",
-            statistics->files, held);
+            statistics->files, present);
     else if (is_cut(scan))
         says = memory_copy("counts more lines than the patch has, which ends inside a hunk");
     if (says)
