@@ -75,8 +75,8 @@ static int count_decided(struct store *store, struct error *error)
     return 0;
 }
 
-/* Nobody asks SQLite how much memory it has, and counting that takes a lock for each piece. Refused, and no
- * harm done, once SQLite is at work. */
+/* Nobody asks SQLite how much memory it uses, and counting takes a lock for each allocation. If SQLite is at
+ * work already this is refused, which does no harm. */
 static void configure_library(void)
 {
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
@@ -101,8 +101,8 @@ static int open_database(struct store *store, const char *path, int flags, struc
     return 0;
 }
 
-/* A write-ahead log without its store would be taken for the new store's. And it may be all that
- * somebody still has. */
+/* SQLite would take a write-ahead log without its store for the new store's. And it may be all that a person
+ * still has. */
 static int refuse_foreign_log(const char *path, struct error *error)
 {
     CLEANUP_FREE char *log = memory_format("%s-wal", path);

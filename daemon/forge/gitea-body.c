@@ -378,7 +378,7 @@ int gitea_body_keep_pulls(struct json_object *kept, struct json_object *page, co
             return -1;
         if (!gitea_body_pull_is_of(json, branch) || pull.state != PULL_OPEN)
             continue;
-        /* A pull request that is opened meanwhile moves the others to the next page: they come twice. */
+        /* A pull request that is opened in between moves the others to the next page: they come twice. */
         if (!holds_number(kept, pull.number))
             json_object_array_add(kept, json_object_get(json));
     }

@@ -316,7 +316,7 @@ bool gitea_shows_pulls(struct gitea_call *call, const struct gitea_reply *reply)
     return false;
 }
 
-/* If no pull request can be seen, it means nothing that this one cannot be. */
+/* If no pull request can be seen, it proves nothing that this one cannot. */
 static void on_judged_pulls(struct gitea_call *call, const struct gitea_reply *reply)
 {
     if (gitea_shows_pulls(call, reply))

@@ -39,8 +39,8 @@ static void next_reviewer(struct gitea_call *call)
     check_reviewer(call);
 }
 
-/* The users whom the forge lets be asked. For a public repository it only names some of them. If it does
- * not answer, the step finds out. */
+/* The users who can be asked at the forge. For a public repository it only names some of them. If it does not
+ * answer, the step finds out. */
 static void on_readers(struct gitea_call *call, const struct gitea_reply *reply)
 {
     struct error error;
@@ -213,8 +213,8 @@ static void check_base(struct gitea_call *call)
 
 /* The repository. */
 
-/* Returns what keeps jobs out of a repository that is there, or NULL; and whether that has to be mended
- * at the forge. */
+/* Returns why jobs cannot use an existing repository, or NULL; and whether that has to be mended at the
+ * forge. */
 static const char *obstacle(struct json_object *repository, bool *at_forge)
 {
     struct json_object *permissions = NULL;

@@ -96,7 +96,7 @@ static bool is_excluded(struct gitea_call *call, const struct gitea_reply *reply
     return false;
 }
 
-/* Somebody may have deleted a label, so ids are looked up once more. */
+/* Somebody may have deleted a label, so ids are looked up again. */
 static void look_up_again(struct gitea_call *call, const struct gitea_reply *reply)
 {
     if (!call->again) {
@@ -284,7 +284,7 @@ static void begin_lookup(struct gitea_call *call)
         send_repository_page(call);
 }
 
-/* Removes a call that ends or is discarded from the line, and lets the next one begin. */
+/* Removes a call that ends or is discarded from the list, and lets the next one begin. */
 static void leave_line(struct gitea_call *call)
 {
     struct gitea *gitea = call->gitea;

@@ -276,7 +276,7 @@ struct operation *gitea_list_changed(struct forge *forge, unsigned page, forge_c
     return &call->operation;
 }
 
-/* Closing, and opening again. A refusal counts only while it is not what it was to become. */
+/* Closing, and opening again. A refusal counts only if the pull request is not in the wanted state. */
 
 static bool is_as_wanted(const struct gitea_call *call, const struct forge_pull *pull)
 {

@@ -58,9 +58,8 @@ static void set_git_error(struct error *error, enum error_kind kind, const char 
 /*
  * Makes a branch at a commit where the base was a moment ago, unless it exists.
  *
- * The repository pushes to itself, so that its hooks have their say now. They have it anyhow when the branch
- * is moved and deleted. What they refuse at first leaves nothing behind, and is nothing of an experiment's:
- * the commit is the base's.
+ * The repository pushes to itself, so that its hooks are asked now, as they are when the branch is moved and
+ * deleted. If they refuse now, nothing is left, and no experiment is to blame: the commit is the base's.
  */
 
 /* A push of what is there already succeeds, whatever the lease. */
@@ -150,8 +149,8 @@ struct operation *local_create_branch(struct forge *forge, const char *branch, c
 
 /*
  * The check: a bare repository that can be written to, the base, room below the prefix. The outbox is a
- * question of its own (installation.h). It touches nothing: --check-config makes it as well, and often as
- * another user than the daemon's.
+ * question of its own (installation.h). It touches nothing: --check-config makes it as well, often as another
+ * user than the daemon's.
  */
 
 static void check_prefix(struct local_call *call);

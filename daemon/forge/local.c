@@ -59,7 +59,7 @@ static int list_one(struct local_call *call, int64_t number, struct error *error
     struct forge_pull pull;
 
     if (outbox_read(&json, local_outbox(call), number, error) < 0) {
-        /* It may be in somebody's editor, and is one of many. */
+        /* It may be open in an editor, and is one of many. */
         log_event(&event_malformed, LOG_INTEGER("pull", number),
                   LOG_TEXT("reason", error->message));
         return 0;
@@ -73,7 +73,7 @@ static int list_one(struct local_call *call, int64_t number, struct error *error
     return 0;
 }
 
-/* Reads a slice of the files, and goes on at the loop's next turn. */
+/* Reads a slice of the files, and goes on in the loop's next turn. */
 static void work_slice(struct local_call *call)
 {
     struct error error;

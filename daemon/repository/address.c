@@ -12,7 +12,7 @@ struct place {
     const char *path; /* begins with '/', or "" */
 };
 
-/* A host without user and port. The path of SSH's short form begins behind the colon. */
+/* A host without user and port. In SSH's short form the path begins after the colon. */
 static struct place place_in(const char *authority, size_t length, const char *path)
 {
     const char *at = memrchr(authority, '@', length);
@@ -84,7 +84,7 @@ static bool has_dots(const char *path)
     return false;
 }
 
-/* Below the forge's own path, if it is said to be there and is not yet. */
+/* Below the forge's own path, if the url says so and it is not there yet. */
 static const char *below(const char *path, const char *url)
 {
     struct place place = url ? place_of(url) : (struct place){.path = ""};

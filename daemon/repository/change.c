@@ -198,8 +198,8 @@ static bool has_file_above(const struct change *change, const char *path)
     return false;
 }
 
-/* A path that stays as it is cannot be there together with one that makes a file of its directory, or a
- * directory of its file. */
+/* A path that stays as it is conflicts with one that makes a file of its directory, or a directory of its
+ * file. */
 static int check_beside(const struct change *kept, const struct change *excluded,
                         struct error *error)
 {
@@ -314,8 +314,8 @@ static bool is_submodule(const struct change_entry *entry, void *data)
     return entry->new_mode == MODE_SUBMODULE || entry->old_mode == MODE_SUBMODULE;
 }
 
-/* Returns the path of the file in whose place this one is read by its tool; NULL: it is no such file. The caller
- * frees it. */
+/* Returns the path of the file in whose place a tool reads this one; NULL: there is none. The caller frees
+ * it. */
 static char *stands_for(const char *path)
 {
     static const struct {

@@ -297,7 +297,7 @@ static void compare(struct composing *composing, const char *tree)
     composing->sequence.step = git_start(repository->git, &command, listed, composing);
 }
 
-/* Takes over what is said of the patch. */
+/* Takes over the notes on the patch. */
 static void take_words(struct composing *composing, const struct patched *patched)
 {
     struct repository_change *change = &composing->change;
@@ -429,7 +429,7 @@ static void parent_found(void *data, const char *parent, bool doubted, const str
     composing->sequence.step = reproduce_start(repository, &options, reproduced, composing);
 }
 
-/* For a branch that exists, what was composed before is used: sources and parent are not needed again. */
+/* For a branch that exists, the earlier composed commit is used: sources and parent are not needed again. */
 static bool bring_in_kept(struct composing *composing)
 {
     char commit[GIT_HASH_SIZE];

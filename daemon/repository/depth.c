@@ -161,7 +161,7 @@ static void on_listed(void *data, const struct process_result *result)
     list_next(depth);
 }
 
-/* Lists what the tag lacks and, after a '-', what is right below. */
+/* Lists the commits that the tag does not contain and, after a '-', those right below. */
 static void list_next(struct depth *depth)
 {
     while (depth->question < QUESTIONS && !depth->tags[depth->question])

@@ -100,7 +100,7 @@ static void start_git(struct large *large, const char *const *arguments, enum gi
     large->sequence.step = git_start(large->sequence.repository->git, &command, callback, large);
 }
 
-/* git-lfs goes on after the first trouble, which says most. */
+/* git-lfs goes on after the first failure, which says most. */
 static void lfs_failure(struct error *error, const struct process_result *result, const char *what)
 {
     CLEANUP_FREE char *line = NULL;
@@ -154,8 +154,8 @@ static int prepare(const struct large *large, char **git_dir, struct error *erro
     return 0;
 }
 
-/* Runs git-lfs at the forge, with `count` words behind the forge's address. The url of .lfsconfig comes after
- * what is said here. */
+/* Runs git-lfs at the forge, with `count` words after the forge's address. Our settings come before the url
+ * of .lfsconfig. */
 static int start_lfs(struct large *large, const char *const *verb, const char *const *words,
                      size_t count, process_callback callback, struct error *error)
 {
@@ -176,7 +176,7 @@ static int start_lfs(struct large *large, const char *const *verb, const char *c
     arguments[at++] = "lfs";
     while (*verb)
         arguments[at++] = *verb++;
-    /* It knows no bare path. */
+    /* It takes no bare path. */
     arguments[at++] = *large->origin == '/' ? large->address : large->origin;
     memcpy(arguments + at, words, count * sizeof(*words));
     start_git(large, arguments, GIT_FORGE, callback);
@@ -515,7 +515,7 @@ struct operation *large_upload(struct repository *repository, const char *older,
         NULL,
     };
 
-    /* No checkout was ever filled with any: what looks like a pointer in the change is none. */
+    /* No checkout was ever filled with a large file, so there is no true pointer in the change. */
     if (access(large->objects, F_OK) < 0 && errno == ENOENT)
         large->sequence.step = loop_after(repository->loop, 0, on_none, large);
     else

@@ -31,7 +31,7 @@ struct operation *repository_start_look(struct repository *repository, const cha
     return git_start(repository->git, &command, callback, data);
 }
 
-/* Finds "<hash>\trefs/heads/<branch>\n". The list also has names that only end alike. */
+/* Finds "<hash>\trefs/heads/<branch>\n". The list also has names with the same end. */
 static void find_branch(const char *output, const char *branch, char hash[GIT_HASH_SIZE])
 {
     CLEANUP_FREE char *tail = memory_format("\trefs/heads/%s\n", branch);

@@ -164,7 +164,7 @@ static void look_at_next(struct looking *looking)
     looking_end(looking, NULL);
 }
 
-/* A git that fails tells nothing against the paths. */
+/* A git that fails proves nothing against the paths. */
 static void listed(void *data, const struct process_result *result)
 {
     struct looking *looking = data;

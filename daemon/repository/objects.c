@@ -180,7 +180,7 @@ struct look {
     struct error error;
 };
 
-/* 0: it has the digest; 1: it is something else; -1: the disk is in the way. */
+/* 0: it has the digest; 1: it is something else; -1: the disk failed. */
 static int copy_checked(const struct look *look, int from, const struct pointer *pointer,
                         struct error *error)
 {
@@ -235,7 +235,7 @@ static int take_from(const struct look *look, const char *theirs, struct objects
     return 0;
 }
 
-/* A bare one, one with a work tree, and a work tree of another one. */
+/* A bare repository, one with a work tree, and a work tree of another one. */
 static int look_in_source(const struct look *look, const char *source, struct objects_file *file,
                           struct error *error)
 {

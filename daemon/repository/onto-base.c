@@ -2,7 +2,7 @@
  *     history ─▶ on the base? ─ yes ─▶ the tree as it is
  *                     │ no
  *                     ▼
- *     the latest that the base holds ─ an ancestor of it ─▶ git's own merge ──────┐
+ *     the latest that the base has ─ an ancestor of it ─▶ git's own merge ────────┐
  *                     │ a measured commit                                         ├▶ a tree
  *                     └─▶ what comes after it ─▶ trees ─▶ three-way merge ────────┘
  */

@@ -77,7 +77,7 @@ static int set_cut(const struct patch_file *file, struct error *error)
                      hunk->line, file_names_string(&name), file->new_blob);
 }
 
-/* Fails: git diff -w and its kin leave such changes out. */
+/* Fails: options such as git diff -w leave such changes out. */
 static int set_left_out(const struct doubt *doubt, struct error *error)
 {
     CLEANUP_FILE_NAMES struct file_names name = {0};
@@ -138,7 +138,7 @@ static int compare(const struct patch_file *file, const struct cat_file_object *
     return 0;
 }
 
-/* Whether the index line names another blob than the file that is there. */
+/* Whether the index line names another blob than that of the present file. */
 static bool names_another(const struct patch_file *file, const struct cat_file_object *present)
 {
     return file->old_blob[0] && strncmp(present->hash, file->old_blob, strlen(file->old_blob)) != 0;
@@ -203,7 +203,7 @@ static void looking_end(struct looking *looking, const struct error *error)
     callback(data, error);
 }
 
-/* Whether both are the same but for blanks and line ends. */
+/* Whether both are the same except for blanks and line ends. */
 static bool differ_in_blanks(const struct text *made, const struct cat_file_object *blob)
 {
     const char *left = text_string(made), *left_end = left + made->length;

@@ -76,7 +76,7 @@ static bool is_log(const struct line *line)
     return line_is(line, "---");
 }
 
-/* What PyCharm and its kin put between "Index: " and "===". */
+/* What PyCharm and similar programs put between "Index: " and "===". */
 static bool is_editor_note(const struct line *line)
 {
     return line_is(line, "IDEA additional info:") ||

@@ -419,7 +419,7 @@ static void begin_part(struct patching *patching)
 
 /* ---- paths -------------------------------------------------------------------------------------- */
 
-/* Which of the paths that were asked for the base has. */
+/* The paths, of those that were asked for, that the base has. */
 struct known {
     const char **paths;
     size_t count;

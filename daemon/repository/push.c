@@ -228,8 +228,8 @@ static void push_checked(void *data, const struct process_result *result)
     push_end(push, &error);
 }
 
-/* A push with a lease of an unrelated commit would be a forced push. So it is checked first, unless we made
- * it of the commit that the branch is at. */
+/* A push with a lease of an unrelated commit would be a forced push. So that is checked first, unless we made
+ * the commit on top of the one that the branch is at. */
 struct operation *repository_push(struct repository *repository, const char *branch,
                                   const char *expected, const char *commit,
                                   repository_done_callback callback, void *data)
@@ -362,7 +362,7 @@ static void delete_pushed(void *data, const struct process_result *result)
                                                   delete_looked, delete);
 }
 
-/* The lease names the hash that the branch was seen at. The source of the push is always empty. */
+/* The lease names the hash at which the branch was seen. The source of the push is always empty. */
 static void delete_push(struct delete *delete)
 {
     delete->sequence.step = start_push(delete->sequence.repository, delete->branch,

@@ -66,7 +66,7 @@ static void name_source(const struct looking_up *looking_up, size_t source, stru
     }
 }
 
-/* An error that may pass counts before one that a person has to mend, which is not yet sure then. */
+/* A transient error counts before one that a person has to mend, which is not certain then. */
 static void note_unread(struct looking_up *looking_up, const struct error *error)
 {
     if (looking_up->unread.kind == ERROR_NONE || error->kind == ERROR_TRANSIENT)
@@ -207,8 +207,8 @@ static void doubted(void *data, const struct process_result *result)
     resolve_next(looking_up);
 }
 
-/* A lookup says of objects that cannot be read that they are not there. Whether the branches lead to
- * commits tells a source without the commit from one that is damaged or out of reach. */
+/* A lookup says that objects which cannot be read are missing. If the branches lead to commits, the source
+ * only lacks the commit; if not, it is damaged or out of reach. */
 static void doubt_source(struct looking_up *looking_up)
 {
     static const char *const words[] = {"rev-list", "--max-count=1", "--all"};

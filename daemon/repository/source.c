@@ -134,7 +134,7 @@ static bool lost_all_objects(const char *objects)
            !has_entry(objects, is_byte) && (access(packed, F_OK) == 0 || has_entry(heads, is_any));
 }
 
-/* What git says of an alternate that is gone, absolute or relative, and goes on. */
+/* What git says of a missing alternate, absolute or relative, before it goes on. */
 static int check_alternates(const char *source, const char *errors, struct error *error)
 {
     static const char *const words[][2] = {
@@ -169,8 +169,8 @@ static int check_objects(const char *source, const char *objects, const char *er
     return 0;
 }
 
-/* It answers: the system's words come before git's, which says of a directory that it may not enter that it
- * is no repository. */
+/* The file system answers: the system's words come before git's, which calls a directory that it may not
+ * enter no repository. */
 static int judge(const struct source_look *look, const struct process_result *result,
                  struct error *error)
 {

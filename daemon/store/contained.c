@@ -24,7 +24,7 @@ static const char *const steps[] = {
     [STORE_CLOSING_BRANCH] = "branch",
 };
 
-/* The measured commits that the pull request of a result brings along: two parameters, both that result. */
+/* The measured commits that the pull request of a result contains: two parameters, both that result. */
 #define BROUGHT                                                                                    \
     "(SELECT measured FROM contained WHERE result = ?"                                             \
     " UNION SELECT measured FROM results WHERE id = ? AND measured <> '')"
@@ -43,8 +43,8 @@ int store_write_contained(struct store *store, int64_t result, char *const *meas
     return 0;
 }
 
-/* Open ones are to be closed. One that is about to be closed in favour of another stays that one's, so that each
- * comes back with the next one above it. */
+/* Open ones are to be closed. One that is about to be closed in favour of another keeps that container, so
+ * that each is opened again with the next one above it. */
 static int close_contained(struct store *store, int64_t container, enum store_closing_kind kind,
                            struct error *error)
 {

@@ -72,7 +72,7 @@ static char kind_of(const struct line *line)
     return strchr(" +-\\", first) ? first : '\0';
 }
 
-/* Whether this surely is not part of a hunk, whatever its header counts. */
+/* Whether this line is surely not part of a hunk, whatever the header counts. */
 static bool ends_beyond_doubt(const struct scan *scan, struct cursor cursor)
 {
     struct cursor ahead = cursor;
@@ -223,7 +223,7 @@ static void note_recount(struct scan *scan, const struct header *said,
                        said->old_count, said->new_count);
 }
 
-/* Whether the patch ends in a hunk, and in the middle of it by its header or by a last line that does not end. */
+/* Whether the patch ends inside a hunk, by its header or by a last line without a line end. */
 static bool is_open(const struct scan *scan, const struct header *said,
                     const struct patch_hunk *hunk)
 {

@@ -29,7 +29,7 @@ static int compare_touched(const void *a, const void *b)
     return order ? order : (left->index > right->index) - (left->index < right->index);
 }
 
-/* Lists all files by what they are called afterwards. */
+/* Lists all files by their names after the change. */
 static struct touched *list_touched(const struct patch *patch)
 {
     struct touched *list = memory_new_array(patch->count, sizeof(*list));
@@ -102,7 +102,7 @@ static bool find_neighbours(const struct patch *patch, const struct touched *lis
     return true;
 }
 
-/* What two parts that follow each other at a path say of the order. */
+/* What two parts that follow each other at a path show of the order. */
 struct evidence {
     size_t oldest_first, newest_first;
     bool named;                      /* blobs say that the newest is first, and not only paths */

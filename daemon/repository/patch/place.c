@@ -481,7 +481,7 @@ int patch_place(struct patch *patch, patch_exists exists, void *data, struct err
 static void ask_about(const char *name, patch_ask ask, void *data)
 {
     for (unsigned depth = 0; name && depth < DEPTH_LIMIT; depth++, name = name_behind(name)) {
-        /* No file of any base is called so, and git reads more into it than a name. */
+        /* No file of any base has this name, which means more than a name to git. */
         if (strncmp(name, "./", 2) != 0 && strncmp(name, "../", 3) != 0)
             ask(data, name);
     }
