@@ -194,7 +194,7 @@ static int check_directories(const struct placing *placing, struct error *error)
         if (is_there(placing, file->old_name) || is_there(placing, file->new_name))
             return refuse_file(
                 file, error, name_of(file),
-                "is on the base as it is, and without its first part as well; " ADVICE);
+                "is on the base as it is, and may be meant without its first part; " ADVICE);
     }
     return 0;
 }
