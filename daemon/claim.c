@@ -130,7 +130,7 @@ bool claim_counts(const struct claim *claim)
 
 /* ---- measurements ------------------------------------------------------------------------------- */
 
-/* If the sum is infinite, the runs are scaled down: the sum of many large numbers may be infinite where
+/* If the sum is infinite, the runs are scaled down: the sum of many large numbers may be infinite though
  * their mean is not. */
 static double mean_of(const double *runs, size_t count)
 {

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Every part is bounded by itself except the output of the validation, which gets what is left. */
+/* Every part has a limit of its own, except the output of the validation, which gets the rest. */
 #define BODY_LIMIT       60000
 #define HYPOTHESIS_LIMIT 10000
 #define FILES_LIMIT      8000
@@ -179,7 +179,7 @@ static void append_experiment(struct text *text, const struct description *descr
         escape_append_code(text, contained->experiment_id, CELL_LIMIT);
 }
 
-/* Appends, before anything else, that this one brings in what a person has closed. */
+/* Appends, before anything else, that this one contains what a person has closed. */
 static void append_turned_down(struct text *text, const struct description *description)
 {
     size_t count = 0;
@@ -353,8 +353,8 @@ static void append_files(struct text *text, const struct description *descriptio
     }
 }
 
-/* Appends what the experiment itself changed. A reviewer of the twelfth of a series then sees one change
- * and not twelve. */
+/* Appends what the experiment itself changed. So a reviewer of the twelfth in a series sees one change and
+ * not twelve. */
 static void append_own_diff(struct text *text, const struct description *description)
 {
     if (!description->own_diff || !*description->own_diff || description->contained_count == 0)
@@ -444,7 +444,7 @@ static void append_measured(struct text *text, const struct description *descrip
     append_whether_measured(text, description);
 }
 
-/* Says why less is changed than what is between base and measured commit. */
+/* Says why the change is less than what is between base and measured commit. */
 static void append_merge_base(struct text *text, const struct description *description)
 {
     if (!description->merge_base || !*description->merge_base)

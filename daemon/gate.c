@@ -48,8 +48,7 @@ static struct gate_verdict make(enum gate_outcome outcome)
     };
 }
 
-/* Returns where the value comes from that the result has to beat; GATE_SOURCE_NONE if there is none of
- * the kind that the metric asks for. */
+/* Returns the source of the reference; GATE_SOURCE_NONE: there is none of the kind that the metric needs. */
 static enum gate_source choose_reference(const struct config_metric *metric,
                                          const struct claim *claim, struct gate_frontier frontier,
                                          double *reference)

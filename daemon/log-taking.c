@@ -137,7 +137,7 @@ static void digest_line(const struct line *line, char hex[static DIGEST_HEX_SIZE
 
 /* ---- what was read before ----------------------------------------------------------------------- */
 
-/* Goes on behind what was read before, or from the first line. */
+/* Goes on after the lines that were read before, or from the first line. */
 static int begin_survey(struct log_taking *taking, struct error *error)
 {
     struct log_place *place = &taking->place;
@@ -184,7 +184,7 @@ static enum log_progress compare(struct log_taking *taking, uint64_t until_ns, s
 
 /* ---- the first pass ----------------------------------------------------------------------------- */
 
-/* Ends the first pass. A log that is followed may not have enough rows yet to be read at all. */
+/* Ends the first pass. A followed log may not have enough rows yet to be read. */
 static enum log_progress end_survey(struct log_taking *taking, struct error *error)
 {
     const struct store_log_key key = {taking->stem, taking->name, taking->header, taking->first};
@@ -206,7 +206,7 @@ static enum log_progress end_survey(struct log_taking *taking, struct error *err
                : LOG_PROGRESS_MORE;
 }
 
-/* Notes by what a table is told from another one: its header and its first row. */
+/* Notes what tells a table from another one: its header and its first row. */
 static void note_beginning(struct log_taking *taking, const struct line *line)
 {
     if (taking->identified || *taking->first)
@@ -229,7 +229,7 @@ static enum log_progress survey(struct log_taking *taking, uint64_t until_ns, st
             got = lines_next(&taking->lines, &line, error);
             if (got < 0)
                 return LOG_PROGRESS_FAILED;
-            /* A last line without its line end is still being written where a log is followed. */
+            /* In a followed log, a last line without its line end is still being written. */
             if (got == 0 || (taking->options.path && !line.whole))
                 return end_survey(taking, error);
             if (result_log_survey(taking->reader, line.number, line.bytes, line.length, error) < 0)

@@ -87,7 +87,7 @@ static bool is_blank(const char *line)
     return line[strspn(line, " \t")] == '\0';
 }
 
-/* Notes `# metric_direction: lower`. Which metric it is of may be known at the end only. */
+/* Notes `# metric_direction: lower`. Its metric may be known only at the end. */
 static void note_comment(struct result_log *log, uint64_t number, const char *comment)
 {
     enum metric_direction direction;

@@ -11,10 +11,9 @@
 #define NUMBERS_LIMIT 16   /* with more numbers, Mermaid chooses which are shown */
 #define CHART_MAX     1e15 /* above this, and below its inverse, digits alone say little */
 
-/* Two colours that can be seen on a light and on a dark page, unlike the first of Mermaid's own. And a
- * width that a phone need not shrink much: Mermaid measures letters after shrinking and draws them
- * before, so labels on the left reach out of the picture. Hence the blank name of the axis, which leaves
- * room for them. */
+/* Two colours that can be seen on a light and on a dark page, unlike the first of Mermaid's own. And a width
+ * that a phone need not shrink much: Mermaid measures letters after shrinking and draws them before, so
+ * labels on the left would be cut off. The blank name of the axis leaves room for them. */
 #define CONFIGURATION                                                                              \
     "    %%{init: {\"xyChart\": {\"width\": 400, \"height\": 300}, \"themeVariables\": "           \
     "{\"xyChart\": {\"plotColorPalette\": \"#2a78d6, #d9730d\"}}}}%%\n"
@@ -100,8 +99,7 @@ static void append_decimal(struct text *text, double number)
     text_append_bytes(text, decimal, decimal[length - 1] == '.' ? length - 1 : length);
 }
 
-/* Names that are too long overlap, and Mermaid draws two points of one name at one place. Then numbers
- * are used. */
+/* Long names overlap, and Mermaid draws two points of one name at one place. In these cases numbers are used. */
 static bool names_fit(const struct chart *chart)
 {
     size_t letters = 0;

@@ -51,7 +51,7 @@ char *contained_comment(enum contained_reason reason, int64_t container, const c
     return text_take(&text);
 }
 
-/* Those on one side, with words in front of them where there are any. */
+/* Appends those on one side, after `words`, if there are any. */
 static void append_side(struct text *text, const char *words,
                         const struct contained_relative *relatives, size_t count, bool above,
                         const char *web_url)

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* Bytes that are read for each that may be shown: blanks may be left out. */
+/* Bytes that are read for each byte that may be shown, since blanks may be left out. */
 #define READ_FACTOR 16
 
 #define ELLIPSIS   "\xe2\x80\xa6"
@@ -254,7 +254,7 @@ void escape_append_quote(struct text *text, const char *string, size_t limit)
             text_append(text, " " ELLIPSIS "\n");
             return;
         }
-        /* A backslash at the end keeps the lines apart. Before an empty line it would be shown. */
+        /* A backslash at the end separates the lines. Before an empty line it would be shown. */
         if (!blank && !last && !is_blank_line(line + length + 1))
             text_append(text, "\\");
         text_append(text, "\n");

@@ -10,7 +10,7 @@
 #define PATHS_SHOWN 5
 #define PATH_LIMIT  200
 
-/* The words for what a runner counts, where that is no single test. */
+/* The words for what a runner counts, if that is not single tests. */
 static const struct {
     const char *runner;
     const char *what;

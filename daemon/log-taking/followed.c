@@ -88,7 +88,7 @@ static bool is_the_same(const struct stat *a, const struct stat *b)
            a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-/* -1: it cannot be read, and that was said. */
+/* -1: it cannot be read, and that was logged. */
 static int open_log(struct followed_log *log, struct stat *status)
 {
     int descriptor = open(log->settings->path,
@@ -164,8 +164,8 @@ static void go_on(struct followed_logs *logs)
         logs->options.idle(logs->options.data);
 }
 
-/* Says what was found in a log that was read to its end, and remembers that, but for the names, which are not
- * compared. Where only new lines were read, these are counted. */
+/* Logs the counts of a log that was read to its end, and remembers them, without the names, which are not
+ * compared. If only new lines were read, adds their counts. */
 static void tell(struct followed_logs *logs)
 {
     const struct log_counts *counts = log_taking_counts(logs->taking);
@@ -255,7 +255,7 @@ static void note(struct followed_logs *logs, const struct inotify_event *event)
     }
 }
 
-/* Watches each directory by the path that it has now. One that is watched already stays so. */
+/* Watches each directory at its present path. A directory that is watched already stays so. */
 static bool arm(struct followed_logs *logs)
 {
     bool all = true;

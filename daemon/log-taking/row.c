@@ -93,7 +93,7 @@ int row_judge(struct row_judge *judge, const struct row *row, struct assessment 
 
 /* ---- for the store ------------------------------------------------------------------------------ */
 
-/* Returns what was tried, or what stands in for it. */
+/* Returns what was tried, or a text in its place. */
 static char *hypothesis_of(const struct row *row)
 {
     const char *given = row->read->hypothesis;

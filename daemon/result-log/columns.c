@@ -15,7 +15,7 @@
 #define ROWS_TO_TELL  3 /* of a log that grows, before its decision's column is chosen */
 #define COLUMNS_SHOWN 200
 
-/* Where there is a `metric_after`, a `metric` beside it is a name. */
+/* If there is a `metric_after`, a `metric` beside it is a name. */
 static const char *const metric_names[] = {"metric_after", "metric", "primary_metric", NULL};
 static const char *const before_names[] = {"metric_before", NULL};
 static const char *const decision_names[] = {"status",   "decision", "verdict", "kept", "keep",
@@ -137,7 +137,7 @@ static int compare_names(const void *a, const void *b)
     return order ? order : one->column < other->column ? -1 : 1;
 }
 
-/* A hostile line has a hundred thousand names, so they are sorted. */
+/* A hostile line may have many names, so they are sorted. */
 const char *result_log_name_twice(const struct result_log_columns *columns)
 {
     CLEANUP_FREE struct numbered *sorted = memory_new_array(columns->count, sizeof(*sorted));

@@ -1,5 +1,5 @@
 /*
- * Reads autoresearch.jsonl: one JSON object a line. `"type": "config"` says which metric the next runs
+ * Reads autoresearch.jsonl: one JSON object per line. `"type": "config"` says which metric the next runs
  * measure, and begins a segment. A line with `metric` and `status` is a run, whatever else it has.
  */
 
@@ -35,8 +35,8 @@ static void replace(char **string, const char *with)
 
 /* ---- segments ----------------------------------------------------------------------------------- */
 
-/* Finds which metric of the configuration the runs of the segment have. One that is not there may be taken by
- * the direction that the log states. */
+/* Finds the metric of the segment's runs in the configuration. One that is not there may be taken by the
+ * direction that the log states. */
 static const struct config_metric *metric_of_segment(struct result_log *log)
 {
     const char *named = log->settings ? log->settings->metric : NULL;
@@ -65,7 +65,7 @@ static void settle_segment(struct result_log *log, uint64_t number)
 
     log->metric = metric ? metric->name : NULL;
     replace(&log->refused, NULL);
-    /* A metric that is looked for among others has a direction of its own. */
+    /* The direction is that of the segment's own metric, not of one that the settings name. */
     if (!metric || !log->segment_direction || (named && differ(named, log->segment_metric)) ||
         !result_log_direction(log->segment_direction, &direction) || direction == metric->direction)
         return;

@@ -1,7 +1,7 @@
 /*
- * Reads results.tsv: a header, then one row a line, with tabs between the cells. There is no quoting.
+ * Reads results.tsv: a header, then one row per line, with tabs between the cells. There is no quoting.
  * People and agents write it by hand. So rows are short or long, there is text between them, and the header
- * names neither the column of the metric nor that of the decision.
+ * may name neither the column of the metric nor that of the decision.
  */
 
 #include "daemon/result-log/internal.h"
@@ -21,7 +21,7 @@
 struct cells {
     char **items;
     size_t count;
-    const char *tail; /* what is behind the header's columns and part of none; NULL: nothing */
+    const char *tail; /* what follows the header's columns and is part of none; NULL: nothing */
 };
 
 static char *trim(char *cell)
@@ -178,8 +178,8 @@ static const char *cell_of(const struct cells *cells, int column)
     return column >= 0 && (size_t)column < cells->count ? cells->items[column] : "";
 }
 
-/* Whether a line between the rows names the columns of those behind it: loops start anew in the middle of a
- * log, and may then write other columns. Most rows are told by the value that they have. */
+/* Whether a line between the rows names the columns of the rows after it: loops start again in the middle of
+ * a log, and may then write other columns. Most lines have a value, and so are rows. */
 static bool is_header(const struct result_log *log, const struct cells *cells)
 {
     const struct result_log_columns names = {.names = cells->items, .count = cells->count};
@@ -192,7 +192,7 @@ static bool is_header(const struct result_log *log, const struct cells *cells)
     return !known && result_log_are_names(log, &names);
 }
 
-/* Reads the next rows by the names in this line. Where a column is missing, they are rejected. */
+/* Reads the next rows by the names in this line. If a column is missing, they are rejected. */
 static enum result_log_line take_names(struct result_log *log, uint64_t number,
                                        const struct cells *cells)
 {
@@ -211,8 +211,8 @@ static enum result_log_line take_names(struct result_log *log, uint64_t number,
 
 /* ---- the first pass ----------------------------------------------------------------------------- */
 
-/* Counts the known words of a row, by which the decision's column is chosen. A header without a row makes way
- * for the next one. Behind any other one the columns may be others. */
+/* Counts the known words of a row, by which the column of the decision is chosen. The next header replaces
+ * one without rows. After any other header the columns may differ. */
 static void survey_cells(struct result_log *log, uint64_t number, const struct cells *cells)
 {
     bool any = false;
@@ -297,8 +297,7 @@ static bool is_text(const struct result_log_columns *columns, int column)
 }
 
 /* If a row is longer than the header, the rest belongs to the last column, if it is a row at all. A number, a
- * word or a commit in that column stays what it is: where no column is for it, a description is written
- * behind the status. */
+ * word or a commit in that column stays: without a column for it, a description is written after the status. */
 static bool join_tail(const struct result_log *log, struct cells *cells)
 {
     size_t count = log->columns.count;

@@ -1,5 +1,5 @@
 /*
- * A result as the store keeps it: JSON in one form, whatever file it came from.
+ * A result as the store keeps it: JSON in one form, for every kind of file.
  */
 
 #include "common/memory.h"
@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Escapes make it longer than the file that it came from. */
+/* Escapes make it longer than its file. */
 static const struct json_limits canonical_limits = {
     .bytes = 8 * (size_t)RESULT_SIZE_LIMIT,
     .depth = RESULT_DEPTH_LIMIT,
-    /* A row of a log has as many as a file, and keys are added. */
+    /* A row of a log may have as many values as a file, and keys are added. */
     .values = 2 * RESULT_VALUES_LIMIT,
 };
 

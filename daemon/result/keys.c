@@ -1,6 +1,6 @@
 /*
- * The keys of a result: what each takes, and what several of them must be together. A message names the key,
- * what was expected and what was found.
+ * The keys of a result: what each takes, and the rules for several of them. A message names the key, what was
+ * expected and what was found.
  */
 
 #include "common/memory.h"
@@ -350,7 +350,7 @@ static int read_details(struct result_reading *reading, const struct key *key,
     return 0;
 }
 
-/* Read in this order: experiment_id first, since it names the result even if the rest is wrong; the
+/* They are read in this order: experiment_id first, since it names the result even if the rest is wrong; the
  * status before the values, since it says whether they matter. */
 static const struct key keys[] = {
     {"experiment_id", true, read_experiment_id,
@@ -397,7 +397,7 @@ static int read_keys(struct result_reading *reading)
     return 0;
 }
 
-/* A commit knows by itself what it was made on. */
+/* A commit itself says what it was made on. */
 static int check_parent(struct result_reading *reading)
 {
     struct result *result = reading->result;
