@@ -88,9 +88,27 @@ void evidence_end(struct evidence *evidence, const struct process_result *result
     describe(&evidence->outcome, result);
 }
 
+/* What was not shown is in tox's report. */
+static void end_output(struct evidence *evidence)
+{
+    const struct test_report printed = evidence->report;
+    struct test_report *report = &evidence->report;
+
+    runner_end(&evidence->runner, report);
+    report->matched = report->matched || printed.matched;
+    if (report->summaries > 0)
+        return;
+    report->summaries = printed.summaries;
+    report->empty = printed.empty;
+    report->tests = printed.tests;
+    report->passed = printed.passed;
+    memcpy(report->runner, printed.runner, sizeof(report->runner));
+    memcpy(report->said, printed.said, sizeof(report->said));
+}
+
 const char *evidence_of_tox_failure(struct evidence *evidence, bool asked)
 {
-    runner_end(&evidence->runner, &evidence->report);
+    end_output(evidence);
     if (!asked)
         return NULL;
     if (evidence->ended != PROCESS_EXITED)

@@ -15,6 +15,7 @@
 struct work {
     struct pool_work pool; /* first */
     char *path;
+    char *expect;
     report_file_callback callback;
     void *data;
     struct test_report report;
@@ -31,11 +32,11 @@ static ssize_t read_piece(int file, char *piece)
     return length;
 }
 
-static void read_report(struct work *work)
+static void read_report(struct work *work, const regex_t *expect)
 {
     CLEANUP_DESCRIPTOR int file = -1;
     CLEANUP_FREE char *piece = memory_new(PIECE);
-    struct tox_report_reader reader = {0};
+    struct tox_report_reader reader = {.runner.expect = expect};
     struct error error;
     off_t size;
     off_t total = 0;
@@ -58,7 +59,13 @@ static void read_report(struct work *work)
 
 static void do_work(struct pool_work *pool)
 {
-    read_report((struct work *)pool);
+    struct work *work = (struct work *)pool;
+    regex_t expect;
+    bool expects = work->expect && regcomp(&expect, work->expect, REG_EXTENDED | REG_NOSUB) == 0;
+
+    read_report(work, expects ? &expect : NULL);
+    if (expects)
+        regfree(&expect);
 }
 
 static void on_work_done(struct pool_work *pool, int status)
@@ -70,17 +77,19 @@ static void on_work_done(struct pool_work *pool, int status)
     if (!pool->stop)
         work->callback(work->data, &work->report);
     free(work->path);
+    free(work->expect);
     free(work);
 }
 
-struct operation *report_file_read(uv_loop_t *loop, const char *path, report_file_callback callback,
-                                   void *data)
+struct operation *report_file_read(uv_loop_t *loop, const char *path, const char *expect,
+                                   report_file_callback callback, void *data)
 {
     struct work *work = memory_new(sizeof(*work));
 
     work->pool.run = do_work;
     work->pool.over = on_work_done;
     work->path = memory_copy(path);
+    work->expect = memory_copy(expect);
     work->callback = callback;
     work->data = data;
     return pool_start(loop, &work->pool);

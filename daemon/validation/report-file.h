@@ -15,7 +15,7 @@ typedef void (*report_file_callback)(void *data, const struct test_report *repor
 
 #define REPORT_FILE_LIMIT (1024 * 1024 * 1024)
 
-/* Reads the file at `path`, which is copied. Never fails. To discard the operation stops it at the next
- * piece. */
-struct operation *report_file_read(uv_loop_t *loop, const char *path, report_file_callback callback,
-                                   void *data);
+/* Reads the file at `path`. A line of what the commands printed may match `expect`; NULL: none has to. Both are
+ * copied. Never fails. To discard the operation stops it at the next piece. */
+struct operation *report_file_read(uv_loop_t *loop, const char *path, const char *expect,
+                                   report_file_callback callback, void *data);

@@ -205,7 +205,8 @@ static void on_command(void *data, const struct process_result *result, const st
     evidence_end(&run->evidence, result, run->command, result->problem ? NULL : run->log,
                  run->place.attempt ? &run->place : NULL);
     if (run->tox_report)
-        run->step = report_file_read(run->validation->loop, run->tox_report, on_report, run);
+        run->step = report_file_read(run->validation->loop, run->tox_report,
+                                     run->validation->config->validation.expect, on_report, run);
     else
         conclude(run);
 }

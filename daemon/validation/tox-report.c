@@ -76,13 +76,62 @@ static void keep(struct tox_report_reader *reader, char byte)
         reader->too_large = true;
 }
 
+/* Whether a string that begins now is the value of a key. */
+static bool is_value_of(const struct text *kept, const char *key)
+{
+    size_t wanted = strlen(key), length = kept->length;
+
+    while (length > 0 && strchr(": ", kept->data[length - 1]))
+        length--;
+    return length < kept->length && length >= wanted &&
+           memcmp(kept->data + length - wanted, key, wanted) == 0;
+}
+
+static unsigned hexadecimal(char byte)
+{
+    const char *digits = "0123456789abcdef";
+    const char *at = memchr(digits, byte | 0x20, 16);
+
+    return at ? (unsigned)(at - digits) : 0;
+}
+
+/* Reads a byte of what a command printed, or a part of its escape. */
+static void print(struct tox_report_reader *reader, char byte)
+{
+    static const char letters[] = "ntrbf", bytes[] = "\n\t\r\b\f";
+    const char *letter = strchr(letters, byte);
+    char shown = byte;
+
+    if (reader->digits > 0) {
+        reader->code = reader->code * 16 + hexadecimal(byte);
+        if (--reader->digits > 0)
+            return;
+        shown = reader->code < 0x80 ? (char)reader->code : '?';
+    } else if (reader->escaped && byte == 'u') {
+        reader->digits = 4;
+        reader->code = 0;
+        return;
+    } else if (reader->escaped) {
+        shown = letter && *letter ? bytes[letter - letters] : byte;
+    } else if (byte == '\\') {
+        return;
+    }
+    runner_read(&reader->runner, &shown, 1);
+}
+
 /* A byte of a string, which ends here or not. An escape may stand for what strict JSON refuses, as a NUL, which
  * tests may print; and half a character is none. */
 static void take_quoted(struct tox_report_reader *reader, char byte)
 {
+    bool end = byte == '"' && !reader->escaped;
+
+    if (reader->printed && end)
+        runner_read(&reader->runner, "\n", 1);
+    else if (reader->printed)
+        print(reader, byte);
     if (reader->escaped) {
         reader->escaped = false;
-    } else if (byte == '"') {
+    } else if (end) {
         reader->quoted = false;
         keep(reader, byte);
     } else if (byte == '\\' || reader->string == STRING_KEPT) {
@@ -101,8 +150,11 @@ void tox_report_take(struct tox_report_reader *reader, const char *bytes, size_t
             take_quoted(reader, bytes[i]);
             continue;
         }
-        keep(reader, bytes[i]);
         reader->quoted = bytes[i] == '"';
+        reader->printed = reader->quoted && (is_value_of(&reader->kept, "\"output\"") ||
+                                             is_value_of(&reader->kept, "\"err\""));
+        reader->digits = 0;
+        keep(reader, bytes[i]);
         reader->dropped = false;
         reader->string = 0;
     }
@@ -125,6 +177,7 @@ void tox_report_end(struct tox_report_reader *reader, struct test_report *report
         environments = json_member(json, "testenvs", json_type_object);
     report->tox = environments ? REPORT_READ : REPORT_UNUSABLE;
     if (environments) {
+        runner_end(&reader->runner, report);
         json_object_object_foreach(environments, name, environment)
         {
             if (!is_own(name) && json_object_is_type(environment, json_type_object))

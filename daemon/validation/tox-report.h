@@ -4,12 +4,14 @@
  * Reads the report that tox 3 and tox 4 write with --result-json, and finds where a command asks for one.
  * Pure.
  *
+ * What the commands printed is in it, too: with -p, tox shows nothing of what passed.
+ *
  * The tests may write anything into the report. It is bounded, and unusable if it does not have the expected
  * form.
  */
 
 #include "common/text.h"
-#include "daemon/validation/test-report.h"
+#include "daemon/validation/runner.h"
 
 #define TOX_REPORT_LIMIT (8 * 1024 * 1024) /* bytes of a report, without what commands printed */
 
@@ -17,10 +19,13 @@
  * string is kept. Begins as zeros. */
 struct tox_report_reader {
     struct text kept;
-    size_t string; /* bytes kept of the string */
-    bool quoted;   /* in a string, */
-    bool escaped;  /* after a backslash, */
-    bool dropped;  /* and the rest of that is dropped */
+    size_t string;         /* bytes kept of the string */
+    bool quoted;           /* in a string, */
+    bool escaped;          /* after a backslash, */
+    bool dropped;          /* and the rest of that is dropped */
+    bool printed;          /* it is what a command printed, */
+    unsigned digits, code; /* and so many are to come of an escape by number */
+    struct runner runner;  /* reads that */
     bool too_large;
 };
 

@@ -117,6 +117,16 @@ def test_what_tox_says_of_itself(winnowd, project, request, version):
         assert "the second command" in output(winnowd, "latin")
 
 
+@pytest.mark.parametrize("version", exhaustive.first_of(["tox 4", "tox 3"]))
+def test_what_tox_does_not_show_counts(winnowd, project, request, version):
+    """With -p it shows the output of what failed only."""
+    program = "tox" if version == "tox 3" else request.getfixturevalue("tox_4")
+    command = ["sh", "-c", f'exec "$@" -p all -e "$(cat {PLAN})"', "sh", program]
+    found, _ = judged(winnowd, project, command, {name: name for name in ("zero", "passes")}, expect="^(OK|Ran 0.*)$")
+    assert not differences(found, {name: CASES[name] for name in found}), found
+    assert "Ran " not in output(winnowd, "passes")
+
+
 @pytest.mark.parametrize("version", exhaustive.first_of(["tox 3", "tox 4"]))
 def test_no_report_is_no_pass_where_tox_wrote_one_on_the_base(winnowd, project, request, version):
     """Where it wrote none there either, the command is to be mended, and not the experiment."""

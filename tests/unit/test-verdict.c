@@ -504,6 +504,25 @@ static void test_commands(void **state)
 }
 
 /* The whole report of a run on the base is kept. */
+/* Colours, a name that looks like the end of the string, and a setup that tests nothing. */
+static void test_what_commands_printed(void **state)
+{
+    static const char json[] =
+        "{\"testenvs\": {\"unit\": {\"setup\": [{\"output\": \"fine\", \"retcode\": 0}], \"test\": "
+        "[{\"command\": [\"3 passed in 0.1s\"], \"output\": \"\\u001b[1m2 passed\\u001b[0m in "
+        "0.12s\\r\\n"
+        "\\\"output\\\": \\\\\\n\", \"err\": \"Ran 0 tests in 0.000s\\n\\nOK\", \"retcode\": "
+        "0}]}}}";
+    struct test_report report = {0};
+
+    (void)state;
+    tox_report_read(&report, json, strlen(json));
+    assert_int_equal(report.tox, REPORT_READ);
+    assert_int_equal(report.summaries, 2);
+    assert_int_equal(report.empty, 1);
+    assert_int_equal(report.passed, 2);
+}
+
 static void test_report_is_kept(void **state)
 {
     struct test_report report = {
@@ -547,11 +566,17 @@ static void test_report_is_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_outputs),           cmocka_unit_test(test_what_was_said),
-        cmocka_unit_test(test_long_line),         cmocka_unit_test(test_expect),
-        cmocka_unit_test(test_tox_broke),         cmocka_unit_test(test_reports),
-        cmocka_unit_test(test_output_in_reports), cmocka_unit_test(test_many_commands),
-        cmocka_unit_test(test_against_base),      cmocka_unit_test(test_report_is_kept),
+        cmocka_unit_test(test_what_commands_printed),
+        cmocka_unit_test(test_outputs),
+        cmocka_unit_test(test_what_was_said),
+        cmocka_unit_test(test_long_line),
+        cmocka_unit_test(test_expect),
+        cmocka_unit_test(test_tox_broke),
+        cmocka_unit_test(test_reports),
+        cmocka_unit_test(test_output_in_reports),
+        cmocka_unit_test(test_many_commands),
+        cmocka_unit_test(test_against_base),
+        cmocka_unit_test(test_report_is_kept),
         cmocka_unit_test(test_commands),
     };
 
