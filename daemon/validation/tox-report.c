@@ -224,9 +224,18 @@ static bool is_value(char *const *command, int i)
            strcmp(command[i - 1], "--") != 0;
 }
 
+/* Whether an argument may be the package that a long option names, as in `uv run --with tox tox`; or the option has
+ * no value, as in `uv run --locked tox`. */
+static bool may_be_package(char *const *command, int i)
+{
+    return is_value(command, i) && strncmp(command[i - 1], "--", 2) == 0 &&
+           !strchr(command[i - 1], '=');
+}
+
 int tox_report_place(char *const *command)
 {
     bool python = false, script = false;
+    int package = -1;
 
     for (int i = 0; command[i]; i++) {
         /* A script may start what follows it: sh -c 'exec "$@"' x tox */
@@ -235,14 +244,17 @@ int tox_report_place(char *const *command)
             continue;
         }
         if (strcmp(program_base_name(command[i]), "tox") == 0 ||
-            (python && strcmp(command[i], "-mtox") == 0))
-            return i;
-        if (!script && starts_no_tox(command[i]) && !is_value(command, i) &&
-            !(command[i + 1] && strcmp(command[i + 1], "-c") == 0))
+            (python && strcmp(command[i], "-mtox") == 0)) {
+            if (package < 0 ? !may_be_package(command, i) : !is_value(command, i))
+                return i;
+            package = package < 0 ? i : package;
+        }
+        if ((package < 0 || package == i - 1) && !script && starts_no_tox(command[i]) &&
+            !is_value(command, i) && !(command[i + 1] && strcmp(command[i + 1], "-c") == 0))
             return -1;
         python = python || wrapper_is_python(command[i]);
     }
-    return -1;
+    return package;
 }
 
 const char *tox_report_path(char *const *command)

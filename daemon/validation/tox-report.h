@@ -41,7 +41,8 @@ void tox_report_clear(struct tox_report_reader *reader); /* frees what it owns *
 void tox_report_read(struct test_report *report, const char *bytes, size_t length);
 
 /* Returns the place of the argument of a command (NULL-terminated) that is tox: its base name is tox, or it
- * is the `tox` of `-m tox`; -1: none. The arguments after it are tox's own. */
+ * is the `tox` of `-m tox`; -1: none. The arguments after it are tox's own. In `uv run --with tox tox` the first
+ * one is a package. */
 int tox_report_place(char *const *command);
 
 /* Returns the path that a command itself gives to --result-json; NULL: none. It belongs to the command. */

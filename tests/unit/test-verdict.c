@@ -495,6 +495,17 @@ static void test_commands(void **state)
     assert_int_equal(tox_report_place(WORDS("python3", "-mtox", "-e", "unit")), 1);
     assert_int_equal(tox_report_place(WORDS("python3", "bin/tox")), 1);
     assert_int_equal(tox_report_place(WORDS("conda", "run", "-n", "go", "tox")), 4);
+    /* A package of that name is not the program. */
+    assert_int_equal(tox_report_place(WORDS("uv", "run", "--with", "tox", "tox", "-e", "a")), 4);
+    assert_int_equal(tox_report_place(WORDS("uv", "run", "--with", "tox", "--with", "x", "tox")),
+                     6);
+    assert_int_equal(tox_report_place(WORDS("uv", "run", "--with", "tox", "--", "tox")), 5);
+    assert_int_equal(tox_report_place(WORDS("uv", "run", "--with", "tox", "python", "-mtox")), 5);
+    assert_int_equal(tox_report_place(WORDS("uv", "run", "--with", "tox", "pytest")), -1);
+    assert_int_equal(tox_report_place(WORDS("uv", "run", "--locked", "tox", "-e", "tox")), 3);
+    assert_int_equal(tox_report_place(WORDS("uv", "run", "--locked", "tox", "--", "pytest")), 3);
+    assert_int_equal(tox_report_place(WORDS("env", "-i", "tox", "--", "tests/tox")), 2);
+    assert_int_equal(tox_report_place(WORDS("x", "--level=3", "tox", "--", "tests/tox")), 2);
     assert_null(tox_report_path(WORDS("tox", "-e", "unit")));
     assert_string_equal(tox_report_path(WORDS("tox", "--result-json", "a.json")), "a.json");
     assert_string_equal(tox_report_path(WORDS("tox", "--result-json=b", "-e")), "b");
