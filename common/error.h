@@ -29,7 +29,7 @@ struct error {
     const char *key;    /* of the configuration, which has to be mended; a literal; NULL: none */
     uint64_t line;      /* line of the file that it is about, from 1; 0: no place in a file */
     unsigned column;    /* from 1; 0: the whole line */
-    unsigned sentence;  /* offset in `message` of the sentence, behind "line 3, column 5: " */
+    unsigned sentence;  /* offset in `message` of the sentence, after "line 3, column 5: " */
     char message[1024]; /* one sentence without a full stop, valid UTF-8; cut if it is too long */
 };
 

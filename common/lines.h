@@ -23,7 +23,7 @@ struct lines {
 };
 
 struct line {
-    const char *bytes; /* without its line end; valid until the next call; no NUL behind it */
+    const char *bytes; /* without its line end, and without a NUL; valid until the next call */
     size_t length;     /* of the whole line, even if only `limit` bytes of it are kept */
     size_t kept;       /* how many of its bytes are in `bytes` */
     uint64_t number;

@@ -20,7 +20,7 @@ struct text {
     size_t capacity;
 };
 
-void text_free(struct text *text); /* NULL-safe; leaves an empty text behind */
+void text_free(struct text *text); /* NULL-safe; leaves the text empty */
 #define CLEANUP_TEXT CLEANUP(text_free)
 
 /* Returns the string so far, "" for an empty text. It belongs to the text and is valid until the next

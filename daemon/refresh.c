@@ -474,7 +474,7 @@ void refresh_base_changed(struct refresh *refresh)
 {
     if (base_held(refresh->services->base))
         return;
-    refresh->base[0] = '\0'; /* what it held back is due again */
+    refresh->base[0] = '\0'; /* the jobs that it held are due again */
     refresh_look(refresh);
 }
 

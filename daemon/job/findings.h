@@ -31,10 +31,11 @@ struct job_findings {
     struct {
         /* Where its branch was left; the base is merged into that. */
         char tip[GIT_HASH_SIZE];
-        int64_t base_read_ms; /* right before branch.base: merges by then are in it */
+        int64_t base_read_ms; /* just before branch.base was read, which has all earlier merges */
         int64_t merged;       /* how many pull requests were known as merged then */
-        bool stays; /* its branch is not ours to move: only whether the base holds it matters */
-        bool told;  /* that it could not be refreshed, by an earlier one */
+        /* its branch is not ours to move: all that matters is whether the base has its change */
+        bool stays;
+        bool told;            /* an earlier refresh has commented that it failed */
         int64_t commented_ms; /* when the comment was asked for; 0: not yet */
         char *comment;        /* NULL: not written yet */
         bool title_stays;     /* a person has edited it; so is the next one */

@@ -32,7 +32,7 @@ struct change {
     size_t count;
 };
 
-void change_free(struct change *change); /* NULL-safe; leaves an empty one behind */
+void change_free(struct change *change); /* NULL-safe; leaves it empty */
 #define CLEANUP_CHANGE CLEANUP(change_free)
 
 /* The options of git diff-tree and git diff-index whose output change_parse() reads. */

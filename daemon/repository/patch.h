@@ -69,7 +69,7 @@ struct patch {
     struct text recounted; /* which hunks were recounted, for the log; empty: none */
 };
 
-void patch_free(struct patch *patch); /* NULL-safe; leaves an empty one behind */
+void patch_free(struct patch *patch); /* NULL-safe; leaves it empty */
 #define CLEANUP_PATCH CLEANUP(patch_free)
 
 /* Reads a patch. `*patch` must be empty; the caller frees it in both cases. Fails (permanent) naming

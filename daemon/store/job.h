@@ -102,8 +102,9 @@ struct store_refresh_end {
     bool refreshed;
     struct store_left left; /* if it was refreshed */
     const char *stale;      /* else why it could not be; NULL: it was given up for a later base */
-    const char *stale_on;   /* on that base; "": on none that is worth to be remembered */
-    const char *empty_on;   /* the base that holds the change; "": it does not */
+    /* the base on which it could not be; "": on none that is worth to be remembered */
+    const char *stale_on;
+    const char *empty_on; /* the base that has the change; "": none */
 };
 
 /* Ends a refresh in one transaction: writes how it left its pull request. */

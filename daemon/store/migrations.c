@@ -375,7 +375,7 @@ const char *const store_migrations[] = {
     "CREATE INDEX results_decision ON results (decision, decided) WHERE decision <> 'discarded';",
     /* A result is kept once, as canonical JSON. */
     "ALTER TABLE contents DROP COLUMN bytes;",
-    /* The base that was found to hold the change of a pull request. */
+    /* The base that was found to have the change of a pull request. */
     "ALTER TABLE results ADD COLUMN empty_on TEXT NOT NULL DEFAULT '';",
 };
 

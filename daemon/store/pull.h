@@ -175,10 +175,9 @@ int store_count_open_pulls(struct store *store, unsigned *count, struct error *e
 /* Counts the pull requests that are known as merged. */
 int store_count_merged_pulls(struct store *store, int64_t *count, struct error *error);
 
-/* Settles a pull request. Merged: its value is confirmed. Closed: its value leaves the frontier, and
- * every result that was not promoted only because of it is queued again. Open: it was opened again, and
- * its value counts as before. Very many results may be affected, so store_settle_some() does that part
- * in slices. */
+/* Settles a pull request. Merged: its value is confirmed. Closed: its value leaves the frontier, and every
+ * result that was not promoted only because of it is queued again. Open: it was opened again, and its value
+ * counts as before. Very many results may have to be queued, so store_settle_some() does that in slices. */
 int store_settle_pull(struct store *store, int64_t result, enum pull_state state,
                       struct error *error);
 

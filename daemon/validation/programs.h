@@ -2,8 +2,8 @@
 
 /*
  * Finds the programs that run the tests before they are started: validation.command and validation.launcher,
- * and the programs that the command uses only to start others (wrapper.h). In a sandbox or behind another
- * program, a missing one would look like failed tests.
+ * and the programs that the command uses only to start others (wrapper.h). In a sandbox, or started by
+ * another program, a missing one would look like failed tests.
  */
 
 #include "common/error.h"

@@ -16,7 +16,7 @@ static const char *const of_all[] = {"testenv", "env_run_base", "tool.tox.env_ru
 
 static const char *const keys[] = {"pass_env", "passenv"};
 
-/* What a variable of a new process can hold is 128 KiB. */
+/* A variable of a new process has at most 128 KiB. */
 #define OVERRIDE_LIMIT 65536
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
