@@ -88,22 +88,30 @@ void evidence_end(struct evidence *evidence, const struct process_result *result
     describe(&evidence->outcome, result);
 }
 
-/* What was not shown is in tox's report. */
+static void copy_summaries(struct test_report *report, const struct test_report *printed)
+{
+    report->summaries = printed->summaries;
+    report->empty = printed->empty;
+    report->tests = printed->tests;
+    report->passed = printed->passed;
+    memcpy(report->runner, printed->runner, sizeof(report->runner));
+    memcpy(report->said, printed->said, sizeof(report->said));
+}
+
+/* What tox did not show is in its report, where a child of the tests may have written it. So it can take a pass
+ * away, and counts for one only if the run on the base did not show it either, as with -p. */
 static void end_output(struct evidence *evidence)
 {
     const struct test_report printed = evidence->report;
     struct test_report *report = &evidence->report;
+    bool counts = evidence->on_base || (evidence->measure && evidence->measure->unshown);
 
     runner_end(&evidence->runner, report);
-    report->matched = report->matched || printed.matched;
-    if (report->summaries > 0)
-        return;
-    report->summaries = printed.summaries;
-    report->empty = printed.empty;
-    report->tests = printed.tests;
-    report->passed = printed.passed;
-    memcpy(report->runner, printed.runner, sizeof(report->runner));
-    memcpy(report->said, printed.said, sizeof(report->said));
+    report->unshown = (report->summaries == 0 && printed.summaries > 0) ||
+                      (!report->matched && printed.matched);
+    if (report->summaries == 0 && (counts || verdict_none_ran(&printed)))
+        copy_summaries(report, &printed);
+    report->matched = report->matched || (counts && printed.matched);
 }
 
 const char *evidence_of_tox_failure(struct evidence *evidence, bool asked)

@@ -21,6 +21,7 @@ struct evidence {
     struct failure failure;      /* what the output says about the failure */
     struct runner runner;        /* what runners say in the output */
     struct test_report report;   /* the run's own report */
+    bool on_base;                /* it is the run on the base */
     struct test_report *measure; /* the report of the run on the base; NULL: there is none */
     regex_t expect;              /* validation.expect, as it was when the tests began */
     bool expects;                /* whether there is one */

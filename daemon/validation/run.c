@@ -479,7 +479,7 @@ struct operation *validation_run(struct validation *validation, const struct val
         *run->evidence.measure = *task->measure;
     }
     run->experiment_id = memory_copy(task->experiment_id);
-    run->on_base = task->on_base;
+    run->on_base = run->evidence.on_base = task->on_base;
     find_place(run);
     return &run->operation;
 }

@@ -32,6 +32,7 @@ static const struct member members[] = {
     MEMBER(first_failed, WORD), MEMBER(summaries, COUNT),    MEMBER(empty, COUNT),
     MEMBER(tests, WIDE),        MEMBER(passed, WIDE),        MEMBER(runner, WORD),
     MEMBER(said, WORD),         MEMBER(expects, FLAG),       MEMBER(matched, FLAG),
+    MEMBER(unshown, FLAG),
 };
 
 static const char *const sources[] = {

@@ -53,6 +53,7 @@ struct test_report {
 
     bool expects; /* validation.expect is set, */
     bool matched; /* and a line of the output matched it */
+    bool unshown; /* the output lacks some of this: it is in tox's report only */
 };
 
 /* How many tests a run had. */
