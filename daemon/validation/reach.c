@@ -246,15 +246,17 @@ static void follow_entries(struct reach *reach, const char *directory)
     }
 }
 
-/* Shows where versions that are links really are. */
-static void show_versions(struct reach *reach, const char *directory)
+/* A version may be a link, or a virtual environment of another one. */
+static void follow_versions(struct reach *reach, const char *directory)
 {
     CLEANUP_FREE char *pattern = file_join(directory, "*");
     glob_t found = {0};
 
     if (glob(pattern, 0, NULL, &found) == 0) {
-        for (size_t i = 0; i < found.gl_pathc; i++)
+        for (size_t i = 0; i < found.gl_pathc; i++) {
             reach_show(reach->hidden, reach->arguments, found.gl_pathv[i]);
+            add(&reach->directories, file_join(found.gl_pathv[i], "bin"));
+        }
     }
     globfree(&found);
 }
@@ -296,7 +298,7 @@ static void look_at_directory(struct reach *reach, const char *directory)
 
         reach_show(reach->hidden, reach->arguments, other);
         if (!strcmp(*name, "versions"))
-            show_versions(reach, other);
+            follow_versions(reach, other);
     }
     show_pths(reach, prefix);
     show_toolchains(reach, directory);

@@ -151,6 +151,20 @@ def test_pyenv(house):
     checked(house, ["check"], root / "shims")
 
 
+def test_a_version_of_pyenv_that_is_an_environment(house):
+    """As pyenv-virtualenv makes it; its python is a link to one elsewhere."""
+    root, base = house.home / ".pyenv", house.home / "pythons/3.99"
+    program(root / "shims/check", SHIM.format(root=root))
+    program(root / "libexec/pyenv", PYENV)
+    (root / "version").write_text("mine\n")
+    program(base / "bin/python3", f"#!/bin/sh\ncat {base}/lib/word\n")
+    (base / "lib").mkdir()
+    (base / "lib/word").write_text("here\n")
+    environment(root / "versions/mine", base / "bin/python3")
+    program(root / "versions/mine/bin/check", f"#!/bin/sh\nexec {root}/versions/mine/bin/python\n")
+    checked(house, ["check"], root / "shims")
+
+
 def test_rustup(house):
     """cargo is a link to rustup, which finds the real one in ~/.rustup."""
     program(house.home / ".cargo/bin/rustup", "#!/bin/sh\nexec ${RUSTUP_HOME:-$HOME/.rustup}/toolchains/stable/bin/${0##*/} \"$@\"\n")
