@@ -7,6 +7,7 @@ kept. All of them change the same few lines or their neighbours. In the morning 
 import collections
 import itertools
 import json
+import random
 import re
 import shutil
 import subprocess
@@ -367,6 +368,104 @@ def mornings(winnowd, project, reviewer):
 
 def test_mornings_leave_nothing_open_that_conflicts_or_is_in_the_base(project, forge, winnowd):
     mornings(winnowd, project, Reviewer(forge))
+
+
+class ByChance:
+    """What a reviewer may do next, and what may happen to the daemon. One that is rough also changes, reverts and pushes."""
+
+    KIND = ["merge", "merge", "squash", "say_later", "close", "reopen", "kill", "nothing"]
+    ROUGH = [*KIND, "merge_changed", "revert", "push_to"]
+
+    def __init__(self, winnowd, reviewer, seed, rough):
+        self.winnowd, self.reviewer = winnowd, reviewer
+        self.chance = random.Random(f"mornings {seed}")
+        self.deeds = self.ROUGH if rough else self.KIND
+        self.closed, self.unsaid, self.merges = [], [], []
+
+    def morning(self):
+        for _ in range(self.chance.randint(1, 3)):
+            getattr(self, self.chance.choice(self.deeds))()
+        for number in self.unsaid:
+            self.reviewer.was_merged(number)
+        self.unsaid = []
+
+    def choose(self):
+        """One that is open and merges; None: there is none."""
+        conflicting = {*self.reviewer.conflicting(), *self.unsaid}
+        numbers = [pull.number for pull in self.reviewer.still_open() if pull.number not in conflicting]
+        return self.chance.choice(numbers) if numbers else None
+
+    def bring_in(self, way, say=True):
+        number = self.choose()
+        if number is None:
+            return
+        self.reviewer.bring_in(number, way)
+        if say:
+            self.reviewer.was_merged(number)
+        else:
+            self.unsaid.append(number)
+
+    def merge(self):
+        self.bring_in("merge")
+
+    def squash(self):
+        self.bring_in("squash")
+
+    def say_later(self):
+        """Once the daemon has done what it does about the base that has moved."""
+        self.bring_in("squash", say=False)
+        self.winnowd.log.wait_until(lambda: {*self.reviewer.conflicting()} <= {*stale_of(self.winnowd)})
+
+    def merge_changed(self):
+        number = self.choose()
+        if number is not None:
+            self.merges.append(self.reviewer.merge_changed(number, {"README.md": f"# Changed with {number}\n"}))
+
+    def revert(self):
+        if self.merges:
+            self.reviewer.revert(self.merges.pop(), "-m", "1")
+
+    def push_to(self):
+        number = self.choose()
+        if number is not None:
+            self.reviewer.push_to(number, {f"notes-{number}.txt": "by hand\n"})
+
+    def close(self):
+        number = self.choose()
+        if number is not None:
+            self.reviewer.close(number)
+            self.closed.append(number)
+
+    def reopen(self):
+        if self.closed:
+            self.reviewer.reopen(self.closed.pop())
+
+    def kill(self):
+        self.winnowd.kill()
+        self.winnowd.start()
+
+    def nothing(self):
+        """It is a holiday."""
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("rough", [False, True], ids=["kind", "rough"])
+@pytest.mark.parametrize("seed", range(12))
+def test_mornings_by_chance(tmp_path, the_binary_is_there, seed, rough):
+    """Where nobody changes or takes back anything while merging, nothing is ever stale in the end."""
+    project = series.Series(tmp_path, seed)
+    winnowd = harness.Winnowd(tmp_path, harness.LocalForge(project, tmp_path))
+    start(winnowd.configure(validation={"command": ["true"], "sandbox": "none"}))
+    by_chance = ByChance(winnowd, Reviewer(winnowd.forge), seed, rough)
+    winnowd.drop(project.baseline.result())
+    for rows in project.nights():
+        night(winnowd, rows)
+        by_chance.morning()
+        assert_morning(winnowd, by_chance.reviewer)
+        if not rough:
+            assert winnowd.log.wait_until(lambda: not stale_of(winnowd)), winnowd.log.text
+    assert winnowd.stop() == 0
+    winnowd.check_promises()
 
 
 @pytest.mark.real
