@@ -167,7 +167,7 @@ static char *environments_of(const struct config_list *command)
 {
     int place = tox_report_place(command->items);
 
-    for (size_t i = (size_t)(place + 1); place >= 0 && i < command->count; i++) {
+    for (size_t i = (size_t)place + 1; place >= 0 && i < command->count; i++) {
         const char *item = command->items[i];
 
         if (strcmp(item, "--") == 0)

@@ -6,6 +6,7 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define DEPTH_LIMIT 32
@@ -89,10 +90,9 @@ static bool is_value_of(const struct text *kept, const char *key)
 
 static unsigned hexadecimal(char byte)
 {
-    const char *digits = "0123456789abcdef";
-    const char *at = memchr(digits, byte | 0x20, 16);
+    const char digit[] = {byte, '\0'};
 
-    return at ? (unsigned)(at - digits) : 0;
+    return (unsigned)strtoul(digit, NULL, 16);
 }
 
 /* Reads a byte of what a command printed, or a part of its escape. */
