@@ -16,9 +16,6 @@ static const char *const of_all[] = {"testenv", "env_run_base", "tool.tox.env_ru
 
 static const char *const keys[] = {"pass_env", "passenv"};
 
-/* A variable of a new process has at most 128 KiB. */
-#define OVERRIDE_LIMIT 65536
-
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 struct section {
@@ -136,17 +133,21 @@ static bool has_section(const struct settings *settings, const char *name)
 }
 
 /* Before 4.14 only the last override of a key counts. Since then all count, but not every version splits them at
- * commas. So the names come one by one, then together. */
+ * commas. So the names come one by one, then together. What has no room is left out whole. */
 static void append(struct text *text, const char *section, const char *key,
                    const char *const *names)
 {
-    for (size_t i = 0; names[i] && text->length < OVERRIDE_LIMIT; i++)
-        text_append_format(text, "%s%s.%s+=%s", text->length ? ";" : "", section, key, names[i]);
-    if (!names[1] || text->length >= OVERRIDE_LIMIT)
-        return;
-    text_append_format(text, ";%s.%s+=", section, key);
+    CLEANUP_TEXT struct text more = {0};
+
     for (size_t i = 0; names[i]; i++)
-        text_append_format(text, "%s%s", i ? "," : "", names[i]);
+        text_append_format(&more, "%s%s.%s+=%s", text->length || i ? ";" : "", section, key,
+                           names[i]);
+    if (names[1])
+        text_append_format(&more, ";%s.%s+=", section, key);
+    for (size_t i = 0; names[1] && names[i]; i++)
+        text_append_format(&more, "%s%s", i ? "," : "", names[i]);
+    if (text->length + more.length <= TOX_OVERRIDE_LIMIT)
+        text_append(text, text_string(&more));
 }
 
 static void append_sections(struct text *text, const struct settings *settings,

@@ -13,6 +13,8 @@
 
 #include "config/config.h"
 
+#define TOX_OVERRIDE_LIMIT 65536 /* bytes; a variable of a new process has at most 128 KiB */
+
 /* Returns the value that adds `names` (NULL-terminated, at least one); the caller frees it. `settings`: the
  * project's files that tox reads, of all layouts, one after the other, with a line `[]` between. `command` is
  * validation.command, which may name environments. */
