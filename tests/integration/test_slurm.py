@@ -22,6 +22,7 @@ pytestmark = [
 CHECK = """
 [ ! -e red ] || { echo "E   assert 0.98 < 0.97"; exit 3; }
 [ ! -e slow ] || sleep "$(cat slow)"
+[ ! -e gated ] || until [ -e ~/go ]; do sleep 0.1; done
 [ ! -e attack ] || . ./attack
 echo "1 passed in 0.01s"
 """
@@ -100,10 +101,15 @@ def running(cluster, count=1):
     return name
 
 
+def let_end(house, name, attempt=1):
+    """A gated one: it runs until then, however long the test takes."""
+    (house.runs / f"{name}-{attempt}" / "box" / "home" / "go").touch()
+
+
 @pytest.mark.parametrize("stop", ["SIGTERM", "SIGKILL"])
 def test_a_run_goes_on_without_the_daemon(house, cluster, stop):
     """It is taken up by the next one, and runs once."""
-    drop(house, "exp-1", 0.9, slow="4")
+    drop(house, "exp-1", 0.9, gated="x")
     log = house.start()
     (submitted,) = [log.wait(msg="run submitted to Slurm")]
     running(cluster)
@@ -113,6 +119,7 @@ def test_a_run_goes_on_without_the_daemon(house, cluster, stop):
     else:
         house.kill()
     assert [state for state, _ in cluster.queue().values()] == ["RUNNING"]
+    let_end(house, "exp-1")
     log = house.once()
     assert decisions(log) == {"exp-1": "promoted"}, log.text
     assert log.all(msg="run on Slurm taken up", slurm_job=submitted["slurm_job"]) and attempts(log, "exp-1") == []
@@ -122,13 +129,16 @@ def test_a_run_goes_on_without_the_daemon(house, cluster, stop):
 def test_a_run_that_somebody_cancels_is_run_again(house, cluster):
     """Its command said 143 then, or what it likes when it is told to end: that is no verdict."""
     house.configure(queue={"parallel": 2})
-    drop(house, "exp-1", 0.9, slow="2")
-    drop(house, "exp-2", 0.8, attack="trap 'exit 0' TERM; sleep 2 & wait")
+    drop(house, "exp-1", 0.9, gated="x")
+    drop(house, "exp-2", 0.8, attack="trap 'exit 0' TERM; until [ -e ~/go ]; do sleep 0.1; done")
     log = house.start()
     log.wait_until(lambda: len(log.all(msg="run submitted to Slurm")) == 2)
     running(cluster, 2)
     for name in cluster.queue():
         cluster.command("scancel", "-n", name)
+    for name in ("exp-1", "exp-2"):
+        log.wait(experiment=name, msg="run submitted to Slurm", attempt="2", seconds=60)
+        let_end(house, name, 2)
     for name in ("exp-1", "exp-2"):
         log.wait(experiment=name, decision="promoted", seconds=60)
     assert len(log.all(msg="run on Slurm lost; another attempt follows", reason=lambda text: "CANCELLED" in text)) == 2
@@ -169,13 +179,14 @@ def test_waiting_in_the_queue_is_no_fault(house, cluster):
 
 def test_slurm_may_be_away_while_a_run_ends(house, cluster):
     """A query that fails is no news, and one line of the log. The files count."""
-    drop(house, "exp-1", 0.9, slow="3")
+    drop(house, "exp-1", 0.9, gated="x")
     log = house.start()
     log.wait(msg="run submitted to Slurm")
     running(cluster)
     cluster.end("controller", kill=True)
     try:
         log.wait(msg="Slurm cannot be asked now; runs go on", seconds=40)
+        let_end(house, "exp-1")
         log.wait(msg="run on Slurm ended", seconds=40)
     finally:
         cluster.start_controller()
@@ -397,12 +408,14 @@ def test_time_in_which_slurm_suspends_a_run_is_not_its_own(house, cluster):
 @pytest.mark.exhaustive
 def test_munge_may_be_away_while_a_run_ends(house, cluster):
     """Its files count. What could not be cancelled then is removed within the hour."""
-    drop(house, "exp-1", 0.9, slow="3")
+    drop(house, "exp-1", 0.9, gated="x")
     log = house.start()
     log.wait(msg="run submitted to Slurm")
     running(cluster)
     cluster.end("munge")
     try:
+        log.wait(msg="Slurm cannot be asked now; runs go on", seconds=60)
+        let_end(house, "exp-1")
         log.wait(experiment="exp-1", decision="promoted", seconds=90)
     finally:
         cluster.start_munge()
