@@ -163,7 +163,7 @@ static int read_left(const struct job *job, struct store_left *left, struct erro
 /* A pull request that was noted as merged meanwhile may be what a conflict came from: it counts for another try. */
 static int find_stale_base(const struct job *job, const char **base, struct error *error)
 {
-    int64_t merged;
+    unsigned merged;
 
     if (store_count_merged_pulls(job->services->store, &merged, error) < 0)
         return -1;

@@ -159,7 +159,7 @@ static void read_tip(struct job_findings *findings, struct json_object *object)
     findings->refresh.base_read_ms = get_integer(object, "read_ms");
     get_hash(object, "base", findings->branch.base);
     get_hash(object, "tip", findings->refresh.tip);
-    findings->refresh.merged = get_integer(object, "merged");
+    findings->refresh.merged = (unsigned)get_integer(object, "merged");
     findings->refresh.told = get_bool(object, "told");
     findings->refresh.stays = get_bool(object, "stays");
 }

@@ -32,7 +32,7 @@ struct job_findings {
         /* Where its branch was left; the base is merged into that. */
         char tip[GIT_HASH_SIZE];
         int64_t base_read_ms; /* just before branch.base was read, which has all earlier merges */
-        int64_t merged;       /* how many pull requests were known as merged then */
+        unsigned merged;      /* how many pull requests were known as merged then */
         /* its branch is not ours to move: all that matters is whether the base has its change */
         bool stays;
         bool told;            /* an earlier refresh has commented that it failed */

@@ -202,6 +202,16 @@ int store_row(struct store *store, sqlite3_stmt *statement, struct error *error)
     return store_failed(store, sqlite3_sql(statement), error);
 }
 
+int store_count_rows(struct store *store, const char *sql, unsigned *count, struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(store, error, sql, "");
+
+    if (!statement || store_row(store, statement, error) < 0)
+        return -1;
+    *count = (unsigned)sqlite3_column_int(statement, 0);
+    return 0;
+}
+
 const char *store_text(sqlite3_stmt *statement, int column)
 {
     const unsigned char *text = sqlite3_column_text(statement, column);

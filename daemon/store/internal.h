@@ -91,6 +91,9 @@ sqlite3_stmt *store_query(struct store *store, struct error *error, const char *
 /* Steps to the next row of a statement. Returns 1; 0: there are no more. */
 int store_row(struct store *store, sqlite3_stmt *statement, struct error *error);
 
+/* Finds the count that a query without parameters, a literal, gives. */
+int store_count_rows(struct store *store, const char *sql, unsigned *count, struct error *error);
+
 /* Rows that wait are written together: with many indexes, an INSERT of many rows costs little more than one
  * of a single row. store_let_wait() adds a row. `sql` inserts STORE_WAITING_LIMIT rows, and its last
  * parameter is a LIMIT; `types` are those of one row. The rows are written when they are that many, and

@@ -162,27 +162,16 @@ int store_set_looking(struct store *store, const struct store_looking *looking, 
 
 int store_count_open_pulls(struct store *store, unsigned *count, struct error *error)
 {
-    CLEANUP_RESET sqlite3_stmt *statement = store_query(
-        store, error, "SELECT count(*) FROM results WHERE pull_state = 'open'", "");
-
-    if (!statement || store_row(store, statement, error) < 0)
-        return -1;
-    *count = (unsigned)sqlite3_column_int(statement, 0);
-    return 0;
+    return store_count_rows(store, "SELECT count(*) FROM results WHERE pull_state = 'open'", count,
+                            error);
 }
 
-int store_count_merged_pulls(struct store *store, int64_t *count, struct error *error)
+int store_count_merged_pulls(struct store *store, unsigned *count, struct error *error)
 {
-    CLEANUP_RESET sqlite3_stmt *statement = store_query(
-        store, error,
-        "SELECT count(*) FROM results INDEXED BY results_pull WHERE pull_state IN ('merging', "
-        "'merged')",
-        "");
-
-    if (!statement || store_row(store, statement, error) < 0)
-        return -1;
-    *count = sqlite3_column_int64(statement, 0);
-    return 0;
+    return store_count_rows(store,
+                            "SELECT count(*) FROM results INDEXED BY results_pull"
+                            " WHERE pull_state IN ('merging', 'merged')",
+                            count, error);
 }
 
 int store_set_mergeable(struct store *store, int64_t result, enum forge_mergeable mergeable,

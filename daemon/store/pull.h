@@ -173,7 +173,7 @@ int store_set_line(struct store *store, int64_t result, const char *line, const 
 int store_count_open_pulls(struct store *store, unsigned *count, struct error *error);
 
 /* Counts the pull requests that are known as merged. */
-int store_count_merged_pulls(struct store *store, int64_t *count, struct error *error);
+int store_count_merged_pulls(struct store *store, unsigned *count, struct error *error);
 
 /* Settles a pull request. Merged: its value is confirmed. Closed: its value leaves the frontier, and every
  * result that was not promoted only because of it is queued again. Open: it was opened again, and its value

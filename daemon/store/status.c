@@ -38,16 +38,10 @@ int store_count(struct store *store, unsigned counts[static DECISION_COUNT], str
 
 int store_count_waiting(struct store *store, unsigned *count, struct error *error)
 {
-    CLEANUP_RESET sqlite3_stmt *statement = store_query(
-        store, error,
-        "SELECT count(*) FROM results INDEXED BY results_queued"
-        " WHERE decision = 'queued' AND job = 0",
-        "");
-
-    if (!statement || store_row(store, statement, error) < 0)
-        return -1;
-    *count = (unsigned)sqlite3_column_int(statement, 0);
-    return 0;
+    return store_count_rows(store,
+                            "SELECT count(*) FROM results INDEXED BY results_queued"
+                            " WHERE decision = 'queued' AND job = 0",
+                            count, error);
 }
 
 int store_count_decisions(struct store *store, int64_t *last,
