@@ -121,7 +121,7 @@ struct had {
     void *data;
 };
 
-static void held_discard(struct operation *operation)
+static void had_discard(struct operation *operation)
 {
     struct had *had = (struct had *)operation;
 
@@ -131,17 +131,17 @@ static void held_discard(struct operation *operation)
     free(had);
 }
 
-static void held_end(struct had *had, bool answer, const struct error *error)
+static void had_end(struct had *had, bool answer, const struct error *error)
 {
     repository_base_had_callback callback = had->callback;
     void *data = had->data;
 
-    held_discard(&had->sequence.operation);
+    had_discard(&had->sequence.operation);
     callback(data, answer, error);
 }
 
 /* The list goes from the tip backwards: `sha` counts if it comes before `since`. */
-static void held_listed(void *data, const struct process_result *result)
+static void had_listed(void *data, const struct process_result *result)
 {
     struct had *had = data;
     struct error error;
@@ -149,17 +149,17 @@ static void held_listed(void *data, const struct process_result *result)
     had->sequence.step = NULL;
     if (!process_succeeded(result)) {
         git_failure(&error, result, GIT_LOCAL, "reading the base's history");
-        held_end(had, false, &error);
+        had_end(had, false, &error);
         return;
     }
 
     const char *sha = strstr(result->output, had->sha);
     const char *since = strstr(result->output, had->since);
 
-    held_end(had, sha && since && sha <= since, NULL);
+    had_end(had, sha && since && sha <= since, NULL);
 }
 
-static void held_fetched(void *data, const struct process_result *result)
+static void had_fetched(void *data, const struct process_result *result)
 {
     struct had *had = data;
     struct repository *repository = had->sequence.repository;
@@ -167,7 +167,7 @@ static void held_fetched(void *data, const struct process_result *result)
 
     had->sequence.step = NULL;
     if (repository_fetched(repository, had->tip, result, &error) < 0) {
-        held_end(had, false, &error);
+        had_end(had, false, &error);
         return;
     }
 
@@ -180,10 +180,10 @@ static void held_fetched(void *data, const struct process_result *result)
         .output_limit = OUTPUT_LIMIT,
     };
 
-    had->sequence.step = git_start(repository->git, &command, held_listed, had);
+    had->sequence.step = git_start(repository->git, &command, had_listed, had);
 }
 
-static void held_looked(void *data, const struct process_result *result)
+static void had_looked(void *data, const struct process_result *result)
 {
     struct had *had = data;
     struct repository *repository = had->sequence.repository;
@@ -192,16 +192,16 @@ static void held_looked(void *data, const struct process_result *result)
 
     had->sequence.step = NULL;
     if (repository_read_look(repository, result, NULL, &refs, &error) < 0) {
-        held_end(had, false, &error);
+        had_end(had, false, &error);
         return;
     }
     memcpy(had->tip, refs.base, sizeof(had->tip));
     if (strcmp(had->sha, had->since) == 0 || strcmp(had->sha, had->tip) == 0) {
-        held_end(had, true, NULL);
+        had_end(had, true, NULL);
     } else if (repository_prepare(repository, had->tip, &error) < 0) {
-        held_end(had, false, &error);
+        had_end(had, false, &error);
     } else {
-        had->sequence.step = repository_fetch(repository, had->tip, held_fetched, had);
+        had->sequence.step = repository_fetch(repository, had->tip, had_fetched, had);
     }
 }
 
@@ -211,11 +211,11 @@ struct operation *repository_base_had(struct repository *repository, const char 
 {
     struct had *had = memory_new(sizeof(*had));
 
-    git_sequence_begin(&had->sequence, repository, held_discard);
+    git_sequence_begin(&had->sequence, repository, had_discard);
     had->sha = memory_copy(sha);
     had->since = memory_copy(since);
     had->callback = callback;
     had->data = data;
-    had->sequence.step = repository_start_look(repository, NULL, held_looked, had);
+    had->sequence.step = repository_start_look(repository, NULL, had_looked, had);
     return &had->sequence.operation;
 }
