@@ -160,8 +160,10 @@ static void append_question(struct trial *trial, struct config_list *arguments)
     CLEANUP_FREE char *interpreter = program_interpreter(trial->path);
 
     if (is_tox(command) || wrapper_is_python(command->items[0])) {
+        int last = is_tox(command) ? tox_report_place(command->items) : 0;
+
         config_list_append(arguments, memory_copy(trial->path));
-        for (int i = 1; is_tox(command) && i <= tox_report_place(command->items); i++)
+        for (int i = 1; i <= last; i++)
             config_list_append(arguments, memory_copy(command->items[i]));
         config_list_append(arguments, memory_copy("--version"));
     } else {
