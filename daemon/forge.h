@@ -67,7 +67,6 @@ struct forge_reply {
     /* Transient error of create_branch: refused without a reason, as by a rule or a hook that git would name. */
     bool unexplained;
     const char *unchecked; /* of check: what could not be checked, and why; NULL: nothing */
-    int64_t conflict_pull; /* `conflict` of open_pull: its number; 0: not given */
 };
 
 /* `error` is NULL on success; `reply` is never NULL. */

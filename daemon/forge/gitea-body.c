@@ -238,22 +238,6 @@ bool gitea_body_refusal(struct error *error, const struct gitea_body *body)
     return body->status == 401 || body->status == 403 || body->status == 423;
 }
 
-int64_t gitea_body_conflict_pull(const char *body, size_t length)
-{
-    CLEANUP_TEXT struct text words = {0};
-    const char *found;
-    long long number;
-    char *end;
-
-    gitea_body_message(&words, body, length);
-    found = strstr(text_string(&words), "issue_id:");
-    if (!found)
-        return 0;
-    found += strlen("issue_id:");
-    number = strtoll(found, &end, 10);
-    return end != found && number > 0 ? number : 0;
-}
-
 static struct json_object *member(struct json_object *object, const char *key)
 {
     struct json_object *value = NULL;

@@ -55,9 +55,6 @@ int gitea_body_foreign(struct error *error, const struct gitea_body *body);
 /* Returns whether this status may pass. */
 bool gitea_body_status_transient(long status);
 
-/* Returns the number after "issue_id:" in the message of a 409 to POST pulls; 0 if there is none. */
-int64_t gitea_body_conflict_pull(const char *body, size_t length);
-
 /* Returns an integer member; -1: there is none. */
 int64_t gitea_body_integer(struct json_object *object, const char *key);
 

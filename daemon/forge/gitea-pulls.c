@@ -114,12 +114,8 @@ static void take_opened(struct gitea_call *call, const struct gitea_reply *reply
 
 static void refuse_conflict(struct gitea_call *call, const struct gitea_reply *reply)
 {
+    struct forge_reply outcome = {.retry_after_ms = -1, .conflict = true};
     struct error error;
-    struct forge_reply outcome = {
-        .retry_after_ms = -1,
-        .conflict = true,
-        .conflict_pull = gitea_body_conflict_pull(reply->body.body, reply->body.body_length),
-    };
 
     gitea_body_refusal(&error, &reply->body);
     gitea_fail(call, &outcome, &error);

@@ -46,8 +46,6 @@ static void read_answer(const struct gitea_body *body)
     if (!utf8_valid(text_string(&words), words.length, NULL) || words.length > 8192)
         abort();
     gitea_body_refusal(&error, body);
-    if (gitea_body_conflict_pull(body->body, body->body_length) < 0)
-        abort();
     if (gitea_body_parse(&json, body, &error) < 0) {
         if (error.kind != ERROR_TRANSIENT)
             abort();

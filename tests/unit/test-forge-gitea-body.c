@@ -225,27 +225,6 @@ static void test_no_half_of_a_secret_in_a_quotation(void **state)
     secret_clear();
 }
 
-static void test_conflicts(void **state)
-{
-    static const struct {
-        const char *body;
-        int64_t number;
-    } table[] = {
-        {"{\"message\":\"pull request already exists for these targets [id: 840, issue_id: 80, "
-         "head_repo_id: 7, base_repo_id: 7, head_branch: experiment/x, base_branch: main]\"}",
-         80},
-        {"{\"message\":\"issue_id: -4\"}", 0},
-        {"{\"message\":\"issue_id: \"}", 0},
-        {"{\"message\":\"issue_id:99999999999999999999999\"}", INT64_MAX},
-        {"{\"message\":\"no number\"}", 0},
-        {"", 0},
-    };
-
-    for (size_t i = 0; i < LENGTH(table); i++)
-        assert_int_equal(gitea_body_conflict_pull(table[i].body, strlen(table[i].body)),
-                         table[i].number);
-}
-
 static void test_commits(void **state)
 {
     static const struct {
@@ -456,7 +435,6 @@ int main(void)
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_redirect_to_nowhere),
         cmocka_unit_test(test_bodies),
-        cmocka_unit_test(test_conflicts),
         cmocka_unit_test(test_no_half_of_a_secret_in_a_quotation),
         cmocka_unit_test(test_commits),
         cmocka_unit_test(test_pulls),
