@@ -1,9 +1,9 @@
 #include "daemon/status.h"
 
-#include "daemon/lane.h"
-
 #include "common/loop.h"
 #include "common/memory.h"
+#include "daemon/gate.h"
+#include "daemon/lane.h"
 #include "daemon/status/work.h"
 #include "daemon/steps.h"
 #include "daemon/store/base.h"
@@ -167,11 +167,10 @@ const char *status_overtaken_by(const struct status *status, const struct store_
 {
     for (size_t i = 0; i < status->frontier_count; i++) {
         const struct status_frontier *frontier = &status->frontiers[i];
-        bool down = frontier->metric->direction == METRIC_MINIMIZE;
 
         if (strcmp(frontier->metric->name, pull->metric) == 0 &&
             strcmp(frontier->scope, pull->scope) == 0 && frontier->known &&
-            (down ? frontier->value < pull->value : frontier->value > pull->value))
+            gate_better(frontier->metric->direction, frontier->value, pull->value))
             return frontier->experiment_id;
     }
     return NULL;

@@ -3,6 +3,7 @@
  */
 
 #include "common/loop.h"
+#include "daemon/gate.h"
 #include "daemon/result-log.h"
 #include "daemon/store/internal.h"
 
@@ -370,9 +371,8 @@ int store_frontier_before(struct store *store, const struct config_metric *metri
     if (row < 0)
         return -1;
     *frontier = store_configured_frontier(metric, scope);
-    if (row == 0 || (frontier->known && !(metric->direction == METRIC_MINIMIZE
-                                              ? store_real(statement, 1) < metric->baseline
-                                              : store_real(statement, 1) > metric->baseline)))
+    if (row == 0 || (frontier->known &&
+                     !gate_better(metric->direction, store_real(statement, 1), metric->baseline)))
         return 0;
     frontier->known = true;
     frontier->result = sqlite3_column_int64(statement, 0);
