@@ -367,7 +367,7 @@ static void append_own_diff(struct text *text, const struct description *descrip
     close_fold(text);
 }
 
-static size_t append_details_of(struct text *text, struct json_object *object, size_t end)
+static size_t append_details_of(struct text *text, struct json_object *object)
 {
     size_t left_out = 0;
 
@@ -375,7 +375,7 @@ static size_t append_details_of(struct text *text, struct json_object *object, s
         return 0;
     json_object_object_foreach(object, name, value)
     {
-        if (text->length >= end) {
+        if (text->length >= DETAILS_LIMIT) {
             left_out++;
             continue;
         }
@@ -397,8 +397,8 @@ static void append_details(struct text *text, const struct description *descript
 
     if (!result->details && !result->unknown)
         return;
-    left_out = append_details_of(&rows, result->details, DETAILS_LIMIT);
-    left_out += append_details_of(&rows, result->unknown, DETAILS_LIMIT);
+    left_out = append_details_of(&rows, result->details);
+    left_out += append_details_of(&rows, result->unknown);
     folded = count_lines(text_string(&rows)) > ROWS_OPEN;
     text_append(text, "\n### Details\n\n");
     if (folded)

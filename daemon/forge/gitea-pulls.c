@@ -31,10 +31,10 @@ static int take_pull(struct gitea_call *call, const struct gitea_reply *reply,
     return 0;
 }
 
-static void send_pull(struct gitea_call *call, const char *method, const char *below,
-                      const char *body, gitea_next next)
+static void send_pull(struct gitea_call *call, const char *method, const char *body,
+                      gitea_next next)
 {
-    CLEANUP_FREE char *path = memory_format("/pulls/%" PRId64 "%s", call->number, below);
+    CLEANUP_FREE char *path = memory_format("/pulls/%" PRId64, call->number);
 
     gitea_send_repository(call, method, path, NULL, body, next);
 }
@@ -62,7 +62,7 @@ struct operation *gitea_look_pull(struct forge *forge, int64_t number, forge_cal
     struct gitea_call *call = gitea_call_new(forge, callback, data);
 
     call->number = number;
-    send_pull(call, "GET", "", NULL, on_looked);
+    send_pull(call, "GET", NULL, on_looked);
     return &call->operation;
 }
 
@@ -92,7 +92,7 @@ static void on_opened_again(struct gitea_call *call, const struct gitea_reply *r
 
 static void send_look_again(struct gitea_call *call)
 {
-    send_pull(call, "GET", "", NULL, on_opened_again);
+    send_pull(call, "GET", NULL, on_opened_again);
 }
 
 static void take_opened(struct gitea_call *call, const struct gitea_reply *reply)
@@ -305,7 +305,7 @@ static void on_state_changed(struct gitea_call *call, const struct gitea_reply *
 
     if (status == 404 || status == 409 || status == 412 || status == 422) {
         gitea_body_refusal(&call->failure, &reply->body);
-        send_pull(call, "GET", "", NULL, on_state_looked);
+        send_pull(call, "GET", NULL, on_state_looked);
     } else if (status < 200 || status >= 300) {
         gitea_refuse(call, reply);
     } else if (take_pull(call, reply, &pull) == 0) {
@@ -322,7 +322,7 @@ struct operation *gitea_close_pull(struct forge *forge, int64_t number, forge_ca
     struct gitea_call *call = gitea_call_new(forge, callback, data);
 
     call->number = number;
-    send_pull(call, "PATCH", "", "{\"state\":\"closed\"}", on_state_changed);
+    send_pull(call, "PATCH", "{\"state\":\"closed\"}", on_state_changed);
     return &call->operation;
 }
 
@@ -333,7 +333,7 @@ struct operation *gitea_reopen_pull(struct forge *forge, int64_t number, forge_c
 
     call->number = number;
     call->reopens = true;
-    send_pull(call, "PATCH", "", "{\"state\":\"open\"}", on_state_changed);
+    send_pull(call, "PATCH", "{\"state\":\"open\"}", on_state_changed);
     return &call->operation;
 }
 
@@ -365,7 +365,7 @@ struct operation *gitea_edit_pull(struct forge *forge, int64_t number, const cha
     if (body)
         json_object_object_add(json, "body", json_object_new_string(body));
     call->number = number;
-    send_pull(call, "PATCH", "", json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN),
+    send_pull(call, "PATCH", json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN),
               on_edited);
     json_object_put(json);
     return &call->operation;
