@@ -493,7 +493,7 @@ STAND_IN_TESTS = ["tests/integration/test_gitea_stand_in.py", "tests/integration
 STAND_IN = ["tests/integration/gitea/*.py", "tests/integration/proxy/*.py", "tests/integration/stand_in_client.py", *STAND_IN_TESTS]
 NO_STAND_IN = [f"--ignore={path}" for path in STAND_IN_TESTS]
 
-# A lane is worked from top to bottom, beside the others.
+# A lane is worked from top to bottom, beside the others. The longest suite has one for itself: at the end nothing waits.
 SUITES = [
     Suite("gitea", "forge", "a real Gitea, built once", real_gitea, seconds=2400),
     Suite("build", "tests", "the daemon, by gcc", build_suite("gcc", NEEDED)),
@@ -501,8 +501,8 @@ SUITES = [
           integration("gcc", "-m", "not representative and not real", INTEGRATION, *NO_STAND_IN), ("build",), 2400),
     Suite("integration-gitea", "forge", "the same, at a real Gitea",
           integration("gcc", "-m", "real", INTEGRATION, workers=JOBS), ("build", "gitea"), 2400),
-    Suite("demo", "tests", "tests/demo", script("tests/demo"), ("build",)),
-    Suite("crash", "tests", "kill -9 at random moments", script("tests/crash", "--rounds", "30"), ("build",)),
+    Suite("demo", "forge", "tests/demo", script("tests/demo"), ("build",)),
+    Suite("crash", "forge", "kill -9 at random moments", script("tests/crash", "--rounds", "30"), ("build",)),
     Suite("build-sanitize", "look", "by clang, with sanitizers", build_suite("sanitize", nice=5), seconds=1500),
     Suite("unit", "look", "the unit tests, with sanitizers", meson_tests("sanitize", "!fuzz-"), ("build-sanitize",)),
     Suite("fuzz", "look", "the corpora of the fuzzers", meson_tests("sanitize", "fuzz-"), ("build-sanitize",)),
