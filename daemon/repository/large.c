@@ -27,6 +27,7 @@
 #define INDEX_LIMIT    ((size_t)1024 * 1024)
 #define FORGE_PATIENCE 120
 #define LOCAL_PATIENCE 30
+#define LFS_SETTINGS   ".lfsconfig"
 
 /* Phrases of git-lfs, and who is to blame. All else is the fault of the network, or of the forge just now. */
 static const struct {
@@ -58,7 +59,8 @@ struct large {
     char *origin;  /* the git repository that has them */
     char *address; /* of its LFS */
     struct objects_files files;
-    struct error failure; /* why something was not fetched */
+    struct error failure; /* why something was not fetched, or cannot be read */
+    char *blamed;         /* what it is about: is it the base's, or the change's? */
     repository_done_callback callback;
     void *data;
 };
@@ -75,6 +77,7 @@ static void large_discard(struct operation *operation)
     free(large->objects);
     free(large->origin);
     free(large->address);
+    free(large->blamed);
     free(large);
 }
 
@@ -199,6 +202,39 @@ static int find_program(const struct large *large, struct error *error)
 
 /* ---- filled ---------------------------------------------------------------------------------------- */
 
+/* An object or a setting that the base lacks as well is not the experiment's fault. */
+static void on_compared(void *data, const struct process_result *result)
+{
+    struct large *large = data;
+    struct error error = large->failure;
+
+    large->sequence.step = NULL;
+    error.installation = error.holds = process_succeeded(result);
+    error_wrap(&error, "%s of %s", large->blamed,
+               process_succeeded(result) ? "the base" : "the change");
+    end(large, &error);
+}
+
+/* Ends with the failure, of which a file of the base or of the change is the cause. */
+static void blame(struct large *large, const char *kind, const char *path)
+{
+    const char *const arguments[] = {
+        large->sequence.repository->git_dir,
+        "diff-tree",
+        "--quiet",
+        large->older,
+        large->newer,
+        "--",
+        path,
+        NULL,
+    };
+
+    large->blamed = memory_format("%s%s", kind, path);
+    start_git(large, arguments, GIT_LOCAL, on_compared);
+}
+
+/* git-lfs reads .lfsconfig whatever it is told. If it cannot, it says so, puts nothing in place and ends
+ * with 0. */
 static void on_filled(void *data, const struct process_result *result)
 {
     struct large *large = data;
@@ -207,14 +243,20 @@ static void on_filled(void *data, const struct process_result *result)
 
     large->sequence.step = NULL;
     left = objects_still_pointer(&large->files, large->directory);
-    if (!process_succeeded(result))
-        git_failure(&error, result, GIT_LOCAL, "putting the large files into the checkout");
-    else if (left)
-        error_set(&error, ERROR_TRANSIENT, "git-lfs left a pointer in the place of %s", left->path);
-    else {
+    if (process_succeeded(result) && !left) {
         end(large, NULL);
         return;
     }
+    if (strstr(result->errors, LFS_SETTINGS)) {
+        error_set(&large->failure, ERROR_PERMANENT, "git-lfs cannot read it: %.*s",
+                  (int)strcspn(result->errors, "\n"), result->errors);
+        blame(large, "", LFS_SETTINGS);
+        return;
+    }
+    if (!process_succeeded(result))
+        git_failure(&error, result, GIT_LOCAL, "putting the large files into the checkout");
+    else
+        error_set(&error, ERROR_TRANSIENT, "git-lfs left a pointer in the place of %s", left->path);
     error.kind = ERROR_TRANSIENT;
     end(large, &error);
 }
@@ -237,20 +279,6 @@ static void put_in_place(struct large *large)
         end(large, &error);
     else
         start_git(large, arguments, GIT_LOCAL, on_filled);
-}
-
-/* The experiment is not to blame for an object that the base lacks as well. */
-static void on_compared(void *data, const struct process_result *result)
-{
-    struct large *large = data;
-    const struct objects_file *missing = objects_missing(&large->files);
-    struct error error = large->failure;
-
-    large->sequence.step = NULL;
-    error.installation = error.holds = process_succeeded(result);
-    error_wrap(&error, "the large file %s of %s", missing->path,
-               process_succeeded(result) ? "the base" : "the change");
-    end(large, &error);
 }
 
 static void on_fetched(void *data, const struct process_result *result)
@@ -276,19 +304,7 @@ static void on_fetched(void *data, const struct process_result *result)
         end(large, &error);
         return;
     }
-
-    const char *const arguments[] = {
-        large->sequence.repository->git_dir,
-        "diff-tree",
-        "--quiet",
-        large->older,
-        large->newer,
-        "--",
-        missing->path,
-        NULL,
-    };
-
-    start_git(large, arguments, GIT_LOCAL, on_compared);
+    blame(large, "the large file ", missing->path);
 }
 
 static void on_looked(void *data, struct objects_files *files, const struct error *error)

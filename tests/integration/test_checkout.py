@@ -338,3 +338,21 @@ def test_large_files_at_a_real_gitea(tmp_path, project, forge_of_kind, the_binar
     subprocess.run(["git", "lfs", "install", "--local"], cwd=clone, check=True)
     subprocess.run(["git", "-c", f"lfs.url={forge.gitea.remote}/info/lfs", "lfs", "pull"], cwd=clone, check=True)
     assert (clone / "new.bin").read_bytes() == NEW
+
+
+@needs_lfs
+@pytest.mark.parametrize("whose", ["base", "change"])
+def test_settings_of_large_files_that_cannot_be_read(large, project, whose):
+    """git-lfs leaves the pointers then, and ends with 0. The base's hold the queue; an experiment's are its own fault."""
+    put(project.bare / "lfs/objects", OLD)
+    put(project.work / ".git/lfs/objects", NEW)
+    if whose == "base":
+        project.advance({".lfsconfig": "[lfs"})
+    else:
+        sha, _ = project.experiment({"new.bin": pointer(NEW), ".lfsconfig": "[lfs"})
+        large.drop(result("exp-1", 0.9, metric_before=1.0, commit=sha))
+    log = large.once(78 if whose == "base" else 0)
+    large.unfinished = whose == "base"
+    said = log.all(level="error") if whose == "base" else log.all(decision="failed")
+    assert f".lfsconfig of the {whose}: git-lfs cannot read it" in said[0]["reason"], log.text
+    assert "bad config line" in said[0]["reason"], log.text
