@@ -223,6 +223,18 @@ bool file_is_in(const char *path, const char *place)
     return strncmp(path, place, length) == 0 && (path[length] == '/' || !path[length]);
 }
 
+bool file_has_component(const char *path, const char *name)
+{
+    while (path) {
+        size_t length = strcspn(path, "/");
+
+        if (length == strlen(name) && strncmp(path, name, length) == 0)
+            return true;
+        path = path[length] ? path + length + 1 : NULL;
+    }
+    return false;
+}
+
 char *file_join(const char *path, const char *name)
 {
     size_t length = strlen(path);

@@ -55,6 +55,9 @@ int file_remove_tree_until(const char *path, const atomic_bool *stop, struct err
 /* Returns whether `path` is `place` or below it. Compares the names only. */
 bool file_is_in(const char *path, const char *place);
 
+/* Returns whether one of the components of a path is `name`. */
+bool file_has_component(const char *path, const char *name);
+
 /* Returns "path/name"; the caller frees it. */
 char *file_join(const char *path, const char *name);
 

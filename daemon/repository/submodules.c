@@ -273,6 +273,12 @@ static void on_tree(void *data, const struct process_result *result)
         go_on(submodules);
 }
 
+/* git refuses to look for a place outside of the tree, or with a pattern. */
+static bool may_be_in_tree(const char *place)
+{
+    return *place && *place != '/' && *place != ':' && !file_has_component(place, "..");
+}
+
 static void look_at_tree(struct submodules *submodules)
 {
     static const char *const fixed[] = {NULL, "ls-tree", "-z", "--full-tree", NULL, "--"};
@@ -289,7 +295,7 @@ static void look_at_tree(struct submodules *submodules)
 
         module->path = memory_format("%s%s%s", at_hand(submodules)->path, below ? "/" : "",
                                      module->place ? module->place : module->name);
-        if (module->place && *module->place)
+        if (module->place && may_be_in_tree(module->place))
             arguments[at++] = module->place;
     }
     start_git(submodules, arguments, GIT_LOCAL, on_tree);

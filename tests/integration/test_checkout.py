@@ -188,6 +188,21 @@ def test_a_submodule_that_cannot_be_had(winnowd, project, tmp_path, address, wor
     assert "libs/lib" in held and words in held, log.text
 
 
+def test_submodules_that_are_outside_of_the_tree(winnowd, project, tmp_path):
+    """The tree has no such place, so git checks none out there, and the others are there as ever."""
+    inner = library(tmp_path / "inner.git", {"word.txt": "inner\n"})
+    outside = ["../beside", "/srv/lib", "a/../../b", ":(glob)*", ":!x"]
+    text = "".join(f'[submodule "{number}"]\n\tpath = "{path}"\n\turl = ../inner.git\n' for number, path in enumerate(outside))
+    name_modules(project.work, {"lib": ("../inner.git", inner)})
+    with open(project.work / ".gitmodules", "a") as file:
+        file.write(text)
+    project.advance({"with.txt": "With submodules.\n"})
+    winnowd.configure(validation={"command": ["cat", "lib/word.txt"]})
+    winnowd.drop(improved(project))
+    log = winnowd.once()
+    assert log.decisions() == {"exp-1": "promoted"}, log.text
+
+
 @pytest.mark.real
 def test_a_private_submodule_at_a_real_gitea(tmp_path, project, forge_of_kind, the_binary_is_there):
     """Named as people clone it, by SSH: it is fetched with the token, which the tests do not get."""

@@ -6,6 +6,7 @@
  * always do, compared with the files of the base.
  */
 
+#include "common/file.h"
 #include "common/memory.h"
 #include "daemon/repository/patch/internal.h"
 
@@ -118,24 +119,12 @@ static bool backslash_is_known(const struct placing *placing, const char *name)
     return false;
 }
 
-static bool has_part(const char *path, const char *part)
-{
-    while (path) {
-        size_t length = strcspn(path, "/");
-
-        if (length == strlen(part) && strncmp(path, part, length) == 0)
-            return true;
-        path = path[length] ? path + length + 1 : NULL;
-    }
-    return false;
-}
-
 static int check_name(const struct placing *placing, const struct patch_file *file,
                       const char *name, struct error *error)
 {
     if (is_absolute(name))
         return refuse_file(file, error, name, "is an absolute path; " ADVICE);
-    if (has_part(name, ".."))
+    if (file_has_component(name, ".."))
         return refuse_file(file, error, name, "is an invalid path: it has a part \"..\"");
     if (has_backslash(name) && !backslash_is_known(placing, name))
         return refuse_file(file, error, name,
@@ -428,7 +417,7 @@ static int set_paths(const struct placing *placing, struct patch_file *file, uns
     if (!file_is_moved(file) && old_path && new_path && strcmp(old_path, new_path) != 0 &&
         choose(placing, file, old_path, new_path, &path, error) < 0)
         return -1;
-    if (has_part(path, ".") || has_part(old_path, "."))
+    if (file_has_component(path, ".") || file_has_component(old_path, "."))
         return refuse_file(file, error, path, "is an invalid path: it has a part \".\"");
     if (file->kind == PATCH_NEW && file->remark && !file->header)
         return refuse_file(
