@@ -108,6 +108,12 @@ static const char *const refusals[] = {
     NULL,
 };
 
+/* A source would have to fetch from elsewhere what it lacks. No git that we start does that. */
+static const char *const holes[] = {
+    "from promisor remote",
+    NULL,
+};
+
 /* A source has the commit, and git does not take what it is made of: the experiment made it so. */
 static const char *const malformations[] = {
     "fsck error",
@@ -258,6 +264,9 @@ int git_failure(struct error *error, const struct process_result *result, enum g
     else if (reach == GIT_FORGE && says(result->errors, strangers))
         text_append(&said, "what answers there is not git: a login page, or one that keeps "
                            "machines away (forge.git_url)");
+    else if (reach == GIT_SOURCE && says(result->errors, holes))
+        text_append(&said, "it is a partial clone, and lacks some of it: 'git fetch --refetch "
+                           "--no-filter' in it fetches the rest");
     else
         text_append_bytes(&said, essence, length);
     if (reach == GIT_FORGE)

@@ -380,6 +380,22 @@ def test_a_source_that_fails_though_it_is_found_well(winnowd, forge, project, wh
     assert winnowd.stop() == 0 and log.decisions() == {"exp-1": "promoted"}
 
 
+def test_a_partial_clone_as_a_source(winnowd, forge, project):
+    """It lacks the files that nobody needed there, which is said with the way to get them."""
+    sha, _ = project.experiment({"exp-1.txt": "exp-1"})
+    git("update-ref", "refs/heads/exp-1", sha, directory=project.work)
+    git("config", "uploadpack.allowFilter", "true", directory=project.work)
+    place = winnowd.directory / "partial"
+    git("clone", "-q", "--no-checkout", "--filter=blob:none", f"file://{project.work}", place)
+    winnowd.configure(sources=[str(place)], queue={"retry_for": "10ms"})
+    winnowd.drop(result("exp-1", 0.9, metric_before=1.0, commit=sha))
+    log = winnowd.once(status=CONFIGURATION)
+    says = f"sources: {place}: fetching commit {sha[:16]}: it is a partial clone, and lacks some of it: 'git fetch --refetch --no-filter' in it"
+    assert log.all(key="sources", **held(says)), log.text
+    git("fetch", "-q", "--refetch", "--no-filter", directory=place)
+    assert winnowd.once().decisions() == {"exp-1": "promoted"}
+
+
 NO_ANSWER = {
     "the branches": lambda place, sha: place / "packed-refs",
     "all": lambda place, sha: place / "HEAD",  # as a dead mount
