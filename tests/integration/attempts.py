@@ -1,6 +1,6 @@
-"""What code under test may try without harming anybody, all in one run of it.
+"""Attempts of code under test to do harm, all in one run of it.
 
-CODE is a test file for the project's tests. Each function is one attempt; it gives back what it got, or
+CODE is a test file for the project's tests. Each function in it is one attempt, and returns what it got, or
 nothing. The findings are printed in one line, which the tests of the sandbox read from the log.
 """
 

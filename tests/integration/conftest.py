@@ -1,4 +1,4 @@
-"""Fixtures: a project, a forge, a daemon; what must hold after every test is checked at its end."""
+"""Fixtures: a project, a forge, a daemon. At the end of each test they check what must always hold."""
 
 import fcntl
 import os

@@ -1,11 +1,11 @@
-"""A daemon that dies where a test says, is started again, and must have lost and doubled nothing.
+"""Kills a daemon where a test says, starts it again, and checks that it has lost and doubled nothing.
 
-    Shim    a library before the daemon's own that kills it at its n-th rename, sync of a file or child
+    Shim    a library that is preloaded, and kills the daemon at its n-th rename, fsync or child
     World   a project, a forge, a daemon, and what must become of everything that was dropped
     Point   one place to die at: a request, a git, a rename, before it or after
 
-The daemon knows of none of this. A world outlives many deaths, so that a point costs two short lives
-of the daemon and no more.
+The daemon knows of none of this. A world goes through many deaths, so a point costs only two short lives of
+the daemon.
 """
 
 import collections

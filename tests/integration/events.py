@@ -1,4 +1,4 @@
-"""The log of a daemon as a test reads it: lines of logfmt as events, waited for while they come."""
+"""The log of a daemon, as a test reads it: lines of logfmt as events, for which a test can wait."""
 
 import re
 import threading

@@ -1,6 +1,6 @@
-"""What tests/run leaves to tests/exhaustive: more variants of what it goes through in one or some.
+"""Variants that only tests/exhaustive goes through. tests/run takes one or some of them.
 
-A test that is marked `exhaustive`, or one of its parameters, is taken with --exhaustive alone.
+A test or a parameter that is marked `exhaustive` runs only with --exhaustive.
 """
 
 import pytest

@@ -1,4 +1,4 @@
-"""Logs that experimenters keep, as rows: what the demo and the tests replay as result files."""
+"""Reads logs of experiments as rows. The demo and the tests drop these rows as result files."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What the integration tests stand on: a project, a forge, and the real daemon beside them.
+"""What all integration tests use: a project, a forge, and the real daemon.
 
     Project     a small Python project in a bare repository, and a clone to make changes in
     LocalForge  the `local` forge as a test sees it: branches, pull requests, and what must hold
@@ -7,7 +7,7 @@
     Winnowd     configuration, spool and process of one daemon; its log as events
     Wrapper     a directory for PATH that counts calls of a program, and kills the daemon at one
 
-Nothing here sleeps to let something happen: waiting is waiting for a line of the log.
+Nothing here sleeps to let something happen. A test waits for a line of the log, or with appears() for a file.
 """
 
 import atexit

@@ -1,6 +1,6 @@
-"""A daemon as it is installed: run by a user of its own, in a place that no rule hides as a whole.
+"""A daemon as an installation runs it: as a user of its own, outside of the directories that the sandbox hides.
 
-Where the tests run as root, a user number that nobody has is taken; elsewhere the user who runs them.
+If the tests run as root, they take a user id that nobody has; otherwise they take their own user.
 """
 
 import os

@@ -1,11 +1,11 @@
-"""The machine under the daemon, and how a test breaks it: its clock, its disks, its watches.
+"""The machine under the daemon, and how a test breaks it: its clock, its disks, its inotify watches.
 
-    Clock   a library put before the daemon's own: makes its pauses short, sets its clocks, refuses
-            watches. Nothing of it reaches the children, whose environment is the daemon's making
+    Clock   a preloaded library: makes the daemon's pauses short, sets its clocks, refuses watches. It does
+            not reach the children, since the daemon makes their environment
     Disk    a small file system, which can be filled up and made read-only; needs root
 
-preloaded() builds such a library, once in a run of the tests, whoever asks for it.
-eventually() waits for what no line of the log and no request tells of.
+preloaded() builds such a library, once in each run of the tests.
+eventually() waits for what neither a line of the log nor a request shows.
 """
 
 import atexit

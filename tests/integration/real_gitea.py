@@ -1,9 +1,8 @@
-"""A real Gitea that belongs to the tests: started, given its users, asked as a person asks, ended.
+"""A real Gitea for the tests: started, given its users, used as a person uses it, stopped.
 
     program()  the path of one (tests/forge/gitea), or why there is none
-    Server     one process with an organisation `lab`: ada owns it and runs the site, the team of the bot
-               winnowd may write to its repositories, Timmy's may read them, a
-               stranger may neither
+    Server     one process with an organisation `lab`. ada owns it and administers the site. The bot winnowd may
+               write to its repositories, Timmy may read them, and a stranger may do neither
 
 The bot's token has the scopes that README.md names, and no others.
 """

@@ -1,4 +1,4 @@
-"""A reviewer: merges and closes pull requests as a person does in the morning, and looks which still merge."""
+"""A reviewer: merges and closes pull requests as a person does in the morning, and checks which can still be merged."""
 
 import functools
 import re

@@ -1,11 +1,11 @@
-"""A project as real ones are, and a series of experiments in it: python3 tests/integration/series.py DIRECTORY --seed N
+"""A project like real ones, and a series of experiments in it: python3 tests/integration/series.py DIRECTORY --seed N
 
-A loop as autoresearch runs it changes one file, commits, measures, and either keeps the commit or resets to the last
-one that it kept. So each experiment is a commit on top of the last kept one, and all of them change the
-same few lines or their neighbours. What was turned down is in no branch. Its words are claims: of what it keeps some are no better,
-and crashes have a number, too.
+A loop, as autoresearch runs it, changes one file, commits, measures, and either keeps the commit or resets to the
+last one that it kept. So each experiment is a commit on top of the last kept one, and all of them change the same
+few lines or their neighbours. What was turned down is in no branch. What the loop says is only a claim: some of
+what it keeps is no better, and crashes have a number, too.
 
-The same seed makes the same hashes. What a test may assert on stands in each Experiment.
+The same seed makes the same hashes. Each Experiment says what a test may assert.
 """
 
 import argparse

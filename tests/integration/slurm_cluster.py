@@ -1,7 +1,7 @@
 """A real Slurm cluster for the tests: a controller and two nodes on the loopback, as root without systemd.
 
-The settings are those that this takes. Each cluster has a munge, ports and files of its own, so several run side
-by side; `stop()` ends what `start()` began, by its process id.
+Each cluster has a munge, ports and files of its own, so several run side by side. `stop()` ends what `start()`
+began, by its process id.
 """
 
 import contextlib

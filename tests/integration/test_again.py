@@ -1,4 +1,4 @@
-"""Promise: a failed result is tried again when asked for (--retry), and no decision is lost to a notebook (--export)."""
+"""Promise: a failed result can be tried again (--retry), and every decision can be exported (--export)."""
 
 import csv
 import io

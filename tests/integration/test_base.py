@@ -1,7 +1,7 @@
-"""Promise: the base is validated, too: what fails on it as well is charged to no experiment.
+"""Promise: the tests run on the base, too, and what fails there as well is charged to no experiment.
 
-What runs as the tests is a script outside of the checkout. It notes each run, and fails as a test says: for
-every tree that is not mended, so many times in a row, or for one experiment alone.
+The command of these tests is a script outside of the checkout. It notes each run, and fails as a test says: for
+every tree that is not mended, a number of times in a row, or for one experiment only.
 """
 
 import json

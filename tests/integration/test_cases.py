@@ -1,4 +1,8 @@
-"""Promise: a patch is taken whole or not at all: inputs that people really made, kept beside the repository (WINNOWD_CASES), each with what becomes of it."""
+"""Promise: a patch is taken whole or not at all.
+
+These are inputs that people really made. They are kept outside of the repository (WINNOWD_CASES), each with what
+must become of it.
+"""
 
 import os
 import pathlib

@@ -1,6 +1,6 @@
 """Promise: the checkout that is tested is a repository like the project's own.
 
-Its refs, history and tags, as `git describe` and what asks it see them.
+It has refs, history and tags, so `git describe`, and whatever calls it, works.
 """
 
 import hashlib

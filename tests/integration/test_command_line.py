@@ -1,7 +1,4 @@
-"""Promise: the command line takes, says and ends with what its page promises.
-
-The command line: what it takes, what it says, how it ends.
-"""
+"""Promise: the command line takes, prints and exits with what its manual page says."""
 
 import signal
 import subprocess

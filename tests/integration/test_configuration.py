@@ -1,7 +1,4 @@
-"""Promise: every error of a configuration is named in one go, with its place; the environment has its say.
-
-The configuration: every error of a file in one go, with its place; the environment's word.
-"""
+"""Promise: all errors of a configuration are reported at once, each with its place, and the environment can set keys."""
 
 import os
 import subprocess

@@ -1,9 +1,7 @@
-"""Promise: an open pull request that a merged one contains is closed, says in which one it was merged, and its branch goes.
+"""Promise: when a pull request is merged, the open ones that it contains are closed, say so, and lose their branches.
 
-What becomes of the pull requests that a merged one brings along, by whatever way it was merged.
-
-The project is as real ones are (series.py): each experiment stands on the one before it, so the third pull request
-contains the first two.
+It makes no difference how it is merged. The project is like a real one (series.py): each experiment is on top of
+the one before it, so the third pull request contains the first two.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Promise: nothing is lost, doubled or orphaned by kill -9 before or after any request, git, tox or file move.
 
-One run without a kill tells where the daemon can die. Then it is killed at each of these places, or without
---exhaustive at some of them, with a result of its own for each. One more run has to put everything right.
+One run without a kill shows where the daemon can die. Then it is killed at each of these places (at some of them
+without --exhaustive), with a result of its own for each. One more run has to put everything right.
 """
 
 import concurrent.futures

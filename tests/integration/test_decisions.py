@@ -1,7 +1,4 @@
-"""Promise: a result gets the decision that its numbers deserve, in whatever order results arrive.
-
-What becomes of a result, end to end: the gate, the frontier, and the order that must not matter.
-"""
+"""Promise: a result gets the decision that its numbers deserve, in whatever order results arrive."""
 
 
 import re

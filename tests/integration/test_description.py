@@ -1,9 +1,7 @@
-"""Promise: foreign text in a pull request stays text, whatever a renderer, a forge or git makes of it.
+"""Promise: foreign text in a pull request stays text, whatever a renderer, a forge or git does with it.
 
-What a pull request's texts become once a Markdown renderer, a forge and git have read them.
-
-The body is rendered, and then looked at as a forge looks at it: Gitea goes over the text outside of code
-and makes links of mentions, references, hashes, addresses and emoji. Nothing may be left there for it.
+The body is rendered, and then looked at as a forge does: outside of code, Gitea makes links of mentions,
+references, hashes, addresses and emoji. Foreign text must leave none of these there.
 """
 
 import html.parser

@@ -1,7 +1,7 @@
-"""Promise: a log of many experiments is followed where it lies, and is not touched.
+"""Promise: a log of many experiments is followed where it is, and is not touched.
 
-A row is decided within a second of being written. A log that cannot be read, is replaced or is shorter than
-it was is said once, and kills at any moment lose and double nothing.
+A row is decided within a second after it was written. A log that cannot be read, is replaced or has become
+shorter is reported once. Kills at any moment lose nothing and double nothing.
 """
 
 import os

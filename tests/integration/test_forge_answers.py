@@ -1,6 +1,7 @@
-"""Promise: of the tests' own tools: the stand-in answers as a real Gitea does, so that what holds at one holds at both.
+"""Promise: of the tests' own tools: the stand-in answers as a real Gitea does, so what works at one works at both.
 
-What a forge answers to the calls that the daemon makes, and to those near them: the stand-in of the newer kind says what a real Gitea says.
+The calls are those that the daemon makes, and similar ones. The newer kind of the stand-in must say what a real
+Gitea says.
 """
 
 import base64

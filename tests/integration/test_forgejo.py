@@ -1,6 +1,6 @@
-"""Promise: a Forgejo, whose answers differ from Gitea's, is served as any other forge.
+"""Promise: Forgejo, whose answers differ from Gitea's, works like any other forge.
 
-What Forgejo 17 was seen to answer, in front of the stand-in.
+A proxy in front of the stand-in gives the answers that Forgejo 17 was seen to give.
 """
 
 import json

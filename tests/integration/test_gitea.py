@@ -1,6 +1,6 @@
-"""Promise: a Gitea is reached wherever the configuration says it is, with the token from wherever it says, or the reason is told.
+"""Promise: a Gitea is reached at the configured address and with the configured token, or the reason is reported.
 
-Where a Gitea is and how one gets in: addresses, certificates, tokens, what --check-config says of it; when --once gives up.
+Addresses, certificates and tokens are tried, what --check-config says of them, and when --once gives up.
 
 test_promotion.py has a promotion, its undos, lost answers and kills. test_outages.py has outages,
 test_others_hands.py what others do. tests/unit/test-forge-gitea*.c say what each answer means.

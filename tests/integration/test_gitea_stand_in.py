@@ -1,10 +1,9 @@
-"""Promise: of the tests' own tools: the stand-in answers as Gitea is known to, so that tests may lean on it.
+"""Promise: of the tests' own tools: the stand-in answers as Gitea is known to, so tests may rely on it.
 
-The stand-in's answers against what is known of Gitea's: what no test of the daemon would miss.
-
-A stand-in that is too kind makes tests agree that should not. test_forge_answers.py and whatever takes
-any_gitea compare it with a real Gitea. tests/unit/test-forge-gitea*.c check its moods: lag, pages, gone
-repositories, a token that is not known. test_others_hands.py checks leases and protection.
+No test of the daemon would notice if these answers were wrong, and a stand-in that allows too much lets wrong code
+pass. test_forge_answers.py, and each test that takes any_gitea, compare it with a real Gitea.
+tests/unit/test-forge-gitea*.c check how it misbehaves: lag, pages, repositories that are gone, unknown tokens.
+test_others_hands.py checks leases and protection.
 """
 
 import base64

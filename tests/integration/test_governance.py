@@ -1,9 +1,7 @@
-"""Promise: the daemon does nothing at a forge but what it may.
+"""Promise: the daemon does nothing at a forge that it may not do.
 
-What the daemon may do at a forge, seen from outside: everything that was asked of it is on record.
-
-The fixtures of every other test look through these records, too (proxy/governed.py): no issue, no write to
-the base, no force, nothing outside the prefix. Here is what would make it do so, and what it says to that.
+Every request is recorded. The fixtures of all other tests check the records, too (proxy/governed.py): no issue, no
+write to the base, no forced push, nothing outside the prefix. The tests here try to make the daemon do such things.
 """
 
 import urllib.error

@@ -1,6 +1,6 @@
-"""Promise: the binary is built with what compiler and linker can do against attacks.
+"""Promise: the binary is built with the protections that the compiler and the linker have.
 
-What the compiler and the linker did for the binary, read from the binary itself.
+They are read from the binary itself.
 """
 
 import json

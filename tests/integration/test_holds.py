@@ -1,4 +1,4 @@
-"""Promise: what is wrong with the installation holds the queue and is charged to no experiment."""
+"""Promise: a fault of the installation holds the queue, and is charged to no experiment."""
 
 import os
 import re

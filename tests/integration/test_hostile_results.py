@@ -1,9 +1,8 @@
 """Promise: no result file or patch, however hostile, harms anything but itself.
 
-Result files and patches as an attacker would write them, dropped into a daemon that runs.
-
-Each is decided, and the reason names its file and what is wrong with it. Nothing else is disturbed: what is
-dropped beside it gets its decision, and what lies outside of the spool stays as it was.
+Result files and patches are dropped into a running daemon as an attacker would write them. Each is decided, and
+the reason names its file and what is wrong with it. Nothing else is disturbed: what is dropped beside it gets its
+decision, and what is outside of the spool stays as it was.
 """
 
 import base64

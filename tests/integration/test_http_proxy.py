@@ -1,7 +1,4 @@
-"""Promise: a proxy of the environment sees nothing private, and never the token.
-
-A proxy of the environment: what is private goes past it, and it never sees the token.
-"""
+"""Promise: a proxy that the environment names sees nothing private, and never the token."""
 
 import contextlib
 import ipaddress

@@ -1,7 +1,7 @@
 """Promise: manual pages, example, schema, completion and message catalog say what the program does.
 
-What is written of winnowd against what it is: no key, flag, default, exit status or event in one
-place that is missing in another. The sources of truth are read by tables.py.
+No key, option, default, exit status or event is in one of them and missing in another. tables.py reads the sources
+of truth.
 """
 
 import re

@@ -1,7 +1,7 @@
-"""Promise: each part of the source knows only those below it: common, then config, then daemon.
+"""Promise: each part of the source includes only parts below it: common, then config, then daemon.
 
-Who includes whom: daemon/README.md says who may, in tables that are read here, and the code is held to them.
-And within a part, no two files need each other.
+The tables in daemon/README.md say who may include whom. They are read here, and the code is checked against them.
+Within a part, no two files need each other.
 """
 
 import fnmatch

@@ -1,9 +1,8 @@
-"""Promise: a promotion on the local forge is the whole change or fails, and an experiment does not grade itself.
+"""Promise: a promotion at the local forge is the whole change or fails, and an experiment does not grade itself.
 
-A promotion end to end on the local forge: what gets into the branch and the pull request, and what does not.
-
-Each way to be refused is held by tests/unit/test-compose.c, test-change.c and test-validation.c, what comes
-after the pull request by test_pull_life.py, hostile patches by test_hostile_results.py.
+The tests look at what gets into the branch and the pull request, and what does not. The ways to be refused are in
+tests/unit/test-compose.c, test-change.c and test-validation.c, what comes after the pull request in
+test_pull_life.py, hostile patches in test_hostile_results.py.
 """
 
 import json

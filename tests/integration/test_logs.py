@@ -1,7 +1,7 @@
-"""Promise: the logs that autoresearch loops write are taken as they are, each row decided once.
+"""Promise: the logs that autoresearch loops write are taken as they are, and each row is decided once.
 
-A log of many experiments that is dropped gives the same pull requests as its results, dropped one by one. It may grow,
-be dropped again, be interrupted by a crash, and be as untidy as real ones are: each row gets one decision.
+A dropped log of many experiments gives the same pull requests as its rows, dropped one by one as result files. It
+may grow, be dropped again, be interrupted by a crash, and be as untidy as real ones are.
 """
 
 import dataclasses

@@ -1,7 +1,7 @@
 """Promise: night after night, what a loop of experiments leaves becomes the right pull requests.
 
-The project is as real ones are (series.py). Each experiment is a commit on top of the last one that was
-kept. All of them change the same few lines or their neighbours. In the morning a reviewer (reviewer.py) merges and closes.
+The project is like a real one (series.py). Each experiment is a commit on top of the last one that was kept, and
+all of them change the same few lines or their neighbours. In the morning a reviewer (reviewer.py) merges and closes.
 """
 
 import collections

@@ -1,7 +1,4 @@
-"""Promise: the service manager is told the truth about readiness, status, reloads and the end.
-
-What the service manager is told: readiness, status, watchdog, reloads, the end.
-"""
+"""Promise: the service manager is told the truth about readiness, status, watchdog, reloads and the end."""
 
 import datetime
 import os

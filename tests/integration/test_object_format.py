@@ -1,4 +1,4 @@
-"""Promise: a repository whose objects are named by SHA-256 is served as any other."""
+"""Promise: a repository with SHA-256 hashes works like any other."""
 
 import harness
 import pytest

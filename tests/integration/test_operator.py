@@ -1,6 +1,6 @@
-"""Promise: an operator finds an explanation for everything, and can have one before anything is done.
+"""Promise: an operator finds an explanation for everything, and can ask for it before anything is done.
 
-What an operator reads and types beside the log: catalog, explanations, completion, reloads.
+Besides the log there are the message catalog, explanations on the command line, completion, and reloads.
 """
 
 import json

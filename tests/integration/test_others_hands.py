@@ -1,7 +1,4 @@
-"""Promise: what persons do at the forge is never undone, and never taken for ours.
-
-What persons do at the forge while a job runs: theirs is never undone, and never taken for ours.
-"""
+"""Promise: what persons do at the forge while a job runs is never undone, and never taken for ours."""
 
 import dataclasses
 import signal

@@ -1,7 +1,4 @@
-"""Promise: an outage of the forge delays a job and no more; what is final is undone, and nothing is done twice.
-
-Outages of the forge: what passes delays, what is final is undone, and nothing is done twice.
-"""
+"""Promise: an outage of the forge only delays a job; a final fault undoes it; nothing is done twice."""
 
 import pathlib
 import re

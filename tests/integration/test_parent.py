@@ -1,4 +1,4 @@
-"""Promise: a change says with `parent` what it was made on, and is then as good as a commit: exactly what was measured."""
+"""Promise: `parent` says what a change was made on, and then the change is as good as a commit: exactly what was measured."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Promise: nothing ordinary is refused: what git and diff make themselves, in each form that people use, is composed to the tree that it was made of."""
+"""Promise: no ordinary patch is refused: each form that git and diff make becomes the tree from which it was made."""
 
 import os
 import re

@@ -1,11 +1,9 @@
 """Promise: a reviewer can read a pull request on a phone.
 
-A pull request as a reviewer sees it on a phone: drawn by Chromium, with the forge's own chart library.
-
-Needs `chromium` on the PATH, and WINNOWD_NODE_MODULES: a directory with the npm packages mermaid and
-marked in it, made anywhere by `npm install --ignore-scripts mermaid marked`. Without either it is
-skipped. WINNOWD_PICTURE names a file to which the picture is written, such as tests/pull-request.png,
-which README shows.
+Chromium draws it, with the chart library of the forge. The test needs `chromium` on the PATH, and
+WINNOWD_NODE_MODULES: a directory with the npm packages mermaid and marked, made anywhere by
+`npm install --ignore-scripts mermaid marked`. Without either it is skipped. WINNOWD_PICTURE names a file to which
+the picture is written, such as tests/pull-request.png, which README.md shows.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Promise: a promotion at a Gitea is whole, or leaves nothing behind, at a real one as at the stand-in.
 
-The whole job, on the stand-in and on a real Gitea alike: from a result to a pull request, with every undo.
-Others are at work meanwhile, and a kill -9 comes in the middle.
+The whole job is tried, from a result to a pull request, with every undo. Others are at work meanwhile, and a
+kill -9 comes in the middle.
 """
 
 import signal

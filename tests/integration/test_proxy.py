@@ -1,7 +1,4 @@
-"""Promise: of the tests' own tools: a fault shows as it is named, so that promises about outages are really tried.
-
-The proxy in front of the forge: faults show as they are named, and nothing that is asked goes unrecorded.
-"""
+"""Promise: of the tests' own tools: the proxy shows each fault as it is named, and records every request."""
 
 import http.client
 import os

@@ -1,6 +1,6 @@
 """Promise: what becomes of a pull request counts for what was decided because of it.
 
-What becomes of a pull request after its job, and of what was decided because of it; which goes first.
+A person merges it, closes it or opens it again, after its job. The tests also look at which result goes first.
 """
 
 import contextlib

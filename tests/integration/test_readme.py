@@ -1,8 +1,7 @@
-"""Promise: who types what README says gets what README says.
+"""Promise: who types what README.md says gets what README.md says.
 
-README's commands are run as they stand there. The blocks marked `sh` run one after the other in one copy of
-the tree, against a stand-in for the Gitea that it speaks of. Blocks marked `sh root` need root or systemd:
-their syntax is looked at, and that what they name is really installed.
+The blocks marked `sh` run one after the other in one copy of the tree, against a stand-in for the Gitea that they
+name. Blocks marked `sh root` need root or systemd: their syntax is checked, and that what they name is installed.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""Promise: the logs that real loops have written are read, and what is promotable are those rows that beat the frontier.
+"""Promise: logs that real loops have written are read, and exactly the rows that beat the frontier can be promoted.
 
-They are compared with the test's own calculation of the frontier. Only the page of promises is the daemon's as well.
+The test calculates the frontier by itself. It shares only the rules with the daemon, and no code.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""Promise: open pull requests stay mergeable: once the base has moved, those that conflict are brought onto it, or stale.
+"""Promise: open pull requests stay mergeable: when the base moves, those that conflict are brought onto it, or stale.
 
-The project is as real ones are (series.py): whatever is merged of a night, by a squash, all others conflict.
+The project is like a real one (series.py): if any experiment of a night is merged by a squash, all others conflict.
 """
 
 import json

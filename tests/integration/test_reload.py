@@ -1,7 +1,4 @@
-"""Promise: SIGHUP applies every key that can be reloaded, and leaves nothing of the old configuration.
-
-SIGHUP: every key that can be reloaded is, at any time, and nothing of the old configuration is left behind.
-"""
+"""Promise: SIGHUP applies every key that can be reloaded, at any time, and leaves nothing of the old configuration."""
 
 import contextlib
 import http.server

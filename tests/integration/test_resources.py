@@ -1,7 +1,4 @@
-"""Promise: a machine that runs short of something loses nothing, and goes on when there is room again.
-
-A machine that runs short of something: nothing is lost, and it goes on when there is room again.
-"""
+"""Promise: a machine that runs short of something loses nothing, and goes on when there is room again."""
 
 import contextlib
 import errno

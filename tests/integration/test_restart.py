@@ -1,7 +1,4 @@
-"""Promise: nothing is lost and nothing is done twice over a restart.
-
-Restarts and crashes: nothing is lost, nothing is done twice.
-"""
+"""Promise: nothing is lost and nothing is done twice over a restart or a crash."""
 
 import contextlib
 import fcntl

@@ -2,9 +2,9 @@
 
 Series are made at random from a seed. Each is dropped in several ways: at once with one slot and with four,
 in quick succession while the daemon works, one by one, and at once with the daemon killed in the middle.
-What becomes of it is compared with oracle(), which says in few words what the page of promises says.
+The decisions are compared with oracle(), which says the rules a second time in few words.
 
-    WINNOWD_ROUNDS  how many series, all but the first with --exhaustive alone
+    WINNOWD_ROUNDS  how many series; all but the first run only with --exhaustive
     WINNOWD_SEED    which ones
 """
 

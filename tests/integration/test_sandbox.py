@@ -1,7 +1,6 @@
 """Promise: code under test reaches nothing but its checkout, and what it uses is bounded.
 
-Code that nobody has read, with and without bubblewrap around it: each attempt fails or is bounded, and
-the job ends right.
+Code that nobody has read runs with and without bubblewrap: each attempt fails or is bounded, and the job ends right.
 """
 
 import contextlib

@@ -1,8 +1,8 @@
-"""Promise: a result whose commit was there when it was queued does not fail because git forgot it since.
+"""Promise: a result whose commit was there when it was queued does not fail because git has removed it since.
 
-A loop resets its branch, and git removes what no branch has any more. So the commit of a queued result is
-fetched at once, and kept until nobody needs it. It makes no difference whether the result came in a file or
-as a row of a log.
+A loop resets its branch, and git removes commits that are in no branch. So the commit of a queued result is
+fetched at once, and kept until nobody needs it. It makes no difference whether the result came in a file or as a
+row of a log.
 """
 
 import contextlib

@@ -1,7 +1,4 @@
-"""Promise: the JSON Schemas and the parsers give the same verdict.
-
-The JSON Schemas against the parsers: the same cases, the same verdict.
-"""
+"""Promise: the JSON Schemas and the parsers give the same verdict on the same files."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Promise: tests run as jobs of Slurm, and what happens to the cluster is never charged to an experiment."""
+"""Promise: tests run as jobs of Slurm, and what happens to the cluster is charged to no experiment."""
 
 import contextlib
 import json

@@ -1,7 +1,4 @@
-"""Promise: each file of the spool is taken once, when it is whole, and goes where it belongs.
-
-The spool: what is taken, when, how often, and where it goes.
-"""
+"""Promise: each file of the spool is taken once, when it is whole, and goes where it belongs."""
 
 import json
 import os

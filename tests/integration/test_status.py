@@ -1,7 +1,4 @@
-"""Promise: --status tells how things are, beside a running daemon, without one and after a crash.
-
---status and --status --json: beside a running daemon, without one, and after a crash.
-"""
+"""Promise: --status and --status --json show how things are, beside a running daemon, without one and after a crash."""
 
 import fcntl
 import json

@@ -1,6 +1,6 @@
-"""Promise: the figures for node_exporter are right, and never read by half.
+"""Promise: the figures for node_exporter are right, and are never read half written.
 
-status.textfile: the figures for node_exporter, read by a strict parser and by promtool.
+A strict parser and promtool read status.textfile.
 """
 
 import math

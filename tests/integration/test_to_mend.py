@@ -1,4 +1,7 @@
-"""Promise: what a person has to mend at the forge, or in the token, holds the queue and fails no experiment, at whichever step it shows."""
+"""Promise: a fault that a person has to mend at the forge, or in the token, holds the queue and fails no experiment.
+
+It does so at whichever step it shows.
+"""
 
 import dataclasses
 import pathlib

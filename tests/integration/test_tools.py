@@ -1,7 +1,7 @@
 """Promise: what PATH leads to is there in the sandbox, and can be started.
 
-Trees of tools as pipx, pip, pyenv, uv and rustup make them, in a home that the sandbox hides, each tried in
-bubblewrap for real.
+Trees of tools, as pipx, pip, pyenv, uv and rustup make them, lie in a home that the sandbox hides. Each is tried in
+a real bubblewrap.
 """
 
 import json

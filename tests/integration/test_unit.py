@@ -1,7 +1,4 @@
-"""Promise: the systemd unit is clean and tight, with room in it for the sandbox.
-
-The systemd unit: clean, tight, and with room in it for the sandbox.
-"""
+"""Promise: the systemd unit has no faults and is tight, with room in it for the sandbox."""
 
 import json
 import os

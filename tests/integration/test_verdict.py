@@ -1,4 +1,4 @@
-"""Promise: green means tested: an exit status of 0 is a pass only where tox's own report, the runners' words and validation.expect bear it out."""
+"""Promise: green means tested: exit status 0 is a pass only if tox's report, the runners' output and validation.expect agree."""
 
 import exhaustive
 import pytest

@@ -1,9 +1,5 @@
 /* Promise: what no outcome of earlier jobs can change is decided at once, and the rest waits. */
 
-/*
- * What is decided of a file at once, and what may pass and is waited for.
- */
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,8 +1,6 @@
 /* Promise: output of a child is kept within its bounds, to the byte. */
 
-/*
- * The bounds of a capture, byte by byte; that it survives a flood is seen in test-process.
- */
+/* test-process has a child that floods a capture. */
 
 #include "common/capture.h"
 

@@ -1,6 +1,4 @@
-/* Promise: a line of a file is shown with its caret at the fault, whatever the file holds. */
-
-/* common/caret: the line with its caret, whatever the file holds. */
+/* Promise: a line of a file is shown with its caret at the fault, whatever is in the file. */
 
 #include "common/caret.h"
 

@@ -1,6 +1,6 @@
 /* Promise: a change that touches what it may not, or leaves the tree, fails. */
 
-/* What a change may do: paths, links, modes. */
+/* Paths, links and modes are tried. */
 
 #include "common/memory.h"
 #include "daemon/repository/change.h"

@@ -1,6 +1,6 @@
 /* Promise: a pull request is the whole change that was measured, or the job fails. */
 
-/* One commit of a change on the base: from a diff, from a patch, from a measured commit. */
+/* One commit is made of a change on the base: from a diff, from a patch, from a measured commit. */
 
 #include "git-fixture.h"
 

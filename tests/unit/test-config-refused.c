@@ -1,9 +1,5 @@
 /* Promise: a wrong configuration is refused with file, line, key, what was expected and what was found. */
 
-/*
- * Configurations that are refused, each with all of its problems.
- */
-
 #include "config-fixture.h"
 
 static void test_all_problems_in_one_go(void **state)

@@ -1,8 +1,6 @@
-/* Promise: a wrong configuration is refused with file, line, key, what was expected and what was found. */
+/* Promise: each value of a configuration is what the file, the environment or the default says. */
 
-/*
- * Configurations that are taken: their values, where they come from, and what changes with them.
- */
+/* Configurations that are taken: their values, where they come from, and what changes with them. */
 
 #include "config-fixture.h"
 

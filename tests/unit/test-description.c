@@ -1,9 +1,6 @@
 /* Promise: title, body and commit message say what was measured, letter by letter. */
 
-/*
- * Title, body and commit message, letter by letter. What a renderer makes of them is looked at in
- * tests/integration/test_description.py.
- */
+/* tests/integration/test_description.py looks at what a renderer makes of them. */
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* Promise: `failed` says why: of what tests print, the line that a person would look for. */
+/* Promise: when tests fail, the line of their output is shown that a person would look for. */
 
 #include "daemon/validation/failure.h"
 

@@ -1,8 +1,6 @@
 /* Promise: whatever Gitea answers is taken for what it means, or for a fault that passes. */
 
-/*
- * What Gitea answers, as tables: bodies as they were observed, and as nobody should send them.
- */
+/* Tables of bodies: some were observed, others nobody should send. */
 
 #include "daemon/forge/gitea-body.h"
 

@@ -1,8 +1,6 @@
 /* Promise: a pull request is opened once, with its labels and reviewers, however Gitea lags. */
 
-/*
- * The Gitea client against the stand-in: pull requests, their labels and reviewers.
- */
+/* The Gitea client runs against the stand-in. */
 
 #include "gitea-fixture.h"
 

@@ -1,9 +1,6 @@
 /* Promise: branches and the check of the forge mean the same at a Gitea of either kind. */
 
-/*
- * The Gitea client against the stand-in: a whole life (of the older kind: test_promotion.py), branches, the
- * check, what goes wrong on the way.
- */
+/* The Gitea client runs against the stand-in. test_promotion.py has a whole promotion at the older kind. */
 
 #include "gitea-fixture.h"
 

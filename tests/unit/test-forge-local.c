@@ -1,8 +1,6 @@
 /* Promise: a bare repository and an outbox are a forge, whatever has been done to them. */
 
-/*
- * The local forge: a real bare repository, an outbox that people and crashes have been at.
- */
+/* Other people and crashes have changed the outbox. */
 
 #include "daemon/forge/kinds.h"
 #include "daemon/git/hash.h"

@@ -1,8 +1,6 @@
 /* Promise: a value is improved if it is better by more than the thresholds, and only then. */
 
-/*
- * The gate as a table. Every row is judged twice, as minimize and, with every sign turned, as maximize.
- */
+/* Each row of the table is judged twice: as minimize, and with every sign turned as maximize. */
 
 #include "common/text.h"
 #include "daemon/gate.h"

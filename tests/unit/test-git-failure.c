@@ -1,8 +1,6 @@
 /* Promise: a failure of git that passes by itself is not taken for a final one. */
 
-/*
- * What git's words mean: which failures pass by themselves, and what is shown of them.
- */
+/* The tables say what the words of git mean, and what is shown of them. */
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,6 @@
 /* Promise: header fields mean what they say, and no server breaks a bound with them. */
 
-/*
- * Header fields as servers write them, and as they should not.
- */
+/* Some are as servers write them, others as nobody should. */
 
 #include "common/http-header.h"
 

@@ -1,6 +1,4 @@
-/* Promise: what is private goes through no proxy, and no secret through one that could read it. */
-
-/* common/http-proxy: what is private goes through no proxy, and no secret does that it could read. */
+/* Promise: what is private goes through no proxy, and no secret goes through one that could read it. */
 
 #include "common/http-proxy.h"
 

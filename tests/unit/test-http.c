@@ -1,8 +1,6 @@
 /* Promise: a request ends in one answer or one error, whatever the server does. */
 
-/*
- * Real HTTP over real sockets, against a server that answers, hangs, cuts off, resets and floods.
- */
+/* Real HTTP over real sockets, against a server that answers, hangs, cuts off, resets and floods. */
 
 #include "common/http.h"
 

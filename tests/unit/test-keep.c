@@ -1,4 +1,4 @@
-/* Promise: files are kept as long as the configuration says, and no link leads out of where they lie. */
+/* Promise: files are kept as long as the configuration says, and no link leads out of their directory. */
 
 #include "common/file.h"
 #include "common/loop.h"

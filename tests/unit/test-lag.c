@@ -1,7 +1,5 @@
 /* Promise: the loop's lag counts work, and never waiting. */
 
-/* daemon/lag: work counts, waiting does not, whatever ends it. */
-
 #include "daemon/status/lag.h"
 
 #include "common/loop.h"

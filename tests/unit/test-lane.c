@@ -1,9 +1,5 @@
 /* Promise: results of one metric settle in the order in which they arrived. */
 
-/*
- * Lanes: who came first, and what the one that is turned down is called.
- */
-
 #include "daemon/lane.h"
 
 #include <math.h>

@@ -1,8 +1,8 @@
 /* Promise: a line of the log is one event, and no text from outside can forge another. */
 
 /*
- * What the log writes, read back from a pipe or a file in place of stderr; for the journal, the call
- * that would send it is replaced by one that remembers.
+ * What the log writes is read back from a pipe or a file in place of stderr. For the journal, the call that
+ * would send it is replaced by one that remembers.
  */
 
 #include "common/log-output.h"

@@ -1,6 +1,4 @@
-/* Promise: what stands on a merged experiment composes cleanly, and what a reviewer made of it stays. */
-
-/* Composing from what is already in. */
+/* Promise: what is on top of a merged experiment composes cleanly, and what a reviewer made of it stays. */
 
 #include "common/loop.h"
 #include "git-fixture.h"

@@ -1,7 +1,5 @@
 /* Promise: what is wrong with a result file is shown at its place. */
 
-/* daemon/result/place: where a key of a result file stands. */
-
 #include "daemon/result/place.h"
 
 #include "daemon/result.h"

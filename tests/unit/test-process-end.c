@@ -1,9 +1,6 @@
 /* Promise: a child that does not end by itself is ended with all that it started. */
 
-/*
- * How a child ends that did not end by itself: deadline, discard, death of the daemon; and what it
- * leaves behind.
- */
+/* It is ended at its deadline, when it is discarded, or when the daemon dies. */
 
 #include "process-fixture.h"
 

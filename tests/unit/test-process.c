@@ -1,8 +1,6 @@
 /* Promise: a child's end, output and environment are what they are said to be. */
 
-/*
- * Real children: sh, sleep, cat, python3. What each test fears stands in its name.
- */
+/* The children are real: sh, sleep, cat, python3. The name of a test says what it is about. */
 
 #include "process-fixture.h"
 

@@ -1,9 +1,5 @@
 /* Promise: a program is found where exec would find it. */
 
-/*
- * The search for a program, compared with what exec would do.
- */
-
 #include "common/program.h"
 
 #include "common/memory.h"

@@ -1,7 +1,5 @@
 /* Promise: every key is applied by a reload, or named as one that needs a restart. */
 
-/* daemon/reload: every key is either applied or named as one that needs a restart. */
-
 #include "daemon/reload.h"
 
 #include "common/text.h"

@@ -1,4 +1,4 @@
-/* Promise: nobody meets what is left of a checkout, and nobody waits for its removal. */
+/* Promise: nobody finds what is left of a checkout, and nobody waits for its removal. */
 
 #include "common/file.h"
 #include "common/memory.h"

@@ -1,6 +1,6 @@
 /* Promise: only our own branch is pushed to and deleted, and only while it is where we left it. */
 
-/* Looking, pushing, deleting, cloning: everything at the forge, against bare repositories. */
+/* Looking, pushing, deleting and cloning, all against bare repositories. */
 
 #include "git-fixture.h"
 

@@ -1,8 +1,6 @@
-/* Promise: the logs that autoresearch loops write are read as they are, row by row, and none is guessed at. */
+/* Promise: the logs that autoresearch loops write are read as they are, row by row, and nothing is guessed. */
 
-/*
- * Logs as a table: the text of one, what each of its lines is, and what its rows say.
- */
+/* Each row of the table is the text of a log, what each of its lines is, and what its rows say. */
 
 #include "common/memory.h"
 #include "common/text.h"

@@ -1,9 +1,5 @@
 /* Promise: a result file is taken whole, or refused in words that help. */
 
-/*
- * Bytes into a result: what is taken, what is refused, and in which words.
- */
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* Promise: a secret is blotted out of all that is said, in each form in which it travels. */
+/* Promise: a secret is hidden in all that is said, in each form in which it travels. */
 
 #include "common/secret.h"
 

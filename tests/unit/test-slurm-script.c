@@ -1,4 +1,4 @@
-/* Promise: the script of a run on Slurm begins once, says truly how the command ended, and says nothing if it was told to end. */
+/* Promise: the script of a run on Slurm begins once, and says how the command ended unless Slurm ended it. */
 
 #include "common/file.h"
 #include "common/memory.h"

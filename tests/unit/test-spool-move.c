@@ -1,8 +1,6 @@
 /* Promise: a decided file moves once, under a name of its own, and its patch with it. */
 
-/*
- * Where files go from the spool: the archive, the rejected ones; and patches, which stay until then.
- */
+/* It moves to the archive or to the rejected ones. A patch stays until its result moves. */
 
 #include "spool-fixture.h"
 

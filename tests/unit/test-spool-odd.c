@@ -1,8 +1,6 @@
 /* Promise: each whole file of the spool is handed on once, in the order of arrival. */
 
-/*
- * The spool, and what is not as it should be: links, pipes, no permission, faults of the system, odd names.
- */
+/* Here something is wrong with the spool: links, pipes, no permission, faults of the system, odd names. */
 
 #include "spool-fixture.h"
 

@@ -1,9 +1,5 @@
 /* Promise: each whole file of the spool is handed on once, in the order of arrival. */
 
-/*
- * Which files of a spool are handed on, in which order, and when.
- */
-
 #include "spool-fixture.h"
 
 #include <sys/inotify.h>

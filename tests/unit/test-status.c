@@ -1,6 +1,4 @@
-/* Promise: the status shows the facts it was given. */
-
-/* daemon/status and daemon/textfile: what is shown of given facts. */
+/* Promise: the status shows the facts that it was given. */
 
 #include "common/memory.h"
 #include "daemon/status.h"

@@ -1,8 +1,6 @@
 /* Promise: a job and all that its undo needs outlive a crash. */
 
-/*
- * The store's jobs and what their steps found, and what it tells to those who only look.
- */
+/* Here are the jobs, what their steps found, and what the store tells to those who only look. */
 
 #include "daemon/store/job.h"
 #include "daemon/store/pull.h"

@@ -1,8 +1,6 @@
 /* Promise: frontier and queue are what the decisions make them. */
 
-/*
- * The store's frontier, queue, moves, and what the settling of a pull request does to them.
- */
+/* Here are also the moves of files, and what the end of a pull request changes. */
 
 #include "daemon/store/job.h"
 #include "daemon/store/pull.h"

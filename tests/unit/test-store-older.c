@@ -1,8 +1,6 @@
 /* Promise: each result has one decision, durable before anything else happens. */
 
-/*
- * Stores of earlier versions are brought along, and one of a newer version is refused.
- */
+/* Stores of earlier versions are migrated, and one of a newer version is refused. */
 
 #include "store-fixture.h"
 

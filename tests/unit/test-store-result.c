@@ -1,8 +1,6 @@
 /* Promise: each result has one decision, durable before anything else happens. */
 
-/*
- * Results in the store: added, found, decided.
- */
+/* Results are added, found and decided. */
 
 #include "store-fixture.h"
 

@@ -1,8 +1,6 @@
 /* Promise: each result has one decision, durable before anything else happens. */
 
-/*
- * The store as a file: opened, refused, locked, full.
- */
+/* Here the store is a file: opened, refused, locked, full. */
 
 #include "store-fixture.h"
 

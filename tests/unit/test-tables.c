@@ -1,4 +1,4 @@
-/* Promise: the store of an older version becomes what a new one is. */
+/* Promise: a store of an older version becomes the same as a new one. */
 
 #include "store-fixture.h"
 

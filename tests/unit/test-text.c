@@ -1,4 +1,4 @@
-/* Promise: text and numbers are shown as they are, visibly, and never cut inside a character. */
+/* Promise: text and numbers are shown as they are, visibly, and never cut inside of a character. */
 
 #include "common/text.h"
 

@@ -1,4 +1,4 @@
-/* Promise: variables reach the tests of tox 4 in each layout of a project, whatever its version, and nothing that an environment passes on itself is lost. */
+/* Promise: variables reach the tests of tox 4 in each layout of a project, and none that an environment passes is lost. */
 
 #include "common/memory.h"
 #include "daemon/validation/tox-override.h"

@@ -1,4 +1,4 @@
-/* Promise: green means tested: a run passes if it ended with 0 and tested something, by tox's own report and by what runners say. */
+/* Promise: green means tested: a run passes if it ended with 0 and tested something, as tox's report and the output say. */
 
 #include "common/memory.h"
 #include "common/text.h"

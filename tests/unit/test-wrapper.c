@@ -1,4 +1,4 @@
-/* Promise: a program that is missing behind another one is known before the tests are started. */
+/* Promise: a missing program that another one starts is known before the tests start. */
 
 #include "common/memory.h"
 #include "common/text.h"

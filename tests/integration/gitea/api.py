@@ -1,7 +1,7 @@
-"""The API below /api/v1: one function a call, one table that names them, Gitea's answers.
+"""The API below /api/v1: one function for each call, one table that names them, Gitea's answers.
 
-Where 1.15 and 1.25 differ, the function says so. Calls that no well-behaved daemon makes (an
-issue, say) work too: what is to be recorded must be possible.
+Where 1.15 and 1.25 differ, the function says so. Calls that no well-behaved daemon makes (an issue, say) work,
+too: otherwise they could not be recorded.
 """
 
 import dataclasses

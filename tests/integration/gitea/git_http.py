@@ -1,4 +1,4 @@
-"""git over HTTP: `git http-backend` as CGI, with what was pushed seen on the way."""
+"""git over HTTP: `git http-backend` as CGI. Pushes are noted in the state."""
 
 import functools
 import gzip

@@ -1,7 +1,7 @@
 """The bare repository behind the stand-in: plumbing only, no work tree, no user configuration.
 
-Most of what a forge is asked is where its references are. They are read from their files, and what git
-said of a commit is kept: a process for each such question would cost more than all else that is tested.
+Most requests ask where references are. They are read from their files, and what git said of a commit is
+remembered: a process for each of these questions would take most of the time of the tests.
 """
 
 import atexit

@@ -1,7 +1,7 @@
-"""What the stand-in knows besides the repository: pull requests, labels, issues, users, moods.
+"""What the stand-in knows besides the repository: pull requests, labels, issues, users, and how it misbehaves.
 
-Two sides write here. The daemon comes in over HTTP (api.py, git_http.py); persons come in through
-the methods of Forge whose names are theirs: merge_pull, close_pull, push_to_branch and so on.
+Two sides write here: the daemon over HTTP (api.py, git_http.py), and persons through the methods of Forge that
+are named after what they do: merge_pull, close_pull, push_to_branch and so on.
 """
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""A certificate of its own making, right or wrong as asked, from the openssl command."""
+"""Makes certificates with the openssl command, right or wrong as a test asks."""
 
 import pathlib
 import ssl

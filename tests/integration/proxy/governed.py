@@ -1,7 +1,7 @@
-"""Did the daemon stay within what it may do at a forge? Read from the requests, and from what is left there.
+"""Checks that the daemon did only what it may do at a forge, by its requests and by what is left there.
 
-What was asked counts, not what was granted: a forced push that the server refused is as wrong as
-one it took. What persons do does not pass the proxy, and is nobody's fault here.
+What was asked counts, not what was granted: a forced push that the server refused is as wrong as one that
+it took. What persons do does not go through the proxy, and is not charged to the daemon.
 """
 
 import re

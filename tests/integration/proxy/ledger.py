@@ -1,6 +1,6 @@
-"""What the daemon made at the forge, read from its requests and the forge's true answers.
+"""What the daemon made at the forge, by its requests and the forge's true answers.
 
-What is at the forge and not in here is a person's. Unlike the records it is never cleared.
+Everything else at the forge was made by a person. Unlike the records, this is never cleared.
 """
 
 import json

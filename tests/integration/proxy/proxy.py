@@ -1,9 +1,9 @@
-"""The proxy itself: put together, started, stopped, asked about.
+"""The proxy itself: started, stopped, asked for what it recorded.
 
-    proxy = Proxy("http://127.0.0.1:3000", forge).start()
-    proxy.faults.add("locked", method="POST", path="/labels$")
-    ... run the daemon against proxy.url ...
-    proxy.assert_governed("experiment/", "main")
+proxy = Proxy("http://127.0.0.1:3000", forge).start()
+proxy.faults.add("locked", method="POST", path="/labels$")
+... run the daemon against proxy.url ...
+proxy.assert_governed("experiment/", "main")
 """
 
 import http.client

@@ -1,4 +1,4 @@
-"""What was asked of the forge: one record a request, written down before it is answered."""
+"""What the forge was asked: one record for each request, written before it is answered."""
 
 import dataclasses
 import threading

@@ -1,4 +1,4 @@
-"""Connections: HTTP/1.1 with keep-alive, TLS if asked for. What is done with a request is up to whom it is for."""
+"""Connections: HTTP/1.1 with keep-alive, and TLS if asked for. A handler answers the requests."""
 
 import base64
 import dataclasses
