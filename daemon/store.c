@@ -75,8 +75,8 @@ static int count_decided(struct store *store, struct error *error)
     return 0;
 }
 
-/* Nobody asks SQLite how much memory it uses, and counting takes a lock for each allocation. If SQLite is at
- * work already this is refused, which does no harm. */
+/* Nobody asks SQLite how much memory it uses, and counting takes a lock for each allocation. SQLite refuses this
+ * if it was used before, which does no harm. */
 static void configure_library(void)
 {
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
@@ -101,8 +101,8 @@ static int open_database(struct store *store, const char *path, int flags, struc
     return 0;
 }
 
-/* SQLite would take a write-ahead log without its store for the new store's. And it may be all that a person
- * still has. */
+/* SQLite would apply a write-ahead log without its store to the new store. And that log may be all that is left
+ * of the old one. */
 static int refuse_foreign_log(const char *path, struct error *error)
 {
     CLEANUP_FREE char *log = memory_format("%s-wal", path);
@@ -160,8 +160,8 @@ static int find_or_create(const char *path, struct error *error)
     return store_set_damaged(error, path, "it is empty");
 }
 
-/* A damaged page may be where no query of this start would read it. So all of the store is checked
- * before anything is written, and stays as it was found; unless that would take long. */
+/* Unless it would take long, all of the store is checked before anything is written, since the queries of a start
+ * may miss a damaged page. A damaged store stays as it was found. */
 static int open_writer(struct store *store, const char *state, const char *path,
                        struct error *error)
 {

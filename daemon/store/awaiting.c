@@ -1,5 +1,5 @@
 /*
- * The files in the spool that wait for the patch that they name: a few, for a minute each.
+ * The files in the spool that wait for the patch that they name. They are few, and each waits a minute.
  */
 
 #include "daemon/store/internal.h"

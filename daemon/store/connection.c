@@ -45,7 +45,7 @@ int store_failed(struct store *store, const char *what, struct error *error)
     if (kind_of(code) == ERROR_PERMANENT)
         return store_set_damaged(error, sqlite3_db_filename(store->database, "main"),
                                  sqlite3_errmsg(store->database));
-    /* The INSERT of many rows is long. */
+    /* The INSERT of many rows is long, so only its beginning is shown. */
     return error_set(error, kind_of(code), "store: %.200s: %s", what,
                      sqlite3_errmsg(store->database));
 }
@@ -257,8 +257,8 @@ int store_end(struct store *store, int status, struct error *error)
     return -1;
 }
 
-/* Until the store was checked, nothing may write the write-ahead log into it, nor remove that log:
- * somebody may want to save what there is. */
+/* Until the store was checked, its write-ahead log is neither written into it nor removed: a person may
+ * want to save both as they are. */
 void store_keep_as_found(struct store *store, bool keep)
 {
     sqlite3_wal_autocheckpoint(store->database, keep ? 0 : CHECKPOINT_PAGES);

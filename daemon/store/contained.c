@@ -24,7 +24,8 @@ static const char *const steps[] = {
     [STORE_CLOSING_BRANCH] = "branch",
 };
 
-/* The measured commits that the pull request of a result contains: two parameters, both that result. */
+/* The measured commits that come into the base with the pull request of a result: its own, and those that it
+ * contains. There are two parameters, both that result. */
 #define BROUGHT                                                                                    \
     "(SELECT measured FROM contained WHERE result = ?"                                             \
     " UNION SELECT measured FROM results WHERE id = ? AND measured <> '')"
@@ -43,8 +44,8 @@ int store_write_contained(struct store *store, int64_t result, char *const *meas
     return 0;
 }
 
-/* Open ones are to be closed. One that is about to be closed in favour of another keeps that container, so
- * that each is opened again with the next one above it. */
+/* Open ones that it contains are to be closed. If one is about to be closed in favour of another, that stays
+ * its container, unless this one was merged. So it is opened again if that one is closed unmerged. */
 static int close_contained(struct store *store, int64_t container, enum store_closing_kind kind,
                            struct error *error)
 {
@@ -59,7 +60,8 @@ static int close_contained(struct store *store, int64_t container, enum store_cl
                      "itiii", container, kinds[kind], container, container, container);
 }
 
-/* Those that were closed for one that was not merged yet are merged now: their branches go. */
+/* Those that were closed in favour of this one, or of another that was not merged, are in the base now. Their
+ * branches are deleted. */
 static int confirm_superseded(struct store *store, int64_t container, struct error *error)
 {
     if (store_run(store, error,
@@ -77,7 +79,7 @@ static int confirm_superseded(struct store *store, int64_t container, struct err
         "ii", container, container);
 }
 
-/* Those that were closed for it, or are about to be, are opened again. */
+/* Those that were closed in favour of it, or are about to be, are opened again. */
 static int reopen_superseded(struct store *store, int64_t container, struct error *error)
 {
     if (store_run(store, error,
@@ -93,7 +95,7 @@ static int reopen_superseded(struct store *store, int64_t container, struct erro
         "i", container);
 }
 
-/* What could not be brought onto the base before this merge was known may be now. */
+/* A refresh that failed before this merge was known may succeed now. */
 static int forget_failed_refreshes(struct store *store, struct error *error)
 {
     return store_run(store, error,
@@ -105,7 +107,7 @@ static int forget_failed_refreshes(struct store *store, struct error *error)
 int store_write_followers(struct store *store, int64_t result, enum pull_state state,
                           struct error *error)
 {
-    /* A person has decided: our own plans for it are dropped. */
+    /* A person has decided about it, so nothing that we planned for it is done. */
     if (store_run(store, error, "DELETE FROM closings WHERE result = ?", "i", result) < 0)
         return -1;
     switch (state) {
@@ -150,7 +152,7 @@ static int find_word(const char *const *words, size_t count, const char *word)
 int store_next_closing(struct store *store, int64_t after, struct store_closing *closing,
                        struct error *error)
 {
-    /* One that is being refreshed has its turn when that is over. */
+    /* One that is being refreshed has its turn when its job is over. */
     CLEANUP_RESET sqlite3_stmt *statement = store_query(
         store, error,
         "SELECT c.result, r.pull, r.experiment_id, r.digest, r.head, c.kind, c.step,"
@@ -278,7 +280,8 @@ int store_list_relatives(struct store *store, int64_t result, struct store_relat
     return row;
 }
 
-/* Pairs of a container and one that it contains, both of which a person can still bring in. */
+/* Pairs of a container and one that it contains. A person can still merge both: each is open, or was closed
+ * in favour of another. */
 #define CONTAINMENTS                                                                               \
     " FROM results m INDEXED BY results_pull JOIN contained c ON c.result = m.id"                  \
     " JOIN results r INDEXED BY results_measured ON r.measured = c.measured AND r.measured <> ''"  \

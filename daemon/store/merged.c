@@ -1,6 +1,6 @@
 /*
- * The measured commits whose pull requests were merged, in the store. They may be those of another winnowd:
- * the base has what that promoted, even if its state is lost.
+ * The measured commits whose pull requests were merged, in the store. Another winnowd may have promoted them:
+ * what it promoted is in the base, even if its store is lost.
  */
 
 #include "daemon/store/internal.h"

@@ -351,7 +351,7 @@ const char *const store_migrations[] = {
     "  settings TEXT NOT NULL,"
     "  reader TEXT NOT NULL"
     ") WITHOUT ROWID;",
-    /* Results whose content was let go of, and whose saved commit may be. */
+    /* Results whose content was deleted, so that their saved commit may be dropped. */
     "CREATE TABLE released (result INTEGER PRIMARY KEY);"
     "CREATE TRIGGER contents_released AFTER DELETE ON contents BEGIN"
     "  INSERT OR IGNORE INTO released SELECT id FROM results WHERE id = old.result AND has_change "
@@ -368,7 +368,7 @@ const char *const store_migrations[] = {
     "INSERT INTO run_id VALUES (lower(hex(randomblob(8))));",
     /* What held jobs when the daemon last ran, for --status without one; no row: nothing. */
     "CREATE TABLE hold (reason TEXT NOT NULL);",
-    /* Every index has its price at every row. */
+    /* Each index costs time for each row. So one index replaces three. */
     "DROP INDEX results_decision;"
     "DROP INDEX results_told;"
     "DROP INDEX results_newest_pull;"
@@ -381,8 +381,8 @@ const char *const store_migrations[] = {
 
 const int store_version = sizeof(store_migrations) / sizeof(store_migrations[0]);
 
-/* For migrations: the SQL function canonical(file name, bytes) returns the result as canonical JSON;
- * NULL if it is none any more. */
+/* For migrations: the SQL function canonical(file name, bytes) returns the result as canonical JSON; NULL if
+ * this version refuses the file. */
 static void canonical(sqlite3_context *context, int count, sqlite3_value **values)
 {
     const char *file_name = (const char *)sqlite3_value_text(values[0]);

@@ -7,12 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Without an fsync of its own. If a power cut takes it back, the next start finds the moves done. */
+/* Notes it without an fsync. If a power cut undoes the note, the next start marks rows whose files were moved
+ * already, and finds that. */
 static int note_soon(struct store *store, struct error *error)
 {
     int noted;
 
-    /* Not cached: a PRAGMA of this kind takes effect when it is compiled. */
+    /* It is not cached, since this PRAGMA takes effect when it is compiled. */
     if (sqlite3_exec(store->database, "PRAGMA synchronous = NORMAL", NULL, NULL, NULL) != SQLITE_OK)
         return store_failed(store, "noting moves", error);
     noted = store_note_moved(store, false, error);

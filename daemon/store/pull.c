@@ -188,7 +188,7 @@ int store_write_settled(struct store *store, int64_t result, enum pull_state sta
 {
     bool counts = state != PULL_CLOSED;
 
-    /* A pull request that we closed, and a person opened again, is not closed for that reason again. */
+    /* contained_in -1: a person opened it after we had closed it, so it is not closed for that reason again. */
     if (store_run(store, error,
                   "UPDATE results SET pull_state = ?, counts = ?, superseded = 0,"
                   " contained_in = iif(? AND contained_in <> 0, -1, 0) WHERE id = ?",

@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The first lock of the two is asked for. It can be asked for without taking it, in one call: /proc/locks, which
- * shows the other one too, is read page by page, and leaves out a lock when others come and go between two pages. */
+/* Asks for the first of the two locks (store.c), in one call that does not take it. /proc/locks would show both.
+ * But it is read in several parts, and may lack a lock if others come and go in between. */
 int store_writer(const char *state)
 {
     CLEANUP_FREE char *path = memory_format("%s/%s", state, STORE_LOCK_FILE);
@@ -27,8 +27,8 @@ int store_writer(const char *state)
     return writer;
 }
 
-/* A reader of a WAL database makes two files for it, leaves them behind, and needs the right to make
- * them. If the database is as its last writer closed it, it can be read without them. */
+/* A reader of a WAL database makes two files beside it and leaves them there, so it needs the right to make
+ * them. If nobody writes to the database and its log is empty, it can be read without these files. */
 char *store_reader_uri(const char *state, const char *path)
 {
     CLEANUP_FREE char *log = memory_format("%s-wal", path);

@@ -114,7 +114,7 @@ static int set_content(struct store *store, int64_t id, const struct store_conte
                      "-ibt", id, content->patch, content->patch_length, content->parsed);
 }
 
-/* A baseline is searched by the word "baseline", whatever the experimenter wrote. */
+/* Queries find a baseline by the word "baseline", whatever the experimenter wrote. */
 static const char *status_word(const struct claim *claim)
 {
     return claim->status == CLAIM_BASELINE ? "baseline" : claim->status_word;
@@ -126,7 +126,7 @@ static bool counts(enum decision decision, double after)
     return (decision == DECISION_BASELINE || decision == DECISION_PROMOTED) && !isnan(after);
 }
 
-/* The content is kept for the reasons in store_let_go_of_content(). */
+/* Keeps the content only if store_let_go_of_content() would not delete it. */
 static int add_content(struct store *store, int64_t id, bool has_change,
                        const struct store_content *content, const struct store_decision *decision,
                        struct error *error)
@@ -205,7 +205,7 @@ int store_add(struct store *store, const struct store_result *result,
         add_row(store, *id, result, content->patch_name, decision, error) < 0 ||
         add_content(store, *id, result->has_change, content, decision, error) < 0)
         return -1;
-    /* Outside of a transaction nothing waits: that is a transaction of its own. */
+    /* Outside of a transaction no row waits, since the call is a transaction of its own. */
     return counts(decision->decision, result->claim.after.mean) ||
                    sqlite3_get_autocommit(store->database)
                ? store_write_waiting(store, error)
@@ -288,9 +288,9 @@ int store_load_content(struct store *store, int64_t id, char **parsed, char **pa
     return 0;
 }
 
-/* Content is needed again while its pull request is open, while the value that beat it may leave the
- * frontier, and for a baseline that others may be made on. A failed row of a log has no file from which
- * to try it again. */
+/* Content may be needed again: while its pull request is open, while the value that beat it may leave the
+ * frontier, for a baseline on which others may be made, and to retry a failed row of a log, which has no file
+ * of its own. */
 int store_let_go_of_content(struct store *store, int64_t id, struct error *error)
 {
     return store_run(store, error,
@@ -329,7 +329,8 @@ int store_decide(struct store *store, int64_t id, const struct store_decision *d
 /* Selects what was decided before a result; 0: all. */
 #define DECIDED_BEFORE "(? = 0 OR decided < (SELECT decided FROM results WHERE id = ?))"
 
-/* Two statements: each direction reads its own end of the index. A row that counts does not wait. */
+/* There are two statements, since each direction reads its own end of the index. Rows that wait need not be
+ * written first: none of them counts. */
 static sqlite3_stmt *query_best(struct store *store, const struct config_metric *metric,
                                 const char *scope, int64_t before, struct error *error)
 {
@@ -415,7 +416,7 @@ void store_points_free(struct store_point *points, size_t count)
     free(points);
 }
 
-/* Skips from one lane to the next, past all results that wait in it. */
+/* Finds the next lane by the index, without reading the other results of this one. */
 static sqlite3_stmt *query_lane_after(struct store *store, const char *metric, const char *scope,
                                       struct error *error)
 {

@@ -13,7 +13,7 @@ static int run(struct store *store, const char *sql, struct error *error)
     return store_failed(store, "making the tables", error);
 }
 
-/* Runs statements, up to a NULL, as one: then the store is of that version. */
+/* Runs statements, up to a NULL, and sets the version, all in one transaction. */
 static int make(struct store *store, const char *const *statements, int version,
                 struct error *error)
 {

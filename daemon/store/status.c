@@ -16,7 +16,7 @@ int store_snapshot(struct store *store, struct error *error)
     return store_run(store, error, "BEGIN", "");
 }
 
-/* The rows that are not discarded, by an index of these only. */
+/* The rows that are not discarded. The index has no others. */
 #define KEPT_ROWS "results INDEXED BY results_decision WHERE decision <> 'discarded'"
 
 int store_count(struct store *store, unsigned counts[static DECISION_COUNT], struct error *error)
@@ -167,7 +167,7 @@ static struct store_decided read_decided(sqlite3_stmt *statement)
     };
 }
 
-/* The current decisions are in the rows, those that were replaced in the history. */
+/* The current decisions are in `results`, those that were replaced in `decisions`. */
 int store_last_decisions(struct store *store, unsigned limit, unsigned told,
                          struct store_decided **decisions, size_t *count, struct error *error)
 {

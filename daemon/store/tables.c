@@ -40,14 +40,14 @@ const char *const store_tables[] = {
     "  after_runs TEXT,"
     "  before_runs TEXT,"
     "  inode INTEGER NOT NULL DEFAULT 0,"
-    "  moving INTEGER NOT NULL DEFAULT 0,"     /* whether its file is still to be moved */
-    "  decided INTEGER NOT NULL DEFAULT 0,"    /* the number of its decision */
-    "  head TEXT NOT NULL DEFAULT '',"         /* where the branch was left */
-    "  base TEXT NOT NULL DEFAULT '',"         /* the commit of the base that is below it now */
-    "  opened_on TEXT NOT NULL DEFAULT '',"    /* and the one when it was opened */
-    "  title_digest TEXT NOT NULL DEFAULT ''," /* as it was sent: another one is a person's */
+    "  moving INTEGER NOT NULL DEFAULT 0,"  /* whether its file is still to be moved */
+    "  decided INTEGER NOT NULL DEFAULT 0," /* the number of its decision */
+    "  head TEXT NOT NULL DEFAULT '',"      /* where the branch was left */
+    "  base TEXT NOT NULL DEFAULT '',"      /* the commit of the base that is below it now */
+    "  opened_on TEXT NOT NULL DEFAULT ''," /* and the one when it was opened */
+    "  title_digest TEXT NOT NULL DEFAULT ''," /* as we sent it; if it differs, a person has edited it */
     "  body_digest TEXT NOT NULL DEFAULT '',"
-    "  stale TEXT," /* why it was not brought onto a later base */
+    "  stale TEXT," /* why it could not be brought onto a later base */
     "  stale_on TEXT NOT NULL DEFAULT '',"
     "  log INTEGER NOT NULL DEFAULT 0,"
     "  line INTEGER NOT NULL DEFAULT 0,"
@@ -60,7 +60,7 @@ const char *const store_tables[] = {
     "  saving INTEGER NOT NULL DEFAULT 0,"    /* whether its commit is still to be fetched */
     "  empty_on TEXT NOT NULL DEFAULT ''"     /* the base that was found to have its change */
     ")",
-    /* Only a file that became a result has a name of its own. */
+    /* A rejected drop or a duplicate reserves no experiment_id. */
     "CREATE UNIQUE INDEX results_experiment ON results (experiment_id)"
     "  WHERE decision NOT IN ('rejected', 'duplicate')",
     "CREATE INDEX results_frontier ON results (metric, scope, after) WHERE counts = 1",
@@ -76,8 +76,8 @@ const char *const store_tables[] = {
     "CREATE INDEX results_reference ON results (reference_result) WHERE reference_result <> 0",
     "CREATE INDEX results_pull ON results (pull_state) WHERE pull_state IS NOT NULL",
     "CREATE INDEX results_measured ON results (measured) WHERE measured <> ''",
-    /* Counts without reading rows, and finds the last of each kind. Most rows by far are discarded: they are
-     * all the others. */
+    /* For the count of each decision, and the last ones of it. Most rows are discarded. They are not in the
+     * index: their count is the rest of all rows. */
     "CREATE INDEX results_decision ON results (decision, decided) WHERE decision <> 'discarded'",
     "CREATE INDEX results_patch ON results (patch, id) WHERE patch IS NOT NULL",
     "CREATE INDEX results_pull_number ON results (pull) WHERE pull <> 0",
@@ -96,7 +96,7 @@ const char *const store_tables[] = {
     "= 1;"
     "END",
 
-    /* Decisions that were replaced by a later one, and what they were about then. */
+    /* Decisions that were replaced by a later one, with the values of the row at that time. */
     "CREATE TABLE decisions ("
     "  id INTEGER PRIMARY KEY,"
     "  result INTEGER NOT NULL,"
@@ -181,7 +181,7 @@ const char *const store_tables[] = {
     "  PRIMARY KEY (result, measured)) WITHOUT ROWID",
     "CREATE INDEX contained_measured ON contained (measured)",
     /* Pull requests to be closed, since one that contains them was merged or takes their place, or to be
-     * opened again. When a comment was sent: without an answer it may yet be on its way. */
+     * opened again. `commented_ms`: when a comment was sent. If no answer came, it may still appear. */
     "CREATE TABLE closings (result INTEGER PRIMARY KEY, container INTEGER NOT NULL,"
     "  kind TEXT NOT NULL, step TEXT NOT NULL, commented_ms INTEGER NOT NULL DEFAULT 0)",
 

@@ -1,8 +1,8 @@
 /*
- * Runs that nobody waits for: at the start, and each hour.
+ * Ends runs that nobody waits for: at the start, and then each hour.
  *
- *     jobs of Slurm with a name of ours that no record has ▸ each is cancelled
- *     records of runs without a job of the daemon's        ▸ each is taken back
+ *     a job of Slurm that has a name of ours, and no record ▸ it is cancelled
+ *     a record of a run, whose experiment has no job        ▸ the run is cancelled, its directory is removed
  */
 
 #include "common/log.h"
@@ -11,7 +11,6 @@
 #include "daemon/events.h"
 #include "daemon/validation/slurm-internal.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +19,7 @@
 struct slurm_sweep {
     struct operation *step;
     struct config_list names; /* of jobs that are yet to be cancelled */
-    struct config_list left;  /* experiments whose runs are yet to be taken back */
+    struct config_list left;  /* experiments whose runs are yet to be cancelled */
 };
 
 static void begin_sweep(void *data);
@@ -47,7 +46,7 @@ static int64_t read_name(const struct slurm *slurm, const char *name, char **exp
     return strtoll(dash + 1, NULL, 10);
 }
 
-/* A record is written before the job is submitted. */
+/* Returns whether a record has this job. It is written before the job is submitted. */
 static bool is_owned(const struct slurm *slurm, const char *experiment_id, int64_t attempt)
 {
     CLEANUP(slurm_record_clear) struct slurm_record record = {0};
@@ -73,7 +72,7 @@ static void take_job(struct slurm *slurm, const struct squeue_job *job)
 
 static void list_left(struct slurm *slurm)
 {
-    struct error unread; /* the next sweep reads them */
+    struct error unread; /* then the next sweep reads them */
     char **ids;
     size_t count;
 
@@ -108,7 +107,7 @@ static void begin_sweep(void *data)
     slurm->sweep->step = slurm_squeue_all(slurm, on_listed, slurm);
 }
 
-/* One that could not be cancelled is found again. */
+/* A job that could not be cancelled is found by the next sweep. */
 static void on_job_cancelled(void *data, const struct process_result *result)
 {
     struct slurm *slurm = data;
@@ -118,7 +117,7 @@ static void on_job_cancelled(void *data, const struct process_result *result)
     go_on(slurm);
 }
 
-static void on_taken_back(void *data, const struct error *error)
+static void on_run_cancelled(void *data, const struct error *error)
 {
     struct slurm *slurm = data;
 
@@ -138,7 +137,7 @@ static void go_on(struct slurm *slurm)
         sweep->step = slurm_scancel(slurm, next, on_job_cancelled, slurm);
     } else if (sweep->left.count) {
         next = take_last(&sweep->left);
-        sweep->step = slurm_cancel(&slurm->engine, next, on_taken_back, slurm);
+        sweep->step = slurm_cancel(&slurm->engine, next, on_run_cancelled, slurm);
     } else {
         sweep->step = loop_after(slurm->loop, EACH_MS, begin_sweep, slurm);
     }

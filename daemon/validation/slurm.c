@@ -9,7 +9,6 @@
 #include "daemon/validation/remover.h"
 #include "daemon/validation/slurm-internal.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,7 +26,8 @@ static struct checkout name_checkout(const struct slurm *slurm, const char *expe
     return checkout_name(directory, "box");
 }
 
-/* Whether the last run is one of that commit that was begun whole and has no verdict yet. */
+/* Returns whether the last run goes on: it is a run of this commit, its script was written, and it has no verdict
+ * yet. */
 static bool goes_on(struct slurm *slurm, const char *experiment_id, const char *commit,
                     const struct slurm_record *record)
 {
@@ -39,13 +39,13 @@ static bool goes_on(struct slurm *slurm, const char *experiment_id, const char *
            access(script, F_OK) == 0;
 }
 
-/* The next attempt, whose directory nobody has used. */
+/* Makes the record of the next attempt, with a directory that was never used. */
 static int prepare(struct slurm *slurm, const char *experiment_id, const char *commit,
                    struct slurm_record *record, struct error *error)
 {
     CLEANUP_FREE char *old = slurm_directory(slurm, experiment_id, record->attempt);
     CLEANUP_FREE char *directory = NULL;
-    struct error ignored; /* it is in nobody's way */
+    struct error ignored; /* the old directory is in nobody's way */
 
     if (record->attempt)
         (void)remover_set_aside(slurm->directory, old, &ignored);
@@ -93,7 +93,7 @@ static void on_old_cancelled(void *data, const struct process_result *result)
 {
     struct slurm_run *run = data;
 
-    (void)result; /* what it writes counts for nothing any more */
+    (void)result; /* if it goes on, its files are not read any more */
     run->step = NULL;
     slurm_look_soon(run->slurm, 0);
 }
@@ -106,7 +106,7 @@ static void on_failed(void *data)
     slurm_run_end(run, NULL);
 }
 
-/* Writes down what is to be run. A late answer of the attempt before is cancelled. */
+/* Writes the record and the script. Cancels the attempt before, which Slurm may have taken without an answer. */
 static int begin(struct slurm_run *run)
 {
     const struct engine_order *order = &run->order;

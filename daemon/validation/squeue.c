@@ -20,7 +20,8 @@ static const struct {
     {"TIMEOUT", SQUEUE_EXHAUSTED},    {"OUT_OF_MEMORY", SQUEUE_EXHAUSTED},
 };
 
-/* Each stands for all reasons that begin with it. */
+/* Reasons for which a waiting job never starts, until a person mends something. Each stands for all reasons that
+ * begin with it. */
 static const char *const staying[] = {
     "PartitionConfig",          "BadConstraints",     "PartitionTimeLimit",
     "PartitionNodeLimit",       "PartitionDown",      "PartitionInactive",
@@ -29,7 +30,7 @@ static const char *const staying[] = {
     "ReservationDeleted",       "ReservationInvalid",
 };
 
-/* What passes by itself, in the words of sbatch, in small letters. All else is for a person to mend. */
+/* Words of sbatch about faults that pass by themselves. A person has to mend all others. */
 static const char *const passing[] = {
     "unable to contact",
     "socket timed out",
@@ -54,6 +55,8 @@ static const char *const passing[] = {
     "transport endpoint is not connected",
 };
 
+/* Copies the field at `*at`, and moves `*at` behind the bar that ends it. Returns false if there is none, or if it
+ * is too long. */
 static bool take(char *to, size_t size, const char **at, const char *end)
 {
     const char *bar = memchr(*at, '|', (size_t)(end - *at));
@@ -67,6 +70,7 @@ static bool take(char *to, size_t size, const char **at, const char *end)
     return true;
 }
 
+/* Returns 0 if the text is no number. */
 static int64_t read_number(const char *text)
 {
     char *end;
@@ -75,7 +79,7 @@ static int64_t read_number(const char *text)
     return isdigit((unsigned char)*text) && (!*end || *end == ';' || *end == '\n') ? number : 0;
 }
 
-/* "[DAYS-][HOURS:]MINUTES:SECONDS"; else -1. */
+/* Reads "[DAYS-][HOURS:]MINUTES:SECONDS". Returns seconds; -1: the text is anything else. */
 static int64_t read_used(const char *text)
 {
     const char *dash = strchr(text, '-');

@@ -1,8 +1,8 @@
 /*
  * A test report as JSON, as it is kept from one run to the next.
  *
- * A number that is 0 and a word that is "" are left out, so that a report of today can be read by a winnowd
- * that knows more of it.
+ * A member that is 0, false or "" is left out, and a missing one is read as that. So a later winnowd, which
+ * knows more members, can read a report of an earlier one.
  */
 
 #include "daemon/validation/test-report.h"

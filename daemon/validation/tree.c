@@ -20,9 +20,9 @@
 struct walk {
     unsigned depth;
     uint64_t bytes, limit; /* measure */
-    bool shares;           /* copy: reflinks work, as far as they were tried */
-    bool shared;           /* copy: there was one */
-    uint64_t needed;       /* copy: bytes that all of it takes */
+    bool shares;           /* copy: no reflink has failed yet */
+    bool shared;           /* copy: a reflink was made */
+    uint64_t needed;       /* copy: bytes of the whole tree; 0: there is room for them */
     struct error *error;
 };
 
@@ -34,7 +34,7 @@ static int fail(const struct walk *walk, const char *name)
     return error_set(walk->error, ERROR_TRANSIENT, "%s: %s", name, strerror(errno));
 }
 
-/* Gives its owner the right to read. */
+/* Gives the owner of a file or directory the right to read it. */
 static int make_readable(int parent, const char *name, const struct stat *status)
 {
     mode_t needed = S_ISDIR(status->st_mode) ? S_IRWXU : S_IRUSR;
@@ -61,7 +61,7 @@ static DIR *open_directory(struct walk *walk, int parent, const char *name)
     return listing;
 }
 
-/* Gives the next entry and what it is; `*entry` is NULL at the end. */
+/* Finds the next entry and its status; `*entry` is NULL at the end. */
 static int next_entry(DIR *listing, const struct dirent **entry, struct stat *status)
 {
     do {
@@ -123,7 +123,7 @@ int tree_measure(const char *path, uint64_t limit, uint64_t *bytes, struct error
 
 /* ---- copy --------------------------------------------------------------------------------------- */
 
-/* The store is on that disk, too. */
+/* Fails if the disk has no room for the whole tree. The store is on that disk, too, so some bytes stay free. */
 static int check_room(struct walk *walk, int target)
 {
     struct statvfs disk;
@@ -133,7 +133,7 @@ static int check_room(struct walk *walk, int target)
         return 0;
     available = (uint64_t)disk.f_bavail * disk.f_frsize;
     if (available >= walk->needed + SPARED_BYTES) {
-        walk->needed = 0; /* asked once */
+        walk->needed = 0;
         return 0;
     }
     return error_set(walk->error, ERROR_TRANSIENT,
@@ -149,7 +149,7 @@ static int copy_bytes(int from, int to, off_t at, off_t end)
 
     while (in < end && copy_file_range(from, &in, to, &out, (size_t)(end - in), 0) > 0)
         ;
-    /* Some file systems cannot do it, or say that there is nothing. */
+    /* On some file systems copy_file_range() fails, or copies nothing. */
     for (; in < end && (got = pread(from, buffer, sizeof(buffer), in)) > 0; in += got)
         for (ssize_t done = 0; done < got;) {
             ssize_t written = pwrite(to, buffer + done, (size_t)(got - done), in + done);
@@ -161,7 +161,7 @@ static int copy_bytes(int from, int to, off_t at, off_t end)
     return got < 0 ? -1 : 0;
 }
 
-/* Holes stay holes, where the file system tells of them. */
+/* Holes stay holes, if the file system reports them. */
 static int copy_data(int from, int to, off_t size)
 {
     off_t at = 0, hole;
@@ -175,6 +175,7 @@ static int copy_data(int from, int to, off_t size)
     return errno == ENXIO ? ftruncate(to, size) : -1;
 }
 
+/* Gives a copy the mode and the times of its original. */
 static int keep_times(int descriptor, const struct stat *status)
 {
     const struct timespec times[2] = {status->st_atim, status->st_mtim};

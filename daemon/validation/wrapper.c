@@ -7,9 +7,10 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define WRAPPERS_MOST 16 /* one behind the other */
+#define WRAPPERS_MOST 16 /* programs that start each other */
 
-/* Programs that start the one that their arguments name. Any other option may change which one that is. */
+/* Programs that start the program that their arguments name. With an option that is not here, nobody knows which
+ * argument that is. */
 static const struct wrapper {
     const char *name;
     const char *alone;      /* letters of options without an argument */
@@ -26,7 +27,7 @@ static const struct wrapper {
 
 static const char *const shells[] = {"sh", "bash", "dash"};
 
-/* What a shell does itself, or what says nothing of the command as a whole. */
+/* Words that are not taken for a program: commands that the shell does itself, and its syntax. */
 static const char *const of_the_shell[] = {
     ".",     ":",       "[",        "alias",     "bg",       "break",    "builtin", "case",
     "cd",    "command", "continue", "declare",   "do",       "echo",     "eval",    "exec",
@@ -58,7 +59,7 @@ static const struct wrapper *find(const char *program)
     return NULL;
 }
 
-/* With another PATH, other programs are found. */
+/* Returns whether a word sets a variable. PATH is none here: with another PATH, other programs are found. */
 static bool is_assignment(const char *word)
 {
     size_t length = strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
@@ -78,7 +79,7 @@ static size_t option_width(const struct wrapper *wrapper, const char *option)
     return strspn(option + 1, wrapper->alone) == strlen(option + 1) ? 1 : 0;
 }
 
-/* Returns the place of the program that the one at `at` starts; 0: it is not known. */
+/* Returns the index of the program that the one at `at` starts; 0: it is not known. */
 static size_t next_place(const struct config_list *command, size_t at)
 {
     const struct wrapper *wrapper = find(command->items[at]);
@@ -101,8 +102,8 @@ static size_t next_place(const struct config_list *command, size_t at)
     return at < command->count && !strchr(command->items[at], '=') ? at : 0;
 }
 
-/* Returns the place of the last program that is known to be started. `programs` gets the names up to it, unless it
- * is NULL. */
+/* Returns the index of the last program that is known to be started. `programs`, unless it is NULL, gets the names
+ * of all up to it. */
 static size_t last_place(const struct config_list *command, struct config_list *programs)
 {
     size_t at = 0, next = 0;
@@ -119,7 +120,7 @@ static size_t last_place(const struct config_list *command, struct config_list *
 
 /* ---- a shell ------------------------------------------------------------------------------------ */
 
-/* Returns what the shell at `at` is given with -c; NULL: nothing. */
+/* Returns the script that the program at `at`, a shell, is given with -c; NULL: there is none. */
 static const char *script_of(const struct config_list *command, size_t at)
 {
     if (!is_among(program_base_name(command->items[at]), shells, COUNT(shells)))
@@ -135,7 +136,8 @@ static const char *script_of(const struct config_list *command, size_t at)
     return NULL;
 }
 
-/* Whether the script fails if its first program is missing. */
+/* Returns whether the script fails if its first program is missing: it has no other commands, or joins them with
+ * && only. */
 static bool depends_on_first(const char *script)
 {
     for (const char *at = script; *at; at++) {

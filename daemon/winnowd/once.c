@@ -1,6 +1,6 @@
 /*
- * Ends the daemon. With --once that is when nothing is left that can be done now, or when nothing makes
- * progress.
+ * Ends the daemon. With --once it ends when nothing is left that can be done now, or when a minute has passed
+ * without progress.
  */
 
 #include "common/log.h"
