@@ -282,7 +282,7 @@ static bool is_over(const char *output)
     struct squeue_job job;
 
     while (squeue_next(&job, &output))
-        if (job.state == SQUEUE_PENDING || job.state == SQUEUE_RUNNING)
+        if (slurm_is_under_way(&job))
             return false;
     return true;
 }
