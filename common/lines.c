@@ -9,8 +9,9 @@
 
 #define READ_AT_ONCE ((size_t)256 * 1024)
 
-static int failed(const char *what, struct error *error)
+static int failed(struct lines *lines, const char *what, struct error *error)
 {
+    lines->failed = true;
     return error_set(error, ERROR_TRANSIENT, "cannot %s it: %s", what, strerror(errno));
 }
 
@@ -20,7 +21,7 @@ int lines_begin(struct lines *lines, int descriptor, size_t limit, uint64_t offs
     lines_clear(lines);
     *lines = (struct lines){
         .descriptor = descriptor, .limit = limit, .number = number, .offset = offset};
-    return lseek(descriptor, (off_t)offset, SEEK_SET) < 0 ? failed("seek in", error) : 0;
+    return lseek(descriptor, (off_t)offset, SEEK_SET) < 0 ? failed(lines, "seek in", error) : 0;
 }
 
 void lines_clear(struct lines *lines)
@@ -47,7 +48,7 @@ static int fill(struct lines *lines, struct error *error)
         got = read(lines->descriptor, lines->bytes + left, READ_AT_ONCE);
     while (got < 0 && errno == EINTR);
     if (got < 0)
-        return failed("read", error);
+        return failed(lines, "read", error);
     lines->end += (size_t)got;
     lines->ended = got == 0;
     return 0;

@@ -15,6 +15,7 @@ struct lines {
     size_t limit;    /* bytes of a line that are kept, without its line end */
     uint64_t number; /* of the last line that was read, from 1 */
     uint64_t offset; /* of the next line in the file */
+    bool failed;     /* the file could not be read, which is no fault of whoever asked for a line */
 
     /* Private. */
     char *bytes;

@@ -387,9 +387,8 @@ static int take_in_transaction(struct log_taking *taking, uint64_t until_ns, str
     return store_end(store, got < 0 ? -1 : save_log(taking, error), error) < 0 ? -1 : got;
 }
 
-enum log_progress log_taking_go_on(struct log_taking *taking, uint64_t for_ns, struct error *error)
+static enum log_progress go_on(struct log_taking *taking, uint64_t until_ns, struct error *error)
 {
-    uint64_t until_ns = uv_hrtime() + for_ns;
     int got;
 
     if (taking->phase == COMPARING)
@@ -405,4 +404,11 @@ enum log_progress log_taking_go_on(struct log_taking *taking, uint64_t for_ns, s
     if (taking->log.last_line > taking->lines.number)
         taking->counts.missing = taking->log.last_line - taking->lines.number;
     return LOG_PROGRESS_DONE;
+}
+
+enum log_progress log_taking_go_on(struct log_taking *taking, uint64_t for_ns, struct error *error)
+{
+    enum log_progress progress = go_on(taking, uv_hrtime() + for_ns, error);
+
+    return progress == LOG_PROGRESS_FAILED && taking->lines.failed ? LOG_PROGRESS_UNREAD : progress;
 }

@@ -68,10 +68,11 @@ enum log_progress {
     LOG_PROGRESS_MORE,
     LOG_PROGRESS_DONE,
     LOG_PROGRESS_REFUSED, /* the log as a whole is refused: the error says why */
-    LOG_PROGRESS_FAILED,  /* the store or the disk failed: begin again */
+    LOG_PROGRESS_UNREAD,  /* the file cannot be read now, for a fault of the system: begin again */
+    LOG_PROGRESS_FAILED,  /* the store failed: begin again */
 };
 
-/* Goes on for about `for_ns`. Returns how far it is; the last two set the error. */
+/* Goes on for about `for_ns`. Returns how far it is; the last three set the error. */
 enum log_progress log_taking_go_on(struct log_taking *taking, uint64_t for_ns, struct error *error);
 
 /* Return the counts so far, how the log is read, and the name, inode and modification time (in nanoseconds)

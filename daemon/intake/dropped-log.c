@@ -49,11 +49,15 @@ void intake_refusal_clear(struct refusal *refusal)
     *refusal = (struct refusal){0};
 }
 
-static void refusal_set(struct refusal *refusal, const char *file_name, uint64_t inode,
-                        const char *reason)
+static void refuse_log(struct intake *intake, const char *reason, bool faulty)
 {
-    intake_refusal_clear(refusal);
-    *refusal = (struct refusal){memory_copy(file_name), inode, memory_copy(reason)};
+    intake_refusal_clear(&intake->refused);
+    intake->refused = (struct refusal){
+        .file_name = memory_copy(log_taking_name(intake->log)),
+        .inode = log_taking_inode(intake->log),
+        .reason = memory_copy(reason),
+        .faulty = faulty,
+    };
 }
 
 static void end_log(struct intake *intake)
@@ -66,11 +70,13 @@ static void end_log(struct intake *intake)
 static void on_log_slice(void *data)
 {
     struct intake *intake = data;
+    enum log_progress progress;
     struct error error;
 
     intake->slice = NULL;
     intake->log_queued = false;
-    switch (log_taking_go_on(intake->log, LOG_SLICE_NS, &error)) {
+    progress = log_taking_go_on(intake->log, LOG_SLICE_NS, &error);
+    switch (progress) {
     case LOG_PROGRESS_MORE:
         intake->slice = loop_after(intake->loop, 0, on_log_slice, intake);
         break;
@@ -80,8 +86,8 @@ static void on_log_slice(void *data)
         end_log(intake);
         break;
     case LOG_PROGRESS_REFUSED:
-        refusal_set(&intake->refused, log_taking_name(intake->log), log_taking_inode(intake->log),
-                    error.message);
+    case LOG_PROGRESS_UNREAD:
+        refuse_log(intake, error.message, progress == LOG_PROGRESS_UNREAD);
         end_log(intake);
         break;
     case LOG_PROGRESS_FAILED:
@@ -128,6 +134,7 @@ size_t intake_up_to_log(struct intake *intake, struct spool_file *files, size_t 
         if (refused->file_name && files[i].inode == refused->inode &&
             strcmp(files[i].name, refused->file_name) == 0) {
             files[i].problem = refused->reason;
+            files[i].faulty = refused->faulty;
             continue;
         }
         if (i == 0)

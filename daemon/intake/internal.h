@@ -12,11 +12,12 @@
 
 #define INTAKE_SLICE_LIMIT 256
 
-/* A log that cannot be read, until the spool hands it on again to be rejected. */
+/* A log that cannot be read, until the spool hands it on again to be rejected, or put off. */
 struct refusal {
     char *file_name;
     uint64_t inode;
     char *reason;
+    bool faulty; /* a fault of the system, which may pass */
 };
 
 struct intake {

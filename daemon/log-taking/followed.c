@@ -197,14 +197,15 @@ static void look_in(struct followed_logs *logs, uint64_t in_ms)
 /* A log that is refused is read again when it has changed. */
 static void end_log(struct followed_logs *logs, enum log_progress end, const struct error *error)
 {
-    if (end == LOG_PROGRESS_FAILED) {
-        log_event(&event_intake_failed, LOG_TEXT("reason", error->message));
+    if (end == LOG_PROGRESS_FAILED || end == LOG_PROGRESS_UNREAD) {
+        if (end == LOG_PROGRESS_FAILED)
+            log_event(&event_intake_failed, LOG_TEXT("reason", error->message));
         logs->failed = true;
         look_in(logs, LOOK_AGAIN_MS);
     } else {
         logs->log->read = logs->begun;
     }
-    if (end == LOG_PROGRESS_REFUSED)
+    if (end == LOG_PROGRESS_REFUSED || end == LOG_PROGRESS_UNREAD)
         trouble(logs->log, error->message);
     if (end == LOG_PROGRESS_DONE) {
         no_trouble(logs->log);

@@ -9,7 +9,7 @@ import subprocess
 import harness
 import pytest
 from harness import result
-from machine import preload
+from machine import eventually, preload
 
 MANY = 4 * 1024 * 1024
 
@@ -354,6 +354,48 @@ def test_a_fault_that_stays_rejects_after_retry_for(winnowd, project, fault, wha
     assert "Input/output error" in event["reason"]
     assert event["reason"].endswith("; tried in vain for queue.retry_for")
     assert name in winnowd.rejected()
+
+
+ROWS = "commit\tval_bpb\tstatus\nabcdef1\t0.9\tkeep\n"
+
+
+def test_a_log_that_cannot_be_read_holds_up_nobody(winnowd, fault):
+    fault.write_text("while it is read")
+    log = winnowd.start()
+    winnowd.drop(ROWS, name="bad.tsv")
+    event = log.wait(msg=FAULTY, file="bad.tsv")
+    assert event["level"] == "warning" and "Input/output error" in event["reason"]
+    winnowd.drop(result("exp-2", 1.0, metric="accuracy"))
+    log.wait(experiment="exp-2", decision="baseline")
+    fault.unlink()
+    log.wait(experiment="bad-0002", decision="baseline")
+    eventually(lambda: winnowd.waiting() == [])
+    assert winnowd.rejected() == {}
+
+
+def test_a_log_that_stays_unreadable_is_rejected_after_retry_for(winnowd, fault):
+    fault.write_text("while it is read")
+    winnowd.configure(queue={"retry_for": "1s"})
+    winnowd.drop(ROWS, name="bad.tsv")
+    event = winnowd.once().wait(file="bad.tsv", decision="rejected")
+    assert event["reason"].endswith("Input/output error; tried in vain for queue.retry_for")
+    assert "bad.tsv" in winnowd.rejected()
+
+
+def test_a_followed_log_that_cannot_be_read_is_named(winnowd, fault):
+    """The others are followed meanwhile."""
+    fault.write_text("while it is read")
+    paths = [winnowd.directory / name for name in ("bad.tsv", "good.tsv")]
+    for path in paths:
+        path.write_text(ROWS)
+    winnowd.configure(logs=[{"path": str(path)} for path in paths])
+    log = winnowd.start()
+    event = log.wait(msg="log cannot be read; it is followed again once it can", path=str(paths[0]))
+    assert "Input/output error" in event["reason"]
+    log.wait(experiment="good-0002", decision="baseline")
+    fault.unlink()
+    log.wait(experiment="bad-0002", decision="baseline")
+    assert not log.all(msg="results could not be taken in; trying again"), log.text
 
 
 def test_the_same_again_is_a_duplicate(winnowd):
