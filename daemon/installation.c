@@ -393,6 +393,19 @@ static void ask_module(struct asking *asking)
         answered(asking);
 }
 
+/* A start makes it if it is missing, and ends if it cannot. */
+static void ask_directory(struct asking *asking)
+{
+    const char *directory = asking->installation->config->validation.directory;
+    struct error error;
+
+    if (directory && file_check_writable(directory, &error) < 0) {
+        error_wrap(&error, "validation.directory");
+        add(asking, &error);
+    }
+    answered(asking);
+}
+
 static int check_directory(const char *path, struct error *error)
 {
     struct stat status;
@@ -492,6 +505,7 @@ static const struct question questions[] = {
     {"validation.slurm.options", HOLDS_QUEUE, false, ask_slurm},
     {"validation.launcher", HOLDS_QUEUE, false, ask_launcher},
     {"validation.command", HOLDS_QUEUE, false, ask_command},
+    {"validation.directory", HOLDS_NOTHING, false, ask_directory},
     {"validation.command", HOLDS_NOTHING, false, ask_module},
     {"validation.environment", HOLDS_NOTHING, false, ask_environment},
     {"spool", HOLDS_NOTHING, false, ask_spool},

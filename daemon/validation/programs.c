@@ -4,9 +4,11 @@
 #include "common/program.h"
 #include "daemon/validation/wrapper.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A relative name with a '/' is a file of the checkout. */
 static bool is_installed(const char *name)
@@ -57,6 +59,18 @@ static struct config_list started(const struct config *config)
     return names;
 }
 
+/* A script that an interpreter is given need not be executable. One with a relative path is a file of the checkout. */
+static int find_script(const struct config *config, struct error *error)
+{
+    const char *script = wrapper_script(&config->validation.command);
+
+    if (!script || script[0] != '/' || config->validation.launcher.count > 0 ||
+        access(script, F_OK) == 0)
+        return 0;
+    error_set(error, ERROR_PERMANENT, "%s: %s", script, strerror(errno));
+    return set_missing(error, "validation.command", script);
+}
+
 int programs_find_command(const struct config *config, struct error *error)
 {
     CLEANUP(config_list_clear) struct config_list names = {0};
@@ -68,7 +82,7 @@ int programs_find_command(const struct config *config, struct error *error)
         if (find_installed(config, "validation.command", names.items[i], error) < 0)
             return -1;
     }
-    return 0;
+    return find_script(config, error);
 }
 
 int programs_find(char **program, const struct config *config,

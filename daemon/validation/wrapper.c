@@ -120,10 +120,15 @@ static size_t last_place(const struct config_list *command, struct config_list *
 
 /* ---- a shell ------------------------------------------------------------------------------------ */
 
+static bool is_shell(const char *program)
+{
+    return is_among(program_base_name(program), shells, COUNT(shells));
+}
+
 /* Returns the script that the program at `at`, a shell, is given with -c; NULL: there is none. */
 static const char *script_of(const struct config_list *command, size_t at)
 {
-    if (!is_among(program_base_name(command->items[at]), shells, COUNT(shells)))
+    if (!is_shell(command->items[at]))
         return NULL;
     for (at++; at + 1 < command->count; at++) {
         const char *option = command->items[at];
@@ -193,19 +198,39 @@ bool wrapper_is_python(const char *program)
     return strncmp(name, "python", 6) == 0 && (!name[6] || isdigit((unsigned char)name[6]));
 }
 
-const char *wrapper_module(const struct config_list *command)
+/* Returns the place of what the Python or the shell at `at` runs, a script or -m; 0: it is not known. */
+static size_t place_of_script(const struct config_list *command, size_t at)
 {
-    size_t at = last_place(command, NULL);
+    bool python = wrapper_is_python(command->items[at]);
+    const char *alone = python ? "bBdEiIOPqsSuv"
+                               : "eux"; /* letters of options without an argument */
 
-    if (!wrapper_is_python(command->items[at]))
-        return NULL;
+    if (!python && !is_shell(command->items[at]))
+        return 0;
     for (at++; at < command->count; at++) {
         const char *option = command->items[at];
 
-        if (strncmp(option, "-m", 2) == 0)
-            return option[2] ? option + 2 : command->items[at + 1];
-        if (option[0] != '-' || strspn(option + 1, "bBdEiIOPqsSuv") != strlen(option + 1))
-            return NULL;
+        if (option[0] != '-' || (python && strncmp(option, "-m", 2) == 0))
+            return at;
+        if (!option[1] || strspn(option + 1, alone) != strlen(option + 1))
+            return 0;
     }
-    return NULL;
+    return 0;
+}
+
+const char *wrapper_module(const struct config_list *command)
+{
+    size_t at = place_of_script(command, last_place(command, NULL));
+    const char *option = command->items[at];
+
+    if (at == 0 || option[0] != '-')
+        return NULL;
+    return option[2] ? option + 2 : command->items[at + 1];
+}
+
+const char *wrapper_script(const struct config_list *command)
+{
+    size_t at = place_of_script(command, last_place(command, NULL));
+
+    return at > 0 && command->items[at][0] != '-' ? command->items[at] : NULL;
 }

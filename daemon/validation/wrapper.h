@@ -20,5 +20,9 @@ struct config_list wrapper_programs(const struct config_list *command);
  * `command`. */
 const char *wrapper_module(const struct config_list *command);
 
+/* Returns the path of the script that the last of these programs, a Python or a shell, is given; NULL: none. It
+ * belongs to `command`. */
+const char *wrapper_script(const struct config_list *command);
+
 /* Returns whether a program of this name is a Python. */
 bool wrapper_is_python(const char *program);

@@ -78,6 +78,13 @@ def no_interpreter(daemon, forge, project):
     return lambda: program.write_text(f"""#!/bin/sh\n[ "$1" != --result-json ] || echo '{report}' >"$2"\n""")
 
 
+def no_script(daemon, forge, project):
+    """What an interpreter runs is installed as well, if its path is absolute."""
+    program = daemon.home / "check.py"
+    daemon.configure(validation={"command": ["nice", "python3", "-B", str(program), "all"], "sandbox": "none"})
+    return lambda: program.write_text("")
+
+
 def no_launcher(daemon, forge, project):
     daemon.configure(validation={"launcher": ["no-such-launcher"]})
     return lambda: daemon.configure(validation={"launcher": ["nice"]})
@@ -88,7 +95,7 @@ FAULTS = {
     "forge.labels": [no_label],
     "forge.owner": [archived],
     "forge.git_url": [no_git_url, other_git_url],
-    "validation.command": [no_command, no_interpreter],
+    "validation.command": [no_command, no_interpreter, no_script],
     "validation.launcher": [no_launcher],
 }
 CASES = [pytest.param(key, fault, id=fault.__name__) for key, faults in FAULTS.items() for fault in faults]
@@ -525,6 +532,23 @@ def test_check_config_finds_a_missing_spool(winnowd):
     status, said, log = winnowd.run("--check-config")
     assert status == UNUSABLE and f"spool: {winnowd.spool}" in log.text
     winnowd.once(status=UNUSABLE)
+
+
+@pytest.mark.parametrize("engine", ["local", "slurm"])
+def test_a_directory_of_the_runs_that_cannot_be_made(winnowd, project, engine):
+    """The start ends, and --check-config had found it, both by its key."""
+    taken = winnowd.directory / "file"
+    taken.touch()
+    winnowd.configure(validation={"directory": f"{taken}/runs", "engine": engine})
+    winnowd.drop(improved(project))
+    said = f"validation.directory: {taken}/runs"
+    status, _, log = winnowd.run("--check-config")
+    assert status == CONFIGURATION and f"winnowd: {said}: expected a directory, found a file at {taken}" in log.text, log.text
+    log = winnowd.once(status=CONFIGURATION)
+    assert log.all(msg="winnowd could not start", reason=lambda text: text.startswith(said)), log.text
+    assert log.decisions() == {}
+    winnowd.configure(validation={"directory": None, "engine": "local"})
+    assert winnowd.once().decisions() == {"exp-1": "promoted"}
 
 
 def test_check_config_tells_all_places_that_are_wrong(winnowd, project):

@@ -18,6 +18,7 @@ static const struct row {
     const char *command[WORDS_MOST];
     const char *programs; /* in this order */
     const char *module;
+    const char *script;
 } rows[] = {
     {{"prog"}, "prog", NULL},
     {{"tox", "-e", "unit"}, "tox", NULL},
@@ -40,7 +41,14 @@ static const struct row {
     {{"python3", "-u", "-m", "nose2"}, "python3", "nose2"},
     {{"python3", "-I", "-mtox", "-e", "unit"}, "python3", "tox"},
     {{"python3", "-m"}, "python3", NULL},
+    {{"python3", "prog.py", "-m", "x"}, "python3", NULL, "prog.py"},
+    {{"nice", "python3", "-Bu", "/opt/prog.py", "-x"}, "nice python3", NULL, "/opt/prog.py"},
+    {{"sh", "script"}, "sh", NULL, "script"},
+    {{"bash", "-eu", "/opt/script", "-c"}, "bash", NULL, "/opt/script"},
     /* What says nothing for certain. */
+    {{"python3", "-", "prog.py"}, "python3", NULL},
+    {{"python3", "-c", "1"}, "python3", NULL},
+    {{"prog", "script"}, "prog", NULL},
     {{"env"}, "env", NULL},
     {{"env", "PATH=/opt", "prog"}, "env", NULL},
     {{"env", "-i", "prog"}, "env", NULL},
@@ -48,7 +56,6 @@ static const struct row {
     {{"timeout", "--new-option", "10", "prog"}, "timeout", NULL},
     {{"timeout", "10"}, "timeout", NULL},
     {{"nice", "-n"}, "nice", NULL},
-    {{"sh", "script"}, "sh", NULL},
     {{"sh", "-c"}, "sh", NULL},
     {{"sh", "-c", ""}, "sh", NULL},
     {{"sh", "-c", "cd x && prog"}, "sh", NULL},
@@ -62,7 +69,6 @@ static const struct row {
     {{"sh", "-c", "f() { true; }"}, "sh", NULL},
     {{"sh", "-c", "[ -e x ]"}, "sh", NULL},
     {{"sh", "-c", "PATH=/x prog"}, "sh", NULL},
-    {{"python3", "prog.py", "-m", "x"}, "python3", NULL},
     {{"python3", "-m"}, "python3", NULL},
     {{"python3", "-W", "ignore", "-m", "x"}, "python3", NULL},
 };
@@ -72,7 +78,7 @@ static void test_programs(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct config_list command = {0}, programs;
         CLEANUP_TEXT struct text names = {0};
-        const char *module;
+        const char *module, *script;
 
         command.items = (char **)(uintptr_t)rows[i].command;
         while (command.count < WORDS_MOST && rows[i].command[command.count])
@@ -84,6 +90,8 @@ static void test_programs(void **state)
         config_list_clear(&programs);
         module = wrapper_module(&command);
         assert_string_equal(module ? module : "none", rows[i].module ? rows[i].module : "none");
+        script = wrapper_script(&command);
+        assert_string_equal(script ? script : "none", rows[i].script ? rows[i].script : "none");
     }
     (void)state;
 }
