@@ -4,6 +4,7 @@
 #include "daemon/store/pull.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Returns whether the value of a job may still count, so that its lane waits for its end. A job that is
  * undone leaves the frontier as it is, unless its value may be the first. */
@@ -116,6 +117,19 @@ static int is_preceded(const struct queue *queue, const struct job *job, bool *p
     return 0;
 }
 
+/* Returns whether a job waits for the end of another one, which goes before it in its lane or is its parent. */
+static bool waits_for(const struct job *job, const struct job *other)
+{
+    const char *parent = job->result->parent;
+
+    if (other == job || !may_count(other) || job_lets_pass(other))
+        return false;
+    if (parent && strcmp(parent, other->row->experiment_id) == 0)
+        return true;
+    return queue_in_lane(other, job->row->metric, job->row->scope) &&
+           (job_opening(other) || job_undoing(other) || lane_before(other->row, job->row));
+}
+
 int queue_is_turn(const struct queue *queue, const struct job *job, bool *may, bool *preceded,
                   struct error *error)
 {
@@ -126,9 +140,7 @@ int queue_is_turn(const struct queue *queue, const struct job *job, bool *may, b
     if (!queue->options.may_judge(queue->options.data))
         return 0;
     for (const struct job *other = queue->jobs; other; other = other->next) {
-        if (other != job && may_count(other) && !job_lets_pass(other) &&
-            queue_in_lane(other, job->row->metric, job->row->scope) &&
-            (job_opening(other) || job_undoing(other) || lane_before(other->row, job->row)))
+        if (waits_for(job, other))
             return 0;
     }
     if (store_next_settling(queue->services->store, &settling, error) < 0 ||

@@ -68,7 +68,7 @@ void step_judge_start(struct job *job)
 
     if (!metric)
         job_turned_down(job, DECISION_FAILED, 0, "its metric is not configured any more");
-    else if (owner->is_turn(owner->data, job, &may, &error) < 0)
+    else if (job_load_result(job, &error) < 0 || owner->is_turn(owner->data, job, &may, &error) < 0)
         job_later(job, &error, -1);
     else if (!may)
         job_waits_for_turn(job);

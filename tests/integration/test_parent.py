@@ -158,6 +158,28 @@ def test_a_parent_that_fails_beside_what_was_made_on_it(project, forge, winnowd,
     assert forge.pulls() == []
 
 
+def test_a_parent_of_another_metric_that_fails_last(project, forge, winnowd, tmp_path):
+    """Nothing orders the two but that one was made on the other: it is opened when that has ended."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    check = ["sh", "-c", f"[ ! -e broken ] || [ -e mended ] || {{ read word <{pipe}; exit 1; }}"]
+    winnowd.configure(queue={"parallel": 3}, metrics={"time": {"direction": "minimize"}}, validation={"command": check, "sandbox": "none", "base": "never"})
+    broken, mended = project.experiment({"broken": "yes\n"})[0], project.experiment({"broken": "yes\n", "mended": "yes\n"})[0]
+    first, second = (git("diff", *pair, directory=project.work, whole=True) for pair in ((project.base, broken), (broken, mended)))
+    winnowd.drop(result("broken", 0.9, metric_before=1.0, diff=first))
+    winnowd.drop(result("mended", 0.8, metric="accuracy", metric_before=0.7, diff=second, parent="broken"))
+    log = winnowd.start()
+    log.wait(msg="step started", step="validate", experiment="broken")
+    log.wait(msg="step ended", step="validate", experiment="mended")
+    winnowd.drop(result("other", 0.6, metric="time", metric_before=1.0, diff=project.experiment({"other": "yes\n"})[1]))
+    log.wait(experiment="other", decision="promoted")  # the other one would have been, meanwhile
+    pipe.write_text("word\n")
+    log.wait(experiment="mended", decision=lambda decision: decision != "queued")
+    assert winnowd.stop() == 0 and log.decisions() == {"broken": "failed", "mended": "failed", "other": "promoted"}, log.text
+    assert "parent broken: " in log.all(decision="failed", experiment="mended")[0]["reason"], log.text
+    assert len(forge.pulls()) == 1
+
+
 def test_what_may_stand_beside_a_parent(project, forge, winnowd):
     one = project.line[1]
     winnowd.drop(project.patch(one, "exp-0", experiment_id="beside-commit", diff=None, commit=one.commit))
