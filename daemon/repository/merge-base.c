@@ -1,5 +1,5 @@
 /*
- *     what was merged? ─▶ the base's history ─▶ which of it is here? ─▶ what is in common? ─▶ the latest
+ *     what was merged? ─▶ the base's history ─▶ which of it is here? ─▶ its twins ─▶ what is in common? ─▶ the latest
  *
  * All of the base's history is walked. A composed commit has the date of its result, which may be older than
  * its ancestors, so a walk that stops at dates stops too early.
@@ -13,6 +13,7 @@
 #include "common/memory.h"
 #include "common/text.h"
 #include "daemon/repository/internal.h"
+#include "daemon/repository/twins.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,8 @@
 struct finding {
     struct git_sequence sequence;
     char *base;
-    char *commit;
+    const char *history;
+    char commit[GIT_HASH_SIZE];       /* the measured one */
     struct repository_merged *merged; /* as find_merged found them */
     size_t merged_count;
     char (*present)[GIT_HASH_SIZE]; /* measured commits whose content the base has */
@@ -45,7 +47,6 @@ static void finding_discard(struct operation *operation)
 
     operation_clear(&finding->sequence.step);
     free(finding->base);
-    free(finding->commit);
     free(finding->merged);
     free(finding->present);
     free(finding);
@@ -190,6 +191,44 @@ static void find_bases(struct finding *finding)
 
 /* ---- what the base has -------------------------------------------------------------------------- */
 
+static void add_present(struct finding *finding, const char *hash)
+{
+    /* A name of another length belongs to another repository. */
+    if (finding->present_count < PRESENT_LIMIT && strlen(hash) == strlen(finding->base))
+        memcpy(finding->present[finding->present_count++], hash, GIT_HASH_SIZE);
+}
+
+static void twins_found(void *data, const struct twin *twins, size_t count,
+                        const struct error *error)
+{
+    struct finding *finding = data;
+
+    finding->sequence.step = NULL;
+    if (error) {
+        finding_end(finding, error);
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        add_present(finding, twins[i].commit);
+    if (finding->present_count == 0)
+        finding_end(finding, NULL);
+    else
+        find_bases(finding);
+}
+
+static void find_twins(struct finding *finding)
+{
+    const struct twins_options options = {
+        .history = finding->history,
+        .base = finding->base,
+        .others = finding->present,
+        .other_count = finding->present_count,
+    };
+
+    finding->sequence.step = twins_start(finding->sequence.repository, &options, twins_found,
+                                         finding);
+}
+
 /* Reads "<hash> commit <size>" for what is here; other lines are ignored. */
 static void looked(void *data, const struct process_result *result)
 {
@@ -209,7 +248,7 @@ static void looked(void *data, const struct process_result *result)
         if (next_word(&at, hash) && *hash && strncmp(at, " commit ", 8) == 0)
             memcpy(finding->present[finding->present_count++], hash, sizeof(hash));
     }
-    find_bases(finding);
+    find_twins(finding);
 }
 
 static void look_for_present(struct finding *finding)
@@ -221,16 +260,9 @@ static void look_for_present(struct finding *finding)
     for (size_t i = 0; i < finding->present_count; i++)
         text_append_format(&asked, "%s\n", finding->present[i]);
     if (finding->present_count == 0)
-        finding_end(finding, NULL);
+        find_twins(finding);
     else
         start(finding, arguments, &asked, ANSWER_LIMIT, looked);
-}
-
-static void add_present(struct finding *finding, const char *hash)
-{
-    /* A name of another length belongs to another repository. */
-    if (finding->present_count < PRESENT_LIMIT && strlen(hash) == strlen(finding->base))
-        memcpy(finding->present[finding->present_count++], hash, GIT_HASH_SIZE);
 }
 
 static int compare_lines(const void *a, const void *b)
@@ -323,14 +355,15 @@ static void merged_found(void *data, const struct repository_merged *merged, siz
 }
 
 struct operation *merge_base_start(struct repository *repository, const char *base,
-                                   const char *commit, repository_find_merged find_merged,
+                                   const char *history, repository_find_merged find_merged,
                                    void *find_data, merge_base_callback callback, void *data)
 {
     struct finding *finding = memory_new(sizeof(*finding));
 
     git_sequence_begin(&finding->sequence, repository, finding_discard);
     finding->base = memory_copy(base);
-    finding->commit = memory_copy(commit);
+    finding->history = history;
+    git_hash_take(history, finding->commit);
     finding->callback = callback;
     finding->data = data;
     if (find_merged)

@@ -5,7 +5,8 @@
  * whose content the base has already.
  *
  * It is an ancestor of the base. Or it is a measured commit whose pull request was merged: after a squash or
- * a rebase, the base has its change under another name.
+ * a rebase, the base has its change under another name. Or it has the same tree as one of these, or as a
+ * commit of the base (see twins.h).
  */
 
 #include "common/error.h"
@@ -16,9 +17,10 @@
  * with an error. */
 typedef void (*merge_base_callback)(void *data, const char *merge_base, const struct error *error);
 
-/* Finds it for `commit` and `base`, full hashes of commits that are here. The trailers in the base's history,
- * and `find_merged` (may be NULL), say which pull requests were merged. Fails (transient) if they cannot say
- * it now, (permanent) if git fails. */
+/* Finds it for `base`, the full hash of a commit that is here. `history` has lines "<commit> <tree> …" of the
+ * measured commit and those before it that the base does not have, latest first; it must outlive the
+ * operation. The trailers in the base's history, and `find_merged` (may be NULL), say which pull requests were
+ * merged. Fails (transient) if they cannot say it now, (permanent) if git fails. */
 struct operation *merge_base_start(struct repository *repository, const char *base,
-                                   const char *commit, repository_find_merged find_merged,
+                                   const char *history, repository_find_merged find_merged,
                                    void *find_data, merge_base_callback callback, void *data);

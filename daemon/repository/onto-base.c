@@ -1,7 +1,7 @@
 /*
- *     history ─▶ on the base? ─ yes ─▶ the tree as it is
- *                     │ no
- *                     ▼
+ *     history ─▶ its twins ─▶ on the base? ─ yes ─▶ the tree as it is
+ *                                   │ no
+ *                                   ▼
  *     the latest that the base has ─ an ancestor of it ─▶ git's own merge ────────┐
  *                     │ a measured commit                                         ├▶ a tree
  *                     └─▶ what comes after it ─▶ trees ─▶ three-way merge ────────┘
@@ -16,6 +16,7 @@
 #include "daemon/repository/glob.h"
 #include "daemon/repository/internal.h"
 #include "daemon/repository/merge-base.h"
+#include "daemon/repository/twins.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,9 @@ struct bringing {
     char *source;
     char *known;   /* the merge base of an earlier attempt; NULL: not known */
     char *history; /* commits that are not in the base, a line each, itself first */
+    struct twin
+        *twins; /* what experiments measured, with the same trees as commits of the history */
+    size_t twin_count;
     repository_find_merged find_merged;
     void *find_data;
     struct onto_base brought;
@@ -59,6 +63,7 @@ static void bringing_discard(struct operation *operation)
     free(bringing->source);
     free(bringing->known);
     free(bringing->history);
+    free(bringing->twins);
     free(bringing);
 }
 
@@ -213,7 +218,13 @@ static void list(struct bringing *bringing, process_callback callback)
     bringing->sequence.step = start(bringing, arguments, NULL, HISTORY_LIMIT, callback);
 }
 
-/* The commits after the measured one in the list are contained. */
+static void add_contained(struct onto_base *brought, const char *commit)
+{
+    if (brought->contained_count < CONTAINED_LIMIT)
+        brought->contained[brought->contained_count++] = memory_copy(commit);
+}
+
+/* The commits after the measured one in the list are contained, and what has the same trees. */
 static void read_contained(struct bringing *bringing, const char *output)
 {
     struct onto_base *brought = &bringing->brought;
@@ -224,8 +235,13 @@ static void read_contained(struct bringing *bringing, const char *output)
     for (const char *line = output; *line && brought->contained_count < CONTAINED_LIMIT;
          line += strcspn(line, "\n"), line += *line == '\n') {
         git_hash_take(line, commit);
-        if (line != output)
-            brought->contained[brought->contained_count++] = memory_copy(commit);
+        if (line == output)
+            continue;
+        add_contained(brought, commit);
+        for (size_t i = 0; i < bringing->twin_count; i++) {
+            if (strcmp(bringing->twins[i].commit, commit) == 0)
+                add_contained(brought, bringing->twins[i].other);
+        }
     }
 }
 
@@ -329,14 +345,73 @@ static int read_history(struct bringing *bringing, struct error *error)
     if (strcmp(commit, bringing->commit) != 0)
         return error_set(error, ERROR_PERMANENT, "%s is no commit", bringing->commit);
     git_hash_take(rest, bringing->brought.own_tree);
-    read_contained(bringing, bringing->history);
     return 0;
+}
+
+static void bring(struct bringing *bringing)
+{
+    struct onto_base *brought = &bringing->brought;
+
+    read_contained(bringing, bringing->history);
+    if (is_on_base(bringing)) {
+        memcpy(brought->tree, brought->own_tree, sizeof(brought->tree));
+        memcpy(brought->merge_base, bringing->base, strlen(bringing->base) + 1);
+        bringing_end(bringing, NULL);
+    } else if (bringing->known) {
+        merge_over(bringing, bringing->known);
+    } else {
+        bringing->sequence.step = merge_base_start(bringing->sequence.repository, bringing->base,
+                                                   bringing->history, bringing->find_merged,
+                                                   bringing->find_data, merge_base_found, bringing);
+    }
+}
+
+static void twins_found(void *data, const struct twin *twins, size_t count,
+                        const struct error *error)
+{
+    struct bringing *bringing = data;
+
+    bringing->sequence.step = NULL;
+    if (error) {
+        bringing_end(bringing, error);
+        return;
+    }
+    bringing->twins = memory_new_array(count + 1, sizeof(*twins));
+    if (count > 0)
+        memcpy(bringing->twins, twins, count * sizeof(*twins));
+    bringing->twin_count = count;
+    bring(bringing);
+}
+
+/* Whether nothing of it comes before the measured commit itself. */
+static bool is_alone(const struct bringing *bringing)
+{
+    const char *end = strchr(bringing->history, '\n');
+
+    return !end || !end[1];
+}
+
+/* Among what is kept of experiments. */
+static void find_twins(struct bringing *bringing)
+{
+    struct repository *repository = bringing->sequence.repository;
+    struct config_list ids = {0};
+    struct twins_options options = {.history = bringing->history};
+
+    repository_list_kept(repository, &ids);
+    options.others = memory_new_array(ids.count + 1, sizeof(*options.others));
+    for (size_t i = 0; i < ids.count; i++) {
+        if (repository_find_kept(repository, ids.items[i], options.others[options.other_count]))
+            options.other_count++;
+    }
+    bringing->sequence.step = twins_start(repository, &options, twins_found, bringing);
+    free(options.others);
+    config_list_clear(&ids);
 }
 
 static void history_listed(void *data, const struct process_result *result)
 {
     struct bringing *bringing = data;
-    struct onto_base *brought = &bringing->brought;
     struct error error;
 
     bringing->sequence.step = NULL;
@@ -345,19 +420,12 @@ static void history_listed(void *data, const struct process_result *result)
         return;
     }
     bringing->history = memory_copy_bytes(result->output, result->output_length);
-    if (read_history(bringing, &error) < 0) {
+    if (read_history(bringing, &error) < 0)
         bringing_end(bringing, &error);
-    } else if (is_on_base(bringing)) {
-        memcpy(brought->tree, brought->own_tree, sizeof(brought->tree));
-        memcpy(brought->merge_base, bringing->base, strlen(bringing->base) + 1);
-        bringing_end(bringing, NULL);
-    } else if (bringing->known) {
-        merge_over(bringing, bringing->known);
-    } else {
-        bringing->sequence.step = merge_base_start(bringing->sequence.repository, bringing->base,
-                                                   bringing->commit, bringing->find_merged,
-                                                   bringing->find_data, merge_base_found, bringing);
-    }
+    else if (is_alone(bringing))
+        bring(bringing);
+    else
+        find_twins(bringing);
 }
 
 struct operation *onto_base_start(struct repository *repository,

@@ -468,6 +468,37 @@ def test_mornings_by_chance(tmp_path, the_binary_is_there, seed, rough):
     winnowd.check_promises()
 
 
+# How each is dropped: a commit, a diff with its parent's experiment, or one without.
+SHAPES = ["diff commit parent commit", "commit parent commit parent", "parent parent commit commit"]
+
+
+def drop_as(winnowd, how, one, before):
+    project, content = winnowd.forge.project, one.result()
+    if how != "commit":
+        diff = git("diff", "--binary", before.commit, one.commit, directory=project.work, whole=True)
+        parent = None if how == "diff" else before.id if before.number else before.commit
+        content = {**content, "commit": None, "diff": diff, "parent": parent}
+    winnowd.drop({key: value for key, value in content.items() if value is not None})
+
+
+@pytest.mark.parametrize("merged", first_of([3, 2, 1]))
+@pytest.mark.parametrize("shape", first_of(SHAPES))
+def test_a_line_of_work_whose_results_name_diffs_and_commits(project, forge, winnowd, shape, merged):
+    """The loop's own commit of what came as a diff has another name, and the same tree."""
+    log, reviewer = start(winnowd.configure(validation={"command": ["true"], "sandbox": "none"})), Reviewer(forge)
+    rows = [project.baseline, *improving(project.experiments)[:4]]
+    winnowd.drop(project.baseline.result())
+    for how, before, one in zip(shape.split(), rows, rows[1:], strict=False):
+        drop_as(winnowd, how, one, before)
+        log.wait(experiment=one.id, decision="promoted")
+    reviewer.merge(merged, "squash")
+    log.wait(msg=MERGED, pull=merged)
+    assert_morning(winnowd, reviewer, rows[1:])
+    assert stale_of(winnowd) == {}
+    states = {pull.number: pull.state for pull in forge.pulls()}
+    assert states == {number: "closed" if number < merged else "merged" if number == merged else "open" for number in range(1, 5)}
+
+
 @pytest.mark.real
 @pytest.mark.exhaustive
 def test_mornings_at_gitea(project, forge_of_kind, tmp_path, the_binary_is_there):

@@ -60,7 +60,8 @@ def test_a_line_of_patches_is_a_line_of_commits(project, forge, winnowd):
     ground, first, second, third, fourth, fifth = project.line
     assert decide(winnowd, result(ground.id, 1.0, status="baseline", commit=ground.commit))[0] == "baseline"
     parents = {first: ground.id, second: first.id, third: second.commit[:12].upper(), fourth: third.id, fifth: fourth.id}
-    contained = {second: [first], fourth: [third]}  # The third was made on a commit of the loop's own.
+    # The third was made on a commit of the loop's own, which has the tree of the second.
+    contained = {second: [first], third: [second, first], fourth: [third, second, first]}
     for number, (one, parent) in enumerate(parents.items(), 1):
         assert decide(winnowd, project.patch(one, parent)) == ("promoted", "")
         pull = forge.pulls()[-1]

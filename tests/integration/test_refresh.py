@@ -98,6 +98,7 @@ def test_what_cannot_be_refreshed_is_tried_again_once_a_merge_is_known(project, 
     """A person who merges by hand moves the base, and says so in the pull request later."""
     reviewer = Reviewer(forge)
     first_night(winnowd, project)
+    project.advance({"other.txt": "other\n"})  # or the base would have the tree that was measured
     reviewer.bring_in(1, "squash")
     for number in (3, 2):
         winnowd.log.wait(msg=STALE, pull=number)

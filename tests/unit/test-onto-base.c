@@ -119,7 +119,7 @@ static void test_base_with_trailer(void **state)
     check_error(&outcome, ERROR_PERMANENT, "empty on the base, which has commit");
 }
 
-/* After a squash nothing in the base says so, and the forge does. */
+/* After a squash the forge says so. Nothing has to, as long as the base has nothing else. */
 static void test_base_with_squash(void **state)
 {
     struct fixture *fixture = *state;
@@ -130,15 +130,18 @@ static void test_base_with_squash(void **state)
     make_series(fixture);
     move_base(fixture, "git read-tree -um $(cat ../c2); git commit -qm squashed");
     compose_told(fixture, "c3", NULL, NULL, &outcome);
-    check_error(&outcome, ERROR_PERMANENT, "conflicts with the base in train.py");
+    check_measured_tree(fixture, &outcome, "c3");
+    assert_int_equal(outcome.change.contained_count, 0);
+    check_output(fixture, outcome.change.merge_base, "cat c2");
+    repository_change_clear(&outcome.change);
     count_gits(fixture);
     compose_told(fixture, "c3", &told, NULL, &outcome);
     check_measured_tree(fixture, &outcome, "c3");
     assert_int_equal(told.asked, 1);
     assert_int_equal(outcome.change.contained_count, 0);
-    /* rev-parse, fetch commit, rev-list; walk, cat-file, merge-base; rev-list, cat-file, fast-import,
-     * merge-tree; diff-tree, fast-import */
-    assert_int_equal(count_gits(fixture), 12);
+    /* rev-parse, fetch commit, rev-list; walk, cat-file, rev-list, merge-base; rev-list, cat-file,
+     * fast-import, merge-tree; diff-tree, fast-import */
+    assert_int_equal(count_gits(fixture), 13);
     strcpy(first, outcome.change.commit);
     repository_change_clear(&outcome.change);
     /* Known from before, it is not asked for again; and it is the same commit. */
@@ -160,12 +163,71 @@ static void test_base_before_the_merge(void **state)
 
     make_series(fixture);
     RUN(fixture, "cd source; git checkout -q -b later main; git commit -q --allow-empty -m later");
-    move_base(fixture, "git read-tree -um $(cat ../c2); git commit -qm squashed");
+    move_base(fixture, "git read-tree -um $(cat ../c2); echo other >other; git add other; "
+                       "git commit -qm squashed");
     compose_told(fixture, "c3", &told, NULL, &outcome);
     check_error(&outcome, ERROR_PERMANENT, "conflicts with the base in train.py");
     told.commit = "";
     compose_told(fixture, "c3", &told, NULL, &outcome);
+    check_success(&outcome);
+    assert_false(outcome.change.tree_is_measured);
+    check_output(fixture, outcome.change.merge_base, "cat c2");
+    repository_change_clear(&outcome.change);
+}
+
+/* What was merged has the tree of a commit in the history, under another name; so has what is kept. */
+static void test_base_with_a_twin(void **state)
+{
+    struct fixture *fixture = *state;
+    struct told told = {.fixture = fixture, .measured = "twin", .commit = "main"};
+    struct outcome outcome;
+
+    make_series(fixture);
+    RUN(fixture, "cd source; git checkout -q --detach main; git read-tree -um $(cat ../c1); "
+                 "git commit -qm twin; git rev-parse HEAD >../twin");
+    compose_told(fixture, "twin", NULL, NULL, &outcome);
+    check_success(&outcome);
+    repository_change_clear(&outcome.change);
+
+    CLEANUP_FREE char *twin = sh(fixture, "cat twin");
+
+    RUN(fixture, "git -C state/repository.git update-ref refs/winnowd/measured/twin $(cat twin)");
+    compose_told(fixture, "c3", NULL, NULL, &outcome);
     check_measured_tree(fixture, &outcome, "c3");
+    assert_int_equal(outcome.change.contained_count, 3);
+    check_output(fixture, outcome.change.contained[0], "cat c2");
+    check_output(fixture, outcome.change.contained[1], "cat c1");
+    assert_string_equal(outcome.change.contained[2], twin);
+    repository_change_clear(&outcome.change);
+
+    move_base(fixture, "git read-tree -um $(cat ../c1); echo other >other; git add other; "
+                       "git commit -qm squashed");
+    compose_told(fixture, "c3", &told, NULL, &outcome);
+    check_success(&outcome);
+    check_output(fixture, outcome.change.merge_base, "cat c1");
+    assert_int_equal(outcome.change.contained_count, 1);
+    repository_change_clear(&outcome.change);
+}
+
+/* A loop that took back what was merged, and went on: that is part of its change. */
+static void test_base_with_what_was_taken_back(void **state)
+{
+    struct fixture *fixture = *state;
+    struct outcome outcome;
+
+    make_series(fixture);
+    RUN(fixture,
+        "cd source; git checkout -q --detach $(cat ../c2); git read-tree -um $(cat ../c1); "
+        "git commit -qm back; echo more >>train.py; git commit -qam more; "
+        "git rev-parse HEAD >../more");
+    move_base(fixture, "git read-tree -um $(cat ../c1); git commit -qm squashed; "
+                       "git read-tree -um $(cat ../c2); git commit -qm squashed; "
+                       "echo other >other; git add other; git commit -qm other");
+    compose_told(fixture, "more", NULL, NULL, &outcome);
+    check_success(&outcome);
+    check_output(fixture, outcome.change.merge_base, "cat c2");
+    check_output(fixture, "",
+                 "git -C state/repository.git diff $(cat more) experiment/x -- train.py");
     repository_change_clear(&outcome.change);
 }
 
@@ -374,6 +436,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_base_with_trailer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_base_with_squash, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_base_before_the_merge, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_base_with_a_twin, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_base_with_what_was_taken_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_base_with_sibling, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_base_with_a_reviewer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_branch_is_brought_onto_the_base, set_up, tear_down),
