@@ -72,6 +72,14 @@ static const struct pattern {
     {"", ": No module named ", "Error: ", FAILURE_ERROR, NOT_THERE},
     {"", ": can't open file ", NULL, FAILURE_ERROR, NOT_THERE},
     {"", "sh: 0: cannot open ", NULL, FAILURE_ERROR, NOT_THERE},
+    /* a program that crashed, as Python's faulthandler or a shell says it */
+    {"Fatal Python error: ", NULL, NULL, FAILURE_EXCEPTION, ALONE},
+    {"", "Segmentation fault", NULL, FAILURE_ERROR, ALONE},
+    {"", "(core dumped)", NULL, FAILURE_ERROR, ALONE},
+    /* node */
+    {"TypeError: ", NULL, NULL, FAILURE_ERROR, ALONE},
+    {"ReferenceError: ", NULL, NULL, FAILURE_ERROR, ALONE},
+    {"SyntaxError: ", NULL, NULL, FAILURE_ERROR, ALONE},
     /* compilers, linters, pip and the rest */
     {"AssertionError", NULL, NULL, FAILURE_ERROR, ALONE},
     {"error: ", NULL, NULL, FAILURE_ERROR, ALONE},

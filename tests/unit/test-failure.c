@@ -279,6 +279,19 @@ static void test_scripts_of_all_kinds(void **state)
                  "2026-01-01 10:00:00 ERROR train: loss is nan");
     assert_found("torch.cuda.OutOfMemoryError: CUDA out of memory\n",
                  "torch.cuda.OutOfMemoryError: CUDA out of memory");
+    assert_found(
+        "tests/test_a.py Fatal Python error: no\nFatal Python error: Segmentation fault\n\n"
+        "Current thread 0x1 (most recent call first):\n  File \"a.py\", line 2 in f\n"
+        "Segmentation fault (core dumped)\n",
+        "Fatal Python error: Segmentation fault");
+    assert_found("sh: line 1:    12 Segmentation fault      ./bench\n",
+                 "sh: line 1: 12 Segmentation fault ./bench");
+    assert_found("bench: line 3:  7 Aborted                 (core dumped) ./bench\n",
+                 "bench: line 3: 7 Aborted (core dumped) ./bench");
+    assert_found("/x/a.js:1\nx.f()\n  ^\n\nTypeError: x.f is not a function\n    at /x/a.js:1:3\n",
+                 "TypeError: x.f is not a function");
+    assert_found("ReferenceError: y is not defined\n", "ReferenceError: y is not defined");
+    assert_found("SyntaxError: Unexpected token ')'\n", "SyntaxError: Unexpected token ')'");
     assert_found("sh: 1: nosuchprogram: not found\n", "sh: 1: nosuchprogram: not found");
     assert_found(
         "error in a log: x\n/bin/sh: 1: nosuch: not found\nmake: *** [Makefile:2: a] Error 127\n",
