@@ -15,6 +15,8 @@
 
 #define STACK_SIZE ((size_t)32768) /* of the child, until it is the program */
 #define STANDARD   3               /* descriptors */
+/* The next child begins on the same stack, and no function that used it has returned. */
+#define ON_THE_STACK __attribute__((no_sanitize("address")))
 
 struct birth {
     const struct spawn_options *options;
@@ -23,7 +25,7 @@ struct birth {
 };
 
 /* A handler of ours must not run in the child, and an ignored signal would stay ignored in the program. */
-static void forget_signals(void)
+ON_THE_STACK static void forget_signals(void)
 {
     struct sigaction usual = {.sa_handler = SIG_DFL};
 
@@ -44,7 +46,7 @@ static bool connect(const int descriptors[static STANDARD])
 
 /* Files and what they are mapped to, such as packs, do not count. The limit is never above our own, which only
  * root may raise. */
-static bool limit_memory(uint64_t bytes)
+ON_THE_STACK static bool limit_memory(uint64_t bytes)
 {
     struct rlimit limit;
 
@@ -68,7 +70,7 @@ static bool end_with_parent(const struct birth *birth)
 }
 
 /* In the child. All that it writes to is its own stack, errno and `failure`. */
-static int become(void *data)
+ON_THE_STACK static int become(void *data)
 {
     struct birth *birth = data;
     const struct spawn_options *options = birth->options;
