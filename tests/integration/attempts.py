@@ -214,6 +214,6 @@ def code(**facts):
 
 
 def findings(output):
-    """attempt: what it got."""
+    """Returns what each attempt got, by its name."""
     (line,) = [line for line in output.splitlines() if line.startswith("GOT ")]
     return json.loads(line[4:])

@@ -34,7 +34,7 @@ FAILED = pytest.StashKey()
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item):
-    """Removes what a test has left once it has passed: all together are some 250,000 files."""
+    """Removes the files of a test that has passed. Those of all tests would be some 250,000."""
     report = (yield).get_result()
     item.stash[FAILED] = report.failed or item.stash.get(FAILED, False)
     if report.when == "teardown" and not item.stash[FAILED] and "tmp_path" in item.funcargs:
@@ -57,7 +57,7 @@ def is_left_out(item):
 
 
 def pytest_collection_finish(session):
-    """A real Gitea is built, where it must be, before the time of any test runs."""
+    """Builds a real Gitea, if one is needed, before the time limit of any test runs."""
     if not session.config.option.collectonly and any(item.get_closest_marker("real") for item in session.items):
         real_gitea.built()
 
@@ -93,7 +93,7 @@ def gitea(stand_in):
 
 @pytest.fixture(scope="session")
 def real_server():
-    """One to a worker: it is up within a second."""
+    """There is one for each worker, since it starts within a second."""
     server = real_gitea.Server(real_gitea.program())
     try:
         yield server.start()
@@ -120,7 +120,7 @@ def forge_of_kind(request, project):
 
 @pytest.fixture(params=[rarely("1.15"), "1.25", real_gitea.REAL])
 def any_gitea(request, forge_of_kind):
-    """The same, and a real server where one can be built."""
+    """The same, and a real server if one can be built."""
     return forge_of_kind(request.param)
 
 

@@ -185,10 +185,16 @@ class World:
     # What is dropped.
 
     def drop(self, scenario, outcome=None, changes="", **more):
-        """One file that is to end as the scenario says, or as `outcome` says. promoted; moved: promoted on
-        a base that has moved and is to be run. patched: promoted, from a file beside it. failing: its tests
-        fail. label: it is refused. empty: without a change, so rejected when its turn comes. broken: no
-        JSON, so rejected at once."""
+        """Drops one file that is to end as the scenario says, or as `outcome` says.
+
+        promoted   it is promoted
+        moved      the same, on a base that has moved and is to be run
+        patched    promoted, with a patch from a file beside it
+        failing    its tests fail
+        label      its label is refused
+        empty      it has no change, so it is rejected when its turn comes
+        broken     it is no JSON, so it is rejected at once
+        """
         self.made += 1
         name = f"exp-{self.made}"
         diff = new_file(f"experiments/{name}.txt", scenario) + changes
@@ -223,7 +229,7 @@ class World:
     # Where it dies.
 
     def refuse_labels(self, refused=True):
-        """A fault that passes, for longer than it is waited for: the latest way to fail that there is."""
+        """Makes the forge refuse labels for longer than the daemon waits. No other fault makes a job fail as late."""
         self.labels_refused = refused
         self.winnowd.configure(queue={"retry_for": "1ms" if refused else "24h"})
 
@@ -262,7 +268,7 @@ class World:
             self.gitea.faults.add("close", at=point.when, **kill)
 
     def points_of_life(self):
-        """Every place that the life just ended passed through."""
+        """Every place that the last life went through."""
         points = []
         if self.gitea:
             for number, record in enumerate(list(self.gitea.records)[self.first_request :], 1):
@@ -281,7 +287,7 @@ class World:
     # Lives.
 
     def live(self, point=None):
-        """Runs until the spool and the queue are empty, or it dies at the point: the exit status."""
+        """Runs until the spool and the queue are empty, or until it dies at the point. Returns the exit status."""
         self.arm(point)
         winnowd = self.winnowd
         winnowd.write_configuration()
@@ -380,7 +386,7 @@ def essence(call):
 
 
 def suffer(world, scenario, point):
-    """One death at the point, one life after it; the sentences about what is broken."""
+    """One death at the point, and one life after it. Returns sentences about what is broken."""
     # What is still on its way when the daemon is dead takes its own time, and is waited for; else what was
     # asked for and never made is given up sooner.
     late = point.when == "late" or point.where == "spawn"

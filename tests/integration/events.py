@@ -15,7 +15,7 @@ ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 
 
 def parse_logfmt(line):
-    """A line of the log as a dict; None where it is no such line."""
+    """A line of the log as a dict; None if it is no such line."""
     fields, place = {}, 0
     while place < len(line):
         match = LOGFMT.match(line, place)
@@ -54,7 +54,7 @@ class Log:
             self._changed.notify_all()
 
     def wait(self, seconds=PATIENCE, **fields):
-        """The first event that has these fields (True: whatever the value; a function: as it says)."""
+        """Waits for the first event with these fields. True: any value; a function: it decides."""
         deadline, seen = time.monotonic() + seconds, 0
         with self._changed:
             while True:
@@ -67,7 +67,7 @@ class Log:
                 self._changed.wait(left)
 
     def wait_until(self, condition, seconds=PATIENCE):
-        """Waits until condition() holds, looking at each line; False where it does not in time."""
+        """Waits until condition() holds, and looks again at each line; False if it does not hold in time."""
         with self._changed:
             self._changed.wait_for(lambda: condition() or self._ended, seconds)
             return bool(condition())

@@ -10,7 +10,7 @@ everything = False  # --exhaustive was given; conftest.py knows
 
 
 def first_of(values, count=1):
-    """Parameters of which only the first are taken every time."""
+    """Parameters. Only the first ones run without --exhaustive."""
     values = list(values)
     return values[:count] + [rarely(value) for value in values[count:]]
 
@@ -20,15 +20,15 @@ def rarely(value):
 
 
 def at_a_real_one(values, count=1):
-    """Parameters for a forge that is a real one: there, too, only the first are taken every time. The rest of
-    what they vary is the daemon's own, and the stand-in shows it."""
+    """Parameters for a forge that is a real one. Only the first ones run without --exhaustive, since the rest vary only
+    the daemon, and the stand-in shows that as well."""
     values = list(values)
     return [pytest.param(*(value if isinstance(value, tuple) else (value,)), marks=pytest.mark.few_at_a_real_one)
             if place >= count else value for place, value in enumerate(values)]  # fmt: skip
 
 
 def sample(points, count):
-    """All of them, or every time the same few, from the first to the last."""
+    """All of them with --exhaustive, else always the same few, from the first to the last."""
     if everything or len(points) <= count:
         return points
     return [points[place * (len(points) - 1) // (count - 1)] for place in range(count)]

@@ -42,7 +42,7 @@ SANITIZED = {name: os.environ[name] for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS"
 
 @functools.cache
 def sanitized():
-    """Whether the daemon that is tested was built with sanitizers: that it could be told of them says nothing."""
+    """Whether the daemon was built with sanitizers. Options for them in the environment do not say so."""
     return b"__asan_init" in pathlib.Path(BINARY).read_bytes()
 
 
@@ -111,7 +111,7 @@ FILES = {
 
 
 def git(*arguments, directory=None, text=None, check=True, whole=False):
-    """Runs git as a person would, gives back its output, without the last line ends unless `whole`."""
+    """Runs git as a person would, and returns its output, without the last line ends unless `whole`."""
     done = subprocess.run(
         ["git", *(["-C", str(directory)] if directory else []), *map(str, arguments)],
         input=text, capture_output=True, text=True, env={**os.environ, **IDENTITY, "WINNOWD_TEST_HAND": "1"},
@@ -174,7 +174,7 @@ class Project:
         return git("rev-parse", "HEAD", directory=self.work)
 
     def publish(self):
-        """What is checked out becomes the base, by hand of a person."""
+        """A person makes what is checked out the base."""
         git("push", "-q", "origin", f"HEAD:refs/heads/{self.base}", directory=self.work)
 
     def advance(self, files, message="Somebody else's work"):
@@ -237,7 +237,7 @@ NOTHING = re.compile("0+")
 
 
 def check_transaction(old, new, name, base, bare):
-    """What must hold of every change of a reference that the daemon makes."""
+    """Checks what must hold of each change of a reference by the daemon."""
     assert name != f"refs/heads/{base}", "the base was written to"
     assert not name.startswith("refs/tags/"), f"a tag was made: {name}"
     if not NOTHING.fullmatch(old) and not NOTHING.fullmatch(new):
@@ -247,7 +247,7 @@ def check_transaction(old, new, name, base, bare):
 
 @contextlib.contextmanager
 def alone_in(directory):
-    """Holds the lock on a directory, as whoever edits a file of the outbox has to."""
+    """Holds the lock on a directory, as everybody must who edits a file of the outbox."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -392,7 +392,7 @@ def result(experiment_id, after=None, **more):
 
 
 def improved(project, experiment_id="exp-1", after=0.9, **more):
-    """One that says it is better than before, and brings a small change."""
+    """A result that says it is better than before, with a small change."""
     return result(experiment_id, after, **{"metric_before": 1.0, "diff": project.tweak(WIDTH=65), **more})
 
 
@@ -509,14 +509,14 @@ class Winnowd:
         return status, text, self.log
 
     def once(self, status=0, seconds=PATIENCE):
-        """Works the spool and the queue until they are empty; gives back the log."""
+        """Runs until the spool and the queue are empty, and returns the log."""
         self.write_configuration()
         found, _, log = self.run("--once", seconds=seconds)
         assert found == status, f"exit status {found}:\n{log.text}"
         return log
 
     def start(self, *arguments):
-        """Runs the daemon until stop() or kill(), or its own end; gives back the log."""
+        """Runs the daemon until stop() or kill(), or its own end. Returns the log."""
         assert self.process is None or self.process.poll() is not None, "it is running already"
         self.write_configuration()
         self._launch(arguments, stdout=subprocess.DEVNULL)
@@ -556,7 +556,7 @@ class Winnowd:
         return self._reap(PATIENCE)
 
     def ended(self, seconds=PATIENCE):
-        """Waits for an end that something else brings about."""
+        """Waits until the daemon has ended for another reason."""
         return self._reap(seconds)
 
     def status(self):
@@ -584,7 +584,7 @@ class Winnowd:
         self.check_token()
 
     def check_token(self):
-        """The token stands nowhere, in none of the forms in which it travels."""
+        """Checks that the token is nowhere, in any form in which it travels."""
         token = self.forge.token
         if not token:
             return
@@ -639,7 +639,7 @@ class Wrapper:
 
 
 def appears(path):
-    """Whether a file comes to be that no line of the log tells of."""
+    """Waits for a file of which no line of the log tells. Returns whether it came."""
     deadline = time.monotonic() + PATIENCE
     while not path.exists() and time.monotonic() < deadline:
         time.sleep(0.02)

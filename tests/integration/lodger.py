@@ -15,7 +15,7 @@ ROOT = os.geteuid() == 0
 
 
 def number_of_nobody():
-    """Not the same in tests that run side by side: a limit of processes counts all of one user's."""
+    """Tests that run side by side need different ones, since a limit of processes counts all processes of a user."""
     number = 20000 + os.getpid() % 40000
     while number in {user.pw_uid for user in pwd.getpwall()}:
         number += 1
@@ -59,7 +59,7 @@ def belong_all(folder):
 
 
 def make_directory():
-    """A directory that everybody can enter, outside of what every sandbox hides, where that can be."""
+    """A directory that everybody can enter, if possible outside of all directories that a sandbox hides."""
     directory = pathlib.Path(tempfile.mkdtemp(prefix="winnowd-tests-", dir="/srv" if ROOT and os.path.isdir("/srv") else None))
     directory.chmod(0o755)
     return directory

@@ -205,7 +205,7 @@ def eventually(condition, seconds=PATIENCE):
 
 @functools.cache
 def preloaded(source):
-    """A library of this C source, to stand before others."""
+    """A library made of this C source, to be preloaded."""
     compiler = shutil.which("cc") or pytest.skip("there is no C compiler")
     folder = tempfile.mkdtemp(prefix="winnowd-preloaded.")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -216,7 +216,7 @@ def preloaded(source):
 
 
 def preload(environment, library):
-    """Puts it before what the daemon has, and before what was put there already."""
+    """Preloads it before the libraries of the daemon, and before those that were preloaded earlier."""
     environment["LD_PRELOAD"] = ":".join(filter(None, [library, environment.get("LD_PRELOAD")]))
     # The sanitizer wants to be the first library, which here it cannot be.
     options = environment.get("ASAN_OPTIONS")
@@ -253,7 +253,7 @@ class Clock:
         self._settings[:48] = struct.pack("6q", *words)  # the daemon changes the others
 
     def by_hand(self):
-        """Time passes as it does, and as the test says."""
+        """From now on time passes as usual, and the test moves it."""
         return self.at_pace(1)
 
     def at_pace(self, times):
@@ -262,13 +262,13 @@ class Clock:
         return self
 
     def set_back(self, seconds):
-        """Somebody sets the calendar; intervals go on as they did."""
+        """Somebody sets the calendar back. Intervals go on as they did."""
         self._wall -= int(seconds * SECOND)
         self._write()
 
     def hurry(self, times=20):
-        """The calendar alone runs so many times as fast from here on, also while something is under way. So
-        what was asked for long ago, and may still come, is soon no longer waited for."""
+        """From now on the calendar alone runs so many times as fast, also while something is under way. So the daemon soon
+        stops to wait for what was asked for long ago and may still come."""
         now = time.monotonic_ns()
         self._wall += self._hurries * (now - self._since)
         self._hurries, self._since = times - 1, now
@@ -276,14 +276,14 @@ class Clock:
         return self
 
     def pass_by(self, seconds):
-        """So much time has passed for the daemon, which is told to look at the clock."""
+        """Lets so much time pass for the daemon, and makes it look at the clock."""
         self._wall += int(seconds * SECOND)
         self._steady += int(seconds * SECOND)
         self._write()
         self._wake()
 
     def pass_in_pause(self, seconds):
-        """The same, once nothing of the daemon's is under way any more, and it waits for time to pass."""
+        """The same, once the daemon has nothing under way and only waits for time to pass."""
         self._settings[56:] = struct.pack("q", int(seconds * SECOND))
         self._wake()
 
@@ -297,7 +297,7 @@ class Clock:
 
 
 class Disk:
-    """`with Disk(path) as disk:`; what is there already is not to be seen meanwhile."""
+    """`with Disk(path) as disk:` hides what is at the path already."""
 
     def __init__(self, path, size="4m", more=""):
         self.path = pathlib.Path(path)
@@ -321,7 +321,7 @@ class Disk:
         return self.path / ".filler"
 
     def fill(self):
-        """Takes all room there is, to the last block."""
+        """Fills it to the last block."""
         with open(self.filler, "ab", buffering=0) as file:
             for size in (65536, 4096):
                 with contextlib.suppress(OSError):

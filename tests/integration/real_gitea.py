@@ -108,7 +108,7 @@ def scopes():
 
 
 def linked(source, target):
-    """The file itself where that can be, a copy elsewhere."""
+    """Links the file, or copies it if that is impossible."""
     try:
         os.link(source, target)
     except OSError:
@@ -141,7 +141,7 @@ class Server:
         self.teams = {}  # login: id of the team that it is in
 
     def _own_copy(self, found):
-        """Where its user can reach it: what is kept may lie below a home that others cannot enter."""
+        """A copy that its user can read: the kept one may be below a home that others cannot enter."""
         folder = self.directory / "program"
         folder.mkdir()
         for name in ("gitea", "templates", "options", "public"):
@@ -186,7 +186,7 @@ class Server:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def last_words(self):
-        """The end of its log: what it fails to do beside its answers is told there only."""
+        """The end of its log. What fails in the background is only there."""
         logs = sorted(self.data.rglob("gitea.log"))
         return "".join(path.read_text(errors="replace")[-4000:] for path in logs)
 
@@ -356,7 +356,7 @@ class Gitea(Proxy):
         self.call("PATCH", f"/pulls/{number}", {"body": body})
 
     def merge_pull(self, number, style="merge", delete_branch=False):
-        """Gitea looks first, beside its answers, whether that can be done."""
+        """Gitea finds out in the background whether it can be merged, so this waits for that."""
         self.until(lambda: self.call("GET", f"/pulls/{number}")["mergeable"])
         how = {"fast-forward": "fast-forward-only"}.get(style, style)
         self.call("POST", f"/pulls/{number}/merge", {"Do": how, "delete_branch_after_merge": delete_branch})
@@ -371,7 +371,7 @@ class Gitea(Proxy):
         return self.call("POST", "/branches", wanted)["commit"]["id"]
 
     def until(self, condition):
-        """What Gitea does beside its answers tells nobody when it is done."""
+        """Waits for what Gitea does in the background."""
         deadline = time.monotonic() + PATIENCE
         while not condition():
             assert time.monotonic() < deadline, (

@@ -18,7 +18,7 @@ class Reviewer:
 
     @property
     def source(self):
-        """Whence a person fetches."""
+        """The address from which a person fetches."""
         return self.project.bare
 
     def pull(self, number):
@@ -26,7 +26,7 @@ class Reviewer:
         return found
 
     def bring_in(self, number, way):
-        """The base holds it in one of WAYS, and nobody has said so yet."""
+        """Merges it into the base in one of WAYS, and does not say so in the pull request."""
         assert way in WAYS
         pull, base = self.pull(number), self.project.base
         self.fetch(pull)
@@ -42,7 +42,7 @@ class Reviewer:
         self.publish()
 
     def merge(self, number, way="merge"):
-        """Brings it into the base in one of WAYS; gives back the base's new tip."""
+        """Merges it into the base in one of WAYS, and returns the base's new tip."""
         self.bring_in(number, way)
         self.was_merged(number)
         return self.project.tip
@@ -64,7 +64,7 @@ class Reviewer:
         self.forge.set_state(older, "merged")
 
     def revert(self, commit, *options):
-        """Takes a commit of the base back; gives back the base's new tip."""
+        """Reverts a commit of the base, and returns the base's new tip."""
         self.work("checkout", "-q", self.project.base)
         self.work("revert", "--no-edit", *options, commit)
         self.publish()
@@ -107,7 +107,7 @@ class Reviewer:
 
 
 class StandInReviewer(Reviewer):
-    """At the stand-in or a real one, by what a person does there; what the base has then is fetched into the clone."""
+    """At the stand-in or a real Gitea, by its API. The clone then fetches the base."""
 
     @property
     def source(self):

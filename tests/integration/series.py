@@ -82,8 +82,8 @@ class Experiment:
 
 
 class Tinkerer:
-    """Makes changes that touch those before. In the settings, a row of lines that have been changed grows
-    by its neighbours. Nothing ever gets a value that it had before. So any two that were kept conflict."""
+    """Makes changes that touch earlier ones. In the settings, each change takes in neighbours of the lines that were
+    changed before. No value comes twice. So any two kept experiments conflict."""
 
     def __init__(self, chance):
         self.chance = chance

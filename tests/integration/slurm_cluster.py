@@ -99,15 +99,15 @@ PartitionName=urgent Nodes={",".join(NODES)} MaxTime=INFINITE State=UP PreemptMo
         eventually(self.socket.exists)
 
     def start_controller(self, first=None):
-        """One that was killed has forgotten its last jobs, and the next would use their numbers again. A node refuses
-        a number that it had a moment ago, and is drained: that is for the test that is about it."""
+        """Starts it. A controller that was killed has forgotten its last jobs, and would use their numbers again. A node refuses
+        a number that it had a moment ago, and is drained. Only one test is about that."""
         self.number_from(first or 1 + 1000 * self.controllers)
         self.controllers += 1
         self._spawn("controller", "slurmctld", "-D", "-f", str(self.file))
 
     def until_forgotten(self):
-        """What the controller is told from here on it does not know any more after a call of the function that this
-        returns: a kill alone may come after it wrote that down."""
+        """Returns a function. When it is called, the controller forgets what it was told since now. A kill alone may come
+        after it has written that down."""
         state, kept = self.directory / "state", self.directory / "state-kept"
         self.end("controller")
         shutil.copytree(state, kept)
@@ -155,7 +155,7 @@ PartitionName=urgent Nodes={",".join(NODES)} MaxTime=INFINITE State=UP PreemptMo
 
     @contextlib.contextmanager
     def only_on(self, name):
-        """No job begins on another node meanwhile."""
+        """Until the end of the block no job begins on another node."""
         others = ",".join(node for node in NODES if node != name)
         self.command("scontrol", "update", f"nodename={others}", "state=drain", "reason=test")
         try:

@@ -158,7 +158,7 @@ def number_schema(row):
 
 
 def amount_schema(row, units):
-    """A whole number with a unit, which sizes can do without and nothing never needs."""
+    """A whole number with a unit. A size may go without one, and so may 0."""
     plain = row["shape"] == "SIZE"
     some = [{"type": "string", "pattern": rf"^0*[1-9][0-9]{{0,14}}{units}{'?' if plain else ''}$(?!\n)"}]
     if plain:

@@ -50,7 +50,7 @@ def test_a_failed_one_is_tried_again_beside_a_running_daemon(winnowd, project, k
 
 @pytest.mark.parametrize("rejected", [False, True])
 def test_a_file_that_is_brought_back_is_another_drop(winnowd, rejected):
-    """It has inode, time and name of the drop that was moved last, and is told from one that a crash left."""
+    """It has the inode, time and name of the drop that was moved last. It is not taken for a file that a crash left."""
     winnowd.drop(result("exp-1", 1.0, **({"metric": "unknown"} if rejected else {})))
     first = winnowd.once().decisions()
     assert first == {"exp-1": "rejected" if rejected else "baseline"}

@@ -82,7 +82,7 @@ def drop(winnowd, project, name, after, path=None):
 
 
 def held(log, project):
-    """The hold: it names the key, the commit and the first failure."""
+    """Checks the hold: it names the key, the commit and the first failure."""
     event = log.wait(level="error", key="validation.base")
     assert project.tip in event["reason"] and "AssertionError" in event["reason"], event
     return event
@@ -111,7 +111,7 @@ def test_it_is_run_once_for_all_jobs_before_the_branch_is_made_at_that_commit(wi
 
 
 def test_what_passed_on_the_base_has_to_run_here(winnowd, tests, project):
-    """The same 0 and no summary at all: with nothing to compare it with, that would be green."""
+    """Both exit with 0, and one prints no summary. Without the run on the base that would be green."""
     tests.program.write_text(tests.program.read_text().replace('echo "3 passed', '[ -e silent ] || echo "3 passed'))
     drop(winnowd, project, "exp-1", 0.9, "silent")
     log = winnowd.once()
@@ -133,7 +133,7 @@ def test_the_branch_is_made_at_the_commit_that_was_run_though_the_base_has_moved
 
 
 def test_an_older_gitea_makes_the_branch_at_that_commit_too_though_the_base_moves_right_then(tmp_path, project, forge_of_kind):
-    """It knows no commit to begin from, and takes what the base points at."""
+    """It can only make a branch at the tip of the base."""
     forge, first = forge_of_kind("1.15"), project.tip
     daemon = Winnowd(tmp_path, forge).configure(validation={"base": "once"})
 
@@ -226,7 +226,7 @@ def test_it_is_tried_again(winnowd, tests, project, change):
 
 @pytest.mark.parametrize("metric, parallel", [("val_bpb", 2), ("accuracy", 2), ("val_bpb", 1), ("accuracy", 1)])
 def test_a_green_one_goes_on_beside_a_red_one_that_holds_the_queue(winnowd, tests, project, metric, parallel):
-    """It came later, and would have to wait for the one that is held: it may be the one that mends the base."""
+    """It came later, and would have to wait for the one that is held. But it may be the one that mends the base."""
     winnowd.configure(queue={"parallel": parallel})
     tests.turn_red()
     winnowd.drop(improved(project, "exp-1", 0.9 if metric == "val_bpb" else 1.1, metric=metric))
@@ -404,7 +404,7 @@ def test_a_kill_while_the_base_is_run_after_a_failure_leads_to_no_second_run_und
 
 
 def test_a_failure_from_before_a_reload_does_not_make_the_base_flaky(winnowd, tests, project):
-    """Nor is it red: whoever has it read again has mended something."""
+    """Nor does it make the base red: after a reload something may be mended."""
     (tests.directory / "hangs").touch()
     drop(winnowd, project, "exp-1", 0.9)
     log = winnowd.start()

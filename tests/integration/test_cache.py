@@ -82,7 +82,7 @@ def test_runs_see_what_the_base_left_and_never_what_another_one_wrote(cached, wa
 
 
 def test_tests_that_remove_it_pass_as_on_the_base(cached, project):
-    """What an overlay is mounted on cannot be removed, so they get a copy."""
+    """The mount point of an overlay cannot be removed, so these tests get a copy."""
     project.advance({"check": "rm -rf $HOME/.cache && mkdir $HOME/.cache || exit 1\n" + CHECK}, "One that cleans up")
     drop(cached, "exp-1", 0.9, "true")
     log = cached.once()
@@ -92,7 +92,7 @@ def test_tests_that_remove_it_pass_as_on_the_base(cached, project):
 
 
 def test_runs_beside_each_other_and_a_base_that_moves_meanwhile(cached, project, tmp_path):
-    """Each sees what was kept when it began, to its end, and what nobody uses any more is removed."""
+    """Each run sees, to its end, the cache that was kept when it began. A cache that nobody uses any more is removed."""
     doors = {name: tmp_path / "doors" / name for name in ("exp-1", "exp-2")}
     (tmp_path / "doors").mkdir()
     for name, door in doors.items():
@@ -181,7 +181,7 @@ def test_what_is_too_large_is_not_kept_and_the_next_run_on_the_base_begins_anew(
 
 
 def test_where_no_overlay_can_be_mounted_the_tests_see_a_copy(cached, tmp_path):
-    """As where a profile of AppArmor lets bubblewrap make a name space, and no other program."""
+    """A profile of AppArmor, for example, lets bubblewrap make a name space, and no other program."""
     bubblewrap = tmp_path / "programs/bwrap"
     bubblewrap.parent.mkdir()
     bubblewrap.write_text(

@@ -150,7 +150,7 @@ def content_of(name):
 
 
 def drop(winnowd, name, number):
-    """As it lies there, but for its id, and a value that beats those before it."""
+    """Drops the case as it is, with another id, and with a value that beats those before it."""
     (source,) = [path for path in case(name).iterdir() if path.stem == "x1" and path.suffix in (".json", ".yaml")]
     result = yaml.safe_load(source.read_text(encoding="utf-8"))
     result.update(experiment_id=name, metric_after=0.9 - number / 1000)
@@ -182,7 +182,7 @@ def run_group(directory, names):
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory, the_binary_is_there):
-    """What became of each case: a daemon for all that have the same base."""
+    """What became of each case. One daemon serves all cases with the same base."""
     groups = {}
     for name in [*PROMOTED, *FAILED]:
         groups.setdefault(content_of(name), []).append(name)

@@ -60,7 +60,7 @@ def publish(project):
 
 @pytest.mark.parametrize("base", first_of(["trunk/next", "main"]))
 def test_refs(base, tmp_path, the_binary_is_there):
-    """The base, by its name and as a branch of origin's; nothing of ours, and no way to it."""
+    """There is the base, by its name and as a branch of origin. There are no refs of ours, and origin leads nowhere."""
     project = harness.Project(tmp_path, base)
     winnowd = harness.Winnowd(tmp_path, harness.LocalForge(project, tmp_path))
     said = look(winnowd, history=1)
@@ -73,7 +73,7 @@ def test_refs(base, tmp_path, the_binary_is_there):
 
 
 def test_describe_as_in_the_project(winnowd, project):
-    """The nearest tag lies further back than the history, and beyond a merge of what was begun before it."""
+    """The nearest tag is further back than the history, beyond a merge of a branch that began before it."""
     grow(project, 5)
     git("branch", "side", directory=project.work)
     grow(project, 70)
@@ -95,7 +95,7 @@ def test_describe_as_in_the_project(winnowd, project):
 
 @pytest.mark.parametrize(("history", "count"), first_of([(40, 40), (0, 62)]))
 def test_history(winnowd, project, history, count):
-    """So many commits where there is no tag, and all of them for 0."""
+    """There are as many commits as configured if there is no tag, and all of them for 0."""
     grow(project, 60)
     publish(project)
     said = look(winnowd, history=history)
@@ -103,7 +103,7 @@ def test_history(winnowd, project, history, count):
 
 
 def test_tags_follow_the_forge(winnowd, project, forge):
-    """One that was moved or deleted there is so in the next checkout."""
+    """A tag that was moved or deleted at the forge is so in the next checkout."""
     git("tag", "v1", directory=project.work)
     git("tag", "v2", directory=project.work)
     publish(project)
@@ -158,7 +158,7 @@ exit 0
 
 
 def test_submodules(winnowd, project, tmp_path):
-    """And those in them, as the base names them; what nobody checks out stays empty."""
+    """Submodules inside of submodules as well, as the base names them. One that nobody checks out stays empty."""
     deeper = library(tmp_path / "deeper.git", {"word.txt": "deep\n"})
     inner = library(tmp_path / "inner.git", {"word.txt": "inner\n"}, {"deeper": ("../deeper.git", deeper)})
     git("commit", "-q", "--allow-empty", "-m", "Later", directory=tmp_path / "inner.work")
@@ -298,7 +298,7 @@ def test_large_files_of_a_submodule(large, project, tmp_path):
 @needs_lfs
 @pytest.mark.parametrize("bad", [False, True])
 def test_a_large_file_that_is_nowhere(large, project, bad):
-    """It is named; what has its name in a source, and other bytes, is not it."""
+    """It is named. A file in a source with its name and other bytes is not taken for it."""
     put(project.bare / "lfs/objects", OLD)
     if bad:
         put(project.work / ".git/lfs/objects", NEW, b"bad weights " * 1000)

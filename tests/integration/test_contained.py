@@ -109,7 +109,7 @@ def test_the_middle_one_is_merged(winnowd, forge, way):
 
 
 def test_two_are_merged_at_once(winnowd, forge):
-    """A merge of each, between two rounds of looking: each other one is closed once."""
+    """Two are merged between two looks at the forge. Each of the others is closed once."""
     _, better = promoted(winnowd, 4, **NO_REFRESH)
     winnowd.stop()
     reviewer = Reviewer(forge)
@@ -124,7 +124,7 @@ def test_two_are_merged_at_once(winnowd, forge):
 
 
 def test_what_a_person_had_a_hand_in_stays(winnowd, forge, project):
-    """One that somebody pushed to stays open, one that was closed stays closed, and one that is opened again, open."""
+    """One that somebody pushed to stays open, one that was closed stays closed, and one that was opened again stays open."""
     log, better = promoted(winnowd, 4)
     names = [f"experiment/{one.id}" for one in better]
     forge.set_state(1, "closed")
@@ -149,7 +149,7 @@ def test_what_a_person_had_a_hand_in_stays(winnowd, forge, project):
 @pytest.mark.few_at_a_real_one
 @BOTH
 def test_at_a_gitea(any_winnowd, any_gitea):
-    """One look, one comment and one change of state for each, and not a request more."""
+    """For each there is one look, one comment and one change of state, and no other request."""
     log, better = promoted(any_winnowd)
     any_gitea.gitea.merge_pull(3, "squash")
     log.wait(msg=GONE, pull=2)
@@ -220,7 +220,8 @@ HOLDS = "The base has the change of this one. Its value is confirmed."
 
 
 def test_what_the_base_has_got_by_itself_is_closed(winnowd, forge, project):
-    """No measured commit says so: somebody brought the same change in by hand, beside others. What else is open stays."""
+    """No measured commit says that it was merged: somebody made the same change by hand, beside others. The other open
+    pull requests stay open."""
     log = winnowd.configure(forge={"poll": "200ms"}, validation={"command": ["true"], "sandbox": "none"}).start()
     for name, after in (("deep", 0.9), ("wide", 0.8), ("pushed", 0.7)):
         diff = f"--- /dev/null\n+++ b/{name}.txt\n@@ -0,0 +1 @@\n+{name}\n"

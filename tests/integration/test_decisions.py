@@ -204,7 +204,7 @@ CRASHED = {"crash", "crashed", "fail", "failed", "timeout", "oom", "killed", "in
 
 
 def expected_of(rows, direction):
-    """What the page of promises says of such rows, in as few words as possible."""
+    """The decisions that such rows must get, by the rules in as few words as possible."""
     best, sign, decisions = None, -1 if direction == "maximize" else 1, []
     for value, status, _ in rows:
         if CRASHED & set(re.split("[^a-z]+", status.lower())):

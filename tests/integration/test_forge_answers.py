@@ -157,7 +157,7 @@ def ask(forge, method, path, body=None, token=None, place=None):
 
 
 def words(text):
-    """What an answer says where it is an error."""
+    """The message of an answer that is an error."""
     try:
         answer = json.loads(text)
     except ValueError:

@@ -17,7 +17,7 @@ REFUSED = 78
 
 
 def night(daemon, project):
-    """Something of everything: a baseline, promotions, failing tests, a conflict, a protected file."""
+    """A bit of everything: a baseline, promotions, failing tests, a conflict, a protected file."""
     daemon.drop(result("first", 1.0))
     daemon.drop(result("good", 0.9, diff=project.tweak(WIDTH=65)))
     daemon.drop(result("broken", 0.8, diff=project.tweak(BATCH=33)))
@@ -50,7 +50,7 @@ def test_a_night_stays_within_its_bounds(gitea_winnowd, stand_in, project, prote
 
 @pytest.mark.parametrize("trap", at_a_real_one(["base", "issue", "outside", "comment"]))
 def test_the_records_would_tell(any_gitea, trap):
-    """A daemon that did these would be found out."""
+    """If a daemon did these things, the checks would notice."""
     path, body = {
         "issue": ("/issues", '{"title":"x"}'),
         "base": ("/branches", '{"new_branch_name":"main","old_branch_name":"main"}'),
@@ -115,7 +115,7 @@ def test_a_prefix_that_takes_in_the_base(winnowd, project, base, prefix, argumen
 
 
 def test_a_plus_sign_is_no_order_to_force(winnowd, project, forge):
-    """git's own sign for a forced push, at the beginning of a name that may have it."""
+    """git's sign for a forced push is the first character of a name, which is allowed there."""
     winnowd.configure(forge={"branch_prefix": "+experiment/"})
     winnowd.drop(result("exp-1", 0.9, metric_before=1.0, diff=project.tweak(WIDTH=65)))
     assert winnowd.once().decisions() == {"exp-1": "promoted"}
@@ -124,7 +124,7 @@ def test_a_plus_sign_is_no_order_to_force(winnowd, project, forge):
 
 @pytest.mark.representative
 def test_a_prefix_that_hits_a_branch(gitea_winnowd, stand_in, project):
-    """git cannot hold both; and what lies there is somebody's."""
+    """git cannot have both, and the branch that is there belongs to somebody else."""
     stand_in.gitea.make_branch("experiment")
     before = dict(stand_in.gitea.branches)
     gitea_winnowd.drop(result("exp-1", 0.9, metric_before=1.0, diff=project.tweak(WIDTH=65)))

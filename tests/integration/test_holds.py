@@ -69,7 +69,7 @@ def no_command(daemon, forge, project):
 
 
 def no_interpreter(daemon, forge, project):
-    """As after an upgrade of Python: the program is there, what runs it is not. It stands behind others."""
+    """As after an upgrade of Python: the program is there, and its interpreter is not. Other programs start it."""
     program = daemon.home / "nose2"
     program.write_text("#!/no/such/python3\nimport nose2\n")
     program.chmod(0o755)
@@ -141,7 +141,7 @@ def test_it_holds_the_queue_until_it_is_mended(gitea_winnowd, stand_in, project,
 
 
 def test_what_only_shows_in_the_step_is_recognised_there(gitea_winnowd, stand_in, project):
-    """The forge changes its mind about a reviewer after it was asked; the pull request stays."""
+    """The forge changes its mind about a reviewer after the check. The pull request stays."""
     asks = {"method": "POST", "path": "/requested_reviewers$"}
     refusal = stand_in.gitea.faults.add(status=422, body='{"message":"Reviewer can\'t read"}', count=None, **asks)
     gitea_winnowd.configure(forge={"reviewers": ["Alice"]})
@@ -169,7 +169,7 @@ def test_what_only_shows_in_the_step_is_recognised_there(gitea_winnowd, stand_in
 @pytest.mark.parametrize("status", [404, 422])
 @pytest.mark.parametrize("what", ["put labels on pull request 1", "created"])
 def test_labels_that_are_refused_hold(gitea_winnowd, stand_in, project, what, status):
-    """Whatever --check-config finds, no experiment is to blame."""
+    """No experiment is to blame, even if --check-config finds nothing."""
     path = r"/model/labels$" if what == "created" else r"/issues/[1-9]\d*/labels$"
     stand_in.gitea.faults.add(status=status, body='{"message":"not this label"}', method="POST", path=path, count=None)
     gitea_winnowd.drop(improved(project))
@@ -204,7 +204,8 @@ UNFIT = {
 
 @pytest.mark.parametrize("what", first_of(UNFIT))
 def test_without_a_run_on_the_base_what_cannot_begin_there_holds(winnowd, project, what):
-    """It can begin on the base as little, and no experiment is to blame; unless the base has what it removed."""
+    """The tests cannot begin on the base either, so no experiment is to blame. But an experiment is, if it removed what the
+    base has."""
     command, path, content, status = UNFIT[what]
     if what == "no interpreter":
         add_to_base(project, path, "#!/usr/bin/env no-such-python3\n")
@@ -310,7 +311,7 @@ def test_a_commit_is_found_in_another_source(winnowd, project, what):
 
 
 def test_a_source_that_goes_away_in_the_middle(winnowd, forge, project):
-    """Found out when it is looked into: the branch is there already, and others go on."""
+    """That is found when a commit is looked for in it. The branch is there already, and other jobs go on."""
     sha, _ = project.experiment({"a.txt": "a"})
     place, away = winnowd.directory / "source", winnowd.directory / "away"
     git("clone", "-q", project.work, place)
@@ -330,7 +331,7 @@ def test_a_source_that_goes_away_in_the_middle(winnowd, forge, project):
 
 
 def loose(project, name):
-    """Where the object is kept, which an experiment can remove as well as a disk can lose it."""
+    """The file of an object. An experiment can remove it, and a disk can lose it."""
     sha = git("rev-parse", name, directory=project.work).strip()
     return project.work / ".git/objects" / sha[:2] / sha[2:]
 
@@ -360,7 +361,7 @@ NEW_FILE = "--- /dev/null\n+++ b/new.txt\n@@ -0,0 +1 @@\n+new\n"
 
 @pytest.mark.parametrize("what", first_of(list(LOST), 2))
 def test_a_source_that_fails_though_it_is_found_well(winnowd, forge, project, what):
-    """As a partial clone does: it holds whoever needs what it lacks, for as long as that takes, and nobody else."""
+    """A partial clone does that. It holds only those jobs that need what it lacks, until it is mended."""
     bad, _ = project.experiment({"exp-1.txt": "exp-1"})
     good, diff = project.experiment({"exp-2.txt": "exp-2"})
     for name, sha in (("bad", bad), ("good", good)):
@@ -412,7 +413,7 @@ NO_ANSWER = {
 
 @pytest.mark.parametrize("what", first_of(NO_ANSWER))
 def test_a_source_that_does_not_answer(winnowd, project, what):
-    """Whatever of it is a FIFO, no child that reads it ends. Others go on, and somebody hears of it."""
+    """A part of it is a FIFO, so no child that reads it ends. Other jobs go on, and the log names the source."""
     commits = {name: project.experiment({f"{name}.txt": name}) for name in ("bad", "good", "other")}
     for name, (sha, _) in commits.items():
         git("update-ref", f"refs/heads/{name}", sha, directory=project.work)
@@ -483,7 +484,7 @@ AWAY = {
 
 @pytest.mark.parametrize("what", AWAY)
 def test_what_is_back_before_anybody_looks_failed_nobody(winnowd, project, what):
-    """Mounted anew, installed anew: the first time that git is asked so it is away, and then it is back."""
+    """It is missing when git first needs it, and is mounted or installed again before the check."""
     step, asked, away = AWAY[what]
     queued = "*--batch-check*" if step == "compose" else "-"  # when the result is queued it is away as well
     sha, _ = project.experiment({"a.txt": "a"})
@@ -552,7 +553,7 @@ def test_a_directory_of_the_runs_that_cannot_be_made(winnowd, project, engine):
 
 
 def test_check_config_tells_all_places_that_are_wrong(winnowd, project):
-    """Whoever mends one at a time runs it once for each."""
+    """So nobody has to run it once for each of them."""
     gone = winnowd.directory / "gone"
     taken = winnowd.directory / "file"
     taken.touch()
@@ -588,7 +589,7 @@ def test_check_config_tells_all_places_that_are_wrong(winnowd, project):
 
 
 def test_without_git_everything_waits_for_it(winnowd, project):
-    """It is the installation's, whatever the forge says: 78."""
+    """That is a fault of the installation, whatever the forge says: exit status 78."""
     tools = winnowd.directory / "tools"
     tools.mkdir()
     for name in ("sh", "prlimit", "bwrap"):
@@ -606,7 +607,7 @@ def test_without_git_everything_waits_for_it(winnowd, project):
 
 
 def test_what_holds_nothing_is_a_warning(winnowd):
-    """A module may be the project's own; a textfile is for others."""
+    """A module may be the project's own, and a textfile is for others."""
     winnowd.configure(status={"textfile": str(winnowd.directory / "nowhere/winnowd.prom")})
     winnowd.configure(validation={"command": ["nice", "python3", "-m", "no_such_module.main"]})
     before = sorted(winnowd.directory.rglob("*"))
@@ -629,7 +630,7 @@ def service(project):
 
 
 def test_what_is_required_ends_once_after_a_minute(winnowd, project, service):
-    """69, and the job is still queued: cron's next run takes it up. To look at the forge meanwhile is no progress."""
+    """--once exits with 69, and the job stays queued for cron's next run. A look at the forge is no progress."""
     winnowd.configure(forge={"poll": "20s"}, validation={"requires": [f"{service.gitea.url}/api/v1/version"]}, queue={"retry_for": "1s"})
     winnowd.drop(improved(project))
     assert winnowd.once().decisions() == {"exp-1": "promoted"}  # to be looked at

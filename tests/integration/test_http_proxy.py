@@ -18,7 +18,7 @@ HASTE = {"RES_OPTIONS": "timeout:1 attempts:1"}  # where name servers are config
 
 
 def copy(one, other):
-    """Until either of both has nothing more to say."""
+    """Copies until one of both has nothing more to say."""
     while True:
         for end in select.select([one, other], [], [])[0]:
             content = end.recv(65536)

@@ -220,7 +220,7 @@ def test_the_same_under_two_names_is_two_logs(winnowd):
 
 
 def test_a_failed_row_is_tried_again_from_the_store(project, forge, winnowd):
-    """Whatever the log says since: a failed row is passed over when the log is dropped again."""
+    """It makes no difference what the log says since. When the log is dropped again, a failed row is passed over."""
     winnowd.configure(sources=[], metrics={"*": {}})
     change, _ = forge.project.experiment({"idea.py": "VALUE = 1\n"})
     text = CONFIG_LINE + run(1.0, None) + run(0.9, change) + run(0.8, change[::-1])

@@ -107,7 +107,7 @@ def test_what_is_kept_passes_its_tests(tmp_path, seed):
 
 
 def judged(rows, best=None, improvement="promoted"):
-    """What becomes of the rows, and the best value then: in as few words as possible what is promised."""
+    """What must become of the rows, and the best value then, in as few words as possible."""
     decisions = {}
     for one in rows:
         if one.status != "keep":
@@ -196,7 +196,7 @@ def test_nights_whose_best_is_turned_down_each_morning(project, forge, winnowd):
     closed_before = {}  # by the number of each pull request: those that were closed when it was opened
 
     def expected():
-        """As if those that were turned down had never been, but for their own decisions."""
+        """The decisions as if those that were turned down had never been, except their own."""
         return judged([one for one in known if one not in closed])[0] | {one.id: "promoted" for one in closed}
 
     def note_what_is_closed():
@@ -390,7 +390,7 @@ class ByChance:
         self.unsaid = []
 
     def choose(self):
-        """One that is open and merges; None: there is none."""
+        """One that is open and can be merged; None: there is none."""
         conflicting = {*self.reviewer.conflicting(), *self.unsaid}
         numbers = [pull.number for pull in self.reviewer.still_open() if pull.number not in conflicting]
         return self.chance.choice(numbers) if numbers else None
@@ -445,7 +445,7 @@ class ByChance:
         self.winnowd.start()
 
     def nothing(self):
-        """It is a holiday."""
+        """Nobody does anything."""
 
 
 @pytest.mark.exhaustive

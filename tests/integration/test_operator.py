@@ -315,7 +315,7 @@ def staged(project, *entries, parent="main"):
 
 @pytest.mark.parametrize("known", ["local forge", "origin of a source", "nowhere"])
 def test_a_change_is_tried_before_the_base_was_ever_fetched(winnowd, project, known):
-    """What is wrong with the change alone is seen wherever the base is not known."""
+    """A fault of the change alone is found without the base."""
     forge = {"kind": "gitea", "url": "http://127.0.0.1:1", "owner": "o", "repo": "r"}
     winnowd.configure(**({} if known == "local forge" else {"forge": forge}), sources=[] if known == "nowhere" else [str(project.work)])
     if known == "nowhere":

@@ -128,7 +128,7 @@ def test_our_branch_set_to_another_commit_before_our_push(winnowd, stand_in, git
 
 
 def test_our_branch_deleted_by_a_person(winnowd, stand_in, gitea, project):
-    """Then its undo has nothing to do."""
+    """Then the undo of the branch has nothing to do."""
     winnowd.configure(validation={"command": ["false"]})
     then(gitea, BRANCH)(lambda: gitea.delete_branch(OURS), "after")
     winnowd.drop(improved(project))
@@ -252,7 +252,7 @@ def looked_at_by_itself(gitea, number):
 
 
 def asked_since(gitea, seen):
-    """Of the API; where the base is is asked of git."""
+    """Requests to the API only. git is asked where the base is."""
     return [record for record in list(gitea.records)[seen:] if record.kind == "api"]
 
 

@@ -76,7 +76,7 @@ def assert_nothing_left(forge):
 
 
 def break_down(gitea, action="reset"):
-    """From a request that this is called for on, the forge answers nobody."""
+    """From this request on the forge answers nobody."""
 
     def hook(_):
         gitea.faults.add(action, count=None, **WEATHER[action])
@@ -394,7 +394,7 @@ def test_the_token_ends_in_the_middle(winnowd, stand_in, gitea, project, moment,
 
 @pytest.mark.parametrize("count", [1, None])
 def test_git_is_refused_the_push_alone(winnowd, stand_in, gitea, project, count):
-    """Though the forge says that all is well: once is nothing, and more holds the queue as the API's refusal does."""
+    """The forge says that all is well. One refusal does nothing, and more hold the queue as a refusal of the API does."""
     gitea.faults.add("unauthorized", count=count, **MOMENTS["push"])
     winnowd.drop(improved(project))
     winnowd.drop(improved(project, "exp-2", 0.8))
@@ -512,7 +512,7 @@ def test_a_lost_request_is_repeated_only_when_it_is_long_lost(winnowd, stand_in,
 
 @pytest.mark.parametrize("moment", ["look", "push"])
 def test_a_stop_does_not_wait_for_a_forge_that_hangs(winnowd, gitea, project, moment):
-    """Nor does what git has started go on talking to it, the token in hand."""
+    """And no git that the daemon has started talks on to the forge, with the token."""
     held = Held(winnowd)
     winnowd.configure(forge={"timeout": "1h"})
     fault = gitea.faults.add("close", call=held, **MOMENTS[moment])
@@ -532,7 +532,7 @@ def starts(log, experiment):
 
 @pytest.mark.parametrize("how", first_of(["running", "once"]))
 def test_one_that_fails_alone_lets_others_go_first(winnowd, stand_in, gitea, project, how):
-    """Those of another metric at once, those of its own after some tries; then it is judged again."""
+    """Jobs of another metric go at once, those of its own after some tries. Then it is judged again."""
     winnowd.configure(metrics={"val_bpb": {"direction": "minimize"}, "words": {"direction": "maximize"}})
     gitea.faults.add("bad_gateway", count=None, method="POST", path="/branches$", holds=r"exp-1\b")
     winnowd.drop(improved(project))

@@ -53,7 +53,7 @@ def kept_builds(place):
 
 
 class Reader:
-    """Somebody who types what README says."""
+    """Somebody who types what README.md says."""
 
     def __init__(self, place, gitea):
         self.place = place

@@ -25,7 +25,7 @@ def reload(winnowd, **sections):
 
 @contextlib.contextmanager
 def door():
-    """A server that keeps who knocks waiting: its `on_request` is called with each path, and then it says yes."""
+    """A server that lets its callers wait: `on_request` is called with each path, and then it answers yes."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
@@ -35,7 +35,7 @@ def door():
             self.end_headers()
 
         def log_message(self, *arguments):
-            """Silent."""
+            """Logs nothing."""
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.heard, server.on_request = [], lambda path: None
@@ -326,7 +326,7 @@ def test_a_run_under_settings_that_were_mended_meanwhile_charges_nobody(winnowd,
 
 
 def own_kib(pid):
-    """What it wrote to, in KiB."""
+    """Anonymous memory, which belongs to the process alone, in KiB."""
     with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
         return next(int(line.split()[1]) for line in file if line.startswith("Anonymous:"))
 

@@ -78,7 +78,7 @@ def test_no_room_in_the_middle_of_a_job(winnowd, forge, step):
 
 
 def test_tests_that_leave_no_room(winnowd, forge, project):
-    """What they say cannot be written down any more, and what there is of it does not keep the store from its room."""
+    """Their output cannot be written any more. What was written of it does not take the room that the store needs."""
     with Disk(winnowd.state, "8m") as disk:
         go = a_gate_of_files(winnowd, "head -c 1000000 /dev/zero | tr '\\0' '\\n'")
         log = winnowd.start()
@@ -118,7 +118,7 @@ def test_no_room_for_the_archive(winnowd):
 
 
 def test_no_room_for_the_daemons_own_log(winnowd, project, forge):
-    """Its lines are lost; its work is not, and what comes when there is room again stands alone."""
+    """Lines are lost, and no work is. The next line that fits is whole, on a line of its own."""
     folder = winnowd.directory / "log"
     folder.mkdir()
     winnowd.write_configuration()
@@ -167,7 +167,7 @@ def test_a_read_only_spool(winnowd, at):
 
 
 def test_a_spool_that_gets_read_only_under_a_queue(winnowd, project, forge):
-    """A file that was decided on and cannot move is neither decided again nor a duplicate, even after a restart."""
+    """A decided file cannot be moved. It is not decided again and is no duplicate, even after a restart."""
     with Disk(winnowd.spool) as disk:
         go = a_gate_of_files(winnowd)
         log = winnowd.start()
@@ -550,7 +550,7 @@ def test_a_private_repository_that_is_damaged_under_a_job(winnowd, project, forg
 
 @pytest.mark.parametrize("closed", [[0], [1], [2], [0, 1, 2]])
 def test_standard_descriptors_that_are_closed(winnowd, forge, closed):
-    """What is opened next would get their numbers, and the log would go into it."""
+    """Files that are opened later would get their numbers, and the log would be written into them."""
     winnowd.drop(improved(forge.project))
     winnowd.write_configuration()
     shell = f"exec {' '.join(f'{number}>&-' for number in closed)}; exec \"$@\""
@@ -566,7 +566,7 @@ def test_standard_descriptors_that_are_closed(winnowd, forge, closed):
 
 @pytest.fixture
 def full_pipe():
-    """Nobody reads it, and it holds no byte more."""
+    """A pipe that is full, and that nobody reads."""
     reading, writing = os.pipe()
     fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
     os.write(writing, b"x" * 4096)
@@ -577,7 +577,7 @@ def full_pipe():
 
 
 def test_nobody_reads_the_log(winnowd, full_pipe):
-    """The work goes on, who reads after all misses nothing, and SIGTERM is obeyed."""
+    """The work goes on, a late reader misses nothing, and SIGTERM works."""
     reading, writing = full_pipe
     winnowd.write_configuration()
     process = subprocess.Popen(

@@ -81,7 +81,7 @@ def findings():
 
 
 def look_around(kind, monkeypatch, found):
-    """One run with the real tox whose tests try everything; what they got, once for a kind."""
+    """One run with the real tox, whose tests try everything. Returns what they got; it runs once for each kind of sandbox."""
     if kind not in found:
         for name, value in [("COUNT", "1"), ("KEY_0", "safe.directory"), ("VALUE_0", "*")]:
             monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
@@ -248,7 +248,7 @@ def test_bubblewrap_is_demanded_and_not_there(house):
 @needs_bubblewrap
 @pytest.mark.skipif(not lodger.ROOT, reason="only root may change what /proc looks like")
 def test_a_proc_of_its_own_is_refused(house):
-    """As in the hardened unit: something is mounted below /proc. The one there is must do, read-only."""
+    """In the hardened unit something is mounted below /proc. Then the /proc that is there is used, read-only."""
     house.configure(validation={"sandbox": "bubblewrap"})
     script = 'mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys && exec "$@"'
     command = house.command
@@ -285,7 +285,7 @@ def test_a_proc_of_its_own_is_refused(house):
 @needs_bubblewrap
 @pytest.mark.skipif(not lodger.ROOT, reason="about root alone")
 def test_root_in_the_sandbox_cannot_change_the_kernel(winnowd, project):
-    """To root the files below /proc/sys are open in any name space; core_pattern there is a way out."""
+    """Root may write below /proc/sys in any name space, and core_pattern there is a way out."""
     winnowd.configure(validation={"sandbox": "bubblewrap", "command": python(
         "for name in ('kernel/core_pattern', 'kernel/printk', 'vm/swappiness'):\n"
         "    try:\n"
@@ -351,7 +351,7 @@ def test_a_process_that_is_left_behind(sandboxed):
 
 @needs_bubblewrap
 def test_a_process_that_hides(house):
-    """The same with nothing left that tells where it came from: only the sandbox's end is its end."""
+    """The same, but nothing tells where it came from, so only the end of the sandbox ends it."""
     mark = f"{os.getpid()}.97531864"
     script = (
         "import os, subprocess\n"
@@ -531,7 +531,7 @@ def test_a_repository_with_a_trap_in_it(sandboxed):
 
 
 def test_a_checkout_that_does_not_want_to_go(sandboxed):
-    """Directories without permissions, very deep ones, links to what is not theirs, and the checkout itself a link."""
+    """It has directories without permissions and very deep ones, and links to files of others. Or it is a link itself."""
     script = (
         "import os\n"
         "os.makedirs('closed/inner'); open('closed/inner/file', 'w').close(); os.chmod('closed/inner', 0); os.chmod('closed', 0)\n"

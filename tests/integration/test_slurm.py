@@ -102,7 +102,7 @@ def running(cluster, count=1):
 
 
 def let_end(house, name, attempt=1):
-    """A gated one: it runs until then, however long the test takes."""
+    """Lets a run end that a gate keeps."""
     (house.runs / f"{name}-{attempt}" / "box" / "home" / "go").touch()
 
 
@@ -178,7 +178,7 @@ def test_waiting_in_the_queue_is_no_fault(house, cluster):
 
 
 def test_slurm_may_be_away_while_a_run_ends(house, cluster):
-    """A query that fails is no news, and one line of the log. The files count."""
+    """A query that fails changes nothing, and is logged once. The files count."""
     drop(house, "exp-1", 0.9, gated="x")
     log = house.start()
     log.wait(msg="run submitted to Slurm")
@@ -429,7 +429,7 @@ def test_munge_may_be_away_while_a_run_ends(house, cluster):
 
 @pytest.mark.exhaustive
 def test_slurm_s_time_is_up_twice(house, cluster):
-    """It is more than the timeout, so somebody has made it less; that is for validation.slurm.options."""
+    """Slurm's time limit is above the timeout, so somebody has lowered it. That is a matter of validation.slurm.options."""
     house.configure(validation={"timeout": "10m"})
     drop(house, "exp-1", 0.9, slow="300")
     log = house.start()

@@ -269,7 +269,7 @@ def test_a_patch_belongs_to_the_first_that_names_it(winnowd, project):
 
 
 def test_the_minute_began_when_the_result_was_first_seen(winnowd):
-    """Whatever ended the daemon meanwhile; a clock that was set back lets it begin anew, not last for ever."""
+    """A restart does not change that. If the clock was set back, the minute begins anew, and does not last for ever."""
     winnowd.clock.by_hand()
     winnowd.drop(with_patch("exp-1", "exp-1.patch"))
     for _ in range(2):
@@ -319,7 +319,7 @@ def fault_library(tmp_path_factory):
 
 @pytest.fixture
 def fault(winnowd, fault_library):
-    """A file: while it is there, what is called bad* cannot be opened, for a fault of the disk."""
+    """A file. While it exists, files with names like bad* cannot be opened: a fault of the disk."""
     path = winnowd.directory / "fault"
     path.touch()
     preload(winnowd.environment, str(fault_library))

@@ -24,7 +24,7 @@ def status_of(winnowd):
 
 
 def told_of(winnowd, accept):
-    """The status once the daemon has told what is accepted; what it says of itself may be a second old."""
+    """The status once the daemon has accepted the file. What it says of itself may be a second old."""
     found = []
 
     def told():
@@ -201,7 +201,7 @@ def test_the_token_is_in_none_of_it(gitea_winnowd):
 
 
 def test_how_much_is_kept(winnowd):
-    """As the child has found it that looks a minute after the start."""
+    """The status shows what a child has found, which the daemon starts a minute after its own start."""
     winnowd.drop(result("exp-1", 1.0))
     winnowd.drop("{", name="bad.json")
     winnowd.once()

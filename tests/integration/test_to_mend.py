@@ -93,7 +93,7 @@ def winnowd(gitea_winnowd):
 
 
 def strike_at(gitea, fault, moment):
-    """Just before the first request of that kind behind those at the start is looked at."""
+    """Lets the fault begin just before the first request of that kind, after those of the start, is answered."""
     struck = []
 
     def once(_):
@@ -301,7 +301,7 @@ def test_the_verdict_is_a_commit_status(winnowd, stand_in, project):
 
 @pytest.mark.parametrize("stand_in", ["1.25"], indirect=True)  # the real one names the address that it was asked by
 def test_links_are_those_that_the_forge_gives(winnowd, stand_in, project):
-    """forge.url may be an address inside of a network."""
+    """forge.url may be an address inside of a private network."""
     stand_in.gitea.server.public_url = "https://git.example.org/below"
     winnowd.drop(improved(project))
     assert winnowd.once().decisions() == {"exp-1": "promoted"}

@@ -47,7 +47,7 @@ def holds(content, token):
 
 
 def give(daemon, token, way):
-    """Lets the token come this way and no other."""
+    """Gives the token in this way, and in no other."""
     del daemon.environment["GITEA_TOKEN"]
     if way == "environment":
         daemon.environment["GITEA_TOKEN"] = token
@@ -210,7 +210,7 @@ def echo(token):
 @pytest.mark.representative
 @pytest.mark.parametrize("step, status", [*((step, 422) for step in STEPS if step != "git"), ("git", 403), ("check", 500), ("push", 500)])
 def test_a_server_that_echoes_it(gitea_winnowd, stand_in, project, step, status):
-    """In an error text that is refused for good, or of a fault that passes."""
+    """It is in the text of a permanent or a transient error."""
     method, path = STEPS[step]
     stand_in.gitea.faults.add(
         method=method, path=path, status=status, body=echo(stand_in.token), count=2, headers={"X-Echo": stand_in.token},
@@ -228,7 +228,7 @@ def test_a_server_that_echoes_it(gitea_winnowd, stand_in, project, step, status)
 
 
 def test_an_experiment_that_knows_it(gitea_winnowd, stand_in, project):
-    """Somebody else gave it away: not a word of it goes on from here to the log or the pull request."""
+    """Somebody else gave it away. None of it gets from there into the log or the pull request."""
     token = stand_in.token
     gitea_winnowd.configure(validation={"command": ["sh", "-c", f"echo {token[:7]}''{token[7:]}"]})
     gitea_winnowd.drop(promotable(project))
@@ -340,7 +340,7 @@ def test_a_redirect_to_another_host_gets_no_token(gitea_winnowd, stand_in, proje
 
 
 def test_the_environment_is_not_handed_on(gitea_winnowd, stand_in, project):
-    """Not even by its name: the tests see neither the token nor where it came from."""
+    """The tests see neither the token nor the variables that say where it comes from."""
     give(gitea_winnowd, stand_in.token, "credential")
     gitea_winnowd.configure(validation={"command": ["env"], "output_lines": 500})
     gitea_winnowd.drop(promotable(project))

@@ -57,7 +57,7 @@ def checked(house, command, *path, said="here", **more):
 
 
 def test_pipx(house):
-    """A link in ~/.local/bin, an environment beside all others, and libraries that they share, by a .pth file."""
+    """There is a link in ~/.local/bin, an environment for each program, and libraries that they share by a .pth file."""
     venv, shared = house.home / ".local/pipx/venvs/check", house.home / ".local/pipx/shared"
     site = environment(venv)
     common = environment(shared)
@@ -91,7 +91,7 @@ def test_links_to_links(house):
 
 
 def test_a_link_from_a_place_in_sight(house):
-    """The directory of PATH is none of the hidden ones; what it leads to is."""
+    """The directory of PATH is not hidden. The target of the link is."""
     venv = house.home / "venv"
     module(environment(venv), "mine")
     program(venv / "bin/check", f"#!{venv}/bin/python\nimport mine\nprint(mine.WORD)\n")

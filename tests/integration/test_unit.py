@@ -37,7 +37,7 @@ def unit(tmp_path, the_binary_is_there):
 
 
 def settings(path):
-    """Name: all its values, in order."""
+    """All values of each setting, in order."""
     found = {}
     for line in path.read_text().splitlines():
         if "=" in line and not line.startswith("#"):

@@ -86,7 +86,7 @@ class Fault:
             raise ValueError(f"after a hang things can proceed or close, not {self.then}")
 
     def matches(self, method, path, query="", body=b""):
-        """`path` is looked for in the path alone and in the path with its query, `holds` in the body."""
+        """Searches for `path` in the path, and in the path with its query; for `holds` in the body."""
         if self.method and not re.fullmatch(self.method, method):
             return False
         if self.holds and not re.search(self.holds.encode(), body):
@@ -110,7 +110,7 @@ class Fault:
 
 
 class FaultList:
-    """The faults in the order in which they were added; the first that is due strikes."""
+    """The faults in the order in which they were added. The first one that is due strikes."""
 
     def __init__(self):
         self._lock = threading.Lock()

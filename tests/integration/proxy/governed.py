@@ -134,8 +134,8 @@ class Governor:
     # What is left
 
     def _look_at_branches(self, pulls):
-        """Whose pull request a person closed or deleted may stay; whose the daemon closed may not, unless it said
-        why."""
+        """A branch may be left if a person closed or deleted its pull request. If the daemon closed it, the branch may be left
+        only if the daemon said why."""
         gone = self.ledger.closed - self.ledger.commented
         kept = {head for number, head in self.ledger.opened.items() if number not in gone}
         kept |= {pull.head for pull in pulls if pull.state in ("open", "merged")}

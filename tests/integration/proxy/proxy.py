@@ -88,7 +88,7 @@ class Proxy:
         return Governor(self, prefix, base, in_flight).violations()
 
     def assert_governed(self, prefix, base, in_flight=()):
-        """AssertionError with a listing where the daemon did what it may not do (governed.py)."""
+        """Raises AssertionError, with a list, if the daemon did what it may not do (governed.py)."""
         found = self.violations(prefix, base, in_flight)
         if found:
             listing = "\n".join(f"  - {line}" for line in found)
@@ -155,7 +155,7 @@ class Proxy:
 
 
 class Connection(Handler):
-    """A connection of the daemon's: every way to leave a caller alone."""
+    """A connection of the daemon, with each way to break it."""
 
     def answer(self, request):
         proxy, started = self.server.owner, time.monotonic()
@@ -196,7 +196,7 @@ class Connection(Handler):
         return not self.server.stopping.wait(fault.seconds) and fault.then == "proceed"
 
     def own_response(self, proxy, request, fault):
-        """The answer a fault gives instead of the true one."""
+        """The answer that a fault gives instead of the true one."""
         if fault.action in ("reset", "close"):
             return None
         if fault.action == "lie":

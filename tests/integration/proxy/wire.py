@@ -65,7 +65,7 @@ class Listener(socketserver.ThreadingTCPServer):
                 self._connections.discard(request)
 
     def handle_error(self, request, client_address):
-        """A caller that went away is nothing to speak of; anything else is a bug in here."""
+        """A caller that went away is ignored; anything else is a bug here."""
         if not isinstance(sys.exc_info()[1], (OSError, ValueError)):
             super().handle_error(request, client_address)
 
@@ -97,7 +97,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.connection_number = next(CONNECTIONS)
 
     def log_message(self, *arguments):
-        """Silent: the records say it all."""
+        """Logs nothing: the records have it all."""
 
     def __getattr__(self, name):
         if name.startswith("do_"):
