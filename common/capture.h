@@ -3,7 +3,7 @@
 /*
  * What a child prints: written to a file up to a limit, and the last lines kept in memory.
  *
- * If the output is larger than the limit, the file holds its beginning (15/16 of the limit) and its end
+ * If the output is larger than the limit, the file has its beginning (15/16 of the limit) and its end
  * (1/16). A line between them says how many bytes are missing.
  *
  * A capture never stops the child. When the file cannot be made, or the disk is full, the output is

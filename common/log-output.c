@@ -20,8 +20,8 @@ static struct text kept;
 static bool overflowed;
 static struct text batch; /* lines that are written together */
 static uint64_t batched;  /* how many these are */
-static uint64_t lost;     /* of these, since log_output_hold() */
-static bool holding;
+static uint64_t lost;     /* of these, since log_output_begin_batch() */
+static bool batching;
 static bool line_open; /* the last line was written in part, and its rest is lost */
 
 /* Stderr, opened once more. Our own description is non-blocking, and nobody who shares stderr with us is
@@ -158,7 +158,7 @@ static void write_batch(void)
 
 bool log_output_write(const char *line, size_t length)
 {
-    if (!holding)
+    if (!batching)
         return write_lines(line, length);
     text_append_bytes(&batch, line, length);
     batched++;
@@ -167,19 +167,19 @@ bool log_output_write(const char *line, size_t length)
     return true;
 }
 
-void log_output_hold(void)
+void log_output_begin_batch(void)
 {
     struct stat status;
 
-    holding = fstat(STDERR_FILENO, &status) == 0 && S_ISREG(status.st_mode);
+    batching = fstat(STDERR_FILENO, &status) == 0 && S_ISREG(status.st_mode);
     lost = 0;
 }
 
-uint64_t log_output_release(void)
+uint64_t log_output_end_batch(void)
 {
     write_batch();
     text_free(&batch);
-    holding = false;
+    batching = false;
     return lost;
 }
 

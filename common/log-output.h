@@ -18,10 +18,10 @@
  * kept. Once there is no room, all lines are lost until all kept ones are written. */
 bool log_output_write(const char *line, size_t length);
 
-/* Between these two calls, lines for a regular file are collected and written together. log_output_release()
+/* Between these two calls, lines for a regular file are collected and written together. log_output_end_batch()
  * returns how many lines could not be written and are lost. */
-void log_output_hold(void);
-uint64_t log_output_release(void);
+void log_output_begin_batch(void);
+uint64_t log_output_end_batch(void);
 
 /* Lets the loop write what is kept, and call `flows` when nothing is left. `loop` NULL ends that. It does not
  * keep the loop running. */

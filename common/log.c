@@ -384,14 +384,14 @@ static void tell_dropped(void)
         log_event(&lines_dropped);
 }
 
-void log_hold(void)
+void log_begin_batch(void)
 {
-    log_output_hold();
+    log_output_begin_batch();
 }
 
-void log_release(void)
+void log_end_batch(void)
 {
-    dropped += log_output_release();
+    dropped += log_output_end_batch();
     tell_dropped();
 }
 

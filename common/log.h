@@ -70,9 +70,9 @@ void log_finish(void);
 bool log_enabled(enum log_level level);
 
 /* Between these two calls, within one turn of the loop, the lines of many events are written together, if
- * stderr is a file. log_release() writes those that are left. */
-void log_hold(void);
-void log_release(void);
+ * stderr is a file. log_end_batch() writes those that are left. */
+void log_begin_batch(void);
+void log_end_batch(void);
 
 /* Writes one event. The array begins with a placeholder and ends with a NULL name: log_event() makes it. */
 void log_write(const struct log_event *event, const struct log_field *fields);

@@ -46,10 +46,9 @@ struct process_options {
     size_t output_limit;  /* bytes of stdout kept; a child that prints more is killed */
     const char *log_path; /* stdout and stderr go to this file instead, which is truncated first */
     size_t log_limit;     /* bytes of output in the file at most: both ends (capture.h) */
-    void (*printed)(void *data, const char *bytes,
-                    size_t length); /* with log_path: each piece as it
-                                                                      comes, whole; NULL: nobody looks */
-    unsigned tail_lines;            /* with log_path: last lines that are kept, 0 to 10,000 */
+    /* With log_path: gets all of the output, piece by piece as it comes; NULL: nobody looks. */
+    void (*printed)(void *data, const char *bytes, size_t length);
+    unsigned tail_lines;    /* with log_path: last lines that are kept, 0 to 10,000 */
     size_t tail_line_limit; /* bytes that are kept of each line, "…" for the rest; 0: 4096 */
 };
 

@@ -23,11 +23,11 @@ static const struct {
 
 static void exchange(void *a, void *b, size_t offset, size_t size)
 {
-    unsigned char held[sizeof(struct config_list)];
+    unsigned char kept[sizeof(struct config_list)];
 
-    memcpy(held, (char *)a + offset, size);
+    memcpy(kept, (char *)a + offset, size);
     memcpy((char *)a + offset, (char *)b + offset, size);
-    memcpy((char *)b + offset, held, size);
+    memcpy((char *)b + offset, kept, size);
 }
 
 static bool differs(const struct config_key *key, const struct config *a, const struct config *b)

@@ -280,7 +280,7 @@ static size_t take_files(struct intake *intake, struct spool_file *files, size_t
     } else {
         /* A reader of the log may look for the file, so it is moved before the decision is logged. */
         intake_move_slice(intake, entries, (size_t)decided, day);
-        log_hold();
+        log_begin_batch();
         for (int i = 0; i < decided; i++) {
             delayed += entries[i].delayed;
             if (entries[i].delayed)
@@ -288,7 +288,7 @@ static size_t take_files(struct intake *intake, struct spool_file *files, size_t
             else
                 tell(intake, &entries[i]);
         }
-        log_release();
+        log_end_batch();
     }
     for (size_t i = 0; i < count; i++)
         entry_clear(&entries[i]);

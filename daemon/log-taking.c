@@ -326,11 +326,11 @@ static int take_line(struct log_taking *taking, const struct line *line, struct 
 
 static void tell_slice(struct log_taking *taking)
 {
-    log_hold();
+    log_begin_batch();
     for (size_t i = 0; i < taking->slice_count; i++)
         taking->options.decided(taking->options.data, &taking->slice[i].row,
                                 &taking->slice[i].assessment);
-    log_release();
+    log_end_batch();
     slice_clear(taking);
 }
 

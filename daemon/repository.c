@@ -157,8 +157,8 @@ void git_sequence_begin(struct git_sequence *sequence, struct repository *reposi
 }
 
 /* Returns whether a file of the repository has the right content: 1 or 0; -1 if it cannot be read now. */
-static int holds(const struct repository *repository, const char *name, const char *content,
-                 struct error *error)
+static int has_content(const struct repository *repository, const char *name, const char *content,
+                       struct error *error)
 {
     CLEANUP_FREE char *path = file_join(repository->directory, name);
     CLEANUP_FREE char *bytes = NULL;
@@ -196,10 +196,10 @@ int repository_prepare(struct repository *repository, const char *hash, struct e
 {
     static const char head[] = "ref: refs/heads/none\n";
     const char *config = strlen(hash) == 64 ? config_sha256 : config_sha1;
-    int whole = holds(repository, "config", config, error);
+    int whole = has_content(repository, "config", config, error);
 
     if (whole > 0)
-        whole = holds(repository, "HEAD", head, error);
+        whole = has_content(repository, "HEAD", head, error);
     if (whole > 0 && make_directories(repository, error) < 0)
         whole = error->kind == ERROR_PERMANENT ? 0 : -1;
     /* A repository that cannot be read now is not taken for a damaged one. It has the commits of all jobs. */

@@ -14,7 +14,7 @@ enum completion { ALONE, NEXT_LINE, NEXT_OF_HOOK, NEXT_EXCEPTION, NOT_THERE };
 /* The first row that matches says what a line is. All members except `begins` may be NULL. */
 static const struct pattern {
     const char *begins; /* after blanks */
-    const char *holds;
+    const char *has;
     const char *lacks;
     enum failure_rank rank;
     enum completion completion;
@@ -125,7 +125,7 @@ static const struct pattern *match(const char *line)
     for (size_t i = 0; i < sizeof(patterns) / sizeof(*patterns); i++) {
         const struct pattern *pattern = &patterns[i];
 
-        if (begins(line, pattern->begins) && (!pattern->holds || strstr(line, pattern->holds)) &&
+        if (begins(line, pattern->begins) && (!pattern->has || strstr(line, pattern->has)) &&
             (!pattern->lacks || !strstr(line, pattern->lacks)))
             return pattern;
     }

@@ -201,7 +201,7 @@ static void test_secrets(void **state)
     }
 }
 
-/* A long value is cut between characters; a line has a bound whatever it holds. */
+/* A long value is cut between characters; a line has a bound whatever is in it. */
 static void test_bounds(void **state)
 {
     CLEANUP_FREE char *umlauts = memory_new(40001);
@@ -386,7 +386,7 @@ static void test_full_disk(void **state)
     assert_string_equal(line(), "level=error msg=broken dropped=2");
 }
 
-/* In a file, what is held is written by the release, in order; a pipe gets each line at once. */
+/* Lines for a file are written at the end of the batch, in order. A pipe gets each line at once. */
 static void test_held_lines(void **state)
 {
     char name[] = "/tmp/winnowd-test-log-XXXXXX", bytes[4096];
@@ -395,16 +395,16 @@ static void test_held_lines(void **state)
 
     assert_true(file >= 0);
     unlink(name);
-    log_hold();
+    log_begin_batch();
     log_event(&broken);
     assert_string_equal(line(), "level=error msg=broken");
-    log_release();
+    log_end_batch();
     dup2(file, STDERR_FILENO);
-    log_hold();
+    log_begin_batch();
     for (int i = 0; i < 3; i++)
         log_event(&broken, LOG_INTEGER("number", i), LOG_TEXT("reason", "a b"));
     assert_int_equal(pread(file, bytes, sizeof(bytes), 0), 0);
-    log_release();
+    log_end_batch();
     log_event(&broken);
     dup2(pipe_end, STDERR_FILENO);
     length = pread(file, bytes, sizeof(bytes) - 1, 0);
