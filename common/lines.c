@@ -62,7 +62,6 @@ static void hand_out(struct lines *lines, struct line *line, size_t length, size
         .length = length + dropped,
         .kept = length < lines->limit ? length : lines->limit,
         .number = ++lines->number,
-        .offset = lines->offset,
         .whole = whole,
     };
     lines->offset += line->length + whole;

@@ -28,8 +28,7 @@ struct line {
     size_t length;     /* of the whole line, even if only `limit` bytes of it are kept */
     size_t kept;       /* how many of its bytes are in `bytes` */
     uint64_t number;
-    uint64_t offset; /* of its first byte in the file */
-    bool whole;      /* it has its line end */
+    bool whole; /* it has its line end */
 };
 
 /* Begins at an offset of the file, which is where line `number` + 1 begins. Seeks the descriptor. Fails

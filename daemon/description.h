@@ -21,7 +21,6 @@
 struct description_point {
     const char *experiment_id;
     double value;
-    bool baseline;
 };
 
 struct description_contained {

@@ -79,7 +79,6 @@ static int read_points(const struct job *job, struct points *points, struct erro
         points->shown[i] = (struct description_point){
             .experiment_id = points->items[i].experiment_id,
             .value = points->items[i].value,
-            .baseline = points->items[i].baseline,
         };
     return 0;
 }

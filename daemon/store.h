@@ -75,7 +75,6 @@ struct store_result {
     enum decision decision;
     char *reason; /* of the decision; "": queued */
     int64_t received_ms;
-    int64_t reference_result; /* id of the result whose value was its reference; 0: none */
     char *archived; /* where its file is or will be, relative to the spool; NULL: not known */
     /* Of a promotion: the commit that stands for what was measured; "": none. */
     char measured[GIT_HASH_SIZE];

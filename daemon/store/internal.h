@@ -155,5 +155,5 @@ int store_read_one(struct store *store, sqlite3_stmt *statement, struct store_re
                    struct error *error);
 #define STORE_RESULT_COLUMNS                                                                       \
     "id, experiment_id, scope, metric, status, after, before, has_change, file_name, "             \
-    "modified_ns, digest, decision, reason, received_ms, reference_result, archived, "             \
+    "modified_ns, digest, decision, reason, received_ms, archived, "                               \
     "after_runs, before_runs, measured, log, line, unfinished, named, saving "

@@ -43,9 +43,9 @@ static struct store_result *read_result(sqlite3_stmt *statement)
     result->metric = memory_copy(store_text(statement, 3));
     claim_set_status(&result->claim, store_text(statement, 4));
     result->claim.after = measurement_read(store_real(statement, 5),
-                                           (const char *)sqlite3_column_text(statement, 16));
+                                           (const char *)sqlite3_column_text(statement, 15));
     result->claim.before = measurement_read(store_real(statement, 6),
-                                            (const char *)sqlite3_column_text(statement, 17));
+                                            (const char *)sqlite3_column_text(statement, 16));
     result->has_change = sqlite3_column_int(statement, 7);
     result->file_name = memory_copy(store_text(statement, 8));
     result->modified_ns = sqlite3_column_int64(statement, 9);
@@ -53,14 +53,13 @@ static struct store_result *read_result(sqlite3_stmt *statement)
     result->decision = decision_parse(store_text(statement, 11));
     result->reason = memory_copy(store_text(statement, 12));
     result->received_ms = sqlite3_column_int64(statement, 13);
-    result->reference_result = sqlite3_column_int64(statement, 14);
-    result->archived = memory_copy((const char *)sqlite3_column_text(statement, 15));
-    snprintf(result->measured, sizeof(result->measured), "%s", store_text(statement, 18));
-    result->log = sqlite3_column_int64(statement, 19);
-    result->line = sqlite3_column_int64(statement, 20);
-    result->unfinished = sqlite3_column_int(statement, 21);
-    result->named = memory_copy((const char *)sqlite3_column_text(statement, 22));
-    result->saving = sqlite3_column_int(statement, 23);
+    result->archived = memory_copy((const char *)sqlite3_column_text(statement, 14));
+    snprintf(result->measured, sizeof(result->measured), "%s", store_text(statement, 17));
+    result->log = sqlite3_column_int64(statement, 18);
+    result->line = sqlite3_column_int64(statement, 19);
+    result->unfinished = sqlite3_column_int(statement, 20);
+    result->named = memory_copy((const char *)sqlite3_column_text(statement, 21));
+    result->saving = sqlite3_column_int(statement, 22);
     return result;
 }
 

@@ -134,8 +134,7 @@ static void check_body(const char *words)
 
 static void the_parts_of_a_body(void **state)
 {
-    static const struct description_point frontier[] = {{"a b", 1, true},
-                                                        {"exp-1", 0.978784, false}};
+    static const struct description_point frontier[] = {{"a b", 1}, {"exp-1", 0.978784}};
     static const struct repository_file files[] = {{(char *)"a|b.py", 1, 2}, {(char *)"c", -1, -1}};
     static const struct description_contained contained[] = {{"exp-1", 7, true}, {"exp-2", 0}};
     double before[] = {0.5, 0.75};

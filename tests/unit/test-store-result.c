@@ -55,7 +55,6 @@ static void test_every_column(void **state)
     assert_int_equal(row->decision, DECISION_QUEUED);
     assert_string_equal(row->reason, "");
     assert_true(row->received_ms > 0);
-    assert_int_equal(row->reference_result, 0);
     assert_null(row->archived);
     DONE(store_find(fixture->store, "exp.1", &found, &fixture->error));
     assert_int_equal(found->id, id);
