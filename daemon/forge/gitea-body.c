@@ -185,9 +185,11 @@ int gitea_body_foreign(struct error *error, const struct gitea_body *body)
                      text_string(&words), words.length ? "\"" : "");
 }
 
+/* A success of another kind than was asked for comes from something in front of the forge. */
 bool gitea_body_status_transient(long status)
 {
-    return status == 408 || status == 425 || status == 429 || status >= 500;
+    return (status >= 200 && status < 300) || status == 408 || status == 425 || status == 429 ||
+           status >= 500;
 }
 
 /* Returns what a person can do about a status, as the beginning of a sentence. */

@@ -113,6 +113,18 @@ def test_every_kind_of_outage_passes(any_winnowd, any_gitea, project, weather):
     go_through(any_winnowd, any_gitea, project, "label", weather)
 
 
+@pytest.mark.parametrize("method, path", [("GET", "/labels$"), ("POST", "/branches$"), ("POST", "/pulls$")])
+def test_a_success_of_another_kind_passes(winnowd, stand_in, gitea, project, method, path):
+    """As something in front of the forge may answer; no experiment is to blame for it."""
+    log = winnowd.start()
+    log.wait(msg="forge answers")
+    odd = gitea.faults.add(status=206, body="{}", method=method, path=path, count=1)
+    winnowd.drop(improved(project))
+    log.wait(experiment="exp-1", decision="promoted")
+    assert odd.struck == 1 and log.all(msg=lambda text: "trying again" in text, reason=lambda text: "206" in text), log.text
+    assert [(pull.state, pull.labels) for pull in stand_in.pulls()] == [("open", ["experiment"])]
+
+
 def test_it_is_down_at_the_start(winnowd, stand_in, gitea, project):
     gitea.down()
     winnowd.drop(improved(project))
