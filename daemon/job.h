@@ -184,8 +184,8 @@ bool job_early(const struct job *job);
 /* Returns whether the source that its commit may be in is held. */
 bool job_needs_held_source(struct job *job);
 
-/* Returns whether its tests run without a fault. That may take long. */
-bool job_validating(const struct job *job);
+/* Returns whether its tests run without a fault, or what they left is being removed. Both may take long. */
+bool job_takes_its_time(const struct job *job);
 
 /* Returns whether it is being undone. */
 bool job_undoing(const struct job *job);

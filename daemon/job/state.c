@@ -66,12 +66,14 @@ unsigned jobs_undos_left(const struct job *jobs)
     return busy < UNDO_LIMIT ? UNDO_LIMIT - busy : 0;
 }
 
-bool job_validating(const struct job *job)
+bool job_takes_its_time(const struct job *job)
 {
     uint64_t ran = uv_now(job->services->loop) - job->step_began;
 
-    if (job_undoing(job) || !job_runs_tests(job) || job->waits != JOB_GOES_ON)
+    if (!job_runs_tests(job) || job->waits != JOB_GOES_ON)
         return false;
+    if (job_undoing(job))
+        return job->undo_busy;
     /* After a fault: the command runs only when the requirements have answered. */
     return (job->record.faulty_since_ms == 0 && !job->requires) ||
            ran > job->services->config->forge.timeout_ms;

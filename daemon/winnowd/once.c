@@ -27,7 +27,7 @@ void winnowd_stop(struct winnowd *winnowd, int status)
 static bool takes_its_time(const struct job *jobs)
 {
     for (const struct job *job = jobs; job; job = job->next) {
-        if (job_validating(job))
+        if (job_takes_its_time(job))
             return true;
     }
     return false;

@@ -100,3 +100,16 @@ def test_a_bad_token_is_told_and_not_shown(any_winnowd):
     assert status in (69, 78)
     assert "token" in text + log.text
     assert "0123456789abcdef" not in text + log.text
+
+
+def test_once_waits_until_what_the_tests_left_is_removed(winnowd, project):
+    """Which takes long where they installed much. It is no minute without progress."""
+    clock = winnowd.clock.by_hand()
+    many = "import os\nfor n in range(100000): os.close(os.open(f'left-{n}', os.O_CREAT))\nraise SystemExit('the tests fail')"
+    winnowd.configure(validation={"command": ["python3", "-c", many]})
+    winnowd.drop(improved(project))
+    log = winnowd.start("--once")
+    log.wait(msg="undo started", step="validate")
+    clock.pass_by(70)
+    assert winnowd.ended() == 0
+    assert log.decisions() == {"exp-1": "failed"} and not log.all(msg=GAVE_UP), log.text
