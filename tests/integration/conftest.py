@@ -151,29 +151,34 @@ def wrapper(tmp_path, winnowd):
     return winnowd.wrapper
 
 
-def tox_from_the_index(name, requirement):
-    """A tox in a virtual environment, made once, by one worker."""
+def from_the_index(name, requirement, program="tox"):
+    """A program in a virtual environment, made once, by one worker."""
     home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
     place = pathlib.Path(home) / "winnowd-tests" / name
     place.parent.mkdir(parents=True, exist_ok=True)
     with open(f"{place}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (place / "bin/tox").exists():
+        if not (place / "bin" / program).exists():
             for command in ([sys.executable, "-m", "venv", place], [place / "bin/pip", "install", "-q", requirement]):
                 done = subprocess.run(command, capture_output=True, text=True, timeout=300)
                 if done.returncode:
-                    pytest.skip(f"tox 4 cannot be had from the package index: {done.stderr[-300:]}")
-    return str(place / "bin/tox")
+                    pytest.skip(f"{requirement} cannot be had from the package index: {done.stderr[-300:]}")
+    return str(place / "bin" / program)
 
 
 @pytest.fixture(scope="session")
 def tox_4():
-    return tox_from_the_index("tox-4", "tox>=4.67")
+    return from_the_index("tox-4", "tox>=4.67")
 
 
 @pytest.fixture(scope="session")
 def tox_4_25():
-    return tox_from_the_index("tox-4-25", "tox==4.25.0")
+    return from_the_index("tox-4-25", "tox==4.25.0")
+
+
+@pytest.fixture(scope="session")
+def poetry():
+    return from_the_index("poetry-2.2", "poetry==2.2.1", "poetry")
 
 
 @pytest.fixture
