@@ -48,7 +48,7 @@ struct asking {
     size_t source;              /* the current source */
     unsigned looks;             /* at the base, by git */
     bool lacks_git;
-    char base[GIT_HASH_SIZE]; /* what the base points at, says the forge; "": not known */
+    char base[GIT_HASH_SIZE]; /* what the base points at; "": not known */
     struct installation_problems problems;
 };
 
@@ -176,6 +176,8 @@ static void on_git_looked(void *data, const struct repository_refs *refs, const 
                       asking->installation->config->forge.base,
                       *refs->base ? refs->base : "nothing", asking->base, forge->git_url);
         add(asking, &other);
+    } else if (!error) {
+        snprintf(asking->base, sizeof(asking->base), "%s", refs->base);
     }
     answered(asking);
 }
@@ -265,7 +267,7 @@ static void look_at_source(struct asking *asking)
 {
     const struct installation *installation = asking->installation;
 
-    asking->step = repository_look_at_source(installation->repository, asking->source,
+    asking->step = repository_look_at_source(installation->repository, asking->source, asking->base,
                                              on_source_looked, asking);
     if (installation->source_patience_ms)
         asking->patience = loop_after(installation->loop, installation->source_patience_ms,

@@ -73,11 +73,13 @@ struct operation *repository_check_merges(struct repository *repository, const c
                                           const struct repository_branch *branches, size_t count,
                                           repository_merges_callback callback, void *data);
 
-/* look at source: checks that one of `sources`, by its place, can be read. Fails (permanent) naming the
- * key, the source, the reason, and the setting of the unit that allows it. */
+/* look at source: checks that one of `sources`, by its place, can be read, and has object names as `base` is
+ * one (the hash of a commit; "": that is not compared). Fails (permanent) naming the key, the source, the
+ * reason, and the setting of the unit that allows it. */
 typedef void (*repository_done_callback)(void *data, const struct error *error);
 struct operation *repository_look_at_source(struct repository *repository, size_t source,
-                                            repository_done_callback callback, void *data);
+                                            const char *base, repository_done_callback callback,
+                                            void *data);
 
 /* base had: finds whether the base has pointed at `sha` since it pointed at `since`, and fetches the base
  * for that. True for `since` itself, the present tip, and what is between them on the first-parent line.

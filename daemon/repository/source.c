@@ -24,6 +24,7 @@
 struct source_look {
     struct git_sequence sequence;
     char *source;
+    const char *format; /* of the base's object names; NULL: not known */
     repository_done_callback callback;
     void *data;
 };
@@ -169,17 +170,33 @@ static int check_objects(const char *source, const char *objects, const char *er
     return 0;
 }
 
+/* None of its commits could be fetched. */
+static int check_format(const struct source_look *look, const char *format, size_t length,
+                        struct error *error)
+{
+    if (!look->format || (strlen(look->format) == length && !memcmp(look->format, format, length)))
+        return 0;
+    return error_set_key(error, ERROR_PERMANENT, "sources",
+                         "%s: expected a repository with object names by %s, as the forge's has, "
+                         "found one with %.*s",
+                         look->source, look->format, (int)length, format);
+}
+
 /* The file system answers: the system's words come before git's, which calls a directory that it may not
  * enter no repository. */
 static int judge(const struct source_look *look, const struct process_result *result,
                  struct error *error)
 {
-    CLEANUP_FREE char *objects = memory_copy_bytes(result->output, strcspn(result->output, "\n"));
+    size_t format_length = strcspn(result->output, "\n");
+    const char *second = result->output + format_length + (result->output[format_length] != '\0');
+    CLEANUP_FREE char *objects = memory_copy_bytes(second, strcspn(second, "\n"));
 
     if (result->end != PROCESS_STALLED && check_readable(look->source, look->source, error) < 0)
         return -1;
     if (process_succeeded(result))
-        return check_objects(look->source, objects, result->errors, error);
+        return check_format(look, result->output, format_length, error) < 0
+                   ? -1
+                   : check_objects(look->source, objects, result->errors, error);
     git_failure(error, result, GIT_SOURCE, look->source);
     return error_wrap_key(error, "sources");
 }
@@ -198,8 +215,9 @@ static void on_objects_named(void *data, const struct process_result *result)
 static void begin(void *data)
 {
     static const char *const arguments[] = {
-        "rev-parse",           "--git-path", "objects", "--glob=refs/winnowd/none",
-        "--disambiguate=0000", NULL,
+        "rev-parse", "--show-object-format",     "--git-path",
+        "objects",   "--glob=refs/winnowd/none", "--disambiguate=0000",
+        NULL,
     };
     struct source_look *look = data;
     const struct git_command command = {
@@ -214,12 +232,14 @@ static void begin(void *data)
 }
 
 struct operation *repository_look_at_source(struct repository *repository, size_t source,
-                                            repository_done_callback callback, void *data)
+                                            const char *base, repository_done_callback callback,
+                                            void *data)
 {
     struct source_look *look = memory_new(sizeof(*look));
 
     git_sequence_begin(&look->sequence, repository, source_look_discard);
     look->source = memory_copy(repository->config->sources.items[source]);
+    look->format = !*base ? NULL : strlen(base) == 64 ? "sha256" : "sha1";
     look->callback = callback;
     look->data = data;
     look->sequence.step = loop_after(repository->loop, 0, begin, look);

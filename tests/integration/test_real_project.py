@@ -1,6 +1,6 @@
-"""A project as people have it: tox 4, poetry and fifty dependencies. A red base is charged to nobody; what it installed is kept.
+"""Promise: a project as people have it is validated: tox 4, poetry and fifty dependencies, on a base that is red at first.
 
-What the tests fetch goes through a proxy that counts it. Without the package index: skipped.
+No experiment is charged for that base, and what the base's run installed is kept. What the tests fetch goes through a proxy that counts it. Without the package index: skipped.
 """
 
 import os
