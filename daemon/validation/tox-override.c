@@ -71,8 +71,10 @@ static size_t add_section(struct settings *settings, const char *name, size_t le
     copy[kept] = '\0';
     if (strpbrk(copy, ";=\\"))
         *copy = '\0';
-    settings->sections = memory_resize(settings->sections,
-                                       (settings->count + 1) * sizeof(*settings->sections));
+    /* At each power of two: a file may have very many. */
+    if ((settings->count & (settings->count - 1)) == 0)
+        settings->sections = memory_resize(settings->sections,
+                                           (2 * settings->count + 1) * sizeof(*settings->sections));
     settings->sections[settings->count] = (struct section){.name = copy};
     return settings->count++;
 }

@@ -175,7 +175,8 @@ def test_a_parent_of_another_metric_that_fails_last(project, forge, winnowd, tmp
     winnowd.drop(result("other", 0.6, metric="time", metric_before=1.0, diff=project.experiment({"other": "yes\n"})[1]))
     log.wait(experiment="other", decision="promoted")  # the other one would have been, meanwhile
     pipe.write_text("word\n")
-    log.wait(experiment="mended", decision=lambda decision: decision != "queued")
+    for name in ("broken", "mended"):
+        log.wait(experiment=name, decision=lambda decision: decision != "queued")
     assert winnowd.stop() == 0 and log.decisions() == {"broken": "failed", "mended": "failed", "other": "promoted"}, log.text
     assert "parent broken: " in log.all(decision="failed", experiment="mended")[0]["reason"], log.text
     assert len(forge.pulls()) == 1

@@ -94,7 +94,7 @@ static void test_two(void **state)
 /* A process cannot be started with a larger variable. */
 static void test_bounded(void **state)
 {
-    enum { SECTIONS = 40000 };
+    enum { SECTIONS = 4000 };
     static const char section[] = "[testenv:a]\npass_env = X\n";
     CLEANUP_FREE char *settings = memory_new_array(SECTIONS * sizeof(section), 1);
     const struct row row = {settings, "", {"tox"}};
