@@ -4,7 +4,6 @@
 #include "daemon/store/pull.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /* Returns whether the value of a job may still count, so that its lane waits for its end. A job that is
  * undone leaves the frontier as it is, unless its value may be the first. */
@@ -120,11 +119,9 @@ static int is_preceded(const struct queue *queue, const struct job *job, bool *p
 /* Returns whether a job waits for the end of another one, which goes before it in its lane or is its parent. */
 static bool waits_for(const struct job *job, const struct job *other)
 {
-    const char *parent = job->result->parent;
-
     if (other == job || !may_count(other) || job_lets_pass(other))
         return false;
-    if (parent && strcmp(parent, other->row->experiment_id) == 0)
+    if (queue_made_on(job, other->row))
         return true;
     return queue_in_lane(other, job->row->metric, job->row->scope) &&
            (job_opening(other) || job_undoing(other) || lane_before(other->row, job->row));

@@ -25,12 +25,19 @@ static unsigned others(const struct queue *queue)
     return queue->options.others ? queue->options.others(queue->options.data) : 0;
 }
 
+bool queue_made_on(const struct job *job, const struct store_result *row)
+{
+    return job->result && job->result->parent &&
+           strcmp(job->result->parent, row->experiment_id) == 0 && lane_before(row, job->row);
+}
+
 /* Whether a job waits for this very result. */
 static bool is_awaited(const struct queue *queue, const struct store_result *row)
 {
     for (const struct job *job = queue->jobs; job; job = job->next) {
-        if (job->waits == JOB_PARKED_FOR_TURN && queue_in_lane(job, row->metric, row->scope) &&
-            lane_before(row, job->row))
+        if (job->waits == JOB_PARKED_FOR_TURN &&
+            (queue_made_on(job, row) ||
+             (queue_in_lane(job, row->metric, row->scope) && lane_before(row, job->row))))
             return true;
     }
     return false;
@@ -129,7 +136,8 @@ static bool holds_up(const struct queue *queue, const struct job *job)
 {
     for (const struct job *other = job->next; other; other = other->next) {
         if (!job_early(other) && !job_undoing(other) &&
-            queue_in_lane(other, job->row->metric, job->row->scope))
+            (queue_made_on(other, job->row) ||
+             queue_in_lane(other, job->row->metric, job->row->scope)))
             return true;
     }
     return false;

@@ -10,7 +10,7 @@ import harness
 import pytest
 from events import PATIENCE
 from exhaustive import at_a_real_one, first_of
-from harness import improved
+from harness import improved, result
 from machine import eventually
 
 MOMENTS = {
@@ -573,3 +573,19 @@ def test_one_that_fails_alone_lends_its_slot_however_long_a_look_at_the_forge_ta
     log = winnowd.start()
     log.wait(experiment="exp-3", msg="step started")
     assert len(starts(log, "exp-1")) == 1, log.text
+
+
+def test_what_lends_its_slot_to_one_that_was_made_on_it_gets_it_back(winnowd, stand_in, gitea, project):
+    """The other one waits for its parent's end, of whatever metric that is, and needs no slot for that."""
+    winnowd.configure(metrics={"val_bpb": {"direction": "minimize"}, "words": {"direction": "maximize"}}, queue={"parallel": 1})
+    gitea.faults.add("bad_gateway", count=None, method="POST", path="/branches$", holds=r"exp-1\b")
+    one, first = project.experiment({"one.txt": "1\n"})
+    _, second = project.experiment({"two.txt": "2\n"}, parent=one)
+    winnowd.drop(result("exp-1", 0.9, metric_before=1.0, diff=first))
+    winnowd.drop(result("exp-2", 2.0, metric="words", metric_before=1.0, diff=second, parent="exp-1"))
+    log = winnowd.start()
+    log.wait(experiment="exp-2", msg="step started")
+    gitea.faults.clear()
+    log.wait(experiment="exp-1", decision="promoted")
+    log.wait(experiment="exp-2", decision="promoted")
+    assert_promoted_once(stand_in, "exp-1", "exp-2")
