@@ -22,6 +22,10 @@
 #include <stdbool.h>
 #include <uv.h>
 
+/* Where the tests see it in a sandbox: the directory, and its name in it. */
+#define CHECKOUT_INSIDE_PARENT "/run"
+#define CHECKOUT_INSIDE_NAME   "checkout"
+
 struct checkout {
     char *directory;
     char *source;

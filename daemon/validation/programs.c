@@ -1,7 +1,9 @@
 #include "daemon/validation/programs.h"
 
+#include "common/file.h"
 #include "common/memory.h"
 #include "common/program.h"
+#include "daemon/validation/checkout.h"
 #include "daemon/validation/wrapper.h"
 
 #include <errno.h>
@@ -59,12 +61,18 @@ static struct config_list started(const struct config *config)
     return names;
 }
 
-/* A script that an interpreter is given need not be executable. One with a relative path is a file of the checkout. */
+/* Whether a path is one of a file of the checkout, as the tests see it. */
+static bool is_in_checkout(const char *path)
+{
+    return path[0] != '/' || file_is_in(path, CHECKOUT_INSIDE_PARENT "/" CHECKOUT_INSIDE_NAME);
+}
+
+/* A script that an interpreter is given need not be executable. */
 static int find_script(const struct config *config, struct error *error)
 {
     const char *script = wrapper_script(&config->validation.command);
 
-    if (!script || script[0] != '/' || config->validation.launcher.count > 0 ||
+    if (!script || is_in_checkout(script) || config->validation.launcher.count > 0 ||
         access(script, F_OK) == 0)
         return 0;
     error_set(error, ERROR_PERMANENT, "%s: %s", script, strerror(errno));

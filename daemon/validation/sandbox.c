@@ -27,8 +27,6 @@
 #include <unistd.h>
 
 #define PROBE_WITHIN_MS 10000
-#define INSIDE_PARENT   "/run"
-#define INSIDE_NAME     "checkout"
 #define SCRATCH_BYTES   "1073741824" /* bytes of each writable place in memory */
 
 struct sandbox {
@@ -155,8 +153,8 @@ static struct checkout place_inside(const struct sandbox *sandbox, const struct 
     char *slash = strrchr(checkout->directory, '/');
     struct checkout inside;
 
-    if (sandbox->program && hidden_has(&sandbox->hidden, INSIDE_PARENT))
-        return checkout_name(INSIDE_PARENT, INSIDE_NAME);
+    if (sandbox->program && hidden_has(&sandbox->hidden, CHECKOUT_INSIDE_PARENT))
+        return checkout_name(CHECKOUT_INSIDE_PARENT, CHECKOUT_INSIDE_NAME);
     *slash = '\0';
     inside = checkout_name(checkout->directory, slash + 1);
     *slash = '/';

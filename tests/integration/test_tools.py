@@ -411,3 +411,15 @@ def test_one_short_path(house):
     log = house.once()
     assert log.decisions()[name] == "promoted", log.text + house.output_of(name)
     assert "/run/checkout/source /run/checkout/home /run/checkout/tmp\n" in house.output_of(name)
+
+
+def test_a_script_by_the_path_that_the_tests_see(winnowd, project):
+    """It is a file of the checkout, and not missing on the host."""
+    project.advance({"check.sh": "test -e train.py\n"})
+    winnowd.configure(validation={"command": ["sh", "/run/checkout/source/check.sh"], "sandbox": "bubblewrap"})
+    winnowd.write_configuration()
+    status, _, log = winnowd.run("--check-config")
+    assert status == 0, log.text
+    winnowd.drop(harness.improved(project))
+    log = winnowd.once()
+    assert log.decisions() == {"exp-1": "promoted"}, log.text
