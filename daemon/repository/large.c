@@ -234,10 +234,11 @@ static void blame(struct large *large, const char *kind, const char *path)
 }
 
 /* git-lfs reads .lfsconfig whatever it is told. If it cannot, it says so, puts nothing in place and ends
- * with 0. */
+ * with 0. Of keys in it that it does not take it warns, which is no failure. */
 static void on_filled(void *data, const struct process_result *result)
 {
     struct large *large = data;
+    const char *unread = strstr(result->errors, "Error reading `git config`");
     const struct objects_file *left;
     struct error error;
 
@@ -247,9 +248,9 @@ static void on_filled(void *data, const struct process_result *result)
         end(large, NULL);
         return;
     }
-    if (strstr(result->errors, LFS_SETTINGS)) {
+    if (unread && strstr(unread, LFS_SETTINGS)) {
         error_set(&large->failure, ERROR_PERMANENT, "git-lfs cannot read it: %.*s",
-                  (int)strcspn(result->errors, "\n"), result->errors);
+                  (int)strcspn(unread, "\n"), unread);
         blame(large, "", LFS_SETTINGS);
         return;
     }
