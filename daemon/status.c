@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define DECISION_LIMIT 20
 #define TOLD_LIMIT     10 /* promotions and failures among the decisions, however long ago */
@@ -225,6 +226,28 @@ static int read_works(struct reading *reading, struct error *error)
     return 0;
 }
 
+/* A file that was removed is in the store for a while. */
+static int read_awaiting(struct reading *reading, struct error *error)
+{
+    struct status *status = reading->status;
+    size_t kept = 0;
+
+    if (store_list_awaiting(reading->store, &status->awaiting, &status->awaiting_count, error) < 0)
+        return -1;
+    for (size_t i = 0; i < status->awaiting_count; i++) {
+        struct store_awaiting *awaiting = &status->awaiting[i];
+        CLEANUP_FREE char *path = memory_format("%s/%s", reading->config->spool,
+                                                awaiting->file_name);
+
+        if (access(path, F_OK) == 0)
+            status->awaiting[kept++] = *awaiting;
+        else
+            free(awaiting->file_name);
+    }
+    status->awaiting_count = kept;
+    return 0;
+}
+
 static int read_sights(struct reading *reading, struct error *error)
 {
     struct status *status = reading->status;
@@ -232,7 +255,7 @@ static int read_sights(struct reading *reading, struct error *error)
     if (store_list_open_pulls(reading->store, &status->pulls, &status->pull_count, error) < 0 ||
         store_list_waiting(reading->store, WAITING_LIMIT, &status->waits, &status->wait_count,
                            error) < 0 ||
-        read_works(reading, error) < 0)
+        read_awaiting(reading, error) < 0 || read_works(reading, error) < 0)
         return -1;
     status->waits_for = find_hold(status, reading->config);
     explain_rest(status);
@@ -312,6 +335,7 @@ void status_free(struct status *status)
     }
     store_open_pulls_free(status->pulls, status->pull_count);
     store_waiting_free(status->waits, status->wait_count);
+    store_awaiting_free(status->awaiting, status->awaiting_count);
     store_decisions_free(status->decisions, status->decision_count);
     store_base_clear(&status->base);
     work_clear(status);

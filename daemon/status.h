@@ -76,6 +76,8 @@ struct status {
     char *waits_for; /* what holds all results that wait; "": nothing, each waits for its turn */
     struct store_waiting *waits; /* the first ten, in order of arrival */
     size_t wait_count;
+    struct store_awaiting *awaiting; /* files in the spool that wait for the patch that they name */
+    size_t awaiting_count;
     struct status_job *jobs; /* in order of arrival */
     size_t job_count;
     struct status_frontier *frontiers;

@@ -186,6 +186,20 @@ static struct json_object *waits_of(const struct status *status)
     return waits;
 }
 
+static struct json_object *awaiting_of(const struct status *status)
+{
+    struct json_object *awaiting = json_object_new_array();
+
+    for (size_t i = 0; i < status->awaiting_count; i++) {
+        struct json_object *object = json_object_new_object();
+
+        put(object, "file", json_text_or_null(status->awaiting[i].file_name));
+        put(object, "since", json_time_or_null(status->awaiting[i].since_ms));
+        json_object_array_add(awaiting, object);
+    }
+    return awaiting;
+}
+
 static struct json_object *history_of(const struct status_frontier *frontier)
 {
     struct json_object *history = json_object_new_array();
@@ -287,6 +301,7 @@ void status_json(struct text *text, const struct status *status)
     put(object, "lines_of_work", works_of(status));
     put(object, "waits_for", json_text_or_null(status->waits_for));
     put(object, "first_waiting", waits_of(status));
+    put(object, "awaiting_patch", awaiting_of(status));
     put(object, "results", results_of(status));
     put(object, "running", jobs_of(status, false));
     put(object, "undo", jobs_of(status, true));

@@ -141,7 +141,6 @@ static void end_with_reason(struct text *text, size_t start, const char *reason,
     end_line(text, start, width);
 }
 
-/* Appends a name in a place of its own, cut to the place's columns. */
 /* On a terminal a long name is cut. */
 static void append_name(struct text *text, const char *name, unsigned width)
 {
@@ -407,6 +406,25 @@ static void append_waiting(struct text *text, const struct status *status, unsig
         text_append_format(text, "  %zu more\n", status->waiting - status->wait_count);
 }
 
+static void append_awaiting(struct text *text, const struct status *status, unsigned width)
+{
+    size_t start = text->length + 1;
+
+    if (!status->awaiting_count)
+        return;
+    text_append(text, "\nwaiting for the patch that they name, each for a minute");
+    end_line(text, start, width);
+    for (size_t i = 0; i < status->awaiting_count; i++) {
+        start = text->length;
+        text_append(text, "  ");
+        append_name(text, status->awaiting[i].file_name, width);
+        pad_to(text, start, NAME_WIDTH + 2);
+        text_append(text, "  ");
+        status_append_age(text, status->now_ms - status->awaiting[i].since_ms);
+        end_line(text, start, width);
+    }
+}
+
 static void append_run(struct text *text, const struct slurm_record *run, int64_t now_ms)
 {
     if (!run->attempt)
@@ -561,6 +579,7 @@ void status_table(struct text *text, const struct status *status, unsigned width
     append_pulls(text, status, width);
     append_works(text, status, width);
     append_waiting(text, status, width);
+    append_awaiting(text, status, width);
     append_jobs(text, status, false, "jobs", width);
     append_jobs(text, status, true, "left to undo", width);
     text_append(text, "\nfrontier\n");

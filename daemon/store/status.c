@@ -98,6 +98,31 @@ void store_waiting_free(struct store_waiting *waiting, size_t count)
     free(waiting);
 }
 
+int store_list_awaiting(struct store *store, struct store_awaiting **awaiting, size_t *count,
+                        struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(
+        store, error, "SELECT file_name, since_ms FROM awaiting ORDER BY since_ms, file_name", "");
+    int row = -1;
+
+    *awaiting = NULL;
+    *count = 0;
+    while (statement && (row = store_row(store, statement, error)) > 0) {
+        *STORE_GROW(*awaiting, *count) = (struct store_awaiting){
+            .file_name = memory_copy(store_text(statement, 0)),
+            .since_ms = sqlite3_column_int64(statement, 1),
+        };
+    }
+    return row;
+}
+
+void store_awaiting_free(struct store_awaiting *awaiting, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(awaiting[i].file_name);
+    free(awaiting);
+}
+
 int store_list_open_pulls(struct store *store, struct store_open_pull **pulls, size_t *count,
                           struct error *error)
 {

@@ -41,6 +41,16 @@ int store_list_waiting(struct store *store, unsigned limit, struct store_waiting
                        size_t *count, struct error *error);
 void store_waiting_free(struct store_waiting *waiting, size_t count);
 
+struct store_awaiting {
+    char *file_name;
+    int64_t since_ms;
+};
+
+/* Lists the files that waited for the patch that they name, the first one first. Some may be gone. */
+int store_list_awaiting(struct store *store, struct store_awaiting **awaiting, size_t *count,
+                        struct error *error);
+void store_awaiting_free(struct store_awaiting *awaiting, size_t count);
+
 struct store_open_pull {
     char *experiment_id;
     char *metric;

@@ -285,6 +285,21 @@ def test_what_waits_says_why(winnowd, project):
     assert status_of(winnowd)["waits_for"] == "the daemon is not running; queue.max_open_pulls (1) is reached"
 
 
+def test_a_result_that_waits_for_its_patch_is_shown(winnowd, project):
+    winnowd.clock.by_hand()
+    log = winnowd.start()
+    for name in ("exp-1", "exp-2"):
+        winnowd.drop(result(name, 0.9, metric_before=1.0, patch=f"{name}.patch"))
+        log.wait(msg=lambda text: text.startswith("result waits for the patch"), experiment=name)
+    (winnowd.spool / "exp-2.json").unlink()  # its owner thinks better of it
+    (awaiting,) = status_of(winnowd)["awaiting_patch"]
+    assert awaiting["file"] == "exp-1.json" and awaiting["since"]
+    assert "\nwaiting for the patch that they name, each for a minute\n  exp-1.json  " in winnowd.status()
+    (winnowd.spool / "exp-1.patch").write_text(project.tweak(WIDTH=65))
+    log.wait(experiment="exp-1", decision="promoted")
+    assert status_of(winnowd)["awaiting_patch"] == [] and "patch" not in winnowd.status()
+
+
 def test_a_job_that_is_held_up_says_why(winnowd, project):
     winnowd.configure(validation={"requires": ["http://127.0.0.1:1/"]})
     winnowd.unfinished = True
