@@ -18,14 +18,16 @@ static const struct wrapper {
     unsigned before;        /* arguments before the program */
     bool assigns;           /* NAME=VALUE may come before it */
 } wrappers[] = {
-    {"env", "", "u", 0, true},     {"timeout", "v", "ks", 1, false},
-    {"nice", "", "n", 0, false},   {"nohup", "", "", 0, false},
-    {"setsid", "w", "", 0, false}, {"stdbuf", "", "ioe", 0, false},
-    {"time", "pv", "", 0, false},  {"ionice", "t", "cn", 0, false},
-    {"chrt", "bi", "", 1, false},  {"taskset", "ac", "", 1, false},
+    {"env", "", "u", 0, true},       {"timeout", "v", "ks", 1, false},
+    {"nice", "", "n", 0, false},     {"nohup", "", "", 0, false},
+    {"setsid", "w", "", 0, false},   {"stdbuf", "", "ioe", 0, false},
+    {"time", "apv", "fo", 0, false}, {"ionice", "t", "cn", 0, false},
+    {"chrt", "bi", "", 1, false},    {"taskset", "ac", "", 1, false},
 };
 
 static const char *const shells[] = {"sh", "bash", "dash"};
+/* What else runs a script that its first argument names; with an option, nobody knows which one that is. */
+static const char *const interpreters[] = {"perl", "ruby", "node", "php", "Rscript", "julia"};
 
 /* Words that are not taken for a program: commands that the shell does itself, and its syntax. */
 static const char *const of_the_shell[] = {
@@ -132,11 +134,13 @@ static const char *script_of(const struct config_list *command, size_t at)
         return NULL;
     for (at++; at + 1 < command->count; at++) {
         const char *option = command->items[at];
+        const char *rest = option + 1 + strspn(option + 1, "eux");
 
-        if (option[0] != '-' || strspn(option + 1, "ceux") != strlen(option + 1))
+        if (option[0] != '-' || (*rest && strcmp(rest, "c") != 0 && strcmp(rest, "o") != 0))
             return NULL;
-        if (strchr(option, 'c'))
+        if (*rest == 'c')
             return command->items[at + 1];
+        at += *rest == 'o'; /* as in `bash -euo pipefail -c` */
     }
     return NULL;
 }
@@ -201,19 +205,23 @@ bool wrapper_is_python(const char *program)
 /* Returns the place of what the Python or the shell at `at` runs, a script or -m; 0: it is not known. */
 static size_t place_of_script(const struct config_list *command, size_t at)
 {
-    bool python = wrapper_is_python(command->items[at]);
-    const char *alone = python ? "bBdEiIOPqsSuv"
-                               : "eux"; /* letters of options without an argument */
+    bool python = wrapper_is_python(command->items[at]), shell = is_shell(command->items[at]);
+    const char *alone = python ? "bBdEiIOPqsSuv" : shell ? "eux" : ""; /* see struct wrapper */
+    const char *with_value = python ? "WX" : shell ? "o" : "";
 
-    if (!python && !is_shell(command->items[at]))
+    if (!python && !shell &&
+        !is_among(program_base_name(command->items[at]), interpreters, COUNT(interpreters)))
         return 0;
     for (at++; at < command->count; at++) {
         const char *option = command->items[at];
+        const char *rest = option + 1;
 
         if (option[0] != '-' || (python && strncmp(option, "-m", 2) == 0))
             return at;
-        if (!option[1] || strspn(option + 1, alone) != strlen(option + 1))
+        rest += strspn(rest, alone);
+        if (!option[1] || (*rest && !strchr(with_value, *rest)) || (shell && *rest && rest[1]))
             return 0;
+        at += *rest && !rest[1];
     }
     return 0;
 }

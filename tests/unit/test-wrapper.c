@@ -31,6 +31,7 @@ static const struct row {
     {{"timeout", "-k", "5", "--signal=INT", "10", "prog"}, "timeout prog", NULL},
     {{"nice", "prog"}, "nice prog", NULL},
     {{"nice", "-n", "5", "prog"}, "nice prog", NULL},
+    {{"time", "-f", "%e", "prog"}, "time prog", NULL},
     {{"env", "A=1", "timeout", "10", "nice", "-n5", "./prog"}, "env timeout nice ./prog", NULL},
     {{"stdbuf", "-oL", "prog"}, "stdbuf prog", NULL},
     {{"taskset", "-c", "0,1", "prog"}, "taskset prog", NULL},
@@ -45,7 +46,17 @@ static const struct row {
     {{"nice", "python3", "-Bu", "/opt/prog.py", "-x"}, "nice python3", NULL, "/opt/prog.py"},
     {{"sh", "script"}, "sh", NULL, "script"},
     {{"bash", "-eu", "/opt/script", "-c"}, "bash", NULL, "/opt/script"},
+    {{"python3", "-Bu", "-W", "error", "-Xdev", "/opt/prog.py"}, "python3", NULL, "/opt/prog.py"},
+    {{"python3", "-W", "ignore", "-m", "x"}, "python3", "x"},
+    {{"bash", "-euo", "pipefail", "-c", "prog -x"}, "bash prog", NULL},
+    {{"bash", "-e", "-o", "pipefail", "/opt/script"}, "bash", NULL, "/opt/script"},
+    {{"perl", "/opt/prog.pl"}, "perl", NULL, "/opt/prog.pl"},
+    {{"nice", "node", "/opt/prog.js", "-x"}, "nice node", NULL, "/opt/prog.js"},
     /* What says nothing for certain. */
+    {{"perl", "-w", "/opt/prog.pl"}, "perl", NULL},
+    {{"bash", "-o"}, "bash", NULL},
+    {{"bash", "-oc", "prog"}, "bash", NULL},
+    {{"python3", "-X"}, "python3", NULL},
     {{"python3", "-", "prog.py"}, "python3", NULL},
     {{"python3", "-c", "1"}, "python3", NULL},
     {{"prog", "script"}, "prog", NULL},
@@ -70,7 +81,6 @@ static const struct row {
     {{"sh", "-c", "[ -e x ]"}, "sh", NULL},
     {{"sh", "-c", "PATH=/x prog"}, "sh", NULL},
     {{"python3", "-m"}, "python3", NULL},
-    {{"python3", "-W", "ignore", "-m", "x"}, "python3", NULL},
 };
 
 static void test_programs(void **state)
