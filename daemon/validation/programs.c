@@ -7,22 +7,41 @@
 #include "daemon/validation/wrapper.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* A relative name with a '/' is a file of the checkout. */
-static bool is_installed(const char *name)
+/* Where the tests see the checkout in a sandbox. */
+static const char inside[] = CHECKOUT_INSIDE_PARENT "/" CHECKOUT_INSIDE_NAME;
+static const char source_inside[] = CHECKOUT_INSIDE_PARENT "/" CHECKOUT_INSIDE_NAME "/source/";
+
+/* Whether a path is one of a file of the checkout, as the tests see it. */
+static bool is_in_checkout(const char *path)
 {
-    return name[0] == '/' || !strchr(name, '/');
+    return path[0] != '/' || file_is_in(path, inside);
+}
+
+bool programs_is_installed(const char *name)
+{
+    return !strchr(name, '/') || !is_in_checkout(name);
+}
+
+/* Finds a program as program_find() does. A path of the source as the tests see it is one relative to it. */
+static int find_from(char **program, const char *name, const char *const *variables,
+                     const char *source, struct error *error)
+{
+    CLEANUP_FREE char *relative = NULL;
+
+    if (strncmp(name, source_inside, strlen(source_inside)) == 0)
+        relative = memory_format("./%s", name + strlen(source_inside));
+    return program_find(program, relative ? relative : name, variables, source, error);
 }
 
 /* A program that is not in the checkout is missing for every experiment. */
 static int set_missing(struct error *error, const char *key, const char *name)
 {
     error_wrap_key(error, key);
-    error->installation = is_installed(name);
+    error->installation = programs_is_installed(name);
     return -1;
 }
 
@@ -33,7 +52,7 @@ static int find_installed(const struct config *config, const char *key, const ch
     CLEANUP(environment_free) struct environment environment = {0};
     CLEANUP_FREE char *program = NULL;
 
-    if (!name || !is_installed(name))
+    if (!name || !programs_is_installed(name))
         return 0;
     environment_make(&environment, config, "/nonexistent", "/tmp", "");
     return program_find(&program, name, (const char *const *)environment.variables, "/", error) < 0
@@ -59,12 +78,6 @@ static struct config_list started(const struct config *config)
         free(TAKE(names.items[names.count]));
     }
     return names;
-}
-
-/* Whether a path is one of a file of the checkout, as the tests see it. */
-static bool is_in_checkout(const char *path)
-{
-    return path[0] != '/' || file_is_in(path, CHECKOUT_INSIDE_PARENT "/" CHECKOUT_INSIDE_NAME);
 }
 
 /* A script that an interpreter is given need not be executable. */
@@ -101,12 +114,12 @@ int programs_find(char **program, const struct config *config,
     CLEANUP(config_list_clear) struct config_list names = {0};
     CLEANUP_FREE char *found = NULL;
 
-    if (launcher && program_find(&found, launcher, variables, source, error))
+    if (launcher && find_from(&found, launcher, variables, source, error))
         return set_missing(error, "validation.launcher", launcher);
     names = started(config);
     for (size_t i = names.count; i-- > 0;) {
         free(TAKE(found));
-        if (program_find(&found, names.items[i], variables, source, error))
+        if (find_from(&found, names.items[i], variables, source, error))
             return set_missing(error, "validation.command", names.items[i]);
     }
     *program = TAKE(found);

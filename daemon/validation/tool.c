@@ -216,12 +216,12 @@ static char *state_of(const struct trial *trial)
     return text_take(&text);
 }
 
-/* A relative name with a '/' is a file of the repository. And nobody knows what a launcher starts, or what is on
- * a node of Slurm. */
+/* A file of the repository is not there yet. And nobody knows what a launcher starts, or what is on a node of
+ * Slurm. */
 static bool may_be_tried(const struct trial *trial)
 {
     return trial->config->validation.engine == ENGINE_LOCAL &&
-           trial->config->validation.launcher.count == 0 && *trial->path == '/';
+           trial->config->validation.launcher.count == 0 && programs_is_installed(trial->path);
 }
 
 static int find(struct trial *trial)
@@ -230,7 +230,7 @@ static int find(struct trial *trial)
     const char *name = trial->config->validation.command.items[0];
 
     environment_make(&environment, trial->config, ELSEWHERE, ELSEWHERE, "");
-    if (trial->config->validation.engine == ENGINE_SLURM || (*name != '/' && strchr(name, '/')))
+    if (trial->config->validation.engine == ENGINE_SLURM || !programs_is_installed(name))
         trial->path = memory_copy(name);
     else if (program_find(&trial->path, name, (const char *const *)environment.variables, "/",
                           &trial->error) < 0)

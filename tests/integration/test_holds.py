@@ -198,6 +198,7 @@ UNFIT = {
     "no program in a script": (["sh", "-c", "cd . && ./check.sh"], "check.sh", "#!/bin/sh\n", CONFIGURATION),
     "no program": (["./check.sh"], "check.sh", "#!/bin/sh\n", UNREACHABLE),
     "no program behind another": (["env", "X=1", "./check.sh"], "check.sh", "#!/bin/sh\n", UNREACHABLE),
+    "no program where the tests see it": (["/run/checkout/source/check.sh"], "check.sh", "#!/bin/sh\n", UNREACHABLE),
     "no interpreter": (["./check.sh"], "check.sh", "#!/bin/sh\n", UNREACHABLE),
 }
 
