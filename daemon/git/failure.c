@@ -114,6 +114,12 @@ static const char *const holes[] = {
     NULL,
 };
 
+/* A source of which somebody fetched only the latest commits. */
+static const char *const cuts[] = {
+    "because shallow roots are not allowed to be updated",
+    NULL,
+};
+
 /* A source has the commit, and git does not take what it is made of: the experiment made it so. */
 static const char *const malformations[] = {
     "fsck error",
@@ -157,6 +163,11 @@ const char *git_exceeded(const struct process_result *result)
     if (result->end == PROCESS_EXITED && strstr(result->errors, "ut of memory"))
         return "takes too much memory";
     return NULL;
+}
+
+bool git_fetched(const struct process_result *result)
+{
+    return process_succeeded(result) && !says(result->errors, cuts);
 }
 
 static enum error_kind kind_of(const struct process_result *result, enum git_reach reach,
@@ -267,6 +278,9 @@ int git_failure(struct error *error, const struct process_result *result, enum g
     else if (reach == GIT_SOURCE && says(result->errors, holes))
         text_append(&said, "it is a partial clone, and lacks some of it: 'git fetch --refetch "
                            "--no-filter' in it fetches the rest");
+    else if (reach == GIT_SOURCE && says(result->errors, cuts))
+        text_append(&said, "it is a shallow clone, and lacks earlier commits: 'git fetch "
+                           "--unshallow' in it fetches the rest");
     else
         text_append_bytes(&said, essence, length);
     if (reach == GIT_FORGE)

@@ -76,6 +76,10 @@ struct operation *git_start(struct git *git, const struct git_command *command,
  * try again. */
 const char *git_exceeded(const struct process_result *result);
 
+/* Returns whether a fetch took all that was asked for. A commit whose history a shallow source cuts off before
+ * any commit that is here comes without it: git warns of that, and ends with 0. */
+bool git_fetched(const struct process_result *result);
+
 /* Turns a failure into an error: `what` was tried, and what git said, in visible characters, shortened,
  * without secrets. Returns -1. */
 int git_failure(struct error *error, const struct process_result *result, enum git_reach reach,

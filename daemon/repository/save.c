@@ -185,7 +185,7 @@ static void fetched(void *data, const struct process_result *result)
     struct saving *saving = data;
 
     saving->sequence.step = NULL;
-    if (!process_succeeded(result)) {
+    if (!git_fetched(result)) {
         if (saving->singly)
             note_failure(saving, result);
         saving->singly = true; /* one of them cannot be fetched: the others can */

@@ -83,7 +83,7 @@ static void fetched(void *data, const struct process_result *result)
     CLEANUP_FREE char *what = memory_format("fetching commit %.16s", looking_up->commit);
 
     looking_up->sequence.step = NULL;
-    if (process_succeeded(result)) {
+    if (git_fetched(result)) {
         looking_up_end(looking_up, NULL);
         return;
     }

@@ -405,6 +405,40 @@ def test_a_partial_clone_as_a_source(winnowd, forge, project):
     assert winnowd.once().decisions() == {"exp-1": "promoted"}
 
 
+def shallow_clone(winnowd, project, commit):
+    git("branch", "-f", "shown", commit, directory=project.work)
+    place = winnowd.directory / "shallow"
+    git("clone", "-q", "--depth=1", "--branch=shown", f"file://{project.work}", place)
+    winnowd.configure(sources=[str(place)], queue={"retry_for": "10ms"})
+    return place
+
+
+def test_a_shallow_clone_as_a_source(winnowd, project):
+    """Its history ends at a commit of the base: the forge has the rest."""
+    project.advance({"later.txt": "later"})
+    place = shallow_clone(winnowd, project, project.tip)
+    (place / "exp-1.txt").write_text("exp-1")
+    git("add", "-A", directory=place)
+    git("commit", "-q", "-m", "An experiment", directory=place)
+    winnowd.drop(result("exp-1", 0.9, metric_before=1.0, commit=git("rev-parse", "HEAD", directory=place)))
+    winnowd.drop(improved(project, "exp-2", 0.8))
+    assert winnowd.once().decisions() == {"exp-1": "promoted", "exp-2": "promoted"}
+
+
+def test_a_shallow_clone_without_the_way_to_the_base(winnowd, project):
+    """It is to blame, and holds what needs it only; what to do is said."""
+    earlier, _ = project.experiment({"exp-1.txt": "exp-1"})
+    sha, _ = project.experiment({"exp-2.txt": "exp-2"}, parent=earlier)
+    place = shallow_clone(winnowd, project, sha)
+    winnowd.drop(result("exp-1", 0.7, metric_before=1.0, commit=sha))
+    winnowd.drop(improved(project, "exp-2", 0.8))
+    log = winnowd.once(status=CONFIGURATION)
+    says = f"sources: {place}: fetching commit {sha[:16]}: it is a shallow clone, and lacks earlier commits: 'git fetch --unshallow' in it"
+    assert log.all(key="sources", **held(says)) and log.decisions() == {"exp-2": "promoted"}, log.text
+    git("fetch", "-q", "--unshallow", directory=place)
+    assert winnowd.once().decisions() == {"exp-1": "promoted"}
+
+
 NO_ANSWER = {
     "the branches": lambda place, sha: place / "packed-refs",
     "all": lambda place, sha: place / "HEAD",  # as a dead mount

@@ -33,6 +33,8 @@ static const struct {
     /* These faults stay. */
     {GIT_LOCAL, "error: patch failed: train.py:3\n", ERROR_PERMANENT, "patch failed: train.py:3"},
     {GIT_SOURCE, "fatal: not our ref 12345\n", ERROR_PERMANENT, "not our ref"},
+    {GIT_SOURCE, "warning: rejected 12345 because shallow roots are not allowed to be updated\n",
+     ERROR_PERMANENT, "it is a shallow clone, and lacks earlier commits: 'git fetch --unshallow'"},
     /* A forge that is there and not well, one that refuses, and words that nobody knows. */
     {GIT_FORGE, "fatal: unable to access 'http://x/': The requested URL returned error: 502\n",
      ERROR_TRANSIENT, "error: 502"},
