@@ -1,8 +1,9 @@
 /*
  *     what was merged? ─▶ the base's history ─▶ which of it is here? ─▶ its twins ─▶ what is in common? ─▶ the latest
  *
- * All of the base's history is walked. A composed commit has the date of its result, which may be older than
- * its ancestors, so a walk that stops at dates stops too early.
+ * All of the base's history is walked that the measured commit's history does not have. A composed commit has
+ * the date of its result, which may be older than its ancestors, so a walk that stops at dates stops too early.
+ * What was merged before that may have been taken back since, and tried again in the measured commit.
  *
  * git treats the commits that the base has as further commits to merge with. Asked what one commit has in
  * common with a merge of all of them, it also answers for the siblings of a merged commit.
@@ -324,12 +325,14 @@ static void walked(void *data, const struct process_result *result)
 static void walk(struct finding *finding)
 {
     struct repository *repository = finding->sequence.repository;
+    CLEANUP_FREE char *not_measured = memory_format("^%s", finding->commit);
     const char *const arguments[] = {
         repository->git_dir,
         "rev-list",
         "--no-commit-header",
         "--format=%H %(trailers:key=Measured-On,valueonly,separator=%x20)",
         finding->base,
+        not_measured,
         "--",
         NULL,
     };

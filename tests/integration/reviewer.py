@@ -137,7 +137,7 @@ class StandInReviewer(Reviewer):
         """There is no way to say so: what the base holds is the daemon's to find out."""
 
     def publish(self):
-        self.forge.gitea.push(f"{self.project.base}:refs/heads/{self.project.base}")
+        self.work("push", "-q", self.source, f"{self.project.base}:refs/heads/{self.project.base}")
 
 
 

@@ -499,6 +499,26 @@ def test_a_line_of_work_whose_results_name_diffs_and_commits(project, forge, win
     assert states == {number: "closed" if number < merged else "merged" if number == merged else "open" for number in range(1, 5)}
 
 
+@pytest.mark.parametrize("way", ["merge", "squash"])
+def test_what_was_taken_back_and_is_tried_again(project, stand_in, gitea_winnowd, way):
+    """A squash leaves no trailer: the pull request names its commit."""
+    log, reviewer = start(gitea_winnowd.configure(validation={"command": ["true"], "sandbox": "none"})), StandInReviewer(stand_in)
+    first, second, *_ = improving(project.experiments)
+    gitea_winnowd.drop(project.baseline.result())
+    gitea_winnowd.drop(first.result())
+    log.wait(experiment=first.id, decision="promoted")
+    merged = reviewer.merge(1, way)
+    log.wait(msg=MERGED, pull=1)
+    base = reviewer.revert(merged, *(["-m", "1"] if way == "merge" else []))
+    again, _ = project.experiment({"train.py": first.text}, "Once more", base)
+    later, _ = project.experiment({"train.py": second.text}, "And more", again)
+    project.commit({"other.txt": "other\n"})
+    reviewer.publish()
+    gitea_winnowd.drop({**second.result(), "commit": later})
+    assert log.wait(experiment=second.id, decision=lambda word: word in DECISIONS)["decision"] == "promoted", log.text
+    assert stand_in.show(f"{reviewer.pull(2).sha}:train.py") == second.text.rstrip("\n"), "its own change is not whole"
+
+
 @pytest.mark.real
 @pytest.mark.exhaustive
 def test_mornings_at_gitea(project, forge_of_kind, tmp_path, the_binary_is_there):
