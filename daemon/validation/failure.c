@@ -76,6 +76,17 @@ static const struct pattern {
     {"Fatal Python error: ", NULL, NULL, FAILURE_EXCEPTION, ALONE},
     {"", "Segmentation fault", NULL, FAILURE_ERROR, ALONE},
     {"", "(core dumped)", NULL, FAILURE_ERROR, ALONE},
+    {"", "Bus error", NULL, FAILURE_ERROR, ALONE},
+    {"", "Illegal instruction", NULL, FAILURE_ERROR, ALONE},
+    {"", "Floating point exception", NULL, FAILURE_ERROR, ALONE},
+    {"Killed", NULL, NULL, FAILURE_SUMMARY, ALONE},
+    {"", " Killed ", NULL, FAILURE_SUMMARY, ALONE},
+    {"Aborted", NULL, NULL, FAILURE_SUMMARY, ALONE},
+    {"", " Aborted ", NULL, FAILURE_SUMMARY, ALONE},
+    /* the sanitizers: `==12==ERROR: AddressSanitizer: heap-use-after-free`, `a.c:3:5: runtime error: ...` */
+    {"==", "==ERROR: ", NULL, FAILURE_EXCEPTION, ALONE},
+    {"", ": runtime error: ", NULL, FAILURE_ERROR, ALONE},
+    {"WARNING: ThreadSanitizer: ", NULL, NULL, FAILURE_ERROR, ALONE},
     /* node */
     {"TypeError: ", NULL, NULL, FAILURE_ERROR, ALONE},
     {"ReferenceError: ", NULL, NULL, FAILURE_ERROR, ALONE},

@@ -284,6 +284,18 @@ static void test_scripts_of_all_kinds(void **state)
         "Current thread 0x1 (most recent call first):\n  File \"a.py\", line 2 in f\n"
         "Segmentation fault (core dumped)\n",
         "Fatal Python error: Segmentation fault");
+    assert_found("epoch 1\nKilled\n", "Killed");
+    assert_found("run.sh: line 3:    12 Killed                  python train.py\n",
+                 "run.sh: line 3: 12 Killed python train.py");
+    assert_found("run.sh: line 3:    12 Aborted                 ./bench\nValueError: no\n",
+                 "run.sh: line 3: 12 Aborted ./bench");
+    assert_found("Bus error\n", "Bus error");
+    assert_found("ok\n==12==ERROR: AddressSanitizer: heap-use-after-free on address 0x1\n"
+                 "    #0 0x1 in main a.c:3\n==12==ABORTING\n",
+                 "==12==ERROR: AddressSanitizer: heap-use-after-free on address 0x1");
+    assert_found("a.c:3:5: runtime error: signed integer overflow\nok\n",
+                 "a.c:3:5: runtime error: signed integer overflow");
+    assert_found("Killed 3 stale workers\nFAILED test_a.py::test_b\n", "FAILED test_a.py::test_b");
     assert_found("sh: line 1:    12 Segmentation fault      ./bench\n",
                  "sh: line 1: 12 Segmentation fault ./bench");
     assert_found("bench: line 3:  7 Aborted                 (core dumped) ./bench\n",
