@@ -43,8 +43,11 @@ static int64_t number_in(const char *name, const char *ending)
 
 static int open_outbox(int *descriptor, const char *outbox, struct error *error)
 {
-    if (file_make_directories(outbox, 0755, error) < 0)
+    if (file_make_directories(outbox, 0755, error) < 0) {
+        error_wrap_key(error, "forge.outbox");
+        error->installation = error->holds = true;
         return -1;
+    }
     *descriptor = open(outbox, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (*descriptor < 0)
         return error_set(error, ERROR_TRANSIENT, "cannot open %s: %s", outbox, strerror(errno));

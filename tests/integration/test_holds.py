@@ -587,6 +587,16 @@ def test_a_directory_of_the_runs_that_cannot_be_made(winnowd, project, engine):
     assert winnowd.once().decisions() == {"exp-1": "promoted"}
 
 
+def test_an_outbox_that_cannot_be_made_though_it_looks_well(winnowd, forge, project):
+    """The rights of root let it look so. Only the step can tell."""
+    winnowd.configure(forge={"outbox": "/proc/outbox"})
+    winnowd.drop(improved(project))
+    log = winnowd.once(status=CONFIGURATION)
+    assert log.decisions() == {} and log.all(**held("forge.outbox: ")), log.text
+    winnowd.configure(forge={"outbox": str(forge.outbox)})
+    assert winnowd.once().decisions() == {"exp-1": "promoted"}
+
+
 def test_check_config_tells_all_places_that_are_wrong(winnowd, project):
     """So nobody has to run it once for each of them."""
     gone = winnowd.directory / "gone"
