@@ -366,8 +366,8 @@ int http_new(struct http **http_out, uv_loop_t *loop, const char *ca_file, struc
     struct http *http;
 
     if (ca_file && access(ca_file, R_OK) < 0)
-        return error_set(error, ERROR_PERMANENT, "certificates of the authorities, %s: %s", ca_file,
-                         strerror(errno));
+        return error_set_key(error, ERROR_PERMANENT, "forge.ca_file", "%s: %s", ca_file,
+                             strerror(errno));
     if (!initialised)
         must(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
     initialised = true;

@@ -71,7 +71,9 @@ static int take_token(char **tokenp, const struct config *config, struct error *
     const char *variable = getenv("GITEA_TOKEN");
 
     if (config->forge.token_file)
-        return read_token(tokenp, config->forge.token_file, error);
+        return read_token(tokenp, config->forge.token_file, error)
+                   ? error_wrap_key(error, "forge.token_file")
+                   : 0;
     if (directory && *directory) {
         CLEANUP_FREE char *path = file_join(directory, "gitea-token");
 

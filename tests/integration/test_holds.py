@@ -587,6 +587,20 @@ def test_a_directory_of_the_runs_that_cannot_be_made(winnowd, project, engine):
     assert winnowd.once().decisions() == {"exp-1": "promoted"}
 
 
+@pytest.mark.parametrize("key", ["token_file", "ca_file"])
+def test_a_file_for_the_forge_that_is_missing(gitea_winnowd, project, key):
+    """The start ends, and --check-config had found it, both by its key."""
+    gitea_winnowd.configure(forge={key: "/no/such/file"})
+    gitea_winnowd.drop(improved(project))
+    said = f"forge.{key}: "
+    status, _, log = gitea_winnowd.run("--check-config")
+    assert status == CONFIGURATION and re.search(f"(?m)^winnowd: {said}.*/no/such/file.*No such file", log.text), log.text
+    log = gitea_winnowd.once(status=CONFIGURATION)
+    assert log.all(msg="winnowd could not start", reason=lambda text: text.startswith(said)), log.text
+    gitea_winnowd.configure(forge={key: None})
+    assert gitea_winnowd.once().decisions() == {"exp-1": "promoted"}
+
+
 def test_an_outbox_that_cannot_be_made_though_it_looks_well(winnowd, forge, project):
     """The rights of root let it look so. Only the step can tell."""
     winnowd.configure(forge={"outbox": "/proc/outbox"})
