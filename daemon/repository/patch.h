@@ -53,7 +53,7 @@ struct patch_file {
     char new_blob[GIT_HASH_SIZE];
     bool remark;      /* a name has blanks and no tab after it: it may end in a remark */
     bool carriage;    /* its headers end with CRLF; its lines are read without the CR */
-    bool rewritten;   /* its similarity index says that its content changes */
+    bool rewritten;   /* its similarity index or its index line says that its content changes */
     bool contentless; /* "Binary files … differ": the change is not in the patch */
     bool three_way;   /* set by the caller: its blob is known, and the merge starts from it */
     struct patch_hunk *hunks;

@@ -90,6 +90,8 @@ static void what_carries_no_change_is_passed_over(void **state)
           FIRST FIRST);
     check("Description: why\n and how\nAuthor: A\n---\nmore of it\n" GIT HUNK, FIRST);
     check("Description: why\n\n" GIT HUNK, FIRST);
+    check("diff --git a/t.py b/t.py\nindex 1234567..abcdefg 100644\n" PAIR HUNK, FIRST);
+    check("diff --git a/t.py b/t.py\nindex XXXXXXX..YYYYYYY\n" PAIR HUNK, FIRST);
     check("diff -ruN a/t.py b/t.py\n" PAIR HUNK, FIRST);
     check("Index: t.py\n=================================================================\n" PAIR
               HUNK,
@@ -114,6 +116,8 @@ static void all_else_is_refused(void **state)
     check_refused("diff -ruN a/t.py b/t.py\n" PAIR HUNK "diff -ruN a/x b/x\n", "line 9");
     check_refused("diff --git a/x b/x\n" GIT HUNK, "without a change");
     check_refused("diff --git a/x b/x\nnew file mode 100644\nindex 0000000..587be6b\n", "no hunk");
+    check_refused("diff --git a/x b/x\nnew file mode 100644\nindex 0000000..xxxxxxx\n", "no hunk");
+    check_refused("diff --git a/t.py b/t.py\nindex 1,2..3\n" PAIR HUNK, "without a change");
     check_refused(GIT "@@ -1,2 +1,2 @@\n a\n b\n", "no line is added or removed");
     check_refused("Index: x\nCannot display\n", "line 2 of the patch, \"Cannot display\"");
     check_refused("Index: x\nCannot display: file marked as a binary type.\nsvn:mime-type = x/y\n",

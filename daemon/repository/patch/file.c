@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HEXADECIMAL "0123456789abcdef"
+
 static struct patch_file *add_file(struct scan *scan, const struct line *line)
 {
     struct patch *patch = scan->patch;
@@ -40,23 +42,30 @@ static bool read_mode(const struct line *line, size_t from, unsigned *mode)
     return strspn(rest, "01234567") == 6 && end[strspn(end, " ")] == '\0';
 }
 
-/* "index 5b0efd5..04b1661 100644" */
+/* "index 5b0efd5..04b1661 100644". Language models write any letters there: these name no blob, and say only
+ * that the content changes. */
 static bool read_index(struct patch_file *file, const struct line *line)
 {
     CLEANUP_FREE char *rest = line_rest(line, strlen("index "));
     char *const blobs[] = {file->old_blob, file->new_blob};
     struct line mode = {.at = rest};
     const char *at = rest;
+    bool invented = false;
 
     for (int i = 0; i < 2; i++) {
-        size_t digits = strspn(at, "0123456789abcdef");
+        size_t length = strspn(at, HEXADECIMAL "ghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
 
-        if (digits == 0 || digits >= GIT_HASH_SIZE ||
-            (i == 0 && strncmp(at + digits, "..", 2) != 0))
+        if (length == 0 || length >= GIT_HASH_SIZE ||
+            (i == 0 && strncmp(at + length, "..", 2) != 0))
             return false;
-        memcpy(blobs[i], at, digits);
-        blobs[i][digits] = '\0';
-        at += digits + (i == 0 ? 2 : 0);
+        invented = invented || strspn(at, HEXADECIMAL) < length;
+        memcpy(blobs[i], at, length);
+        blobs[i][length] = '\0';
+        at += length + (i == 0 ? 2 : 0);
+    }
+    if (invented) {
+        *file->old_blob = *file->new_blob = '\0';
+        file->rewritten = true;
     }
     at += strspn(at, " ");
     mode.length = strlen(rest);
