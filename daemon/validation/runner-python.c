@@ -184,17 +184,19 @@ bool runner_read_sugar(struct runner *runner, const char *line)
 
 /* ---- unittest, nose2 -------------------------------------------------------------------------- */
 
-static void end_unittest(struct runner *runner, uint64_t skipped, uint64_t failed)
+/* `said` is its second line. It says more than the first one where all tests were skipped. */
+static void end_unittest(struct runner *runner, const char *said, uint64_t skipped, uint64_t failed)
 {
     uint64_t tests = runner->ran > skipped ? runner->ran - skipped : 0;
 
-    runner_add(runner, "unittest", runner->ran_line, tests, tests > failed ? tests - failed : 0);
+    runner_add(runner, "unittest", runner->ran > tests ? said : runner->ran_line, tests,
+               tests > failed ? tests - failed : 0);
     runner->awaits_result = false;
 }
 
 void runner_end_unittest(struct runner *runner)
 {
-    end_unittest(runner, 0, 0);
+    end_unittest(runner, "", 0, 0);
 }
 
 /* Returns the number after `skipped=` and the like in `OK (skipped=1, expected failures=2)`; 0: there is
@@ -220,7 +222,7 @@ bool runner_read_unittest(struct runner *runner, const char *line)
         (runner_take(&at, " tests") || runner_take(&at, " test")) && runner_take(&at, " in ") &&
         runner_take_decimal(&at) && runner_take(&at, "s") && *at == '\0') {
         if (runner->awaits_result)
-            end_unittest(runner, 0, 0);
+            runner_end_unittest(runner);
         runner->awaits_result = true;
         runner->ran = number;
         snprintf(runner->ran_line, sizeof(runner->ran_line), "%.*s",
@@ -232,11 +234,11 @@ bool runner_read_unittest(struct runner *runner, const char *line)
         return false;
     if (runner_take(&at, "OK") || runner_take(&at, "FAILED") || runner_take(&at, "NO TESTS RAN")) {
         if (*at == '\0' || strncmp(at, " (", 2) == 0) {
-            end_unittest(runner, figure(at, "skipped="),
+            end_unittest(runner, line, figure(at, "skipped="),
                          figure(at, "(failures=") + figure(at, "errors="));
             return true;
         }
     }
-    end_unittest(runner, 0, 0);
+    runner_end_unittest(runner);
     return false;
 }

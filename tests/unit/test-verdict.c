@@ -223,6 +223,8 @@ static void test_what_was_said(void **state)
     assert_string_equal(read_output("==== no tests ran in 0.01s ====\n", 5).said,
                         "no tests ran in 0.01s");
     assert_string_equal(read_output("Ran 0 tests in 0.000s\n\nOK\n", 5).said, "Ran 0 tests");
+    assert_string_equal(read_output("Ran 2 tests in 0.000s\n\nOK (skipped=2)\n", 5).said,
+                        "OK (skipped=2)");
     assert_string_equal(read_output("make: '\xff\xe2\x80\xae' is up to date.\n", 5).said,
                         "'\xef\xbf\xbdU+202E' is up to date.");
     assert_string_equal(read_output("?   \ta\t[no test files]\n", 5).said, "[no test files]");
