@@ -35,7 +35,7 @@ def promoted(winnowd, count=3, **sections):
     project = winnowd.forge.project
     better = [one for one in project.experiments if one.improves][:count]
     quick = {"command": ["true"], "sandbox": "none"}
-    log = winnowd.configure(sources=[str(project.work)], forge={"poll": "200ms"}, validation=quick, **sections).start()
+    log = winnowd.configure(sources=[str(project.work)], forge={"poll": "1s"}, validation=quick, **sections).start()
     winnowd.drop(project.baseline.result())
     for one in better:
         winnowd.drop(one.result())
@@ -222,7 +222,7 @@ HOLDS = "The base has the change of this one. Its value is confirmed."
 def test_what_the_base_has_got_by_itself_is_closed(winnowd, forge, project):
     """No measured commit says that it was merged: somebody made the same change by hand, beside others. The other open
     pull requests stay open."""
-    log = winnowd.configure(forge={"poll": "200ms"}, validation={"command": ["true"], "sandbox": "none"}).start()
+    log = winnowd.configure(forge={"poll": "1s"}, validation={"command": ["true"], "sandbox": "none"}).start()
     for name, after in (("deep", 0.9), ("wide", 0.8), ("pushed", 0.7)):
         diff = f"--- /dev/null\n+++ b/{name}.txt\n@@ -0,0 +1 @@\n+{name}\n"
         winnowd.drop(result(name, after, metric=series.METRIC, metric_before=1.0, diff=diff))

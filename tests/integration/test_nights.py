@@ -122,7 +122,7 @@ def judged(rows, best=None, improvement="promoted"):
 
 def start(winnowd):
     """One daemon for all nights, which sees what a reviewer does while it runs."""
-    return winnowd.configure(sources=[str(winnowd.forge.project.work)], forge={"poll": "200ms"}).start()
+    return winnowd.configure(sources=[str(winnowd.forge.project.work)], forge={"poll": "1s"}).start()
 
 
 def night(winnowd, rows):

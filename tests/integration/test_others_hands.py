@@ -143,7 +143,7 @@ def test_our_branch_deleted_by_a_person(winnowd, stand_in, gitea, project):
 @pytest.mark.parametrize("undone", at_a_real_one([True, False]), ids=["while it is undone", ""])
 @pytest.mark.parametrize("how, second", at_a_real_one([("closed", "promoted"), ("merged", "discarded")]))
 def test_a_pull_request_settled_while_the_job_runs(winnowd, stand_in, gitea, project, how, second, undone):
-    winnowd.configure(forge={"poll": "200ms"}, queue=IMPATIENT if undone else {})
+    winnowd.configure(forge={"poll": "1s"}, queue=IMPATIENT if undone else {})
 
     def settle():
         gitea.close_pull(1) if how == "closed" else gitea.merge_pull(1, delete_branch=True)
@@ -258,7 +258,7 @@ def asked_since(gitea, seen):
 
 def test_what_did_not_change_is_not_asked_for(winnowd, stand_in, gitea, project):
     """A round costs a page, however many are open. What is on later pages is found, too."""
-    winnowd.configure(forge={"poll": "200ms"})
+    winnowd.configure(forge={"poll": "1s"})
     settings = ["WIDTH", "DEPTH", "WARMUP"]
     log = winnowd.start()
     for number, setting in enumerate(settings):
@@ -288,7 +288,7 @@ def test_what_did_not_change_is_not_asked_for(winnowd, stand_in, gitea, project)
 def test_another_pull_request_of_that_number_says_nothing(winnowd, stand_in, gitea, project):
     """The repository was made anew, with other pull requests in it: neither the list nor a look at that number is believed."""
     clock = winnowd.clock.by_hand()
-    winnowd.configure(forge={"poll": "200ms"})
+    winnowd.configure(forge={"poll": "1s"})
     log = winnowd.start()
     winnowd.drop(improved(project))
     log.wait(experiment="exp-1", decision="promoted")
@@ -309,7 +309,7 @@ def test_another_pull_request_of_that_number_says_nothing(winnowd, stand_in, git
 def test_a_pull_request_that_was_deleted_counts_as_closed(winnowd, stand_in, gitea, project):
     """As administrators may do. Within a day its value leaves the frontier, its place is free; its branch stays."""
     clock = winnowd.clock.by_hand()
-    winnowd.configure(forge={"poll": "200ms"}, queue={"max_open_pulls": 1})
+    winnowd.configure(forge={"poll": "1s"}, queue={"max_open_pulls": 1})
     log = winnowd.start()
     winnowd.drop(improved(project, metric_before=1.0))
     log.wait(experiment="exp-1", decision="promoted")

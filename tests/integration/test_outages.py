@@ -420,7 +420,7 @@ def test_git_is_refused_the_push_alone(winnowd, stand_in, gitea, project, count)
 
 
 def test_the_token_ends_while_pull_requests_are_looked_at(winnowd, stand_in, gitea, project):
-    winnowd.configure(forge={"poll": "200ms"})
+    winnowd.configure(forge={"poll": "1s"})
     log = winnowd.start()
     for number, after in enumerate((0.9, 0.8)):
         winnowd.drop(improved(project, f"exp-{number}", after))

@@ -185,7 +185,7 @@ def test_the_base_moves(winnowd, forge, project, gate):
 
 @pytest.mark.parametrize("what, follows", at_a_real_one([("squashed", "discarded"), ("merged", "discarded"), ("closed", "promoted")]))
 def test_what_became_of_a_pull_request_is_noticed(winnowd, forge, project, what, follows):
-    winnowd.configure(forge={"poll": "200ms"})
+    winnowd.configure(forge={"poll": "1s"})
     log = started(winnowd, project)
     number = int(log.wait(experiment="exp-1", decision="promoted")["pull"])
     if what == "closed":
@@ -200,7 +200,7 @@ def test_what_became_of_a_pull_request_is_noticed(winnowd, forge, project, what,
 
 def test_what_is_opened_again_is_found_and_what_did_not_change_is_not_asked_for(winnowd, forge, project):
     """In the list of what changed, whose newest page is all that a quiet round asks for."""
-    winnowd.configure(forge={"poll": "200ms"})
+    winnowd.configure(forge={"poll": "1s"})
     log = started(winnowd, project)
     log.wait(experiment="exp-1", decision="promoted")
     winnowd.drop(result("exp-2", 0.8, diff=project.tweak(DEPTH=13)))
@@ -229,7 +229,7 @@ def test_what_is_opened_again_is_found_and_what_did_not_change_is_not_asked_for(
 
 
 def test_a_branch_deleted_under_its_pull_request_closes_it(winnowd, forge, project):
-    winnowd.configure(forge={"poll": "200ms"})
+    winnowd.configure(forge={"poll": "1s"})
     log = started(winnowd, project)
     number = log.wait(experiment="exp-1", decision="promoted")["pull"]
     forge.gitea.delete_branch(OURS)

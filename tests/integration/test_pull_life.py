@@ -20,7 +20,7 @@ SETTLED = {"merged": "pull request merged", "closed": "pull request closed unmer
 
 @pytest.fixture(autouse=True)
 def often(winnowd):
-    winnowd.configure(forge={"poll": "200ms"}, pulls={"refresh": "never"})
+    winnowd.configure(forge={"poll": "1s"}, pulls={"refresh": "never"})
 
 
 def settle(winnowd, log, number, state):
@@ -140,7 +140,7 @@ def test_a_crash_does_not_forget_what_it_lost_to(winnowd, project, wrapper):
     winnowd.ended()
     assert log.all(experiment="beaten", msg="undo started", step="branch")
     wrapper.reset()
-    winnowd.configure(forge={"poll": "200ms"})
+    winnowd.configure(forge={"poll": "1s"})
     log = winnowd.start()
     log.wait(experiment="beaten", decision="discarded")
     settle(winnowd, log, 1, "closed")

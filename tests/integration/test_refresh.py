@@ -33,7 +33,7 @@ def project(tmp_path):
 
 def night(winnowd, rows, **more):
     """Drops a night's results and gives back those that were promoted."""
-    winnowd.configure(sources=[str(winnowd.forge.project.work)], forge={"poll": "200ms"}, validation=TRUE, **more)
+    winnowd.configure(sources=[str(winnowd.forge.project.work)], forge={"poll": "1s"}, validation=TRUE, **more)
     log = winnowd.start()
     for one in rows:
         winnowd.drop(one.result())
