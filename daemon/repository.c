@@ -195,7 +195,7 @@ static int make_directories(const struct repository *repository, struct error *e
 int repository_prepare(struct repository *repository, const char *hash, struct error *error)
 {
     static const char head[] = "ref: refs/heads/none\n";
-    const char *config = strlen(hash) == 64 ? config_sha256 : config_sha1;
+    const char *config = git_hash_is_sha256(hash) ? config_sha256 : config_sha1;
     int whole = has_content(repository, "config", config, error);
 
     if (whole > 0)

@@ -12,6 +12,11 @@ bool git_hash_valid(const char *string)
     return (length == 40 || length == 64) && !string[length];
 }
 
+bool git_hash_is_sha256(const char *hash)
+{
+    return strlen(hash) == GIT_HASH_SIZE - 1;
+}
+
 const char *git_hash_take(const char *at, char hash[GIT_HASH_SIZE])
 {
     size_t length = strcspn(at, " \n");

@@ -12,6 +12,9 @@
 /* Returns whether `string` is a full object name: 40 or 64 lower-case hex digits. NULL is none. Pure. */
 bool git_hash_valid(const char *string);
 
+/* Returns whether the object name is a SHA-256: all of a repository are, or none. Pure. */
+bool git_hash_is_sha256(const char *hash);
+
 /* Copies the word at `at`, which ends at a blank, a line end or a NUL. Cuts a word that is longer than any
  * name. Returns what follows it and one blank. Pure. */
 const char *git_hash_take(const char *at, char hash[GIT_HASH_SIZE]);

@@ -117,7 +117,7 @@ static int cut_off(const struct clone *clone, struct error *error)
                                  "\tlogallrefupdates = true\n"
                                  "[extensions]\n"
                                  "\tobjectFormat = sha256\n";
-    const char *content = strlen(clone->commit) == 64 ? sha256 : plain;
+    const char *content = git_hash_is_sha256(clone->commit) ? sha256 : plain;
     CLEANUP_FREE char *config = file_join(clone->directory, ".git/config");
     CLEANUP_FREE char *packed = file_join(clone->directory, ".git/packed-refs");
     CLEANUP_FREE char *remotes = file_join(clone->directory, ".git/refs/remotes");

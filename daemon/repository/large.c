@@ -141,7 +141,7 @@ static int prepare(const struct large *large, char **git_dir, struct error *erro
     CLEANUP_FREE char *refs = file_join(directory, "refs");
     CLEANUP_FREE char *info = file_join(directory, "objects/info");
     CLEANUP_FREE char *alternate = memory_format("%s/objects\n", repository->directory);
-    const char *config = strlen(large->newer) == 64
+    const char *config = git_hash_is_sha256(large->newer)
                              ? "[core]\n\trepositoryformatversion = 1\n\tbare = true\n"
                                "[extensions]\n\tobjectFormat = sha256\n"
                              : "[core]\n\trepositoryformatversion = 0\n\tbare = true\n";

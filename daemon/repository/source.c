@@ -239,7 +239,7 @@ struct operation *repository_look_at_source(struct repository *repository, size_
 
     git_sequence_begin(&look->sequence, repository, source_look_discard);
     look->source = memory_copy(repository->config->sources.items[source]);
-    look->format = !*base ? NULL : strlen(base) == 64 ? "sha256" : "sha1";
+    look->format = !*base ? NULL : git_hash_is_sha256(base) ? "sha256" : "sha1";
     look->callback = callback;
     look->data = data;
     look->sequence.step = loop_after(repository->loop, 0, begin, look);

@@ -187,8 +187,8 @@ static void make_next(struct submodules *submodules)
 {
     const struct module *module = at_hand(submodules);
     CLEANUP_FREE char *directory = file_join(submodules->directory, module->path);
-    const char *format = strlen(module->commit) == 64 ? "--object-format=sha256"
-                                                      : "--object-format=sha1";
+    const char *format = git_hash_is_sha256(module->commit) ? "--object-format=sha256"
+                                                            : "--object-format=sha1";
     const char *const steps[][11] = {
         {"init", "--quiet", "--template=", format, directory},
         {"-C", directory, "fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head",
