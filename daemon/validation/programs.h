@@ -22,6 +22,7 @@ bool programs_is_installed(const char *name);
 int programs_find(char **program, const struct config *config,
                   const struct environment *environment, const char *source, struct error *error);
 
-/* Do the same for validation.launcher and for validation.command, as far as possible without a checkout. Fail (permanent) naming the key. */
+/* Do the same for validation.launcher and for validation.command, as far as possible without a checkout.
+ * Fail (permanent) naming the key. */
 int programs_find_launcher(const struct config *config, struct error *error);
 int programs_find_command(const struct config *config, struct error *error);

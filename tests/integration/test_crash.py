@@ -104,7 +104,7 @@ def test_at_every_file_move(new_world, kind, scenario):
     suffer_all(new_world, kind, scenario, "rename")
 
 
-@pytest.mark.parametrize("where", first_of(["git", "rename", "spawn", "sync"], 2))
+@pytest.mark.parametrize("where", first_of(["git", "rename", "spawn", "sync"]))
 def test_in_a_run_on_the_base(new_world, where):
     suffer_all(new_world, "local", "moved", where, every=1 if where == "git" else 3)
 
@@ -167,7 +167,7 @@ def die_in_the_middle(world):
     ("middle, sandboxed", "promoted"), ("end", "label"), ("start", "failing"),
     ("start", "promoted"), ("start", "label"), ("middle", "promoted"), ("middle", "failing"), ("middle", "label"),
     ("end", "promoted"), ("end", "failing"),
-], 2))  # fmt: skip
+]))  # fmt: skip
 def test_in_tox(new_world, scenario, place):
     world = new_world("1.25", scenario, programs=("tox",))
     world.winnowd.configure(validation={"command": ["tox", "-e", "unit"],
