@@ -69,6 +69,9 @@ int queue_is_turn(const struct queue *queue, const struct job *job, bool *may, b
 /* Returns whether the result of a job is of that metric and scope. */
 bool queue_in_lane(const struct job *job, const char *metric, const char *scope);
 
+/* Returns whether the result of a job, which was loaded, was made on another one, or on a commit. */
+bool queue_has_parent(const struct job *job);
+
 /* Returns whether the result of a job, which was loaded, was made on that one, and arrived later. So whoever
  * waits for what it was made on waits for something earlier, and no two wait for each other. */
 bool queue_made_on(const struct job *job, const struct store_result *row);

@@ -96,23 +96,48 @@ enum turn queue_take_turn(const struct queue *queue, const struct config_metric 
     return TURN_START;
 }
 
-/* Whether a result that arrived earlier is still to be started. Not if queue.max_open_pulls prevents that
- * while this job is there, or if the base does, which this job may mend. */
+static bool has_job(const struct queue *queue, const struct store_result *row)
+{
+    for (const struct job *job = queue->jobs; job; job = job->next) {
+        if (job->row->id == row->id)
+            return true;
+    }
+    return false;
+}
+
+/* Whether what a job was made on is still to be started. It may be of another lane. */
+static int parent_waits(const struct queue *queue, const struct job *job, bool *waits,
+                        struct error *error)
+{
+    CLEANUP(store_result_freep) struct store_result *parent = NULL;
+
+    *waits = false;
+    if (!queue_has_parent(job))
+        return 0;
+    if (store_find(queue->services->store, job->result->parent, &parent, error) < 0)
+        return -1;
+    *waits = parent && parent->decision == DECISION_QUEUED && queue_made_on(job, parent) &&
+             !has_job(queue, parent) && !base_holds(queue->services->base, parent->id);
+    return 0;
+}
+
+/* Whether a result that arrived earlier is still to be started, of its lane or what it was made on. Not if
+ * queue.max_open_pulls prevents that while this job is there, or if the base does, which this job may mend. */
 static int is_preceded(const struct queue *queue, const struct job *job, bool *preceded,
                        struct error *error)
 {
     CLEANUP_FREE char *held = base_held_results(queue->services->base);
     CLEANUP(store_result_freep) struct store_result *first = NULL;
-    bool room;
+    bool room, waits;
 
     *preceded = false;
     if (queue->services->config->queue.order == QUEUE_ORDER_BEST)
         return 0;
     if (store_next_queued(queue->services->store, job->row->metric, job->row->scope,
                           STORE_NEXT_ARRIVED, held, &first, error) < 0 ||
-        queue_has_room(queue, &room, error) < 0)
+        parent_waits(queue, job, &waits, error) < 0 || queue_has_room(queue, &room, error) < 0)
         return -1;
-    *preceded = first && room && lane_before(first, job->row);
+    *preceded = room && (waits || (first && lane_before(first, job->row)));
     return 0;
 }
 

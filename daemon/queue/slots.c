@@ -25,19 +25,24 @@ static unsigned others(const struct queue *queue)
     return queue->options.others ? queue->options.others(queue->options.data) : 0;
 }
 
-bool queue_made_on(const struct job *job, const struct store_result *row)
+bool queue_has_parent(const struct job *job)
 {
-    return job->result && job->result->parent &&
-           strcmp(job->result->parent, row->experiment_id) == 0 && lane_before(row, job->row);
+    return job->result && job->result->parent;
 }
 
-/* Whether a job waits for this very result. */
+bool queue_made_on(const struct job *job, const struct store_result *row)
+{
+    return queue_has_parent(job) && strcmp(job->result->parent, row->experiment_id) == 0 &&
+           lane_before(row, job->row);
+}
+
+/* Whether a job may wait for this very result, which arrived earlier: it is of the job's lane, or of its parent's,
+ * or one that those wait for. */
 static bool is_awaited(const struct queue *queue, const struct store_result *row)
 {
     for (const struct job *job = queue->jobs; job; job = job->next) {
-        if (job->waits == JOB_PARKED_FOR_TURN &&
-            (queue_made_on(job, row) ||
-             (queue_in_lane(job, row->metric, row->scope) && lane_before(row, job->row))))
+        if (job->waits == JOB_PARKED_FOR_TURN && lane_before(row, job->row) &&
+            (queue_has_parent(job) || queue_in_lane(job, row->metric, row->scope)))
             return true;
     }
     return false;

@@ -182,6 +182,23 @@ def test_a_parent_of_another_metric_that_fails_last(project, forge, winnowd, tmp
     assert len(forge.pulls()) == 1
 
 
+@pytest.mark.parametrize("good", [False, True])
+def test_a_parent_of_another_metric_that_has_not_begun(project, forge, winnowd, good):
+    """The other metric has its turn first. The only slot is lent to the parent, and to what comes before it in its lane."""
+    check = ["true"] if good else ["sh", "-c", "[ ! -e broken ] || [ -e mended ]"]
+    winnowd.configure(queue={"parallel": 1}, validation={"command": check, "sandbox": "none", "base": "never"})
+    broken, mended = project.experiment({"broken": "yes\n"})[0], project.experiment({"broken": "yes\n", "mended": "yes\n"})[0]
+    first, second = (git("diff", *pair, directory=project.work, whole=True) for pair in ((project.base, broken), (broken, mended)))
+    winnowd.drop(result("before", 0.95, metric_before=1.0, diff=project.experiment({"other": "yes\n"})[1]))
+    winnowd.drop(result("broken", 0.9, metric_before=1.0, diff=first))
+    winnowd.drop(result("mended", 0.8, metric="accuracy", metric_before=0.7, diff=second, parent="broken"))
+    log = winnowd.once()
+    expected = "promoted" if good else "failed"
+    assert log.decisions() == {"before": "promoted", "broken": expected, "mended": expected}, log.text
+    heads = [pull.head for pull in sorted(forge.pulls(), key=lambda pull: pull.number)]
+    assert heads == [f"experiment/{name}" for name in (("before", "broken", "mended") if good else ("before",))]
+
+
 def test_what_may_stand_beside_a_parent(project, forge, winnowd):
     one = project.line[1]
     winnowd.drop(project.patch(one, "exp-0", experiment_id="beside-commit", diff=None, commit=one.commit))
