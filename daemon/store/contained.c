@@ -45,7 +45,8 @@ int store_write_contained(struct store *store, int64_t result, char *const *meas
 }
 
 /* Open ones that it contains are to be closed. If one is about to be closed in favour of another, that stays
- * its container, unless this one was merged. So it is opened again if that one is closed unmerged. */
+ * its container, unless this one was merged. So it is opened again if that one is closed unmerged. What was
+ * said already of why it is in the base is not said again in other words. */
 static int close_contained(struct store *store, int64_t container, enum store_closing_kind kind,
                            struct error *error)
 {
@@ -56,7 +57,7 @@ static int close_contained(struct store *store, int64_t container, enum store_cl
                      " AND pull_state = 'open' AND id <> ?"
                      " ON CONFLICT (result) DO UPDATE"
                      " SET container = excluded.container, kind = excluded.kind"
-                     " WHERE excluded.kind = 'merged'",
+                     " WHERE excluded.kind = 'merged' AND (kind <> 'merged' OR step = 'look')",
                      "itiii", container, kinds[kind], container, container, container);
 }
 

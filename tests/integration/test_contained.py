@@ -15,7 +15,7 @@ from exhaustive import first_of, sample
 from harness import result
 from machine import eventually
 from real_gitea import REAL
-from reviewer import WAYS, Reviewer
+from reviewer import WAYS, Reviewer, StandInReviewer
 
 SEED = 8
 CLOSED = "pull request closed: another one contains it"
@@ -212,6 +212,23 @@ def test_a_comment_that_is_still_on_its_way_is_waited_for(gitea_winnowd, stand_i
     clock.pass_by(11)
     log.wait(msg=CONFIRMED, pull=1)
     assert len(comments(stand_in)[1]) == 1 and not gitea.records.matching("POST", "/issues/1/comments")
+
+
+@pytest.mark.parametrize("stand_in", ["1.25"], indirect=True)
+def test_a_merge_that_is_seen_after_the_comment_is_not_told_as_well(gitea_winnowd, stand_in):
+    """An earlier life has seen the base before the pull request that was merged into it. What it said of that stands."""
+    gitea, winnowd = stand_in.gitea, gitea_winnowd
+    clock = winnowd.clock.by_hand()
+    promoted(winnowd, 2)
+    gitea.faults.add("hang", method="POST", path="/issues/1/comments$", seconds=1.5, call=lambda record: winnowd.process.kill())
+    StandInReviewer(stand_in).bring_in(2, "merge")
+    winnowd.ended()
+    gitea.merge_pull(2)
+    log = winnowd.start()
+    eventually(lambda: comments(stand_in)[1])
+    clock.pass_by(11)
+    log.wait(msg=CONFIRMED, pull=1)
+    assert comments(stand_in)[1] == [HOLDS]
 
 
 # What the base holds by itself.
