@@ -11,6 +11,11 @@
 
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 
+/* What tells tox which variables to let through to the tests. */
+#define FOR_TOX_3      "TOX_TESTENV_PASSENV"
+#define FOR_TOX_4      "TOX_OVERRIDE"
+#define EXTENDED_LIMIT 131000 /* bytes; a variable of a new process has at most 128 KiB */
+
 /* Adds a variable and takes it over. It replaces an earlier one of that name. */
 static void add(struct environment *environment, char *variable)
 {
@@ -73,6 +78,17 @@ static void set_places_of_data(struct environment *environment, const char *path
     }
 }
 
+/* Takes the name of a variable, unless it is for tox and not for the tests. Returns how many it took. */
+static size_t name_variable(char **name, const char *variable)
+{
+    CLEANUP_FREE char *copy = memory_format("%.*s", (int)strcspn(variable, "="), variable);
+
+    if (!strcmp(copy, FOR_TOX_3) || !strcmp(copy, FOR_TOX_4))
+        return 0;
+    *name = TAKE(copy);
+    return 1;
+}
+
 struct environment_names environment_names(const struct config *config)
 {
     const struct config_list *passed = &config->validation.pass_environment;
@@ -82,10 +98,9 @@ struct environment_names environment_names(const struct config *config)
 
     names.items = memory_new_array(passed->count + given->count + 1, sizeof *names.items);
     for (size_t i = 0; i < passed->count; i++)
-        names.items[count++] = memory_copy(passed->items[i]);
+        count += name_variable(&names.items[count], passed->items[i]);
     for (size_t i = 0; i < given->count; i++)
-        names.items[count++] = memory_format("%.*s", (int)strcspn(given->items[i], "="),
-                                             given->items[i]);
+        count += name_variable(&names.items[count], given->items[i]);
     return names;
 }
 
@@ -94,6 +109,32 @@ void environment_names_free(struct environment_names *names)
     for (char **name = names->items; *name; name++)
         free(*name);
     free(names->items);
+}
+
+/* Returns the place of a variable, or the count. */
+static size_t find(const struct environment *environment, const char *name)
+{
+    size_t length = strlen(name), i = 0;
+
+    while (i < environment->count && (strncmp(environment->variables[i], name, length) != 0 ||
+                                      environment->variables[i][length] != '='))
+        i++;
+    return i;
+}
+
+/* Appends to what the configuration says, if it says something. If no process could be started with both, its
+ * word is kept. */
+static void extend(struct environment *environment, const char *name, const char *separator,
+                   const char *value)
+{
+    size_t place = find(environment, name);
+    const char *given = place < environment->count
+                            ? environment->variables[place] + strlen(name) + 1
+                            : "";
+    CLEANUP_FREE char *both = memory_format("%s%s%s", given, *given ? separator : "", value);
+
+    if (strlen(both) <= EXTENDED_LIMIT)
+        set(environment, name, both);
 }
 
 static void let_through_tox(struct environment *environment, const struct config *config,
@@ -107,12 +148,12 @@ static void let_through_tox(struct environment *environment, const struct config
     text_append(&tox3, "HOME");
     for (size_t i = 0; names[i]; i++)
         text_append_format(&tox3, " %s", names[i]);
-    set(environment, "TOX_TESTENV_PASSENV", text_string(&tox3));
+    extend(environment, FOR_TOX_3, " ", text_string(&tox3));
     if (names[0]) {
         CLEANUP_FREE char *override = tox_override(tox_settings, &config->validation.command,
                                                    names);
 
-        set(environment, "TOX_OVERRIDE", override);
+        extend(environment, FOR_TOX_4, ";", override);
     }
 }
 
@@ -134,7 +175,6 @@ void environment_make(struct environment *environment, const struct config *conf
     set(environment, "LOGNAME", user ? user->pw_name : "winnowd");
     set(environment, "LANG", "C.UTF-8");
     set(environment, "LC_ALL", "C.UTF-8");
-    let_through_tox(environment, config, tox_settings);
 
     for (size_t i = 0; i < config->validation.pass_environment.count; i++) {
         const char *name = config->validation.pass_environment.items[i];
@@ -145,6 +185,7 @@ void environment_make(struct environment *environment, const struct config *conf
     }
     for (size_t i = 0; i < config->validation.environment.count; i++)
         add(environment, memory_copy(config->validation.environment.items[i]));
+    let_through_tox(environment, config, tox_settings);
 }
 
 void environment_free(struct environment *environment)

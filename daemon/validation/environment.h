@@ -5,7 +5,7 @@
  *
  * It has what any program needs, and what validation.environment and validation.pass_environment name. tox
  * clears the environment again before the tests. tox 3 and tox 4 have different ways to pass variables on;
- * both are used here.
+ * both are used here, and added to what the configuration itself tells tox in that way.
  */
 
 #include "config/config.h"
@@ -24,8 +24,8 @@ void environment_make(struct environment *environment, const struct config *conf
                       const char *home, const char *temporary, const char *tox_settings);
 void environment_free(struct environment *environment);
 
-/* Returns the names in validation.pass_environment and validation.environment, NULL-terminated. The caller
- * frees them with environment_names_free(). */
+/* Returns the names in validation.pass_environment and validation.environment that are for the tests,
+ * NULL-terminated. The caller frees them with environment_names_free(). */
 struct environment_names {
     char **items;
 };

@@ -102,6 +102,25 @@ static void test_environment(void **state)
     assert_string_equal(fixture->outcome.tail, expected);
 }
 
+/* Whoever tells tox something more does not take the variables from the tests. */
+static void test_environment_for_tox(void **state)
+{
+    struct fixture *fixture = *state;
+    int begun;
+
+    setenv("TOX_TESTENV_PASSENV", "THEIRS", 1);
+    begun = begin(fixture, "sandbox: none, environment: {TOX_OVERRIDE: 'testenv.deps=', GIVEN: x}, "
+                           "pass_environment: [TOX_TESTENV_PASSENV], "
+                           "command: [sh, -c, 'env | grep ^TOX_ | sort']");
+    if (!begun)
+        run(fixture);
+    unsetenv("TOX_TESTENV_PASSENV");
+    assert_int_equal(begun, 0);
+    assert_outcome(fixture, VALIDATION_PASSED, 0);
+    assert_string_equal(fixture->outcome.tail, "TOX_OVERRIDE=testenv.deps=;testenv.passenv+=GIVEN\n"
+                                               "TOX_TESTENV_PASSENV=THEIRS HOME GIVEN");
+}
+
 static void test_launcher(void **state)
 {
     struct fixture *fixture = *state;
@@ -307,6 +326,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_killed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_times_out, setup, teardown),
         cmocka_unit_test_setup_teardown(test_environment, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_environment_for_tox, setup, teardown),
         cmocka_unit_test_setup_teardown(test_launcher, setup, teardown),
         cmocka_unit_test_setup_teardown(test_missing_command, setup, teardown),
         cmocka_unit_test_setup_teardown(test_missing_launcher, setup, teardown),
