@@ -163,10 +163,13 @@ static void on_output_read(void *data, const struct process_result *output)
     struct process_result result = *output;
     CLEANUP_TEXT struct text said = {0};
     const char *last = output->tail ? strrchr(output->tail, '\n') : NULL;
+    char end[PROCESS_DESCRIPTION_SIZE];
 
     run->step = NULL;
-    if (output->end == PROCESS_NOT_STARTED) {
-        error_set(&run->error, ERROR_TRANSIENT, "the output cannot be read: %s", output->problem);
+    if (!process_succeeded(output)) {
+        process_describe(end, sizeof(end), output);
+        error_set(&run->error, ERROR_TRANSIENT, "the output of the run cannot be read: cat %s",
+                  end);
         slurm_run_end(run, NULL);
         return;
     }

@@ -146,6 +146,23 @@ def test_a_run_that_somebody_cancels_is_run_again(house, cluster):
     assert house.stop() == 0
 
 
+def test_an_output_that_cannot_be_read_is_read_again(house, cluster):
+    """A directory in its place plays a file server that fails: what was not read says nothing about the tests."""
+    drop(house, "exp-1", 0.9, gated="x")
+    log = house.start()
+    log.wait(msg="run submitted to Slurm")
+    eventually((house.runs / "exp-1-1" / "box" / "begun").exists)
+    output, kept = house.runs / "exp-1-1" / "output", house.runs / "exp-1-1" / "kept"
+    output.rename(kept)
+    output.mkdir()
+    let_end(house, "exp-1")
+    log.wait(experiment="exp-1", reason=lambda text: "the output of the run cannot be read: cat exited with status 1" in text)
+    output.rmdir()
+    kept.rename(output)
+    log.wait(experiment="exp-1", decision="promoted", seconds=60)
+    assert attempts(log, "exp-1") == [1] and house.stop() == 0
+
+
 def status_of(house):
     """What is told of the run of the one job, as JSON and as the table."""
     (_, text, _), (_, table, _) = house.run_beside("--status", "--json"), house.run_beside("--status")
