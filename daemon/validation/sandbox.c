@@ -197,10 +197,11 @@ static void enclose(const struct sandbox *sandbox, struct config_list *arguments
     arguments_append_copies(arguments, (const char *const[]){"--remount-ro", "/dev", NULL});
     enclose_proc(sandbox, arguments);
     hide_places(sandbox, arguments);
-    /* With systemd-resolved the name server's address is in /run. */
+    /* The name server's address may be in /run; with systemd-resolved its socket is there as well. */
     arguments_append_copies(arguments,
                             (const char *const[]){"--ro-bind-try", "/run/systemd/resolve",
                                                   "/run/systemd/resolve", NULL});
+    reach_show(&sandbox->hidden, arguments, "/etc/resolv.conf");
     show_places(sandbox, arguments, program);
     hide_file(arguments, sandbox->config->forge.token_file);
     hide_file(arguments, sandbox->config->file);

@@ -283,6 +283,20 @@ def test_a_proc_of_its_own_is_refused(house):
 
 
 @needs_bubblewrap
+@pytest.mark.skipif(not lodger.ROOT, reason="only root may change what /etc looks like")
+def test_the_address_of_a_name_server_in_run(house):
+    """As resolvconf, NetworkManager and openSUSE have it: /etc/resolv.conf is a link into /run, which is hidden."""
+    script = (
+        "mount -t tmpfs run /run && cp -a /etc /run/etc && mkdir /run/resolvconf && echo nameserver 192.0.2.1 >/run/resolvconf/resolv.conf && "
+        'rm /run/etc/resolv.conf && ln -s ../run/resolvconf/resolv.conf /run/etc/resolv.conf && mount --bind /run/etc /etc && exec "$@"'
+    )
+    command = house.command
+    house.command = lambda *arguments: ["unshare", "-m", "sh", "-c", script, "sh", *command(*arguments)]
+    judge(house, ["sh", "-c", "cat /etc/resolv.conf; ls -A /run"], sandbox="bubblewrap")
+    assert house.output_of("exp-1").split() == ["nameserver", "192.0.2.1", "checkout", "resolvconf"]
+
+
+@needs_bubblewrap
 @pytest.mark.skipif(not lodger.ROOT, reason="about root alone")
 def test_root_in_the_sandbox_cannot_change_the_kernel(winnowd, project):
     """Root may write below /proc/sys in any name space, and core_pattern there is a way out."""
