@@ -216,6 +216,14 @@ static void found_in_source(void *data, const struct source_commit *found,
     climb(seeking);
 }
 
+static int set_unknown(struct error *error, const char *name)
+{
+    return error_set(error, ERROR_PERMANENT,
+                     "parent %s: expected an experiment that is known, or a commit as 7 to 64 hex "
+                     "digits; no result of that experiment_id was taken",
+                     name);
+}
+
 static enum basis take_digits(struct seeking *seeking, struct error *error)
 {
     CLEANUP_FREE char *digits = result_commit_digits(seeking->name);
@@ -224,10 +232,7 @@ static enum basis take_digits(struct seeking *seeking, struct error *error)
         set_name(seeking, digits, seeking->source);
         return BASIS_SOURCE;
     }
-    error_set(error, ERROR_PERMANENT,
-              "parent %s: expected an experiment that is known, or a commit as 7 to 64 hex digits; "
-              "no result of that experiment_id was taken",
-              seeking->name);
+    set_unknown(error, seeking->name);
     return BASIS_FAILED;
 }
 
@@ -255,12 +260,15 @@ static int check_decision(struct store *store, const struct store_result *row, s
 int parent_check(struct store *store, const struct result *result, struct error *error)
 {
     CLEANUP(store_result_freep) struct store_result *row = NULL;
+    CLEANUP_FREE char *digits = result->parent ? result_commit_digits(result->parent) : NULL;
 
     if (!result->parent)
         return 0;
     if (store_find(store, result->parent, &row, error) < 0)
         return -1;
-    return row ? check_decision(store, row, error) : 0;
+    if (row)
+        return check_decision(store, row, error);
+    return digits ? 0 : set_unknown(error, result->parent);
 }
 
 static int check_row(const struct seeking *seeking, const struct store_result *row,

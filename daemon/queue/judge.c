@@ -105,7 +105,8 @@ static bool has_job(const struct queue *queue, const struct store_result *row)
     return false;
 }
 
-/* Whether what a job was made on is still to be started. It may be of another lane. */
+/* Whether what a job was made on is still to be started. It may be of another lane. While the base is red, a job
+ * that comes here may mend it, and waits for nothing that the base may hold up. */
 static int parent_waits(const struct queue *queue, const struct job *job, bool *waits,
                         struct error *error)
 {
@@ -117,7 +118,7 @@ static int parent_waits(const struct queue *queue, const struct job *job, bool *
     if (store_find(queue->services->store, job->result->parent, &parent, error) < 0)
         return -1;
     *waits = parent && parent->decision == DECISION_QUEUED && queue_made_on(job, parent) &&
-             !has_job(queue, parent) && !base_holds(queue->services->base, parent->id);
+             !has_job(queue, parent) && !base_held(queue->services->base);
     return 0;
 }
 

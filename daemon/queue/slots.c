@@ -136,13 +136,16 @@ bool queue_has_slot(void *data, const struct job *job)
     return slots_busy(queue, job->row) < queue->services->config->queue.parallel;
 }
 
-/* Whether a job that is past its tests waits for this one. */
-static bool holds_up(const struct queue *queue, const struct job *job)
+/* Whether a job that is past its tests may wait for this one, as in is_awaited(). */
+static bool holds_up(const struct job *job)
 {
-    for (const struct job *other = job->next; other; other = other->next) {
-        if (!job_early(other) && !job_undoing(other) &&
-            (queue_made_on(other, job->row) ||
-             queue_in_lane(other, job->row->metric, job->row->scope)))
+    struct error ignored; /* the job itself fails by it later */
+
+    for (struct job *other = job->next; other; other = other->next) {
+        if (job_early(other) || job_undoing(other))
+            continue;
+        if (queue_in_lane(other, job->row->metric, job->row->scope) ||
+            (job_load_result(other, &ignored) == 0 && queue_has_parent(other)))
             return true;
     }
     return false;
@@ -152,13 +155,17 @@ static bool holds_up(const struct queue *queue, const struct job *job)
  * that have passed are not repeated for this. */
 void queue_leave_slots(struct queue *queue)
 {
-    unsigned busy = 0;
+    unsigned parallel = queue->services->config->queue.parallel;
+    unsigned busy = 0, awaited = 0;
 
     for (const struct job *job = queue->jobs; job; job = job->next)
         busy += !job_undoing(job) && !job_early(job);
     for (struct job *job = queue->jobs; job; job = job->next) {
-        if (!job_undoing(job) && job_early(job) && !holds_up(queue, job) &&
-            busy++ >= queue->services->config->queue.parallel)
+        if (job_undoing(job) || !job_early(job))
+            continue;
+        if (awaited < parallel && holds_up(job))
+            awaited++;
+        else if (busy++ >= parallel)
             job_stand_aside(job);
     }
 }

@@ -354,6 +354,7 @@ static void bring_onto_base(struct composing *composing, const char *commit, con
         .find_merged = composing->find_merged,
         .find_data = composing->find_data,
         .merge_base = composing->merge_base,
+        .opened = composing->tip != NULL,
     };
 
     composing->sequence.step = onto_base_start(composing->sequence.repository, &options, on_base,

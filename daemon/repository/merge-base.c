@@ -28,6 +28,7 @@ struct finding {
     struct git_sequence sequence;
     char *base;
     const char *history;
+    bool itself;                      /* as in struct twins_options */
     char commit[GIT_HASH_SIZE];       /* the measured one */
     struct repository_merged *merged; /* as find_merged found them */
     size_t merged_count;
@@ -224,6 +225,7 @@ static void find_twins(struct finding *finding)
         .base = finding->base,
         .others = finding->present,
         .other_count = finding->present_count,
+        .itself = finding->itself,
     };
 
     finding->sequence.step = twins_start(finding->sequence.repository, &options, twins_found,
@@ -358,14 +360,16 @@ static void merged_found(void *data, const struct repository_merged *merged, siz
 }
 
 struct operation *merge_base_start(struct repository *repository, const char *base,
-                                   const char *history, repository_find_merged find_merged,
-                                   void *find_data, merge_base_callback callback, void *data)
+                                   const char *history, bool itself,
+                                   repository_find_merged find_merged, void *find_data,
+                                   merge_base_callback callback, void *data)
 {
     struct finding *finding = memory_new(sizeof(*finding));
 
     git_sequence_begin(&finding->sequence, repository, finding_discard);
     finding->base = memory_copy(base);
     finding->history = history;
+    finding->itself = itself;
     git_hash_take(history, finding->commit);
     finding->callback = callback;
     finding->data = data;

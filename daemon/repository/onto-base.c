@@ -31,6 +31,7 @@ struct bringing {
     char *base;
     char *commit;
     char *source;
+    bool opened;
     char *known;   /* the merge base of an earlier attempt; NULL: not known */
     char *history; /* commits that are not in the base, a line each, itself first */
     struct twin
@@ -360,9 +361,9 @@ static void bring(struct bringing *bringing)
     } else if (bringing->known) {
         merge_over(bringing, bringing->known);
     } else {
-        bringing->sequence.step = merge_base_start(bringing->sequence.repository, bringing->base,
-                                                   bringing->history, bringing->find_merged,
-                                                   bringing->find_data, merge_base_found, bringing);
+        bringing->sequence.step = merge_base_start(
+            bringing->sequence.repository, bringing->base, bringing->history, bringing->opened,
+            bringing->find_merged, bringing->find_data, merge_base_found, bringing);
     }
 }
 
@@ -438,6 +439,7 @@ struct operation *onto_base_start(struct repository *repository,
     bringing->base = memory_copy(options->base);
     bringing->commit = memory_copy(options->commit);
     bringing->source = memory_copy(options->source);
+    bringing->opened = options->opened;
     bringing->find_merged = options->find_merged;
     bringing->find_data = options->find_data;
     bringing->callback = callback;

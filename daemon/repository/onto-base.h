@@ -18,6 +18,9 @@ struct onto_base_options {
     repository_find_merged find_merged; /* this and the next two: as in struct repository_compose */
     void *find_data;
     const char *merge_base;
+    /* It has a pull request. If one was merged that contains it, the base may have it by its tree. Before that, a
+     * tree that the base had once may be tried again. */
+    bool opened;
 };
 
 struct onto_base {

@@ -73,14 +73,15 @@ static int compare_trees(const void *a, const void *b)
 }
 
 /* The first line is the measured commit. */
-static void sort_trees(struct pairing *pairing)
+static void sort_trees(struct pairing *pairing, bool itself)
 {
+    const char *first = itself ? pairing->history : next_line(pairing->history);
     size_t count = 0;
 
     for (const char *line = pairing->history; *line; line = next_line(line))
         count++;
     pairing->trees = memory_new_array(count + 1, sizeof(*pairing->trees));
-    for (const char *line = next_line(pairing->history); *line; line = next_line(line)) {
+    for (const char *line = first; *line; line = next_line(line)) {
         const char *tree = line + strcspn(line, " \n");
 
         if (*tree == ' ')
@@ -201,7 +202,7 @@ struct operation *twins_start(struct repository *repository, const struct twins_
     pairing->history = options->history;
     pairing->callback = callback;
     pairing->data = data;
-    sort_trees(pairing);
+    sort_trees(pairing, options->itself);
     write_asked(pairing, options);
     pairing->sequence.step = loop_after(repository->loop, 0, pairing_begin, pairing);
     return &pairing->sequence.operation;

@@ -13,6 +13,7 @@
 #include "daemon/git/hash.h"
 #include "daemon/repository.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct twin {
@@ -31,10 +32,10 @@ struct twins_options {
     const char *base;              /* full hash; NULL: none */
     char (*others)[GIT_HASH_SIZE]; /* copied; those that are in the history are left out */
     size_t other_count;
+    bool itself; /* the measured commit itself may have a twin, too */
 };
 
 /* Finds the twins among base, others and what comes before them. Of several commits with the same tree in the
- * history the earliest one has the twin: a later one may have taken back what came in between. The measured
- * commit itself has none. The other members of the options are copied. Fails if git fails. */
+ * history the earliest one has the twin: a later one may have taken back what came in between. The other members of the options are copied. Fails if git fails. */
 struct operation *twins_start(struct repository *repository, const struct twins_options *options,
                               twins_callback callback, void *data);

@@ -199,6 +199,38 @@ def test_a_parent_of_another_metric_that_has_not_begun(project, forge, winnowd, 
     assert heads == [f"experiment/{name}" for name in (("before", "broken", "mended") if good else ("before",))]
 
 
+def test_a_parent_that_has_begun_goes_first_after_a_restart(project, gitea_winnowd, stand_in):
+    """Two jobs shared a slot, and one goes on: the one that the other waits for."""
+    gitea, winnowd = stand_in.gitea, gitea_winnowd
+    check = ["sh", "-c", "[ ! -e broken ] || [ -e mended ]"]
+    winnowd.configure(queue={"parallel": 1}, validation={"command": check, "sandbox": "none", "base": "never"})
+    broken, mended = project.experiment({"broken": "yes\n"})[0], project.experiment({"broken": "yes\n", "mended": "yes\n"})[0]
+    first, second = (git("diff", *pair, directory=project.work, whole=True) for pair in ((project.base, broken), (broken, mended)))
+    winnowd.drop(result("broken", 0.9, metric_before=1.0, diff=first))
+    winnowd.drop(result("mended", 0.8, metric="accuracy", metric_before=0.7, diff=second, parent="broken"))
+    gitea.faults.add("pass", method="POST", path="/branches$", nth=2, call=lambda record: winnowd.process.kill())
+    log = winnowd.start()
+    winnowd.ended()
+    assert log.all(msg="step ended", step="validate", experiment="mended") and not log.all(msg="step ended", step="branch", experiment="broken")
+    log = winnowd.start()
+    for name in ("broken", "mended"):
+        log.wait(experiment=name, decision=lambda decision: decision != "queued")
+    assert log.decisions() == {"broken": "failed", "mended": "failed"} and stand_in.pulls() == [], log.text
+
+
+def test_what_may_mend_the_base_waits_for_no_parent(project, winnowd):
+    """Its parent waits behind one that the base holds."""
+    winnowd.configure(queue={"parallel": 1}, validation={"command": ["sh", "-c", "[ -e fix ]"], "sandbox": "none", "base": "once"})
+    other, fix = project.experiment({"other": "yes\n"})[1], project.experiment({"fix": "yes\n"})[1]
+    winnowd.drop(result("other", 0.9, metric_before=1.0, diff=other))
+    log = winnowd.start()
+    log.wait(experiment="other", msg="job goes back to an earlier step")
+    winnowd.drop(result("ground", 1.0, status="baseline", diff=other))
+    winnowd.drop(result("fix", 0.8, metric="accuracy", metric_before=0.7, diff=fix, parent="ground"))
+    log.wait(experiment="fix", decision="promoted")
+    winnowd.unfinished = True
+
+
 def test_what_may_stand_beside_a_parent(project, forge, winnowd):
     one = project.line[1]
     winnowd.drop(project.patch(one, "exp-0", experiment_id="beside-commit", diff=None, commit=one.commit))

@@ -209,6 +209,32 @@ static void test_base_with_a_twin(void **state)
     repository_change_clear(&outcome.change);
 }
 
+/* The later one was composed first, so it does not know that it contains the twin, whose pull request is open. */
+static void test_base_with_what_contains_a_twin(void **state)
+{
+    struct fixture *fixture = *state;
+    struct told told = {.fixture = fixture, .measured = "c3", .commit = "main"};
+    struct outcome outcome;
+
+    make_series(fixture);
+    compose_told(fixture, "c3", NULL, NULL, &outcome);
+    check_success(&outcome);
+    repository_change_clear(&outcome.change);
+    RUN(fixture, "cd source; git checkout -q --detach main; git read-tree -um $(cat ../c2); "
+                 "git commit -qm twin; git rev-parse HEAD >../twin");
+    compose_told(fixture, "twin", NULL, NULL, &outcome);
+    check_success(&outcome);
+    memcpy(fixture->tip, outcome.change.commit, sizeof(fixture->tip));
+    repository_change_clear(&outcome.change);
+    move_base(fixture, "git read-tree -um $(cat ../c3); echo other >other; git add other; "
+                       "git commit -qm squashed");
+    compose_told(fixture, "twin", &told, NULL, &outcome);
+    check_error(&outcome, ERROR_PERMANENT, "empty on the base, which has commit");
+    *fixture->tip = '\0';
+    compose_told(fixture, "twin", &told, NULL, &outcome);
+    check_error(&outcome, ERROR_PERMANENT, "conflicts with the base");
+}
+
 /* A loop that took back what was merged, and went on: that is part of its change. */
 static void test_base_with_what_was_taken_back(void **state)
 {
@@ -437,6 +463,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_base_with_squash, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_base_before_the_merge, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_base_with_a_twin, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_base_with_what_contains_a_twin, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_base_with_what_was_taken_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_base_with_sibling, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_base_with_a_reviewer, set_up, tear_down),
