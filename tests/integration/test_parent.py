@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 
 import pytest
 import series
@@ -229,6 +230,30 @@ def test_what_may_mend_the_base_waits_for_no_parent(project, winnowd):
     winnowd.drop(result("fix", 0.8, metric="accuracy", metric_before=0.7, diff=fix, parent="ground"))
     log.wait(experiment="fix", decision="promoted")
     winnowd.unfinished = True
+
+
+def test_a_parent_that_is_rejected_meanwhile(project, winnowd, tmp_path):
+    """Its metric is taken out of the configuration while the other waits for it."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    check = ["sh", "-c", f"[ ! -e other ] || read word <{pipe}"]
+    winnowd.configure(queue={"parallel": 1}, validation={"command": check, "sandbox": "none", "base": "never"})
+    before, ground, later = (project.experiment({f"{name}": "yes\n"})[1] for name in ("other", "ground", "later"))
+    winnowd.drop(result("before", 0.95, metric_before=1.0, diff=before))
+    winnowd.drop(result("ground", 0.9, metric_before=1.0, diff=ground))
+    winnowd.drop(result("later", 0.8, metric="accuracy", metric_before=0.7, diff=later, parent="ground"))
+    log = winnowd.start()
+    log.wait(msg="step ended", step="validate", experiment="later")
+    log.wait(msg="step started", step="validate", experiment="before")
+    del winnowd.config["metrics"]["val_bpb"]
+    winnowd.write_configuration()
+    winnowd.process.send_signal(signal.SIGHUP)
+    log.wait(msg="configuration reloaded")
+    pipe.write_text("word\n")
+    decided = log.wait(experiment="later", decision=lambda decision: decision != "queued")
+    log.wait(experiment="before", decision="failed")
+    assert log.decisions()["ground"] == "rejected", log.text
+    assert decided["decision"] == "failed" and decided["reason"].startswith("parent ground: expected an experiment that is known"), decided
 
 
 def test_what_may_stand_beside_a_parent(project, forge, winnowd):
