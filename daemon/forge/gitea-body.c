@@ -202,6 +202,9 @@ static const char *remedy(long status)
     case 403:
         return "the token may not do this (its scopes, or the rights of its user; mend "
                "forge.token_file): ";
+    case 413:
+        return "the quota of the repository's owner is used up (make room or raise it at the "
+               "forge, forge.owner): ";
     case 423:
         return "the repository is archived (forge.owner, forge.repo): ";
     case 429:
@@ -237,7 +240,7 @@ bool gitea_body_refusal(struct error *error, const struct gitea_body *body)
     error_set(error, transient ? ERROR_TRANSIENT : ERROR_PERMANENT, "%s%s %s was answered %ld%s%s",
               remedy(body->status), body->method, body->path, body->status, length ? ": " : "",
               text_string(&words));
-    return body->status == 401 || body->status == 403 || body->status == 423;
+    return body->status == 401 || body->status == 403 || body->status == 413 || body->status == 423;
 }
 
 static struct json_object *member(struct json_object *object, const char *key)

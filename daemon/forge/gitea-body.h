@@ -42,7 +42,7 @@ int gitea_body_malformed(struct error *error, const struct gitea_body *body, con
 void gitea_body_message(struct text *text, const char *body, size_t length);
 
 /* Sets the error for a status that is no success: transient for 408, 425, 429 and 5xx, else permanent.
- * Returns whether it is about the token or the whole repository: 3xx, 401, 403, 423. */
+ * Returns whether it is about the token or the whole repository: 3xx, 401, 403, 413, 423. */
 bool gitea_body_refusal(struct error *error, const struct gitea_body *body);
 
 /* Returns whether the forge itself wrote the error: JSON with a `message`. The pages of a proxy say nothing

@@ -121,6 +121,7 @@ static void test_refusals(void **state)
         {404, ERROR_PERMANENT, false, "POST /x was answered 404: Words"},
         {408, ERROR_TRANSIENT, false, "408"},
         {409, ERROR_PERMANENT, false, "409"},
+        {413, ERROR_PERMANENT, true, "forge.owner): POST /x was answered 413: Words"},
         {422, ERROR_PERMANENT, false, "422"},
         {423, ERROR_PERMANENT, true, "archived"},
         {429, ERROR_TRANSIENT, false, "slow down"},
