@@ -77,6 +77,8 @@ static const char *const barriers[] = {
     "does not appear to be a git repository",
     "dubious ownership",
     "Not allowed to push to protected branch",
+    "is protected from unverified commit",
+    "Quota exceeded", /* Forgejo's */
     NULL,
 };
 

@@ -181,6 +181,20 @@ def test_a_refusal_without_a_word_holds_with_gits_words(winnowd, stand_in, proje
     assert_promoted_once(stand_in, "exp-1")
 
 
+@pytest.mark.parametrize("words", ["Forgejo: branch experiment/exp-1 is protected from unverified commit 1f2e3d", "Forgejo: Quota exceeded"])
+def test_a_rule_for_the_commits_or_their_size_holds_with_its_words(winnowd, stand_in, project, words):
+    """Every experiment would meet it, whatever its commit is like."""
+    unhook = refuse_by_hook(stand_in, words)
+    winnowd.drop(improved(project))
+    log = winnowd.start()
+    assert words in log.wait(**HELD)["reason"]
+    unhook()
+    winnowd.process.send_signal(signal.SIGHUP)
+    log.wait(experiment="exp-1", decision="promoted")
+    assert not log.all(msg="step failed")
+    assert_promoted_once(stand_in, "exp-1")
+
+
 def test_what_only_the_api_refuses_is_made_by_git(winnowd, stand_in, project):
     stand_in.gitea.faults.add(status=500, body='{"message":"","url":"x"}', method="POST", path="/branches$", count=None)
     winnowd.drop(improved(project))

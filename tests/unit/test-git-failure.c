@@ -78,6 +78,15 @@ static void test_who_is_to_blame(void **state)
         {GIT_FORGE, "remote: declined by the hook\n ! [remote rejected]\n", false, false},
         {GIT_FORGE, "fatal: unable to access 'http://x/': The requested URL returned error: 403\n",
          true, true},
+        {GIT_FORGE,
+         "remote: \nremote: Forgejo: branch experiment/x is protected from unverified commit "
+         "1f2e3d\n"
+         "error: failed to push some refs to 'http://x/'\n",
+         true, true},
+        {GIT_FORGE,
+         "remote: \nremote: Forgejo: Quota exceeded\nerror: failed to push some refs to "
+         "'http://x/'\n",
+         true, true},
     };
 
     (void)state;
