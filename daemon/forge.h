@@ -64,7 +64,8 @@ struct forge_reply {
     /* Permanent error of look_pull: it was deleted. The repository answers, and nothing else explains the
      * error. */
     bool gone;
-    /* Transient error of create_branch: refused without a reason, as by a rule or a hook that git would name. */
+    /* Transient error of create_branch: a 500 of the forge's, perhaps for a rule or a hook, which git would name.
+     * Its own words are for administrators, and say less. */
     bool unexplained;
     const char *unchecked; /* of check: what could not be checked, and why; NULL: nothing */
 };

@@ -52,15 +52,6 @@ static void on_base_of_branch(struct gitea_call *call, const struct gitea_reply 
     }
 }
 
-/* Whether the answer gives no reason. */
-static bool is_silent(const struct gitea_reply *reply)
-{
-    CLEANUP_TEXT struct text words = {0};
-
-    gitea_body_message(&words, reply->body.body, reply->body.body_length);
-    return words.length == 0 && gitea_body_is_own(&reply->body);
-}
-
 static void on_branch_created(struct gitea_call *call, const struct gitea_reply *reply)
 {
     const char *name = json_member_text(reply->json, "name");
@@ -80,7 +71,7 @@ static void on_branch_created(struct gitea_call *call, const struct gitea_reply 
     case 404:
     case 500: /* newer versions: an unknown base, a rule or a hook */
         gitea_body_refusal(&call->failure, &reply->body);
-        call->unexplained = reply->body.status == 500 && is_silent(reply);
+        call->unexplained = reply->body.status == 500 && gitea_body_is_own(&reply->body);
         call->uncertain = call->failure.kind == ERROR_TRANSIENT;
         gitea_send_branch(call, call->gitea->config->forge.base, on_base_of_branch);
         break;

@@ -154,7 +154,7 @@ static void note_unmade(struct job *job, const struct error *error)
         job->found.branch.posted_ms = clock_now_ms();
 }
 
-/* If the API refused without a reason, git makes the branch, or says why it cannot be made. */
+/* If the API answered 500, whatever it said, git makes the branch, or says why it cannot be made. */
 static void on_pushed(void *data, const struct error *error)
 {
     struct job *job = data;

@@ -4,6 +4,7 @@ It does so at whichever step it shows.
 """
 
 import dataclasses
+import json
 import pathlib
 import re
 import signal
@@ -156,7 +157,7 @@ def refuse_by_hook(forge, words, what="$2,$3"):
     return path.unlink
 
 
-@pytest.mark.parametrize("how", at_a_real_one(["a rule", "a hook"]))
+@pytest.mark.parametrize("how", at_a_real_one(["a rule", "a hook", "a hook, to an administrator"]))
 def test_a_refusal_without_a_word_holds_with_gits_words(winnowd, stand_in, project, how):
     gitea = stand_in.gitea
     if how == "a rule":
@@ -164,7 +165,8 @@ def test_a_refusal_without_a_word_holds_with_gits_words(winnowd, stand_in, proje
         mend = lambda: gitea.unprotect("experiment/**")  # noqa: E731
         words = "Not allowed to push to protected branch experiment/exp-1"
     else:
-        gitea.faults.add(status=500, body='{"message":"","url":"x"}', method="POST", path="/branches$", count=None)
+        said = "PushRejected Error: exit status 1" if "administrator" in how else ""
+        gitea.faults.add(status=500, body=json.dumps({"message": said, "url": "x"}), method="POST", path="/branches$", count=None)
         unhook, words = refuse_by_hook(stand_in, "the policy says no", "$3"), "the policy says no"
 
         def mend():
