@@ -55,19 +55,29 @@ static const char *const passing[] = {
     "transport endpoint is not connected",
 };
 
-/* Copies the field at `*at`, and moves `*at` behind the bar that ends it. Returns false if there is none, or if it
- * is too long. */
-static bool take(char *to, size_t size, const char **at, const char *end)
+/* Copies the field at `*at`, as far as there is room, and moves `*at` behind the bar that ends it. Returns false if
+ * there is none. */
+static bool take_start(char *to, size_t size, const char **at, const char *end)
 {
     const char *bar = memchr(*at, '|', (size_t)(end - *at));
     size_t length = bar ? (size_t)(bar - *at) : 0;
 
-    if (!bar || length >= size)
+    if (!bar)
         return false;
+    if (length >= size)
+        length = size - 1;
     memcpy(to, *at, length);
     to[length] = '\0';
     *at = bar + 1;
     return true;
+}
+
+/* The same. Returns false as well if the field is too long. */
+static bool take(char *to, size_t size, const char **at, const char *end)
+{
+    const char *start = *at;
+
+    return take_start(to, size, at, end) && (size_t)(*at - start) <= size;
 }
 
 /* Returns 0 if the text is no number. */
@@ -106,10 +116,10 @@ bool squeue_read(struct squeue_job *job, const char *line, size_t length)
     char used[32];
 
     if (!take(id, sizeof(id), &at, end) || !take(job->word, sizeof(job->word), &at, end) ||
-        !take(job->nodes, sizeof(job->nodes), &at, end) ||
+        !take_start(job->nodes, sizeof(job->nodes), &at, end) ||
         !take(exit_code, sizeof(exit_code), &at, end) ||
-        !take(job->reason, sizeof(job->reason), &at, end) || !take(used, sizeof(used), &at, end) ||
-        !take(job->name, sizeof(job->name), &at, end))
+        !take_start(job->reason, sizeof(job->reason), &at, end) ||
+        !take(used, sizeof(used), &at, end) || !take(job->name, sizeof(job->name), &at, end))
         return false;
     job->id = read_number(id);
     job->used_s = read_used(used);

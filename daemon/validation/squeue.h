@@ -22,9 +22,9 @@ enum squeue_state {
 struct squeue_job {
     int64_t id;
     enum squeue_state state;
-    char word[32]; /* the state as Slurm calls it */
-    char nodes[256];
-    char reason[128]; /* "": Slurm gives none */
+    char word[32];    /* the state as Slurm calls it */
+    char nodes[256];  /* as far as there is room, */
+    char reason[128]; /* as this one; "": Slurm gives none */
     /* seconds in which it ran, without those in which it was suspended; -1: not known */
     int64_t used_s;
     char name[512];

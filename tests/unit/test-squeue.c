@@ -49,6 +49,27 @@ static void test_lines(void **state)
     }
 }
 
+/* A reason may name all nodes of a cluster. */
+static void test_long_fields(void **state)
+{
+    char list[401];
+    char line[1024];
+    struct squeue_job job;
+
+    (void)state;
+    memset(list, 'n', sizeof(list) - 1);
+    list[sizeof(list) - 1] = '\0';
+    snprintf(line, sizeof(line), "7|PENDING|%s|0|ReqNodeNotAvail, UnavailableNodes:%s|0:00|name|",
+             list, list);
+    assert_true(squeue_read(&job, line, strlen(line)));
+    assert_int_equal(job.state, SQUEUE_PENDING);
+    assert_int_equal(strlen(job.nodes), sizeof(job.nodes) - 1);
+    assert_int_equal(strlen(job.reason), sizeof(job.reason) - 1);
+    assert_string_equal(job.name, "name");
+    snprintf(line, sizeof(line), "7|PENDING||0|None|0:00|%s%s|", list, list);
+    assert_false(squeue_read(&job, line, strlen(line)));
+}
+
 static void test_times(void **state)
 {
     static const struct {
@@ -147,9 +168,10 @@ static void test_ids(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lines),   cmocka_unit_test(test_lines_that_are_none),
-        cmocka_unit_test(test_reasons), cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_ids),     cmocka_unit_test(test_times),
+        cmocka_unit_test(test_lines),       cmocka_unit_test(test_lines_that_are_none),
+        cmocka_unit_test(test_reasons),     cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_ids),         cmocka_unit_test(test_times),
+        cmocka_unit_test(test_long_fields),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
