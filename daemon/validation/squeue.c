@@ -9,15 +9,19 @@ static const struct {
     const char *word;
     enum squeue_state state;
 } states[] = {
-    {"PENDING", SQUEUE_PENDING},      {"CONFIGURING", SQUEUE_RUNNING},
-    {"RUNNING", SQUEUE_RUNNING},      {"COMPLETING", SQUEUE_RUNNING},
-    {"STAGE_OUT", SQUEUE_RUNNING},    {"SIGNALING", SQUEUE_RUNNING},
-    {"STOPPED", SQUEUE_RUNNING},      {"SUSPENDED", SQUEUE_RUNNING},
-    {"RESIZING", SQUEUE_RUNNING},     {"REQUEUED", SQUEUE_PENDING},
-    {"REQUEUE_FED", SQUEUE_PENDING},  {"REQUEUE_HOLD", SQUEUE_PENDING},
-    {"SPECIAL_EXIT", SQUEUE_PENDING}, {"RESV_DEL_HOLD", SQUEUE_PENDING},
-    {"COMPLETED", SQUEUE_FINISHED},   {"FAILED", SQUEUE_FINISHED},
-    {"TIMEOUT", SQUEUE_EXHAUSTED},    {"OUT_OF_MEMORY", SQUEUE_EXHAUSTED},
+    {"PENDING", SQUEUE_PENDING},       {"CONFIGURING", SQUEUE_RUNNING},
+    {"RUNNING", SQUEUE_RUNNING},       {"COMPLETING", SQUEUE_RUNNING},
+    {"STAGE_OUT", SQUEUE_RUNNING},     {"SIGNALING", SQUEUE_RUNNING},
+    {"STOPPED", SQUEUE_RUNNING},       {"SUSPENDED", SQUEUE_RUNNING},
+    {"RESIZING", SQUEUE_RUNNING},      {"REQUEUED", SQUEUE_PENDING},
+    {"REQUEUE_FED", SQUEUE_PENDING},   {"REQUEUE_HOLD", SQUEUE_PENDING},
+    {"SPECIAL_EXIT", SQUEUE_PENDING},  {"RESV_DEL_HOLD", SQUEUE_PENDING},
+    {"COMPLETED", SQUEUE_FINISHED},    {"FAILED", SQUEUE_FINISHED},
+    {"TIMEOUT", SQUEUE_EXHAUSTED},     {"OUT_OF_MEMORY", SQUEUE_EXHAUSTED},
+    {"CANCELLED", SQUEUE_CUT_OFF},     {"NODE_FAIL", SQUEUE_CUT_OFF},
+    {"PREEMPTED", SQUEUE_CUT_OFF},     {"BOOT_FAIL", SQUEUE_CUT_OFF},
+    {"DEADLINE", SQUEUE_CUT_OFF},      {"REVOKED", SQUEUE_CUT_OFF},
+    {"LAUNCH_FAILED", SQUEUE_CUT_OFF}, {"RECONFIG_FAIL", SQUEUE_CUT_OFF},
 };
 
 /* Reasons for which a waiting job never starts, until a person mends something. Each stands for all reasons that
@@ -123,7 +127,7 @@ bool squeue_read(struct squeue_job *job, const char *line, size_t length)
         return false;
     job->id = read_number(id);
     job->used_s = read_used(used);
-    job->state = SQUEUE_CUT_OFF;
+    job->state = *job->nodes ? SQUEUE_RUNNING : SQUEUE_PENDING;
     for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++)
         if (strcmp(states[i].word, job->word) == 0)
             job->state = states[i].state;

@@ -12,10 +12,11 @@
 #define SQUEUE_COLUMNS "JobID:|,State:|,NodeList:|,exit_code:|,Reason:|,TimeUsed:|,Name:|"
 
 enum squeue_state {
-    SQUEUE_PENDING,
+    /* A word that we do not know is one of these two: when the job is over, Slurm forgets it. */
+    SQUEUE_PENDING,   /* it has no node */
     SQUEUE_RUNNING,   /* or about to end, or suspended */
     SQUEUE_FINISHED,  /* COMPLETED or FAILED: it ended by itself */
-    SQUEUE_CUT_OFF,   /* CANCELLED, NODE_FAIL, PREEMPTED, BOOT_FAIL, DEADLINE, or an unknown word */
+    SQUEUE_CUT_OFF,   /* CANCELLED, NODE_FAIL, PREEMPTED, BOOT_FAIL, DEADLINE and the like */
     SQUEUE_EXHAUSTED, /* TIMEOUT or OUT_OF_MEMORY: Slurm did not give enough */
 };
 
