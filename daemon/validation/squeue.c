@@ -27,12 +27,23 @@ static const struct {
 /* Reasons for which a waiting job never starts, until a person mends something. Each stands for all reasons that
  * begin with it. */
 static const char *const staying[] = {
-    "PartitionConfig",          "BadConstraints",     "PartitionTimeLimit",
-    "PartitionNodeLimit",       "PartitionDown",      "PartitionInactive",
-    "InvalidAccount",           "InvalidQOS",         "JobHeld",
-    "DependencyNeverSatisfied", "AccountNotAllowed",  "QOSNotAllowed",
-    "ReservationDeleted",       "ReservationInvalid",
+    "PartitionConfig",
+    "BadConstraints",
+    "PartitionNodeLimit",
+    "PartitionDown",
+    "PartitionInactive",
+    "InvalidAccount",
+    "InvalidQOS",
+    "JobHeld",
+    "QOSNotAllowed",
+    "AccountNotAllowed",
+    "DependencyNeverSatisfied",
+    "ReservationDeleted",
+    "ReservationInvalid",
 };
+
+/* Parts of the names of limits for a single job. Its options go beyond one, however long it waits. */
+static const char *const job_limits[] = {"PerJob", "TimeLimit", "MaxMemPerLimit", "QOSMin"};
 
 /* Words of sbatch about faults that pass by themselves. A person has to mend all others. */
 static const char *const passing[] = {
@@ -150,16 +161,26 @@ bool squeue_next(struct squeue_job *job, const char **at)
     return read;
 }
 
+static bool names_job_limit(const char *words)
+{
+    for (size_t i = 0; i < sizeof(job_limits) / sizeof(*job_limits); i++)
+        if (strstr(words, job_limits[i]))
+            return true;
+    return false;
+}
+
 bool squeue_reason_stays(const char *reason)
 {
     for (size_t i = 0; i < sizeof(staying) / sizeof(*staying); i++)
         if (strncmp(reason, staying[i], strlen(staying[i])) == 0)
             return true;
-    return false;
+    return names_job_limit(reason);
 }
 
 enum sbatch_refusal sbatch_refusal_of(const char *words)
 {
+    if (names_job_limit(words))
+        return SBATCH_REFUSED;
     for (size_t i = 0; i < sizeof(passing) / sizeof(*passing); i++)
         if (strcasestr(words, passing[i]))
             return SBATCH_WAITS;

@@ -116,12 +116,33 @@ static void test_lines_that_are_none(void **state)
 
 static void test_reasons(void **state)
 {
-    static const char *const stay[] = {
-        "PartitionConfig", "BadConstraints", "PartitionTimeLimit", "InvalidAccount",
-        "InvalidQOS",      "JobHeldUser",    "JobHeldAdmin",       "DependencyNeverSatisfied"};
-    static const char *const pass[] = {"Resources",  "Priority",       "None",
-                                       "",           "BeginTime",      "QOSMaxJobsPerUserLimit",
-                                       "Dependency", "ReqNodeNotAvail"};
+    static const char *const stay[] = {"PartitionConfig",
+                                       "BadConstraints",
+                                       "PartitionTimeLimit",
+                                       "InvalidAccount",
+                                       "InvalidQOS",
+                                       "JobHeldUser",
+                                       "JobHeldAdmin",
+                                       "DependencyNeverSatisfied",
+                                       "AssocMaxWallDurationPerJobLimit",
+                                       "QOSMaxWallDurationPerJobLimit",
+                                       "QOSMaxCpuPerJobLimit",
+                                       "AssociationTimeLimit",
+                                       "QOSTimeLimit",
+                                       "MaxMemPerLimit",
+                                       "QOSMinCpuNotSatisfied",
+                                       "QOSMinGRES"};
+    static const char *const pass[] = {"Resources",
+                                       "Priority",
+                                       "None",
+                                       "",
+                                       "BeginTime",
+                                       "QOSMaxJobsPerUserLimit",
+                                       "Dependency",
+                                       "ReqNodeNotAvail",
+                                       "QOSMaxSubmitJobPerUserLimit",
+                                       "AssociationJobLimit",
+                                       "QOSGrpCpuLimit"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(stay) / sizeof(*stay); i++)
@@ -144,6 +165,15 @@ static void test_refusals(void **state)
         {FAILED "Job violates accounting/QOS policy (job submit limit, user's size and/or time "
                 "limits)",
          SBATCH_WAITS},
+        {"sbatch: error: QOSMaxSubmitJobPerUserLimit " FAILED
+         "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)",
+         SBATCH_WAITS},
+        {"sbatch: error: QOSMaxWallDurationPerJobLimit " FAILED
+         "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)",
+         SBATCH_REFUSED},
+        {"sbatch: error: QOSMinCpuNotSatisfied " FAILED
+         "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)",
+         SBATCH_REFUSED},
         {"sbatch: error: If munged is up, restart with --num-threads=10", SBATCH_WAITS},
         {FAILED "Protocol authentication error", SBATCH_WAITS},
         {FAILED "Invalid partition name specified", SBATCH_REFUSED},
