@@ -139,8 +139,8 @@ static void on_tried(void *data, const struct process_result *result)
     }
     process_describe(end, sizeof end, result);
     if (result->end != PROCESS_EXITED) {
-        error_set_key(&trial->error, ERROR_TRANSIENT, "validation.command", "%s %.500s",
-                      trial->path, end);
+        error_set_key(&trial->error, ERROR_PERMANENT, "validation.command",
+                      "%s could not be tried: it %.500s", trial->path, end);
     } else {
         append_last_line(&said, *result->errors ? result->errors : result->output);
         error_set_key(&trial->error, ERROR_PERMANENT, "validation.command",

@@ -27,7 +27,7 @@ void tool_clear(struct tool *tool); /* takes one of zeros */
 
 /* Tries the program. On success fills in `*tool`, and `changed` says whether it is another program than
  * before. `*tool` must outlive the operation. Fails (permanent), naming the key and what the sandbox lacks,
- * if the program does not exist or cannot be started; (transient) if it cannot be tried now. */
+ * if the program does not exist, cannot be started or does not answer; the next call tries it again. */
 typedef void (*tool_callback)(void *data, bool changed, const struct error *error);
 struct operation *tool_try(uv_loop_t *loop, struct tool *tool, const struct config *config,
                            struct sandbox *sandbox, tool_callback callback, void *data);

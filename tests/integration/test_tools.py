@@ -244,6 +244,19 @@ def test_a_program_that_cannot_be_started(house):
     assert event["version"] == "4.99.0 from here"
 
 
+def test_a_program_that_dies_when_it_is_tried(house):
+    """Nor is the forge to blame, which may well be used."""
+    path = program(house.home / "bin/tox", "#!/bin/sh\nkill -9 $$\n")
+    lodger.belong_all(house.home)
+    house.environment["PATH"] = f"{path.parent}:{harness.PATH}"
+    house.configure(validation={"command": ["tox"], "sandbox": "none"})
+    house.drop(harness.improved(house.forge.project))
+    log = house.once(status=78)
+    (event,) = log.all(msg="jobs wait until this is mended")
+    assert event["key"] == "validation.command" and f"{path} could not be tried: it was killed by signal 9" in event["reason"]
+    assert not log.all(msg="forge cannot be used now") and not log.all(msg="step started")
+
+
 def test_a_program_that_is_not_there(house):
     house.configure(validation={"command": ["no-such-program"], "sandbox": "bubblewrap"})
     house.drop(harness.improved(house.forge.project))
