@@ -197,20 +197,20 @@ static void on_may_label(struct gitea_call *call, const struct gitea_reply *repl
 {
     if (reply->body.status != 404) {
         gitea_refuse(call, reply);
-        return;
+    } else if (call->gitea->config->forge.labels.count == 0) {
+        succeed(call);
+    } else {
+        call->kept = json_object_new_array();
+        call->page = 1;
+        send_labels(call);
     }
-    call->kept = json_object_new_array();
-    call->page = 1;
-    send_labels(call);
 }
 
 static void on_may_write(struct gitea_call *call, const struct gitea_reply *reply)
 {
     if (reply->body.status != 404)
         gitea_refuse(call, reply);
-    else if (call->gitea->config->forge.labels.count == 0)
-        succeed(call);
-    else
+    else /* also without labels: a comment needs the same right */
         gitea_send_repository(call, "POST", "/issues/0/labels", NULL, "{\"labels\":[]}",
                               on_may_label);
 }

@@ -277,6 +277,9 @@ static void test_scopes(void **state)
     tell("g.server.api.scopes.__setitem__(0, 'write:repository')");
     CALL(check);
     assert_permanent("write:issue");
+    set_list(&fixture.config.forge.labels, fixture.labels, NULL, NULL);
+    CALL(check); /* comments need it, too */
+    assert_permanent("write:issue");
 }
 
 /* A right that is not needed is no fault: it is said that nobody looked at it. */
