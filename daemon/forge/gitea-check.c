@@ -104,6 +104,11 @@ static void on_reviewer(struct gitea_call *call, const struct gitea_reply *reply
                       "there is no user %s at the forge", reviewer(call));
         gitea_check_fault(call, &error);
         next_reviewer(call);
+    } else if (reply->body.status >= 300 && reply->body.status < 400) {
+        error_set_key(&error, ERROR_PERMANENT, "forge.reviewers",
+                      "%s has another name at the forge now", reviewer(call));
+        gitea_check_fault(call, &error);
+        next_reviewer(call);
     } else if (reply->body.status != 200) {
         gitea_refuse(call, reply);
     } else if (!login || strcasecmp(login, reviewer(call)) != 0) {

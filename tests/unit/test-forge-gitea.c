@@ -214,6 +214,11 @@ static void test_check_names_the_key(void **state)
     set_list(&fixture.config.forge.reviewers, fixture.reviewers, "Timmy", "Nobody");
     CALL(check);
     assert_permanent("forge.reviewers: there is no user Nobody");
+    tell("g.faults.add('answer', path='/users/Timmy$', status=301, body='', "
+         "headers={'Location': '/api/v1/users/Tim'})");
+    CALL(check);
+    assert_permanent("forge.reviewers: Timmy has another name at the forge now; forge.reviewers: "
+                     "there is no user Nobody");
     set_list(&fixture.config.forge.reviewers, fixture.reviewers, "WINNOWD", NULL);
     CALL(check);
     assert_permanent("forge.reviewers: WINNOWD is the token's own user");
