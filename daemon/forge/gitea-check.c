@@ -39,8 +39,8 @@ static void next_reviewer(struct gitea_call *call)
     check_reviewer(call);
 }
 
-/* The users who can be asked at the forge. For a public repository it only names some of them. If it does not
- * answer, the step finds out. */
+/* The users who can be asked at the forge, without its administrators. For a public repository it only names
+ * some of them. If it does not answer, the step finds out. */
 static void on_readers(struct gitea_call *call, const struct gitea_reply *reply)
 {
     struct error error;
@@ -75,7 +75,7 @@ static void on_organisation(struct gitea_call *call, const struct gitea_reply *r
         next_reviewer(call);
     } else if (reply->body.status != 404 && reply->body.status != 403) {
         gitea_refuse(call, reply);
-    } else if (call->repository_private) {
+    } else if (call->repository_private && !call->reviewer_is_admin) {
         gitea_send_repository(call, "GET", "/reviewers", NULL, NULL, on_readers);
     } else {
         next_reviewer(call);
@@ -114,6 +114,7 @@ static void on_reviewer(struct gitea_call *call, const struct gitea_reply *reply
     } else if (!login || strcasecmp(login, reviewer(call)) != 0) {
         gitea_malformed(call, reply, "another user or none");
     } else {
+        call->reviewer_is_admin = gitea_body_is(reply->json, "is_admin", true);
         ask_about_reviewer(call, "/orgs/", on_organisation);
     }
 }

@@ -74,6 +74,7 @@ struct gitea_call {
     char *login;             /* of the token's user; NULL: the token may not read it */
     bool base_empty;         /* the repository said that it is empty */
     bool repository_private; /* ... or that not everybody may read it */
+    bool reviewer_is_admin;  /* may read everything; the forge says so to its administrators only */
     bool again;              /* labels were looked up again, or reviewers are asked one by one */
     bool uncertain; /* an earlier request may have done the work: no refusal is permanent */
     struct json_object *kept; /* pull requests or labels, as an array */

@@ -25,7 +25,7 @@ class Shapes:
             "email": f"{login.lower()}@noreply.example.org",
             "avatar_url": f"{self.url}/user/avatar/{login}/-1",
             "language": "",
-            "is_admin": False,
+            "is_admin": bool(user and user.administrator),  # as an administrator's token sees it; to others it is False
             "created": "2021-06-01T08:00:00Z",
             "active": True,
             "username": user.login if user else login,

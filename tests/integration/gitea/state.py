@@ -35,6 +35,7 @@ class User:
     login: str
     collaborator: bool = True
     visible: bool = True
+    administrator: bool = False  # of the whole forge
 
 
 @dataclasses.dataclass
