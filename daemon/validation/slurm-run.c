@@ -72,8 +72,9 @@ static bool never_had_node(const struct slurm_run *run)
 static void lose_to_slurm(struct slurm_run *run)
 {
     bool started = run->files.started;
+    bool exhausted = !run->absent && run->seen.state == SQUEUE_EXHAUSTED;
 
-    if (!run->absent && run->seen.state == SQUEUE_EXHAUSTED) {
+    if (exhausted && started) {
         lose_exhausted(run);
         return;
     }
@@ -93,8 +94,8 @@ static void lose_to_slurm(struct slurm_run *run)
     if (never_had_node(run)) {
         free(TAKE(run->record.excluded)); /* no other node may be left */
         lose(run);
-    } else if (!run->absent && !started && run->seen.state == SQUEUE_FINISHED) {
-        error_wrap(&run->error, "validation.directory");
+    } else if (!started && (exhausted || (!run->absent && run->seen.state == SQUEUE_FINISHED))) {
+        error_wrap(&run->error, exhausted ? "validation.slurm.options" : "validation.directory");
         lose_beginless(run);
     } else {
         lose(run);
@@ -185,6 +186,8 @@ static void on_output_read(void *data, const struct process_result *output)
     }
     set_result(run, &result);
     run->record.beginless = run->record.exhausted = 0;
+    if (!slurm_run_save(run))
+        return;
     if (result.problem)
         log_event(&event_validation_log, LOG_TEXT("experiment", run->order.experiment_id),
                   LOG_TEXT("reason", result.problem));

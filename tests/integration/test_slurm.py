@@ -244,6 +244,11 @@ def house_id(house):
         return store.execute("SELECT id FROM run_id").fetchone()[0]
 
 
+def record_of(house, experiment):
+    with contextlib.closing(sqlite3.connect(f"file:{house.state}/winnowd.db?mode=ro", uri=True)) as store:
+        return json.loads(store.execute("SELECT record FROM runs WHERE experiment_id = ?", [experiment]).fetchone()[0])
+
+
 def test_what_no_job_waits_for_is_cancelled(house, cluster):
     """An attempt that the store does not know, as after a backup was put back, and one whose end was not seen."""
     house.start().wait(msg="winnowd started")
@@ -392,6 +397,31 @@ def test_a_run_that_needs_more_than_slurm_gives_fails_at_the_second_attempt(hous
     assert house.stop() == 0 and cluster.queue() == {} and list(house.runs.glob("exp-*")) == []
 
 
+def put_before(house, tmp_path, name, text):
+    """A script that plays a program of Slurm."""
+    script = tmp_path / "bin" / name
+    script.parent.mkdir()
+    script.write_text(f"#!/bin/sh\n{text}\n")
+    script.chmod(0o755)
+    house.environment["PATH"] = f"{script.parent}:{house.environment['PATH']}"
+
+
+def test_a_run_that_slurm_ends_before_it_began_fails_nobody(house, cluster, tmp_path):
+    """A job that is held plays one whose node does not get ready in Slurm's time."""
+    put_before(house, tmp_path, "squeue", "/usr/bin/squeue \"$@\" | sed 's/|PENDING|[^|]*|/|TIMEOUT|n1|/'")
+    house.config["validation"]["slurm"]["options"] = ["--hold"]
+    drop(house, "exp-1", 0.9)
+    log = house.start()
+    log.wait(level="error", msg="jobs wait until this is mended", seconds=90, reason=lambda text:
+             "validation.slurm.options: Slurm says TIMEOUT on n1; the run had not started" in text)  # fmt: skip
+    assert decisions(log) == {} and attempts(log, "exp-1")[:3] == [1, 2, 3]
+    house.config["validation"]["slurm"]["options"] = []
+    house.write_configuration()
+    house.process.send_signal(signal.SIGHUP)
+    log.wait(experiment="exp-1", decision="promoted", seconds=90)
+    assert house.stop() == 0
+
+
 @pytest.mark.exhaustive
 def test_a_run_that_is_preempted_is_run_again(house, cluster):
     drop(house, "exp-1", 0.9, slow="4")
@@ -485,6 +515,7 @@ def test_what_is_missing_on_one_node_is_found_on_the_other(house, cluster, tmp_p
         log.wait(experiment="exp-1", decision="promoted", seconds=60)
         assert [event["node"] for event in log.all(msg="run on Slurm ended")] == ["n2"]
         assert attempts(log, "exp-1") == [1, 2] and house.stop() == 0
+        assert record_of(house, "exp-1")["beginless"] == 0, "the next run begins with a clean slate"
     finally:
         cluster.restart_node("n1")
 
