@@ -27,7 +27,7 @@ static struct checkout name_checkout(const struct slurm *slurm, const char *expe
 }
 
 /* Returns whether the last run goes on: it is a run of this commit, its script was written, and it has no verdict
- * yet. */
+ * yet. What was submitted has its script, also while the file server is away. */
 static bool goes_on(struct slurm *slurm, const char *experiment_id, const char *commit,
                     const struct slurm_record *record)
 {
@@ -36,7 +36,7 @@ static bool goes_on(struct slurm *slurm, const char *experiment_id, const char *
 
     return record->state <= SLURM_SUBMITTED && record->attempt && record->commit &&
            strcmp(record->commit, commit) == 0 && !is_judged(slurm, experiment_id) &&
-           access(script, F_OK) == 0;
+           (record->state != SLURM_PREPARED || access(script, F_OK) == 0);
 }
 
 /* Makes the record of the next attempt, with a directory that was never used. */

@@ -126,6 +126,23 @@ def test_a_run_goes_on_without_the_daemon(house, cluster, stop):
     assert cluster.queue() == {}
 
 
+def test_a_run_whose_directory_comes_late_is_taken_up(house, cluster):
+    """As after a power cut, when the daemon starts before the file server."""
+    drop(house, "exp-1", 0.9, gated="x")
+    job = house.start().wait(msg="run submitted to Slurm")["slurm_job"]
+    run, away = house.runs / "exp-1-1", house.runs.parent / "away"
+    eventually((run / "box" / "begun").exists)
+    house.kill()
+    run.rename(away)
+    log = house.start()
+    log.wait(msg=lambda text: text in ("run on Slurm taken up", "run submitted to Slurm"))
+    away.rename(run)
+    let_end(house, "exp-1")
+    log.wait(experiment="exp-1", decision="promoted", seconds=60)
+    assert log.all(msg="run on Slurm taken up", slurm_job=job) and attempts(log, "exp-1") == []
+    assert house.stop() == 0
+
+
 def test_a_run_that_somebody_cancels_is_run_again(house, cluster):
     """Its command said 143 then, or what it likes when it is told to end: that is no verdict."""
     house.configure(queue={"parallel": 2})
