@@ -38,6 +38,30 @@ static void tell_back(struct slurm *slurm)
     slurm->away = false;
 }
 
+static bool set_text(char **place, const char *value)
+{
+    if (strcmp(*place ? *place : "", value) == 0)
+        return false;
+    free(*place);
+    *place = memory_copy(value);
+    return true;
+}
+
+/* Notes why it waits, and logs it, at first and then hourly. Returns false if a fault ended the run. */
+static bool note_waiting(struct slurm_run *run, const char *reason)
+{
+    uint64_t now = uv_now(run->slurm->loop);
+
+    if (set_text(&run->record.waits, reason) && !slurm_run_save(run))
+        return false;
+    if (*reason && (!run->told_at || now - run->told_at >= HOUR_MS)) {
+        run->told_at = now;
+        log_event(&event_run_waits, LOG_TEXT("experiment", run->order.experiment_id),
+                  LOG_INTEGER("slurm_job", run->record.id), LOG_TEXT("reason", reason));
+    }
+    return true;
+}
+
 static void on_submitted(void *data, const struct process_result *result);
 
 /* The name is not known to Slurm, so it can be submitted. */
@@ -58,6 +82,8 @@ static void note_id(struct slurm_run *run, int64_t id)
     if (!run->record.submitted_ms)
         run->record.submitted_ms = clock_now_ms();
     run->wants_id = false;
+    run->told_at = 0;
+    free(TAKE(run->record.waits));
     if (!slurm_run_save(run))
         return;
     log_event(&event_run_submitted, LOG_TEXT("experiment", run->order.experiment_id),
@@ -77,8 +103,8 @@ static void on_submitted(void *data, const struct process_result *result)
     if (id) {
         note_id(run, id);
     } else if (!answered || result->status == 0 || sbatch_refusal_of(words) == SBATCH_WAITS) {
-        tell_away(slurm, words);
         run->not_before = uv_now(slurm->loop) + slurm->config->validation.slurm.poll_ms;
+        (void)note_waiting(run, words);
     } else if (run->record.excluded && *run->record.excluded) {
         /* No other node may be left. */
         *run->record.excluded = '\0';
@@ -90,34 +116,13 @@ static void on_submitted(void *data, const struct process_result *result)
     slurm_look_soon(slurm, 0);
 }
 
-static bool set_text(char **place, const char *value)
+static void take_waiting(struct slurm_run *run)
 {
-    if (strcmp(*place ? *place : "", value) == 0)
-        return false;
-    free(*place);
-    *place = memory_copy(value);
-    return true;
-}
-
-/* Logs why it waits, at first and then hourly. Returns whether it is held. */
-static bool tell_waiting(struct slurm_run *run)
-{
-    uint64_t now = uv_now(run->slurm->loop);
-    bool stays = squeue_reason_stays(run->seen.reason);
-
-    if (set_text(&run->record.waits, run->seen.reason) && !slurm_run_save(run))
-        return true;
-    if (*run->seen.reason && (!run->told_at || now - run->told_at >= HOUR_MS)) {
-        run->told_at = now;
-        log_event(&event_run_waits, LOG_TEXT("experiment", run->order.experiment_id),
-                  LOG_INTEGER("slurm_job", run->record.id), LOG_TEXT("reason", run->seen.reason));
-    }
-    if (!stays)
-        return false;
+    if (!note_waiting(run, run->seen.reason) || !squeue_reason_stays(run->seen.reason))
+        return;
     error_set_key(&run->error, ERROR_PERMANENT, "validation.slurm.options",
                   "job %" PRId64 " stays in Slurm's queue: %s", run->record.id, run->seen.reason);
     slurm_run_hold(run);
-    return true;
 }
 
 bool slurm_note_begun(struct slurm_run *run, int64_t at_ms, const char *node)
@@ -153,7 +158,7 @@ static void take_answer(struct slurm_run *run, const struct squeue_job *job)
     if (run->record.state != SLURM_SUBMITTED)
         take_first_answer(run, job);
     else if (job && job->state == SQUEUE_PENDING)
-        (void)tell_waiting(run);
+        take_waiting(run);
     else if (job && job->state == SQUEUE_RUNNING)
         (void)slurm_note_begun(run, clock_now_ms(), job->nodes);
 }

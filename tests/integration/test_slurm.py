@@ -252,6 +252,9 @@ def test_what_was_submitted_is_looked_for_before_it_is_submitted_again(house, cl
     drop(house, "exp-1", 0.9)
     log = house.once()
     assert decisions(log) == {"exp-1": "promoted"} and attempts(log, "exp-1") == [1]
+    waits = log.all(msg="run waits in Slurm's queue", slurm_job="0")
+    assert [kind == "limit" for event in waits if "QOSMaxSubmit" in event["reason"]] == [True] * (kind == "limit")
+    assert not log.all(msg="Slurm cannot be asked now; runs go on"), "it was asked"
     found = cluster.command("squeue", "-h", "-t", "all", "-O", "Name:100", "-n", f"winnowd-{house_id(house)}-exp-1-1")
     assert len(found.split()) == 1, "it was submitted once"
 
