@@ -281,6 +281,27 @@ static bool is_of_the_system(const char *directory)
     return false;
 }
 
+/* Shows the data of an environment's programs; one of conda may have it anywhere. ~/.local has secrets in the same
+ * places, even if it is an environment as well. */
+static void show_environment(struct reach *reach, const char *prefix)
+{
+    static const char *const data[] = {"share", "etc", "ssl", "conda-meta"};
+    CLEANUP_FREE char *conda = file_join(prefix, "conda-meta");
+    CLEANUP_FREE char *virtual = file_join(prefix, ENVIRONMENTS);
+
+    if (!strcmp(program_base_name(prefix), ".local"))
+        return;
+    if (access(conda, F_OK) == 0)
+        reach_show(reach->hidden, reach->arguments, prefix);
+    else if (access(virtual, F_OK) < 0)
+        return;
+    for (size_t i = 0; i < sizeof data / sizeof *data; i++) {
+        CLEANUP_FREE char *place = file_join(prefix, data[i]);
+
+        reach_show(reach->hidden, reach->arguments, place);
+    }
+}
+
 static void look_at_directory(struct reach *reach, const char *directory)
 {
     size_t layout = layout_of(directory);
@@ -293,6 +314,7 @@ static void look_at_directory(struct reach *reach, const char *directory)
     if (layout == sizeof layouts / sizeof *layouts)
         return;
     prefix = memory_format("%.*s", (int)(strrchr(directory, '/') - directory), directory);
+    show_environment(reach, prefix);
     for (const char *const *name = layouts[layout].beside; *name; name++) {
         CLEANUP_FREE char *other = file_join(prefix, *name);
 

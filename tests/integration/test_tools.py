@@ -116,6 +116,17 @@ def test_an_environment_that_is_a_copy(house):
     checked(house, ["check"], venv / "bin")
 
 
+@pytest.mark.parametrize("mark, place", [("pyvenv.cfg", "share/word"), ("pyvenv.cfg", "etc/word"), ("conda-meta/history", "ssl/word"), ("conda-meta/history", "share/word"), ("conda-meta/history", "x86_64-conda-linux-gnu/word")])
+def test_the_data_of_an_environment(house, mark, place):
+    """As kernels of Jupyter, certificates and compilers of conda."""
+    venv = house.home / "venv"
+    program(venv / "bin/check", f"#!/bin/sh\ncat {venv}/{place}\n")
+    for name, text in ((mark, "home = /usr/bin\n"), (place, "here\n")):
+        (venv / name).parent.mkdir(exist_ok=True)
+        (venv / name).write_text(text)
+    checked(house, ["check"], venv / "bin")
+
+
 def test_pip_install_user(house):
     """The script lies in ~/.local/bin, its module in ~/.local/lib, which HOME does not lead to any more."""
     site = environment(house.home / "unused").relative_to(house.home / "unused")
@@ -179,6 +190,7 @@ def test_what_is_not_led_to_is_hidden(house):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("the-secret")
     (house.home / ".local/bin").mkdir(parents=True)
+    (house.home / ".local/pyvenv.cfg").touch()
     link(house.home / ".local/bin/all", house.home)
     link(house.home / ".local/bin/key", house.home / "nothing")
     script = f"grep -rs the-secret {house.home} /run && exit 1; echo here"
