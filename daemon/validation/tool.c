@@ -8,6 +8,7 @@
 #include "daemon/validation/arguments.h"
 #include "daemon/validation/environment.h"
 #include "daemon/validation/programs.h"
+#include "daemon/validation/tox-override.h"
 #include "daemon/validation/tox-report.h"
 #include "daemon/validation/wrapper.h"
 
@@ -278,11 +279,8 @@ struct operation *tool_try(uv_loop_t *loop, struct tool *tool, const struct conf
 /* Appends the section of tox.ini for the first environment that the command names. */
 static void append_section(struct text *text, const struct config_list *command)
 {
-    const char *environment = NULL;
+    CLEANUP_FREE char *environment = tox_environments(command);
 
-    for (size_t i = 1; i + 1 < command->count && !environment; i++)
-        if (command->items[i] && !strcmp(command->items[i], "-e"))
-            environment = command->items[i + 1];
     if (environment)
         text_append_format(text, "[testenv:%.*s]", (int)strcspn(environment, ","), environment);
     else

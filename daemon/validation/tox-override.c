@@ -16,6 +16,8 @@ static const char *const of_all[] = {"testenv", "env_run_base", "tool.tox.env_ru
 
 static const char *const keys[] = {"pass_env", "passenv"};
 
+#define FLAGS "abhlnoqrv" /* short options of tox without a value */
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 struct section {
@@ -165,20 +167,28 @@ static void append_sections(struct text *text, const struct settings *settings,
     }
 }
 
-/* Returns the environments that the command names after `-e`, or NULL; the caller frees it. */
-static char *environments_of(const struct config_list *command)
+/* Returns what follows the option e in a word of short ones, as in `-eunit` and `-re`; NULL: it is not there. */
+static const char *after_e(const char *word)
+{
+    if (*word != '-')
+        return NULL;
+    word += 1 + strspn(word + 1, FLAGS);
+    return *word == 'e' ? word + 1 : NULL;
+}
+
+char *tox_environments(const struct config_list *command)
 {
     int place = tox_report_place(command->items);
 
     for (size_t i = (size_t)place + 1; place >= 0 && i < command->count; i++) {
-        const char *item = command->items[i];
+        const char *value = after_e(command->items[i]);
 
-        if (strcmp(item, "--") == 0)
+        if (strcmp(command->items[i], "--") == 0)
             break;
-        if (strcmp(item, "-e") == 0)
-            return command->items[i + 1] ? memory_copy(command->items[i + 1]) : NULL;
-        if (starts_with(item, "-e"))
-            return memory_copy(item + 2);
+        if (value && !*value)
+            value = command->items[i + 1];
+        if (value)
+            return memory_copy(value);
     }
     return NULL;
 }
@@ -187,7 +197,7 @@ static char *environments_of(const struct config_list *command)
 static void append_environments(struct text *text, const struct settings *settings,
                                 const struct config_list *command, const char *const *names)
 {
-    CLEANUP_FREE char *environments = environments_of(command);
+    CLEANUP_FREE char *environments = tox_environments(command);
     char *rest = environments, *environment;
 
     while ((environment = strsep(&rest, ","))) {

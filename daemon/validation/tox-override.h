@@ -20,3 +20,7 @@
  * validation.command, which may name environments. */
 char *tox_override(const char *settings, const struct config_list *command,
                    const char *const *names);
+
+/* Returns the environments that the command names after `-e`, with commas between; NULL: it names none, or does
+ * not start tox. The caller frees it. */
+char *tox_environments(const struct config_list *command);

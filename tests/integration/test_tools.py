@@ -352,7 +352,7 @@ def test_what_a_tox_cannot_do_is_said(house, version, variables, warned):
     path = program(house.home / "bin/tox", f"#!/bin/sh\necho {version} from here\necho 'registered plugins:\n    tox-uv-1.0 at there'\n")
     lodger.belong_all(house.home)
     house.environment["PATH"] = f"{path.parent}:{harness.PATH}"
-    house.configure(validation={"command": ["tox", "-e", "unit"], "environment": variables, "sandbox": "bubblewrap"})
+    house.configure(validation={"command": ["tox", "-re", "unit"], "environment": variables, "sandbox": "bubblewrap"})
     house.write_configuration()
     status, said, log = house.run("--check-config")
     assert status == 0 and f"{version} from here" in said

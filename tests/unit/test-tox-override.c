@@ -30,6 +30,9 @@ static const struct row {
     {"", EVERYWHERE, {"tox", "--", "-e", "unit"}},
     {"", UNIT EVERYWHERE, {"hatch", "-e", "other", "run", "tox", "-eunit"}},
     {"", UNIT EVERYWHERE, {"tox", "-e", ",unit,;"}},
+    {"", UNIT EVERYWHERE, {"tox", "-re", "unit"}},
+    {"", UNIT EVERYWHERE, {"tox", "run", "-vvqeunit"}},
+    {"", EVERYWHERE, {"tox", "-ce", "unit"}}, /* a file of that name */
     {"[testenv:unit]\ncommands = pass_env\n",
      "testenv:unit.pass_env+=A;env.unit.pass_env+=A;tool.tox.env.unit.pass_env+=A;" EVERYWHERE,
      {TOX}},
