@@ -55,8 +55,8 @@ struct forge_reply {
     /* Permanent error: every call would fail. The token is not valid, or the repository was moved, archived
      * or deleted. */
     bool unauthorized;
-    /* Permanent error: what the configuration asks for was refused (labels, reviewers). The error names the
-     * key. */
+    /* Permanent error: what the configuration asks for was refused (labels, reviewers; the error names the
+     * key), or there are too many pull requests. */
     bool installation;
     /* Permanent error of check: mend it at the forge, not in the configuration or the token. */
     bool at_forge;

@@ -204,7 +204,7 @@ static void on_listed(struct gitea_call *call, const struct gitea_reply *reply)
         error_set(&error, ERROR_PERMANENT,
                   "there are more than %d open pull requests to look through",
                   GITEA_PAGE_LIMIT * GITEA_PAGE_SIZE);
-        gitea_fail(call, NULL, &error);
+        gitea_fail(call, &(struct forge_reply){.installation = true, .retry_after_ms = -1}, &error);
     } else {
         send_list(call);
     }

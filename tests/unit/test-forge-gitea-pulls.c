@@ -350,9 +350,22 @@ static void test_reviewers(void **state)
     assert_false(outcome.reply.unauthorized || outcome.reply.installation);
 }
 
+/* No experiment is to blame for them. */
+static void test_too_many_to_look_through(void **state)
+{
+    begin("");
+    tell("g.faults.add('answer', path='/pulls', status=200, body='[null]', "
+         "headers={'X-Total-Count': '20000', "
+         "'Content-Type': 'application/json'}, count=None)");
+    CALL(list_pulls, BRANCH);
+    assert_permanent("more than 10000 open pull requests");
+    assert_true(outcome.reply.installation);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(test_too_many_to_look_through),
         TEST(test_pull_exists),
         TEST(test_lag_not_found),
         TEST(test_lag_no_changes),
