@@ -270,6 +270,15 @@ static void test_check_of_another_server(void **state)
     assert_permanent("forge.url");
 }
 
+/* As a proxy has it while the forge is replaced. */
+static void test_check_at_a_page(void **state)
+{
+    begin("");
+    tell("g.faults.add('answer', path='/version$', status=405, body='<title>Soon back</title>')");
+    CALL(check);
+    assert_transient("Soon back");
+}
+
 static void test_scopes(void **state)
 {
     begin("scopes=['read:repository', 'read:issue']");
@@ -429,6 +438,7 @@ int main(void)
         TEST(test_check_names_the_key),
         TEST(test_check_asks_for_readers_and_labels),
         TEST(test_check_of_another_server),
+        TEST(test_check_at_a_page),
         TEST(test_scopes),
         TEST(test_what_cannot_be_checked),
         TEST(test_a_page_is_not_the_forges_word),
