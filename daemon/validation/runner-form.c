@@ -190,13 +190,33 @@ bool runner_read_ctest_line(struct runner *runner, const char *line)
     return true;
 }
 
+/* `Total Tests: 5` at the end of a list (-N). It stands below `Test project /path`, as does a summary; what a test
+ * prints does not begin its line. */
+static bool read_ctest_list(struct runner *runner, const char *line)
+{
+    const char *at = line;
+    uint64_t number;
+
+    if (strncmp(line, "Test project /", 14) == 0)
+        return runner->ctest_begun = true;
+    if (!runner->ctest_begun || !runner_take(&at, "Total Tests: ") ||
+        !runner_take_number(&at, &number) || *at != '\0')
+        return false;
+    runner->ctest_begun = false;
+    runner_add(runner, "ctest", line, 0, 0);
+    return true;
+}
+
 /* `100% tests passed, 0 tests failed out of 5`, and for none a line of its own. */
 bool runner_read_ctest(struct runner *runner, const char *line)
 {
     const char *at = line;
     uint64_t percent, failed, all, skipped;
 
+    if (read_ctest_list(runner, line))
+        return true;
     if (strcmp(line, "No tests were found!!!") == 0) {
+        runner->ctest_begun = false;
         runner_add(runner, "ctest", line, 0, 0);
         return true;
     }
@@ -207,6 +227,7 @@ bool runner_read_ctest(struct runner *runner, const char *line)
         return false;
     skipped = runner->ctest_skipped < all ? runner->ctest_skipped : all;
     runner->ctest_skipped = runner->ctest_disabled = 0;
+    runner->ctest_begun = false;
     if (skipped > 0 && skipped == all)
         line = "all of the tests were skipped";
     all -= skipped;
@@ -247,13 +268,19 @@ void runner_note_session(struct runner *runner, const char *line)
         runner->session_works = true;
 }
 
-/* `nox > Session tests-3.11 was successful.`, `nox > Session tests skipped: no interpreter.` */
+/* `nox > Session tests-3.11 was successful.`, `nox > Session tests skipped: no interpreter.`; the last line of a list
+ * (-l). */
 bool runner_read_nox(struct runner *runner, const char *line)
 {
     const char *at = line;
     const char *name;
     char idle[REPORT_NAME_SIZE];
 
+    if (strcmp(line, "sessions marked with * are selected, sessions marked with - are skipped.") ==
+        0) {
+        note_first(runner->session_said, &runner->sessions_skipped, line);
+        return true;
+    }
     if (runner_take(&at, "nox > Running session ")) {
         runner->in_session = true;
         runner->session_works = false;

@@ -55,6 +55,7 @@ struct runner {
     bool target_waits; /* another target had something to do, and nothing was printed
                                                * since */
     unsigned ctest_skipped, ctest_disabled; /* tests since its last summary */
+    bool ctest_begun;                       /* and has given no summary yet */
     unsigned go_ran, go_skipped;            /* with -v or -json; since the last package */
     bool go_warned;                         /* warned that there are no tests to run; likewise */
     char session_said[REPORT_NAME_SIZE], hook_said[REPORT_NAME_SIZE], target_said[REPORT_NAME_SIZE];

@@ -35,6 +35,7 @@ static struct test_report read_output(const char *output, size_t piece)
 #define JSON(package, output)                                                                      \
     "{\"Time\":\"2026-11-28T06:41:13.8Z\",\"Action\":\"output\",\"Package\":\"" package            \
     "\",\"Output\":\"" output "\"}\n"
+#define LISTED "sessions marked with * are selected, sessions marked with - are skipped.\n"
 #define SESSION(name, said)                                                                        \
     "nox > Running session " name "\n" said "nox > Session " name " was successful.\n"
 
@@ -150,6 +151,13 @@ static const struct {
     {"Results (0.01s): fine\n       1 passed\n", "", 0, 0, 0, 0},
 
     {"100% tests passed, 0 tests failed out of 5\n", "ctest", 1, 0, 5, 5},
+    {"Test project /x/build\n  Test #1: a\n\nTotal Tests: 1\n", "ctest", 1, 1, 0, 0}, /* -N */
+    {"Test project /x/build\n1: Total Tests: 2\n100% tests passed, 0 tests failed out of 1\n"
+     "Total Tests: 2\n",
+     "ctest", 1, 0, 1, 1},
+    {"Total Tests: 2\n", "", 0, 0, 0, 0},
+    {"* tests\n\n" LISTED, "nox", 1, 1, 0, 0},
+    {"* tests\n\n" LISTED SESSION("tests", "nox > true\n"), "", 0, 0, 0, 0},
     {"50% tests passed, 1 tests failed out of 2\n", "ctest", 1, 0, 2, 1},
     {"No tests were found!!!\n", "ctest", 1, 1, 0, 0},
     {"1/2 Test #1: a ................   Passed    0.01 sec\n"
