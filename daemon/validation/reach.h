@@ -5,8 +5,8 @@
  *
  * It follows links in PATH's directories, interpreters of scripts, and libraries beside a directory called
  * `bin`. In a virtual environment it follows the origin of its python, and the directories that `.pth` files
- * add to its path, and shows its data; an environment of conda is shown whole. A program elsewhere may have anything beside it, such as a whole home: then only the
- * program is shown. No hidden place is shown as a whole.
+ * add to its path, and shows its data; an environment of conda is shown whole. A program elsewhere may have
+ * anything beside it, such as a whole home: then only the program is shown. No hidden place is shown as a whole.
  */
 
 #include "config/config.h"

@@ -426,6 +426,7 @@ def put_before(house, tmp_path, name, text):
     house.environment["PATH"] = f"{script.parent}:{house.environment['PATH']}"
 
 
+@pytest.mark.exhaustive
 def test_a_run_that_slurm_ends_before_it_began_fails_nobody(house, cluster, tmp_path):
     """A job that is held plays one whose node does not get ready in Slurm's time."""
     put_before(house, tmp_path, "squeue", "/usr/bin/squeue \"$@\" | sed 's/|PENDING|[^|]*|/|TIMEOUT|n1|/'")
