@@ -170,19 +170,22 @@ static const char *words_of(const char *body, size_t *length)
     return body;
 }
 
-int gitea_body_foreign(struct error *error, const struct gitea_body *body)
+bool gitea_body_foreign(struct error *error, const struct gitea_body *body)
 {
     CLEANUP_TEXT struct text repaired = {0}, words = {0};
     size_t length;
     const char *said = words_of(body->body, &length);
 
+    if (body->status < 400 || gitea_body_status_transient(body->status) || gitea_body_is_own(body))
+        return false;
     text_append_repaired(&repaired, said, length);
     append_words(&words, text_string(&repaired));
-    return error_set(error, ERROR_TRANSIENT,
-                     "%s %s was answered %ld, but not by the forge: something in front of it "
-                     "answers with %s%s%s",
-                     body->method, body->path, body->status, words.length ? "\"" : "an empty page",
-                     text_string(&words), words.length ? "\"" : "");
+    error_set(error, ERROR_TRANSIENT,
+              "%s %s was answered %ld, but not by the forge: something in front of it answers with "
+              "%s%s%s",
+              body->method, body->path, body->status, words.length ? "\"" : "an empty page",
+              text_string(&words), words.length ? "\"" : "");
+    return true;
 }
 
 /* A success of another kind than was asked for comes from something in front of the forge. */

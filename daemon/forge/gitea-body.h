@@ -49,8 +49,9 @@ bool gitea_body_refusal(struct error *error, const struct gitea_body *body);
  * of the forge. */
 bool gitea_body_is_own(const struct gitea_body *body);
 
-/* Sets a transient error for an answer that the forge did not write, with its first words. Returns -1. */
-int gitea_body_foreign(struct error *error, const struct gitea_body *body);
+/* Returns whether the forge did not write this answer, whose status is an error that would stay. Then sets a
+ * transient error, with its first words. */
+bool gitea_body_foreign(struct error *error, const struct gitea_body *body);
 
 /* Returns whether this status may pass. */
 bool gitea_body_status_transient(long status);

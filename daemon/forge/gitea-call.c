@@ -148,9 +148,7 @@ static void on_response(void *data, const struct http_response *response, const 
         .body_length = response->body_length,
         .location = response->location,
     };
-    if (response->status >= 400 && !gitea_body_status_transient(response->status) && !anybody &&
-        !gitea_body_is_own(&reply.body)) {
-        gitea_body_foreign(&problem, &reply.body);
+    if (!anybody && gitea_body_foreign(&problem, &reply.body)) {
         gitea_fail(call, NULL, &problem);
         return;
     }

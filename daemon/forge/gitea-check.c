@@ -344,9 +344,7 @@ static void on_version(struct gitea_call *call, const struct gitea_reply *reply)
     } else if (status == 200 || status == 401 || status == 403) {
         /* If the server shows strangers nothing, the next answer says what is wrong with the token. */
         gitea_send(call, "GET", "/user", NULL, NULL, on_user);
-    } else if (status >= 400 && !gitea_body_status_transient(status) &&
-               !gitea_body_is_own(&reply->body)) {
-        gitea_body_foreign(&error, &reply->body);
+    } else if (gitea_body_foreign(&error, &reply->body)) {
         gitea_fail(call, NULL, &error);
     } else {
         gitea_refuse(call, reply);
