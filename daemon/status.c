@@ -1,5 +1,6 @@
 #include "daemon/status.h"
 
+#include "common/file.h"
 #include "common/loop.h"
 #include "common/memory.h"
 #include "daemon/gate.h"
@@ -236,8 +237,7 @@ static int read_awaiting(struct reading *reading, struct error *error)
         return -1;
     for (size_t i = 0; i < status->awaiting_count; i++) {
         struct store_awaiting *awaiting = &status->awaiting[i];
-        CLEANUP_FREE char *path = memory_format("%s/%s", reading->config->spool,
-                                                awaiting->file_name);
+        CLEANUP_FREE char *path = file_join(reading->config->spool, awaiting->file_name);
 
         if (access(path, F_OK) == 0)
             status->awaiting[kept++] = *awaiting;

@@ -22,8 +22,8 @@ typedef void (*merge_base_callback)(void *data, const char *merge_base, const st
 /* Finds it for `base`, the full hash of a commit that is here. `history` has lines "<commit> <tree> …" of the
  * measured commit and those before it that the base does not have, latest first; it must outlive the
  * operation. `itself`: the base may have the measured commit itself by its tree, too, as it does when a pull
- * request was merged that contains it. The trailers in the base's history, and `find_merged` (may be NULL), say which pull requests were
- * merged. Fails (transient) if they cannot say it now, (permanent) if git fails. */
+ * request was merged that contains it. The trailers in the base's history, and `find_merged` (may be NULL),
+ * say which pull requests were merged. Fails (transient) if they cannot say it now, (permanent) if git fails. */
 struct operation *merge_base_start(struct repository *repository, const char *base,
                                    const char *history, bool itself,
                                    repository_find_merged find_merged, void *find_data,

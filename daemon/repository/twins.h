@@ -36,6 +36,7 @@ struct twins_options {
 };
 
 /* Finds the twins among base, others and what comes before them. Of several commits with the same tree in the
- * history the earliest one has the twin: a later one may have taken back what came in between. The other members of the options are copied. Fails if git fails. */
+ * history the earliest one has the twin: a later one may have taken back what came in between. The other
+ * members of the options are copied. Fails if git fails. */
 struct operation *twins_start(struct repository *repository, const struct twins_options *options,
                               twins_callback callback, void *data);
