@@ -32,6 +32,11 @@ class Patches(series.Series):
         content = {"diff": self.diff(one), "parent": parent, **more}
         return result(content.pop("experiment_id", one.id), after or 1 - one.number / 100, **content)
 
+    def broken_and_mended(self):
+        """The diffs of two experiments: only with the second one, made on the first, is it in order."""
+        broken, mended = self.experiment({"broken": "yes\n"})[0], self.experiment({"broken": "yes\n", "mended": "yes\n"})[0]
+        return (git("diff", *pair, directory=self.work, whole=True) for pair in ((self.base, broken), (broken, mended)))
+
     def is_measured(self, forge, pull, one):
         """Whether it is exactly what was measured, and says so."""
         tree = git("rev-parse", f"{one.commit}^{{tree}}", directory=self.work)
@@ -166,8 +171,7 @@ def test_a_parent_of_another_metric_that_fails_last(project, forge, winnowd, tmp
     os.mkfifo(pipe)
     check = ["sh", "-c", f"[ ! -e broken ] || [ -e mended ] || {{ read word <{pipe}; exit 1; }}"]
     winnowd.configure(queue={"parallel": 3}, metrics={"time": {"direction": "minimize"}}, validation={"command": check, "sandbox": "none", "base": "never"})
-    broken, mended = project.experiment({"broken": "yes\n"})[0], project.experiment({"broken": "yes\n", "mended": "yes\n"})[0]
-    first, second = (git("diff", *pair, directory=project.work, whole=True) for pair in ((project.base, broken), (broken, mended)))
+    first, second = project.broken_and_mended()
     winnowd.drop(result("broken", 0.9, metric_before=1.0, diff=first))
     winnowd.drop(result("mended", 0.8, metric="accuracy", metric_before=0.7, diff=second, parent="broken"))
     log = winnowd.start()
@@ -188,8 +192,7 @@ def test_a_parent_of_another_metric_that_has_not_begun(project, forge, winnowd, 
     """The other metric has its turn first. The only slot is lent to the parent, and to what comes before it in its lane."""
     check = ["true"] if good else ["sh", "-c", "[ ! -e broken ] || [ -e mended ]"]
     winnowd.configure(queue={"parallel": 1}, validation={"command": check, "sandbox": "none", "base": "never"})
-    broken, mended = project.experiment({"broken": "yes\n"})[0], project.experiment({"broken": "yes\n", "mended": "yes\n"})[0]
-    first, second = (git("diff", *pair, directory=project.work, whole=True) for pair in ((project.base, broken), (broken, mended)))
+    first, second = project.broken_and_mended()
     winnowd.drop(result("before", 0.95, metric_before=1.0, diff=project.experiment({"other": "yes\n"})[1]))
     winnowd.drop(result("broken", 0.9, metric_before=1.0, diff=first))
     winnowd.drop(result("mended", 0.8, metric="accuracy", metric_before=0.7, diff=second, parent="broken"))
@@ -205,8 +208,7 @@ def test_a_parent_that_has_begun_goes_first_after_a_restart(project, gitea_winno
     gitea, winnowd = stand_in.gitea, gitea_winnowd
     check = ["sh", "-c", "[ ! -e broken ] || [ -e mended ]"]
     winnowd.configure(queue={"parallel": 1}, validation={"command": check, "sandbox": "none", "base": "never"})
-    broken, mended = project.experiment({"broken": "yes\n"})[0], project.experiment({"broken": "yes\n", "mended": "yes\n"})[0]
-    first, second = (git("diff", *pair, directory=project.work, whole=True) for pair in ((project.base, broken), (broken, mended)))
+    first, second = project.broken_and_mended()
     winnowd.drop(result("broken", 0.9, metric_before=1.0, diff=first))
     winnowd.drop(result("mended", 0.8, metric="accuracy", metric_before=0.7, diff=second, parent="broken"))
     gitea.faults.add("pass", method="POST", path="/branches$", nth=2, call=lambda record: winnowd.process.kill())

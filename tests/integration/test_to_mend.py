@@ -157,6 +157,17 @@ def refuse_by_hook(forge, words, what="$2,$3"):
     return path.unlink
 
 
+def assert_held_until(mend, words, winnowd, forge, project):
+    winnowd.drop(improved(project))
+    log = winnowd.start()
+    assert words in log.wait(**HELD)["reason"]
+    mend()
+    winnowd.process.send_signal(signal.SIGHUP)
+    log.wait(experiment="exp-1", decision="promoted")
+    assert not log.all(msg="step failed")
+    assert_promoted_once(forge, "exp-1")
+
+
 @pytest.mark.parametrize("how", at_a_real_one(["a rule", "a hook", "a hook, to an administrator"]))
 def test_a_refusal_without_a_word_holds_with_gits_words(winnowd, stand_in, project, how):
     gitea = stand_in.gitea
@@ -173,28 +184,14 @@ def test_a_refusal_without_a_word_holds_with_gits_words(winnowd, stand_in, proje
             gitea.faults.clear()
             unhook()
 
-    winnowd.drop(improved(project))
-    log = winnowd.start()
-    assert words in log.wait(**HELD)["reason"]
-    mend()
-    winnowd.process.send_signal(signal.SIGHUP)
-    log.wait(experiment="exp-1", decision="promoted")
-    assert not log.all(msg="step failed")
-    assert_promoted_once(stand_in, "exp-1")
+    assert_held_until(mend, words, winnowd, stand_in, project)
 
 
 @pytest.mark.parametrize("words", ["Forgejo: branch experiment/exp-1 is protected from unverified commit 1f2e3d", "Forgejo: Quota exceeded"])
 def test_a_rule_for_the_commits_or_their_size_holds_with_its_words(winnowd, stand_in, project, words):
     """Every experiment would meet it, whatever its commit is like."""
     unhook = refuse_by_hook(stand_in, words)
-    winnowd.drop(improved(project))
-    log = winnowd.start()
-    assert words in log.wait(**HELD)["reason"]
-    unhook()
-    winnowd.process.send_signal(signal.SIGHUP)
-    log.wait(experiment="exp-1", decision="promoted")
-    assert not log.all(msg="step failed")
-    assert_promoted_once(stand_in, "exp-1")
+    assert_held_until(unhook, words, winnowd, stand_in, project)
 
 
 def test_what_only_the_api_refuses_is_made_by_git(winnowd, stand_in, project):
