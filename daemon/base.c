@@ -5,6 +5,7 @@
 #include "common/secret.h"
 #include "daemon/base/internal.h"
 #include "daemon/events.h"
+#include "daemon/validation/settings.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,7 +114,7 @@ static void begin_trial(struct base *base)
 
 static bool is_in_force(const struct base *base)
 {
-    return base_settings_in_force(base->options.config, base->settings);
+    return settings_in_force(base->options.config, base->settings);
 }
 
 /* A run under settings that are no longer in force does not count. The tests are run again. */
@@ -302,7 +303,7 @@ static void begin_run(struct base *base, const char *commit)
     base->verdict = (struct base_verdict){0};
     base->reloaded = false;
     snprintf(base->verdict.commit, sizeof(base->verdict.commit), "%s", commit);
-    base_settings(base->options.config, base->settings);
+    settings_digest(base->options.config, base->settings);
     base->call = repository_bring(base->options.repository, commit, on_brought, base);
 }
 
@@ -327,7 +328,7 @@ static void take_turn(void *data)
     base->turn = NULL;
     if (base->call || !asker)
         return;
-    base_settings(base->options.config, settings);
+    settings_digest(base->options.config, settings);
     if (base_believes_failure(base, asker->commit, settings)) {
         verdict = base->failed;
         answer(asker, &verdict, NULL, NULL);

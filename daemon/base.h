@@ -69,13 +69,6 @@ void base_new(struct base **base, const struct base_options *options);
 /* Ends the run that is under way, and frees it. No question may be open. NULL-safe. */
 void base_free(struct base *base);
 
-/* Computes a digest of all settings that decide how the tests run. */
-void base_settings(const struct config *config, char settings[static DIGEST_HEX_SIZE]);
-
-/* Returns whether these settings are in force. A run under other settings does not count: a reload may have
- * mended them. */
-bool base_settings_in_force(const struct config *config, const char *settings);
-
 /* Reads the verdict on a commit, of any age. Fails if the store does. */
 int base_recall(const struct base *base, const char *commit, struct base_verdict *verdict,
                 struct error *error);

@@ -59,7 +59,7 @@ struct job_findings {
         struct {
             /* that failed, and is to be compared with the base; "": none */
             char commit[GIT_HASH_SIZE];
-            char settings[DIGEST_HEX_SIZE]; /* by which it failed: see base_settings() */
+            char settings[DIGEST_HEX_SIZE]; /* by which it failed: see settings_digest() */
             int64_t at_ms;                  /* when, since 1970 */
             char *reason;
             char *report; /* as test_report_write() returns it; NULL: the tests did not begin */

@@ -13,6 +13,7 @@
 #include "daemon/events.h"
 #include "daemon/job.h"
 #include "daemon/steps.h"
+#include "daemon/validation/settings.h"
 #include "daemon/validation/verdict.h"
 
 #include <stdio.h>
@@ -20,7 +21,7 @@
 #include <string.h>
 
 struct scratch {
-    char settings[DIGEST_HEX_SIZE]; /* under which the run began: see base_settings() */
+    char settings[DIGEST_HEX_SIZE]; /* under which the run began: see settings_digest() */
 };
 
 static struct scratch *scratch_of(struct job *job)
@@ -30,7 +31,7 @@ static struct scratch *scratch_of(struct job *job)
 
 static bool is_in_force(const struct job *job, const char *settings)
 {
-    return base_settings_in_force(job->services->config, settings);
+    return settings_in_force(job->services->config, settings);
 }
 
 /* Whether the composed commit failed before, on a base that is flaky. */
@@ -291,7 +292,7 @@ static void run_tests(struct job *job)
         return;
     }
     passed = base.state == BASE_PASSED || base.state == BASE_FLAKY;
-    base_settings(job->services->config, scratch_of(job)->settings);
+    settings_digest(job->services->config, scratch_of(job)->settings);
     task = (struct validation_task){
         .experiment_id = job->row->experiment_id,
         .branch = job->branch,

@@ -68,6 +68,8 @@ static void on_submitted(void *data, const struct process_result *result);
 static void submit(struct slurm_run *run)
 {
     run->record.state = SLURM_SUBMITTING;
+    free(run->record.options);
+    run->record.options = slurm_options(run->slurm);
     run->record.submitted_ms = clock_now_ms();
     if (!slurm_run_save(run))
         return;

@@ -60,6 +60,16 @@ static struct operation *call(uv_loop_t *loop, struct config_list *arguments,
     return process_start(loop, &options, callback, data);
 }
 
+char *slurm_options(const struct slurm *slurm)
+{
+    const struct config_list *options = &slurm->config->validation.slurm.options;
+    struct text lines = {0};
+
+    for (size_t i = 0; i < options->count; i++)
+        text_append_format(&lines, "%s\n", options->items[i]);
+    return text_take(&lines);
+}
+
 /* The user's own exclusions are added, as sbatch takes only the last of two such options. */
 static void append_options(struct config_list *arguments, const struct slurm_run *run)
 {

@@ -104,6 +104,9 @@ bool slurm_note_begun(struct slurm_run *run, int64_t at_ms, const char *node);
 char *slurm_name(const struct slurm *slurm, const char *experiment_id, int64_t attempt);
 char *slurm_directory(const struct slurm *slurm, const char *experiment_id, int64_t attempt);
 
+/* Returns validation.slurm.options, one a line. The caller frees it. */
+char *slurm_options(const struct slurm *slurm);
+
 /* Start sbatch; squeue for some names, and for all jobs of this user; and scancel for one name. sbatch and
  * scancel are not interrupted, and a daemon that stops does not wait for them. */
 struct operation *slurm_sbatch(struct slurm_run *run, process_callback callback);

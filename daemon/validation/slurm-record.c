@@ -11,6 +11,8 @@ static const char *const state_words[] = {"prepared", "submitting", "submitted",
 void slurm_record_clear(struct slurm_record *record)
 {
     free(record->commit);
+    free(record->settings);
+    free(record->options);
     free(record->command);
     free(record->report);
     free(record->excluded);
@@ -44,6 +46,8 @@ static void read_all(struct slurm_record *record, struct json_object *object)
         .node = read_text(object, "node"),
         .waits = read_text(object, "waits"),
         .commit = read_text(object, "commit"),
+        .settings = read_text(object, "settings"),
+        .options = read_text(object, "options"),
         .command = read_text(object, "command"),
         .report = read_text(object, "report"),
         .again = json_object_get_boolean(json_object_object_get(object, "again")),
@@ -98,6 +102,8 @@ int slurm_record_write(const struct slurm_record *record, struct store *store,
     json_put_text(object, "node", record->node);
     json_put_text(object, "waits", record->waits);
     json_put_text(object, "commit", record->commit);
+    json_put_text(object, "settings", record->settings);
+    json_put_text(object, "options", record->options);
     json_put_text(object, "command", record->command);
     json_put_text(object, "report", record->report);
     json_object_object_add(object, "again", json_object_new_boolean(record->again));

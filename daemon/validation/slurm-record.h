@@ -30,6 +30,8 @@ struct slurm_record {
     char *node;           /* where it runs or ran; NULL: not known */
     char *waits;          /* Slurm's reason why it is in the queue; NULL: none */
     char *commit;
+    char *settings;    /* of which the script was made: see settings_digest(); NULL: not known */
+    char *options;     /* of sbatch, one a line; NULL: not known */
     char *command;     /* as a person would type it */
     char *report;      /* path of the file for tox's report; NULL: it was not asked for */
     bool again;        /* tox failed because of its report in the attempt before */

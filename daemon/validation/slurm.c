@@ -7,6 +7,7 @@
 #include "daemon/events.h"
 #include "daemon/validation/arguments.h"
 #include "daemon/validation/remover.h"
+#include "daemon/validation/settings.h"
 #include "daemon/validation/slurm-internal.h"
 
 #include <stdlib.h>
@@ -26,8 +27,22 @@ static struct checkout name_checkout(const struct slurm *slurm, const char *expe
     return checkout_name(directory, "box");
 }
 
-/* Returns whether the last run goes on: it is a run of this commit, its script was written, and it has no verdict
- * yet. What was submitted has its script, also while the file server is away. */
+/* Returns whether the run is one that would be begun now. The options count until it begins. A record of an earlier
+ * version does not say of what it was made. */
+static bool is_in_force(const struct slurm *slurm, const char *directory,
+                        const struct slurm_record *record)
+{
+    CLEANUP_FREE char *options = slurm_options(slurm);
+    CLEANUP_FREE char *started = file_join(directory, "started");
+
+    if (record->settings && !settings_in_force(slurm->config, record->settings))
+        return false;
+    return !record->options || strcmp(record->options, options) == 0 || record->began_ms ||
+           access(started, F_OK) == 0;
+}
+
+/* Returns whether the last run goes on: it is a run of this commit under these settings, its script was written,
+ * and it has no verdict yet. What was submitted has its script, also while the file server is away. */
 static bool goes_on(struct slurm *slurm, const char *experiment_id, const char *commit,
                     const struct slurm_record *record)
 {
@@ -36,7 +51,8 @@ static bool goes_on(struct slurm *slurm, const char *experiment_id, const char *
 
     return record->state <= SLURM_SUBMITTED && record->attempt && record->commit &&
            strcmp(record->commit, commit) == 0 && !is_judged(slurm, experiment_id) &&
-           (record->state != SLURM_PREPARED || access(script, F_OK) == 0);
+           (record->state != SLURM_PREPARED || access(script, F_OK) == 0) &&
+           is_in_force(slurm, directory, record);
 }
 
 /* Makes the record of the next attempt, with a directory that was never used. */
@@ -63,6 +79,8 @@ static int prepare(struct slurm *slurm, const char *experiment_id, const char *c
     record->id = record->submitted_ms = record->began_ms = 0;
     free(TAKE(record->node));
     free(TAKE(record->waits));
+    free(TAKE(record->settings));
+    free(TAKE(record->options));
     slurm_forget_verdict(slurm, experiment_id);
     return slurm_record_write(record, slurm->store, experiment_id, error);
 }
@@ -112,9 +130,13 @@ static int begin(struct slurm_run *run)
     const struct engine_order *order = &run->order;
     struct slurm_record *record = &run->record;
     CLEANUP_FREE char *old = slurm_name(run->slurm, order->experiment_id, record->attempt - 1);
+    char settings[DIGEST_HEX_SIZE];
 
+    settings_digest(run->slurm->config, settings);
+    free(record->settings);
     free(record->command);
     free(record->report);
+    record->settings = memory_copy(settings);
     record->command = memory_copy(order->command);
     record->report = order->report ? memory_copy(order->report) : NULL;
     record->again = order->again;

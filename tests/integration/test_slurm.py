@@ -126,6 +126,21 @@ def test_a_run_goes_on_without_the_daemon(house, cluster, stop):
     assert cluster.queue() == {}
 
 
+def test_a_run_of_other_settings_is_not_taken_up(house, cluster):
+    """Its verdict would be that of a command that is not configured any more. It is cancelled."""
+    drop(house, "exp-1", 0.9, gated="x")
+    house.start().wait(msg="run submitted to Slurm")
+    running(cluster)
+    house.kill()
+    house.configure(validation={"timeout": "20m"})
+    log = house.start()
+    log.wait(msg="run submitted to Slurm", attempt="2")
+    eventually(lambda: list(cluster.queue()) == [f"winnowd-{house_id(house)}-exp-1-2"])
+    let_end(house, "exp-1", 2)
+    log.wait(experiment="exp-1", decision="promoted", seconds=60)
+    assert not log.all(msg="run on Slurm taken up") and house.stop() == 0
+
+
 def test_a_run_whose_directory_comes_late_is_taken_up(house, cluster):
     """As after a power cut, when the daemon starts before the file server."""
     drop(house, "exp-1", 0.9, gated="x")
@@ -287,9 +302,12 @@ def test_what_no_job_waits_for_is_cancelled(house, cluster):
     assert house.stop() == 0
 
 
-@pytest.mark.parametrize("option, reason", [("--partition=none", "invalid partition"), ("--hold", "JobHeldUser"),
-                                            ("--nodes=9", "configuration is not available")])  # fmt: skip
-def test_options_that_are_wrong_hold_the_queue(house, cluster, option, reason):
+@pytest.mark.parametrize("option, reason, mended", [("--partition=none", "invalid partition", "reload"),
+                                                    ("--nodes=9", "configuration is not available", "reload"),
+                                                    ("--hold", "JobHeldUser", "reload"),
+                                                    ("--hold", "JobHeldUser", "release")])  # fmt: skip
+def test_options_that_are_wrong_hold_the_queue(house, cluster, option, reason, mended):
+    """A job that waits for wrong options is not cancelled. It is begun anew once they are mended."""
     house.config["validation"]["slurm"]["options"] = [option]
     drop(house, "exp-1", 0.9)
     log = house.start()
@@ -297,16 +315,17 @@ def test_options_that_are_wrong_hold_the_queue(house, cluster, option, reason):
     if option == "--hold":
         name = f"winnowd-{house_id(house)}-exp-1-1"
         assert name in cluster.queue(), "the job is not cancelled"
-        house.config["validation"]["slurm"]["options"] = []
-        cluster.command("scontrol", "release", f"jobname={name}")
     else:
-        house.write_configuration()
         code, _, errors = house.run_beside("--check-config")
         assert code == 78 and "validation.slurm.options" in errors
+    if mended == "release":
+        cluster.command("scontrol", "release", f"jobname={name}")
+    else:
         house.config["validation"]["slurm"]["options"] = []
         house.write_configuration()
         house.process.send_signal(signal.SIGHUP)
     log.wait(experiment="exp-1", decision="promoted", seconds=60)
+    assert cluster.queue() == {}
     assert house.stop() == 0
 
 
