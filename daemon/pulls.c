@@ -306,7 +306,7 @@ static void on_contained(void *data, bool complete, int64_t retry_after_ms)
 {
     struct pulls *pulls = data;
 
-    pulls->rests = !complete;
+    pulls->rests = !complete || contained_left(pulls->contained);
     if (!complete)
         health_suspect(pulls->services->health, retry_after_ms);
     settle_after(pulls, 0);

@@ -7,6 +7,7 @@
 #include "common/secret.h"
 #include "common/text.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,6 +123,43 @@ void gitea_malformed(struct gitea_call *call, const struct gitea_reply *reply, c
     gitea_fail(call, NULL, &error);
 }
 
+bool gitea_shows_pull(struct gitea_call *call, const struct gitea_reply *reply,
+                      struct forge_pull *pull)
+{
+    if (reply->body.status == 404)
+        gitea_diagnose_404(call, &call->failure);
+    else if (reply->body.status != 200)
+        gitea_refuse(call, reply);
+    else if (gitea_body_pull(pull, reply->json) < 0 || pull->number != call->number)
+        gitea_malformed(call, reply, "no pull request");
+    else
+        return true;
+    return false;
+}
+
+static void on_wordless_looked(struct gitea_call *call, const struct gitea_reply *reply)
+{
+    struct forge_pull pull;
+
+    if (gitea_shows_pull(call, reply, &pull))
+        gitea_fail(call, &(struct forge_reply){.installation = true, .retry_after_ms = -1},
+                   &call->failure);
+}
+
+/* The forge itself refuses some changes of a pull request without a word, as something in front of it may do.
+ * If it shows the pull request, the refusal is its own, and the user lacks a right. */
+static bool look_at_wordless(struct gitea_call *call, const struct gitea_body *body)
+{
+    CLEANUP_FREE char *path = memory_format("/pulls/%" PRId64, call->number);
+
+    if (body->status != 403 || body->body_length || !call->number ||
+        strcmp(body->method, "GET") == 0)
+        return false;
+    gitea_body_refusal(&call->failure, body);
+    gitea_send_repository(call, "GET", path, NULL, NULL, on_wordless_looked);
+    return true;
+}
+
 static void on_response(void *data, const struct http_response *response, const struct error *error)
 {
     struct gitea_call *call = data;
@@ -149,7 +187,8 @@ static void on_response(void *data, const struct http_response *response, const 
         .location = response->location,
     };
     if (!anybody && gitea_body_foreign(&problem, &reply.body)) {
-        gitea_fail(call, NULL, &problem);
+        if (!look_at_wordless(call, &reply.body))
+            gitea_fail(call, NULL, &problem);
         return;
     }
     if (response->status >= 200 && response->status < 300 &&

@@ -30,11 +30,9 @@ static bool is_made(const struct gitea_call *call, struct json_object *comment)
  * at: if it is there, the refusal is about this one only. */
 static void on_refused_looked(struct gitea_call *call, const struct gitea_reply *reply)
 {
-    if (reply->body.status == 404)
-        gitea_diagnose_404(call, &call->failure);
-    else if (reply->body.status != 200)
-        gitea_refuse(call, reply);
-    else
+    struct forge_pull pull;
+
+    if (gitea_shows_pull(call, reply, &pull))
         gitea_fail(call, &(struct forge_reply){.retry_after_ms = -1, .this_only = true},
                    &call->failure);
 }

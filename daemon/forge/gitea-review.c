@@ -58,18 +58,8 @@ static void on_refused_looked(struct gitea_call *call, const struct gitea_reply 
     struct forge_reply outcome = {.retry_after_ms = -1};
     struct forge_pull pull;
 
-    if (reply->body.status == 404) {
-        gitea_diagnose_404(call, &call->failure);
+    if (!gitea_shows_pull(call, reply, &pull))
         return;
-    }
-    if (reply->body.status != 200) {
-        gitea_refuse(call, reply);
-        return;
-    }
-    if (gitea_body_pull(&pull, reply->json) < 0 || pull.number != call->number) {
-        gitea_malformed(call, reply, "no pull request");
-        return;
-    }
     outcome.installation = pull.state == PULL_OPEN;
     if (!outcome.installation)
         error_set(&call->failure, ERROR_PERMANENT,

@@ -135,6 +135,11 @@ void gitea_refuse(struct gitea_call *call, const struct gitea_reply *reply);
 /* Fails (transient): the answer lacks what it must have. */
 void gitea_malformed(struct gitea_call *call, const struct gitea_reply *reply, const char *what);
 
+/* Returns whether the reply is the pull request `call->number`, whose strings belong to the reply. If not, the
+ * call, which was refused with `call->failure`, has failed. */
+bool gitea_shows_pull(struct gitea_call *call, const struct gitea_reply *reply,
+                      struct forge_pull *pull);
+
 /* Ends a call after a 404. Gitea answers 404 for a missing thing, for a missing repository, if pull requests
  * are turned off, and to a token that may not see them. So the repository, the list of pull requests and
  * /user are looked at, and the call fails with the true reason. If all of these are there, the thing is gone:

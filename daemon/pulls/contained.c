@@ -20,6 +20,7 @@ struct contained {
     void *data;
     struct operation *call;
     bool busy;
+    bool left;                    /* for want of a right, some are left for the next round */
     struct store_closing closing; /* the one that is being worked on */
     char *branch;                 /* its name */
     bool looked;                  /* at the branches, since the start */
@@ -177,6 +178,17 @@ static bool fail_call(struct contained *contained, const struct forge_reply *rep
     return passing && !reply->this_only;
 }
 
+/* The failure is about this one only. If somebody may mend it, the next round tries again. */
+static void pass_over(struct contained *contained, const struct forge_reply *reply)
+{
+    if (!reply->installation) {
+        drop(contained);
+        return;
+    }
+    contained->left = true;
+    work_next(contained);
+}
+
 static void on_state_changed(void *data, const struct forge_reply *reply, const struct error *error)
 {
     struct contained *contained = data;
@@ -185,7 +197,7 @@ static void on_state_changed(void *data, const struct forge_reply *reply, const 
     if (!error)
         finish(contained);
     else if (!fail_call(contained, reply, error))
-        drop(contained);
+        pass_over(contained, reply);
 }
 
 static void change_state(struct contained *contained)
@@ -386,6 +398,7 @@ bool contained_start(struct contained *contained)
     if (!contained->closing.result)
         return false;
     contained->busy = true;
+    contained->left = false;
     work(contained);
     return true;
 }
@@ -393,6 +406,11 @@ bool contained_start(struct contained *contained)
 bool contained_busy(const struct contained *contained)
 {
     return contained->busy;
+}
+
+bool contained_left(const struct contained *contained)
+{
+    return contained->left;
 }
 
 void contained_new(struct contained **contained, const struct services *services,

@@ -29,6 +29,9 @@ bool contained_start(struct contained *contained);
 /* Returns whether closings are under way. */
 bool contained_busy(const struct contained *contained);
 
+/* Returns whether the last start has left some for the next round, since the user lacks a right to them. */
+bool contained_left(const struct contained *contained);
+
 /* Returns whether a pull request is that of an experiment. A number is no proof: the repository may be
  * another one by now. */
 bool contained_is_of(const struct services *services, const struct forge_pull *pull,

@@ -166,6 +166,20 @@ def test_at_a_gitea(any_winnowd, any_gitea):
     assert not closed(3) and not records.matching("POST", "/issues/3/comments")
 
 
+@pytest.mark.parametrize("stand_in", ["1.25"], indirect=True)
+def test_one_that_may_not_be_touched_holds_up_no_other(gitea_winnowd, stand_in):
+    """As Gitea answers who is not its author and has no right to others'. When that is mended, the next round closes it."""
+    _, better = promoted(gitea_winnowd, **NO_REFRESH)
+    stand_in.gitea.faults.add(method="PATCH", path="/pulls/1$", status=403, body="", count=None)
+    stand_in.gitea.merge_pull(3, "squash")
+    told = gitea_winnowd.log.wait(msg="pull request could not be checked", pull=1)
+    assert "rights of its user" in told["reason"]
+    gitea_winnowd.log.wait(msg=CONFIRMED, pull=2)
+    assert states(stand_in) == {1: "open", 2: "closed", 3: "merged"}
+    stand_in.gitea.faults.clear()
+    assert_contained(gitea_winnowd, better, 3)
+
+
 MOMENTS = [
     {"method": "POST", "path": "/issues/[0-9]+/comments$", "at": "before"},
     {"method": "POST", "path": "/issues/[0-9]+/comments$", "at": "after"},

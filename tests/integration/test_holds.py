@@ -182,6 +182,17 @@ def test_labels_that_are_refused_hold(gitea_winnowd, stand_in, project, what, st
     assert [(pull.state, pull.labels) for pull in stand_in.pulls()] == [("open", ["experiment"])]
 
 
+def test_a_right_that_the_forge_denies_without_a_word_holds(gitea_winnowd, stand_in, project):
+    """As Forgejo answers who has no right to pull requests: no check finds that."""
+    stand_in.gitea.faults.add(status=403, body="", method="POST", path=r"/issues/[1-9]\d*/labels$", count=None)
+    gitea_winnowd.drop(improved(project))
+    log = gitea_winnowd.once(status=CONFIGURATION)
+    assert log.all(level="error", reason=lambda text: "rights of its user" in text) and log.decisions() == {}, log.text
+    stand_in.gitea.faults.clear()
+    assert gitea_winnowd.once().decisions() == {"exp-1": "promoted"}
+    assert [(pull.state, pull.labels) for pull in stand_in.pulls()] == [("open", ["experiment"])]
+
+
 def add_to_base(project, path, content):
     git("checkout", "-q", project.base, directory=project.work)
     project.write({path: content})

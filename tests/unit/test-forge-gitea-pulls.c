@@ -218,6 +218,29 @@ static void test_comment(void **state)
     assert_transient("");
 }
 
+/* As the forge answers who has no right to pull requests, and who is not their author. */
+static void test_refused_without_a_word(void **state)
+{
+    int64_t number;
+
+    begin("");
+    set_list(&fixture.config.forge.labels, fixture.labels, "experiment", NULL);
+    make_forge(TOKEN);
+    number = open_pull_of(BRANCH);
+    tell("g.faults.add(status=403, body='', method='POST', path='/issues/', count=None)");
+    tell("g.faults.add(status=403, body='', method='PATCH', path='/pulls/', count=None)");
+    CALL(label_pull, number);
+    assert_permanent("rights of its user");
+    assert_true(outcome.reply.installation);
+    CALL(edit_pull, number, NULL, "other words");
+    assert_permanent("rights of its user");
+    assert_true(outcome.reply.installation);
+    CALL(close_pull, number);
+    assert_permanent("rights of its user");
+    assert_true(outcome.reply.installation);
+    assert_false(outcome.reply.unauthorized);
+}
+
 static void test_labels_are_cached(void **state)
 {
     begin("organisation=True");
@@ -379,6 +402,7 @@ int main(void)
         TEST(test_closed_and_opened_again),
         TEST(test_edit),
         TEST(test_comment),
+        TEST(test_refused_without_a_word),
         TEST(test_labels_are_cached),
         TEST(test_status),
         TEST(test_labels_may_not_be_created),

@@ -323,6 +323,7 @@ static void test_a_page_is_not_the_forges_word(void **state)
         "status=403, body='<html><head><title>Are you a bot?</title></head></html>'",
         "status=404, body='404 page not found'",
         "status=404, body=''",
+        "status=403, body=''",
         "status=401, body='{\"error\": \"sign in\"}'",
     };
     int64_t number;
