@@ -26,6 +26,7 @@
 
 #define BASE_LOOKS    3 /* the base may move between the forge's answer and git's */
 #define LOOK_AGAIN_MS 500
+#define OBJECTS_MS    60000 /* how long a person waits for the objects of one source */
 
 struct asking;
 
@@ -249,6 +250,11 @@ static void on_source_looked(void *data, const struct error *error)
     ask_sources(asking);
 }
 
+static const char *source_of(const struct asking *asking)
+{
+    return asking->installation->config->sources.items[asking->source];
+}
+
 static void on_patience_over(void *data)
 {
     struct asking *asking = data;
@@ -256,9 +262,24 @@ static void on_patience_over(void *data)
 
     asking->patience = NULL;
     operation_clear(&asking->step);
-    error_set_key(&error, ERROR_TRANSIENT, "sources", "%s has not answered yet",
-                  asking->installation->config->sources.items[asking->source]);
+    error_set_key(&error, ERROR_TRANSIENT, "sources", "%s has not answered yet", source_of(asking));
     add(asking, &error)->unanswered = true;
+    asking->source++;
+    ask_sources(asking);
+}
+
+static void on_objects_take_long(void *data)
+{
+    struct asking *asking = data;
+    struct error error;
+
+    asking->patience = NULL;
+    operation_clear(&asking->step);
+    error_set_key(&error, ERROR_TRANSIENT, "sources",
+                  "%s: whether all of its objects are there is not known: that takes more than %d "
+                  "seconds; 'git fsck --connectivity-only' in it finds out",
+                  source_of(asking), OBJECTS_MS / 1000);
+    add(asking, &error)->status = EX_OK;
     asking->source++;
     ask_sources(asking);
 }
@@ -266,12 +287,16 @@ static void on_patience_over(void *data)
 static void look_at_source(struct asking *asking)
 {
     const struct installation *installation = asking->installation;
+    bool objects = current(asking)->holds == HOLDS_NOTHING;
+    uint64_t patience = objects ? OBJECTS_MS : installation->source_patience_ms;
 
-    asking->step = repository_look_at_source(installation->repository, asking->source, asking->base,
-                                             on_source_looked, asking);
-    if (installation->source_patience_ms)
-        asking->patience = loop_after(installation->loop, installation->source_patience_ms,
-                                      on_patience_over, asking);
+    asking->step = objects ? repository_check_objects(installation->repository, asking->source,
+                                                      on_source_looked, asking)
+                           : repository_look_at_source(installation->repository, asking->source,
+                                                       asking->base, on_source_looked, asking);
+    if (patience)
+        asking->patience = loop_after(installation->loop, patience,
+                                      objects ? on_objects_take_long : on_patience_over, asking);
 }
 
 static void ask_sources(struct asking *asking)
@@ -283,6 +308,19 @@ static void ask_sources(struct asking *asking)
         answered(asking);
     else
         look_at_source(asking);
+}
+
+/* The daemon does not ask this, since it takes long: a job that needs what is damaged waits by itself. If a
+ * source cannot be read at all, that is said already. */
+static void ask_objects(struct asking *asking)
+{
+    const struct installation_problems *problems = &asking->problems;
+
+    asking->source = 0;
+    if (problems->count && problems->items[problems->count - 1].holds == HOLDS_SOURCE)
+        answered(asking);
+    else
+        ask_sources(asking);
 }
 
 /* ---- what is on this machine -------------------------------------------------------------------- */
@@ -503,6 +541,7 @@ static const struct question questions[] = {
     {"forge.git_url", HOLDS_QUEUE, true, ask_git},
     {"forge.outbox", HOLDS_QUEUE, true, ask_outbox},
     {"sources", HOLDS_SOURCE, false, ask_sources},
+    {"sources", HOLDS_NOTHING, false, ask_objects},
     {"validation.read_only", HOLDS_QUEUE, false, ask_read_only},
     {"validation.slurm.options", HOLDS_QUEUE, false, ask_slurm},
     {"validation.launcher", HOLDS_QUEUE, false, ask_launcher},

@@ -81,6 +81,11 @@ struct operation *repository_look_at_source(struct repository *repository, size_
                                             const char *base, repository_done_callback callback,
                                             void *data);
 
+/* check objects: checks that all objects of that source are there, but for the content of files. Reads its whole
+ * history. Fails (permanent) naming the key, the source, and the first object that is damaged or missing. */
+struct operation *repository_check_objects(struct repository *repository, size_t source,
+                                           repository_done_callback callback, void *data);
+
 /* base had: finds whether the base has pointed at `sha` since it pointed at `since`, and fetches the base
  * for that. True for `since` itself, the present tip, and what is between them on the first-parent line.
  * For adopting a branch when the answer to its creation was lost. */

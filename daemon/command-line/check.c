@@ -313,6 +313,10 @@ static void explain_commit(struct check *check)
         if (explain_commit_in(check, sources->items[i], &unread))
             return;
     }
+    if (sources->count == 0)
+        error_set_key(&unread, ERROR_PERMANENT, "sources",
+                      "expected a repository that commit %s is in, found none configured",
+                      result->commit);
     check->held = unread.kind != ERROR_NONE;
     if (check->held)
         fails(check, "%s", unread.message);

@@ -1,5 +1,5 @@
 /*
- * Finds a commit by a few digits.
+ * Finds a commit by a few digits, in the sources, and what they lack in our repository, which has the base.
  *
  * The digits are looked up among object names only: no branch or tag of that name can replace the commit.
  * Experiments write to a source, so it is not trusted: git checks what is fetched from it, and nothing that
@@ -21,9 +21,10 @@ struct looking_up {
     struct git_sequence sequence;
     char *digits;
     char *name;          /* of the source; NULL: any */
-    size_t source;       /* the current one */
+    size_t source;       /* the current one; the count of sources: our repository */
     bool *has;           /* for each source: it has the commit, and has not failed to give it */
-    size_t found;        /* the source that it is fetched from */
+    size_t found;        /* the source that it is fetched from; their count: it is here */
+    char *other;         /* an object that is no commit, and what it is; NULL: none was found */
     struct error unread; /* of a source that could not be read; others may have the commit */
     char commit[GIT_HASH_SIZE]; /* in full */
     source_commit_callback callback;
@@ -38,15 +39,23 @@ static void looking_up_discard(struct operation *operation)
     free(looking_up->digits);
     free(looking_up->name);
     free(looking_up->has);
+    free(looking_up->other);
     free(looking_up);
+}
+
+static const struct config_list *sources_of(const struct looking_up *looking_up)
+{
+    return &looking_up->sequence.repository->config->sources;
 }
 
 static void looking_up_end(struct looking_up *looking_up, const struct error *error)
 {
-    const struct config *config = looking_up->sequence.repository->config;
+    const struct config_list *sources = sources_of(looking_up);
     source_commit_callback callback = looking_up->callback;
     void *data = looking_up->data;
-    struct source_commit found = {.source = config->sources.items[looking_up->found]};
+    struct source_commit found = {
+        .source = looking_up->found < sources->count ? sources->items[looking_up->found] : NULL,
+    };
 
     memcpy(found.commit, looking_up->commit, sizeof(found.commit));
     looking_up_discard(&looking_up->sequence.operation);
@@ -56,7 +65,7 @@ static void looking_up_end(struct looking_up *looking_up, const struct error *er
 /* An error of the installation names the key. */
 static void name_source(const struct looking_up *looking_up, size_t source, struct error *error)
 {
-    const char *path = looking_up->sequence.repository->config->sources.items[source];
+    const char *path = sources_of(looking_up)->items[source];
 
     if (!error->installation) {
         error_wrap(error, "source %s", path);
@@ -101,15 +110,14 @@ static void fetched(void *data, const struct process_result *result)
 /* Fetches from the first source that has the commit and was not tried yet. */
 static void fetch(struct looking_up *looking_up)
 {
-    const struct config_list *sources = &looking_up->sequence.repository->config->sources;
+    const struct config_list *sources = sources_of(looking_up);
     struct error error = looking_up->unread;
 
     looking_up->found = 0;
     while (looking_up->found < sources->count && !looking_up->has[looking_up->found])
         looking_up->found++;
     if (looking_up->found == sources->count) {
-        looking_up->found = 0;
-        looking_up_end(looking_up, &error);
+        looking_up_end(looking_up, looking_up->has[looking_up->found] ? NULL : &error);
         return;
     }
     looking_up->sequence.step = repository_fetch_source(looking_up->sequence.repository,
@@ -117,16 +125,17 @@ static void fetch(struct looking_up *looking_up)
                                                         fetched, looking_up);
 }
 
-/* Starts a git in the current source, of two or three words. */
-static void start_in_source(struct looking_up *looking_up, const char *const *words,
-                            const char *input, process_callback callback)
+/* Starts a git in the current repository, of two or three words. */
+static void start_looking(struct looking_up *looking_up, const char *const *words,
+                          const char *input, process_callback callback)
 {
     struct repository *repository = looking_up->sequence.repository;
-    const char *const arguments[] = {words[0], words[1], words[2], NULL};
+    bool ours = looking_up->source == sources_of(looking_up)->count;
+    const char *const arguments[] = {repository->git_dir, words[0], words[1], words[2], NULL};
     const struct git_command command = {
-        .arguments = arguments,
-        .reach = GIT_SOURCE,
-        .source = repository->config->sources.items[looking_up->source],
+        .arguments = arguments + !ours,
+        .reach = ours ? GIT_LOCAL : GIT_SOURCE,
+        .source = ours ? NULL : sources_of(looking_up)->items[looking_up->source],
         .input = input,
         .input_length = input ? strlen(input) : 0,
         .output_limit = NAMES_LIMIT,
@@ -142,31 +151,49 @@ bool source_commit_is_meant(const char *source, const char *name)
     return !name || strcmp(source, name) == 0 || (slash && strcmp(slash + 1, name) == 0);
 }
 
-static void resolved(void *data, const struct process_result *result);
+static void not_found(struct looking_up *looking_up)
+{
+    const struct config_list *sources = sources_of(looking_up);
+    struct error error = looking_up->unread;
 
-/* Looks at the next source that may be meant; after the last one, fetches what was found. */
+    if (error.kind == ERROR_NONE && looking_up->other)
+        error_set(&error, ERROR_PERMANENT, "expected a commit, found %s", looking_up->other);
+    else if (error.kind == ERROR_NONE && sources->count > 0)
+        error_set(&error, ERROR_PERMANENT, "commit %s is missing: no source has it",
+                  looking_up->digits);
+    else if (error.kind == ERROR_NONE)
+        error_set_key(&error, ERROR_PERMANENT, "sources",
+                      "expected a repository that commit %s is in, found none configured",
+                      looking_up->digits);
+    error.installation = error.installation || sources->count == 0;
+    looking_up_end(looking_up, &error);
+}
+
+/* A source that could not be read may have another commit with these digits. */
+static bool may_be_ours(const struct looking_up *looking_up)
+{
+    return looking_up->source == sources_of(looking_up)->count && !looking_up->commit[0] &&
+           (looking_up->unread.kind == ERROR_NONE || git_hash_valid(looking_up->digits));
+}
+
+static void verified(void *data, const struct process_result *result);
+
+/* Looks at the next repository that may be meant; after the last one, fetches what was found. */
 static void resolve_next(struct looking_up *looking_up)
 {
-    const struct config_list *sources = &looking_up->sequence.repository->config->sources;
-    CLEANUP_FREE char *option = memory_format("--disambiguate=%s", looking_up->digits);
-    const char *const words[] = {"rev-parse", option, NULL};
-    struct error error;
+    const struct config_list *sources = sources_of(looking_up);
+    CLEANUP_FREE char *revision = memory_format("%s^{commit}", looking_up->digits);
+    const char *const words[] = {"rev-parse", "--verify", revision};
 
     while (looking_up->source < sources->count &&
            !source_commit_is_meant(sources->items[looking_up->source], looking_up->name))
         looking_up->source++;
-    if (looking_up->source < sources->count) {
-        start_in_source(looking_up, words, NULL, resolved);
-    } else if (looking_up->commit[0]) {
+    if (looking_up->source < sources->count || may_be_ours(looking_up))
+        start_looking(looking_up, words, NULL, verified);
+    else if (looking_up->commit[0])
         fetch(looking_up);
-    } else if (looking_up->unread.kind != ERROR_NONE) {
-        error = looking_up->unread;
-        looking_up_end(looking_up, &error);
-    } else {
-        error_set(&error, ERROR_PERMANENT, "commit %s is missing: no source has it",
-                  looking_up->digits);
-        looking_up_end(looking_up, &error);
-    }
+    else
+        not_found(looking_up);
 }
 
 static void found(struct looking_up *looking_up, const char *hash)
@@ -190,8 +217,12 @@ static void failed_to_look(struct looking_up *looking_up, const struct process_r
 {
     struct error error;
 
-    git_failure(&error, result, GIT_SOURCE, what);
-    name_source(looking_up, looking_up->source, &error);
+    if (looking_up->source == sources_of(looking_up)->count) {
+        git_failure(&error, result, GIT_LOCAL, what);
+    } else {
+        git_failure(&error, result, GIT_SOURCE, what);
+        name_source(looking_up, looking_up->source, &error);
+    }
     note_unread(looking_up, &error);
 }
 
@@ -213,10 +244,28 @@ static void doubt_source(struct looking_up *looking_up)
 {
     static const char *const words[] = {"rev-list", "--max-count=1", "--all"};
 
-    start_in_source(looking_up, words, NULL, doubted);
+    if (looking_up->source < sources_of(looking_up)->count) {
+        start_looking(looking_up, words, NULL, doubted);
+        return;
+    }
+    looking_up->source++;
+    resolve_next(looking_up);
 }
 
-/* Reads lines "<hash> <type> <size>". Only commits count. */
+static void take_line(struct looking_up *looking_up, const char *line, char *hash, size_t *commits)
+{
+    const char *type = line + strcspn(line, " \n");
+
+    if (strncmp(type, " commit ", 8) == 0 || strncmp(type, " missing", 8) == 0) {
+        (*commits)++;
+        git_hash_take(line, hash);
+    } else if (*type == ' ' && !looking_up->other) {
+        looking_up->other = memory_format("%.*s, which is a %.*s", (int)(type - line), line,
+                                          (int)strcspn(type + 1, " \n"), type + 1);
+    }
+}
+
+/* Reads lines "<hash> <type> <size>". Only commits count, and what is damaged: to fetch it finds out how. */
 static void typed(void *data, const struct process_result *result)
 {
     struct looking_up *looking_up = data;
@@ -232,12 +281,8 @@ static void typed(void *data, const struct process_result *result)
         return;
     }
     for (const char *line = result->output; *line;
-         line += strcspn(line, "\n"), line += *line == '\n') {
-        if (strncmp(line + strcspn(line, " \n"), " commit ", 8) == 0) {
-            commits++;
-            git_hash_take(line, hash);
-        }
-    }
+         line += strcspn(line, "\n"), line += *line == '\n')
+        take_line(looking_up, line, hash, &commits);
     if (commits == 1 && git_hash_valid(hash)) {
         found(looking_up, hash);
     } else if (commits == 0) {
@@ -254,7 +299,6 @@ static void resolved(void *data, const struct process_result *result)
 {
     static const char *const words[] = {"cat-file", "--batch-check", NULL};
     struct looking_up *looking_up = data;
-    char hash[GIT_HASH_SIZE];
 
     looking_up->sequence.step = NULL;
     if (!process_succeeded(result)) {
@@ -263,21 +307,35 @@ static void resolved(void *data, const struct process_result *result)
         resolve_next(looking_up);
     } else if (result->output_length == 0) {
         doubt_source(looking_up);
-    } else if (result->output[strcspn(result->output, "\n")] == '\0' ||
-               result->output[strcspn(result->output, "\n") + 1] == '\0') {
-        git_hash_take(result->output, hash);
-        found(looking_up, hash);
     } else {
-        start_in_source(looking_up, words, result->output, typed);
+        start_looking(looking_up, words, result->output, typed);
     }
+}
+
+/* One git finds a commit that nothing else is as the digits are. If it does not, or finds what a branch of that
+ * name points to, all objects are looked through. */
+static void verified(void *data, const struct process_result *result)
+{
+    struct looking_up *looking_up = data;
+    CLEANUP_FREE char *option = memory_format("--disambiguate=%s", looking_up->digits);
+    const char *const words[] = {"rev-parse", option, NULL};
+    char hash[GIT_HASH_SIZE];
+
+    looking_up->sequence.step = NULL;
+    git_hash_take(result->output, hash);
+    if (process_succeeded(result) && git_hash_valid(hash) &&
+        strncmp(hash, looking_up->digits, strlen(looking_up->digits)) == 0)
+        found(looking_up, hash);
+    else
+        start_looking(looking_up, words, NULL, resolved);
 }
 
 static void looking_up_begin(void *data)
 {
     struct looking_up *looking_up = data;
-    const struct config_list *sources = &looking_up->sequence.repository->config->sources;
+    const struct config_list *sources = sources_of(looking_up);
     struct error error;
-    bool meant = false;
+    bool meant = sources->count == 0;
 
     looking_up->sequence.step = NULL;
     for (size_t i = 0; i < sources->count; i++)
@@ -286,13 +344,8 @@ static void looking_up_begin(void *data)
         resolve_next(looking_up);
         return;
     }
-    if (looking_up->name)
-        error_set(&error, ERROR_PERMANENT, "repository \"%.200s\" is none of `sources`",
-                  looking_up->name);
-    else
-        error_set(&error, ERROR_PERMANENT,
-                  "commit %s cannot be looked up: there are no `sources` configured",
-                  looking_up->digits);
+    error_set(&error, ERROR_PERMANENT, "repository \"%.200s\" is none of `sources`",
+              looking_up->name);
     looking_up_end(looking_up, &error);
 }
 

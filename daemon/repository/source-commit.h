@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * Finds the commit that a result names in the sources, and fetches it with its history.
+ * Finds the commit that a result names, in the sources or among what is here, and fetches it with its history.
  */
 
 #include "common/error.h"
@@ -12,7 +12,7 @@
 
 struct source_commit {
     char commit[GIT_HASH_SIZE]; /* full hash */
-    const char *source;         /* which of `sources` has it */
+    const char *source;         /* which of `sources` has it; NULL: none, it is here */
 };
 
 /* `found` is NULL with an error. */
@@ -24,7 +24,8 @@ typedef void (*source_commit_callback)(void *data, const struct source_commit *f
 bool source_commit_is_meant(const char *source, const char *name);
 
 /* Looks up `digits`, the beginning of a commit's name, in the source that `repository_name` names (NULL:
- * in all of them), and fetches the commit. Fails (permanent) if it is missing or ambiguous. */
+ * in all of them), and fetches the commit. If they lack it, our repository is looked into. Fails (permanent)
+ * if it is missing or ambiguous; where there are no sources, the installation is to blame. */
 struct operation *source_commit_start(struct repository *repository, const char *digits,
                                       const char *repository_name, source_commit_callback callback,
                                       void *data);

@@ -1,5 +1,6 @@
 /*
- * Checks whether a source can be read: the directory, the repository in it, its objects.
+ * Checks whether a source can be read: the directory, the repository in it, its objects. All of its objects
+ * are looked for only where somebody waits for the answer.
  *
  * git is asked first, since a file system that does not answer would block us. Then we ask the system what is
  * wrong.
@@ -231,17 +232,73 @@ static void begin(void *data)
                                     look);
 }
 
-struct operation *repository_look_at_source(struct repository *repository, size_t source,
-                                            const char *base, repository_done_callback callback,
-                                            void *data)
+static struct source_look *new_look(struct repository *repository, size_t source,
+                                    repository_done_callback callback, void *data)
 {
     struct source_look *look = memory_new(sizeof(*look));
 
     git_sequence_begin(&look->sequence, repository, source_look_discard);
     look->source = memory_copy(repository->config->sources.items[source]);
-    look->format = !*base ? NULL : git_hash_is_sha256(base) ? "sha256" : "sha1";
     look->callback = callback;
     look->data = data;
+    return look;
+}
+
+struct operation *repository_look_at_source(struct repository *repository, size_t source,
+                                            const char *base, repository_done_callback callback,
+                                            void *data)
+{
+    struct source_look *look = new_look(repository, source, callback, data);
+
+    look->format = !*base ? NULL : git_hash_is_sha256(base) ? "sha256" : "sha1";
     look->sequence.step = loop_after(repository->loop, 0, begin, look);
+    return &look->sequence.operation;
+}
+
+/* git lists what is missing on its output, and ends with 0 where it only could not read a pack. */
+static void on_objects_checked(void *data, const struct process_result *result)
+{
+    struct source_look *look = data;
+    const char *missing = strstr(result->output, "missing ");
+    CLEANUP_FREE char *line = missing ? memory_copy_bytes(missing, strcspn(missing, "\n")) : NULL;
+    struct error error;
+
+    look->sequence.step = NULL;
+    if (process_succeeded(result) && !strstr(result->errors, "error: ")) {
+        source_look_end(look, NULL);
+        return;
+    }
+    if (line)
+        git_failure_said(&error, result, GIT_SOURCE, look->source, line);
+    else
+        git_failure(&error, result, GIT_SOURCE, look->source);
+    error_wrap_key(&error, "sources");
+    source_look_end(look, &error);
+}
+
+static void begin_objects(void *data)
+{
+    static const char *const arguments[] = {
+        "fsck", "--connectivity-only", "--no-dangling", "--no-progress", "--no-reflogs", NULL,
+    };
+    struct source_look *look = data;
+    const struct git_command command = {
+        .arguments = arguments,
+        .reach = GIT_SOURCE,
+        .source = look->source,
+        .output_limit = PATH_OUTPUT_LIMIT,
+        .idle = true,
+    };
+
+    look->sequence.step = git_start(look->sequence.repository->git, &command, on_objects_checked,
+                                    look);
+}
+
+struct operation *repository_check_objects(struct repository *repository, size_t source,
+                                           repository_done_callback callback, void *data)
+{
+    struct source_look *look = new_look(repository, source, callback, data);
+
+    look->sequence.step = loop_after(repository->loop, 0, begin_objects, look);
     return &look->sequence.operation;
 }

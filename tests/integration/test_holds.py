@@ -307,6 +307,81 @@ def test_the_only_source_holds_all_that_name_a_commit(winnowd, forge, project):
     assert winnowd.once().decisions() == {"exp-1": "superseded", "exp-3": "promoted"}
 
 
+def test_without_any_source_what_names_a_commit_waits_for_one(winnowd, forge, project):
+    sha, _ = project.experiment({"a.txt": "a"})
+    winnowd.configure(sources=[])
+    winnowd.drop(result("exp-1", 0.7, metric_before=1.0, commit=sha, repository="model"))
+    winnowd.drop(result("exp-2", 0.6, metric_before=1.0, diff=NEW_FILE, parent=sha[:9]))
+    winnowd.drop(improved(project, "exp-3", 0.9))
+    log = winnowd.once(status=CONFIGURATION)
+    assert log.decisions() == {"exp-3": "promoted"}
+    for name in (sha, sha[:9]):
+        assert log.all(key="sources", **held(f"expected a repository that commit {name} is in, found none configured")), log.text
+    source = winnowd.directory / "model"
+    git("clone", "-q", project.work, source)
+    git("fetch", "-q", project.work, sha, directory=source)
+    winnowd.configure(sources=[str(source)])
+    assert winnowd.once().decisions() == {"exp-1": "promoted", "exp-2": "promoted"}
+
+
+@pytest.mark.parametrize("digits", [7, 40])
+def test_a_parent_that_the_base_has_needs_no_source(winnowd, project, digits):
+    project.advance({"later.txt": "later"})
+    winnowd.configure(sources=[])
+    parent = project.tip[:digits]
+    project.advance({"latest.txt": "latest"})
+    winnowd.drop(result("exp-1", 0.9, metric_before=1.0, diff=NEW_FILE, parent=parent))
+    assert winnowd.once().decisions() == {"exp-1": "promoted"}
+
+
+@pytest.mark.parametrize("key", ["commit", "parent"])
+@pytest.mark.parametrize("what", ["main:train.py", "main^{tree}"])
+def test_the_name_of_another_object_is_the_results_fault(winnowd, project, key, what):
+    winnowd.configure(sources=[str(project.work)])
+    name = git("rev-parse", what, directory=project.work)
+    digits = name if key == "commit" else name[:9]
+    winnowd.drop(result("exp-1", 0.9, metric_before=1.0, **{key: digits}, **({"diff": NEW_FILE} if key == "parent" else {})))
+    log = winnowd.once()
+    assert log.decisions() == {"exp-1": "failed"}
+    kind = "blob" if "train" in what else "tree"
+    assert log.all(msg="step failed")[0]["reason"].endswith(f"expected a commit, found {name}, which is a {kind}"), log.text
+
+
+def cut(pack):
+    pack.write_bytes(pack.read_bytes()[:-30])
+
+
+def turn_bits(pack):
+    content = bytearray(pack.read_bytes())
+    content[60:64] = b"XXXX"
+    pack.write_bytes(content)
+
+
+DAMAGES = {
+    "no index": lambda pack: pack.with_suffix(".idx").unlink(),
+    "no pack": lambda pack: pack.unlink(),
+    "an end that is cut off": cut,
+    "bits that were turned": turn_bits,
+}
+
+
+@pytest.mark.parametrize("what", DAMAGES)
+def test_check_config_finds_a_source_that_is_damaged(winnowd, project, what):
+    """Its newest commits can still be read."""
+    source = winnowd.directory / "source"
+    git("clone", "-q", "--no-hardlinks", project.work, source)
+    git("repack", "-a", "-d", "-q", directory=source)
+    git("commit", "-q", "--allow-empty", "-m", "An experiment", directory=source)
+    winnowd.configure(sources=[str(source), str(project.work)])
+    assert winnowd.run("--check-config")[0] == 0
+    (pack,) = (source / ".git/objects/pack").glob("*.pack")
+    for path in pack.parent.iterdir():
+        path.chmod(0o644)
+    DAMAGES[what](pack)
+    status, _, log = winnowd.run("--check-config")
+    assert status == CONFIGURATION and f"sources: {source}: " in log.text and str(project.work) not in log.text, log.text
+
+
 @pytest.mark.parametrize("what", ["is gone", "lacks a blob"])
 def test_a_commit_is_found_in_another_source(winnowd, project, what):
     """Each is tried before anything is held."""
@@ -389,6 +464,9 @@ def test_a_source_that_fails_though_it_is_found_well(winnowd, forge, project, wh
     assert log.decisions() == {"exp-2": "promoted"}
     doing = "looking for" if "branch" in what else "fetching"
     assert log.all(key="sources", **held(f"sources: {project.work}: {doing} commit {bad[:16]}")), log.text
+    if "all" not in what:
+        status, _, log = winnowd.run("--check-config")
+        assert status == CONFIGURATION and f"sources: {project.work}: " in log.text, log.text
     log = winnowd.start()
     for times in (1, 2, 3):  # it is tried again when somebody says that it was mended, and fails nobody
         log.wait_until(lambda: len(log.all(msg="step waits: the installation is to blame", experiment="exp-1")) >= times)
@@ -532,8 +610,8 @@ AWAY = {
 def test_what_is_back_before_anybody_looks_failed_nobody(winnowd, project, what):
     """It is missing when git first needs it, and is mounted or installed again before the check."""
     step, asked, away = AWAY[what]
-    queued = "*--batch-check*" if step == "compose" else "-"  # when the result is queued it is away as well
     sha, _ = project.experiment({"a.txt": "a"})
+    queued = f"*--batch-check*|*{sha}^*" if step == "compose" else "-"  # when the result is queued it is away as well
     git("update-ref", "refs/heads/exp-1", sha, directory=project.work)
     programs = winnowd.directory / "programs"
     programs.mkdir()

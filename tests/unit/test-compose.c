@@ -434,11 +434,11 @@ static void test_refused_commits(void **state)
     compose_commit(fixture, base, &outcome);
     check_error(&outcome, ERROR_PERMANENT, "empty on the base");
     compose_commit(fixture, tree, &outcome);
-    assert_int_equal(outcome.error.kind, ERROR_PERMANENT);
+    check_error(&outcome, ERROR_PERMANENT, "which is a tree");
     compose_commit(fixture, blob, &outcome);
-    assert_int_equal(outcome.error.kind, ERROR_PERMANENT);
+    check_error(&outcome, ERROR_PERMANENT, "which is a blob");
     compose_commit(fixture, tag, &outcome);
-    check_error(&outcome, ERROR_PERMANENT, "is no commit");
+    check_error(&outcome, ERROR_PERMANENT, "which is a tag");
     compose_commit(fixture, "abcdef0123", &outcome);
     check_error(&outcome, ERROR_PERMANENT, "commit abcdef0123 is missing");
     compose_commit(fixture, "0123456789012345678901234567890123456789", &outcome);
@@ -471,6 +471,10 @@ static void test_source_named(void **state)
     check_error(&outcome, ERROR_PERMANENT, "none of `sources`");
     RUN(fixture, "rm -rf second/.git");
     result.repository = name;
+    compose(fixture, &result, "experiment/x", &outcome);
+    check_success(&outcome); /* it is here */
+    repository_change_clear(&outcome.change);
+    result.commit[0] = result.commit[0] == '0' ? '1' : '0';
     compose(fixture, &result, "experiment/x", &outcome);
     check_error(&outcome, ERROR_PERMANENT, "not a git repository");
 }
