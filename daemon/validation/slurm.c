@@ -10,8 +10,10 @@
 #include "daemon/validation/settings.h"
 #include "daemon/validation/slurm-internal.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static bool is_judged(const struct slurm *slurm, const char *experiment_id)
@@ -55,20 +57,37 @@ static bool goes_on(struct slurm *slurm, const char *experiment_id, const char *
            is_in_force(slurm, directory, record);
 }
 
-/* Makes the record of the next attempt, with a directory that was never used. */
+/* Makes the directory of the next attempt. The daemon of another state may have made one of that name. */
+static int make_directory(const struct slurm *slurm, const char *experiment_id,
+                          struct slurm_record *record, struct error *error)
+{
+    CLEANUP_FREE char *directory = slurm_directory(slurm, experiment_id, ++record->attempt);
+
+    while (mkdir(directory, 0700) < 0) {
+        if (errno != EEXIST) {
+            error_set_key(error, error_kind_of_errno(errno), "validation.directory", "%s: %s",
+                          directory, strerror(errno));
+            error->installation = error->holds = error->kind == ERROR_PERMANENT;
+            return -1;
+        }
+        free(directory);
+        directory = slurm_directory(slurm, experiment_id, ++record->attempt);
+    }
+    return 0;
+}
+
+/* Makes the record of the next attempt, with a directory that is its own. That of the last one was its own until
+ * it was removed. */
 static int prepare(struct slurm *slurm, const char *experiment_id, const char *commit,
                    struct slurm_record *record, struct error *error)
 {
     CLEANUP_FREE char *old = slurm_directory(slurm, experiment_id, record->attempt);
-    CLEANUP_FREE char *directory = NULL;
     struct error ignored; /* the old directory is in nobody's way */
 
-    if (record->attempt)
+    if (record->attempt && record->state != SLURM_REMOVED)
         (void)remover_set_aside(slurm->directory, old, &ignored);
-    do {
-        free(directory);
-        directory = slurm_directory(slurm, experiment_id, ++record->attempt);
-    } while (access(directory, F_OK) == 0);
+    if (make_directory(slurm, experiment_id, record, error) < 0)
+        return -1;
     if (!record->commit || strcmp(record->commit, commit) != 0) {
         record->beginless = record->exhausted = 0;
         free(TAKE(record->excluded));

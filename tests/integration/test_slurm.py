@@ -302,6 +302,21 @@ def test_what_no_job_waits_for_is_cancelled(house, cluster):
     assert house.stop() == 0
 
 
+def test_a_run_of_another_state_is_left_alone(house, cluster):
+    """Two daemons may share the directory, and give the same name to their runs, as to those of the base."""
+    house.configure(validation={"base": "once"})
+    drop(house, "exp-1", 0.9)
+    assert attempts(house.once(), "_base") == [1]
+    other = house.runs / "_base-1"
+    other.mkdir()
+    (other / "script").touch()
+    house.forge.project.advance({"more": "x"})
+    drop(house, "exp-2", 0.8)
+    log = house.once()
+    assert decisions(log) == {"exp-2": "promoted"} and attempts(log, "_base") == [2], log.text
+    assert [path.name for path in other.iterdir()] == ["script"]
+
+
 @pytest.mark.parametrize("option, reason, mended", [("--partition=none", "invalid partition", "reload"),
                                                     ("--nodes=9", "configuration is not available", "reload"),
                                                     ("--hold", "JobHeldUser", "reload"),
