@@ -286,8 +286,8 @@ static void on_looked_at_pull(void *data, const struct forge_reply *reply,
     struct job *job = data;
 
     job->operation = NULL;
-    if (error && error->kind == ERROR_PERMANENT && !reply->unauthorized)
-        job_done(job); /* it is gone altogether */
+    if (error && reply->gone)
+        job_done(job);
     else if (error)
         job_forge_failed(job, reply, error);
     else if (reply->pulls[0].state == PULL_MERGED ||

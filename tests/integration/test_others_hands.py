@@ -160,6 +160,16 @@ def test_a_pull_request_settled_while_the_job_runs(winnowd, stand_in, gitea, pro
     log.wait(experiment="exp-2", decision=second)
 
 
+def test_a_pull_request_that_the_forge_does_not_show_is_not_gone_for_that(winnowd, stand_in, gitea, project):
+    """A person merges it while it is undone, and the first look at it is refused."""
+    winnowd.configure(queue=IMPATIENT)
+    refused = gitea.faults.add(status=422, body='{"message":"not now"}', method="GET", path="/pulls/1$")
+    then(gitea, LABEL, "locked", count=None)(lambda: gitea.merge_pull(1, delete_branch=True))
+    winnowd.drop(improved(project))
+    winnowd.start().wait(experiment="exp-1", decision="promoted")
+    assert refused.struck and [pull.state for pull in stand_in.pulls()] == ["merged"]
+
+
 # The base.
 
 
