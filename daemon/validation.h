@@ -76,7 +76,8 @@ struct validation_task {
     const char *base; /* the commit itself, or a parent of it */
     /* Report of a run that passed on the base, with which this run is compared; copied; NULL: none. */
     const struct test_report *measure;
-    bool on_base; /* it is a run on the base, and its cache may be kept */
+    bool on_base;   /* it is a run on the base, and its cache may be kept */
+    int64_t judged; /* the attempt on Slurm whose verdict is known; 0: none is */
 };
 
 /* Asks the URLs of validation.requires, clones, runs the tests and judges. If a URL does not answer 2xx,

@@ -299,6 +299,7 @@ static void run_tests(struct job *job)
         .commit = job->found.change.commit,
         .base = job->found.branch.base,
         .measure = passed ? &base.report : NULL,
+        .judged = job->found.tests.place.attempt,
     };
     job->operation = validation_run(job->services->validation, &task, on_validated, job);
 }

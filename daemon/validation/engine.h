@@ -22,6 +22,7 @@ struct engine;
 
 /* A run that an earlier daemon began and that goes on without it. The caller frees the strings. */
 struct engine_run {
+    int64_t judged; /* set by the caller: the attempt that has its verdict; 0: none is known */
     bool goes_on;
     char *command; /* as a person would type it */
     char *report;  /* path of the file for tox's report; NULL: it was not asked for */
@@ -66,8 +67,8 @@ typedef void (*engine_callback)(void *data, const struct process_result *result,
 struct engine_functions {
     bool encloses; /* it makes the sandbox itself: the arguments are only the command */
 
-    /* Names the checkout of an experiment's next run. If a run of that commit is under way, `run` says so,
-     * and the checkout is that of this run. `run` NULL: names the checkout of the last run. The caller frees
+    /* Names the checkout of an experiment's next run. If a run of that commit is under way, and has no verdict
+     * yet, `run` says so, and the checkout is that of this run. `run` NULL: names the checkout of the last run. The caller frees
      * both. Returns 0, or -1 with the error. */
     int (*look)(struct engine *engine, const char *experiment_id, const char *commit,
                 struct checkout *checkout, struct engine_run *run, struct error *error);

@@ -45,6 +45,7 @@ struct run {
     char *experiment_id;
     struct checkout checkout;
     struct cache_share *cache; /* what it sees as ~/.cache; NULL: nothing */
+    int64_t judged;            /* the attempt whose verdict is known */
     bool on_base;              /* what it leaves there may be kept */
     char *mistrusted;          /* why the cache is copied: with an overlay it did not begin */
     char *log;                 /* path of the whole output */
@@ -451,7 +452,7 @@ static void on_failed(void *data)
 static void find_place(struct run *run)
 {
     struct validation *validation = run->validation;
-    struct engine_run known = {0};
+    struct engine_run known = {.judged = run->judged};
 
     if (validation->engine->functions->look(validation->engine, run->experiment_id, run->commit,
                                             &run->checkout, &known, &run->error) < 0)
@@ -479,6 +480,7 @@ struct operation *validation_run(struct validation *validation, const struct val
         *run->evidence.measure = *task->measure;
     }
     run->experiment_id = memory_copy(task->experiment_id);
+    run->judged = task->judged;
     run->on_base = run->evidence.on_base = task->on_base;
     find_place(run);
     return &run->operation;

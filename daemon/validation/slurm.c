@@ -112,7 +112,7 @@ static int look(struct engine *engine, const char *experiment_id, const char *co
 
     if (slurm_record_read(&record, slurm->store, experiment_id, error) < 0)
         return -1;
-    if (run && goes_on(slurm, experiment_id, commit, &record)) {
+    if (run && record.attempt != run->judged && goes_on(slurm, experiment_id, commit, &record)) {
         *run = (struct engine_run){
             .goes_on = true,
             .command = memory_copy(record.command),

@@ -658,3 +658,34 @@ def test_the_base_runs_there_as_well(house, cluster):
     assert shared["way"] in ("copy", "reflink")
     assert " 20" in (house.state / "validation" / "exp-1.log").read_text(), "it reads what the base wrote"
     assert cluster.queue() == {} and [path for path in house.runs.iterdir() if path.name[0] != "."] == []
+
+
+@pytest.mark.exhaustive
+def test_a_failure_counts_once_on_a_flaky_base(house, cluster, tmp_path):
+    """The daemon is killed after the tests failed, while the base is run once more. They are run again, not read again."""
+    house.configure(validation={"base": "once"})
+    told = "until [ -e ~/go ]; do sleep 0.1; done; [ $(cat ~/go) = 0 ] || exit $(cat ~/go)\n"
+    house.forge.project.advance({"attack": told})
+    drop(house, "exp-1", 0.9)
+    log = house.start()
+
+    def end(name, attempt, status):
+        log.wait(msg="run submitted to Slurm", experiment=name, attempt=str(attempt), seconds=60)
+        (tmp_path / "go").write_text(str(status))
+        (tmp_path / "go").rename(house.runs / f"{name}-{attempt}" / "box" / "home" / "go")
+
+    end("_base", 1, 3)
+    end("_base", 2, 0)
+    log.wait(msg="run submitted to Slurm", experiment="exp-1")
+    house.clock.pass_by(3700)
+    end("exp-1", 1, 3)
+    log.wait(msg="run submitted to Slurm", experiment="_base", attempt="3", seconds=60)
+    house.kill()
+    log = house.start()
+    log.wait(msg="run on Slurm taken up", experiment="_base")
+    (tmp_path / "go").write_text("3")
+    (tmp_path / "go").rename(house.runs / "_base-3" / "box" / "home" / "go")
+    end("_base", 4, 0)
+    end("exp-1", 2, 0)
+    log.wait(experiment="exp-1", decision="promoted", seconds=60)
+    assert attempts(log, "exp-1") == [2] and house.stop() == 0
