@@ -31,6 +31,7 @@ struct health {
     struct installation_problems problems; /* of the last check */
     bool reported;                         /* a job holds the queue with `report` */
     bool on_trial;                         /* ... and may try again now */
+    uint64_t trial_ends;                   /* by the loop's clock */
     struct installation_problem report;
     struct failed_source *failed; /* they are also the last ones of `problems` */
     size_t failed_count;
@@ -129,17 +130,21 @@ static void enter(struct health *health, enum health_state state,
 }
 
 /* No check finds what a job has reported: the job itself tries again. If it does not report again within a
- * minute, it has ended. */
+ * minute, it has ended. Other checks in that minute say nothing of it: a job asks for one before it reports. */
 static void try_reported(struct health *health)
 {
-    if (health->on_trial) {
+    uint64_t now = uv_now(health->installation.loop);
+
+    if (health->on_trial && now >= health->trial_ends) {
         health_mended(health);
         enter(health, HEALTH_WELL, NULL, 0);
         return;
     }
+    if (!health->on_trial)
+        health->trial_ends = now + HEALTH_MEND_EVERY_MS;
     health->on_trial = true;
     health->state = HEALTH_WELL;
-    ask_after(health, HEALTH_MEND_EVERY_MS);
+    ask_after(health, health->trial_ends - now);
     health->changed(health->data);
 }
 

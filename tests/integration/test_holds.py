@@ -141,7 +141,7 @@ def test_it_holds_the_queue_until_it_is_mended(gitea_winnowd, stand_in, project,
 
 
 def test_what_only_shows_in_the_step_is_recognised_there(gitea_winnowd, stand_in, project):
-    """The forge changes its mind about a reviewer after the check. The pull request stays."""
+    """The forge changes its mind about a reviewer after the check. The pull request stays, and the hold is said once."""
     asks = {"method": "POST", "path": "/requested_reviewers$"}
     refusal = stand_in.gitea.faults.add(status=422, body='{"message":"Reviewer can\'t read"}', count=None, **asks)
     gitea_winnowd.configure(forge={"reviewers": ["Alice"]})
@@ -152,14 +152,16 @@ def test_what_only_shows_in_the_step_is_recognised_there(gitea_winnowd, stand_in
     assert [pull.state for pull in stand_in.pulls()] == ["open"]
     log = gitea_winnowd.start()
     log.wait(**held("forge.reviewers: Alice"))
-    struck, told = refusal.struck, len(log.all(**held("forge.reviewers: Alice")))
+    struck, waits = refusal.struck, {"msg": "step waits: the installation is to blame"}
+    waited = len(log.all(**waits))
     gitea_winnowd.process.send_signal(signal.SIGHUP)  # in vain: it is tried, and held again
-    assert log.wait_until(lambda: len(log.all(**held("forge.reviewers: Alice"))) > told), log.text
+    assert log.wait_until(lambda: len(log.all(**waits)) > waited), log.text
     assert refusal.struck > struck
+    assert len(log.all(**held("forge.reviewers: Alice"))) == len(log.all(msg="forge answers")) == 1, log.text
     stand_in.gitea.faults.clear()
     gitea_winnowd.process.send_signal(signal.SIGHUP)
     log.wait(experiment="exp-2", decision="promoted")
-    assert gitea_winnowd.stop() == 0
+    assert gitea_winnowd.stop() == 0 and len(log.all(msg="forge answers")) == 2
     assert log.decisions() == {"exp-1": "promoted", "exp-2": "promoted"}
     assert [(pull.head, pull.state, pull.reviewers) for pull in stand_in.pulls()] == [
         ("experiment/exp-1", "open", ["Alice"]), ("experiment/exp-2", "open", ["Alice"]),

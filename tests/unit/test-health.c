@@ -202,6 +202,11 @@ static void test_report(void **state)
     uv_run(&loop, UV_RUN_DEFAULT); /* all questions are answered well: the job may try */
     assert_int_equal(health_state(scripted.health), HEALTH_WELL);
     assert_string_equal(health_reason(scripted.health), "forge.reviewers: as reported");
+    health_ask(scripted.health); /* it is refused again, and doubts that */
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(health_state(scripted.health), HEALTH_WELL);
+    assert_string_equal(health_reason(scripted.health), "forge.reviewers: as reported");
+    assert_int_equal(health_status(scripted.health), EX_CONFIG);
     health_mended(scripted.health);
     assert_string_equal(health_reason(scripted.health), "");
     assert_int_equal(health_status(scripted.health), EX_OK);
