@@ -277,7 +277,7 @@ static void on_objects_take_long(void *data)
     operation_clear(&asking->step);
     error_set_key(&error, ERROR_TRANSIENT, "sources",
                   "%s: whether all of its objects are there is not known: that takes more than %d "
-                  "seconds; 'git fsck --connectivity-only' in it finds out",
+                  "seconds; 'git rev-list --objects --all --quiet' in it finds out",
                   source_of(asking), OBJECTS_MS / 1000);
     add(asking, &error)->status = EX_OK;
     asking->source++;
