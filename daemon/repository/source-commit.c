@@ -154,18 +154,20 @@ bool source_commit_is_meant(const char *source, const char *name)
 static void not_found(struct looking_up *looking_up)
 {
     const struct config_list *sources = sources_of(looking_up);
+    bool may_be_in_one = sources->count == 0 &&
+                         !(looking_up->other && git_hash_valid(looking_up->digits));
     struct error error = looking_up->unread;
 
-    if (error.kind == ERROR_NONE && looking_up->other)
-        error_set(&error, ERROR_PERMANENT, "expected a commit, found %s", looking_up->other);
-    else if (error.kind == ERROR_NONE && sources->count > 0)
-        error_set(&error, ERROR_PERMANENT, "commit %s is missing: no source has it",
-                  looking_up->digits);
-    else if (error.kind == ERROR_NONE)
+    if (error.kind == ERROR_NONE && may_be_in_one)
         error_set_key(&error, ERROR_PERMANENT, "sources",
                       "expected a repository that commit %s is in, found none configured",
                       looking_up->digits);
-    error.installation = error.installation || sources->count == 0;
+    else if (error.kind == ERROR_NONE && looking_up->other)
+        error_set(&error, ERROR_PERMANENT, "expected a commit, found %s", looking_up->other);
+    else if (error.kind == ERROR_NONE)
+        error_set(&error, ERROR_PERMANENT, "commit %s is missing: no source has it",
+                  looking_up->digits);
+    error.installation = error.installation || may_be_in_one;
     looking_up_end(looking_up, &error);
 }
 
