@@ -93,27 +93,28 @@ static const char *key_of(const struct installation_problem *problem)
     return key ? key : problem->at_forge ? NULL : problem->key;
 }
 
-/* Logs what is wrong once, and again when it changes. */
+/* Logs what is wrong, each problem once. If what comes first changes in kind, all are logged anew. */
 static void say(struct health *health, const struct installation_problem *problems, size_t count)
 {
     CLEANUP_TEXT struct text reason = {0};
     const struct log_event *event = count ? event_of(problems) : &event_forge_well;
+    const char *logged = event == health->said && health->reason ? health->reason : "";
     bool same;
 
     for (size_t i = 0; i < count; i++) {
-        if (!problems[i].unanswered)
-            text_append_format(&reason, "%s%s", reason.length ? "; " : "",
-                               problems[i].error.message);
+        const char *message = problems[i].error.message;
+
+        if (problems[i].unanswered || strstr(text_string(&reason), message))
+            continue;
+        text_append_format(&reason, "%s%s", reason.length ? "; " : "", message);
+        if (!strstr(logged, message))
+            log_event(event_of(&problems[i]), LOG_TEXT("key", key_of(&problems[i])),
+                      LOG_TEXT("reason", message));
     }
     same = event == health->said && health->reason &&
            strcmp(text_string(&reason), health->reason) == 0;
     if (!count && health->said == &event_held)
         event = &event_mended;
-    for (size_t i = 0; i < count && !same; i++) {
-        if (!problems[i].unanswered)
-            log_event(event_of(&problems[i]), LOG_TEXT("key", key_of(&problems[i])),
-                      LOG_TEXT("reason", problems[i].error.message));
-    }
     if (!count && !same)
         log_event(event);
     health->said = count ? event : &event_forge_well;

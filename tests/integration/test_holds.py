@@ -349,6 +349,31 @@ def test_the_name_of_another_object_is_the_results_fault(winnowd, project, key, 
     assert log.all(msg="step failed")[0]["reason"].endswith(f"expected a commit, found {name}, which is a {kind}"), log.text
 
 
+@pytest.mark.parametrize("key", ["commit", "parent"])
+def test_no_source_makes_a_commit_of_what_the_base_has_as_a_file(winnowd, project, key):
+    """A few digits may also be those of a commit in a source that is not configured yet."""
+    winnowd.unfinished = True
+    winnowd.configure(sources=[])
+    name = git("rev-parse", "main:train.py", directory=project.work)
+    more = {"diff": NEW_FILE} if key == "parent" else {}
+    winnowd.drop(result("exp-1", 0.9, metric_before=1.0, **{key: name}, **more))
+    winnowd.drop(result("exp-2", 0.8, metric_before=1.0, **{key: name[:9]}, **more))
+    log = winnowd.once(status=CONFIGURATION)
+    assert log.decisions() == {"exp-1": "failed"}
+    assert log.all(key="sources", **held(f"expected a repository that commit {name[:9]} is in, found none configured")), log.text
+
+
+def test_what_holds_a_job_is_logged_once_however_many_follow(winnowd, project):
+    winnowd.unfinished = True
+    winnowd.configure(sources=[])
+    names = [f"{number:07x}" for number in range(1, 9)]
+    for number, name in enumerate(names):
+        winnowd.drop(result(f"exp-{number}", 0.9 - number / 100, metric_before=1.0, commit=name))
+    log = winnowd.once(status=CONFIGURATION)
+    for name in names:
+        assert len(log.all(msg="jobs wait until this is mended", **held(f"commit {name} "))) == 1, log.text
+
+
 def cut(pack):
     pack.write_bytes(pack.read_bytes()[:-30])
 
@@ -382,6 +407,29 @@ def test_check_config_finds_a_source_that_is_damaged(winnowd, project, what):
     DAMAGES[what](pack)
     status, _, log = winnowd.run("--check-config")
     assert status == CONFIGURATION and f"sources: {source}: " in log.text and str(project.work) not in log.text, log.text
+
+
+HARMLESS = {
+    "refs/remotes/origin/HEAD": "ref: refs/remotes/origin/renamed\n",
+    "index": "cut off",
+    "objects/info/commit-graph": "cut off",
+    "objects/pack/multi-pack-index": "cut off",
+}
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_a_source_from_which_all_can_be_had_is_not_damaged(winnowd, project, name):
+    """What only a person's git reads there, or what git does without, holds no job."""
+    sha, _ = project.experiment({"a.txt": "a"})
+    git("update-ref", "refs/heads/exp-1", sha, directory=project.work)
+    path = project.work / ".git" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(HARMLESS[name])
+    winnowd.configure(sources=[str(project.work)])
+    status, _, log = winnowd.run("--check-config")
+    assert status == 0, log.text
+    winnowd.drop(result("exp-1", 0.9, metric_before=1.0, commit=sha))
+    assert winnowd.once().decisions() == {"exp-1": "promoted"}
 
 
 @pytest.mark.parametrize("what", ["is gone", "lacks a blob"])
