@@ -12,6 +12,7 @@
 #include "daemon/validation/programs.h"
 #include "daemon/validation/requires.h"
 #include "daemon/validation/sandbox.h"
+#include "daemon/validation/slurm-look.h"
 #include "daemon/validation/slurm.h"
 
 #include <errno.h>
@@ -433,13 +434,45 @@ static void ask_module(struct asking *asking)
         answered(asking);
 }
 
-/* A start makes it if it is missing, and ends if it cannot. */
-static void ask_directory(struct asking *asking)
+static void on_runs_seen(void *data, char *const *directories, const struct slurm_files *files,
+                         size_t count)
 {
-    const char *directory = asking->installation->config->validation.directory;
+    struct asking *asking = data;
     struct error error;
 
-    if (directory && file_check_writable(directory, &error) < 0) {
+    (void)directories;
+    asking->step = NULL;
+    if (count && files->away) {
+        slurm_directory_away(&error, asking->installation->config, files->away);
+        add(asking, &error);
+    }
+    answered(asking);
+}
+
+/* Of the runs on Slurm. Nobody makes it here: if its file system is not mounted yet, no node would see it. */
+static void ask_runs(struct asking *asking)
+{
+    const struct config *config = asking->installation->config;
+    const bool used = config->validation.engine == ENGINE_SLURM;
+    CLEANUP_FREE char *name = used ? file_join(config->validation.directory, ".") : NULL;
+
+    if (used)
+        asking->step = slurm_look_start(asking->installation->loop, (const char *const *)&name, 1,
+                                        on_runs_seen, asking);
+    else
+        answered(asking);
+}
+
+/* Of runs on this machine. A start makes it if it is missing, and ends if it cannot. */
+static void ask_directory(struct asking *asking)
+{
+    const struct config *config = asking->installation->config;
+    const char *directory = config->validation.directory;
+    bool made = config->validation.engine == ENGINE_LOCAL;
+    struct error error;
+
+    if (directory && (made || access(directory, F_OK) == 0) &&
+        file_check_writable(directory, &error) < 0) {
         error_wrap(&error, "validation.directory");
         add(asking, &error);
     }
@@ -543,6 +576,7 @@ static const struct question questions[] = {
     {"sources", HOLDS_SOURCE, false, ask_sources},
     {"sources", HOLDS_NOTHING, false, ask_objects},
     {"validation.read_only", HOLDS_QUEUE, false, ask_read_only},
+    {"validation.directory", HOLDS_QUEUE, false, ask_runs},
     {"validation.slurm.options", HOLDS_QUEUE, false, ask_slurm},
     {"validation.launcher", HOLDS_QUEUE, false, ask_launcher},
     {"validation.command", HOLDS_QUEUE, false, ask_command},

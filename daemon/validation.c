@@ -47,8 +47,7 @@ int validation_new(struct validation **validationp, uv_loop_t *loop, const struc
     validation->repository = repository;
     validation->http = http;
     validation->logs = file_join(config->state, "validation");
-    if (config->validation.directory &&
-        file_check_writable(config->validation.directory, error) < 0)
+    if (elsewhere && file_check_writable(config->validation.directory, error) < 0)
         return error_wrap_key(error, "validation.directory");
     if (file_make_directories(checkouts, 0700, error) ||
         file_make_directories(validation->logs, 0750, error))

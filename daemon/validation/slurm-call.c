@@ -151,6 +151,13 @@ char *slurm_words(const struct process_result *result)
     return text_take(&words);
 }
 
+void slurm_directory_away(struct error *error, const struct config *config, int code)
+{
+    error_set_key(error, ERROR_PERMANENT, "validation.directory", "%s: %s",
+                  config->validation.directory, strerror(code));
+    error->installation = error->holds = true;
+}
+
 /* ---- trying the options ------------------------------------------------------------------------- */
 
 struct trial {

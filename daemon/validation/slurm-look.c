@@ -6,7 +6,9 @@
 #include "common/text.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,12 +108,23 @@ static bool is_listed(const char *directory, const char *name)
     return false;
 }
 
+/* The run may be gone, or all of them are not there now. */
+static void look_above(struct slurm_files *files, const char *directory)
+{
+    CLEANUP_FREE char *name = memory_copy(directory);
+    CLEANUP_LISTING DIR *listing = opendir(dirname(name));
+
+    files->away = listing ? 0 : errno;
+}
+
 static void read_all(struct slurm_files *files, const char *directory)
 {
-    CLEANUP_LISTING DIR *listing = opendir(directory);
     CLEANUP_FREE char *box = file_join(directory, "box");
+    CLEANUP_LISTING DIR *listing = opendir(directory);
     const struct dirent *entry;
 
+    if (!listing)
+        look_above(files, directory);
     while (listing && (entry = readdir(listing))) {
         if (strcmp(entry->d_name, "started") == 0)
             read_start(files, directory);

@@ -22,7 +22,8 @@ struct slurm_end {
 
 /* The directory of a run. */
 struct slurm_files {
-    bool started;       /* the script has begun */
+    int away;     /* errno of the directory that it is in, if that cannot be listed; 0: it can */
+    bool started; /* the script has begun */
     int64_t started_ms; /* when, by the file server's clock, since 1970 */
     char node[256];     /* where; "": not known yet */
     bool ended;         /* the command has ended, as `end` says */

@@ -229,6 +229,11 @@ static bool go_on_by_files(struct slurm_run *run)
     const struct slurm_files *files = &run->files;
     bool red = files->ended && files->end.status != 0;
 
+    if (files->away) {
+        slurm_directory_away(&run->error, run->slurm->config, files->away);
+        slurm_run_hold(run);
+        return true;
+    }
     if (!files->ended && !*files->problem)
         return false;
     if (!files->ended) {

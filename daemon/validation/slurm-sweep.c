@@ -13,6 +13,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define EACH_MS ((uint64_t)60 * 60 * 1000)
 
@@ -76,6 +77,8 @@ static void list_left(struct slurm *slurm)
     char **ids;
     size_t count;
 
+    if (access(slurm->directory, F_OK) < 0)
+        return; /* its file system is not mounted yet */
     if (store_list_left_runs(slurm->store, &ids, &count, &unread) == 0)
         for (size_t i = 0; i < count; i++)
             config_list_append(&slurm->sweep->left, memory_copy(ids[i]));

@@ -65,9 +65,7 @@ static int make_directory(const struct slurm *slurm, const char *experiment_id,
 
     while (mkdir(directory, 0700) < 0) {
         if (errno != EEXIST) {
-            error_set_key(error, error_kind_of_errno(errno), "validation.directory", "%s: %s",
-                          directory, strerror(errno));
-            error->installation = error->holds = error->kind == ERROR_PERMANENT;
+            slurm_directory_away(error, slurm->config, errno);
             return -1;
         }
         free(directory);
@@ -234,8 +232,6 @@ int slurm_engine_new(struct engine **engine, uv_loop_t *loop, const struct confi
     slurm->config = config;
     slurm->store = store;
     slurm->on_tick = slurm_look_at_all;
-    if (file_make_directories(config->validation.directory, 0700, error) < 0)
-        return error_wrap_key(error, "validation.directory");
     slurm->directory = memory_copy(config->validation.directory);
     if (store_run_id(store, slurm->id, error) < 0)
         return -1;

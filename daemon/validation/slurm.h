@@ -22,7 +22,10 @@
 struct operation *slurm_try(uv_loop_t *loop, const struct config *config,
                             void (*callback)(void *data, const struct error *error), void *data);
 
-/* Makes the engine. `config` and `store` must outlive it. Fails if the directory cannot be made, or if the store
- * does. */
+/* Sets the error, a fault of the installation, that says why validation.directory cannot be used. `code` is an
+ * errno. */
+void slurm_directory_away(struct error *error, const struct config *config, int code);
+
+/* Makes the engine. `config` and `store` must outlive it. Fails if the store does. */
 int slurm_engine_new(struct engine **engine, uv_loop_t *loop, const struct config *config,
                      struct store *store, struct error *error);

@@ -708,12 +708,11 @@ def test_check_config_finds_a_missing_spool(winnowd):
     winnowd.once(status=UNUSABLE)
 
 
-@pytest.mark.parametrize("engine", ["local", "slurm"])
-def test_a_directory_of_the_runs_that_cannot_be_made(winnowd, project, engine):
+def test_a_directory_of_the_runs_that_cannot_be_made(winnowd, project):
     """The start ends, and --check-config had found it, both by its key."""
     taken = winnowd.directory / "file"
     taken.touch()
-    winnowd.configure(validation={"directory": f"{taken}/runs", "engine": engine})
+    winnowd.configure(validation={"directory": f"{taken}/runs"})
     winnowd.drop(improved(project))
     said = f"validation.directory: {taken}/runs"
     status, _, log = winnowd.run("--check-config")
@@ -721,7 +720,7 @@ def test_a_directory_of_the_runs_that_cannot_be_made(winnowd, project, engine):
     log = winnowd.once(status=CONFIGURATION)
     assert log.all(msg="winnowd could not start", reason=lambda text: text.startswith(said)), log.text
     assert log.decisions() == {}
-    winnowd.configure(validation={"directory": None, "engine": "local"})
+    winnowd.configure(validation={"directory": None})
     assert winnowd.once().decisions() == {"exp-1": "promoted"}
 
 

@@ -47,6 +47,7 @@ def house(winnowd, cluster, tmp_path):
     cluster.ready()
     winnowd.environment |= cluster.environment()
     runs = tmp_path / "runs"
+    runs.mkdir()
     winnowd.runs = runs
     return winnowd.configure(
         validation={
@@ -124,6 +125,25 @@ def test_a_run_goes_on_without_the_daemon(house, cluster, stop):
     assert decisions(log) == {"exp-1": "promoted"}, log.text
     assert log.all(msg="run on Slurm taken up", slurm_job=submitted["slurm_job"]) and attempts(log, "exp-1") == []
     assert cluster.queue() == {}
+
+
+def test_a_directory_that_is_not_there_holds_the_queue(house, cluster):
+    """Its file system may be mounted late. In a directory that the daemon made here, no run of before would be found."""
+    drop(house, "exp-1", 0.9, gated="x")
+    house.start().wait(msg="run submitted to Slurm")
+    eventually((house.runs / "exp-1-1" / "box" / "begun").exists)
+    house.kill()
+    away = house.runs.parent / "away"
+    house.runs.rename(away)
+    log = house.start()
+    said = f"validation.directory: {house.runs}: No such file or directory"
+    log.wait(level="error", msg="jobs wait until this is mended", key="validation.directory", reason=said)
+    code, _, errors = house.run_beside("--check-config")
+    assert code == 78 and errors.count(said) == 1 and not house.runs.exists(), errors
+    away.rename(house.runs)
+    let_end(house, "exp-1")
+    log.wait(experiment="exp-1", decision="promoted", seconds=60)
+    assert attempts(log, "exp-1") == [] and house.stop() == 0
 
 
 def test_a_run_of_other_settings_is_not_taken_up(house, cluster):
@@ -555,7 +575,6 @@ def test_what_is_missing_on_one_node_is_found_on_the_other(house, cluster, tmp_p
     program.write_text('#!/bin/sh\nexec sh "$@"\n')
     program.chmod(0o755)
     house.configure(validation={"command": [str(program), "check"]})
-    house.runs.mkdir()
     hidden = {"directory": f"mount -t tmpfs none {house.runs}", "bubblewrap": "mount --bind /dev/null $(command -v bwrap)",
               "program": f"mount --bind /dev/null {program}"}[missing]  # fmt: skip
     cluster.restart_node("n1", hidden)
