@@ -69,6 +69,7 @@
     EVENT(branch_kept, "branch kept: it does not point where this job left it", WARNING, "98daa4bf75592f89b3fb95ee22432045") \
     EVENT(branch_refused, "branch kept: the forge refuses to delete it", WARNING, "a021d1c6639b44f7b5c65f9d0999d513") \
     EVENT(pull_kept, "pull request kept: somebody else moved its branch", WARNING, "b6d9f6f45cdc78b9da6400c790010259") \
+    EVENT(pull_refused, "pull request kept: the forge refuses to close it", WARNING, "ece9d0149f314215bf72eb91424c9a3a") \
     EVENT(pull_duplicate_closed, "second pull request of the same experiment closed", WARNING, "6a015b665e4a329cdbe7df00cba497dd") \
     EVENT(checkout_left, "checkout could not be removed; the next start does it", WARNING, "5d0a6d0a0c9fd5c8a2a11ce0c1b46c1f") \
     EVENT(base_passed, "base passes its tests", INFO, "6288a66a0edd40f495b32625294dbd3a") \

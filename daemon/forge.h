@@ -60,7 +60,7 @@ struct forge_reply {
     bool installation;
     /* Permanent error of check: mend it at the forge, not in the configuration or the token. */
     bool at_forge;
-    bool this_only; /* error of look_pull or comment_pull: about this one only */
+    bool this_only; /* error of look, close, reopen or comment_pull: about this one only */
     /* Permanent error of look_pull: it was deleted. The repository answers, and nothing else explains the
      * error. */
     bool gone;
@@ -108,7 +108,8 @@ struct forge_functions {
     struct operation *(*look_pull)(struct forge *forge, int64_t number, forge_callback callback,
                                    void *data);
 
-    /* Closes a pull request. Succeeds if it is closed or gone already. */
+    /* Closes a pull request. Succeeds if it is closed or gone already. Fails (permanent) with `this_only` if the
+     * forge keeps it open. */
     struct operation *(*close_pull)(struct forge *forge, int64_t number, forge_callback callback,
                                     void *data);
 

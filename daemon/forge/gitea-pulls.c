@@ -290,7 +290,7 @@ static void on_state_looked(struct gitea_call *call, const struct gitea_reply *r
     } else if (take_pull(call, reply, &pull) == 0) {
         if (is_as_wanted(call, &pull))
             gitea_succeed(call, NULL);
-        else if (call->reopens)
+        else if (call->reopens || call->depends)
             gitea_fail(call, &(struct forge_reply){.retry_after_ms = -1, .this_only = true},
                        &call->failure);
         else
@@ -305,6 +305,7 @@ static void on_state_changed(struct gitea_call *call, const struct gitea_reply *
 
     if (status == 404 || status == 409 || status == 412 || status == 422) {
         gitea_body_refusal(&call->failure, &reply->body);
+        call->depends = status == 412;
         send_pull(call, "GET", NULL, on_state_looked);
     } else if (status < 200 || status >= 300) {
         gitea_refuse(call, reply);

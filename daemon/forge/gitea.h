@@ -90,6 +90,7 @@ struct gitea_call {
     bool failure_is_answer; /* it is a success if the thing is gone */
     bool among_pulls;       /* the list of pull requests is looked at as well */
     bool reopens;           /* the pull request is to be open, not closed */
+    bool depends;           /* it may not be closed: it depends on something that is open */
     bool unexplained;       /* the branch was answered 500 by the forge */
     bool anybody;           /* the next answer may not be the forge's */
 };

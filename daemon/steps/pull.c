@@ -15,6 +15,7 @@
 #include "daemon/job.h"
 #include "daemon/steps.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -258,12 +259,27 @@ void step_pull_start(struct job *job)
 
 static void list_for_undo(void *data);
 
+/* It would be refused for ever, and the decision must not wait. */
+static void keep_refused(struct job *job, const struct error *error)
+{
+    CLEANUP_FREE char *before = TAKE(job->record.reason);
+
+    job->record.reason = memory_format("%s; pull request %" PRId64
+                                       " is kept, as the forge refuses to close it: %s",
+                                       before ? before : "", job->record.pull, error->message);
+    log_event(&event_pull_refused, LOG_TEXT("experiment", job->row->experiment_id),
+              LOG_INTEGER("pull", job->record.pull), LOG_TEXT("reason", error->message));
+    job_done(job);
+}
+
 static void on_closed(void *data, const struct forge_reply *reply, const struct error *error)
 {
     struct job *job = data;
 
     job->operation = NULL;
-    if (error)
+    if (error && reply->this_only)
+        keep_refused(job, error);
+    else if (error)
         job_forge_failed(job, reply, error);
     else
         list_for_undo(job); /* until none of ours is open */

@@ -1,6 +1,7 @@
 """Promise: what persons do at the forge while a job runs is never undone, and never taken for ours."""
 
 import dataclasses
+import json
 import signal
 
 import pytest
@@ -168,6 +169,21 @@ def test_a_pull_request_that_the_forge_does_not_show_is_not_gone_for_that(winnow
     winnowd.drop(improved(project))
     winnowd.start().wait(experiment="exp-1", decision="promoted")
     assert refused.struck and [pull.state for pull in stand_in.pulls()] == ["merged"]
+
+
+def test_a_pull_request_that_depends_on_something_is_kept(winnowd, stand_in, gitea, project):
+    """The forge closes it neither by itself nor with its branch. The undo ends, and decision and warning say why."""
+    winnowd.configure(queue=IMPATIENT)
+    words = "cannot close this issue or pull request because it still has open dependencies"
+    gitea.faults.add(status=412, body=json.dumps({"message": words}), method="PATCH", path="/pulls/1$", count=None)
+    gitea.faults.add("locked", count=None, **LABEL)
+    winnowd.drop(improved(project))
+    log = winnowd.once()
+    assert log.decisions() == {"exp-1": "failed"} and "pull request 1 is kept" in log.reasons()["exp-1"], log.text
+    (told,) = log.all(msg="pull request kept: the forge refuses to close it", level="warning")
+    assert words in told["reason"] and stand_in.branches() == {}
+    assert [pull.state for pull in stand_in.pulls()] == ["open"]
+    gitea.close_pull(1)
 
 
 # The base.
