@@ -14,6 +14,7 @@
 #define BACKOFF_FIRST_MS 500
 #define BACKOFF_MOST_MS  (5 * 60 * 1000)
 #define ASKED_MOST_MS    (60 * 60 * 1000)
+#define NO_JOB           0        /* the id of none */
 #define NO_SOURCE        SIZE_MAX /* the place of a source that is found well, in a problem */
 
 /* A source failed this job. */
@@ -35,6 +36,7 @@ struct health {
     struct installation_problem report;
     struct failed_source *failed; /* they are also the last ones of `problems` */
     size_t failed_count;
+    bool lacks_sources; /* that is one of them */
     unsigned looks;
     unsigned attempt;
     const struct log_event *said; /* the last event that was logged, */
@@ -396,6 +398,19 @@ void health_source_failed(struct health *health, int64_t job, const struct error
     tell_failed(health);
     if (health->state == HEALTH_WELL)
         ask_after(health, HEALTH_MEND_EVERY_MS);
+}
+
+void health_lack_sources(struct health *health)
+{
+    struct error error;
+
+    if (health->lacks_sources)
+        return;
+    health->lacks_sources = true;
+    error_set_key(&error, ERROR_PERMANENT, "sources",
+                  "expected the repositories with the commits that results name, found none "
+                  "configured");
+    health_source_failed(health, NO_JOB, &error);
 }
 
 void health_source_mended(struct health *health, int64_t job)

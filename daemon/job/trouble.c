@@ -324,6 +324,20 @@ void job_park(struct job *job)
     job_pause(job, job->pause_ms, on_waited);
 }
 
+/* Whether a job names a commit that is not here, while no sources are configured. Only a restart changes that, so
+ * nothing is begun. */
+static bool lacks_sources(const struct job *job)
+{
+    const struct services *services = job->services;
+    char commit[GIT_HASH_SIZE];
+
+    if (services->config->sources.count > 0 ||
+        repository_find_saved(services->repository, job->row->experiment_id, commit))
+        return false;
+    health_lack_sources(services->health);
+    return true;
+}
+
 /* A job that a well source failed waits until it may try again. Else, before the branch is made, a job needs
  * a held source only if all sources that may have the commit are held. Otherwise the other ones are searched
  * first. */
@@ -337,9 +351,11 @@ bool job_needs_held_source(struct job *job)
     if (job->source_bad && job->bad_looks == health_looks(health) &&
         uv_now(job->services->loop) < job->bad_until)
         return true;
-    if (!job_early(job) || !health_sources_held(health) || job_load_result(job, &ignored) < 0 ||
-        job->result->change != RESULT_CHANGE_COMMIT)
+    if (!job_early(job) || (sources->count > 0 && !health_sources_held(health)) ||
+        job_load_result(job, &ignored) < 0 || job->result->change != RESULT_CHANGE_COMMIT)
         return false;
+    if (lacks_sources(job))
+        return true;
     for (size_t i = 0; i < sources->count; i++) {
         if (!source_commit_is_meant(sources->items[i], job->result->repository))
             continue;

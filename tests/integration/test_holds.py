@@ -316,8 +316,9 @@ def test_without_any_source_what_names_a_commit_waits_for_one(winnowd, forge, pr
     winnowd.drop(improved(project, "exp-3", 0.9))
     log = winnowd.once(status=CONFIGURATION)
     assert log.decisions() == {"exp-3": "promoted"}
-    for name in (sha, sha[:9]):
-        assert log.all(key="sources", **held(f"expected a repository that commit {name} is in, found none configured")), log.text
+    for says in ("the repositories with the commits that results name", f"a repository that commit {sha[:9]} is in"):
+        assert log.all(key="sources", **held(f"expected {says}, found none configured")), log.text
+    assert "experiment/exp-1" not in forge.branches()  # nothing is begun that cannot go on
     source = winnowd.directory / "model"
     git("clone", "-q", project.work, source)
     git("fetch", "-q", project.work, sha, directory=source)
@@ -348,15 +349,13 @@ def test_the_name_of_another_object_is_the_results_fault(winnowd, project, key, 
     assert log.all(msg="step failed")[0]["reason"].endswith(f"expected a commit, found {name}, which is a {kind}"), log.text
 
 
-@pytest.mark.parametrize("key", ["commit", "parent"])
-def test_no_source_makes_a_commit_of_what_the_base_has_as_a_file(winnowd, project, key):
+def test_no_source_makes_a_commit_of_what_the_base_has_as_a_file(winnowd, project):
     """A few digits may also be those of a commit in a source that is not configured yet."""
     winnowd.unfinished = True
     winnowd.configure(sources=[])
     name = git("rev-parse", "main:train.py", directory=project.work)
-    more = {"diff": NEW_FILE} if key == "parent" else {}
-    winnowd.drop(result("exp-1", 0.9, metric_before=1.0, **{key: name}, **more))
-    winnowd.drop(result("exp-2", 0.8, metric_before=1.0, **{key: name[:9]}, **more))
+    winnowd.drop(result("exp-1", 0.9, metric_before=1.0, parent=name, diff=NEW_FILE))
+    winnowd.drop(result("exp-2", 0.8, metric_before=1.0, parent=name[:9], diff=NEW_FILE))
     log = winnowd.once(status=CONFIGURATION)
     assert log.decisions() == {"exp-1": "failed"}
     assert log.all(key="sources", **held(f"expected a repository that commit {name[:9]} is in, found none configured")), log.text
