@@ -181,13 +181,17 @@ static char *name_of_user(void)
     return memory_copy(user->pw_name);
 }
 
-/* Cuts `place` down to the nearest directory that exists: itself or a parent. */
+/* Cuts `place` down to the nearest directory that exists, itself or a parent, or to what is in the way. */
 static int find_nearest(char *place, struct stat *status)
 {
     while (stat(*place ? place : "/", status) < 0) {
         char *slash = strrchr(place, '/');
 
-        if ((errno != ENOENT && errno != ENOTDIR) || !slash)
+        if (errno != ENOENT && errno != ENOTDIR)
+            return -1;
+        if (lstat(place, status) == 0)
+            return 0;
+        if (!slash)
             return -1;
         *slash = '\0';
     }
@@ -203,9 +207,9 @@ int file_check_writable(const char *path, struct error *error)
 
     if (find_nearest(place, &status) == 0) {
         if (!S_ISDIR(status.st_mode))
-            return error_set(error, ERROR_PERMANENT, "%s: expected a directory, found a file%s%s",
-                             path, strcmp(place, path) ? " at " : "",
-                             strcmp(place, path) ? place : "");
+            return error_set(error, ERROR_PERMANENT, "%s: expected a directory, found a %s%s%s",
+                             path, S_ISLNK(status.st_mode) ? "link to nothing" : "file",
+                             strcmp(place, path) ? " at " : "", strcmp(place, path) ? place : "");
         if (faccessat(AT_FDCWD, *place ? place : "/", W_OK | X_OK, AT_EACCESS) == 0)
             return 0;
     }

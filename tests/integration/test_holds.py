@@ -752,6 +752,8 @@ def test_check_config_tells_all_places_that_are_wrong(winnowd, project):
     gone = winnowd.directory / "gone"
     taken = winnowd.directory / "file"
     taken.touch()
+    unmounted = winnowd.directory / "unmounted"
+    unmounted.symlink_to(gone)
     winnowd.spool.rmdir()
     emptied, lender, borrower = (winnowd.directory / name for name in ("emptied", "lender", "borrower"))
     git("clone", "-q", project.work, emptied)
@@ -765,7 +767,8 @@ def test_check_config_tells_all_places_that_are_wrong(winnowd, project):
         sources=[f"{gone}/source-1", f"{gone}/source-2", str(emptied), str(borrower)],
         logs=[{"path": f"{gone}/results.tsv"}],
         validation={"read_only": [f"{gone}/data-1", f"{gone}/data-2"], "sandbox": "auto",
-                    "launcher": ["no-launcher"], "command": ["no-command"], "requires": ["http://127.0.0.1:1/"]},
+                    "launcher": ["no-launcher"], "command": ["no-command"], "directory": f"{unmounted}/runs",
+                    "requires": ["http://127.0.0.1:1/"]},
         status={"textfile": f"{gone}/winnowd.prom"},
         state=f"{taken}/state",
     )  # fmt: skip
@@ -777,6 +780,7 @@ def test_check_config_tells_all_places_that_are_wrong(winnowd, project):
                  f"sources: {borrower}: its objects are also in {lender}/.git/objects (objects/info/alternates), which does not exist",
                  f"warning: logs: {gone}/results.tsv: No such file", "validation.requires: http://127.0.0.1:1/: ",
                  f"validation.read_only: {gone}/data-1", f"validation.read_only: {gone}/data-2",
+                 f"validation.directory: {unmounted}/runs: expected a directory, found a link to nothing at {unmounted}",
                  "validation.launcher: no-launcher", "validation.command: no-command",
                  f"spool: {winnowd.spool}", f"warning: status.textfile: {gone}"):  # fmt: skip
         assert f"winnowd: {said}" in log.text, log.text

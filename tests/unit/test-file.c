@@ -224,6 +224,10 @@ static void test_check_writable(void **state)
     assert_non_null(strstr(error.message, ": expected a directory, found a file at "));
     assert_int_equal(file_check_writable("file", &error), -1);
     assert_string_equal(error.message, "file: expected a directory, found a file");
+    assert_int_equal(symlink("nowhere/at/all", "link"), 0); /* mkdir() makes nothing there */
+    assert_int_equal(file_check_writable("link", &error), -1);
+    assert_string_equal(error.message, "link: expected a directory, found a link to nothing");
+    assert_int_equal(file_check_writable("link/below", &error), -1);
     if (geteuid() == 0) /* whom no permission stops */
         return;
     assert_int_equal(mkdir("closed", 0500), 0);
