@@ -118,18 +118,23 @@ static bool is_in_force(const struct base *base)
 }
 
 /* A run under settings that are no longer in force does not count. The tests are run again. */
+static void conclude(struct base *base)
+{
+    repository_forget(base->options.repository, base->options.config->forge.base);
+    if (is_in_force(base))
+        answer_all(base);
+    wake(base);
+}
+
 static void on_removed(void *data, const struct error *error)
 {
     struct base *base = data;
 
     base->call = NULL;
-    repository_forget(base->options.repository, base->options.config->forge.base);
     if (error)
         log_event(&event_checkout_left, LOG_TEXT("commit", base->verdict.commit),
                   LOG_TEXT("reason", error->message));
-    if (is_in_force(base))
-        answer_all(base);
-    wake(base);
+    conclude(base);
 }
 
 /* Until now the checkout is there, with the HOME of the run. */
@@ -223,11 +228,15 @@ static void note_outcome(struct base *base, const struct validation_outcome *out
     snprintf(base->verdict.reason, sizeof(base->verdict.reason), "%s", why.message);
 }
 
+/* What holds the queue leaves the run as it is. It goes on once that is mended. */
 static void give_up(struct base *base, const struct error *error)
 {
     base->error = *error;
     base->faulty = true;
-    clean_up(base);
+    if (error->holds)
+        conclude(base);
+    else
+        clean_up(base);
 }
 
 /* A person who reloads the configuration has mended something. So an earlier failure is no evidence, neither

@@ -708,3 +708,20 @@ def test_a_failure_counts_once_on_a_flaky_base(house, cluster, tmp_path):
     end("exp-1", 2, 0)
     log.wait(experiment="exp-1", decision="promoted", seconds=60)
     assert attempts(log, "exp-1") == [2] and house.stop() == 0
+
+
+def test_a_run_of_the_base_that_holds_the_queue_stays(house, cluster):
+    """As that of an experiment does."""
+    house.configure(validation={"base": "once"})
+    house.config["validation"]["slurm"]["options"] = ["--hold"]
+    drop(house, "exp-1", 0.9)
+    log = house.start()
+    log.wait(level="error", msg="jobs wait until this is mended", reason=lambda text: "JobHeldUser" in text)
+    cluster.command("scontrol", "release", f"jobname=winnowd-{house_id(house)}-_base-1")
+    log.wait(msg="base passes its tests", seconds=90)
+    assert attempts(log, "_base") == [1]
+    house.config["validation"]["slurm"]["options"] = []
+    house.write_configuration()
+    house.process.send_signal(signal.SIGHUP)
+    log.wait(experiment="exp-1", decision="promoted", seconds=90)
+    assert house.stop() == 0 and cluster.queue() == {}
