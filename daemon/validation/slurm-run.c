@@ -102,6 +102,24 @@ static void lose_to_slurm(struct slurm_run *run)
     }
 }
 
+/* Returns whether it waits for nodes, and some are left out that may be well again. */
+static bool waits_for_excluded(const struct slurm_run *run)
+{
+    return run->record.state == SLURM_SUBMITTED && run->answered && !run->absent &&
+           run->seen.state == SQUEUE_PENDING && squeue_reason_excludes(run->seen.reason) &&
+           run->record.excluded && *run->record.excluded;
+}
+
+/* The next attempt is made anywhere. */
+static void lose_excluded(struct slurm_run *run)
+{
+    error_set(&run->error, ERROR_TRANSIENT,
+              "Slurm says %s, and nodes are left out on which an attempt failed before: %s",
+              run->seen.reason, run->record.excluded);
+    free(TAKE(run->record.excluded));
+    lose(run);
+}
+
 /* It is not known what it did in its time. */
 static void lose_suspended(struct slurm_run *run)
 {
@@ -186,6 +204,7 @@ static void on_output_read(void *data, const struct process_result *output)
     }
     set_result(run, &result);
     run->record.beginless = run->record.exhausted = 0;
+    free(TAKE(run->record.excluded));
     if (!slurm_run_save(run))
         return;
     if (result.problem)
@@ -256,6 +275,10 @@ static bool go_on_by_slurm(struct slurm_run *run)
 {
     uint64_t now = uv_now(run->slurm->loop);
 
+    if (waits_for_excluded(run)) {
+        lose_excluded(run);
+        return true;
+    }
     if (run->record.state != SLURM_SUBMITTED || !slurm_run_is_over(run)) {
         run->over_at = 0;
         return false;

@@ -177,6 +177,11 @@ bool squeue_reason_stays(const char *reason)
     return names_job_limit(reason);
 }
 
+bool squeue_reason_excludes(const char *reason)
+{
+    return strncmp(reason, "ReqNodeNotAvail", strlen("ReqNodeNotAvail")) == 0;
+}
+
 enum sbatch_refusal sbatch_refusal_of(const char *words)
 {
     if (names_job_limit(words))

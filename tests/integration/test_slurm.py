@@ -435,6 +435,30 @@ def test_a_node_that_dies_fails_nobody(house, cluster):
     assert house.stop() == 0
 
 
+def test_a_node_is_left_out_no_longer_than_others_are_there(house, cluster):
+    """The files of an attempt that waits play a node on which nothing begins. The other one is drained."""
+    log = house.start()
+    log.wait(msg="forge answers")
+    cluster.command("scontrol", "update", "nodename=n1,n2", "state=drain", "reason=test")
+    drop(house, "exp-1", 0.9)
+    try:
+        log.wait(msg="run submitted to Slurm")
+        run = house.runs / "exp-1-1"
+        (run / "started").mkdir()
+        (run / "started" / "node").write_text("n1\n")
+        (run / "problem.new").write_text("validation.command\nn1\nno such program\n")
+        (run / "problem.new").rename(run / "problem")
+        log.wait(msg="run submitted to Slurm", attempt="2", seconds=60)
+        cluster.command("scontrol", "update", "nodename=n1", "state=resume")
+        lost = log.wait(msg="run on Slurm lost; another attempt follows", attempt="2", seconds=60)
+        assert "ReqNodeNotAvail" in lost["reason"] and lost["reason"].endswith(": n1")
+        log.wait(experiment="exp-1", decision="promoted", seconds=60)
+    finally:
+        cluster.command("scontrol", "update", "nodename=n1,n2", "state=resume", check=False)
+    assert [event["node"] for event in log.all(msg="run on Slurm ended")] == ["n1"] and attempts(log, "exp-1") == [1, 2, 3]
+    assert house.stop() == 0 and not record_of(house, "exp-1").get("excluded")
+
+
 @pytest.mark.exhaustive
 def test_sixty_four_runs_at_a_time(house, cluster):
     house.configure(queue={"parallel": 64})
