@@ -70,6 +70,12 @@ char *slurm_options(const struct slurm *slurm)
     return text_take(&lines);
 }
 
+/* Slurm's own limit is behind that of the script. */
+static char *time_option(uint64_t timeout_ms)
+{
+    return memory_format("--time=%" PRIu64, (timeout_ms + 59999) / 60000 + NET_MINUTES);
+}
+
 /* The user's own exclusions are added, as sbatch takes only the last of two such options. */
 static void append_options(struct config_list *arguments, const struct slurm_run *run)
 {
@@ -94,7 +100,6 @@ static void append_options(struct config_list *arguments, const struct slurm_run
 struct operation *slurm_sbatch(struct slurm_run *run, process_callback callback)
 {
     CLEANUP(config_list_clear) struct config_list arguments = {0};
-    uint64_t minutes = (run->order.timeout_ms + 59999) / 60000 + NET_MINUTES;
 
     arguments_append_copies(
         &arguments,
@@ -102,7 +107,7 @@ struct operation *slurm_sbatch(struct slurm_run *run, process_callback callback)
     config_list_append(&arguments, memory_format("--job-name=%s", run->name));
     config_list_append(&arguments, memory_format("--output=%s/slurm-output", run->directory));
     config_list_append(&arguments, memory_format("--chdir=%s", run->directory));
-    config_list_append(&arguments, memory_format("--time=%" PRIu64, minutes));
+    config_list_append(&arguments, time_option(run->order.timeout_ms));
     append_options(&arguments, run);
     config_list_append(&arguments, file_join(run->directory, "script"));
     return call(run->slurm->loop, &arguments, PROCESS_OUTLIVES, callback, run);
@@ -206,6 +211,7 @@ struct operation *slurm_try(uv_loop_t *loop, const struct config *config,
     arguments_append_copies(&arguments, (const char *const[]){"sbatch", "--test-only", NULL});
     arguments_append_copies(&arguments,
                             (const char *const *)config->validation.slurm.options.items);
+    config_list_append(&arguments, time_option(config->validation.timeout_ms));
     config_list_append(&arguments, memory_copy("--wrap=true"));
     trial->step = call(loop, &arguments, PROCESS_KILLED, on_tried, trial);
     return &trial->operation;

@@ -163,6 +163,18 @@ PartitionName=urgent Nodes={",".join(NODES)} MaxTime=INFINITE State=UP PreemptMo
         finally:
             self.command("scontrol", "update", f"nodename={others}", "state=resume")
 
+    @contextlib.contextmanager
+    def configured(self, line):
+        """Until the end of the block this line is in its file, too."""
+        before = self.file.read_text()
+        try:
+            self.file.write_text(f"{before}{line}\n")
+            self.command("scontrol", "reconfigure")
+            yield
+        finally:
+            self.file.write_text(before)
+            self.command("scontrol", "reconfigure")
+
     def end(self, name, kill=False):
         process = self.processes.pop(name)
         process.kill() if kill else process.terminate()

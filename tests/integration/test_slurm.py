@@ -364,6 +364,18 @@ def test_options_that_are_wrong_hold_the_queue(house, cluster, option, reason, m
     assert house.stop() == 0
 
 
+def test_a_timeout_that_is_too_long_for_the_partition_is_found(house, cluster):
+    """Where such a job is refused at submission. Elsewhere it waits, and holds the queue then."""
+    house.configure(validation={"timeout": "30m", "slurm": {"options": ["--partition=urgent"]}})
+    with cluster.configured("EnforcePartLimits=ALL"):
+        cluster.command("scontrol", "update", "partitionname=urgent", "MaxTime=34")
+        code, _, errors = house.run_beside("--check-config")
+        assert code == 78 and "validation.slurm.options: sbatch says: " in errors and "time limit is invalid" in errors, errors
+        cluster.command("scontrol", "update", "partitionname=urgent", "MaxTime=35")
+        assert house.run_beside("--check-config")[0] == 0
+    assert house.run_beside("--check-config")[0] == 0, "the partition is as it was"
+
+
 def test_a_program_that_is_on_no_node_holds_the_queue(house, cluster):
     house.configure(validation={"command": ["no-such-program"]})
     drop(house, "exp-1", 0.9)
