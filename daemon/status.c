@@ -75,7 +75,8 @@ static int read_run(const struct reading *reading, const struct store_job *recor
         return 0;
     if (slurm_record_read(&job->run, reading->store, name, error) < 0)
         return -1;
-    if (job->run.state != SLURM_SUBMITTED)
+    if (job->run.state != SLURM_SUBMITTED &&
+        !(job->run.state == SLURM_SUBMITTING && job->run.waits))
         slurm_record_clear(&job->run);
     return 0;
 }

@@ -78,7 +78,8 @@ static struct json_object *run_of(const struct slurm_record *run)
     put(object, "slurm_job", json_count_or_null(run->id));
     put(object, "attempt", json_object_new_int64(run->attempt));
     put(object, "node", json_text_or_null(run->node));
-    put(object, "submitted", json_time_or_null(run->submitted_ms));
+    put(object, "submitted",
+        json_time_or_null(run->state == SLURM_SUBMITTED ? run->submitted_ms : 0));
     put(object, "began", json_time_or_null(run->began_ms));
     put(object, "waits", json_text_or_null(run->waits));
     return object;

@@ -429,7 +429,14 @@ static void append_run(struct text *text, const struct slurm_record *run, int64_
 {
     if (!run->attempt)
         return;
-    text_append_format(text, "  Slurm job %" PRId64, run->id);
+    if (run->state == SLURM_SUBMITTING) {
+        text_append(text, "  not taken by Slurm yet: ");
+        append_shown(text, run->waits, 100);
+        return;
+    }
+    text_append(text, "  Slurm job");
+    if (run->id)
+        text_append_format(text, " %" PRId64, run->id);
     if (run->attempt > 1)
         text_append_format(text, " (attempt %" PRId64 ")", run->attempt);
     text_append(text, run->began_ms ? " on " : " in its queue for ");

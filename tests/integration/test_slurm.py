@@ -246,6 +246,20 @@ def test_waiting_in_the_queue_is_no_fault(house, cluster):
     assert house.stop() == 0
 
 
+def test_the_status_tells_why_a_run_is_not_submitted(house, cluster, tmp_path):
+    refuses = FAKES["limit"].replace("touch {0}/once; ", "")
+    put_before(house, tmp_path, "sbatch", refuses.replace("{0}", str(tmp_path)))
+    drop(house, "exp-1", 0.9)
+    log = house.start()
+    reason = log.wait(msg="run waits in Slurm's queue")["reason"]
+    run, table = status_of(house)
+    assert (run["slurm_job"], run["submitted"], run["waits"]) == (None, None, reason)
+    assert f"not taken by Slurm yet: {reason[:40]}" in table, table
+    (tmp_path / "once").touch()
+    log.wait(experiment="exp-1", decision="promoted", seconds=60)
+    assert house.stop() == 0
+
+
 def test_slurm_may_be_away_while_a_run_ends(house, cluster):
     """A query that fails changes nothing, and is logged once. The files count."""
     drop(house, "exp-1", 0.9, gated="x")
