@@ -16,7 +16,8 @@
 #include <string.h>
 
 #define SLOW_MS        30000
-#define LATE_MS        90000 /* for which NFS may not show a file that is there */
+#define LATE_MS        90000   /* for which NFS may not show a file that is there */
+#define LEFT_OUT_MS    3600000 /* in which others may come back */
 #define BEGINLESS_MOST 3
 #define EXHAUSTED_MOST 2
 
@@ -275,7 +276,11 @@ static bool go_on_by_slurm(struct slurm_run *run)
 {
     uint64_t now = uv_now(run->slurm->loop);
 
-    if (waits_for_excluded(run)) {
+    if (!waits_for_excluded(run)) {
+        run->left_out_at = 0;
+    } else if (!run->left_out_at) {
+        run->left_out_at = now;
+    } else if (now - run->left_out_at >= LEFT_OUT_MS) {
         lose_excluded(run);
         return true;
     }

@@ -476,6 +476,9 @@ def test_a_node_is_left_out_no_longer_than_others_are_there(house, cluster):
         (run / "problem.new").rename(run / "problem")
         log.wait(msg="run submitted to Slurm", attempt="2", seconds=60)
         cluster.command("scontrol", "update", "nodename=n1", "state=resume")
+        log.wait(msg="run waits in Slurm's queue", reason=lambda text: "ReqNodeNotAvail" in text, seconds=60)
+        assert attempts(log, "exp-1") == [1, 2], "another node may come back"
+        house.clock.pass_by(3700)
         lost = log.wait(msg="run on Slurm lost; another attempt follows", attempt="2", seconds=60)
         assert "ReqNodeNotAvail" in lost["reason"] and lost["reason"].endswith(": n1")
         log.wait(experiment="exp-1", decision="promoted", seconds=60)
