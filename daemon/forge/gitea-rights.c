@@ -39,9 +39,9 @@ void gitea_check_skipped(struct gitea_call *call, const char *what, const struct
     CLEANUP_TEXT struct text words = {0};
 
     gitea_body_message(&words, reply->body.body, reply->body.body_length);
-    call->unchecked = memory_format("%s%s%s (GET %s was answered %ld%s%s)", before ? before : "",
+    call->unchecked = memory_format("%s%s%s (GET %s was answered %ld: %s)", before ? before : "",
                                     before ? "; " : "", what, reply->body.path, reply->body.status,
-                                    words.length ? ": " : "", text_string(&words));
+                                    text_string(&words));
 }
 
 /* The labels. */

@@ -74,8 +74,7 @@ struct gitea_call {
     char *login;             /* of the token's user; NULL: the token may not read it */
     bool base_empty;         /* the repository said that it is empty */
     bool repository_private; /* ... or that not everybody may read it */
-    bool administrates;      /* the token's user, the forge: it is told who else does */
-    bool reviewer_is_admin;  /* may read everything */
+    bool reviewer_is_admin;  /* may read everything; the forge says so to its administrators only */
     bool again;              /* labels were looked up again, or reviewers are asked one by one */
     bool uncertain; /* an earlier request may have done the work: no refusal is permanent */
     struct json_object *kept; /* pull requests or labels, as an array */
@@ -189,7 +188,7 @@ struct operation *gitea_review_pull(struct forge *forge, int64_t number, forge_c
 /* The second half of a check: the pull requests, what the token may write, the labels. Ends the call. */
 void gitea_check_rights(struct gitea_call *call);
 
-/* Notes that a check cannot find out `what`; the answer says why, unless `what` does. */
+/* Notes that a check cannot find out `what`; the answer says why. */
 void gitea_check_skipped(struct gitea_call *call, const char *what,
                          const struct gitea_reply *reply);
 

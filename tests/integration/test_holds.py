@@ -15,8 +15,9 @@ CONFIGURATION, UNREACHABLE, UNUSABLE = 78, 69, 74
 
 
 def wrong_reviewer(daemon, forge, project):
+    forge.gitea.add_user("Bob", collaborator=False)
     daemon.configure(forge={"reviewers": ["Bob"]})
-    return lambda: forge.gitea.add_user("Bob")
+    return lambda: forge.gitea.add_user("Bob", collaborator=True)
 
 
 def organisation(daemon, forge, project):

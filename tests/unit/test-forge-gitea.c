@@ -182,17 +182,12 @@ static void test_check_asks_for_readers_and_labels(void **state)
     begin("organisation=True");
     tell("g.add_user('Bob', collaborator=False)");
     set_list(&fixture.config.forge.reviewers, fixture.reviewers, "Bob", NULL);
-    /* The list lacks the forge's administrators, who may read everything. Only they see who is one. */
-    CALL(check);
-    assert_success();
-    assert_non_null(strstr(outcome.unchecked, "Bob is not among the users"));
-    tell("setattr(g.users[g.user], 'administrator', True)");
     CALL(check);
     assert_permanent("forge.reviewers: Bob may not read the repository lab/model");
+    /* The list lacks the forge's administrators, who may read everything. */
     tell("setattr(g.users['bob'], 'administrator', True)");
     CALL(check);
     assert_success();
-    assert_string_equal(outcome.unchecked, "");
     tell("g.add_user('Bob')");
     tell("g.add_user('lab')");
     set_list(&fixture.config.forge.reviewers, fixture.reviewers, "lab", NULL);
