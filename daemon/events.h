@@ -101,6 +101,7 @@
     EVENT(pull_stays, "pull request stays open, though another one contains it", WARNING, "c73e9b18f2a54d6d8e05b1a94f7c2603") \
     EVENT(branch_deleted, "branch deleted: what it changed was merged", INFO, "94d2e6f0b8a74c31a5f81d6c0e3b7a29") \
     EVENT(pull_gone, "pull request is gone from the forge; taken as closed unmerged", WARNING, "335707b690557505cd6c5c609e62bc01") \
+    EVENT(pulls_lost, "open pull requests are not in the store", WARNING, "26e0edea7ecc40f88578c79c56b56e34") \
     EVENT(pull_refreshed, "pull request refreshed: it merges with the base as it is now", INFO, "5b0c1e0d4f3f4a0cb3a6c0d19f6b7a21") \
     EVENT(pull_stale, "pull request cannot be refreshed: it stays as it is", WARNING, "e83b9c6a50d94dd0a7c1f4b82d6f0c37") \
     EVENT(pull_merges_again, "pull request merges with the base again", INFO, "71f0c83e2ab64d59b6e9a4d20c5f8b13") \

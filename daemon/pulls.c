@@ -36,6 +36,7 @@ struct pulls {
     bool look_again; /* a round was asked for while contained ones were being closed */
     bool rests;      /* what contained ones are left waits for the next round */
     bool looked;
+    bool told_lost;    /* of those that are not in the store */
     bool tried;        /* a round has ended, complete or not */
     unsigned rounds;   /* that were complete */
     struct told *told; /* those that could not be looked at the last time */
@@ -359,6 +360,42 @@ static void look_at_each(struct pulls *pulls)
     end_round(pulls, false);
 }
 
+/* Whether one is below our prefix, and the store has no such experiment. */
+static int is_lost(const struct pulls *pulls, const struct forge_pull *pull, bool *lost,
+                   struct error *error)
+{
+    CLEANUP(store_result_freep) struct store_result *row = NULL;
+    const char *prefix = pulls->services->config->forge.branch_prefix;
+    const char *branch = pull->label ? pull->label : pull->head;
+
+    *lost = false;
+    if (pull->state != PULL_OPEN || strncmp(branch, prefix, strlen(prefix)) != 0)
+        return 0;
+    if (store_find(pulls->services->store, branch + strlen(prefix), &row, error) < 0)
+        return -1;
+    *lost = row == NULL;
+    return 0;
+}
+
+/* The store was lost, or the winnowd of another host opened them. Only the first page is counted. */
+static void tell_lost(struct pulls *pulls, const struct forge_reply *reply)
+{
+    int64_t count = 0;
+    struct error error;
+    bool lost;
+
+    if (pulls->told_lost)
+        return;
+    for (size_t i = 0; i < reply->pull_count; i++) {
+        if (is_lost(pulls, &reply->pulls[i], &lost, &error) < 0)
+            return; /* the next round counts them */
+        count += lost;
+    }
+    pulls->told_lost = true;
+    if (count)
+        log_event(&event_pulls_lost, LOG_INTEGER("pulls", count));
+}
+
 /* Takes a page. Returns whether the next one may have changes since the last round; -1: the store
  * failed. */
 static int take_page(struct pulls *pulls, const struct forge_reply *reply, struct error *error)
@@ -409,6 +446,7 @@ static void on_listed(void *data, const struct forge_reply *reply, const struct 
         tell_unknown(pulls, reply, error);
         return;
     }
+    tell_lost(pulls, reply);
     more = take_page(pulls, reply, &failed);
     if (more < 0) {
         log_event(&event_store_failed, LOG_TEXT("reason", failed.message));

@@ -311,6 +311,23 @@ def test_what_did_not_change_is_not_asked_for(winnowd, stand_in, gitea, project)
         del gitea.pulls[number]
 
 
+def test_what_the_store_has_lost_is_told(winnowd, stand_in, gitea, project):
+    """Once, when the forge is looked at. What was lost is left alone."""
+    winnowd.configure(forge={"poll": "1s"})
+    winnowd.drop(improved(project))
+    assert winnowd.once().decisions() == {"exp-1": "promoted"}
+    for path in winnowd.state.glob("winnowd.db*"):
+        path.unlink()
+    log = winnowd.start()
+    winnowd.drop(improved(project, "exp-2", 0.8, diff=project.tweak(DEPTH=13)))
+    assert log.wait(msg="open pull requests are not in the store", level="warning")["pulls"] == "1"
+    seen = len(asked_since(gitea, 0))
+    eventually(lambda: len(asked_since(gitea, 0)) > seen + 2)
+    assert len(log.all(msg="open pull requests are not in the store")) == 1
+    assert [pull.state for pull in stand_in.pulls()] == ["open", "open"]
+    gitea.close_pull(1)
+
+
 def test_another_pull_request_of_that_number_says_nothing(winnowd, stand_in, gitea, project):
     """The repository was made anew, with other pull requests in it: neither the list nor a look at that number is believed."""
     clock = winnowd.clock.by_hand()
