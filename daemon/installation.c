@@ -7,6 +7,7 @@
 #include "common/program.h"
 #include "daemon/events.h"
 #include "daemon/git/hash.h"
+#include "daemon/store.h"
 #include "daemon/validation.h"
 #include "daemon/validation/module.h"
 #include "daemon/validation/programs.h"
@@ -449,11 +450,18 @@ static void on_runs_seen(void *data, char *const *directories, const struct slur
     answered(asking);
 }
 
-/* Of the runs on Slurm. Nobody makes it here: if its file system is not mounted yet, no node would see it. */
+/* The daemon has a store. Without one there was no run, and a start makes the directory. */
+static bool is_for_runs_of_before(const struct installation *installation)
+{
+    return installation->config->validation.engine == ENGINE_SLURM &&
+           (!installation->state || store_exists(installation->state));
+}
+
+/* Of the runs on Slurm. If it is missing later, its file system is not mounted. */
 static void ask_runs(struct asking *asking)
 {
     const struct config *config = asking->installation->config;
-    const bool used = config->validation.engine == ENGINE_SLURM;
+    const bool used = is_for_runs_of_before(asking->installation);
     CLEANUP_FREE char *name = used ? file_join(config->validation.directory, ".") : NULL;
 
     if (used)
@@ -463,12 +471,12 @@ static void ask_runs(struct asking *asking)
         answered(asking);
 }
 
-/* Of runs on this machine. A start makes it if it is missing, and ends if it cannot. */
+/* A start makes it if it is missing, and ends if it cannot. */
 static void ask_directory(struct asking *asking)
 {
     const struct config *config = asking->installation->config;
     const char *directory = config->validation.directory;
-    bool made = config->validation.engine == ENGINE_LOCAL;
+    bool made = !is_for_runs_of_before(asking->installation);
     struct error error;
 
     if (directory && (made || access(directory, F_OK) == 0) &&

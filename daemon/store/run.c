@@ -50,6 +50,16 @@ void store_left_runs_free(char **ids, size_t count)
     free(ids);
 }
 
+int store_any_run(struct store *store, bool *any, struct error *error)
+{
+    CLEANUP_RESET sqlite3_stmt *statement = store_query(store, error, "SELECT 1 FROM runs LIMIT 1",
+                                                        "");
+    int row = statement ? store_row(store, statement, error) : -1;
+
+    *any = row > 0;
+    return row < 0 ? -1 : 0;
+}
+
 int store_run_id(struct store *store, char id[static STORE_RUN_ID_SIZE], struct error *error)
 {
     CLEANUP_RESET sqlite3_stmt *statement = store_query(store, error,

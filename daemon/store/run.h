@@ -24,6 +24,9 @@ int store_set_run(struct store *store, const char *experiment_id, const char *re
 int store_list_left_runs(struct store *store, char ***ids, size_t *count, struct error *error);
 void store_left_runs_free(char **ids, size_t count);
 
+/* Finds whether there was ever a run. */
+int store_any_run(struct store *store, bool *any, struct error *error);
+
 #define STORE_RUN_ID_SIZE 17
 
 /* Reads the id that tells the runs of this store from those of others. It never changes. */

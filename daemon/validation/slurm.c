@@ -214,6 +214,20 @@ static void slurm_freep(struct slurm **slurm)
         slurm_free(&(*slurm)->engine);
 }
 
+/* Makes the directory for the first run. If it is missing later, its file system is not mounted: what was made in
+ * its place would be seen by no node, and the runs of before would be lost. */
+static int make_first(const struct slurm *slurm, struct error *error)
+{
+    bool any;
+
+    if (store_any_run(slurm->store, &any, error) < 0)
+        return -1;
+    if (!any && (file_check_writable(slurm->directory, error) < 0 ||
+                 file_make_directories(slurm->directory, 0700, error) < 0))
+        return error_wrap_key(error, "validation.directory");
+    return 0;
+}
+
 int slurm_engine_new(struct engine **engine, uv_loop_t *loop, const struct config *config,
                      struct store *store, struct error *error)
 {
@@ -233,7 +247,7 @@ int slurm_engine_new(struct engine **engine, uv_loop_t *loop, const struct confi
     slurm->store = store;
     slurm->on_tick = slurm_look_at_all;
     slurm->directory = memory_copy(config->validation.directory);
-    if (store_run_id(store, slurm->id, error) < 0)
+    if (store_run_id(store, slurm->id, error) < 0 || make_first(slurm, error) < 0)
         return -1;
     slurm_sweep_start(slurm);
     made = TAKE(slurm);

@@ -26,6 +26,7 @@ struct operation *slurm_try(uv_loop_t *loop, const struct config *config,
  * errno. */
 void slurm_directory_away(struct error *error, const struct config *config, int code);
 
-/* Makes the engine. `config` and `store` must outlive it. Fails if the store does. */
+/* Makes the engine, and the directory if there was no run yet. `config` and `store` must outlive it. Fails if the
+ * directory cannot be made, or if the store does. */
 int slurm_engine_new(struct engine **engine, uv_loop_t *loop, const struct config *config,
                      struct store *store, struct error *error);

@@ -708,11 +708,12 @@ def test_check_config_finds_a_missing_spool(winnowd):
     winnowd.once(status=UNUSABLE)
 
 
-def test_a_directory_of_the_runs_that_cannot_be_made(winnowd, project):
+@pytest.mark.parametrize("engine", ["local", "slurm"])
+def test_a_directory_of_the_runs_that_cannot_be_made(winnowd, project, engine):
     """The start ends, and --check-config had found it, both by its key."""
     taken = winnowd.directory / "file"
     taken.touch()
-    winnowd.configure(validation={"directory": f"{taken}/runs"})
+    winnowd.configure(validation={"directory": f"{taken}/runs", "engine": engine})
     winnowd.drop(improved(project))
     said = f"validation.directory: {taken}/runs"
     status, _, log = winnowd.run("--check-config")
@@ -720,7 +721,7 @@ def test_a_directory_of_the_runs_that_cannot_be_made(winnowd, project):
     log = winnowd.once(status=CONFIGURATION)
     assert log.all(msg="winnowd could not start", reason=lambda text: text.startswith(said)), log.text
     assert log.decisions() == {}
-    winnowd.configure(validation={"directory": None})
+    winnowd.configure(validation={"directory": None, "engine": "local"})
     assert winnowd.once().decisions() == {"exp-1": "promoted"}
 
 

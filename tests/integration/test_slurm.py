@@ -47,7 +47,6 @@ def house(winnowd, cluster, tmp_path):
     cluster.ready()
     winnowd.environment |= cluster.environment()
     runs = tmp_path / "runs"
-    runs.mkdir()
     winnowd.runs = runs
     return winnowd.configure(
         validation={
@@ -628,6 +627,7 @@ def test_what_is_missing_on_one_node_is_found_on_the_other(house, cluster, tmp_p
     program.write_text('#!/bin/sh\nexec sh "$@"\n')
     program.chmod(0o755)
     house.configure(validation={"command": [str(program), "check"]})
+    house.runs.mkdir()
     hidden = {"directory": f"mount -t tmpfs none {house.runs}", "bubblewrap": "mount --bind /dev/null $(command -v bwrap)",
               "program": f"mount --bind /dev/null {program}"}[missing]  # fmt: skip
     cluster.restart_node("n1", hidden)
