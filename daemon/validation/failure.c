@@ -68,10 +68,17 @@ static const struct pattern {
     {"thread '", "' panicked at '", NULL, FAILURE_TEST, ALONE},
     {"thread '", " panicked at ", NULL, FAILURE_TEST, NEXT_LINE},
     {"error: test failed", NULL, NULL, FAILURE_SUMMARY, ALONE},
-    /* Python and a shell, told to run what is not there */
+    /* an interpreter, told to run what is not there */
     {"", ": No module named ", "Error: ", FAILURE_ERROR, NOT_THERE},
     {"", ": can't open file ", NULL, FAILURE_ERROR, NOT_THERE},
     {"", "sh: 0: cannot open ", NULL, FAILURE_ERROR, NOT_THERE},
+    {"Can't open perl script ", NULL, NULL, FAILURE_ERROR, NOT_THERE},
+    {"", "ruby: No such file or directory -- ", NULL, FAILURE_ERROR, NOT_THERE},
+    {"Error: Cannot find module '/", NULL, NULL, FAILURE_ERROR, NOT_THERE},
+    {"Could not open input file: ", NULL, NULL, FAILURE_ERROR, NOT_THERE},     /* php */
+    {"Fatal error: cannot open file '", NULL, NULL, FAILURE_ERROR, NOT_THERE}, /* Rscript */
+    {"ERROR: could not open file ", NULL, NULL, FAILURE_ERROR, NOT_THERE},     /* julia */
+    {"ERROR: SystemError: opening file ", NULL, NULL, FAILURE_ERROR, NOT_THERE},
     /* a program that crashed, as Python's faulthandler or a shell says it */
     {"Fatal Python error: ", NULL, NULL, FAILURE_EXCEPTION, ALONE},
     {"", "Segmentation fault", NULL, FAILURE_ERROR, ALONE},

@@ -26,8 +26,39 @@ static const struct wrapper {
 };
 
 static const char *const shells[] = {"sh", "bash", "dash"};
-/* What else runs a script that its first argument names; with an option, nobody knows which one that is. */
-static const char *const interpreters[] = {"perl", "ruby", "node", "php", "Rscript", "julia"};
+
+/* What else runs a script that its first argument names. With an option that is not here, nobody knows which
+ * argument that is. */
+static const struct interpreter {
+    const char *name;
+    const char *alone; /* letters of options without an argument */
+    const char *next;  /* of those whose argument is the next one */
+    const char *glued; /* and of those whose argument, if there is one, stands in the same word */
+    /* Long options: ':' if a value follows, in the next argument or after '='; '=' if it can only follow there. */
+    const char *words;
+} interpreters[] = {
+    {"python", "bBdEiIOPqsSuv", "WX", "WX", ""},
+    {"sh", "eux", "o", "", ""},
+    {"bash", "eux", "o", "", ""},
+    {"dash", "eux", "o", "", ""},
+    {"perl", "acnptTuUwWX", "I", "ICMmdil0", ""},
+    {"ruby", "adlnpsUvw", "IrE", "IrEWKi",
+     "--enable: --disable: --encoding: --external-encoding: --internal-encoding: --jit --yjit "
+     "--verbose --debug --disable-gems --disable-all --enable-frozen-string-literal"},
+    {"node", "", "rC", "",
+     "--require: --import: --conditions: --loader: --experimental-loader: --env-file= "
+     "--max-old-space-size= --stack-size= --unhandled-rejections= --no-warnings --trace-warnings "
+     "--no-deprecation --expose-gc --enable-source-maps --preserve-symlinks "
+     "--experimental-vm-modules"},
+    {"php", "nqC", "dcz", "dcz", ""},
+    {"Rscript", "", "", "",
+     "--vanilla --no-save --no-restore --no-environ --no-init-file --no-site-file --no-echo "
+     "--slave --verbose --quiet --default-packages= --max-ppsize= --encoding="},
+    {"julia", "iq", "tpLJC", "tpLJCOg",
+     "--project --quiet --optimize --code-coverage --threads: --procs: --startup-file: --color: "
+     "--check-bounds: --depwarn: --load: --sysimage: --history-file: --cpu-target: "
+     "--compiled-modules: --inline: --heap-size-hint:"},
+};
 
 /* Words that are not taken for a program: commands that the shell does itself, and its syntax. */
 static const char *const of_the_shell[] = {
@@ -202,26 +233,61 @@ bool wrapper_is_python(const char *program)
     return strncmp(name, "python", 6) == 0 && (!name[6] || isdigit((unsigned char)name[6]));
 }
 
-/* Returns the place of what the Python or the shell at `at` runs, a script or -m; 0: it is not known. */
+/* A version may follow the name. */
+static const struct interpreter *find_interpreter(const char *program)
+{
+    const char *name = wrapper_is_python(program) ? "python" : program_base_name(program);
+
+    for (size_t i = 0; i < COUNT(interpreters); i++) {
+        size_t length = strlen(interpreters[i].name);
+
+        if (strncmp(name, interpreters[i].name, length) == 0 &&
+            !name[length + strspn(name + length, "0123456789.")])
+            return &interpreters[i];
+    }
+    return NULL;
+}
+
+/* These return how many arguments an option takes, itself included; 0: it is not known. */
+static size_t width_of_word(const char *words, const char *option)
+{
+    size_t length = strcspn(option, "=");
+
+    for (; *words; words += strcspn(words, " "), words += *words == ' ') {
+        size_t known = strcspn(words, " :=");
+
+        if (known == length && strncmp(words, option, length) == 0)
+            return option[length] ? 1 : words[known] == ':' ? 2 : words[known] != '=';
+    }
+    return 0;
+}
+
+static size_t width_of(const struct interpreter *interpreter, const char *option)
+{
+    const char *rest = option + 1 + strspn(option + 1, interpreter->alone);
+
+    if (option[1] == '-')
+        return width_of_word(interpreter->words, option);
+    if (!*rest)
+        return option[1] ? 1 : 0;
+    if (!rest[1] && strchr(interpreter->next, *rest))
+        return 2;
+    return strchr(interpreter->glued, *rest) ? 1 : 0;
+}
+
+/* Returns the place of what the interpreter at `at` runs, a script or -m of a Python; 0: it is not known. */
 static size_t place_of_script(const struct config_list *command, size_t at)
 {
-    bool python = wrapper_is_python(command->items[at]), shell = is_shell(command->items[at]);
-    const char *alone = python ? "bBdEiIOPqsSuv" : shell ? "eux" : ""; /* see struct wrapper */
-    const char *with_value = python ? "WX" : shell ? "o" : "";
+    const struct interpreter *interpreter = find_interpreter(command->items[at]);
+    bool python = wrapper_is_python(command->items[at]);
+    size_t width = 1;
 
-    if (!python && !shell &&
-        !is_among(program_base_name(command->items[at]), interpreters, COUNT(interpreters)))
-        return 0;
-    for (at++; at < command->count; at++) {
+    for (at++; interpreter && width > 0 && at < command->count; at += width) {
         const char *option = command->items[at];
-        const char *rest = option + 1;
 
         if (option[0] != '-' || (python && strncmp(option, "-m", 2) == 0))
             return at;
-        rest += strspn(rest, alone);
-        if (!option[1] || (*rest && !strchr(with_value, *rest)) || (shell && *rest && rest[1]))
-            return 0;
-        at += *rest && !rest[1];
+        width = width_of(interpreter, option);
     }
     return 0;
 }
@@ -238,7 +304,14 @@ const char *wrapper_module(const struct config_list *command)
 
 const char *wrapper_script(const struct config_list *command)
 {
-    size_t at = place_of_script(command, last_place(command, NULL));
+    size_t last = last_place(command, NULL);
+    size_t at = place_of_script(command, last);
+    const char *script = command->items[at];
 
-    return at > 0 && command->items[at][0] != '-' ? command->items[at] : NULL;
+    if (at == 0 || script[0] == '-')
+        return NULL;
+    if (strncmp(find_interpreter(command->items[last])->name, "node", 4) == 0 &&
+        !strchr(program_base_name(script), '.'))
+        return NULL; /* it may be a directory, or lack an ending */
+    return script;
 }

@@ -85,6 +85,12 @@ def no_script(daemon, forge, project):
     return lambda: program.write_text("")
 
 
+def no_script_behind_options(daemon, forge, project):
+    program = daemon.home / "check.pl"
+    daemon.configure(validation={"command": ["perl", "-I", "lib", "-w", str(program)], "base": "never", "sandbox": "none"})
+    return lambda: program.write_text("")
+
+
 def no_launcher(daemon, forge, project):
     daemon.configure(validation={"launcher": ["no-such-launcher"]})
     return lambda: daemon.configure(validation={"launcher": ["nice"]})
@@ -95,7 +101,7 @@ FAULTS = {
     "forge.labels": [no_label],
     "forge.owner": [archived],
     "forge.git_url": [no_git_url, other_git_url],
-    "validation.command": [no_command, no_interpreter, no_script],
+    "validation.command": [no_command, no_interpreter, no_script, no_script_behind_options],
     "validation.launcher": [no_launcher],
 }
 CASES = [pytest.param(key, fault, id=fault.__name__) for key, faults in FAULTS.items() for fault in faults]
@@ -208,6 +214,7 @@ UNFIT = {
     "no module of Python": (["python3", "-m", "check"], "check.py", "", CONFIGURATION),
     "no script of a shell": (["sh", "check.sh"], "check.sh", "", CONFIGURATION),
     "no script of Python": (["python3", "check.py"], "check.py", "", CONFIGURATION),
+    "no script of Perl": (["perl", "-I", "lib", "-w", "check.pl"], "check.pl", "", CONFIGURATION),
     "no program in a script": (["sh", "-c", "cd . && ./check.sh"], "check.sh", "#!/bin/sh\n", CONFIGURATION),
     "no program": (["./check.sh"], "check.sh", "#!/bin/sh\n", UNREACHABLE),
     "no program behind another": (["env", "X=1", "./check.sh"], "check.sh", "#!/bin/sh\n", UNREACHABLE),

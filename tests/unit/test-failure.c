@@ -375,6 +375,13 @@ static void test_of_start(void **state)
         {"/usr/bin/python3: No module named nose2\n", true},
         {"python3: can't open file '/x/check.py': [Errno 2] No such file or directory\n", true},
         {"/usr/bin/sh: 0: cannot open check.sh: No such file\n", true},
+        {"Can't open perl script \"check.pl\": No such file or directory\n", true},
+        {"ruby: No such file or directory -- check.rb (LoadError)\n", true},
+        {"Error: Cannot find module '/run/checkout/source/check.js'\n    at x\n", true},
+        {"Error: Cannot find module './helper'\n", false},
+        {"Could not open input file: check.php\n", true},
+        {"Fatal error: cannot open file 'check.R': No such file or directory\n", true},
+        {"ERROR: SystemError: opening file \"/x/check.jl\": No such file or directory\n", true},
         {"Traceback (most recent call last):\n  File \"a.py\", line 1\n"
          "ModuleNotFoundError: No module named 'torch'\n",
          false},
