@@ -67,9 +67,9 @@ typedef void (*engine_callback)(void *data, const struct process_result *result,
 struct engine_functions {
     bool encloses; /* it makes the sandbox itself: the arguments are only the command */
 
-    /* Names the checkout of an experiment's next run. If a run of that commit is under way, and has no verdict
-     * yet, `run` says so, and the checkout is that of this run. `run` NULL: names the checkout of the last run. The caller frees
-     * both. Returns 0, or -1 with the error. */
+    /* Names the checkout of an experiment's next run. If a run of that commit is under way, and has no
+     * verdict yet, `run` says so, and the checkout is that of this run. `run` NULL: names the checkout of the
+     * last run. The caller frees both. Returns 0, or -1 with the error. */
     int (*look)(struct engine *engine, const char *experiment_id, const char *commit,
                 struct checkout *checkout, struct engine_run *run, struct error *error);
 

@@ -185,16 +185,17 @@ static void on_tried(void *data, const struct process_result *result)
     struct trial *trial = data;
     CLEANUP_FREE char *words = slurm_words(result);
     bool works = process_succeeded(result);
-    bool passes = result->end != PROCESS_NOT_STARTED &&
-                  (result->end != PROCESS_EXITED || sbatch_refusal_of(words) == SBATCH_WAITS);
+    enum sbatch_refusal refusal = result->end == PROCESS_EXITED ? sbatch_refusal_of(words)
+                                                                : SBATCH_WAITS;
     struct error error;
 
     trial->step = NULL;
     if (!works && result->end == PROCESS_NOT_STARTED)
         error_set_key(&error, ERROR_PERMANENT, "validation.engine", "sbatch %s", words);
     else if (!works)
-        error_set(&error, passes ? ERROR_TRANSIENT : ERROR_PERMANENT,
-                  "validation.slurm.options: sbatch says: %s", words);
+        error_set(&error, refusal == SBATCH_REFUSED ? ERROR_PERMANENT : ERROR_TRANSIENT,
+                  "validation.slurm.options: sbatch says: %s%s", words,
+                  refusal == SBATCH_NO_NODE ? "; a job waits if nodes are down or drained" : "");
     trial->callback(trial->data, works ? NULL : &error);
     trial_discard(&trial->operation);
 }

@@ -55,9 +55,8 @@ struct slurm_run {
     struct slurm_files files; /* as they were last seen */
     bool seen_waiting;        /* they were seen before the run had started */
     bool wants_id;            /* it runs, but its number is not known yet: ask Slurm first */
-    uint64_t
-        left_out_at; /* uv_now() when it first waited for nodes that are left out; 0: it does not */
-    uint64_t told_at; /* uv_now() when it was last logged why it waits; 0: never */
+    uint64_t left_out_at; /* uv_now() since it waits for nodes that are left out; 0: it does not */
+    uint64_t told_at;     /* uv_now() when it was last logged why it waits; 0: never */
     struct error error;
 };
 

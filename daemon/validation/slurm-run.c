@@ -69,7 +69,8 @@ static bool never_had_node(const struct slurm_run *run)
     return !run->absent && !*run->seen.nodes && !run->files.started;
 }
 
-/* Slurm says that it is over, and there is no verdict. A node that died, or never began, is not tried again. */
+/* Slurm says that it is over, and there is no verdict. A node that died, or never began, is not tried
+ * again. */
 static void lose_to_slurm(struct slurm_run *run)
 {
     bool started = run->files.started;

@@ -29,8 +29,8 @@ static struct checkout name_checkout(const struct slurm *slurm, const char *expe
     return checkout_name(directory, "box");
 }
 
-/* Returns whether the run is one that would be begun now. The options count until it begins. A record of an earlier
- * version does not say of what it was made. */
+/* Returns whether the run is one that would be begun now. The options count until it begins. A record of an
+ * earlier version does not say of what it was made. */
 static bool is_in_force(const struct slurm *slurm, const char *directory,
                         const struct slurm_record *record)
 {
@@ -43,8 +43,8 @@ static bool is_in_force(const struct slurm *slurm, const char *directory,
            access(started, F_OK) == 0;
 }
 
-/* Returns whether the last run goes on: it is a run of this commit under these settings, its script was written,
- * and it has no verdict yet. What was submitted has its script, also while the file server is away. */
+/* Returns whether the last run goes on: it is a run of this commit under these settings, its script was
+ * written, and it has no verdict yet. What was submitted has its script, also while the file server is away. */
 static bool goes_on(struct slurm *slurm, const char *experiment_id, const char *commit,
                     const struct slurm_record *record)
 {
@@ -74,8 +74,8 @@ static int make_directory(const struct slurm *slurm, const char *experiment_id,
     return 0;
 }
 
-/* Makes the record of the next attempt, with a directory that is its own. That of the last one was its own until
- * it was removed. */
+/* Makes the record of the next attempt, with a directory that is its own. That of the last one was its own
+ * until it was removed. */
 static int prepare(struct slurm *slurm, const char *experiment_id, const char *commit,
                    struct slurm_record *record, struct error *error)
 {
@@ -141,7 +141,8 @@ static void on_failed(void *data)
     slurm_run_end(run, NULL);
 }
 
-/* Writes the record and the script. Cancels the attempt before, which Slurm may have taken without an answer. */
+/* Writes the record and the script. Cancels the attempt before, which Slurm may have taken without an
+ * answer. */
 static int begin(struct slurm_run *run)
 {
     const struct engine_order *order = &run->order;
@@ -214,8 +215,8 @@ static void slurm_freep(struct slurm **slurm)
         slurm_free(&(*slurm)->engine);
 }
 
-/* Makes the directory for the first run. If it is missing later, its file system is not mounted: what was made in
- * its place would be seen by no node, and the runs of before would be lost. */
+/* Makes the directory for the first run. If it is missing later, its file system is not mounted: what was made
+ * in its place would be seen by no node, and the runs of before would be lost. */
 static int make_first(const struct slurm *slurm, struct error *error)
 {
     bool any;

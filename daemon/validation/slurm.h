@@ -18,15 +18,16 @@
 #include <uv.h>
 
 /* Asks sbatch whether a job with validation.slurm.options could run, without submitting it. Fails (permanent)
- * naming the key if it could not, (transient) if Slurm does not answer. */
+ * naming the key if it could not, (transient) if Slurm does not answer, or if nodes that are down or drained
+ * could be why. */
 struct operation *slurm_try(uv_loop_t *loop, const struct config *config,
                             void (*callback)(void *data, const struct error *error), void *data);
 
-/* Sets the error, a fault of the installation, that says why validation.directory cannot be used. `code` is an
- * errno. */
+/* Sets the error, a fault of the installation, that says why validation.directory cannot be used. `code` is
+ * an errno. */
 void slurm_directory_away(struct error *error, const struct config *config, int code);
 
-/* Makes the engine, and the directory if there was no run yet. `config` and `store` must outlive it. Fails if the
- * directory cannot be made, or if the store does. */
+/* Makes the engine, and the directory if there was no run yet. `config` and `store` must outlive it. Fails if
+ * the directory cannot be made, or if the store does. */
 int slurm_engine_new(struct engine **engine, uv_loop_t *loop, const struct config *config,
                      struct store *store, struct error *error);

@@ -186,6 +186,8 @@ enum sbatch_refusal sbatch_refusal_of(const char *words)
 {
     if (names_job_limit(words))
         return SBATCH_REFUSED;
+    if (strcasestr(words, "allocation failure: requested node configuration is not available"))
+        return SBATCH_NO_NODE;
     for (size_t i = 0; i < sizeof(passing) / sizeof(*passing); i++)
         if (strcasestr(words, passing[i]))
             return SBATCH_WAITS;

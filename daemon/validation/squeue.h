@@ -40,11 +40,13 @@ bool squeue_next(struct squeue_job *job, const char **at);
 /* Returns whether a job that is pending for this reason stays so until somebody mends something. */
 bool squeue_reason_stays(const char *reason);
 
-/* Returns whether a job that is pending for this reason names or leaves out nodes, and no other one is there. */
+/* Returns whether a job that is pending for this reason names or leaves out nodes, and no other one is
+ * there. */
 bool squeue_reason_excludes(const char *reason);
 
 enum sbatch_refusal {
     SBATCH_WAITS,   /* the controller is away, or a limit of submissions is reached: that passes */
+    SBATCH_NO_NODE, /* of --test-only: none of the nodes that are up now will do; a job waits */
     SBATCH_REFUSED, /* the options are wrong for this cluster */
 };
 

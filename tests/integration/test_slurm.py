@@ -351,7 +351,7 @@ def test_a_run_of_another_state_is_left_alone(house, cluster):
 
 
 @pytest.mark.parametrize("option, reason, mended", [("--partition=none", "invalid partition", "reload"),
-                                                    ("--nodes=9", "configuration is not available", "reload"),
+                                                    ("--nodes=9", "PartitionConfig", "reload"),
                                                     ("--hold", "JobHeldUser", "reload"),
                                                     ("--hold", "JobHeldUser", "release")])  # fmt: skip
 def test_options_that_are_wrong_hold_the_queue(house, cluster, option, reason, mended):
@@ -360,12 +360,12 @@ def test_options_that_are_wrong_hold_the_queue(house, cluster, option, reason, m
     drop(house, "exp-1", 0.9)
     log = house.start()
     log.wait(level="error", reason=lambda text: reason in text and "validation.slurm.options" in text, seconds=30)
-    if option == "--hold":
-        name = f"winnowd-{house_id(house)}-exp-1-1"
-        assert name in cluster.queue(), "the job is not cancelled"
-    else:
+    name = f"winnowd-{house_id(house)}-exp-1-1"
+    if option == "--partition=none":
         code, _, errors = house.run_beside("--check-config")
         assert code == 78 and "validation.slurm.options" in errors
+    else:
+        assert name in cluster.queue(), "the job is not cancelled"
     if mended == "release":
         cluster.command("scontrol", "release", f"jobname={name}")
     else:
@@ -375,6 +375,18 @@ def test_options_that_are_wrong_hold_the_queue(house, cluster, option, reason, m
     log.wait(experiment="exp-1", decision="promoted", seconds=60)
     assert cluster.queue() == {}
     assert house.stop() == 0
+
+
+def test_nodes_that_are_drained_are_no_fault_of_the_options(house, cluster):
+    """sbatch --test-only has the same words for these and for options that no node can fulfil. A job waits."""
+    drop(house, "exp-1", 0.9)
+    with cluster.only_on(None):
+        log = house.start()
+        log.wait(msg="run waits in Slurm's queue", reason=lambda text: "ReqNodeNotAvail" in text)
+        code, _, errors = house.run_beside("--check-config")
+        assert code == 69 and "sbatch says: allocation failure: " in errors and errors.rstrip().endswith("down or drained"), errors
+    log.wait(experiment="exp-1", decision="promoted", seconds=60)
+    assert attempts(log, "exp-1") == [1] and not log.all(msg="jobs wait until this is mended") and house.stop() == 0
 
 
 def test_a_timeout_that_is_too_long_for_the_partition_is_found(house, cluster):

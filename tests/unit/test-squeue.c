@@ -180,6 +180,9 @@ static void test_refusals(void **state)
         {"sbatch: error: invalid partition specified: gpu", SBATCH_REFUSED},
         {FAILED "Invalid account or account/partition combination specified", SBATCH_REFUSED},
         {FAILED "Requested node configuration is not available", SBATCH_REFUSED},
+        {"allocation failure: Requested node configuration is not available", SBATCH_NO_NODE},
+        {"allocation failure: Required partition not available (inactive or drain)",
+         SBATCH_REFUSED},
         {"sbatch: unrecognized option '--gpu'", SBATCH_REFUSED},
         {FAILED "something that nobody has seen yet", SBATCH_REFUSED},
     };
