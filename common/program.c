@@ -2,9 +2,12 @@
 
 #include "common/memory.h"
 
+#include <dirent.h>
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,6 +15,7 @@
 
 #define DEFAULT_PATH "/bin:/usr/bin"
 #define FIRST_LINE   256 /* bytes that Linux reads of it, the line end included */
+#define ELF_HEAD     (offsetof(Elf64_Ehdr, e_machine) + sizeof(Elf64_Half)) /* as in Elf32_Ehdr */
 
 static const char *search_path(const char *const *environment)
 {
@@ -21,16 +25,22 @@ static const char *search_path(const char *const *environment)
     return DEFAULT_PATH;
 }
 
-/* Reads what a script has after `#!`. Returns false if the file is no script or cannot be read. (exec needs no
- * right to read a program.) */
-static bool read_first_line(char line[static FIRST_LINE], int directory, const char *path)
+/* Returns how many bytes it read; -1: the file cannot be read. (exec needs no right to read a program.) */
+static ssize_t read_head(char head[static FIRST_LINE], int directory, const char *path)
 {
     int file = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    ssize_t length = file < 0 ? -1 : read(file, line, FIRST_LINE - 1);
+    ssize_t length = file < 0 ? -1 : read(file, head, FIRST_LINE - 1);
 
     if (file >= 0)
         close(file);
-    line[length < 0 ? 0 : length] = '\0';
+    head[length < 0 ? 0 : length] = '\0';
+    return length;
+}
+
+/* Reads what a script has after `#!`. Returns false if the file is no script or cannot be read. */
+static bool read_first_line(char line[static FIRST_LINE], int directory, const char *path)
+{
+    read_head(line, directory, path);
     line[strcspn(line, "\n")] = '\0';
     if (strncmp(line, "#!", 2) != 0)
         return false;
@@ -83,6 +93,57 @@ static char *asked_of_env(int directory, const char *path)
     return *name && *name != '-' && !strchr(name, '=') ? memory_copy(name) : NULL;
 }
 
+/* Returns whether this machine runs programs of other kinds as well, as with qemu. */
+static bool has_emulators(void)
+{
+    DIR *listing = opendir("/proc/sys/fs/binfmt_misc");
+    bool found = false;
+
+    for (const struct dirent *entry; listing && !found && (entry = readdir(listing));)
+        found = entry->d_name[0] != '.' && strcmp(entry->d_name, "register") != 0 &&
+                strcmp(entry->d_name, "status") != 0;
+    if (listing)
+        closedir(listing);
+    return found;
+}
+
+/* Compares the head of a program with our own. A machine of 64 bits may run programs of 32. */
+static bool is_of_this_machine(const char *head, ssize_t length)
+{
+    static const Elf64_Half both[][2] = {
+        {EM_X86_64, EM_386}, {EM_AARCH64, EM_ARM}, {EM_PPC64, EM_PPC}};
+    Elf64_Ehdr theirs = {0}, ours = {0};
+    char own[FIRST_LINE];
+    bool same;
+
+    if (length < (ssize_t)ELF_HEAD)
+        return false;
+    if (read_head(own, AT_FDCWD, "/proc/self/exe") < (ssize_t)ELF_HEAD)
+        return true;
+    memcpy(&theirs, head, ELF_HEAD);
+    memcpy(&ours, own, ELF_HEAD);
+    same = theirs.e_machine == ours.e_machine;
+    for (size_t i = 0; i < sizeof(both) / sizeof(both[0]); i++)
+        same = same || (ours.e_machine == both[i][0] && theirs.e_machine == both[i][1]);
+    return same && theirs.e_ident[EI_DATA] == ours.e_ident[EI_DATA];
+}
+
+/* Returns whether exec would take the file, or a shell, which gets what exec does not take. An empty one would
+ * do nothing there, and succeed. */
+static bool is_program(int directory, const char *path)
+{
+    char head[FIRST_LINE];
+    ssize_t length = read_head(head, directory, path);
+
+    if (length < 0)
+        return true;
+    if (length == 0)
+        return false;
+    if (strncmp(head, ELFMAG, SELFMAG) == 0)
+        return is_of_this_machine(head, length) || has_emulators();
+    return strlen(head) == (size_t)length || strchr(head, '\n') || has_emulators();
+}
+
 static bool may_run(int directory, const char *path)
 {
     struct stat status;
@@ -93,7 +154,12 @@ static bool may_run(int directory, const char *path)
         errno = EACCES;
         return false;
     }
-    return faccessat(directory, path, X_OK, AT_EACCESS) == 0;
+    if (faccessat(directory, path, X_OK, AT_EACCESS) < 0)
+        return false;
+    if (is_program(directory, path))
+        return true;
+    errno = ENOEXEC;
+    return false;
 }
 
 /* Returns where a program of this name would be by the next entry of a PATH; the caller frees it. After the last
@@ -113,13 +179,18 @@ static char *next_candidate(const char *name, const char **entry)
 static bool env_may_run(int directory, const char *name, const char *entries)
 {
     bool found = strchr(name, '/') && may_run(directory, name);
+    int reason = ENOENT; /* which is what env says */
 
+    if (!found && strchr(name, '/') && errno == ENOEXEC)
+        reason = ENOEXEC;
     for (const char *entry = strchr(name, '/') ? NULL : entries; entry && !found;) {
         CLEANUP_FREE char *candidate = next_candidate(name, &entry);
 
         found = may_run(directory, candidate);
+        if (!found && errno == ENOEXEC)
+            reason = ENOEXEC;
     }
-    errno = ENOENT; /* which is what env says */
+    errno = reason;
     return found;
 }
 
@@ -157,8 +228,8 @@ static char *search(int directory, const char *name, const char *entries, char *
 
         if (executable(directory, candidate, entries, lacking))
             return TAKE(candidate);
-        if (errno == EACCES)
-            reason = EACCES;
+        if (errno == EACCES || errno == ENOEXEC)
+            reason = errno;
     }
     errno = reason;
     return NULL;

@@ -11,7 +11,7 @@
  * /bin:/usr/bin) for a child that will run in `directory` (NULL: the daemon's own). A name with a '/' is not
  * looked up. Relative names, and relative entries of PATH, start from `directory`, and so may `*path`. The
  * caller frees it. Fails (permanent) saying whether the directory, the program or the interpreter of a script
- * is missing or not executable. */
+ * is missing, not executable, or for another kind of machine. */
 int program_find(char **path, const char *name, const char *const *environment,
                  const char *directory, struct error *error);
 

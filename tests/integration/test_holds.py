@@ -1,6 +1,8 @@
 """Promise: a fault of the installation holds the queue, and is charged to no experiment."""
 
+import glob
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -78,6 +80,27 @@ def no_interpreter(daemon, forge, project):
     return lambda: program.write_text(f"""#!/bin/sh\n[ "$1" != --result-json ] || echo '{report}' >"$2"\n""")
 
 
+def empty(daemon, forge, project):
+    """As after a full disk. A shell would run it, and succeed."""
+    mend = no_command(daemon, forge, project)
+    mend()
+    (daemon.home / "check").write_text("")
+    daemon.configure(validation={"base": "never"})
+    return mend
+
+
+def of_another_machine(daemon, forge, project):
+    if glob.glob("/proc/sys/fs/binfmt_misc/[!rs]*"):
+        pytest.skip("this machine may run programs of others")
+    mend = no_command(daemon, forge, project)
+    mend()
+    head = bytearray(pathlib.Path("/bin/true").read_bytes())
+    head[18] ^= 0x40
+    (daemon.home / "check").write_bytes(head)
+    daemon.configure(validation={"base": "never"})
+    return mend
+
+
 def no_script(daemon, forge, project):
     """What an interpreter runs is installed as well, if its path is absolute."""
     program = daemon.home / "check.py"
@@ -101,7 +124,7 @@ FAULTS = {
     "forge.labels": [no_label],
     "forge.owner": [archived],
     "forge.git_url": [no_git_url, other_git_url],
-    "validation.command": [no_command, no_interpreter, no_script, no_script_behind_options],
+    "validation.command": [no_command, no_interpreter, no_script, no_script_behind_options, empty, of_another_machine],
     "validation.launcher": [no_launcher],
 }
 CASES = [pytest.param(key, fault, id=fault.__name__) for key, faults in FAULTS.items() for fault in faults]
@@ -220,6 +243,7 @@ UNFIT = {
     "no program behind another": (["env", "X=1", "./check.sh"], "check.sh", "#!/bin/sh\n", UNREACHABLE),
     "no program where the tests see it": (["/run/checkout/source/check.sh"], "check.sh", "#!/bin/sh\n", UNREACHABLE),
     "no interpreter": (["./check.sh"], "check.sh", "#!/bin/sh\n", UNREACHABLE),
+    "nothing in it": (["./check.sh"], "check.sh", "#!/bin/sh\n", UNREACHABLE),
 }
 
 
@@ -230,6 +254,8 @@ def test_without_a_run_on_the_base_what_cannot_begin_there_holds(winnowd, projec
     command, path, content, status = UNFIT[what]
     if what == "no interpreter":
         add_to_base(project, path, "#!/usr/bin/env no-such-python3\n")
+    if what == "nothing in it":
+        add_to_base(project, path, "")
     winnowd.configure(validation={"command": command, "base": "never"})
     winnowd.drop(improved(project))
     log = winnowd.once(status=status)

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 
 #include <cmocka.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +36,7 @@ static void write_program(const char *name, const char *content, mode_t mode)
 
 static void make(const char *name, mode_t mode)
 {
-    write_program(name, "", mode);
+    write_program(name, "true\n", mode);
 }
 
 static void finds(const char *name, const char *variable, const char *where, const char *expected)
@@ -145,6 +146,55 @@ static void test_what_env_looks_for_is_looked_for(void **state)
     }
 }
 
+static void write_bytes(const char *name, const void *bytes, size_t length)
+{
+    CLEANUP_FREE char *path = path_of(name);
+    FILE *file = fopen(path, "we");
+
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, length, file), length);
+    fclose(file);
+    assert_int_equal(chmod(path, 0755), 0);
+}
+
+/* exec gives what it does not take to a shell, for which an empty file is a program that succeeds. */
+static void test_what_no_machine_runs_is_no_program(void **state)
+{
+    CLEANUP_FREE char *path = memory_format("PATH=%1$s/old:%1$s/new", directory);
+    CLEANUP_FREE char *second = path_of("new/fit");
+    CLEANUP_FREE char *interpreter = path_of("unfit");
+    CLEANUP_FREE char *script = memory_format("#!%s\n", interpreter);
+    CLEANUP_FREE char *lacks = memory_format("./asks: its interpreter %s: Exec format error",
+                                             interpreter);
+    unsigned char head[64] = "";
+    FILE *own = fopen("/proc/self/exe", "re");
+    glob_t emulators;
+
+    if (glob("/proc/sys/fs/binfmt_misc/[!rs]*", 0, NULL, &emulators) == 0)
+        skip(); /* then nobody knows */
+    assert_non_null(own);
+    assert_int_equal(fread(head, 1, sizeof(head), own), sizeof(head));
+    fclose(own);
+    write_bytes("unfit", head, sizeof(head));
+    finds("./unfit", "PATH=", directory, "./unfit");
+    write_bytes("unfit", head, 18); /* cut */
+    misses("./unfit", "PATH=", directory, "./unfit: Exec format error");
+    head[18] ^= 0x40; /* e_machine */
+    write_bytes("unfit", head, sizeof(head));
+    misses("./unfit", "PATH=", directory, "./unfit: Exec format error");
+    write_program("asks", script, 0755);
+    misses("./asks", "PATH=", directory, lacks);
+    write_bytes("unfit", "a\0b\n", 4);
+    misses("./unfit", "PATH=", directory, "./unfit: Exec format error");
+    write_bytes("unfit", "echo\n\0\1", 7); /* as installers are that bring an archive along */
+    finds("./unfit", "PATH=", directory, "./unfit");
+    write_bytes("old/fit", "", 0);
+    misses("fit", path, NULL, "fit: Exec format error");
+    write_program("new/fit", "#!/bin/sh\n", 0755);
+    finds("fit", path, NULL, second);
+    (void)state;
+}
+
 static void test_missing_directory_is_named(void **state)
 {
     misses("sh", "PATH=/bin", "/nowhere", "working directory /nowhere: No such file or directory");
@@ -190,6 +240,7 @@ int main(void)
         cmocka_unit_test(test_what_may_not_be_executed_is_passed_over),
         cmocka_unit_test(test_a_script_needs_its_interpreter),
         cmocka_unit_test(test_what_env_looks_for_is_looked_for),
+        cmocka_unit_test(test_what_no_machine_runs_is_no_program),
         cmocka_unit_test(test_missing_directory_is_named),
     };
 
