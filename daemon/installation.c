@@ -240,16 +240,27 @@ static void ask_git(struct asking *asking)
 
 static void ask_sources(struct asking *asking);
 
-static void on_source_looked(void *data, const struct error *error)
+static void go_on_with_sources(struct asking *asking)
 {
-    struct asking *asking = data;
-
     asking->step = NULL;
     operation_clear(&asking->patience);
-    if (error)
-        add(asking, error);
     asking->source++;
     ask_sources(asking);
+}
+
+static void on_source_looked(void *data, const struct error *error)
+{
+    if (error)
+        add(data, error);
+    go_on_with_sources(data);
+}
+
+/* Most jobs need nothing of what it lacks. */
+static void on_source_whole(void *data, const struct error *error)
+{
+    if (error)
+        add(data, error)->status = EX_OK;
+    go_on_with_sources(data);
 }
 
 static const char *source_of(const struct asking *asking)
@@ -286,16 +297,23 @@ static void on_objects_take_long(void *data)
     ask_sources(asking);
 }
 
+static void ask_whole(struct asking *asking);
+
 static void look_at_source(struct asking *asking)
 {
     const struct installation *installation = asking->installation;
+    struct repository *repository = installation->repository;
     bool objects = current(asking)->holds == HOLDS_NOTHING;
     uint64_t patience = objects ? OBJECTS_MS : installation->source_patience_ms;
 
-    asking->step = objects ? repository_check_objects(installation->repository, asking->source,
-                                                      on_source_looked, asking)
-                           : repository_look_at_source(installation->repository, asking->source,
-                                                       asking->base, on_source_looked, asking);
+    if (current(asking)->ask == ask_whole)
+        asking->step = repository_check_whole(repository, asking->source, on_source_whole, asking);
+    else if (objects)
+        asking->step = repository_check_objects(repository, asking->source, on_source_looked,
+                                                asking);
+    else
+        asking->step = repository_look_at_source(repository, asking->source, asking->base,
+                                                 on_source_looked, asking);
     if (patience)
         asking->patience = loop_after(installation->loop, patience,
                                       objects ? on_objects_take_long : on_patience_over, asking);
@@ -312,17 +330,28 @@ static void ask_sources(struct asking *asking)
         look_at_source(asking);
 }
 
-/* The daemon does not ask this, since it takes long: a job that needs what is damaged waits by itself. If a
- * source cannot be read at all, that is said already. */
-static void ask_objects(struct asking *asking)
+/* If something is wrong with a source, that is said already. */
+static void ask_sources_again(struct asking *asking)
 {
     const struct installation_problems *problems = &asking->problems;
 
     asking->source = 0;
-    if (problems->count && problems->items[problems->count - 1].holds == HOLDS_SOURCE)
+    if (problems->count && strcmp(problems->items[problems->count - 1].key, "sources") == 0)
         answered(asking);
     else
         ask_sources(asking);
+}
+
+/* The daemon does not ask this, since it takes long: a job that needs what is damaged waits by itself. */
+static void ask_objects(struct asking *asking)
+{
+    ask_sources_again(asking);
+}
+
+/* Nor this, for the same reason. */
+static void ask_whole(struct asking *asking)
+{
+    ask_sources_again(asking);
 }
 
 /* ---- what is on this machine -------------------------------------------------------------------- */
@@ -583,6 +612,7 @@ static const struct question questions[] = {
     {"forge.outbox", HOLDS_QUEUE, true, ask_outbox},
     {"sources", HOLDS_SOURCE, false, ask_sources},
     {"sources", HOLDS_NOTHING, false, ask_objects},
+    {"sources", HOLDS_NOTHING, false, ask_whole},
     {"validation.read_only", HOLDS_QUEUE, false, ask_read_only},
     {"validation.directory", HOLDS_QUEUE, false, ask_runs},
     {"validation.slurm.options", HOLDS_QUEUE, false, ask_slurm},

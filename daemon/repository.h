@@ -86,6 +86,11 @@ struct operation *repository_look_at_source(struct repository *repository, size_
 struct operation *repository_check_objects(struct repository *repository, size_t source,
                                            repository_done_callback callback, void *data);
 
+/* check whole: checks that the source is neither a shallow clone nor a partial one that lacks something. Fails
+ * (permanent) naming the key, the source, what it is, and what completes it. */
+struct operation *repository_check_whole(struct repository *repository, size_t source,
+                                         repository_done_callback callback, void *data);
+
 /* base had: finds whether the base has pointed at `sha` since it pointed at `since`, and fetches the base
  * for that. True for `since` itself, the present tip, and what is between them on the first-parent line.
  * For adopting a branch when the answer to its creation was lost. */

@@ -278,11 +278,9 @@ int git_failure(struct error *error, const struct process_result *result, enum g
         text_append(&said, "what answers there is not git: a login page, or one that keeps "
                            "machines away (forge.git_url)");
     else if (reach == GIT_SOURCE && says(result->errors, holes))
-        text_append(&said, "it is a partial clone, and lacks some of it: 'git fetch --refetch "
-                           "--no-filter' in it fetches the rest");
+        text_append(&said, GIT_IS_PARTIAL);
     else if (reach == GIT_SOURCE && says(result->errors, cuts))
-        text_append(&said, "it is a shallow clone, and lacks earlier commits: 'git fetch "
-                           "--unshallow' in it fetches the rest");
+        text_append(&said, GIT_IS_SHALLOW);
     else
         text_append_bytes(&said, essence, length);
     if (reach == GIT_FORGE)

@@ -76,6 +76,14 @@ struct operation *git_start(struct git *git, const struct git_command *command,
  * try again. */
 const char *git_exceeded(const struct process_result *result);
 
+/* What a source is that lacks some of its history, and what completes it. */
+#define GIT_IS_PARTIAL                                                                             \
+    "it is a partial clone, and lacks some of it: 'git fetch --refetch --no-filter' in it "        \
+    "fetches the rest"
+#define GIT_IS_SHALLOW                                                                             \
+    "it is a shallow clone, and lacks earlier commits: 'git fetch --unshallow' in it fetches the " \
+    "rest"
+
 /* Returns whether a fetch took all that was asked for. A commit whose history a shallow source cuts off before
  * any commit that is here comes without it: git warns of that, and ends with 0. */
 bool git_fetched(const struct process_result *result);

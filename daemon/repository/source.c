@@ -270,15 +270,13 @@ static void on_objects_checked(void *data, const struct process_result *result)
     source_look_end(look, &error);
 }
 
-/* Not fsck, which also finds fault with what no fetch needs, such as the index and a cache of the history. A
- * partial clone promises that what it lacks can be fetched from elsewhere. */
-static void begin_objects(void *data)
+/* Not fsck, which also finds fault with what no fetch needs, such as the index and a cache of the history.
+ * `missing` says which objects may be. */
+static void walk_objects(struct source_look *look, const char *missing)
 {
-    static const char *const arguments[] = {
-        "-c",      "core.commitGraph=false",   "rev-list", "--objects", "--all",
-        "--quiet", "--missing=allow-promisor", NULL,
+    const char *const arguments[] = {
+        "-c", "core.commitGraph=false", "rev-list", "--objects", "--all", "--quiet", missing, NULL,
     };
-    struct source_look *look = data;
     const struct git_command command = {
         .arguments = arguments,
         .reach = GIT_SOURCE,
@@ -291,11 +289,76 @@ static void begin_objects(void *data)
                                     look);
 }
 
+/* A partial clone promises that what it lacks can be fetched from elsewhere. */
+static void begin_objects(void *data)
+{
+    walk_objects(data, "--missing=allow-promisor");
+}
+
 struct operation *repository_check_objects(struct repository *repository, size_t source,
                                            repository_done_callback callback, void *data)
 {
     struct source_look *look = new_look(repository, source, callback, data);
 
     look->sequence.step = loop_after(repository->loop, 0, begin_objects, look);
+    return &look->sequence.operation;
+}
+
+/* One that was completed stays a partial clone by its configuration. */
+static void on_promises_asked(void *data, const struct process_result *result)
+{
+    struct source_look *look = data;
+
+    look->sequence.step = NULL;
+    if (process_succeeded(result))
+        walk_objects(look, "--missing=error");
+    else
+        source_look_end(look, NULL);
+}
+
+static void on_shallow_asked(void *data, const struct process_result *result)
+{
+    static const char *const arguments[] = {
+        "config", "--get-regexp", "^(remote\\..*\\.promisor|extensions\\.partialclone)$", NULL};
+    struct source_look *look = data;
+    const struct git_command command = {
+        .arguments = arguments,
+        .reach = GIT_SOURCE,
+        .source = look->source,
+        .output_limit = PATH_OUTPUT_LIMIT,
+    };
+    struct error error;
+
+    look->sequence.step = NULL;
+    if (strncmp(result->output, "true", 4) == 0) {
+        error_set_key(&error, ERROR_PERMANENT, "sources", "%s: " GIT_IS_SHALLOW, look->source);
+        source_look_end(look, &error);
+        return;
+    }
+    look->sequence.step = git_start(look->sequence.repository->git, &command, on_promises_asked,
+                                    look);
+}
+
+static void begin_whole(void *data)
+{
+    static const char *const arguments[] = {"rev-parse", "--is-shallow-repository", NULL};
+    struct source_look *look = data;
+    const struct git_command command = {
+        .arguments = arguments,
+        .reach = GIT_SOURCE,
+        .source = look->source,
+        .output_limit = PATH_OUTPUT_LIMIT,
+    };
+
+    look->sequence.step = git_start(look->sequence.repository->git, &command, on_shallow_asked,
+                                    look);
+}
+
+struct operation *repository_check_whole(struct repository *repository, size_t source,
+                                         repository_done_callback callback, void *data)
+{
+    struct source_look *look = new_look(repository, source, callback, data);
+
+    look->sequence.step = loop_after(repository->loop, 0, begin_whole, look);
     return &look->sequence.operation;
 }

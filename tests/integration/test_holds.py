@@ -560,6 +560,12 @@ def test_a_source_that_fails_though_it_is_found_well(winnowd, forge, project, wh
     assert winnowd.stop() == 0 and log.decisions() == {"exp-1": "promoted"}
 
 
+def lacks_some(winnowd, says):
+    """Most results need nothing of that, so it is only a warning."""
+    status, _, log = winnowd.run("--check-config")
+    assert status == 0 and says in log.text, log.text
+
+
 def test_a_partial_clone_as_a_source(winnowd, forge, project):
     """It lacks the files that nobody needed there, which is said with the way to get them."""
     sha, _ = project.experiment({"exp-1.txt": "exp-1"})
@@ -568,11 +574,13 @@ def test_a_partial_clone_as_a_source(winnowd, forge, project):
     place = winnowd.directory / "partial"
     git("clone", "-q", "--no-checkout", "--filter=blob:none", f"file://{project.work}", place)
     winnowd.configure(sources=[str(place)], queue={"retry_for": "10ms"})
+    lacks_some(winnowd, f"sources: {place}: it is a partial clone, and lacks some of it: 'git fetch --refetch --no-filter' in it")
     winnowd.drop(result("exp-1", 0.9, metric_before=1.0, commit=sha))
     log = winnowd.once(status=CONFIGURATION)
     says = f"sources: {place}: fetching commit {sha[:16]}: it is a partial clone, and lacks some of it: 'git fetch --refetch --no-filter' in it"
     assert log.all(key="sources", **held(says)), log.text
     git("fetch", "-q", "--refetch", "--no-filter", directory=place)
+    assert "it is a " not in winnowd.run("--check-config")[2].text
     assert winnowd.once().decisions() == {"exp-1": "promoted"}
 
 
@@ -601,12 +609,14 @@ def test_a_shallow_clone_without_the_way_to_the_base(winnowd, project):
     earlier, _ = project.experiment({"exp-1.txt": "exp-1"})
     sha, _ = project.experiment({"exp-2.txt": "exp-2"}, parent=earlier)
     place = shallow_clone(winnowd, project, sha)
+    lacks_some(winnowd, f"sources: {place}: it is a shallow clone, and lacks earlier commits: 'git fetch --unshallow' in it")
     winnowd.drop(result("exp-1", 0.7, metric_before=1.0, commit=sha))
     winnowd.drop(improved(project, "exp-2", 0.8))
     log = winnowd.once(status=CONFIGURATION)
     says = f"sources: {place}: fetching commit {sha[:16]}: it is a shallow clone, and lacks earlier commits: 'git fetch --unshallow' in it"
     assert log.all(key="sources", **held(says)) and log.decisions() == {"exp-2": "promoted"}, log.text
     git("fetch", "-q", "--unshallow", directory=place)
+    assert "it is a " not in winnowd.run("--check-config")[2].text
     assert winnowd.once().decisions() == {"exp-1": "promoted"}
 
 
