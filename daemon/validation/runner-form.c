@@ -111,12 +111,30 @@ bool runner_read_nextest(struct runner *runner, const char *line)
     return true;
 }
 
+/* `TestA`, `ExampleB`: in a list (-list) they stand right above the line of their package; where tests run, PASS stands
+ * between, or nothing at all. A single one may be what `echo TestA; go test -run TestA ./...` says. */
+static void note_go_name(struct runner *runner, const char *line)
+{
+    static const char *const kinds[] = {"Test", "Benchmark", "Example", "Fuzz"};
+
+    if (strncmp(line, "ok  \t", 5) == 0)
+        return;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+        if (strncmp(line, kinds[i], strlen(kinds[i])) == 0 && !strpbrk(line, " \t")) {
+            runner->go_named++;
+            return;
+        }
+    }
+    runner->go_named = 0;
+}
+
 /* `--- SKIP: TestA (0.00s)`, with -v or -json; and what is said above the line of a package without any. That line
  * does not say it where the package is the directory in which go runs. */
 bool runner_read_go_test(struct runner *runner, const char *line)
 {
     const char *at = line;
 
+    note_go_name(runner, line);
     if (strcmp(line, "testing: warning: no tests to run") == 0) {
         runner->go_warned = true;
         return true;
@@ -135,13 +153,14 @@ bool runner_read_go_test(struct runner *runner, const char *line)
 /* Returns why no test of a package ran, by what was said above its line; NULL: nothing says so. */
 static const char *why_go_is_idle(struct runner *runner)
 {
-    const char *why = runner->go_warned ? "[no tests to run]"
+    const char *why = runner->go_warned      ? "[no tests to run]"
+                      : runner->go_named > 1 ? "the tests were listed only"
                       : runner->go_skipped > 0 && runner->go_ran == 0
                           ? "all of the tests were skipped"
                           : NULL;
 
     runner->go_warned = false;
-    runner->go_skipped = runner->go_ran = 0;
+    runner->go_skipped = runner->go_ran = runner->go_named = 0;
     return why;
 }
 
@@ -307,6 +326,18 @@ bool runner_read_nox(struct runner *runner, const char *line)
     return true;
 }
 
+/* In `pre-commit run || pre-commit run` the second run counts: it begins with the hook that was the first one. */
+static void note_hook(struct runner *runner, const char *line, bool failed)
+{
+    size_t named = (size_t)(strstr(line, "...") - line);
+
+    if (runner->hooks_done++ == 0)
+        snprintf(runner->first_hook, sizeof(runner->first_hook), "%.*s", (int)named, line);
+    else if (strlen(runner->first_hook) == named && strncmp(line, runner->first_hook, named) == 0)
+        runner->hooks_failed = 0;
+    runner->hooks_failed += failed;
+}
+
 /* `check yaml.......................................(no files to check)Skipped`, `...Passed`, `...Failed` */
 bool runner_read_pre_commit(struct runner *runner, const char *line)
 {
@@ -318,7 +349,7 @@ bool runner_read_pre_commit(struct runner *runner, const char *line)
         note_first(runner->hook_said, &runner->hooks_skipped,
                    ends_with(line, none) ? none : "Skipped");
     else if (ends_with(line, "...Passed") || ends_with(line, "...Failed"))
-        runner->hooks_done++;
+        note_hook(runner, line, ends_with(line, "Failed"));
     else
         return false;
     return true;

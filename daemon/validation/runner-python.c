@@ -234,8 +234,10 @@ bool runner_read_unittest(struct runner *runner, const char *line)
         return false;
     if (runner_take(&at, "OK") || runner_take(&at, "FAILED") || runner_take(&at, "NO TESTS RAN")) {
         if (*at == '\0' || strncmp(at, " (", 2) == 0) {
+            /* nose2 says OK to unexpected successes. */
             end_unittest(runner, line, figure(at, "skipped="),
-                         figure(at, "(failures=") + figure(at, "errors="));
+                         figure(at, "(failures=") + figure(at, "errors=") +
+                             (*line == 'F' ? figure(at, "unexpected successes=") : 0));
             return true;
         }
     }

@@ -96,7 +96,8 @@ void runner_read(struct runner *runner, const char *bytes, size_t length)
 static void end_parts(struct runner *runner)
 {
     if (runner->hooks_done > 0)
-        runner_add(runner, "pre-commit", "", runner->hooks_done, runner->hooks_done);
+        runner_add(runner, "pre-commit", "", runner->hooks_done,
+                   runner->hooks_done - runner->hooks_failed);
     else if (runner->hooks_skipped > 0)
         runner_add(runner, "pre-commit", runner->hook_said, 0, 0);
     if (runner->sessions_skipped > 0 && runner->sessions_done == 0)

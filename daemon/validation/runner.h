@@ -51,11 +51,14 @@ struct runner {
     /* These are about a part only. Their meaning is known at the end. */
     unsigned sessions_done, sessions_skipped; /* nox */
     unsigned hooks_done, hooks_skipped;       /* pre-commit */
-    unsigned targets_idle;                    /* make's targets of tests that had nothing to do */
-    bool target_waits; /* another target had something to do, and nothing was printed
+    unsigned hooks_failed;                    /* in its latest run */
+    char first_hook[REPORT_NAME_SIZE];
+    unsigned targets_idle; /* make's targets of tests that had nothing to do */
+    bool target_waits;     /* another target had something to do, and nothing was printed
                                                * since */
     unsigned ctest_skipped, ctest_disabled; /* tests since its last summary */
     bool ctest_begun;                       /* and has given no summary yet */
+    unsigned go_named;                      /* names of tests right above this line */
     unsigned go_ran, go_skipped;            /* with -v or -json; since the last package */
     bool go_warned;                         /* warned that there are no tests to run; likewise */
     char session_said[REPORT_NAME_SIZE], hook_said[REPORT_NAME_SIZE], target_said[REPORT_NAME_SIZE];

@@ -56,6 +56,10 @@ static const struct {
     {"x.\n" RULE "Ran 2 tests in 0.001s\n\nOK (expected failures=1)\n", "unittest", 1, 0, 2, 2},
     {"FE.\n" RULE "Ran 3 tests in 0.001s\n\nFAILED (failures=1, errors=1)\n", "unittest", 1, 0, 3,
      1},
+    {"u.\n" RULE "Ran 2 tests in 0.001s\n\nFAILED (unexpected successes=1)\n", "unittest", 1, 0, 2,
+     1},
+    {"u.\n" RULE "Ran 2 tests in 0.001s\n\nOK (unexpected successes=1)\n", "unittest", 1, 0, 2,
+     2}, /* nose2 */
     {"Ran 1 test in 0.000s\r\n\r\nOK\r\n", "unittest", 1, 0, 1, 1},
     {"Ran 3 tests in 0.1s\n\nOK\nRan 0 tests in 0.000s\n\nOK\n", "unittest", 2, 1, 3, 3},
     {"Ran 3 tests in 0.1s\nsomething else\n", "unittest", 1, 0, 3, 3},
@@ -107,6 +111,13 @@ static const struct {
          JSON("x/a", "ok  \\tx/a\\t0.006s\\n"),
      "go test", 1, 1, 0, 0},
     {"--- FAIL: TestB (0.00s)\nFAIL\nFAIL\texample.org/a\t0.003s\n", "go test", 1, 0, 1, 0},
+    {"TestA\nExampleB\nok  \ta\t0.003s\n", "go test", 1, 1, 0, 0}, /* -list */
+    {JSON("x/a", "TestA\\n") JSON("x/a", "FuzzB\\n") JSON("x/a", "ok  \\tx/a\\t0.006s\\n"),
+     "go test", 1, 1, 0, 0},
+    {"TestA\nExampleB\nok  \ta\t0.003s\nok  \tb\t0.003s\n", "go test", 2, 1, 1, 1},
+    {"TestA\nok  \ta\t0.003s\n", "go test", 1, 0, 1,
+     1}, /* `echo TestA; go test -run TestA ./...` */
+    {"TestA\nTestB\nPASS\nok  \ta\t0.003s\n", "go test", 1, 0, 1, 1},
     {"ok  \twhatever\n", "", 0, 0, 0, 0},
     {JSON("x/a", "ok  \\tx/a\\t0.006s\\n") JSON(
          "x/b", "?   \\tx/b\\t[no test files]\\n") "{\"Time\":\"2026-11-28T06:41:13Z\",\"Action\":"
@@ -189,6 +200,14 @@ static const struct {
     {"check yaml...........................................(no files to check)Skipped\n"
      "trim trailing whitespace.................................................Passed\n",
      "pre-commit", 1, 0, 1, 1},
+    {"a..............Failed\n- hook id: a\n- exit code: 1\nb..............Passed\n", "pre-commit",
+     1, 0, 2, 1},
+    {"a..............Failed\n- hook id: a\nb..............Passed\n" /* pre-commit run || pre-commit run */
+     "a..............Passed\nb..............Passed\n",
+     "pre-commit", 1, 0, 4, 4},
+    {"a..............Passed\nb..............Failed\n- hook id: b\n"
+     "a..............Passed\nb..............Failed\n- hook id: b\n",
+     "pre-commit", 1, 0, 4, 3},
 
     {"make: Nothing to be done for 'test'.\n", "make", 1, 1, 0, 0},
     {"make: 'test' is up to date.\n", "make", 1, 1, 0, 0},
