@@ -40,6 +40,7 @@ static void read_all(struct slurm_record *record, struct json_object *object)
     *record = (struct slurm_record){
         .state = SLURM_REMOVED,
         .attempt = read_number(object, "attempt"),
+        .before = read_number(object, "before"),
         .id = read_number(object, "slurm_job"),
         .submitted_ms = read_number(object, "submitted_ms"),
         .began_ms = read_number(object, "began_ms"),
@@ -96,6 +97,7 @@ int slurm_record_write(const struct slurm_record *record, struct store *store,
 
     json_put_text(object, "state", state_words[record->state]);
     add_number(object, "attempt", record->attempt);
+    add_number(object, "before", record->before);
     add_number(object, "slurm_job", record->id);
     add_number(object, "submitted_ms", record->submitted_ms);
     add_number(object, "began_ms", record->began_ms);

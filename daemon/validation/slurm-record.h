@@ -24,6 +24,7 @@ enum slurm_state {
 struct slurm_record {
     enum slurm_state state;
     int64_t attempt;      /* from 1; 0: none yet */
+    int64_t before;       /* the attempt before it; 0: there was none */
     int64_t id;           /* Slurm's number of the job; 0: not known */
     int64_t submitted_ms; /* since 1970 */
     int64_t began_ms;     /* when it left the queue; 0: it did not */

@@ -84,6 +84,7 @@ static int prepare(struct slurm *slurm, const char *experiment_id, const char *c
 
     if (record->attempt && record->state != SLURM_REMOVED)
         (void)remover_set_aside(slurm->directory, old, &ignored);
+    record->before = record->attempt;
     if (make_directory(slurm, experiment_id, record, error) < 0)
         return -1;
     if (!record->commit || strcmp(record->commit, commit) != 0) {
@@ -147,7 +148,7 @@ static int begin(struct slurm_run *run)
 {
     const struct engine_order *order = &run->order;
     struct slurm_record *record = &run->record;
-    CLEANUP_FREE char *old = slurm_name(run->slurm, order->experiment_id, record->attempt - 1);
+    CLEANUP_FREE char *old = slurm_name(run->slurm, order->experiment_id, record->before);
     char settings[DIGEST_HEX_SIZE];
 
     settings_digest(run->slurm->config, settings);
@@ -161,7 +162,7 @@ static int begin(struct slurm_run *run)
     if (slurm_record_write(record, run->slurm->store, order->experiment_id, &run->error) < 0 ||
         slurm_write_script(run, &run->error) < 0)
         return -1;
-    if (record->attempt > 1)
+    if (record->before)
         run->step = slurm_scancel(run->slurm, old, on_old_cancelled, run);
     return 0;
 }

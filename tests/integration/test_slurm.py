@@ -355,7 +355,8 @@ def test_a_run_of_another_state_is_left_alone(house, cluster):
                                                     ("--hold", "JobHeldUser", "reload"),
                                                     ("--hold", "JobHeldUser", "release")])  # fmt: skip
 def test_options_that_are_wrong_hold_the_queue(house, cluster, option, reason, mended):
-    """A job that waits for wrong options is not cancelled. It is begun anew once they are mended."""
+    """A job that waits for wrong options is not cancelled. It is begun anew once they are mended, also if the daemon of
+    another state has a directory of the next name."""
     house.config["validation"]["slurm"]["options"] = [option]
     drop(house, "exp-1", 0.9)
     log = house.start()
@@ -366,6 +367,7 @@ def test_options_that_are_wrong_hold_the_queue(house, cluster, option, reason, m
         assert code == 78 and "validation.slurm.options" in errors
     else:
         assert name in cluster.queue(), "the job is not cancelled"
+        (house.runs / "exp-1-2").mkdir()
     if mended == "release":
         cluster.command("scontrol", "release", f"jobname={name}")
     else:
