@@ -7,7 +7,7 @@
 #include "common/program.h"
 #include "daemon/events.h"
 #include "daemon/git/hash.h"
-#include "daemon/store.h"
+#include "daemon/store/run.h"
 #include "daemon/validation.h"
 #include "daemon/validation/module.h"
 #include "daemon/validation/programs.h"
@@ -479,11 +479,21 @@ static void on_runs_seen(void *data, char *const *directories, const struct slur
     answered(asking);
 }
 
-/* The daemon has a store. Without one there was no run, and a start makes the directory. */
+static bool had_runs(const char *state)
+{
+    CLEANUP(store_freep) struct store *store = NULL;
+    struct error unread; /* then there is none yet, or a start finds out */
+    bool any;
+
+    return store_open(&store, state, true, &unread) == 0 &&
+           store_any_run(store, &any, &unread) == 0 && any;
+}
+
+/* The daemon itself has made the directory. Before the first run, a start makes it. */
 static bool is_for_runs_of_before(const struct installation *installation)
 {
     return installation->config->validation.engine == ENGINE_SLURM &&
-           (!installation->state || store_exists(installation->state));
+           (!installation->state || had_runs(installation->state));
 }
 
 /* Of the runs on Slurm. If it is missing later, its file system is not mounted. */

@@ -184,13 +184,6 @@ static int open_writer(struct store *store, const char *state, const char *path,
     return 0;
 }
 
-bool store_exists(const char *state)
-{
-    CLEANUP_FREE char *path = file_join(state, STORE_FILE);
-
-    return access(path, F_OK) == 0;
-}
-
 int store_open(struct store **store, const char *state, bool read_only, struct error *error)
 {
     CLEANUP(store_freep) struct store *opened = memory_new(sizeof(*opened));

@@ -30,9 +30,6 @@
 
 struct store;
 
-/* Returns whether there is a store in the directory `state`. */
-bool store_exists(const char *state);
-
 /* Opens, creates or migrates the store in the directory `state`, which is made if it is missing. `read_only`
  * opens what is there without a lock, for --status beside a running daemon; then a missing file is a permanent
  * error. A writer has a lock while it lives. A second writer is refused, and the error names the first one's

@@ -9,6 +9,7 @@
 #include "daemon/validation/arguments.h"
 #include "daemon/validation/slurm-internal.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -281,12 +282,23 @@ static int note_removed(struct cancel *cancel)
     return slurm_record_write(&record, cancel->slurm->store, cancel->experiment_id, &cancel->error);
 }
 
+/* What was removed may only be away, with the file system that it is in. */
+static int check_there(struct cancel *cancel)
+{
+    const char *directory = cancel->slurm->directory;
+
+    if (access(directory, F_OK) == 0)
+        return 0;
+    return error_set_key(&cancel->error, ERROR_TRANSIENT, "validation.directory", "%s: %s",
+                         directory, strerror(errno));
+}
+
 static void on_removed(void *data, const struct error *error)
 {
     struct cancel *cancel = data;
 
     cancel->step = NULL;
-    if (!error && note_removed(cancel) < 0)
+    if (!error && (check_there(cancel) < 0 || note_removed(cancel) < 0))
         error = &cancel->error;
     cancel_end(cancel, error);
 }

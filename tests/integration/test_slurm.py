@@ -145,6 +145,38 @@ def test_a_directory_that_is_not_there_holds_the_queue(house, cluster):
     assert attempts(log, "exp-1") == [] and house.stop() == 0
 
 
+def test_a_run_is_not_removed_while_its_directory_is_away(house, cluster, tmp_path):
+    """An undo waits for it, else the run would be left there."""
+    put_before(house, tmp_path, "scancel", f'touch {tmp_path}/asked; until [ -e {tmp_path}/go ]; do sleep 0.1; done; '
+                                           'exec /usr/bin/scancel "$@"')  # fmt: skip
+    drop(house, "exp-1", 0.9, red="x")
+    log = house.start()
+    eventually((tmp_path / "asked").exists)
+    away = house.runs.parent / "away"
+    house.runs.rename(away)
+    (tmp_path / "go").touch()
+    log.wait(reason=lambda text: f"validation.directory: {house.runs}: No such file or directory" in text)
+    away.rename(house.runs)
+    log.wait(experiment="exp-1", decision="failed", seconds=60)
+    assert not (house.runs / "exp-1-1").exists() and house.stop() == 0
+
+
+def test_the_directory_is_made_after_runs_on_this_machine(house):
+    """It is missing until the first run on Slurm, and --check-config knows that."""
+    validation = house.config["validation"]
+    validation["engine"] = "local"
+    del validation["directory"]
+    house.write_configuration()
+    drop(house, "exp-1", 0.9)
+    assert decisions(house.once()) == {"exp-1": "promoted"}
+    validation.update(engine="slurm", directory=str(house.runs))
+    house.write_configuration()
+    code, _, errors = house.run_beside("--check-config")
+    assert code == 0 and not house.runs.exists(), errors
+    drop(house, "exp-2", 0.8)
+    assert decisions(house.once()) == {"exp-2": "promoted"}
+
+
 def test_a_run_of_other_settings_is_not_taken_up(house, cluster):
     """Its verdict would be that of a command that is not configured any more. It is cancelled."""
     drop(house, "exp-1", 0.9, gated="x")
