@@ -4,7 +4,9 @@
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/memory.h"
+#include "common/process.h"
 #include "common/program.h"
+#include "common/text.h"
 #include "daemon/events.h"
 #include "daemon/git/hash.h"
 #include "daemon/store/run.h"
@@ -19,6 +21,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +32,9 @@
 #define BASE_LOOKS    3 /* the base may move between the forge's answer and git's */
 #define LOOK_AGAIN_MS 500
 #define OBJECTS_MS    60000 /* how long a person waits for the objects of one source */
+#define GIT_MS        60000 /* how long git may take to say its version */
+#define GIT_OUTPUT    4096  /* bytes */
+#define GIT_SAID      200   /* code points */
 
 struct asking;
 
@@ -108,6 +114,55 @@ static void ask_for_git(struct asking *asking)
     if (asking->lacks_git)
         add(asking, &error);
     answered(asking);
+}
+
+/* A program that is broken stays so until a person mends it. What the system did to it may pass. */
+static bool is_broken(const struct process_result *result)
+{
+    static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS};
+
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        if (result->end == PROCESS_SIGNALLED && result->signal == signals[i])
+            return true;
+    }
+    return result->end == PROCESS_EXITED;
+}
+
+static void on_git_tried(void *data, const struct process_result *result)
+{
+    struct asking *asking = data;
+    CLEANUP_TEXT struct text said = {0};
+    char end[PROCESS_DESCRIPTION_SIZE];
+    struct error error;
+
+    asking->step = NULL;
+    asking->lacks_git = !process_succeeded(result);
+    if (asking->lacks_git) {
+        process_describe(end, sizeof end, result);
+        text_append_line(&said, result->errors, GIT_SAID);
+        error_set_key(&error, is_broken(result) ? ERROR_PERMANENT : ERROR_TRANSIENT, "git",
+                      "it %s%s%s", end, said.length ? ": " : "", text_string(&said));
+        asking->problems.count = 0;
+        add(asking, &error);
+    }
+    answered(asking);
+}
+
+/* If git itself does not work, neither forge nor source is to blame for that. */
+static void try_git(struct asking *asking)
+{
+    const struct process_options options = {
+        .argv = (const char *const[]){"git", "--version", NULL},
+        .environment = (const char *const *)environ,
+        .directory = "/",
+        .deadline_ms = GIT_MS,
+        .output_limit = GIT_OUTPUT,
+    };
+
+    if (asking->problems.count == 0 || asking->lacks_git)
+        answered(asking);
+    else
+        asking->step = process_start(asking->installation->loop, &options, on_git_tried, asking);
 }
 
 /* ---- the forge, and git at the forge ------------------------------------------------------------ */
@@ -621,6 +676,7 @@ static const struct question questions[] = {
     {"forge.git_url", HOLDS_QUEUE, true, ask_git},
     {"forge.outbox", HOLDS_QUEUE, true, ask_outbox},
     {"sources", HOLDS_SOURCE, false, ask_sources},
+    {"git", HOLDS_QUEUE, false, try_git},
     {"sources", HOLDS_NOTHING, false, ask_objects},
     {"sources", HOLDS_NOTHING, false, ask_whole},
     {"validation.read_only", HOLDS_QUEUE, false, ask_read_only},

@@ -42,6 +42,24 @@ def archived(daemon, forge, project):
     return mend
 
 
+def broken_git(daemon, script):
+    folder = daemon.directory / "programs"
+    folder.mkdir()
+    git_of_test = folder / "git"
+    git_of_test.write_text(f"#!/bin/sh\n{script}\n")
+    git_of_test.chmod(0o755)
+    daemon.environment["PATH"] = f"{folder}:{daemon.environment['PATH']}"
+    return lambda: git_of_test.write_text(f'#!/bin/sh\nexec {shutil.which("git", path="/usr/bin:/bin")} "$@"\n')
+
+
+def crashing(daemon, forge, project):
+    return broken_git(daemon, "kill -SEGV $$")
+
+
+def no_library(daemon, forge, project):
+    return broken_git(daemon, "echo 'git: error while loading shared libraries: libpcre2-8.so.0' >&2; exit 127")
+
+
 def no_git_url(daemon, forge, project):
     daemon.configure(forge={"git_url": f"{forge.gitea.url}/lab/nothing.git"})
     return lambda: daemon.configure(forge={"git_url": None})
@@ -120,6 +138,7 @@ def no_launcher(daemon, forge, project):
 
 
 FAULTS = {
+    "git: it ": [crashing, no_library],
     "forge.reviewers": [wrong_reviewer, organisation],
     "forge.labels": [no_label],
     "forge.owner": [archived],
@@ -167,6 +186,23 @@ def test_it_holds_the_queue_until_it_is_mended(gitea_winnowd, stand_in, project,
     assert daemon.stop() == 0
     assert log.decisions() == {"exp-1": "promoted"} and not log.all(msg="step failed")
     assert daemon.run("--check-config")[0] == 0
+
+
+@pytest.mark.parametrize("script", ["kill -SEGV $$", "exit 127"])
+def test_a_git_that_breaks_under_a_job(winnowd, project, script):
+    mend = broken_git(winnowd, script)
+    mend()
+    winnowd.configure(queue={"retry_for": "10ms"})
+    log = winnowd.start()
+    log.wait(msg="forge answers")
+    (winnowd.directory / "programs/git").write_text(f"#!/bin/sh\n{script}\n")
+    winnowd.drop(improved(project))
+    log.wait(key="git", **held("git: it "))
+    assert re.search("(?m)^held     git: it ", winnowd.status())
+    mend()
+    winnowd.process.send_signal(signal.SIGHUP)
+    log.wait(experiment="exp-1", decision="promoted")
+    assert winnowd.stop() == 0 and log.decisions() == {"exp-1": "promoted"}
 
 
 def test_what_only_shows_in_the_step_is_recognised_there(gitea_winnowd, stand_in, project):
