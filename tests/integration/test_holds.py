@@ -198,7 +198,7 @@ def test_a_git_that_breaks_under_a_job(winnowd, project, script):
     (winnowd.directory / "programs/git").write_text(f"#!/bin/sh\n{script}\n")
     winnowd.drop(improved(project))
     log.wait(key="git", **held("git: it "))
-    assert re.search("(?m)^held     git: it ", winnowd.status())
+    eventually(lambda: re.search("(?m)^held     git: it ", winnowd.status()))  # written a moment after the log
     mend()
     winnowd.process.send_signal(signal.SIGHUP)
     log.wait(experiment="exp-1", decision="promoted")
