@@ -485,13 +485,13 @@ def processes_of(text):
 def test_a_node_that_dies_fails_nobody(house, cluster):
     """srun says `Node failure` and exits with 0 then. The next attempt is on the other node."""
     house.configure(validation={"timeout": "60s"})
-    drop(house, "exp-1", 0.9, slow="6")
+    drop(house, "exp-1", 0.9, gated="x")
     log = house.start()
     job = log.wait(msg="run submitted to Slurm")["slurm_job"]
     node = {}
     eventually(lambda: node.update({name: where for name, (_, where) in cluster.queue().items()}) or any(node.values()))
     (dead,) = node.values()
-    eventually((house.runs / "exp-1-1" / "started" / "node").exists)  # else its end is told before its node dies
+    eventually((house.runs / "exp-1-1" / "started" / "node").exists)
     cluster.end(dead, kill=True)
     for process in processes_of(f"slurmstepd: [{job}.") + processes_of(f"{cluster.directory}/{dead}/job"):
         with contextlib.suppress(ProcessLookupError):
@@ -499,6 +499,8 @@ def test_a_node_that_dies_fails_nobody(house, cluster):
     try:
         lost = log.wait(msg="run on Slurm lost; another attempt follows", seconds=90)
         assert f"NODE_FAIL on {dead}" in lost["reason"]
+        log.wait(msg="run submitted to Slurm", attempt="2", seconds=60)
+        let_end(house, "exp-1", 2)
         log.wait(experiment="exp-1", decision="promoted", seconds=60)
     finally:
         cluster.start_node(dead)
@@ -556,7 +558,7 @@ def test_a_run_that_needs_more_than_slurm_gives_fails_at_the_second_attempt(hous
     script.write_text("#!/bin/sh\n/usr/bin/squeue \"$@\" | sed 's/|CANCELLED|/|OUT_OF_MEMORY|/'\n")
     script.chmod(0o755)
     house.environment["PATH"] = f"{tmp_path}/bin:{house.environment['PATH']}"
-    drop(house, "exp-1", 0.9, slow="20")
+    drop(house, "exp-1", 0.9, gated="x")
     log = house.start()
     nodes = []
     for attempt in (1, 2):
@@ -598,13 +600,15 @@ def test_a_run_that_slurm_ends_before_it_began_fails_nobody(house, cluster, tmp_
 
 @pytest.mark.exhaustive
 def test_a_run_that_is_preempted_is_run_again(house, cluster):
-    drop(house, "exp-1", 0.9, slow="4")
+    drop(house, "exp-1", 0.9, gated="x")
     log = house.start()
     log.wait(msg="run submitted to Slurm")
     running(cluster)
     cluster.command("sbatch", "-p", "urgent", "-N2", "--exclusive", "--wrap=sleep 2", "--output=/dev/null")
     lost = log.wait(msg="run on Slurm lost; another attempt follows", seconds=60)
     assert "PREEMPTED" in lost["reason"]
+    log.wait(msg="run submitted to Slurm", attempt="2", seconds=60)
+    let_end(house, "exp-1", 2)
     log.wait(experiment="exp-1", decision="promoted", seconds=60)
     assert attempts(log, "exp-1") == [1, 2] and house.stop() == 0
 
@@ -613,7 +617,7 @@ def test_a_run_that_is_preempted_is_run_again(house, cluster):
 def test_time_in_which_slurm_suspends_a_run_is_not_its_own(house, cluster):
     house.configure(validation={"timeout": "8s"})
     house.clock.by_hand()
-    drop(house, "exp-1", 0.9, slow="2")
+    drop(house, "exp-1", 0.9, gated="x")
     log = house.start()
     job = log.wait(msg="run submitted to Slurm")["slurm_job"]
     eventually((house.runs / "exp-1-1" / "pipe").exists)
@@ -622,6 +626,8 @@ def test_time_in_which_slurm_suspends_a_run_is_not_its_own(house, cluster):
     eventually(lambda: time.monotonic() - suspended > 8)  # it is too late by the clock on the wall
     cluster.command("scontrol", "resume", job)
     log.wait(msg="run on Slurm lost; another attempt follows", reason=lambda text: "Slurm suspended it" in text)
+    log.wait(msg="run submitted to Slurm", attempt="2", seconds=60)
+    let_end(house, "exp-1", 2)
     log.wait(experiment="exp-1", decision="promoted", seconds=60)
     assert attempts(log, "exp-1") == [1, 2] and house.stop() == 0
 
@@ -652,7 +658,7 @@ def test_munge_may_be_away_while_a_run_ends(house, cluster):
 def test_slurm_s_time_is_up_twice(house, cluster):
     """Slurm's time limit is above the timeout, so somebody has lowered it. That is a matter of validation.slurm.options."""
     house.configure(validation={"timeout": "10m"})
-    drop(house, "exp-1", 0.9, slow="300")
+    drop(house, "exp-1", 0.9, gated="x")
     log = house.start()
     nodes = []
     for attempt in (1, 2):
@@ -718,7 +724,7 @@ def test_a_file_server_that_hangs_holds_up_nothing_else(house, cluster, tmp_path
     hangs = tmp_path / "hangs"
     preload(house.environment, preloaded(HANGS))
     house.environment["WINNOWD_TEST_HANGS"] = str(hangs)
-    drop(house, "exp-1", 0.9, slow="2")
+    drop(house, "exp-1", 0.9, gated="x")
     log = house.start()
     log.wait(msg="run submitted to Slurm")
     hangs.touch()
@@ -726,6 +732,7 @@ def test_a_file_server_that_hangs_holds_up_nothing_else(house, cluster, tmp_path
     house.drop(result("exp-2", 2.0, metric_before=1.0, diff=new_file("other", "x")))
     log.wait(experiment="exp-2", decision="discarded")
     assert "validate" in house.run_beside("--status")[1]
+    let_end(house, "exp-1")
     hangs.unlink()
     log.wait(experiment="exp-1", decision="promoted", seconds=60)
     assert attempts(log, "exp-1") == [1] and log.all(msg="directory of the runs on Slurm answers again")
@@ -734,13 +741,14 @@ def test_a_file_server_that_hangs_holds_up_nothing_else(house, cluster, tmp_path
 
 @pytest.mark.exhaustive
 def test_a_late_end_of_an_old_attempt_counts_for_nothing(house, cluster):
-    drop(house, "exp-1", 0.9, attack="touch ~/../begins; sleep 3; exit 3")
+    drop(house, "exp-1", 0.9, attack="until [ -e ~/go ]; do sleep 0.1; done; exit 3")
     log = house.start()
     log.wait(msg="run submitted to Slurm")
     cluster.command("scancel", "-n", running(cluster))
     log.wait(msg="run submitted to Slurm", attempt="2", seconds=60)
     (house.runs / "exp-1-1").mkdir(exist_ok=True)
     (house.runs / "exp-1-1" / "ended").write_text("0 1.00 n1\n")
+    let_end(house, "exp-1", 2)
     assert "status 3" in log.wait(experiment="exp-1", decision="failed", seconds=60)["reason"]
     assert attempts(log, "exp-1") == [1, 2] and house.stop() == 0
 
@@ -762,15 +770,19 @@ def test_a_controller_that_forgets_a_run_and_uses_its_number_again(house, cluste
 def test_the_base_runs_there_as_well(house, cluster):
     """It goes on without the daemon, too, and what it leaves in its cache is seen by the runs of experiments."""
     house.configure(validation={"base": "once"})
-    text = "mkdir -p ~/.cache; cat ~/.cache/kept; date >>~/.cache/kept\nsleep 2\n"
-    house.forge.project.advance({"attack": text})
+    text = "mkdir -p ~/.cache; cat ~/.cache/kept; date >>~/.cache/kept\n"
+    house.forge.project.advance({"attack": text, "gated": "x"})
     house.drop(result("exp-1", 0.9, metric_before=1.0, diff=new_file("note", "x")))
     log = house.start()
     job = log.wait(msg="run submitted to Slurm", experiment="_base")["slurm_job"]
     running(cluster)
     house.kill()
-    log = house.once()
-    assert decisions(log) == {"exp-1": "promoted"}, log.text
+    let_end(house, "_base")
+    log = house.start()
+    log.wait(msg="run submitted to Slurm", experiment="exp-1")
+    let_end(house, "exp-1")
+    log.wait(experiment="exp-1", decision="promoted")
+    assert house.stop() == 0
     assert log.all(msg="run on Slurm taken up", slurm_job=job, experiment="_base")
     assert len(log.all(msg="base passes its tests")) == 1 and attempts(log, "_base") == []
     (shared,) = log.all(msg="tests see the kept cache", experiment="exp-1")
