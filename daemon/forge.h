@@ -64,8 +64,8 @@ struct forge_reply {
     /* Permanent error of look_pull: it was deleted. The repository answers, and nothing else explains the
      * error. */
     bool gone;
-    /* Transient error of create_branch: a 500 of the forge's, perhaps for a rule or a hook, which git would name.
-     * Its own words are for administrators, and say less. */
+    /* Transient error of create_branch: a 500 of the forge's, perhaps for a rule or a hook, which git would
+     * name. Its own words are for administrators, and say less. */
     bool unexplained;
     const char *unchecked; /* of check: what could not be checked, and why; NULL: nothing */
 };
@@ -108,12 +108,13 @@ struct forge_functions {
     struct operation *(*look_pull)(struct forge *forge, int64_t number, forge_callback callback,
                                    void *data);
 
-    /* Closes a pull request. Succeeds if it is closed or gone already. Fails (permanent) with `this_only` if the
-     * forge keeps it open. */
+    /* Closes a pull request. Succeeds if it is closed or gone already. Fails (permanent) with `this_only`
+     * if the forge keeps it open. */
     struct operation *(*close_pull)(struct forge *forge, int64_t number, forge_callback callback,
                                     void *data);
 
-    /* Opens a closed pull request again. Succeeds if it is open already. Fails (permanent) if it was merged. */
+    /* Opens a closed pull request again. Succeeds if it is open already. Fails (permanent) if it was
+     * merged. */
     struct operation *(*reopen_pull)(struct forge *forge, int64_t number, forge_callback callback,
                                      void *data);
 

@@ -133,7 +133,8 @@ static void enter(struct health *health, enum health_state state,
 }
 
 /* No check finds what a job has reported: the job itself tries again. If it does not report again within a
- * minute, it has ended. Other checks in that minute say nothing of it: a job asks for one before it reports. */
+ * minute, it has ended. Other checks in that minute say nothing of it: a job asks for one before it
+ * reports. */
 static void try_reported(struct health *health)
 {
     uint64_t now = uv_now(health->installation.loop);

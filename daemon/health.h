@@ -86,8 +86,8 @@ void health_mended(struct health *health);
  * key. */
 void health_source_failed(struct health *health, int64_t job, const struct error *error);
 
-/* A result names a commit, and no sources are configured. Logged once; until a restart that holds each job that
- * does so. */
+/* A result names a commit, and no sources are configured. Logged once; until a restart that holds each job
+ * that does so. */
 void health_lack_sources(struct health *health);
 
 /* The job that reported it has done its step, or is over. */

@@ -64,8 +64,8 @@ typedef void (*repository_branches_callback)(void *data, const char *base,
 struct operation *repository_look_at_branches(struct repository *repository,
                                               repository_branches_callback callback, void *data);
 
-/* check merges: finds how these branches merge with the commit `base` (full hash). Commits that are missing here
- * are fetched from the forge. The tips are copied; the names are not used. `merges` has an element for
+/* check merges: finds how these branches merge with the commit `base` (full hash). Commits that are missing
+ * here are fetched from the forge. The tips are copied; the names are not used. `merges` has an element for
  * each branch; NULL with an error. */
 typedef void (*repository_merges_callback)(void *data, const enum git_merge *merges,
                                            const struct error *error);
@@ -81,8 +81,9 @@ struct operation *repository_look_at_source(struct repository *repository, size_
                                             const char *base, repository_done_callback callback,
                                             void *data);
 
-/* check objects: checks that all objects of that source are there, but for the content of files. Reads its whole
- * history. Fails (permanent) naming the key, the source, and the first object that is damaged or missing. */
+/* check objects: checks that all objects of that source are there, but for the content of files. Reads its
+ * whole history. Fails (permanent) naming the key, the source, and the first object that is damaged or
+ * missing. */
 struct operation *repository_check_objects(struct repository *repository, size_t source,
                                            repository_done_callback callback, void *data);
 
@@ -104,8 +105,8 @@ struct operation *repository_base_had(struct repository *repository, const char 
 struct operation *repository_bring(struct repository *repository, const char *commit,
                                    repository_done_callback callback, void *data);
 
-/* bring_head: fetches the commit of the branch of a pull request from the forge, which keeps it after the branch
- * is gone. Fails (permanent) if the forge does not have it any more. */
+/* bring_head: fetches the commit of the branch of a pull request from the forge, which keeps it after the
+ * branch is gone. Fails (permanent) if the forge does not have it any more. */
 struct operation *repository_bring_head(struct repository *repository, const char *commit,
                                         repository_done_callback callback, void *data);
 
@@ -135,8 +136,8 @@ struct repository_change {
     /* What the experiment itself changed, as repository_difference() shows it; or NULL. */
     char *own_diff;
     char *notes; /* what was mended in the patch; NULL: nothing */
-    /* Why what the patch makes is not known to be what was measured; `measured` is then the commit that stands for
-     * what the patch makes. NULL: no reason is known. */
+    /* Why what the patch makes is not known to be what was measured; `measured` is then the commit that
+     * stands for what the patch makes. NULL: no reason is known. */
     char *doubt;
 };
 
@@ -156,9 +157,9 @@ typedef void (*repository_merged_callback)(void *data, const struct repository_m
 typedef struct operation *(*repository_find_merged)(void *data, repository_merged_callback callback,
                                                     void *callback_data);
 
-/* Starts to find out what a patch or diff with a parent was made on; the base is here by then. `parent`
- * is the full hash of a commit that is here; "": not known; NULL with an error. `doubted`: it may not be what was
- * measured as the parent. */
+/* Starts to find out what a patch or diff with a parent was made on; the base is here by then. `parent` is
+ * the full hash of a commit that is here; "": not known; NULL with an error. `doubted`: it may not be what
+ * was measured as the parent. */
 typedef void (*repository_parent_callback)(void *data, const char *parent, bool doubted,
                                            const struct error *error);
 typedef struct operation *(*repository_find_parent)(void *data, repository_parent_callback callback,
@@ -214,8 +215,8 @@ void repository_list_kept(const struct repository *repository, struct config_lis
 
 /* save: looks up the commits that results name, fetches them from the sources with their history, and keeps
  * each by a ref. A loop that resets its branch makes them unreachable, and git forgets them. `named` is
- * copied; at most REPOSITORY_SAVE_LIMIT. A name that is missing or ambiguous is left out: compose says why. Fails
- * if a source could not be read now; what the others had is saved. */
+ * copied; at most REPOSITORY_SAVE_LIMIT. A name that is missing or ambiguous is left out: compose says why.
+ * Fails if a source could not be read now; what the others had is saved. */
 struct repository_named {
     const char *experiment_id;
     const char *commit;     /* 7 to 64 hex digits */

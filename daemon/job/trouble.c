@@ -324,8 +324,8 @@ void job_park(struct job *job)
     job_pause(job, job->pause_ms, on_waited);
 }
 
-/* Whether a job names a commit that is not here, while no sources are configured. Only a restart changes that, so
- * nothing is begun. */
+/* Whether a job names a commit that is not here, while no sources are configured. Only a restart changes
+ * that, so nothing is begun. */
 static bool lacks_sources(const struct job *job)
 {
     const struct services *services = job->services;

@@ -314,8 +314,8 @@ static void resolved(void *data, const struct process_result *result)
     }
 }
 
-/* One git finds a commit that nothing else is as the digits are. If it does not, or finds what a branch of that
- * name points to, all objects are looked through. */
+/* One git finds a commit that nothing else is as the digits are. If it does not, or finds what a branch of
+ * that name points to, all objects are looked through. */
 static void verified(void *data, const struct process_result *result)
 {
     struct looking_up *looking_up = data;

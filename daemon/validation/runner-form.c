@@ -92,8 +92,9 @@ bool runner_read_cargo(struct runner *runner, const char *line)
     return true;
 }
 
-/* `     Summary [   0.006s] 3 tests run: 2 passed (1 flaky), 1 failed, 0 skipped`; `2/3 tests` where it was cut short.
- * Tests of the documentation are not run with it: `cargo test --doc` may well say behind it that there are none. */
+/* `     Summary [   0.006s] 3 tests run: 2 passed (1 flaky), 1 failed, 0 skipped`; `2/3 tests` where it was
+ * cut short. Tests of the documentation are not run with it: `cargo test --doc` may well say behind it that
+ * there are none. */
 bool runner_read_nextest(struct runner *runner, const char *line)
 {
     const char *at = line + strspn(line, " ");
@@ -111,8 +112,9 @@ bool runner_read_nextest(struct runner *runner, const char *line)
     return true;
 }
 
-/* `TestA`, `ExampleB`: in a list (-list) they stand right above the line of their package; where tests run, PASS stands
- * between, or nothing at all. A single one may be what `echo TestA; go test -run TestA ./...` says. */
+/* `TestA`, `ExampleB`: in a list (-list) they stand right above the line of their package; where tests run,
+ * PASS stands between, or nothing at all. A single one may be what `echo TestA; go test -run TestA ./...`
+ * says. */
 static void note_go_name(struct runner *runner, const char *line)
 {
     static const char *const kinds[] = {"Test", "Benchmark", "Example", "Fuzz"};
@@ -128,8 +130,8 @@ static void note_go_name(struct runner *runner, const char *line)
     runner->go_named = 0;
 }
 
-/* `--- SKIP: TestA (0.00s)`, with -v or -json; and what is said above the line of a package without any. That line
- * does not say it where the package is the directory in which go runs. */
+/* `--- SKIP: TestA (0.00s)`, with -v or -json; and what is said above the line of a package without any.
+ * That line does not say it where the package is the directory in which go runs. */
 bool runner_read_go_test(struct runner *runner, const char *line)
 {
     const char *at = line;
@@ -164,8 +166,8 @@ static const char *why_go_is_idle(struct runner *runner)
     return why;
 }
 
-/* `ok  \tpackage\t0.003s`, perhaps with `(cached)`, coverage, `[no tests to run]`; `?   \tpackage\t[no test files]`;
- * `FAIL\tpackage\t0.003s`. The numbers are those of packages. */
+/* `ok  \tpackage\t0.003s`, perhaps with `(cached)`, coverage, `[no tests to run]`; `?   \tpackage\t[no test
+ * files]`; `FAIL\tpackage\t0.003s`. The numbers are those of packages. */
 bool runner_read_go(struct runner *runner, const char *line)
 {
     const char *at = line;
@@ -194,8 +196,8 @@ bool runner_read_go(struct runner *runner, const char *line)
     return true;
 }
 
-/* `5/7 Test #5: slow ............***Skipped   0.01 sec`: the summary counts those that were skipped as passed. Where all
- * are disabled there is no summary. */
+/* `5/7 Test #5: slow ............***Skipped   0.01 sec`: the summary counts those that were skipped as
+ * passed. Where all are disabled there is no summary. */
 bool runner_read_ctest_line(struct runner *runner, const char *line)
 {
     const char *at = line + strspn(line, " ");
@@ -209,8 +211,8 @@ bool runner_read_ctest_line(struct runner *runner, const char *line)
     return true;
 }
 
-/* `Total Tests: 5` at the end of a list (-N). It stands below `Test project /path`, as does a summary; what a test
- * prints does not begin its line. */
+/* `Total Tests: 5` at the end of a list (-N). It stands below `Test project /path`, as does a summary; what
+ * a test prints does not begin its line. */
 static bool read_ctest_list(struct runner *runner, const char *line)
 {
     const char *at = line;
@@ -287,8 +289,8 @@ void runner_note_session(struct runner *runner, const char *line)
         runner->session_works = true;
 }
 
-/* `nox > Session tests-3.11 was successful.`, `nox > Session tests skipped: no interpreter.`; the last line of a list
- * (-l). */
+/* `nox > Session tests-3.11 was successful.`, `nox > Session tests skipped: no interpreter.`; the last line
+ * of a list (-l). */
 bool runner_read_nox(struct runner *runner, const char *line)
 {
     const char *at = line;
@@ -326,7 +328,8 @@ bool runner_read_nox(struct runner *runner, const char *line)
     return true;
 }
 
-/* In `pre-commit run || pre-commit run` the second run counts: it begins with the hook that was the first one. */
+/* In `pre-commit run || pre-commit run` the second run counts: it begins with the hook that was the first
+ * one. */
 static void note_hook(struct runner *runner, const char *line, bool failed)
 {
     size_t named = (size_t)(strstr(line, "...") - line);
@@ -355,8 +358,8 @@ bool runner_read_pre_commit(struct runner *runner, const char *line)
     return true;
 }
 
-/* `make: 'test' is up to date.`, `make: Nothing to be done for 'test'.`; those of a make below another do not count,
- * as the upper one goes on. In `make all test`, `all` may be idle. */
+/* `make: 'test' is up to date.`, `make: Nothing to be done for 'test'.`; those of a make below another do
+ * not count, as the upper one goes on. In `make all test`, `all` may be idle. */
 bool runner_read_make(struct runner *runner, const char *line)
 {
     const char *at = line;

@@ -44,7 +44,8 @@ static bool is_in_force(const struct slurm *slurm, const char *directory,
 }
 
 /* Returns whether the last run goes on: it is a run of this commit under these settings, its script was
- * written, and it has no verdict yet. What was submitted has its script, also while the file server is away. */
+ * written, and it has no verdict yet. What was submitted has its script, also while the file server is
+ * away. */
 static bool goes_on(struct slurm *slurm, const char *experiment_id, const char *commit,
                     const struct slurm_record *record)
 {

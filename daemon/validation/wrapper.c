@@ -9,8 +9,8 @@
 
 #define WRAPPERS_MOST 16 /* programs that start each other */
 
-/* Programs that start the program that their arguments name. With an option that is not here, nobody knows which
- * argument that is. */
+/* Programs that start the program that their arguments name. With an option that is not here, nobody knows
+ * which argument that is. */
 static const struct wrapper {
     const char *name;
     const char *alone;      /* letters of options without an argument */
@@ -34,7 +34,8 @@ static const struct interpreter {
     const char *alone; /* letters of options without an argument */
     const char *next;  /* of those whose argument is the next one */
     const char *glued; /* and of those whose argument, if there is one, stands in the same word */
-    /* Long options: ':' if a value follows, in the next argument or after '='; '=' if it can only follow there. */
+    /* Long options: ':' if a value follows, in the next argument or after '='; '=' if it can only follow
+     * there. */
     const char *words;
 } interpreters[] = {
     {"python", "bBdEiIOPqsSuv", "WX", "WX", ""},
@@ -135,8 +136,8 @@ static size_t next_place(const struct config_list *command, size_t at)
     return at < command->count && !strchr(command->items[at], '=') ? at : 0;
 }
 
-/* Returns the index of the last program that is known to be started. `programs`, unless it is NULL, gets the names
- * of all up to it. */
+/* Returns the index of the last program that is known to be started. `programs`, unless it is NULL, gets
+ * the names of all up to it. */
 static size_t last_place(const struct config_list *command, struct config_list *programs)
 {
     size_t at = 0, next = 0;
@@ -176,8 +177,8 @@ static const char *script_of(const struct config_list *command, size_t at)
     return NULL;
 }
 
-/* Returns whether the script fails if its first program is missing: it has no other commands, or joins them with
- * && only. */
+/* Returns whether the script fails if its first program is missing: it has no other commands, or joins them
+ * with && only. */
 static bool depends_on_first(const char *script)
 {
     for (const char *at = script; *at; at++) {

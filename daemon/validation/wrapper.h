@@ -20,8 +20,8 @@ struct config_list wrapper_programs(const struct config_list *command);
  * `command`. */
 const char *wrapper_module(const struct config_list *command);
 
-/* Returns the path of the script that the last of these programs, an interpreter, is given; NULL: none. It belongs to
- * `command`. */
+/* Returns the path of the script that the last of these programs, an interpreter, is given; NULL: none. It
+ * belongs to `command`. */
 const char *wrapper_script(const struct config_list *command);
 
 /* Returns whether a program of this name is a Python. */
