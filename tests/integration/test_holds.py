@@ -433,13 +433,15 @@ def test_no_source_makes_a_commit_of_what_the_base_has_as_a_file(winnowd, projec
 
 def test_what_holds_a_job_is_logged_once_however_many_follow(winnowd, project):
     winnowd.unfinished = True
-    winnowd.configure(sources=[])
-    names = [f"{number:07x}" for number in range(1, 9)]
-    for number, name in enumerate(names):
-        winnowd.drop(result(f"exp-{number}", 0.9 - number / 100, metric_before=1.0, commit=name))
+    winnowd.configure(sources=[str(project.work)])
+    commits = [project.experiment({f"{number}.txt": f"{number}"})[0] for number in range(8)]
+    for number, sha in enumerate(commits):
+        git("update-ref", f"refs/heads/exp-{number}", sha, directory=project.work)
+        loose(project, f"{sha}:{number}.txt").unlink()
+        winnowd.drop(result(f"exp-{number}", 0.9 - number / 100, metric_before=1.0, commit=sha))
     log = winnowd.once(status=CONFIGURATION)
-    for name in names:
-        assert len(log.all(msg="jobs wait until this is mended", **held(f"commit {name} "))) == 1, log.text
+    for sha in commits:
+        assert len(log.all(msg="jobs wait until this is mended", **held(f"commit {sha[:16]}"))) == 1, log.text
 
 
 def cut(pack):
