@@ -126,8 +126,10 @@ void gitea_malformed(struct gitea_call *call, const struct gitea_reply *reply, c
 bool gitea_shows_pull(struct gitea_call *call, const struct gitea_reply *reply,
                       struct forge_pull *pull)
 {
+    struct error refused = call->failure;
+
     if (reply->body.status == 404)
-        gitea_diagnose_404(call, &call->failure);
+        gitea_diagnose_404(call, &refused);
     else if (reply->body.status != 200)
         gitea_refuse(call, reply);
     else if (gitea_body_pull(pull, reply->json) < 0 || pull->number != call->number)

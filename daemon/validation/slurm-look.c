@@ -112,9 +112,11 @@ static bool is_listed(const char *directory, const char *name)
 static void look_above(struct slurm_files *files, const char *directory)
 {
     CLEANUP_FREE char *name = memory_copy(directory);
-    CLEANUP_LISTING DIR *listing = opendir(dirname(name));
+    DIR *listing = opendir(dirname(name));
 
     files->away = listing ? 0 : errno;
+    if (listing)
+        closedir(listing);
 }
 
 static void read_all(struct slurm_files *files, const char *directory)
