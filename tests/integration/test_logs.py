@@ -9,6 +9,7 @@ import json
 
 import pytest
 import series
+from harness import git
 from test_nights import assert_measured, improving, judged
 
 HEADER = "commit\tval_bpb\tmemory_gb\tstatus\tdescription"
@@ -221,7 +222,9 @@ def test_the_same_under_two_names_is_two_logs(winnowd):
 
 def test_a_failed_row_is_tried_again_from_the_store(project, forge, winnowd):
     """It makes no difference what the log says since. When the log is dropped again, a failed row is passed over."""
-    winnowd.configure(sources=[], metrics={"*": {}})
+    source = winnowd.directory / "source"
+    git("init", "-q", source)
+    winnowd.configure(sources=[str(source)], metrics={"*": {}})
     change, _ = forge.project.experiment({"idea.py": "VALUE = 1\n"})
     text = CONFIG_LINE + run(1.0, None) + run(0.9, change) + run(0.8, change[::-1])
     winnowd.drop(text, name="a.jsonl")
