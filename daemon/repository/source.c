@@ -202,6 +202,20 @@ static int judge(const struct source_look *look, const struct process_result *re
     return error_wrap_key(error, "sources");
 }
 
+static void ask(struct source_look *look, const char *const *arguments, bool idle,
+                process_callback callback)
+{
+    const struct git_command command = {
+        .arguments = arguments,
+        .reach = GIT_SOURCE,
+        .source = look->source,
+        .output_limit = PATH_OUTPUT_LIMIT,
+        .idle = idle,
+    };
+
+    look->sequence.step = git_start(look->sequence.repository->git, &command, callback, look);
+}
+
 static void on_objects_named(void *data, const struct process_result *result)
 {
     struct source_look *look = data;
@@ -220,16 +234,8 @@ static void begin(void *data)
         "objects",   "--glob=refs/winnowd/none", "--disambiguate=0000",
         NULL,
     };
-    struct source_look *look = data;
-    const struct git_command command = {
-        .arguments = arguments,
-        .reach = GIT_SOURCE,
-        .source = look->source,
-        .output_limit = PATH_OUTPUT_LIMIT,
-    };
 
-    look->sequence.step = git_start(look->sequence.repository->git, &command, on_objects_named,
-                                    look);
+    ask(data, arguments, false, on_objects_named);
 }
 
 static struct source_look *new_look(struct repository *repository, size_t source,
@@ -277,16 +283,8 @@ static void walk_objects(struct source_look *look, const char *missing)
     const char *const arguments[] = {
         "-c", "core.commitGraph=false", "rev-list", "--objects", "--all", "--quiet", missing, NULL,
     };
-    const struct git_command command = {
-        .arguments = arguments,
-        .reach = GIT_SOURCE,
-        .source = look->source,
-        .output_limit = PATH_OUTPUT_LIMIT,
-        .idle = true,
-    };
 
-    look->sequence.step = git_start(look->sequence.repository->git, &command, on_objects_checked,
-                                    look);
+    ask(look, arguments, true, on_objects_checked);
 }
 
 /* A partial clone promises that what it lacks can be fetched from elsewhere. */
@@ -321,12 +319,6 @@ static void on_shallow_asked(void *data, const struct process_result *result)
     static const char *const arguments[] = {
         "config", "--get-regexp", "^(remote\\..*\\.promisor|extensions\\.partialclone)$", NULL};
     struct source_look *look = data;
-    const struct git_command command = {
-        .arguments = arguments,
-        .reach = GIT_SOURCE,
-        .source = look->source,
-        .output_limit = PATH_OUTPUT_LIMIT,
-    };
     struct error error;
 
     look->sequence.step = NULL;
@@ -335,23 +327,14 @@ static void on_shallow_asked(void *data, const struct process_result *result)
         source_look_end(look, &error);
         return;
     }
-    look->sequence.step = git_start(look->sequence.repository->git, &command, on_promises_asked,
-                                    look);
+    ask(look, arguments, false, on_promises_asked);
 }
 
 static void begin_whole(void *data)
 {
     static const char *const arguments[] = {"rev-parse", "--is-shallow-repository", NULL};
-    struct source_look *look = data;
-    const struct git_command command = {
-        .arguments = arguments,
-        .reach = GIT_SOURCE,
-        .source = look->source,
-        .output_limit = PATH_OUTPUT_LIMIT,
-    };
 
-    look->sequence.step = git_start(look->sequence.repository->git, &command, on_shallow_asked,
-                                    look);
+    ask(data, arguments, false, on_shallow_asked);
 }
 
 struct operation *repository_check_whole(struct repository *repository, size_t source,
